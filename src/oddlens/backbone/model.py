@@ -1,0 +1,54 @@
+"""A CLIP as oddlens holds it: two towers, a tokenizer and what a picture must look like at its door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from oddlens.backbone.normalisation import Rgb
+from oddlens.backbone.stem import PatchStem
+from oddlens.backbone.text import TextConfig, TextTower
+from oddlens.backbone.tokenizer import Tokenizer
+from oddlens.backbone.vision import VisionConfig, VisionTower
+
+
+class ClipModel(nn.Module):
+    """The towers and the trained logit scale (natural logarithm; a scalar). Every layout on disk is read into these names."""
+
+    def __init__(self, vision: VisionConfig, text: TextConfig, stem: nn.Module | None = None) -> None:
+        super().__init__()
+        self.vision = VisionTower(vision, stem or PatchStem(vision.width, vision.patch_size))
+        self.text = TextTower(text)
+        self.logit_scale = nn.Parameter(torch.zeros(()))
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What a layout reader gives. mean and std are for RGB in [0, 1]; files are those whose content makes the model what it is."""
+
+    model: ClipModel
+    tokenizer: Tokenizer
+    mean: Rgb
+    std: Rgb
+    files: tuple[Path, ...]
+
+
+def empty_model(vision: VisionConfig, text: TextConfig, stem: nn.Module | None = None) -> ClipModel:
+    """A model without memory behind its tensors (torch's meta device), to be filled from a checkpoint."""
+    with torch.device("meta"):
+        return ClipModel(vision, text, stem)
+
+
+def as_rgb(values: object, default: Rgb) -> Rgb:
+    """Three floats out of a JSON list, or the default."""
+    if isinstance(values, list | tuple) and len(values) == 3:
+        return (float(values[0]), float(values[1]), float(values[2]))
+    return default
+
+
+def transposed(tensors: dict[str, Tensor], *names: str) -> dict[str, Tensor]:
+    """A copy of the dict with the named matrices transposed (x @ W against a Linear's W)."""
+    return {name: value.T.contiguous() if name in names else value for name, value in tensors.items()}

@@ -1,0 +1,65 @@
+"""The text tower: token ids, or ready embeddings with deep prompts, to joint-space features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from oddlens.backbone.layers import Activation, Block
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The shape of a text tower. context is the longest sequence in tokens, SOT and EOT included."""
+
+    context: int
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    mlp_width: int
+    embed_dim: int
+    activation: Activation
+    eps: float = 1e-5
+
+
+class TextTower(nn.Module):
+    """CLIP's causal text tower, read out at the end-of-text token.
+
+    The tower is causal, so tokens behind the last EOT of a batch cannot change anything: callers pass sequences cut there.
+    """
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocabulary, config.width)
+        self.position_embedding = nn.Parameter(torch.zeros(config.context, config.width))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, config.mlp_width, config.activation, config.eps)
+            for _ in range(config.layers)
+        )
+        self.ln_final = nn.LayerNorm(config.width, config.eps)
+        self.projection = nn.Linear(config.width, config.embed_dim, bias=False)
+
+    def forward(self, ids: Tensor, ends: Tensor) -> Tensor:
+        """Ids int64 [prompts, tokens], ends int64 [prompts] (position of each EOT) -> [prompts, embed_dim], not normalised."""
+        return self.encode_embeddings(self.token_embedding(ids), ends)
+
+    def encode_embeddings(self, embeddings: Tensor, ends: Tensor, deep_prompts: Sequence[Tensor] = ()) -> Tensor:
+        """As `forward`, from token embeddings [prompts, tokens, width] without positions.
+
+        deep_prompts: before block i + 1 (0-based; never before the first) the tokens behind SOT are overwritten by
+        deep_prompts[i - 1], [tokens, width], the same for all prompts (AnomalyCLIP, section 3.2 and its released code).
+        """
+        x = embeddings + self.position_embedding[: embeddings.shape[1]]
+        for number, block in enumerate(self.blocks):
+            if 0 < number <= len(deep_prompts):
+                inserted = deep_prompts[number - 1].expand(len(x), -1, -1)
+                x = torch.cat([x[:, :1], inserted, x[:, 1 + inserted.shape[1] :]], dim=1)
+            x = block(x, causal=True)
+        at_end = x[torch.arange(len(x), device=x.device), ends]
+        features: Tensor = self.projection(self.ln_final(at_end))
+        return features

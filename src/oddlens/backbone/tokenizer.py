@@ -1,0 +1,122 @@
+"""Strings to token ids: CLIP's byte-pair vocabulary (packaged, MIT) or the tokenizer a model folder brings."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import tokenizers
+import torch
+from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, processors
+from torch import Tensor
+
+from oddlens.errors import ModelError, UsageError
+
+_START, _END = "<|startoftext|>", "<|endoftext|>"
+_WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A batch of prompts: ids int64 [prompts, tokens], cut at the longest EOT and zero-padded; ends int64 [prompts] (EOT positions)."""
+
+    ids: Tensor
+    ends: Tensor
+
+
+class Tokenizer:
+    """Prompts to `Tokens`; every sequence is SOT, the words, EOT."""
+
+    def __init__(self, inner: tokenizers.Tokenizer, context: int) -> None:
+        inner.no_padding()
+        inner.no_truncation()
+        self._inner = inner
+        self.context = context
+
+    def __call__(self, prompts: Sequence[str]) -> Tokens:
+        """Tokenize; raises `UsageError` for a prompt longer than the model's context."""
+        rows = [encoding.ids for encoding in self._inner.encode_batch(list(prompts))]
+        for prompt, row in zip(prompts, rows, strict=True):
+            if len(row) > self.context:
+                raise UsageError(
+                    f"the prompt {prompt[:60]!r} has {len(row)} tokens and this model takes {self.context}: "
+                    "use a shorter object name"
+                )
+        ids = torch.zeros(len(rows), max(map(len, rows), default=0), dtype=torch.long)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = torch.tensor(row)
+        return Tokens(ids, torch.tensor([len(row) - 1 for row in rows], dtype=torch.long))
+
+
+def folder_tokenizer(folder: Path, context: int) -> Tokenizer:
+    """The tokenizer of a model folder: tokenizer.json, else vocab.json + merges.txt, else CLIP's own, which all CLIPs share."""
+    path = folder / "tokenizer.json"
+    if path.is_file():
+        try:
+            return Tokenizer(tokenizers.Tokenizer.from_file(str(path)), context)
+        except Exception as error:  # the library raises bare Exception for a damaged file
+            raise ModelError(f"{path} is not a readable tokenizer ({error}): fetch the model again") from error
+    merges = folder / "merges.txt"
+    if merges.is_file() and (folder / "vocab.json").is_file():
+        return Tokenizer(_clip_bpe(merges.read_text(encoding="utf-8")), context)
+    return clip_tokenizer(context)
+
+
+def clip_tokenizer(context: int = 77) -> Tokenizer:
+    """CLIP's byte-pair tokenizer from the packaged merges (49,408 entries)."""
+    data = resources.files("oddlens").joinpath("assets", "clip_merges.txt.gz").read_bytes()
+    return Tokenizer(_clip_bpe(gzip.decompress(data).decode("utf-8")), context)
+
+
+def word_tokenizer(words: Sequence[str], context: int) -> Tokenizer:
+    """A tokenizer of whole words with single characters for words it does not know (the embedded model's)."""
+    entries = [_START, _END, "<|unknown|>", *words]
+    inner = tokenizers.Tokenizer(
+        models.WordPiece({w: i for i, w in enumerate(entries)}, unk_token="<|unknown|>", continuing_subword_prefix="")
+    )
+    inner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase(), normalizers.Replace("_", " ")])
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)]
+    )
+    return Tokenizer(_framed(inner), context)
+
+
+def _clip_bpe(merges_text: str) -> tokenizers.Tokenizer:
+    lines = [line for line in merges_text.splitlines() if line and not line.startswith("#version")]
+    merges = [(left, right) for left, right in (line.split(" ") for line in lines)]
+    letters = _byte_letters()
+    entries = [*letters, *(letter + "</w>" for letter in letters), *(a + b for a, b in merges), _START, _END]
+    vocabulary = {entry: number for number, entry in enumerate(entries)}
+    inner = tokenizers.Tokenizer(
+        models.BPE(
+            vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", unk_token=_END, continuing_subword_prefix=""
+        )
+    )
+    inner.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    return _framed(inner)
+
+
+def _framed(inner: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """Frame every sequence by SOT and EOT."""
+    inner.add_special_tokens([AddedToken(_START, normalized=False), AddedToken(_END, normalized=False)])
+    frame = [(mark, inner.token_to_id(mark)) for mark in (_START, _END)]
+    inner.post_processor = processors.TemplateProcessing(single=f"{_START} $A {_END}", special_tokens=frame)
+    return inner
+
+
+def _byte_letters() -> list[str]:
+    """The printable stand-ins of the 256 bytes, in CLIP's vocabulary order (printable bytes first, as in GPT-2)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    rest = [byte for byte in range(256) if byte not in printable]
+    return [chr(byte) for byte in printable] + [chr(256 + number) for number in range(len(rest))]
