@@ -85,7 +85,9 @@ CARDS = (
         "laion2b-vit-l-14", "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "open_clip", 224, 14, 1024, 24, 768, 1711, "MIT", _OPEN_CLIP,
         mean=HALF, std=HALF,
     ),
-    Card("laion2b-vit-h-14", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "open_clip", 224, 14, 1280, 32, 1024, 3944, "MIT", _OPEN_CLIP),
+    Card(
+        "laion2b-vit-h-14", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "open_clip", 224, 14, 1280, 32, 1024, 3944, "MIT", _OPEN_CLIP,
+    ),
 )  # fmt: skip
 
 OPENAI_FILES = {

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cache import content_hash
-from oddlens.backbone.cards import CARDS, MINI, Card, find_card
+from oddlens.backbone.cards import CARDS, MINI, Card, LayoutName, find_card
 from oddlens.backbone.hub import cached_folder
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded, open_clip, openai, transformers
 from oddlens.backbone.model import LoadedModel
 from oddlens.errors import ModelError, UsageError
 
-_READERS = {"embedded": embedded, "open_clip": open_clip, "transformers": transformers, "openai": openai}
+_READERS: dict[LayoutName, ModuleType] = {
+    "embedded": embedded,
+    "open_clip": open_clip,
+    "transformers": transformers,
+    "openai": openai,
+}
 
 
 def load_backbone(
@@ -24,13 +30,13 @@ def load_backbone(
 ) -> Backbone:
     """Load a model by card name, hub id ("org/name" in the local hub cache) or path; None is the embedded model.
 
-    device: "auto" (CUDA where there is one, else CPU) or anything torch understands. activation: overrides the GELU variant that the
-    weights mean. Raises `ModelError` where the model is absent (saying which command fetches it), damaged or of another kind,
+    device: "auto" (CUDA where there is one, else CPU) or anything torch understands. activation: overrides the GELU variant
+    that the weights mean. Raises `ModelError` where the model is absent (saying which command fetches it), damaged or of another kind,
     `UsageError` for an unknown name or device.
     """
     card, path = locate(model)
     target = choose_device(device)
-    loaded = _READERS[card.layout].read(path, activation)
+    loaded: LoadedModel = _READERS[card.layout].read(path, activation)
     return Backbone(loaded, _completed(card, loaded), content_hash(loaded.files), target)
 
 
@@ -83,9 +89,7 @@ def _completed(card: Card, loaded: LoadedModel) -> Card:
 
 def _card_of(path: Path, name: str | None = None) -> Card:
     """A card for a model that has none: its layout as found on disk, its name as given."""
-    layout = next(
-        (name for name in ("embedded", "open_clip", "transformers", "openai") if _READERS[name].recognise(path)), None
-    )
+    layout = next((layout for layout, reader in _READERS.items() if reader.recognise(path)), None)
     if layout is None:
         raise ModelError(
             f"{path} holds no model that oddlens reads: expected oddlens_model.json, open_clip_config.json or config.json "

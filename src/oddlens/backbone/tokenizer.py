@@ -21,7 +21,7 @@ _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\
 
 @dataclass(frozen=True)
 class Tokens:
-    """A batch of prompts: ids int64 [prompts, tokens], cut at the longest EOT and zero-padded; ends int64 [prompts] (EOT positions)."""
+    """A batch: ids int64 [prompts, tokens], cut at the longest EOT and zero-padded; ends int64 [prompts], the EOT positions."""
 
     ids: Tensor
     ends: Tensor

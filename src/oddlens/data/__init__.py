@@ -1,1 +1,25 @@
+"""Data sets: one record type, one file a layout, and a check that says what is wrong with the files."""
 
+from oddlens.data.check import Count, Report, check_dataset
+from oddlens.data.contact_sheet import write_contact_sheet
+from oddlens.data.dataset import Dataset
+from oddlens.data.manifest import manifest_hash, write_manifest
+from oddlens.data.masks import read_mask, resize_mask
+from oddlens.data.open import open_dataset
+from oddlens.data.problem import Problem
+from oddlens.data.record import Record
+
+__all__ = [
+    "Count",
+    "Dataset",
+    "Problem",
+    "Record",
+    "Report",
+    "check_dataset",
+    "manifest_hash",
+    "open_dataset",
+    "read_mask",
+    "resize_mask",
+    "write_contact_sheet",
+    "write_manifest",
+]
