@@ -1,0 +1,110 @@
+"""The classes of generated pictures, their defects, and which classes are never trained on."""
+
+from oddlens.data.synthetic import damage, grains, marks, outlines, patterns
+from oddlens.data.synthetic.marks import Defect
+from oddlens.data.synthetic.outlines import Shape
+from oddlens.data.synthetic.patterns import Surface
+
+SURFACES: dict[str, Surface] = {
+    "woven surface": patterns.woven,
+    "knitted surface": patterns.knitted,
+    "mesh surface": patterns.mesh,
+    "perforated surface": patterns.perforated,
+    "striped surface": patterns.striped,
+    "checkered surface": patterns.checkered,
+    "cross-hatched surface": patterns.cross_hatched,
+    "rippled surface": patterns.rippled,
+    "corrugated surface": patterns.corrugated,
+    "embossed surface": patterns.embossed,
+    "brushed surface": grains.brushed,
+    "streaky surface": grains.streaky,
+    "speckled surface": grains.speckled,
+    "cellular surface": grains.cellular,
+    "grained surface": grains.grained,
+    "rough surface": grains.rough,
+    "granular surface": grains.granular,
+    "marbled surface": grains.marbled,
+    "sand-blasted surface": grains.sand_blasted,
+    "fibrous surface": grains.fibrous,
+    "pebbled surface": grains.pebbled,
+    "wrinkled surface": grains.wrinkled,
+    "foamed surface": grains.foamed,
+    "lacquered surface": grains.lacquered,
+    "mottled surface": grains.mottled,
+    "terraced surface": grains.terraced,
+    "quilted surface": grains.quilted,
+}
+
+OBJECTS: dict[str, Shape] = {
+    "disc": outlines.disc,
+    "ring": outlines.ring,
+    "rounded plate": outlines.rounded_plate,
+    "polygon plate": outlines.polygon_plate,
+    "star": outlines.star,
+    "angle": outlines.angle,
+    "cross": outlines.cross,
+    "frame": outlines.frame,
+    "bar": outlines.bar,
+    "tube": outlines.tube,
+    "dome": outlines.dome,
+    "stacked blocks": outlines.stacked_blocks,
+    "lattice": outlines.lattice,
+    "slotted plate": outlines.slotted_plate,
+    "comb": outlines.comb,
+    "arc": outlines.arc,
+    "wedge": outlines.wedge,
+    "channel": outlines.channel,
+    "crescent": outlines.crescent,
+    "spool": outlines.spool,
+    "bead row": outlines.bead_row,
+    "hook": outlines.hook,
+    "ridged cap": outlines.ridged_cap,
+}
+
+CLASSES: tuple[str, ...] = (*SURFACES, *OBJECTS)
+
+HELD_OUT_CLASSES: tuple[str, ...] = (
+    "knitted surface",
+    "perforated surface",
+    "cellular surface",
+    "marbled surface",
+    "wrinkled surface",
+    "star",
+    "frame",
+    "tube",
+    "comb",
+    "bead row",
+)
+"""Never trained on: choices about the model are made on these. Each is unlike every training class in its structure (loops,
+see-through holes, cells, veins, folds; points, an opening, a round body from the side, teeth, several bodies)."""
+
+TRAIN_CLASSES: tuple[str, ...] = tuple(name for name in CLASSES if name not in HELD_OUT_CLASSES)
+
+_MARKS: dict[str, Defect] = {
+    "scratch": marks.scratch,
+    "crack": damage.crack,
+    "hole": damage.hole,
+    "stain": marks.stain,
+    "dent": marks.dent,
+    "missing part": damage.missing_part,
+    "contamination": marks.contamination,
+    "tear": damage.tear,
+    "discoloration": marks.discoloration,
+    "pitting": marks.pitting,
+    "uneven": marks.uneven,
+    "abrasion": marks.abrasion,
+    "fray": damage.fray,
+}
+
+SURFACE_DEFECTS: dict[str, Defect] = {**_MARKS, "bend": damage.fold}
+OBJECT_DEFECTS: dict[str, Defect] = {**_MARKS, "bend": damage.bend, "chipped edge": damage.chipped_edge}
+
+DEFECTS: tuple[str, ...] = tuple(OBJECT_DEFECTS)
+
+AT_EDGE: frozenset[str] = frozenset({"missing part", "chipped edge", "bend"})
+"""Defects that sit on the edge of a part where it has one."""
+
+
+def defects_of(name: str) -> dict[str, Defect]:
+    """The defects a class can have, by name."""
+    return SURFACE_DEFECTS if name in SURFACES else OBJECT_DEFECTS
