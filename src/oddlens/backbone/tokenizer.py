@@ -36,6 +36,15 @@ class Tokenizer:
         self._inner = inner
         self.context = context
 
+    @property
+    def size(self) -> int:
+        """Entries of the vocabulary."""
+        return int(self._inner.get_vocab_size())
+
+    def save(self, path: Path) -> None:
+        """Write a tokenizer.json."""
+        self._inner.save(str(path))
+
     def __call__(self, prompts: Sequence[str]) -> Tokens:
         """Tokenize; raises `UsageError` for a prompt longer than the model's context."""
         rows = [encoding.ids for encoding in self._inner.encode_batch(list(prompts))]
