@@ -1,0 +1,58 @@
+"""Files written whole or not at all.
+
+The data go to a temporary neighbour that replaces the target in one step, so that a reader never meets half a file and
+a program that is stopped leaves the old one. This guards against a stopped program, not against a power cut: nothing is
+synced.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from oddlens.errors import OddlensError
+from oddlens.wording import printable
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path in the folder of `path`; it replaces `path` on success and is removed on failure.
+
+    The temporary path keeps the suffix, which some writers choose their format by. A missing folder is made; a link is
+    followed, so that it goes on pointing where it did. The body is for writing: every `OSError` in it is told as a
+    failure to write `path`.
+
+    Raises:
+        OddlensError: the folder cannot be made or written to, the disk is full, or `path` is a folder or a device.
+    """
+    target = Path(path)
+    try:
+        final = Path(os.path.realpath(target))
+        if final.exists() and not final.is_file():
+            kind = "a folder" if final.is_dir() else "not a regular file"
+            raise OddlensError(f"{printable(str(target))} cannot be written because it is {kind}: choose another name")
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = final.with_name(f".oddlens-{secrets.token_hex(8)}{final.suffix}")
+        try:
+            yield temporary
+            temporary.replace(final)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OddlensError(
+            f"{printable(str(target))} cannot be written ({reason}): check the folder, permissions and free space"
+        ) from error
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path` whole or not at all; raises `OddlensError` as `replacing` does."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` to `path` as UTF-8 with its line ends as they are; raises `OddlensError` as `replacing` does."""
+    write_bytes(path, text.encode("utf-8"))

@@ -1,0 +1,178 @@
+"""Pictures in: whatever people have -> RGB uint8, and which files a list of names means."""
+
+import errno
+import glob
+import io
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil
+from oddlens.errors import ImageError, UsageError
+from oddlens.pixels import Pixels, UnreadableError, rgb_from_array
+from oddlens.wording import printable
+
+ImageInput = str | os.PathLike[str] | bytes | Image.Image | np.ndarray[Any, Any]
+
+DEFAULT_MAX_MEGAPIXELS = 128.0
+"""Room for the large camera sensors (102 and 127 megapixels); decoding such a picture takes about 1.3 GB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture read: its pixels, where it came from, and what a person should know of the reading."""
+
+    pixels: Pixels = field(repr=False)
+    """uint8 [height, width, 3], RGB, upright. It may be read-only, or the caller's own array: do not write into it."""
+    source: str
+    """The path as given, or a name such as "image 3"."""
+    note: str | None = None
+    """What was done beyond the obvious ("16-bit values reduced to their high byte"); None if nothing."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        height, width, _ = self.pixels.shape
+        return width, height
+
+
+def read_image(image: ImageInput, name: str | None = None, max_megapixels: float = DEFAULT_MAX_MEGAPIXELS) -> Picture:
+    """Read one picture of any kind as RGB uint8, turned upright by its EXIF orientation.
+
+    - `image`: a path; encoded bytes; a Pillow image; or an array [h, w] or [h, w, 1 | 3 | 4] (RGB) of uint8, uint16
+      or float in 0..1.
+    - `name`: how the picture is called in errors and in `Picture.source`; by default the path as given, or "the image".
+    - `max_megapixels`: larger pictures are refused from their header, before anything is decoded.
+
+    Files are read by content whatever their suffix. Of several frames or pages the first is read. `oddlens.pixels` says
+    how 16-bit, float, transparent and CMYK pixels become 8-bit RGB. Nothing is resampled.
+
+    Raises:
+        ImageError: one sentence that names the picture, says what is wrong with it and what to do.
+    """
+    source = name or (os.fsdecode(image) if isinstance(image, str | os.PathLike) else "the image")
+    notes: list[str] = []
+    try:
+        pixels = _read(image, max_megapixels, notes)
+    except UnreadableError as error:
+        raise ImageError(f"{printable(source)} {error}") from error
+    return Picture(pixels, source, "; ".join(notes) or None)
+
+
+def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """The image files that a list of files, folders and patterns means.
+
+    - A file is taken whatever its suffix.
+    - A folder gives the images in and below it, in natural order (2 before 10); linked folders are followed.
+    - A pattern (`*`, `?`, `[...]`, and `**` for folders of any depth) gives what it matches, in natural order, folders
+      walked as above. A file or folder whose name merely looks like a pattern is taken as itself.
+
+    In folders and patterns, images are known by their suffix, and hidden files and folders are passed over. The order
+    is that of the inputs; what is named twice is kept at its first place.
+
+    Raises:
+        UsageError: nothing was given, an input does not exist or holds no image, or a folder may not be read.
+    """
+    if isinstance(inputs, str | os.PathLike):
+        inputs = [inputs]
+    found: dict[str, Path] = {}
+    for each in inputs:
+        for path in _named_by(os.fspath(each)):
+            found.setdefault(os.path.abspath(path), path)  # noqa: PTH100 resolve() would merge links, absolute() keeps ".."
+    if not found:
+        raise UsageError("no picture was named: give files, folders or patterns such as 'parts/*.png'")
+    return list(found.values())
+
+
+def _named_by(text: str) -> list[Path]:
+    if not text:
+        raise UsageError("an empty name is among the pictures: give files, folders or patterns such as 'parts/*.png'")
+    path = Path(text)
+    if path.is_dir():
+        paths = _images_below(path)
+        where = f"the folder {printable(text)} holds no image, nor do the folders in it"
+    elif path.exists() or path.is_symlink():
+        return [path]
+    elif glob.has_magic(text):
+        matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
+        paths = [file for match in matches for file in (_images_below(match) if match.is_dir() else [match])]
+        where = f"no image matches the pattern {printable(text)}"
+    else:
+        raise UsageError(f"{printable(text)} does not exist: check the path")
+    images = sorted((path for path in paths if path.suffix.lower() in FORMAT_OF_SUFFIX), key=_natural)
+    if not images:
+        raise UsageError(f"{where}: looked for files ending in {', '.join(FORMAT_OF_SUFFIX)}")
+    return images
+
+
+def _images_below(folder: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        name = printable(os.fsdecode(error.filename or folder))
+        raise UsageError(
+            f"the folder {name} cannot be listed ({error.strerror}): change its permissions or leave it out"
+        )
+
+    files, seen = [], {os.path.realpath(folder)}
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        files += [Path(parent, name) for name in names if not name.startswith(".")]
+        real = {name: os.path.realpath(Path(parent, name)) for name in folders if not name.startswith(".")}
+        folders[:] = [name for name, target in real.items() if target not in seen]  # a linked folder may hold itself
+        seen.update(real.values())
+    return files
+
+
+def _natural(path: Path) -> tuple[list[list[str | int]], str]:
+    """Sorting key by which part2 comes before part10, folder by folder."""
+    parts = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
+    return [[int(piece) if piece.isdigit() else piece for piece in part] for part in parts], str(path)
+
+
+def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:
+    if isinstance(image, str | os.PathLike):
+        return _read_file(image, max_megapixels, notes)
+    if isinstance(image, np.ndarray):
+        pixels = rgb_from_array(image, notes)
+        check_size((pixels.shape[1], pixels.shape[0]), max_megapixels)
+        return pixels
+    if isinstance(image, Image.Image):
+        return decode_pil(image, max_megapixels, notes)
+    if isinstance(image, bytes):
+        return decode(io.BytesIO(image), max_megapixels, notes)[0]
+    raise UnreadableError(f"is a {type(image).__name__}: give a path, encoded bytes, a Pillow image or a numpy array")
+
+
+def _read_file(path: str | os.PathLike[str], max_megapixels: float, notes: list[str]) -> Pixels:
+    try:
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UnreadableError("is a folder: name a picture in it")
+        if not stat.S_ISREG(mode):  # a pipe or a device may never end
+            raise UnreadableError("is not a regular file: save the picture to disk first")
+        stream = Path(path).open("rb")  # noqa: SIM115 closed below: only opening it belongs in this try
+    except (OSError, ValueError) as error:
+        raise UnreadableError(_why_not_opened(path, error)) from error
+    with stream:
+        pixels, found = decode(stream, max_megapixels, notes)
+    suffix = Path(path).suffix
+    if FORMAT_OF_SUFFIX.get(suffix.lower(), found) is not found:
+        notes.append(f"named {suffix} but holds {found.name}, and was read as that")
+    return pixels
+
+
+def _why_not_opened(path: str | os.PathLike[str], error: OSError | ValueError) -> str:
+    if "://" in os.fsdecode(path):
+        return "is an address and not a file: download it first"
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "does not exist: check the path"
+    if isinstance(error, PermissionError):
+        return "may not be read by this user: change its permissions"
+    if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+        return "is no possible file name: check the path"
+    return f"cannot be opened ({error.strerror or error}): check the disk it lies on"

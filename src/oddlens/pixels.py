@@ -1,0 +1,123 @@
+"""Pixels of any kind -> RGB uint8 [height, width, 3], by rules that never depend on the picture.
+
+- 16-bit values keep their high byte, as Pillow does for 16-bit colour: full scale stays full scale, and 8-bit data
+  stored as v * 256 or v * 257 come back exactly.
+- Float values lie in [0, 1] and are scaled by 255 and rounded; outside of that they are refused, because stretching
+  each picture by its own extremes would make two pictures of one part differ.
+- Transparent parts are shown on white, as a viewer shows them: the colour hidden beneath full transparency is whatever
+  an editor left there, and nobody has seen it.
+- CMYK is converted without its colour profile, and RGB profiles are left alone, as the authors' programs do.
+
+What was done to a picture beyond the obvious is appended to `notes`, in the words of a sentence's second half.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+
+
+class UnreadableError(Exception):
+    """What is wrong with a picture and what to do, as the rest of a sentence that begins with the picture's name."""
+
+
+def rgb_from_array(values: NDArray[Any], notes: list[str]) -> Pixels:
+    """Bring an array [h, w] or [h, w, 1 | 3 | 4] of uint8, uint16 or float (0..1) to uint8 [h, w, 3].
+
+    A contiguous uint8 [h, w, 3] is given back as it is, without a copy.
+
+    Raises:
+        UnreadableError: another shape or dtype, no pixels, or float values that are not finite or not in 0..1.
+    """
+    channels = 1 if values.ndim == 2 else values.shape[-1] if values.ndim == 3 else 0
+    if channels not in (1, 3, 4):
+        raise UnreadableError(
+            f"has the shape {values.shape}: give [height, width] or [height, width, channels] with 1, 3 or 4 channels"
+        )
+    if values.size == 0:
+        raise UnreadableError(f"has no pixels (shape {values.shape}): give at least one")
+    pixels = np.ascontiguousarray(_to_uint8(values, notes))
+    if channels == 1:
+        return _grey_to_rgb(pixels.reshape(pixels.shape[:2]))
+    return pixels if channels == 3 else rgb_from_pil(Image.fromarray(pixels), notes)
+
+
+def rgb_from_pil(image: Image.Image, notes: list[str]) -> Pixels:
+    """Bring a Pillow image of any mode to uint8 [h, w, 3]; the array may be read-only.
+
+    Raises:
+        UnreadableError: whole numbers beyond 16 bits, or float values that are not finite or not in 0..1.
+    """
+    if image.mode == "I":
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise UnreadableError(
+                f"has whole numbers from {values.min()} to {values.max()}: scale them to 0..65535 and save it again"
+            )
+        return rgb_from_array(values.astype(np.uint16), notes)
+    if image.mode == "F" or image.mode.startswith("I;16"):
+        return rgb_from_array(np.asarray(image), notes)
+    if image.has_transparency_data:
+        image = _on_white(image, notes)
+    if image.mode == "L":
+        return _grey_to_rgb(np.asarray(image))
+    if image.mode == "CMYK":
+        notes.append("CMYK colours converted without their profile")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return np.asarray(image)
+
+
+def note_depth(pixels: Pixels, notes: list[str]) -> None:
+    """Note that `pixels` are the high bytes of 16-bit values, and warn of a camera that fills only the lower 12."""
+    note = "16-bit values reduced to their high byte"
+    if pixels.max() < 16:
+        note += ", which is nearly black because only the lower 12 bits are in use: scale them to 0..65535 first"
+    notes.append(note)
+
+
+def _to_uint8(values: NDArray[Any], notes: list[str]) -> Pixels:
+    kind, bytes_each = values.dtype.kind, values.dtype.itemsize
+    if kind == "u" and bytes_each == 1:
+        return values.view(np.uint8)
+    if kind == "u" and bytes_each == 2:
+        pixels = (values >> 8).astype(np.uint8)
+        note_depth(pixels, notes)
+        return pixels
+    if kind == "f":
+        lowest, highest = float(values.min()), float(values.max())
+        if not np.isfinite((lowest, highest)).all():
+            raise UnreadableError("has values that are NaN or infinite: replace them and save it again")
+        if lowest < 0 or highest > 1:
+            raise UnreadableError(
+                f"has float values from {lowest:g} to {highest:g}, but they must lie in 0..1: "
+                "divide them by the full scale of the camera, or convert them to uint8"
+            )
+        notes.append("float values 0..1 scaled to 0..255")
+        scaled: NDArray[np.float32] = np.multiply(values, 255, dtype=np.float32)
+        np.rint(scaled, out=scaled)
+        return scaled.astype(np.uint8)
+    raise UnreadableError(f"has {values.dtype} values: give uint8 (0..255), uint16 (0..65535) or float (0..1)")
+
+
+def _grey_to_rgb(grey: Pixels) -> Pixels:
+    # several times faster than numpy's repeat and Pillow's convert
+    return np.asarray(cv2.merge([grey, grey, grey]), dtype=np.uint8)
+
+
+def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
+    """The image without transparency, RGB; opaque pixels keep their values exactly."""
+    if image.mode == "La":
+        image = image.convert("LA")
+    rgba = image.convert("RGBA")
+    alpha = rgba.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return rgba.convert("RGB")
+    notes.append("transparent parts shown on white")
+    white = Image.new("RGB", rgba.size, "white")
+    white.paste(rgba, mask=alpha)
+    return white

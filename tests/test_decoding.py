@@ -1,0 +1,303 @@
+"""Encoded pictures are decoded by content, upright, and never beyond what their header promises."""
+
+import contextlib
+import io
+import struct
+import warnings
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import ExifTags, Image
+
+from oddlens.decoding import FORMATS, decode, decode_pil
+from oddlens.pixels import UnreadableError
+
+LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {"compression": "tiff_lzw"}, "WebP": {"lossless": True}, "PPM": {}}
+LOSSY = {"JPEG": {"quality": 95, "subsampling": 0}, "GIF": {}}
+ORIENTATIONS = range(1, 9)
+
+
+def noise(height: int = 30, width: int = 40) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def encode(pixels: np.ndarray, form: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, form, **options)
+    return stream.getvalue()
+
+
+def read(data: bytes, max_megapixels: float = 1.0) -> np.ndarray:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            return decode(io.BytesIO(data), max_megapixels, [])[0]
+        finally:
+            assert heard == [], "a decoder's warning leaked"
+
+
+def notes_on(data: bytes) -> list[str]:
+    notes: list[str] = []
+    decode(io.BytesIO(data), 1.0, notes)
+    return notes
+
+
+def sentence_on(data: bytes, max_megapixels: float = 1.0) -> str:
+    with pytest.raises(UnreadableError) as error:
+        read(data, max_megapixels)
+    sentence = str(error.value)
+    assert sentence.isprintable()
+    return sentence
+
+
+def float_tiff(values: np.ndarray, photometric: int = 2, orientation: int = 1, more_pages: bool = False) -> bytes:
+    """Write an uncompressed float32 TIFF, its directory before its pixels: a kind that Pillow neither reads nor writes."""
+    height, width, channels = values.shape
+    short, long = 3, 4
+    per_channel = {258: 32, 339: 3}  # bits, sample format
+    tags = [(256, short, width), (257, short, height), (258, short, 0), (259, short, 1), (262, short, photometric)]
+    tags += [(273, long, 0), (274, short, orientation), (277, short, channels), (278, short, height)]
+    tags += [(279, long, values.size * 4), (339, short, 0)]
+    tail_at = 8 + 2 + 12 * len(tags) + 4
+    tail = b"".join(struct.pack(f"<{channels}H", *[value] * channels) for value in per_channel.values())
+    entries = b""
+    for tag, kind, value in tags:
+        count = 1
+        if tag in per_channel:
+            count = channels
+            value = per_channel[tag] if channels == 1 else tail_at + (0 if tag == 258 else 2 * channels)
+        if tag == 273:
+            value = tail_at + len(tail)
+        entries += struct.pack("<HHII", tag, kind, count, value)
+    following = struct.pack("<I", 8 if more_pages else 0)
+    pixels = values.astype("<f4").tobytes()
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + following + tail + pixels
+
+
+def png_header(width: int, height: int) -> bytes:
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return start + struct.pack(">I", 1000) + b"IDAT"
+
+
+def test_there_is_a_test_for_every_format() -> None:
+    assert {form.name for form in FORMATS} == {*LOSSLESS, *LOSSY}
+
+
+@pytest.mark.parametrize("form", LOSSLESS)
+def test_lossless_formats_give_their_exact_pixels(form: str) -> None:
+    pixels, found = decode(io.BytesIO(encode(noise(), form, **LOSSLESS[form])), 1.0, [])
+    assert np.array_equal(pixels, noise())
+    assert found.name == form
+
+
+@pytest.mark.parametrize("form", LOSSY)
+def test_lossy_formats_give_pillows_pixels(form: str) -> None:
+    data = encode(noise(), form, **LOSSY[form])
+    pixels, found = decode(io.BytesIO(data), 1.0, [])
+    assert np.array_equal(pixels, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+    assert found.name == form
+
+
+@given(st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(lambda size: hnp.arrays(np.uint8, (*size, 3))))
+def test_any_pixels_come_back_from_png(pixels: np.ndarray) -> None:
+    assert np.array_equal(read(encode(pixels, "PNG")), pixels)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bit_pictures_keep_their_high_byte_whatever_the_format(suffix: str, channels: int) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (30, 40, channels), dtype=np.uint16)
+    if channels == 4:
+        values[..., 3] = 65535
+    stored = values if channels == 1 else values[..., [2, 1, 0, 3][:channels]]
+    data = cv2.imencode(f".{suffix}", stored)[1].tobytes()
+    assert np.array_equal(read(data), np.broadcast_to((values >> 8)[..., :3], (30, 40, 3)))
+    assert notes_on(data) == ["16-bit values reduced to their high byte"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_float_tiffs_are_scaled_from_0_to_1(channels: int) -> None:
+    values = noise()[..., :channels]
+    data = float_tiff(values / 255, photometric=2 if channels == 3 else 1)
+    assert np.array_equal(read(data), np.broadcast_to(values, (30, 40, 3)))
+    assert notes_on(data) == ["float values 0..1 scaled to 0..255"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_float_tiff_beyond_0_to_1_is_refused(channels: int) -> None:
+    data = float_tiff(np.full((3, 4, channels), 200.0), photometric=2 if channels == 3 else 1)
+    assert sentence_on(data).startswith("has float values from 200 to 200, but they must lie in 0..1: divide")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_float_tiff_with_holes_is_refused(value: float) -> None:
+    assert sentence_on(float_tiff(np.full((3, 4, 3), value))).startswith("has values that are NaN or infinite: replace")
+
+
+def test_a_deep_tiff_with_white_as_zero_is_refused_since_it_would_be_read_as_a_negative() -> None:
+    assert "white as zero: save it with black as zero" in sentence_on(float_tiff(noise()[..., :1] / 255, photometric=0))
+
+
+def test_a_tiff_with_unusual_colours_is_refused_since_they_would_be_misread() -> None:
+    assert "is a TIFF with an unusual kind of colours" in sentence_on(float_tiff(noise() / 255, photometric=8))
+
+
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """How pixels stored with an EXIF orientation are meant to be looked at (Exif 2.32, tag 274)."""
+    turn = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
+    pixels = np.rot90(pixels, turn)
+    return pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WebP"])
+def test_pictures_are_turned_upright_by_their_exif_orientation(form: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = encode(noise(), form, exif=exif, **LOSSLESS[form])
+    assert np.array_equal(read(data), turned(noise(), orientation))
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_float_tiffs_are_turned_upright_too(orientation: int) -> None:
+    assert np.array_equal(read(float_tiff(noise() / 255, orientation=orientation)), turned(noise(), orientation))
+
+
+def test_a_pillow_image_is_turned_upright_and_left_as_it_was() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    image = Image.open(io.BytesIO(encode(noise(), "PNG", exif=exif)))
+    assert np.array_equal(decode_pil(image, 1.0, []), turned(noise(), 6))
+    assert image.size == (40, 30)
+    assert image.getexif()[ExifTags.Base.Orientation] == 6
+
+
+def test_damaged_exif_data_are_noted_and_the_picture_is_read() -> None:
+    data = encode(noise(), "PNG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03")
+    assert np.array_equal(read(data), noise())
+    data = encode(noise(), "PNG", exif=b"Exif\0\0nonsense")
+    assert np.array_equal(read(data), noise())
+    assert notes_on(data) == ["its EXIF data are damaged, so that it may lie on its side"]
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "WebP", "PNG"])
+def test_of_several_frames_or_pages_the_first_is_read_with_a_note(form: str) -> None:
+    frames = [Image.new("RGB", (8, 6), (value, value, value)) for value in (0, 100, 200)]
+    stream = io.BytesIO()
+    frames[0].save(stream, form, save_all=True, append_images=frames[1:])
+    assert np.array_equal(read(stream.getvalue()), np.zeros((6, 8, 3), np.uint8))
+    assert notes_on(stream.getvalue()) == ["the first of 3 pictures in the file"]
+
+
+def test_a_multi_page_float_tiff_has_a_note_too() -> None:
+    assert "the first of several pictures in the file" in notes_on(float_tiff(noise() / 255, more_pages=True))
+
+
+def test_a_gif_damaged_behind_its_first_frame_is_read_with_a_note() -> None:
+    first = encode(noise(), "GIF")[:-1]
+    assert np.array_equal(read(first + b"\x2c\0\0"), read(first + b";"))
+    assert notes_on(first + b"\x2c\0\0") == ["the first picture of the file, which is damaged behind it"]
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.95])
+@pytest.mark.parametrize("form", [*LOSSLESS, *LOSSY])
+def test_a_file_cut_short_is_refused_and_never_half_read(form: str, kept: float) -> None:
+    data = encode(noise(), form, **(LOSSLESS | LOSSY)[form])
+    sentence = sentence_on(data[: int(len(data) * kept)])
+    assert sentence.startswith("is damaged or cut short")
+    assert sentence.endswith("save or copy it again")
+
+
+def test_a_float_tiff_cut_short_is_refused_without_a_word_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    assert sentence_on(float_tiff(noise() / 255)[:-100]).startswith("is damaged, or a kind of TIFF unknown here: save")
+    assert capfd.readouterr().err == ""
+
+
+@given(st.sampled_from([*LOSSLESS, *LOSSY]), st.data())
+@settings(max_examples=150, deadline=None)
+def test_whatever_bytes_are_damaged_the_file_is_read_or_refused_with_a_sentence(form: str, data: st.DataObject) -> None:
+    intact = encode(noise(6, 8), form, **(LOSSLESS | LOSSY)[form])
+    damaged = bytearray(intact)
+    for place, value in data.draw(
+        st.dictionaries(st.integers(0, len(intact) - 1), st.integers(0, 255), max_size=8)
+    ).items():
+        damaged[place] = value
+    with contextlib.suppress(UnreadableError):
+        pixels = read(bytes(damaged), 0.01)
+        assert pixels.dtype == np.uint8
+        assert pixels.shape[2] == 3
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_refused_with_a_sentence(data: bytes) -> None:
+    assert sentence_on(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "is empty (0 bytes): save or copy it again"),
+        (b"just words\n", "is a text file: give one of PNG, JPEG, WebP, BMP, TIFF, GIF, PPM"),
+        ("größe;maß\n".encode(), "is a text file: give one of PNG, JPEG, WebP, BMP, TIFF, GIF, PPM"),
+        (bytes(range(64)), "is no picture of a known format: give one of PNG, JPEG, WebP, BMP, TIFF, GIF, PPM"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "is a Git LFS pointer, not the picture: fetch it with `git lfs pull`",
+        ),
+        (b"\0\0\0\x18ftypheic\0\0", "is a HEIC, AVIF or video file: save it as PNG or JPEG"),
+        (b"%PDF-1.7\n", "is a PDF document: save its picture as PNG or JPEG"),
+        (b"PK\x03\x04\0\0", "is a ZIP archive: unpack it first"),
+    ],
+)
+def test_what_is_no_picture_is_called_by_its_name(data: bytes, sentence: str) -> None:
+    assert sentence_on(data) == sentence
+
+
+def test_a_decompression_bomb_is_refused_by_its_header_without_a_warning() -> None:
+    assert sentence_on(png_header(100_000, 100_000), 128) == (
+        "has 100000 x 100000 pixels, more than the limit of 128 megapixels: "
+        "cut it into tiles, make it smaller, or raise max_megapixels"
+    )
+
+
+def test_a_bomb_of_a_kind_only_opencv_reads_is_refused_by_its_header() -> None:
+    data = bytearray(float_tiff(np.zeros((1, 1, 3))))
+    struct.pack_into("<HHII", data, 10, 256, 4, 1, 100_000)
+    struct.pack_into("<HHII", data, 22, 257, 4, 1, 100_000)
+    assert sentence_on(bytes(data)).startswith("has 100000 x 100000 pixels, more than the limit of 1 megapixels")
+
+
+def test_the_limit_is_inclusive() -> None:
+    data = encode(np.zeros((10, 100, 3), np.uint8), "PNG")
+    assert read(data, 0.001).shape == (10, 100, 3)
+    assert sentence_on(data, 0.000999).startswith("has 100 x 10 pixels, more than the limit of 0.000999 megapixels")
+
+
+@pytest.mark.parametrize("form", [*LOSSLESS, *LOSSY])
+def test_the_limit_given_is_the_only_one_and_pillows_own_warning_is_not_heard(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encode(noise(), form, **(LOSSLESS | LOSSY)[form])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30 * 40 - 1)
+    assert read(data).shape == (30, 40, 3)
+
+
+def test_a_decoder_that_refuses_a_size_by_itself_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(noise(), "TIFF")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30 * 40 // 2 - 1)
+    assert sentence_on(data) == "is larger than its decoder allows: cut it into tiles or make it smaller"
+
+
+def test_a_picture_that_does_not_fit_into_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(image: Image.Image) -> None:
+        raise MemoryError
+
+    data = encode(noise(), "PNG")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", no_memory)
+    assert sentence_on(data) == "does not fit into the free memory: cut it into tiles or make it smaller"

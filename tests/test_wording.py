@@ -1,0 +1,29 @@
+"""Names that people give are shown on one line."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddlens.wording import printable
+
+
+@pytest.mark.parametrize("name", ["part 7.png", "-part.png", "Prüfling_μ.png", "部品.png", "🔩.png", "a[1]*.png", ""])
+def test_ordinary_names_stay_as_they_are(name: str) -> None:
+    assert printable(name) == name
+
+
+def test_a_line_break_is_shown_as_an_escape() -> None:
+    assert printable("a\nb\tc") == r"a\nb\tc"
+
+
+def test_bytes_that_are_no_text_are_shown_as_escapes() -> None:
+    assert printable(os.fsdecode(b"\xff.png")) == r"\udcff.png"
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_whatever_the_name_the_result_is_one_line_that_can_be_written(name: str) -> None:
+    shown = printable(name)
+    assert shown.isprintable()
+    shown.encode("utf-8")
