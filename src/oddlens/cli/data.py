@@ -1,0 +1,95 @@
+"""`oddlens data`: look at a data set before something is measured on it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from oddlens.data import Report
+
+app = typer.Typer(no_args_is_help=True, help="Check a data set, or write it down as a manifest.")
+
+SHOWN_OF_A_KIND = 10
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The data set's folder, or its manifest or meta.json.")]
+LayoutName = Annotated[
+    str, typer.Option("--layout", "-l", help="How it is laid out; found out by itself if not given.")
+]
+
+
+@app.command()
+def check(
+    folder: Folder,
+    layout: LayoutName = "auto",
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="Also write a contact sheet to this .png or .jpg.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+) -> None:
+    """Read every picture and mask, count them, and say what is wrong; the exit code is 1 if anything is."""
+    import json
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from oddlens.data import check_dataset, open_dataset, write_contact_sheet
+
+    dataset = open_dataset(folder, layout)
+    if sheet is not None:
+        write_contact_sheet(dataset, sheet)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Reading", total=len(dataset))
+        report = check_dataset(dataset, lambda done, total: progress.update(task, completed=done))
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        _show(report, Console(markup=False, highlight=False))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def manifest(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .jsonl file to write.")],
+    layout: LayoutName = "auto",
+) -> None:
+    """Write the data set down as one file, a picture a line, and print the hash that names its content."""
+    from oddlens.data import manifest_hash, open_dataset, write_manifest
+
+    dataset = open_dataset(folder, layout)
+    write_manifest(dataset, out)
+    typer.echo(manifest_hash(dataset))
+    if dataset.problems:
+        count = len(dataset.problems)
+        typer.echo(f"The data set has {count} problem(s): `oddlens data check {folder}` tells them.", err=True)
+
+
+def _show(report: "Report", console: "Console") -> None:
+    from rich.table import Table
+
+    from oddlens.wording import printable
+
+    console.print(f"{printable(str(report.root))} ({report.layout})", soft_wrap=True)
+    table = Table()
+    table.add_column("category")
+    table.add_column("split")
+    for column in ("normal", "abnormal", "with mask", "unlabelled"):
+        table.add_column(column, justify="right")
+    for count in report.counts:
+        numbers = (count.normal, count.abnormal, count.drawn, count.unlabelled)
+        table.add_row(printable(count.category), count.split, *(str(number or "-") for number in numbers))
+    console.print(table)
+    by_kind: dict[str, list[str]] = {}
+    for problem in report.problems:
+        by_kind.setdefault(problem.kind, []).append(printable(problem.sentence))
+    for kind, sentences in by_kind.items():
+        lines = [f"\n{kind}: {len(sentences)}", *(f"  {sentence}" for sentence in sentences[:SHOWN_OF_A_KIND])]
+        if len(sentences) > SHOWN_OF_A_KIND:
+            lines.append(f"  ... and {len(sentences) - SHOWN_OF_A_KIND} more: --json lists them all.")
+        console.print("\n".join(lines), soft_wrap=True)
+    if report.ok:
+        console.print("No problems.")

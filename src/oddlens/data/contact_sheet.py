@@ -1,0 +1,134 @@
+"""A contact sheet: a data set at one glance, to see whether its pictures, labels and masks belong together."""
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from oddlens.atomic import replacing
+from oddlens.data.dataset import Dataset
+from oddlens.data.masks import read_mask
+from oddlens.data.record import Record
+from oddlens.errors import OddlensError, UsageError
+from oddlens.images import read_image
+
+NORMALS, DEFECTS = 3, 5
+TILE, GAP, MARGIN, CAPTION = 168, 12, 32, 22
+LABEL_COLUMN, GROUP_GAP, HEADER = 190, 20, 74
+LINE = 2
+PAPER, EMPTY, FRAME, INK, FAINT = "#ffffff", "#f6f7f9", "#eceff3", "#1b2430", "#707b8a"
+OUTLINE, GOOD, BAD = "#ff2e88", "#2f8f5b", "#c2304f"
+
+
+def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
+    """Write a picture with a row a category: a few normal pictures, a few abnormal ones with their masks outlined.
+
+    The pictures are spread evenly over the category's test split (over all of it where there is none), the abnormal ones
+    over its kinds of defect. One that cannot be read is a tile that says so. The format follows the suffix.
+
+    Raises:
+        UsageError: the name ends in none of .png, .jpg, .jpeg.
+        OddlensError: the file cannot be written.
+    """
+    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"The contact sheet {path} must end in .png or .jpg: rename it.")
+    columns, categories = NORMALS + DEFECTS, len(dataset.categories)
+    width = 2 * MARGIN + LABEL_COLUMN + columns * TILE + (columns - 1) * GAP + GROUP_GAP
+    row_height = TILE + CAPTION + GAP
+    sheet = Image.new("RGB", (width, HEADER + MARGIN + categories * row_height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((MARGIN, 24), dataset.root.name, INK, _font(26))
+    facts = f"{dataset.layout}   {len(dataset)} images   {categories} {'category' if categories == 1 else 'categories'}"
+    draw.text((width - MARGIN, 32), facts, FAINT, _font(15), anchor="ra")
+    for row, category in enumerate(dataset.categories):
+        _draw_row(sheet, draw, HEADER + row * row_height, dataset.select(category))
+    with replacing(path) as temporary:
+        sheet.save(temporary)
+
+
+def _draw_row(sheet: Image.Image, draw: ImageDraw.ImageDraw, top: int, category: Dataset) -> None:
+    records = category.records
+    normal = [record for record in records if record.label == 0]
+    abnormal = [record for record in records if record.label == 1]
+    draw.text((MARGIN, top + 4), _fit(records[0].category, _font(18), LABEL_COLUMN - GAP), INK, _font(18))
+    lines = [(f"{len(normal)} normal", GOOD), (f"{len(abnormal)} abnormal", BAD)]
+    if len(normal) + len(abnormal) < len(records):
+        lines.append((f"{len(records) - len(normal) - len(abnormal)} unlabelled", FAINT))
+    for line, (text, colour) in enumerate(lines):
+        draw.text((MARGIN, top + 34 + 20 * line), text, colour, _font(14))
+    left = MARGIN + LABEL_COLUMN
+    for column, record in enumerate(_spread(_tests_or_all(normal), NORMALS)):
+        _draw_tile(sheet, draw, (left + column * (TILE + GAP), top), record)
+    left += NORMALS * (TILE + GAP) + GROUP_GAP
+    for column, record in enumerate(_spread_over_defects(_tests_or_all(abnormal), DEFECTS)):
+        _draw_tile(sheet, draw, (left + column * (TILE + GAP), top), record)
+
+
+def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int, int], record: Record) -> None:
+    left, top = corner
+    draw.rectangle((left, top, left + TILE - 1, top + TILE - 1), EMPTY, FRAME)
+    try:
+        tile = _thumbnail(record)
+        sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+    except OddlensError:
+        draw.text((left + TILE // 2, top + TILE // 2), "unreadable", BAD, _font(14), anchor="mm")
+    text = record.defect if record.split == "test" else f"{record.defect} ({record.split})"
+    if record.label == 1 and record.mask is None:
+        text += ", no mask"
+    draw.text((left, top + TILE + 3), _fit(text, _font(13), TILE), INK if record.label else FAINT, _font(13))
+
+
+def _thumbnail(record: Record) -> Image.Image:
+    tile = Image.fromarray(read_image(record.image).pixels)
+    tile.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)
+    if record.mask is not None:
+        tile.paste(OUTLINE, mask=Image.fromarray(_outline(read_mask(record.mask), tile.size)))
+    return tile
+
+
+def _outline(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    # A pixel of the thumbnail is inside if any of its area is: a thin scratch stays visible, where an average would lose it.
+    small = Image.fromarray(mask.astype(np.float32)).resize(size, Image.Resampling.BOX)
+    inside = np.asarray(small) > 0
+    grown = Image.fromarray(inside.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * LINE + 1))
+    outline = (np.asarray(grown) > 0) & ~inside
+    at_border = inside.copy()
+    at_border[LINE:-LINE, LINE:-LINE] = False
+    return outline | at_border
+
+
+def _spread(records: Sequence[Record], count: int) -> list[Record]:
+    """Up to `count` records, evenly over all of them."""
+    step = max(1.0, len(records) / count)
+    return [records[int(index * step)] for index in range(min(count, len(records)))]
+
+
+def _spread_over_defects(records: Sequence[Record], count: int) -> list[Record]:
+    """Up to `count` records, one of each kind of defect before the second of any."""
+    kinds: dict[str, list[Record]] = {}
+    for record in records:
+        kinds.setdefault(record.defect, []).append(record)
+    turns = zip_longest(*(_spread(kind, count) for kind in kinds.values()))
+    return sorted([record for turn in turns for record in turn if record][:count], key=lambda record: record.defect)
+
+
+def _tests_or_all(records: Sequence[Record]) -> list[Record]:
+    tests = [record for record in records if record.split == "test"]
+    return tests or list(records)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _fit(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "...") > width:
+        text = text[:-1]
+    return text + "..."

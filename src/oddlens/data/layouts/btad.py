@@ -1,0 +1,19 @@
+"""BTAD (BTech_Dataset_transformed): categories 01 to 03, MVTec AD's tree with "ok" and "ko" for good and bad.
+
+<category>/train/ok/*, <category>/test/{ok,ko}/*, <category>/ground_truth/ko/<stem>.*: images and masks are .bmp or .png.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from oddlens.data.layouts.base import by_category
+from oddlens.data.layouts.mvtec import read_category
+
+
+def _is_category(folder: Path) -> bool:
+    return (folder / "train" / "ok").is_dir() or (folder / "test" / "ok").is_dir()
+
+
+LAYOUT = by_category(
+    "btad", "<category>/train/ok or <category>/test/ok", _is_category, partial(read_category, normal="ok")
+)

@@ -1,0 +1,50 @@
+"""HeadCT as published (Kitamura, "Head CT - hemorrhage"): an image-level set whose labels are a table; everything is test.
+
+    labels.csv: id, hemorrhage (0 | 1)    head_ct/head_ct/<id>.png, with leading zeros
+
+(AnomalyCLIP's rearrangement of it, brain/test/{good,...}, is the layout "mvtec".)
+"""
+
+from pathlib import Path
+
+from oddlens.data.files import list_images, read_table
+from oddlens.data.layouts.base import Layout
+from oddlens.data.problem import Problem
+from oddlens.data.record import NORMAL, Record
+
+TABLE = "labels.csv"
+
+
+def _folder(root: Path) -> Path:
+    nested = root / "head_ct" / "head_ct"
+    return nested if nested.is_dir() else root / "head_ct"
+
+
+def _read(root: Path, problems: list[Problem]) -> list[Record]:
+    table, folder = root / TABLE, _folder(root)
+    labels: dict[str, int] = {}
+    for number, row in read_table(table):
+        name, label = row.get("id", ""), row.get("hemorrhage")
+        if name.isdecimal() and label in ("0", "1"):
+            labels[name.lstrip("0")] = int(label)
+        else:
+            problems.append(
+                Problem(table, "row-invalid", f"Line {number} of {table} is not an id and a hemorrhage of 0 or 1.")
+            )
+    records = []
+    for image in list_images(folder, problems):
+        known = labels.pop(image.stem.lstrip("0"), None)
+        if known is None:
+            problems.append(Problem(image, "row-invalid", f"{table} has no label for {image}, so it is left out."))
+        else:
+            records.append(Record(image, None, known, root.name, "hemorrhage" if known else NORMAL, "test"))
+    for name in labels:
+        problems.append(
+            Problem(table, "image-missing", f"{table} lists the id {name or 0}, which has no image in {folder}.")
+        )
+    return records
+
+
+LAYOUT = Layout(
+    "head-ct", f"{TABLE} and head_ct/", lambda root: (root / TABLE).is_file() and _folder(root).is_dir(), _read
+)

@@ -1,0 +1,49 @@
+"""VisA as published (Zou et al., 2022): the split is a table.
+
+    split_csv/1cls.csv: object, split, label (normal | anomaly), image, mask; paths relative to the root
+    <object>/Data/Images/{Normal,Anomaly}/<stem>.JPG    <object>/Data/Masks/Anomaly/<stem>.png
+
+The table says which images there are and what they are; masks are paired by stem in their folder, as everywhere. Their values
+number the kinds of defect.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from oddlens.data.files import pair_masks, read_table
+from oddlens.data.layouts.base import Layout
+from oddlens.data.problem import Problem
+from oddlens.data.record import NORMAL, Record, Split
+
+TABLE = "split_csv/1cls.csv"
+SPLIT_OF: dict[str | None, Split] = {"train": "train", "test": "test"}
+
+
+def _read_rows(root: Path, problems: list[Problem]) -> list[Record]:
+    table, records = root / TABLE, []
+    for number, row in read_table(table):
+        category, label, name = row.get("object"), row.get("label"), row.get("image")
+        split = SPLIT_OF.get(row.get("split"))
+        if not (category and label and name and split):
+            sentence = f"Line {number} of {table} lacks an object, a label, an image, or a split of train or test."
+            problems.append(Problem(table, "row-invalid", sentence))
+        elif not (root / name).is_file():
+            sentence = f"Line {number} of {table} lists {root / name}, which is not there."
+            problems.append(Problem(root / name, "image-missing", sentence))
+        elif label == "normal":
+            records.append(Record(root / name, None, 0, category, NORMAL, split))
+        else:
+            records.append(Record(root / name, None, 1, category, label, split))
+    return records
+
+
+def _read(root: Path, problems: list[Problem]) -> list[Record]:
+    records = _read_rows(root, problems)
+    masks: dict[Path, Path] = {}
+    for category in dict.fromkeys(record.category for record in records):
+        abnormal = [record.image for record in records if record.category == category and record.label]
+        masks |= pair_masks(abnormal, root / category / "Data" / "Masks" / "Anomaly", ("",), problems)
+    return [replace(record, mask=masks.get(record.image)) for record in records]
+
+
+LAYOUT = Layout("visa", TABLE, lambda root: (root / TABLE).is_file(), _read)

@@ -1,0 +1,98 @@
+"""Opening a data set: recognise its layout, read its records, look at its structure. No picture is decoded.
+
+(KolektorSDD and KolektorSDD2 are the exception: there only the pixels of the masks tell which pictures are normal.)
+"""
+
+from pathlib import Path
+
+from oddlens.data.dataset import Dataset
+from oddlens.data.layouts import LAYOUTS
+from oddlens.data.layouts.base import Layout
+from oddlens.data.layouts.folder import read_named
+from oddlens.data.problem import Problem
+from oddlens.data.record import Record
+from oddlens.errors import DataError, UsageError
+from oddlens.wording import printable
+
+FOLDER = "folder"
+AUTO = "auto"
+
+
+def open_dataset(
+    path: str | Path,
+    layout: str = AUTO,
+    *,
+    normal_dir: str | Path | None = None,
+    abnormal_dir: str | Path | None = None,
+    mask_dir: str | Path | None = None,
+) -> Dataset:
+    """Open the data set at a path.
+
+    - `path`: its folder (of all categories or of one), or its listing (a manifest, a meta.json).
+    - `layout`: a layout's name, or "auto": the most specific one that recognises the path; `Dataset.layout` says which.
+    - `normal_dir`, `abnormal_dir`, `mask_dir`: the folders of a plain set with names of its own, relative to `path`.
+
+    What is wrong with single files is no error: it is in `Dataset.problems`.
+
+    Raises:
+        UsageError: there is nothing at the path, the layout has no such name, or a named folder is not there.
+        DataError: no layout recognises the path, the named one does not, or it holds no picture.
+    """
+    root = Path(path).expanduser().absolute()
+    if not root.exists():
+        raise UsageError(f"There is nothing at {printable(str(root))}: give the folder of a data set or its listing.")
+    problems: list[Problem] = []
+    if normal_dir is not None or abnormal_dir is not None or mask_dir is not None:
+        if layout not in (AUTO, FOLDER):
+            raise UsageError(
+                f'normal_dir, abnormal_dir and mask_dir belong to the layout "{FOLDER}", not to "{layout}".'
+            )
+        name, supervised = FOLDER, False
+        records = read_named(root, normal_dir, abnormal_dir, mask_dir, problems)
+    else:
+        chosen = _recognise(root) if layout == AUTO else _named(root, layout)
+        name, supervised = chosen.name, chosen.supervised
+        records = chosen.read(root, problems)
+    if not records:
+        raise DataError(
+            f'{printable(str(root))}, read by the layout "{name}", holds no picture: fill it or name another.'
+        )
+    problems += _structural_problems(root, records, supervised)
+    return Dataset(root if root.is_dir() else root.parent, name, tuple(records), tuple(problems))
+
+
+def _recognise(root: Path) -> Layout:
+    found = next((layout for layout in LAYOUTS if layout.recognise(root)), None)
+    if found is None:
+        looked_for = "; ".join(f"{layout.looks_for} ({layout.name})" for layout in LAYOUTS)
+        raise DataError(
+            f"{printable(str(root))} is laid out like no data set known here: looked for {looked_for}. "
+            "Arrange it like one of these, write a manifest, or name its folders with normal_dir, abnormal_dir and mask_dir."
+        )
+    return found
+
+
+def _named(root: Path, name: str) -> Layout:
+    layout = next((layout for layout in LAYOUTS if layout.name == name), None)
+    if layout is None:
+        raise UsageError(f'"{name}" is no layout: choose {AUTO} or one of {", ".join(each.name for each in LAYOUTS)}.')
+    if not layout.recognise(root):
+        raise DataError(f'{printable(str(root))} is not laid out like "{name}": it lacks {layout.looks_for}.')
+    return layout
+
+
+def _structural_problems(root: Path, records: list[Record], supervised: bool) -> list[Problem]:
+    problems = []
+    for category in dict.fromkeys(record.category for record in records):
+        ours = [record for record in records if record.category == category]
+        training = [record for record in ours if record.split == "train"]
+        abnormal = [record for record in training if record.label == 1]
+        if abnormal and not supervised:
+            sentence = (
+                f'{len(abnormal)} of the {len(training)} training images of "{category}" are abnormal, '
+                f"such as {abnormal[0].image}: they must not serve as good examples."
+            )
+            problems.append(Problem(abnormal[0].image.parent, "abnormal-in-train", sentence))
+        if all(record.split in ("train", "validation") for record in ours):
+            problems.append(Problem(root, "test-empty", f'The category "{category}" of {root} has no test image.'))
+    return problems

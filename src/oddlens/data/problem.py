@@ -1,0 +1,35 @@
+"""What can be wrong with a data set on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+ProblemKind = Literal[
+    "abnormal-in-train",
+    "category-empty",
+    "folder-empty",
+    "folder-unknown",
+    "image-missing",
+    "image-unreadable",
+    "mask-empty",
+    "mask-missing",
+    "mask-mismatched",
+    "mask-not-binary",
+    "mask-of-normal",
+    "mask-orphan",
+    "mask-size",
+    "mask-unreadable",
+    "name-duplicate",
+    "row-invalid",
+    "test-empty",
+]
+PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a data set: the file or folder it sits in, its kind, and one sentence for a person."""
+
+    path: Path
+    kind: ProblemKind
+    sentence: str

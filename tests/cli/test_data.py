@@ -1,0 +1,94 @@
+"""`oddlens data`, run in this process; the faults of a call are turned into exit codes by the frame of the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from oddlens.cli.data import SHOWN_OF_A_KIND, app
+from oddlens.errors import DataError, UsageError
+
+
+def write_set(root: Path, missing_masks: int = 0) -> Path:
+    """Write an MVTec-like set whose pictures are sound, with some masks left out."""
+    for folder in ("train/good", "test/good", "test/crack", "ground_truth/crack"):
+        (root / "nut" / folder).mkdir(parents=True)
+    for name in ("train/good/0.png", "test/good/0.png", "test/crack/0.png"):
+        Image.new("RGB", (16, 16), "grey").save(root / "nut" / name)
+    Image.new("L", (16, 16), 255).save(root / "nut" / "ground_truth" / "crack" / "0_mask.png")
+    for index in range(missing_masks):
+        Image.new("RGB", (16, 16), "grey").save(root / "nut" / "test" / "crack" / f"lost{index:02}.png")
+    return root
+
+
+def run(*arguments: object):
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(each) for each in arguments])
+
+
+def test_a_sound_set_is_counted_and_exits_0(tmp_path):
+    result = run("check", write_set(tmp_path))
+    assert result.exit_code == 0
+    assert "No problems." in result.stdout
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if "nut" in line]
+    assert cells == [["nut", "train", "1", "-", "-", "-"], ["nut", "test", "1", "1", "1", "-"]]
+
+
+def test_problems_are_told_by_kind_and_exit_1(tmp_path):
+    result = run("check", write_set(tmp_path, missing_masks=2))
+    assert result.exit_code == 1
+    assert "mask-missing: 2" in result.stdout
+    assert f"{tmp_path / 'nut' / 'test' / 'crack' / 'lost01.png'} has no mask" in result.stdout
+
+
+def test_many_problems_of_a_kind_are_cut_short_on_the_screen_and_whole_in_json(tmp_path):
+    write_set(tmp_path, missing_masks=SHOWN_OF_A_KIND + 3)
+    assert "... and 3 more: --json lists them all." in run("check", tmp_path).stdout
+    result = run("check", tmp_path, "--json")
+    assert result.exit_code == 1
+    assert len(json.loads(result.stdout)["problems"]) == SHOWN_OF_A_KIND + 3
+
+
+def test_brackets_in_names_are_not_taken_for_markup(tmp_path):
+    root = tmp_path / "[red]set[/red]"
+    assert "[red]set[/red]" in run("check", write_set(root)).stdout
+
+
+def test_a_sheet_is_written_when_asked_for(tmp_path):
+    assert run("check", write_set(tmp_path / "set"), "--sheet", tmp_path / "sheet.png").exit_code == 0
+    assert Image.open(tmp_path / "sheet.png").format == "PNG"
+
+
+def test_a_manifest_opens_again_and_its_hash_is_printed(tmp_path):
+    result = run("manifest", write_set(tmp_path / "set"), "--out", tmp_path / "set" / "m.jsonl")
+    assert result.exit_code == 0
+    again = run("manifest", tmp_path / "set" / "m.jsonl", "--out", tmp_path / "set" / "again.jsonl")
+    assert again.stdout == result.stdout
+    assert len(result.stdout.strip()) == 64
+    assert run("check", tmp_path / "set" / "m.jsonl").exit_code == 0
+
+
+def test_a_manifest_of_a_faulty_set_says_so_beside_the_hash(tmp_path):
+    result = run("manifest", write_set(tmp_path, missing_masks=1), "--out", tmp_path / "m.jsonl")
+    assert result.exit_code == 0
+    assert "1 problem(s)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [(["nowhere"], UsageError), (["set", "--layout", "mvtek"], UsageError), (["set", "--layout", "visa"], DataError)],
+)
+def test_faults_of_the_call_go_through_to_the_frame(tmp_path, monkeypatch, arguments, error):
+    write_set(tmp_path / "set")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(run("check", *arguments).exception, error)
+
+
+def test_the_verbs_import_nothing_heavy_before_they_are_called():
+    code = "import sys, oddlens.cli.data; print(*sorted({'numpy', 'PIL', 'cv2', 'torch', 'rich.table'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,30 @@
+"""One test over the whole registry of layouts."""
+
+import pytest
+
+from oddlens.data import check_dataset, open_dataset
+from oddlens.data.layouts import LAYOUTS
+
+from ..small_sets import SMALL_SETS
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_every_layout_is_recognised_by_itself_and_finds_nothing_wrong_with_a_sound_set(layout, tmp_path):
+    dataset = open_dataset(SMALL_SETS[layout.name](tmp_path))
+    assert dataset.layout == layout.name
+    assert check_dataset(dataset).problems == ()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_every_layout_says_good_of_normal_pictures_and_gives_no_mask_to_them(layout, tmp_path):
+    records = open_dataset(SMALL_SETS[layout.name](tmp_path), layout.name).records
+    assert {record.label for record in records} <= {0, 1, None}
+    for record in records:
+        assert (record.defect == "good") == (record.label == 0)
+        assert record.label == 1 or record.mask is None
+        assert (record.label is None) == (record.split == "unlabelled")
+        assert record.image.is_file()
+
+
+def test_names_are_unique():
+    assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from oddlens.data import check_dataset, open_dataset, read_mask
+
+from ..small_sets import facts, mask, mvtec, mvtec_loco, picture
+
+SHARED = Path(__file__).parents[3].parent / "shared" / "data"
+
+# The counts of the data sets' own READMEs: category -> (train, test good, {defect: test}).
+REAL_SETS = {
+    "mvtec_mini": {
+        "bottle": (4, 5, {"broken_large": 2, "broken_small": 2, "contamination": 4}),
+        "capsule": (4, 4, {"crack": 2, "poke": 3, "scratch": 2, "squeeze": 1}),
+        "metal_nut": (4, 4, {"bent": 3, "color": 3, "flip": 1, "scratch": 1}),
+    },
+    "magnetic_tile": {
+        "magnetic_tile": (200, 80, {"blowhole": 115, "break": 85, "crack": 57, "fray": 32, "uneven": 99}),
+    },
+    "bsdata": {"ball_screw": (80, 40, {"pitting": 100})},
+}
+
+
+def test_reads_splits_defects_and_masks(tmp_path):
+    dataset = open_dataset(mvtec(tmp_path))
+    assert dataset.categories == ("bottle", "nut")
+    assert dataset.splits == ("train", "test")
+    assert facts(dataset.select("bottle"), tmp_path) == {
+        ("bottle/train/good/000.png", "bottle", "train", "good", None),
+        ("bottle/test/good/000.png", "bottle", "test", "good", None),
+        ("bottle/test/crack/000.png", "bottle", "test", "crack", "bottle/ground_truth/crack/000_mask.png"),
+    }
+
+
+def test_a_single_category_opens_by_its_own_folder(tmp_path):
+    dataset = open_dataset(mvtec(tmp_path) / "nut")
+    assert (dataset.layout, dataset.categories, len(dataset)) == ("mvtec", ("nut",), 3)
+
+
+def test_visa_repacked_has_jpg_images_and_masks_of_the_bare_stem(tmp_path):
+    picture(tmp_path / "candle" / "train" / "good" / "0000.JPG")
+    picture(tmp_path / "candle" / "test" / "bad" / "000.JPG")
+    mask(tmp_path / "candle" / "ground_truth" / "bad" / "000.png")
+    dataset = open_dataset(tmp_path)
+    assert dataset.problems == ()
+    assert dataset.select(label=1).records[0].mask == tmp_path / "candle" / "ground_truth" / "bad" / "000.png"
+
+
+def test_the_masks_of_mvtec_loco_are_folders_whose_files_count_together(tmp_path):
+    dataset = open_dataset(mvtec_loco(tmp_path))
+    assert dataset.layout == "mvtec"
+    assert dataset.splits == ("train", "validation", "test")
+    (abnormal,) = dataset.select(label=1)
+    assert abnormal.mask is not None
+    assert abnormal.mask.is_dir()
+    assert read_mask(abnormal, shape=(16, 16)).sum() == 2 * 2 + 1
+    assert check_dataset(dataset).ok
+
+
+def test_a_category_without_ground_truth_is_an_image_level_one(tmp_path):
+    picture(tmp_path / "brain" / "test" / "good" / "1.png")
+    picture(tmp_path / "brain" / "test" / "hemorrhage" / "2.png")
+    dataset = open_dataset(tmp_path)
+    assert dataset.problems == ()
+    assert [record.mask for record in dataset] == [None, None]
+
+
+def test_pixels_to_ignore_come_from_their_own_folder(tmp_path):
+    mvtec(tmp_path)
+    ignored = mask(tmp_path / "nut" / "ignore" / "crack" / "000_ignore.png")
+    records = open_dataset(tmp_path)
+    assert [record.ignore for record in records.select("nut", label=1)] == [ignored]
+    assert [record.ignore for record in records.select("bottle", label=1)] == [None]
+
+
+def test_masks_of_a_defect_without_pictures_are_a_problem_and_those_of_good_ones_are_not_read(tmp_path):
+    mvtec(tmp_path)
+    mask(tmp_path / "nut" / "ground_truth" / "dent" / "000_mask.png")
+    mask(tmp_path / "nut" / "ground_truth" / "good" / "000_mask.png", value=0)
+    assert [(each.kind, each.path.name) for each in open_dataset(tmp_path).problems] == [("mask-orphan", "dent")]
+
+
+@pytest.mark.parametrize("name", REAL_SETS)
+def test_a_real_set_has_the_counts_of_its_readme(name):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"needs ../shared/data/{name}, real pictures that are not part of the repository")
+    dataset = open_dataset(SHARED / name)
+    assert dataset.layout == "mvtec"
+    assert dataset.problems == ()
+    found = {}
+    for category in dataset.categories:
+        tests = [record.defect for record in dataset.select(category, "test")]
+        defects = {defect: tests.count(defect) for defect in tests if defect != "good"}
+        found[category] = (len(dataset.select(category, "train")), tests.count("good"), defects)
+        assert all(record.mask for record in dataset.select(category, label=1))
+    assert found == REAL_SETS[name]

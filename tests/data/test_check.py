@@ -1,0 +1,125 @@
+import json
+
+import pytest
+from PIL import Image
+
+from oddlens.data import Count, check_dataset, open_dataset
+
+from .small_sets import mask, mvtec, mvtec_ad_2, picture
+
+
+def plant_every_fault(root):
+    """Write an MVTec-like set with every fault there is, and return what the check has to say: {(kind, path in the root)}."""
+    mvtec(root)
+    test, truth = root / "nut" / "test", root / "nut" / "ground_truth"
+    for stem in ("001", "002", "003", "004", "005", "006"):
+        picture(test / "crack" / f"{stem}.png")
+    mask(truth / "crack" / "001_mask.png", size=(16, 8))
+    Image.linear_gradient("L").resize((16, 16)).save(truth / "crack" / "002_mask.png")
+    (truth / "crack" / "003_mask.png").write_bytes(b"no picture")
+    mask(truth / "crack" / "004_mask.png", value=0)
+    mask(truth / "crack" / "0O5_mask.png")  # shifted: the picture is 005, with a zero
+    (test / "crack" / "006.png").write_bytes((test / "crack" / "006.png").read_bytes()[:40])  # cut short
+    mask(truth / "crack" / "006_mask.png")
+    picture(test / "good" / "000.bmp")
+    picture(root / "nut" / "train" / "crack" / "000.png")
+    (test / "dent").mkdir()
+    mask(truth / "stain" / "000_mask.png")
+    (root / "screw").mkdir()
+    picture(root / "backup" / "000.png")
+    picture(root / "cap" / "train" / "good" / "000.png")
+    return {
+        ("mask-size", "nut/ground_truth/crack/001_mask.png"),
+        ("mask-not-binary", "nut/ground_truth/crack/002_mask.png"),
+        ("mask-unreadable", "nut/ground_truth/crack/003_mask.png"),
+        ("mask-empty", "nut/ground_truth/crack/004_mask.png"),
+        ("mask-missing", "nut/test/crack/005.png"),
+        ("mask-orphan", "nut/ground_truth/crack/0O5_mask.png"),
+        ("image-unreadable", "nut/test/crack/006.png"),
+        ("name-duplicate", "nut/test/good/000.png"),
+        ("abnormal-in-train", "nut/train/crack"),
+        ("folder-empty", "nut/test/dent"),
+        ("mask-orphan", "nut/ground_truth/stain"),
+        ("category-empty", "screw"),
+        ("folder-unknown", "backup"),
+        ("test-empty", "."),
+    }
+
+
+def test_every_planted_fault_is_described_and_nothing_else(tmp_path):
+    planted = plant_every_fault(tmp_path)
+    report = check_dataset(open_dataset(tmp_path))
+    assert not report.ok
+    assert {(each.kind, each.path.relative_to(tmp_path).as_posix()) for each in report.problems} == planted
+    assert len(report.problems) == len(planted)
+    for problem in report.problems:
+        assert str(problem.path) in problem.sentence
+        assert problem.sentence.endswith(".")
+        assert "\n" not in problem.sentence
+
+
+def test_counts_are_by_category_and_split(tmp_path):
+    assert check_dataset(open_dataset(mvtec(tmp_path))).counts == tuple(
+        count
+        for category in ("bottle", "nut")
+        for count in (Count(category, "train", 1, 0, 0, 0), Count(category, "test", 1, 1, 1, 0))
+    )
+
+
+def test_unlabelled_pictures_are_counted_as_such(tmp_path):
+    counts = check_dataset(open_dataset(mvtec_ad_2(tmp_path))).counts
+    assert counts[-1] == Count("can", "unlabelled", 0, 0, 0, 2)
+
+
+def test_a_normal_picture_whose_mask_shows_a_defect_is_a_problem(tmp_path):
+    picture(tmp_path / "1.png")
+    picture(tmp_path / "2.png")
+    mask(tmp_path / "1_mask.png")
+    mask(tmp_path / "2_mask.png", value=0)
+    (tmp_path / "m.csv").write_text("image,label,mask\n1.png,0,1_mask.png\n2.png,0,2_mask.png\n")
+    problems = check_dataset(open_dataset(tmp_path / "m.csv")).problems
+    assert [(each.kind, each.path.name) for each in problems] == [("mask-of-normal", "1_mask.png")]
+
+
+def test_a_mask_saved_as_jpeg_is_not_binary(tmp_path):
+    picture(tmp_path / "images" / "1.jpg")
+    mask(tmp_path / "masks" / "1.jpg", box=(3, 3, 12, 9))
+    assert [each.kind for each in check_dataset(open_dataset(tmp_path)).problems] == ["mask-not-binary"]
+
+
+def test_a_mask_turned_on_its_side_has_the_wrong_size_and_one_that_lies_like_its_picture_has_not(tmp_path):
+    for stem, size in (("lying", (16, 8)), ("standing", (8, 16))):
+        picture(tmp_path / "images" / f"{stem}.png", size=(16, 8))
+        mask(tmp_path / "masks" / f"{stem}.png", size=size)
+    (problem,) = check_dataset(open_dataset(tmp_path)).problems
+    assert (problem.kind, problem.path.name) == ("mask-size", "standing.png")
+    assert "has 8 x 16 pixels, its image 16 x 8" in problem.sentence
+
+
+def test_masks_of_ignored_pixels_are_held_against_their_picture_too(tmp_path):
+    mask(mvtec(tmp_path) / "nut" / "ignore" / "crack" / "000_ignore.png", size=(4, 4))
+    problems = check_dataset(open_dataset(tmp_path)).problems
+    assert [(each.kind, each.path.name) for each in problems] == [("mask-size", "000_ignore.png")]
+
+
+def test_progress_is_told_picture_by_picture(tmp_path):
+    told = []
+    check_dataset(open_dataset(mvtec(tmp_path)), lambda done, total: told.append((done, total)))
+    assert told == [(done, 6) for done in range(1, 7)]
+
+
+def test_the_report_is_plain_json(tmp_path):
+    plant_every_fault(tmp_path)
+    report = check_dataset(open_dataset(tmp_path))
+    plain = json.loads(json.dumps(report.to_dict()))
+    assert plain["ok"] is False
+    assert plain["layout"] == "mvtec"
+    assert plain["counts"][0]["category"] == "bottle"
+    assert {each["kind"] for each in plain["problems"]} == {each.kind for each in report.problems}
+
+
+@pytest.mark.parametrize("name", ["000.png", "000.jpg", "000.bmp", "000.tif"])
+def test_a_picture_cut_short_is_unreadable_in_every_format(tmp_path, name):
+    path = picture(tmp_path / "good" / name, size=(64, 64))
+    path.write_bytes(path.read_bytes()[: -path.stat().st_size // 3])
+    assert [each.kind for each in check_dataset(open_dataset(tmp_path)).problems] == ["image-unreadable"]

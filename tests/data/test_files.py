@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+
+from oddlens.data.files import images_in, list_images, match_masks, pair_masks, read_table, stems_of
+from oddlens.errors import DataError
+
+from .small_sets import mask, picture
+
+
+def test_images_are_known_by_suffix_in_any_case_and_hidden_files_are_passed_over(tmp_path):
+    for name in ("b.PNG", "a.jpg", ".hidden.png"):
+        picture(tmp_path / name)
+    (tmp_path / "Thumbs.db").write_bytes(b"")
+    assert [image.name for image in images_in(tmp_path)] == ["a.jpg", "b.PNG"]
+
+
+def test_a_folder_that_is_not_there_has_no_images(tmp_path):
+    assert images_in(tmp_path / "nowhere") == []
+
+
+def test_an_empty_folder_and_a_shared_name_are_problems(tmp_path):
+    (tmp_path / "empty").mkdir()
+    picture(tmp_path / "full" / "1.png")
+    twin = picture(tmp_path / "full" / "1.tif")
+    problems = []
+    list_images(tmp_path / "empty", problems)
+    list_images(tmp_path / "full", problems)
+    assert [(each.kind, each.path) for each in problems] == [
+        ("folder-empty", tmp_path / "empty"),
+        ("name-duplicate", twin),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "suffixes", "stems"),
+    [
+        ("000_mask.png", ("_mask", ""), ["000", "000_mask"]),
+        ("000.png", ("_mask", ""), ["000"]),
+        ("ISIC_1_Segmentation.png", ("_segmentation",), ["isic_1"]),
+        ("1.2_GT.png", ("_gt",), ["1.2"]),
+        ("000.png", ("_mask",), []),
+    ],
+)
+def test_a_mask_belongs_to_the_stems_that_its_layouts_suffixes_leave(name, suffixes, stems):
+    assert stems_of(Path(name), suffixes) == stems
+
+
+def test_a_shift_of_the_masks_by_one_is_two_problems_and_spoils_no_other_pair(tmp_path):
+    images = [tmp_path / f"{index:03}.png" for index in range(4)]
+    masks = [mask(tmp_path / "masks" / f"{index:03}_mask.png") for index in (0, 2, 3, 4)]
+    problems = []
+    pairs = pair_masks(images, tmp_path / "masks", ("_mask",), problems)
+    assert pairs == {images[0]: masks[0], images[2]: masks[1], images[3]: masks[2]}
+    assert [(each.kind, each.path) for each in problems] == [("mask-orphan", masks[3]), ("mask-missing", images[1])]
+
+
+def test_an_image_whose_own_name_ends_like_a_mask_is_matched_by_its_whole_name():
+    images = [Path("a.png"), Path("a_mask.png")]
+    masks = [Path("m/a_mask_mask.png"), Path("m/a_mask.png")]
+    assert match_masks(images, masks, ("_mask",), []) == {images[1]: masks[0], images[0]: masks[1]}
+
+
+def test_a_second_mask_of_one_image_is_a_problem(tmp_path):
+    problems = []
+    assert match_masks([Path("1.png")], [Path("1.png"), Path("1_mask.png")], ("_mask", ""), problems) == {
+        Path("1.png"): Path("1.png")
+    }
+    assert [(each.kind, each.path.name) for each in problems] == [("name-duplicate", "1_mask.png")]
+
+
+def test_masks_that_are_missing_as_a_whole_are_one_problem(tmp_path):
+    images = [tmp_path / f"{index}.png" for index in range(5)]
+    problems = []
+    assert pair_masks(images, tmp_path / "crack", ("_mask",), problems) == {}
+    assert [(each.kind, each.path) for each in problems] == [("mask-missing", tmp_path / "crack")]
+
+
+def test_a_table_may_have_spaces_after_commas_and_short_rows(tmp_path):
+    (tmp_path / "t.csv").write_text("\ufeffid, label\n1, 0\n2\n", encoding="utf-8")
+    assert read_table(tmp_path / "t.csv") == [(2, {"id": "1", "label": "0"}), (3, {"id": "2", "label": ""})]
+
+
+def test_a_table_that_is_no_text_is_one_clear_error(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"id,label\n\xff\xfe,1\n")
+    with pytest.raises(DataError, match=r"t\.csv is not readable as CSV"):
+        read_table(tmp_path / "t.csv")

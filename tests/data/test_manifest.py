@@ -1,0 +1,134 @@
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from oddlens.data import manifest_hash, open_dataset, write_manifest
+from oddlens.errors import DataError, UsageError
+
+from .small_sets import SMALL_SETS, mask, mvtec, picture
+
+
+@pytest.mark.parametrize("layout", SMALL_SETS)
+def test_a_manifest_says_all_that_the_layout_said(tmp_path, layout):
+    dataset = open_dataset(SMALL_SETS[layout](tmp_path), layout)
+    write_manifest(dataset, tmp_path / "all.jsonl")
+    again = open_dataset(tmp_path / "all.jsonl")
+    assert again.records == dataset.records
+    assert manifest_hash(again) == manifest_hash(dataset)
+
+
+def test_a_manifest_may_lie_anywhere_and_its_paths_are_relative(tmp_path):
+    (tmp_path / "set").mkdir()
+    dataset = open_dataset(mvtec(tmp_path / "set"))
+    write_manifest(dataset, tmp_path / "lists" / "m.jsonl")
+    lines = (tmp_path / "lists" / "m.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["image"] == "../set/bottle/train/good/000.png"
+    assert {record.image.resolve() for record in open_dataset(tmp_path / "lists" / "m.jsonl")} == {
+        record.image for record in dataset
+    }
+
+
+def test_ignored_pixels_are_kept(tmp_path):
+    ignored = mask(mvtec(tmp_path) / "nut" / "ignore" / "crack" / "000_ignore.png")
+    write_manifest(open_dataset(tmp_path), tmp_path / "m.jsonl")
+    assert [record.ignore for record in open_dataset(tmp_path / "m.jsonl").select("nut", label=1)] == [ignored]
+
+
+def test_the_hash_depends_on_what_is_said_and_neither_on_the_place_nor_on_the_order(tmp_path):
+    (tmp_path / "a").mkdir()
+    first = open_dataset(mvtec(tmp_path / "a"))
+    write_manifest(first, tmp_path / "a" / "m.jsonl")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    lines = (tmp_path / "b" / "m.jsonl").read_text().splitlines()
+    (tmp_path / "b" / "m.jsonl").write_text("\n".join(reversed(lines)))
+    assert manifest_hash(open_dataset(tmp_path / "b" / "m.jsonl")) == manifest_hash(first)
+    (tmp_path / "b" / "nut" / "test" / "good" / "000.png").rename(tmp_path / "b" / "nut" / "test" / "good" / "1.png")
+    assert manifest_hash(open_dataset(tmp_path / "b", "mvtec")) != manifest_hash(first)
+
+
+def test_the_hash_is_the_one_of_the_first_release(tmp_path):
+    picture(tmp_path / "good" / "1.png")
+    dataset = open_dataset(tmp_path, normal_dir="good")
+    line = {
+        "image": "good/1.png",
+        "mask": None,
+        "label": 0,
+        "category": tmp_path.name,
+        "defect": "good",
+        "split": "test",
+    }
+    assert manifest_hash(dataset) == hashlib.sha256(json.dumps(line).encode()).hexdigest()
+
+
+def test_a_table_by_hand_needs_image_and_label_only(tmp_path):
+    picture(tmp_path / "1.png")
+    picture(tmp_path / "2.png")
+    drawn = mask(tmp_path / "2_mask.png")
+    (tmp_path / "parts.csv").write_text("image,label,mask\n1.png,0,\n2.png,1,2_mask.png\n")
+    dataset = open_dataset(tmp_path / "parts.csv")
+    assert [(r.label, r.mask, r.defect, r.split) for r in dataset] == [
+        (0, None, "good", "test"),
+        (1, drawn, "anomaly", "test"),
+    ]
+    assert dataset.categories == (tmp_path.name,)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("not json", "is no JSON object"),
+        ('["1.png", 0]', "is no JSON object"),
+        ('{"label": 0}', "has no image"),
+        ('{"image": "1.png", "label": 0, "mask": 3}', "a field that should be text"),
+        ('{"image": "1.png"}', "has no label of 0 or 1"),
+        ('{"image": "1.png", "label": true}', "has no label of 0 or 1"),
+        ('{"image": "1.png", "label": 0, "split": "dev"}', 'has the split "dev"'),
+    ],
+)
+def test_a_line_at_fault_is_told_by_its_number_and_left_out(tmp_path, line, fault):
+    picture(tmp_path / "1.png")
+    (tmp_path / "m.jsonl").write_text('{"image": "1.png", "label": 0}\n\n' + line + "\n")
+    dataset = open_dataset(tmp_path / "m.jsonl")
+    (problem,) = dataset.problems
+    assert problem.kind == "row-invalid"
+    assert problem.sentence.startswith("Line 3 of ")
+    assert fault in problem.sentence
+    assert len(dataset) == 1
+
+
+def test_files_that_are_gone_are_told(tmp_path):
+    for name in ("1.png", "2.png", "3.png"):
+        picture(tmp_path / name)
+    mask(tmp_path / "1_mask.png")
+    rows = [
+        {"image": "1.png", "label": 1, "mask": "1_mask.png"},
+        {"image": "2.png", "label": 1, "mask": "gone.png"},
+        {"image": "3.png", "label": 1, "ignore": "gone too.png"},
+        {"image": "4.png", "label": 0},
+    ]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dataset = open_dataset(tmp_path / "m.jsonl")
+    assert [(each.kind, each.path.name) for each in dataset.problems] == [
+        ("image-missing", "4.png"),
+        ("mask-missing", "2.png"),
+        ("mask-missing", "3.png"),  # others of its category have a mask
+        ("mask-missing", "3.png"),  # and its ignore mask is gone
+    ]
+    assert [(record.mask is not None, record.ignore) for record in dataset] == [
+        (True, None),
+        (False, None),
+        (False, None),
+    ]
+
+
+def test_a_manifest_in_another_encoding_is_one_clear_error(tmp_path):
+    (tmp_path / "m.jsonl").write_bytes('{"image": "Stück.png", "label": 0}'.encode("latin-1"))
+    with pytest.raises(DataError, match="is not text in UTF-8"):
+        open_dataset(tmp_path / "m.jsonl")
+
+
+def test_a_manifest_that_could_not_be_opened_again_is_not_written(tmp_path):
+    with pytest.raises(UsageError, match=r"does not end in \.jsonl"):
+        write_manifest(open_dataset(mvtec(tmp_path)), tmp_path / "m.txt")
