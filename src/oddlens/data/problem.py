@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 ProblemKind = Literal[
     "abnormal-in-train",
@@ -23,7 +23,6 @@ ProblemKind = Literal[
     "row-invalid",
     "test-empty",
 ]
-PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)
 
 
 @dataclass(frozen=True, slots=True)
