@@ -1,5 +1,8 @@
 """The classes of generated pictures, their defects, and which classes are never trained on."""
 
+import math
+from dataclasses import dataclass
+
 from oddlens.data.synthetic import damage, grains, marks, outlines, patterns
 from oddlens.data.synthetic.marks import Defect
 from oddlens.data.synthetic.outlines import Shape
@@ -80,31 +83,47 @@ see-through holes, cells, veins, folds; points, an opening, a round body from th
 
 TRAIN_CLASSES: tuple[str, ...] = tuple(name for name in CLASSES if name not in HELD_OUT_CLASSES)
 
-_MARKS: dict[str, Defect] = {
-    "scratch": marks.scratch,
-    "crack": damage.crack,
-    "hole": damage.hole,
-    "stain": marks.stain,
-    "dent": marks.dent,
-    "missing part": damage.missing_part,
-    "contamination": marks.contamination,
-    "tear": damage.tear,
-    "discoloration": marks.discoloration,
-    "pitting": marks.pitting,
-    "uneven": marks.uneven,
-    "abrasion": marks.abrasion,
-    "fray": damage.fray,
+
+@dataclass(frozen=True)
+class DefectType:
+    """A defect and what is known about it.
+
+    apply    changes the layers of a part and returns where
+    reach    how far it may reach from its middle, in radii; infinite for lines, whose length their area does not bound
+    at_edge  True where it sits on the edge of a part that has one
+    """
+
+    apply: Defect
+    reach: float
+    at_edge: bool = False
+
+
+_EVERYWHERE = {
+    "scratch": DefectType(marks.scratch, math.inf),
+    "crack": DefectType(damage.crack, math.inf),
+    "hole": DefectType(damage.hole, 3.5),
+    "stain": DefectType(marks.stain, 3.0),
+    "dent": DefectType(marks.dent, 2.4),
+    "missing part": DefectType(damage.missing_part, 2.2, at_edge=True),
+    "contamination": DefectType(marks.contamination, 6.0),
+    "tear": DefectType(damage.tear, 3.2),
+    "discoloration": DefectType(marks.discoloration, 3.4),
+    "pitting": DefectType(marks.pitting, 2.6),
+    "uneven": DefectType(marks.uneven, 3.6),
+    "abrasion": DefectType(marks.abrasion, 2.8),
+    "fray": DefectType(damage.fray, 3.4),
 }
 
-SURFACE_DEFECTS: dict[str, Defect] = {**_MARKS, "bend": damage.fold}
-OBJECT_DEFECTS: dict[str, Defect] = {**_MARKS, "bend": damage.bend, "chipped edge": damage.chipped_edge}
+SURFACE_DEFECTS: dict[str, DefectType] = {**_EVERYWHERE, "bend": DefectType(damage.fold, 3.2)}
+OBJECT_DEFECTS: dict[str, DefectType] = {
+    **_EVERYWHERE,
+    "bend": DefectType(damage.bend, 2.0, at_edge=True),
+    "chipped edge": DefectType(damage.chipped_edge, 3.0, at_edge=True),
+}
 
 DEFECTS: tuple[str, ...] = tuple(OBJECT_DEFECTS)
 
-AT_EDGE: frozenset[str] = frozenset({"missing part", "chipped edge", "bend"})
-"""Defects that sit on the edge of a part where it has one."""
 
-
-def defects_of(name: str) -> dict[str, Defect]:
+def defects_of(name: str) -> dict[str, DefectType]:
     """The defects a class can have, by name."""
     return SURFACE_DEFECTS if name in SURFACES else OBJECT_DEFECTS

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
-
 T = TypeVar("T")
 
 
@@ -27,6 +26,10 @@ class Dice:
     def many(self, low: float, high: float, count: int) -> list[float]:
         """Return `count` uniform draws."""
         return [float(value) for value in self._rng.uniform(low, high, count)]
+
+    def point(self, reach: float) -> tuple[float, float]:
+        """Return a point of the square with half side `reach`."""
+        return self.uniform(-reach, reach), self.uniform(-reach, reach)
 
     def normal(self, deviation: float) -> float:
         return self._rng.normal(0, deviation)

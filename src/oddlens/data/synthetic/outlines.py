@@ -5,12 +5,13 @@ reference pixels from its middle, that gives the distance to the outline (negati
 same part can be drawn in any pose, and a feature can ask whether a place is on the part.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from oddlens.data.synthetic.dice import Dice
-from oddlens.data.synthetic.plane import Field, smoothstep
+from oddlens.data.synthetic.plane import Field, norm, smoothstep, wrap
 
 Outline = Callable[[Field, Field], tuple[Field, Field]]
 Shape = Callable[[Dice], Outline]
@@ -18,13 +19,13 @@ Shape = Callable[[Dice], Outline]
 
 def box(u: Field, v: Field, a: float, b: float, corner: float = 0.0) -> Field:
     """Distance to a rectangle with half sides a, b and rounded corners."""
-    qu, qv = np.abs(u) - np.float32(a - corner), np.abs(v) - np.float32(b - corner)
-    outside = np.hypot(np.maximum(qu, 0), np.maximum(qv, 0))
-    return outside + np.minimum(np.maximum(qu, qv), 0) - np.float32(corner)
+    qu, qv = np.abs(u) - (a - corner), np.abs(v) - (b - corner)
+    outside = norm(np.maximum(qu, 0), np.maximum(qv, 0))
+    return outside + np.minimum(np.maximum(qu, qv), 0) - corner
 
 
 def _half(u: Field, v: Field, angle: float, offset: float) -> Field:
-    return u * np.float32(np.cos(angle)) + v * np.float32(np.sin(angle)) - np.float32(offset)
+    return u * math.cos(angle) + v * math.sin(angle) - offset
 
 
 def _flat(distance: Field) -> tuple[Field, Field]:
@@ -37,9 +38,9 @@ def disc(design: Dice) -> Outline:
     steps = [(radius * s, design.uniform(-2.5, 2.5)) for s in design.many(0.25, 0.9, design.whole(0, 2))]
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        r = np.hypot(u, v)
-        height = sum((np.float32(h) * smoothstep(s + 1.5, s - 1.5, r) for s, h in steps), np.zeros_like(r))
-        return r - np.float32(radius), height
+        r = norm(u, v)
+        height = sum((h * smoothstep(s + 1.5, s - 1.5, r) for s, h in steps), np.zeros_like(r))
+        return r - radius, height
 
     return outline
 
@@ -49,8 +50,8 @@ def ring(design: Dice) -> Outline:
     radius, width, round_body = design.uniform(55, 85), design.uniform(7, 24), design.chance(0.5)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        distance = np.abs(np.hypot(u, v) - np.float32(radius)) - np.float32(width)
-        body = np.sqrt(np.maximum(width**2 - (distance + np.float32(width)) ** 2, 0)) * np.float32(0.8)
+        distance = np.abs(norm(u, v) - radius) - width
+        body = np.sqrt(np.maximum(width**2 - (distance + width) ** 2, 0)) * 0.8
         return distance, body if round_body else np.zeros_like(u)
 
     return outline
@@ -81,9 +82,9 @@ def star(design: Dice) -> Outline:
     depth, sharp = design.uniform(0.1, 0.38), design.uniform(0.6, 1.6)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        wave = (0.5 + 0.5 * np.cos(np.arctan2(v, u) * np.float32(points))) ** np.float32(sharp)
-        reach = np.float32(outer) * (1 - np.float32(depth) * (1 - wave))
-        return _flat((np.hypot(u, v) - reach) * np.float32(0.75))
+        wave = (0.5 + 0.5 * np.cos(np.arctan2(v, u) * points)) ** sharp
+        reach = outer * (1 - depth * (1 - wave))
+        return _flat((norm(u, v) - reach) * 0.75)
 
     return outline
 
@@ -94,8 +95,8 @@ def angle(design: Dice) -> Outline:
     width, corner = design.uniform(12, 26), design.uniform(1, 8)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        upright = box(u + np.float32(short - width), v, width, long, corner)
-        foot = box(u, v - np.float32(long - width), short, width, corner)
+        upright = box(u + (short - width), v, width, long, corner)
+        foot = box(u, v - (long - width), short, width, corner)
         return _flat(np.minimum(upright, foot))
 
     return outline
@@ -109,7 +110,7 @@ def cross(design: Dice) -> Outline:
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
         level, upright = box(u, v, a, width, corner), box(u, v, other, b, corner)
-        return np.minimum(level, upright), np.float32(lift) * np.clip(0.5 - level, 0, 1)
+        return np.minimum(level, upright), lift * np.clip(0.5 - level, 0, 1)
 
     return outline
 
@@ -135,10 +136,8 @@ def bar(design: Dice) -> Outline:
         distance = box(u, v, length, width, corner)
         if form == 0:
             return _flat(distance)
-        t = v / np.float32(width)
-        body = (
-            np.abs(t) * np.float32(-0.4 * width) if form == 1 else np.cos(t * np.float32(9)) * np.float32(0.08 * width)
-        )
+        t = v / width
+        body = np.abs(t) * (-0.4 * width) if form == 1 else np.cos(t * 9) * (0.08 * width)
         return distance, body
 
     return outline
@@ -153,9 +152,9 @@ def tube(design: Dice) -> Outline:
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
         thick = np.full_like(u, radius)
         for at, width in collars:
-            thick = thick + np.float32(lip) * np.clip(width - np.abs(u - np.float32(at)) + 0.5, 0, 1)
-        distance = np.maximum(np.abs(v) - thick, np.abs(u) - np.float32(length))
-        return distance, np.sqrt(np.maximum(thick**2 - v * v, 0)) * np.float32(0.85)
+            thick = thick + lip * np.clip(width - np.abs(u - at) + 0.5, 0, 1)
+        distance = np.maximum(np.abs(v) - thick, np.abs(u) - length)
+        return distance, np.sqrt(np.maximum(thick**2 - v * v, 0)) * 0.85
 
     return outline
 
@@ -166,9 +165,9 @@ def dome(design: Dice) -> Outline:
     rim = design.pick([0.0, 8.0])
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        r = np.hypot(u, v)
-        body = np.sqrt(np.maximum(np.float32(radius * 1.02) ** 2 - r * r, 0)) * np.float32(steep)
-        return r - np.float32(radius + rim), body
+        r = norm(u, v)
+        body = np.sqrt(np.maximum((radius * 1.02) ** 2 - r * r, 0)) * steep
+        return r - (radius + rim), body
 
     return outline
 
@@ -176,14 +175,14 @@ def dome(design: Dice) -> Outline:
 def stacked_blocks(design: Dice) -> Outline:
     """Three to six blocks of several heights pushed together."""
     count = design.whole(3, 6)
-    blocks = [(*design.many(-45, 45, 2), *design.many(18, 48, 2), design.uniform(2, 9)) for _ in range(count)]
+    blocks = [(*design.point(45), *design.many(18, 48, 2), design.uniform(2, 9)) for _ in range(count)]
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
         distance, height = np.full_like(u, 1e3), np.zeros_like(u)
         for x, y, a, b, high in blocks:
-            edge = box(u - np.float32(x), v - np.float32(y), a, b, 2.0)
+            edge = box(u - x, v - y, a, b, 2.0)
             distance = np.minimum(distance, edge)
-            height = np.maximum(height, np.float32(high) * np.clip(0.5 - edge / 1.5, 0, 1))
+            height = np.maximum(height, high * np.clip(0.5 - edge / 1.5, 0, 1))
         return distance, height
 
     return outline
@@ -196,11 +195,11 @@ def lattice(design: Dice) -> Outline:
     turned = design.chance(0.5)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        p, q = ((u + v) * np.float32(0.7071), (u - v) * np.float32(0.7071)) if turned else (u, v)
-        nearest = [np.abs(np.mod(t + np.float32(pitch / 2), np.float32(pitch)) - np.float32(pitch / 2)) for t in (p, q)]
-        struts = np.minimum(*nearest) - np.float32(strut)
+        p, q = ((u + v) * 0.7071, (u - v) * 0.7071) if turned else (u, v)
+        nearest = [np.abs(wrap(t + (pitch / 2), pitch) - (pitch / 2)) for t in (p, q)]
+        struts = np.minimum(*nearest) - strut
         border = box(u, v, a, b, 5.0)
-        return _flat(np.maximum(border, np.minimum(struts, -border - np.float32(2 * strut))))
+        return _flat(np.maximum(border, np.minimum(struts, -border - (2 * strut))))
 
     return outline
 
@@ -212,7 +211,7 @@ def slotted_plate(design: Dice) -> Outline:
     reach = b * design.uniform(0.45, 0.75)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        pitch = np.float32(2 * a / (slots + 1))
+        pitch = 2 * a / (slots + 1)
         nearest = (
             u
             - np.clip(
@@ -231,10 +230,10 @@ def comb(design: Dice) -> Outline:
     long, fill_share = design.uniform(40, 75), design.uniform(0.4, 0.65)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        pitch = np.float32(2 * a / teeth)
-        nearest = np.mod(u + np.float32(a), pitch) - pitch / 2
-        spine = box(u, v + np.float32(long - back), a, back, 3.0)
-        tooth = np.maximum(box(nearest, v, float(pitch) * fill_share / 2, long, 1.5), np.abs(u) - np.float32(a))
+        pitch = 2 * a / teeth
+        nearest = wrap(u + a, pitch) - pitch / 2
+        spine = box(u, v + (long - back), a, back, 3.0)
+        tooth = np.maximum(box(nearest, v, float(pitch) * fill_share / 2, long, 1.5), np.abs(u) - a)
         return _flat(np.minimum(spine, tooth))
 
     return outline
@@ -246,9 +245,9 @@ def arc(design: Dice) -> Outline:
     round_body = design.chance(0.4)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        band = np.abs(np.hypot(u, v) - np.float32(radius)) - np.float32(width)
-        gap = (np.float32(opening) - np.abs(np.arctan2(v, u))) * np.float32(radius)
-        body = np.sqrt(np.maximum(width**2 - (band + np.float32(width)) ** 2, 0)) * np.float32(0.8)
+        band = np.abs(norm(u, v) - radius) - width
+        gap = (opening - np.abs(np.arctan2(v, u))) * radius
+        body = np.sqrt(np.maximum(width**2 - (band + width) ** 2, 0)) * 0.8
         return np.maximum(band, gap), body if round_body else np.zeros_like(u)
 
     return outline
@@ -264,8 +263,8 @@ def wedge(design: Dice) -> Outline:
     )
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        sides = np.abs(v) - np.float32(b) + np.float32(taper) * (u + np.float32(a))
-        return np.maximum(np.abs(u) - np.float32(a), sides), u * np.float32(-slope)
+        sides = np.abs(v) - b + taper * (u + a)
+        return np.maximum(np.abs(u) - a, sides), u * -slope
 
     return outline
 
@@ -275,7 +274,7 @@ def channel(design: Dice) -> Outline:
     a, b, wall, corner = design.uniform(45, 80), design.uniform(55, 85), design.uniform(10, 22), design.uniform(1, 12)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        inner = box(u, v + np.float32(2 * wall), a - wall, b, corner * 0.6)
+        inner = box(u, v + (2 * wall), a - wall, b, corner * 0.6)
         return _flat(np.maximum(box(u, v, a, b, corner), -inner))
 
     return outline
@@ -286,9 +285,7 @@ def crescent(design: Dice) -> Outline:
     radius, bite, offset = design.uniform(65, 90), design.uniform(40, 70), design.uniform(45, 80)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        return _flat(
-            np.maximum(np.hypot(u, v) - np.float32(radius), np.float32(bite) - np.hypot(u - np.float32(offset), v))
-        )
+        return _flat(np.maximum(norm(u, v) - radius, bite - norm(u - offset, v)))
 
     return outline
 
@@ -300,10 +297,10 @@ def spool(design: Dice) -> Outline:
     flange = design.uniform(0, 16)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        thick = radius + sum((np.float32(h) * np.sin(u * np.float32(f) + np.float32(p)) for f, p, h in waves), 0 * u)
-        thick = thick + np.float32(flange) * np.clip(np.abs(u) - np.float32(length - 14), 0, 1)
-        distance = np.maximum(np.abs(v) - thick, np.abs(u) - np.float32(length))
-        return distance, np.sqrt(np.maximum(thick**2 - v * v, 0)) * np.float32(0.85)
+        thick = radius + sum((h * np.sin(u * f + p) for f, p, h in waves), 0 * u)
+        thick = thick + flange * np.clip(np.abs(u) - (length - 14), 0, 1)
+        distance = np.maximum(np.abs(v) - thick, np.abs(u) - length)
+        return distance, np.sqrt(np.maximum(thick**2 - v * v, 0)) * 0.85
 
     return outline
 
@@ -316,13 +313,13 @@ def bead_row(design: Dice) -> Outline:
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
         x, y = (
-            t - np.clip(np.round(t / pitch - o) + o, -(n - 1) / 2, (n - 1) / 2) * np.float32(pitch)
+            t - np.clip(np.round(t / pitch - o) + o, -(n - 1) / 2, (n - 1) / 2) * pitch
             for t, n, o in ((u, along, 0.5 * (along % 2 == 0)), (v, across, 0.5 * (across % 2 == 0)))
         )
-        r = np.hypot(x, y)
+        r = norm(x, y)
         strip = box(u, v, along * pitch / 2 - 0.3 * pitch, across * pitch / 2 - 0.3 * pitch, web)
-        body = np.sqrt(np.maximum(radius**2 - r * r, 0)) * np.float32(0.8)
-        return np.minimum(r - np.float32(radius), strip), body
+        body = np.sqrt(np.maximum(radius**2 - r * r, 0)) * 0.8
+        return np.minimum(r - radius, strip), body
 
     return outline
 
@@ -332,11 +329,11 @@ def hook(design: Dice) -> Outline:
     bow, width, shank = design.uniform(28, 45), design.uniform(8, 15), design.uniform(55, 90)
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        low = v - np.float32(25)
-        half_ring = np.maximum(np.abs(np.hypot(u, low) - np.float32(bow)) - np.float32(width), -low)
-        stem = box(u - np.float32(bow), low + np.float32(shank / 2), width, shank / 2 + 0.5, 0)
+        low = v - 25
+        half_ring = np.maximum(np.abs(norm(u, low) - bow) - width, -low)
+        stem = box(u - bow, low + (shank / 2), width, shank / 2 + 0.5, 0)
         distance = np.minimum(half_ring, stem)
-        return distance, np.sqrt(np.maximum(-distance * (2 * width + distance), 0)) * np.float32(0.7)
+        return distance, np.sqrt(np.maximum(-distance * (2 * width + distance), 0)) * 0.7
 
     return outline
 
@@ -347,8 +344,8 @@ def ridged_cap(design: Dice) -> Outline:
     inner = design.uniform(0.2, 0.6) * radius
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
-        r = np.hypot(u, v)
-        rib = np.tanh(2 * np.cos(np.arctan2(v, u) * np.float32(ribs)))
-        return r - np.float32(radius), np.float32(depth) * rib * np.clip((r - np.float32(inner)) / 4, 0, 1)
+        r = norm(u, v)
+        rib = np.tanh(2 * np.cos(np.arctan2(v, u) * ribs))
+        return r - radius, depth * rib * np.clip((r - inner) / 4, 0, 1)
 
     return outline

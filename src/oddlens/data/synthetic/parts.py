@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from oddlens.data.synthetic.dice import Dice
-from oddlens.data.synthetic.layers import Colour, ColourField, Layers, colour, kin, mix
+from oddlens.data.synthetic.layers import Colour, ColourField, Layers, clip, colour, kin, mix
 from oddlens.data.synthetic.outlines import Outline, Shape, box
-from oddlens.data.synthetic.plane import Field, Plane, fractal, noise, smoothstep, streaks
+from oddlens.data.synthetic.plane import Field, Plane, fractal, noise, norm, smoothstep, streaks
 
 Finish = Callable[[Dice, Dice, Plane, Field, Field, float], tuple[Field, Field]]
 """(design, piece, on, u, v, turn) -> tone (a factor about 1) and relief (reference pixels)."""
@@ -20,18 +20,18 @@ def part(shape: Shape, design: Dice, piece: Dice, on: Plane) -> Layers:
     outline = shape(design)
     turn, zoom, u, v = _pose(design, piece, on)
     distance, body = outline(u, v)
-    distance = np.asarray(distance * np.float32(zoom), np.float32)
+    distance = np.asarray(distance * zoom, np.float32)
     tone, relief = design.pick(_FINISHES)(design, piece, on, u, v, turn)
     bevel = design.uniform(1.0, 7.0)
-    inside = np.clip(-distance / np.float32(bevel), 0, 1)
-    rounding = np.sqrt(1 - (1 - inside) ** 2) * np.float32(bevel * design.uniform(0.3, 0.9))
+    inside = np.clip(-distance / bevel, 0, 1)
+    rounding = np.sqrt(1 - (1 - inside) ** 2) * (bevel * design.uniform(0.3, 0.9))
     base = colour(design, 0.05, 0.8)
     ground = _ground(design)
     if abs(float(ground.mean()) - float(base.mean())) < 0.12:  # a part must stand out from what it lies on
         base = np.asarray(base * 0.35 if base.mean() > 0.3 else np.clip(base + 0.35, 0, 1), np.float32)
     layers = Layers(
-        albedo=np.asarray(base * tone[..., None], np.float32),
-        height=np.asarray(body * np.float32(zoom) + rounding + relief, np.float32),
+        albedo=np.asarray(base * tone, np.float32),
+        height=np.asarray(body * zoom + rounding + relief, np.float32),
         gloss=np.full_like(u, design.pick([0.02, 0.12, 0.3]) * design.uniform(0, 1)),
         cover=smoothstep(0.6, -0.6, distance),
         backdrop=_backdrop(design, piece, on, ground),
@@ -39,7 +39,7 @@ def part(shape: Shape, design: Dice, piece: Dice, on: Plane) -> Layers:
     )
     for _ in range(design.whole(0, 3)):
         design.pick(_FEATURES)(layers, design, outline, u, v, distance)
-    layers.albedo = np.clip(layers.albedo, 0.005, 1)
+    layers.albedo = clip(layers.albedo)
     return layers
 
 
@@ -53,7 +53,7 @@ def _pose(design: Dice, piece: Dice, on: Plane) -> tuple[float, float, Field, Fi
     spread = 6.0 if loose else 1.5
     dx, dy = (design.normal(4) + piece.normal(spread) for _ in range(2))
     u, v = on.posed(turn, dx, dy, zoom * piece.factor(0.006))
-    squash = np.float32(1 / design.pick([1.0, 0.85], p=[0.75, 0.25]))
+    squash = 1 / design.pick([1.0, 0.85], p=[0.75, 0.25])
     return turn, zoom, u, v * squash
 
 
@@ -61,9 +61,9 @@ def _ground(design: Dice) -> Colour:
     """Colour of what the part lies on: bright, dark, or any."""
     chance = design.uniform(0, 1)
     if chance < 0.35:
-        return np.asarray(design.uniform(0.6, 1.0) * (1 + 0.03 * design.normals(3)), np.float32)
+        return np.asarray(design.uniform(0.6, 1.0) * (1 + 0.03 * design.normals(3, 1, 1)), np.float32)
     if chance < 0.65:
-        return np.asarray(design.uniform(0.005, 0.06) * (1 + 0.1 * design.normals(3)), np.float32)
+        return np.asarray(design.uniform(0.005, 0.06) * (1 + 0.1 * design.normals(3, 1, 1)), np.float32)
     return colour(design, 0.05, 0.6)
 
 
@@ -71,63 +71,64 @@ def _backdrop(design: Dice, piece: Dice, on: Plane, ground: Colour) -> ColourFie
     """What the part lies on: plain, shaded, rough, brushed or ribbed."""
     tone = np.ones_like(on.x)
     for texture, share in ((_shaded, 0.4), (_mottled, 0.35), (_brushed_ground, 0.12), (_ribbed, 0.08)):
-        if design.uniform(0, 1) < share:
+        if design.chance(share):
             tone = tone * texture(design, piece, on)
-    return np.asarray(np.clip(ground, 0.003, 1) * tone[..., None], np.float32)
+    return np.asarray(clip(ground) * tone, np.float32)
 
 
 def _shaded(design: Dice, piece: Dice, on: Plane) -> Field:
-    turn = design.angle()
-    return np.exp(design.uniform(0.1, 0.6) / 112 * on.along(turn))
+    slope: Field = design.uniform(0.1, 0.6) / 112 * on.along(design.angle())
+    return np.exp(slope, dtype=np.float32)
 
 
 def _mottled(design: Dice, piece: Dice, on: Plane) -> Field:
-    return 1 + np.float32(design.uniform(0.02, 0.15)) * fractal(piece, on, design.uniform(4, 60), 3, 0.6)
+    return 1 + design.uniform(0.02, 0.15) * fractal(piece, on, design.uniform(4, 60), 3, 0.6)
 
 
 def _brushed_ground(design: Dice, piece: Dice, on: Plane) -> Field:
-    return 1 + np.float32(design.uniform(0.03, 0.15)) * streaks(piece, on, design.uniform(0, np.pi), 2, 80)
+    return 1 + design.uniform(0.03, 0.15) * streaks(piece, on, design.angle(), 2, 80)
 
 
 def _ribbed(design: Dice, piece: Dice, on: Plane) -> Field:
-    u, _ = on.posed(design.uniform(0, np.pi), *piece.many(-20, 20, 2))
-    return 1 + np.float32(design.uniform(0.05, 0.3)) * np.sin(u * np.float32(2 * np.pi / design.uniform(6, 30)))
+    u, _ = on.posed(design.angle(), *piece.point(20))
+    wave: Field = np.sin(u * (2 * np.pi / design.uniform(6, 30)))
+    return 1 + design.uniform(0.05, 0.3) * wave
 
 
 # Finishes -------------------------------------------------------------------------------------------------------------------
 
 
 def _smooth(design: Dice, piece: Dice, on: Plane, u: Field, v: Field, turn: float) -> tuple[Field, Field]:
-    return 1 + np.float32(0.01) * noise(piece, on, 40), np.zeros_like(u)
+    return 1 + 0.01 * noise(piece, on, 40), np.zeros_like(u)
 
 
 def _brushed(design: Dice, piece: Dice, on: Plane, u: Field, v: Field, turn: float) -> tuple[Field, Field]:
     lines = streaks(piece, on, turn + design.pick([0, np.pi / 2]), design.uniform(1.3, 3), design.uniform(40, 150))
-    return 1 + np.float32(design.uniform(0.03, 0.12)) * lines, np.float32(design.uniform(0.02, 0.15)) * lines
+    return 1 + design.uniform(0.03, 0.12) * lines, design.uniform(0.02, 0.15) * lines
 
 
 def _turned(design: Dice, piece: Dice, on: Plane, u: Field, v: Field, turn: float) -> tuple[Field, Field]:
-    fine = np.hypot(u, v) * np.float32(design.uniform(0.4, 1.2))
+    fine = norm(u, v) * design.uniform(0.4, 1.2)
     table = design.normals(256)
     low = np.floor(fine).astype(np.int32)
     part_way = fine - low
     lines = table[low % 256] * (1 - part_way) + table[(low + 1) % 256] * part_way
-    return 1 + np.float32(design.uniform(0.02, 0.1)) * lines, np.float32(design.uniform(0.05, 0.25)) * lines
+    return 1 + design.uniform(0.02, 0.1) * lines, design.uniform(0.05, 0.25) * lines
 
 
 def _cast(design: Dice, piece: Dice, on: Plane, u: Field, v: Field, turn: float) -> tuple[Field, Field]:
     relief = fractal(piece, on, design.uniform(5, 20), 3, 0.7)
-    return 1 + np.float32(design.uniform(0.01, 0.08)) * relief, np.float32(design.uniform(0.1, 0.5)) * relief
+    return 1 + design.uniform(0.01, 0.08) * relief, design.uniform(0.1, 0.5) * relief
 
 
 def _moulded(design: Dice, piece: Dice, on: Plane, u: Field, v: Field, turn: float) -> tuple[Field, Field]:
     flow = fractal(piece, on, design.uniform(40, 120), 3)
-    return 1 + np.float32(design.uniform(0.01, 0.06)) * flow, np.float32(0.05) * fractal(piece, on, 3, 1)
+    return 1 + design.uniform(0.01, 0.06) * flow, 0.05 * fractal(piece, on, 3, 1)
 
 
 def _flecked(design: Dice, piece: Dice, on: Plane, u: Field, v: Field, turn: float) -> tuple[Field, Field]:
-    flecks = np.clip(np.abs(fractal(piece, on, design.uniform(3, 8), 2)) - np.float32(1.2), 0, 1)
-    return 1 + np.float32(design.uniform(-0.5, 0.8)) * flecks, np.float32(0.1) * flecks
+    flecks = np.clip(np.abs(fractal(piece, on, design.uniform(3, 8), 2)) - 1.2, 0, 1)
+    return 1 + design.uniform(-0.5, 0.8) * flecks, 0.1 * flecks
 
 
 _FINISHES: tuple[Finish, ...] = (_smooth, _brushed, _turned, _cast, _moulded, _flecked)
@@ -149,8 +150,8 @@ def _holes(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, d
     count = design.whole(1, 4)
     lip = design.uniform(-0.8, 0.8)
     for x, y in _places(design, outline, count, radius + 3):
-        r = np.hypot(u - np.float32(x), v - np.float32(y)) - np.float32(radius)
-        layers.height = layers.height + np.float32(lip) * smoothstep(2.5, 0, np.abs(r)) - 3 * smoothstep(0.5, -2, r)
+        r = norm(u - x, v - y) - radius
+        layers.height = layers.height + lip * smoothstep(2.5, 0, np.abs(r)) - 3 * smoothstep(0.5, -2, r)
         if through:
             layers.cover = layers.cover * smoothstep(-0.6, 0.6, r)
 
@@ -158,27 +159,27 @@ def _holes(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, d
 def _bosses(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, distance: Field) -> None:
     radius, high = design.uniform(3, 10), design.uniform(0.5, 3)
     for x, y in _places(design, outline, design.whole(1, 6), radius + 1):
-        r = np.hypot(u - np.float32(x), v - np.float32(y))
-        layers.height = layers.height + np.float32(high) * smoothstep(radius, radius * 0.4, r)
+        r = norm(u - x, v - y)
+        layers.height = layers.height + high * smoothstep(radius, radius * 0.4, r)
 
 
 def _groove(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, distance: Field) -> None:
     at, width, depth = design.uniform(4, 22), design.uniform(0.8, 2.5), design.uniform(-2, 1.2)
-    layers.height = layers.height + np.float32(depth) * smoothstep(width, 0, np.abs(distance + np.float32(at)))
+    layers.height = layers.height + depth * smoothstep(width, 0, np.abs(distance + at))
 
 
 def _inlay(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, distance: Field) -> None:
     at = design.uniform(3, 22)
     second = kin(design, colour(design), 0.3)
     inner = smoothstep(-at + 0.6, -at - 0.6, distance)
-    grain = layers.albedo.mean(-1) / max(float(layers.albedo.mean()), 0.01)
-    layers.albedo = mix(layers.albedo, second * grain[..., None], inner)
+    grain = layers.albedo.mean(0) / max(float(layers.albedo.mean()), 0.01)
+    layers.albedo = mix(layers.albedo, second * grain, inner)
 
 
 def _halves(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, distance: Field) -> None:
-    at, along = np.float32(design.uniform(-40, 40)), u if design.chance(0.5) else v
+    at, along = design.uniform(-40, 40), u if design.chance(0.5) else v
     gain = math.exp(design.pick([-1, 1]) * design.uniform(0.2, 1.0))
-    second = smoothstep(-0.6, 0.6, along - at)[..., None]
+    second = smoothstep(-0.6, 0.6, along - at)
     layers.albedo = layers.albedo * (1 + (gain - 1) * second)
     layers.height = layers.height - smoothstep(1.5, 0, np.abs(along - at))
 
@@ -186,8 +187,8 @@ def _halves(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, 
 def _bands(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, distance: Field) -> None:
     ink, along = colour(design), u if design.chance(0.5) else v
     for at in design.many(-60, 60, design.whole(1, 3)):
-        band = smoothstep(0.6, -0.6, np.abs(along - np.float32(at)) - np.float32(design.uniform(0.8, 7)))
-        layers.albedo = mix(layers.albedo, ink, band * np.float32(0.9))
+        band = smoothstep(0.6, -0.6, np.abs(along - at) - design.uniform(0.8, 7))
+        layers.albedo = mix(layers.albedo, ink, band * 0.9)
 
 
 def _print(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, distance: Field) -> None:
@@ -198,15 +199,15 @@ def _print(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, d
     (wide, high), _ = cv2.getTextSize(word, font, 1.0, 2)
     stamp = np.zeros((high + 16, wide + 16), np.uint8)
     cv2.putText(stamp, word, (8, high + 8), font, 1.0, 255, 2, cv2.LINE_AA)
-    grain = np.float32(high / design.uniform(7, 16))
+    grain = high / design.uniform(7, 16)
     ink, weight, depth = colour(design, 0.02, 0.95), design.pick([0.0, 0.9]), design.uniform(-0.7, 0.5)
     for x, y in places:
-        column = (u - np.float32(x)) * grain + np.float32(stamp.shape[1] / 2)
-        row = (v - np.float32(y)) * grain + np.float32(stamp.shape[0] / 2)
+        column = (u - x) * grain + (stamp.shape[1] / 2)
+        row = (v - y) * grain + (stamp.shape[0] / 2)
         soft = cv2.GaussianBlur(stamp, (0, 0), float(grain) * 0.4)
-        mark = np.asarray(cv2.remap(soft, column, row, cv2.INTER_LINEAR), np.float32) / np.float32(255)
-        layers.albedo = mix(layers.albedo, ink, mark * np.float32(weight))
-        layers.height = layers.height + np.float32(depth) * mark
+        mark = np.asarray(cv2.remap(soft, column, row, cv2.INTER_LINEAR), np.float32) / 255
+        layers.albedo = mix(layers.albedo, ink, mark * weight)
+        layers.height = layers.height + depth * mark
 
 
 def _label(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, distance: Field) -> None:
@@ -215,12 +216,10 @@ def _label(layers: Layers, design: Dice, outline: Outline, u: Field, v: Field, d
     paper, ink = colour(design, 0.4, 0.95), colour(design, 0.01, 0.2)
     table = design.uniforms(0, 1, 64) < 0.5
     for x, y in _places(design, outline, 1, 6):
-        p, q = u - np.float32(x), v - np.float32(y)
+        p, q = u - x, v - y
         layers.albedo = mix(layers.albedo, paper, smoothstep(0.6, -0.6, box(p, q, a, b, 1.0)))
-        bars = (
-            table[np.asarray(np.floor(p / np.float32(1.6)), np.int32) % 64] & (np.abs(p) < a - 2) & (np.abs(q) < b - 2)
-        )
-        layers.albedo = mix(layers.albedo, ink, np.asarray(bars, np.float32) * np.float32(0.9))
+        bars = table[np.asarray(np.floor(p / 1.6), np.int32) % 64] & (np.abs(p) < a - 2) & (np.abs(q) < b - 2)
+        layers.albedo = mix(layers.albedo, ink, np.asarray(bars, np.float32) * 0.9)
 
 
 _FEATURES = (_holes, _holes, _bosses, _groove, _groove, _inlay, _halves, _bands, _print, _print, _label)

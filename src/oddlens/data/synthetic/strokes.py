@@ -1,5 +1,6 @@
 """Lines and blobs: the marks that hands, tools and accidents leave."""
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -7,40 +8,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.data.synthetic.dice import Dice
-from oddlens.data.synthetic.plane import Field, Plane, noise, smoothstep
+from oddlens.data.synthetic.plane import Field, Plane, noise, norm, smoothstep
 
 Path = NDArray[np.float64]
 """Float64 [n, 2], points (x, y) in reference pixels."""
 
 SUPERSAMPLING = 2
-"""Strokes are drawn so many times larger and averaged down, so that lines thinner than a pixel are faint, not jagged."""
+"""Strokes are drawn so many times larger and averaged down: lines thinner than a pixel are then faint, not jagged."""
 
 
 def wander(
-    rng: Dice,
-    start: NDArray[np.floating],
-    length: float,
-    curl: float,
-    heading: float | None = None,
-    jitter: float = 0.0,
+    rng: Dice, start: tuple[float, float], heading: float, length: float, curl: float, jitter: float = 0.0
 ) -> Path:
-    """A random walk of `length`: `curl` is how fast its heading drifts (radians a step), `jitter` how ragged it is."""
-    steps = int(np.clip(length / 3, 3, 60))
-    first = rng.angle() if heading is None else heading
+    """A random walk from `start`: `curl` is how fast its heading drifts (radians a step), `jitter` how ragged it is."""
+    steps = min(max(int(length / 3), 3), 60)
     drift = np.cumsum(curl * rng.normals(steps)) + rng.normal(0.3 * curl)
-    angle = first + drift + rng.normals(steps) * jitter
+    angle = np.asarray(heading + drift + jitter * rng.normals(steps), np.float64)
     moves = np.stack([np.cos(angle), np.sin(angle)], -1) * (length / steps)
-    return np.asarray(np.concatenate([[start], start + np.cumsum(moves, 0)]), np.float64)
+    path: Path = np.array(start) + np.concatenate([np.zeros((1, 2)), np.cumsum(moves, 0)])
+    return path
+
+
+def _average_down(large: NDArray[np.uint8], on: Plane) -> Field:
+    small = cv2.resize(large, on.shape[::-1], interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) * (1 / 255)
+
+
+def _canvas(on: Plane) -> NDArray[np.uint8]:
+    return np.zeros((on.shape[0] * SUPERSAMPLING, on.shape[1] * SUPERSAMPLING), np.uint8)
+
+
+def _fixed_point(path: Path, on: Plane) -> NDArray[np.int32]:
+    return np.round(((on.pixels(path) + 0.5) * SUPERSAMPLING - 0.5) * 16).astype(np.int32)
 
 
 def draw(paths: Sequence[Path], width: float, on: Plane) -> Field:
     """How much of each pixel lines of `width` reference pixels cover, 0..1."""
-    large = np.zeros((on.size * SUPERSAMPLING,) * 2, np.uint8)
     thick = width * on.scale * SUPERSAMPLING
-    points = [np.round((on.pixels(p) + 0.5) * SUPERSAMPLING * 16).astype(np.int32) for p in paths]
-    cv2.polylines(large, points, False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
-    small = cv2.resize(large, (on.size, on.size), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) * np.float32(min(thick, 1.0) / 255)
+    large = _canvas(on)
+    cv2.polylines(large, [_fixed_point(p, on) for p in paths], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
+    return _average_down(large, on) * min(thick, 1.0)
 
 
 def taper(path: Path, width: float, on: Plane) -> Field:
@@ -54,28 +61,26 @@ def taper(path: Path, width: float, on: Plane) -> Field:
 
 def fill(polygons: Sequence[Path], on: Plane) -> Field:
     """How much of each pixel the polygons cover, 0..1."""
-    large = np.zeros((on.size * SUPERSAMPLING,) * 2, np.uint8)
+    large = _canvas(on)
     for polygon in polygons:
-        points = np.round((on.pixels(polygon) + 0.5) * SUPERSAMPLING * 16).astype(np.int32)
-        cv2.fillPoly(large, [points], 255, cv2.LINE_AA, 4)
-    small = cv2.resize(large, (on.size, on.size), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) / np.float32(255)
+        cv2.fillPoly(large, [_fixed_point(polygon, on)], 255, cv2.LINE_AA, 4)
+    return _average_down(large, on)
 
 
 def blob(rng: Dice, on: Plane, x: float, y: float, radius: float, softness: float, rough: float = 0.25) -> Field:
-    """An irregular round patch about (x, y): 1 inside, 0 outside; `softness` 0..1 is the share of its rim that fades."""
+    """An irregular round patch about (x, y), 1 inside, 0 outside; `softness` 0..1 is the share of its rim that fades."""
     stretch = rng.factor(0.3)
-    u, v = on.posed(rng.uniform(0, np.pi), x, y)
+    u, v = on.posed(rng.angle(), x, y)
     angle = np.arctan2(v, u)
-    wobble = sum(rng.normal(rough / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in (2, 3, 5))
-    ragged = rough * 0.35 * noise(rng, on, max(radius * 0.5, 3))
-    distance = np.hypot(u / np.float32(stretch), v * np.float32(stretch)) / np.float32(radius)
+    wobble = 1 + rough * 0.35 * noise(rng, on, max(radius * 0.5, 3))
+    for wave in (2, 3, 5):
+        wobble = wobble + rng.normal(0.5 * rough / wave) * np.cos(wave * angle + rng.angle())
     edge = max(softness, 1.2 / (radius * on.scale))
-    return smoothstep(1 + edge / 2, 1 - edge / 2, distance * (1 + np.asarray(wobble, np.float32) * 0.5 + ragged))
+    return smoothstep(1 + edge / 2, 1 - edge / 2, norm(u * (1 / stretch), v * stretch) * (1 / radius) * wobble)
 
 
 def shard(rng: Dice, x: float, y: float, radius: float, corners: int) -> Path:
     """A jagged polygon about (x, y)."""
-    angle = np.sort(rng.uniforms(0, 2 * np.pi, corners)) + 0.05 * rng.normals(corners)
+    angle = np.sort(rng.uniforms(0, 2 * math.pi, corners)).astype(np.float64)
     reach = radius * rng.uniforms(0.55, 1.25, corners)
     return np.stack([x + reach * np.cos(angle), y + reach * np.sin(angle)], -1)
