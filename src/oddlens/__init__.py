@@ -1,3 +1,45 @@
-"""oddlens finds what is wrong in a picture with vision-language models."""
+"""oddlens finds what is wrong in a picture with vision-language models.
+
+    detector = oddlens.load("winclip")
+    detector.reference("good/")
+    for detection in detector.detect("line-3/*.png", object_name="bracket"):
+        print(detection.source, detection.score, detection.is_anomalous)
+
+Importing the package imports neither torch nor numpy; what needs them comes in on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oddlens.detection import Detection, Region
+    from oddlens.detector import Detector
+    from oddlens.loading import load
+    from oddlens.station import open_station
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Detection": "oddlens.detection",
+    "Detector": "oddlens.detector",
+    "Region": "oddlens.detection",
+    "load": "oddlens.loading",
+    "open_station": "oddlens.station",
+}
+_ROOMS = ("backbone", "data", "errors", "metrics", "training")
+
+__all__ = ["Detection", "Detector", "Region", "load", "open_station"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return import_module(f"oddlens.{name}")
+    raise AttributeError(f"module 'oddlens' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES, *_ROOMS])

@@ -22,11 +22,13 @@ _TEXT_BATCH = 64
 class Backbone:
     """Two frozen towers of one model.
 
-    card: what is known about the model. model_hash: SHA-256 over the files it was loaded from. Safe to call from several threads.
+    card: what is known about the model. files: what it was loaded from. model_hash: SHA-256 over their contents. Safe to
+    call from several threads.
     """
 
     def __init__(self, loaded: LoadedModel, card: Card, model_hash: str, device: torch.device) -> None:
         self.card = card
+        self.files = loaded.files
         self.model_hash = model_hash
         self.device = device
         self.tokenizer = loaded.tokenizer

@@ -25,11 +25,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Nothing in a file is ever executed. Raises `ModelError` naming the file.
     """
     if path.name.endswith(".index.json"):
-        weight_map = read_json(path).get("weight_map")
-        if not isinstance(weight_map, dict):
-            raise ModelError(f"{path} has no weight_map: fetch the model again")
-        names = sorted(set(weight_map.values()))
-        return {name: tensor for shard in names for name, tensor in read_tensors(path.parent / shard).items()}
+        _, *shards = weight_files(path)
+        return {name: tensor for shard in shards for name, tensor in read_tensors(shard).items()}
     if not path.is_file():
         raise ModelError(f"{path} does not exist: fetch the model again, or name another")
     try:
@@ -49,6 +46,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f"{path} is not a state dict of tensors: name the file that holds the model's weights")
     return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The file itself, and its shards where it is a `.safetensors.index.json`."""
+    if not path.name.endswith(".index.json"):
+        return (path,)
+    weight_map = read_json(path).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise ModelError(f"{path} has no weight_map: fetch the model again")
+    return (path, *(path.parent / name for name in sorted(set(weight_map.values()))))
 
 
 def read_json(path: Path) -> dict[str, object]:

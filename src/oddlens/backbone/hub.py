@@ -1,15 +1,15 @@
-"""Models in the Hugging Face cache: what is there, and fetching what is not. Only `fetch` touches the network."""
+"""Models in the Hugging Face cache: what is there, and fetching what is not. Only the fetching touches the network."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 from oddlens.backbone.cards import Card
 from oddlens.backbone.checkpoint import file_hash
-from oddlens.backbone.layouts import open_clip, transformers
+from oddlens.backbone.layouts import embedded, open_clip, transformers
+from oddlens.backbone.tokenizer import TOKENIZER_FILES
 from oddlens.errors import ModelError
-
-_TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 
 
 def cached_folder(hub_id: str) -> Path | None:
@@ -23,23 +23,21 @@ def cached_folder(hub_id: str) -> Path | None:
         return None
 
 
-def fetch(card: Card, to: Path | None = None) -> Path:
+def is_present(card: Card) -> bool:
+    """Whether a card's model is on this machine: packaged, or its weights in the local hub cache."""
+    if card.layout == "embedded":
+        return (embedded.FOLDER / embedded.WEIGHTS).is_file()
+    folder = cached_folder(card.hub_id)
+    return folder is not None and any((folder / name).is_file() for name in _layout(card).WEIGHTS)
+
+
+def fetch_card(card: Card, to: Path | None = None) -> Path:
     """Download a card's files, resumably, into the hub cache or the folder `to`; check known hashes; return the folder.
 
     Raises `ModelError` where the hub cannot be reached, the download breaks off, or a file is not the one the card knows.
     """
-    from huggingface_hub import list_repo_files, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        wanted = _wanted(list_repo_files(card.hub_id), card)
-        folder = Path(snapshot_download(card.hub_id, allow_patterns=wanted, local_dir=to))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise ModelError(
-            f"{card.hub_id} could not be fetched ({reason}): run the same command again on a connected machine, it goes on "
-            "where it stopped"
-        ) from error
+    known = {name for name, _ in card.sha256}
+    folder = _fetch(card.hub_id, sorted(_layout(card).WEIGHTS, key=lambda name: name not in known), to)
     for name, digest in card.sha256:
         path = folder / name
         if path.is_file() and file_hash(path) != digest:
@@ -49,15 +47,30 @@ def fetch(card: Card, to: Path | None = None) -> Path:
     return folder
 
 
-def _wanted(available: list[str], card: Card) -> list[str]:
-    """The configuration, the tokenizer and one weights file: the first of the layout's names that the repository has."""
-    layout = open_clip if card.layout == "open_clip" else transformers
-    known = {name for name, _ in card.sha256}
-    names = sorted(layout.WEIGHTS, key=lambda name: name not in known)
-    weights = next((name for name in names if name in available), None)
-    if weights is None:
+def fetch_repository(hub_id: str, to: Path | None = None) -> Path:
+    """As `fetch_card`, for a repository without a card: the open_clip layout's files where it has them, else transformers'."""
+    return _fetch(hub_id, [*open_clip.WEIGHTS, *transformers.WEIGHTS], to)
+
+
+def _fetch(hub_id: str, weights: list[str], to: Path | None) -> Path:
+    from huggingface_hub import list_repo_files, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        available = list_repo_files(hub_id)
+        chosen = next((name for name in weights if name in available), None)
+        if chosen is None:
+            raise ModelError(f"{hub_id} holds none of {', '.join(weights)}: it is not a CLIP that oddlens reads")
+        shards = ["model-*.safetensors"] if chosen.endswith(".index.json") else []
+        wanted = [open_clip.CONFIG, transformers.CONFIG, transformers.PREPROCESSOR, *TOKENIZER_FILES, chosen, *shards]
+        return Path(snapshot_download(hub_id, allow_patterns=wanted, local_dir=to))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ModelError(
-            f"{card.hub_id} holds none of {', '.join(layout.WEIGHTS)}: this is not the repository its card describes"
-        )
-    shards = ["model-*.safetensors"] if weights.endswith(".index.json") else []
-    return [layout.CONFIG, transformers.PREPROCESSOR, weights, *shards, *_TOKENIZER]
+            f"{hub_id} could not be fetched ({reason}): run the same command again on a connected machine, "
+            "it goes on where it stopped"
+        ) from error
+
+
+def _layout(card: Card) -> ModuleType:
+    return open_clip if card.layout == "open_clip" else transformers

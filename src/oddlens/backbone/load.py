@@ -31,8 +31,8 @@ def load_backbone(
     """Load a model by card name, hub id ("org/name" in the local hub cache) or path; None is the embedded model.
 
     device: "auto" (CUDA where there is one, else CPU) or anything torch understands. activation: overrides the GELU variant
-    that the weights mean. Raises `ModelError` where the model is absent (saying which command fetches it), damaged or of another kind,
-    `UsageError` for an unknown name or device.
+    that the weights mean. Raises `ModelError` where the model is absent (saying which command fetches it), damaged or of
+    another kind, `UsageError` for an unknown name or device.
     """
     card, path = locate(model)
     target = choose_device(device)

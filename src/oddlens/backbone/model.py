@@ -27,7 +27,9 @@ class ClipModel(nn.Module):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What a layout reader gives. mean and std are for RGB in [0, 1]; files are those whose content makes the model what it is."""
+    """What a layout reader gives. mean and std are for RGB in [0, 1]; files are
+    those whose content makes the model what it is: weights, configuration, tokenizer.
+    """
 
     model: ClipModel
     tokenizer: Tokenizer

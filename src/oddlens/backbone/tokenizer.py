@@ -60,6 +60,14 @@ class Tokenizer:
         return Tokens(ids, torch.tensor([len(row) - 1 for row in rows], dtype=torch.long))
 
 
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
+
+
+def tokenizer_files(folder: Path) -> tuple[Path, ...]:
+    """The files in a model folder that its tokenizer is made of; none where it is CLIP's own."""
+    return tuple(folder / name for name in TOKENIZER_FILES if (folder / name).is_file())
+
+
 def folder_tokenizer(folder: Path, context: int) -> Tokenizer:
     """The tokenizer of a model folder: tokenizer.json, else vocab.json + merges.txt, else CLIP's own, which all CLIPs share."""
     path = folder / "tokenizer.json"

@@ -1,1 +1,22 @@
+"""The methods by name. This is the one place that knows which there are; each is imported when it is asked for."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from oddlens.errors import UsageError
+from oddlens.methods.method import MethodClass
+
+METHODS: dict[str, str] = {
+    "winclip": "oddlens.methods.winclip:WinCLIP",
+}
+"""Method name -> where its class lives."""
+
+
+def method_class(name: str) -> MethodClass:
+    """The class of a method; `UsageError` for an unknown name."""
+    if name not in METHODS:
+        raise UsageError(f"there is no method {name!r}: choose one of {', '.join(METHODS)}")
+    module, attribute = METHODS[name].split(":")
+    return cast(MethodClass, getattr(import_module(module), attribute))

@@ -59,7 +59,9 @@ class FeatureCache:
 
     def _shard(self, name: str, number: int) -> NDArray[np.generic]:
         if (name, number) not in self._open:
-            self._open[name, number] = np.load(self._path(name, self._rows_of(number)), mmap_mode="r", allow_pickle=False)
+            self._open[name, number] = np.load(
+                self._path(name, self._rows_of(number)), mmap_mode="r", allow_pickle=False
+            )
         return self._open[name, number]
 
     def _rows_of(self, number: int) -> range:

@@ -136,27 +136,29 @@ class MiniPictures:
         """The class of a picture."""
         return TRAIN_CLASSES[number % len(TRAIN_CLASSES)]
 
-    def batch(self, numbers: list[int]) -> tuple[Tensor, Tensor, Tensor, list[str | None]]:
+    def batch(self, numbers: list[int], device: torch.device) -> tuple[Tensor, Tensor, Tensor, list[str | None]]:
         """fine, coarse (float32), the defective share of each patch [batch, 14, 14], and the defects."""
         rows = self._cache.rows(numbers)
-        fine, coarse, share = (torch.from_numpy(rows[name].astype(np.float32)) for name in ("fine", "coarse", "share"))
+        fine, coarse, share = (
+            torch.from_numpy(rows[name].astype(np.float32)).to(device) for name in ("fine", "coarse", "share")
+        )
         return fine, coarse, share, [str(defect) or None for defect in rows["defect"]]
 
     @torch.inference_mode()
     def _encode(self, stem: HybridStem, rows: range) -> dict[str, NDArray[np.generic]]:
+        cv2.setNumThreads(1)  # pictures this small lose by being cut among threads
         samples = [generate(self.name(number), self._settings.seed * 10_000_019 + number) for number in rows]
+        device = next(stem.parameters()).device
+        images = [sample.image for sample in samples]
+        size = (GRID * _CELL, GRID * _CELL)
         parts = [
-            stem.trunk(
-                to_tensor(
-                    [sample.image for sample in samples[first : first + 16]], (GRID * _CELL,) * 2, LITE_MEAN, LITE_STD
-                )
-            )
-            for first in range(0, len(samples), 16)
+            stem.trunk(to_tensor(images[first : first + 16], size, LITE_MEAN, LITE_STD).to(device))
+            for first in range(0, len(images), 16)
         ]
         masks = np.stack([sample.mask for sample in samples])
         return {
-            "fine": torch.cat([fine for fine, _ in parts]).numpy(),
-            "coarse": torch.cat([coarse for _, coarse in parts]).numpy(),
+            "fine": torch.cat([fine for fine, _ in parts]).cpu().numpy(),
+            "coarse": torch.cat([coarse for _, coarse in parts]).cpu().numpy(),
             "share": masks.reshape(len(samples), GRID, _CELL, GRID, _CELL).mean(axis=(2, 4)),
             "defect": np.array([sample.defect or "" for sample in samples]),
         }
@@ -164,7 +166,7 @@ class MiniPictures:
 
 def train(
     settings: MiniTraining, out: Path, work: Path, progress: Callable[[str, int, int], None] = lambda *_: None,
-    checkpoint_every: int = 100,
+    checkpoint_every: int = 100, device: torch.device | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Train and write the model folder `out` (oddlens_model.json, model.safetensors, tokenizer.json).
 
@@ -172,14 +174,14 @@ def train(
     with (stage, done, total). Returns the last losses, averaged. The same settings give the same weights on one machine; a step
     depends on the seed and its number only, so that a resumed run equals an undisturbed one.
     """
-    cv2.setNumThreads(1)
-    model = build_model(settings)
+    device = device or torch.device("cpu")
+    model = build_model(settings).to(device)
     pictures = MiniPictures(settings, work)
     for done in pictures.prepare(model):
         progress("pictures", done, settings.pictures)
     checkpoint = work / f"checkpoint-{_settings_key(settings)}.pt"
     optimiser = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate)
-    first = _resume(checkpoint, model, optimiser)
+    first = _resume(checkpoint, model, optimiser, device)
     tokenizer = build_tokenizer()
     recent: list[dict[str, float]] = []
     for step in range(first, settings.steps):
@@ -187,7 +189,7 @@ def train(
             group["lr"] = settings.learning_rate * _schedule(step, settings)
         losses = _losses(model, tokenizer, pictures, settings, step)
         optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         recent = [*recent[-49:], {name: float(loss.detach()) for name, loss in losses.items()}]
@@ -222,14 +224,15 @@ def _losses(
     """The weighted parts of the loss of one step; everything random in it comes from the seed and the step's number."""
     rng = np.random.default_rng([settings.seed, step])
     numbers = [int(number) for number in rng.choice(settings.pictures, settings.batch, replace=False)]
-    fine, coarse, share, defects = pictures.batch(numbers)
+    fine, coarse, share, defects = pictures.batch(numbers, model.logit_scale.device)
+    device = fine.device
     captions = [
         true_caption(rng, pictures.name(number), defect) for number, defect in zip(numbers, defects, strict=True)
     ]
     normal, abnormal = (state_sentences(rng, state, settings.prompts) for state in (False, True))
 
     tokens = tokenizer([*normal, *abnormal, *(caption.text for caption in captions)])
-    texts = model.text(tokens.ids, tokens.ends)
+    texts = model.text(tokens.ids.to(device), tokens.ends.to(device))
     states, spoken = texts[: 2 * settings.prompts], F.normalize(texts[2 * settings.prompts :], dim=-1)
     prototypes = F.normalize(states.view(2, settings.prompts, -1).mean(dim=1), dim=-1)
 
@@ -239,7 +242,7 @@ def _losses(
     depth = settings.layers
     features = model.vision.walk(embedded_tokens, taps=(depth,), local_taps=(depth,))
     pooled = F.normalize(model.vision.project(features.cls), dim=-1)
-    is_abnormal = torch.tensor([defect is not None for defect in defects])
+    is_abnormal = torch.tensor([defect is not None for defect in defects], device=device)
 
     same = torch.tensor([
         [
@@ -250,6 +253,7 @@ def _losses(
         ]
         for number, defect in zip(numbers, defects, strict=True)
     ])  # fmt: skip
+    same = same.to(device)
     logits = pooled @ spoken.T / settings.temperature
     contrast = contrastive_loss(logits, same) + contrastive_loss(logits.T, same.T)
 
@@ -288,7 +292,7 @@ def _window_loss(
 ) -> Tensor:  # fmt: skip
     """State cross-entropy of windows embedded on their own, as WinCLIP does; half of them on the defect where there is one."""
     index = window_index(tokens.grid, size)
-    content = share.flatten(1)[:, index].mean(dim=-1)
+    content = share.flatten(1).cpu()[:, index].mean(dim=-1)
     chosen, labels = [], []
     for row, window_share in enumerate(content.numpy()):
         on, off = np.flatnonzero(window_share > settings.defect_share), np.flatnonzero(window_share == 0)
@@ -300,10 +304,12 @@ def _window_loss(
         chosen += [(row, int(window)) for window in picked]
         labels += [1] * wanted + [0] * (len(picked) - wanted)
     rows, windows = (torch.tensor(values) for values in zip(*chosen, strict=True))
-    sequences = torch.cat([tokens.tokens[rows, :1], tokens.tokens[rows[:, None], index[windows] + 1]], dim=1)
+    sequences = torch.cat(
+        [tokens.tokens[rows, :1], tokens.tokens[rows[:, None], (index[windows] + 1).to(share.device)]], dim=1
+    )
     walked = model.vision.walk(Embedded(sequences, (size, size), {}))
     logits = F.normalize(model.vision.project(walked.cls), dim=-1) @ prototypes.T / settings.temperature
-    return F.cross_entropy(logits, torch.tensor(labels))
+    return F.cross_entropy(logits, torch.tensor(labels, device=share.device))
 
 
 def _groups(model: ClipModel, weight_decay: float) -> list[dict[str, object]]:
@@ -327,10 +333,10 @@ def _settings_key(settings: MiniTraining) -> str:
     return hashlib.sha256(json.dumps(asdict(settings)).encode()).hexdigest()[:16]
 
 
-def _resume(checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer) -> int:
+def _resume(checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer, device: torch.device) -> int:
     if not checkpoint.is_file():
         return 0
-    state = torch.load(checkpoint, weights_only=True)
+    state = torch.load(checkpoint, map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["step"])

@@ -18,9 +18,11 @@ TEMPLATE_LISTS = ("paper", "april_gan")
 CONTEXT = 64
 """Tokens a prompt may have; object names of unknown words are spelled letter by letter and need room."""
 
-_MORE_TEMPLATES = ("{}", "a {}", "the {}", "an industrial photo of a {}", "an industrial image of the {}", "a manufacturing image of a {}",
-                   "a textural photo of the {}", "a surface picture of a {}", "this is a photo of a {}", "there is a small {} in the scene",
-                   "there is a medium {} in the scene", "there is a large {} in the scene")  # fmt: skip
+_MORE_TEMPLATES = (
+    "{}", "a {}", "the {}", "an industrial photo of a {}", "an industrial image of the {}", "a manufacturing image of a {}",
+    "a textural photo of the {}", "a surface picture of a {}", "this is a photo of a {}", "there is a small {} in the scene",
+    "there is a medium {} in the scene", "there is a large {} in the scene",
+)  # fmt: skip
 _DEFECT_STATES = ("{} with a [d]", "{} with [d]", "[d] on a {}", "{} with a small [d]", "{} with a large [d]")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _PUNCTUATION = ".,-'/()&+:"

@@ -15,7 +15,7 @@ from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import ClipModel, LoadedModel, empty_model
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.text import TextConfig
-from oddlens.backbone.tokenizer import folder_tokenizer
+from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 
@@ -47,7 +47,7 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
         TRUNK + name: value for name, value in trunk_tensors(read_tensors(trunk_file())).items()
     }
     fill(model, tensors, str(folder / WEIGHTS))
-    files = (folder / CONFIG, folder / WEIGHTS, trunk_file())
+    files = (folder / CONFIG, folder / WEIGHTS, *tokenizer_files(folder), trunk_file())
     return LoadedModel(model, folder_tokenizer(folder, text.context), LITE_MEAN, LITE_STD, files)
 
 

@@ -12,7 +12,7 @@ from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import LoadedModel, as_rgb, empty_model, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
-from oddlens.backbone.tokenizer import folder_tokenizer
+from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 
@@ -35,8 +35,8 @@ _IN_BLOCKS = (("attn.in_proj_", "qkv."), ("attn.out_proj.", "out."), ("mlp.c_fc.
 
 
 def recognise(path: Path) -> bool:
-    """A folder with an open_clip configuration."""
-    return (path / CONFIG).is_file()
+    """A folder with this layout's configuration and weights."""
+    return (path / CONFIG).is_file() and any((path / name).is_file() for name in WEIGHTS)
 
 
 def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
@@ -54,7 +54,9 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
     look = config.get("preprocess_cfg")
     look = look if isinstance(look, dict) else {}
     mean, std = as_rgb(look.get("mean"), CLIP_MEAN), as_rgb(look.get("std"), CLIP_STD)
-    return LoadedModel(model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, weights))
+    return LoadedModel(
+        model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, weights, *tokenizer_files(folder))
+    )
 
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_json, read_tensors
+from oddlens.backbone.checkpoint import fill, read_json, read_tensors, weight_files
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import LoadedModel, as_rgb, empty_model
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
-from oddlens.backbone.tokenizer import folder_tokenizer
+from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 
@@ -53,8 +53,8 @@ _KNOWN_BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings
 
 
 def recognise(path: Path) -> bool:
-    """A folder with a transformers configuration."""
-    return (path / CONFIG).is_file()
+    """A folder with this layout's configuration and weights."""
+    return (path / CONFIG).is_file() and any((path / name).is_file() for name in WEIGHTS)
 
 
 def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
@@ -72,7 +72,10 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
     fill(model, canonical(read_tensors(weights)), str(weights), ignored=_KNOWN_BUFFERS)
     look = read_json(folder / PREPROCESSOR) if (folder / PREPROCESSOR).is_file() else {}
     mean, std = as_rgb(look.get("image_mean"), CLIP_MEAN), as_rgb(look.get("image_std"), CLIP_STD)
-    return LoadedModel(model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, weights))
+    more = (*tokenizer_files(folder), *([folder / PREPROCESSOR] if look else []))
+    return LoadedModel(
+        model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, *weight_files(weights), *more)
+    )
 
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

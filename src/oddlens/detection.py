@@ -1,0 +1,133 @@
+"""The result of looking at one picture: the type that Python, the command line and every export speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from oddlens.images import ImageInput
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected part of a picture whose heat reaches the pixel threshold, in the picture's own pixels.
+
+    x, y: top-left corner of its box. area: pixels. peak, mean: of the heat inside. outline: (x, y) corners of its outer contour.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    area: int
+    peak: float
+    mean: float
+    outline: tuple[tuple[int, int], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The box, area and heat as JSON values; the outline is left out."""
+        return {
+            "box": [self.x, self.y, self.width, self.height],
+            "area": self.area,
+            "peak": self.peak,
+            "mean": self.mean,
+        }
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where a verdict begins: `image` for scores, `pixel` for heat; None: no verdict. source: where they come from."""
+
+    image: float | None = None
+    pixel: float | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """The heat that the ends of a picture's colour scale stand for, and why: "fixed" or "calibrated on ..."."""
+
+    low: float
+    high: float
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What a method says of one picture.
+
+    score: image level, higher = more anomalous. anomaly_map: float32 [h, w] at the recipe's output resolution, raw values as the
+    method defines them. image_size: (width, height) of the picture. Nothing in score and map depends on the thresholds.
+    """
+
+    score: float
+    anomaly_map: NDArray[np.float32]
+    image_size: tuple[int, int]
+    thresholds: Thresholds
+    value_range: ValueRange
+    source: str = ""
+    note: str | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """The image-level threshold, or None where there is none."""
+        return self.thresholds.image
+
+    @property
+    def is_anomalous(self) -> bool | None:
+        """Whether the score reaches the threshold; None without a threshold."""
+        return None if self.threshold is None else self.score >= self.threshold
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """The parts of the picture that reach the pixel threshold, hottest first; empty without one."""
+        from oddlens.maps import find_regions
+
+        return () if self.thresholds.pixel is None else find_regions(self.heatmap(), self.thresholds.pixel)
+
+    def heatmap(self) -> NDArray[np.float32]:
+        """The map at the picture's own size, bilinear: float32 [height, width]."""
+        from oddlens.maps import resize_heat
+
+        return resize_heat(self.anomaly_map, self.image_size)
+
+    def overlay(self, image: ImageInput) -> Image.Image:
+        """The heat over the picture, with outlines of the regions, a colour bar that names its range, score and verdict."""
+        import numpy as np
+
+        from oddlens.images import read_image
+        from oddlens.overlay import draw_overlay
+
+        verdict: Literal["anomalous", "normal"] | None = None
+        if self.is_anomalous is not None:
+            verdict = "anomalous" if self.is_anomalous else "normal"
+        return draw_overlay(
+            read_image(image).pixels,
+            self.heatmap(),
+            (self.value_range.low, self.value_range.high),
+            [np.array(region.outline) for region in self.regions],
+            f"{Path(self.source).name}   score {self.score:.3f}"
+            + ("" if self.threshold is None else f"   threshold {self.threshold:.3f}"),
+            self.value_range.label,
+            verdict,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the map, as JSON values."""
+        return {
+            "path": self.source,
+            "score": self.score,
+            "is_anomalous": self.is_anomalous,
+            "threshold": self.thresholds.image,
+            "pixel_threshold": self.thresholds.pixel,
+            "threshold_source": self.thresholds.source,
+            "regions": [region.to_dict() for region in self.regions],
+            "image_size": list(self.image_size),
+        } | ({} if self.note is None else {"note": self.note})

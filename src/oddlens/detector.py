@@ -1,0 +1,224 @@
+"""The detector: model, method, good examples and thresholds in one place. Encode pictures once, ask about them many times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.errors import UsageError
+from oddlens.images import ImageInput, Picture, find_images, read_image
+from oddlens.memory import leave_one_out
+from oddlens.methods.method import Features, Method
+
+BATCH_SIZE = 8
+"""Pictures that run through the towers together."""
+
+Images = ImageInput | Iterable[ImageInput]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Pictures after the towers: their features, and what is needed to tell of them. Ask about it as often as you like."""
+
+    features: Features
+    sizes: tuple[tuple[int, int], ...]
+    sources: tuple[str, ...]
+    notes: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        """How many pictures it holds."""
+        return len(self.sources)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the references say of themselves, each scored against the others: thresholds, and the heat of a good picture."""
+
+    thresholds: Thresholds
+    value_range: ValueRange
+
+
+class Detector:
+    """A method on a model, with good examples where there are some. Made by `oddlens.load` or `oddlens.open_station`.
+
+    notes: what of the recipe was fitted to the model, in words. weights: the path of the learned part, or None.
+    """
+
+    def __init__(
+        self, name: str, method: Method, notes: Sequence[str] = (), weights: str | None = None, model: str | None = None
+    ) -> None:
+        self.name = name
+        self.method = method
+        self.notes = tuple(notes)
+        self.weights = weights
+        self.model = model
+        self.thresholds = Thresholds()
+        self.references: Encoded | None = None
+        self._calibrations: dict[str, Calibration | None] = {}
+        self._prototypes: dict[str, Tensor] = {}
+
+    @property
+    def recipe(self) -> Any:
+        """The frozen recipe in force."""
+        return self.method.recipe
+
+    def reference(self, images: Images) -> Detector:
+        """Add good examples: pictures, paths, folders or globs. Returns the detector itself. Raises `ImageError`, `UsageError`."""
+        added = self.encode(images)
+        if not len(added):
+            raise UsageError("no reference pictures were given: give at least one good example")
+        self.references = added if self.references is None else _joined([self.references, added])
+        self._calibrations.clear()
+        return self
+
+    def set_thresholds(self, image: float | None = None, pixel: float | None = None) -> Detector:
+        """Fix thresholds by hand: `image` for scores, `pixel` for heat. They win over those calibrated on references; None leaves
+        the calibrated one. Returns the detector itself.
+        """
+        self.thresholds = Thresholds(image, pixel, "given")
+        return self
+
+    def detect(self, images: Images, object_name: str = "part") -> list[Detection]:
+        """Look at pictures: one detection an image, in order. Raises `ImageError` for a picture that cannot be read."""
+        return self.ask(self.encode(images), object_name)
+
+    def encode(self, images: Images) -> Encoded:
+        """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references."""
+        return self.encode_pictures([read_image(image, name) for name, image in _listed(images)])
+
+    @torch.inference_mode()
+    def encode_pictures(self, pictures: Sequence[Picture]) -> Encoded:
+        """As `encode`, of pictures that are read already."""
+        parts = [
+            self._encode_batch(pictures[first : first + BATCH_SIZE]) for first in range(0, len(pictures), BATCH_SIZE)
+        ]
+        return _joined(parts) if parts else Encoded({}, (), (), ())
+
+    @torch.inference_mode()
+    def ask(self, encoded: Encoded, object_name: str = "part") -> list[Detection]:
+        """Detections of encoded pictures for an object name; the towers' vision side does not run again."""
+        if not len(encoded):
+            return []
+        prototypes = self._prepare(object_name)
+        memory = None if self.references is None else self.method.remember(self.references.features)
+        calibration = self.calibrate(object_name)
+        thresholds = _chosen(self.thresholds, calibration)
+        value_range = self._fixed_range() if calibration is None else calibration.value_range
+        result = self.method.score(encoded.features, prototypes, memory)
+        maps = result.maps.float().cpu().numpy()
+        return [
+            Detection(float(score), anomaly_map, size, thresholds, value_range, source, note)
+            for score, anomaly_map, size, source, note in zip(
+                result.scores.tolist(), maps, encoded.sizes, encoded.sources, encoded.notes, strict=True
+            )
+        ]
+
+    @torch.inference_mode()
+    def calibrate(self, object_name: str) -> Calibration | None:
+        """Thresholds from the references, each scored against the others (leave-one-out); None with fewer than two.
+
+        A threshold is the largest value of a good example plus one standard deviation of those values (ours).
+        """
+        if self.references is None or len(self.references) < 2:
+            return None
+        if object_name not in self._calibrations:
+            self._calibrations[object_name] = self._leave_one_out(self.references, self._prepare(object_name))
+        return self._calibrations[object_name]
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`."""
+        from oddlens.station import save_station
+
+        save_station(self, folder)
+
+    def _encode_batch(self, pictures: Sequence[Picture]) -> Encoded:
+        recipe = self.recipe
+        pixels = self.method.backbone.to_pixels([p.pixels for p in pictures], recipe.image_size, recipe.interpolation)
+        return Encoded(
+            self.method.encode(pixels),
+            tuple(picture.size for picture in pictures),
+            tuple(picture.source for picture in pictures),
+            tuple(picture.note for picture in pictures),
+        )
+
+    def _prepare(self, object_name: str) -> Tensor:
+        if not object_name.strip():
+            raise UsageError(
+                "the object name is empty: say in a word or two what is on the pictures, for instance 'part'"
+            )
+        if object_name not in self._prototypes:
+            self._prototypes[object_name] = self.method.prepare(object_name)
+        return self._prototypes[object_name]
+
+    def _leave_one_out(self, references: Encoded, prototypes: Tensor) -> Calibration:
+        scores, heats = [], []
+        for number in range(len(references)):
+            one = {name: value[number : number + 1] for name, value in references.features.items()}
+            memory = self.method.remember(leave_one_out(references.features, number))
+            result = self.method.score(one, prototypes, memory)
+            scores.append(float(result.scores[0]))
+            heats.append(result.maps[0].float().cpu().numpy())
+        peaks = [float(heat.max()) for heat in heats]
+        label = f"leave-one-out scores of {len(references)} references"
+        pixel = _above(peaks)
+        usual = float(np.median(heats))
+        return Calibration(
+            Thresholds(_above(scores), pixel, label),
+            ValueRange(usual, 2 * pixel - usual, f"calibrated on {len(references)} references"),
+        )
+
+    def _fixed_range(self) -> ValueRange:
+        low, high = self.method.value_range(self.references is not None)
+        return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
+
+
+def _above(values: Sequence[float]) -> float:
+    return float(max(values) + np.std(values, ddof=1))
+
+
+def _chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
+    """Thresholds given by hand win, one by one, over calibrated ones."""
+    if calibration is None:
+        return given
+    calibrated = calibration.thresholds
+    if given.image is None and given.pixel is None:
+        return calibrated
+    if given.image is not None and given.pixel is not None:
+        return given
+    known = "image" if given.image is not None else "pixel"
+    return replace(
+        calibrated,
+        image=calibrated.image if given.image is None else given.image,
+        pixel=calibrated.pixel if given.pixel is None else given.pixel,
+        source=f"{known}: given; the other: {calibrated.source}",
+    )
+
+
+def _joined(parts: Sequence[Encoded]) -> Encoded:
+    features: Mapping[str, Tensor] = parts[0].features
+    return Encoded(
+        {name: torch.cat([part.features[name] for part in parts]) for name in features},
+        tuple(size for part in parts for size in part.sizes),
+        tuple(source for part in parts for source in part.sources),
+        tuple(note for part in parts for note in part.notes),
+    )
+
+
+def _listed(images: Images) -> list[tuple[str | None, ImageInput]]:
+    """One entry an image: paths that are folders or globs become their files; what is no path gets its number as name."""
+    single = isinstance(images, str | os.PathLike | bytes | np.ndarray) or hasattr(images, "convert")
+    entries: list[Any] = [images] if single else list(images)  # type: ignore[arg-type]
+    listed: list[tuple[str | None, ImageInput]] = []
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, str | os.PathLike):
+            listed += [(None, path) for path in find_images([entry])]
+        else:
+            listed.append((f"image {number}", entry))
+    return listed

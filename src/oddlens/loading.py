@@ -1,0 +1,45 @@
+"""`oddlens.load`: from a method's name and a model to a detector."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from oddlens.backbone.load import load_backbone
+from oddlens.detector import Detector
+from oddlens.errors import UsageError
+from oddlens.methods import METHODS, method_class
+from oddlens.methods.recipe import fit_image_size, make_recipe
+
+
+def load(
+    method: str = "winclip",
+    model: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    **recipe_overrides: Any,
+) -> Detector:
+    """A detector, ready to look at pictures.
+
+    method: one of `oddlens.METHODS`. model: None is the embedded model; else a card's name (`oddlens models`), a hub id, or a local
+    folder or file. weights: the learned part of the method: our .safetensors or the authors' .pth. device: "auto", "cpu", "cuda".
+    recipe_overrides: any field of the method's recipe; an unknown one is an error.
+
+    Raises `UsageError` for a name or setting that does not exist, `ModelError` where model or weights are absent, damaged or do not
+    fit. Nothing here touches the network.
+    """
+    made = method_class(method)
+    recipe = make_recipe(made.recipe_type, recipe_overrides)
+    activation = getattr(recipe, "activation", None)
+    backbone = load_backbone(None if model is None else os.fspath(model), device=device, activation=activation)
+    recipe, notes = fit_image_size(recipe, recipe_overrides, backbone.card.image_size)
+    learned = None if weights is None else os.fspath(weights)
+    if learned is not None and not Path(learned).is_file():
+        raise UsageError(f"the weights file {learned} does not exist: give an existing .safetensors or .pth file")
+    return Detector(
+        method, made(backbone, recipe, learned), notes, learned, None if model is None else os.fspath(model)
+    )
+
+
+__all__ = ["METHODS", "load"]

@@ -1,0 +1,59 @@
+"""What every method is: a recipe, a text side that is prepared once, an image side that is encoded once, and a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.memory import Memory
+
+Features = dict[str, Tensor]
+"""The image side of a batch by name; every tensor's first dimension is the image."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """scores: [batch], image level. maps: [batch, height, width] at the recipe's image size. Higher = more anomalous."""
+
+    scores: Tensor
+    maps: Tensor
+
+
+class Method(Protocol):
+    """A method bound to a backbone. `encode` looks at pictures, `prepare` at words, `score` brings both together."""
+
+    @property
+    def recipe(self) -> Any:
+        """The frozen recipe in force."""
+
+    @property
+    def backbone(self) -> Backbone:
+        """The model it runs on."""
+
+    def prepare(self, object_name: str) -> Tensor:
+        """The text side for an object: prototypes [2, embed_dim], unit norm, row 0 normal."""
+
+    def encode(self, pixels: Tensor) -> Features:
+        """The image side of normalised pixels [batch, 3, size, size]: all that `score` and `remember` need."""
+
+    def remember(self, references: Mapping[str, Tensor]) -> Memory:
+        """A memory of the encoded good examples."""
+
+    def score(self, features: Mapping[str, Tensor], prototypes: Tensor, memory: Memory | None) -> Scores:
+        """Scores and maps of encoded pictures; few-shot where there is a memory."""
+
+    def value_range(self, with_references: bool) -> tuple[float, float]:
+        """The values that the method's maps can take, for pictures without a calibration."""
+
+
+class MethodClass(Protocol):
+    """How a method is made: its recipe type, and a constructor that takes backbone, recipe and learned weights."""
+
+    recipe_type: type[Any]
+
+    def __call__(self, backbone: Backbone, recipe: Any, weights: str | None) -> Method:
+        """Bind the method to a backbone."""
