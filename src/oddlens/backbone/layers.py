@@ -81,11 +81,11 @@ class Block(nn.Module):
         if packed is None:
             width = x.shape[-1]
             u = self.ln_1(x)
-            query = F.linear(u[:, :1], self.qkv.weight[:width], self.qkv.bias[:width])
+            query = F.linear(u[:, 0], self.qkv.weight[:width], self.qkv.bias[:width])
             key_value = F.linear(u, self.qkv.weight[width:], self.qkv.bias[width:])
             batch, tokens, _ = x.shape
             k, v = key_value.view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-            q = query.view(batch, 1, self.heads, -1).transpose(1, 2)
+            q = query.view(batch, self.heads, 1, -1)
         else:
             q, k, v = self.split_heads(packed)
             q = q[:, :, :1]
