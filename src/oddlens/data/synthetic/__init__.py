@@ -9,6 +9,7 @@ from oddlens.data.synthetic.classes import (
     TRAIN_CLASSES,
     defects_of,
 )
+from oddlens.data.synthetic.mvtec import write_mvtec
 from oddlens.data.synthetic.product import Product, Rendering, Sample, generate, make_product
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "defects_of",
     "generate",
     "make_product",
+    "write_mvtec",
 ]

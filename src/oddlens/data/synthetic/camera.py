@@ -58,7 +58,7 @@ def draw_camera(design: Dice, piece: Dice, on: Plane, clean: ColourField) -> Cam
     The exposure is set as a person would: by the bright parts of the `clean` scene, float32 [3, h, w] in linear light.
     """
     bright = float(np.percentile(clean[:, ::4, ::4].mean(0), 92))
-    target = design.log_uniform(0.1, 0.95) * piece.factor(0.05)
+    target = design.log_uniform(0.16, 0.95) * piece.factor(0.05)
     uneven = design.uniform(0.0, 0.16) * noise(piece, on, 300)
     ramp = design.uniform(0, 0.45) / 112 * on.along(design.angle())
     vignette = design.pick([0.0, 0.35]) * design.uniform(0, 1) / 112**2 * (on.x**2 + on.y**2)

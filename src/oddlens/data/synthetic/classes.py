@@ -8,7 +8,7 @@ from oddlens.data.synthetic.marks import Defect
 from oddlens.data.synthetic.outlines import Shape
 from oddlens.data.synthetic.patterns import Surface
 
-SURFACES: dict[str, Surface] = {
+PATTERNS: dict[str, Surface] = {
     "woven surface": patterns.woven,
     "knitted surface": patterns.knitted,
     "mesh surface": patterns.mesh,
@@ -19,6 +19,10 @@ SURFACES: dict[str, Surface] = {
     "rippled surface": patterns.rippled,
     "corrugated surface": patterns.corrugated,
     "embossed surface": patterns.embossed,
+    "quilted surface": patterns.quilted,
+}
+
+GRAINS: dict[str, Surface] = {
     "brushed surface": grains.brushed,
     "streaky surface": grains.streaky,
     "speckled surface": grains.speckled,
@@ -35,8 +39,9 @@ SURFACES: dict[str, Surface] = {
     "lacquered surface": grains.lacquered,
     "mottled surface": grains.mottled,
     "terraced surface": grains.terraced,
-    "quilted surface": grains.quilted,
 }
+
+SURFACES: dict[str, Surface] = {**PATTERNS, **GRAINS}
 
 OBJECTS: dict[str, Shape] = {
     "disc": outlines.disc,
@@ -114,7 +119,8 @@ _EVERYWHERE = {
     "fray": DefectType(damage.fray, 3.4),
 }
 
-SURFACE_DEFECTS: dict[str, DefectType] = {**_EVERYWHERE, "bend": DefectType(damage.fold, 3.2)}
+PATTERN_DEFECTS: dict[str, DefectType] = {**_EVERYWHERE, "bend": DefectType(damage.bend, 2.0)}
+GRAIN_DEFECTS: dict[str, DefectType] = {**_EVERYWHERE, "bend": DefectType(damage.fold, 3.2)}
 OBJECT_DEFECTS: dict[str, DefectType] = {
     **_EVERYWHERE,
     "bend": DefectType(damage.bend, 2.0, at_edge=True),
@@ -126,4 +132,6 @@ DEFECTS: tuple[str, ...] = tuple(OBJECT_DEFECTS)
 
 def defects_of(name: str) -> dict[str, DefectType]:
     """The defects a class can have, by name."""
-    return SURFACE_DEFECTS if name in SURFACES else OBJECT_DEFECTS
+    if name in PATTERNS:
+        return PATTERN_DEFECTS
+    return GRAIN_DEFECTS if name in GRAINS else OBJECT_DEFECTS

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from oddlens.data.synthetic.layers import Layers, clip, mix
-from oddlens.data.synthetic.marks import other_colour
+from oddlens.data.synthetic.marks import level, other_colour
 from oddlens.data.synthetic.plane import Field, blur, fractal, noise, smoothstep
 from oddlens.data.synthetic.spot import Spot
 from oddlens.data.synthetic.strokes import blob, draw, fill, shard, taper, wander
@@ -15,7 +15,7 @@ from oddlens.data.synthetic.strokes import blob, draw, fill, shard, taper, wande
 def crack(layers: Layers, spot: Spot) -> Field:
     """A ragged dark line that branches."""
     rng, on = spot.rng, spot.on
-    width = rng.uniform(0.7, 2.0)
+    width = spot.width(0.7, 2.0)
     length = min(max(math.pi * spot.radius**2 / (width + 1.2), 18), 180)
     heading = rng.angle()
     back = 0.45 * length
@@ -40,7 +40,9 @@ def _open(layers: Layers, spot: Spot, gap: Field, depth: float) -> None:
     """Take the material away where `gap` is 1: the backdrop shows, or a dark bottom below a step."""
     rng, on = spot.rng, spot.on
     layers.height = layers.height - depth * gap
-    bottom = rng.uniform(0.05, 0.35) * (1 + 0.2 * noise(rng, on, 6))
+    u, _ = on.posed(rng.angle(), spot.x, spot.y)
+    slant = 0.5 * smoothstep(-spot.radius, spot.radius, u)
+    bottom = rng.uniform(0.05, 0.3) * (0.6 + slant + 0.25 * noise(rng, on, 6))
     layers.albedo = mix(layers.albedo, clip(layers.albedo * bottom), gap)
     layers.gloss = layers.gloss * (1 - gap)
     if rng.chance(0.5):
@@ -51,7 +53,7 @@ def hole(layers: Layers, spot: Spot) -> Field:
     """Round or ragged holes with a burr or a sunk rim."""
     rng, on = spot.rng, spot.on
     count = rng.pick([1, 3], p=[0.75, 0.25])
-    rough, soft = rng.pick([0.03, 0.35]), rng.pick([0.1, 0.4])
+    rough, soft = rng.pick([0.05, 0.25, 0.5]), rng.pick([0.05, 0.2])
     gap = np.zeros_like(on.x)
     for _ in range(count):
         x, y = (spot.x, spot.y) if count == 1 else spot.near(2.0)
@@ -73,7 +75,7 @@ def missing_part(layers: Layers, spot: Spot) -> Field:
     else:
         under = other_colour(rng, layers.here(on, spot.x, spot.y)) * (1 + 0.12 * fractal(rng, on, 8, 3))
         layers.albedo = mix(layers.albedo, clip(under), gap * min(0.4 + 0.6 * spot.strength, 1.0))
-        layers.height = layers.height * (1 - gap) - rng.uniform(1, 3) * gap
+        layers.height = level(layers.height, gap, on) - rng.uniform(1, 3) * gap
         layers.gloss = layers.gloss * (1 - gap)
     return blur(gap, 2.5, on)
 
@@ -173,10 +175,10 @@ def fray(layers: Layers, spot: Spot) -> Field:
         wander(rng, spot.near(0.5), heading + rng.normal(0.6), spot.radius * rng.uniform(1.0, 2.6), curl)
         for _ in range(int(min(max(spot.radius * 0.7, 3), 26)))
     ]
-    cover = draw(threads, rng.uniform(0.6, 1.4), on)
+    cover = draw(threads, spot.width(0.6, 1.4), on)
     under = blob(rng, on, spot.x, spot.y, spot.radius * 0.7, 1.0, 0.5)
     thread = np.clip(layers.here(on, spot.x, spot.y) * (1 + 1.1 * spot.strength) + 0.12 * spot.strength, 0, 1)
     layers.albedo = layers.albedo * (1 - min(0.5 * spot.strength, 0.6) * under)
     layers.albedo = mix(layers.albedo, thread, cover * 0.9)
-    layers.height = layers.height * (1 - 0.5 * under) + 1.2 * cover
+    layers.height = level(layers.height, 0.5 * under, on) + 1.2 * cover
     return np.maximum(under, blur(cover, 1.2, on))

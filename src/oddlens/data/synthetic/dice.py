@@ -15,10 +15,11 @@ T = TypeVar("T")
 
 
 class Dice:
-    """Random draws from one stream, given by whole numbers of 0 and above: equal words, equal draws."""
+    """Random draws from one stream, named by whole numbers of 0 and above: equal words, equal draws."""
 
     def __init__(self, *words: int) -> None:
-        self._rng = Generator(PCG64(SeedSequence(words)))
+        # their count is a word too: SeedSequence takes (1, 2) and (1, 2, 0) for the same
+        self._rng = Generator(PCG64(SeedSequence((len(words), *words))))
 
     def uniform(self, low: float, high: float) -> float:
         return self._rng.uniform(low, high)

@@ -1,6 +1,5 @@
 """Irregular surfaces: random structure of one character over the whole picture. Signature and streams as in patterns.py."""
 
-import cv2
 import numpy as np
 
 from oddlens.data.synthetic.dice import Dice
@@ -204,25 +203,10 @@ def mottled(design: Dice, piece: Dice, on: Plane) -> Layers:
 def terraced(design: Dice, piece: Dice, on: Plane) -> Layers:
     """Trowelled or scraped material: overlapping flat strokes with ridges at their ends."""
     u, v = lay(design, piece, on, 2.0)
-    field = noise(piece, on, design.uniform(30, 80)) * 2 + u / design.uniform(30, 80)
+    field = noise(piece, on, design.uniform(60, 140)) * 0.35 + u / design.uniform(16, 45)
     step = field - np.floor(field)
     ridge = smoothstep(0.0, 0.9, step) * smoothstep(1.0, 0.93, step)
     fine = streaks(piece, on, design.uniform(0, np.pi), 2, 50) + 0.01 * v
     base = colour(design, 0.15)
     tone = 1 + 0.08 * (ridge - 0.5) + design.uniform(0.01, 0.06) * fine + 0.04 * fractal(piece, on, 20, 4, 0.7)
     return stack(base * tone, ridge * design.uniform(0.8, 2.5), on, gloss=design.uniform(0, 0.1), metal=0)
-
-
-def quilted(design: Dice, piece: Dice, on: Plane) -> Layers:
-    """Padded squares or lozenges between seams of stitches."""
-    pitch = design.uniform(28, 70)
-    u, v = lay(design, piece, on, 1.0)
-    fu, fv = u / pitch - np.floor(u / pitch), v / pitch - np.floor(v / pitch)
-    seam = np.minimum(np.minimum(fu, 1 - fu), np.minimum(fv, 1 - fv)) * pitch
-    along = np.where(np.minimum(fu, 1 - fu) < np.minimum(fv, 1 - fv), v, u)
-    stitch = smoothstep(1.6, 0.8, seam) * (np.sin(along * (2 * np.pi / design.uniform(4, 7))) > -0.4)
-    puff = np.sqrt(np.minimum(seam / (pitch * 0.5), 1))
-    base = colour(design, 0.1)
-    cloth = cv2.add(fractal(piece, on, 2.5, 2) * 0.04, fractal(piece, on, 25, 2) * 0.03)
-    albedo = mix(base * ((0.75 + 0.25 * puff) * (1 + cloth)), kin(design, base, 1.5), np.asarray(stitch, np.float32))
-    return stack(albedo, puff * design.uniform(2, 6) + stitch, on, gloss=design.uniform(0, 0.1), metal=0)

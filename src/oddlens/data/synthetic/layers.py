@@ -74,7 +74,8 @@ def mix(low: ColourField | Colour, high: ColourField | Colour, weight: Field) ->
 def hue(rng: Dice) -> Colour:
     """A random hue as offsets of the three channels between -1 and 1 that sum to 0."""
     thirds = np.array([0.0, 2.0944, 4.1888], np.float32).reshape(3, 1, 1)
-    return np.cos(rng.angle() - thirds, dtype=np.float32)
+    wave: Colour = np.cos(rng.angle() - thirds)
+    return wave
 
 
 def colour(rng: Dice, low: float = 0.03, high: float = 0.75) -> Colour:

@@ -11,7 +11,7 @@ import numpy as np
 
 from oddlens.data.synthetic.dice import Dice
 from oddlens.data.synthetic.layers import Colour, Layers, clip, hue, mix
-from oddlens.data.synthetic.plane import Field, blur, fractal, noise, norm, smoothstep
+from oddlens.data.synthetic.plane import Field, Plane, blur, fractal, noise, norm, smoothstep
 from oddlens.data.synthetic.spot import Spot
 from oddlens.data.synthetic.strokes import Path, blob, draw, fill, shard, taper, wander
 
@@ -30,6 +30,11 @@ def other_colour(rng: Dice, here: Colour) -> Colour:
         level = bright * rng.uniform(0.4, 1.3) if bright > 0.12 else rng.uniform(0.15, 0.6)
         wanted = level * (1 + rng.uniform(0.3, 0.9) * hue(rng))
     return clip(wanted)
+
+
+def level(height: Field, weight: Field, on: Plane) -> Field:
+    """Wash out the fine relief where `weight` is 1; the form of the body below stays."""
+    return height + weight * (blur(height, 4.0, on) - height)
 
 
 def _score(layers: Layers, spot: Spot, cover: Field, depth: float, tone: float) -> Field:
@@ -53,7 +58,7 @@ def scratch(layers: Layers, spot: Spot) -> Field:
     """One to four long thin scores in nearly one direction."""
     rng = spot.rng
     count = rng.pick([1, 2, 4], p=[0.6, 0.25, 0.15])
-    width = rng.uniform(0.6, 2.0)
+    width = spot.width(0.6, 2.0)
     length = min(max(math.pi * spot.radius**2 / (count * (width + 0.8)), 14), 190)
     heading, curl = rng.angle(), rng.pick([0.005, 0.05])
     cover = np.zeros_like(spot.on.x)
@@ -74,7 +79,7 @@ def abrasion(layers: Layers, spot: Spot) -> Field:
     lengths = rng.many(0.4, 1.8, int(min(max(spot.radius * 1.6, 8), 60)))
     paths = [_line_through(spot, heading + rng.normal(0.15), spot.radius * share, 1.1, 0.04) for share in lengths]
     patch = blob(rng, on, spot.x, spot.y, spot.radius * 1.1, 1.0)
-    cover = np.maximum(draw(paths, rng.uniform(0.4, 1.0), on) * 0.9, patch * rng.uniform(0.0, 0.35))
+    cover = np.maximum(draw(paths, spot.width(0.4, 1.0), on) * 0.9, patch * rng.uniform(0.0, 0.35))
     tone = rng.pick([-0.55, 0.5], p=[0.4, 0.6]) * min(spot.strength, 1.5)
     return _score(layers, spot, cover, rng.uniform(0.2, 0.7) * spot.strength, tone)
 
@@ -181,7 +186,7 @@ def _crumbs(layers: Layers, spot: Spot, ink: Colour) -> Field:
 
 def _fibre(layers: Layers, spot: Spot, ink: Colour) -> Field:
     rng = spot.rng
-    width = rng.uniform(0.7, 1.8)
+    width = spot.width(0.7, 1.8)
     length = min(max(math.pi * spot.radius**2 / (width + 0.6), 25), 5 * spot.radius)
     path = wander(rng, spot.near(0.8), rng.angle(), length, rng.uniform(0.1, 0.5))
     return _lay_on(layers, spot, draw([path], width, spot.on), ink, rng.uniform(0.5, 1.5), 0.0)
@@ -193,7 +198,7 @@ def _drop(layers: Layers, spot: Spot, ink: Colour) -> Field:
     dome = np.sqrt(np.clip(1 - spot.distance() ** 2, 0, 1)) * patch
     wet = layers.albedo * 0.55 + ink * 0.2
     layers.albedo = mix(layers.albedo, wet, patch * min(spot.strength, 1.0))
-    layers.height = layers.height * (1 - 0.6 * patch) + spot.radius * rng.uniform(0.15, 0.45) * dome
+    layers.height = level(layers.height, 0.6 * patch, on) + spot.radius * rng.uniform(0.15, 0.45) * dome
     layers.gloss = layers.gloss + rng.uniform(0.15, 0.4) * patch
     return blur(patch, 1.2, on)
 

@@ -67,8 +67,8 @@ def rounded_plate(design: Dice) -> Outline:
 def polygon_plate(design: Dice) -> Outline:
     """A plate with three to eight straight sides, not all of one length."""
     sides = design.whole(3, 8)
-    angles = (np.arange(sides) + design.uniforms(-0.15, 0.15, sides)) * 2 * np.pi / sides
-    offsets = design.uniforms(50, 78, sides) if design.chance(0.6) else np.full(sides, design.uniform(52, 78))
+    angles = [(i + design.uniform(-0.15, 0.15)) * 2 * math.pi / sides for i in range(sides)]
+    offsets = design.many(50, 78, sides) if design.chance(0.6) else [design.uniform(52, 78)] * sides
 
     def outline(u: Field, v: Field) -> tuple[Field, Field]:
         return _flat(np.maximum.reduce([_half(u, v, a, o) for a, o in zip(angles, offsets, strict=True)]))

@@ -255,3 +255,18 @@ def embossed(design: Dice, piece: Dice, on: Plane) -> Layers:
     tone = (1 + design.uniform(-0.1, 0.2) * bump) * (1 + design.uniform(0.01, 0.05) * fractal(piece, on, 7, 3))
     height = bump * pitch * design.uniform(0.04, 0.14)
     return stack(base * tone, height, on, gloss=design.uniform(0, 0.2), metal=design.uniform(0, 0.6))
+
+
+def quilted(design: Dice, piece: Dice, on: Plane) -> Layers:
+    """Padded squares or lozenges between seams of stitches."""
+    pitch = design.uniform(28, 70)
+    u, v = lay(design, piece, on, 1.0)
+    fu, fv = u / pitch - np.floor(u / pitch), v / pitch - np.floor(v / pitch)
+    seam = np.minimum(np.minimum(fu, 1 - fu), np.minimum(fv, 1 - fv)) * pitch
+    along = np.where(np.minimum(fu, 1 - fu) < np.minimum(fv, 1 - fv), v, u)
+    stitch = smoothstep(1.6, 0.8, seam) * (np.sin(along * (2 * np.pi / design.uniform(4, 7))) > -0.4)
+    puff = np.sqrt(np.minimum(seam / (pitch * 0.5), 1))
+    base = colour(design, 0.1)
+    cloth = 0.04 * fractal(piece, on, 2.5, 2) + 0.03 * fractal(piece, on, 25, 2)
+    albedo = mix(base * ((0.75 + 0.25 * puff) * (1 + cloth)), kin(design, base, 1.5), np.asarray(stitch, np.float32))
+    return stack(albedo, puff * design.uniform(2, 6) + stitch, on, gloss=design.uniform(0, 0.1), metal=0)

@@ -3,8 +3,9 @@
 A product is one design (proportions, material, light, camera). Its pictures differ as those of a production line do: position,
 grain, noise. Training draws a new product for every picture; an evaluation set is one product per class.
 
-All randomness comes from named streams of the product's and the picture's seed, so a normal and a defective picture of one seed
-are the same but for the defect. Same arguments, same bytes, for one build of numpy and OpenCV.
+All randomness comes from named streams of the product's and the picture's seed, so a normal and a defective picture of one
+seed are the same but for the defect. Same arguments, same bytes, for one build of numpy and OpenCV on one kind of processor:
+the vector units of another kind may round a pixel differently.
 """
 
 import zlib
@@ -16,12 +17,16 @@ from numpy.typing import NDArray
 from oddlens.data.synthetic.camera import Camera, Exposed, capture, draw_camera, expose
 from oddlens.data.synthetic.classes import CLASSES, OBJECTS, SURFACES, defects_of
 from oddlens.data.synthetic.dice import Dice
+from oddlens.data.synthetic.extras import dress
 from oddlens.data.synthetic.layers import Layers
 from oddlens.data.synthetic.light import draw_light, shade, shadow
 from oddlens.data.synthetic.parts import part
 from oddlens.data.synthetic.plane import Plane, plane
 from oddlens.data.synthetic.spoil import Stage, spoil
 from oddlens.errors import UsageError
+
+SMALLEST_SIZE = 64
+"""Pixels a side below which defects are no longer a pixel wide."""
 
 DEFECTIVE_SHARE = 0.6
 """Share of defective pictures where the caller leaves it open."""
@@ -57,12 +62,18 @@ class Rendering:
 
 
 def generate(name: str, seed: int, defective: bool | None = None, size: int = 224, defect: str | None = None) -> Sample:
-    """A picture of a product of its own: another design, light and camera for every seed. Arguments as `Product.sample`."""
+    """Give a picture of a product of its own: another design, light and camera for every seed.
+
+    Arguments and errors as `make_product` and `Product.sample`.
+    """
     return make_product(name, seed).sample(seed, defective, defect, size)
 
 
 def make_product(name: str, seed: int) -> "Product":
-    """The product of class `name` with the design number `seed`. Raises UsageError for a name that is not a class."""
+    """Give the product of class `name` with the design number `seed` (0 or more).
+
+    Raises UsageError for a name that is not a class.
+    """
     if name not in CLASSES:
         raise UsageError(f"There is no class of generated pictures named {name!r}; known are: {', '.join(CLASSES)}.")
     return Product(name, seed)
@@ -83,8 +94,11 @@ class Product:
     def sample(self, seed: int, defective: bool | None = None, defect: str | None = None, size: int = 224) -> Sample:
         """Picture number `seed` of the product, `size` pixels a side.
 
-        `defective` None leaves it to the seed whether there is a defect, `defect` None which one. A given `defect` makes the
-        picture defective. Raises UsageError for a defect that the class cannot have or that contradicts `defective`.
+        `seed` is 0 or more. `defective` None leaves it to the seed whether there is a defect, `defect` None which one; a
+        given `defect` makes the picture defective. Equal arguments, equal bytes; with another `defective` or `defect` the same
+        picture but for the defect.
+
+        Raises UsageError for a defect that the class cannot have or that contradicts `defective`, and for a `size` below 64.
         """
         rendering = self.render(seed, defective, defect, size)
         image = capture(rendering.exposed, rendering.camera, self._stream("sensor", seed), plane(size))
@@ -92,6 +106,10 @@ class Product:
 
     def render(self, seed: int, defective: bool | None = None, defect: str | None = None, size: int = 224) -> Rendering:
         """Return the picture as an ideal sensor would see it, and without its defect. Arguments as `sample`."""
+        if size < SMALLEST_SIZE:
+            raise UsageError(
+                f"Generated pictures of {size} pixels a side are too small: ask for {SMALLEST_SIZE} or more."
+            )
         kind = self._choose(seed, defective, defect)
         on = plane(size)
         layers = self._layers(seed, on)
@@ -109,7 +127,8 @@ class Product:
         known = defects_of(self.name)
         if defect is not None and (defect not in known or defective is False):
             raise UsageError(
-                f"A picture of {self.name!r} cannot be given the defect {defect!r} (defective={defective})."
+                f"A picture of {self.name!r} with defective={defective} cannot be given the defect {defect!r}; "
+                f"known are: {', '.join(known)}."
             )
         rng = self._stream("choice", seed)
         spoilt, pick = rng.chance(DEFECTIVE_SHARE), rng.pick(list(known))
@@ -119,9 +138,10 @@ class Product:
 
     def _layers(self, seed: int, on: Plane) -> Layers:
         design, piece = self._stream("design"), self._stream("piece", seed)
-        if self.name in SURFACES:
-            return SURFACES[self.name](design, piece, on)
-        return part(OBJECTS[self.name], design, piece, on)
+        is_surface = self.name in SURFACES
+        layers = SURFACES[self.name](design, piece, on) if is_surface else part(OBJECTS[self.name], design, piece, on)
+        dress(layers, is_surface, self._stream("extras"), self._stream("extras", seed), on)
+        return layers
 
     def _stream(self, *what: str | int) -> Dice:
         """The random stream of this product (or of one of its pictures) for one purpose."""

@@ -24,7 +24,8 @@ MEDIAN_AREA, AREA_SPREAD = 0.016, 1.0
 SMALLEST, LARGEST = 0.001, 0.15
 """Shares of the picture between which a defect's visible area lies."""
 
-TRIES = 10
+TRIES = 30
+"""The bar that a defect has to clear to be shown sinks from try to try, to nothing at the last."""
 
 MARGIN = 14.0
 """Reference pixels about a defect's reach that its light and blurred rims may need."""
@@ -49,13 +50,13 @@ def spoil(stage: Stage, defect: DefectType, rng: Dice) -> tuple[Exposed, NDArray
     """
     area = min(max(MEDIAN_AREA * rng.factor(AREA_SPREAD), 1.5 * SMALLEST), 0.8 * LARGEST)
     strength = rng.uniform(0.35, 1.0)
-    best, best_merit = (stage.clean, np.zeros(stage.on.shape, bool)), -1.0
+    best, best_merit = (stage.clean, np.zeros(stage.on.shape, bool)), 0.0
     for attempt in range(TRIES):
-        spot = find_spot(rng, stage.on, stage.layers, area, strength * (1 + 0.15 * attempt), defect.at_edge)
+        spot = find_spot(rng, stage.on, stage.layers, area, strength * (1 + 0.2 * attempt), defect.at_edge)
         exposed, mask, merit = _attempt(stage, defect, spot)
         if merit > best_merit:
             best, best_merit = (exposed, mask), merit
-        if merit >= 1:
+        if best_merit >= 1 - attempt / TRIES:
             break
     return best
 

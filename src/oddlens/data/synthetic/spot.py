@@ -34,6 +34,10 @@ class Spot:
         """Distance of every pixel to the middle of the spot, in radii."""
         return norm(self.on.x - self.x, self.on.y - self.y) * (1 / self.radius)
 
+    def width(self, low: float, high: float) -> float:
+        """Width of a line, reference pixels: from `low` to `high`, but not too thin for the picture to show it."""
+        return max(self.rng.uniform(low, high), 0.6 / self.on.scale)
+
     def near(self, reach: float) -> tuple[float, float]:
         """A random place about the middle, `reach` radii away at most, denser towards the middle."""
         far, turn = self.radius * reach * self.rng.uniform(0, 1), self.rng.angle()
