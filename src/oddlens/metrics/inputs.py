@@ -1,0 +1,119 @@
+"""What the metrics accept, checked once at the door: labels and scores of images, masks and maps of pixels.
+
+Scores are taken as they are and never re-interpreted: float32 and float64 stay what they are; float16, booleans and
+integers are widened to the smaller of the two that holds them (integers beyond 2**53 lose digits in float64).
+Infinite scores are legal: they rank first or last. NaN has no rank and is an error.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from oddlens.errors import UsageError
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.floating[Any]]
+Images = Sequence[npt.ArrayLike] | npt.NDArray[Any]
+"""One [h, w] array an image, of any sizes, or one [n, h, w] array."""
+
+_MISSING = object()
+
+
+class LabelledMap(NamedTuple):
+    """One image: its mask bool [h, w], its map float [h, w], and the pixels to leave out, bool [h, w] or None."""
+
+    mask: BoolArray
+    scores: FloatArray
+    ignored: BoolArray | None
+
+    @property
+    def n_kept(self) -> int:
+        """The number of pixels that are not left out."""
+        return self.mask.size - (0 if self.ignored is None else int(np.count_nonzero(self.ignored)))
+
+
+def binary_array(values: npt.ArrayLike, what: str) -> BoolArray:
+    """Give `values` (booleans, or numbers all 0 or 1) as booleans of the same shape; `what` names them in errors."""
+    array = np.asarray(values)
+    if array.dtype == np.bool_:
+        return array
+    ones = np.asarray(array == 1)
+    if not np.all(ones | (array == 0)):
+        raise UsageError(f"{what} must hold only 0 and 1 (or booleans): binarise first, for example with `mask > 0`.")
+    return ones
+
+
+def score_array(values: npt.ArrayLike, what: str) -> FloatArray:
+    """Give `values` as float32 or float64 of the same shape, copied only where the type must be widened."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise UsageError(f"{what} must hold real numbers of at most 64 bits, not {array.dtype}.")
+    return array.astype(np.result_type(array.dtype, np.float32), copy=False)
+
+
+def check_no_nan(scores: FloatArray, what: str) -> None:
+    """Raise UsageError if `scores` holds NaN; one pass without a temporary, as the maximum over a NaN is NaN."""
+    if scores.size and np.isnan(scores.max()):
+        raise UsageError(f"{what} must not hold NaN, which has no rank among scores: find out where it comes from.")
+
+
+def labels_and_scores(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[BoolArray, FloatArray]:
+    """Check and flatten labels (1 = anomalous) and scores (higher = more anomalous) of one common shape."""
+    binary, values = binary_array(labels, "labels"), score_array(scores, "scores")
+    if binary.shape != values.shape:
+        raise UsageError(f"labels and scores must have one shape, got {binary.shape} and {values.shape}.")
+    if not values.size:
+        raise UsageError("There are no scores to measure: give at least one.")
+    check_no_nan(values, "scores")
+    return binary.ravel(), values.ravel()
+
+
+def labelled_maps(
+    masks: Iterable[npt.ArrayLike], maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None
+) -> Iterator[LabelledMap]:
+    """Check and give the images one by one; errors name the image by its position in this call."""
+    for index, (mask, values, skip) in enumerate(_together(masks, maps, ignore)):
+        scores = score_array(values, f"Map {index}")
+        if scores.ndim != 2 or not scores.size:
+            raise UsageError(
+                f"Map {index} must be one array [height, width], got shape {scores.shape}: give a list of maps, or one "
+                "array [n, height, width]."
+            )
+        anomalous = _like(scores, mask, f"Mask {index}")
+        ignored = None if skip is None else _like(scores, skip, f"Ignore mask {index}")
+        check_no_nan(scores if ignored is None else scores[~ignored], f"Map {index}")
+        yield LabelledMap(anomalous, scores, ignored)
+
+
+def kept_scores(maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None) -> Iterator[FloatArray]:
+    """Give the scores of each map, flattened, without the pixels marked in `ignore`; NaN is not looked for."""
+    for index, (values, skip) in enumerate(_together(maps, ignore)):
+        scores = score_array(values, f"Map {index}")
+        yield scores.ravel() if skip is None else scores[~_like(scores, skip, f"Ignore mask {index}")]
+
+
+def check_limit(limit: float) -> None:
+    """Raise UsageError unless `limit`, the highest false positive rate of an AUPRO, lies in (0, 1]."""
+    if not 0 < limit <= 1:
+        raise UsageError(f"The false positive rate limit of AUPRO must lie in (0, 1], got {limit}.")
+
+
+def _together(*sequences: Iterable[npt.ArrayLike] | None) -> Iterator[tuple[Any, ...]]:
+    """Zip sequences that must be equally long, generators too; None stands for as many Nones."""
+    present = [sequence for sequence in sequences if sequence is not None]
+    for row in zip_longest(*present, fillvalue=_MISSING):
+        if any(entry is _MISSING for entry in row):
+            raise UsageError("Every map needs one mask, and one ignore mask if there are any: their numbers differ.")
+        entries = iter(row)
+        yield tuple(None if sequence is None else next(entries) for sequence in sequences)
+
+
+def _like(scores: FloatArray, mask: npt.ArrayLike, what: str) -> BoolArray:
+    binary = binary_array(mask, what)
+    if binary.shape != scores.shape:
+        raise UsageError(f"{what} must have the shape of its map, got {binary.shape} and {scores.shape}.")
+    return binary

@@ -1,0 +1,111 @@
+"""The pixel metrics of a set of maps."""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+import numpy.typing as npt
+
+from oddlens.errors import UsageError
+from oddlens.metrics.counting import ScoreCounts, count_in_threads
+from oddlens.metrics.inputs import Images, check_limit
+from oddlens.metrics.positives import PositiveScores
+from oddlens.metrics.ranking import Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class PixelMetrics:
+    """Exact metrics over the pooled pixels of all images, fractions in [0, 1]; nan is "not defined on this data".
+
+    auroc             area under the ROC curve; nan without positive or without negative pixels
+    ap                average precision; nan without positive pixels
+    f1_max            best F1 over all thresholds, reached by `score >= f1_max_threshold`; nan without positive pixels
+    aupro             area under the per-region overlap curve up to the limit; nan without regions or negative pixels
+    fpr95             false positive rate where 95 % of the positive pixels are found; nan as auroc
+    n_images          images, with or without defects
+    n_positive, n_negative    pixels that are not ignored
+    n_regions         8-connected regions of the masks with a pixel that is not ignored
+    """
+
+    auroc: float
+    ap: float
+    f1_max: float
+    f1_max_threshold: float
+    aupro: float
+    fpr95: float
+    n_images: int
+    n_positive: int
+    n_negative: int
+    n_regions: int
+
+
+def pixel_metrics(masks: Images, maps: Images, aupro_limit: float = 0.3, ignore: Images | None = None) -> PixelMetrics:
+    """Measure anomaly maps against masks, exactly, ties included.
+
+    masks   bool or 0/1 arrays [h, w], 1 = anomalous; a sequence (sizes may differ) or one array [n, h, w]
+    maps    float arrays of the same shapes, higher = more anomalous; raw scores of any range
+    ignore  pixels to leave out, bool or 0/1 arrays of the same shapes. Regions are those of the whole mask; one partly
+            ignored counts with what is left of it, one wholly ignored not at all.
+
+    AUPRO follows Bergmann et al. (IJCV 2021): the mean over all regions of all images of the region's recall, as a
+    function of the false positive rate over all negative pixels, integrated up to `aupro_limit` (in (0, 1]) and
+    divided by it, with linear interpolation at the limit and along ties.
+
+    Time O(n log n) over n pixels: the maps are sorted in chunks, values only, by a few threads. Memory beside the input
+    O(positive pixels) and the chunks. Raises UsageError for empty input, unequal shapes or numbers, NaN.
+    """
+    check_limit(aupro_limit)
+    return pixel_metrics_from(*_two_passes(masks, maps, ignore), aupro_limit)
+
+
+def aupro(masks: Images, maps: Images, limit: float = 0.3, ignore: Images | None = None) -> float:
+    """Area under the per-region overlap curve up to the false positive rate `limit`; input as for `pixel_metrics`."""
+    return pixel_metrics(masks, maps, limit, ignore).aupro
+
+
+def rank_pixels(masks: Images, maps: Images, ignore: Images | None = None) -> Ranking:
+    """Rank all pixels, to draw curves or read other metrics from; input, cost and errors as for `pixel_metrics`."""
+    positives, counts = _two_passes(masks, maps, ignore)
+    return positives.ranking(counts)
+
+
+def pixel_metrics_from(positives: PositiveScores, counts: ScoreCounts, aupro_limit: float = 0.3) -> PixelMetrics:
+    """Compute the metrics from two finished passes. Raises UsageError if they did not see the same pixels, or none."""
+    check_limit(aupro_limit)
+    if not positives.n_pixels:
+        raise UsageError("There is no pixel to measure: give at least one map with a pixel that is not ignored.")
+    ranking = positives.ranking(counts)
+    f1 = ranking.f1_max()
+    return PixelMetrics(
+        auroc=ranking.auroc(),
+        ap=ranking.average_precision(),
+        f1_max=f1.value,
+        f1_max_threshold=f1.threshold,
+        aupro=_area_under_overlap(ranking, positives.recall_gain(), aupro_limit),
+        fpr95=ranking.fpr_at_tpr(0.95),
+        n_images=positives.n_images,
+        n_positive=ranking.n_positive,
+        n_negative=ranking.n_negative,
+        n_regions=positives.n_regions,
+    )
+
+
+def _two_passes(masks: Images, maps: Images, ignore: Images | None) -> tuple[PositiveScores, ScoreCounts]:
+    positives = PositiveScores().update(masks, maps, ignore)
+    return positives, count_in_threads(positives.score_counts().thresholds, maps, ignore)
+
+
+def _area_under_overlap(ranking: Ranking, recall_gain: npt.NDArray[np.float64], limit: float) -> float:
+    """Sum over the thresholds: what each adds to the mean region recall, times the width to its right up to the limit.
+
+    While a threshold's tied negatives come in (from `left` to `right`), its gain grows linearly.
+    """
+    if not ranking.n_positive or not ranking.n_negative:
+        return nan
+    left = ranking.false_positives_above / ranking.n_negative
+    right = ranking.false_positives / ranking.n_negative
+    within = int(np.searchsorted(right, limit, side="right"))
+    area = float((recall_gain[:within] * (limit - (left[:within] + right[:within]) / 2)).sum())
+    if within < right.size and left[within] < limit:  # the one tie that the limit cuts
+        area += float(recall_gain[within] * (limit - left[within]) ** 2 / (2 * (right[within] - left[within])))
+    return area / limit
