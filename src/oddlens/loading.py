@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from oddlens.backbone.load import load_backbone
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
-from oddlens.methods import METHODS, method_class
+from oddlens.methods import method_class
 from oddlens.methods.recipe import fit_image_size, make_recipe
 
 
@@ -22,7 +24,7 @@ def load(
 ) -> Detector:
     """A detector, ready to look at pictures.
 
-    method: one of `oddlens.METHODS`. model: None is the embedded model; else a card's name (`oddlens models`), a hub id, or a local
+    method: "winclip". model: None is the embedded model; else a card's name (`oddlens models`), a hub id, or a local
     folder or file. weights: the learned part of the method: our .safetensors or the authors' .pth. device: "auto", "cpu", "cuda".
     recipe_overrides: any field of the method's recipe; an unknown one is an error.
 
@@ -33,6 +35,8 @@ def load(
     recipe = make_recipe(made.recipe_type, recipe_overrides)
     activation = getattr(recipe, "activation", None)
     backbone = load_backbone(None if model is None else os.fspath(model), device=device, activation=activation)
+    if backbone.card.layout == "embedded":
+        _introduce_embedded()
     recipe, notes = fit_image_size(recipe, recipe_overrides, backbone.card.image_size)
     learned = None if weights is None else os.fspath(weights)
     if learned is not None and not Path(learned).is_file():
@@ -42,4 +46,11 @@ def load(
     )
 
 
-__all__ = ["METHODS", "load"]
+@cache
+def _introduce_embedded() -> None:
+    """Say once which model this is: nobody should take its zero-shot results for CLIP's."""
+    print(
+        "oddlens: this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot "
+        "work give a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them.",
+        file=sys.stderr,
+    )
