@@ -54,7 +54,7 @@ def fetch_repository(hub_id: str, to: Path | None = None) -> Path:
 
 def _fetch(hub_id: str, weights: list[str], to: Path | None) -> Path:
     from huggingface_hub import list_repo_files, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import OfflineModeIsEnabled
 
     try:
         available = list_repo_files(hub_id)
@@ -64,7 +64,13 @@ def _fetch(hub_id: str, weights: list[str], to: Path | None) -> Path:
         shards = ["model-*.safetensors"] if chosen.endswith(".index.json") else []
         wanted = [open_clip.CONFIG, transformers.CONFIG, transformers.PREPROCESSOR, *TOKENIZER_FILES, chosen, *shards]
         return Path(snapshot_download(hub_id, allow_patterns=wanted, local_dir=to))
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except ModelError:
+        raise
+    except OfflineModeIsEnabled as error:
+        raise ModelError(
+            f"{hub_id} was not fetched because HF_HUB_OFFLINE is set: unset it and run the same command on a connected machine"
+        ) from error
+    except Exception as error:  # of the hub's client, of the disk, or of whichever HTTP library the client uses
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ModelError(
             f"{hub_id} could not be fetched ({reason}): run the same command again on a connected machine, "
