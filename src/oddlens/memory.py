@@ -32,7 +32,7 @@ class Memory:
         flat = F.normalize(queries.flatten(0, -2).float(), dim=-1)
         step = max(1, _CHUNK_ELEMENTS // len(known))
         nearest = torch.cat([(part @ known.T).amax(dim=1) for part in torch.split(flat, step)])
-        return (1 - nearest).view(queries.shape[:-1])
+        return (1 - nearest).clamp(min=0).view(queries.shape[:-1])  # rounding can make a perfect match negative
 
 
 def leave_one_out(features: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
     """The card and the place on disk of a model; where a path is given the card only names it."""
     if model is None:
         return MINI, embedded.FOLDER
-    path = Path(model).expanduser()
+    path = _with_configuration(Path(model).expanduser())
     if path.exists():
         return _card_of(path), path
     card = find_card(str(model))
@@ -78,6 +78,12 @@ def choose_device(device: str | torch.device) -> torch.device:
     return chosen
 
 
+def _with_configuration(path: Path) -> Path:
+    """The folder of a weights file that lies beside its configuration, which alone says what the weights mean."""
+    beside = any(path.name in reader.WEIGHTS and reader.recognise(path.parent) for reader in (open_clip, transformers))
+    return path.parent if beside else path
+
+
 def _completed(card: Card, loaded: LoadedModel) -> Card:
     """The card with the shapes that the weights really have; for a model without a card of ours, all there is to know."""
     shape = loaded.model.vision.config
@@ -95,4 +101,7 @@ def _card_of(path: Path, name: str | None = None) -> Card:
             f"{path} holds no model that oddlens reads: expected oddlens_model.json, open_clip_config.json or config.json "
             "beside their weights, or one .pt file"
         )
-    return Card(name or path.name, "", layout, 0, 0, 0, 0, 0, 0, "unknown", "unknown")
+    taps = MINI.reference_taps if layout == "embedded" else ()
+    if layout == "embedded":
+        return replace(MINI, name=path.name)
+    return Card(name or path.name, "", layout, 0, 0, 0, 0, 0, 0, "unknown", "unknown", reference_taps=taps)

@@ -45,16 +45,16 @@ class MiniTraining:
     """
 
     seed: int = 0
-    pictures: int = 12000
-    steps: int = 1000
+    pictures: int = 6144
+    steps: int = 400
     batch: int = 24
     learning_rate: float = 8e-4
     weight_decay: float = 0.05
-    warm_up: int = 100
+    warm_up: int = 50
     decay_from: float = 0.65
-    temperature: float = 0.07
+    temperature: float = 0.01
     defect_share: float = 0.1
-    windows: int = 20
+    windows: int = 14
     prompts: int = 12
     width: int = 192
     layers: int = 4
