@@ -15,7 +15,7 @@ from oddlens.data.synthetic.strokes import blob, draw, fill, shard, taper, wande
 def crack(layers: Layers, spot: Spot) -> Field:
     """A ragged dark line that branches."""
     rng, on = spot.rng, spot.on
-    width = spot.width(0.7, 2.0)
+    width = spot.width(0.9, 2.6)
     length = min(max(math.pi * spot.radius**2 / (width + 1.2), 18), 180)
     heading = rng.angle()
     back = 0.45 * length
@@ -121,7 +121,7 @@ def tear(layers: Layers, spot: Spot) -> Field:
         wander(rng, spot.near(1.0), turn + math.pi / 2 + rng.normal(0.3), width * 2.5, 0.15)
         for _ in range(rng.whole(0, 4))
     ]
-    bridges = 0.9 * draw(threads, 0.8, on) if threads else np.zeros_like(gap)
+    bridges = 0.9 * draw(threads, 1.2, on) if threads else np.zeros_like(gap)
     _open(layers, spot, gap * (1 - bridges), rng.uniform(1, 3))
     return blur(gap, 3.0, on)
 
@@ -175,7 +175,7 @@ def fray(layers: Layers, spot: Spot) -> Field:
         wander(rng, spot.near(0.5), heading + rng.normal(0.6), spot.radius * rng.uniform(1.0, 2.6), curl)
         for _ in range(int(min(max(spot.radius * 0.7, 3), 26)))
     ]
-    cover = draw(threads, spot.width(0.6, 1.4), on)
+    cover = draw(threads, spot.width(0.8, 1.9), on)
     under = blob(rng, on, spot.x, spot.y, spot.radius * 0.7, 1.0, 0.5)
     thread = np.clip(layers.here(on, spot.x, spot.y) * (1 + 1.1 * spot.strength) + 0.12 * spot.strength, 0, 1)
     layers.albedo = layers.albedo * (1 - min(0.5 * spot.strength, 0.6) * under)

@@ -13,7 +13,7 @@ from oddlens.data.synthetic.features import ON_SURFACES, Body
 from oddlens.data.synthetic.layers import Layers
 from oddlens.data.synthetic.outlines import box
 from oddlens.data.synthetic.plane import Field, Plane, smoothstep
-from oddlens.data.synthetic.strokes import draw, wander
+from oddlens.data.synthetic.strokes import draw, tangle
 
 EDGE_SHARE, SEAM_SHARE, FEATURE_SHARE, DUST_SHARE, LINT_SHARE = 0.2, 0.1, 0.12, 0.25, 0.15
 """Shares of products whose pictures show each of these."""
@@ -66,16 +66,13 @@ def _edge(layers: Layers, design: Dice, piece: Dice, on: Plane) -> None:
 
 def _lint(layers: Layers, design: Dice, piece: Dice, on: Plane) -> None:
     """Short fibres on the table beside the part."""
-    fibres = [
-        wander(piece, piece.point(112), piece.angle(), piece.uniform(5, 25), 0.2) for _ in range(piece.whole(0, 4))
-    ]
-    if fibres:
-        layers.backdrop = layers.backdrop + design.uniform(-0.15, 0.25) * draw(fibres, 0.8, on)
+    fibres = tangle(piece, piece.whole(1, 4), piece.uniform(5, 25), 0.2)
+    layers.backdrop = np.clip(layers.backdrop + design.uniform(-0.15, 0.25) * draw(fibres, 1.1, on), 0.002, 1)
 
 
 def _dust(layers: Layers, design: Dice, piece: Dice, on: Plane) -> None:
     """Specks of less than a pixel, faint, anywhere."""
-    specks = [wander(piece, piece.point(112), piece.angle(), 0.6, 0.0) for _ in range(piece.whole(2, 16))]
-    dust = design.uniform(-0.3, 0.3) * draw(specks, design.uniform(0.4, 0.8), on)
+    specks = tangle(piece, piece.whole(2, 16), 0.6, 0.0)
+    dust = design.uniform(-0.3, 0.3) * draw(specks, design.uniform(0.6, 1.1), on)
     layers.albedo = np.clip(layers.albedo * (1 + dust), 0, 1)
     layers.backdrop = np.clip(layers.backdrop * (1 + dust), 0, 1)

@@ -6,7 +6,7 @@ from oddlens.data.synthetic.dice import Dice
 from oddlens.data.synthetic.layers import Layers, colour, kin, mix
 from oddlens.data.synthetic.patterns import lay, stack
 from oddlens.data.synthetic.plane import Plane, blur, cells, fractal, noise, smoothstep, streaks
-from oddlens.data.synthetic.strokes import draw, wander
+from oddlens.data.synthetic.strokes import draw, tangle
 
 
 def direction(design: Dice, piece: Dice) -> float:
@@ -137,8 +137,8 @@ def fibrous(design: Dice, piece: Dice, on: Plane) -> Layers:
     mat = np.zeros_like(on.x)
     length, curl = design.uniform(15, 70), design.uniform(0.02, 0.2)
     for shade in (-1.0, 1.0):
-        threads = [wander(piece, piece.point(125), piece.angle(), length, curl) for _ in range(design.whole(60, 159))]
-        mat += shade * draw(threads, design.uniform(0.5, 1.4), on)
+        threads = tangle(piece, design.whole(60, 160), length, curl)
+        mat += shade * draw(threads, design.uniform(0.8, 1.9), on)
     tone = 1 + design.uniform(0.04, 0.2) * mat + design.uniform(0.03, 0.1) * ground
     return stack(base * tone, 0.3 * mat + 0.3 * ground, on, gloss=0.01, metal=0)
 

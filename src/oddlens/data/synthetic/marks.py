@@ -58,7 +58,7 @@ def scratch(layers: Layers, spot: Spot) -> Field:
     """One to four long thin scores in nearly one direction."""
     rng = spot.rng
     count = rng.pick([1, 2, 4], p=[0.6, 0.25, 0.15])
-    width = spot.width(0.6, 2.0)
+    width = spot.width(0.8, 2.6)
     length = min(max(math.pi * spot.radius**2 / (count * (width + 0.8)), 14), 190)
     heading, curl = rng.angle(), rng.pick([0.005, 0.05])
     cover = np.zeros_like(spot.on.x)
@@ -79,8 +79,8 @@ def abrasion(layers: Layers, spot: Spot) -> Field:
     lengths = rng.many(0.4, 1.8, int(min(max(spot.radius * 1.6, 8), 60)))
     paths = [_line_through(spot, heading + rng.normal(0.15), spot.radius * share, 1.1, 0.04) for share in lengths]
     patch = blob(rng, on, spot.x, spot.y, spot.radius * 1.1, 1.0)
-    cover = np.maximum(draw(paths, spot.width(0.4, 1.0), on) * 0.9, patch * rng.uniform(0.0, 0.35))
-    tone = rng.pick([-0.55, 0.5], p=[0.4, 0.6]) * min(spot.strength, 1.5)
+    cover = np.maximum(draw(paths, spot.width(0.8, 1.8), on) * 0.9, patch * rng.uniform(0.0, 0.35))
+    tone = rng.pick([-0.7, 0.6], p=[0.4, 0.6]) * min(spot.strength, 1.4)
     return _score(layers, spot, cover, rng.uniform(0.2, 0.7) * spot.strength, tone)
 
 
@@ -153,7 +153,7 @@ def dent(layers: Layers, spot: Spot) -> Field:
         ridge = smoothstep(1, 0, np.abs(v) * (1 / (radius * 0.6))) * np.clip(1 + v * (1 / radius), 0.2, 1.6)
         bowl = ridge * smoothstep(1, 0.3, np.abs(u) * (1 / (radius * 1.4)))
     bowl = blur(bowl, 0.8, on)
-    depth = rng.pick([1.0, -0.8], p=[0.75, 0.25]) * (1.2 + radius * rng.uniform(0.25, 0.5)) * spot.strength
+    depth = rng.pick([1.0, -0.8], p=[0.75, 0.25]) * (1.2 + radius * rng.uniform(0.3, 0.6)) * spot.strength
     layers.height = layers.height - depth * bowl
     layers.albedo = layers.albedo * (1 - rng.uniform(0, 0.35) * min(spot.strength, 1.5) * bowl)
     return blur(bowl, 2.0, on)
@@ -186,7 +186,7 @@ def _crumbs(layers: Layers, spot: Spot, ink: Colour) -> Field:
 
 def _fibre(layers: Layers, spot: Spot, ink: Colour) -> Field:
     rng = spot.rng
-    width = spot.width(0.7, 1.8)
+    width = spot.width(0.9, 2.4)
     length = min(max(math.pi * spot.radius**2 / (width + 0.6), 25), 5 * spot.radius)
     path = wander(rng, spot.near(0.8), rng.angle(), length, rng.uniform(0.1, 0.5))
     return _lay_on(layers, spot, draw([path], width, spot.on), ink, rng.uniform(0.5, 1.5), 0.0)

@@ -55,7 +55,7 @@ def _pose(design: Dice, piece: Dice, on: Plane, outline: Outline) -> tuple[float
     A product is either put down anyhow or held by a fixture, nearly the same each time.
     """
     close = design.chance(CLOSE_SHARE)
-    zoom = design.uniform(1.3, 2.4) if close else design.uniform(0.75, 1.15)
+    zoom = design.uniform(1.3, 2.4) if close else design.uniform(0.85, 1.2)
     focus = places(design, outline, 1, 4.0) if close else []
     focus_u, focus_v = focus[0] if focus else (0.0, 0.0)
     upright = design.whole(0, 3) * math.pi / 2 + design.normal(0.02)

@@ -1,19 +1,22 @@
 """Lines and blobs: the marks that hands, tools and accidents leave."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.data.synthetic.dice import Dice
-from oddlens.data.synthetic.plane import Field, Plane, noise, norm, smoothstep
+from oddlens.data.synthetic.plane import REFERENCE, Field, Plane, noise, norm, smoothstep
 
 Path = NDArray[np.float64]
 """Float64 [n, 2], points (x, y) in reference pixels."""
 
-SUPERSAMPLING = 2
+Canvas = NDArray[np.uint8]
+Corners = NDArray[np.int32]
+
+SUPERSAMPLING = 3
 """Strokes are drawn so many times larger and averaged down: lines thinner than a pixel are then faint, not jagged."""
 
 
@@ -29,25 +32,42 @@ def wander(
     return path
 
 
-def _average_down(large: NDArray[np.uint8], on: Plane) -> Field:
-    small = cv2.resize(large, on.shape[::-1], interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) * (1 / 255)
+def tangle(rng: Dice, count: int, length: float, curl: float) -> list[Path]:
+    """Random walks that start and head anywhere, all over the picture: what `wander` does, for many at once."""
+    steps = min(max(int(length / 4), 1), 20)
+    angle = rng.uniforms(0, 2 * math.pi, count, 1) + np.cumsum(curl * rng.normals(count, steps), 1)
+    moves = np.stack([np.cos(angle), np.sin(angle)], -1) * (length / steps)
+    starts = rng.uniforms(-REFERENCE / 2, REFERENCE / 2, count, 1, 2)
+    return list((starts + np.cumsum(np.pad(moves, ((0, 0), (1, 0), (0, 0))), 1)).astype(np.float64))
 
 
-def _canvas(on: Plane) -> NDArray[np.uint8]:
-    return np.zeros((on.shape[0] * SUPERSAMPLING, on.shape[1] * SUPERSAMPLING), np.uint8)
-
-
-def _fixed_point(path: Path, on: Plane) -> NDArray[np.int32]:
-    return np.round(((on.pixels(path) + 0.5) * SUPERSAMPLING - 0.5) * 16).astype(np.int32)
+def _painted(paths: Sequence[Path], margin: float, on: Plane, paint: Callable[[Canvas, list[Corners]], None]) -> Field:
+    """Let `paint` draw the paths on an enlarged canvas that just holds them, `margin` pixels wider, and average it down."""
+    cover = np.zeros_like(on.x)
+    points = [on.pixels(path) for path in paths]
+    low = np.floor(np.min([p.min(0) for p in points], 0) - margin).astype(int).clip(0)
+    high = (np.ceil(np.max([p.max(0) for p in points], 0) + margin).astype(int) + 1).clip(None, on.shape[::-1])
+    if (low >= high).any():
+        return cover
+    (left, top), (wide, tall) = low.tolist(), (high - low).tolist()
+    canvas = np.zeros((tall * SUPERSAMPLING, wide * SUPERSAMPLING), np.uint8)
+    paint(canvas, [np.round(((p - low + 0.5) * SUPERSAMPLING - 0.5) * 16).astype(np.int32) for p in points])
+    small = cv2.resize(canvas, (wide, tall), interpolation=cv2.INTER_AREA)
+    cover[top : top + tall, left : left + wide] = small.astype(np.float32) * (1 / 255)
+    return cover
 
 
 def draw(paths: Sequence[Path], width: float, on: Plane) -> Field:
     """How much of each pixel lines of `width` reference pixels cover, 0..1."""
     thick = width * on.scale * SUPERSAMPLING
-    large = _canvas(on)
-    cv2.polylines(large, [_fixed_point(p, on) for p in paths], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
-    return _average_down(large, on) * min(thick, 1.0)
+    brush = max(
+        1, 2 * round((thick - 1.4) / 2)
+    )  # OpenCV draws anti-aliased lines 1.4, 3.4, 5.4 ... wide for 1, 2, 4 ...
+
+    def paint(canvas: Canvas, lines: list[Corners]) -> None:
+        cv2.polylines(canvas, lines, False, (255,), brush, cv2.LINE_AA, 4)
+
+    return _painted(paths, width * on.scale + 1, on, paint) * min(thick / 1.4, 1.0)
 
 
 def taper(path: Path, width: float, on: Plane) -> Field:
@@ -61,10 +81,12 @@ def taper(path: Path, width: float, on: Plane) -> Field:
 
 def fill(polygons: Sequence[Path], on: Plane) -> Field:
     """How much of each pixel the polygons cover, 0..1."""
-    large = _canvas(on)
-    for polygon in polygons:
-        cv2.fillPoly(large, [_fixed_point(polygon, on)], 255, cv2.LINE_AA, 4)
-    return _average_down(large, on)
+
+    def paint(canvas: Canvas, areas: list[Corners]) -> None:
+        for area in areas:
+            cv2.fillPoly(canvas, [area], (255,), cv2.LINE_AA, 4)
+
+    return _painted(polygons, 1, on, paint)
 
 
 def blob(rng: Dice, on: Plane, x: float, y: float, radius: float, softness: float, rough: float = 0.25) -> Field:
