@@ -1,7 +1,7 @@
 """The demonstration: pictures that the package carries, scored zero-shot and with four good examples, on a page of their own.
 
 The pictures are generated, of classes that the embedded model was never trained on, with exact masks; they lie in the package in
-the MVTec AD layout (`oddlens.assets/demo`, made by `benchmarks/make_demo_pictures.py`).
+the MVTec AD layout (`oddlens.assets/demo`, made by `scripts/make_demo_pictures.py`).
 """
 
 from __future__ import annotations
