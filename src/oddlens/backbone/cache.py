@@ -67,9 +67,12 @@ def _remembered_hash(path: Path) -> str:
     key = hashlib.sha256(f"{real}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()
     note = cache_folder() / "hashes" / key
     try:
-        return note.read_text(encoding="ascii")
-    except OSError:
-        digest = file_hash(real)
+        known = note.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        known = ""
+    if len(known) == 64:
+        return known
+    digest = file_hash(real)
     try:
         write_bytes(note, digest.encode("ascii"))
     except (OSError, OddlensError):

@@ -53,4 +53,6 @@ def as_rgb(values: object, default: Rgb) -> Rgb:
 
 def transposed(tensors: dict[str, Tensor], *names: str) -> dict[str, Tensor]:
     """A copy of the dict with the named matrices transposed (x @ W against a Linear's W)."""
-    return {name: value.T.contiguous() if name in names else value for name, value in tensors.items()}
+    return {
+        name: value.T.contiguous() if name in names and value.ndim == 2 else value for name, value in tensors.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -46,8 +47,11 @@ class Tokenizer:
         self._inner.save(str(path))
 
     def __call__(self, prompts: Sequence[str]) -> Tokens:
-        """Tokenize; raises `UsageError` for a prompt longer than the model's context."""
-        rows = [encoding.ids for encoding in self._inner.encode_batch(list(prompts))]
+        """Tokenize; raises `UsageError` for a prompt that is no valid Unicode or longer than the model's context."""
+        try:
+            rows = [encoding.ids for encoding in self._inner.encode_batch(list(prompts))]
+        except TypeError as error:  # lone surrogates: a terminal's bytes that are not UTF-8
+            raise UsageError("the object name holds bytes that are not valid text: write it in UTF-8") from error
         for prompt, row in zip(prompts, rows, strict=True):
             if len(row) > self.context:
                 raise UsageError(
@@ -76,9 +80,15 @@ def folder_tokenizer(folder: Path, context: int) -> Tokenizer:
             return Tokenizer(tokenizers.Tokenizer.from_file(str(path)), context)
         except Exception as error:  # the library raises bare Exception for a damaged file
             raise ModelError(f"{path} is not a readable tokenizer ({error}): fetch the model again") from error
-    merges = folder / "merges.txt"
-    if merges.is_file() and (folder / "vocab.json").is_file():
-        return Tokenizer(_clip_bpe(merges.read_text(encoding="utf-8")), context)
+    merges, vocabulary = folder / "merges.txt", folder / "vocab.json"
+    if merges.is_file() and vocabulary.is_file():
+        try:
+            entries = json.loads(vocabulary.read_text(encoding="utf-8"))
+            return Tokenizer(_clip_bpe(merges.read_text(encoding="utf-8"), entries), context)
+        except Exception as error:  # as above
+            raise ModelError(
+                f"{merges} and {vocabulary} are no readable tokenizer ({error}): fetch the model again"
+            ) from error
     return clip_tokenizer(context)
 
 
@@ -101,12 +111,14 @@ def word_tokenizer(words: Sequence[str], context: int) -> Tokenizer:
     return Tokenizer(_framed(inner), context)
 
 
-def _clip_bpe(merges_text: str) -> tokenizers.Tokenizer:
+def _clip_bpe(merges_text: str, vocabulary: dict[str, int] | None = None) -> tokenizers.Tokenizer:
+    """CLIP's tokenizer from its merges; without a vocabulary, with the ids of OpenAI's."""
     lines = [line for line in merges_text.splitlines() if line and not line.startswith("#version")]
     merges = [(left, right) for left, right in (line.split(" ") for line in lines)]
-    letters = _byte_letters()
-    entries = [*letters, *(letter + "</w>" for letter in letters), *(a + b for a, b in merges), _START, _END]
-    vocabulary = {entry: number for number, entry in enumerate(entries)}
+    if vocabulary is None:
+        letters = _byte_letters()
+        entries = [*letters, *(letter + "</w>" for letter in letters), *(a + b for a, b in merges), _START, _END]
+        vocabulary = {entry: number for number, entry in enumerate(entries)}
     inner = tokenizers.Tokenizer(
         models.BPE(
             vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", unk_token=_END, continuing_subword_prefix=""

@@ -95,13 +95,13 @@ class VisionTower(nn.Module):
         Where the grid is not the native one the position embedding is resized: "bilinear" without antialias (AnomalyCLIP),
         "bicubic" with antialias (APRIL-GAN, open_clip).
         """
-        stemmed = self.stem(pixels)
-        grid = (int(stemmed.tokens.shape[-2]), int(stemmed.tokens.shape[-1]))
-        if 0 in grid:
+        if min(pixels.shape[-2:]) < self.config.patch_size:
             raise UsageError(
                 f"a picture of {pixels.shape[-1]}x{pixels.shape[-2]} pixels is smaller than one patch of "
                 f"{self.config.patch_size} pixels: use a larger image_size"
             )
+        stemmed = self.stem(pixels)
+        grid = (int(stemmed.tokens.shape[-2]), int(stemmed.tokens.shape[-1]))
         patches = stemmed.tokens.flatten(2).transpose(1, 2)
         cls = self.class_embedding.expand(len(patches), 1, -1)
         tokens = torch.cat([cls, patches], dim=1) + self._positions(grid, position)

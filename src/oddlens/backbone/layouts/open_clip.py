@@ -33,6 +33,13 @@ _RENAMED = (
 )
 _IN_BLOCKS = (("attn.in_proj_", "qkv."), ("attn.out_proj.", "out."), ("mlp.c_fc.", "fc_1."), ("mlp.c_proj.", "fc_2."))
 
+# Settings that change what a tower computes, and their values that do not.
+_FOREIGN = (
+    "timm_model_name", "hf_model_name", "attentional_pool", "pool_type", "embed_cls", "no_causal_mask", "no_ln_pre",
+    "final_ln_after_pool", "norm_kwargs", "act_kwargs", "pos_embed_type",
+)  # fmt: skip
+_PLAIN = ("tok", "argmax", "learnable")
+
 
 def recognise(path: Path) -> bool:
     """A folder with this layout's configuration and weights."""
@@ -45,7 +52,10 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
     model_config = config.get("model_cfg")
     if not isinstance(model_config, dict):
         raise ModelError(f"{folder / CONFIG} has no model_cfg: this is not an open_clip model")
-    vision, text = _configs(model_config, folder / CONFIG, activation)
+    try:
+        vision, text = _configs(model_config, folder / CONFIG, activation)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
@@ -79,8 +89,7 @@ def _configs(config: dict[str, Any], where: Path, activation: Activation | None)
     vision, text = config.get("vision_cfg"), config.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict):
         raise ModelError(f"{where} lacks vision_cfg or text_cfg: this is not an open_clip model")
-    foreign = [key for key in ("timm_model_name", "attentional_pool", "pool_type") if vision.get(key)]
-    foreign += [key for key in ("hf_model_name", "embed_cls") if text.get(key)]
+    foreign = [key for part in (vision, text) for key in _FOREIGN if part.get(key) and part[key] not in _PLAIN]
     if foreign or isinstance(vision.get("layers"), list):
         raise ModelError(
             f"{where} describes a model that is not a plain ViT CLIP ({', '.join(foreign) or 'a ResNet'}): "

@@ -67,7 +67,10 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
-    vision, text = _configs(config, folder / CONFIG, activation)
+    try:
+        vision, text = _configs(config, folder / CONFIG, activation)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
     model = empty_model(vision, text)
     fill(model, canonical(read_tensors(weights)), str(weights), ignored=_KNOWN_BUFFERS)
     look = read_json(folder / PREPROCESSOR) if (folder / PREPROCESSOR).is_file() else {}
@@ -81,22 +84,12 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Transformers' tensor names to ours; the three attention projections become one."""
     renamed = {_rename(name): value for name, value in tensors.items()}
-    packed: dict[str, Tensor] = {}
-    for name, value in renamed.items():
-        if ".self_attn.q_proj." in name:
-            parts = [renamed.get(name.replace(".q_proj.", f".{part}_proj.")) for part in "qkv"]
-            if all(part is not None for part in parts):
-                packed[name.replace("self_attn.q_proj.", "qkv.")] = torch.cat(
-                    [part for part in parts if part is not None]
-                )
-                continue
-        if any(f".self_attn.{part}_proj." in name for part in "kv") and all(
-            name.replace(".k_proj.", f".{part}_proj.").replace(".v_proj.", f".{part}_proj.") in renamed
-            for part in "qkv"
-        ):
-            continue
-        packed[name] = value
-    return packed
+    for query in [name for name in renamed if ".self_attn.q_proj." in name]:
+        names = [query.replace(".q_proj.", f".{part}_proj.") for part in "qkv"]
+        if all(name in renamed and renamed[name].shape == renamed[query].shape for name in names):
+            packed = query.replace("self_attn.q_proj.", "qkv.")
+            renamed[packed] = torch.cat([renamed.pop(name) for name in names])
+    return renamed
 
 
 def _rename(name: str) -> str:

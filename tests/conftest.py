@@ -1,0 +1,79 @@
+"""What all tests stand on: no network, a cache of their own, and tiny random CLIPs on disk."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tiny_clip import Weights, random_weights, write_embedded, write_open_clip, write_transformers
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the hub's client off the network and away from the user's own models; it reads this once, on import."""
+    folder = tempfile.TemporaryDirectory(prefix="oddlens-tests-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HOME"] = folder.name
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder for this run, so that nothing found on the machine can make a test pass."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ODDLENS_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared fixtures beside the checkout."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("../shared, with the parity fixtures, is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parity(shared: Path) -> Path:
+    """Numbers that the authors' own programs gave on two tiny CLIPs, and these CLIPs."""
+    folder = shared / "parity"
+    if not folder.is_dir():
+        pytest.skip("../shared holds no parity fixtures")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights() -> Weights:
+    """The weights of the tiny CLIP that lies on disk in several layouts."""
+    return random_weights(seed=0)
+
+
+@pytest.fixture(scope="session")
+def open_clip_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
+    """The tiny CLIP in open_clip's layout: exact GELU, 40 px, a 5x5 grid. Not to be written to."""
+    return write_open_clip(tmp_path_factory.mktemp("models") / "open-clip", weights)
+
+
+@pytest.fixture(scope="session")
+def transformers_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
+    """The same tiny CLIP in transformers' layout with QuickGELU. Not to be written to."""
+    return write_transformers(tmp_path_factory.mktemp("models") / "transformers", weights)
+
+
+@pytest.fixture(scope="session")
+def embedded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of our own layout, 64 px, a 4x4 grid. Not to be written to."""
+    return write_embedded(tmp_path_factory.mktemp("models") / "own")
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[NDArray[np.uint8]]:
+    """Eight pictures of noise in four sizes, uint8 [height, width, 3]."""
+    generator = np.random.default_rng(7)
+    sizes = [(40, 40), (60, 50), (31, 80), (90, 45)] * 2
+    return [generator.integers(0, 256, (height, width, 3), dtype=np.uint8) for height, width in sizes]
