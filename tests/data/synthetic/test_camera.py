@@ -13,6 +13,7 @@ IDEAL = Camera(
     gain=np.ones((96, 96), np.float32),
     balance=np.ones((3, 1, 1), np.float32),
     gamma=1.0,
+    contrast=0.0,
     lift=0.0,
     grey=False,
     softness=0.0,
@@ -59,3 +60,13 @@ def test_sensor_noise_has_the_strength_asked_for(grain: float) -> None:
 def test_the_exposure_follows_the_bright_parts_of_the_scene() -> None:
     bright, dark = (draw_camera(Dice(5), Dice(6), ON, scene(1) * share).gain.mean() for share in (1.0, 0.25))
     assert dark / bright == pytest.approx(4, rel=1e-3)
+
+
+def test_contrast_keeps_black_middle_and_white_and_parts_the_rest() -> None:
+    camera = dataclasses.replace(IDEAL, contrast=1.0, grey=True)
+    levels = np.broadcast_to(np.array([0, 0.25, 0.5, 0.75, 1], np.float32), (3, 1, 5))
+    camera = dataclasses.replace(camera, gain=np.ones((1, 5), np.float32))
+    toned = expose(levels, camera)[0, 0]
+    np.testing.assert_allclose(toned[[0, 2, 4]], [0, 0.5, 1], atol=1e-6)
+    assert toned[1] < 0.2
+    assert toned[3] > 0.8

@@ -12,7 +12,7 @@ from oddlens.data.synthetic.plane import Field, Plane, fractal, streaks
 
 def ground(design: Dice) -> Colour:
     """Colour of what the part lies on: bright, dark, or any."""
-    kind = design.pick(["bright", "dark", "any"], p=[0.32, 0.33, 0.35])
+    kind = design.pick(["bright", "dark", "any"], p=[0.37, 0.33, 0.3])
     if kind == "bright":
         return clip(design.uniform(0.55, 0.95) * (1 + 0.03 * design.normals(3, 1, 1)))
     if kind == "dark":

@@ -29,6 +29,7 @@ class Camera:
     gain        float32 [h, w], exposure times the unevenness of the light
     balance     float32 [3, 1, 1], white balance
     gamma       exponent of the tone curve
+    contrast    0..1, how far the tone curve is bent to an S: darker shadows, brighter lights
     lift        the black level, 0..1
     grey        True for a grey-scale camera
     softness    sigma of the optics' blur, reference pixels
@@ -40,6 +41,7 @@ class Camera:
     gain: Field
     balance: Colour
     gamma: float
+    contrast: float
     lift: float
     grey: bool
     softness: float
@@ -67,12 +69,13 @@ def draw_camera(design: Dice, piece: Dice, on: Plane, clean: ColourField) -> Cam
     return Camera(
         gain=target / max(bright, 0.02) * np.exp(uneven + ramp - vignette),
         balance=balance.reshape(3, 1, 1),
-        gamma=design.uniform(1.3, 2.2),
+        gamma=design.uniform(1.2, 2.2),
+        contrast=design.pick([0.0, 1.0]) * design.uniform(0, 1),
         lift=design.pick([0.0, 0.1]) * design.uniform(0, 1),
         grey=design.chance(GREY_SHARE),
         softness=design.pick([0.35, 0.7, 1.2], p=[0.5, 0.35, 0.15]) * design.uniform(0.6, 1.2),
         sharpening=design.pick([0.0, 0.8], p=[0.65, 0.35]) * design.uniform(0.2, 1),
-        grain=design.log_uniform(0.002, 0.03),
+        grain=design.log_uniform(0.0015, 0.027),
         quality=design.whole(40, 95) if design.chance(0.4) else None,
     )
 
@@ -83,6 +86,7 @@ def expose(scene: ColourField, camera: Camera) -> Exposed:
     if camera.grey:
         exposed = (0.299 * exposed[0] + 0.587 * exposed[1] + 0.114 * exposed[2])[None]
     toned = np.power(np.clip(exposed, 0, 1), np.float32(1 / camera.gamma))
+    toned = toned + camera.contrast * toned * (1 - toned) * (2 * toned - 1)
     return np.asarray(camera.lift + (1 - camera.lift) * toned, np.float32)
 
 
