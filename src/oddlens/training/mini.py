@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -67,8 +68,18 @@ class MiniTraining:
 
     def picture_key(self) -> str:
         """What the cached pictures depend on, as a short hash."""
-        facts = [self.seed, GRID, TRAIN_CLASSES, __version__]
+        facts = [self.seed, GRID, generator_fingerprint()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+@cache
+def generator_fingerprint() -> str:
+    """A short hash of what the generator draws today: one picture of every training class."""
+    digest = hashlib.sha256()
+    for name in TRAIN_CLASSES:
+        sample = generate(name, 1)
+        digest.update(sample.image.tobytes() + sample.mask.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def build_model(settings: MiniTraining) -> ClipModel:
@@ -200,7 +211,11 @@ def train(
                 )
         progress("training", step + 1, settings.steps)
     means = {name: float(np.mean([entry[name] for entry in recent])) for name in (recent[0] if recent else {})}
-    save_model(model, out, {"training": asdict(settings), "oddlens": __version__, "losses": means})
+    save_model(
+        model,
+        out,
+        {"training": asdict(settings), "generator": generator_fingerprint(), "oddlens": __version__, "losses": means},
+    )
     return means
 
 
