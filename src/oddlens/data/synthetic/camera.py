@@ -82,12 +82,16 @@ def draw_camera(design: Dice, piece: Dice, on: Plane, clean: ColourField) -> Cam
 
 def expose(scene: ColourField, camera: Camera) -> Exposed:
     """Linear light to display values, pixel by pixel: what an ideal sensor would see."""
-    exposed = scene * camera.balance * camera.gain
+    exposed = scene * camera.gain
+    exposed *= camera.balance
     if camera.grey:
         exposed = (0.299 * exposed[0] + 0.587 * exposed[1] + 0.114 * exposed[2])[None]
-    toned = np.power(np.clip(exposed, 0, 1), np.float32(1 / camera.gamma))
-    toned = toned + camera.contrast * toned * (1 - toned) * (2 * toned - 1)
-    return np.asarray(camera.lift + (1 - camera.lift) * toned, np.float32)
+    toned: Exposed = np.clip(exposed, 0, 1) ** (1 / camera.gamma)
+    if camera.contrast > 0:
+        toned = toned * (1 + camera.contrast * (1 - toned) * (2 * toned - 1))
+    toned *= 1 - camera.lift
+    toned += camera.lift
+    return toned
 
 
 def capture(exposed: Exposed, camera: Camera, piece: Dice, on: Plane) -> NDArray[np.uint8]:

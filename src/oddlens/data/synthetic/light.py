@@ -94,8 +94,11 @@ def shade(layers: Layers, lit: Field, light: Light, on: Plane) -> ColourField:
     at_x, at_y = (nx + on.x * light.nearness) * half + half, (ny + on.y * light.nearness) * half + half
     mirrored = cv2.remap(light.surroundings, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     body = matt * (1 - layers.metal) + mirrored * hollow * (2 * layers.metal)
-    part = layers.albedo * body + layers.gloss * mirrored
-    if float(layers.cover.min()) >= 1:
-        return np.asarray(part, np.float32)
-    behind = layers.backdrop * lit
-    return np.asarray(behind + layers.cover * (part - behind), np.float32)
+    scene: ColourField = layers.albedo * body
+    scene += layers.gloss * mirrored
+    if float(layers.cover.min()) < 1:
+        behind = layers.backdrop * lit
+        scene -= behind
+        scene *= layers.cover
+        scene += behind
+    return scene
