@@ -7,12 +7,17 @@ import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
-from oddlens.backbone.load import load_backbone
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.methods import method_class
 from oddlens.methods.recipe import fit_image_size, make_recipe
+
+_BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
 
 
 def load(
@@ -29,12 +34,12 @@ def load(
     recipe_overrides: any field of the method's recipe; an unknown one is an error.
 
     Raises `UsageError` for a name or setting that does not exist, `ModelError` where model or weights are absent, damaged or do not
-    fit. Nothing here touches the network.
+    fit. Nothing here touches the network. Detectors that are alive on the same model share its towers.
     """
     made = method_class(method)
     recipe = make_recipe(made.recipe_type, recipe_overrides)
     activation = getattr(recipe, "activation", None)
-    backbone = load_backbone(None if model is None else os.fspath(model), device=device, activation=activation)
+    backbone = _shared_backbone(None if model is None else os.fspath(model), device, activation)
     if backbone.card.layout == "embedded":
         _introduce_embedded()
     recipe, notes = fit_image_size(recipe, recipe_overrides, backbone.card.image_size)
@@ -44,6 +49,19 @@ def load(
     return Detector(
         method, made(backbone, recipe, learned), notes, learned, None if model is None else os.fspath(model)
     )
+
+
+def _shared_backbone(model: str | None, device: str, activation: Activation | None) -> Backbone:
+    """The towers of a model, loaded once for all detectors that are alive on it: the same files, unchanged, on the same device."""
+    card, path = locate(model)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file in files if file.is_file() and (stat := file.stat()))
+    key = card, stamps, choose_device(device), activation
+    backbone = _BACKBONES.get(key)
+    if backbone is None:
+        backbone = load_backbone(model, device=device, activation=activation)
+        _BACKBONES[key] = backbone
+    return backbone
 
 
 @cache
