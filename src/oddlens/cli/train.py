@@ -8,39 +8,49 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Train what learns.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def train() -> None:
-    """Train what learns: a method's learned part, or the embedded model."""
+    """Train what learns."""
 
 
 @app.command()
 def mini(
-    out: Annotated[Path, typer.Option(help="Folder for the model: give it as --model afterwards.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The model to write; give it as --model afterwards.")],
     work: Annotated[
         Path | None,
-        typer.Option(help="Folder for pictures and checkpoints; a stopped run goes on.", show_default="OUT-work"),
+        typer.Option(metavar="DIR", help="Where pictures and checkpoints are kept.", show_default="DIR-work"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the pictures, the first weights and the order.")] = 0,
-    pictures: Annotated[int | None, typer.Option(help="Generated pictures.", show_default="as released")] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of the pictures, the first weights and the order.")
+    ] = 0,
+    pictures: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Generated pictures.", show_default="as released")
+    ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Optimiser steps; 0 gives an untrained control.", show_default="as released")
+        int | None,
+        typer.Option(metavar="N", min=0, help="Optimiser steps; 0: an untrained control.", show_default="as released"),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Train the embedded model on generated defects: deterministic by seed, resumable. It never sees a real picture."""
+    """Train the embedded model on generated defects.
+
+    It never sees a real picture. The same options give the same model; a stopped run goes on when it is started again.
+    """
     from oddlens.backbone.load import choose_device
     from oddlens.cli.progress import stages
     from oddlens.training.mini import MiniPictures, MiniTraining
     from oddlens.training.mini import train as train_mini
 
     released = MiniTraining()
+    count = released.pictures if pictures is None else pictures
     settings = MiniTraining(
         seed=seed,
-        pictures=released.pictures if pictures is None else pictures,
+        pictures=count,
         steps=released.steps if steps is None else steps,
+        batch=min(released.batch, count),
     )
     place = work or out.with_name(out.name + "-work")
     megabytes = MiniPictures(settings, place).nbytes / 1e6

@@ -1,0 +1,34 @@
+"""`oddlens demo`: a table, and a page."""
+
+from pathlib import Path
+
+import pytest
+
+from small_demo import play
+
+from .program import run
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, open_clip_folder: Path) -> None:
+    play(monkeypatch, tmp_path / "set", open_clip_folder)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_picture_has_a_line_and_the_page_is_written() -> None:
+    done = run("demo")
+    assert (done.code, done.err) == (0, "")
+    table, figures, last = done.out.split("\n\n")
+    assert table.splitlines()[0].split("  ")[0] == "category"
+    assert len(table.splitlines()) == 1 + 8
+    assert table.count("deep cut") == 4
+    assert [line.split("  ")[0] for line in figures.splitlines()] == ["AUROC", "tin lid", "weave"]
+    assert last == "page: oddlens-demo.html\n"
+    assert "<title>oddlens demo</title>" in Path("oddlens-demo.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    done = run("demo", "--out", "taken")
+    assert done.code == 1
+    assert done.sentence == "taken cannot be written because it is a folder: choose another name"

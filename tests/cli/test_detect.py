@@ -1,0 +1,588 @@
+"""`oddlens detect` as its users meet it: what is printed and written, what is refused, and what a broken picture does."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import oddlens
+from noise import write_picture, write_pictures
+from oddlens.detector import Detector, Encoded
+from oddlens.images import Picture
+
+from .program import Done, call, run, terminal
+
+
+@pytest.fixture(scope="module", autouse=True)
+def towers(open_clip_folder: Path) -> Detector:
+    """Keep the tiny model loaded: detectors of one process share it while one of them is alive."""
+    return oddlens.load(model=open_clip_folder)
+
+
+@pytest.fixture
+def detect(open_clip_folder: Path) -> Callable[..., Done]:
+    """`oddlens detect` on the tiny model."""
+    return lambda *arguments: run("detect", "--model", open_clip_folder, *arguments)
+
+
+Detect = Callable[..., Done]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+class TestWhatIsPrinted:
+    def test_score_verdict_and_path_of_each_picture(self, detect: Detect, parts: Path) -> None:
+        done = detect(parts)
+        assert done.code == 0
+        assert done.err == ""
+        lines = [line.split() for line in done.out.splitlines()]
+        assert [(verdict, path) for _, verdict, path in lines] == [("-", f"{parts}/{name}.png") for name in range(3)]
+        assert all(0 < float(score) < 1 for score, _, _ in lines)
+
+    def test_the_verdict_follows_the_threshold(self, detect: Detect, parts: Path) -> None:
+        assert [line.split()[1] for line in detect(parts, "--threshold", 0).out.splitlines()] == ["anomalous"] * 3
+        assert [line.split()[1] for line in detect(parts, "--threshold", 2).out.splitlines()] == ["normal"] * 3
+
+    def test_json_is_a_line_a_picture_and_nothing_else(self, detect: Detect, parts: Path) -> None:
+        done = detect(parts, "--json")
+        assert done.err == ""
+        assert [record["path"] for record in done.records] == [f"{parts}/{name}.png" for name in range(3)]
+        assert set(done.records[0]) == {
+            "path", "score", "is_anomalous", "threshold", "pixel_threshold", "threshold_source", "regions", "image_size", "ms",
+        }  # fmt: skip
+        assert done.records[0]["image_size"] == [48, 40]
+        assert done.records[0]["is_anomalous"] is None
+
+    def test_json_holds_failed_pictures_too(self, detect: Detect, parts: Path) -> None:
+        (parts / "1.png").write_bytes(b"")
+        done = detect(parts, "--json")
+        assert done.code == 1
+        assert [sorted(record) for record in done.records if "error" in record] == [["error", "path"]]
+        assert len(done.records) == 3
+
+    def test_with_a_folder_stdout_stays_empty(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        done = detect(parts, "--out", tmp_path / "out")
+        assert done.out == ""
+        assert done.err == f"3 pictures, 0 failed: {tmp_path}/out/results.jsonl\n"
+
+    def test_verbose_tells_settings_and_notes_on_stderr(self, detect: Detect, parts: Path) -> None:
+        Image.new("I;16", (48, 40), 500).save(parts / "deep.png")
+        done = detect(parts, "-v")
+        assert len(done.out.splitlines()) == 4
+        assert "method winclip, model open-clip" in done.err
+        assert "WinCLIPRecipe(image_size=40" in done.err
+        assert "image_size 40, this model's own, instead of the paper's 240" in done.err
+        assert f"{parts}/deep.png: 16-bit values reduced to their high byte" in done.err
+
+    def test_regions_are_marked_from_the_pixel_threshold_on(self, detect: Detect, parts: Path) -> None:
+        (record, *_) = detect(parts, "--json", "--pixel-threshold", 0).records
+        assert [region["box"] for region in record["regions"]] == [[0, 0, 48, 40]]
+        assert record["threshold_source"] == "given"
+        (record, *_) = detect(parts, "--json", "--pixel-threshold", 2).records
+        assert record["regions"] == []
+
+    def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(
+        self, open_clip_folder: Path, parts: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        stream = os.fdopen(writer, "w")
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert call("detect", parts, "--model", open_clip_folder, "--json") == 1
+        monkeypatch.undo()
+        with pytest.raises(BrokenPipeError):
+            stream.close()
+
+    def test_a_terminal_of_few_letters_shows_the_others_as_escapes(
+        self, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_picture(tmp_path / "Prüfling μ.png")
+        with (tmp_path / "screen").open("w", encoding="ascii") as screen:
+            monkeypatch.setattr(sys, "stdout", screen)
+            assert call("detect", path, "--model", open_clip_folder) == 0
+        assert (tmp_path / "screen").read_text().endswith("Pr\\xfcfling \\u03bc.png\n")
+
+
+class TestWhatIsWritten:
+    def test_results_overlays_maps_and_what_was_run(
+        self, detect: Detect, parts: Path, tmp_path: Path, open_clip_folder: Path
+    ) -> None:
+        out = tmp_path / "out"
+        printed = detect(parts, "--out", out, "--json", "--object", "bolt").records
+        assert [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()] == printed
+        assert names_in(out) == ["maps", "overlays", "results.jsonl", "run.json"]
+        for record in printed:
+            stem = Path(record["path"]).stem
+            assert (record["overlay"], record["map"]) == (f"overlays/{stem}.png", f"maps/{stem}.tiff")
+            heat = np.asarray(Image.open(out / record["map"]))
+            assert heat.dtype == np.float32
+            assert heat.shape == (40, 40)
+            assert Image.open(out / record["overlay"]).format == "PNG"
+        told = json.loads((out / "run.json").read_text())
+        assert told["run"]["oddlens"] == oddlens.__version__
+        assert told["run"]["object"] == "bolt"
+        assert told["run"]["recipe"]["image_size"] == 40
+        assert len(told["run"]["model_sha256"]) == 64
+        assert told["machine"]["device"] == "cpu"
+
+    def test_maps_are_the_raw_values_and_scores_the_exact_ones(
+        self, detect: Detect, parts: Path, tmp_path: Path, open_clip_folder: Path
+    ) -> None:
+        records = detect(parts, "--out", tmp_path / "out", "--json").records
+        detections = oddlens.load(model=open_clip_folder).detect(parts)
+        for record, detection in zip(records, detections, strict=True):
+            assert record["score"] == detection.score
+            assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / record["map"])), detection.anomaly_map)
+
+    def test_overlays_and_maps_can_be_left_out(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        (record, *_) = detect(parts, "--out", tmp_path / "out", "--json", "--no-overlays", "--no-maps").records
+        assert not {"overlay", "map"} & set(record)
+        assert names_in(tmp_path / "out") == ["results.jsonl", "run.json"]
+
+    def test_pictures_of_one_name_from_several_folders_do_not_overwrite_each_other(
+        self, detect: Detect, tmp_path: Path
+    ) -> None:
+        write_pictures(tmp_path / "in" / "left", 2, seed=1)
+        write_pictures(tmp_path / "in" / "right", 2, seed=2)
+        records = detect(tmp_path / "in", "--out", tmp_path / "out", "--json").records
+        assert len({record["map"] for record in records}) == 4
+        assert {f"overlays/{name}" for name in names_in(tmp_path / "out" / "overlays")} == {
+            r["overlay"] for r in records
+        }
+        assert all((tmp_path / "out" / record["map"]).is_file() for record in records)
+
+    def test_odd_names_are_fine(self, detect: Detect, tmp_path: Path) -> None:
+        odd = ["Prüfling μ.png", "two\nlines.png", "-rf.png", "a[0]*?.png", "{}.png", "🔩.png", "ü" * 120 + ".png"]
+        names = [*(os.fsencode(name) for name in odd), b"\xff.png"]
+        (tmp_path / "in").mkdir()
+        for name in names:
+            write_picture(tmp_path / "in" / os.fsdecode(name))
+        done = detect(tmp_path / "in", "--out", tmp_path / "out", "--json", "-v")
+        assert done.code == 0
+        assert {os.fsencode(Path(record["path"]).name) for record in done.records} == set(names)
+        assert all((tmp_path / "out" / record["overlay"]).is_file() for record in done.records)
+        assert len(detect(tmp_path / "in").out.splitlines()) == len(names)
+
+    def test_the_results_among_the_pictures_are_not_looked_at(
+        self, detect: Detect, parts: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(parts)
+        for _ in range(2):
+            records = detect(".", "--out", "results", "--overwrite", "--json").records
+            assert [record["path"] for record in records] == ["0.png", "1.png", "2.png"]
+        done = detect("results/overlays", "--out", "results", "--overwrite")
+        assert done.code == 2
+        assert "only overlays and maps of results" in done.sentence
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that says it is 60000 x 60000 pixels."""
+    header = (60000).to_bytes(4) * 2 + bytes([8, 2, 0, 0, 0])
+    chunk = b"IHDR" + header
+    return b"\x89PNG\r\n\x1a\n" + len(header).to_bytes(4) + chunk + zlib.crc32(chunk).to_bytes(4) + b"\0\0\0\0IDAT"
+
+
+class TestBrokenPictures:
+    @pytest.mark.parametrize(
+        ("break_it", "said"),
+        [
+            (lambda path: path.write_bytes(b""), "is empty (0 bytes): save or copy it again"),
+            (lambda path: path.write_bytes(path.read_bytes()[:200]), "is damaged or cut short"),
+            (lambda path: path.write_text("<html>404</html>"), "is a text file: give one of PNG"),
+            (lambda path: path.write_bytes(bomb()), "60000"),
+            (lambda path: (path.unlink(), path.symlink_to("nowhere.png")), "does not exist: check the path"),
+            (lambda path: (path.unlink(), os.mkfifo(path)), "is not a regular file"),
+        ],
+        ids=["empty", "cut short", "text", "bomb", "dangling link", "pipe"],
+    )
+    def test_one_of_them_is_told_in_one_sentence_and_the_others_run(
+        self, detect: Detect, parts: Path, tmp_path: Path, break_it: Callable[[Path], object], said: str
+    ) -> None:
+        break_it(parts / "1.png")
+        done = detect(parts, "--out", tmp_path / "out")
+        assert done.code == 1
+        sentence, summary = done.err.splitlines()
+        assert sentence.startswith(f"oddlens: {parts}/1.png ")
+        assert said in sentence
+        assert summary.startswith("3 pictures, 1 failed")
+        first, broken, last = (
+            json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()
+        )
+        assert broken == {"path": f"{parts}/1.png", "error": sentence.removeprefix("oddlens: ")}
+        assert "score" in first
+        assert "score" in last
+        assert names_in(tmp_path / "out" / "maps") == ["0.tiff", "2.tiff"]
+
+    def test_nothing_but_broken_ones(self, detect: Detect, tmp_path: Path) -> None:
+        (tmp_path / "a.png").write_bytes(b"")
+        done = detect(tmp_path / "a.png")
+        assert done.code == 1
+        assert done.sentence == f"{tmp_path}/a.png is empty (0 bytes): save or copy it again"
+
+    def test_an_overlay_that_cannot_be_written_fails_its_picture_only(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "out" / "overlays" / "1.png").mkdir(parents=True)
+        done = detect(parts, "--out", tmp_path / "out")
+        assert done.code == 1
+        assert "overlays/1.png cannot be written because it is a folder: choose another name" in done.err
+        assert names_in(tmp_path / "out" / "maps") == ["0.tiff", "2.tiff"]
+
+
+REFUSED = {
+    "parts --method nope": "there is no method 'nope': choose one of winclip",
+    "parts --model nope": "there is no model 'nope': give one of mini, ",
+    "parts --set nonsense=1": "WinCLIPRecipe has no field 'nonsense': its fields are image_size, ",
+    "parts --set image_size=big": "the recipe field image_size cannot be 'big': give a whole number above 0",
+    "parts --set image_size": "--set 'image_size' is not of the form field=value",
+    "parts --set =1": "--set '=1' is not of the form field=value",
+    "parts --device tpu": "the device 'tpu' cannot be used here",
+    "parts --weights none.pth": "the weights file none.pth does not exist",
+    "parts --object ' '": "the object name is empty",
+    "parts --threshold nan": "--threshold nan is no threshold: give a finite number",
+    "parts --pixel-threshold inf": "--pixel-threshold inf is no threshold: give a finite number",
+    "parts --reference empty": "the folder empty holds no image",
+    "parts --reference nowhere": "nowhere does not exist: check the path",
+    "parts --resume": "--resume and --overwrite need --out",
+    "parts --overwrite": "--resume and --overwrite need --out",
+    "parts --out out --resume --overwrite": "contradict each other",
+    "parts --out file": "file is a file: give the name of a folder",
+    "parts --station empty": "empty is not a station (no station.json in it)",
+    "parts --station empty --reference parts": "--station brings method, model, weights, references",
+    "nowhere": "nowhere does not exist: check the path",
+    "parts nowhere.png": "nowhere.png does not exist: check the path",
+    "empty": "the folder empty holds no image",
+    "'*.bmp'": "no image matches the pattern *.bmp",
+    "''": "an empty name is among the pictures",
+}
+
+
+class TestCallsThatAreRefused:
+    @pytest.mark.parametrize(("arguments", "said"), REFUSED.items(), ids=REFUSED)
+    def test_in_one_sentence_with_code_2_and_nothing_written(
+        self,
+        open_clip_folder: Path,
+        parts: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: str,
+        said: str,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "file").touch()
+        given = shlex.split(arguments)
+        model = [] if {"--model", "--station"} & set(given) else ["--model", open_clip_folder]
+        out = [] if {"--out", "--resume", "--overwrite"} & set(given) else ["--out", "out"]
+        done = run("detect", *given, *model, *out)
+        assert done.code == 2
+        assert said in done.sentence
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [(["--nonsense"], "--nonsense"), (["a.png", "--threshold", "high"], "--threshold"), (["--json"], "PICTURES")],
+    )
+    def test_options_that_do_not_exist_or_fit(self, arguments: list[str], said: str) -> None:
+        done = run("detect", *arguments)
+        assert done.code == 2
+        assert done.out == ""
+        assert said in done.err.splitlines()[-1]
+        assert "Traceback" not in done.err
+
+    def test_a_folder_that_may_not_be_listed(
+        self, detect: Detect, parts: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(path: str) -> None:
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        done = detect(parts)
+        assert done.code == 2
+        assert done.sentence == (
+            f"the folder {parts} cannot be listed (Permission denied): change its permissions or leave it out"
+        )
+
+    def test_a_model_that_is_not_here_names_the_command_that_fetches_it(self, parts: Path) -> None:
+        done = run("detect", parts, "--model", "openai-vit-b-32")
+        assert done.code == 1
+        assert "run 'oddlens models fetch openai-vit-b-32' on a connected machine" in done.sentence
+
+
+class TestReferences:
+    def test_their_leave_one_out_gives_the_thresholds(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        good = write_pictures(tmp_path / "good", 3, seed=5)
+        (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good").records
+        assert record["threshold_source"] == "leave-one-out scores of 3 references"
+        assert record["is_anomalous"] == (record["score"] >= record["threshold"])
+        assert record["pixel_threshold"] > 0
+        singly = [argument for path in good for argument in ("--reference", path)]
+        (again, *_) = detect(parts, "--json", *singly).records
+        assert again | {"ms": 0} == record | {"ms": 0}
+
+    def test_one_is_compared_with_but_gives_no_threshold(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "good", 1, seed=5)
+        (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good").records
+        assert record["threshold"] is None
+        assert record["score"] != detect(parts, "--json").records[0]["score"]
+
+    def test_a_given_threshold_wins(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "good", 3, seed=5)
+        (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good", "--threshold", 0.25).records
+        assert record["threshold"] == 0.25
+        assert record["threshold_source"] == "image: given; the other: leave-one-out scores of 3 references"
+
+    def test_a_broken_one_stops_the_run(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "good", 2)
+        (tmp_path / "good" / "1.png").write_bytes(b"")
+        done = detect(parts, "--reference", tmp_path / "good")
+        assert done.code == 1
+        assert done.sentence == f"{tmp_path}/good/1.png is empty (0 bytes): save or copy it again"
+
+
+class TestStations:
+    def test_a_station_finds_what_the_detector_that_was_saved_finds(
+        self, detect: Detect, parts: Path, tmp_path: Path, open_clip_folder: Path
+    ) -> None:
+        write_pictures(tmp_path / "good", 3, seed=5)
+        oddlens.load(model=open_clip_folder).reference(tmp_path / "good").save(tmp_path / "station")
+        expected = detect(parts, "--json", "--reference", tmp_path / "good").records
+        found = run("detect", parts, "--json", "--station", tmp_path / "station").records
+        assert [record | {"ms": 0} for record in found] == [record | {"ms": 0} for record in expected]
+
+
+class TestSettings:
+    def test_a_field_of_the_recipe_is_set(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        done = detect(parts, "--out", tmp_path / "out", "--set", "image_size=112", "--set", "templates=port21", "-v")
+        assert done.code == 0
+        assert Image.open(tmp_path / "out" / "maps" / "0.tiff").size == (112, 112)
+        recipe = json.loads((tmp_path / "out" / "run.json").read_text())["run"]["recipe"]
+        assert (recipe["image_size"], recipe["templates"]) == (112, "port21")
+        assert "image_size=112" in done.err
+
+    def test_lists_are_written_as_json(self, detect: Detect, parts: Path) -> None:
+        assert "window_sizes=(2,)" in detect(parts, "-v", "--set", "window_sizes=[2]").err
+
+
+class TestGoingOn:
+    def test_results_that_are_there_already_are_neither_lost_nor_taken_for_granted(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        detect(parts, "--out", out)
+        before = (out / "results.jsonl").read_bytes()
+        done = detect(parts, "--out", out)
+        assert done.code == 2
+        assert done.sentence == (
+            f"{out} holds results already: add --resume to go on, --overwrite to begin anew, or give another --out"
+        )
+        assert (out / "results.jsonl").read_bytes() == before
+
+    def test_a_run_that_is_killed_and_started_again_ends_as_an_undisturbed_one(
+        self, detect: Detect, tmp_path: Path, open_clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        count, until = 40, 11
+        write_pictures(tmp_path / "in", count)
+        (tmp_path / "in" / "20.png").write_bytes(b"")
+        options = ("--threshold", "0.5", "--pixel-threshold", "0.5")
+        detect(tmp_path / "in", *options, "--out", tmp_path / "whole")
+
+        out = tmp_path / "stopped"
+        command = [sys.executable, "-m", "oddlens", "detect", tmp_path / "in", "--model", open_clip_folder, *options]
+        with subprocess.Popen(
+            [*map(str, command), "--out", str(out), "--json"],
+            stdout=subprocess.PIPE,
+            pipesize=4096,  # so that it waits for us to read on, long before the last picture
+            env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+        ) as process:
+            assert process.stdout is not None
+            printed = [json.loads(process.stdout.readline()) for _ in range(until)]
+            process.kill()
+        written = (out / "results.jsonl").read_text()
+        assert until <= written.count("\n") < count
+        (out / "results.jsonl").write_text(written[:-30])
+        left = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()[:-1]]
+        assert left[: until - 1] == printed[: until - 1]
+
+        looked_at: list[str] = []
+        encode = Detector.encode_pictures
+
+        def watched(self: Detector, pictures: list[Picture]) -> Encoded:
+            looked_at.extend(picture.source for picture in pictures)
+            return encode(self, pictures)
+
+        monkeypatch.setattr(Detector, "encode_pictures", watched)
+        done = detect(tmp_path / "in", *options, "--out", out, "--resume")
+        assert done.code == 1  # for the empty picture
+        finished_groups = len(left) // 8 * 8
+        assert str(tmp_path / "in" / f"{finished_groups}.png") == looked_at[0]
+        assert len(looked_at) == count - finished_groups - 1
+
+        def content(folder: Path) -> list[dict[str, object]]:
+            records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+            return [{name: value for name, value in record.items() if name != "ms"} for record in records]
+
+        assert content(out) == content(tmp_path / "whole")
+        assert len(content(out)) == count
+        for kind in ("overlays", "maps"):
+            whole = {path.name: path.read_bytes() for path in (tmp_path / "whole" / kind).iterdir()}
+            assert {name: (out / kind / name).read_bytes() for name in whole} == whole
+            assert len(whole) == count - 1
+
+    def test_going_on_where_nothing_is_left_looks_at_nothing(
+        self, detect: Detect, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = detect(parts, "--out", tmp_path / "out", "--json")
+        monkeypatch.setattr(Detector, "encode_pictures", None)
+        again = detect(parts, "--out", tmp_path / "out", "--json", "--resume")
+        assert again.code == 0
+        assert again.out == first.out
+
+    def test_going_on_before_there_is_anything_begins(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        assert detect(parts, "--out", tmp_path / "out", "--resume").code == 0
+        assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 3
+
+    def test_a_picture_that_failed_is_tried_again_in_its_place(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        sound = (parts / "1.png").read_bytes()
+        (parts / "1.png").write_bytes(b"")
+        assert detect(parts, "--out", tmp_path / "out").code == 1
+        (parts / "1.png").write_bytes(sound)
+        assert detect(parts, "--out", tmp_path / "out", "--resume").code == 0
+        records = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+        assert [Path(record["path"]).name for record in records] == ["0.png", "1.png", "2.png"]
+        assert all("score" in record for record in records)
+
+    @pytest.mark.parametrize(
+        ("change", "differing"),
+        [
+            (["--object", "bolt"], "object"),
+            (["--set", "temperature=0.01"], "recipe"),
+            (["--threshold", "0.5"], "thresholds"),
+            (["--reference", "parts/0.png"], "references"),
+            (["--no-maps", "--object", "bolt"], "object, maps"),
+        ],
+        ids=["object", "recipe", "threshold", "references", "two of them"],
+    )
+    def test_other_settings_are_refused_by_name(
+        self,
+        detect: Detect,
+        parts: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        change: list[str],
+        differing: str,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        detect("parts", "--out", "out")
+        before = (tmp_path / "out" / "results.jsonl").read_bytes()
+        done = detect("parts", "--out", "out", "--resume", *change)
+        assert done.code == 2
+        assert done.sentence == (
+            f"out holds results of other settings ({differing}): give the same ones, or another --out"
+        )
+        assert (tmp_path / "out" / "results.jsonl").read_bytes() == before
+
+    def test_another_model_is_refused(
+        self, detect: Detect, parts: Path, tmp_path: Path, transformers_folder: Path
+    ) -> None:
+        detect(parts, "--out", tmp_path / "out")
+        done = run("detect", parts, "--out", tmp_path / "out", "--resume", "--model", transformers_folder)
+        assert done.code == 2
+        assert "model, model_sha256" in done.sentence
+
+    def test_beginning_anew_removes_what_the_earlier_run_left(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        detect(parts, "--out", out)
+        (out / "overlays" / ".oddlens-0123.png").touch()  # as a killed run leaves it
+        (out / "notes.txt").write_text("mine")
+        (parts / "1.png").unlink()
+        assert detect(parts, "--out", out, "--overwrite", "--object", "bolt").code == 0
+        assert names_in(out / "overlays") == ["0.png", "2.png"]
+        assert names_in(out / "maps") == ["0.tiff", "2.tiff"]
+        assert len((out / "results.jsonl").read_text().splitlines()) == 2
+        assert (out / "notes.txt").read_text() == "mine"
+
+    def test_beginning_anew_removes_nothing_if_the_new_run_cannot_start(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        detect(parts, "--out", out)
+        before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        assert detect(parts, "--out", out, "--overwrite", "--object", " ").code == 2
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+    def test_who_stops_a_run_is_told_how_to_go_on(
+        self, detect: Detect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ask = Detector.ask
+
+        def interrupted(self: Detector, *arguments: object) -> list[oddlens.Detection]:
+            if (tmp_path / "out").exists():
+                raise KeyboardInterrupt
+            return ask(self, *arguments)  # type: ignore[arg-type]
+
+        write_pictures(tmp_path / "in", 9)
+        with monkeypatch.context() as patch:
+            patch.setattr(Detector, "ask", interrupted)
+            done = detect(tmp_path / "in", "--out", tmp_path / "out")
+        assert done.code == 130
+        assert done.err == "stopped: the same call with --resume goes on from here\n"
+        assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 8
+        assert detect(tmp_path / "in", "--out", tmp_path / "out", "--resume").code == 0
+
+
+class TestOnATerminal:
+    def test_progress_is_shown_there_while_the_data_go_to_stdout(
+        self, open_clip_folder: Path, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        with terminal() as (stream, seen), (tmp_path / "data").open("w") as data:
+            monkeypatch.setattr(sys, "stderr", stream)
+            monkeypatch.setattr(sys, "stdout", data)
+            assert call("detect", parts, "--model", open_clip_folder, "--json") == 0
+            monkeypatch.undo()
+        assert [json.loads(line)["image_size"] for line in (tmp_path / "data").read_text().splitlines()] == [
+            [48, 40]
+        ] * 3
+        assert "pictures" in seen.getvalue().decode()
+        assert "3/3" in seen.getvalue().decode()
+
+
+class TestWithoutANetwork:
+    def test_it_runs_where_there_is_none(self, open_clip_folder: Path, parts: Path, tmp_path: Path) -> None:
+        alone = ["unshare", "--map-root-user", "--net"]
+        try:
+            subprocess.run([*alone, "true"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("this machine does not let a test take the network away (unshare --net)")
+        command = [
+            sys.executable,
+            "-m",
+            "oddlens",
+            "detect",
+            parts,
+            "--model",
+            open_clip_folder,
+            "--reference",
+            parts,
+            "--json",
+        ]
+        without_switch = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+        done = subprocess.run([*alone, *map(str, command)], capture_output=True, text=True, env=without_switch)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len([json.loads(line)["score"] for line in done.stdout.splitlines()]) == 3

@@ -1,0 +1,42 @@
+"""`oddlens doctor`: a fact a line."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from oddlens import __version__
+from oddlens.backbone.cards import CARDS
+from oddlens.cli import doctor
+
+from .program import run
+
+
+def facts() -> dict[str, str]:
+    done = run("doctor")
+    assert done.code == 0
+    assert done.err == ""
+    named = (line.split("  ", 1) for line in done.out.splitlines() if not line.startswith(" "))
+    return {name: fact.strip() for name, fact in named}
+
+
+def test_versions_device_and_cache_are_told(own_cache: Path) -> None:
+    told = facts()
+    assert told["oddlens"] == __version__
+    assert told["torch"] == version("torch")
+    assert told["device"].startswith(("cpu (", "cuda"))
+    assert told["cache"] == str(own_cache)
+
+
+def test_models_are_here_or_missing_and_the_missing_have_a_remedy() -> None:
+    told = facts()
+    here, missing = ([] if told[key] == "none" else told[key].split(", ") for key in ("models here", "missing"))
+    assert {*here, *missing} == {card.name for card in CARDS}
+    assert not {*here} & {*missing}
+    assert "openai-vit-b-32" in missing
+    assert "oddlens models fetch NAME" in run("doctor").out
+
+
+def test_a_package_that_is_not_installed_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_PACKAGES", ("no-such-package",))
+    assert facts()["no-such-package"] == "not installed"

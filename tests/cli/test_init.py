@@ -1,0 +1,89 @@
+"""The frame of the command line: help that comes at once, exit codes, one sentence for each fault."""
+
+import subprocess
+import sys
+
+import pytest
+
+from oddlens import __version__, cli
+from oddlens.errors import ModelError, OddlensError, UsageError
+
+from .program import run
+
+VERBS = ["detect", "demo", "doctor", "models", "data", "train"]
+HEAVY = {"torch", "numpy", "cv2", "PIL", "rich", "huggingface_hub", "tokenizers", "pydantic"}
+
+
+def test_without_a_verb_the_help_is_shown() -> None:
+    shown = run()
+    assert shown.code == 2
+    assert (shown.out + shown.err).strip() == run("--help").out.strip()
+
+
+def test_help_tells_every_verb_in_one_line_each() -> None:
+    done = run("-h")
+    assert done.code == 0
+    lines = done.out[done.out.index("Commands:") :].splitlines()[1:]
+    assert {line.split()[0] for line in lines} >= set(VERBS)
+    assert not [line for line in lines if line.endswith("...")]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "models fetch", "train mini"])
+def test_every_verb_has_help(verb: str) -> None:
+    done = run(*verb.split(), "--help")
+    assert done.code == 0
+    assert done.err == ""
+    assert f"Usage: oddlens {verb} " in done.out
+
+
+def test_help_of_detect_shows_how_it_is_called() -> None:
+    assert "\n    oddlens detect parts/ --object screw\n" in run("detect", "--help").out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["detect", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from oddlens.cli import main
+sys.argv = {["oddlens", *arguments]!r}
+try:
+    main()
+finally:
+    print(*{HEAVY!r} & set(sys.modules), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.strip() == ""
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").out == f"oddlens {__version__}\n"
+
+
+def test_an_unknown_verb_is_refused_with_code_2() -> None:
+    done = run("detct")
+    assert done.code == 2
+    assert "detct" in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(("error", "code"), [(UsageError, 2), (ModelError, 1), (OddlensError, 1)])
+def test_a_fault_that_a_user_can_mend_is_one_sentence_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, error: type[OddlensError], code: int
+) -> None:
+    def fail() -> None:
+        raise error("it is broken: mend it")
+
+    monkeypatch.setattr(cli, "app", fail)
+    done = run()
+    assert done.code == code
+    assert done.sentence == "it is broken: mend it"
+
+
+def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(ZeroDivisionError):
+        run()
