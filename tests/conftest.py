@@ -1,15 +1,19 @@
 """What all tests stand on: no network, a cache of their own, and tiny random CLIPs on disk."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tiny_clip import Weights, random_weights, write_embedded, write_open_clip, write_transformers
+if TYPE_CHECKING:
+    from tiny_clip import Weights
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,24 +54,32 @@ def parity(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def weights() -> Weights:
     """The weights of the tiny CLIP that lies on disk in several layouts."""
+    from tiny_clip import random_weights
+
     return random_weights(seed=0)
 
 
 @pytest.fixture(scope="session")
 def open_clip_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
     """The tiny CLIP in open_clip's layout: exact GELU, 40 px, a 5x5 grid. Not to be written to."""
+    from tiny_clip import write_open_clip
+
     return write_open_clip(tmp_path_factory.mktemp("models") / "open-clip", weights)
 
 
 @pytest.fixture(scope="session")
 def transformers_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
     """The same tiny CLIP in transformers' layout with QuickGELU. Not to be written to."""
+    from tiny_clip import write_transformers
+
     return write_transformers(tmp_path_factory.mktemp("models") / "transformers", weights)
 
 
 @pytest.fixture(scope="session")
 def embedded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model of our own layout, 64 px, a 4x4 grid. Not to be written to."""
+    from tiny_clip import write_embedded
+
     return write_embedded(tmp_path_factory.mktemp("models") / "own")
 
 

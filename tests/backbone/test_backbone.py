@@ -1,0 +1,71 @@
+"""A loaded backbone: text in any number and order, pixels as the model wants them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from naive_clip import NaiveClip
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.load import load_backbone
+from oddlens.backbone.tokenizer import clip_tokenizer
+from tiny_clip import Weights
+
+
+@pytest.fixture(scope="module")
+def backbone(open_clip_folder: Path) -> Backbone:
+    return load_backbone(open_clip_folder, device="cpu")
+
+
+class TestText:
+    def test_every_prompt_is_embedded_by_itself(self, backbone: Backbone, weights: Weights) -> None:
+        """Lengths that are mixed, and more prompts than run at once: each comes out in its place."""
+        prompts = [f"{'very ' * (number * 7 % 11)}damaged part {number}" for number in range(70)]
+        found = backbone.encode_text(prompts)
+        assert found.shape == (70, 32)
+        naive, tokens = NaiveClip(weights), clip_tokenizer()(prompts)
+        for number in (0, 1, 33, 63, 64, 69):
+            ids = tokens.ids[number, : int(tokens.ends[number]) + 1].tolist()
+            assert (found[number] - naive.text(ids)).abs().max() < 2e-5
+
+    def test_features_can_be_learned_against(self, backbone: Backbone) -> None:
+        """What depends on them may be differentiated, though they themselves never learn."""
+        features = torch.nn.functional.normalize(backbone.encode_text(["a part", "a damaged part"]), dim=-1)
+        layer = torch.nn.Linear(8, 32)
+        (layer(torch.ones(3, 8)) @ features.T).square().sum().backward()
+        assert layer.weight.grad is not None
+        assert layer.weight.grad.abs().sum() > 0
+
+
+class TestPixels:
+    def test_they_are_resized_to_a_square_and_normalised_by_the_models_own_values(
+        self, backbone: Backbone, pictures: list[NDArray[np.uint8]]
+    ) -> None:
+        found = backbone.to_pixels(pictures, 56)
+        assert found.shape == (8, 3, 56, 56)
+        resized = np.asarray(Image.fromarray(pictures[1]).resize((56, 56), Image.Resampling.BICUBIC))
+        expected = (resized / 255 - [0.5, 0.4, 0.3]) / [0.2, 0.25, 0.3]
+        assert np.abs(found[1].permute(1, 2, 0).numpy() - expected).max() < 1e-5
+
+    def test_bilinear_is_another_way(self, backbone: Backbone, pictures: list[NDArray[np.uint8]]) -> None:
+        assert not torch.allclose(
+            backbone.to_pixels(pictures, 56), backbone.to_pixels(pictures, 56, "bilinear"), atol=0.1
+        )
+
+
+def test_the_model_does_not_learn_and_is_in_eval_mode(backbone: Backbone) -> None:
+    assert not backbone.model.training
+    assert not any(parameter.requires_grad for parameter in backbone.model.parameters())
+
+
+def test_the_hash_is_that_of_the_files(open_clip_folder: Path, transformers_folder: Path) -> None:
+    hashes = [
+        load_backbone(folder, device="cpu").model_hash
+        for folder in (open_clip_folder, open_clip_folder, transformers_folder)
+    ]
+    assert hashes[0] == hashes[1]
+    assert hashes[0] != hashes[2]
+    assert len(hashes[0]) == 64

@@ -1,0 +1,185 @@
+"""What is computed once: text features by model and prompts, and hashes of large files."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from oddlens.backbone import cache
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.cache import TextCache, cache_folder, content_hash
+from oddlens.backbone.checkpoint import file_hash
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.load import load_backbone
+from oddlens.backbone.text import TextTower
+
+PROMPTS = ["a photo of a part.", "a damaged part", "part"]
+
+
+class Counted:
+    """Counts how often text towers run."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.runs = 0
+        forward = TextTower.forward
+
+        def counting(tower: TextTower, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+            self.runs += 1
+            return forward(tower, ids, ends)
+
+        monkeypatch.setattr(TextTower, "forward", counting)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(monkeypatch)
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache folder of this test's own."""
+    monkeypatch.setenv("ODDLENS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def open_backbone(place: Path, activation: Activation | None = None) -> Backbone:
+    return load_backbone(place, device="cpu", activation=activation)
+
+
+class TestTextFeatures:
+    def test_a_second_asking_gives_the_very_same_numbers_without_the_tower(
+        self, folder: Path, open_clip_folder: Path, counted: Counted
+    ) -> None:
+        first = open_backbone(open_clip_folder).encode_text(PROMPTS)
+        assert counted.runs == 1
+        again = open_backbone(open_clip_folder).encode_text(PROMPTS)
+        assert counted.runs == 1
+        assert torch.equal(again, first)
+
+    def test_other_prompts_or_another_order_are_another_entry(
+        self, folder: Path, open_clip_folder: Path, counted: Counted
+    ) -> None:
+        backbone = open_backbone(open_clip_folder)
+        first = backbone.encode_text(PROMPTS)
+        turned = backbone.encode_text(PROMPTS[::-1])
+        assert counted.runs == 2
+        assert torch.allclose(turned.flip(0), first, atol=1e-6)
+        backbone.encode_text(["a photo of", "a part.", *PROMPTS[1:]])
+        assert counted.runs == 3
+
+    def test_another_activation_is_another_entry(self, folder: Path, open_clip_folder: Path, counted: Counted) -> None:
+        exact = open_backbone(open_clip_folder, "gelu").encode_text(PROMPTS)
+        quick = open_backbone(open_clip_folder, "quick_gelu").encode_text(PROMPTS)
+        assert counted.runs == 2
+        assert not torch.allclose(exact, quick, atol=1e-4)
+
+    def test_another_model_is_another_entry(
+        self, folder: Path, open_clip_folder: Path, transformers_folder: Path, counted: Counted
+    ) -> None:
+        models = [open_backbone(place, "gelu") for place in (open_clip_folder, transformers_folder)]
+        for model in models:
+            model.encode_text(PROMPTS)
+        assert counted.runs == 2
+        assert models[0].model_hash != models[1].model_hash
+
+    @pytest.mark.parametrize("damage", ["truncated", "empty", "of other names", "a folder"])
+    def test_a_damaged_entry_is_computed_again(
+        self, folder: Path, open_clip_folder: Path, counted: Counted, damage: str
+    ) -> None:
+        backbone = open_backbone(open_clip_folder)
+        first = backbone.encode_text(PROMPTS)
+        (entry,) = (folder / "text").iterdir()
+        if damage == "truncated":
+            entry.write_bytes(entry.read_bytes()[:-1])
+        elif damage == "empty":
+            entry.write_bytes(b"")
+        elif damage == "of other names":
+            save_file({"other": torch.zeros(3)}, entry)
+        else:
+            entry.unlink()
+            entry.mkdir()
+        assert torch.equal(backbone.encode_text(PROMPTS), first)
+        assert counted.runs == 2
+        if damage != "a folder":  # which only a person can remove
+            assert torch.equal(backbone.encode_text(PROMPTS), first)
+            assert counted.runs == 2
+
+    def test_a_folder_that_cannot_be_written_costs_time_only(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, open_clip_folder: Path, counted: Counted
+    ) -> None:
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("ODDLENS_CACHE", str(tmp_path / "file"))
+        backbone = open_backbone(open_clip_folder)
+        assert torch.equal(backbone.encode_text(PROMPTS), backbone.encode_text(PROMPTS))
+        assert counted.runs == 2
+
+    def test_prompts_cannot_be_mistaken_for_one_another(self, tmp_path: Path) -> None:
+        kept = TextCache("model", tmp_path)
+        kept.put(["a", "b"], torch.ones(2, 3))
+        for other in (["a b"], ["a"], ["a", "b", ""], ["ab"], ['a", "b']):
+            assert kept.get(other) is None
+        assert TextCache("other model", tmp_path).get(["a", "b"]) is None
+        assert kept.get(["a", "b"]) is not None
+
+
+class TestWhere:
+    def test_the_folder_is_the_one_asked_for_else_in_the_users_cache(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("ODDLENS_CACHE", str(tmp_path / "mine"))
+        assert cache_folder() == tmp_path / "mine"
+        monkeypatch.delenv("ODDLENS_CACHE")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+        assert cache_folder() == tmp_path / "xdg" / "oddlens"
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert cache_folder() == tmp_path / ".cache" / "oddlens"
+
+
+class TestHashes:
+    def test_they_depend_on_content_and_order_and_not_on_names(self, tmp_path: Path) -> None:
+        a, b, c = (tmp_path / name for name in "abc")
+        a.write_bytes(b"one")
+        b.write_bytes(b"two")
+        c.write_bytes(b"one")
+        assert content_hash([a, b]) == content_hash([c, b])
+        assert len({content_hash([a, b]), content_hash([b, a]), content_hash([a]), content_hash([])}) == 4
+        c.write_bytes(b"onf")
+        assert content_hash([a, b]) != content_hash([c, b])
+
+    @pytest.fixture
+    def large(self, tmp_path: Path) -> Path:
+        """A file from the size on at which hashes are remembered; it takes no room."""
+        path = tmp_path / "large"
+        with path.open("wb") as file:
+            file.truncate(64 << 20)
+        return path
+
+    def test_that_of_a_large_file_is_remembered_until_it_changes(
+        self, folder: Path, large: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[Path] = []
+
+        def reading(path: Path) -> str:
+            read.append(path)
+            return file_hash(path)
+
+        monkeypatch.setattr(cache, "file_hash", reading)
+        first = content_hash([large])
+        assert content_hash([large]) == first
+        assert len(read) == 1
+        with large.open("r+b") as file:
+            file.write(b"x")
+        os.utime(large, ns=(0, 1))
+        assert content_hash([large]) != first
+        assert len(read) == 2
+
+    @pytest.mark.parametrize("damage", [b"", b"\xff" * 64, b"0123"])
+    def test_a_damaged_note_of_it_is_made_again(self, folder: Path, large: Path, damage: bytes) -> None:
+        first = content_hash([large])
+        (note,) = (folder / "hashes").iterdir()
+        note.write_bytes(damage)
+        assert content_hash([large]) == first
+        assert note.read_text() == file_hash(large)

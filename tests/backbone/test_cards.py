@@ -1,0 +1,53 @@
+"""The cards: names are found, and what they tell fits together."""
+
+import pytest
+
+from oddlens.backbone.cards import CARDS, MINI, OPENAI_FILES, Card, find_card, get_card
+from oddlens.errors import UsageError
+
+
+def test_a_card_is_found_by_name_or_hub_id() -> None:
+    for name in (
+        "openai-vit-l-14-336",
+        "openai/clip-vit-large-patch14-336",
+        "hf-hub:openai/clip-vit-large-patch14-336",
+    ):
+        assert get_card(name).name == "openai-vit-l-14-336"
+    assert get_card("mini") is MINI
+
+
+@pytest.mark.parametrize("name", ["", "hf-hub:", "clip", "openai/clip"])
+def test_an_unknown_one_is_none_or_an_error_that_lists_them(name: str) -> None:
+    assert find_card(name) is None
+    with pytest.raises(UsageError, match="choose one of mini, openai-vit-b-32, "):
+        get_card(name)
+
+
+def test_no_two_have_the_same_name_or_hub_id() -> None:
+    assert len({card.name for card in CARDS}) == len(CARDS)
+    assert len({card.hub_id for card in CARDS}) == len(CARDS)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_its_numbers_fit_together(card: Card) -> None:
+    assert card.image_size % card.patch_size == 0
+    assert card.width % 64 == 0
+    assert 0 < card.embed_dim <= card.width
+    assert card.licence in {"MIT", "Apache-2.0"}
+    assert all(len(digest) == 64 for _, digest in card.sha256)
+
+
+def test_the_papers_models_are_there() -> None:
+    users = {
+        method: [card.name for card in CARDS if method in card.used_by]
+        for method in ("winclip", "anovl", "anomalyclip")
+    }
+    assert users == {
+        "winclip": ["laion400m-vit-b-16-plus-240-e31"],
+        "anovl": ["laion400m-vit-b-16-plus-240-e32"],
+        "anomalyclip": ["openai-vit-l-14-336"],
+    }
+
+
+def test_openais_digests_are_sha256() -> None:
+    assert all(len(digest) == 64 and int(digest, 16) for digest in OPENAI_FILES)

@@ -1,0 +1,53 @@
+"""A block, and its shortcuts: each equals the part of the whole that it stands for."""
+
+import math
+
+import pytest
+import torch
+
+from oddlens.backbone.layers import Block, activate
+from tiny_clip import randomise
+
+
+@pytest.fixture(scope="module")
+def block() -> Block:
+    block = Block(width=48, heads=4, mlp_width=80, activation="gelu")
+    randomise(block)
+    return block.requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def x() -> torch.Tensor:
+    return torch.randn(3, 7, 48, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_two_gelus_are_what_their_formulas_say() -> None:
+    values = torch.linspace(-4, 4, 33)
+    for value, exact, quick in zip(
+        values.tolist(), activate(values, "gelu").tolist(), activate(values, "quick_gelu").tolist(), strict=True
+    ):
+        assert exact == pytest.approx(value * (1 + math.erf(value / math.sqrt(2))) / 2, abs=1e-6)
+        assert quick == pytest.approx(value / (1 + math.exp(-1.702 * value)), abs=1e-6)
+
+
+def test_the_first_row_alone_is_the_first_row(block: Block, x: torch.Tensor) -> None:
+    expected = block(x)[:, :1]
+    assert torch.allclose(block.forward_first_row(x), expected, atol=2e-6)
+    assert torch.allclose(block.forward_first_row(x, block.project_qkv(x)), expected, atol=2e-6)
+
+
+def test_the_step_with_a_local_stream_leaves_the_ordinary_one_as_it_is(block: Block, x: torch.Tensor) -> None:
+    ordinary, local = block.forward_with_local(x, torch.zeros_like(x))
+    assert torch.allclose(ordinary, block(x), atol=1e-6)
+    _, v = block.project_qkv(x).split([96, 48], dim=2)
+    heads = v.view(3, 7, 4, 12).transpose(1, 2)
+    similarity = (heads @ heads.transpose(2, 3) / 12**0.5).softmax(dim=3)
+    expected = block.out((similarity @ heads).transpose(1, 2).flatten(2))
+    assert torch.allclose(local, expected, atol=2e-6)
+
+
+def test_causal_rows_do_not_see_what_follows(block: Block, x: torch.Tensor) -> None:
+    changed = x.clone()
+    changed[:, 4:] = 0
+    assert torch.allclose(block(changed, causal=True)[:, :4], block(x, causal=True)[:, :4], atol=1e-6)
+    assert not torch.allclose(block(changed)[:, :4], block(x)[:, :4], atol=1e-3)

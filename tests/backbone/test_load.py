@@ -1,0 +1,139 @@
+"""From a name, a hub id or a path to a loaded model, without a network."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from oddlens.backbone import load as load_module
+from oddlens.backbone.cards import CARDS, MINI
+from oddlens.backbone.layouts import embedded
+from oddlens.backbone.load import choose_device, load_backbone, locate
+from oddlens.errors import ModelError, UsageError
+from tiny_clip import Weights, write_open_clip, write_openai_archive, write_transformers
+
+from .conftest import HubCache
+
+
+class TestPaths:
+    def test_a_folder_is_read_by_what_lies_in_it(
+        self, open_clip_folder: Path, transformers_folder: Path, embedded_folder: Path
+    ) -> None:
+        for folder, layout in (
+            (open_clip_folder, "open_clip"),
+            (transformers_folder, "transformers"),
+            (embedded_folder, "embedded"),
+        ):
+            card = load_backbone(str(folder), device="cpu").card
+            assert (card.layout, card.name, card.hub_id) == (layout, folder.name, "")
+
+    def test_the_card_of_a_path_tells_the_models_own_measures(self, open_clip_folder: Path) -> None:
+        card = load_backbone(open_clip_folder, device="cpu").card
+        assert (card.image_size, card.patch_size, card.width, card.layers, card.embed_dim) == (40, 8, 128, 3, 32)
+        assert (card.mean, card.std) == ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+
+    def test_home_may_be_written_as_a_tilde(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights: Weights
+    ) -> None:
+        write_open_clip(tmp_path / "clip", weights)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert locate("~/clip")[1] == tmp_path / "clip"
+
+    @pytest.mark.parametrize("file", ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
+    def test_a_weights_file_beside_its_configuration_stands_for_the_folder(
+        self, tmp_path: Path, weights: Weights, file: str
+    ) -> None:
+        """The file alone does not say that its GELU is the exact one."""
+        folder = write_open_clip(tmp_path / "clip", weights, file=file)
+        backbone = load_backbone(folder / file, device="cpu")
+        assert backbone.vision.config.activation == "gelu"
+        assert backbone.model_hash == load_backbone(folder, device="cpu").model_hash
+
+    def test_other_files_beside_a_configuration_are_taken_as_themselves(self, tmp_path: Path, weights: Weights) -> None:
+        path = write_openai_archive(write_transformers(tmp_path / "clip", weights) / "ViT.pt", weights)
+        assert locate(path)[1] == path
+
+    @pytest.mark.parametrize("content", [None, "config.json", "model.safetensors"])
+    def test_a_folder_without_a_model_says_what_was_expected(self, tmp_path: Path, content: str | None) -> None:
+        if content:
+            (tmp_path / content).write_text("{}")
+        with pytest.raises(
+            ModelError, match=r"holds no model that oddlens reads: expected oddlens_model\.json"
+        ) as error:
+            load_backbone(tmp_path)
+        assert str(tmp_path) in str(error.value)
+
+    def test_a_file_of_another_kind_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "notes.txt").write_text("nothing")
+        with pytest.raises(ModelError, match="holds no model that oddlens reads"):
+            load_backbone(tmp_path / "notes.txt")
+
+
+class TestNames:
+    def test_nothing_named_is_the_embedded_model(self) -> None:
+        assert locate(None) == (MINI, embedded.FOLDER)
+        assert locate("mini") == (MINI, embedded.FOLDER)
+
+    @pytest.mark.parametrize("name", ["clip", "openai-vit-b-31", "./nowhere", "/nowhere/clip", "a/b/c"])
+    def test_an_unknown_name_lists_what_there_is(self, name: str) -> None:
+        with pytest.raises(UsageError, match=f"there is no model '{name}'") as error:
+            load_backbone(name)
+        assert all(card.name in str(error.value) for card in CARDS)
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("openai-vit-b-16", "openai-vit-b-16"),
+            ("openai/clip-vit-base-patch16", "openai-vit-b-16"),
+            ("someone/clip", "someone/clip"),
+        ],
+    )
+    def test_a_model_that_is_not_here_says_which_command_fetches_it(self, hub: HubCache, name: str, told: str) -> None:
+        with pytest.raises(ModelError, match=f"is not on this machine: run 'oddlens models fetch {told}'"):
+            load_backbone(name)
+
+    def test_a_hub_id_is_found_in_the_hub_cache(self, hub: HubCache, transformers_folder: Path) -> None:
+        hub.put("someone/clip", transformers_folder)
+        for name in ("someone/clip", "hf-hub:someone/clip"):
+            backbone = load_backbone(name, device="cpu")
+            assert (backbone.card.name, backbone.card.layout) == ("someone/clip", "transformers")
+
+    def test_a_cards_model_is_found_in_the_hub_cache(self, hub: HubCache, open_clip_folder: Path) -> None:
+        hub.put("laion/CLIP-ViT-B-16-laion2B-s34B-b88K", open_clip_folder)
+        backbone = load_backbone("laion2b-vit-b-16", device="cpu")
+        assert (backbone.card.name, backbone.card.licence) == ("laion2b-vit-b-16", "MIT")
+        assert (backbone.card.image_size, backbone.mean) == (40, (0.5, 0.4, 0.3))  # the folder's own values win
+
+    def test_half_a_model_in_the_cache_is_told(self, hub: HubCache, tmp_path: Path) -> None:
+        (tmp_path / "half").mkdir()
+        hub.put("openai/clip-vit-base-patch16", tmp_path / "half")
+        with pytest.raises(ModelError, match="fetch the model again"):
+            load_backbone("openai-vit-b-16")
+
+
+class TestDevices:
+    def test_auto_takes_what_there_is(self) -> None:
+        assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+        assert choose_device(torch.device("cpu")) == torch.device("cpu")
+
+    @pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "cuda:99"])
+    def test_one_that_cannot_be_used_is_refused(self, name: str) -> None:
+        with pytest.raises(UsageError, match="cannot be used here: give 'cpu', 'cuda' or 'auto'"):
+            choose_device(name)
+
+
+def test_loading_does_not_touch_the_network(
+    monkeypatch: pytest.MonkeyPatch, hub: HubCache, open_clip_folder: Path
+) -> None:
+    import socket
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    load_module.load_backbone(open_clip_folder, device="cpu").encode_text(["a part"])
+    with pytest.raises(ModelError):
+        load_backbone("openai-vit-b-16")
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
