@@ -46,7 +46,7 @@ class MiniTraining:
     """
 
     seed: int = 0
-    pictures: int = 6144
+    pictures: int = 4096
     steps: int = 400
     batch: int = 24
     learning_rate: float = 8e-4

@@ -24,6 +24,7 @@ _MORE_TEMPLATES = (
     "there is a medium {} in the scene", "there is a large {} in the scene",
 )  # fmt: skip
 _DEFECT_STATES = ("{} with a [d]", "{} with [d]", "[d] on a {}", "{} with a small [d]", "{} with a large [d]")
+_SPOKEN = {"uneven": "uneven area"}
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _PUNCTUATION = ".,-'/()&+:"
 
@@ -65,6 +66,7 @@ def vocabulary() -> tuple[str, ...]:
         *_DEFECT_STATES,
         *CLASSES,
         *DEFECTS,
+        *_SPOKEN.values(),
         *_words("objects", "nouns", "road"),
     )
     words = {word for text in sources for word in _split(text)}
@@ -77,7 +79,7 @@ def true_caption(rng: np.random.Generator, name: str, defect: str | None) -> Cap
     spoken = said_name or any_name(rng)
     states = all_states()
     if defect is not None and rng.random() < 0.35:
-        phrase = str(rng.choice(_DEFECT_STATES)).replace("[d]", defect)
+        phrase = str(rng.choice(_DEFECT_STATES)).replace("[d]", _SPOKEN.get(defect, defect))
         return Caption(_fill(rng, phrase, spoken), True, said_name, defect)
     phrase = str(rng.choice(states.normal if defect is None else states.abnormal))
     return Caption(_fill(rng, phrase, spoken), defect is not None, said_name, None)
