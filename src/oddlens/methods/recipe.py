@@ -45,7 +45,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is Literal:
         return value in inner
     if origin is tuple:
-        return isinstance(value, tuple | list) and all(_fits(item, inner[0]) for item in value)
+        return isinstance(value, tuple | list) and bool(value) and all(_fits(item, inner[0]) for item in value)
     if inner:
         return any(_fits(value, option) for option in inner)
     if hint is float:
@@ -60,8 +60,10 @@ def _described(hint: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(repr(choice) for choice in inner)
     if origin is tuple:
-        return f"a list of which each is {_described(inner[0])}"
+        return f"a list of one or more, each {_described(inner[0])}"
     if inner:
         return " or ".join(_described(option) for option in inner)
-    words = {int: "a whole number above 0", float: "a number above 0", bool: "True or False", type(None): "None"}
-    return words.get(hint, str(getattr(hint, "__name__", hint)))
+    words = {
+        int: "a whole number above 0", float: "a number above 0", bool: "True or False", str: "text", type(None): "None"
+    }  # fmt: skip
+    return words.get(hint, str(hint))

@@ -1,0 +1,91 @@
+"""Reference memory: the nearest of all rows, exactly, however it is computed."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from oddlens import memory as memory_module
+from oddlens.memory import Memory, leave_one_out
+
+
+def brute_force(references: Tensor, queries: Tensor) -> Tensor:
+    """1 - cosine of every query row with every reference row, one by one, in float64; the smallest for each."""
+    rows = references.double().flatten(0, 1)
+    found = torch.empty(queries.shape[:2], dtype=torch.float64)
+    for image in range(queries.shape[0]):
+        for row in range(queries.shape[1]):
+            query = queries[image, row].double()
+            found[image, row] = min(1 - float(query @ known / (query.norm() * known.norm())) for known in rows)
+    return found
+
+
+def drawn(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * 5
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    images=st.integers(1, 4), rows=st.integers(1, 6), batch=st.integers(1, 3), asked=st.integers(1, 5),
+    channels=st.integers(1, 9), seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_the_distance_is_that_of_the_nearest_row(
+    images: int, rows: int, batch: int, asked: int, channels: int, seed: int
+) -> None:
+    references, queries = drawn(images, rows, channels, seed=seed), drawn(batch, asked, channels, seed=seed + 1)
+    found = Memory({"patch": references}).distance("patch", queries)
+    assert found.shape == (batch, asked)
+    assert found.dtype == torch.float32
+    assert (found - brute_force(references, queries)).abs().max() < 2e-6
+    assert found.min() >= 0
+
+
+@pytest.mark.parametrize("elements", [1, 7, 50, 10**6])
+def test_how_much_is_compared_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch, elements: int) -> None:
+    references, queries = drawn(3, 10, 16, seed=1), drawn(2, 11, 16, seed=2)
+    together = Memory({"patch": references}).distance("patch", queries)
+    monkeypatch.setattr(memory_module, "_CHUNK_ELEMENTS", elements)
+    assert torch.allclose(Memory({"patch": references}).distance("patch", queries), together, atol=1e-6)
+
+
+def test_a_row_that_is_known_has_no_distance() -> None:
+    """Not even a negative one by rounding, of which the harmonic mean would make anything."""
+    references = drawn(4, 50, 64, seed=3)
+    found = Memory({"patch": references}).distance("patch", 3 * references)
+    assert found.min() >= 0
+    assert found.max() < 1e-6
+
+
+def test_the_opposite_of_what_is_known_is_at_distance_two() -> None:
+    references = drawn(1, 1, 8, seed=4)
+    assert Memory({"patch": references}).distance("patch", -references).item() == pytest.approx(2, abs=1e-6)
+
+
+def test_length_does_not_matter() -> None:
+    references, queries = drawn(2, 3, 8, seed=5), drawn(1, 4, 8, seed=6)
+    plain = Memory({"patch": references}).distance("patch", queries)
+    scaled = Memory({"patch": references * torch.tensor([[[0.01]], [[100]]])}).distance("patch", queries * 7)
+    assert torch.allclose(scaled, plain, atol=1e-6)
+
+
+def test_what_was_handed_in_stays_as_it_is() -> None:
+    references = drawn(2, 3, 8, seed=7)
+    before = references.clone()
+    Memory({"patch": references}).distance("patch", references)
+    assert torch.equal(references, before)
+
+
+def test_features_are_kept_by_name_and_of_half_precision_too() -> None:
+    patch, window = drawn(3, 4, 8, seed=8), drawn(3, 2, 5, seed=9)
+    memory = Memory({"patch": patch.half(), "window": window})
+    assert memory.images == 3
+    assert memory.distance("patch", patch).max() < 2e-3
+    assert memory.distance("window", drawn(1, 6, 5, seed=10)).shape == (1, 6)
+
+
+def test_leaving_one_out_takes_its_row_from_every_tensor() -> None:
+    features = {"patch": drawn(3, 4, 8, seed=11), "window": drawn(3, 2, 5, seed=12)}
+    for number, rest in enumerate(([1, 2], [0, 2], [0, 1])):
+        left = leave_one_out(features, number)
+        assert all(torch.equal(left[name], value[rest]) for name, value in features.items())
