@@ -18,7 +18,7 @@ from PIL import Image
 
 from oddlens import __version__
 from oddlens.atomic import replacing
-from oddlens.backbone.checkpoint import file_hash
+from oddlens.backbone.files import file_hash
 from oddlens.detection import Detection
 from oddlens.detector import BATCH_SIZE, Detector
 from oddlens.errors import ImageError, OddlensError

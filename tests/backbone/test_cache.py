@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from oddlens.backbone import cache
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cache import TextCache, cache_folder, content_hash
-from oddlens.backbone.checkpoint import file_hash
+from oddlens.backbone.files import file_hash
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.text import TextTower

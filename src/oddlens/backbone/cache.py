@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from oddlens.atomic import write_bytes
-from oddlens.backbone.checkpoint import file_hash
+from oddlens.backbone.files import file_hash
 from oddlens.errors import OddlensError
 
 

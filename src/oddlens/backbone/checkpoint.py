@@ -6,7 +6,6 @@ which reads their tensors and executes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 from collections.abc import Iterable, Mapping
@@ -93,12 +92,6 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str, ignored:
     module.load_state_dict({name: given[name].float() for name in wanted}, assign=True)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _listed(word: str, names: list[str], most: int = 4) -> str:

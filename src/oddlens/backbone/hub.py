@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 from oddlens.backbone.cards import Card
-from oddlens.backbone.checkpoint import file_hash
-from oddlens.backbone.layouts import embedded, open_clip, transformers
-from oddlens.backbone.tokenizer import TOKENIZER_FILES
+from oddlens.backbone.files import (
+    EMBEDDED,
+    MINI_FOLDER,
+    OPEN_CLIP,
+    PREPROCESSOR,
+    TOKENIZER,
+    TRANSFORMERS,
+    LayoutFiles,
+    file_hash,
+)
 from oddlens.errors import ModelError
 
 
@@ -26,9 +32,9 @@ def cached_folder(hub_id: str) -> Path | None:
 def is_present(card: Card) -> bool:
     """Whether a card's model is on this machine: packaged, or its weights in the local hub cache."""
     if card.layout == "embedded":
-        return (embedded.FOLDER / embedded.WEIGHTS).is_file()
+        return EMBEDDED.are_in(MINI_FOLDER)
     folder = cached_folder(card.hub_id)
-    return folder is not None and any((folder / name).is_file() for name in _layout(card).WEIGHTS)
+    return folder is not None and _layout(card).are_in(folder)
 
 
 def fetch_card(card: Card, to: Path | None = None) -> Path:
@@ -37,7 +43,7 @@ def fetch_card(card: Card, to: Path | None = None) -> Path:
     Raises `ModelError` where the hub cannot be reached, the download breaks off, or a file is not the one the card knows.
     """
     known = {name for name, _ in card.sha256}
-    folder = _fetch(card.hub_id, sorted(_layout(card).WEIGHTS, key=lambda name: name not in known), to)
+    folder = _fetch(card.hub_id, sorted(_layout(card).weights, key=lambda name: name not in known), to)
     for name, digest in card.sha256:
         path = folder / name
         if path.is_file() and file_hash(path) != digest:
@@ -49,7 +55,7 @@ def fetch_card(card: Card, to: Path | None = None) -> Path:
 
 def fetch_repository(hub_id: str, to: Path | None = None) -> Path:
     """As `fetch_card`, for a repository without a card: the open_clip layout's files where it has them, else transformers'."""
-    return _fetch(hub_id, [*open_clip.WEIGHTS, *transformers.WEIGHTS], to)
+    return _fetch(hub_id, [*OPEN_CLIP.weights, *TRANSFORMERS.weights], to)
 
 
 def _fetch(hub_id: str, weights: list[str], to: Path | None) -> Path:
@@ -62,7 +68,7 @@ def _fetch(hub_id: str, weights: list[str], to: Path | None) -> Path:
         if chosen is None:
             raise ModelError(f"{hub_id} holds none of {', '.join(weights)}: it is not a CLIP that oddlens reads")
         shards = ["model-*.safetensors"] if chosen.endswith(".index.json") else []
-        wanted = [open_clip.CONFIG, transformers.CONFIG, transformers.PREPROCESSOR, *TOKENIZER_FILES, chosen, *shards]
+        wanted = [OPEN_CLIP.config, TRANSFORMERS.config, PREPROCESSOR, *TOKENIZER, chosen, *shards]
         return Path(snapshot_download(hub_id, allow_patterns=wanted, local_dir=to))
     except ModelError:
         raise
@@ -78,5 +84,5 @@ def _fetch(hub_id: str, weights: list[str], to: Path | None) -> Path:
         ) from error
 
 
-def _layout(card: Card) -> ModuleType:
-    return open_clip if card.layout == "open_clip" else transformers
+def _layout(card: Card) -> LayoutFiles:
+    return OPEN_CLIP if card.layout == "open_clip" else TRANSFORMERS

@@ -14,6 +14,7 @@ import torch
 from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
+from oddlens.backbone.files import TOKENIZER
 from oddlens.errors import ModelError, UsageError
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
@@ -64,12 +65,9 @@ class Tokenizer:
         return Tokens(ids, torch.tensor([len(row) - 1 for row in rows], dtype=torch.long))
 
 
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
-
-
 def tokenizer_files(folder: Path) -> tuple[Path, ...]:
     """The files in a model folder that its tokenizer is made of; none where it is CLIP's own."""
-    return tuple(folder / name for name in TOKENIZER_FILES if (folder / name).is_file())
+    return tuple(folder / name for name in TOKENIZER if (folder / name).is_file())
 
 
 def folder_tokenizer(folder: Path, context: int) -> Tokenizer:

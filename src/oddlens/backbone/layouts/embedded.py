@@ -11,6 +11,7 @@ from typing import Any
 
 from oddlens.backbone.checkpoint import fill, read_json, read_tensors
 from oddlens.backbone.efficientnet import HybridStem, trunk_file, trunk_tensors
+from oddlens.backbone.files import EMBEDDED, MINI_FOLDER
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import ClipModel, LoadedModel, empty_model
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
@@ -19,9 +20,8 @@ from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 
-CONFIG = "oddlens_model.json"
-WEIGHTS = "model.safetensors"
-FOLDER = Path(__file__).parents[2] / "assets" / "mini"
+CONFIG, (WEIGHTS,) = EMBEDDED
+FOLDER = MINI_FOLDER
 
 TRUNK = "vision.stem.trunk."
 

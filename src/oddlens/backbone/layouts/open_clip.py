@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_json, read_tensors
+from oddlens.backbone.files import OPEN_CLIP
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import LoadedModel, as_rgb, empty_model, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
@@ -16,8 +17,7 @@ from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 
-CONFIG = "open_clip_config.json"
-WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+CONFIG, WEIGHTS = OPEN_CLIP
 
 _RENAMED = (
     ("visual.conv1.", "vision.stem.conv."),
@@ -43,7 +43,7 @@ _PLAIN = ("tok", "argmax", "learnable")
 
 def recognise(path: Path) -> bool:
     """A folder with this layout's configuration and weights."""
-    return (path / CONFIG).is_file() and any((path / name).is_file() for name in WEIGHTS)
+    return OPEN_CLIP.are_in(path)
 
 
 def read(folder: Path, activation: Activation | None = None) -> LoadedModel:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_json, read_tensors, weight_files
+from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import LoadedModel, as_rgb, empty_model
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
@@ -17,9 +18,7 @@ from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 
-CONFIG = "config.json"
-PREPROCESSOR = "preprocessor_config.json"
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+CONFIG, WEIGHTS = TRANSFORMERS
 
 # CLIPConfig leaves out of the file what equals these defaults.
 _VISION_DEFAULTS = {
@@ -54,7 +53,7 @@ _KNOWN_BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings
 
 def recognise(path: Path) -> bool:
     """A folder with this layout's configuration and weights."""
-    return (path / CONFIG).is_file() and any((path / name).is_file() for name in WEIGHTS)
+    return TRANSFORMERS.are_in(path)
 
 
 def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
