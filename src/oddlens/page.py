@@ -20,15 +20,16 @@ th:first-child, td:first-child { text-align: left; } th { font-weight: 600; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; background: var(--soft); }
 figure img { display: block; width: 100%; } figcaption { padding: .4rem .7rem; font-size: .85rem; }
-.good { color: var(--good); } .bad { color: var(--bad); }
+.good { color: var(--good); } .bad { color: var(--bad); } figcaption small { display: block; color: CanvasText; opacity: .7; }
+@media (prefers-color-scheme: dark) { :root { --good: #74d293; --bad: #ff8f85; } }
 """
 
 
-def page(title: str, lead: str, body: Iterable[str]) -> str:
-    """A whole page; `body` is HTML, title and lead are text."""
+def page(title: str, lead: str, body: Iterable[str], style: str = "") -> str:
+    """A whole page; `body` is HTML, title and lead are text, `style` is CSS beyond that of every page."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE}{style}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n"
         f'<p class="lead">{escape(lead)}</p>\n' + "\n".join(body) + "\n</body></html>\n"
     )
 
@@ -59,11 +60,13 @@ def gallery(figures: Iterable[str]) -> str:
     return f'<div class="grid">{"".join(figures)}</div>'
 
 
-def figure(picture: Image.Image, caption: str, mood: str = "") -> str:
-    """A picture with its caption; mood "good" or "bad" colours it."""
+def figure(picture: Image.Image | str, caption: str, mood: str = "", detail: str = "") -> str:
+    """A picture, or the data URI of one, with its caption; mood "good" or "bad" colours it. detail: a quieter line below."""
+    source = picture if isinstance(picture, str) else data_uri(picture)
+    small = f"<small>{escape(detail)}</small>" if detail else ""
     return (
-        f'<figure><img alt="{escape(caption)}" src="{data_uri(picture)}">'
-        f'<figcaption class="{escape(mood)}">{escape(caption)}</figcaption></figure>'
+        f'<figure><img alt="{escape(caption)}" src="{source}">'
+        f'<figcaption class="{escape(mood)}">{escape(caption)}{small}</figcaption></figure>'
     )
 
 

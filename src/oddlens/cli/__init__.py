@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oddlens import __version__
-from oddlens.cli import data, demo, detect, doctor, models, train
+from oddlens.cli import benchmark, data, demo, detect, doctor, models, train
 from oddlens.errors import OddlensError, UsageError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("detect", no_args_is_help=True, epilog=detect.EXAMPLES)(detect.detect)
+app.command("benchmark", cls=benchmark.ManyValues, no_args_is_help=True, epilog=benchmark.EXAMPLES)(benchmark.benchmark)
 app.command("demo")(demo.demo)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,193 @@
+"""Cells: the result of one method on one category with one draw of examples, as a file that is there whole or not at all.
+
+    OUT/cells/<data set>/<category>/<method>-<shots>shot[-seed<k>].json
+
+A cell carries the settings that its numbers depend on. It is used again only where they are the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from oddlens.atomic import write_text
+from oddlens.backbone.files import file_hash
+from oddlens.benchmark.naming import path_name
+from oddlens.benchmark.sources import Source
+from oddlens.benchmark.variant import Variant
+from oddlens.data import Record, manifest_hash
+from oddlens.detector import Detector
+from oddlens.errors import UsageError
+
+FORMAT = 1
+"""Goes up whenever a cell of an earlier program would mean something else."""
+
+METRICS = (
+    "image_auroc",
+    "image_ap",
+    "image_f1_max",
+    "pixel_auroc",
+    "pixel_ap",
+    "pixel_f1_max",
+    "pixel_aupro",
+    "pixel_aupro_legacy",
+)
+"""Every figure of a cell, in the order of all tables; fractions."""
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which cell it is."""
+
+    dataset: str
+    category: str
+    method: str
+    variant: Variant
+
+    def path(self, out: Path) -> Path:
+        """Where its file lies below OUT."""
+        folder = out / "cells" / path_name(self.dataset) / path_name(self.category)
+        return folder / f"{self.method}-{self.variant.name}.json"
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """One test picture: its path relative to the data set, label (1 = abnormal), kind of defect and score."""
+
+    path: str
+    label: int
+    defect: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a curve, in order."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture chosen to be looked at: why, which of the scores, and the drawing as a data URI."""
+
+    kind: str
+    number: int
+    drawing: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A finished cell.
+
+    - counts: test pictures "normal", "abnormal", "drawn" (abnormal with a mask), "unlabelled" (left out).
+    - evaluated_at: (height, width) of the maps, where pixels were compared at that; None: at each picture's own size.
+    - figures: every one of `METRICS`; None where undefined, and then `reasons` says why.
+    - interval: of the image AUROC, 95 %, by bootstrap over the test pictures; None where undefined.
+    - thresholds: "image" and "pixel" of the best F1, "calibrated" on the references; None where there is none.
+    - curves: "image_roc", "image_pr", "pixel_roc", "pixel_pr", where defined.
+    - value_range: the heat at the ends of the colours in `shown`.
+    - seconds: a picture, "encode" (reading and towers, shared by all cells of a method) and "ask".
+    - maps: folder of the raw maps relative to OUT, where they were asked for.
+    """
+
+    settings: Settings
+    counts: dict[str, int]
+    evaluated_at: tuple[int, int] | None
+    figures: dict[str, float | None]
+    reasons: dict[str, str]
+    interval: tuple[float, float] | None
+    thresholds: dict[str, float | None]
+    notes: tuple[str, ...]
+    scores: tuple[ImageScore, ...]
+    curves: dict[str, Curve]
+    value_range: tuple[float, float]
+    shown: tuple[Shown, ...]
+    seconds: dict[str, float]
+    maps: str | None = None
+
+
+def cell_settings(
+    source: Source,
+    category: str,
+    detector: Detector,
+    object_name: str,
+    examples: Sequence[Record],
+    *,
+    full_size: bool,
+) -> Settings:
+    """What the numbers of a cell depend on, as JSON values."""
+    return {
+        "cell_format": FORMAT,
+        "method": detector.name,
+        "recipe": json.loads(json.dumps(asdict(detector.recipe))),
+        "model_sha256": detector.method.backbone.model_hash,
+        "weights_sha256": None if detector.weights is None else weights_hash(detector.weights),
+        "data_sha256": manifest_hash(source.dataset.select(category=category)),
+        "object_name": object_name,
+        "references": [source.relative(record) for record in examples],
+        "full_size": full_size,
+    }
+
+
+@cache
+def weights_hash(path: str) -> str:
+    """The SHA-256 of a weights file, read once."""
+    return file_hash(Path(path))
+
+
+def write_cell(path: Path, cell: Cell) -> None:
+    """Write a cell, whole or not at all."""
+    write_text(path, json.dumps(asdict(cell), allow_nan=False) + "\n")
+
+
+def read_cell(path: Path, settings: Settings) -> Cell | None:
+    """The cell in a file, or None where there is no file. Raises `UsageError` for one that was made with other settings."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        found = told["settings"]
+        differing = _differing(found, settings)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is damaged: delete it, and it is measured again") from error
+    if differing:
+        raise UsageError(
+            f"{path} was made with other settings ({', '.join(differing)}): give the same ones, another --out, "
+            "or --no-resume to measure it again"
+        )
+    told |= {
+        "evaluated_at": told["evaluated_at"] and tuple(told["evaluated_at"]),
+        "interval": told["interval"] and tuple(told["interval"]),
+        "notes": tuple(told["notes"]),
+        "scores": tuple(ImageScore(**score) for score in told["scores"]),
+        "curves": {name: Curve(tuple(curve["x"]), tuple(curve["y"])) for name, curve in told["curves"].items()},
+        "value_range": tuple(told["value_range"]),
+        "shown": tuple(Shown(**shown) for shown in told["shown"]),
+    }
+    return Cell(**told)
+
+
+def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The names of the settings that differ; of the recipe, its fields."""
+    names: list[str] = []
+    for key in _all_keys(found, wanted):
+        mine, theirs = wanted.get(key), found.get(key)
+        if mine == theirs:
+            continue
+        if key == "recipe" and isinstance(mine, dict) and isinstance(theirs, dict):
+            names += [f"recipe {field}" for field in _all_keys(mine, theirs) if mine.get(field) != theirs.get(field)]
+        else:
+            names.append(key)
+    return names
+
+
+def _all_keys(*parts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(key for part in parts for key in part))

@@ -1,0 +1,164 @@
+"""Measuring a job: its pictures run through the towers once, in chunks, and every cell asks the same features."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from oddlens import page
+from oddlens.atomic import replacing
+from oddlens.benchmark.cells import Cell, Shown
+from oddlens.benchmark.meter import Measured, Meter
+from oddlens.benchmark.naming import path_name
+from oddlens.benchmark.plan import Job, Plan
+from oddlens.benchmark.showing import choose, colour_range, draw
+from oddlens.benchmark.truth import Truth, read_truth
+from oddlens.benchmark.variant import Variant
+from oddlens.data import Record, read_mask
+from oddlens.detection import Detection
+from oddlens.detector import BATCH_SIZE, Detector, Encoded, _joined
+from oddlens.images import read_image
+from oddlens.run import unique_names
+
+CHUNK = 4 * BATCH_SIZE
+"""Pictures whose features are held at once."""
+
+
+def measure_job(job: Job, plan: Plan, out: Path, advance: Callable[[int], None]) -> dict[Variant, Cell]:
+    """The cells of a job; `advance` is told how many more pictures are done.
+
+    Raises `OddlensError` for a picture or mask that cannot be read: without it the figures would be those of another data set.
+    """
+    probes = [_Probe(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
+    encoding = 0.0
+    for first in range(0, len(job.records), CHUNK):
+        records = job.records[first : first + CHUNK]
+        started = time.perf_counter()
+        encoded = job.detector.encode_pictures([read_image(record.image) for record in records])
+        encoding += time.perf_counter() - started
+        truths: list[Truth] = []
+        for probe in probes:
+            detections = probe.ask(encoded)
+            truths = truths or [
+                read_truth(record, _compared_size(found, plan.full_size), resize=not plan.full_size)
+                for record, found in zip(records, detections, strict=True)
+            ]
+            probe.add(records, detections, truths)
+        advance(len(records))
+    return {probe.variant: probe.cell(encoding / len(job.records)) for probe in probes}
+
+
+class _Probe:
+    """One cell in the making."""
+
+    def __init__(self, job: Job, variant: Variant, plan: Plan, out: Path, detector: Detector) -> None:
+        self.variant = variant
+        self._job = job
+        self._full_size = plan.full_size
+        self._detector = detector
+        self._meter = Meter(out, full_size=plan.full_size)
+        self._asking = 0.0
+        self._out = out
+        # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
+        folder = f"maps/{path_name(job.source.name)}/{job.detector.name}-{variant.name}/{path_name(job.category)}/test"
+        self._maps = folder if plan.maps else None
+        self._files = _map_files(job.records) if plan.maps else {}
+
+    def ask(self, encoded: Encoded) -> list[Detection]:
+        """The detections of a chunk."""
+        started = time.perf_counter()
+        detections = self._detector.ask(encoded, self._job.object_name)
+        self._asking += time.perf_counter() - started
+        return detections
+
+    def add(self, records: Sequence[Record], detections: Sequence[Detection], truths: Sequence[Truth]) -> None:
+        """Take a chunk in."""
+        for record, found, truth in zip(records, detections, truths, strict=True):
+            self._meter.add(record, self._job.source.relative(record), found, truth)
+            if self._maps is not None:
+                with replacing(self._out / self._maps / self._files[record.image]) as temporary:
+                    Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
+
+    def cell(self, encoding: float) -> Cell:
+        """The finished cell. encoding: seconds a picture that all cells of the job share."""
+        measured = self._meter.measure()
+        fixed = self._detector.method.value_range(self._detector.references is not None)
+        value_range = colour_range(measured.usual, measured.thresholds["pixel"], fixed)
+        calibration = self._detector.calibrate(self._job.object_name)
+        calibrated = None if calibration is None else calibration.thresholds.image
+        settings, _ = self._job.cells[self.variant]
+        return Cell(
+            settings=settings,
+            counts=_counts(self._job),
+            evaluated_at=None if self._full_size else measured.maps[0].shape,
+            figures=measured.figures,
+            reasons=measured.reasons,
+            interval=measured.interval,
+            thresholds=measured.thresholds | {"calibrated": calibrated},
+            notes=measured.notes,
+            scores=measured.scores,
+            curves=measured.curves,
+            value_range=value_range,
+            shown=tuple(
+                Shown(kind, number, _drawing(self._job.records[number], measured, number, value_range))
+                for kind, number in choose(measured.scores, measured.thresholds["image"])
+            ),
+            seconds={"encode": round(encoding, 6), "ask": round(self._asking / len(self._job.records), 6)},
+            maps=self._maps,
+        )
+
+
+def _with_references(job: Job) -> dict[Variant, Detector]:
+    """A detector a variant, all on the same method.
+
+    Every example runs through the towers once, and alone: so a cell's numbers do not depend on which cells are measured with it.
+    """
+    encoded: dict[Path, Encoded] = {}
+    detectors = {}
+    for variant, (_, examples) in job.cells.items():
+        plain = job.detector
+        detectors[variant] = Detector(plain.name, plain.method, plain.notes, plain.weights, plain.model)
+        for record in examples:
+            if record.image not in encoded:
+                encoded[record.image] = plain.encode_pictures([read_image(record.image)])
+        if examples:
+            detectors[variant].references = _joined([encoded[record.image] for record in examples])
+    return detectors
+
+
+def _compared_size(found: Detection, full_size: bool) -> tuple[int, int]:
+    """(height, width) at which pixels are compared."""
+    width, height = found.image_size if full_size else found.anomaly_map.shape[::-1]
+    return height, width
+
+
+def _counts(job: Job) -> dict[str, int]:
+    everything = job.source.dataset.select(job.category)
+    return {
+        "normal": sum(record.label == 0 for record in job.records),
+        "abnormal": sum(record.label == 1 for record in job.records),
+        "drawn": sum(record.label == 1 and record.mask is not None for record in job.records),
+        "unlabelled": sum(record.label is None for record in everything),
+    }
+
+
+def _map_files(records: Sequence[Record]) -> dict[Path, str]:
+    """<defect>/<id>.tiff for every picture."""
+    by_defect: dict[str, list[Path]] = defaultdict(list)
+    for record in records:
+        by_defect[record.defect].append(record.image)
+    return {
+        path: f"{path_name(defect)}/{name}.tiff"
+        for defect, paths in by_defect.items()
+        for path, name in unique_names(paths).items()
+    }
+
+
+def _drawing(record: Record, measured: Measured, number: int, value_range: tuple[float, float]) -> str:
+    mask = None if record.mask is None else read_mask(record)
+    picture = draw(read_image(record.image).pixels, mask, measured.maps[number], value_range)
+    return page.data_uri(picture, quality=82)

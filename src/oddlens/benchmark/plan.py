@@ -1,0 +1,54 @@
+"""What a benchmark consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from oddlens.benchmark.cells import Key, Settings
+from oddlens.benchmark.naming import ObjectNames
+from oddlens.benchmark.picks import Picks
+from oddlens.benchmark.sources import Source
+from oddlens.benchmark.variant import Variant
+from oddlens.data import Record
+from oddlens.detector import Detector
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Methods (one detector each, without references) x data sets x variants.
+
+    full_size: pixels are compared at each picture's own size instead of the map's. maps: raw maps are written.
+    """
+
+    sources: tuple[Source, ...]
+    detectors: tuple[Detector, ...]
+    variants: tuple[Variant, ...]
+    picks: Picks
+    names: ObjectNames = field(default_factory=ObjectNames)
+    full_size: bool = False
+    maps: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One category for one method: the cells that are measured together, each with its settings and good examples."""
+
+    source: Source
+    category: str
+    detector: Detector
+    object_name: str
+    records: tuple[Record, ...]
+    cells: Mapping[Variant, tuple[Settings, tuple[Record, ...]]]
+
+    def key(self, variant: Variant) -> Key:
+        """Which cell it is."""
+        return Key(self.source.name, self.category, self.detector.name, variant)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A cell that has no figures, and why."""
+
+    key: Key
+    reason: str

@@ -1,0 +1,104 @@
+"""Running a benchmark: what is done is kept, what is left is measured, what cannot be measured is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from oddlens.benchmark.cells import Cell, Key, Settings, cell_settings, read_cell, write_cell
+from oddlens.benchmark.measuring import measure_job
+from oddlens.benchmark.picks import write_picks
+from oddlens.benchmark.plan import Job, Plan, Skipped
+from oddlens.benchmark.sources import Source
+from oddlens.benchmark.variant import Variant
+from oddlens.data import Record
+from oddlens.detector import Detector
+from oddlens.errors import OddlensError
+
+
+class Benchmark:
+    """A plan and the folder OUT in which its cells are kept: `open`, then `run`; afterwards `cells` and `skipped` are complete."""
+
+    def __init__(self, plan: Plan, out: Path) -> None:
+        self.plan = plan
+        self.out = out
+        self.skipped: list[Skipped] = []
+        self._cells: dict[Key, Cell | None] = {}
+        self._jobs: list[Job] = []
+
+    @property
+    def cells(self) -> dict[Key, Cell]:
+        """The cells that are done, in the order of the plan."""
+        return {key: cell for key, cell in self._cells.items() if cell is not None}
+
+    @property
+    def pending(self) -> int:
+        """How many pictures still have to go through a tower."""
+        return sum(len(job.records) for job in self._jobs)
+
+    def open(self, *, resume: bool = True) -> None:
+        """Write the lists of picks and look what is done already.
+
+        resume: cells in OUT are used again. Raises `UsageError` for one that was made with other settings, before anything is
+        measured.
+        """
+        for source in self.plan.sources:
+            for category in source.dataset.categories:
+                examples = self._examples(source, category)
+                for detector in self.plan.detectors:
+                    self._prepare(source, category, detector, examples, resume)
+
+    def run(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[Job]:
+        """Measure what is left, giving each job when its cells are written; `advance` is told how many more pictures are done.
+
+        A job with a file that cannot be read goes to `skipped`, and the others go on.
+        """
+        for job in self._jobs:
+            try:
+                measured = measure_job(job, self.plan, self.out, advance)
+            except OddlensError as error:
+                self.skipped += [Skipped(job.key(variant), str(error)) for variant in job.cells]
+                continue
+            for variant, cell in measured.items():
+                write_cell(job.key(variant).path(self.out), cell)
+                self._cells[job.key(variant)] = cell
+            yield job
+
+    def _examples(self, source: Source, category: str) -> dict[Variant, tuple[Record, ...]]:
+        """The good examples of every variant, as many as there are. The lists that they come from are written."""
+        most = max(variant.shots for variant in self.plan.variants)
+        lists: dict[int | None, tuple[Record, ...]] = {None: ()}
+        for seed in {variant.seed for variant in self.plan.variants if variant.seed is not None}:
+            lists[seed] = self.plan.picks.of(source, category, seed)[:most]
+            write_picks(self.out / "picks", source, category, seed, lists[seed])
+        return {variant: lists[variant.seed][: variant.shots] for variant in self.plan.variants}
+
+    def _prepare(
+        self,
+        source: Source,
+        category: str,
+        detector: Detector,
+        examples: Mapping[Variant, tuple[Record, ...]],
+        resume: bool,
+    ) -> None:
+        """Sort the cells of a category and method into done, skipped and still to do."""
+        records = source.tests(category)
+        object_name = self.plan.names.of(detector.name, source.name, category)
+        to_do: dict[Variant, tuple[Settings, tuple[Record, ...]]] = {}
+        for variant, chosen in examples.items():
+            key = Key(source.name, category, detector.name, variant)
+            if not records:
+                self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test picture"))
+                continue
+            if len(chosen) < variant.shots:
+                have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"
+                self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}, not {variant.shots}"))
+                continue
+            settings = cell_settings(source, category, detector, object_name, chosen, full_size=self.plan.full_size)
+            cell = read_cell(key.path(self.out), settings) if resume else None
+            if cell is None or (self.plan.maps and cell.maps is None):
+                cell = None
+                to_do[variant] = settings, chosen
+            self._cells[key] = cell
+        if to_do:
+            self._jobs.append(Job(source, category, detector, object_name, records, to_do))

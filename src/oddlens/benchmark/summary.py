@@ -1,0 +1,180 @@
+"""All figures of a benchmark in one JSON document: OUT/metrics.json, which tables and report are made from."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from oddlens import __version__
+from oddlens.benchmark.cells import METRICS, Cell, Key, weights_hash
+from oddlens.benchmark.plan import Plan, Skipped
+from oddlens.benchmark.published import Published, find_published, recognise
+from oddlens.benchmark.sources import Source
+from oddlens.data import manifest_hash
+from oddlens.detector import Detector
+
+FORMAT = 1
+
+Figures = Mapping[str, float | None]
+
+
+def summarise(plan: Plan, cells: Mapping[Key, Cell], skipped: Iterable[Skipped]) -> dict[str, Any]:
+    """The document.
+
+    methods: by name, the recipe in force and the model. datasets: by name. results: one a data set, method and number of shots:
+    `mean` and `std` over the seeds (sample standard deviation; None for fewer than two) of the unweighted mean over the categories
+    that define a figure, `categories_counted` how many those are, and the same by category. skipped: cells without figures.
+    All figures are fractions; None is "not defined on this data", and `reasons` in the cell says why.
+    """
+    return {
+        "format": FORMAT,
+        "oddlens": __version__,
+        "figures": list(METRICS),
+        "evaluation": {
+            "pixels_compared_at": "each picture's own size"
+            if plan.full_size
+            else "the size of the method's maps, masks resized by the authors' rule",
+            "aupro_limit": 0.3,
+        },
+        "methods": {detector.name: _method(detector) for detector in plan.detectors},
+        "datasets": {source.name: _dataset(source) for source in plan.sources},
+        "results": [
+            _result(source, detector, shots, cells)
+            for source in plan.sources
+            for detector in plan.detectors
+            for shots in sorted({variant.shots for variant in plan.variants})
+        ],
+        "skipped": [_place(skip.key) | {"reason": skip.reason} for skip in skipped],
+        "machine": {
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": str(plan.detectors[0].method.backbone.device),
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def score_lines(cells: Mapping[Key, Cell]) -> str:
+    """OUT/scores.jsonl: one line a picture and cell."""
+    lines = [
+        json.dumps(
+            _place(key) | {"path": score.path, "label": score.label, "defect": score.defect, "score": score.score}
+        )
+        for key, cell in cells.items()
+        for score in cell.scores
+    ]
+    return "".join(line + "\n" for line in lines)
+
+
+def _method(detector: Detector) -> dict[str, Any]:
+    backbone = detector.method.backbone
+    return {
+        "recipe": asdict(detector.recipe),
+        "fitted": list(detector.notes),
+        "model": {"name": backbone.card.name, "sha256": backbone.model_hash},
+        "weights": None
+        if detector.weights is None
+        else {"path": detector.weights, "sha256": weights_hash(detector.weights)},
+    }
+
+
+def _dataset(source: Source) -> dict[str, Any]:
+    return {
+        "layout": source.dataset.layout,
+        "sha256": manifest_hash(source.dataset),
+        "problems": len(source.dataset.problems),
+        "recognised_as": recognise(source),
+    }
+
+
+def _result(source: Source, detector: Detector, shots: int, cells: Mapping[Key, Cell]) -> dict[str, Any]:
+    categories: dict[str, dict[int | None, Cell]] = {}
+    for key, cell in cells.items():
+        if (key.dataset, key.method, key.variant.shots) == (source.name, detector.name, shots):
+            categories.setdefault(key.category, {})[key.variant.seed] = cell
+    seeds = list(dict.fromkeys(seed for by_seed in categories.values() for seed in by_seed))
+    means = [_mean([by_seed[seed].figures for by_seed in categories.values() if seed in by_seed]) for seed in seeds]
+    published = find_published(recognise(source), detector.name, shots, detector.method.backbone.card.name)
+    return {
+        "dataset": source.name,
+        "method": detector.name,
+        "shots": shots,
+        "seeds": seeds,
+        **_over_seeds(means),
+        "by_seed": [{"seed": seed, "figures": figures} for seed, figures in zip(seeds, means, strict=True)],
+        "categories_counted": {
+            name: sum(
+                any(cell.figures[name] is not None for cell in by_seed.values()) for by_seed in categories.values()
+            )
+            for name in METRICS
+        },
+        "categories": [_category(category, by_seed) for category, by_seed in categories.items()],
+        "published": [_told(entry) for entry in published],
+    }
+
+
+def _category(category: str, cells: Mapping[int | None, Cell]) -> dict[str, Any]:
+    any_cell = next(iter(cells.values()))
+    return {
+        "category": category,
+        "object_name": any_cell.settings["object_name"],
+        "pictures": any_cell.counts,
+        "pixels_compared_at": any_cell.evaluated_at,
+        "notes": [*any_cell.notes, *_sameness(list(cells.values()))],
+        **_over_seeds([cell.figures for cell in cells.values()]),
+        "by_seed": [
+            {
+                "seed": seed,
+                "figures": cell.figures,
+                "reasons": cell.reasons,
+                "image_auroc_interval": cell.interval,
+                "thresholds": cell.thresholds,
+                "references": cell.settings["references"],
+                "seconds": cell.seconds,
+                "maps": cell.maps,
+            }
+            for seed, cell in cells.items()
+        ],
+    }
+
+
+def _sameness(cells: Sequence[Cell]) -> list[str]:
+    """Why the seeds do not differ, where they cannot."""
+    picked = {frozenset(cell.settings["references"]) for cell in cells}
+    return (
+        ["there is nothing to draw: every seed picks the same good examples"] if len(cells) > len(picked) == 1 else []
+    )
+
+
+def _over_seeds(rows: Sequence[Figures]) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation of every figure over the seeds that define it."""
+    columns = {name: [value for row in rows if (value := row[name]) is not None] for name in METRICS}
+    return {
+        "mean": {name: statistics.fmean(values) if values else None for name, values in columns.items()},
+        "std": {name: statistics.stdev(values) if len(values) > 1 else None for name, values in columns.items()},
+    }
+
+
+def _mean(rows: Sequence[Figures]) -> dict[str, float | None]:
+    return _over_seeds(rows)["mean"]
+
+
+def _place(key: Key) -> dict[str, Any]:
+    return {
+        "dataset": key.dataset,
+        "category": key.category,
+        "method": key.method,
+        "shots": key.variant.shots,
+        "seed": key.variant.seed,
+    }
+
+
+def _told(entry: Published) -> dict[str, Any]:
+    told = asdict(entry)
+    return {name: told[name] for name in ("source", "mark", "percent", "std", "by_category")}

@@ -1,0 +1,66 @@
+"""Cells as files: kept whole, used again only with the same settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from oddlens.benchmark import Benchmark, Key, Variant
+from oddlens.benchmark.cells import read_cell, write_cell
+from oddlens.errors import UsageError
+
+
+def one_of(finished: Benchmark) -> Key:
+    return Key("parts", "bolt", "winclip", Variant(2, 1))
+
+
+def test_a_cell_comes_back_as_it_was_written(finished: Benchmark, tmp_path: Path) -> None:
+    cell = finished.cells[one_of(finished)]
+    write_cell(tmp_path / "cell.json", cell)
+    assert read_cell(tmp_path / "cell.json", cell.settings) == cell
+
+
+def test_a_cell_that_is_not_there_is_none(tmp_path: Path) -> None:
+    assert read_cell(tmp_path / "cell.json", {}) is None
+
+
+def test_cells_lie_by_data_set_category_method_and_variant(tmp_path: Path) -> None:
+    key = Key("my parts", "a/b", "winclip", Variant(4, 2))
+    assert key.path(tmp_path) == tmp_path / "cells" / "my parts" / "a%2Fb" / "winclip-4shot-seed2.json"
+
+
+def test_settings_say_what_the_numbers_depend_on(finished: Benchmark) -> None:
+    settings = finished.cells[one_of(finished)].settings
+    assert settings["object_name"] == "bolt"
+    assert settings["recipe"]["temperature"] == 0.07
+    assert len(settings["references"]) == 2
+    assert all(reference.startswith("bolt/train/good/") for reference in settings["references"])
+    assert all(len(settings[name]) == 64 for name in ("model_sha256", "data_sha256"))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"object_name": "screw"}, "object_name"),
+        ({"references": []}, "references"),
+        ({"recipe": {"image_size": 40, "temperature": 0.01}}, "recipe image_size, recipe temperature"),
+        ({"cell_format": 0, "full_size": True}, "cell_format, full_size"),
+    ],
+)
+def test_a_cell_made_otherwise_is_refused_and_the_difference_named(
+    tmp_path: Path, finished: Benchmark, change: dict[str, object], named: str
+) -> None:
+    cell = finished.cells[one_of(finished)]
+    settings = cell.settings | {"recipe": {"image_size": 80, "temperature": 0.07}}
+    path = tmp_path / "cell.json"
+    path.write_text(json.dumps({"settings": settings | change}))
+    with pytest.raises(UsageError, match=rf"other settings \({named}\)"):
+        read_cell(path, settings)
+
+
+@pytest.mark.parametrize("content", ["", '{"settings": ', "[]", "{}"])
+def test_a_damaged_cell_is_told(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "cell.json"
+    path.write_text(content)
+    with pytest.raises(UsageError, match="is damaged"):
+        read_cell(path, {})

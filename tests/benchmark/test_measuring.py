@@ -1,0 +1,91 @@
+"""A job's cells: one pass through the towers, and the numbers that `detect` gives."""
+
+import math
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oddlens
+from oddlens.benchmark import Benchmark, Key, Variant, measuring
+from oddlens.detector import Detector
+
+from .tiny_set import SIZE, make_plan, run_whole
+
+FEW = Key("parts", "bolt", "winclip", Variant(2, 1))
+
+
+def test_scores_are_those_of_detect_with_the_same_examples(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path
+) -> None:
+    cell = finished.cells[FEW]
+    detector = oddlens.load("winclip", open_clip_folder)
+    detector.reference([small_set / path for path in cell.settings["references"]])
+    found = detector.detect([small_set / score.path for score in cell.scores], "bolt")
+    np.testing.assert_allclose([score.score for score in cell.scores], [each.score for each in found], atol=1e-6)
+    assert cell.thresholds["calibrated"] == pytest.approx(found[0].threshold, abs=1e-6)
+
+
+def test_every_picture_runs_through_the_towers_once(small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+    seen: list[str] = []
+    encode = Detector.encode_pictures
+
+    def counted(self: Detector, pictures: list[oddlens.images.Picture]) -> object:
+        seen.extend(picture.source for picture in pictures)
+        return encode(self, pictures)
+
+    with patch.object(Detector, "encode_pictures", counted):
+        run_whole(make_plan(small_set, open_clip_folder, shots=(0, 1, 2), seeds=(0, 1, 2)), tmp_path)
+    assert len(seen) == len(set(seen)) == 2 * (3 + 3 + 3)
+
+
+def test_a_cell_does_not_depend_on_what_is_measured_with_it(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    alone = run_whole(make_plan(small_set / "bolt", open_clip_folder, shots=(2,), seeds=(1,)), tmp_path)
+    (cell,) = alone.cells.values()
+    assert cell.figures == finished.cells[FEW].figures
+    assert [score.score for score in cell.scores] == [score.score for score in finished.cells[FEW].scores]
+
+
+def test_chunks_change_nothing_but_the_last_digits(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "CHUNK", 4)
+    chunked = run_whole(make_plan(small_set, open_clip_folder), tmp_path)
+    for key, cell in finished.cells.items():
+        ours, theirs = ([score.score for score in run.cells[key].scores] for run in (finished, chunked))
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        assert chunked.cells[key].counts == cell.counts
+
+
+def test_progress_is_told_in_pictures(small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+    benchmark = Benchmark(make_plan(small_set, open_clip_folder, shots=(0,)), tmp_path)
+    benchmark.open()
+    steps: list[int] = []
+    for _ in benchmark.run(steps.append):
+        pass
+    assert sum(steps) == benchmark.pending == 12
+
+
+@pytest.mark.parametrize(("full_size", "size"), [(False, (40, 40)), (True, SIZE)])
+def test_raw_maps_lie_as_the_mvtec_evaluator_wants_them(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path, full_size: bool, size: tuple[int, int]
+) -> None:
+    plan = make_plan(small_set / "bolt", open_clip_folder, shots=(0,), maps=True, full_size=full_size)
+    benchmark = run_whole(plan, tmp_path)
+    (cell,) = benchmark.cells.values()
+    folder = tmp_path / "maps" / "bolt" / "winclip-0shot" / "bolt" / "test"
+    assert tmp_path / str(cell.maps) == folder
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.tiff")}
+    assert found == {f"{defect}/{number:03}.tiff" for defect in ("good", "block") for number in range(3)}
+    with Image.open(folder / "block" / "001.tiff") as tiff:
+        assert (tiff.mode, tiff.size) == ("F", size)
+        assert math.isfinite(np.asarray(tiff).max())
+    assert cell.evaluated_at == (None if full_size else (40, 40))
+
+
+def test_no_map_is_left_where_none_was_asked_for(finished: Benchmark) -> None:
+    assert sorted(path.name for path in finished.out.iterdir()) == ["cells", "picks"]

@@ -1,0 +1,51 @@
+"""What is true of a picture, at the size that maps are compared at."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oddlens.benchmark.truth import read_truth
+from oddlens.data import Record, resize_mask
+from oddlens.errors import DataError
+
+from .tiny_set import save
+
+
+def record(tmp_path: Path, label: int, mask: object = None, ignore: object = None) -> Record:
+    """A record whose masks are written; its picture is not there, as nobody should need it."""
+    paths: list[Path | None] = []
+    for name, values in (("mask", mask), ("ignore", ignore)):
+        path = None if values is None else tmp_path / f"{name}.png"
+        if path is not None:
+            save(path, (np.asarray(values) * 255).astype(np.uint8))
+        paths.append(path)
+    return Record(tmp_path / "picture.png", paths[0], label, "bolt", "block", "test", paths[1])
+
+
+BLOCK = np.zeros((40, 48), bool)
+BLOCK[8:20, 10:30] = True
+
+
+def test_a_normal_picture_has_an_empty_mask_of_the_size_asked_for(tmp_path: Path) -> None:
+    truth = read_truth(record(tmp_path, 0), (5, 7), resize=True)
+    assert truth.mask is not None
+    assert truth.mask.shape == (5, 7)
+    assert not truth.mask.any()
+
+
+def test_where_an_undrawn_defect_is_nobody_knows(tmp_path: Path) -> None:
+    assert read_truth(record(tmp_path, 1), (5, 7), resize=True).mask is None
+
+
+def test_masks_are_resized_by_the_authors_rule(tmp_path: Path) -> None:
+    truth = read_truth(record(tmp_path, 1, BLOCK, ~BLOCK), (10, 10), resize=True)
+    np.testing.assert_array_equal(truth.mask, resize_mask(BLOCK, (10, 10)))
+    np.testing.assert_array_equal(truth.ignore, resize_mask(~BLOCK, (10, 10)))
+
+
+def test_at_full_size_masks_must_have_the_pictures_size(tmp_path: Path) -> None:
+    known = record(tmp_path, 1, BLOCK)
+    np.testing.assert_array_equal(read_truth(known, (40, 48), resize=False).mask, BLOCK)
+    with pytest.raises(DataError, match="48 x 40 pixels instead of 50 x 40"):
+        read_truth(known, (40, 50), resize=False)

@@ -1,0 +1,154 @@
+"""`oddlens benchmark` as its users meet it: what it takes, what it prints and leaves, what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oddlens
+from oddlens.detector import Detector
+
+from .program import Done, run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def towers(open_clip_folder: Path) -> Detector:
+    """Keep the tiny model loaded: detectors of one process share it while one of them is alive."""
+    return oddlens.load(model=open_clip_folder)
+
+
+def write_set(root: Path) -> Path:
+    """One category of 2 good examples, 1 normal and 1 abnormal test picture."""
+    generator = np.random.default_rng(0)
+    for name in ("train/good/0", "train/good/1", "test/good/0", "test/crack/0"):
+        path = root / "nut" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(path)
+    mask = root / "nut" / "ground_truth" / "crack" / "0_mask.png"
+    mask.parent.mkdir(parents=True)
+    Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), ((6, 6), (8, 8)))).save(mask)
+    return root
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    write_set(tmp_path / "set")
+    return tmp_path
+
+
+def bench(place: Path, model: Path, *arguments: object) -> Done:
+    return run("benchmark", "--data", place / "set", "--model", model, "--out", place / "out", *arguments)
+
+
+def metrics(place: Path) -> dict[str, list[dict[str, object]]]:
+    return json.loads((place / "out" / "metrics.json").read_text())
+
+
+def test_a_run_prints_the_summary_and_leaves_its_files(place: Path, open_clip_folder: Path) -> None:
+    done = bench(place, open_clip_folder, "--shots", "0,2", "--seeds", "0,1")
+    assert done.code == 0
+    head, zero, few = done.out.splitlines()
+    assert head.split()[:6] == ["data", "set", "method", "shots", "image_auroc", "image_ap"]
+    assert zero.split()[:3] == ["set", "winclip", "0"]
+    assert "±" in few
+    assert done.err.splitlines() == ["measured set / nut, winclip", f"results: {place / 'out'}"]
+    assert {path.name for path in (place / "out").iterdir()} == {
+        "cells", "picks", "metrics.json", "table.md", "scores.jsonl", "report.html",
+    }  # fmt: skip
+
+
+def test_a_second_call_measures_nothing_and_says_the_same(place: Path, open_clip_folder: Path) -> None:
+    first = bench(place, open_clip_folder, "--shots", "0")
+    second = bench(place, open_clip_folder, "--shots", "0")
+    assert second.out == first.out
+    assert "measured" not in second.err
+
+
+def test_several_data_sets_and_methods_follow_one_option(place: Path, open_clip_folder: Path) -> None:
+    write_set(place / "other")
+    done = run(
+        "benchmark", "--method", "winclip", "winclip", "--data", place / "set", place / "other", "--shots", "0",
+        "--out", place / "out", "--model", open_clip_folder,
+    )  # fmt: skip
+    assert done.code == 0
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["set", "other"]
+
+
+def test_too_few_examples_are_told_and_exit_1_with_everything_else_done(place: Path, open_clip_folder: Path) -> None:
+    done = bench(place, open_clip_folder, "--shots", "0,4", "--seeds", "0")
+    assert done.code == 1
+    assert "oddlens: 4shot-seed0 of winclip skipped: nut of set has 2 good examples, not 4" in done.err.splitlines()
+    assert [result["mean"]["image_auroc"] is None for result in metrics(place)["results"]] == [False, True]
+
+
+def test_settings_names_and_sizes_reach_the_cells(place: Path, open_clip_folder: Path) -> None:
+    (place / "names.json").write_text('{"nut": "hex nut"}')
+    done = bench(
+        place,
+        open_clip_folder,
+        "--shots",
+        "0",
+        "--set",
+        "temperature=0.01",
+        "--names",
+        place / "names.json",
+        "--full-size",
+    )
+    assert done.code == 0
+    document = metrics(place)
+    assert document["methods"]["winclip"]["recipe"]["temperature"] == 0.01
+    assert document["results"][0]["categories"][0]["object_name"] == "hex nut"
+    assert document["evaluation"]["pixels_compared_at"] == "each picture's own size"
+
+
+def test_other_settings_in_the_same_folder_are_refused_until_told_otherwise(
+    place: Path, open_clip_folder: Path
+) -> None:
+    bench(place, open_clip_folder, "--shots", "0")
+    refused = bench(place, open_clip_folder, "--shots", "0", "--object", "part")
+    assert refused.code == 2
+    assert "was made with other settings (object_name)" in refused.sentence
+    assert bench(place, open_clip_folder, "--shots", "0", "--object", "part", "--no-resume").code == 0
+
+
+def test_picks_of_one_run_serve_another(place: Path, open_clip_folder: Path) -> None:
+    bench(place, open_clip_folder, "--shots", "1", "--seeds", "0")
+    listed = place / "out" / "picks" / "set" / "nut-seed0.txt"
+    other = next(name for name in ("0", "1") if f"{name}.png" not in listed.read_text())
+    listed.write_text(f"nut/train/good/{other}.png\n")
+    done = run(
+        "benchmark", "--data", place / "set", "--model", open_clip_folder, "--out", place / "again", "--shots", "1",
+        "--seeds", "0", "--picks", place / "out" / "picks",
+    )  # fmt: skip
+    assert done.code == 0
+    assert (place / "again" / "picks" / "set" / "nut-seed0.txt").read_text() == listed.read_text()
+
+
+def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Path) -> None:
+    (place / "set" / "nut" / "ground_truth" / "crack" / "0_mask.png").unlink()
+    done = bench(place, open_clip_folder, "--shots", "0")
+    assert "oddlens: set has 1 problem(s): 'oddlens data check" in done.err
+    assert "no abnormal test picture has a mask" in (place / "out" / "table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--shots", "0,x"), "--shots '0,x' is not a list of whole numbers"),
+        (("--seeds", "-1"), "--seeds '-1' is not a list of whole numbers"),
+        (("--object", "a", "--names", "b"), "--object and --names contradict each other"),
+        (("--method", "winclip", "--weights", "nowhere.pth"), "nowhere.pth does not exist"),
+        (("--method", "winclip", "patchcore", "--weights", "a.pth"), "does not say of which method"),
+        (("--method", "patchcore"), "there is no method 'patchcore'"),
+        (("--picks", "nowhere"), "there are no picks at nowhere"),
+    ],
+)
+def test_wrong_calls_are_refused_in_one_sentence(
+    place: Path, open_clip_folder: Path, arguments: tuple[str, ...], complaint: str
+) -> None:
+    done = bench(place, open_clip_folder, *arguments)
+    assert done.code == 2
+    assert complaint in done.sentence
+    assert not (place / "out" / "metrics.json").exists()

@@ -1,0 +1,73 @@
+"""`oddlens.load`: from names to a detector, or one sentence on what is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import oddlens
+from oddlens.backbone.layouts import embedded
+from oddlens.errors import ModelError, UsageError
+from oddlens.methods.winclip import WinCLIPRecipe
+
+
+class TestRecipes:
+    def test_the_image_size_is_the_models_own_and_told(self, open_clip_folder: Path) -> None:
+        detector = oddlens.load("winclip", model=open_clip_folder, device="cpu")
+        assert detector.recipe == WinCLIPRecipe(image_size=40)
+        assert detector.notes == ("image_size 40, this model's own, instead of the paper's 240",)
+
+    def test_what_is_given_by_hand_is_taken_as_given(self, open_clip_folder: Path) -> None:
+        detector = oddlens.load(
+            "winclip", model=open_clip_folder, device="cpu", image_size=56, window_sizes=[3], templates="port21"
+        )
+        assert detector.recipe == WinCLIPRecipe(image_size=56, window_sizes=(3,), templates="port21")
+        assert detector.notes == ()
+
+    @pytest.mark.parametrize(
+        ("override", "told"),
+        [
+            ({"imagesize": 70}, "has no field 'imagesize': its fields are image_size, "),
+            ({"image_size": "large"}, "cannot be 'large': give a whole number above 0"),
+            ({"templates": "port22"}, "cannot be 'port22': give one of 'paper', 'port21'"),
+            ({"window_sizes": []}, "give a list of one or more"),
+        ],
+    )
+    def test_a_setting_that_does_not_fit_is_refused_before_any_model_is_read(
+        self, override: dict[str, object], told: str
+    ) -> None:
+        with pytest.raises(UsageError, match=told):
+            oddlens.load("winclip", model="no such model", **override)
+
+
+class TestModels:
+    def test_the_model_is_remembered_as_it_was_given(self, open_clip_folder: Path) -> None:
+        assert oddlens.load(model=open_clip_folder, device="cpu").model == str(open_clip_folder)
+        assert oddlens.load(model=str(open_clip_folder), device="cpu").method.backbone.card.name == "open-clip"
+
+    def test_an_absent_one_is_one_sentence(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="there is no model"):
+            oddlens.load(model=tmp_path / "none")
+        with pytest.raises(ModelError, match="holds no model that oddlens reads"):
+            oddlens.load(model=tmp_path)
+
+    def test_an_unknown_method_or_device_is_refused(self, open_clip_folder: Path) -> None:
+        with pytest.raises(UsageError, match="there is no method 'patchcore'"):
+            oddlens.load("patchcore")
+        with pytest.raises(UsageError, match="the device 'tpu9' cannot be used here"):
+            oddlens.load(model=open_clip_folder, device="tpu9")
+
+    def test_weights_that_do_not_exist_are_named(self, open_clip_folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"the weights file .*none\.pth does not exist"):
+            oddlens.load(model=open_clip_folder, weights=tmp_path / "none.pth", device="cpu")
+
+    @pytest.mark.skipif(not (embedded.FOLDER / embedded.WEIGHTS).is_file(), reason="the embedded model is not packaged")
+    def test_without_a_model_it_is_the_embedded_one(self) -> None:
+        assert oddlens.load(device="cpu").method.backbone.card.name == "mini"
+
+
+def test_importing_the_package_imports_neither_torch_nor_numpy() -> None:
+    code = "import oddlens, sys; print(sorted({'torch', 'numpy', 'cv2', 'PIL', 'tokenizers'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
