@@ -263,9 +263,9 @@ def write_embedded(folder: Path, seed: int = 0) -> Path:
     from oddlens.backbone.efficientnet import HybridStem
 
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = word_tokenizer([*WORDS, *"abcdefghijklmnopqrstuvwxyz0123456789-"], context=40)
+    tokenizer = word_tokenizer([*WORDS, *"abcdefghijklmnopqrstuvwxyz0123456789-"], context=77)
     vision = VisionConfig(64, 16, width=32, layers=2, heads=2, mlp_width=64, embed_dim=16, activation="gelu")
-    text = TextConfig(40, tokenizer.size, width=32, layers=2, heads=2, mlp_width=64, embed_dim=16, activation="gelu")
+    text = TextConfig(77, tokenizer.size, width=32, layers=2, heads=2, mlp_width=64, embed_dim=16, activation="gelu")
     model = ClipModel(vision, text, HybridStem(vision.width))
     randomise(model, seed)
     save_file(

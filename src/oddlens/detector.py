@@ -82,7 +82,7 @@ class Detector:
         """Fix thresholds by hand: `image` for scores, `pixel` for heat. They win over those calibrated on references; None leaves
         the calibrated one. Returns the detector itself.
         """
-        self.thresholds = Thresholds(image, pixel, "given")
+        self.thresholds = Thresholds(image, pixel, None if image is None and pixel is None else "given")
         return self
 
     def detect(self, images: Images, object_name: str = "part") -> list[Detection]:

@@ -2,7 +2,7 @@
 
 STATION/station.json              method, recipe, thresholds, model, what the references were
 STATION/references.safetensors    features of the good examples, where there are some
-STATION/model/                    the model's files, unless it is the embedded one
+STATION/model/                    the model's files, unless it is the packaged one
 STATION/weights.*                 the learned part of the method, where there is one
 """
 
@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save
 
 from oddlens import __version__
 from oddlens.atomic import replacing, write_bytes, write_text
+from oddlens.backbone.layouts import embedded
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector, Encoded
 from oddlens.errors import ModelError, UsageError
@@ -27,21 +28,22 @@ from oddlens.loading import load
 
 FORMAT = 1
 _FILE, _REFERENCES, _MODEL = "station.json", "references.safetensors", "model"
+_TOLD = {"method", "recipe", "model", "weights", "thresholds", "references"}
 
 
 def save_station(detector: Detector, folder: str | os.PathLike[str]) -> None:
     """Write a detector as a station. The model's files are linked where the file system can, else copied."""
     root = Path(folder)
     backbone = detector.method.backbone
-    embedded = backbone.card.layout == "embedded"
-    if not embedded:
-        for path in backbone.files:
-            _link_or_copy(path, root / _MODEL / path.name)
-    weights = None
-    if detector.weights is not None:
-        weights = "weights" + Path(detector.weights).suffix
-        _link_or_copy(Path(detector.weights), root / weights)
+    home = backbone.files[0].parent
+    own = () if home == embedded.FOLDER else tuple(path for path in backbone.files if path.parent == home)
+    weights = None if detector.weights is None else "weights" + Path(detector.weights).suffix
     references = detector.references
+    _clear(root, {*(f"{_MODEL}/{path.name}" for path in own), weights, _REFERENCES if references else None})
+    for path in own:
+        _link_or_copy(path, root / _MODEL / path.name)
+    if detector.weights is not None and weights is not None:
+        _link_or_copy(Path(detector.weights), root / weights)
     if references is not None:
         tensors = {name: value.contiguous().cpu() for name, value in references.features.items()}
         write_bytes(root / _REFERENCES, save(tensors))
@@ -53,7 +55,7 @@ def save_station(detector: Detector, folder: str | os.PathLike[str]) -> None:
         "model": {
             "name": backbone.card.name,
             "hash": backbone.model_hash,
-            "path": None if embedded else _model_path(backbone.files),
+            "path": _model_path(own) if own else None,
         },
         "weights": weights,
         "thresholds": asdict(detector.thresholds),
@@ -83,7 +85,9 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
     if references is not None:
         try:
             features = load_file(root / _REFERENCES)
-        except (OSError, SafetensorError) as error:
+            if any(len(value) != len(references["sources"]) for value in features.values()):
+                raise ValueError("it holds the features of other pictures")
+        except (OSError, SafetensorError, ValueError) as error:
             raise ModelError(f"{root / _REFERENCES} is missing or damaged: make the station again") from error
         at = detector.method.backbone.device
         detector.references = Encoded(
@@ -111,7 +115,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is damaged: make the station again") from error
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise UsageError(f"{path} is of a format that this version of oddlens does not read: make the station again")
+    if missing := _TOLD - told.keys():
+        raise UsageError(f"{path} is damaged (it lacks {', '.join(sorted(missing))}): make the station again")
     return told
+
+
+def _clear(root: Path, kept: set[str | None]) -> None:
+    """Take away what an earlier station in this folder holds and the new one does not: its model would be mistaken for ours."""
+    if (root / _FILE).is_file():
+        for path in [*root.glob(f"{_MODEL}/*"), *root.glob("weights.*"), root / _REFERENCES]:
+            if path.is_file() and path.relative_to(root).as_posix() not in kept:
+                path.unlink()
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

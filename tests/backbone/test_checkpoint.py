@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save, save_file
 from torch import nn
 
-from oddlens.backbone.checkpoint import file_hash, fill, read_json, read_tensors, weight_files
+from oddlens.backbone.checkpoint import fill, read_json, read_tensors, weight_files
+from oddlens.backbone.files import file_hash
 from oddlens.errors import ModelError
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2])}

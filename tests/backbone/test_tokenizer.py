@@ -155,6 +155,11 @@ class TestWords:
     def test_a_word_of_unknown_letters_is_unknown(self, words: Tokenizer, tmp_path: Path) -> None:
         assert self.pieces(words, "日本 nut", tmp_path) == ["<|unknown|>", "nut"]
 
+    def test_a_word_given_twice_is_one_entry(self) -> None:
+        tokenizer = word_tokenizer(["a", "nut", "a", "bolt"], context=20)
+        assert tokenizer.size == 6
+        assert ids(tokenizer, "bolt a nut") == [0, 5, 3, 4, 1]
+
     def test_it_starts_and_ends_like_clips(self, words: Tokenizer) -> None:
         assert ids(words, "nut")[0] == 0
         assert ids(words, "nut")[-1] == 1

@@ -98,7 +98,7 @@ def clip_tokenizer(context: int = 77) -> Tokenizer:
 
 def word_tokenizer(words: Sequence[str], context: int) -> Tokenizer:
     """A tokenizer of whole words with single characters for words it does not know (the embedded model's)."""
-    entries = [_START, _END, "<|unknown|>", *words]
+    entries = dict.fromkeys([_START, _END, "<|unknown|>", *words])  # a word given twice would leave a gap in the ids
     inner = tokenizers.Tokenizer(
         models.WordPiece({w: i for i, w in enumerate(entries)}, unk_token="<|unknown|>", continuing_subword_prefix="")
     )

@@ -1,0 +1,111 @@
+"""A detection: what it tells of a picture, in numbers, as a drawing and as JSON."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from oddlens.detection import Detection, Thresholds, ValueRange
+
+MAP = np.zeros((8, 8), np.float32)
+MAP[2:4, 4:6] = 1.0
+PICTURE: NDArray[np.uint8] = np.full((60, 120, 3), 128, np.uint8)
+
+
+def detection(
+    image: float | None = None, pixel: float | None = None, score: float = 0.6, note: str | None = None
+) -> Detection:
+    """Of a picture of 120 x 60 pixels with one hot spot, right of the middle and above it."""
+    thresholds = Thresholds(image, pixel, "given" if image is not None else None)
+    return Detection(
+        score, MAP, (120, 60), thresholds, ValueRange(0.0, 1.0, "fixed range 0 to 1"), "parts/nut.png", note
+    )
+
+
+class TestVerdict:
+    def test_there_is_none_without_a_threshold(self) -> None:
+        assert detection().threshold is None
+        assert detection().is_anomalous is None
+
+    @pytest.mark.parametrize(("threshold", "anomalous"), [(0.59, True), (0.6, True), (0.61, False)])
+    def test_a_score_that_reaches_the_threshold_is_anomalous(self, threshold: float, anomalous: bool) -> None:
+        assert detection(image=threshold).threshold == threshold
+        assert detection(image=threshold).is_anomalous is anomalous
+
+
+class TestHeat:
+    def test_it_has_the_pictures_size_and_the_maps_values(self) -> None:
+        heat = detection().heatmap()
+        assert heat.shape == (60, 120)
+        assert heat.dtype == np.float32
+        assert heat.max() == 1
+        assert heat.min() == 0
+        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        assert (15 <= row < 30, 60 <= column < 90) == (True, True)
+
+    def test_regions_are_in_the_pictures_own_pixels(self) -> None:
+        (region,) = detection(pixel=0.5).regions
+        assert (region.x, region.y) == (60, 15)
+        assert (region.width, region.height) == (30, 15)
+        assert region.peak == pytest.approx(1.0)
+
+    def test_without_a_pixel_threshold_there_are_no_regions(self) -> None:
+        assert detection(image=0.1).regions == ()
+
+    def test_thresholds_change_neither_score_nor_map(self) -> None:
+        assert detection(image=0.1, pixel=0.2).score == detection().score
+        assert np.array_equal(detection(image=0.1, pixel=0.2).anomaly_map, MAP)
+
+
+class TestOverlay:
+    def test_it_is_a_drawing_no_smaller_than_the_picture(self) -> None:
+        drawing = detection(image=0.5, pixel=0.5).overlay(PICTURE)
+        assert isinstance(drawing, Image.Image)
+        assert drawing.mode == "RGB"
+        assert drawing.width >= 120
+        assert drawing.height > 60
+
+    def test_any_kind_of_picture_will_do(self, tmp_path: Path) -> None:
+        path = tmp_path / "nut.png"
+        Image.fromarray(PICTURE).save(path)
+        kinds = (PICTURE, Image.fromarray(PICTURE), path, path.read_bytes())
+        drawings = [np.asarray(detection().overlay(image)) for image in kinds]
+        assert all(np.array_equal(drawing, drawings[0]) for drawing in drawings)
+
+    def test_heat_thresholds_and_verdict_show(self) -> None:
+        drawings = [
+            detection().overlay(PICTURE),
+            detection(pixel=0.5).overlay(PICTURE),
+            detection(image=0.5).overlay(PICTURE),
+            detection(image=0.7).overlay(PICTURE),
+        ]
+        assert len({drawing.tobytes() for drawing in drawings}) == 4
+
+
+class TestDict:
+    def test_it_is_json_and_holds_everything_but_the_map(self) -> None:
+        told = detection(image=0.5, pixel=0.5).to_dict()
+        assert json.loads(json.dumps(told)) == told
+        assert {key: value for key, value in told.items() if key != "regions"} == {
+            "path": "parts/nut.png", "score": 0.6, "is_anomalous": True, "threshold": 0.5, "pixel_threshold": 0.5,
+            "threshold_source": "given", "image_size": [120, 60],
+        }  # fmt: skip
+        (region,) = told["regions"]
+        assert region["box"] == [60, 15, 30, 15]
+        assert sorted(region) == ["area", "box", "mean", "peak"]
+
+    def test_what_is_not_known_is_null(self) -> None:
+        told = detection().to_dict()
+        assert (told["is_anomalous"], told["threshold"], told["pixel_threshold"], told["regions"]) == (
+            None,
+            None,
+            None,
+            [],
+        )
+
+    def test_a_note_is_told_where_there_is_one(self) -> None:
+        assert "note" not in detection().to_dict()
+        assert detection(note="16-bit values reduced to their high byte").to_dict()["note"].startswith("16-bit")

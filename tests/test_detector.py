@@ -1,0 +1,285 @@
+"""The detector: encode once and ask often, good examples, thresholds; the same answers however it is asked."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import oddlens
+from oddlens.backbone.vision import VisionTower
+from oddlens.detection import Detection
+from oddlens.detector import Detector
+from oddlens.errors import ImageError, UsageError
+
+Pictures = list[NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def loaded(open_clip_folder: Path) -> Detector:
+    """Without references or thresholds; not to be given any."""
+    return oddlens.load("winclip", model=open_clip_folder, device="cpu")
+
+
+@pytest.fixture
+def detector(loaded: Detector) -> Detector:
+    """A detector of the test's own, on the same towers."""
+    return Detector(loaded.name, loaded.method)
+
+
+def same(one: Detection, other: Detection, tolerance: float = 0.0) -> bool:
+    return (
+        abs(one.score - other.score) <= tolerance
+        and bool(np.abs(one.anomaly_map - other.anomaly_map).max() <= tolerance)
+        and (one.image_size, one.thresholds, one.value_range) == (other.image_size, other.thresholds, other.value_range)
+    )
+
+
+class TestAsking:
+    def test_encoding_then_asking_is_detecting(self, loaded: Detector, pictures: Pictures) -> None:
+        encoded = loaded.encode(pictures)
+        for name in ("bottle", "metal_nut"):
+            for asked, detected in zip(loaded.ask(encoded, name), loaded.detect(pictures, name), strict=True):
+                assert same(asked, detected)
+
+    def test_asking_again_does_not_look_at_pixels_again(
+        self, loaded: Detector, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        encoded = loaded.encode(pictures[:2])
+
+        def refuse(*_: object) -> None:
+            raise AssertionError("the vision tower ran")
+
+        monkeypatch.setattr(VisionTower, "embed", refuse)
+        first, second = (loaded.ask(encoded, name)[0] for name in ("bottle", "cable"))
+        assert first.score != second.score
+
+    def test_an_object_is_a_part_unless_named(self, loaded: Detector, pictures: Pictures) -> None:
+        assert same(loaded.detect(pictures[0])[0], loaded.detect(pictures[0], "part")[0])
+
+    @pytest.mark.parametrize("name", ["", "  ", "\t\n"])
+    def test_an_empty_object_name_is_refused(self, loaded: Detector, pictures: Pictures, name: str) -> None:
+        with pytest.raises(UsageError, match="the object name is empty"):
+            loaded.detect(pictures[0], name)
+
+    def test_a_name_too_long_for_the_model_is_refused(self, loaded: Detector, pictures: Pictures) -> None:
+        with pytest.raises(UsageError, match="use a shorter object name"):
+            loaded.detect(pictures[0], "very " * 80 + "long name")
+
+    def test_threads_get_what_one_caller_gets(self, loaded: Detector, pictures: Pictures) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda picture: loaded.detect(picture, "nut")[0], pictures))
+        for found, picture in zip(together, pictures, strict=True):
+            assert same(found, loaded.detect(picture, "nut")[0], 1e-6)
+
+
+class TestImages:
+    def test_there_is_one_detection_an_image_in_order(self, loaded: Detector, pictures: Pictures) -> None:
+        found = loaded.detect([*pictures, *pictures[:3]])
+        assert [each.image_size for each in found] == [(p.shape[1], p.shape[0]) for p in [*pictures, *pictures[:3]]]
+        assert [each.source for each in found] == [f"image {number}" for number in range(1, 12)]
+        for first, again in zip(found[:3], found[8:], strict=True):
+            assert same(first, again, 1e-6)
+        assert len({each.score for each in found[:8]}) == 8
+
+    def test_how_many_run_together_changes_nothing(self, loaded: Detector, pictures: Pictures) -> None:
+        for alone, together in zip((loaded.detect(p)[0] for p in pictures), loaded.detect(pictures), strict=True):
+            assert same(alone, together, 1e-6)
+
+    def test_none_gives_none(self, loaded: Detector) -> None:
+        assert loaded.detect([]) == []
+        assert len(loaded.encode([])) == 0
+
+    def test_one_picture_of_any_kind_is_a_list_of_one(
+        self, loaded: Detector, pictures: Pictures, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "part.png"
+        Image.fromarray(pictures[0]).save(path)
+        (expected,) = loaded.detect([pictures[0]])
+        for image in (path, str(path), path.read_bytes(), Image.open(path), pictures[0]):
+            (found,) = loaded.detect(image)
+            assert same(found, expected)
+
+    def test_folders_and_patterns_are_their_files(self, loaded: Detector, pictures: Pictures, tmp_path: Path) -> None:
+        for number, picture in enumerate(pictures[:3]):
+            Image.fromarray(picture).save(tmp_path / f"{number}.png")
+        names = [str(tmp_path / f"{number}.png") for number in range(3)]
+        assert [each.source for each in loaded.detect(tmp_path)] == names
+        assert [each.source for each in loaded.detect(str(tmp_path / "*.png"))] == names
+        mixed = loaded.detect([names[2], pictures[0], tmp_path])
+        assert [each.source for each in mixed] == [names[2], "image 2", *names]
+
+    def test_a_generator_will_do(self, loaded: Detector, pictures: Pictures) -> None:
+        assert len(loaded.detect(picture for picture in pictures[:3])) == 3
+
+    def test_what_cannot_be_read_is_named(self, loaded: Detector, pictures: Pictures, tmp_path: Path) -> None:
+        (tmp_path / "broken.png").write_bytes(b"no picture")
+        with pytest.raises(ImageError, match=r"broken\.png"):
+            loaded.detect(tmp_path / "broken.png")
+        with pytest.raises(ImageError, match="image 2"):
+            loaded.detect([pictures[0], b"no picture"])
+        with pytest.raises(UsageError, match="does not exist"):
+            loaded.detect(tmp_path / "none.png")
+
+    def test_what_was_done_to_a_picture_is_noted(self, loaded: Detector) -> None:
+        deep = np.full((20, 20), 40000, np.uint16)
+        (found,) = loaded.detect(deep)
+        assert found.note is not None
+        assert "16-bit" in found.to_dict()["note"]
+
+    def test_the_picture_is_not_written_to(self, loaded: Detector, pictures: Pictures) -> None:
+        before = pictures[0].copy()
+        loaded.detect(pictures[0])[0].overlay(pictures[0])
+        assert np.array_equal(pictures[0], before)
+
+
+class TestReferences:
+    def test_they_change_what_is_found_and_can_be_chained(self, detector: Detector, pictures: Pictures) -> None:
+        (before,) = detector.detect(pictures[0])
+        assert detector.reference(pictures[1]) is detector
+        (after,) = detector.detect(pictures[0])
+        assert before.score != after.score
+        assert before.value_range.label == "fixed range 0 to 1"
+        assert after.value_range.label == "fixed range 0 to 2"
+
+    def test_they_add_up(self, detector: Detector, loaded: Detector, pictures: Pictures) -> None:
+        together = Detector(loaded.name, loaded.method).reference(pictures[1:4])
+        detector.reference(pictures[1]).reference(pictures[2:4])
+        assert detector.references is not None
+        assert len(detector.references) == 3
+        (one,), (other,) = (each.detect(pictures[0]) for each in (detector, together))
+        assert same(one, other, 1e-6) or one.score == pytest.approx(other.score, abs=1e-6)
+        assert np.abs(one.anomaly_map - other.anomaly_map).max() < 1e-6
+
+    def test_a_folder_of_good_examples_will_do(self, detector: Detector, pictures: Pictures, tmp_path: Path) -> None:
+        for number, picture in enumerate(pictures[:2]):
+            Image.fromarray(picture).save(tmp_path / f"{number}.png")
+        detector.reference(tmp_path)
+        assert detector.references is not None
+        assert detector.references.sources == (str(tmp_path / "0.png"), str(tmp_path / "1.png"))
+
+    def test_none_is_refused(self, detector: Detector) -> None:
+        with pytest.raises(UsageError, match="no reference pictures were given"):
+            detector.reference([])
+        assert detector.references is None
+
+    def test_one_that_cannot_be_read_leaves_the_others_as_they_were(
+        self, detector: Detector, pictures: Pictures
+    ) -> None:
+        detector.reference(pictures[0])
+        with pytest.raises(ImageError):
+            detector.reference([pictures[1], b"no picture"])
+        assert detector.references is not None
+        assert len(detector.references) == 1
+
+    def test_what_was_encoded_before_can_be_asked_about_after(self, detector: Detector, pictures: Pictures) -> None:
+        encoded = detector.encode(pictures[0])
+        detector.reference(pictures[1:3])
+        assert same(detector.ask(encoded)[0], detector.detect(pictures[0])[0])
+
+
+class TestThresholds:
+    def test_without_references_there_are_none(self, loaded: Detector, pictures: Pictures) -> None:
+        (found,) = loaded.detect(pictures[0])
+        assert (found.threshold, found.is_anomalous, found.regions) == (None, None, ())
+        assert found.thresholds.source is None
+        assert loaded.calibrate("part") is None
+
+    def test_one_reference_cannot_tell_how_much_good_parts_differ(self, detector: Detector, pictures: Pictures) -> None:
+        (found,) = detector.reference(pictures[1]).detect(pictures[0])
+        assert (found.threshold, found.is_anomalous, found.regions) == (None, None, ())
+
+    def test_those_given_are_in_force(self, detector: Detector, pictures: Pictures) -> None:
+        (bare,) = detector.detect(pictures[0])
+        peak, usual = float(bare.anomaly_map.max()), float(np.median(bare.anomaly_map))
+        assert detector.set_thresholds(image=bare.score, pixel=(peak + usual) / 2) is detector
+        (found,) = detector.detect(pictures[0])
+        assert found.is_anomalous is True
+        assert found.regions
+        assert found.thresholds.source == "given"
+        assert found.score == bare.score
+        assert np.array_equal(found.anomaly_map, bare.anomaly_map)
+        (found,) = detector.set_thresholds(image=bare.score + 0.01).detect(pictures[0])
+        assert (found.is_anomalous, found.regions) == (False, ())
+
+    def test_they_are_calibrated_by_leaving_out_one_reference_at_a_time(
+        self, detector: Detector, loaded: Detector, pictures: Pictures
+    ) -> None:
+        """The largest of the good examples' own scores, each against the others, and one standard deviation more."""
+        good = pictures[1:5]
+        scores, peaks, values = [], [], []
+        for number, picture in enumerate(good):
+            others = [other for each, other in enumerate(good) if each != number]
+            (one,) = Detector(loaded.name, loaded.method).reference(others).detect(picture, "nut")
+            scores.append(one.score)
+            peaks.append(one.anomaly_map.max())
+            values.append(one.anomaly_map)
+        (found,) = detector.reference(good).detect(pictures[0], "nut")
+        assert found.thresholds.image == pytest.approx(max(scores) + np.std(scores, ddof=1), abs=1e-5)
+        assert found.thresholds.pixel == pytest.approx(max(peaks) + np.std(peaks, ddof=1), abs=1e-5)
+        assert found.thresholds.source == "leave-one-out scores of 4 references"
+        assert found.value_range.label == "calibrated on 4 references"
+        assert found.value_range.low == pytest.approx(float(np.median(values)), abs=1e-5)
+        assert (found.value_range.low + found.value_range.high) / 2 == pytest.approx(found.thresholds.pixel)
+
+    def test_a_calibration_belongs_to_its_object_and_its_references(
+        self, detector: Detector, pictures: Pictures
+    ) -> None:
+        detector.reference(pictures[1:3])
+        encoded = detector.encode(pictures[0])
+        (nut,), (cable,) = detector.ask(encoded, "nut"), detector.ask(encoded, "cable")
+        assert nut.threshold != cable.threshold
+        assert detector.ask(encoded, "nut")[0].threshold == nut.threshold
+        detector.reference(pictures[3])
+        assert detector.ask(encoded, "nut")[0].threshold != nut.threshold
+
+    def test_one_given_by_hand_wins_and_the_other_stays_calibrated(
+        self, detector: Detector, pictures: Pictures
+    ) -> None:
+        detector.reference(pictures[1:4])
+        (calibrated,) = detector.detect(pictures[0])
+        (image,) = detector.set_thresholds(image=0.25).detect(pictures[0])
+        assert (image.thresholds.image, image.thresholds.pixel) == (0.25, calibrated.thresholds.pixel)
+        assert image.thresholds.source == "image: given; the other: leave-one-out scores of 3 references"
+        (pixel,) = detector.set_thresholds(pixel=0.5).detect(pictures[0])
+        assert (pixel.thresholds.image, pixel.thresholds.pixel) == (calibrated.thresholds.image, 0.5)
+        assert pixel.thresholds.source == "pixel: given; the other: leave-one-out scores of 3 references"
+        (both,) = detector.set_thresholds(0.25, 0.5).detect(pictures[0])
+        assert (both.thresholds.image, both.thresholds.pixel, both.thresholds.source) == (0.25, 0.5, "given")
+        (none,) = detector.set_thresholds().detect(pictures[0])
+        assert none.thresholds == calibrated.thresholds
+
+    def test_taking_them_back_leaves_none_behind(self, detector: Detector, pictures: Pictures) -> None:
+        (found,) = detector.set_thresholds(image=0.5).set_thresholds().detect(pictures[0])
+        assert (found.threshold, found.thresholds.source) == (None, None)
+
+
+class TestResults:
+    def test_the_map_has_the_recipes_size_and_the_heat_the_pictures(self, loaded: Detector, pictures: Pictures) -> None:
+        (found,) = loaded.detect(pictures[2])
+        assert found.anomaly_map.shape == (40, 40)
+        assert found.anomaly_map.dtype == np.float32
+        assert found.heatmap().shape == (31, 80)
+        assert isinstance(found.score, float)
+
+    def test_everything_told_is_json(self, detector: Detector, pictures: Pictures) -> None:
+        detector.reference(pictures[1:4])
+        (found,) = detector.set_thresholds(pixel=float(np.median(detector.detect(pictures[0])[0].anomaly_map))).detect(
+            pictures[0]
+        )
+        told = json.loads(json.dumps(found.to_dict()))
+        assert told["regions"]
+        assert told["image_size"] == [40, 40]
+
+    def test_it_can_be_drawn_with_fixed_and_with_calibrated_colours(
+        self, detector: Detector, pictures: Pictures
+    ) -> None:
+        (before,) = detector.detect(pictures[1])
+        (after,) = detector.reference(pictures[2:5]).detect(pictures[1])
+        for found in (before, after):
+            drawing = found.overlay(pictures[1])
+            assert drawing.width >= 50
+            assert drawing.height > 60

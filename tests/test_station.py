@@ -1,0 +1,211 @@
+"""Stations: a detector in a folder that detects the same elsewhere, and says so where it cannot."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+import oddlens
+from oddlens.detector import Detector
+from oddlens.errors import ModelError, UsageError
+from tiny_clip import Weights, random_weights, write_embedded, write_open_clip, write_openai_archive, write_transformers
+
+Pictures = list[NDArray[np.uint8]]
+
+
+def save(detector: Detector, folder: Path) -> Path:
+    detector.save(folder)
+    return folder
+
+
+def told_of(station: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((station / "station.json").read_text())
+    return told
+
+
+def hold_the_same(one: Detector, other: Detector, pictures: Pictures) -> None:
+    """Both detect the very same, to the last bit."""
+    for ours, theirs in zip(one.detect(pictures, "nut"), other.detect(pictures, "nut"), strict=True):
+        assert ours.to_dict() == theirs.to_dict()
+        assert np.array_equal(ours.anomaly_map, theirs.anomaly_map)
+        assert ours.value_range == theirs.value_range
+        assert ours.thresholds == theirs.thresholds
+
+
+@pytest.fixture
+def detector(open_clip_folder: Path, pictures: Pictures) -> Detector:
+    detector = oddlens.load("winclip", model=open_clip_folder, device="cpu", temperature=0.1, window_sizes=[2])
+    return detector.reference(pictures[:3])
+
+
+@pytest.fixture
+def station(detector: Detector, tmp_path: Path) -> Path:
+    return save(detector, tmp_path / "station")
+
+
+class TestSame:
+    def test_it_detects_what_was_saved(self, detector: Detector, station: Path, pictures: Pictures) -> None:
+        opened = oddlens.open_station(station, device="cpu")
+        assert (opened.name, opened.recipe) == (detector.name, detector.recipe)
+        hold_the_same(opened, detector, pictures[3:])
+
+    def test_without_references_too(self, open_clip_folder: Path, tmp_path: Path, pictures: Pictures) -> None:
+        detector = oddlens.load("winclip", model=open_clip_folder, device="cpu")
+        station = save(detector, tmp_path / "station")
+        assert sorted(path.name for path in station.iterdir()) == ["model", "station.json"]
+        hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[:2])
+
+    def test_thresholds_given_by_hand_are_kept(self, detector: Detector, tmp_path: Path, pictures: Pictures) -> None:
+        detector.set_thresholds(image=0.3)
+        opened = oddlens.open_station(save(detector, tmp_path / "station"), device="cpu")
+        assert opened.thresholds == detector.thresholds
+        hold_the_same(opened, detector, pictures[3:5])
+
+    def test_more_references_can_be_added(self, detector: Detector, station: Path, pictures: Pictures) -> None:
+        opened = oddlens.open_station(station, device="cpu").reference(pictures[3:5])
+        hold_the_same(opened, detector.reference(pictures[3:5]), pictures[5:7])
+
+    def test_it_can_be_saved_again_into_its_own_folder(
+        self, detector: Detector, station: Path, pictures: Pictures
+    ) -> None:
+        before = sorted(path.name for path in station.rglob("*"))
+        for _ in range(2):
+            oddlens.open_station(station, device="cpu").save(station)
+        assert sorted(path.name for path in station.rglob("*")) == before
+        hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[3:5])
+
+
+WRITERS: dict[str, Callable[[Path, Weights], Path]] = {
+    "open_clip": lambda place, weights: write_open_clip(place / "clip", weights),
+    "transformers, shards": lambda place, weights: write_transformers(place / "clip", weights, form="sharded"),
+    "OpenAI": lambda place, weights: write_openai_archive(place / "clip" / "ViT.pt", weights),
+    "our own": lambda place, _: write_embedded(place / "clip"),
+}
+
+
+class TestElsewhere:
+    @pytest.mark.parametrize("layout", WRITERS)
+    def test_it_needs_nothing_but_its_folder(
+        self, layout: str, tmp_path: Path, weights: Weights, pictures: Pictures
+    ) -> None:
+        """The folder is moved, and the model that it was made with is gone."""
+        detector = oddlens.load("winclip", model=WRITERS[layout](tmp_path, weights), device="cpu").reference(
+            pictures[:2]
+        )
+        expected = detector.detect(pictures[2:4], "nut")
+        save(detector, tmp_path / "station").rename(tmp_path / "moved")
+        shutil.rmtree(tmp_path / "clip")
+        opened = oddlens.open_station(tmp_path / "moved", device="cpu")
+        for ours, theirs in zip(opened.detect(pictures[2:4], "nut"), expected, strict=True):
+            assert ours.to_dict() == theirs.to_dict()
+            assert np.array_equal(ours.anomaly_map, theirs.anomaly_map)
+
+    def test_it_names_no_path_of_the_machine_but_the_pictures(self, station: Path, tmp_path: Path) -> None:
+        assert str(tmp_path) not in (station / "station.json").read_text()
+
+    def test_files_are_copied_where_they_cannot_be_linked(
+        self, detector: Detector, tmp_path: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError("another file system")
+
+        monkeypatch.setattr(os, "link", refuse)
+        station = save(detector, tmp_path / "station")
+        model = station / "model" / "open_clip_model.safetensors"
+        assert model.stat().st_nlink == 1
+        hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[3:4])
+
+    def test_a_model_in_the_hub_cache_is_taken_as_files_and_not_as_links(
+        self, tmp_path: Path, weights: Weights, pictures: Pictures
+    ) -> None:
+        blobs, snapshot = write_open_clip(tmp_path / "blobs", weights), tmp_path / "snapshot"
+        snapshot.mkdir()
+        for path in blobs.iterdir():
+            (snapshot / path.name).symlink_to(path)
+        detector = oddlens.load("winclip", model=snapshot, device="cpu")
+        station = save(detector, tmp_path / "station")
+        assert not any(path.is_symlink() for path in station.rglob("*"))
+
+
+class TestAnotherOne:
+    def test_a_station_in_the_place_of_another_holds_nothing_of_it(
+        self, station: Path, tmp_path: Path, weights: Weights, pictures: Pictures
+    ) -> None:
+        """The first has references and a model in another layout, which would be read before the second's."""
+        second = oddlens.load("winclip", model=write_transformers(tmp_path / "clip", weights), device="cpu")
+        second.save(station)
+        assert sorted(path.name for path in station.rglob("*")) == [
+            "config.json", "model", "model.safetensors", "preprocessor_config.json", "station.json",
+        ]  # fmt: skip
+        hold_the_same(oddlens.open_station(station, device="cpu"), second, pictures[:2])
+
+    def test_what_lies_in_a_folder_that_is_no_station_is_left_alone(self, detector: Detector, tmp_path: Path) -> None:
+        mine = tmp_path / "line-3" / "model" / "notes.txt"
+        mine.parent.mkdir(parents=True)
+        mine.write_text("mine")
+        save(detector, tmp_path / "line-3")
+        assert mine.read_text() == "mine"
+
+
+class TestFaults:
+    def sentence_on(self, station: Path, kind: type[Exception]) -> str:
+        with pytest.raises(kind) as error:
+            oddlens.open_station(station, device="cpu")
+        sentence = str(error.value)
+        assert "\n" not in sentence
+        assert str(station) in sentence
+        return sentence
+
+    def test_a_folder_that_is_none_is_told(self, tmp_path: Path) -> None:
+        assert "is not a station (no station.json in it)" in self.sentence_on(tmp_path, UsageError)
+        assert "is not a station" in self.sentence_on(tmp_path / "none", UsageError)
+
+    @pytest.mark.parametrize("content", ["", "{", "\xff"])
+    def test_a_damaged_one_is_told(self, station: Path, content: str) -> None:
+        (station / "station.json").write_text(content, encoding="latin-1")
+        assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
+
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 2}'])
+    def test_one_of_another_format_is_told(self, station: Path, content: str) -> None:
+        (station / "station.json").write_text(content)
+        assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)
+
+    @pytest.mark.parametrize("missing", ["method", "recipe", "model", "weights", "thresholds", "references"])
+    def test_one_that_lacks_something_is_told(self, station: Path, missing: str) -> None:
+        told = told_of(station)
+        del told[missing]
+        (station / "station.json").write_text(json.dumps(told))
+        assert f"is damaged (it lacks {missing})" in self.sentence_on(station, UsageError)
+
+    def test_another_model_in_its_place_is_told(self, station: Path, tmp_path: Path) -> None:
+        other = write_open_clip(tmp_path / "other", random_weights(99))
+        (other / "open_clip_model.safetensors").replace(station / "model" / "open_clip_model.safetensors")
+        assert "was made with another version of the model" in self.sentence_on(station, ModelError)
+
+    def test_another_tokenizer_is_another_model(self, station: Path) -> None:
+        from oddlens.backbone.tokenizer import clip_tokenizer
+
+        clip_tokenizer().save(station / "model" / "tokenizer.json")
+        assert "its hash differs" in self.sentence_on(station, ModelError)
+
+    def test_a_missing_model_is_told(self, station: Path) -> None:
+        (station / "model" / "open_clip_model.safetensors").unlink()
+        assert "holds no model" in self.sentence_on(station, ModelError)
+
+    @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "of fewer pictures"])
+    def test_damaged_references_are_told(self, station: Path, damage: str) -> None:
+        path = station / "references.safetensors"
+        if damage == "missing":
+            path.unlink()
+        elif damage == "of fewer pictures":
+            save_file({name: value[:1].clone() for name, value in load_file(path).items()}, path)
+        else:
+            path.write_bytes(path.read_bytes()[:-5] if damage == "truncated" else b"")
+        assert "is missing or damaged: make the station again" in self.sentence_on(station, ModelError)
