@@ -1,7 +1,11 @@
 """`oddlens.load`: from names to a detector, or one sentence on what is wrong."""
 
+import gc
+import os
+import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -71,3 +75,29 @@ def test_importing_the_package_imports_neither_torch_nor_numpy() -> None:
     code = "import oddlens, sys; print(sorted({'torch', 'numpy', 'cv2', 'PIL', 'tokenizers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class TestSharing:
+    def test_detectors_on_one_model_share_its_towers(self, open_clip_folder: Path) -> None:
+        first = oddlens.load("winclip", open_clip_folder)
+        second = oddlens.load("winclip", str(open_clip_folder), temperature=0.01)
+        assert second.method.backbone is first.method.backbone
+        assert second.recipe != first.recipe
+
+    def test_another_model_has_towers_of_its_own(self, open_clip_folder: Path, transformers_folder: Path) -> None:
+        first = oddlens.load("winclip", open_clip_folder)
+        assert oddlens.load("winclip", transformers_folder).method.backbone is not first.method.backbone
+
+    def test_a_model_whose_files_changed_is_loaded_anew(self, open_clip_folder: Path, tmp_path: Path) -> None:
+        shutil.copytree(open_clip_folder, tmp_path / "model")
+        first = oddlens.load("winclip", tmp_path / "model")
+        os.utime(tmp_path / "model" / "open_clip_config.json", ns=(1, 1))
+        assert oddlens.load("winclip", tmp_path / "model").method.backbone is not first.method.backbone
+
+    def test_towers_go_with_the_last_detector(self, open_clip_folder: Path, tmp_path: Path) -> None:
+        shutil.copytree(open_clip_folder, tmp_path / "model")
+        detector = oddlens.load("winclip", tmp_path / "model")
+        towers = weakref.ref(detector.method.backbone)
+        del detector
+        gc.collect()
+        assert towers() is None

@@ -1,10 +1,11 @@
 """Which pictures are shown, and how they are drawn."""
 
+import cv2
 import numpy as np
 import pytest
 
 from oddlens.benchmark.cells import ImageScore
-from oddlens.benchmark.showing import PANEL, choose, colour_range, draw
+from oddlens.benchmark.showing import SHEET, choose, colour_range, draw
 
 
 def scores(*pairs: tuple[int, float]) -> list[ImageScore]:
@@ -34,15 +35,30 @@ def test_without_a_threshold_only_the_clear_ones_are_shown() -> None:
     assert choose(scores((1, 0.2), (1, 0.4)), None) == [("clear", 1), ("clear", 0)]
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "drawn"),
-    [(100, 100, (2 * PANEL + 2, PANEL)), (50, 100, (PANEL, PANEL + 2)), (120, 60, (PANEL + 2, PANEL))],
-)
-def test_both_panels_lie_side_by_side_or_of_wide_pictures_above_each_other(
-    height: int, width: int, drawn: tuple[int, int]
-) -> None:
-    pixels = np.full((height, width, 3), 90, np.uint8)
-    assert draw(pixels, None, np.zeros((8, 8), np.float32), (0, 1)).size == drawn
+def panels(height: int, width: int) -> list[tuple[int, int, int, int]]:
+    """The (left, top, right, bottom) of the bright panels of a drawing of a white picture."""
+    drawn = np.asarray(
+        draw(np.full((height, width, 3), 255, np.uint8), None, np.zeros((8, 8), np.float32), (0, 1)).convert("L")
+    )
+    assert drawn.shape == SHEET[::-1]
+    _, _, boxes, _ = cv2.connectedComponentsWithStats((drawn > 200).astype(np.uint8))
+    return [(x, y, x + wide, y + high) for x, y, wide, high, _ in boxes[1:].tolist()]
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 100), (120, 60), (10, 9)])
+def test_panels_of_tall_pictures_lie_side_by_side(height: int, width: int) -> None:
+    (left, top, right, bottom), (next_left, next_top, _, _) = panels(height, width)
+    assert next_left > right
+    assert next_top == top
+    assert (right - left) / (bottom - top) == pytest.approx(width / height, rel=0.02)
+
+
+@pytest.mark.parametrize(("height", "width"), [(50, 100), (460, 1130)])
+def test_panels_of_wide_pictures_lie_above_each_other(height: int, width: int) -> None:
+    (left, top, right, bottom), (next_left, next_top, _, _) = panels(height, width)
+    assert next_top > bottom
+    assert next_left == left
+    assert (right - left) / (bottom - top) == pytest.approx(width / height, rel=0.02)
 
 
 def test_the_truth_is_outlined_in_both_panels_and_the_heat_painted_in_one() -> None:
@@ -52,11 +68,11 @@ def test_the_truth_is_outlined_in_both_panels_and_the_heat_painted_in_one() -> N
     heat = np.zeros((10, 10), np.float32)
     heat[:3] = 1
     drawn = np.asarray(draw(pixels, mask, heat, (0, 1)))
-    left, right = drawn[:, :PANEL], drawn[:, PANEL + 2 :]
-    for panel in (left, right):
+    for panel in (drawn[:, : SHEET[0] // 2], drawn[:, SHEET[0] // 2 :]):
         assert (panel == (0, 229, 255)).all(axis=-1).any()
-    assert (left[5] == 90).all()
-    assert not (right[5] == 90).any()
+    row = drawn[SHEET[1] // 2 - 100]
+    assert (row[20:220] == 90).all()
+    assert not (row[260:460] == 90).any()
 
 
 def test_colours_end_as_far_above_the_threshold_as_it_lies_above_the_usual_heat() -> None:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from oddlens.benchmark import METRICS, SUMMARY_HEAD, Benchmark, Key, Skipped, Variant, summarise, summary_rows
-from oddlens.benchmark.table import percent, pipe_table, published_rows, skipped_lines, title, write_table
+from oddlens.benchmark.table import (
+    percent,
+    pipe_table,
+    published_rows,
+    skipped_lines,
+    title,
+    undefined_lines,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -66,6 +74,14 @@ def test_a_dash_has_its_reason_below(document: dict[str, Any]) -> None:
     assert f"- bolt: no {', '.join(names)}: no abnormal test picture has a mask" in text
     first_of_bolt = next(line for line in text.splitlines() if line.startswith("| bolt"))
     assert first_of_bolt.split("|")[6].strip() == "-"
+
+
+def test_categories_that_lack_the_same_share_a_line(document: dict[str, Any]) -> None:
+    result = document["results"][1]
+    for entry in result["categories"]:
+        for cell in entry["by_seed"]:
+            cell["reasons"] = {"pixel_aupro_legacy": "it rained"}
+    assert undefined_lines(result) == ["bolt, metal_nut: no pixel_aupro_legacy: it rained"]
 
 
 def test_published_figures_stand_beside_ours(document: dict[str, Any]) -> None:

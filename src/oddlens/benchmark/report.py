@@ -20,7 +20,7 @@ nav a { border: 1px solid var(--line); border-radius: 1rem; padding: .1rem .7rem
 nav a:hover { background: var(--soft); }
 .wide { overflow-x: auto; } .wide table { width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { white-space: nowrap; padding: .26rem .55rem; } tr.groups th { border-bottom: 0; text-align: center; padding-bottom: 0; }
-tr.groups th { opacity: .75; }
+tr.groups th:not(:empty) { border-bottom: 1px solid var(--line); }
 td.bar { background: linear-gradient(to right, var(--bar) var(--share), transparent var(--share)); }
 :root { --bar: #4b92d42e; }
 h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem; }
@@ -33,6 +33,7 @@ h4 { font-size: .95rem; margin: 1.4rem 0 .4rem; }
 .grid, .charts { grid-template-columns: repeat(4, minmax(0, 1fr)); }
 @media (max-width: 60rem) { .grid, .charts { grid-template-columns: 1fr 1fr; } }
 details > summary { cursor: pointer; margin: .8rem 0; } td a { color: inherit; }
+figcaption small { overflow-wrap: anywhere; }
 """
 
 _KINDS = {
@@ -147,7 +148,7 @@ def _category(
         opened = " open" if number == len(shown) - 1 else ""
         low, high = cell.value_range
         yield (
-            f"<details{opened}><summary>Pictures, {escape(_cell_label(key))}: left the picture, right what was found; "
+            f"<details{opened}><summary>Pictures, {escape(_cell_label(key))}: the picture and what was found; "
             f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them.</summary>"
         )
         for kind, heading in _KINDS.items():
@@ -194,7 +195,7 @@ def _figure(cell: Cell, number: int, drawing: str) -> str:
         called = score.score >= threshold
         mood = "good" if called == bool(score.label) else "bad"
         verdict = ": called anomalous" if called else ": called normal"
-    return page.figure(drawing, _truth(score) + verdict, mood, f"score {score.score:.3g} · {score.path}")
+    return page.figure(drawing, f"{_truth(score)}{verdict}, {score.score:.3g}", mood, score.path)
 
 
 def _truth(score: ImageScore) -> str:

@@ -1,4 +1,4 @@
-"""Which pictures of a cell are worth looking at, and drawing them: the truth on the left, what was found on the right."""
+"""Which pictures of a cell are worth looking at, and drawing them: the picture, and what was found in it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from oddlens.pixels import Pixels
 
 CLEAR, MISTAKEN, BORDERLINE = "clear", "mistaken", "borderline"
 ABNORMAL_SHOWN, NORMAL_SHOWN, BORDERLINE_SHOWN = 3, 1, 4
-PANEL = 232
-"""Pixels of a panel's longer side."""
+SHEET = (480, 264)
+"""(width, height) of a drawing."""
 
 _TRUTH = (0, 229, 255)
-_GAP = 2
+_SHEET_COLOUR = (36, 38, 43)
+_GAP = 4
 
 
 def choose(scores: Sequence[ImageScore], threshold: float | None) -> list[tuple[str, int]]:
@@ -53,18 +54,32 @@ def choose(scores: Sequence[ImageScore], threshold: float | None) -> list[tuple[
 def draw(
     pixels: Pixels, mask: NDArray[np.bool_] | None, anomaly_map: Map, value_range: tuple[float, float]
 ) -> Image.Image:
-    """The picture and the picture under its heat, the true defect outlined in both; above each other where it is wide."""
+    """The picture and the picture under its heat, the true defect outlined in both, on a sheet of one size.
+
+    They lie side by side, or above each other where they are larger that way.
+    """
     height, width = pixels.shape[:2]
-    scale = PANEL / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    (sheet_width, sheet_height), half = SHEET, _GAP // 2
+    beside = min((sheet_width / 2 - half) / width, sheet_height / height)
+    stacked = min(sheet_width / width, (sheet_height / 2 - half) / height)
+    scale = max(beside, stacked)
+    size = max(1, int(width * scale)), max(1, int(height * scale))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
     found = blend(small, resize_heat(anomaly_map, size), value_range)
     if mask is not None:
         truth = resize_mask(mask, (size[1], size[0]))
         small, found = _outlined(small, truth), _outlined(found, truth)
-    axis = 0 if width > 1.4 * height else 1
-    gap = np.full((_GAP, size[0], 3) if axis == 0 else (size[1], _GAP, 3), 128, np.uint8)
-    return Image.fromarray(np.concatenate([small, gap, found], axis=axis))
+    sheet = Image.new("RGB", SHEET, _SHEET_COLOUR)
+    middle = sheet_width // 2, sheet_height // 2
+    if beside >= stacked:
+        top = middle[1] - size[1] // 2
+        places = (middle[0] - half - size[0], top), (middle[0] + half, top)
+    else:
+        left = middle[0] - size[0] // 2
+        places = (left, middle[1] - half - size[1]), (left, middle[1] + half)
+    for panel, place in zip((small, found), places, strict=True):
+        sheet.paste(Image.fromarray(panel), place)
+    return sheet
 
 
 def colour_range(usual: float, threshold: float | None, otherwise: tuple[float, float]) -> tuple[float, float]:

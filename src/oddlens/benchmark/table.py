@@ -124,16 +124,16 @@ def _section(document: Mapping[str, Any], result: Mapping[str, Any]) -> list[str
 
 
 def undefined_lines(result: Mapping[str, Any]) -> list[str]:
-    """Why there is a "-": one line a category and reason."""
-    lines: dict[str, None] = {}
+    """Why there is a "-": one line for the categories that lack the same figures for the same reason."""
+    lacking: dict[tuple[str, str], dict[str, None]] = {}
     for entry in result["categories"]:
         for cell in entry["by_seed"]:
             names: dict[str, list[str]] = {}
             for name, reason in cell["reasons"].items():
                 names.setdefault(reason, []).append(name)
             for reason, which in names.items():
-                lines[f"{entry['category']}: no {', '.join(which)}: {reason}"] = None
-    return list(lines)
+                lacking.setdefault((", ".join(which), reason), {})[entry["category"]] = None
+    return [f"{', '.join(categories)}: no {names}: {reason}" for (names, reason), categories in lacking.items()]
 
 
 def _beside(ours: Mapping[str, float | None], published: Mapping[str, float], std: Mapping[str, float]) -> list[str]:
