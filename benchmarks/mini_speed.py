@@ -18,7 +18,7 @@ import torch
 import oddlens
 from oddlens.data import open_dataset
 from oddlens.demo import FOLDER
-from oddlens.detector import BATCH_SIZE
+from oddlens.encoding import BATCH_SIZE
 from oddlens.images import read_image
 
 

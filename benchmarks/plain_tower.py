@@ -17,10 +17,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from towers import TEXT_L_14, VIT_L_14_336
 from transformers import CLIPConfig, CLIPModel
 
 from oddlens.backbone.layouts import transformers as layout
+from towers import TEXT_L_14, VIT_L_14_336
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    theirs = CLIPModel(_config(), attn_implementation="sdpa").eval()
+    theirs = CLIPModel._from_config(_config(), attn_implementation="sdpa").eval()
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
         ours = layout.read(Path(folder)).model.vision
@@ -51,7 +51,9 @@ def main() -> None:
     print(f"ours          {ours_s:7.2f} s")
     print(f"transformers  {theirs_s:7.2f} s")
     print(f"ratio         {statistics.median(o / t for o, t in rows):7.2f}   (aim: at most 1)")
-    print(f"largest difference of the embeddings {difference:.1e} (position embeddings are resized without and with antialias)")
+    print(
+        f"largest difference of the embeddings {difference:.1e} (position embeddings are resized without and with antialias)"
+    )
 
 
 def _config() -> CLIPConfig:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+
 from towers import TEXT_B_16_PLUS, VIT_B_16_PLUS, gemm_peak, random_model
 
 
@@ -50,7 +51,9 @@ def main() -> None:
     print(f"GEMM peak (2048 cubed)    {peak:8.1f} GFLOP/s")
     print(f"plain forward             {plain_s:8.3f} s   {work['plain'] / 1e9:7.1f} GFLOP")
     print(f"WinCLIP's image side      {winclip_s:8.3f} s   {work['winclip'] / 1e9:7.1f} GFLOP")
-    print(f"ratio of seconds          {ratio:8.2f}     (aim: at most 9.5)   of work {work['winclip'] / work['plain']:.2f}")
+    print(
+        f"ratio of seconds          {ratio:8.2f}     (aim: at most 9.5)   of work {work['winclip'] / work['plain']:.2f}"
+    )
     print(f"share of the GEMM peak    {100 * share:8.0f} %   (aim: at least 80)")
     print(f"peak memory               {_peak_mb():8.0f} MB  ({before:.0f} MB before the windows)")
 

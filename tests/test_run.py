@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import oddlens
 from noise import write_pictures
-from oddlens.detector import BATCH_SIZE, Detector, Encoded
+from oddlens.detector import Detector
+from oddlens.encoding import BATCH_SIZE, Encoded
 from oddlens.errors import UsageError
 from oddlens.images import Picture
 from oddlens.results import ResultsFolder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,29 +12,13 @@ import torch
 from torch import Tensor
 
 from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.encoding import Encoded, encode_together, joined
 from oddlens.errors import UsageError
 from oddlens.images import ImageInput, Picture, find_images, read_image
 from oddlens.memory import leave_one_out
-from oddlens.methods.method import Features, Method
-
-BATCH_SIZE = 8
-"""Pictures that run through the towers together."""
+from oddlens.methods.method import Method
 
 Images = ImageInput | Iterable[ImageInput]
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """Pictures after the towers: their features, and what is needed to tell of them. Ask about it as often as you like."""
-
-    features: Features
-    sizes: tuple[tuple[int, int], ...]
-    sources: tuple[str, ...]
-    notes: tuple[str | None, ...]
-
-    def __len__(self) -> int:
-        """How many pictures it holds."""
-        return len(self.sources)
 
 
 @dataclass(frozen=True)
@@ -74,7 +58,7 @@ class Detector:
         added = self.encode(images)
         if not len(added):
             raise UsageError("no reference pictures were given: give at least one good example")
-        self.references = added if self.references is None else _joined([self.references, added])
+        self.references = added if self.references is None else joined([self.references, added])
         self._calibrations.clear()
         return self
 
@@ -93,13 +77,9 @@ class Detector:
         """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references."""
         return self.encode_pictures([read_image(image, name) for name, image in _listed(images)])
 
-    @torch.inference_mode()
     def encode_pictures(self, pictures: Sequence[Picture]) -> Encoded:
         """As `encode`, of pictures that are read already."""
-        parts = [
-            self._encode_batch(pictures[first : first + BATCH_SIZE]) for first in range(0, len(pictures), BATCH_SIZE)
-        ]
-        return _joined(parts) if parts else Encoded({}, (), (), ())
+        return encode_together([self.method], pictures)[0]
 
     @torch.inference_mode()
     def ask(self, encoded: Encoded, object_name: str = "part") -> list[Detection]:
@@ -137,16 +117,6 @@ class Detector:
         from oddlens.station import save_station
 
         save_station(self, folder)
-
-    def _encode_batch(self, pictures: Sequence[Picture]) -> Encoded:
-        recipe = self.recipe
-        pixels = self.method.backbone.to_pixels([p.pixels for p in pictures], recipe.image_size, recipe.interpolation)
-        return Encoded(
-            self.method.encode(pixels),
-            tuple(picture.size for picture in pictures),
-            tuple(picture.source for picture in pictures),
-            tuple(picture.note for picture in pictures),
-        )
 
     def _prepare(self, object_name: str) -> Tensor:
         if not object_name.strip():
@@ -198,16 +168,6 @@ def _chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
         image=calibrated.image if given.image is None else given.image,
         pixel=calibrated.pixel if given.pixel is None else given.pixel,
         source=f"{known}: given; the other: {calibrated.source}",
-    )
-
-
-def _joined(parts: Sequence[Encoded]) -> Encoded:
-    features: Mapping[str, Tensor] = parts[0].features
-    return Encoded(
-        {name: torch.cat([part.features[name] for part in parts]) for name in features},
-        tuple(size for part in parts for size in part.sizes),
-        tuple(source for part in parts for source in part.sources),
-        tuple(note for part in parts for note in part.notes),
     )
 
 

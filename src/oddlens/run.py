@@ -20,7 +20,8 @@ from oddlens import __version__
 from oddlens.atomic import replacing
 from oddlens.backbone.files import file_hash
 from oddlens.detection import Detection
-from oddlens.detector import BATCH_SIZE, Detector
+from oddlens.detector import Detector
+from oddlens.encoding import BATCH_SIZE
 from oddlens.errors import ImageError, OddlensError
 from oddlens.images import Picture, read_image
 from oddlens.results import Record, ResultsFolder

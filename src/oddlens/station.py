@@ -22,7 +22,8 @@ from oddlens import __version__
 from oddlens.atomic import replacing, write_bytes, write_text
 from oddlens.backbone.layouts import embedded
 from oddlens.detection import Thresholds
-from oddlens.detector import Detector, Encoded
+from oddlens.detector import Detector
+from oddlens.encoding import Encoded
 from oddlens.errors import ModelError, UsageError
 from oddlens.loading import load
 

@@ -159,10 +159,10 @@ def test_a_mask_of_another_size_is_a_fault_at_full_size_only(open_clip_folder: P
 def test_a_job_that_is_interrupted_leaves_no_cell(
     small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> dict[Variant, Cell]:
+    def interrupt(*_: object) -> list[dict[Variant, Cell]]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "measure_job", interrupt)
+    monkeypatch.setattr(runner, "measure_category", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_whole(make_plan(small_set, open_clip_folder), tmp_path)
     assert not list(tmp_path.rglob("*.json"))

@@ -16,7 +16,8 @@ from PIL import Image
 
 import oddlens
 from noise import write_picture, write_pictures
-from oddlens.detector import Detector, Encoded
+from oddlens.detector import Detector
+from oddlens.encoding import Encoded
 from oddlens.images import Picture
 
 from .program import Done, call, run, terminal

@@ -14,9 +14,10 @@ from torch import Tensor
 import oddlens
 from naive_clip import NaiveClip
 from oddlens.backbone.load import load_backbone
+from oddlens.backbone.walk import walk_pixels
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
-from oddlens.methods.method import Features
+from oddlens.methods.method import Features, Method
 from oddlens.methods.winclip import WinCLIP, WinCLIPRecipe
 from oddlens.prompts.ensemble import load_states, load_templates
 from tiny_clip import Shape, Weights, random_weights, write_open_clip
@@ -24,6 +25,10 @@ from tiny_clip import Shape, Weights, random_weights, write_open_clip
 Pictures = list[NDArray[np.uint8]]
 SMALL = Shape(layers=2, text_layers=1)
 SIDE = 5
+
+
+def encode(method: Method, pixels: Tensor) -> Features:
+    return method.encode(walk_pixels(method.backbone, pixels, method.request))
 
 
 class NaiveWinCLIP:
@@ -145,9 +150,9 @@ class TestReferences:
         pixels = method.backbone.to_pixels(pictures[:2], 40)
         vision = method.backbone.vision
         taps = vision.walk(vision.embed(pixels, "bicubic"), taps=(2, 3)).taps
-        found = method.encode(pixels)["reference:patch"]
+        found = encode(method, pixels)["reference:patch"]
         assert torch.allclose(found, F.normalize(taps[3][:, 1:], dim=-1))
-        both = WinCLIP(method.backbone, WinCLIPRecipe(image_size=40, reference_taps=(2, 3))).encode(pixels)
+        both = encode(WinCLIP(method.backbone, WinCLIPRecipe(image_size=40, reference_taps=(2, 3))), pixels)
         expected = torch.cat([F.normalize(taps[block][:, 1:], dim=-1) for block in (2, 3)], dim=-1)
         assert torch.allclose(both["reference:patch"], expected)
 
@@ -159,14 +164,14 @@ class TestReferences:
         vision = detector.method.backbone.vision
         pixels = detector.method.backbone.to_pixels(pictures[:1], 64)
         patches = F.normalize(vision.embed(pixels).raw["stem"].flatten(2).transpose(1, 2), dim=-1)
-        found: Features = detector.method.encode(pixels)
+        found = encode(detector.method, pixels)
         assert torch.allclose(found["reference:patch"], patches, atol=1e-6)
         last = patches.view(4, 4, -1)[2:, 2:].flatten(0, 1).mean(dim=0)
         assert torch.allclose(found["reference:window2"][0, -1], last, atol=1e-6)
 
     def test_naming_blocks_by_hand_wins_over_the_models_own(self, embedded_folder: Path, pictures: Pictures) -> None:
         detector = oddlens.load("winclip", model=embedded_folder, device="cpu", reference_taps=[2])
-        found = detector.method.encode(detector.method.backbone.to_pixels(pictures[:1], 64))
+        found = encode(detector.method, detector.method.backbone.to_pixels(pictures[:1], 64))
         assert found["reference:patch"].shape == (1, 16, 32)
         assert torch.equal(found["reference:window2"], found["window2"])
 

@@ -8,7 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 import oddlens
+from oddlens.backbone.walk import walk_pixels
 from oddlens.detector import Detector
+from oddlens.methods.method import Features
 from oddlens.prompts.ensemble import load_states, load_templates, sentences
 
 Case = dict[str, NDArray[np.generic]]
@@ -58,6 +60,11 @@ def test_the_ensemble_has_147_and_84_sentences() -> None:
     assert [len(sentences("bottle", each, templates)) for each in (states.normal, states.abnormal)] == [147, 84]
 
 
+def encode(detector: Detector, pixels: torch.Tensor) -> Features:
+    method = detector.method
+    return method.encode(walk_pixels(method.backbone, pixels, method.request))
+
+
 @torch.inference_mode()
 def test_window_embeddings(detector: Detector, case: Case) -> None:
     vision = detector.method.backbone.vision
@@ -70,7 +77,7 @@ def test_window_embeddings(detector: Detector, case: Case) -> None:
 
 @torch.inference_mode()
 def test_whole_picture_and_patches(detector: Detector, case: Case) -> None:
-    features = detector.method.encode(torch.tensor(case["img"]))
+    features = encode(detector, torch.tensor(case["img"]))
     cls, patch = case["cls"], case["patch"][:, :, 0]
     assert gap(features["image"], cls / np.linalg.norm(cls, axis=-1, keepdims=True)) < 1e-5
     assert gap(features["reference:patch"], patch / np.linalg.norm(patch, axis=-1, keepdims=True)) < 1e-5
@@ -89,7 +96,7 @@ def test_distances_to_the_references(with_references: Detector, case: Case) -> N
     references = with_references.references
     assert references is not None
     memory = with_references.method.remember(references.features)
-    features = with_references.method.encode(torch.tensor(case["img"]))
+    features = encode(with_references, torch.tensor(case["img"]))
     for name, theirs in (("patch", "assoc_patch"), ("window2", "assoc_mid"), ("window3", "assoc_large")):
         distance = memory.distance(f"reference:{name}", features[f"reference:{name}"]) / 2
         assert gap(distance, case[theirs]) < 1e-5

@@ -1,4 +1,6 @@
-"""Measuring a job: its pictures run through the towers once, in chunks, and every cell asks the same features."""
+"""Measuring a category: its pictures run through the towers once for all methods that want the same of them, in chunks, and every
+cell of a method asks the same features.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from oddlens.benchmark.truth import Truth, read_truth
 from oddlens.benchmark.variant import Variant
 from oddlens.data import Record, read_mask
 from oddlens.detection import Detection
-from oddlens.detector import BATCH_SIZE, Detector, Encoded, _joined
+from oddlens.detector import Detector
+from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
 from oddlens.images import read_image
 from oddlens.run import unique_names
 
@@ -28,28 +31,40 @@ CHUNK = 4 * BATCH_SIZE
 """Pictures whose features are held at once."""
 
 
-def measure_job(job: Job, plan: Plan, out: Path, advance: Callable[[int], None]) -> dict[Variant, Cell]:
-    """The cells of a job; `advance` is told how many more pictures are done.
+def measure_category(
+    jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None]
+) -> list[dict[Variant, Cell]]:
+    """The cells of the jobs of one category, in order; `advance` is told how many more pictures are done, once a method.
 
     Raises `OddlensError` for a picture or mask that cannot be read: without it the figures would be those of another data set.
     """
-    probes = [_Probe(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
-    encoding = 0.0
-    for first in range(0, len(job.records), CHUNK):
-        records = job.records[first : first + CHUNK]
+    probes = [
+        [_Probe(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
+        for job in jobs
+    ]
+    records = jobs[0].records
+    encoding = [0.0] * len(jobs)
+    for first in range(0, len(records), CHUNK):
+        chunk = records[first : first + CHUNK]
         started = time.perf_counter()
-        encoded = job.detector.encode_pictures([read_image(record.image) for record in records])
-        encoding += time.perf_counter() - started
-        truths: list[Truth] = []
-        for probe in probes:
-            detections = probe.ask(encoded)
-            truths = truths or [
-                read_truth(record, _compared_size(found, plan.full_size), resize=not plan.full_size)
-                for record, found in zip(records, detections, strict=True)
-            ]
-            probe.add(records, detections, truths)
-        advance(len(records))
-    return {probe.variant: probe.cell(encoding / len(job.records)) for probe in probes}
+        pictures = [read_image(record.image) for record in chunk]
+        reading = time.perf_counter() - started
+        encoded = encode_together([job.detector.method for job in jobs], pictures)
+        for number, features in enumerate(encoded):
+            encoding[number] += reading + features.seconds
+            truths: list[Truth] = []
+            for probe in probes[number]:
+                detections = probe.ask(features)
+                truths = truths or [
+                    read_truth(record, _compared_size(found, plan.full_size), resize=not plan.full_size)
+                    for record, found in zip(chunk, detections, strict=True)
+                ]
+                probe.add(chunk, detections, truths)
+            advance(len(chunk))
+    return [
+        {probe.variant: probe.cell(seconds / len(records)) for probe in of_job}
+        for of_job, seconds in zip(probes, encoding, strict=True)
+    ]
 
 
 class _Probe:
@@ -126,7 +141,7 @@ def _with_references(job: Job) -> dict[Variant, Detector]:
             if record.image not in encoded:
                 encoded[record.image] = plain.encode_pictures([read_image(record.image)])
         if examples:
-            detectors[variant].references = _joined([encoded[record.image] for record in examples])
+            detectors[variant].references = joined([encoded[record.image] for record in examples])
     return detectors
 
 

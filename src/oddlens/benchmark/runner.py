@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 
 from oddlens.benchmark.cells import Cell, Key, Settings, cell_settings, read_cell, write_cell
-from oddlens.benchmark.measuring import measure_job
+from oddlens.benchmark.measuring import measure_category
 from oddlens.benchmark.picks import write_picks
 from oddlens.benchmark.plan import Job, Plan, Skipped
 from oddlens.benchmark.sources import Source
@@ -51,18 +52,20 @@ class Benchmark:
     def run(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[Job]:
         """Measure what is left, giving each job when its cells are written; `advance` is told how many more pictures are done.
 
-        A job with a file that cannot be read goes to `skipped`, and the others go on.
+        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
         """
-        for job in self._jobs:
+        for _, group in groupby(self._jobs, key=lambda job: (job.source, job.category)):
+            jobs = list(group)
             try:
-                measured = measure_job(job, self.plan, self.out, advance)
+                measured = measure_category(jobs, self.plan, self.out, advance)
             except OddlensError as error:
-                self.skipped += [Skipped(job.key(variant), str(error)) for variant in job.cells]
+                self.skipped += [Skipped(job.key(variant), str(error)) for job in jobs for variant in job.cells]
                 continue
-            for variant, cell in measured.items():
-                write_cell(job.key(variant).path(self.out), cell)
-                self._cells[job.key(variant)] = cell
-            yield job
+            for job, cells in zip(jobs, measured, strict=True):
+                for variant, cell in cells.items():
+                    write_cell(job.key(variant).path(self.out), cell)
+                    self._cells[job.key(variant)] = cell
+                yield job
 
     def _examples(self, source: Source, category: str) -> dict[Variant, tuple[Record, ...]]:
         """The good examples of every variant, as many as there are. The lists that they come from are written."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.memory import Memory
 
 Features = dict[str, Tensor]
@@ -37,8 +38,12 @@ class Method(Protocol):
     def prepare(self, object_name: str) -> Tensor:
         """The text side for an object: prototypes [2, embed_dim], unit norm, row 0 normal."""
 
-    def encode(self, pixels: Tensor) -> Features:
-        """The image side of normalised pixels [batch, 3, size, size]: all that `score` and `remember` need."""
+    @property
+    def request(self) -> WalkRequest:
+        """What it wants of the vision tower."""
+
+    def encode(self, walk: Walk) -> Features:
+        """The image side of a batch that met the request: all that `score` and `remember` need."""
 
     def remember(self, references: Mapping[str, Tensor]) -> Memory:
         """A memory of the encoded good examples."""

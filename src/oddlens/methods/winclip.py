@@ -16,6 +16,7 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision import PositionResize
+from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.errors import UsageError
 from oddlens.maps import abnormal_probability, harmonic_mean_of_windows, upsample, window_means
 from oddlens.memory import Memory
@@ -69,18 +70,20 @@ class WinCLIP:
             self.backbone.encode_text, object_name, load_states("winclip"), load_templates(self.recipe.templates)
         )
 
-    def encode(self, pixels: Tensor) -> Features:
+    @property
+    def request(self) -> WalkRequest:
+        """The whole picture, and the taps that references are matched by."""
+        return WalkRequest(self.recipe.image_size, self.recipe.interpolation, self.recipe.position, self._taps)
+
+    def encode(self, walk: Walk) -> Features:
         """Embeddings of the picture and of its windows, and what the references are matched by."""
-        vision = self.backbone.vision
-        embedded = vision.embed(pixels, self.recipe.position)
-        walked = vision.walk(embedded, taps=self._taps)
-        features = {"image": F.normalize(vision.project(walked.cls), dim=-1)}
-        patches = torch.cat([_patches_only(walked.taps[tap], walked.grid) for tap in self._taps], dim=-1)
+        features = {"image": F.normalize(walk.vision.project(walk.features.cls), dim=-1)}
+        patches = torch.cat([_patches_only(walk.features.taps[tap], walk.grid) for tap in self._taps], dim=-1)
         features["reference:patch"] = patches
         for size in self.recipe.window_sizes:
-            windows = F.normalize(vision.windows(embedded, size), dim=-1)
+            windows = F.normalize(walk.windows(size), dim=-1)
             features[f"window{size}"] = windows
-            matched = window_means(patches, walked.grid, size) if self._windows_from_taps else windows
+            matched = window_means(patches, walk.grid, size) if self._windows_from_taps else windows
             features[f"reference:window{size}"] = matched
         return features
 

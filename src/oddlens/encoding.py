@@ -1,0 +1,94 @@
+"""Pictures through the towers: what comes out, and how several methods share one walk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+
+from oddlens.backbone.walk import WalkRequest, take_walk
+from oddlens.images import Picture
+from oddlens.methods.method import Features, Method
+
+BATCH_SIZE = 8
+"""Pictures that run through the towers together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Pictures after the towers: their features, and what is needed to tell of them. Ask about it as often as you like.
+
+    seconds: spent on them, the walk through the tower included also where other methods shared it.
+    """
+
+    features: Features
+    sizes: tuple[tuple[int, int], ...]
+    sources: tuple[str, ...]
+    notes: tuple[str | None, ...]
+    seconds: float = 0.0
+
+    def __len__(self) -> int:
+        """How many pictures it holds."""
+        return len(self.sources)
+
+
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """Several batches of one method as one; nothing for none."""
+    if not parts:
+        return Encoded({}, (), (), ())
+    return Encoded(
+        {name: torch.cat([part.features[name] for part in parts]) for name in parts[0].features},
+        tuple(size for part in parts for size in part.sizes),
+        tuple(source for part in parts for source in part.sources),
+        tuple(note for part in parts for note in part.notes),
+        sum(part.seconds for part in parts),
+    )
+
+
+@torch.inference_mode()
+def encode_together(methods: Sequence[Method], pictures: Sequence[Picture]) -> list[Encoded]:
+    """The pictures encoded for every method, in order; methods that agree on model, size and preprocessing share each walk."""
+    groups = _groups(methods)
+    batches: list[list[Encoded]] = [[] for _ in methods]
+    for first in range(0, len(pictures), BATCH_SIZE):
+        batch = pictures[first : first + BATCH_SIZE]
+        for numbers, request in groups:
+            for number, encoded in zip(
+                numbers, _encode_batch([methods[n] for n in numbers], request, batch), strict=True
+            ):
+                batches[number].append(encoded)
+    return [joined(parts) for parts in batches]
+
+
+def _groups(methods: Sequence[Method]) -> list[tuple[list[int], WalkRequest]]:
+    """The numbers of the methods that one walk serves, and its request."""
+    alike: dict[object, list[int]] = {}
+    for number, method in enumerate(methods):
+        alike.setdefault((id(method.backbone), method.request.look), []).append(number)
+    return [
+        (numbers, reduce(WalkRequest.joined, [methods[number].request for number in numbers]))
+        for numbers in alike.values()
+    ]
+
+
+def _encode_batch(methods: Sequence[Method], request: WalkRequest, pictures: Sequence[Picture]) -> list[Encoded]:
+    started = time.perf_counter()
+    walk = take_walk(methods[0].backbone, [picture.pixels for picture in pictures], request)
+    walked = time.perf_counter() - started
+    batch = []
+    for method in methods:
+        started = time.perf_counter()
+        features = method.encode(walk)
+        batch.append(
+            Encoded(
+                features,
+                tuple(picture.size for picture in pictures),
+                tuple(picture.source for picture in pictures),
+                tuple(picture.note for picture in pictures),
+                walked + time.perf_counter() - started,
+            )
+        )
+    return batch

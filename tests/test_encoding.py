@@ -1,0 +1,67 @@
+"""Pictures through the towers: several methods share a walk, and none is changed by it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import oddlens
+from oddlens.backbone.vision import VisionTower
+from oddlens.encoding import BATCH_SIZE, encode_together, joined
+from oddlens.images import Picture
+
+
+@pytest.fixture
+def pictures() -> list[Picture]:
+    rng = np.random.default_rng(3)
+    return [Picture(rng.integers(0, 256, (50, 60, 3), np.uint8), f"picture {n}") for n in range(BATCH_SIZE + 3)]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How often the tower embeds, walks and embeds windows."""
+    counted = {"embed": 0, "walk": 0, "windows": 0}
+    for name in counted:
+
+        def count(self: VisionTower, *arguments: object, _name: str = name, **options: object) -> object:
+            counted[_name] += 1
+            return originals[_name](self, *arguments, **options)
+
+        monkeypatch.setattr(VisionTower, name, count)
+    return counted
+
+
+originals = {name: getattr(VisionTower, name) for name in ("embed", "walk", "windows")}
+
+
+def test_methods_that_want_the_same_of_a_model_share_every_walk(
+    open_clip_folder: Path, pictures: list[Picture], calls: dict[str, int]
+) -> None:
+    settings = ({}, {"temperature": 0.01}, {"reference_taps": [1, 2]})
+    methods = [oddlens.load("winclip", open_clip_folder, **changed).method for changed in settings]
+    together = encode_together(methods, pictures)
+    batches, window_sizes = 2, 2
+    assert calls == {"embed": batches, "walk": batches, "windows": batches * window_sizes}
+    for method, shared in zip(methods, together, strict=True):
+        (alone,) = encode_together([method], pictures)
+        assert shared.features.keys() == alone.features.keys()
+        for name, value in alone.features.items():
+            assert torch.allclose(shared.features[name], value, atol=1e-5), name
+
+
+def test_another_size_is_another_walk(open_clip_folder: Path, pictures: list[Picture], calls: dict[str, int]) -> None:
+    methods = [oddlens.load("winclip", open_clip_folder, image_size=size).method for size in (48, 64)]
+    encode_together(methods, pictures[:2])
+    assert calls["walk"] == 2
+
+
+def test_pictures_stay_in_order(open_clip_folder: Path, pictures: list[Picture]) -> None:
+    (encoded,) = encode_together([oddlens.load("winclip", open_clip_folder).method], pictures)
+    assert encoded.sources == tuple(picture.source for picture in pictures)
+    assert len(encoded) == len(pictures)
+    assert encoded.seconds > 0
+
+
+def test_nothing_joins_to_nothing() -> None:
+    assert len(joined([])) == 0
