@@ -14,8 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oddlens.detection import Detection, Region
+    from oddlens.detection import Detection
     from oddlens.detector import Detector
+    from oddlens.heat import Region
     from oddlens.loading import load
     from oddlens.station import open_station
 
@@ -24,7 +25,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Detection": "oddlens.detection",
     "Detector": "oddlens.detector",
-    "Region": "oddlens.detection",
+    "Region": "oddlens.heat",
     "load": "oddlens.loading",
     "open_station": "oddlens.station",
 }

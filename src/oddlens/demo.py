@@ -20,6 +20,7 @@ from oddlens.detection import Detection
 from oddlens.images import read_image
 from oddlens.loading import load
 from oddlens.metrics import image_metrics, pixel_metrics
+from oddlens.overlay import outline_mask
 
 FOLDER = Path(__file__).parent / "assets" / "demo"
 REFERENCES = 4
@@ -96,7 +97,7 @@ def _figures(result: CategoryResult) -> Iterator[str]:
         pixels = read_image(record.image).pixels
         truth = Image.fromarray(pixels)
         if record.mask is not None:
-            truth = _outlined(pixels, read_mask(record))
+            truth = Image.fromarray(outline_mask(pixels, read_mask(record)))
         word = "normal" if record.label == 0 else record.defect
         right = few.is_anomalous == bool(record.label)
         verdict = "called anomalous" if few.is_anomalous else "called normal"
@@ -106,11 +107,3 @@ def _figures(result: CategoryResult) -> Iterator[str]:
             f"{verdict}; score {few.score:.3f}, zero-shot {zero.score:.3f}",
             "good" if right else "bad",
         )
-
-
-def _outlined(pixels: np.ndarray, mask: np.ndarray) -> Image.Image:
-    """The picture with the border of its mask in a colour that stands out."""
-    import cv2
-
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return Image.fromarray(cv2.drawContours(pixels.copy(), contours, -1, (0, 200, 255), 2))

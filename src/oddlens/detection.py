@@ -7,38 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from oddlens.heat import Region, find_regions, resize_heat
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
     from oddlens.images import ImageInput
-
-
-@dataclass(frozen=True)
-class Region:
-    """A connected part of a picture whose heat reaches the pixel threshold, in the picture's own pixels.
-
-    x, y: top-left corner of its box. area: pixels. peak, mean: of the heat inside. outline: (x, y) corners of its outer contour.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    area: int
-    peak: float
-    mean: float
-    outline: tuple[tuple[int, int], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The box, area and heat as JSON values; the outline is left out."""
-        return {
-            "box": [self.x, self.y, self.width, self.height],
-            "area": self.area,
-            "peak": self.peak,
-            "mean": self.mean,
-        }
 
 
 @dataclass(frozen=True)
@@ -88,14 +64,10 @@ class Detection:
     @cached_property
     def regions(self) -> tuple[Region, ...]:
         """The parts of the picture that reach the pixel threshold, hottest first; empty without one."""
-        from oddlens.maps import find_regions
-
         return () if self.thresholds.pixel is None else find_regions(self.heatmap(), self.thresholds.pixel)
 
     def heatmap(self) -> NDArray[np.float32]:
         """The map at the picture's own size, bilinear: float32 [height, width]."""
-        from oddlens.maps import resize_heat
-
         return resize_heat(self.anomaly_map, self.image_size)
 
     def overlay(self, image: ImageInput) -> Image.Image:

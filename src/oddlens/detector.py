@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -64,8 +65,11 @@ class Detector:
 
     def set_thresholds(self, image: float | None = None, pixel: float | None = None) -> Detector:
         """Fix thresholds by hand: `image` for scores, `pixel` for heat. They win over those calibrated on references; None leaves
-        the calibrated one. Returns the detector itself.
+        the calibrated one. Returns the detector itself. Raises `UsageError` for a threshold that is not finite.
         """
+        for value in (image, pixel):
+            if value is not None and not math.isfinite(value):
+                raise UsageError(f"{value} is no threshold: give a finite number")
         self.thresholds = Thresholds(image, pixel, None if image is None and pixel is None else "given")
         return self
 
@@ -139,9 +143,10 @@ class Detector:
         label = f"leave-one-out scores of {len(references)} references"
         pixel = _above(peaks)
         usual = float(np.median(heats))
+        value_range = ValueRange(usual, 2 * pixel - usual, f"calibrated on {len(references)} references")
+        # Heat that is the same everywhere leaves nothing to calibrate a scale on.
         return Calibration(
-            Thresholds(_above(scores), pixel, label),
-            ValueRange(usual, 2 * pixel - usual, f"calibrated on {len(references)} references"),
+            Thresholds(_above(scores), pixel, label), value_range if pixel > usual else self._fixed_range()
         )
 
     def _fixed_range(self) -> ValueRange:

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.cards import MINI
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.detector import Detector
@@ -40,7 +41,7 @@ def load(
     recipe = make_recipe(made.recipe_type, recipe_overrides)
     activation = getattr(recipe, "activation", None)
     backbone = _shared_backbone(None if model is None else os.fspath(model), device, activation)
-    if backbone.card.layout == "embedded":
+    if backbone.card.name == MINI.name:
         _introduce_embedded()
     recipe, notes = fit_image_size(recipe, recipe_overrides, backbone.card.image_size)
     learned = None if weights is None else os.fspath(weights)

@@ -39,6 +39,7 @@ _PANEL = (22, 24, 29)
 _TEXT = (236, 238, 241)
 _QUIET_TEXT = (160, 166, 176)
 _VERDICT_COLOURS: dict[Verdict, tuple[int, int, int]] = {"anomalous": (214, 48, 49), "normal": (25, 127, 88)}
+_TRUTH = (0, 229, 255)
 _MIN_WIDTH = 320
 _PLAIN_LETTERS = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "µ": "u", "–": "-", "—": "-", "×": "x"}
@@ -78,6 +79,13 @@ def blend(pixels: Pixels, heat: NDArray[np.floating], value_range: tuple[float, 
         shown = pixels[band] * np.take(picture_share, levels, axis=0)  # take is several times faster than indexing
         blended[band] = (shown + np.take(colour_share, levels, axis=0)) // 255
     return blended
+
+
+def outline_mask(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
+    """A copy of a picture, uint8 [h, w, 3], with the border of a mask [h, w] drawn in cyan, which no heat has: the truth."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    drawn: Pixels = cv2.drawContours(pixels.copy(), contours, -1, _TRUTH, 2, cv2.LINE_AA).astype(np.uint8, copy=False)
+    return drawn
 
 
 def draw_overlay(

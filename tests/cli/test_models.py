@@ -42,7 +42,8 @@ class TestTheList:
         def cached(hub_id: str) -> Path | None:
             return tmp_path if hub_id == "openai/clip-vit-base-patch32" else None
 
-        (tmp_path / "model.safetensors").touch()
+        for name in ("config.json", "model.safetensors"):
+            (tmp_path / name).touch()
         monkeypatch.setattr("oddlens.backbone.hub.cached_folder", cached)
         head, *lines = run("models").out.splitlines()
         told = [columns_of(head, line) for line in lines]

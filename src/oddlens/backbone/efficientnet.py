@@ -65,8 +65,8 @@ class _InvertedResidual(nn.Module):
         self.skips = stride == 1 and given == stage.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.relu6(self.expand(x)) if self.expand is not None else x
-        inner = self.project(F.relu6(self.depthwise(inner)))
+        inner = F.relu6(self.expand(x), inplace=True) if self.expand is not None else x
+        inner = self.project(F.relu6(self.depthwise(inner), inplace=True))
         skipped: Tensor = x + inner if self.skips else inner
         return skipped
 
@@ -86,7 +86,7 @@ class EfficientNetTrunk(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.relu6(self.first(pixels))
+        x = F.relu6(self.first(pixels), inplace=True)
         fine = x
         for number, block in enumerate(self.blocks):
             x = block(x)

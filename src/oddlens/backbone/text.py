@@ -35,7 +35,7 @@ class TextTower(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        self.token_embedding = nn.Embedding(config.vocabulary, config.width)
+        self.token_embedding = nn.Embedding.from_pretrained(torch.zeros(config.vocabulary, config.width), freeze=False)
         self.position_embedding = nn.Parameter(torch.zeros(config.context, config.width))
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, config.mlp_width, config.activation, config.eps)

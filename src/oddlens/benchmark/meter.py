@@ -16,7 +16,7 @@ from oddlens.benchmark.map_file import Map, MapFile
 from oddlens.benchmark.truth import Truth
 from oddlens.data import Record
 from oddlens.detection import Detection
-from oddlens.maps import resize_heat
+from oddlens.heat import resize_heat
 from oddlens.metrics import (
     PositiveScores,
     Ranking,

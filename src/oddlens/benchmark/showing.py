@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -12,8 +11,8 @@ from PIL import Image
 from oddlens.benchmark.cells import ImageScore
 from oddlens.benchmark.map_file import Map
 from oddlens.data import resize_mask
-from oddlens.maps import resize_heat
-from oddlens.overlay import blend
+from oddlens.heat import resize_heat
+from oddlens.overlay import blend, outline_mask
 from oddlens.pixels import Pixels
 
 CLEAR, MISTAKEN, BORDERLINE = "clear", "mistaken", "borderline"
@@ -21,7 +20,6 @@ ABNORMAL_SHOWN, NORMAL_SHOWN, BORDERLINE_SHOWN = 3, 1, 4
 SHEET = (480, 264)
 """(width, height) of a drawing."""
 
-_TRUTH = (0, 229, 255)
 _SHEET_COLOUR = (36, 38, 43)
 _GAP = 4
 
@@ -68,7 +66,7 @@ def draw(
     found = blend(small, resize_heat(anomaly_map, size), value_range)
     if mask is not None:
         truth = resize_mask(mask, (size[1], size[0]))
-        small, found = _outlined(small, truth), _outlined(found, truth)
+        small, found = outline_mask(small, truth), outline_mask(found, truth)
     sheet = Image.new("RGB", SHEET, _SHEET_COLOUR)
     middle = sheet_width // 2, sheet_height // 2
     if beside >= stacked:
@@ -87,9 +85,3 @@ def colour_range(usual: float, threshold: float | None, otherwise: tuple[float, 
     if threshold is None or not threshold > usual:
         return otherwise
     return usual, 2 * threshold - usual
-
-
-def _outlined(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    drawn: Pixels = cv2.drawContours(pixels.copy(), contours, -1, _TRUTH, 2, cv2.LINE_AA).astype(np.uint8, copy=False)
-    return drawn

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from oddlens.cli.detect import _overrides
+from oddlens.cli.settings import recipe_overrides
 from oddlens.errors import UsageError
 
 
@@ -105,7 +105,7 @@ def benchmark(
     wanted_shots, wanted_seeds = _numbers("--shots", shots), _numbers("--seeds", seeds)
     methods = list(dict.fromkeys(method or ["winclip"]))
     files = _weights(methods, weights or [])
-    overrides = _overrides(setting or [])
+    overrides = recipe_overrides(setting or [])
 
     from oddlens.benchmark import (
         SUMMARY_HEAD,

@@ -6,10 +6,11 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oddlens.cli.settings import recipe_overrides
 from oddlens.errors import UsageError
 from oddlens.wording import printable
 
@@ -92,7 +93,7 @@ def detect(
     for option, value in (("--threshold", threshold), ("--pixel-threshold", pixel_threshold)):
         if value is not None and not math.isfinite(value):
             raise UsageError(f"{option} {value} is no threshold: give a finite number")
-    overrides = _overrides(setting or [])
+    overrides = recipe_overrides(setting or [])
 
     from oddlens.results import ResultsFolder
 
@@ -163,17 +164,3 @@ def _tell(record: Record, *, as_json: bool, for_people: bool, notes: bool) -> No
         print(f"{record['score']:.4f}  {verdict:9}  {path}", flush=True)
     if notes and "note" in record:
         print(f"{path}: {record['note']}", file=sys.stderr)
-
-
-def _overrides(settings: list[str]) -> dict[str, Any]:
-    """field=value pairs; values are JSON where they read as it (numbers, true, lists), else text."""
-    overrides: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"--set {setting!r} is not of the form field=value, for instance image_size=448")
-        try:
-            overrides[name.strip()] = json.loads(text)
-        except ValueError:
-            overrides[name.strip()] = text.strip()
-    return overrides

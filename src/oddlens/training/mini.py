@@ -188,8 +188,9 @@ def train(
     device = device or torch.device("cpu")
     model = build_model(settings).to(device)
     pictures = MiniPictures(settings, work)
-    for done in pictures.prepare(model):
-        progress("pictures", done, settings.pictures)
+    if settings.steps:
+        for done in pictures.prepare(model):
+            progress("pictures", done, settings.pictures)
     checkpoint = work / f"checkpoint-{_settings_key(settings)}.pt"
     optimiser = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate)
     first = _resume(checkpoint, model, optimiser, device)
