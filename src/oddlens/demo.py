@@ -86,10 +86,15 @@ def write_page(results: list[CategoryResult], path: Path) -> None:
         body.append(page.gallery(_figures(result)))
     lead = (
         "WinCLIP on the model that oddlens carries, on pictures that it carries too: generated surfaces and parts of kinds "
-        "that the model was never trained on. Left the picture with its true defect outlined, right what was found with "
-        "four good examples."
+        "that the model was never trained on. Left each picture with its true defect outlined, right what was found with "
+        "four good examples; a red line below means a wrong verdict."
     )
-    write_text(path, page.page("oddlens demo", lead, body))
+    write_text(
+        path,
+        page.page(
+            "oddlens demo", lead, body, style=".grid { grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); }"
+        ),
+    )
 
 
 def _figures(result: CategoryResult) -> Iterator[str]:
@@ -98,12 +103,20 @@ def _figures(result: CategoryResult) -> Iterator[str]:
         truth = Image.fromarray(pixels)
         if record.mask is not None:
             truth = Image.fromarray(outline_mask(pixels, read_mask(record)))
-        word = "normal" if record.label == 0 else record.defect
+        word = "normal" if record.label == 0 else record.defect.replace("_", " ")
         right = few.is_anomalous == bool(record.label)
-        verdict = "called anomalous" if few.is_anomalous else "called normal"
-        yield page.figure(truth, f"truth: {word.replace('_', ' ')}")
+        verdict = "anomalous" if few.is_anomalous else "normal"
         yield page.figure(
-            few.overlay(pixels),
-            f"{verdict}; score {few.score:.3f}, zero-shot {zero.score:.3f}",
+            _beside(truth, few.overlay(pixels)),
+            f"truth: {word}; called {verdict}: score {few.score:.3f}, zero-shot {zero.score:.3f}",
             "good" if right else "bad",
         )
+
+
+def _beside(truth: Image.Image, overlay: Image.Image) -> Image.Image:
+    """The truth on a ground of the overlay's size, and the overlay."""
+    width, height = overlay.size
+    pair = Image.new("RGB", (2 * width, height), overlay.getpixel((0, 0)))
+    pair.paste(truth, ((width - truth.width) // 2, (height - truth.height) // 2))
+    pair.paste(overlay, (width, 0))
+    return pair

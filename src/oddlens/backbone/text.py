@@ -35,7 +35,10 @@ class TextTower(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        self.token_embedding = nn.Embedding.from_pretrained(torch.zeros(config.vocabulary, config.width), freeze=False)
+        # Zeros, as a random start would load a compiler on the meta device: a second of every start.
+        self.token_embedding = nn.Embedding(
+            config.vocabulary, config.width, _weight=torch.zeros(config.vocabulary, config.width)
+        )
         self.position_embedding = nn.Parameter(torch.zeros(config.context, config.width))
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, config.mlp_width, config.activation, config.eps)
