@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from oddlens.heat import Region, find_regions, resize_heat
@@ -85,8 +84,7 @@ class Detection:
             self.heatmap(),
             (self.value_range.low, self.value_range.high),
             [np.array(region.outline) for region in self.regions],
-            f"{Path(self.source).name}   score {self.score:.3f}"
-            + ("" if self.threshold is None else f"   threshold {self.threshold:.3f}"),
+            f"score {self.score:.3f}" + ("" if self.threshold is None else f"   threshold {self.threshold:.3f}"),
             self.value_range.label,
             verdict,
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oddlens.backbone.cards import CARDS, MINI, OPENAI_FILES, Card, find_card, get_card
+from oddlens.backbone.cards import CARDS, MINI, Card, find_card, get_card
 from oddlens.errors import UsageError
 
 
@@ -49,5 +49,7 @@ def test_the_papers_models_are_there() -> None:
     }
 
 
-def test_openais_digests_are_sha256() -> None:
-    assert all(len(digest) == 64 and int(digest, 16) for digest in OPENAI_FILES)
+def test_digests_are_sha256() -> None:
+    digests = [digest for card in CARDS for _, digest in card.sha256]
+    assert len(digests) >= 5
+    assert all(len(digest) == 64 and int(digest, 16) for digest in digests)

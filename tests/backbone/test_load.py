@@ -1,17 +1,19 @@
 """From a name, a hub id or a path to a loaded model, without a network."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from oddlens.backbone import load as load_module
-from oddlens.backbone.cards import CARDS, MINI
+from oddlens.backbone.cards import CARDS, MINI, get_card
+from oddlens.backbone.files import file_hash
 from oddlens.backbone.layouts import embedded
 from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.errors import ModelError, UsageError
-from tiny_clip import Weights, write_open_clip, write_openai_archive, write_transformers
+from tiny_clip import Weights, write_open_clip, write_openai_archive, write_openai_state, write_transformers
 
 from .conftest import HubCache
 
@@ -137,3 +139,15 @@ def test_loading_does_not_touch_the_network(
     with pytest.raises(ModelError):
         load_backbone("openai-vit-b-16")
     assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+def test_openais_own_file_is_known_by_its_hash(
+    tmp_path: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ViT-B-32.pt"
+    write_openai_state(path, weights)
+    assert load_backbone(path).card.licence == "unknown"
+    card = replace(get_card("openai-vit-b-32"), sha256=(("ViT-B-32.pt", file_hash(path)),))
+    monkeypatch.setattr("oddlens.backbone.load.CARDS", (card,))
+    known = load_backbone(path).card
+    assert (known.name, known.layout, known.licence) == ("openai-vit-b-32", "openai", "MIT")

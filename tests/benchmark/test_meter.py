@@ -11,7 +11,7 @@ from oddlens.benchmark.meter import Measured, Meter
 from oddlens.benchmark.truth import Truth
 from oddlens.data import Record
 from oddlens.detection import Detection, Thresholds, ValueRange
-from oddlens.maps import resize_heat
+from oddlens.heat import resize_heat
 from oddlens.metrics import image_metrics, pixel_aupro_legacy, pixel_metrics
 
 SIDE, SIZE = 12, (20, 16)

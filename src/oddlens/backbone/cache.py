@@ -56,10 +56,11 @@ class TextCache:
 
 def content_hash(files: Sequence[Path]) -> str:
     """One SHA-256 over the contents of several files, in order; of files over 64 MB it is remembered by path, size and time."""
-    return hashlib.sha256("".join(_remembered_hash(path) for path in files).encode()).hexdigest()
+    return hashlib.sha256("".join(remembered_hash(path) for path in files).encode()).hexdigest()
 
 
-def _remembered_hash(path: Path) -> str:
+def remembered_hash(path: Path) -> str:
+    """SHA-256 of a file, remembered by path, size and time where it is larger than 64 MB."""
     real = path.resolve()
     stat = real.stat()
     if stat.st_size < 64 << 20:

@@ -20,8 +20,9 @@ class Card:
 
     hub_id: the Hugging Face repository ("" where there is none). image_size, patch_size in pixels; width, layers of the vision
     tower; size_mb of the weights file. mean, std: of RGB in [0, 1], as the model was trained (a folder's own values win).
-    used_by: methods whose papers use this model. sha256: known digests by file name, checked by `oddlens models fetch`; empty
-    where none is known to us. reference_taps: the features that serve references best, where the model's makers say so;
+    used_by: methods whose papers use this model. sha256: known digests by file name, of
+    the hub's file (checked by `oddlens models fetch`) or of OpenAI's own `.pt` (by which it is recognised); empty where
+    none is known to us. reference_taps: the features that serve references best, where the model's makers say so;
     few-shot methods use them unless their recipe names others.
     """
 
@@ -52,7 +53,7 @@ MINI = Card(
     width=192,
     layers=4,
     embed_dim=128,
-    size_mb=7,
+    size_mb=4,
     licence="Apache-2.0",
     paper="ours: trained on generated defects on a frozen EfficientNet-Lite0 stem (docs/mini.md)",
     mean=LITE_MEAN,
@@ -62,12 +63,22 @@ MINI = Card(
 
 CARDS = (
     MINI,
-    Card("openai-vit-b-32", "openai/clip-vit-base-patch32", "transformers", 224, 32, 768, 12, 512, 605, "MIT", _CLIP),
-    Card("openai-vit-b-16", "openai/clip-vit-base-patch16", "transformers", 224, 16, 768, 12, 512, 599, "MIT", _CLIP),
-    Card("openai-vit-l-14", "openai/clip-vit-large-patch14", "transformers", 224, 14, 1024, 24, 768, 1711, "MIT", _CLIP),
+    Card(
+        "openai-vit-b-32", "openai/clip-vit-base-patch32", "transformers", 224, 32, 768, 12, 512, 605, "MIT", _CLIP,
+        sha256=(("ViT-B-32.pt", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"),),
+    ),
+    Card(
+        "openai-vit-b-16", "openai/clip-vit-base-patch16", "transformers", 224, 16, 768, 12, 512, 599, "MIT", _CLIP,
+        sha256=(("ViT-B-16.pt", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"),),
+    ),
+    Card(
+        "openai-vit-l-14", "openai/clip-vit-large-patch14", "transformers", 224, 14, 1024, 24, 768, 1711, "MIT", _CLIP,
+        sha256=(("ViT-L-14.pt", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"),),
+    ),
     Card(
         "openai-vit-l-14-336", "openai/clip-vit-large-patch14-336", "transformers", 336, 14, 1024, 24, 768, 1712, "MIT", _CLIP,
         used_by=("anomalyclip", "april-gan"),
+        sha256=(("ViT-L-14-336px.pt", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"),),
     ),
     Card(
         "laion400m-vit-b-16-plus-240-e31", "timm/vit_base_patch16_plus_clip_240.laion400m_e31", "open_clip",
@@ -89,14 +100,6 @@ CARDS = (
         "laion2b-vit-h-14", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "open_clip", 224, 14, 1280, 32, 1024, 3944, "MIT", _OPEN_CLIP,
     ),
 )  # fmt: skip
-
-OPENAI_FILES = {
-    "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af": "ViT-B-32.pt",
-    "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f": "ViT-B-16.pt",
-    "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836": "ViT-L-14.pt",
-    "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02": "ViT-L-14-336px.pt",
-}
-"""OpenAI's own files by SHA-256 (published in the download addresses of their program)."""
 
 
 def find_card(name: str) -> Card | None:

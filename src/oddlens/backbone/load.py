@@ -9,7 +9,7 @@ from types import ModuleType
 import torch
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.cache import content_hash
+from oddlens.backbone.cache import content_hash, remembered_hash
 from oddlens.backbone.cards import CARDS, MINI, Card, LayoutName, find_card
 from oddlens.backbone.hub import cached_folder
 from oddlens.backbone.layers import Activation
@@ -101,7 +101,11 @@ def _card_of(path: Path, name: str | None = None) -> Card:
             f"{path} holds no model that oddlens reads: expected oddlens_model.json, open_clip_config.json or config.json "
             "beside their weights, or one .pt file"
         )
-    taps = MINI.reference_taps if layout == "embedded" else ()
     if layout == "embedded":
         return replace(MINI, name=path.name)
-    return Card(name or path.name, "", layout, 0, 0, 0, 0, 0, 0, "unknown", "unknown", reference_taps=taps)
+    if layout == "openai":
+        known = [card for card in CARDS for file, _ in card.sha256 if file == path.name]
+        same = next((card for card in known if (path.name, remembered_hash(path)) in card.sha256), None)
+        if same is not None:
+            return replace(same, layout="openai")
+    return Card(name or path.name, "", layout, 0, 0, 0, 0, 0, 0, "unknown", "unknown")
