@@ -1,16 +1,19 @@
 """A job's cells: one pass through the towers, and the numbers that `detect` gives."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import oddlens
+from oddlens import encoding
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.benchmark import Benchmark, Key, Variant, measuring
-from oddlens.detector import Detector
+from oddlens.pixels import Pixels
 
 from .tiny_set import SIZE, make_plan, run_whole
 
@@ -28,17 +31,35 @@ def test_scores_are_those_of_detect_with_the_same_examples(
     assert cell.thresholds["calibrated"] == pytest.approx(found[0].threshold, abs=1e-6)
 
 
-def test_every_picture_runs_through_the_towers_once(small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
-    seen: list[str] = []
-    encode = Detector.encode_pictures
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The pictures that went through the towers, as often as they did."""
+    pictures: list[bytes] = []
+    walk = encoding.take_walk
 
-    def counted(self: Detector, pictures: list[oddlens.images.Picture]) -> object:
-        seen.extend(picture.source for picture in pictures)
-        return encode(self, pictures)
+    def counted(backbone: Backbone, batch: Sequence[Pixels], request: WalkRequest) -> Walk:
+        pictures.extend(pixels.tobytes() for pixels in batch)
+        return walk(backbone, batch, request)
 
-    with patch.object(Detector, "encode_pictures", counted):
-        run_whole(make_plan(small_set, open_clip_folder, shots=(0, 1, 2), seeds=(0, 1, 2)), tmp_path)
+    monkeypatch.setattr(encoding, "take_walk", counted)
+    return pictures
+
+
+def test_every_picture_runs_through_the_towers_once(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path, seen: list[bytes]
+) -> None:
+    run_whole(make_plan(small_set, open_clip_folder, shots=(0, 1, 2), seeds=(0, 1, 2)), tmp_path)
     assert len(seen) == len(set(seen)) == 2 * (3 + 3 + 3)
+
+
+def test_methods_that_want_the_same_of_a_model_share_the_walk(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path, seen: list[bytes]
+) -> None:
+    first, second = (oddlens.load("winclip", open_clip_folder, temperature=value) for value in (0.07, 0.01))
+    second.name = "winclip-sharp"
+    done = run_whole(make_plan(small_set, open_clip_folder, shots=(0,), detectors=(first, second)), tmp_path)
+    assert len(done.cells) == 2 * 2
+    assert len(seen) == len(set(seen)) == 2 * (3 + 3)
 
 
 def test_a_cell_does_not_depend_on_what_is_measured_with_it(

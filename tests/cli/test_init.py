@@ -71,7 +71,7 @@ def test_an_unknown_verb_is_refused_with_code_2() -> None:
 def test_a_fault_that_a_user_can_mend_is_one_sentence_and_a_code(
     monkeypatch: pytest.MonkeyPatch, error: type[OddlensError], code: int
 ) -> None:
-    def fail() -> None:
+    def fail(prog_name: str) -> None:
         raise error("it is broken: mend it")
 
     monkeypatch.setattr(cli, "app", fail)
@@ -81,7 +81,7 @@ def test_a_fault_that_a_user_can_mend_is_one_sentence_and_a_code(
 
 
 def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
+    def fail(prog_name: str) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(cli, "app", fail)

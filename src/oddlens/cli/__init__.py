@@ -50,7 +50,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     try:
-        app()
+        app(prog_name="oddlens")
     except OddlensError as error:
         print(f"oddlens: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
