@@ -221,7 +221,7 @@ class TestWindows:
         embedded = tower.embed(pixels())
         together = tower.windows(embedded, 2)
         for tokens in (1, 7, 12):
-            monkeypatch.setattr(vision_module, "WINDOW_TOKENS", tokens)
+            monkeypatch.setattr(vision_module, "WINDOW_BYTES", tokens * 4 * 4 * tower.config.width)
             assert close(tower.windows(embedded, 2), together, 2e-6)
 
     def test_a_window_over_the_whole_grid_is_the_picture(self, tower: VisionTower) -> None:

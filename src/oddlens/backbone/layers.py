@@ -12,10 +12,16 @@ Activation = Literal["gelu", "quick_gelu"]
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
-    """Apply exact GELU (LAION's CLIPs) or QuickGELU, x * sigmoid(1.702 x) (OpenAI's CLIPs)."""
+    """Exact GELU (LAION's CLIPs) or QuickGELU, x * sigmoid(1.702 x) (OpenAI's CLIPs).
+
+    Overwrites x where no gradient is wanted: fresh memory for the widest tensor of a block costs more than the arithmetic.
+    """
+    if x.requires_grad:
+        return F.gelu(x) if activation == "gelu" else x * torch.sigmoid(1.702 * x)
     if activation == "gelu":
-        return F.gelu(x)
-    return x * torch.sigmoid(1.702 * x)
+        overwritten: Tensor = torch.ops.aten.gelu_(x)
+        return overwritten
+    return x.mul_(torch.sigmoid(1.702 * x))
 
 
 class Block(nn.Module):
@@ -53,14 +59,14 @@ class Block(nn.Module):
         return projected
 
     def feed_forward(self, x: Tensor) -> Tensor:
-        """The feed-forward part of LN2(x), without the residual."""
-        out: Tensor = self.fc_2(activate(self.fc_1(self.ln_2(x)), self.activation))
-        return out
+        """x and the feed-forward part of LN2(x). Overwrites x where no gradient is wanted: callers pass what is theirs alone."""
+        hidden = activate(self.fc_1(self.ln_2(x)), self.activation)
+        added: Tensor = self.fc_2(hidden)
+        return x + added if added.requires_grad else x.add_(added)
 
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
         """The ordinary block."""
-        x = x + self.attend(*self.split_heads(self.project_qkv(x)), causal=causal)
-        return x + self.feed_forward(x)
+        return self.feed_forward(x + self.attend(*self.split_heads(self.project_qkv(x)), causal=causal))
 
     def forward_with_local(self, x: Tensor, local: Tensor) -> tuple[Tensor, Tensor]:
         """The ordinary block, and one step of the local stream beside it.
@@ -70,8 +76,7 @@ class Block(nn.Module):
         """
         q, k, v = self.split_heads(self.project_qkv(x))
         local = local + self.attend(v, v, v)
-        x = x + self.attend(q, k, v)
-        return x + self.feed_forward(x), local
+        return self.feed_forward(x + self.attend(q, k, v)), local
 
     def forward_first_row(self, x: Tensor, packed: Tensor | None = None) -> Tensor:
         """The ordinary block for the first token (CLS) only: [batch, 1, width]. The others serve as keys and values.
@@ -89,5 +94,4 @@ class Block(nn.Module):
         else:
             q, k, v = self.split_heads(packed)
             q = q[:, :, :1]
-        first = x[:, :1] + self.attend(q, k, v)
-        return first + self.feed_forward(first)
+        return self.feed_forward(x[:, :1] + self.attend(q, k, v))

@@ -20,8 +20,9 @@ from oddlens.errors import UsageError
 PositionResize = Literal["bilinear", "bicubic"]
 Tap = int | str
 
-WINDOW_TOKENS = 2048
-"""Window tokens that run through the blocks at once: bounds the memory of `VisionTower.windows`."""
+WINDOW_BYTES = 16 << 20
+"""The largest activation that `VisionTower.windows` makes. Larger ones would come from fresh pages each time, which costs more than
+the smaller matrix products lose."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +149,13 @@ class VisionTower(nn.Module):
         """Embed every window of size x size patches on its own (WinCLIP): [batch, windows, embed_dim], not normalised.
 
         A window is the class token and the window's patches, all other tokens dropped, with the positions of the full grid;
-        stride 1, row-major by the top-left corner. At most `WINDOW_TOKENS` tokens (or one window, if that is more) run at
-        once: about WINDOW_TOKENS * (2 * width + max(4 * width, mlp_width)) * 4 bytes of activations, 57 MB at
-        ViT-B-16-plus, plus one image's first projections.
+        stride 1, row-major by the top-left corner. As many windows run at once as keep every activation within
+        `WINDOW_BYTES`, of which about four are alive: 64 MB, plus one image's first projections.
         """
         index = window_index(embedded.grid, size).to(embedded.tokens.device)
         tokens = torch.cat([torch.zeros_like(index[:, :1]), index + 1], dim=1)
-        step = max(1, WINDOW_TOKENS // tokens.shape[1])
+        widest = max(3 * self.config.width, self.config.mlp_width)
+        step = max(1, WINDOW_BYTES // (4 * widest * tokens.shape[1]))
         first, *rest = self._blocks()
         images = []
         for image in embedded.tokens:
@@ -174,8 +175,7 @@ class VisionTower(nn.Module):
     def _window_cls(self, x: Tensor, packed: Tensor, first: Block, rest: list[Block]) -> Tensor:
         if not rest:
             return first.forward_first_row(x, packed)[:, 0]
-        x = x + first.attend(*first.split_heads(packed))
-        x = x + first.feed_forward(x)
+        x = first.feed_forward(x + first.attend(*first.split_heads(packed)))
         for block in rest[:-1]:
             x = block(x)
         return rest[-1].forward_first_row(x)[:, 0]
