@@ -59,7 +59,7 @@ class Block(nn.Module):
         return projected
 
     def feed_forward(self, x: Tensor) -> Tensor:
-        """x and the feed-forward part of LN2(x). Overwrites x where no gradient is wanted: callers pass what is theirs alone."""
+        """Add the feed-forward part of LN2(x) to x. Overwrites x where no gradient is wanted: callers pass what is theirs alone."""
         hidden = activate(self.fc_1(self.ln_2(x)), self.activation)
         added: Tensor = self.fc_2(hidden)
         return x + added if added.requires_grad else x.add_(added)
