@@ -1,0 +1,66 @@
+"""Features on disk: computed once, in shards, and not again after a stop."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oddlens.training.feature_cache import Arrays, FeatureCache
+
+SHAPES = {"wide": ((2, 3), np.float16), "word": ((), "U8")}
+
+
+def compute(rows: range) -> Arrays:
+    return {
+        "wide": np.array([np.full((2, 3), row) for row in rows]),
+        "word": np.array([f"row {row}" for row in rows]),
+    }
+
+
+def make_cache(folder: Path, count: int = 10) -> FeatureCache:
+    return FeatureCache(folder, count, SHAPES, shard=4)
+
+
+def test_rows_come_back_in_the_order_asked_for(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path)
+    assert list(cache.fill(compute)) == [4, 8, 10]
+    rows = cache.rows([9, 0, 5])
+    assert rows["wide"].dtype == np.float16
+    assert rows["wide"][:, 0, 0].tolist() == [9, 0, 5]
+    assert rows["word"].tolist() == ["row 9", "row 0", "row 5"]
+
+
+def test_its_size_is_known_beforehand(tmp_path: Path) -> None:
+    assert make_cache(tmp_path).nbytes == 10 * (2 * 3 * 2 + 8 * 4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stopped_filling_goes_on_with_what_is_missing(tmp_path: Path) -> None:
+    filling = make_cache(tmp_path).fill(compute)
+    next(filling)
+    asked: list[range] = []
+
+    def counted(rows: range) -> Arrays:
+        asked.append(rows)
+        return compute(rows)
+
+    list(make_cache(tmp_path).fill(counted))
+    assert asked == [range(4, 8), range(8, 10)]
+    list(make_cache(tmp_path).fill(counted))
+    assert len(asked) == 2
+
+
+def test_more_rows_use_the_whole_shards_that_are_there(tmp_path: Path) -> None:
+    list(make_cache(tmp_path, 6).fill(compute))
+    longer = make_cache(tmp_path, 9)
+    list(longer.fill(compute))
+    assert longer.rows([3, 5, 8])["wide"][:, 0, 0].tolist() == [3, 5, 8]
+
+
+def test_a_shard_that_failed_leaves_nothing_behind(tmp_path: Path) -> None:
+    def fail(rows: range) -> Arrays:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(make_cache(tmp_path).fill(fail))
+    assert not list(tmp_path.iterdir())
