@@ -10,6 +10,7 @@ from torch import Tensor
 from oddlens.backbone.checkpoint import fill, read_json, read_tensors
 from oddlens.backbone.files import OPEN_CLIP
 from oddlens.backbone.layers import Activation
+from oddlens.backbone.layouts.renaming import rename
 from oddlens.backbone.model import LoadedModel, as_rgb, empty_model, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
@@ -71,18 +72,8 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """open_clip's and OpenAI's tensor names to ours."""
-    renamed = {_rename(name.removeprefix("text.")): value for name, value in tensors.items()}
+    renamed = {rename(name.removeprefix("text."), _RENAMED, _IN_BLOCKS): value for name, value in tensors.items()}
     return transposed(renamed, "vision.projection.weight", "text.projection.weight")
-
-
-def _rename(name: str) -> str:
-    for old, new in _RENAMED:
-        if name.startswith(old):
-            name = new + name[len(old) :]
-            break
-    for old, new in _IN_BLOCKS:
-        name = name.replace(old, new)
-    return name
 
 
 def _configs(config: dict[str, Any], where: Path, activation: Activation | None) -> tuple[VisionConfig, TextConfig]:
