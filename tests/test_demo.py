@@ -7,10 +7,7 @@ import pytest
 
 import oddlens
 from oddlens import demo
-from oddlens.backbone.layouts import embedded
 from small_demo import play
-
-PACKAGED = (embedded.FOLDER / embedded.WEIGHTS).is_file() and demo.FOLDER.is_dir()
 
 
 @pytest.fixture
@@ -56,9 +53,8 @@ def test_the_page_shows_truth_and_finding_of_every_picture(tmp_path: Path) -> No
     assert not re.search(r'(src|href)="(?!data:)', html)
 
 
-@pytest.mark.skipif(not PACKAGED, reason="the package was built without the embedded model and the demo's pictures")
 def test_what_the_package_carries_is_told_apart() -> None:
     for result in demo.run_demo():
         assert {record.label for record in result.records} == {0, 1}
         assert result.figures(result.few_shot)[0] > 0.5
-        assert result.figures(result.few_shot)[1] > 0.5
+        assert result.figures(result.few_shot)[1] > 0.8

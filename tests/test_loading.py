@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import oddlens
-from oddlens.backbone.layouts import embedded
 from oddlens.errors import ModelError, UsageError
 from oddlens.methods.winclip import WinCLIPRecipe
 
@@ -66,7 +65,6 @@ class TestModels:
         with pytest.raises(UsageError, match=r"the weights file .*none\.pth does not exist"):
             oddlens.load(model=open_clip_folder, weights=tmp_path / "none.pth", device="cpu")
 
-    @pytest.mark.skipif(not (embedded.FOLDER / embedded.WEIGHTS).is_file(), reason="the embedded model is not packaged")
     def test_without_a_model_it_is_the_embedded_one(self) -> None:
         assert oddlens.load(device="cpu").method.backbone.card.name == "mini"
 
