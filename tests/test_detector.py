@@ -283,3 +283,12 @@ class TestResults:
             drawing = found.overlay(pictures[1])
             assert drawing.width >= 50
             assert drawing.height > 60
+
+
+def test_the_memory_of_the_references_is_made_once_for_all_questions(
+    open_clip_folder: Path, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = oddlens.load("winclip", open_clip_folder).reference(pictures[:1])
+    monkeypatch.setattr(type(detector.method), "remember", lambda *_: pytest.fail("the memory was made again"))
+    encoded = detector.encode(pictures[1:3])
+    assert len(detector.ask(encoded, "nut")) == len(detector.ask(encoded, "bolt")) == 2

@@ -45,8 +45,8 @@ class TestRecipes:
 
 
 class TestModels:
-    def test_the_model_is_remembered_as_it_was_given(self, open_clip_folder: Path) -> None:
-        assert oddlens.load(model=open_clip_folder, device="cpu").model == str(open_clip_folder)
+    def test_the_card_bears_the_name_of_the_folder(self, open_clip_folder: Path) -> None:
+        assert oddlens.load(model=open_clip_folder, device="cpu").method.backbone.card.name == open_clip_folder.name
         assert oddlens.load(model=str(open_clip_folder), device="cpu").method.backbone.card.name == "open-clip"
 
     def test_an_absent_one_is_one_sentence(self, tmp_path: Path) -> None:

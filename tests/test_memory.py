@@ -79,7 +79,6 @@ def test_what_was_handed_in_stays_as_it_is() -> None:
 def test_features_are_kept_by_name_and_of_half_precision_too() -> None:
     patch, window = drawn(3, 4, 8, seed=8), drawn(3, 2, 5, seed=9)
     memory = Memory({"patch": patch.half(), "window": window})
-    assert memory.images == 3
     assert memory.distance("patch", patch).max() < 2e-3
     assert memory.distance("window", drawn(1, 6, 5, seed=10)).shape == (1, 6)
 

@@ -16,7 +16,7 @@ from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.encoding import Encoded, encode_together, joined
 from oddlens.errors import UsageError
 from oddlens.images import ImageInput, Picture, find_images, read_image
-from oddlens.memory import leave_one_out
+from oddlens.memory import Memory, leave_one_out
 from oddlens.methods.method import Method
 
 Images = ImageInput | Iterable[ImageInput]
@@ -36,16 +36,14 @@ class Detector:
     notes: what of the recipe was fitted to the model, in words. weights: the path of the learned part, or None.
     """
 
-    def __init__(
-        self, name: str, method: Method, notes: Sequence[str] = (), weights: str | None = None, model: str | None = None
-    ) -> None:
+    def __init__(self, name: str, method: Method, notes: Sequence[str] = (), weights: str | None = None) -> None:
         self.name = name
         self.method = method
         self.notes = tuple(notes)
         self.weights = weights
-        self.model = model
         self.thresholds = Thresholds()
-        self.references: Encoded | None = None
+        self._references: Encoded | None = None
+        self._memory: Memory | None = None
         self._calibrations: dict[str, Calibration | None] = {}
         self._prototypes: dict[str, Tensor] = {}
 
@@ -54,13 +52,23 @@ class Detector:
         """The frozen recipe in force."""
         return self.method.recipe
 
+    @property
+    def references(self) -> Encoded | None:
+        """The good examples, encoded; None without any. Setting them forgets what was learned of the earlier ones."""
+        return self._references
+
+    @references.setter
+    def references(self, references: Encoded | None) -> None:
+        self._references = references
+        self._memory = None if references is None else self.method.remember(references.features)
+        self._calibrations.clear()
+
     def reference(self, images: Images) -> Detector:
         """Add good examples: pictures, paths, folders or globs. Returns the detector itself. Raises `ImageError`, `UsageError`."""
         added = self.encode(images)
         if not len(added):
             raise UsageError("no reference pictures were given: give at least one good example")
         self.references = added if self.references is None else joined([self.references, added])
-        self._calibrations.clear()
         return self
 
     def set_thresholds(self, image: float | None = None, pixel: float | None = None) -> Detector:
@@ -91,11 +99,10 @@ class Detector:
         if not len(encoded):
             return []
         prototypes = self._prepare(object_name)
-        memory = None if self.references is None else self.method.remember(self.references.features)
         calibration = self.calibrate(object_name)
         thresholds = _chosen(self.thresholds, calibration)
         value_range = self._fixed_range() if calibration is None else calibration.value_range
-        result = self.method.score(encoded.features, prototypes, memory)
+        result = self.method.score(encoded.features, prototypes, self._memory)
         maps = result.maps.float().cpu().numpy()
         return [
             Detection(float(score), anomaly_map, size, thresholds, value_range, source, note)

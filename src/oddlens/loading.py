@@ -47,9 +47,7 @@ def load(
     learned = None if weights is None else os.fspath(weights)
     if learned is not None and not Path(learned).is_file():
         raise UsageError(f"the weights file {learned} does not exist: give an existing .safetensors or .pth file")
-    return Detector(
-        method, made(backbone, recipe, learned), notes, learned, None if model is None else os.fspath(model)
-    )
+    return Detector(method, made(backbone, recipe, learned), notes, learned)
 
 
 def _shared_backbone(model: str | None, device: str, activation: Activation | None) -> Backbone:

@@ -18,11 +18,6 @@ class Memory:
     def __init__(self, features: Mapping[str, Tensor]) -> None:
         self._features = {name: F.normalize(value.float(), dim=-1).to(value.dtype) for name, value in features.items()}
 
-    @property
-    def images(self) -> int:
-        """How many reference images it holds."""
-        return len(next(iter(self._features.values())))
-
     def distance(self, name: str, queries: Tensor) -> Tensor:
         """1 - the cosine to the nearest row, exactly: queries [batch, rows, channels] -> float32 [batch, rows] in [0, 2].
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.backbone.cards import MINI, get_card
+from oddlens.backbone.cards import CARDS, MINI
 from oddlens.backbone.hub import cached_folder, fetch_repository, is_present
 from oddlens.backbone.layouts import embedded
 from oddlens.errors import ModelError
@@ -25,7 +25,7 @@ def test_what_is_there_is_its_newest_snapshot(hub: HubCache, open_clip_folder: P
 
 
 def test_a_card_is_present_with_its_weights_only(hub: HubCache, tmp_path: Path) -> None:
-    card = get_card("openai-vit-b-16")
+    (card,) = (card for card in CARDS if card.name == "openai-vit-b-16")
     assert not is_present(card)
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "config.json").write_text("{}")

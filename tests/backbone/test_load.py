@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from oddlens.backbone import load as load_module
-from oddlens.backbone.cards import CARDS, MINI, get_card
+from oddlens.backbone.cards import CARDS, MINI
 from oddlens.backbone.files import file_hash
 from oddlens.backbone.layouts import embedded
 from oddlens.backbone.load import choose_device, load_backbone, locate
@@ -147,7 +147,8 @@ def test_openais_own_file_is_known_by_its_hash(
     path = tmp_path / "ViT-B-32.pt"
     write_openai_state(path, weights)
     assert load_backbone(path).card.licence == "unknown"
-    card = replace(get_card("openai-vit-b-32"), sha256=(("ViT-B-32.pt", file_hash(path)),))
+    (card,) = (card for card in CARDS if card.name == "openai-vit-b-32")
+    card = replace(card, sha256=(("ViT-B-32.pt", file_hash(path)),))
     monkeypatch.setattr("oddlens.backbone.load.CARDS", (card,))
     known = load_backbone(path).card
     assert (known.name, known.layout, known.licence) == ("openai-vit-b-32", "openai", "MIT")

@@ -86,8 +86,7 @@ def test_progress_is_told_in_pictures(small_set: Path, open_clip_folder: Path, t
     benchmark = Benchmark(make_plan(small_set, open_clip_folder, shots=(0,)), tmp_path)
     benchmark.open()
     steps: list[int] = []
-    for _ in benchmark.run(steps.append):
-        pass
+    list(benchmark.run(steps.append))
     assert sum(steps) == benchmark.pending == 12
 
 

@@ -55,6 +55,5 @@ def run_whole(plan: Plan, out: Path) -> Benchmark:
     """Open and run a plan to its end."""
     benchmark = Benchmark(plan, out)
     benchmark.open()
-    for _ in benchmark.run():
-        pass
+    list(benchmark.run())
     return benchmark

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.methods.recipe import fit_image_size, make_recipe, proportional_layers
+from oddlens.methods.recipe import fit_image_size, make_recipe
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,3 @@ class TestFitting:
     def test_a_size_given_by_hand_stays(self) -> None:
         assert fit_image_size(Settings(image_size=70), {"image_size": 70}, 224) == (Settings(image_size=70), [])
         assert fit_image_size(Settings(), {"image_size": 240}, 224) == (Settings(), [])
-
-    def test_layers_are_proportional_and_rounded_up(self) -> None:
-        assert proportional_layers((6, 12, 18, 24), 24, 24) == (6, 12, 18, 24)
-        assert proportional_layers((6, 12, 18, 24), 12, 24) == (3, 6, 9, 12)
-        assert proportional_layers((6, 12, 18, 24), 32, 24) == (8, 16, 24, 32)
-        assert proportional_layers((6, 12, 18, 24), 3, 24) == (1, 2, 3, 3)
-        assert proportional_layers((3, 6, 9, 12), 4, 12) == (1, 2, 3, 4)

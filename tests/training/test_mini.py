@@ -58,6 +58,19 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
     train(TINY, tmp_path / "out", work, checkpoint_every=2)
     assert asked == [2, 3]
     assert weights(tmp_path / "out") == weights(trained)
+    assert (tmp_path / "out" / embedded.CONFIG).read_text() == (trained / embedded.CONFIG).read_text()
+
+
+def test_the_same_call_after_the_end_trains_nothing_and_writes_the_same(
+    trained: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in work.glob("checkpoint-*"):
+        file.unlink()
+    losses = train(TINY, tmp_path / "first", work, checkpoint_every=2)
+    monkeypatch.setattr(mini, "_losses", lambda *_: pytest.fail("a step ran again"))
+    assert train(TINY, tmp_path / "second", work, checkpoint_every=2) == losses
+    for name in (embedded.WEIGHTS, embedded.CONFIG):
+        assert (tmp_path / "second" / name).read_bytes() == (trained / name).read_bytes()
 
 
 def test_training_changes_both_towers_and_never_the_stem(trained: Path) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, HALF, LITE_MEAN, LITE_STD, Rgb
-from oddlens.errors import UsageError
 
 LayoutName = Literal["embedded", "open_clip", "transformers", "openai"]
 
@@ -106,11 +105,3 @@ def find_card(name: str) -> Card | None:
     """The card of that name or hub id, or None."""
     bare = name.removeprefix("hf-hub:")
     return next((card for card in CARDS if bare in {card.name, card.hub_id} and bare), None)
-
-
-def get_card(name: str) -> Card:
-    """The card of that name or hub id; `UsageError` listing the names where there is none."""
-    card = find_card(name)
-    if card is None:
-        raise UsageError(f"there is no model named {name!r}: choose one of {', '.join(card.name for card in CARDS)}")
-    return card

@@ -136,7 +136,7 @@ def _with_references(job: Job) -> dict[Variant, Detector]:
     detectors = {}
     for variant, (_, examples) in job.cells.items():
         plain = job.detector
-        detectors[variant] = Detector(plain.name, plain.method, plain.notes, plain.weights, plain.model)
+        detectors[variant] = Detector(plain.name, plain.method, plain.notes, plain.weights)
         for record in examples:
             if record.image not in encoded:
                 encoded[record.image] = plain.encode_pictures([read_image(record.image)])

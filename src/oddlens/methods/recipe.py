@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -33,11 +33,6 @@ def fit_image_size(recipe: Any, given: Mapping[str, Any], native: int) -> tuple[
     return replace(recipe, image_size=native), [
         f"image_size {native}, this model's own, instead of the paper's {paper}"
     ]
-
-
-def proportional_layers(layers: Sequence[int], depth: int, papers_depth: int) -> tuple[int, ...]:
-    """The paper's layers on a tower of another depth, rounded up."""
-    return tuple(math.ceil(layer * depth / papers_depth) for layer in layers)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -193,9 +193,8 @@ def train(
             progress("pictures", done, settings.pictures)
     checkpoint = work / f"checkpoint-{_settings_key(settings)}.pt"
     optimiser = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate)
-    first = _resume(checkpoint, model, optimiser, device)
+    first, recent = _resume(checkpoint, model, optimiser, device)
     tokenizer = build_tokenizer()
-    recent: list[dict[str, float]] = []
     for step in range(first, settings.steps):
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, settings)
@@ -207,9 +206,8 @@ def train(
         recent = [*recent[-49:], {name: float(loss.detach()) for name, loss in losses.items()}]
         if (step + 1) % checkpoint_every == 0:
             with replacing(checkpoint) as temporary:
-                torch.save(
-                    {"step": step + 1, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, temporary
-                )
+                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+                torch.save(state | {"step": step + 1, "recent": recent}, temporary)
         progress("training", step + 1, settings.steps)
     means = {name: float(np.mean([entry[name] for entry in recent])) for name in (recent[0] if recent else {})}
     save_model(
@@ -349,10 +347,13 @@ def _settings_key(settings: MiniTraining) -> str:
     return hashlib.sha256(json.dumps(asdict(settings)).encode()).hexdigest()[:16]
 
 
-def _resume(checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer, device: torch.device) -> int:
+def _resume(
+    checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer, device: torch.device
+) -> tuple[int, list[dict[str, float]]]:
+    """The step to go on with, and the losses of the last steps before it."""
     if not checkpoint.is_file():
-        return 0
+        return 0, []
     state = torch.load(checkpoint, map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"])
+    return int(state["step"]), list(state["recent"])
