@@ -86,7 +86,8 @@ class EfficientNetTrunk(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.relu6(self.first(pixels), inplace=True)
+        x = pixels.contiguous(memory_format=torch.channels_last)  # depthwise convolutions run a third faster so
+        x = F.relu6(self.first(x), inplace=True)
         fine = x
         for number, block in enumerate(self.blocks):
             x = block(x)
