@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.encoding import Encoded, encode_together, joined
 from oddlens.errors import UsageError
 from oddlens.images import ImageInput, Picture, find_images, read_image
 from oddlens.memory import Memory, leave_one_out
-from oddlens.methods.method import Method
+from oddlens.methods.method import Method, Text
 
 Images = ImageInput | Iterable[ImageInput]
 
@@ -45,7 +44,7 @@ class Detector:
         self._references: Encoded | None = None
         self._memory: Memory | None = None
         self._calibrations: dict[str, Calibration | None] = {}
-        self._prototypes: dict[str, Tensor] = {}
+        self._texts: dict[str, Text] = {}
 
     @property
     def recipe(self) -> Any:
@@ -98,11 +97,11 @@ class Detector:
         """Detections of encoded pictures for an object name; the towers' vision side does not run again."""
         if not len(encoded):
             return []
-        prototypes = self._prepare(object_name)
+        text = self._prepare(object_name)
         calibration = self.calibrate(object_name)
         thresholds = _chosen(self.thresholds, calibration)
         value_range = self._fixed_range() if calibration is None else calibration.value_range
-        result = self.method.score(encoded.features, prototypes, self._memory)
+        result = self.method.score(encoded.features, text, self._memory)
         maps = result.maps.float().cpu().numpy()
         return [
             Detection(float(score), anomaly_map, size, thresholds, value_range, source, note)
@@ -129,21 +128,21 @@ class Detector:
 
         save_station(self, folder)
 
-    def _prepare(self, object_name: str) -> Tensor:
+    def _prepare(self, object_name: str) -> Text:
         if not object_name.strip():
             raise UsageError(
                 "the object name is empty: say in a word or two what is on the pictures, for instance 'part'"
             )
-        if object_name not in self._prototypes:
-            self._prototypes[object_name] = self.method.prepare(object_name)
-        return self._prototypes[object_name]
+        if object_name not in self._texts:
+            self._texts[object_name] = self.method.prepare(object_name)
+        return self._texts[object_name]
 
-    def _leave_one_out(self, references: Encoded, prototypes: Tensor) -> Calibration:
+    def _leave_one_out(self, references: Encoded, text: Text) -> Calibration:
         scores, heats = [], []
         for number in range(len(references)):
             one = {name: value[number : number + 1] for name, value in references.features.items()}
             memory = self.method.remember(leave_one_out(references.features, number))
-            result = self.method.score(one, prototypes, memory)
+            result = self.method.score(one, text, memory)
             scores.append(float(result.scores[0]))
             heats.append(result.maps[0].float().cpu().numpy())
         peaks = [float(heat.max()) for heat in heats]

@@ -1,12 +1,12 @@
 """Recipes: what may be changed, what is refused, and what is fitted to a model and told."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.methods.recipe import fit_image_size, make_recipe
+from oddlens.methods.recipe import Depth, fit_recipe, layer_field, make_recipe
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,11 @@ class Settings:
     temperature: float = 0.07
     blur: bool = False
     mode: Literal["sum", "mean"] = "sum"
-    layers: tuple[int, ...] = (6, 12)
+    layers: tuple[int, ...] = layer_field((6, 12), of=12)
     taps: tuple[int | str, ...] | None = None
     name: str = "x"
+    deep: int = layer_field(8, of=12, tower="text")
+    NAMED: ClassVar = {"rough": {"blur": True, "layers": (12,)}}
 
 
 class TestMaking:
@@ -70,15 +72,38 @@ class TestMaking:
         assert str(error.value) == f"the recipe field {field} cannot be {value!r}: give {wanted}"
 
 
-class TestFitting:
-    def test_the_papers_size_on_the_papers_model_is_not_worth_a_word(self) -> None:
-        assert fit_image_size(Settings(), {}, 240) == (Settings(), [])
+class TestNamedRecipes:
+    def test_a_named_recipe_is_a_start_that_other_fields_change(self) -> None:
+        assert make_recipe(Settings, {"recipe": "rough"}) == Settings(blur=True, layers=(12,))
+        assert make_recipe(Settings, {"recipe": "rough", "layers": [3]}) == Settings(blur=True, layers=(3,))
 
-    def test_on_another_model_it_is_the_models_own_and_told(self) -> None:
-        recipe, notes = fit_image_size(Settings(), {}, 224)
+    def test_an_unknown_name_is_refused_with_the_known_ones(self) -> None:
+        with pytest.raises(UsageError, match="Settings has no recipe named 'fine': there is rough"):
+            make_recipe(Settings, {"recipe": "fine"})
+
+
+class TestFitting:
+    PAPERS = Depth(vision=12, text=12)
+
+    def test_the_papers_recipe_on_the_papers_model_is_not_worth_a_word(self) -> None:
+        assert fit_recipe(Settings(), (), 240, self.PAPERS) == (Settings(), [])
+
+    def test_the_image_size_becomes_the_models_own_and_that_is_told(self) -> None:
+        recipe, notes = fit_recipe(Settings(), (), 224, self.PAPERS)
         assert recipe == Settings(image_size=224)
         assert notes == ["image_size 224, this model's own, instead of the paper's 240"]
 
-    def test_a_size_given_by_hand_stays(self) -> None:
-        assert fit_image_size(Settings(image_size=70), {"image_size": 70}, 224) == (Settings(image_size=70), [])
-        assert fit_image_size(Settings(), {"image_size": 240}, 224) == (Settings(), [])
+    def test_layers_become_proportional_rounded_up_and_that_is_told(self) -> None:
+        recipe, notes = fit_recipe(Settings(), (), 240, Depth(vision=5, text=3))
+        assert recipe == Settings(layers=(3, 5), deep=2)
+        assert notes == [
+            "layers (3, 5) for the 5 vision blocks of this model, instead of (6, 12) of the paper's 12",
+            "deep 2 for the 3 text blocks of this model, instead of 8 of the paper's 12",
+        ]
+
+    def test_layers_that_fall_together_are_one(self) -> None:
+        assert fit_recipe(Settings(), ("deep",), 240, Depth(vision=1, text=1))[0] == Settings(layers=(1,))
+
+    def test_what_was_given_stays(self) -> None:
+        given = Settings(image_size=70, layers=(2,))
+        assert fit_recipe(given, ("image_size", "layers", "deep"), 224, Depth(4, 3)) == (given, [])

@@ -207,13 +207,13 @@ class TestValues:
 
 class TestSettings:
     def test_prototypes_are_two_of_unit_length(self, zero_shot: Detector) -> None:
-        found = zero_shot.method.prepare("bottle")
+        found = zero_shot.method.prepare("bottle")["prototypes"]
         assert found.shape == (2, 32)
         assert torch.allclose(found.norm(dim=1), torch.ones(2), atol=1e-6)
 
     def test_the_ports_templates_give_other_prototypes(self, zero_shot: Detector) -> None:
-        port = WinCLIP(zero_shot.method.backbone, WinCLIPRecipe(templates="port21")).prepare("bottle")
-        assert not torch.allclose(port, zero_shot.method.prepare("bottle"), atol=1e-4)
+        port = WinCLIP(zero_shot.method.backbone, WinCLIPRecipe(templates="port21")).prepare("bottle")["prototypes"]
+        assert not torch.allclose(port, zero_shot.method.prepare("bottle")["prototypes"], atol=1e-4)
 
     def test_window_sizes_can_be_chosen(self, open_clip_folder: Path, pictures: Pictures) -> None:
         detector = oddlens.load("winclip", model=open_clip_folder, device="cpu", window_sizes=[2])
@@ -235,6 +235,6 @@ class TestSettings:
                 detector.detect(pictures[0])
 
     def test_it_takes_no_weights(self, open_clip_folder: Path, tmp_path: Path) -> None:
-        (tmp_path / "weights.pth").touch()
+        torch.save({"w": torch.zeros(1)}, tmp_path / "weights.pth")
         with pytest.raises(UsageError, match="winclip learns nothing, so it takes no weights"):
             oddlens.load("winclip", model=open_clip_folder, weights=tmp_path / "weights.pth", device="cpu")

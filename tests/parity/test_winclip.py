@@ -50,7 +50,7 @@ def test_pixels(detector: Detector, case: Case) -> None:
 
 
 def test_prototypes(detector: Detector, case: Case) -> None:
-    found = detector.method.prepare("bottle")
+    found = detector.method.prepare("bottle")["prototypes"]
     for ours, theirs in zip(found, (case["text_normal"], case["text_abnormal"]), strict=True):
         assert gap(ours, theirs[0, 0] / np.linalg.norm(theirs)) < 1e-5
 

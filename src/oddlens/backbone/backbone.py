@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -45,6 +47,14 @@ class Backbone:
     def text(self) -> TextTower:
         """The text tower."""
         return self.model.text
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the towers' ends, the same in whatever layout the model lies on disk: what learned weights belong to."""
+        digest = hashlib.sha256()
+        for end in (self.vision.class_embedding, self.vision.projection.weight, self.text.projection.weight):
+            digest.update(end.detach().float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def to_pixels(
         self, pictures: Sequence[Pixels], image_size: int, interpolation: Literal["bicubic", "bilinear"] = "bicubic"

@@ -10,6 +10,7 @@ import json
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -26,12 +27,22 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if path.name.endswith(".index.json"):
         _, *shards = weight_files(path)
         return {name: tensor for shard in shards for name, tensor in read_tensors(shard).items()}
+    state = read_state(path)
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{path} is not a state dict of tensors: name the file that holds the model's weights")
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def read_state(path: Path) -> Any:
+    """What a .safetensors or a .bin / .pth / .pt file holds, as it is. Raises `ModelError` naming the file."""
     if not path.is_file():
         raise ModelError(f"{path} does not exist: fetch the model again, or name another")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file may fail in any way
         if "GLOBAL" in str(error):  # PyTorch's word for a class or a function that the file asks for
             raise ModelError(
@@ -39,11 +50,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             ) from error
         reason = "no PyTorch file" if isinstance(error, pickle.UnpicklingError) else _first_line(error)
         raise ModelError(f"{path} is damaged or not a weights file ({reason}): fetch the model again") from error
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelError(f"{path} is not a state dict of tensors: name the file that holds the model's weights")
-    return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
 def weight_files(path: Path) -> tuple[Path, ...]:

@@ -11,9 +11,13 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.memory import Memory
+from oddlens.weights import Learned
 
 Features = dict[str, Tensor]
 """The image side of a batch by name; every tensor's first dimension is the image."""
+
+Text = dict[str, Tensor]
+"""The text side of an object by name: "prototypes" [2, embed_dim], unit norm, row 0 normal; and what else a method needs."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Method(Protocol):
     def backbone(self) -> Backbone:
         """The model it runs on."""
 
-    def prepare(self, object_name: str) -> Tensor:
-        """The text side for an object: prototypes [2, embed_dim], unit norm, row 0 normal."""
+    def prepare(self, object_name: str) -> Text:
+        """The text side for an object."""
 
     @property
     def request(self) -> WalkRequest:
@@ -48,7 +52,7 @@ class Method(Protocol):
     def remember(self, references: Mapping[str, Tensor]) -> Memory:
         """A memory of the encoded good examples."""
 
-    def score(self, features: Mapping[str, Tensor], prototypes: Tensor, memory: Memory | None) -> Scores:
+    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
         """Scores and maps of encoded pictures; few-shot where there is a memory."""
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
@@ -60,5 +64,5 @@ class MethodClass(Protocol):
 
     recipe_type: type[Any]
 
-    def __call__(self, backbone: Backbone, recipe: Any, weights: str | None) -> Method:
-        """Bind the method to a backbone."""
+    def __call__(self, backbone: Backbone, recipe: Any, weights: Learned | None) -> Method:
+        """Bind the method to a backbone. Raises `UsageError` for weights it cannot use or lacks, `ModelError` for misfits."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from oddlens.errors import UsageError
@@ -12,10 +12,34 @@ from oddlens.errors import UsageError
 Recipe = TypeVar("Recipe")
 
 
+Tower = Literal["vision", "text"]
+
+
+@dataclass(frozen=True)
+class Depth:
+    """The blocks of each tower of a model."""
+
+    vision: int
+    text: int
+
+
+def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
+    """A recipe field that counts blocks, 1-based, of the paper's tower of `of` blocks: a number or several.
+
+    On a tower of another depth it becomes proportional, rounded up: see `fit_recipe`.
+    """
+    return field(default=value, metadata={"tower": tower, "of": of})
+
+
 def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Recipe:
-    """The paper's recipe with the given fields changed. `UsageError` for an unknown field or a value of the wrong kind."""
+    """The paper's recipe with the given fields changed. `UsageError` for an unknown field or a value of the wrong kind.
+
+    "recipe" among the overrides names one of the type's `NAMED` recipes, which the other fields then change.
+    """
+    overrides = {**_named(recipe_type, overrides.get("recipe")), **overrides}
+    overrides.pop("recipe", None)
     hints = get_type_hints(recipe_type)
-    known = [field.name for field in fields(recipe_type)]  # type: ignore[arg-type]
+    known = [each.name for each in fields(recipe_type)]  # type: ignore[arg-type]
     for name, value in overrides.items():
         if name not in known:
             raise UsageError(f"{recipe_type.__name__} has no field {name!r}: its fields are {', '.join(known)}")
@@ -25,14 +49,47 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
     return recipe_type(**values)
 
 
-def fit_image_size(recipe: Any, given: Mapping[str, Any], native: int) -> tuple[Any, list[str]]:
-    """The recipe at the model's native image size, unless a size was given by hand; and what was changed, in words."""
-    paper = next(field.default for field in fields(recipe) if field.name == "image_size")
-    if "image_size" in given or native == paper:
-        return recipe, []
-    return replace(recipe, image_size=native), [
-        f"image_size {native}, this model's own, instead of the paper's {paper}"
-    ]
+def fit_recipe(recipe: Any, given: Collection[str], image_size: int, depth: Depth) -> tuple[Any, list[str]]:
+    """The recipe at the model's own image size and depth, but for the `given` fields; and what was changed, in words."""
+    fitted: dict[str, Any] = {}
+    notes: list[str] = []
+    for each in fields(recipe):
+        value = getattr(recipe, each.name)
+        if each.name in given:
+            continue
+        if each.name == "image_size" and value != image_size:
+            fitted[each.name] = image_size
+            notes.append(f"image_size {image_size}, this model's own, instead of the paper's {value}")
+        if "of" in each.metadata:
+            tower, paper = each.metadata["tower"], each.metadata["of"]
+            blocks = getattr(depth, tower)
+            ours = _proportional(value, blocks, paper)
+            if ours != value:
+                fitted[each.name] = ours
+                notes.append(
+                    f"{each.name} {ours} for the {blocks} {tower} blocks of this model, instead of {value} of the paper's {paper}"
+                )
+    return replace(recipe, **fitted), notes
+
+
+def _named(recipe_type: type[Any], name: object) -> Mapping[str, Any]:
+    if name is None:
+        return {}
+    named: Mapping[str, Mapping[str, Any]] = getattr(recipe_type, "NAMED", {})
+    if name not in named:
+        known = ", ".join(named) or "no named recipes"
+        raise UsageError(f"{recipe_type.__name__} has no recipe named {name!r}: there {_is_or_are(named)} {known}")
+    return named[str(name)]
+
+
+def _is_or_are(named: Mapping[str, object]) -> str:
+    return "is" if len(named) == 1 else "are"
+
+
+def _proportional(value: Any, blocks: int, paper: int) -> Any:
+    if isinstance(value, tuple):
+        return tuple(dict.fromkeys(_proportional(each, blocks, paper) for each in value))
+    return -(-value * blocks // paper)
 
 
 def _fits(value: Any, hint: Any) -> bool:

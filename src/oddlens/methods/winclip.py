@@ -20,8 +20,9 @@ from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.errors import UsageError
 from oddlens.maps import abnormal_probability, harmonic_mean_of_windows, upsample, window_means
 from oddlens.memory import Memory
-from oddlens.methods.method import Features, Scores
+from oddlens.methods.method import Features, Scores, Text
 from oddlens.prompts.ensemble import load_states, load_templates, prototypes
+from oddlens.weights import Learned
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class WinCLIP:
 
     recipe_type = WinCLIPRecipe
 
-    def __init__(self, backbone: Backbone, recipe: WinCLIPRecipe, weights: str | None = None) -> None:
+    def __init__(self, backbone: Backbone, recipe: WinCLIPRecipe, weights: Learned | None = None) -> None:
         if weights is not None:
             raise UsageError("winclip learns nothing, so it takes no weights: leave them out")
         self.backbone = backbone
@@ -64,11 +65,10 @@ class WinCLIP:
         # Where a model's makers name features for references, windows are compared by them too: as means of their patches.
         self._windows_from_taps = recipe.reference_taps is None and bool(card_taps)
 
-    def prepare(self, object_name: str) -> Tensor:
+    def prepare(self, object_name: str) -> Text:
         """Prototypes of the object's normal and abnormal states."""
-        return prototypes(
-            self.backbone.encode_text, object_name, load_states("winclip"), load_templates(self.recipe.templates)
-        )
+        states, templates = load_states("winclip"), load_templates(self.recipe.templates)
+        return {"prototypes": prototypes(self.backbone.encode_text, object_name, states, templates)}
 
     @property
     def request(self) -> WalkRequest:
@@ -91,13 +91,13 @@ class WinCLIP:
         """The references' features at every scale."""
         return Memory({name: value for name, value in references.items() if name.startswith("reference:")})
 
-    def score(self, features: Mapping[str, Tensor], prototypes: Tensor, memory: Memory | None) -> Scores:
+    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
         """Scores and maps, zero-shot or (with a memory) few-shot: section 4.2 and 4.3."""
         grid = self._grid(features)
-        tau = self.recipe.temperature
-        image_score = abnormal_probability(features["image"], prototypes, tau).double()
+        tau, states = self.recipe.temperature, text["prototypes"]
+        image_score = abnormal_probability(features["image"], states, tau).double()
         maps = [
-            harmonic_mean_of_windows(abnormal_probability(features[f"window{size}"], prototypes, tau), grid, size)
+            harmonic_mean_of_windows(abnormal_probability(features[f"window{size}"], states, tau), grid, size)
             for size in self.recipe.window_sizes
         ]
         whole = image_score.view(-1, 1, 1).expand_as(maps[0])

@@ -1,0 +1,94 @@
+"""Learned weights: the trained part of a method as a file that says how it was made, and the authors' own files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from oddlens.atomic import write_bytes
+from oddlens.backbone.checkpoint import read_state
+from oddlens.errors import ModelError
+
+FORMAT = 1
+_KEY = "oddlens"
+_TOLD = {"format", "method", "recipe", "model"}
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The trained part of a method.
+
+    source: the file it comes from. tensors: by name; of a nested file of the authors the names are joined with dots.
+    provenance: how it was made: "method", "recipe" and "model" ("name", "fingerprint") always, and what its training tells; None
+    for a file of the authors, which says nothing of itself.
+    """
+
+    source: str
+    tensors: dict[str, Tensor]
+    provenance: dict[str, Any] | None = None
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The recipe fields it was trained with; empty for a file of the authors."""
+        return {} if self.provenance is None else dict(self.provenance["recipe"])
+
+    def check(self, method: str, fingerprint: str, model: str) -> None:
+        """Raises `ModelError` where it is known to be another method's, or trained on another model. fingerprint: `Backbone`'s."""
+        if self.provenance is None:
+            return
+        made_for = self.provenance["method"]
+        if made_for != method:
+            raise ModelError(
+                f"{self.source} holds weights of {made_for}, not of {method}: give the method they belong to"
+            )
+        trained_on = self.provenance["model"]
+        if trained_on["fingerprint"] != fingerprint:
+            raise ModelError(
+                f"{self.source} was trained on the model {trained_on['name']}, whose features are not those of {model}: "
+                "give that model, or train on this one"
+            )
+
+
+def read_learned(path: Path) -> Learned:
+    """Read our .safetensors, or an authors' .pth. Nothing is unpickled. Raises `ModelError` naming the file."""
+    if path.suffix != ".safetensors":
+        return Learned(str(path), _flat(read_state(path), path))
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(f"{path} is damaged or no safetensors file: make or fetch the weights again") from error
+    if not isinstance(told, dict) or told.get("format") != FORMAT or _TOLD - told.keys():
+        raise ModelError(
+            f"{path} does not say how it was made: give weights that oddlens trained, or the authors' .pth"
+        )
+    return Learned(str(path), tensors, told)
+
+
+def write_learned(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:
+    """Write weights with how they were made, whole or not at all. provenance: JSON values; "format" is added."""
+    told = json.dumps({"format": FORMAT, **provenance})
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_bytes(path, save(plain, metadata={_KEY: told}))
+
+
+def _flat(state: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
+    if isinstance(state, Tensor):
+        return {prefix: state}
+    if not isinstance(state, Mapping) or not state:
+        raise ModelError(
+            f"{path} is not a file of tensors: give a method's learned weights (.safetensors, or the authors' .pth)"
+        )
+    return {
+        name: value
+        for key, part in state.items()
+        for name, value in _flat(part, path, f"{prefix}.{key}" if prefix else str(key)).items()
+    }

@@ -1,0 +1,83 @@
+"""Learned weights: what a file says of itself, whose it is, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from oddlens.errors import ModelError
+from oddlens.weights import Learned, read_learned, write_learned
+
+MADE: dict[str, Any] = {
+    "method": "april-gan",
+    "recipe": {"layers": [1, 2]},
+    "model": {"name": "mini", "fingerprint": "abc"},
+    "seed": 3,
+}
+
+
+class TestOurFiles:
+    def test_tensors_and_provenance_come_back(self, tmp_path: Path) -> None:
+        path = tmp_path / "linear.safetensors"
+        write_learned(path, {"w": torch.arange(6.0).view(2, 3).T}, MADE)
+        found = read_learned(path)
+        assert found.tensors["w"].tolist() == [[0, 3], [1, 4], [2, 5]]
+        assert found.provenance == {"format": 1, **MADE}
+        assert found.recipe == {"layers": [1, 2]}
+        assert found.source == str(path)
+
+    def test_one_that_does_not_say_how_it_was_made_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "anything.safetensors"
+        save_file({"w": torch.zeros(1)}, path)
+        with pytest.raises(ModelError, match=r"anything\.safetensors does not say how it was made: give weights that"):
+            read_learned(path)
+
+    def test_a_damaged_one_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "torn.safetensors"
+        write_learned(path, {"w": torch.zeros(8)}, MADE)
+        path.write_bytes(path.read_bytes()[:-9])
+        with pytest.raises(ModelError, match=r"torn\.safetensors is damaged"):
+            read_learned(path)
+
+
+class TestTheAuthorsFiles:
+    def test_nested_names_are_joined_with_dots(self, tmp_path: Path) -> None:
+        path = tmp_path / "epoch_15.pth"
+        torch.save({"prompt_learner": {"ctx_pos": torch.ones(2)}}, path)
+        found = read_learned(path)
+        assert list(found.tensors) == ["prompt_learner.ctx_pos"]
+        assert found.provenance is None
+        assert found.recipe == {}
+
+    @pytest.mark.parametrize("content", [{"epoch": 3}, [torch.zeros(1)], {}])
+    def test_what_is_no_file_of_tensors_is_refused(self, content: object, tmp_path: Path) -> None:
+        path = tmp_path / "other.pth"
+        torch.save(content, path)
+        with pytest.raises(ModelError, match=r"other\.pth is not a file of tensors"):
+            read_learned(path)
+
+    def test_one_that_asks_to_run_code_is_not_opened(self, tmp_path: Path) -> None:
+        path = tmp_path / "evil.pth"
+        torch.save({"w": Path("x")}, path)
+        with pytest.raises(ModelError, match="holds more than plain tensors"):
+            read_learned(path)
+
+
+class TestWhoseTheyAre:
+    LEARNED = Learned("linear.safetensors", {}, {"format": 1, **MADE})
+
+    def test_the_method_and_model_they_were_made_for_may_use_them(self) -> None:
+        self.LEARNED.check("april-gan", "abc", "mini")
+
+    def test_another_method_is_one_clear_error(self) -> None:
+        with pytest.raises(ModelError, match=r"linear\.safetensors holds weights of april-gan, not of anomalyclip"):
+            self.LEARNED.check("anomalyclip", "abc", "mini")
+
+    def test_another_model_is_one_clear_error(self) -> None:
+        with pytest.raises(ModelError, match="was trained on the model mini, whose features are not those of big"):
+            self.LEARNED.check("april-gan", "abd", "big")
+
+    def test_the_authors_files_say_nothing_to_check(self) -> None:
+        Learned("epoch_15.pth", {}).check("anomalyclip", "abd", "big")
