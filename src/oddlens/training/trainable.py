@@ -46,8 +46,8 @@ class Trainable(Protocol):
     ) -> dict[str, Tensor]:
         """The parts of the loss of a batch by name, weighted: their sum is what is minimised.
 
-        features: as `encode` gives them, float32. masks: int64 [batch, image_size, image_size], 1 = defect. labels: int64 [batch], 1 =
-        abnormal. object_names: what is on each picture.
+        features: as `encode` gives them, float32. masks: int64 [batch, image_size, image_size], 1 = defect. labels: int64 [batch],
+        1 = abnormal. object_names: what is on each picture.
         """
 
     def tensors(self) -> dict[str, Tensor]:
