@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.methods.recipe import Depth, fit_recipe, layer_field, make_recipe
+from oddlens.methods.recipe import Depth, fit_recipe, layer_field, make_recipe, size_field
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,17 @@ class TestFitting:
         recipe, notes = fit_recipe(Settings(), (), 224, self.PAPERS)
         assert recipe == Settings(image_size=224)
         assert notes == ["image_size 224, this model's own, instead of the paper's 240"]
+
+    def test_a_paper_that_enlarges_its_pictures_does_so_on_models_of_its_own_size_only(self) -> None:
+        @dataclass(frozen=True)
+        class Enlarged:
+            image_size: int = size_field(518, native=336)
+
+        for native in (336, 518):
+            assert fit_recipe(Enlarged(), (), native, self.PAPERS) == (Enlarged(518), [])
+        recipe, notes = fit_recipe(Enlarged(), (), 224, self.PAPERS)
+        assert recipe == Enlarged(224)
+        assert notes == ["image_size 224, this model's own, instead of the paper's 518"]
 
     def test_layers_become_proportional_rounded_up_and_that_is_told(self) -> None:
         recipe, notes = fit_recipe(Settings(), (), 240, Depth(vision=5, text=3))

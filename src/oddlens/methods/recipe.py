@@ -31,6 +31,14 @@ def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
     return field(default=value, metadata={"tower": tower, "of": of})
 
 
+def size_field(value: int, *, native: int) -> Any:
+    """The recipe field `image_size` of a paper that gives its model, whose own size is `native`, pictures of `value` pixels a side.
+
+    Models of that own size get `value`; others their own size: see `fit_recipe`.
+    """
+    return field(default=value, metadata={"native": native})
+
+
 def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Recipe:
     """The paper's recipe with the given fields changed. `UsageError` for an unknown field or a value of the wrong kind.
 
@@ -57,7 +65,7 @@ def fit_recipe(recipe: Any, given: Collection[str], image_size: int, depth: Dept
         value = getattr(recipe, each.name)
         if each.name in given:
             continue
-        if each.name == "image_size" and value != image_size:
+        if each.name == "image_size" and image_size not in (value, each.metadata.get("native")):
             fitted[each.name] = image_size
             notes.append(f"image_size {image_size}, this model's own, instead of the paper's {value}")
         if "of" in each.metadata:
