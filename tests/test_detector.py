@@ -57,6 +57,29 @@ class TestAsking:
         first, second = (loaded.ask(encoded, name)[0] for name in ("bottle", "cable"))
         assert first.score != second.score
 
+    def test_a_question_may_change_what_only_questions_depend_on(
+        self, loaded: Detector, open_clip_folder: Path, pictures: Pictures
+    ) -> None:
+        sharp = oddlens.load("winclip", open_clip_folder, device="cpu", temperature=0.01)
+        encoded = loaded.encode(pictures)
+        before = loaded.ask(encoded)
+        found = loaded.ask(encoded, temperature=0.01)
+        assert [each.score for each in found] == [each.score for each in sharp.ask(encoded)]
+        assert [each.score for each in loaded.ask(encoded)] == [each.score for each in before]
+        with pytest.raises(UsageError, match="image_size cannot change between questions"):
+            loaded.ask(encoded, image_size=32)
+
+    def test_a_changed_question_knows_the_references_and_the_thresholds(
+        self, detector: Detector, pictures: Pictures
+    ) -> None:
+        encoded = detector.encode(pictures[:1])
+        for number in (1, 2):
+            detector.reference(pictures[number]).set_thresholds(image=number)
+            (plain,), (changed,) = detector.ask(encoded), detector.ask(encoded, fusion="mean")
+            assert changed.score == plain.score
+            assert changed.threshold == number
+            assert changed.anomaly_map.max() < plain.anomaly_map.max()
+
     def test_an_object_is_a_part_unless_named(self, loaded: Detector, pictures: Pictures) -> None:
         assert same(loaded.detect(pictures[0])[0], loaded.detect(pictures[0], "part")[0])
 

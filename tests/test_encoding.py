@@ -8,7 +8,7 @@ import torch
 
 import oddlens
 from oddlens.backbone.vision import VisionTower
-from oddlens.encoding import BATCH_SIZE, encode_together, joined
+from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
 from oddlens.images import Picture
 
 
@@ -65,3 +65,11 @@ def test_pictures_stay_in_order(open_clip_folder: Path, pictures: list[Picture])
 
 def test_nothing_joins_to_nothing() -> None:
     assert len(joined([])) == 0
+
+
+def test_features_of_several_sizes_are_joined_at_the_largest_and_end_in_zeros() -> None:
+    small, large = (Encoded({"patch": torch.ones(n, *size)}, (), (), ()) for n, size in ((2, (1, 3)), (1, (2, 2))))
+    found = joined([small, large]).features["patch"]
+    assert found.shape == (3, 2, 3)
+    assert found[0].tolist() == [[1, 1, 1], [0, 0, 0]]
+    assert found[2].tolist() == [[1, 1, 0], [1, 1, 0]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from oddlens.errors import UsageError
 from oddlens.images import ImageInput, Picture, find_images, read_image
 from oddlens.memory import Memory, leave_one_out
 from oddlens.methods.method import Method, Text
+from oddlens.methods.recipe import change_recipe
 
 Images = ImageInput | Iterable[ImageInput]
 
@@ -45,6 +48,7 @@ class Detector:
         self._memory: Memory | None = None
         self._calibrations: dict[str, Calibration | None] = {}
         self._texts: dict[str, Text] = {}
+        self._changes: dict[str, Detector] = {}
 
     @property
     def recipe(self) -> Any:
@@ -93,8 +97,13 @@ class Detector:
         return encode_together([self.method], pictures)[0]
 
     @torch.inference_mode()
-    def ask(self, encoded: Encoded, object_name: str = "part") -> list[Detection]:
-        """Detections of encoded pictures for an object name; the towers' vision side does not run again."""
+    def ask(self, encoded: Encoded, object_name: str = "part", **changes: Any) -> list[Detection]:
+        """Detections of encoded pictures for an object name; the towers' vision side does not run again.
+
+        changes: other values of recipe fields that only the question depends on. Raises `UsageError` for any other field.
+        """
+        if changes:
+            return self._changed(changes).ask(encoded, object_name)
         if not len(encoded):
             return []
         text = self._prepare(object_name)
@@ -102,11 +111,10 @@ class Detector:
         thresholds = _chosen(self.thresholds, calibration)
         value_range = self._fixed_range() if calibration is None else calibration.value_range
         result = self.method.score(encoded.features, text, self._memory)
-        maps = result.maps.float().cpu().numpy()
         return [
-            Detection(float(score), anomaly_map, size, thresholds, value_range, source, note)
-            for score, anomaly_map, size, source, note in zip(
-                result.scores.tolist(), maps, encoded.sizes, encoded.sources, encoded.notes, strict=True
+            Detection(float(score), heat.float().cpu().numpy(), size, thresholds, value_range, source, note)
+            for score, heat, size, source, note in zip(
+                result.scores.tolist(), result.maps, encoded.sizes, encoded.sources, encoded.notes, strict=True
             )
         ]
 
@@ -127,6 +135,19 @@ class Detector:
         from oddlens.station import save_station
 
         save_station(self, folder)
+
+    def _changed(self, changes: Mapping[str, Any]) -> Detector:
+        """The same detector with another recipe; what was prepared for such a question is kept for the next one."""
+        key = json.dumps(changes, sort_keys=True, default=list)
+        if key not in self._changes:
+            method = copy(self.method)
+            method.recipe = change_recipe(self.recipe, changes)
+            self._changes[key] = Detector(self.name, method, self.notes, self.weights)
+        other = self._changes[key]
+        other.thresholds = self.thresholds
+        if other.references is not self.references:
+            other.references = self.references
+        return other
 
     def _prepare(self, object_name: str) -> Text:
         if not object_name.strip():

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import reduce
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from oddlens.backbone.walk import WalkRequest, take_walk
+from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.images import Picture
 from oddlens.methods.method import Features, Method
 
@@ -40,12 +42,22 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
     if not parts:
         return Encoded({}, (), (), ())
     return Encoded(
-        {name: torch.cat([part.features[name] for part in parts]) for name in parts[0].features},
+        {name: _stacked([part.features[name] for part in parts]) for name in parts[0].features},
         tuple(size for part in parts for size in part.sizes),
         tuple(source for part in parts for source in part.sources),
         tuple(note for part in parts for note in part.notes),
         sum(part.seconds for part in parts),
     )
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """Along the first dimension. Where pictures of several sizes give features of several sizes, the smaller ones end in zeros."""
+    inner = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    padded = [
+        F.pad(part, [n for most, own in zip(inner[::-1], part.shape[:0:-1], strict=True) for n in (0, most - own)])
+        for part in parts
+    ]
+    return torch.cat(padded)
 
 
 @torch.inference_mode()
@@ -75,11 +87,10 @@ def _groups(methods: Sequence[Method]) -> list[tuple[list[int], WalkRequest]]:
 
 
 def _encode_batch(methods: Sequence[Method], request: WalkRequest, pictures: Sequence[Picture]) -> list[Encoded]:
-    started = time.perf_counter()
-    walk = take_walk(methods[0].backbone, [picture.pixels for picture in pictures], request)
-    walked = time.perf_counter() - started
+    walk = Walk(methods[0].backbone, [picture.pixels for picture in pictures], request)
     batch = []
     for method in methods:
+        shared = walk.seconds
         started = time.perf_counter()
         features = method.encode(walk)
         batch.append(
@@ -88,7 +99,7 @@ def _encode_batch(methods: Sequence[Method], request: WalkRequest, pictures: Seq
                 tuple(picture.size for picture in pictures),
                 tuple(picture.source for picture in pictures),
                 tuple(picture.note for picture in pictures),
-                walked + time.perf_counter() - started,
+                shared + time.perf_counter() - started,
             )
         )
     return batch

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor
 
 import oddlens
-from oddlens import encoding
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.benchmark import Benchmark, Key, Variant, measuring
 from oddlens.pixels import Pixels
 
@@ -35,13 +35,13 @@ def test_scores_are_those_of_detect_with_the_same_examples(
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The pictures that went through the towers, as often as they did."""
     pictures: list[bytes] = []
-    walk = encoding.take_walk
+    to_pixels = Backbone.to_pixels
 
-    def counted(backbone: Backbone, batch: Sequence[Pixels], request: WalkRequest) -> Walk:
+    def counted(self: Backbone, batch: Sequence[Pixels], *look: Any) -> Tensor:
         pictures.extend(pixels.tobytes() for pixels in batch)
-        return walk(backbone, batch, request)
+        return to_pixels(self, batch, *look)
 
-    monkeypatch.setattr(encoding, "take_walk", counted)
+    monkeypatch.setattr(Backbone, "to_pixels", counted)
     return pictures
 
 

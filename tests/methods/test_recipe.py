@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.methods.recipe import Depth, fit_recipe, layer_field, make_recipe, size_field
+from oddlens.methods.recipe import Depth, asked, change_recipe, fit_recipe, layer_field, make_recipe, size_field
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Settings:
     image_size: int = 240
     temperature: float = 0.07
     blur: bool = False
-    mode: Literal["sum", "mean"] = "sum"
+    mode: Literal["sum", "mean"] = asked("sum")
     layers: tuple[int, ...] = layer_field((6, 12), of=12)
     taps: tuple[int | str, ...] | None = None
     name: str = "x"
@@ -80,6 +80,19 @@ class TestNamedRecipes:
     def test_an_unknown_name_is_refused_with_the_known_ones(self) -> None:
         with pytest.raises(UsageError, match="Settings has no recipe named 'fine': there is rough"):
             make_recipe(Settings, {"recipe": "fine"})
+
+
+class TestChanging:
+    def test_a_field_of_the_question_may_change(self) -> None:
+        assert change_recipe(Settings(temperature=1.0), {"mode": "mean"}) == Settings(temperature=1.0, mode="mean")
+
+    def test_any_other_is_refused_with_those_that_may(self) -> None:
+        with pytest.raises(UsageError, match=r"blur cannot change between questions: .*; what may change is mode"):
+            change_recipe(Settings(), {"mode": "mean", "blur": True})
+
+    def test_what_is_refused_in_making_is_refused_here(self) -> None:
+        with pytest.raises(UsageError, match="the recipe field mode cannot be 'max'"):
+            change_recipe(Settings(), {"mode": "max"})
 
 
 class TestFitting:

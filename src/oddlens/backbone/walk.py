@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from torch import Tensor
@@ -39,13 +42,36 @@ class WalkRequest:
 
 
 class Walk:
-    """A batch after the tower. `features` holds what was asked for; windows are embedded on first request and kept."""
+    """A batch of pictures and what the tower makes of it; every part is computed when it is first asked for, and kept.
 
-    def __init__(self, vision: VisionTower, embedded: Embedded, features: VisionFeatures) -> None:
-        self.vision = vision
-        self.features = features
-        self._embedded = embedded
+    pictures: uint8 [height, width, 3] each, as they were given. seconds: what the parts that are there have cost.
+    """
+
+    def __init__(
+        self, backbone: Backbone, pictures: Sequence[Pixels], request: WalkRequest, pixels: Tensor | None = None
+    ) -> None:
+        self.vision: VisionTower = backbone.vision
+        self.pictures = tuple(pictures)
+        self.seconds = 0.0
+        self._backbone = backbone
+        self._request = request
+        self._given = pixels
         self._windows: dict[int, Tensor] = {}
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """The pictures resized and normalised: [batch, 3, image_size, image_size]."""
+        if self._given is not None:
+            return self._given
+        with self._timed():
+            return self._backbone.to_pixels(self.pictures, self._request.image_size, self._request.interpolation)
+
+    @cached_property
+    def features(self) -> VisionFeatures:
+        """What the request asks for of the blocks."""
+        embedded, request = self._embedded, self._request
+        with self._timed():
+            return self.vision.walk(embedded, request.taps, request.local_taps, request.local_from)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -55,20 +81,24 @@ class Walk:
     def windows(self, size: int) -> Tensor:
         """`VisionTower.windows`: [batch, windows, embed_dim], not normalised."""
         if size not in self._windows:
-            self._windows[size] = self.vision.windows(self._embedded, size)
+            embedded = self._embedded
+            with self._timed():
+                self._windows[size] = self.vision.windows(embedded, size)
         return self._windows[size]
 
+    @cached_property
+    def _embedded(self) -> Embedded:
+        pixels = self.pixels
+        with self._timed():
+            return self.vision.embed(pixels, self._request.position)
 
-def take_walk(backbone: Backbone, pictures: Sequence[Pixels], request: WalkRequest) -> Walk:
-    """Run the tower over pictures, uint8 [height, width, 3] each."""
-    return walk_pixels(backbone, backbone.to_pixels(pictures, request.image_size, request.interpolation), request)
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - started
 
 
 def walk_pixels(backbone: Backbone, pixels: Tensor, request: WalkRequest) -> Walk:
-    """As `take_walk`, of normalised pixels [batch, 3, size, size]."""
-    embedded = backbone.vision.embed(pixels, request.position)
-    return Walk(
-        backbone.vision,
-        embedded,
-        backbone.vision.walk(embedded, request.taps, request.local_taps, request.local_from),
-    )
+    """A walk over pixels that are resized and normalised already: [batch, 3, size, size]."""
+    return Walk(backbone, (), request, pixels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,8 @@ from oddlens.memory import Memory
 from oddlens.weights import Learned
 
 Features = dict[str, Tensor]
-"""The image side of a batch by name; every tensor's first dimension is the image."""
+"""The image side of a batch by name; every tensor's first dimension is the image. Where pictures differ in size, so may the other
+dimensions: batches are joined at the largest, padded with zeros, and a method keeps beside them what is real."""
 
 Text = dict[str, Tensor]
 """The text side of an object by name: "prototypes" [2, embed_dim], unit norm, row 0 normal; and what else a method needs."""
@@ -22,18 +23,17 @@ Text = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Scores:
-    """scores: [batch], image level. maps: [batch, height, width] at the recipe's image size. Higher = more anomalous."""
+    """scores: [batch], image level. maps: one [height, width] a picture, stacked where all have a size. Higher = more anomalous."""
 
     scores: Tensor
-    maps: Tensor
+    maps: Tensor | Sequence[Tensor]
 
 
 class Method(Protocol):
     """A method bound to a backbone. `encode` looks at pictures, `prepare` at words, `score` brings both together."""
 
-    @property
-    def recipe(self) -> Any:
-        """The frozen recipe in force."""
+    recipe: Any
+    """The frozen recipe in force. A question may be put to a copy with other values in the fields marked `asked`."""
 
     @property
     def backbone(self) -> Backbone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from oddlens.errors import UsageError
@@ -39,6 +39,11 @@ def size_field(value: int, *, native: int) -> Any:
     return field(default=value, metadata={"native": native})
 
 
+def asked(default: Any = MISSING, factory: Any = MISSING) -> Any:
+    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.ask`)."""
+    return field(default=default, default_factory=factory, metadata={"asked": True})
+
+
 def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Recipe:
     """The paper's recipe with the given fields changed. `UsageError` for an unknown field or a value of the wrong kind.
 
@@ -55,6 +60,18 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
             raise UsageError(f"the recipe field {name} cannot be {value!r}: give {_described(hints[name])}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
     return recipe_type(**values)
+
+
+def change_recipe(recipe: Any, changes: Mapping[str, Any]) -> Any:
+    """The recipe with other values in fields that only the question depends on. `UsageError` for any other field."""
+    changed = make_recipe(type(recipe), changes)
+    free = [each.name for each in fields(recipe) if "asked" in each.metadata]
+    if held := [name for name in changes if name not in free]:
+        able = ", ".join(free) or "nothing"
+        raise UsageError(
+            f"{held[0]} cannot change between questions: load the detector with it; what may change is {able}"
+        )
+    return replace(recipe, **{name: getattr(changed, name) for name in changes})
 
 
 def fit_recipe(recipe: Any, given: Collection[str], image_size: int, depth: Depth) -> tuple[Any, list[str]]:

@@ -21,6 +21,7 @@ from oddlens.errors import UsageError
 from oddlens.maps import abnormal_probability, harmonic_mean_of_windows, upsample, window_means
 from oddlens.memory import Memory
 from oddlens.methods.method import Features, Scores, Text
+from oddlens.methods.recipe import asked
 from oddlens.prompts.ensemble import load_states, load_templates, prototypes
 from oddlens.weights import Learned
 
@@ -39,11 +40,11 @@ class WinCLIPRecipe:
     image_size: int = 240
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     position: PositionResize = "bicubic"
-    templates: Literal["paper", "port21"] = "paper"
-    temperature: float = 0.07
+    templates: Literal["paper", "port21"] = asked("paper")
+    temperature: float = asked(0.07)
     window_sizes: tuple[int, ...] = (2, 3)
     reference_taps: tuple[int | str, ...] | None = None
-    fusion: Literal["sum", "mean", "harmonic"] = "sum"
+    fusion: Literal["sum", "mean", "harmonic"] = asked("sum")
 
 
 class WinCLIP:
