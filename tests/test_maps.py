@@ -5,11 +5,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from oddlens.maps import (
     abnormal_probability,
     harmonic_mean_of_windows,
+    smooth,
     upsample,
     window_means,
 )
@@ -96,3 +98,20 @@ class TestSizes:
         assert aligned.tolist() == [[0, 0.25, 0.5, 0.75, 1], [1, 1.25, 1.5, 1.75, 2], [2, 2.25, 2.5, 2.75, 3]]
         centred = upsample(maps, (2, 4), align_corners=False)[0]
         assert centred[0].tolist() == [0, 0.25, 0.75, 1]
+
+
+class TestSmoothing:
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.05, 12), st.integers(0, 10**6))
+    def test_it_is_scipys_also_where_the_kernel_is_wider_than_the_map(
+        self, rows: int, columns: int, sigma: float, seed: int
+    ) -> None:
+        maps = drawn(2, rows, columns, seed=seed).double()
+        for found, given_map in zip(smooth(maps, sigma), maps, strict=True):
+            assert np.abs(found.numpy() - gaussian_filter(given_map.numpy(), sigma)).max() < 1e-12
+
+    def test_float32_stays_float32(self) -> None:
+        maps = drawn(1, 60, 50)
+        found = smooth(maps, 4)
+        assert found.dtype == torch.float32
+        assert np.abs(found[0].numpy() - gaussian_filter(maps[0].numpy(), 4)).max() < 1e-6

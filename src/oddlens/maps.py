@@ -37,3 +37,24 @@ def window_means(patches: Tensor, grid: tuple[int, int], size: int) -> Tensor:
 def upsample(maps: Tensor, size: tuple[int, int], *, align_corners: bool) -> Tensor:
     """Bilinear: [batch, rows, columns] -> [batch, height, width]."""
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=align_corners)[:, 0]
+
+
+def smooth(maps: Tensor, sigma: float) -> Tensor:
+    """Gaussian smoothing of [batch, rows, columns]; sigma in pixels, > 0. Borders are mirrored, the kernel ends at 4 sigma.
+
+    The numbers of `scipy.ndimage.gaussian_filter` with its default mode, which AnomalyCLIP's released code calls; also where the
+    kernel is wider than the map. Each axis is one product with a matrix, sooner than a convolution of a single channel.
+    """
+    rows, columns = maps.shape[1:]
+    return _gaussian(rows, sigma).to(maps) @ maps @ _gaussian(columns, sigma).to(maps).T
+
+
+def _gaussian(size: int, sigma: float) -> Tensor:
+    """The matrix [size, size] that smooths along one axis, float64: row i holds the weight of every pixel in pixel i."""
+    radius = int(4 * sigma + 0.5)
+    offsets = torch.arange(-radius, radius + 1)
+    weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
+    seen = (torch.arange(size)[:, None] + offsets) % (2 * size)
+    mirrored = torch.minimum(seen, 2 * size - 1 - seen)
+    matrix = torch.zeros(size, size, dtype=torch.float64)
+    return matrix.scatter_add_(1, mirrored, (weights / weights.sum()).expand(size, -1))
