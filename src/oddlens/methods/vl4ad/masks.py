@@ -1,0 +1,38 @@
+"""Where the masks of a frame and their class embeddings come from: what every way to masks is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import Tensor
+
+from oddlens.backbone.walk import Walk
+from oddlens.methods.method import Features
+
+
+class Masks(Protocol):
+    """A way to masks over a frozen model.
+
+    A mask i of a frame says where something is, s_i in [0, 1] at every pixel, and what it looks like, an embedding v_i in the joint
+    space with the words. Everything that depends on words comes later, from `embeddings` alone: so words may change for nothing.
+    """
+
+    @property
+    def temperature(self) -> float:
+        """The temperature of the softmax over words that belongs to these embeddings."""
+
+    def encode(self, walk: Walk) -> Features:
+        """The frames of a walk (`Walk.pictures`, of any sizes), as features whose first dimension is the frame:
+
+        "embeddings" [batch, masks, embed_dim], unit norm, zero rows where a frame has fewer masks; "masks" int64 [batch], how many
+        are real; "void" [batch, masks], the probability that a mask is nothing, where the way to masks knows it; "pooled" [batch,
+        masks, embed_dim], unit norm, the frozen model's own embedding of the masked pixels, where there is one; and what `spread`
+        needs.
+        """
+
+    def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
+        """sum_i s_i * values_i of one frame: [channels, height, width] at the working resolution of the map.
+
+        features: as `encode` gives them, of this frame alone (no batch dimension). values: float [real masks, channels].
+        """
