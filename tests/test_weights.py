@@ -69,15 +69,18 @@ class TestWhoseTheyAre:
     LEARNED = Learned("linear.safetensors", {}, {"format": 1, **MADE})
 
     def test_the_method_and_model_they_were_made_for_may_use_them(self) -> None:
-        self.LEARNED.check("april-gan", "abc", "mini")
+        self.LEARNED.check_method("april-gan")
+        self.LEARNED.check_model("abc", "mini")
 
     def test_another_method_is_one_clear_error(self) -> None:
         with pytest.raises(ModelError, match=r"linear\.safetensors holds weights of april-gan, not of anomalyclip"):
-            self.LEARNED.check("anomalyclip", "abc", "mini")
+            self.LEARNED.check_method("anomalyclip")
 
     def test_another_model_is_one_clear_error(self) -> None:
         with pytest.raises(ModelError, match="was trained on the model mini, whose features are not those of big"):
-            self.LEARNED.check("april-gan", "abd", "big")
+            self.LEARNED.check_model("abd", "big")
 
     def test_the_authors_files_say_nothing_to_check(self) -> None:
-        Learned("epoch_15.pth", {}).check("anomalyclip", "abd", "big")
+        unknown = Learned("epoch_15.pth", {})
+        unknown.check_method("anomalyclip")
+        unknown.check_model("abd", "big")

@@ -62,8 +62,8 @@ class Detector:
 
     @references.setter
     def references(self, references: Encoded | None) -> None:
-        self._references = references
-        self._memory = None if references is None else self.method.remember(references.features)
+        memory = None if references is None else self.method.remember(references.features)
+        self._references, self._memory = references, memory
         self._calibrations.clear()
 
     def reference(self, images: Images) -> Detector:

@@ -16,7 +16,7 @@ from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.methods import method_class
-from oddlens.methods.recipe import Depth, fit_recipe, make_recipe
+from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.weights import Learned, read_learned
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
@@ -34,14 +34,18 @@ def load(
     method: "winclip". model: None is the embedded model; else a card's name (`oddlens models`), a hub id, or a local
     folder or file. weights: the learned part of the method: our .safetensors or the authors' .pth. device: "auto", "cpu", "cuda".
     recipe_overrides: any field of the method's recipe; an unknown one is an error. `recipe="name"` starts from one of the method's
-    named recipes. Fields that are not given are those that the weights were trained with, else the paper's, fitted to the model.
+    named recipes. Fields that neither gives are those that the weights were trained with, else the paper's, fitted to the model.
 
     Raises `UsageError` for a name or setting that does not exist, `ModelError` where model or weights are absent, damaged or do not
     fit. Nothing here touches the network. Detectors that are alive on the same model share its towers.
     """
     made = method_class(method)
     learned = None if weights is None else _read_weights(os.fspath(weights))
-    trained = {} if learned is None else learned.recipe
+    trained: dict[str, Any] = {}
+    if learned is not None:
+        learned.check_method(method)
+        named = named_fields(made.recipe_type, recipe_overrides.get("recipe"))
+        trained = {name: value for name, value in learned.recipe.items() if name not in named}
     recipe = make_recipe(made.recipe_type, trained | recipe_overrides)
     backbone = _shared_backbone(
         None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
@@ -49,7 +53,7 @@ def load(
     if backbone.card.name == MINI.name:
         _introduce_embedded()
     if learned is not None:
-        learned.check(method, backbone.fingerprint, backbone.card.name)
+        learned.check_model(backbone.fingerprint, backbone.card.name)
     depth = Depth(backbone.vision.config.layers, backbone.text.config.layers)
     given = trained.keys() | recipe_overrides.keys()
     recipe, notes = fit_recipe(recipe, given, backbone.card.image_size, depth)

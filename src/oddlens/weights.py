@@ -39,15 +39,17 @@ class Learned:
         """The recipe fields it was trained with; empty for a file of the authors."""
         return {} if self.provenance is None else dict(self.provenance["recipe"])
 
-    def check(self, method: str, fingerprint: str, model: str) -> None:
-        """Raises `ModelError` where it is known to be another method's, or trained on another model. fingerprint: `Backbone`'s."""
+    def check_method(self, method: str) -> None:
+        """Raises `ModelError` where it is known to be another method's."""
+        if self.provenance is not None and self.provenance["method"] != method:
+            raise ModelError(
+                f"{self.source} holds weights of {self.provenance['method']}, not of {method}: give the method they belong to"
+            )
+
+    def check_model(self, fingerprint: str, model: str) -> None:
+        """Raises `ModelError` where it is known to be trained on another model. fingerprint: `Backbone`'s."""
         if self.provenance is None:
             return
-        made_for = self.provenance["method"]
-        if made_for != method:
-            raise ModelError(
-                f"{self.source} holds weights of {made_for}, not of {method}: give the method they belong to"
-            )
         trained_on = self.provenance["model"]
         if trained_on["fingerprint"] != fingerprint:
             raise ModelError(

@@ -49,7 +49,7 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
 
     "recipe" among the overrides names one of the type's `NAMED` recipes, which the other fields then change.
     """
-    overrides = {**_named(recipe_type, overrides.get("recipe")), **overrides}
+    overrides = {**named_fields(recipe_type, overrides.get("recipe")), **overrides}
     overrides.pop("recipe", None)
     hints = get_type_hints(recipe_type)
     known = [each.name for each in fields(recipe_type)]  # type: ignore[arg-type]
@@ -60,6 +60,17 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
             raise UsageError(f"the recipe field {name} cannot be {value!r}: give {_described(hints[name])}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
     return recipe_type(**values)
+
+
+def named_fields(recipe_type: type[Any], name: object) -> Mapping[str, Any]:
+    """The fields of one of the type's `NAMED` recipes; none for None. `UsageError` for an unknown name."""
+    if name is None:
+        return {}
+    named: Mapping[str, Mapping[str, Any]] = getattr(recipe_type, "NAMED", {})
+    if name not in named:
+        known = ", ".join(named) or "no named recipes"
+        raise UsageError(f"{recipe_type.__name__} has no recipe named {name!r}: there {_is_or_are(named)} {known}")
+    return named[str(name)]
 
 
 def change_recipe(recipe: Any, changes: Mapping[str, Any]) -> Any:
@@ -95,16 +106,6 @@ def fit_recipe(recipe: Any, given: Collection[str], image_size: int, depth: Dept
                     f"{each.name} {ours} for the {blocks} {tower} blocks of this model, instead of {value} of the paper's {paper}"
                 )
     return replace(recipe, **fitted), notes
-
-
-def _named(recipe_type: type[Any], name: object) -> Mapping[str, Any]:
-    if name is None:
-        return {}
-    named: Mapping[str, Mapping[str, Any]] = getattr(recipe_type, "NAMED", {})
-    if name not in named:
-        known = ", ".join(named) or "no named recipes"
-        raise UsageError(f"{recipe_type.__name__} has no recipe named {name!r}: there {_is_or_are(named)} {known}")
-    return named[str(name)]
 
 
 def _is_or_are(named: Mapping[str, object]) -> str:
