@@ -3,7 +3,7 @@ import json
 import pytest
 from PIL import Image
 
-from oddlens.data import Count, check_dataset, open_dataset
+from oddlens.data import Count, Dataset, Record, check_dataset, open_dataset
 
 from .small_sets import mask, mvtec, mvtec_ad_2, picture
 
@@ -100,6 +100,23 @@ def test_masks_of_ignored_pixels_are_held_against_their_picture_too(tmp_path):
     mask(mvtec(tmp_path) / "nut" / "ignore" / "crack" / "000_ignore.png", size=(4, 4))
     problems = check_dataset(open_dataset(tmp_path)).problems
     assert [(each.kind, each.path.name) for each in problems] == [("mask-size", "000_ignore.png")]
+
+
+def test_label_files_are_read_by_their_legend(tmp_path):
+    image, labels = picture(tmp_path / "1.png"), mask(tmp_path / "labels.png", value=255)
+    record = Record(image, labels, 1, "road", "anomaly", "test", labels, labels, "ood")
+    assert [each.kind for each in check_dataset(Dataset(tmp_path, "by hand", (record,))).problems] == ["mask-empty"]
+    drawn = Image.open(labels)
+    drawn.paste(1, (0, 0, 2, 2))
+    drawn.save(labels)
+    assert check_dataset(Dataset(tmp_path, "by hand", (record,))).ok
+
+
+def test_class_labels_are_held_against_their_picture_and_are_no_defect(tmp_path):
+    image, labels = picture(tmp_path / "1.png"), mask(tmp_path / "labels.png", value=26, size=(4, 16))
+    record = Record(image, None, 0, "road", "good", "test", labels, labels, "cityscapes")
+    problems = check_dataset(Dataset(tmp_path, "by hand", (record,))).problems
+    assert [(each.kind, each.path) for each in problems] == [("mask-size", labels)]
 
 
 def test_progress_is_told_picture_by_picture(tmp_path):

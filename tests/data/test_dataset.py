@@ -1,7 +1,7 @@
 import pytest
 
-from oddlens.data import open_dataset
-from oddlens.errors import UsageError
+from oddlens.data import LEGENDS, Dataset, Record, open_dataset
+from oddlens.errors import DataError, UsageError
 
 from .small_sets import mvtec
 
@@ -24,3 +24,22 @@ def test_a_misspelt_category_or_split_is_told_with_those_there_are(tmp_path):
         dataset.select(category="botle")
     with pytest.raises(UsageError, match='"tests" is no split: choose one of train, validation, test'):
         dataset.select(split="tests")
+
+
+def street(tmp_path, category, legend):
+    labels = tmp_path / "labels.png"
+    return Record(tmp_path / "1.png", None, 0, category, "good", "train", labels, labels, legend)
+
+
+def test_the_known_classes_are_those_of_the_label_files(tmp_path):
+    records = [street(tmp_path, "a", "cityscapes"), street(tmp_path, "a", "cityscapes-train-ids")]
+    assert Dataset(tmp_path, "by hand", tuple(records)).classes == LEGENDS["cityscapes"].names
+    assert open_dataset(mvtec(tmp_path)).classes == ()
+
+
+def test_sets_of_different_classes_must_be_taken_one_by_one(tmp_path):
+    records = (street(tmp_path, "a", "cityscapes"), street(tmp_path, "b", "street-hazards"))
+    both = Dataset(tmp_path, "by hand", records)
+    with pytest.raises(DataError, match="select a category first"):
+        both.classes  # noqa: B018 it is a property
+    assert both.select("b").classes == LEGENDS["street-hazards"].names

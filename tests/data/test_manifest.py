@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from oddlens.data import manifest_hash, open_dataset, write_manifest
+from oddlens.data import Dataset, Record, load_legend, manifest_hash, open_dataset, read_mask, write_manifest
 from oddlens.errors import DataError, UsageError
 
 from .small_sets import SMALL_SETS, mask, mvtec, picture
@@ -34,6 +34,32 @@ def test_ignored_pixels_are_kept(tmp_path):
     ignored = mask(mvtec(tmp_path) / "nut" / "ignore" / "crack" / "000_ignore.png")
     write_manifest(open_dataset(tmp_path), tmp_path / "m.jsonl")
     assert [record.ignore for record in open_dataset(tmp_path / "m.jsonl").select("nut", label=1)] == [ignored]
+
+
+def test_class_labels_and_what_their_values_mean_are_kept(tmp_path):
+    labels, legend = mask(tmp_path / "labels" / "1.png", value=1), tmp_path / "classes.json"
+    legend.write_text('{"classes": ["road", "dog"], "ood": [1]}')
+    for number, meaning in enumerate((legend, "ood")):
+        image = picture(tmp_path / f"{number}.png")
+        record = Record(image, labels, 1, "road", "anomaly", "test", labels, labels, meaning)
+        write_manifest(Dataset(tmp_path, "by hand", (record,)), tmp_path / "lists" / "m.jsonl")
+        (again,) = open_dataset(tmp_path / "lists" / "m.jsonl")
+        assert load_legend(again.legend) == load_legend(meaning)
+        assert read_mask(again).sum() == 16
+        assert again.classes.samefile(labels)
+
+
+def test_a_legend_that_is_nowhere_and_class_labels_that_are_gone_are_told(tmp_path):
+    for name in ("1.png", "2.png"):
+        picture(tmp_path / name)
+    rows = [{"image": "1.png", "label": 0, "legend": "mars"}, {"image": "2.png", "label": 0, "classes": "gone.png"}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dataset = open_dataset(tmp_path / "m.jsonl")
+    assert [(each.kind, each.path.name) for each in dataset.problems] == [
+        ("row-invalid", "m.jsonl"),
+        ("mask-missing", "2.png"),
+    ]
+    assert [(record.image.name, record.classes) for record in dataset] == [("2.png", None)]
 
 
 def test_the_hash_depends_on_what_is_said_and_neither_on_the_place_nor_on_the_order(tmp_path):

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.data import Record, read_mask, resize_mask
+from oddlens.data import Record, read_ignore, read_mask, resize_mask
 
 Mask = NDArray[np.bool_]
 
@@ -36,9 +36,9 @@ def read_truth(record: Record, size: tuple[int, int], *, resize: bool) -> Truth:
         mask = resize_mask(read_mask(record), size) if resize else read_mask(record, size)
     elif record.label == 0:
         mask = _nothing(size)
-    ignore: Mask | None = None
-    if record.ignore is not None:
-        ignore = resize_mask(read_mask(record.ignore), size) if resize else read_mask(record.ignore, size)
+    ignore = read_ignore(record, None if resize else size)
+    if ignore is not None and resize:
+        ignore = resize_mask(ignore, size)
     return Truth(mask, ignore)
 
 

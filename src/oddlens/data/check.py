@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.data.dataset import Dataset
-from oddlens.data.masks import mask_files, read_grey
+from oddlens.data.legend import Legend, load_legend
+from oddlens.data.masks import mask_files, read_grey, read_values
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
 from oddlens.errors import DataError, ImageError
@@ -89,12 +90,17 @@ def _counts(dataset: Dataset) -> Iterator[Count]:
 def _faults(record: Record) -> list[Problem]:
     problems: list[Problem] = []
     size = _size(record.image, problems)
-    if record.ignore is not None:
-        _shows(record.ignore, size, problems)
+    legend = None if record.legend is None else load_legend(record.legend)
+    masks = [] if record.mask is None else mask_files(record.mask)
+    for file in dict.fromkeys((record.ignore, record.classes)):
+        if file is not None and file not in masks:
+            _shows(file, size, problems, legend)
     if record.mask is not None:
-        shown = [_shows(file, size, problems) for file in mask_files(record.mask)]
+        shown = [_shows(file, size, problems, legend) for file in masks]
         if record.label == 1 and None not in shown and True not in shown:
-            sentence = f"The mask {record.mask} is black, though its image {record.image} is said to be abnormal."
+            sentence = (
+                f"The mask {record.mask} shows no defect, though its image {record.image} is said to be abnormal."
+            )
             problems.append(Problem(record.mask, "mask-empty", sentence))
         if record.label == 0 and True in shown:
             sentence = f"The mask {record.mask} shows a defect, though its image {record.image} is said to be normal."
@@ -110,10 +116,10 @@ def _size(image: Path, problems: list[Problem]) -> tuple[int, int] | None:
         return None
 
 
-def _shows(mask: Path, size: tuple[int, int] | None, problems: list[Problem]) -> bool | None:
-    """Whether a mask file shows anything; None if it cannot be read."""
+def _shows(mask: Path, size: tuple[int, int] | None, problems: list[Problem], legend: Legend | None) -> bool | None:
+    """Whether a mask file shows a defect; None if it cannot be read."""
     try:
-        grey = read_grey(mask)
+        grey = read_grey(mask) if legend is None else read_values(mask)
     except DataError as error:
         problems.append(Problem(mask, "mask-unreadable", str(error)))
         return None
@@ -121,6 +127,8 @@ def _shows(mask: Path, size: tuple[int, int] | None, problems: list[Problem]) ->
     if size is not None and size != (width, height):
         sentence = f"The mask {mask} has {width} x {height} pixels, its image {size[0]} x {size[1]}."
         problems.append(Problem(mask, "mask-size", sentence))
+    if legend is not None:
+        return bool(legend.is_anomalous(grey).any())
     values = _values(grey)
     if len(values) > 1 and not (grey.dtype.kind in "iu" and values[-1] <= HIGHEST_CLASS):
         sentence = (

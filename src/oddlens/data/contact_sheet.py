@@ -86,7 +86,7 @@ def _thumbnail(record: Record) -> Image.Image:
     tile = Image.fromarray(read_image(record.image).pixels)
     tile.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)
     if record.mask is not None:
-        tile.paste(OUTLINE, mask=Image.fromarray(_outline(read_mask(record.mask), tile.size)))
+        tile.paste(OUTLINE, mask=Image.fromarray(_outline(read_mask(record), tile.size)))
     return tile
 
 

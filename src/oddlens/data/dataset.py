@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from oddlens.data.legend import load_legend
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
-from oddlens.errors import UsageError
+from oddlens.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,21 @@ class Dataset:
         """The splits that have a record, in the order of `record.SPLITS`."""
         present = {record.split for record in self.records}
         return tuple(split for split in SPLITS if split in present)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the known classes, in the order of the indices that `read_classes` gives; () where nobody has told them.
+
+        Raises:
+            DataError: a legend cannot be read, or the records have different ones: select a category first.
+        """
+        legends = dict.fromkeys(record.legend for record in self.records if record.classes is not None)
+        found = dict.fromkeys(load_legend(legend).names for legend in legends if legend is not None)
+        if len(found) > 1:
+            raise DataError(
+                f"The pictures of {self.root} are labelled with different classes: select a category first."
+            )
+        return next(iter(found), ())
 
     def select(self, category: str | None = None, split: Split | None = None, label: int | None = None) -> "Dataset":
         """The records of a category, of a split, of a label (0 normal, 1 abnormal), as a data set; None = any.

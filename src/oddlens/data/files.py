@@ -172,5 +172,9 @@ def drop_lost_masks(records: Sequence[Record], problems: list[Problem]) -> list[
             sentence = f"The ignore mask {record.ignore} of {record.image} is not there."
             problems.append(Problem(record.image, "mask-missing", sentence))
             record = replace(record, ignore=None)
+        if record.classes is not None and not record.classes.exists():
+            sentence = f"The class labels {record.classes} of {record.image} are not there."
+            problems.append(Problem(record.image, "mask-missing", sentence))
+            record = replace(record, classes=None)
         kept.append(record)
     return kept

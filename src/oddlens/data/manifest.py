@@ -6,7 +6,7 @@ One record a line, with the fields of `Record` as keys or columns; paths are rel
 
 Needed are `image` and, unless the split is "unlabelled", `label` (0 normal, 1 abnormal). Without the others: no mask, the
 folder's name as category, "good" or "anomaly" as defect, split "test". A manifest means what it says: its masks are not held
-against names.
+against names. A "legend" is the name of one of ours, or the path of a file.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from typing import Any
 from oddlens.atomic import write_text
 from oddlens.data.dataset import Dataset
 from oddlens.data.files import drop_lost_masks, read_table
+from oddlens.data.legend import LEGENDS
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.errors import DataError, UsageError
@@ -63,11 +64,16 @@ def read_manifest(path: Path, problems: list[Problem]) -> list[Record]:
             problems.append(Problem(path, "row-invalid", f"Line {number} of {path} {fault}."))
             continue
         record = _record(row, path.parent)
-        if record.image.is_file():
-            records.append(record)
-        else:
+        if not record.image.is_file():
             sentence = f"Line {number} of {path} lists {record.image}, which is not there."
             problems.append(Problem(record.image, "image-missing", sentence))
+        elif isinstance(record.legend, Path) and not record.legend.is_file():
+            sentence = (
+                f"Line {number} of {path} names the legend {record.legend}, which is neither one of ours nor a file."
+            )
+            problems.append(Problem(path, "row-invalid", sentence))
+        else:
+            records.append(record)
     return drop_lost_masks(records, problems)
 
 
@@ -80,8 +86,9 @@ def _line(record: Record, folder: Path) -> str:
         "defect": record.defect,
         "split": record.split,
     }
-    if record.ignore is not None:
-        fields["ignore"] = _relative(record.ignore, folder)
+    for key, path in (("ignore", record.ignore), ("classes", record.classes), ("legend", record.legend)):
+        if path is not None:
+            fields[key] = _relative(path, folder) if isinstance(path, Path) else path
     return json.dumps(fields)
 
 
@@ -111,7 +118,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
 def _fault(row: Any) -> str | None:
     if not isinstance(row, dict):
         return "is no JSON object"
-    texts = [row.get(key) for key in ("image", "mask", "category", "defect", "split", "ignore")]
+    texts = [row.get(key) for key in ("image", "mask", "category", "defect", "split", "ignore", "classes", "legend")]
     if not row.get("image") or not all(text is None or isinstance(text, str) for text in texts):
         return "has no image, or a field that should be text and is not"
     if _split(row) not in SPLITS:
@@ -128,6 +135,10 @@ def _split(row: dict[str, Any]) -> Split:
 
 def _record(row: dict[str, Any], folder: Path) -> Record:
     label = None if _split(row) == "unlabelled" else int(row["label"])
-    mask, ignore = (folder / row[key] if row.get(key) else None for key in ("mask", "ignore"))
+    mask, ignore, classes = (folder / row[key] if row.get(key) else None for key in ("mask", "ignore", "classes"))
+    legend = row.get("legend") or None
+    if legend is not None and legend not in LEGENDS:
+        legend = folder / legend
     defect = row.get("defect") or {0: NORMAL, 1: "anomaly", None: "unknown"}[label]
-    return Record(folder / row["image"], mask, label, row.get("category") or folder.name, defect, _split(row), ignore)
+    category = row.get("category") or folder.name
+    return Record(folder / row["image"], mask, label, category, defect, _split(row), ignore, classes, legend)

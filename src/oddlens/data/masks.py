@@ -2,6 +2,8 @@
 
 Source of both rules: the data loaders of APRIL-GAN and AnomalyCLIP (see the spec of the two): a pixel is defect where the grey
 value is above 0; a mask is scaled as a picture of 0 and 255, bilinearly with antialiasing, and cut above one half.
+
+Label files of road scenes hold several things at once. What their values mean is in a `Legend`.
 """
 
 import struct
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.data.files import images_in
+from oddlens.data.legend import Legend, load_legend
 from oddlens.data.record import Record
 from oddlens.errors import DataError
 from oddlens.images import read_image
@@ -43,10 +46,28 @@ def read_grey(path: Path) -> NDArray[Any]:
         raise DataError(f"The mask {path} cannot be read as an image: replace it or leave its picture out.") from error
 
 
+def read_values(path: Path) -> NDArray[np.uint8]:
+    """One label file as its values, uint8 [h, w]; of a palette the indices.
+
+    Raises:
+        DataError: the file cannot be read as an image, or is deeper than 8 bits.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith(DEEP_MODES):
+                raise DataError(f"The label file {path} is deeper than 8 bits: save it with 8.")
+            return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
+    except UNREADABLE as error:
+        raise DataError(
+            f"The label file {path} cannot be read as an image: replace it or leave its picture out."
+        ) from error
+
+
 def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:
     """The defect's pixels, bool [h, w]: True where the grey value of any of the mask's files is above 0.
 
-    - `source`: a record, a mask (a file, or a folder of files), or several masks that count together.
+    - `source`: a record (of which the legend, if it has one, says which values are defect), a mask (a file, or a folder of
+      files), or several masks that count together.
     - `shape`: the (h, w) it must have; a normal record, which has no mask file, is False everywhere in this shape (in the
       shape of its picture if None).
 
@@ -57,24 +78,68 @@ def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | N
     """
     if isinstance(source, Record):
         if source.mask is not None:
-            return read_mask(source.mask, shape)
+            return _union([source.mask], shape, _legend(source))
         if source.label != 0:
             raise DataError(f"{source.image} has no mask and is not known to be normal: leave it out of pixel metrics.")
         return np.zeros(shape or read_image(source.image).pixels.shape[:2], dtype=np.bool_)
-    given = [source] if isinstance(source, Path) else list(source)
-    files = [file for mask in given for file in mask_files(mask)]
+    return _union([source] if isinstance(source, Path) else list(source), shape, None)
+
+
+def read_ignore(record: Record, shape: tuple[int, int] | None = None) -> NDArray[np.bool_] | None:
+    """The pixels that do not count, bool [h, w] of the given shape if any; None = all of them count.
+
+    With a legend these are the values that are neither normal nor anomalous. In a picture that is said to be normal what is
+    anomalous nonetheless, a few pixels of a passer-by, does not count either.
+
+    Raises:
+        DataError: the file cannot be read, or does not have the shape.
+    """
+    if record.ignore is None:
+        return None
+    legend = _legend(record)
+    if legend is None:
+        return read_mask(record.ignore, shape)
+    values = read_values(record.ignore)
+    _check_size(record.ignore, values.shape, shape)
+    counted = legend.is_normal(values)
+    return ~(counted if record.label == 0 else counted | legend.is_anomalous(values))
+
+
+def read_classes(record: Record, shape: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """The known class of every pixel, uint8 [h, w] of the given shape if any: its index in `Dataset.classes`, 255 where none.
+
+    Raises:
+        DataError: the record has no class labels, the file cannot be read, or does not have the shape.
+    """
+    legend = _legend(record)
+    if record.classes is None or legend is None:
+        raise DataError(f"{record.image} has no class labels: leave it out of what is learnt or measured by class.")
+    values = read_values(record.classes)
+    _check_size(record.classes, values.shape, shape)
+    return legend.indices(values)
+
+
+def _legend(record: Record) -> Legend | None:
+    return None if record.legend is None else load_legend(record.legend)
+
+
+def _union(masks: list[Path], shape: tuple[int, int] | None, legend: Legend | None) -> NDArray[np.bool_]:
+    files = [file for mask in masks for file in mask_files(mask)]
     if not files:
-        raise DataError(f"There is no mask image in {', '.join(map(str, given)) or 'an empty list of masks'}.")
+        raise DataError(f"There is no mask image in {', '.join(map(str, masks)) or 'an empty list of masks'}.")
     union: NDArray[np.bool_] | None = None
     for file in files:
-        drawn = read_grey(file) > 0
-        wanted = shape if shape is not None else (drawn if union is None else union).shape
-        if drawn.shape != wanted:
-            sizes = f"{drawn.shape[1]} x {drawn.shape[0]} pixels instead of {wanted[1]} x {wanted[0]}"
-            raise DataError(f"The mask {file} has {sizes}: it must have the size of its picture.")
+        drawn = read_grey(file) > 0 if legend is None else legend.is_anomalous(read_values(file))
+        _check_size(file, drawn.shape, shape if shape is not None or union is None else union.shape)
         union = drawn if union is None else union | drawn
     assert union is not None  # there is at least one file
     return union
+
+
+def _check_size(file: Path, found: tuple[int, ...], wanted: tuple[int, ...] | None) -> None:
+    if wanted is not None and found != tuple(wanted):
+        sizes = f"{found[1]} x {found[0]} pixels instead of {wanted[1]} x {wanted[0]}"
+        raise DataError(f"The mask {file} has {sizes}: it must have the size of its picture.")
 
 
 def resize_mask(mask: NDArray[np.bool_], size: int | tuple[int, int]) -> NDArray[np.bool_]:

@@ -24,6 +24,9 @@ class Record:
     - `split`: "train" (normal pictures, unless the set is a supervised one), "validation" (normal pictures kept aside), "test",
       or "unlabelled".
     - `ignore`: a mask of the pixels that count neither as normal nor as abnormal; None = every pixel counts.
+    - `classes`: a label file that tells the known class of every pixel (`read_classes`); None = nobody has told them.
+    - `legend`: what the values of `mask`, `ignore` and `classes` mean, which may then be one and the same file: the name of one
+      of `legend.LEGENDS`, or a JSON file of such; None = what is above 0 is marked.
     """
 
     image: Path
@@ -33,3 +36,5 @@ class Record:
     defect: str
     split: Split
     ignore: Path | None = None
+    classes: Path | None = None
+    legend: str | Path | None = None

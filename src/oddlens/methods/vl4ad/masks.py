@@ -23,7 +23,7 @@ class Masks(Protocol):
         """The temperature of the softmax over words that belongs to these embeddings."""
 
     def encode(self, walk: Walk) -> Features:
-        """The frames of a walk (`Walk.pictures`, of any sizes), as features whose first dimension is the frame:
+        """The frames of a walk (`Walk.pictures`, of any sizes) as features; the first dimension is the frame.
 
         "embeddings" [batch, masks, embed_dim], unit norm, zero rows where a frame has fewer masks; "masks" int64 [batch], how many
         are real; "void" [batch, masks], the probability that a mask is nothing, where the way to masks knows it; "pooled" [batch,
