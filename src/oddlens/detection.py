@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,7 +40,8 @@ class Detection:
     """What a method says of one picture.
 
     score: image level, higher = more anomalous. anomaly_map: float32 [h, w] at the recipe's output resolution, raw values as the
-    method defines them. image_size: (width, height) of the picture. Nothing in score and map depends on the thresholds.
+    method defines them. image_size: (width, height) of the picture. Nothing in score and map depends on the thresholds. parts:
+    what the score is made of, where it is told beside other pictures' scores.
     """
 
     score: float
@@ -49,6 +51,7 @@ class Detection:
     value_range: ValueRange
     source: str = ""
     note: str | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def threshold(self) -> float | None:

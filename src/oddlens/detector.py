@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.encoding import Encoded, encode_together, joined
 from oddlens.errors import UsageError
 from oddlens.images import ImageInput, Picture, find_images, read_image
 from oddlens.memory import Memory, leave_one_out
-from oddlens.methods.method import Method, Text
+from oddlens.methods.method import Method, Parts, Scores, Text
 from oddlens.methods.recipe import change_recipe
 
 Images = ImageInput | Iterable[ImageInput]
@@ -26,10 +27,11 @@ Images = ImageInput | Iterable[ImageInput]
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the references say of themselves, each scored against the others: thresholds, and the heat of a good picture."""
+    """What the references say of themselves, each scored against the others: thresholds, usual heat, parts of their scores."""
 
     thresholds: Thresholds
     value_range: ValueRange
+    parts: Parts
 
 
 class Detector:
@@ -54,6 +56,12 @@ class Detector:
     def recipe(self) -> Any:
         """The frozen recipe in force."""
         return self.method.recipe
+
+    @property
+    def scores_sets(self) -> bool:
+        """Whether scores are told only of a whole set of pictures together (a matter of the recipe, and of having references)."""
+        relative = self.method.relative
+        return self._memory is not None and relative is not None and relative.to == "set"
 
     @property
     def references(self) -> Encoded | None:
@@ -100,10 +108,20 @@ class Detector:
     def ask(self, encoded: Encoded, object_name: str = "part", **changes: Any) -> list[Detection]:
         """Detections of encoded pictures for an object name; the towers' vision side does not run again.
 
-        changes: other values of recipe fields that only the question depends on. Raises `UsageError` for any other field.
+        changes: other values of recipe fields that only the question depends on. Raises `UsageError` for any other field, and for
+        a single picture where scores are those of a set.
         """
         if changes:
             return self._changed(changes).ask(encoded, object_name)
+        found = self.ask_each(encoded, object_name)
+        if not found or not self.scores_sets:
+            return found
+        scores = self.score_set([each.parts for each in found])
+        return [replace(each, score=score) for each, score in zip(found, scores, strict=True)]
+
+    @torch.inference_mode()
+    def ask_each(self, encoded: Encoded, object_name: str = "part") -> list[Detection]:
+        """As `ask`, for a part of a set: where scores are those of a set, they are NaN until `score_set` tells them."""
         if not len(encoded):
             return []
         text = self._prepare(object_name)
@@ -111,12 +129,26 @@ class Detector:
         thresholds = _chosen(self.thresholds, calibration)
         value_range = self._fixed_range() if calibration is None else calibration.value_range
         result = self.method.score(encoded.features, text, self._memory)
+        scores = result.scores if calibration is None else self._beside(result, calibration.parts)
+        parts = _transposed(result.parts, len(encoded))
         return [
-            Detection(float(score), heat.float().cpu().numpy(), size, thresholds, value_range, source, note)
-            for score, heat, size, source, note in zip(
-                result.scores.tolist(), result.maps, encoded.sizes, encoded.sources, encoded.notes, strict=True
+            Detection(score, heat.float().cpu().numpy(), size, thresholds, value_range, source, note, made_of)
+            for score, heat, size, source, note, made_of in zip(
+                scores.tolist(), result.maps, encoded.sizes, encoded.sources, encoded.notes, parts, strict=True
             )
         ]
+
+    def score_set(self, parts: Sequence[Mapping[str, float]]) -> list[float]:
+        """The scores of a whole set of pictures, where `scores_sets`, from the parts of each. `UsageError` for fewer than two."""
+        relative = self.method.relative
+        assert relative is not None
+        if len(parts) < 2:
+            raise UsageError(
+                f"with this recipe {self.name} scores pictures beside each other, and there is one alone: ask about two or more"
+            )
+        together = {name: torch.tensor([each[name] for each in parts], dtype=torch.float64) for name in parts[0]}
+        scores: list[float] = relative.score(together, together).tolist()
+        return scores
 
     @torch.inference_mode()
     def calibrate(self, object_name: str) -> Calibration | None:
@@ -159,26 +191,40 @@ class Detector:
         return self._texts[object_name]
 
     def _leave_one_out(self, references: Encoded, text: Text) -> Calibration:
-        scores, heats = [], []
+        results = []
         for number in range(len(references)):
             one = {name: value[number : number + 1] for name, value in references.features.items()}
             memory = self.method.remember(leave_one_out(references.features, number))
-            result = self.method.score(one, text, memory)
-            scores.append(float(result.scores[0]))
-            heats.append(result.maps[0].float().cpu().numpy())
+            results.append(self.method.score(one, text, memory))
+        parts = {name: torch.cat([each.parts[name] for each in results]) for name in results[0].parts}
+        scores = torch.cat([self._beside(each, parts) for each in results]).tolist()
+        heats = [each.maps[0].float().cpu().numpy() for each in results]
         peaks = [float(heat.max()) for heat in heats]
         label = f"leave-one-out scores of {len(references)} references"
         pixel = _above(peaks)
         usual = float(np.median(heats))
         value_range = ValueRange(usual, 2 * pixel - usual, f"calibrated on {len(references)} references")
-        # Heat that is the same everywhere leaves nothing to calibrate a scale on.
+        # Scores of a set mean nothing in another set; heat that is the same everywhere leaves nothing to calibrate a scale on.
+        image = None if self.scores_sets else _above(scores)
         return Calibration(
-            Thresholds(_above(scores), pixel, label), value_range if pixel > usual else self._fixed_range()
+            Thresholds(image, pixel, label), value_range if pixel > usual else self._fixed_range(), parts
         )
+
+    def _beside(self, result: Scores, references: Parts) -> Tensor:
+        """The scores of a result, told beside the references where that is how the method tells them."""
+        relative = self.method.relative
+        if relative is None or relative.to != "references":
+            return result.scores
+        return relative.score(result.parts, references)
 
     def _fixed_range(self) -> ValueRange:
         low, high = self.method.value_range(self.references is not None)
         return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
+
+
+def _transposed(parts: Parts, count: int) -> list[dict[str, float]]:
+    """The parts of each of `count` pictures."""
+    return [{name: float(values[number]) for name, values in parts.items()} for number in range(count)]
 
 
 def _above(values: Sequence[float]) -> float:

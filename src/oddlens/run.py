@@ -22,7 +22,7 @@ from oddlens.backbone.files import file_hash
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE
-from oddlens.errors import ImageError, OddlensError
+from oddlens.errors import ImageError, OddlensError, UsageError
 from oddlens.images import Picture, read_image
 from oddlens.results import Record, ResultsFolder
 
@@ -42,7 +42,8 @@ class DetectionRun:
     """Iterating runs it: yields one record a picture, in order; where it goes on, the earlier ones among them.
 
     out None: nothing is written. Pictures run in fixed groups of `BATCH_SIZE`, the same ones on a resumed run, so that a run that
-    was stopped ends with the same numbers as an undisturbed one. Raises `UsageError` where `out` holds results of other settings.
+    was stopped ends with the same numbers as an undisturbed one. Raises `UsageError` where `out` holds results of other settings,
+    and for a detector whose scores are those of a set.
     """
 
     def __init__(
@@ -59,6 +60,11 @@ class DetectionRun:
         self._out = out
         self._overlays, self._maps = overlays, maps
         self._names = unique_names(task.paths)
+        if detector.scores_sets:
+            raise UsageError(
+                f"with this recipe {detector.name} scores a whole set of pictures at once, and a run tells of each as it comes: "
+                "take the method's own recipe, or measure with 'oddlens benchmark'"
+            )
         if out is not None:
             out.check(self.settings())
 

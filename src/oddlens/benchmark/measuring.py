@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -76,6 +76,7 @@ class _Probe:
         self._full_size = plan.full_size
         self._detector = detector
         self._meter = Meter(out, full_size=plan.full_size)
+        self._parts: list[Mapping[str, float]] = []
         self._asking = 0.0
         self._out = out
         # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
@@ -86,7 +87,7 @@ class _Probe:
     def ask(self, encoded: Encoded) -> list[Detection]:
         """The detections of a chunk."""
         started = time.perf_counter()
-        detections = self._detector.ask(encoded, self._job.object_name)
+        detections = self._detector.ask_each(encoded, self._job.object_name)
         self._asking += time.perf_counter() - started
         return detections
 
@@ -94,13 +95,14 @@ class _Probe:
         """Take a chunk in."""
         for record, found, truth in zip(records, detections, truths, strict=True):
             self._meter.add(record, self._job.source.relative(record), found, truth)
+            self._parts.append(found.parts)
             if self._maps is not None:
                 with replacing(self._out / self._maps / self._files[record.image]) as temporary:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
 
     def cell(self, encoding: float) -> Cell:
         """The finished cell. encoding: seconds a picture that all cells of the job share."""
-        measured = self._meter.measure()
+        measured = self._meter.measure(self._detector.score_set(self._parts) if self._detector.scores_sets else None)
         fixed = self._detector.method.value_range(self._detector.references is not None)
         value_range = colour_range(measured.usual, measured.thresholds["pixel"], fixed)
         calibration = self._detector.calibrate(self._job.object_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,13 @@ class Meter:
             self._positives.update([truth.mask], [compared], _listed(truth.ignore))
             self._vanished += record.label == 1 and not truth.mask.any()
 
-    def measure(self) -> Measured:
-        """Everything that can be said of the pictures so far, at least one. Raises `UsageError` for scores or maps with NaN."""
+    def measure(self, scores: Sequence[float] | None = None) -> Measured:
+        """Everything that can be said of the pictures so far, at least one. scores: the pictures', where they are known only now.
+
+        Raises `UsageError` for scores or maps with NaN.
+        """
+        if scores is not None:
+            self._images = [replace(image, score=score) for image, score in zip(self._images, scores, strict=True)]
         figures: dict[str, float | None] = dict.fromkeys(METRICS)
         reasons: dict[str, str] = {}
         thresholds: dict[str, float | None] = {"image": None, "pixel": None, "calibrated": None}
@@ -93,8 +98,8 @@ class Meter:
         self._map_file.close()
         self._measure_pixels(maps, figures, reasons, thresholds, curves)
         usual = float(np.median(np.concatenate([part.ravel()[::7] for part in maps])))
-        notes, scores = self._notes(maps), tuple(self._images)
-        return Measured(figures, reasons, interval, thresholds, notes, scores, curves, maps, usual)
+        images = tuple(self._images)
+        return Measured(figures, reasons, interval, thresholds, self._notes(maps), images, curves, maps, usual)
 
     def _measure_images(
         self,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
@@ -20,6 +20,9 @@ dimensions: batches are joined at the largest, padded with zeros, and a method k
 Text = dict[str, Tensor]
 """The text side of an object by name: "prototypes" [2, embed_dim], unit norm, row 0 normal; and what else a method needs."""
 
+Parts = Mapping[str, Tensor]
+"""What the image scores of pictures are made of, by name, [pictures] each; empty where scores are not `Relative`."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -27,6 +30,19 @@ class Scores:
 
     scores: Tensor
     maps: Tensor | Sequence[Tensor]
+    parts: Parts = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Relative:
+    """How few-shot image scores are told beside other pictures.
+
+    to: "references", the good examples, each looked at with the others as its memory; or "set", all pictures that are asked about
+    together, at least two. score: the parts of pictures, and the parts of these others -> scores [pictures].
+    """
+
+    to: Literal["references", "set"]
+    score: Callable[[Parts, Parts], Tensor]
 
 
 class Method(Protocol):
@@ -38,6 +54,10 @@ class Method(Protocol):
     @property
     def backbone(self) -> Backbone:
         """The model it runs on."""
+
+    @property
+    def relative(self) -> Relative | None:
+        """How its scores are told beside other pictures; None where each picture's stands alone, as `score` gives it."""
 
     def prepare(self, object_name: str) -> Text:
         """The text side for an object."""

@@ -55,6 +55,7 @@ class WinCLIP:
     """
 
     recipe_type = WinCLIPRecipe
+    relative = None
 
     def __init__(self, backbone: Backbone, recipe: WinCLIPRecipe, weights: Learned | None = None) -> None:
         if weights is not None:
