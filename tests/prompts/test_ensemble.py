@@ -96,6 +96,13 @@ class TestPrototypes:
         assert torch.allclose(found[0], normal / normal.norm())
         assert torch.allclose(found[1], abnormal / abnormal.norm())
 
+    def test_every_sentence_may_weigh_the_same(self) -> None:
+        found = prototypes(self.encode, "pen", self.STATES, ["a {}", "the {}"], unit_sentences=True)
+        rows = torch.tensor([[5.0, 3], [13, 9], [7, 6], [15, 12], [13, 6], [15, 9]])
+        unit = rows / rows.norm(dim=1, keepdim=True)
+        for ours, part in zip(found, (unit[:4], unit[4:]), strict=True):
+            assert torch.allclose(ours, part.mean(dim=0) / part.mean(dim=0).norm())
+
     def test_the_encoder_is_asked_once(self) -> None:
         asked: list[Sequence[str]] = []
 

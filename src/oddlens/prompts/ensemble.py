@@ -44,14 +44,19 @@ def sentences(object_name: str, states: Sequence[str], templates: Sequence[str])
     return [template.replace("{}", phrase) for template in templates for phrase in phrases]
 
 
-def prototypes(encode: TextEncoder, object_name: str, states: States, templates: Sequence[str]) -> Tensor:
+def prototypes(
+    encode: TextEncoder, object_name: str, states: States, templates: Sequence[str], *, unit_sentences: bool = False
+) -> Tensor:
     """The normal and abnormal prototype of an object: float32 [2, embed_dim], unit norm, row 0 normal, row 1 abnormal.
 
-    Each is the mean of the un-normalised text features, normalised afterwards (WinCLIP's public ports).
+    Each is the mean of the text features, normalised afterwards. unit_sentences: the features are scaled to unit length before
+    (APRIL-GAN, released code), so that all sentences weigh the same; without it they are not (WinCLIP's public ports).
     """
     normal = sentences(object_name, states.normal, templates)
     abnormal = sentences(object_name, states.abnormal, templates)
     features = encode([*normal, *abnormal])
+    if unit_sentences:
+        features = F.normalize(features, dim=-1)
     means = torch.stack([features[: len(normal)].mean(dim=0), features[len(normal) :].mean(dim=0)])
     return F.normalize(means, dim=-1)
 
