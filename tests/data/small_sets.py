@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from .small_roads import SMALL_ROADS
+
 
 def picture(path: Path, size: tuple[int, int] = (16, 16)) -> Path:
     """Write a picture whose grey tells it from others of other names."""
@@ -186,6 +188,7 @@ SMALL_SETS: dict[str, Callable[[Path], Path]] = {
     "yes-no": yes_no,
     "images-and-masks": images_and_masks,
     "folder": folder,
+    **SMALL_ROADS,
 }
 """By layout name: writes a set into an existing folder and returns it."""
 

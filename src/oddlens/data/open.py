@@ -1,6 +1,6 @@
 """Opening a data set: recognise its layout, read its records, look at its structure. No picture is decoded.
 
-(KolektorSDD and KolektorSDD2 are the exception: there only the pixels of the masks tell which pictures are normal.)
+(KolektorSDD, KolektorSDD2 and most road sets are the exception: there only the pixels of the masks tell which pictures are normal.)
 """
 
 from pathlib import Path

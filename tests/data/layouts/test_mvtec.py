@@ -95,3 +95,13 @@ def test_a_real_set_has_the_counts_of_its_readme(name):
         found[category] = (len(dataset.select(category, "train")), tests.count("good"), defects)
         assert all(record.mask for record in dataset.select(category, label=1))
     assert found == REAL_SETS[name]
+
+
+def test_road_photos_without_official_labels_are_an_image_level_set(shared):
+    folder = shared / "data" / "road_ood_samples" / "road"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data/road_ood_samples, real pictures that are not part of the repository")
+    dataset = open_dataset(folder)
+    assert (dataset.layout, dataset.problems) == ("mvtec", ())
+    assert [len(dataset.select(split=split)) for split in ("train", "test")] == [2, 9]
+    assert {record.mask for record in dataset} == {None}

@@ -1,0 +1,73 @@
+"""RoadAnomaly (Lis et al., ICCV 2019): 60 pictures of odd things on the road, in one of two forms; everything is test.
+
+frame_list.json    frames/<stem>.jpg    frames/<stem>.labels/labels_semantic.png    (the release: 2 is the anomaly)
+original/<stem>.jpg    labels/<stem>.png    (as others handed it on: 1 is the anomaly)
+"""
+
+import json
+from pathlib import Path
+
+from oddlens.data.files import images_in, list_images, match_masks
+from oddlens.data.layouts.base import by_category
+from oddlens.data.layouts.label_files import labelled_frames
+from oddlens.data.problem import Problem
+from oddlens.data.record import Record
+from oddlens.errors import DataError
+
+LISTING, FRAMES = "frame_list.json", "frames"
+IMAGES, LABELS = "original", "labels"
+
+
+def _is_release(folder: Path) -> bool:
+    return (folder / LISTING).is_file() and (folder / FRAMES).is_dir()
+
+
+def _is_set(folder: Path) -> bool:
+    return _is_release(folder) or bool(images_in(folder / IMAGES) and images_in(folder / LABELS))
+
+
+def _listed(listing: Path) -> list[str]:
+    try:
+        names = json.loads(listing.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{listing} cannot be read as JSON in UTF-8: correct it.") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{listing} is not a list of file names: correct it.")
+    return names
+
+
+def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
+    if _is_release(folder):
+        frames = _of_release(folder, problems)
+    else:
+        images = list_images(folder / IMAGES, problems)
+        labels = match_masks(images, images_in(folder / LABELS), ("",), problems)
+        frames = [(image, labels[image], "ood") for image in images if image in labels]
+        for image in images:
+            if image not in labels:
+                _missing(image, folder / LABELS, problems)
+    return labelled_frames(frames, category, "test", problems)
+
+
+def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path, str]]:
+    frames = []
+    for name in _listed(folder / LISTING):
+        image = folder / FRAMES / name
+        labels = image.with_suffix(".labels") / "labels_semantic.png"
+        if not image.is_file():
+            sentence = f"{folder / LISTING} lists {image}, which is not there."
+            problems.append(Problem(image, "image-missing", sentence))
+        elif not labels.is_file():
+            _missing(image, labels.parent, problems)
+        else:
+            frames.append((image, labels, "road-anomaly"))
+    return frames
+
+
+def _missing(image: Path, folder: Path, problems: list[Problem]) -> None:
+    problems.append(
+        Problem(image, "mask-missing", f"The image {image} has no label file in {folder}, so it is left out.")
+    )
+
+
+LAYOUT = by_category("road-anomaly", f"{LISTING} and {FRAMES}/, or {IMAGES}/ and {LABELS}/", _is_set, _read)

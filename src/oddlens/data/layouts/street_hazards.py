@@ -1,0 +1,54 @@
+"""StreetHazards (Hendrycks et al., ICML 2022): streets rendered with 13 known classes, and with odd objects in the test set.
+
+    train/images/{training,validation}/<town>/<n>.png    train/annotations/{training,validation}/<town>/<n>.png
+    test/images/test/<town>/<n>.png                      test/annotations/test/<town>/<n>.png
+
+The frames to train and to validate with show nothing odd.
+"""
+
+from pathlib import Path
+
+from oddlens.data.files import folders_in, list_images
+from oddlens.data.layouts.base import by_category
+from oddlens.data.layouts.label_files import labelled_frames, normal_frame
+from oddlens.data.problem import Problem
+from oddlens.data.record import Record, Split
+
+LEGEND = "street-hazards"
+PARTS: tuple[tuple[str, str, Split], ...] = (
+    ("train", "training", "train"),
+    ("train", "validation", "validation"),
+    ("test", "test", "test"),
+)
+
+
+def _is_set(folder: Path) -> bool:
+    return any(
+        (folder / archive / "images" / part).is_dir() and (folder / archive / "annotations" / part).is_dir()
+        for archive, part, _ in PARTS
+    )
+
+
+def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
+    records = []
+    for archive, part, split in PARTS:
+        pairs = []
+        for town in folders_in(folder / archive / "images" / part):
+            for image in list_images(town, problems):
+                labels = folder / archive / "annotations" / part / town.name / f"{image.stem}.png"
+                if labels.is_file():
+                    pairs.append((image, labels))
+                else:
+                    sentence = f"The image {image} has no label file {labels}, so it is left out."
+                    problems.append(Problem(image, "mask-missing", sentence))
+        if split == "test":
+            frames = ((image, labels, LEGEND) for image, labels in pairs)
+            records += labelled_frames(frames, category, split, problems)
+        else:
+            records += [normal_frame(image, labels, category, split, LEGEND) for image, labels in pairs]
+    return records
+
+
+LAYOUT = by_category(
+    "street-hazards", "train/annotations/training or test/annotations/test, and images/ beside", _is_set, _read
+)
