@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.methods import method_class
-from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
+from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
 from oddlens.weights import Learned, read_learned
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
@@ -46,18 +47,25 @@ def load(
         learned.check_method(method)
         named = named_fields(made.recipe_type, recipe_overrides.get("recipe"))
         trained = {name: value for name, value in learned.recipe.items() if name not in named}
-    recipe = make_recipe(made.recipe_type, trained | recipe_overrides)
+    backbone, recipe, notes = load_fitted(made.recipe_type, model, device, trained | recipe_overrides)
+    if learned is not None:
+        learned.check_model(backbone.fingerprint, backbone.card.name)
+    return Detector(method, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
+
+
+def load_fitted(
+    recipe_type: type[Recipe], model: str | os.PathLike[str] | None, device: str, given: Mapping[str, Any]
+) -> tuple[Backbone, Recipe, list[str]]:
+    """What a method is made of: a model, and a recipe fitted to it, with notes of that in words. given: as `load`'s recipe_overrides."""
+    recipe = make_recipe(recipe_type, given)
     backbone = _shared_backbone(
         None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
     )
     if backbone.card.name == MINI.name:
         _introduce_embedded()
-    if learned is not None:
-        learned.check_model(backbone.fingerprint, backbone.card.name)
     depth = Depth(backbone.vision.config.layers, backbone.text.config.layers)
-    given = trained.keys() | recipe_overrides.keys()
-    recipe, notes = fit_recipe(recipe, given, backbone.card.image_size, depth)
-    return Detector(method, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
+    fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
+    return backbone, fitted, notes
 
 
 def _read_weights(path: str) -> Learned:
