@@ -56,7 +56,7 @@ def load(
 def load_fitted(
     recipe_type: type[Recipe], model: str | os.PathLike[str] | None, device: str, given: Mapping[str, Any]
 ) -> tuple[Backbone, Recipe, list[str]]:
-    """What a method is made of: a model, and a recipe fitted to it, with notes of that in words. given: as `load`'s recipe_overrides."""
+    """What a method is made of: a model, a recipe fitted to it, and notes of that in words. given: as `load`'s recipe_overrides."""
     recipe = make_recipe(recipe_type, given)
     backbone = _shared_backbone(
         None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
