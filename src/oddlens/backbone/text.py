@@ -55,7 +55,8 @@ class TextTower(nn.Module):
         """As `forward`, from token embeddings [prompts, tokens, width] without positions.
 
         deep_prompts: before block i + 1 (0-based; never before the first) the tokens behind SOT are overwritten by
-        deep_prompts[i - 1], [tokens, width], the same for all prompts (AnomalyCLIP, section 3.2 and its released code).
+        deep_prompts[i - 1], [prompts, tokens, width], or [tokens, width] for all prompts alike (AnomalyCLIP, section 3.2 and its
+        released code).
         """
         x = embeddings + self.position_embedding[: embeddings.shape[1]]
         for number, block in enumerate(self.blocks):

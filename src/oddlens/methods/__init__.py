@@ -10,6 +10,8 @@ from oddlens.methods.method import MethodClass
 
 METHODS: dict[str, str] = {
     "winclip": "oddlens.methods.winclip:WinCLIP",
+    "april-gan": "oddlens.methods.april_gan:AprilGAN",
+    "anomalyclip": "oddlens.methods.anomaly_clip:AnomalyCLIP",
 }
 """Method name -> where its class lives."""
 
