@@ -88,7 +88,7 @@ def test_no_steps_give_an_untrained_control_without_a_picture(tmp_path: Path) ->
     settings = MiniTraining(pictures=6, steps=0, batch=4, width=64, layers=2, heads=1, mlp_width=64)
     assert train(settings, tmp_path / "out", tmp_path / "work", lambda stage, *_: told.append(stage)) == {}
     assert told == []
-    assert torch.isfinite(oddlens.load("winclip", tmp_path / "out").method.prepare("part")).all()
+    assert torch.isfinite(oddlens.load("winclip", tmp_path / "out").method.prepare("part")["prototypes"]).all()
 
 
 def test_another_seed_is_another_model() -> None:

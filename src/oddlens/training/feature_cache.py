@@ -13,6 +13,9 @@ from oddlens.atomic import replacing
 Arrays = dict[str, NDArray[np.generic]]
 Compute = Callable[[range], Mapping[str, NDArray[np.generic]]]
 
+_MOST_OPEN = 128
+"""Files mapped at a time: each holds a descriptor, of which a process has about a thousand."""
+
 
 class FeatureCache:
     """`count` rows of several named arrays under a folder, in shards of `shard` rows, one .npy file an array and shard.
@@ -33,16 +36,20 @@ class FeatureCache:
     @property
     def nbytes(self) -> int:
         """Bytes on disk once full."""
-        return self.count * sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.arrays.values())
+        return self.count * self._row_nbytes
+
+    @property
+    def missing_nbytes(self) -> int:
+        """Bytes that `fill` has still to write."""
+        return sum(len(rows) for rows in self._shards() if not self._is_there(rows)) * self._row_nbytes
 
     def fill(self, compute: Compute) -> Iterator[int]:
         """Compute what is missing; yields the number of rows that are there after each shard.
 
         compute: a range of row numbers -> name -> array [len(range), ...].
         """
-        for first in range(0, self.count, self.shard):
-            rows = self._rows_of(first // self.shard)
-            if not all(self._path(name, rows).is_file() for name in self.arrays):
+        for rows in self._shards():
+            if not self._is_there(rows):
                 computed = compute(rows)
                 for name, (shape, dtype) in self.arrays.items():
                     array = np.asarray(computed[name], dtype=dtype).reshape(len(rows), *shape)
@@ -52,17 +59,31 @@ class FeatureCache:
 
     def rows(self, indices: Sequence[int]) -> Arrays:
         """The rows of those numbers, by array name: [len(indices), ...]."""
-        return {
-            name: np.stack([self._shard(name, index // self.shard)[index % self.shard] for index in indices])
-            for name in self.arrays
-        }
+        rows = [self.row(index) for index in indices]
+        return {name: np.stack([row[name] for row in rows]) for name in self.arrays}
+
+    def row(self, index: int) -> Arrays:
+        """One row by array name, as it lies on disk: nothing is copied."""
+        return {name: self._shard(name, index // self.shard)[index % self.shard] for name in self.arrays}
 
     def _shard(self, name: str, number: int) -> NDArray[np.generic]:
         if (name, number) not in self._open:
+            if len(self._open) >= _MOST_OPEN:
+                self._open.clear()
             self._open[name, number] = np.load(
                 self._path(name, self._rows_of(number)), mmap_mode="r", allow_pickle=False
             )
         return self._open[name, number]
+
+    @property
+    def _row_nbytes(self) -> int:
+        return sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.arrays.values())
+
+    def _shards(self) -> list[range]:
+        return [self._rows_of(number) for number in range(-(-self.count // self.shard))]
+
+    def _is_there(self, rows: range) -> bool:
+        return all(self._path(name, rows).is_file() for name in self.arrays)
 
     def _rows_of(self, number: int) -> range:
         first = number * self.shard

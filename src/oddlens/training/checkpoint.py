@@ -1,0 +1,100 @@
+"""Where a training stands: kept in a file while it runs, so that a stopped one goes on and ends with the same bits."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from oddlens.atomic import replacing
+from oddlens.training.trainable import Trainable
+
+EVERY_SECONDS = 60.0
+
+Losses = dict[str, float]
+"""The parts of one step's loss by name, weighted: their sum is what is minimised."""
+
+
+@dataclass
+class History:
+    """What happened so far: of every step the losses and the seconds it took, and what encoding beforehand took."""
+
+    losses: list[Losses] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    encoding_seconds: float = 0.0
+
+    def __len__(self) -> int:
+        """How many steps are done."""
+        return len(self.losses)
+
+    def epochs(self, steps: int) -> list[Losses]:
+        """The means of every epoch that is begun, an epoch being so many steps."""
+        parts = [self.losses[first : first + steps] for first in range(0, len(self), steps)]
+        return [{name: sum(each[name] for each in part) / len(part) for name in part[0]} for part in parts]
+
+
+class Checkpoint:
+    """The file of one training. facts: all that its result depends on, JSON values by name; a file of other facts is not used.
+
+    every: seconds between two writings within an epoch.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any], every: float = EVERY_SECONDS) -> None:
+        self.path = path
+        self._facts = json.loads(json.dumps(facts, default=str))
+        self._every = every
+        self._written = time.monotonic()
+
+    def differs(self) -> list[str] | None:
+        """The names of the facts in which the file's training is another one: none, it can go on; None without a file."""
+        state = self._read()
+        if state is None:
+            return None
+        facts = state["facts"]
+        return sorted(name for name in {*facts, *self._facts} if facts.get(name) != self._facts.get(name))
+
+    def resume(self, trainable: Trainable, optimiser: torch.optim.Optimizer) -> History:
+        """Bring both to where the file stands and give what happened until there; nothing has, where no file fits."""
+        state = self._read()
+        if state is None or state["facts"] != self._facts:
+            return History()
+        trainable.load(state["tensors"])
+        optimiser.load_state_dict(state["optimiser"])
+        return History(state["losses"], state["seconds"], state["encoding_seconds"])
+
+    def write(self, trainable: Trainable, optimiser: torch.optim.Optimizer, history: History) -> None:
+        """Write where the training stands, whole or not at all."""
+        state = {
+            "facts": self._facts,
+            "tensors": trainable.tensors(),
+            "optimiser": optimiser.state_dict(),
+            "losses": history.losses,
+            "seconds": history.seconds,
+            "encoding_seconds": history.encoding_seconds,
+        }
+        with replacing(self.path) as temporary:
+            torch.save(state, temporary)
+        self._written = time.monotonic()
+
+    def write_in_time(self, trainable: Trainable, optimiser: torch.optim.Optimizer, history: History) -> None:
+        """Write if the last writing is long enough ago."""
+        if time.monotonic() - self._written >= self._every:
+            self.write(trainable, optimiser, history)
+
+    def remove(self) -> None:
+        """Forget it, as the training is done."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> dict[str, Any] | None:
+        """What the file holds; None where there is none, or none of ours."""
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            return None
+        return state if isinstance(state, dict) and isinstance(state.get("facts"), dict) else None

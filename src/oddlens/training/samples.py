@@ -1,0 +1,131 @@
+"""The pictures that a method is trained on: those of a data set whose state and defects are known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from oddlens.benchmark.naming import ObjectNames
+from oddlens.benchmark.sources import Source
+from oddlens.data.manifest import manifest_hash
+from oddlens.data.masks import mask_files
+from oddlens.data.record import Record, Split
+from oddlens.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture to learn from, and what is on it."""
+
+    record: Record
+    object_name: str
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """The training pictures of one data set: a split of it, as published the test split, normal and abnormal ones.
+
+    undrawn: how many abnormal pictures were left out because nobody has drawn their defects. unlabelled: how many because
+    nothing is known of them. Masks that say which pixels do not count are not obeyed: the published losses know none.
+    """
+
+    source: Source
+    split: Split
+    samples: tuple[Sample, ...]
+    undrawn: int = 0
+    unlabelled: int = 0
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+        return self.source.name
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @cached_property
+    def abnormal(self) -> int:
+        """How many of the pictures are abnormal."""
+        return sum(sample.record.label == 1 for sample in self.samples)
+
+    @cached_property
+    def stamp(self) -> str:
+        """A hash of the pictures: names, what is said of them, and the files' sizes and times. It changes as soon as they do."""
+        lines = [_facts(sample, self.source) for sample in self.samples]
+        return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+
+    def told(self) -> dict[str, object]:
+        """What the weights say of it. "manifest": the hash of the whole data set's manifest."""
+        return {
+            "name": self.name,
+            "manifest": manifest_hash(self.source.dataset),
+            "split": self.split,
+            "pictures": len(self),
+            "normal": len(self) - self.abnormal,
+            "abnormal": self.abnormal,
+            "left_out": self.undrawn + self.unlabelled,
+        }
+
+
+def gather_samples(
+    sources: Iterable[Source], split: Split, method: str, names: ObjectNames | None = None
+) -> tuple[SampleSet, ...]:
+    """The training pictures of several data sets. method: whose rule for object names counts.
+
+    Raises `DataError` for a data set that has no picture to learn from in this split, or none of them all an abnormal one.
+    """
+    names = names or ObjectNames()
+    sets = tuple(_gather(source, split, method, names) for source in sources)
+    if not sum(each.abnormal for each in sets):
+        told = ", ".join(each.name for each in sets)
+        raise DataError(
+            f"no picture of {told} (split {split!r}) is abnormal and has a mask: "
+            "a method learns from such pictures, so give a data set or a --split that holds some"
+        )
+    return sets
+
+
+def _gather(source: Source, split: Split, method: str, names: ObjectNames) -> SampleSet:
+    records = source.dataset.select(split=split).records
+    state = Counter(map(_state, records))
+    samples = tuple(
+        Sample(record, names.of(method, source.name, record.category))
+        for record in records
+        if _state(record) == "usable"
+    )
+    if not samples:
+        splits = ", ".join(source.dataset.splits)
+        raise DataError(
+            f"{source.name} has no picture to learn from in the split {split!r}: it has {len(records)} there, {state['undrawn']} "
+            f"of them abnormal without a mask; the data set's splits are {splits}"
+        )
+    return SampleSet(source, split, samples, state["undrawn"], state["unlabelled"])
+
+
+def _state(record: Record) -> str:
+    if record.label is None:
+        return "unlabelled"
+    return "undrawn" if record.label == 1 and record.mask is None else "usable"
+
+
+def _facts(sample: Sample, source: Source) -> list[object]:
+    record = sample.record
+    files = [record.image, *([] if record.mask is None else mask_files(record.mask))]
+    return [
+        source.relative(record), record.label, record.category, record.defect, str(record.legend), *map(_file_stamp, files)
+    ]  # fmt: skip
+
+
+def _file_stamp(path: Path) -> list[object]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise DataError(
+            f"{path} of the training pictures cannot be read ({error.strerror}): check the data set"
+        ) from error
+    return [path.name, stat.st_size, stat.st_mtime_ns]

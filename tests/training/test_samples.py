@@ -1,0 +1,74 @@
+"""Which pictures a method learns from."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from oddlens.benchmark.naming import ObjectNames
+from oddlens.benchmark.sources import open_sources
+from oddlens.data.synthetic import write_mvtec
+from oddlens.errors import DataError
+from oddlens.training.samples import SampleSet, gather_samples
+
+from .learning import write_category
+
+
+def gather(*folders: Path, split: str = "test", names: ObjectNames | None = None) -> tuple[SampleSet, ...]:
+    return gather_samples(open_sources(folders), split, "anovl", names)  # type: ignore[arg-type]
+
+
+def test_it_learns_from_the_test_split_normal_and_abnormal(data: Path) -> None:
+    (samples,) = gather(data)
+    assert {sample.record.split for sample in samples.samples} == {"test"}
+    assert (len(samples), samples.abnormal) == (11, 6)
+    assert (
+        samples.told().items() >= {"name": "data", "split": "test", "normal": 5, "abnormal": 6, "left_out": 0}.items()
+    )
+
+
+def test_abnormal_pictures_that_nobody_has_drawn_are_left_out_and_counted(data: Path) -> None:
+    (data / "lid" / "ground_truth" / "spot" / "2_mask.png").unlink()
+    (samples,) = gather(data)
+    assert (len(samples), samples.abnormal, samples.undrawn) == (10, 5, 1)
+    assert samples.told()["left_out"] == 1
+
+
+def test_several_data_sets_are_kept_apart(data: Path, tmp_path: Path) -> None:
+    write_category(tmp_path / "other" / "tin", 1, 1)
+    assert [(each.name, len(each)) for each in gather(data, tmp_path / "other")] == [("data", 11), ("other", 2)]
+
+
+def test_objects_are_called_by_the_rule_of_the_authors_or_as_told(tmp_path: Path) -> None:
+    write_category(tmp_path / "set" / "macaroni1", 1, 1)
+    (samples,) = gather(tmp_path / "set")
+    assert {sample.object_name for sample in samples.samples} == {"macaroni"}
+    (samples,) = gather(tmp_path / "set", names=ObjectNames("noodle"))
+    assert {sample.object_name for sample in samples.samples} == {"noodle"}
+
+
+def test_generated_data_sets_can_be_learned_from(tmp_path: Path) -> None:
+    write_mvtec(tmp_path / "made", ["ring"], seed=3, train_good=1, test_good=1, test_per_defect=1, size=64)
+    (samples,) = gather(tmp_path / "made")
+    assert samples.abnormal == len(samples) - 1 > 0
+
+
+def test_another_split_can_be_chosen_and_one_without_defects_is_refused(data: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"no picture of data \(split 'train'\) is abnormal and has a mask: a method learns"
+    ):
+        gather(data, split="train")
+
+
+def test_a_split_that_is_empty_is_refused(data: Path) -> None:
+    with pytest.raises(DataError, match=r"data has no picture to learn from in the split 'validation': .* train, test"):
+        gather(data, split="validation")
+
+
+def test_the_stamp_changes_with_the_pictures_and_not_with_the_place(data: Path, tmp_path: Path) -> None:
+    stamp = gather(data)[0].stamp
+    moved = data.rename(tmp_path / "moved")
+    assert gather(moved)[0].stamp == stamp
+    picture = moved / "lid" / "test" / "good" / "1.png"
+    os.utime(picture, ns=(0, 0))
+    assert gather(moved)[0].stamp != stamp
