@@ -6,6 +6,14 @@ re-interpreted (no sigmoid, no rescaling). Metrics are fractions in [0, 1]; nan 
 """
 
 from oddlens.metrics.accumulate import ImageAccumulator, PixelAccumulator
+from oddlens.metrics.components import (
+    COMPONENT_LEVELS,
+    COMPONENT_SIZES,
+    ComponentAccumulator,
+    ComponentMetrics,
+    ComponentSizes,
+    component_metrics,
+)
 from oddlens.metrics.counting import ScoreCounts
 from oddlens.metrics.curves import (
     PrecisionRecallCurve,
@@ -17,17 +25,25 @@ from oddlens.metrics.curves import (
 )
 from oddlens.metrics.image import ImageMetrics, image_metrics
 from oddlens.metrics.legacy import pixel_aupro_legacy
+from oddlens.metrics.per_image import PerImagePixelMetrics, per_image_pixel_metrics
 from oddlens.metrics.pixel import PixelMetrics, aupro, pixel_metrics, pixel_metrics_from, rank_pixels
 from oddlens.metrics.positives import PositiveScores
 from oddlens.metrics.ranking import F1Max, Ranking, auroc, average_precision, f1_max, fpr_at_tpr, rank
+from oddlens.metrics.segmentation import SegmentationAccumulator, SegmentationMetrics, segmentation_metrics
 from oddlens.metrics.significance import DeLongTest, Interval, bootstrap_interval, delong_test
 
 __all__ = [
+    "COMPONENT_LEVELS",
+    "COMPONENT_SIZES",
+    "ComponentAccumulator",
+    "ComponentMetrics",
+    "ComponentSizes",
     "DeLongTest",
     "F1Max",
     "ImageAccumulator",
     "ImageMetrics",
     "Interval",
+    "PerImagePixelMetrics",
     "PixelAccumulator",
     "PixelMetrics",
     "PositiveScores",
@@ -35,14 +51,18 @@ __all__ = [
     "Ranking",
     "RocCurve",
     "ScoreCounts",
+    "SegmentationAccumulator",
+    "SegmentationMetrics",
     "aupro",
     "auroc",
     "average_precision",
     "bootstrap_interval",
+    "component_metrics",
     "delong_test",
     "f1_max",
     "fpr_at_tpr",
     "image_metrics",
+    "per_image_pixel_metrics",
     "pixel_aupro_legacy",
     "pixel_metrics",
     "pixel_metrics_from",
@@ -52,4 +72,5 @@ __all__ = [
     "rank_pixels",
     "roc_curve",
     "roc_points",
+    "segmentation_metrics",
 ]
