@@ -24,10 +24,10 @@ def random_prompts(backbone: Backbone, recipe: AnomalyCLIPRecipe, seed: int = 0)
     return prompts
 
 
-def write_ours(path: Path, prompts: LearnablePrompts, backbone: Backbone, recipe: AnomalyCLIPRecipe) -> Path:
+def write_ours(path: Path, tensors: dict[str, Tensor], backbone: Backbone, recipe: AnomalyCLIPRecipe) -> Path:
     model = {"name": backbone.card.name, "fingerprint": backbone.fingerprint}
     made = {"method": "anomalyclip", "recipe": asdict(recipe), "model": model}
-    write_learned(path, prompts.state_dict(), made)
+    write_learned(path, tensors, made)
     return path
 
 

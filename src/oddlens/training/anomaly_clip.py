@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +27,11 @@ from oddlens.weights import Learned
 class AnomalyCLIPTraining:
     """How AnomalyCLIP is trained, for `oddlens.training`'s loop: Adam without weight decay; `batch` pictures a step.
 
-    weight_local: of the losses of the map, summed over the recipe's layers, beside the loss of the image score. 4 is what the
-    released code says today. 16 with layer 24 alone is what the published weights were trained with: the code of their time summed
-    four copies of that layer. mosaic: the share of pictures put together from four, which AnomalyCLIP does without.
+    mosaic: the share of pictures put together from four, which AnomalyCLIP does without. weight_local: of the losses of the maps,
+    summed over the recipe's layers, beside the loss of the image score.
+
+    Two ways are named: "released", the default, weighs by 4 as the released code does today; "published", by 16, is with layer 24
+    alone what the published weights were trained with: the code of their time summed four copies of that layer.
     """
 
     epochs: int = 15
@@ -38,6 +41,11 @@ class AnomalyCLIPTraining:
     seed: int = 111
     mosaic: float = 0.0
     weight_local: float = 4.0
+
+    NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "released": {"weight_local": 4.0},
+        "published": {"weight_local": 16.0},
+    }
 
 
 class TrainableAnomalyCLIP:

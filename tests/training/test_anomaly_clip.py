@@ -1,0 +1,170 @@
+"""AnomalyCLIP's learning: its losses written out pixel by pixel, what learns, and what comes of it."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import oddlens
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.load import load_backbone
+from oddlens.backbone.walk import walk_pixels
+from oddlens.methods.anomaly_clip import AnomalyCLIP, AnomalyCLIPRecipe
+from oddlens.methods.method import Features
+from oddlens.methods.recipe import make_recipe
+from oddlens.training.anomaly_clip import AnomalyCLIPTraining, TrainableAnomalyCLIP
+from oddlens.weights import Learned
+from tiny_prompts import write_ours
+
+RECIPE = AnomalyCLIPRecipe(image_size=40, layers=(2, 3), local_from=1, context_length=5, prompt_depth=2, deep_tokens=2)
+SETTINGS = AnomalyCLIPTraining()
+
+
+@pytest.fixture(scope="module")
+def backbone(open_clip_folder: Path) -> Backbone:
+    return load_backbone(open_clip_folder, device="cpu")
+
+
+@pytest.fixture
+def trainable(backbone: Backbone) -> TrainableAnomalyCLIP:
+    return TrainableAnomalyCLIP(backbone, RECIPE, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Tensor:
+    return torch.randn(3, 3, 40, 40, generator=torch.Generator().manual_seed(8))
+
+
+@pytest.fixture(scope="module")
+def features(backbone: Backbone, pixels: Tensor) -> Features:
+    """Of three pictures; the first is normal, the others have a square."""
+    trainable = TrainableAnomalyCLIP(backbone, RECIPE, SETTINGS)
+    with torch.no_grad():
+        return trainable.encode(walk_pixels(backbone, pixels, trainable.request))
+
+
+MASKS = torch.zeros(3, 40, 40, dtype=torch.int64)
+MASKS[1, 8:16, 8:32] = 1
+MASKS[2, 20:, :20] = 1
+LABELS = torch.tensor([0, 1, 1])
+
+
+def losses(trainable: TrainableAnomalyCLIP, features: Features) -> dict[str, Tensor]:
+    return trainable.losses(features, MASKS, LABELS, ["nut", "nut", "carpet"])
+
+
+def prototypes(trainable: TrainableAnomalyCLIP) -> Tensor:
+    """What the method makes of the prompts as they are."""
+    method = AnomalyCLIP(trainable.backbone, RECIPE, Learned("the tensors", trainable.tensors()))
+    return method.prepare("nut")["prototypes"]
+
+
+class TestLosses:
+    def test_they_are_the_formulas_of_the_released_code(
+        self, trainable: TrainableAnomalyCLIP, features: Features
+    ) -> None:
+        texts = prototypes(trainable).double()
+        expected = dict.fromkeys(("image", "focal", "dice_abnormal", "dice_normal"), 0.0)
+        for feature, label in zip(features["image"].double(), LABELS.tolist(), strict=True):
+            odds = (texts @ feature / 0.07).exp()
+            expected["image"] -= math.log(odds[label] / odds.sum()) / 3
+        for layer in RECIPE.layers:
+            overlap = {0: 0.0, 1: 0.0}
+            for patches, mask in zip(features[f"layer{layer}"].double(), MASKS, strict=True):
+                odds = (patches @ texts.T / 0.07).exp()
+                small = (odds / odds.sum(dim=1, keepdim=True)).T.view(1, 2, 5, 5)
+                maps = F.interpolate(small, (40, 40), mode="bilinear", align_corners=False)[0]
+                for state in (0, 1):
+                    wanted = mask if state else 1 - mask
+                    inside = float((maps[state] * wanted).sum())
+                    overlap[state] += (2 * inside + 1) / (float(maps[state].sum()) + float(wanted.sum()) + 1) / 3
+                for y in range(40):
+                    for x in range(40):
+                        true = float(maps[mask[y, x], y, x])
+                        pt = (1 - 1e-5) * true + 1e-5 * (1 - true) + 1e-5
+                        expected["focal"] -= 4 * (1 - pt) ** 2 * math.log(pt) / (3 * 1600)
+            expected["dice_abnormal"] += 4 * (1 - overlap[1])
+            expected["dice_normal"] += 4 * (1 - overlap[0])
+        found = {name: float(value.detach()) for name, value in losses(trainable, features).items()}
+        assert found == pytest.approx(expected, rel=1e-5)
+
+    def test_the_published_weight_of_one_layer_is_four_copies_of_it(
+        self, backbone: Backbone, features: Features
+    ) -> None:
+        """As the code of the published weights had it: its four layers were one and the same."""
+        published = make_recipe(AnomalyCLIPTraining, {"recipe": "published"})
+        once = TrainableAnomalyCLIP(backbone, replace(RECIPE, layers=(3,)), published)
+        copies = TrainableAnomalyCLIP(backbone, replace(RECIPE, layers=(3, 3, 3, 3)), SETTINGS)
+        for name, value in losses(once, features).items():
+            assert float(value.detach()) == pytest.approx(float(losses(copies, features)[name].detach()), rel=1e-6)
+
+    def test_the_objects_names_play_no_part(self, trainable: TrainableAnomalyCLIP, features: Features) -> None:
+        others = trainable.losses(features, MASKS, LABELS, ["", "", ""])
+        assert all(torch.equal(others[name], value) for name, value in losses(trainable, features).items())
+
+
+class TestLearning:
+    def learn(self, trainable: TrainableAnomalyCLIP, features: Features, steps: int) -> list[float]:
+        optimiser = torch.optim.Adam(trainable.parameters(), SETTINGS.learning_rate, SETTINGS.betas)
+        totals = []
+        for _ in range(steps):
+            total = torch.stack(list(losses(trainable, features).values())).sum()
+            optimiser.zero_grad()
+            total.backward()
+            optimiser.step()
+            totals.append(float(total.detach()))
+        return totals
+
+    def test_steps_make_the_losses_smaller(self, trainable: TrainableAnomalyCLIP, features: Features) -> None:
+        totals = self.learn(trainable, features, 25)
+        assert totals[-1] < 0.9 * totals[0]
+
+    def test_every_learned_number_learns_and_the_towers_do_not(
+        self, trainable: TrainableAnomalyCLIP, features: Features
+    ) -> None:
+        before = {name: value.clone() for name, value in trainable.backbone.model.state_dict().items()}
+        drawn = trainable.tensors()
+        self.learn(trainable, features, 1)
+        assert [name for name, value in trainable.tensors().items() if bool((value == drawn[name]).any())] == []
+        assert all(torch.equal(value, before[name]) for name, value in trainable.backbone.model.state_dict().items())
+
+    def test_the_same_seed_learns_the_same(self, backbone: Backbone, features: Features) -> None:
+        runs = [TrainableAnomalyCLIP(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 1, 2)]
+        one, same, other = (self.learn(each, features, 2) for each in runs)
+        assert one == same
+        assert one != other
+
+    def test_going_on_from_tensors_is_going_on(self, backbone: Backbone, features: Features) -> None:
+        """The optimiser's own state is the loop's to keep."""
+        first, second = (TrainableAnomalyCLIP(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 2))
+        self.learn(first, features, 2)
+        second.load(first.tensors())
+        assert self.learn(second, features, 2) == self.learn(first, features, 2)
+
+    def test_what_was_learned_is_what_the_method_reads(
+        self,
+        trainable: TrainableAnomalyCLIP,
+        features: Features,
+        pixels: Tensor,
+        open_clip_folder: Path,
+        tmp_path: Path,
+    ) -> None:
+        self.learn(trainable, features, 3)
+        weights = write_ours(tmp_path / "w.safetensors", trainable.tensors(), trainable.backbone, RECIPE)
+        detector = oddlens.load("anomalyclip", open_clip_folder, weights, "cpu")
+        assert detector.recipe == RECIPE
+        assert torch.equal(detector.method.prepare("nut")["prototypes"], prototypes(trainable))
+        walk = walk_pixels(trainable.backbone, pixels, detector.method.request)
+        assert all(torch.equal(value, features[name]) for name, value in detector.method.encode(walk).items())
+
+
+@pytest.mark.parametrize(("name", "weight"), [("released", 4.0), ("published", 16.0)])
+def test_the_settings_are_the_published_ones(name: str, weight: float) -> None:
+    made: Any = make_recipe(AnomalyCLIPTraining, {"recipe": name})
+    assert (made.epochs, made.batch, made.learning_rate, made.betas) == (15, 8, 1e-3, (0.5, 0.999))
+    assert (made.seed, made.mosaic, made.weight_local) == (111, 0, weight)
