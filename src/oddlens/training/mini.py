@@ -14,14 +14,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import Tensor
 
 from oddlens import __version__
-from oddlens.atomic import replacing, write_bytes, write_text
-from oddlens.backbone.checkpoint import read_tensors
-from oddlens.backbone.efficientnet import COARSE_CHANNELS, FINE_CHANNELS, HybridStem, trunk_file, trunk_tensors
-from oddlens.backbone.layouts import embedded
+from oddlens.backbone.efficientnet import COARSE_CHANNELS, FINE_CHANNELS, HybridStem
 from oddlens.backbone.model import ClipModel
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.text import TextConfig
@@ -32,6 +28,7 @@ from oddlens.preprocess import to_tensor
 from oddlens.training.feature_cache import FeatureCache
 from oddlens.training.losses import contrastive_loss, dice_loss, focal_loss
 from oddlens.training.mini_captions import CONTEXT, state_sentences, true_caption, vocabulary
+from oddlens.training.small_clip import Course, fresh_model, run_course, save_model
 
 GRID = 14
 _CELL = 16
@@ -83,7 +80,7 @@ def generator_fingerprint() -> str:
 
 
 def build_model(settings: MiniTraining) -> ClipModel:
-    """A model with freshly drawn weights (by the seed) over the published stem; the stem does not learn."""
+    """The embedded model before training: `fresh_model` in its shape."""
     vision = VisionConfig(
         image_size=GRID * _CELL, patch_size=_CELL, width=settings.width, layers=settings.layers, heads=settings.heads,
         mlp_width=settings.mlp_width, embed_dim=settings.embed_dim, activation="gelu",
@@ -93,22 +90,7 @@ def build_model(settings: MiniTraining) -> ClipModel:
         context=CONTEXT, vocabulary=words.size, width=settings.text_width, layers=settings.text_layers,
         heads=settings.text_heads, mlp_width=4 * settings.text_width, embed_dim=settings.embed_dim, activation="gelu",
     )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        stem = HybridStem(vision.width)
-        model = ClipModel(vision, text, stem)
-        for name, parameter in model.named_parameters():
-            if parameter.ndim > 1 and "trunk" not in name:
-                torch.nn.init.normal_(parameter, std=0.02)
-        torch.nn.init.normal_(model.vision.class_embedding, std=0.02)
-        torch.nn.init.normal_(stem.projection.weight, std=(2 / (4 * FINE_CHANNELS + COARSE_CHANNELS)) ** 0.5)
-        torch.nn.init.normal_(model.vision.projection.weight, std=vision.width**-0.5)
-        torch.nn.init.normal_(model.text.projection.weight, std=text.width**-0.5)
-    with torch.no_grad():
-        model.logit_scale.fill_(float(np.log(1 / settings.temperature)))
-    stem.trunk.load_state_dict(trunk_tensors(read_tensors(trunk_file())))
-    stem.trunk.requires_grad_(False)
-    return model
+    return fresh_model(vision, text, settings.seed, settings.temperature)
 
 
 def build_tokenizer() -> Tokenizer:
@@ -191,45 +173,26 @@ def train(
     if settings.steps:
         for done in pictures.prepare(model):
             progress("pictures", done, settings.pictures)
-    checkpoint = work / f"checkpoint-{_settings_key(settings)}.pt"
-    optimiser = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate)
-    first, recent = _resume(checkpoint, model, optimiser, device)
     tokenizer = build_tokenizer()
-    for step in range(first, settings.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * _schedule(step, settings)
-        losses = _losses(model, tokenizer, pictures, settings, step)
-        optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        recent = [*recent[-49:], {name: float(loss.detach()) for name, loss in losses.items()}]
-        if (step + 1) % checkpoint_every == 0:
-            with replacing(checkpoint) as temporary:
-                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-                torch.save(state | {"step": step + 1, "recent": recent}, temporary)
-        progress("training", step + 1, settings.steps)
-    means = {name: float(np.mean([entry[name] for entry in recent])) for name in (recent[0] if recent else {})}
+    course = Course(
+        settings.steps, settings.learning_rate, settings.weight_decay, settings.warm_up, settings.decay_from
+    )
+    checkpoint = work / f"checkpoint-{_settings_key(settings)}.pt"
+    means = run_course(
+        model,
+        course,
+        lambda step: _losses(model, tokenizer, pictures, settings, step),
+        checkpoint,
+        progress,
+        checkpoint_every,
+    )
     save_model(
         model,
+        tokenizer,
         out,
         {"training": asdict(settings), "generator": generator_fingerprint(), "oddlens": __version__, "losses": means},
     )
     return means
-
-
-def save_model(model: ClipModel, out: Path, provenance: dict[str, object]) -> None:
-    """Write a model folder: what was trained in float16, the configuration with how it was made, the tokenizer."""
-    tensors = {
-        name: value.detach().half().contiguous()
-        for name, value in model.state_dict().items()
-        if not name.startswith(embedded.TRUNK)
-    }
-    write_bytes(out / embedded.WEIGHTS, save(tensors))
-    config = embedded.describe(model) | {"provenance": provenance}
-    write_text(out / embedded.CONFIG, json.dumps(config, indent=2) + "\n")
-    with replacing(out / "tokenizer.json") as temporary:
-        build_tokenizer().save(temporary)
 
 
 def _losses(
@@ -326,34 +289,5 @@ def _window_loss(
     return F.cross_entropy(logits, torch.tensor(labels, device=share.device))
 
 
-def _groups(model: ClipModel, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay on matrices only; the stem's trunk and the logit scale do not learn."""
-    learning = [(n, p) for n, p in model.named_parameters() if p.requires_grad and n != "logit_scale"]
-    return [
-        {"params": [p for _, p in learning if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for _, p in learning if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _schedule(step: int, settings: MiniTraining) -> float:
-    """Linear warm-up, a plateau, and linear decay to a hundredth."""
-    if step < settings.warm_up:
-        return (step + 1) / settings.warm_up
-    start = settings.decay_from * settings.steps
-    return 1.0 if step < start else max(0.01, 1 - (step - start) / (settings.steps - start))
-
-
 def _settings_key(settings: MiniTraining) -> str:
     return hashlib.sha256(json.dumps(asdict(settings)).encode()).hexdigest()[:16]
-
-
-def _resume(
-    checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer, device: torch.device
-) -> tuple[int, list[dict[str, float]]]:
-    """The step to go on with, and the losses of the last steps before it."""
-    if not checkpoint.is_file():
-        return 0, []
-    state = torch.load(checkpoint, map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"]), list(state["recent"])
