@@ -39,6 +39,12 @@ def upsample(maps: Tensor, size: tuple[int, int], *, align_corners: bool) -> Ten
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=align_corners)[:, 0]
 
 
+def mean_filter(maps: Tensor, size: int) -> Tensor:
+    """The mean of the size x size places around each, size odd: [batch, rows, columns]. Beyond the border its values go on."""
+    padded = F.pad(maps[:, None], (size // 2,) * 4, mode="replicate")
+    return F.avg_pool2d(padded, size, stride=1)[:, 0]
+
+
 def smooth(maps: Tensor, sigma: float) -> Tensor:
     """Gaussian smoothing of [batch, rows, columns]; sigma in pixels, > 0. Borders are mirrored, the kernel ends at 4 sigma.
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from oddlens.errors import UsageError
-from oddlens.methods.method import MethodClass
+
+if TYPE_CHECKING:
+    from oddlens.methods.method import MethodClass
 
 METHODS: dict[str, str] = {
     "winclip": "oddlens.methods.winclip:WinCLIP",
     "april-gan": "oddlens.methods.april_gan:AprilGAN",
     "anomalyclip": "oddlens.methods.anomaly_clip:AnomalyCLIP",
+    "anovl": "oddlens.methods.anovl:AnoVL",
+    "vl4ad": "oddlens.methods.vl4ad.method:VL4AD",
 }
 """Method name -> where its class lives."""
 
@@ -21,4 +25,4 @@ def method_class(name: str) -> MethodClass:
     if name not in METHODS:
         raise UsageError(f"there is no method {name!r}: choose one of {', '.join(METHODS)}")
     module, attribute = METHODS[name].split(":")
-    return cast(MethodClass, getattr(import_module(module), attribute))
+    return cast("MethodClass", getattr(import_module(module), attribute))

@@ -38,6 +38,20 @@ def load_templates(name: str) -> tuple[str, ...]:
     return tuple(_entry("templates.json", name)["templates"])
 
 
+@cache
+def load_framed(name: str, kind: str) -> tuple[str, ...]:
+    """A named list of templates made of frames and of what a picture is called for a kind of thing, "object" or "texture".
+
+    Every frame with the first word for the picture, then with the second. `UsageError` for an unknown name.
+    """
+    entry = _entry("frames.json", name)
+    return tuple(
+        frame.replace("[a photo]", f"{'an' if photo[0] in 'aeiou' else 'a'} {photo}").replace("[photo]", photo)
+        for photo in entry[kind]
+        for frame in entry["frames"]
+    )
+
+
 def sentences(object_name: str, states: Sequence[str], templates: Sequence[str]) -> list[str]:
     """Every template filled with every state of the object; template-major."""
     phrases = [state.replace("{}", object_name) for state in states]
