@@ -41,7 +41,8 @@ class Detection:
 
     score: image level, higher = more anomalous. anomaly_map: float32 [h, w] at the recipe's output resolution, raw values as the
     method defines them. image_size: (width, height) of the picture. Nothing in score and map depends on the thresholds. parts:
-    what the score is made of, where it is told beside other pictures' scores.
+    what the score is made of, where it is told beside other pictures' scores. labels: uint8 [h, w], the known class of every pixel
+    as a number into label_names, where the method tells one.
     """
 
     score: float
@@ -52,6 +53,8 @@ class Detection:
     source: str = ""
     note: str | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    labels: NDArray[np.uint8] | None = None
+    label_names: tuple[str, ...] = ()
 
     @property
     def threshold(self) -> float | None:

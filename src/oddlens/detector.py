@@ -131,11 +131,18 @@ class Detector:
         result = self.method.score(encoded.features, text, self._memory)
         scores = result.scores if calibration is None else self._beside(result, calibration.parts)
         parts = _transposed(result.parts, len(encoded))
-        return [
+        found = [
             Detection(score, heat.float().cpu().numpy(), size, thresholds, value_range, source, note, made_of)
             for score, heat, size, source, note, made_of in zip(
                 scores.tolist(), result.maps, encoded.sizes, encoded.sources, encoded.notes, parts, strict=True
             )
+        ]
+        if result.labels is None:
+            return found
+        labels = [each.cpu().numpy() for each in result.labels]
+        return [
+            replace(each, labels=known, label_names=result.label_names)
+            for each, known in zip(found, labels, strict=True)
         ]
 
     def score_set(self, parts: Sequence[Mapping[str, float]]) -> list[float]:

@@ -26,11 +26,17 @@ Parts = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Scores:
-    """scores: [batch], image level. maps: one [height, width] a picture, stacked where all have a size. Higher = more anomalous."""
+    """scores: [batch], image level. maps: one [height, width] a picture, stacked where all have a size. Higher = more anomalous.
+
+    labels: the known class of every pixel, one uint8 [height, width] a picture, as numbers into label_names; None where a method
+    tells none.
+    """
 
     scores: Tensor
     maps: Tensor | Sequence[Tensor]
     parts: Parts = field(default_factory=dict)
+    labels: Sequence[Tensor] | None = None
+    label_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

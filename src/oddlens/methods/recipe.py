@@ -122,8 +122,12 @@ def _fits(value: Any, hint: Any) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return value in inner
+    if origin is tuple and not inner:
+        return value in ((), [])
     if origin is tuple:
         return isinstance(value, tuple | list) and bool(value) and all(_fits(item, inner[0]) for item in value)
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
     if inner:
         return any(_fits(value, option) for option in inner)
     if hint is float:
@@ -138,7 +142,9 @@ def _described(hint: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(repr(choice) for choice in inner)
     if origin is tuple:
-        return f"a list of one or more, each {_described(inner[0])}"
+        return f"a list of one or more, each {_described(inner[0])}" if inner else "an empty list"
+    if origin is Mapping:
+        return f"a dictionary of {_described(inner[0])} to {_described(inner[1])}"
     if inner:
         return " or ".join(_described(option) for option in inner)
     words = {

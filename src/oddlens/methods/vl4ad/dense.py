@@ -1,0 +1,126 @@
+"""Masks without training: every patch of a CLIP tower is a mask of its own, seen through the last block's values.
+
+Ours: VL4AD learns its masks. What a patch shows is read from the local (V-V) stream, as AnomalyCLIP and AnoVL read it, in windows
+of the tower's own size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.vision import PositionResize
+from oddlens.backbone.walk import Walk
+from oddlens.errors import UsageError
+from oddlens.methods.method import Features
+from oddlens.methods.vl4ad.windows import Windows, at_short_side
+from oddlens.pixels import Pixels
+
+MAP_STRIDE = 4
+"""Pixels of the working resolution a map's pixel stands for, as mask decoders have it."""
+
+_WINDOWS_AT_ONCE = 8
+"""Bounds the memory of the tower, whatever the size of the frame: what other methods let run at once, too."""
+
+
+class DenseMasks:
+    """A way to masks (`masks.Masks`) for any CLIP of ours.
+
+    A mask is a bilinear bump around the middle of its patch: the masks of a frame add up to 1 everywhere. Features: "embeddings"
+    [batch, masks, embed_dim], row-major over the patch grid; "masks" int64 [batch]; "frame" int64 [batch, 2], height and width in
+    pixels at the working resolution.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        image_size: int,
+        short_side: int | None = None,
+        overlap: float = 0.5,
+        position: PositionResize = "bicubic",
+        local_from: int | None = None,
+    ) -> None:
+        """image_size: the side of a window in pixels. short_side: of a frame at the working resolution; None: the frame's own.
+
+        local_from: the block before which the local stream leaves the ordinary one; None: the last.
+        """
+        config = backbone.vision.config
+        if image_size < config.patch_size:
+            raise UsageError(
+                f"windows of {image_size} pixels hold no patch of {config.patch_size}: use a larger image_size"
+            )
+        self._backbone = backbone
+        self._windows = Windows(image_size // config.patch_size, config.patch_size, overlap)
+        self._short_side = short_side
+        self._position: PositionResize = position
+        self._local_from = local_from or config.layers
+
+    @property
+    def temperature(self) -> float:
+        """The model's own."""
+        return trained_temperature(self._backbone)
+
+    def encode(self, walk: Walk) -> Features:
+        """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings."""
+        frames = [at_short_side(picture, self._short_side) for picture in walk.pictures]
+        embeddings = [self._embeddings(frame).flatten(0, 1) for frame in frames]
+        at = embeddings[0].device
+        return {
+            "embeddings": pad_sequence(embeddings, batch_first=True),
+            "masks": torch.tensor([len(each) for each in embeddings], device=at),
+            "frame": torch.tensor([frame.shape[:2] for frame in frames], device=at),
+        }
+
+    def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
+        """See `masks.Masks`: values between the middles of patches are interpolated, [channels, height, width] at a quarter of the
+        working resolution.
+        """
+        height, width = features["frame"].tolist()
+        patch = self._windows.patch
+        down, across = (_bumps(pixels, patch).to(values) for pixels in (height, width))
+        spread: Tensor = down @ values.T.reshape(-1, down.shape[1], across.shape[1]) @ across.T
+        return spread
+
+    def _embeddings(self, frame: Pixels) -> Tensor:
+        """[rows, columns, embed_dim], unit norm."""
+        rows, columns = grid = self._windows.grid(frame)
+        grown, corners = self._windows.grow(frame), self._windows.corners(grid)
+        side, at = self._windows.side, self._backbone.device
+        weights = self._windows.weights().to(at)[..., None]
+        total = torch.zeros(max(rows, side), max(columns, side), self._backbone.vision.config.embed_dim, device=at)
+        for first in range(0, len(corners), _WINDOWS_AT_ONCE):
+            part = corners[first : first + _WINDOWS_AT_ONCE]
+            seen = self._look([self._windows.cut(grown, corner) for corner in part])
+            for (row, column), window in zip(part, seen, strict=True):
+                total[row : row + side, column : column + side] += weights * window
+        return F.normalize(total[:rows, :columns], dim=-1)
+
+    def _look(self, windows: list[Pixels]) -> Tensor:
+        """The patches of windows in the joint space: [windows, side, side, embed_dim], unit norm."""
+        vision, side = self._backbone.vision, self._windows.side
+        pixels = self._backbone.to_pixels(windows, side * self._windows.patch)
+        last = vision.config.layers
+        walked = vision.walk(vision.embed(pixels, self._position), local_taps=(last,), local_from=self._local_from)
+        return F.normalize(vision.project(walked.local[last][:, 1:]), dim=-1).view(
+            -1, side, side, vision.config.embed_dim
+        )
+
+
+def trained_temperature(backbone: Backbone) -> float:
+    """The temperature that a model compared pictures and words with when it was trained; at least 0.01, CLIP's bound."""
+    return math.exp(-min(float(backbone.model.logit_scale), math.log(100)))
+
+
+def _bumps(pixels: int, patch: int) -> Tensor:
+    """How much each patch along an axis has of each pixel of the map: [map pixels, patches], rows add up to 1."""
+    length, count = -(-pixels // MAP_STRIDE), -(-pixels // patch)
+    middles = (torch.arange(length, dtype=torch.float64) + 0.5) * pixels / length / patch - 0.5
+    distance = (middles.clamp(0, count - 1)[:, None] - torch.arange(count)).abs()
+    return (1 - distance).clamp(min=0)

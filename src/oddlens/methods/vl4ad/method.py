@@ -1,0 +1,188 @@
+"""VL4AD: a street segmented by words, and what no known word explains. arXiv 2409.17330.
+
+The paper gives its formulas and neither code nor lists; what is ours is named so, here and in `vocabulary`, `dense` and `words`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.cards import MINI
+from oddlens.backbone.vision import PositionResize
+from oddlens.backbone.walk import Walk, WalkRequest
+from oddlens.errors import UsageError
+from oddlens.memory import Memory
+from oddlens.methods.method import Features, Scores, Text
+from oddlens.methods.recipe import asked
+from oddlens.methods.vl4ad.dense import DenseMasks, trained_temperature
+from oddlens.methods.vl4ad.masks import Masks
+from oddlens.methods.vl4ad.scores import SCORES, Look, Rule, Seen, probabilities
+from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary, resolved_groups, resolved_lists
+from oddlens.methods.vl4ad.words import Words
+from oddlens.prompts.ensemble import load_templates
+from oddlens.weights import Learned
+
+
+@dataclass(frozen=True)
+class VL4ADRecipe:
+    """The settings of VL4AD. Words may be asked anew after the frames were encoded.
+
+    masks: "dense", every patch of the tower a mask (ours, needs no weights), or "decoder", learned ones. image_size, short_side,
+    overlap, position, local_from: of dense masks, see `DenseMasks`. classes, ood, merge: the words, see `make_vocabulary`; files
+    are read at once and kept as lists. merging, void, alpha: see `scores.Rule`. templates: a list of `prompts` by name, or
+    sentences with {} for the word. score: one of `scores.SCORES`. temperature: of the softmax over words; None: the one that
+    belongs to the masks. top: the share of a map, its highest values, whose mean is the score of a frame (0.001, ours).
+    """
+
+    masks: Literal["dense", "decoder"] = "dense"
+    image_size: int = 224
+    short_side: int | None = None
+    overlap: Literal[0] | float = 0.5
+    position: PositionResize = "bicubic"
+    local_from: int | None = None
+    classes: str | Mapping[str, tuple[str, ...]] = asked("cityscapes")
+    ood: str | tuple[()] | tuple[str | tuple[str, ...], ...] | None = asked(())
+    merge: str | Mapping[str, tuple[str, ...]] = asked("none")
+    merging: Literal["max", "sum"] = asked("max")
+    templates: str | tuple[str, ...] = asked("scene")
+    score: Literal["vl4ad", "max_logit", "msp", "energy", "entropy", "rba", "eam"] = asked("vl4ad")
+    temperature: float | None = asked(None)
+    void: Literal["factor", "in_softmax", "ignore"] = asked("factor")
+    alpha: Literal[0] | float = asked(0.0)
+    top: float = asked(0.001)
+
+    def __post_init__(self) -> None:
+        """Read files and bring words to the form that JSON gives back. Raises `UsageError` for values out of their range."""
+        for name, most in (("alpha", 1), ("top", 1)):
+            if getattr(self, name) > most:
+                raise UsageError(f"{name} cannot be {getattr(self, name)}: it is a share, at most {most}")
+        if self.overlap >= 1:
+            raise UsageError(f"overlap cannot be {self.overlap}: it is a share of a window, below 1")
+        for name in ("classes", "merge"):
+            object.__setattr__(self, name, resolved_lists(name, getattr(self, name)))
+        object.__setattr__(self, "ood", resolved_groups(self.ood))
+        if bad := [each for each in self.sentences if "{}" not in each]:
+            raise UsageError(f"the template {bad[0]!r} has no place for a word: write {{}} where it belongs")
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The templates themselves."""
+        return load_templates(self.templates) if isinstance(self.templates, str) else self.templates
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words in force. Raises `UsageError` where they contradict each other."""
+        return make_vocabulary(self.classes, self.ood or (), self.merge)
+
+
+class VL4AD:
+    """VL4AD on a backbone. Features: those of its way to masks (`masks.Masks`). Text: see `Words`.
+
+    Map: of the score, at the masks' own resolution. Frames keep their sizes and aspects.
+    """
+
+    recipe_type = VL4ADRecipe
+    relative = None
+
+    def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | None = None) -> None:
+        _ = recipe.vocabulary  # words that contradict each other are told before any frame is looked at
+        self.backbone = backbone
+        self.recipe = recipe
+        self._masks = _way_to_masks(backbone, recipe, weights)
+        self._words = Words(backbone.encode_text)
+        if backbone.card.name == MINI.name:
+            _warn_of_mini()
+
+    def prepare(self, object_name: str) -> Text:
+        """The words of the recipe; a street has no object name."""
+        return self._words.text(self.recipe.vocabulary, self.recipe.sentences)
+
+    @property
+    def request(self) -> WalkRequest:
+        """Nothing but the pictures: the way to masks looks at them itself."""
+        return WalkRequest(self.recipe.image_size)
+
+    def encode(self, walk: Walk) -> Features:
+        """Masks and their embeddings, before any word."""
+        return self._masks.encode(walk)
+
+    def remember(self, references: Mapping[str, Tensor]) -> Memory:
+        """Raises `UsageError`: streets are told by words alone."""
+        raise UsageError("vl4ad compares streets with words and takes no good examples: leave the references out")
+
+    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
+        """Maps, the scores of frames, and at every pixel the number of the known class (before merging) that is most probable."""
+        maps, labels = [], []
+        rule = Rule(self.recipe.merging, self.recipe.void, self.recipe.alpha)
+        for number in range(len(features["masks"])):
+            frame = {name: value[number] for name, value in features.items()}
+            look, spread = self._look(frame), partial(self._masks.spread, frame)
+            seen = Seen(probabilities(look, text, rule), spread)
+            classes = spread(probabilities(look, text, rule, merged=False)) if self.recipe.merge != "none" else seen.S
+            maps.append(SCORES[self.recipe.score].map(seen))
+            labels.append(classes.argmax(0).to(torch.uint8))
+        scores = torch.stack([_highest(each, self.recipe.top) for each in maps])
+        return Scores(scores, maps, labels=labels, label_names=self.recipe.vocabulary.names)
+
+    def value_range(self, with_references: bool) -> tuple[float, float]:
+        """Of the score, where masks do not overlap."""
+        return SCORES[self.recipe.score].range(len(self.recipe.vocabulary.supers))
+
+    def _look(self, frame: Mapping[str, Tensor]) -> Look:
+        """The real masks of one frame, without what fills them up to the batch."""
+        real = int(frame["masks"])
+        void, pooled = frame.get("void"), frame.get("pooled")
+        return Look(
+            frame["embeddings"][:real],
+            self.recipe.temperature or self._masks.temperature,
+            None if void is None else void[:real],
+            None if pooled is None else pooled[:real],
+            trained_temperature(self.backbone),
+        )
+
+
+def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | None) -> Masks:
+    if recipe.masks == "decoder":
+        if weights is None:
+            raise UsageError(
+                "masks='decoder' needs weights: make some with 'oddlens train vl4ad', or take masks='dense', which needs none"
+            )
+        from oddlens.methods.vl4ad.decoder import DecoderMasks
+
+        return DecoderMasks(backbone, weights)
+    if weights is not None:
+        raise UsageError(
+            "masks='dense' learns nothing, so it takes no weights: leave them out, or take masks='decoder'"
+        )
+    return DenseMasks(
+        backbone,
+        image_size=recipe.image_size,
+        short_side=recipe.short_side,
+        overlap=recipe.overlap,
+        position=recipe.position,
+        local_from=recipe.local_from,
+    )
+
+
+def _highest(heat: Tensor, share: float) -> Tensor:
+    """The mean of the highest values of a map: a frame is as odd as its oddest spot, and a lone pixel is no spot."""
+    return heat.flatten().topk(max(1, math.ceil(share * heat.numel()))).values.mean()
+
+
+@cache
+def _warn_of_mini() -> None:
+    """Say once that a street cannot be read with the embedded model: its maps look like any others."""
+    print(
+        "oddlens: 'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets "
+        "mean nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",
+        file=sys.stderr,
+    )

@@ -1,0 +1,45 @@
+"""Words in the joint space: one embedding a concept, kept as long as the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oddlens.methods.method import Text
+from oddlens.methods.vl4ad.vocabulary import Vocabulary
+from oddlens.prompts.ensemble import TextEncoder
+
+
+class Words:
+    """Concepts to embeddings. Every concept is encoded on its own, so that a new word costs itself alone, also on disk."""
+
+    def __init__(self, encode: TextEncoder) -> None:
+        self._encode = encode
+        self._known: dict[tuple[str, tuple[str, ...]], Tensor] = {}
+
+    def text(self, vocabulary: Vocabulary, templates: Sequence[str]) -> Text:
+        """The text side of a vocabulary.
+
+        "concepts" [words, embed_dim], unit norm; "columns" int64 [words], the column of each: K classes, then the unknown groups;
+        "member" int64 [K], the super-class of each class.
+        """
+        words = [word for column in vocabulary.columns for word in column]
+        columns = [number for number, column in enumerate(vocabulary.columns) for _ in column]
+        concepts = torch.stack([self._embedding(word, tuple(templates)) for word in words])
+        at = concepts.device
+        return {
+            "concepts": concepts,
+            "columns": torch.tensor(columns, device=at),
+            "member": torch.tensor(vocabulary.member, device=at),
+        }
+
+    def _embedding(self, word: str, templates: tuple[str, ...]) -> Tensor:
+        """The mean of the unit-length embeddings of the filled templates, unit norm (FC-CLIP, released code)."""
+        key = word, templates
+        if key not in self._known:
+            features = self._encode([template.replace("{}", word) for template in templates])
+            self._known[key] = F.normalize(F.normalize(features, dim=-1).mean(dim=0), dim=-1)
+        return self._known[key]
