@@ -16,7 +16,6 @@ METHODS: dict[str, str] = {
     "anomalyclip": "oddlens.methods.anomaly_clip:AnomalyCLIP",
     "anovl": "oddlens.methods.anovl:AnoVL",
     "vl4ad": "oddlens.methods.vl4ad.method:VL4AD",
-    "vl4ad": "oddlens.methods.vl4ad.method:VL4AD",
 }
 """Method name -> where its class lives."""
 
