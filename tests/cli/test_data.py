@@ -38,6 +38,16 @@ def test_a_sound_set_is_counted_and_exits_0(tmp_path):
     assert cells == [["nut", "train", "1", "-", "-", "-"], ["nut", "test", "1", "1", "1", "-"]]
 
 
+def test_the_known_classes_of_a_road_set_are_told(tmp_path):
+    for folder in ("leftImg8bit", "gtFine"):
+        (tmp_path / folder / "val" / "ulm").mkdir(parents=True)
+    Image.new("RGB", (16, 16), "grey").save(tmp_path / "leftImg8bit" / "val" / "ulm" / "ulm_1_leftImg8bit.png")
+    Image.new("L", (16, 16), 7).save(tmp_path / "gtFine" / "val" / "ulm" / "ulm_1_gtFine_labelIds.png")
+    result = run("check", tmp_path)
+    assert result.exit_code == 0
+    assert "has 19 known classes: road, sidewalk, building," in result.stdout
+
+
 def test_problems_are_told_by_kind_and_exit_1(tmp_path):
     result = run("check", write_set(tmp_path, missing_masks=2))
     assert result.exit_code == 1

@@ -3,7 +3,7 @@ import json
 import pytest
 from PIL import Image
 
-from oddlens.data import Count, Dataset, Record, check_dataset, open_dataset
+from oddlens.data import LEGENDS, Count, Dataset, Record, check_dataset, open_dataset
 
 from .small_sets import mask, mvtec, mvtec_ad_2, picture
 
@@ -117,6 +117,15 @@ def test_class_labels_are_held_against_their_picture_and_are_no_defect(tmp_path)
     record = Record(image, None, 0, "road", "good", "test", labels, labels, "cityscapes")
     problems = check_dataset(Dataset(tmp_path, "by hand", (record,))).problems
     assert [(each.kind, each.path) for each in problems] == [("mask-size", labels)]
+
+
+def test_known_classes_are_told_by_category(tmp_path):
+    labels = mask(tmp_path / "labels.png", value=26)
+    street = Record(picture(tmp_path / "1.png"), None, 0, "road", "good", "test", labels, labels, "cityscapes")
+    nut = Record(picture(tmp_path / "2.png"), None, 0, "nut", "good", "test")
+    report = check_dataset(Dataset(tmp_path, "by hand", (street, nut)))
+    assert report.classes == {"road": LEGENDS["cityscapes"].names}
+    assert report.to_dict()["classes"]["road"][0] == "road"
 
 
 def test_progress_is_told_picture_by_picture(tmp_path):

@@ -103,6 +103,9 @@ def _show(report: "Report", console: "Console") -> None:
         numbers = (count.normal, count.abnormal, count.drawn, count.unlabelled)
         table.add_row(printable(count.category), count.split, *(str(number or "-") for number in numbers))
     console.print(table)
+    for category, names in report.classes.items():
+        known = printable(f"{category} has {len(names)} known classes: {', '.join(names)}")
+        console.print(known, soft_wrap=True)
     by_kind: dict[str, list[str]] = {}
     for problem in report.problems:
         by_kind.setdefault(problem.kind, []).append(printable(problem.sentence))

@@ -36,12 +36,16 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `check_dataset` found: the counts, in the order of categories and splits, and everything that is wrong."""
+    """What `check_dataset` found: the counts, in the order of categories and splits, and everything that is wrong.
+
+    `classes`: the known classes of every category whose pictures have class labels.
+    """
 
     root: Path
     layout: str
     counts: tuple[Count, ...]
     problems: tuple[Problem, ...]
+    classes: dict[str, tuple[str, ...]]
 
     @property
     def ok(self) -> bool:
@@ -55,6 +59,7 @@ class Report:
             "layout": self.layout,
             "ok": self.ok,
             "counts": [asdict(count) for count in self.counts],
+            "classes": {category: list(names) for category, names in self.classes.items()},
             "problems": [
                 {"path": str(each.path), "kind": each.kind, "sentence": each.sentence} for each in self.problems
             ],
@@ -74,7 +79,8 @@ def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None 
             problems += found
             if progress is not None:
                 progress(done, len(dataset))
-    return Report(dataset.root, dataset.layout, tuple(_counts(dataset)), tuple(problems))
+    classes = {category: names for category in dataset.categories if (names := dataset.select(category).classes)}
+    return Report(dataset.root, dataset.layout, tuple(_counts(dataset)), tuple(problems), classes)
 
 
 def _counts(dataset: Dataset) -> Iterator[Count]:
