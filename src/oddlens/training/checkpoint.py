@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from typing import Any
 import torch
 
 from oddlens.atomic import replacing
+from oddlens.backbone.checkpoint import read_state
+from oddlens.errors import ModelError
 from oddlens.training.trainable import Trainable
 
 EVERY_SECONDS = 60.0
@@ -94,7 +95,7 @@ class Checkpoint:
     def _read(self) -> dict[str, Any] | None:
         """What the file holds; None where there is none, or none of ours."""
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            state = read_state(self.path)
+        except ModelError:
             return None
         return state if isinstance(state, dict) and isinstance(state.get("facts"), dict) else None

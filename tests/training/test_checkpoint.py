@@ -1,0 +1,78 @@
+"""The file that a stopped training goes on from."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.training.checkpoint import Checkpoint, History
+
+from .learning import FakeTrainable
+
+FACTS: dict[str, Any] = {"seed": 1, "recipe": {"layers": (6, 12)}, "model": "abc"}
+
+
+def optimiser_of(trainable: FakeTrainable) -> torch.optim.Optimizer:
+    optimiser = torch.optim.Adam(list(trainable.parameters()))
+    trainable.weight.sum().backward()
+    optimiser.step()
+    return optimiser
+
+
+@pytest.fixture
+def written(backbone: Backbone, tmp_path: Path) -> Path:
+    path = tmp_path / "w.checkpoint.pt"
+    trainable = FakeTrainable(backbone, seed=4)
+    Checkpoint(path, FACTS).write(trainable, optimiser_of(trainable), History([{"image": 0.5}], [0.1], 2.0))
+    return path
+
+
+def test_everything_comes_back_to_the_bit(written: Path, backbone: Backbone) -> None:
+    expected, found = FakeTrainable(backbone, seed=4), FakeTrainable(backbone, seed=9)
+    before, after = optimiser_of(expected), torch.optim.Adam(list(found.parameters()))
+    history = Checkpoint(written, FACTS).resume(found, after)
+    assert torch.equal(found.weight, expected.weight)
+    assert str(after.state_dict()) == str(before.state_dict())
+    assert (history.losses, history.seconds, history.encoding_seconds) == ([{"image": 0.5}], [0.1], 2.0)
+
+
+def test_one_of_another_training_is_not_used_and_it_is_known_in_what_it_differs(
+    written: Path, backbone: Backbone
+) -> None:
+    other = Checkpoint(written, {"recipe": {"layers": (6, 12)}, "seed": 2, "model": "abc", "new": 1})
+    assert other.differs() == ["new", "seed"]
+    trainable = FakeTrainable(backbone, seed=9)
+    before = trainable.weight.clone()
+    assert len(other.resume(trainable, torch.optim.Adam(list(trainable.parameters())))) == 0
+    assert torch.equal(trainable.weight, before)
+
+
+def test_of_the_same_training_it_differs_in_nothing(written: Path) -> None:
+    assert Checkpoint(written, FACTS).differs() == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"half a file"])
+def test_without_a_file_or_with_a_damaged_one_nothing_happened_yet(
+    content: bytes | None, backbone: Backbone, tmp_path: Path
+) -> None:
+    path = tmp_path / "w.checkpoint.pt"
+    if content is not None:
+        path.write_bytes(content)
+    checkpoint = Checkpoint(path, FACTS)
+    assert checkpoint.differs() is None
+    trainable = FakeTrainable(backbone)
+    assert len(checkpoint.resume(trainable, torch.optim.Adam(list(trainable.parameters())))) == 0
+
+
+def test_a_cut_file_counts_as_none(written: Path) -> None:
+    written.write_bytes(written.read_bytes()[:-200])
+    assert Checkpoint(written, FACTS).differs() is None
+
+
+def test_when_the_training_is_done_it_goes(written: Path) -> None:
+    checkpoint = Checkpoint(written, FACTS)
+    checkpoint.remove()
+    assert not written.exists()
+    checkpoint.remove()
