@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from oddlens.cli.settings import recipe_overrides
+from oddlens.cli.settings import METHOD_NAMES, recipe_overrides
 from oddlens.errors import UsageError
 
 
@@ -48,7 +48,7 @@ def benchmark(
     out: Annotated[Path, typer.Option(metavar="OUT", help="A folder for results.", show_default=False)],
     method: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME...", help="Methods, one or more: winclip.", show_default="winclip"),
+        typer.Option(metavar="NAME...", help=f"Methods, one or more: {METHOD_NAMES}.", show_default="winclip"),
     ] = None,
     model: Annotated[
         str | None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.settings import recipe_overrides
+from oddlens.cli.settings import METHOD_NAMES, recipe_overrides
 from oddlens.errors import UsageError
 from oddlens.wording import printable
 
@@ -33,7 +33,7 @@ def detect(
     object_name: Annotated[
         str, typer.Option("--object", metavar="NAME", help="What is on the pictures, in a word or two.")
     ] = "part",
-    method: Annotated[str, typer.Option(metavar="NAME", help="How to look: winclip.")] = "winclip",
+    method: Annotated[str, typer.Option(metavar="NAME", help=f"How to look: {METHOD_NAMES}.")] = "winclip",
     model: Annotated[
         str | None,
         typer.Option(
@@ -60,6 +60,20 @@ def detect(
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="A field of the method's recipe; may be repeated."),
+    ] = None,
+    adapt: Annotated[
+        bool | None,
+        typer.Option(
+            "--adapt/--no-adapt", help="Adapt to every picture, of methods that can.", show_default="the method's"
+        ),
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="How many views of a picture give its score, of methods with several.",
+            show_default="the method's",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     overlays: Annotated[bool, typer.Option(help="Write OUT/overlays/*.png.")] = True,
@@ -88,12 +102,12 @@ def detect(
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
     if resume and overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
-    if station is not None and (model or weights or reference or setting or method != "winclip"):
+    overrides = recipe_overrides(setting or [], adapt=adapt, views=views)
+    if station is not None and (model or weights or reference or overrides or method != "winclip"):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     for option, value in (("--threshold", threshold), ("--pixel-threshold", pixel_threshold)):
         if value is not None and not math.isfinite(value):
             raise UsageError(f"{option} {value} is no threshold: give a finite number")
-    overrides = recipe_overrides(setting or [])
 
     from oddlens.results import ResultsFolder
 

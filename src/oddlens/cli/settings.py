@@ -1,4 +1,4 @@
-"""Recipe fields on the command line."""
+"""Methods and recipe fields on the command line."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import json
 from typing import Any
 
 from oddlens.errors import UsageError
+from oddlens.methods import METHODS
+
+METHOD_NAMES = ", ".join(METHODS)
+"""The methods there are, for help texts."""
 
 
-def recipe_overrides(settings: list[str]) -> dict[str, Any]:
-    """field=value pairs; values are JSON where they read as it (numbers, true, lists), else text."""
-    overrides: dict[str, Any] = {}
+def recipe_overrides(settings: list[str], **options: Any) -> dict[str, Any]:
+    """field=value pairs; values are JSON where they read as it (numbers, true, lists), else text.
+
+    options: fields that have an option of their own; None where it was not given.
+    """
+    overrides = {name: value for name, value in options.items() if value is not None}
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--set {setting!r} is not of the form field=value, for instance image_size=448")
+        name = name.strip()
+        if name in overrides:
+            raise UsageError(f"{name} is given more than once: give it one value")
         try:
-            overrides[name.strip()] = json.loads(text)
+            overrides[name] = json.loads(text)
         except ValueError:
-            overrides[name.strip()] = text.strip()
+            overrides[name] = text.strip()
     return overrides

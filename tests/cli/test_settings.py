@@ -1,0 +1,70 @@
+"""Recipe fields on the command line: pairs, and options of their own, which every method takes that has such a field."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from oddlens.cli.settings import recipe_overrides
+from oddlens.errors import UsageError
+from oddlens.methods import METHODS
+
+from .program import Done, run
+
+Detect = Callable[..., Done]
+
+
+def test_values_are_json_where_they_read_as_it_else_text() -> None:
+    found = recipe_overrides(["views=1", "adapt=false", " layers = [1, 2]", "domain=texture"])
+    assert found == {"views": 1, "adapt": False, "layers": [1, 2], "domain": "texture"}
+
+
+def test_options_that_were_not_given_set_nothing() -> None:
+    assert recipe_overrides(["seed=3"], adapt=None, views=22) == {"views": 22, "seed": 3}
+
+
+@pytest.mark.parametrize("settings", [["views=22"], ["seed=1", "seed=2"]])
+def test_a_field_takes_one_value(settings: list[str]) -> None:
+    with pytest.raises(UsageError, match="is given more than once"):
+        recipe_overrides(settings, views=1)
+
+
+@pytest.mark.parametrize("verb", ["detect", "benchmark"])
+def test_help_names_every_method(verb: str) -> None:
+    words = run(verb, "--help").out.split()
+    assert all({name, f"{name},", f"{name}."} & set(words) for name in METHODS)
+
+
+class TestOptionsOfDetect:
+    def recipe(self, out: Path) -> dict[str, object]:
+        told: dict[str, object] = json.loads((out / "run.json").read_text())["run"]["recipe"]
+        return told
+
+    @pytest.mark.parametrize(("option", "adapt"), [("--adapt", True), ("--no-adapt", False)])
+    def test_they_are_fields_of_the_recipe(
+        self, detect: Detect, parts: Path, tmp_path: Path, option: str, adapt: bool
+    ) -> None:
+        done = detect(parts, "--method", "anovl", option, "--views", 1, "--out", tmp_path / "out", "--no-overlays")
+        assert done.code == 0
+        assert (self.recipe(tmp_path / "out")["adapt"], self.recipe(tmp_path / "out")["views"]) == (adapt, 1)
+
+    def test_without_them_the_methods_own_values_hold(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        assert detect(parts, "--method", "anovl", "--out", tmp_path / "out", "--no-overlays").code == 0
+        assert (self.recipe(tmp_path / "out")["adapt"], self.recipe(tmp_path / "out")["views"]) == (True, 22)
+
+    @pytest.mark.parametrize("option", [["--no-adapt"], ["--views", 1]])
+    def test_a_method_without_the_field_refuses(self, detect: Detect, parts: Path, option: list[object]) -> None:
+        done = detect(parts, *option)
+        assert done.code == 2
+        assert done.sentence.startswith(f"WinCLIPRecipe has no field '{str(option[0])[2:].removeprefix('no-')}'")
+
+    def test_another_number_of_views_is_refused(self, detect: Detect, parts: Path) -> None:
+        done = detect(parts, "--method", "anovl", "--views", 7)
+        assert done.code == 2
+        assert done.sentence == "the recipe field views cannot be 7: give one of 22, 1"
+
+    def test_references_are_refused(self, detect: Detect, parts: Path) -> None:
+        done = detect(parts, "--method", "anovl", "--views", 1, "--reference", parts)
+        assert done.code == 2
+        assert "anovl compares with words only: leave the references out" in done.sentence
