@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from oddlens.encoding import Encoded, encode_together, joined
 from oddlens.errors import UsageError
 from oddlens.images import ImageInput, Picture, find_images, read_image
 from oddlens.memory import Memory, leave_one_out
-from oddlens.methods.method import Method, Parts, Scores, Text
+from oddlens.methods.method import Method, Parts, Relative, Scores, Text
 from oddlens.methods.recipe import change_recipe
 
 Images = ImageInput | Iterable[ImageInput]
@@ -60,8 +60,7 @@ class Detector:
     @property
     def scores_sets(self) -> bool:
         """Whether scores are told only of a whole set of pictures together (a matter of the recipe, and of having references)."""
-        relative = self.method.relative
-        return self._memory is not None and relative is not None and relative.to == "set"
+        return self._relative("set") is not None
 
     @property
     def references(self) -> Encoded | None:
@@ -129,7 +128,7 @@ class Detector:
         thresholds = _chosen(self.thresholds, calibration)
         value_range = self._fixed_range() if calibration is None else calibration.value_range
         result = self.method.score(encoded.features, text, self._memory)
-        scores = result.scores if calibration is None else self._beside(result, calibration.parts)
+        scores = self._told(result, object_name)
         parts = _transposed(result.parts, len(encoded))
         found = [
             Detection(score, heat.float().cpu().numpy(), size, thresholds, value_range, source, note, made_of)
@@ -147,7 +146,7 @@ class Detector:
 
     def score_set(self, parts: Sequence[Mapping[str, float]]) -> list[float]:
         """The scores of a whole set of pictures, where `scores_sets`, from the parts of each. `UsageError` for fewer than two."""
-        relative = self.method.relative
+        relative = self._relative("set")
         assert relative is not None
         if len(parts) < 2:
             raise UsageError(
@@ -204,7 +203,8 @@ class Detector:
             memory = self.method.remember(leave_one_out(references.features, number))
             results.append(self.method.score(one, text, memory))
         parts = {name: torch.cat([each.parts[name] for each in results]) for name in results[0].parts}
-        scores = torch.cat([self._beside(each, parts) for each in results]).tolist()
+        relative = self._relative("references")
+        scores = torch.cat([each.scores for each in results]) if relative is None else relative.score(parts, parts)
         heats = [each.maps[0].float().cpu().numpy() for each in results]
         peaks = [float(heat.max()) for heat in heats]
         label = f"leave-one-out scores of {len(references)} references"
@@ -212,17 +212,26 @@ class Detector:
         usual = float(np.median(heats))
         value_range = ValueRange(usual, 2 * pixel - usual, f"calibrated on {len(references)} references")
         # Scores of a set mean nothing in another set; heat that is the same everywhere leaves nothing to calibrate a scale on.
-        image = None if self.scores_sets else _above(scores)
+        image = None if self.scores_sets else _above(scores.tolist())
         return Calibration(
             Thresholds(image, pixel, label), value_range if pixel > usual else self._fixed_range(), parts
         )
 
-    def _beside(self, result: Scores, references: Parts) -> Tensor:
+    def _told(self, result: Scores, object_name: str) -> Tensor:
         """The scores of a result, told beside the references where that is how the method tells them."""
-        relative = self.method.relative
-        if relative is None or relative.to != "references":
+        relative, references = self._relative("references"), self.references
+        if relative is None or references is None:
             return result.scores
-        return relative.score(result.parts, references)
+        calibration = self.calibrate(object_name)
+        if calibration is not None:
+            return relative.score(result.parts, calibration.parts)
+        alone = self.method.score(references.features, self._prepare(object_name), None)
+        return relative.score(result.parts, alone.parts)
+
+    def _relative(self, to: Literal["references", "set"]) -> Relative | None:
+        """How the method tells few-shot scores beside such pictures; None where it does not, or there are no references."""
+        relative = self.method.relative
+        return relative if self._memory is not None and relative is not None and relative.to == to else None
 
     def _fixed_range(self) -> ValueRange:
         low, high = self.method.value_range(self.references is not None)

@@ -99,8 +99,8 @@ class AprilGAN:
     score adds the map's peak m, which is of another scale than p:
 
     - "references": (p + m / u) / 2, where u is the mean peak of the good examples, each held against the others: a picture as odd
-      as a good one adds 1/2, one twice as odd adds 1. u is at least a hundredth of the map's range, which near-copies among the
-      good examples would undercut. A single good example has no others, and u is the map's whole range: m then weighs little.
+      as a good one adds 1/2, one twice as odd adds 1. One good example alone is held against the words only, so that u is less
+      than another good picture's m. u counts as at least a hundredth of the map's range, lest m drown p where u is next to nothing.
     - "transductive": (p + (m - low) / (high - low)) / 2, where low and high are the least and largest m of the whole test set.
     """
 
@@ -154,13 +154,10 @@ class AprilGAN:
         maps = torch.zeros(len(probability), recipe.image_size, recipe.image_size, device=probability.device)
         for layer in self.layers.maps(features, states, recipe.temperature, recipe.image_size):
             maps += layer
-        if memory is None:
-            return Scores(probability, maps)
-        maps += self._distances(features, memory)
+        if memory is not None:
+            maps += self._distances(features, memory)
         parts = {"text": probability, "peak": maps.flatten(1).amax(dim=1).double()}
-        if recipe.image_score == "transductive":
-            return Scores(torch.full_like(probability, torch.nan), maps, parts)
-        return Scores((probability + parts["peak"] / self.value_range(True)[1]) / 2, maps, parts)
+        return Scores(probability if memory is None else torch.full_like(probability, torch.nan), maps, parts)
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """A probability of each layer; with references besides a distance in [0, 2] of each."""

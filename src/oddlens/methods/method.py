@@ -21,12 +21,13 @@ Text = dict[str, Tensor]
 """The text side of an object by name: "prototypes" [2, embed_dim], unit norm, row 0 normal; and what else a method needs."""
 
 Parts = Mapping[str, Tensor]
-"""What the image scores of pictures are made of, by name, [pictures] each; empty where scores are not `Relative`."""
+"""What the image scores of pictures are made of, by name, [pictures] each; empty in methods whose scores are never `Relative`."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """scores: [batch], image level. maps: one [height, width] a picture, stacked where all have a size. Higher = more anomalous.
+    """scores: [batch], image level; NaN where they are `Relative`. maps: one [height, width] a picture, stacked where all have a
+    size. Higher = more anomalous.
 
     labels: the known class of every pixel, one uint8 [height, width] a picture, as numbers into label_names; None where a method
     tells none.
@@ -43,8 +44,8 @@ class Scores:
 class Relative:
     """How few-shot image scores are told beside other pictures.
 
-    to: "references", the good examples, each looked at with the others as its memory; or "set", all pictures that are asked about
-    together, at least two. score: the parts of pictures, and the parts of these others -> scores [pictures].
+    to: "references", the good examples, each looked at with the others as its memory (one alone: zero-shot); or "set", all pictures
+    that are asked about together, at least two. score: the parts of pictures, and the parts of these others -> scores [pictures].
     """
 
     to: Literal["references", "set"]
