@@ -52,7 +52,10 @@ def test_class_labels_and_what_their_values_mean_are_kept(tmp_path):
 def test_a_legend_that_is_nowhere_and_class_labels_that_are_gone_are_told(tmp_path):
     for name in ("1.png", "2.png"):
         picture(tmp_path / name)
-    rows = [{"image": "1.png", "label": 0, "legend": "mars"}, {"image": "2.png", "label": 0, "classes": "gone.png"}]
+    rows = [
+        {"image": "1.png", "label": 0, "legend": "mars"},
+        {"image": "2.png", "label": 0, "classes": "gone.png", "legend": "cityscapes"},
+    ]
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     dataset = open_dataset(tmp_path / "m.jsonl")
     assert [(each.kind, each.path.name) for each in dataset.problems] == [
@@ -108,6 +111,7 @@ def test_a_table_by_hand_needs_image_and_label_only(tmp_path):
         ('["1.png", 0]', "is no JSON object"),
         ('{"label": 0}', "has no image"),
         ('{"image": "1.png", "label": 0, "mask": 3}', "a field that should be text"),
+        ('{"image": "1.png", "label": 0, "classes": "1.png"}', "has classes, but no legend"),
         ('{"image": "1.png"}', "has no label of 0 or 1"),
         ('{"image": "1.png", "label": true}', "has no label of 0 or 1"),
         ('{"image": "1.png", "label": 0, "split": "dev"}', 'has the split "dev"'),

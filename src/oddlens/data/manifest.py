@@ -121,6 +121,8 @@ def _fault(row: Any) -> str | None:
     texts = [row.get(key) for key in ("image", "mask", "category", "defect", "split", "ignore", "classes", "legend")]
     if not row.get("image") or not all(text is None or isinstance(text, str) for text in texts):
         return "has no image, or a field that should be text and is not"
+    if row.get("classes") and not row.get("legend"):
+        return "has classes, but no legend that says what their values mean"
     if _split(row) not in SPLITS:
         return f'has the split "{row["split"]}", which is none of {", ".join(SPLITS)}'
     if str(row.get("label")) not in ("0", "1") and _split(row) != "unlabelled":

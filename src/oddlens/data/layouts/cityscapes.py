@@ -38,7 +38,7 @@ def label_file(folder: Path, kind: str, legends: dict[str, str], stem: str) -> t
     return None
 
 
-def missing(image: Path, folder: Path, problems: list[Problem]) -> None:
+def report_missing(image: Path, folder: Path, problems: list[Problem]) -> None:
     """Report a frame whose label file is not there."""
     problems.append(Problem(image, "mask-missing", f"The image {image} has no label file in {folder}."))
 
@@ -54,7 +54,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
             labels = folder / LABELS / name / city
             found = label_file(labels, LABELS, LEGENDS, stem)
             if found is None:
-                missing(image, labels, problems)
+                report_missing(image, labels, problems)
                 records.append(unlabelled_frame(image, category))
             else:
                 records.append(normal_frame(image, found[0], category, split, found[1]))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from oddlens.data.files import folders_in
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file, missing
+from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file, report_missing
 from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
@@ -37,7 +37,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
             labels = folder / LABELS / split / place
             found = label_file(labels, LABELS, LEGENDS, stem)
             if found is None:
-                missing(image, labels, problems)
+                report_missing(image, labels, problems)
             else:
                 labelled.append((image, *found))
         records += labelled_frames(labelled, category, split, problems)
