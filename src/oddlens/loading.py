@@ -63,7 +63,7 @@ def load_fitted(
     )
     if backbone.card.name == MINI.name:
         _introduce_embedded()
-    depth = Depth(backbone.vision.config.layers, backbone.text.config.layers)
+    depth = Depth(backbone.card.layers, backbone.text.config.layers)
     fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
     return backbone, fitted, notes
 

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from oddlens.backbone.cache import TextCache
 from oddlens.backbone.cards import Card
+from oddlens.backbone.convnext import ConvNextTower
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.vision import VisionTower
+from oddlens.errors import UsageError
 from oddlens.pixels import Pixels
 from oddlens.preprocess import to_tensor
 
@@ -39,9 +41,20 @@ class Backbone:
         self._texts = TextCache(f"{model_hash}:{self.text.config.activation}")
 
     @property
-    def vision(self) -> VisionTower:
-        """The vision tower."""
+    def tower(self) -> VisionTower | ConvNextTower:
+        """The vision tower, whatever it is."""
         return self.model.vision
+
+    @property
+    def vision(self) -> VisionTower:
+        """The vision tower of patches and blocks. Raises `UsageError` where the model has none."""
+        tower = self.tower
+        if not isinstance(tower, VisionTower):
+            raise UsageError(
+                f"the vision tower of {self.card.name} is a ConvNeXt, which has no patches and blocks to walk: give a model "
+                "with a ViT (a ConvNeXt serves mask decoders only)"
+            )
+        return tower
 
     @property
     def text(self) -> TextTower:
@@ -52,7 +65,7 @@ class Backbone:
     def fingerprint(self) -> str:
         """A short hash of the towers' ends, the same in whatever layout the model lies on disk: what learned weights belong to."""
         digest = hashlib.sha256()
-        for end in (self.vision.class_embedding, self.vision.projection.weight, self.text.projection.weight):
+        for end in (*self.tower.ends, self.text.projection.weight):
             digest.update(end.detach().float().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 

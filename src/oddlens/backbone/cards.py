@@ -18,7 +18,7 @@ class Card:
     """What is known about a model before its weights are touched.
 
     hub_id: the Hugging Face repository ("" where there is none). image_size, patch_size in pixels; width, layers of the vision
-    tower; size_mb of the weights file. mean, std: of RGB in [0, 1], as the model was trained (a folder's own values win).
+    tower (of a ConvNeXt: a cell of its last map, its channels, all blocks); size_mb of the weights file. mean, std: of RGB in [0, 1], as the model was trained (a folder's own values win).
     used_by: methods whose papers use this model. sha256: known digests by file name, of
     the hub's file (checked by `oddlens models fetch`) or of OpenAI's own `.pt` (by which it is recognised); empty where
     none is known to us. reference_taps: the features that serve references best, where the model's makers say so;
@@ -97,6 +97,14 @@ CARDS = (
     ),
     Card(
         "laion2b-vit-h-14", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "open_clip", 224, 14, 1280, 32, 1024, 3944, "MIT", _OPEN_CLIP,
+    ),
+    Card(
+        "laion-convnext-base-w-320", "laion/CLIP-convnext_base_w_320-laion_aesthetic-s13B-b82K-augreg", "open_clip",
+        320, 32, 1024, 36, 640, 718, "MIT", _OPEN_CLIP,
+    ),
+    Card(
+        "laion2b-convnext-large-d-320", "laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup", "open_clip",
+        320, 32, 1536, 36, 768, 1407, "MIT", _OPEN_CLIP,
     ),
 )  # fmt: skip
 

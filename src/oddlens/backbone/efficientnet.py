@@ -104,6 +104,7 @@ class HybridStem(nn.Module):
     """
 
     raw_taps = ("stem",)
+    finer_channels = FINE_CHANNELS
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -121,6 +122,10 @@ class HybridStem(nn.Module):
         raw = torch.cat([F.normalize(F.pixel_unshuffle(fine, 2), dim=1), F.normalize(coarse, dim=1)], dim=1)
         tokens = self.projection(raw.movedim(1, -1)).movedim(-1, 1)
         return Stemmed(tokens, {"stem": raw})
+
+    def finer(self, raw: Mapping[str, Tensor]) -> Tensor:
+        """Block 4 again on its own grid: [batch, finer_channels, 2 * rows, 2 * columns], 2x2 cells together of unit length."""
+        return F.pixel_shuffle(raw["stem"][:, : 4 * FINE_CHANNELS], 2)
 
 
 def trunk_file() -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from oddlens.backbone.convnext import ConvNextConfig, ConvNextTower
 from oddlens.backbone.normalisation import Rgb
 from oddlens.backbone.stem import PatchStem
 from oddlens.backbone.text import TextConfig, TextTower
@@ -25,13 +26,26 @@ class ClipModel(nn.Module):
         self.logit_scale = nn.Parameter(torch.zeros(()))
 
 
+class ConvNextClip(nn.Module):
+    """A CLIP whose vision tower is a ConvNeXt; otherwise as `ClipModel`."""
+
+    def __init__(self, vision: ConvNextConfig, text: TextConfig) -> None:
+        super().__init__()
+        self.vision = ConvNextTower(vision)
+        self.text = TextTower(text)
+        self.logit_scale = nn.Parameter(torch.zeros(()))
+
+
+AnyClip = ClipModel | ConvNextClip
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """What a layout reader gives. mean and std are for RGB in [0, 1]; files are
     those whose content makes the model what it is: weights, configuration, tokenizer.
     """
 
-    model: ClipModel
+    model: AnyClip
     tokenizer: Tokenizer
     mean: Rgb
     std: Rgb
@@ -42,6 +56,12 @@ def empty_model(vision: VisionConfig, text: TextConfig, stem: nn.Module | None =
     """A model without memory behind its tensors (torch's meta device), to be filled from a checkpoint."""
     with torch.device("meta"):
         return ClipModel(vision, text, stem)
+
+
+def empty_convnext(vision: ConvNextConfig, text: TextConfig) -> ConvNextClip:
+    """As `empty_model`."""
+    with torch.device("meta"):
+        return ConvNextClip(vision, text)
 
 
 def as_rgb(values: object, default: Rgb) -> Rgb:

@@ -90,6 +90,11 @@ class VisionTower(nn.Module):
         self.ln_post = nn.LayerNorm(config.width, config.eps)
         self.projection = nn.Linear(config.width, config.embed_dim, bias=False)
 
+    @property
+    def ends(self) -> tuple[Tensor, ...]:
+        """Tensors by which the tower is known, the same in every layout."""
+        return self.class_embedding, self.projection.weight
+
     def embed(self, pixels: Tensor, position: PositionResize = "bilinear") -> Embedded:
         """Stem, class token and positions for [batch, 3, height, width] normalised pixels of any size.
 

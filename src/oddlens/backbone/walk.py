@@ -50,13 +50,17 @@ class Walk:
     def __init__(
         self, backbone: Backbone, pictures: Sequence[Pixels], request: WalkRequest, pixels: Tensor | None = None
     ) -> None:
-        self.vision: VisionTower = backbone.vision
         self.pictures = tuple(pictures)
         self.seconds = 0.0
         self._backbone = backbone
         self._request = request
         self._given = pixels
         self._windows: dict[int, Tensor] = {}
+
+    @property
+    def vision(self) -> VisionTower:
+        """The tower that is walked."""
+        return self._backbone.vision
 
     @cached_property
     def pixels(self) -> Tensor:

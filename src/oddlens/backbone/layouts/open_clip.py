@@ -10,8 +10,9 @@ from torch import Tensor
 from oddlens.backbone.checkpoint import fill, read_json, read_tensors
 from oddlens.backbone.files import OPEN_CLIP
 from oddlens.backbone.layers import Activation
-from oddlens.backbone.layouts.renaming import rename
-from oddlens.backbone.model import LoadedModel, as_rgb, empty_model, transposed
+from oddlens.backbone.layouts import convnext
+from oddlens.backbone.layouts.renaming import Pairs, rename
+from oddlens.backbone.model import AnyClip, LoadedModel, as_rgb, empty_convnext, empty_model, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
@@ -20,12 +21,14 @@ from oddlens.errors import ModelError
 
 CONFIG, WEIGHTS = OPEN_CLIP
 
-_RENAMED = (
+_VISION = (
     ("visual.conv1.", "vision.stem.conv."),
     ("visual.positional_embedding", "vision.position_embedding"),
     ("visual.proj", "vision.projection.weight"),
     ("visual.transformer.resblocks.", "vision.blocks."),
     ("visual.", "vision."),
+)
+_TEXT = (
     ("transformer.resblocks.", "text.blocks."),
     ("token_embedding.", "text.token_embedding."),
     ("positional_embedding", "text.position_embedding"),
@@ -53,61 +56,89 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
     model_config = config.get("model_cfg")
     if not isinstance(model_config, dict):
         raise ModelError(f"{folder / CONFIG} has no model_cfg: this is not an open_clip model")
-    try:
-        vision, text = _configs(model_config, folder / CONFIG, activation)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
-    model = empty_model(vision, text)
-    fill(model, canonical(read_tensors(weights)), str(weights), ignored=("attn_mask", "text.attn_mask"))
+    try:
+        model, tensors = _model(model_config, folder / CONFIG, weights, activation)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
+    fill(model, tensors, str(weights), ignored=("attn_mask", "text.attn_mask"))
     look = config.get("preprocess_cfg")
     look = look if isinstance(look, dict) else {}
     mean, std = as_rgb(look.get("mean"), CLIP_MEAN), as_rgb(look.get("std"), CLIP_STD)
-    return LoadedModel(
-        model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, weights, *tokenizer_files(folder))
-    )
+    tokenizer = folder_tokenizer(folder, model.text.config.context)
+    return LoadedModel(model, tokenizer, mean, std, (folder / CONFIG, weights, *tokenizer_files(folder)))
 
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """open_clip's and OpenAI's tensor names to ours."""
-    renamed = {rename(name.removeprefix("text."), _RENAMED, _IN_BLOCKS): value for name, value in tensors.items()}
-    return transposed(renamed, "vision.projection.weight", "text.projection.weight")
+    return transposed(_renamed(tensors, _VISION), "vision.projection.weight", "text.projection.weight")
 
 
-def _configs(config: dict[str, Any], where: Path, activation: Activation | None) -> tuple[VisionConfig, TextConfig]:
+def _renamed(tensors: dict[str, Tensor], vision: Pairs, in_blocks: Pairs = ()) -> dict[str, Tensor]:
+    return {
+        rename(name.removeprefix("text."), (*vision, *_TEXT), (*_IN_BLOCKS, *in_blocks)): value
+        for name, value in tensors.items()
+    }
+
+
+def _model(
+    config: dict[str, Any], where: Path, weights: Path, activation: Activation | None
+) -> tuple[AnyClip, dict[str, Tensor]]:
+    """The empty model that a configuration describes, and its tensors under our names."""
     vision, text = config.get("vision_cfg"), config.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict):
         raise ModelError(f"{where} lacks vision_cfg or text_cfg: this is not an open_clip model")
-    foreign = [key for part in (vision, text) for key in _FOREIGN if part.get(key) and part[key] not in _PLAIN]
+    is_convnext = convnext.is_convnext(vision)
+    allowed = {"timm_model_name"} if is_convnext else set()
+    foreign = [
+        key
+        for part in (vision, text)
+        for key in _FOREIGN
+        if key not in allowed and part.get(key) and part[key] not in _PLAIN
+    ]
     if foreign or isinstance(vision.get("layers"), list):
         raise ModelError(
             f"{where} describes a model that is not a plain ViT CLIP ({', '.join(foreign) or 'a ResNet'}): "
-            "choose one whose towers are OpenAI-style transformers"
+            "choose one whose towers are OpenAI-style transformers, or whose vision tower is a ConvNeXt"
         )
     act: Activation = activation or ("quick_gelu" if config.get("quick_gelu") else "gelu")
-    embed_dim, width = int(config["embed_dim"]), int(vision["width"])
-    text_width = int(text["width"])
-    return (
-        VisionConfig(
-            image_size=int(vision["image_size"]),
-            patch_size=int(vision["patch_size"]),
-            width=width,
-            layers=int(vision["layers"]),
-            heads=width // int(vision.get("head_width", 64)),
-            mlp_width=int(width * float(vision.get("mlp_ratio", 4.0))),
-            embed_dim=embed_dim,
-            activation=act,
-        ),
-        TextConfig(
-            context=int(text.get("context_length", 77)),
-            vocabulary=int(text.get("vocab_size", 49408)),
-            width=text_width,
-            layers=int(text["layers"]),
-            heads=int(text["heads"]),
-            mlp_width=int(text_width * float(text.get("mlp_ratio", 4.0))),
-            embed_dim=embed_dim,
-            activation=act,
-        ),
+    text_config = _text_config(text, int(config["embed_dim"]), act)
+    if not is_convnext:
+        return empty_model(_vision_config(vision, int(config["embed_dim"]), act), text_config), canonical(
+            read_tensors(weights)
+        )
+    tensors = transposed(
+        _renamed(read_tensors(weights), convnext.RENAMED, convnext.IN_BLOCKS), "text.projection.weight"
+    )
+    shape = convnext.config_of(vision, int(config["embed_dim"]), tensors, str(where))
+    return empty_convnext(shape, text_config), tensors
+
+
+def _vision_config(vision: dict[str, Any], embed_dim: int, activation: Activation) -> VisionConfig:
+    width = int(vision["width"])
+    return VisionConfig(
+        image_size=int(vision["image_size"]),
+        patch_size=int(vision["patch_size"]),
+        width=width,
+        layers=int(vision["layers"]),
+        heads=width // int(vision.get("head_width", 64)),
+        mlp_width=int(width * float(vision.get("mlp_ratio", 4.0))),
+        embed_dim=embed_dim,
+        activation=activation,
+    )
+
+
+def _text_config(text: dict[str, Any], embed_dim: int, activation: Activation) -> TextConfig:
+    width = int(text["width"])
+    return TextConfig(
+        context=int(text.get("context_length", 77)),
+        vocabulary=int(text.get("vocab_size", 49408)),
+        width=width,
+        layers=int(text["layers"]),
+        heads=int(text["heads"]),
+        mlp_width=int(width * float(text.get("mlp_ratio", 4.0))),
+        embed_dim=embed_dim,
+        activation=activation,
     )

@@ -1,0 +1,106 @@
+"""Maps at several scales from a frozen tower: what a mask decoder stands on, whatever the tower is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oddlens.backbone.vision import VisionTower
+
+STRIDE = 32
+"""Frames come with sides that are multiples of this many pixels."""
+
+
+@dataclass(frozen=True)
+class FrozenMaps:
+    """What a tower makes of frames [batch, 3, height, width].
+
+    maps: one a stride, [batch, channels, height / stride, width / stride]. dense: [batch, channels, rows, columns], what masks are
+    pooled from on their way into the joint space (`MapTower.embed`); None where it was not asked for.
+    """
+
+    maps: tuple[Tensor, ...]
+    dense: Tensor | None
+
+
+class MapTower(Protocol):
+    """A frozen vision tower as a source of maps."""
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the frame a cell of each map, ascending."""
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each map."""
+
+    def look(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
+        """The maps of normalised pixels [batch, 3, height, width]; sides are multiples of `STRIDE`."""
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """Means over cells of `FrozenMaps.dense` into the joint space: [..., channels] -> [..., embed_dim], not normalised."""
+
+
+class VisionMaps:
+    """A transformer tower as a `MapTower`: its patches as one map, and the stem's finer features where it has any.
+
+    The patches are those after the middle and after the last block, side by side: the last ones mean most, the earlier ones know
+    better where they are. Their map has the power of two next to the patch size as its stride; where that is not the patch size
+    itself (14), the tower sees the frame so scaled that its patches lie on that grid. The dense map is the local stream after the
+    last block, every patch in the joint space with unit length. Source: ours, after Li et al., ECCV 2022, arXiv 2203.16527 (a
+    pyramid from a plain transformer) and AnomalyCLIP's local stream, which begins after a quarter of the blocks.
+    """
+
+    def __init__(self, tower: VisionTower) -> None:
+        config = tower.config
+        self._tower = tower
+        self._stride = min((8, 16, 32), key=lambda stride: abs(stride - config.patch_size))
+        self._taps = tuple(dict.fromkeys((-(-config.layers // 2), config.layers)))
+        self._finer: int = getattr(tower.stem, "finer_channels", 0)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The patches', and half of it where the stem has finer features."""
+        return (self._stride // 2, self._stride) if self._finer else (self._stride,)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each map."""
+        patches = len(self._taps) * self._tower.config.width
+        return (self._finer, patches) if self._finer else (patches,)
+
+    def look(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
+        """The maps of normalised pixels [batch, 3, height, width]; sides are multiples of `STRIDE`."""
+        tower, depth = self._tower, self._tower.config.layers
+        if tower.config.patch_size != self._stride:
+            size = [side // self._stride * tower.config.patch_size for side in pixels.shape[-2:]]
+            pixels = F.interpolate(pixels, size=size, mode="bicubic", align_corners=False, antialias=True)
+        embedded = tower.embed(pixels, "bicubic")
+        walked = tower.walk(embedded, self._taps, (depth,) if dense else (), -(-depth // 4))
+        taps = [F.layer_norm(walked.taps[tap], (tower.config.width,)) for tap in self._taps]
+        maps = [_as_map(torch.cat(taps, dim=-1), embedded.grid)]
+        if self._finer:
+            stem: Any = tower.stem
+            maps.insert(0, stem.finer(embedded.raw))
+        if not dense:
+            return FrozenMaps(tuple(maps), None)
+        local = F.normalize(tower.project(walked.local[depth]), dim=-1)
+        return FrozenMaps(tuple(maps), _as_map(local, embedded.grid))
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """The dense map is in the joint space already."""
+        return pooled
+
+
+def map_tower(tower: VisionTower | MapTower) -> MapTower:
+    """Any vision tower as a source of maps."""
+    return VisionMaps(tower) if isinstance(tower, VisionTower) else tower
+
+
+def _as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Tokens [batch, 1 + patches, channels], CLS first, to a map [batch, channels, rows, columns] of the patches."""
+    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *grid)
