@@ -38,17 +38,17 @@ class Legend:
 
     def is_normal(self, values: Values) -> NDArray[np.bool_]:
         """Where the values of a label file are normal, bool of the same shape."""
-        return _marked(self.normal)[values]
+        return _marked(self.normal).take(values)
 
     def is_anomalous(self, values: Values) -> NDArray[np.bool_]:
         """Where the values of a label file are anomalous, bool of the same shape."""
-        return _marked(self.anomalous)[values]
+        return _marked(self.anomalous).take(values)
 
     def indices(self, values: Values) -> Values:
         """The class index of every pixel, uint8 of the same shape; `IGNORED` where it has no known class."""
         table = np.full(256, IGNORED, np.uint8)
         table[list(self.class_values)] = np.arange(len(self.class_values))
-        return table[values]
+        return table.take(values)  # twice as fast as indexing
 
 
 def _marked(values: Iterable[int]) -> NDArray[np.bool_]:
