@@ -18,11 +18,11 @@ class Card:
     """What is known about a model before its weights are touched.
 
     hub_id: the Hugging Face repository ("" where there is none). image_size, patch_size in pixels; width, layers of the vision
-    tower (of a ConvNeXt: a cell of its last map, its channels, all blocks); size_mb of the weights file. mean, std: of RGB in [0, 1], as the model was trained (a folder's own values win).
-    used_by: methods whose papers use this model. sha256: known digests by file name, of
-    the hub's file (checked by `oddlens models fetch`) or of OpenAI's own `.pt` (by which it is recognised); empty where
-    none is known to us. reference_taps: the features that serve references best, where the model's makers say so;
-    few-shot methods use them unless their recipe names others.
+    tower (of a ConvNeXt: a cell of its last map, its channels, all blocks); size_mb of the weights file. mean, std: of RGB in
+    [0, 1], as the model was trained (a folder's own values win). used_by: methods whose papers use this model. sha256: known
+    digests by file name, of the hub's file (checked by `oddlens models fetch`) or of OpenAI's own `.pt` (by which it is
+    recognised); empty where none is known to us. reference_taps: the features that serve references best, where the model's
+    makers say so; few-shot methods use them unless their recipe names others.
     """
 
     name: str
