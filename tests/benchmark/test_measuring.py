@@ -14,8 +14,9 @@ import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.benchmark import Benchmark, Key, Variant, measuring
 from oddlens.pixels import Pixels
+from tiny_layers import random_layers, write_authors_layers
 
-from .tiny_set import SIZE, make_plan, run_whole
+from .tiny_set import SIZE, make_plan, run_whole, write_set
 
 FEW = Key("parts", "bolt", "winclip", Variant(2, 1))
 
@@ -105,6 +106,40 @@ def test_raw_maps_lie_as_the_mvtec_evaluator_wants_them(
         assert (tiff.mode, tiff.size) == ("F", size)
         assert math.isfinite(np.asarray(tiff).max())
     assert cell.evaluated_at == (None if full_size else (40, 40))
+
+
+@pytest.mark.parametrize("chunk", [32, 5])
+def test_scores_of_a_set_are_those_of_the_whole_category(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """Even where a chunk is a single picture: six of them in chunks of five."""
+    monkeypatch.setattr(measuring, "CHUNK", chunk)
+    weights = write_authors_layers(tmp_path / "layers.pth", random_layers())
+    detector = oddlens.load("april-gan", open_clip_folder, weights, image_score="transductive")
+    plan = make_plan(small_set / "bolt", open_clip_folder, shots=(0, 2), seeds=(0,), detectors=(detector,))
+    benchmark = run_whole(plan, tmp_path / "out")
+    (zero, few), pictures = benchmark.cells.values(), [small_set / "bolt" / path for path in _paths(benchmark)]
+    alone = [each.score for each in detector.detect(pictures, "bolt")]
+    np.testing.assert_allclose([each.score for each in zero.scores], alone, atol=1e-6)
+    detector.reference([small_set / "bolt" / path for path in few.settings["references"]])
+    peaks = np.array([each.anomaly_map.max() for each in detector.detect(pictures, "bolt")])
+    expected = (alone + (peaks - peaks.min()) / (peaks.max() - peaks.min())) / 2
+    np.testing.assert_allclose([each.score for each in few.scores], expected, atol=1e-5)
+    assert few.thresholds["calibrated"] is None
+    assert few.figures["image_auroc"] is not None
+
+
+def _paths(benchmark: Benchmark) -> list[str]:
+    return [score.path for score in next(iter(benchmark.cells.values())).scores]
+
+
+def test_a_set_of_one_picture_is_skipped_with_the_reason(open_clip_folder: Path, tmp_path: Path) -> None:
+    weights = write_authors_layers(tmp_path / "layers.pth", random_layers())
+    detector = oddlens.load("april-gan", open_clip_folder, weights, image_score="transductive")
+    root = write_set(tmp_path / "one", ["bolt"], train=1, normal=0, abnormal=1)
+    benchmark = run_whole(make_plan(root, open_clip_folder, shots=(1,), detectors=(detector,)), tmp_path / "out")
+    assert not benchmark.cells
+    assert all("there is one alone" in skipped.reason for skipped in benchmark.skipped)
 
 
 def test_no_map_is_left_where_none_was_asked_for(finished: Benchmark) -> None:
