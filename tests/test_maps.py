@@ -11,6 +11,7 @@ from torch import Tensor
 from oddlens.maps import (
     abnormal_probability,
     harmonic_mean_of_windows,
+    mean_filter,
     smooth,
     upsample,
     window_means,
@@ -98,6 +99,25 @@ class TestSizes:
         assert aligned.tolist() == [[0, 0.25, 0.5, 0.75, 1], [1, 1.25, 1.5, 1.75, 2], [2, 2.25, 2.5, 2.75, 3]]
         centred = upsample(maps, (2, 4), align_corners=False)[0]
         assert centred[0].tolist() == [0, 0.25, 0.75, 1]
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 3, 5]), st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_a_mean_filter_takes_the_places_around_and_goes_on_beyond_the_border(
+    rows: int, columns: int, size: int, seed: int
+) -> None:
+    maps = drawn(2, rows, columns, seed=seed)
+    found = mean_filter(maps, size)
+    assert found.shape == maps.shape
+    around = range(-(size // 2), size // 2 + 1)
+    for row in range(rows):
+        for column in range(columns):
+            near = [
+                maps[1, min(max(row + down, 0), rows - 1), min(max(column + right, 0), columns - 1)]
+                for down in around
+                for right in around
+            ]
+            assert float(found[1, row, column]) == pytest.approx(float(sum(near)) / size**2, rel=1e-5)
 
 
 class TestSmoothing:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from oddlens.errors import UsageError
-from oddlens.prompts.ensemble import States, load_states, load_templates, prototypes, sentences
+from oddlens.prompts.ensemble import States, load_framed, load_states, load_templates, prototypes, sentences
 
 TEMPLATES = {"paper": 22, "port21": 21, "april_gan": 35}
 STATES = {"winclip": (7, 4), "april_gan": (7, 5), "anovl": (7, 7)}
@@ -62,6 +62,27 @@ class TestLists:
             load_templates("paper22")
         with pytest.raises(UsageError, match=r"no list named '' in states\.json"):
             load_states("")
+
+
+class TestFrames:
+    @pytest.mark.parametrize("kind", ["object", "texture"])
+    def test_anovls_are_22_frames_around_three_words_for_the_picture(self, kind: str) -> None:
+        templates = load_framed("anovl", kind)
+        assert len(set(templates)) == len(templates) == 66
+        assert all(template.count("{}") == 1 and "[" not in template for template in templates)
+
+    def test_the_word_for_the_picture_brings_its_article(self) -> None:
+        templates = load_framed("anovl", "object")
+        assert "an industrial photo of a {}" in templates
+        assert "a manufacturing image of the small {}" in templates
+        assert "a dark industrial image of the {}" in templates
+        assert not any("a industrial" in template or "an manufacturing" in template for template in templates)
+
+    def test_textures_are_seen_in_other_words(self) -> None:
+        assert "a surface picture of the {} for visual inspection" in load_framed("anovl", "texture")
+        both = set(load_framed("anovl", "object")) & set(load_framed("anovl", "texture"))
+        assert len(both) == 22
+        assert all("industrial photo" in template for template in both)
 
 
 class TestSentences:

@@ -85,6 +85,11 @@ class AnoVLRecipe:
         "released-visa": {"optimiser": "kept", "views": 1, "tiles": "wide", "adapter": "linear", "seed": 42},
     }
 
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for a ratio above 1."""
+        if self.ratio > 1:
+            raise UsageError(f"ratio {self.ratio} is more than the whole: give the adapter's part, at most 1")
+
 
 class AnoVL:
     """AnoVL on a backbone. It takes no references.
