@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from functools import reduce
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.images import Picture
-from oddlens.methods.method import Features, Method
+from oddlens.methods.method import Features, Method, join_features
 
 BATCH_SIZE = 8
 """Pictures that run through the towers together."""
@@ -42,22 +40,12 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
     if not parts:
         return Encoded({}, (), (), ())
     return Encoded(
-        {name: _stacked([part.features[name] for part in parts]) for name in parts[0].features},
+        join_features([part.features for part in parts]),
         tuple(size for part in parts for size in part.sizes),
         tuple(source for part in parts for source in part.sources),
         tuple(note for part in parts for note in part.notes),
         sum(part.seconds for part in parts),
     )
-
-
-def _stacked(parts: Sequence[Tensor]) -> Tensor:
-    """Along the first dimension. Where pictures of several sizes give features of several sizes, the smaller ones end in zeros."""
-    inner = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
-    padded = [
-        F.pad(part, [n for most, own in zip(inner[::-1], part.shape[:0:-1], strict=True) for n in (0, most - own)])
-        for part in parts
-    ]
-    return torch.cat(padded)
 
 
 @torch.inference_mode()

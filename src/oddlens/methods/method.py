@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
@@ -16,6 +18,21 @@ from oddlens.weights import Learned
 Features = dict[str, Tensor]
 """The image side of a batch by name; every tensor's first dimension is the image. Where pictures differ in size, so may the other
 dimensions: batches are joined at the largest, padded with zeros, and a method keeps beside them what is real."""
+
+
+def join_features(parts: Sequence[Mapping[str, Tensor]]) -> Features:
+    """Batches of one method as one. Where pictures of several sizes have features of several sizes, smaller ones end in zeros."""
+    return {name: _stacked([part[name] for part in parts]) for name in parts[0]}
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    inner = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    padded = [
+        F.pad(part, [n for most, own in zip(inner[::-1], part.shape[:0:-1], strict=True) for n in (0, most - own)])
+        for part in parts
+    ]
+    return torch.cat(padded)
+
 
 Text = dict[str, Tensor]
 """The text side of an object by name: "prototypes" [2, embed_dim], unit norm, row 0 normal; and what else a method needs."""
