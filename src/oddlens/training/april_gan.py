@@ -36,7 +36,7 @@ class AprilGANTraining:
     mosaic: float = 0.0
 
     NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {
-        "visa": {"epochs": 15, "mosaic": 0.0},
+        "visa": {"epochs": 15},
         "mvtec": {"epochs": 3, "mosaic": 0.2},
     }
 

@@ -1,0 +1,164 @@
+"""APRIL-GAN's learning: its losses written out pixel by pixel, what learns, and what comes of it."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import oddlens
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.walk import walk_pixels
+from oddlens.detector import Detector
+from oddlens.errors import ModelError
+from oddlens.methods.april_gan import AprilGAN, AprilGANRecipe, state_prototypes
+from oddlens.methods.method import Features
+from oddlens.methods.recipe import make_recipe
+from oddlens.training.april_gan import AprilGANTraining, TrainableAprilGAN
+from oddlens.weights import Learned
+from tiny_layers import random_layers, write_layers
+
+RECIPE = AprilGANRecipe(image_size=40, layers=(1, 3))
+SETTINGS = AprilGANTraining()
+NAMES = ["nut", "carpet", "nut"]
+
+
+@pytest.fixture
+def trainable(backbone: Backbone) -> TrainableAprilGAN:
+    return TrainableAprilGAN(backbone, RECIPE, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Tensor:
+    return torch.randn(3, 3, 40, 40, generator=torch.Generator().manual_seed(8))
+
+
+@pytest.fixture(scope="module")
+def features(backbone: Backbone, pixels: Tensor) -> Features:
+    """Of three pictures; the first is normal, the others have a square."""
+    trainable = TrainableAprilGAN(backbone, RECIPE, SETTINGS)
+    with torch.no_grad():
+        return trainable.encode(walk_pixels(backbone, pixels, trainable.request))
+
+
+MASKS = torch.zeros(3, 40, 40, dtype=torch.int64)
+MASKS[1, 8:16, 8:32] = 1
+MASKS[2, 20:, :20] = 1
+LABELS = torch.tensor([0, 1, 1])
+
+
+def losses(trainable: TrainableAprilGAN, features: Features) -> dict[str, Tensor]:
+    return trainable.losses(features, MASKS, LABELS, NAMES)
+
+
+class TestLosses:
+    def test_they_are_the_formulas_of_the_released_code(self, trainable: TrainableAprilGAN, features: Features) -> None:
+        layers, expected = trainable.tensors(), {"focal": 0.0, "dice": 0.0}
+        for number, tap in enumerate(RECIPE.layers):
+            weight, bias = (layers[f"fc.{number}.{part}"].double() for part in ("weight", "bias"))
+            for tokens, mask, name in zip(features[f"tokens:{tap}"].double(), MASKS, NAMES, strict=True):
+                texts = state_prototypes(trainable.backbone, name).double()
+                logits = 100 * F.normalize(tokens @ weight.T + bias, dim=1) @ texts.T
+                square = logits.T.reshape(1, 2, 5, 5)
+                p = F.interpolate(square, (40, 40), mode="bilinear", align_corners=True)[0].softmax(dim=0)
+                for y in range(40):
+                    for x in range(40):
+                        true = float(p[mask[y, x], y, x])
+                        pt = (1 - 1e-5) * true + 1e-5 * (1 - true) + 1e-5
+                        expected["focal"] -= (1 - pt) ** 2 * math.log(pt) / (3 * 1600)
+                overlap = (2 * float((p[1] * mask).sum()) + 1) / (float(p[1].sum()) + float(mask.sum()) + 1)
+                expected["dice"] += (1 - overlap) / 3
+        found = {name: float(value.detach()) for name, value in losses(trainable, features).items()}
+        assert found == pytest.approx(expected, rel=1e-5)
+
+    def test_every_picture_is_held_against_its_own_object(
+        self, trainable: TrainableAprilGAN, features: Features
+    ) -> None:
+        parts = losses(trainable, features)
+        order = [2, 0, 1]
+        shuffled = {name: value[order] for name, value in features.items()}
+        same = trainable.losses(shuffled, MASKS[order], LABELS[order], [NAMES[number] for number in order])
+        other = trainable.losses(features, MASKS, LABELS, ["nut", "nut", "carpet"])
+        for name, value in parts.items():
+            assert float(same[name].detach()) == pytest.approx(float(value.detach()), rel=1e-6)
+            assert float(other[name].detach()) != pytest.approx(float(value.detach()), rel=1e-4)
+
+    def test_an_objects_words_are_read_once(
+        self, trainable: TrainableAprilGAN, features: Features, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = losses(trainable, features)
+
+        def refuse(*_: object) -> None:
+            raise AssertionError("the words were read again")
+
+        monkeypatch.setattr(Backbone, "encode_text", refuse)
+        assert all(torch.equal(value, before[name]) for name, value in losses(trainable, features).items())
+
+
+class TestLearning:
+    def learn(self, trainable: TrainableAprilGAN, features: Features, steps: int) -> list[float]:
+        optimiser = torch.optim.Adam(trainable.parameters(), SETTINGS.learning_rate, SETTINGS.betas)
+        totals = []
+        for _ in range(steps):
+            total = torch.stack(list(losses(trainable, features).values())).sum()
+            optimiser.zero_grad()
+            total.backward()
+            optimiser.step()
+            totals.append(float(total.detach()))
+        return totals
+
+    def test_steps_make_the_losses_smaller(self, trainable: TrainableAprilGAN, features: Features) -> None:
+        totals = self.learn(trainable, features, 25)
+        assert totals[-1] < 0.9 * totals[0]
+
+    def test_every_learned_number_learns_and_the_towers_do_not(
+        self, trainable: TrainableAprilGAN, features: Features
+    ) -> None:
+        before = {name: value.clone() for name, value in trainable.backbone.model.state_dict().items()}
+        drawn = trainable.tensors()
+        self.learn(trainable, features, 1)
+        assert [name for name, value in trainable.tensors().items() if bool((value == drawn[name]).any())] == []
+        assert all(torch.equal(value, before[name]) for name, value in trainable.backbone.model.state_dict().items())
+
+    def test_the_same_seed_learns_the_same(self, backbone: Backbone, features: Features) -> None:
+        runs = [TrainableAprilGAN(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 1, 2)]
+        one, same, other = (self.learn(each, features, 2) for each in runs)
+        assert one == same
+        assert one != other
+
+    def test_going_on_from_tensors_is_going_on(self, backbone: Backbone, features: Features) -> None:
+        """The optimiser's own state is the loop's to keep."""
+        first, second = (TrainableAprilGAN(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 2))
+        self.learn(first, features, 2)
+        second.load(first.tensors())
+        assert self.learn(second, features, 2) == self.learn(first, features, 2)
+
+    def test_tensors_of_other_layers_are_refused(self, trainable: TrainableAprilGAN) -> None:
+        with pytest.raises(ModelError, match="needs 2 linear layers from width 128 to 32, for the blocks 1, 3"):
+            trainable.load(random_layers(count=3))
+
+    def test_what_was_learned_is_what_the_method_reads(
+        self, trainable: TrainableAprilGAN, features: Features, pixels: Tensor, open_clip_folder: Path, tmp_path: Path
+    ) -> None:
+        self.learn(trainable, features, 3)
+        file = write_layers(tmp_path / "w.safetensors", trainable.tensors(), trainable.backbone, RECIPE)
+        detector = oddlens.load("april-gan", open_clip_folder, file, "cpu")
+        assert detector.recipe == RECIPE
+        method = AprilGAN(trainable.backbone, RECIPE, Learned("the tensors", trainable.tensors()))
+        picture = np.full((40, 40, 3), 90, np.uint8)
+        expected = Detector("april-gan", method).detect(picture, "nut")[0]
+        assert np.array_equal(detector.detect(picture, "nut")[0].anomaly_map, expected.anomaly_map)
+        encoded = method.encode(walk_pixels(trainable.backbone, pixels, method.request))
+        assert all(torch.equal(encoded[name], value) for name, value in features.items())
+
+
+@pytest.mark.parametrize(("name", "epochs", "mosaic"), [("visa", 15, 0.0), ("mvtec", 3, 0.2)])
+def test_the_settings_are_the_published_ones(name: str, epochs: int, mosaic: float) -> None:
+    made: Any = make_recipe(AprilGANTraining, {"recipe": name})
+    assert (made.epochs, made.mosaic) == (epochs, mosaic)
+    assert (made.batch, made.learning_rate, made.betas, made.seed) == (8, 1e-3, (0.5, 0.999), 111)
