@@ -33,12 +33,13 @@ def test_several_stages_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> None
         patch.setattr(sys, "stderr", screen)
         with stages() as tell:
             tell("pictures", 8, 8)
-            tell("training", 1, 2)
+            tell("training", 1, 2, "loss 0.25")
     shown = seen.getvalue().decode()
     assert "pictures" in shown
     assert "8/8" in shown
     assert "training" in shown
     assert "1/2" in shown
+    assert "loss 0.25" in shown
 
 
 def test_where_stderr_is_no_terminal_nothing_is_shown_even_if_colours_are_asked_for(

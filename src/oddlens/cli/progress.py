@@ -5,6 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Tell(Protocol):
+    """Who is told of a stage how much of it is done, and in a note what else is worth watching."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
+        """Show it."""
 
 
 @contextmanager
@@ -23,8 +31,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars for several stages: the value given is called with (stage, done, total)."""
+def stages() -> Iterator[Tell]:
+    """Bars for several stages: the value given is called with (stage, done, total) and, if there is one, a note."""
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
@@ -52,15 +60,16 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
         Speed(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     tasks: dict[str, TaskID] = {}
     # rich lifts what is printed over the bar, onto the bar's own stream: right for a screen, the loss of data for a file or a pipe
     lift = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=lift) as bar:
 
-        def tell(stage: str, done: int, total: int) -> None:
+        def tell(stage: str, done: int, total: int, note: str = "", /) -> None:
             if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done)
+                tasks[stage] = bar.add_task(stage, total=total, note=note)
+            bar.update(tasks[stage], completed=done, note=note)
 
         yield tell

@@ -24,11 +24,10 @@ Losses = dict[str, float]
 
 @dataclass
 class History:
-    """What happened so far: of every step the losses and the seconds it took, and what encoding beforehand took."""
+    """What happened so far: of every step the losses and the seconds it took."""
 
     losses: list[Losses] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    encoding_seconds: float = 0.0
 
     def __len__(self) -> int:
         """How many steps are done."""
@@ -67,7 +66,7 @@ class Checkpoint:
             return History()
         trainable.load(state["tensors"])
         optimiser.load_state_dict(state["optimiser"])
-        return History(state["losses"], state["seconds"], state["encoding_seconds"])
+        return History(state["losses"], state["seconds"])
 
     def write(self, trainable: Trainable, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write where the training stands, whole or not at all."""
@@ -77,7 +76,6 @@ class Checkpoint:
             "optimiser": optimiser.state_dict(),
             "losses": history.losses,
             "seconds": history.seconds,
-            "encoding_seconds": history.encoding_seconds,
         }
         with replacing(self.path) as temporary:
             torch.save(state, temporary)

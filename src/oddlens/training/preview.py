@@ -1,0 +1,92 @@
+"""An early view of a training: what the method would find on a few pictures with what it has learned so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from oddlens.atomic import replacing
+from oddlens.data.masks import resize_mask
+from oddlens.detector import Detector
+from oddlens.encoding import Encoded
+from oddlens.images import Picture
+from oddlens.methods import method_class
+from oddlens.overlay import outline_mask
+from oddlens.training.samples import Sample, SampleSet
+from oddlens.training.trainable import Trainable
+from oddlens.training.views import View
+from oddlens.weights import Learned
+
+PICTURES = 6
+"""How many pictures are looked at: half of them abnormal, spread over the data sets."""
+
+_LONGEST_SIDE = 400
+
+
+class Preview:
+    """The same few pictures after every epoch, under FOLDER/epoch-03: the true defect outlined, the method's map over it.
+
+    The maps come from the method's own score, and the colours have the method's fixed range: pictures of all epochs compare.
+    provenance: what the weights would say of themselves.
+    """
+
+    def __init__(
+        self, folder: Path, trainable: Trainable, sets: Sequence[SampleSet], provenance: dict[str, Any]
+    ) -> None:
+        self._folder = folder
+        self._trainable = trainable
+        self._provenance = provenance
+        self._shown: list[_Shown] = []
+        detector = self._detector()
+        for number, sample in enumerate(chosen(sets), start=1):
+            pixels, mask = View((sample,)).read()
+            encoded = detector.encode_pictures([Picture(pixels, str(sample.record.image))])
+            small = Image.fromarray(pixels)
+            small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+            outlined = outline_mask(np.asarray(small), resize_mask(mask, small.size[::-1]))
+            state = "abnormal" if sample.record.label else "normal"
+            self._shown.append(_Shown(f"{number}-{state}.png", encoded, sample.object_name, Image.fromarray(outlined)))
+
+    def draw(self, epoch: int) -> None:
+        """Draw what is found after an epoch (from 0). Raises `OddlensError` where the folder cannot be written."""
+        detector = self._detector()
+        for shown in self._shown:
+            (detection,) = detector.ask(shown.encoded, shown.object_name)
+            overlay = replace(detection, image_size=shown.picture.size).overlay(shown.picture)
+            with replacing(self._folder / f"epoch-{epoch + 1:02d}" / shown.name) as temporary:
+                overlay.save(temporary, "PNG")
+
+    def _detector(self) -> Detector:
+        """The method with what is learned so far."""
+        trainable = self._trainable
+        learned = Learned("the training so far", trainable.tensors(), self._provenance)
+        method = method_class(trainable.name)(trainable.backbone, trainable.recipe, learned)
+        return Detector(trainable.name, method)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """One of the pictures: its file's name, its features, and how it is drawn."""
+
+    name: str
+    encoded: Encoded
+    object_name: str
+    picture: Image.Image
+
+
+def chosen(sets: Sequence[SampleSet]) -> list[Sample]:
+    """The pictures to look at: as many abnormal ones as normal ones where there are enough, evenly over the data sets' lists."""
+    samples = [sample for each in sets for sample in each.samples]
+    abnormal = _spread([sample for sample in samples if sample.record.label == 1], PICTURES // 2)
+    normal = _spread([sample for sample in samples if sample.record.label == 0], PICTURES - PICTURES // 2)
+    return [*normal, *abnormal]
+
+
+def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    count = min(count, len(samples))
+    return [samples[(2 * number + 1) * len(samples) // (2 * count)] for number in range(count)]

@@ -1,0 +1,74 @@
+"""The report of a training, beside the weights: what happened as JSON, and the curves of the losses as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from oddlens.atomic import replacing, write_text
+from oddlens.errors import UsageError
+from oddlens.training.checkpoint import History
+
+
+def check_drawing() -> None:
+    """Raises `UsageError` where what draws the curves is not installed: better known before a training than after it."""
+    if find_spec("matplotlib") is None:
+        raise UsageError(
+            "the training report draws its curves with matplotlib, which is not installed: "
+            "run pip install 'oddlens[train]', or give --no-report"
+        )
+
+
+def report_files(out: Path) -> tuple[Path, Path]:
+    """Where the report of these weights lies: OUT.report.json and OUT.report.png."""
+    return out.with_name(f"{out.name}.report.json"), out.with_name(f"{out.name}.report.png")
+
+
+def write_report(out: Path, history: History, steps: int, provenance: Mapping[str, Any]) -> None:
+    """Write both files. steps: of an epoch. provenance: what the weights say of themselves."""
+    told, drawn = report_files(out)
+    epochs = history.epochs(steps)
+    seconds = [sum(history.seconds[first : first + steps]) for first in range(0, len(history), steps)]
+    document = {
+        "training": provenance,
+        "steps_per_epoch": steps,
+        "epochs": [{"losses": losses, "seconds": took} for losses, took in zip(epochs, seconds, strict=True)],
+        "steps": [
+            {"losses": losses, "seconds": took} for losses, took in zip(history.losses, history.seconds, strict=True)
+        ],
+    }
+    write_text(told, json.dumps(document, indent=1) + "\n")
+    _draw(drawn, history, steps, f"{provenance['method']} on {', '.join(each['name'] for each in provenance['data'])}")
+
+
+def _draw(path: Path, history: History, steps: int, title: str) -> None:
+    """The loss and its parts: every step thin, the mean of every epoch as a point on a line."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = history.epochs(steps)
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    at_steps = [number / steps for number in range(1, len(history) + 1)]
+    at_epochs = [0.5 + number for number in range(len(epochs))]
+    for name in ("loss", *epochs[0]):
+        of_steps, of_epochs = ([_value(losses, name) for losses in each] for each in (history.losses, epochs))
+        whole = name == "loss"
+        (line,) = axes.plot(at_epochs, of_epochs, marker="o", markersize=3, linewidth=2.5 if whole else 1.5, label=name)
+        axes.plot(at_steps, of_steps, color=line.get_color(), linewidth=0.7, alpha=0.35)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel("loss (weighted, as it is minimised)")
+    axes.set_ylim(bottom=0)
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def _value(losses: Mapping[str, float], name: str) -> float:
+    return sum(losses.values()) if name == "loss" else losses[name]

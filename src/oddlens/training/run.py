@@ -1,0 +1,169 @@
+"""A whole training over frozen features: encode, learn, look on the way, write the weights and the report."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from oddlens import __version__
+from oddlens.errors import UsageError
+from oddlens.training.checkpoint import Checkpoint, History, Losses
+from oddlens.training.frozen import Encoder, FrozenFeatures, RecomputedFeatures
+from oddlens.training.kept import KeptFeatures, Storage, collections
+from oddlens.training.loop import Course, Watcher, run_course
+from oddlens.training.precision import Precision
+from oddlens.training.preview import Preview
+from oddlens.training.report import check_drawing, write_report
+from oddlens.training.trainable import Trainable
+from oddlens.weights import write_learned
+from oddlens.wording import printable
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where frozen features are kept, and in what numbers."""
+
+    folder: Path
+    storage: Storage = "float32"
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Who is told: `say` a sentence, and `progress` (stage, done, total, note) of what takes long."""
+
+    say: Callable[[str], None] = lambda _: None
+    progress: Callable[[str, int, int, str], None] = lambda *_: None
+
+
+class TrainingRun:
+    """One training of a method. A stopped one goes on when it is made and run again with the same arguments.
+
+    out: the weights to write, .safetensors; beside them lie the checkpoint while it runs, and the report afterwards.
+    kept None: features are computed anew in every epoch, which changes nothing but the time. preview: a folder of early views.
+    Raises `UsageError` as `check_out` does.
+    """
+
+    def __init__(
+        self, trainable: Trainable, course: Course, out: Path, precision: Precision, kept: Keeping | None = None,
+        preview: Path | None = None, report: bool = True,
+    ) -> None:  # fmt: skip
+        check_out(out, report=report)
+        self.trainable = trainable
+        self.course = course
+        self.out = out
+        self.kept = kept
+        self.preview = preview
+        self.report = report
+        self._encoder = Encoder(trainable, precision)
+        self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
+
+    def run(self, teller: Teller = Teller()) -> History:
+        """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
+        started = time.perf_counter()
+        self._tell_standing(teller)
+        features = self._features(teller)
+        told = self.provenance()
+        preview = None if self.preview is None else Preview(self.preview, self.trainable, self.course.sets, told)
+        history = run_course(self.trainable, self.course, features, self.checkpoint, self._watcher(teller, preview))
+        told |= {"losses": history.epochs(self.course.steps)[-1], "seconds": round(time.perf_counter() - started, 1)}
+        if self.report:
+            write_report(self.out, history, self.course.steps, told)
+        write_learned(self.out, self.trainable.tensors(), told)
+        self.checkpoint.remove()
+        return history
+
+    def provenance(self) -> dict[str, Any]:
+        """How the weights are made, as they say it themselves; JSON values."""
+        settings, backbone = asdict(self.course.settings), self.trainable.backbone  # type: ignore[call-overload]
+        return {
+            "method": self.trainable.name,
+            "recipe": asdict(self.trainable.recipe),
+            "model": {"name": backbone.card.name, "hash": backbone.model_hash, "fingerprint": backbone.fingerprint},
+            "data": [each.told() for each in self.course.sets],
+            "settings": settings,
+            "seed": settings["seed"],
+            "features": self._numbers(),
+            "device": backbone.device.type,
+            "versions": {"oddlens": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        }
+
+    def _numbers(self) -> dict[str, str]:
+        """In what numbers the tower ran, and in what its features were kept; float32 keeps what was computed as it is."""
+        return {
+            "precision": self._encoder.precision.name,
+            "storage": "float32" if self.kept is None else self.kept.storage,
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        """What the result depends on."""
+        told = self.provenance()
+        return {
+            **{name: told[name] for name in ("method", "recipe", "model", "settings", "features", "device")},
+            "pictures": [each.stamp for each in self.course.sets],
+        }
+
+    def _tell_standing(self, teller: Teller) -> None:
+        where = printable(str(self.checkpoint.path))
+        differences = self.checkpoint.differs()
+        if differences:
+            teller.say(f"{where} is of a training with other {', '.join(differences)}: beginning anew")
+        elif differences is not None:
+            teller.say(f"going on from {where}")
+
+    def _features(self, teller: Teller) -> FrozenFeatures:
+        if self.kept is None:
+            teller.say("features are computed anew in every epoch")
+            return RecomputedFeatures(self._encoder)
+        settings = self.course.settings
+        shown = collections(self.course.sets, settings.epochs, settings.seed, settings.mosaic)
+        features = KeptFeatures(self._encoder, shown, self.kept.folder, self.kept.storage)
+        there = "" if features.missing_nbytes else ", and are there"
+        teller.say(
+            f"features of {features.count} views take {features.nbytes / 1e6:,.0f} MB ({self.kept.storage}) in "
+            f"{printable(str(self.kept.folder))}{there}"
+        )
+        features.check_room()
+        for done in features.fill():
+            teller.progress("encoding", done, features.count, "")
+        return features
+
+    def _watcher(self, teller: Teller, preview: Preview | None) -> Watcher:
+        total, steps, epochs = self.course.all_steps, self.course.steps, self.course.settings.epochs
+
+        def after_step(done: int, losses: Losses) -> None:
+            teller.progress("training", done, total, in_words(losses))
+
+        def after_epoch(epoch: int, history: History) -> None:
+            seconds = sum(history.seconds[epoch * steps :])
+            teller.say(f"epoch {epoch + 1}/{epochs}: {in_words(history.epochs(steps)[epoch])}, {seconds:.1f} s")
+            if preview is not None:
+                preview.draw(epoch)
+
+        return Watcher(after_step, after_epoch)
+
+
+def checkpoint_file(out: Path) -> Path:
+    """Where the training of these weights stands while it runs."""
+    return out.with_name(f"{out.name}.checkpoint.pt")
+
+
+def check_out(out: Path, *, report: bool) -> None:
+    """Raises `UsageError` for what would show after the training only: a name that nothing reads, curves that nothing draws."""
+    if out.suffix != SUFFIX:
+        raise UsageError(f"{printable(str(out))} cannot hold trained weights: give a name that ends in {SUFFIX}")
+    if report:
+        check_drawing()
+
+
+def in_words(losses: Losses) -> str:
+    """The loss and its parts."""
+    parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+    return f"loss {sum(losses.values()):.4f} ({parts})"
