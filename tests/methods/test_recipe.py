@@ -1,5 +1,6 @@
 """Recipes: what may be changed, what is refused, and what is fitted to a model and told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +22,8 @@ class Settings:
     taps: tuple[int | str, ...] | None = None
     name: str = "x"
     deep: int = layer_field(8, of=12, tower="text")
+    words: str | Mapping[str, tuple[str, ...]] = "none"
+    others: tuple[()] | tuple[str, ...] = ()
     NAMED: ClassVar = {"rough": {"blur": True, "layers": (12,)}}
 
 
@@ -34,6 +37,11 @@ class TestMaking:
         }  # fmt: skip
         assert make_recipe(Settings, changes) == Settings(70, 1, True, "mean", (1, 2), ("stem", 3), "y")
         assert make_recipe(Settings, {"taps": None}).taps is None
+
+    def test_a_field_may_be_a_dictionary_of_lists_or_an_empty_list(self) -> None:
+        words = {"road": ["road", "lane"]}
+        assert make_recipe(Settings, {"words": words, "others": ["a"]}).words == words
+        assert make_recipe(Settings, {"others": []}).others == ()
 
     def test_an_unknown_field_is_refused_with_the_known_ones(self) -> None:
         with pytest.raises(
@@ -63,6 +71,10 @@ class TestMaking:
             ("layers", [], "a list of one or more, each a whole number above 0"),
             ("taps", "stem", "a list of one or more, each a whole number above 0 or text or None"),
             ("taps", [], "a list of one or more, each a whole number above 0 or text or None"),
+            ("words", 3, "text or a dictionary of text to a list of one or more, each text"),
+            ("words", {"road": "lane"}, "text or a dictionary of text to a list of one or more, each text"),
+            ("words", {3: ["lane"]}, "text or a dictionary of text to a list of one or more, each text"),
+            ("others", "lane", "an empty list or a list of one or more, each text"),
             ("taps", [1.5], "a list of one or more, each a whole number above 0 or text or None"),
         ],
     )

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from oddlens.pixels import Pixels
+from oddlens.preprocess import resized
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Windows:
 def at_short_side(frame: Pixels, short_side: int | None) -> Pixels:
     """The frame scaled so that its shorter side has this many pixels, bicubic, its aspect kept; None: as it is."""
     height, width, _ = frame.shape
-    if short_side is None or min(height, width) == short_side:
+    if short_side is None:
         return frame
     scale = short_side / min(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return resized(frame, size, "bicubic")

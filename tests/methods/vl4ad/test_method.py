@@ -1,0 +1,208 @@
+"""VL4AD as a method: words that change after the frames were seen, labels, stations, and what is refused."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+import oddlens
+from oddlens.backbone.text import TextTower
+from oddlens.backbone.vision import VisionTower
+from oddlens.detector import Detector
+from oddlens.errors import UsageError
+from oddlens.methods.recipe import make_recipe
+from oddlens.methods.vl4ad.method import VL4ADRecipe, _warn_of_mini
+from oddlens.methods.vl4ad.scores import SCORES
+
+Frame = NDArray[np.uint8]
+STREET = {"road": ["road", "street"], "sky": ["sky"], "car": ["car", "van"]}
+
+
+def noise(height: int, width: int, seed: int = 0) -> Frame:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def street(open_clip_folder: Path) -> Detector:
+    return oddlens.load("vl4ad", open_clip_folder, device="cpu", classes=STREET)
+
+
+class TestMaps:
+    def test_a_map_is_the_paper_by_hand(self, street: Detector) -> None:
+        """Cosines of patches with the words, the largest a class, a softmax over classes, and minus its highest."""
+        frame = noise(40, 56)
+        backbone, templates = street.method.backbone, street.recipe.sentences
+        words = [word for group in STREET.values() for word in group]
+        sentences = [backbone.encode_text([each.replace("{}", word) for each in templates]) for word in words]
+        means = torch.stack([F.normalize(F.normalize(each, dim=1).mean(dim=0), dim=0) for each in sentences])
+        features = street.encode([frame])
+        cosines = features.features["embeddings"][0] @ means.T
+        best = torch.stack([cosines[:, :2].amax(dim=1), cosines[:, 2], cosines[:, 3:].amax(dim=1)], dim=1)
+        temperature = float(torch.exp(-backbone.model.logit_scale))
+        grid = (best / temperature).softmax(dim=1).T.view(1, 3, 5, 7)
+        expected = F.interpolate(grid, scale_factor=2, mode="bilinear", align_corners=False)[0]
+        (found,) = street.ask(features)
+        assert np.allclose(found.anomaly_map, -expected.amax(dim=0), atol=1e-5)
+        assert found.labels is not None
+        assert np.array_equal(found.labels, expected.argmax(dim=0))
+        assert found.label_names == ("road", "sky", "car")
+        assert found.score == pytest.approx(float(found.anomaly_map.max()))
+
+    def test_the_score_of_a_frame_is_the_mean_of_its_highest_values(self, street: Detector) -> None:
+        (found,) = street.ask(street.encode([noise(80, 80)]), top=0.1)
+        highest = np.sort(found.anomaly_map.ravel())[-40:]
+        assert found.score == pytest.approx(float(highest.mean()), abs=1e-6)
+
+    def test_maps_have_the_frames_aspect_whatever_else_is_in_the_batch(self, street: Detector) -> None:
+        frames = [noise(40, 80), noise(90, 30, 1), noise(17, 23, 2)]
+        together = street.detect(frames)
+        assert [each.anomaly_map.shape for each in together] == [(10, 20), (23, 8), (5, 6)]
+        for frame, found in zip(frames, together, strict=True):
+            (alone,) = street.detect([frame])
+            assert np.allclose(found.anomaly_map, alone.anomaly_map, atol=1e-6)
+            assert found.heatmap().shape == frame.shape[:2]
+
+    @pytest.mark.parametrize("name", SCORES)
+    def test_every_score_stays_within_the_range_that_pictures_are_drawn_with(self, street: Detector, name: str) -> None:
+        (found,) = street.ask(street.encode([noise(40, 80)]), score=name)
+        assert np.isfinite(found.anomaly_map).all()
+        assert found.value_range.low - 1e-5 <= found.anomaly_map.min()
+        assert found.anomaly_map.max() <= found.value_range.high + 1e-5
+
+
+class TestWords:
+    def test_other_words_cost_no_second_look(self, street: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+        encoded = street.encode([noise(40, 80)])
+        monkeypatch.setattr(VisionTower, "embed", lambda *_: pytest.fail("the vision tower ran"))
+        (plain,), (other,) = street.ask(encoded), street.ask(encoded, classes="camvid", ood=["dog"], merge="camvid6")
+        assert other.label_names[:3] == ("sky", "building", "pole")
+        assert plain.label_names == ("road", "sky", "car")
+
+    def test_words_that_were_asked_before_do_not_run_the_text_tower(
+        self, open_clip_folder: Path, street: Detector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        encoded = street.encode([noise(40, 40)])
+        street.ask(encoded, ood=["hay bale"])
+        again = oddlens.load("vl4ad", open_clip_folder, device="cpu", classes=STREET)
+        monkeypatch.setattr(TextTower, "forward", lambda *_: pytest.fail("the text tower ran"))
+        street.ask(encoded, ood=["hay bale"])
+        again.ask(encoded, ood=["hay bale"])  # from disk
+
+    def test_unknown_words_only_ever_raise_the_map(self, street: Detector) -> None:
+        encoded = street.encode([noise(80, 120)])
+        before = street.ask(encoded)[0].anomaly_map
+        for ood in (["dog"], ["dog", ["hay bale", "straw"]], ["dog", ["hay bale", "straw"], "tent"]):
+            after = street.ask(encoded, ood=ood)[0].anomaly_map
+            assert (after >= before - 1e-6).all()
+            assert after.mean() > before.mean()
+            before = after
+
+    def test_known_classes_are_told_unmerged(self, street: Detector) -> None:
+        encoded = street.encode([noise(80, 120)])
+        (plain,), (merged,) = street.ask(encoded), street.ask(encoded, merge={"ground": ["road", "car"]})
+        assert merged.label_names == plain.label_names
+        assert merged.labels is not None
+        assert plain.labels is not None
+        assert np.array_equal(merged.labels, plain.labels)
+        assert not np.allclose(merged.anomaly_map, plain.anomaly_map, atol=1e-3)
+
+    def test_asking_is_loading(self, street: Detector, open_clip_folder: Path) -> None:
+        words: dict[str, Any] = {"classes": "cityscapes", "ood": "dog, tent", "merge": "soft8", "merging": "sum"}
+        loaded = oddlens.load("vl4ad", open_clip_folder, device="cpu", **words)
+        frame = noise(40, 80)
+        (asked,), (said,) = street.ask(street.encode([frame]), **words), loaded.detect([frame])
+        assert np.array_equal(asked.anomaly_map, said.anomaly_map)
+
+    def test_the_object_name_says_nothing(self, street: Detector) -> None:
+        encoded = street.encode([noise(40, 80)])
+        (one,), (other,) = street.ask(encoded, "street"), street.ask(encoded, "screw")
+        assert np.array_equal(one.anomaly_map, other.anomaly_map)
+
+    def test_templates_may_be_sentences_of_ones_own(self, street: Detector) -> None:
+        encoded = street.encode([noise(40, 80)])
+        (plain,), (other,) = street.ask(encoded), street.ask(encoded, templates=["{} on a picture"])
+        assert not np.allclose(plain.anomaly_map, other.anomaly_map, atol=1e-4)
+
+
+class TestRecipe:
+    def test_it_survives_json(self) -> None:
+        recipe = make_recipe(
+            VL4ADRecipe,
+            {"classes": STREET, "ood": ["dog", ("hay bale", "straw")], "merge": {"ground": ("road", "car")}},
+        )
+        told = json.loads(json.dumps(asdict(recipe)))
+        assert make_recipe(VL4ADRecipe, told) == recipe
+
+    def test_a_station_keeps_the_words_without_their_files(self, open_clip_folder: Path, tmp_path: Path) -> None:
+        lists = tmp_path / "street.json"
+        lists.write_text(json.dumps({"classes": STREET, "ood": ["dog"], "merge": {"ground": ["road", "car"]}}))
+        detector = oddlens.load("vl4ad", open_clip_folder, classes=str(lists), ood=str(lists), merge=str(lists))
+        detector.save(tmp_path / "station")
+        (before,) = detector.detect([noise(40, 80)])
+        lists.unlink()
+        opened = oddlens.open_station(tmp_path / "station")
+        (after,) = opened.detect([noise(40, 80)])
+        assert opened.recipe == detector.recipe
+        assert np.array_equal(after.anomaly_map, before.anomaly_map)
+
+    @pytest.mark.parametrize(
+        ("fields", "sentence"),
+        [
+            ({"alpha": 1.5}, "alpha cannot be 1.5: it is a share, at most 1"),
+            ({"alpha": -0.5}, "the recipe field alpha cannot be -0.5: give one of 0 or a number above 0"),
+            ({"top": 2.0}, "top cannot be 2.0"),
+            ({"overlap": 1.0}, "overlap cannot be 1.0: it is a share of a window, below 1"),
+            ({"classes": 3}, "the recipe field classes cannot be 3: give text or a dictionary of text to a list of one or more"),
+            ({"classes": {"road": "street"}}, "the recipe field classes cannot be"),
+            ({"ood": [3]}, r"the recipe field ood cannot be \[3\]"),
+            ({"classes": "streets"}, "classes 'streets' is no list of ours"),
+            ({"ood": ["road"]}, "'road' is given as unknown and belongs to the known class 'road'"),
+            ({"merge": {"ground": ["mud"]}}, "the merge names the class 'mud', which is not known"),
+            ({"templates": ["a photo."]}, "the template 'a photo.' has no place for a word"),
+            ({"score": "best"}, "the recipe field score cannot be 'best': give one of 'vl4ad'"),
+            ({"masks": "decoder"}, "masks='decoder' needs weights"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_is_told_before_a_frame_is_looked_at(
+        self, open_clip_folder: Path, fields: dict[str, Any], sentence: str
+    ) -> None:
+        with pytest.raises(UsageError, match=sentence):
+            oddlens.load("vl4ad", open_clip_folder, device="cpu", **fields)
+
+    def test_a_question_is_checked_against_the_words_in_force(self, street: Detector) -> None:
+        encoded = street.encode([noise(40, 40)])
+        with pytest.raises(UsageError, match="'van' is given as unknown and belongs to the known class 'car'"):
+            street.ask(encoded, ood=["van"])
+        assert street.ask(encoded, ood=["bus"])  # a class of Cityscapes, but not of this street
+
+    def test_how_frames_are_looked_at_cannot_change_between_questions(self, street: Detector) -> None:
+        with pytest.raises(UsageError, match="short_side cannot change between questions"):
+            street.ask(street.encode([noise(40, 40)]), short_side=64)
+
+
+class TestWhatItDoesNotTake:
+    def test_good_examples_are_refused_and_leave_no_trace(self, street: Detector) -> None:
+        with pytest.raises(UsageError, match="vl4ad compares streets with words and takes no good examples"):
+            street.reference([noise(40, 40)])
+        assert street.references is None
+
+    def test_dense_masks_take_no_weights(self, open_clip_folder: Path, tmp_path: Path) -> None:
+        torch.save({"w": torch.zeros(1)}, tmp_path / "weights.pth")
+        with pytest.raises(UsageError, match="masks='dense' learns nothing, so it takes no weights"):
+            oddlens.load("vl4ad", open_clip_folder, weights=tmp_path / "weights.pth", device="cpu")
+
+
+def test_the_embedded_model_runs_and_says_that_it_knows_no_street(capsys: pytest.CaptureFixture[str]) -> None:
+    _warn_of_mini.cache_clear()
+    (found,) = oddlens.load("vl4ad", device="cpu", ood="caravan, dog").detect([noise(100, 300)])
+    assert np.isfinite(found.anomaly_map).all()
+    told = capsys.readouterr().err
+    assert "its maps of streets mean nothing" in told
+    oddlens.load("vl4ad", device="cpu")
+    assert "mean nothing" not in capsys.readouterr().err
