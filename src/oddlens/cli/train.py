@@ -10,11 +10,13 @@ import typer
 
 from oddlens.cli.benchmark import ManyValues
 from oddlens.cli.train_method import EXAMPLES, summary, train_method
+from oddlens.cli.train_street_pair import street_pair
 from oddlens.training import TRAINABLE
 
 app = typer.Typer(no_args_is_help=True)
 for method in TRAINABLE:
     app.command(method, cls=ManyValues, no_args_is_help=True, help=summary(method), epilog=EXAMPLES)(train_method)
+app.command()(street_pair)
 
 
 @app.callback()
