@@ -15,10 +15,9 @@ from oddlens.backbone.cards import MINI
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.detector import Detector
-from oddlens.errors import UsageError
 from oddlens.methods import method_class
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
-from oddlens.weights import Learned, read_learned
+from oddlens.weights import read_learned
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
 
@@ -41,7 +40,7 @@ def load(
     fit. Nothing here touches the network. Detectors that are alive on the same model share its towers.
     """
     made = method_class(method)
-    learned = None if weights is None else _read_weights(os.fspath(weights))
+    learned = None if weights is None else read_learned(Path(weights))
     trained: dict[str, Any] = {}
     if learned is not None:
         learned.check_method(method)
@@ -66,12 +65,6 @@ def load_fitted(
     depth = Depth(backbone.card.layers, backbone.text.config.layers)
     fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
     return backbone, fitted, notes
-
-
-def _read_weights(path: str) -> Learned:
-    if not Path(path).is_file():
-        raise UsageError(f"the weights file {path} does not exist: give an existing .safetensors or .pth file")
-    return read_learned(Path(path))
 
 
 def _shared_backbone(model: str | None, device: str, activation: Activation | None) -> Backbone:

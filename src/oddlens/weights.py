@@ -14,7 +14,7 @@ from torch import Tensor
 
 from oddlens.atomic import write_bytes
 from oddlens.backbone.checkpoint import read_state
-from oddlens.errors import ModelError
+from oddlens.errors import ModelError, UsageError
 
 FORMAT = 1
 _KEY = "oddlens"
@@ -59,7 +59,12 @@ class Learned:
 
 
 def read_learned(path: Path) -> Learned:
-    """Read our .safetensors, or an authors' .pth. Nothing is unpickled. Raises `ModelError` naming the file."""
+    """Read our .safetensors, or an authors' .pth. Nothing is unpickled.
+
+    Raises `UsageError` where there is no such file, `ModelError` for one that is damaged or something else.
+    """
+    if not path.is_file():
+        raise UsageError(f"the weights file {path} does not exist: give an existing .safetensors or .pth file")
     if path.suffix != ".safetensors":
         return Learned(str(path), _flat(read_state(path), path))
     try:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oddlens import __version__
-from oddlens.cli import benchmark, data, demo, detect, doctor, models, train
+from oddlens.cli import benchmark, data, demo, detect, doctor, models, train, weights
 from oddlens.errors import OddlensError, UsageError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("demo")(demo.demo)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(weights.app, name="weights")
 app.command("doctor")(doctor.doctor)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +20,12 @@ METHODS: dict[str, str] = {
 }
 """Method name -> where its class lives."""
 
+MARKS: dict[str, str] = {
+    "april-gan": "fc.0.weight",
+    "anomalyclip": "ctx_pos",
+}
+"""Method name -> a tensor that its learned weights hold: by it a file is known that says nothing of itself."""
+
 
 def method_class(name: str) -> MethodClass:
     """The class of a method; `UsageError` for an unknown name."""
@@ -26,3 +33,10 @@ def method_class(name: str) -> MethodClass:
         raise UsageError(f"there is no method {name!r}: choose one of {', '.join(METHODS)}")
     module, attribute = METHODS[name].split(":")
     return cast("MethodClass", getattr(import_module(module), attribute))
+
+
+def method_of_weights(tensors: Iterable[str]) -> str | None:
+    """The method whose learned weights have tensors of these names, whatever stands before them; None where it is not known."""
+    known = tuple(tensors)
+    found = (method for method, mark in MARKS.items() if any(f".{name}".endswith(f".{mark}") for name in known))
+    return next(found, None)

@@ -1,0 +1,88 @@
+"""`oddlens weights`: what a file of learned weights is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def weights() -> None:
+    """Tell what a file of learned weights is."""
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Ours (.safetensors), or one of the authors' (.pth).")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
+) -> None:
+    """Tell whose weights a file holds, how they were made, and what is in it."""
+    from oddlens.wording import printable
+
+    told = _described(file)
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    for line in _lines(told):
+        print(printable(line))
+
+
+def _described(file: Path) -> dict[str, Any]:
+    """All there is to tell, as JSON values. "method" is None where nobody can tell; "provenance" where the file does not."""
+    from oddlens.methods import method_of_weights
+    from oddlens.weights import read_learned
+
+    learned = read_learned(file)
+    provenance = learned.provenance
+    return {
+        "file": str(file),
+        "method": method_of_weights(learned.tensors) if provenance is None else provenance["method"],
+        "numbers": sum(tensor.numel() for tensor in learned.tensors.values()),
+        "tensors": {
+            name: {"shape": list(tensor.shape), "type": str(tensor.dtype).removeprefix("torch.")}
+            for name, tensor in learned.tensors.items()
+        },
+        "provenance": provenance,
+    }
+
+
+def _lines(told: Mapping[str, Any]) -> Iterator[str]:
+    method, provenance = told["method"], told["provenance"]
+    size = f"{told['numbers']:,} numbers in {len(told['tensors'])} tensors"
+    if provenance is not None:
+        yield f"weights of {method}: {size}"
+        for name, value in provenance.items():
+            if name not in ("format", "method"):
+                yield from _told(name, value)
+    else:
+        looks = "of no method known here" if method is None else f"of {method}, by the names in it"
+        yield f"weights {looks}: {size}; the file does not say how they were made"
+    yield "tensors"
+    for name, tensor in told["tensors"].items():
+        yield f"  {name}  {' x '.join(map(str, tensor['shape'])) or 'one number'}  {tensor['type']}"
+
+
+def _told(name: str, value: Any) -> Iterator[str]:
+    """A fact as a line, several of one kind as lines below it."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        for each in value:
+            yield from _told(name, each)
+    elif isinstance(value, dict):
+        yield name
+        for key, inner in value.items():
+            yield f"  {key:18}  {_short(inner)}"
+    else:
+        yield f"{name:20}  {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return ", ".join(map(_short, value)) if isinstance(value, list) else str(value)

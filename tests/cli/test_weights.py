@@ -1,0 +1,95 @@
+"""`oddlens weights show`: whose weights, how they were made, what is in the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from oddlens.weights import write_learned
+
+from .program import run
+
+MADE: dict[str, Any] = {
+    "method": "april-gan",
+    "recipe": {"layers": [1, 2]},
+    "model": {"name": "mini", "hash": "00ff", "fingerprint": "abc"},
+    "data": [{"name": "lids", "pictures": 3}, {"name": "nuts", "pictures": 4}],
+    "seed": 3,
+    "losses": {"focal": 0.25},
+}
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Path:
+    path = tmp_path / "linear.safetensors"
+    write_learned(path, {"fc.0.weight": torch.zeros(2, 3), "fc.0.bias": torch.zeros(2)}, MADE)
+    return path
+
+
+def test_our_files_tell_how_they_were_made(ours: Path) -> None:
+    done = run("weights", "show", ours)
+    assert (done.code, done.err) == (0, "")
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert lines[0] == "weights of april-gan: 8 numbers in 2 tensors"
+    for line in (
+        "layers 1, 2",
+        "name mini",
+        "name lids",
+        "name nuts",
+        "seed 3",
+        "focal 0.25",
+        "fc.0.weight 2 x 3 float32",
+    ):
+        assert line in lines
+
+
+def test_as_json_everything_is_there(ours: Path) -> None:
+    done = run("weights", "show", ours, "--json")
+    told = json.loads(done.out)
+    assert told["provenance"] == {"format": 1, **MADE}
+    assert (told["method"], told["numbers"]) == ("april-gan", 8)
+    assert told["tensors"]["fc.0.bias"] == {"shape": [2], "type": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("content", "method"),
+    [
+        ({"trainable_linearlayer": {"fc.0.weight": torch.zeros(4, 2)}}, "april-gan"),
+        ({"prompt_learner": {"ctx_pos": torch.zeros(1, 1, 2, 4)}}, "anomalyclip"),
+    ],
+)
+def test_the_authors_files_are_known_by_the_names_in_them(content: dict[str, Any], method: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "epoch_15.pth")
+    done = run("weights", "show", tmp_path / "epoch_15.pth")
+    assert done.out.startswith(
+        f"weights of {method}, by the names in it: 8 numbers in 1 tensors; the file does not say how they were made\n"
+    )
+    assert json.loads(run("weights", "show", tmp_path / "epoch_15.pth", "--json").out)["method"] == method
+
+
+def test_the_published_layouts_are_known(parity: Path) -> None:
+    for folder, method in (("april_gan", "april-gan"), ("anomalyclip", "anomalyclip")):
+        done = run("weights", "show", parity / folder / "official_layout.pth", "--json")
+        assert json.loads(done.out)["method"] == method
+
+
+def test_other_tensors_are_of_no_method_known_here(tmp_path: Path) -> None:
+    torch.save({"prefc.0.weight": torch.zeros(1), "one": torch.tensor(3)}, tmp_path / "other.pth")
+    done = run("weights", "show", tmp_path / "other.pth")
+    assert done.out.startswith("weights of no method known here: 2 numbers in 2 tensors")
+    assert "  one  one number  int64\n" in done.out
+
+
+def test_a_file_that_is_not_there_is_a_wrong_call(tmp_path: Path) -> None:
+    done = run("weights", "show", tmp_path / "nothing.pth")
+    assert done.code == 2
+    assert done.sentence.endswith("nothing.pth does not exist: give an existing .safetensors or .pth file")
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.pth").write_text("no weights")
+    done = run("weights", "show", tmp_path / "notes.pth")
+    assert done.code == 1
+    assert "notes.pth is damaged or not a weights file" in done.sentence
