@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-
 app = typer.Typer(no_args_is_help=True)
 
 
