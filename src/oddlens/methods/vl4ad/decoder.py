@@ -1,0 +1,204 @@
+"""Learned masks: a frozen tower, the mask decoder on it, and what it says of frames of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.checkpoint import fill
+from oddlens.backbone.pyramid import STRIDE, map_tower
+from oddlens.backbone.walk import Walk
+from oddlens.errors import ModelError, UsageError
+from oddlens.methods.method import Features, Text, join_features
+from oddlens.methods.vl4ad.decoder_shape import DecoderShape, check_installed, shape_of
+from oddlens.methods.vl4ad.dense import MAP_STRIDE
+from oddlens.methods.vl4ad.mask_sums import mean_under, spread_masks
+from oddlens.methods.vl4ad.windows import Windows
+from oddlens.pixels import Pixels
+from oddlens.preprocess import to_tensor
+from oddlens.weights import Learned
+
+if TYPE_CHECKING:
+    from oddlens.methods.vl4ad.decoder_network import MaskDecoder
+
+_NETWORK, _WORDS = "decoder.", "words."
+
+
+class DecoderMasks:
+    """A way to masks (`masks.Masks`) that was learned by `oddlens train vl4ad` (FC-CLIP's decoder on a frozen CLIP).
+
+    Frames are scaled, keeping their aspect, to the short side that the decoder was trained at, and go through the network one by
+    one: whole, or in overlapping windows, each with masks of its own, which are blended when they are spread.
+
+    Features: "embeddings", "masks", "void", "pooled" as `masks.Masks` says; "logits" float16 [batch, masks, rows, columns], the
+    masks of a window at a quarter of the working resolution (a probability is off by 1.2e-4 at most); "frame" int64 [batch, 2],
+    rows and columns of the map; "windows" int64 [batch, windows, 4], top, left, rows and columns of each on the map.
+
+    A linear head (the vision-only baseline) knows its own classes and no words: "embeddings" are then its logits, and `text` is
+    what to compare them with.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        learned: Learned,
+        *,
+        short_side: int | None = None,
+        window: int | None = None,
+        overlap: float = 0.25,
+        exact: bool = False,
+    ) -> None:
+        """short_side: of the working resolution, in pixels; None: as trained. window: the longest side of what goes through the
+        network at once, in pixels of the working resolution; None: whole frames. overlap: of neighbouring windows, as a share.
+        exact: masks are enlarged to the working resolution before their sigmoid, as published, and not the map after it: 16 times
+        the work in every question, and hardly another map.
+
+        Raises `ModelError` for weights that are no mask decoder's or another model's, `UsageError` for settings out of range and
+        where the extra "road" is not installed.
+        """
+        check_installed()
+        self._backbone = backbone
+        self._tower = map_tower(backbone.tower)
+        self.shape, self._network, self._words = _read(backbone, learned)
+        self._short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
+        self._window = None if window is None else _pixels("window", window)
+        self._overlap = overlap
+        self._exact = exact
+
+    @property
+    def temperature(self) -> float:
+        """The trained one; 1 for the logits of a linear head."""
+        return float(self._network.head.temperature)
+
+    @property
+    def text(self) -> Text | None:
+        """The text side of masks that know no words, see `Words.text`; None where they do."""
+        if self.shape.head != "linear":
+            return None
+        classes = int(self._words["columns"].max()) + 1
+        numbers = torch.arange(classes, device=self._backbone.device)
+        return {"concepts": torch.eye(classes, device=numbers.device), "columns": numbers, "member": numbers}
+
+    @torch.inference_mode()
+    def encode(self, walk: Walk) -> Features:
+        """See `masks.Masks`. Memory: the network's for one window, and the features."""
+        return join_features([self._frame(picture) for picture in walk.pictures])
+
+    def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
+        """See `masks.Masks`: [channels, height, width] at a quarter of the working resolution; at the whole where `exact`."""
+        enlarged = MAP_STRIDE if self._exact else 1
+        rows, columns = (enlarged * side for side in features["frame"].tolist())
+        total = values.new_zeros(values.shape[1], rows, columns)
+        weight = values.new_zeros(rows, columns)
+        of_windows = (torch.split(each, self.shape.queries) for each in (features["logits"][: len(values)], values))
+        for place, logits, own in zip(features["windows"].tolist(), *of_windows, strict=False):
+            top, left, height, width = place
+            found = spread_masks(logits[:, :height, :width], own, enlarged)
+            counts = _rise(found.shape[1]).to(found)[:, None] * _rise(found.shape[2]).to(found)
+            down = slice(enlarged * top, enlarged * (top + height))
+            across = slice(enlarged * left, enlarged * (left + width))
+            total[:, down, across] += counts * found
+            weight[down, across] += counts
+        return total / weight
+
+    def _frame(self, picture: Pixels) -> Features:
+        """The features of one frame, with a batch dimension of 1."""
+        backbone = self._backbone
+        rows, columns = _map_size(picture, self._short_side)
+        size = rows * MAP_STRIDE, columns * MAP_STRIDE
+        pixels = to_tensor([picture], size, backbone.mean, backbone.std, "bilinear").to(backbone.device)
+        side = min(self._window or max(size), max(size)) // MAP_STRIDE
+        corners = Windows(side, MAP_STRIDE, self._overlap).corners((rows, columns))
+        places = [(top, left, min(side, rows), min(side, columns)) for top, left in corners]
+        parts = [self._look(_cut(pixels, *place)) for place in places]
+        made = {name: torch.cat([part[name] for part in parts])[None] for name in parts[0]}
+        at = backbone.device
+        made["masks"] = torch.tensor([made["logits"].shape[1]], device=at)
+        made["frame"] = torch.tensor([[rows, columns]], device=at)
+        made["windows"] = torch.tensor([places], device=at)
+        return made
+
+    def _look(self, pixels: Tensor) -> Features:
+        """What the network says of one window, [1, 3, height, width]: a row a mask."""
+        height, width = pixels.shape[-2:]
+        by_words = self.shape.head == "words"
+        seen = self._tower.look(F.pad(pixels, (0, -width % STRIDE, 0, -height % STRIDE)), dense=by_words)
+        (said,) = self._network(seen.maps, last_only=True)
+        classes = self._network.head.logits(said.classes[0], **self._words)
+        made = {
+            "logits": said.masks[0, :, : height // MAP_STRIDE, : width // MAP_STRIDE].half(),
+            "embeddings": said.classes[0] if by_words else classes[:, :-1],
+            "void": classes.softmax(dim=-1)[:, -1],
+        }
+        return made if seen.dense is None else made | {"pooled": self._pooled(said.masks[0], seen.dense)}
+
+    def _pooled(self, logits: Tensor, dense: Tensor) -> Tensor:
+        """The frozen model's own embeddings of masks (FC-CLIP): [masks, embed_dim], unit norm; zero where a mask has no cell."""
+        inside = F.interpolate(logits[None], dense.shape[-2:], mode="bilinear", align_corners=False) > 0
+        embedded = F.normalize(self._tower.embed(mean_under(dense, inside)[0]), dim=-1)
+        return embedded * inside[0].flatten(1).any(dim=1, keepdim=True)
+
+
+def weights_of(network: MaskDecoder, text: Text) -> dict[str, Tensor]:
+    """The tensors of a weights file: the network's, and the words that it was trained with (`Words.text`)."""
+    words = {_WORDS + name: text[name] for name in ("concepts", "columns")}
+    return {_NETWORK + name: value for name, value in network.state_dict().items()} | words
+
+
+def load_network(network: MaskDecoder, learned: Learned) -> None:
+    """Put the tensors of a weights file into a network, strictly. Raises `ModelError` naming the file."""
+    fill(network, _part(learned.tensors, _NETWORK), learned.source)
+
+
+def _read(backbone: Backbone, learned: Learned) -> tuple[DecoderShape, MaskDecoder, dict[str, Tensor]]:
+    from oddlens.methods.vl4ad.decoder_network import MaskDecoder
+
+    if learned.provenance is None:
+        raise ModelError(f"{learned.source} is no mask decoder of ours: give weights that 'oddlens train vl4ad' wrote")
+    shape = shape_of(learned.provenance, learned.source)
+    words = _part(learned.tensors, _WORDS)
+    if words.keys() != {"concepts", "columns"}:
+        raise ModelError(f"{learned.source} lacks the words that it was trained with: train it again")
+    tower = map_tower(backbone.tower)
+    with torch.device("meta"):
+        network = MaskDecoder(
+            shape, tower.strides, tower.channels, backbone.card.embed_dim, int(words["columns"].max()) + 1
+        )
+    load_network(network, learned)
+    at = backbone.device
+    return shape, network.to(at).eval(), {name: value.to(at) for name, value in words.items()}
+
+
+def _pixels(name: str, value: int) -> int:
+    if not isinstance(value, int) or value < STRIDE:
+        raise UsageError(
+            f"{name} cannot be {value!r}: the network's coarsest cell is {STRIDE} pixels, give at least so many"
+        )
+    return value
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _map_size(picture: Pixels, short_side: int) -> tuple[int, int]:
+    """Rows and columns of the map of a frame that is scaled to this short side."""
+    scale = short_side / min(picture.shape[:2])
+    rows, columns = (max(1, round(side * scale / MAP_STRIDE)) for side in picture.shape[:2])
+    return rows, columns
+
+
+def _cut(pixels: Tensor, *place: int) -> Tensor:
+    """A window of [1, 3, height, width]; top, left, rows and columns of it are told on the map."""
+    top, left, height, width = (MAP_STRIDE * number for number in place)
+    return pixels[..., top : top + height, left : left + width]
+
+
+def _rise(length: int) -> Tensor:
+    """How much each place along a side of a window counts: most in its middle, where the network sees all around it."""
+    return torch.sin(torch.pi * (torch.arange(length) + 0.5) / length) ** 2
