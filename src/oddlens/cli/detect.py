@@ -22,6 +22,7 @@ EXAMPLES = """\b
 Examples:
   oddlens detect parts/ --object screw
   oddlens detect 'parts/*.png' --object screw --reference good/ --out results/
+  oddlens detect frames/ --method vl4ad --model openai-vit-b-16 --ood "caravan, dog, cardboard box" --merge cityscapes7
 """
 
 
@@ -75,6 +76,28 @@ def detect(
             show_default="the method's",
         ),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What is known, of methods that see by words: a list's name, or a .json or .toml file.",
+            show_default="the method's",
+        ),
+    ] = None,
+    ood: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help="Words for the unknown, divided by commas; 'default' for ours, or a .json or .toml file.",
+            show_default="none",
+        ),
+    ] = None,
+    merge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Which classes count as one: a merge's name, or a file.", show_default="none"
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     overlays: Annotated[bool, typer.Option(help="Write OUT/overlays/*.png.")] = True,
     maps: Annotated[bool, typer.Option(help="Write OUT/maps/*.tiff (float32, raw).")] = True,
@@ -102,7 +125,7 @@ def detect(
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
     if resume and overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
-    overrides = recipe_overrides(setting or [], adapt=adapt, views=views)
+    overrides = recipe_overrides(setting or [], adapt=adapt, views=views, classes=classes, ood=ood, merge=merge)
     if station is not None and (model or weights or reference or overrides or method != "winclip"):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     for option, value in (("--threshold", threshold), ("--pixel-threshold", pixel_threshold)):
