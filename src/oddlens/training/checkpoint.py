@@ -7,19 +7,29 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from oddlens.atomic import replacing
 from oddlens.backbone.checkpoint import read_state
 from oddlens.errors import ModelError
-from oddlens.training.trainable import Trainable
 
 EVERY_SECONDS = 60.0
 
 Losses = dict[str, float]
 """The parts of one step's loss by name, weighted: their sum is what is minimised."""
+
+
+class Learner(Protocol):
+    """What a checkpoint keeps: learned tensors by name."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Them."""
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from such tensors."""
 
 
 @dataclass
@@ -59,20 +69,20 @@ class Checkpoint:
         facts = state["facts"]
         return sorted(name for name in {*facts, *self._facts} if facts.get(name) != self._facts.get(name))
 
-    def resume(self, trainable: Trainable, optimiser: torch.optim.Optimizer) -> History:
+    def resume(self, learner: Learner, optimiser: torch.optim.Optimizer) -> History:
         """Bring both to where the file stands and give what happened until there; nothing has, where no file fits."""
         state = self._read()
         if state is None or state["facts"] != self._facts:
             return History()
-        trainable.load(state["tensors"])
+        learner.load(state["tensors"])
         optimiser.load_state_dict(state["optimiser"])
         return History(state["losses"], state["seconds"])
 
-    def write(self, trainable: Trainable, optimiser: torch.optim.Optimizer, history: History) -> None:
+    def write(self, learner: Learner, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write where the training stands, whole or not at all."""
         state = {
             "facts": self._facts,
-            "tensors": trainable.tensors(),
+            "tensors": learner.tensors(),
             "optimiser": optimiser.state_dict(),
             "losses": history.losses,
             "seconds": history.seconds,
@@ -81,10 +91,10 @@ class Checkpoint:
             torch.save(state, temporary)
         self._written = time.monotonic()
 
-    def write_in_time(self, trainable: Trainable, optimiser: torch.optim.Optimizer, history: History) -> None:
+    def write_in_time(self, learner: Learner, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write if the last writing is long enough ago."""
         if time.monotonic() - self._written >= self._every:
-            self.write(trainable, optimiser, history)
+            self.write(learner, optimiser, history)
 
     def remove(self) -> None:
         """Forget it, as the training is done."""

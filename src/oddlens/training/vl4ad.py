@@ -1,0 +1,288 @@
+"""Training of mask decoders for streets, on a frozen tower: Mask2Former's recipe, by words (FC-CLIP) or by a linear classifier."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from oddlens import __version__
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.pyramid import STRIDE, map_tower
+from oddlens.data.legend import IGNORED
+from oddlens.errors import DataError, OddlensError, UsageError
+from oddlens.methods.vl4ad.decoder import load_network, weights_of
+from oddlens.methods.vl4ad.decoder_shape import SMALL, DecoderShape, check_installed, shape_of
+from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary
+from oddlens.methods.vl4ad.words import Words
+from oddlens.preprocess import to_tensor
+from oddlens.prompts.ensemble import load_templates
+from oddlens.training.checkpoint import Checkpoint, History, Losses
+from oddlens.training.run import Teller, check_out, checkpoint_file, in_words
+from oddlens.training.vl4ad_scenes import Crops, Scenes
+from oddlens.weights import Learned, write_learned
+
+if TYPE_CHECKING:
+    from oddlens.methods.vl4ad.decoder_network import MaskDecoder
+
+
+@dataclass(frozen=True)
+class DecoderTraining:
+    """How a mask decoder is trained. The values are Mask2Former's for Cityscapes (released code; RbA trains so too).
+
+    crop: height and width of a view, multiples of 32. short_side: of frames when they are looked at afterwards; in training it is
+    drawn from `least` to `most` of that. power: of the polynomial that the learning rate falls by. clip: the largest norm of all
+    gradients. points: sampled a mask. colour: colours are drawn anew. ignored: pixels without a class are "left out" (ours) or
+    belong to no mask ("empty", the released code).
+    """
+
+    iterations: int = 90_000
+    batch: int = 16
+    crop: tuple[int, int] = (512, 1024)
+    short_side: int = 1024
+    least: float = 0.5
+    most: float = 2.0
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.05
+    power: float = 0.9
+    clip: float = 0.01
+    points: int = 12_544
+    colour: bool = True
+    ignored: Literal["left out", "empty"] = "left out"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for values out of range."""
+        if any(side < STRIDE or side % STRIDE for side in self.crop):
+            raise UsageError(f"a crop cannot be {self.crop[0]}x{self.crop[1]}: give multiples of {STRIDE} pixels")
+        if not 0 < self.least <= self.most:
+            raise UsageError(f"frames cannot be scaled from {self.least} to {self.most}: give least first, above 0")
+        for name in ("iterations", "batch", "short_side", "learning_rate", "clip", "points"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} cannot be {getattr(self, name)}: give a number above 0")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, from 0."""
+        left: float = 1 - step / self.iterations
+        return self.learning_rate * math.pow(left, self.power)
+
+
+SMALL_TRAINING = DecoderTraining(
+    iterations=300, batch=4, crop=(128, 256), short_side=128, least=0.75, most=1.5, learning_rate=1e-3, clip=0.1, points=1024
+)  # fmt: skip
+"""Minutes on a CPU, for `decoder_shape.SMALL` (ours)."""
+
+SIZES: dict[str, tuple[DecoderShape, DecoderTraining]] = {
+    "full": (DecoderShape(), DecoderTraining()),
+    "small": (SMALL, SMALL_TRAINING),
+}
+"""By name: a decoder, and how it is trained."""
+
+
+class DecoderCourse:
+    """One training of a mask decoder. A stopped one goes on when it is made and run again with the same arguments.
+
+    vocabulary: classes with their concepts; those of the scenes are taken, by name. templates: a list of `prompts`. out: the
+    weights to write, .safetensors; beside them lies the checkpoint while it runs. start: weights to begin with, of the same shape.
+    Raises `UsageError` for settings, names and files that do not fit, and where the extra "road" is not installed.
+    """
+
+    def __init__(
+        self, backbone: Backbone, scenes: Scenes, vocabulary: Vocabulary, shape: DecoderShape, settings: DecoderTraining,
+        out: Path, templates: str = "scene", start: Learned | None = None,
+    ) -> None:  # fmt: skip
+        check_installed()
+        check_out(out, report=False)
+        from oddlens.training.vl4ad_loss import MaskLoss
+
+        self.backbone, self.scenes, self.shape, self.settings, self.out = backbone, scenes, shape, settings, out
+        self.vocabulary = of_classes(vocabulary, scenes.classes)
+        self._templates = templates
+        self._number = _numbers(self.vocabulary, scenes.classes)
+        self._text = Words(backbone.encode_text).text(self.vocabulary, load_templates(templates))
+        self._tower = map_tower(backbone.tower)
+        self.network = self._fresh_network(start)
+        self._started_from = None if start is None else Path(start.source).name
+        self._loss = MaskLoss(len(self.vocabulary.names), settings.points, leave_out=settings.ignored == "left out").to(
+            backbone.device
+        )
+        grey = tuple(round(255 * value) for value in backbone.mean)
+        around = (round(settings.least * settings.short_side), round(settings.most * settings.short_side))
+        self._crops = Crops(settings.crop, around, settings.colour, (grey[0], grey[1], grey[2]))
+        self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
+
+    def run(self, teller: Teller | None = None) -> History:
+        """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
+        started = time.perf_counter()
+        teller = teller or Teller()
+        if self.checkpoint.differs() == []:
+            teller.say(f"going on from {self.checkpoint.path}")
+        optimiser = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate)
+        history = self.checkpoint.resume(self, optimiser)
+        for step in range(len(history), self.settings.iterations):
+            began = time.perf_counter()
+            losses = self._step(step, optimiser)
+            history.losses.append(losses)
+            history.seconds.append(time.perf_counter() - began)
+            self.checkpoint.write_in_time(self, optimiser, history)
+            teller.progress("training", step + 1, self.settings.iterations, in_words(losses))
+        last = History(history.losses[-50:])
+        seconds = round(time.perf_counter() - started, 1)
+        told = self.provenance() | {"losses": last.epochs(50)[-1], "seconds": seconds}
+        write_learned(self.out, weights_of(self.network, self._text), told)
+        self.checkpoint.remove()
+        return history
+
+    def provenance(self) -> dict[str, Any]:
+        """How the weights are made, as they say it themselves; JSON values."""
+        import transformers
+
+        backbone = self.backbone
+        return {
+            "method": "vl4ad",
+            "recipe": {
+                "masks": "decoder",
+                "short_side": self.settings.short_side,
+                "classes": {
+                    name: list(words)
+                    for name, words in zip(self.vocabulary.names, self.vocabulary.concepts, strict=True)
+                },
+                "templates": self._templates,
+            },
+            "model": {"name": backbone.card.name, "hash": backbone.model_hash, "fingerprint": backbone.fingerprint},
+            "decoder": asdict(self.shape),
+            "data": [self.scenes.told()],
+            "settings": asdict(self.settings),
+            "start": self._started_from,
+            "device": backbone.device.type,
+            "versions": {
+                "oddlens": __version__,
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "python": platform.python_version(),
+            },
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What learns."""
+        return self.network.state_dict()
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from such tensors."""
+        self.network.load_state_dict(dict(tensors))
+
+    def losses(self, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        """The weighted parts of the loss of a batch of views.
+
+        pixels: normalised, [batch, 3, height, width]. classes: the vocabulary's class numbers, [batch, height, width]; 255 does not
+        count.
+        """
+        from oddlens.training.vl4ad_loss import targets_of
+
+        with torch.no_grad():
+            seen = self._tower.look(pixels, dense=False)
+        layers = self.network(seen.maps)
+        logits = [
+            self.network.head.logits(each.classes, self._text["concepts"], self._text["columns"]) for each in layers
+        ]
+        parts: dict[str, Tensor] = self._loss.parts(
+            [each.masks for each in layers], logits, targets_of(classes, IGNORED)
+        )
+        return parts
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """The views of a step, as `losses` takes them: the same for the same seed and step."""
+        settings, device = self.settings, self.backbone.device
+        views = []
+        for position in range(step * settings.batch, (step + 1) * settings.batch):
+            epoch, place = divmod(position, len(self.scenes))
+            order = np.random.default_rng([settings.seed, 0, epoch]).permutation(len(self.scenes))
+            frame, classes = self.scenes.frame(int(order[place]))
+            views.append(self._crops.cut(frame, classes, np.random.default_rng([settings.seed, 1, position])))
+        pixels = to_tensor([view for view, _ in views], settings.crop, self.backbone.mean, self.backbone.std)
+        numbers = self._number[np.stack([classes for _, classes in views])]
+        if (numbers == IGNORED).all():
+            raise DataError(
+                f"in {self.scenes.told()['name']} no pixel of the frames of step {step + 1} has a known class: check their labels"
+            )
+        return pixels.to(device), torch.from_numpy(numbers).to(device)
+
+    def _step(self, step: int, optimiser: torch.optim.Optimizer) -> Losses:
+        """One step; everything random in it comes from the seed and the step's number."""
+        settings, device = self.settings, self.backbone.device
+        pixels, classes = self.batch(step)
+        for group in optimiser.param_groups:
+            group["lr"] = settings.rate(step)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(int(np.random.SeedSequence([settings.seed, 2, step]).generate_state(1)[0]))
+            losses = self.losses(pixels, classes)
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        if not all(map(math.isfinite, values.values())):
+            raise OddlensError(
+                f"the loss is not finite in step {step + 1} ({in_words(values)}): try a smaller learning rate"
+            )
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        optimiser.step()
+        return values
+
+    def _fresh_network(self, start: Learned | None) -> MaskDecoder:
+        """The network as the seed draws it, or as `start` has it."""
+        from oddlens.methods.vl4ad.decoder_network import MaskDecoder
+
+        tower, classes = self._tower, len(self.vocabulary.names)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.settings.seed)
+            network = MaskDecoder(self.shape, tower.strides, tower.channels, self.backbone.card.embed_dim, classes)
+        if start is not None:
+            start.check_method("vl4ad")
+            start.check_model(self.backbone.fingerprint, self.backbone.card.name)
+            if shape_of(start.provenance or {}, start.source) != self.shape:
+                raise UsageError(
+                    f"{start.source} holds a decoder of another shape: train one of its shape, or begin anew"
+                )
+            load_network(network, start)
+        return network.requires_grad_(True).to(self.backbone.device).train()
+
+    def _facts(self) -> dict[str, Any]:
+        """What the result depends on."""
+        told = self.provenance()
+        return {name: told[name] for name in told if name != "versions"}
+
+
+def of_classes(vocabulary: Vocabulary, names: Sequence[str]) -> Vocabulary:
+    """The part of a vocabulary that is about these classes. Raises `UsageError` for a class that it does not know."""
+    if missing := [name for name in names if name not in vocabulary.names]:
+        raise UsageError(
+            f"the frames have the class {missing[0]!r}, for which the list of classes has no words: it knows "
+            f"{', '.join(vocabulary.names)}; give a list with all of {', '.join(names)}"
+        )
+    pairs = zip(vocabulary.names, vocabulary.concepts, strict=True)
+    return make_vocabulary({name: words for name, words in pairs if name in names})
+
+
+def _numbers(vocabulary: Vocabulary, names: Sequence[str]) -> NDArray[np.uint8]:
+    """The vocabulary's number for each number of the scenes' classes."""
+    table = np.full(256, IGNORED, np.uint8)
+    table[: len(names)] = [vocabulary.names.index(name) for name in names]
+    return table
+
+
+def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """No weight decay on norms and embeddings (released code), nor on the logit scale (ours), which it would draw towards 1."""
+    bare = (nn.LayerNorm, nn.GroupNorm, nn.Embedding)
+    spared = {id(each) for module in network.modules() if isinstance(module, bare) for each in module.parameters()}
+    spared |= {id(value) for name, value in network.named_parameters() if name.endswith(("level_embed", "logit_scale"))}
+    decayed = [value for value in network.parameters() if id(value) not in spared]
+    rest = [value for value in network.parameters() if id(value) in spared]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
