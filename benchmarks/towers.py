@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from oddlens.backbone.model import ClipModel
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.cards import find_card
+from oddlens.backbone.model import ClipModel, LoadedModel
+from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
+from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.vision import VisionConfig
 
 VIT_B_16_PLUS = VisionConfig(240, 16, 896, 12, 14, 3584, 640, "gelu")
@@ -22,6 +26,14 @@ def random_model(vision: VisionConfig, text: TextConfig, seed: int = 0) -> ClipM
         if parameter.ndim > 1:
             parameter.normal_(std=0.02)
     return model
+
+
+def random_backbone() -> Backbone:
+    """A model of the size of OpenAI's largest as methods take it, under its card, on the CPU."""
+    card = find_card("openai-vit-l-14-336")
+    assert card is not None
+    loaded = LoadedModel(random_model(VIT_L_14_336, TEXT_L_14), clip_tokenizer(), CLIP_MEAN, CLIP_STD, ())
+    return Backbone(loaded, card, "random", torch.device("cpu"))
 
 
 def gemm_peak(size: int = 2048, repeats: int = 5) -> float:

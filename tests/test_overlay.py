@@ -147,6 +147,16 @@ class TestSheet:
         assert badge_pixels(draw(noise(100, 600), verdict=verdict)) > 500
         assert badge_pixels(draw(noise(100, 600), verdict=None)) == 0
 
+    def test_the_truth_is_outlined_over_the_hottest_heat(self) -> None:
+        pixels = np.full((60, 80, 3), 120, dtype=np.uint8)
+        truth = np.zeros((60, 80), dtype=bool)
+        truth[20:40, 30:50] = True
+        sheet, plain = (draw(pixels, heat_of(60, 80, 1.0), truth=each) for each in (truth, None))
+        shown, without = (shown_picture(each, (80, 60), header_height(each, 60)) for each in (sheet, plain))
+        assert (np.abs(shown[20, 32:48].astype(int) - (0, 229, 255)) < 12).all()
+        assert np.array_equal(shown[25:35, 35:45], without[25:35, 35:45])
+        assert (pixels == 120).all()
+
     def test_title_and_range_label_are_drawn_in_their_own_strips(self) -> None:
         plain = np.asarray(draw(noise(100, 600)))
         titled = np.asarray(draw(noise(100, 600), title="other.png"))

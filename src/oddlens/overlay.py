@@ -96,6 +96,7 @@ def draw_overlay(
     title: str,
     range_label: str,
     verdict: Verdict | None,
+    truth: NDArray[np.bool_] | None = None,
 ) -> Image.Image:
     """Draw a picture with its heat map, region outlines, title, verdict and colour bar.
 
@@ -106,6 +107,7 @@ def draw_overlay(
     - `title`: one line, such as name and score; a long one is cut in its middle.
     - `range_label`: says which range it is: "fixed range 0..1", "calibrated on 4 references".
     - `verdict`: shown as a badge; None if no threshold was set.
+    - `truth`: a mask [h, w] of the defects as somebody drew them; its border lies over the heat, see `outline_mask`.
 
     Raises:
         UsageError: the value range is empty or not finite.
@@ -118,7 +120,8 @@ def draw_overlay(
     low, high = value_range
     if not low < high or not np.isfinite((low, high)).all():
         raise UsageError(f"the range {low:g}..{high:g} cannot colour a map: its lower end must lie below its upper end")
-    picture = Image.fromarray(_outline(blend(pixels, heat, value_range), outlines))
+    drawn = _outline(blend(pixels, heat, value_range), outlines)
+    picture = Image.fromarray(drawn if truth is None else outline_mask(drawn, truth))
     width = max(picture.width, _MIN_WIDTH)
     font_size = _font_size(width, picture.height)
     header = _header(width, font_size, title, verdict)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.atomic import replacing
 from oddlens.data.masks import resize_mask
+from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import Encoded
+from oddlens.heat import resize_heat
 from oddlens.images import Picture
 from oddlens.methods import method_class
-from oddlens.overlay import outline_mask
+from oddlens.overlay import draw_overlay
+from oddlens.pixels import Pixels
 from oddlens.training.samples import Sample, SampleSet
 from oddlens.training.trainable import Trainable
 from oddlens.training.views import View
@@ -48,18 +52,17 @@ class Preview:
             encoded = detector.encode_pictures([Picture(pixels, str(sample.record.image))])
             small = Image.fromarray(pixels)
             small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-            outlined = outline_mask(np.asarray(small), resize_mask(mask, small.size[::-1]))
-            state = "abnormal" if sample.record.label else "normal"
-            self._shown.append(_Shown(f"{number}-{state}.png", encoded, sample.object_name, Image.fromarray(outlined)))
+            name = f"{number}-{'abnormal' if sample.record.label else 'normal'}.png"
+            truth = resize_mask(mask, small.size[::-1])
+            self._shown.append(_Shown(name, encoded, sample.object_name, np.asarray(small), truth))
 
     def draw(self, epoch: int) -> None:
         """Draw what is found after an epoch (from 0). Raises `OddlensError` where the folder cannot be written."""
         detector = self._detector()
         for shown in self._shown:
             (detection,) = detector.ask(shown.encoded, shown.object_name)
-            overlay = replace(detection, image_size=shown.picture.size).overlay(shown.picture)
             with replacing(self._folder / f"epoch-{epoch + 1:02d}" / shown.name) as temporary:
-                overlay.save(temporary, "PNG")
+                shown.drawn(detection).save(temporary, "PNG")
 
     def _detector(self) -> Detector:
         """The method with what is learned so far."""
@@ -71,12 +74,28 @@ class Preview:
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """One of the pictures: its file's name, its features, and how it is drawn."""
+    """One of the pictures: its file's name, its features, and itself with its true defects as it is drawn, small."""
 
     name: str
     encoded: Encoded
     object_name: str
-    picture: Image.Image
+    pixels: Pixels
+    truth: NDArray[np.bool_]
+
+    def drawn(self, detection: Detection) -> Image.Image:
+        """The picture with what was found and, over it, what is there."""
+        height, width, _ = self.pixels.shape
+        scale = detection.value_range
+        return draw_overlay(
+            self.pixels,
+            resize_heat(detection.anomaly_map, (width, height)),
+            (scale.low, scale.high),
+            [],
+            f"score {detection.score:.3f}",
+            scale.label,
+            None,
+            self.truth,
+        )
 
 
 def chosen(sets: Sequence[SampleSet]) -> list[Sample]:

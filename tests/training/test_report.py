@@ -1,0 +1,47 @@
+"""The report of a training."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oddlens.errors import UsageError
+from oddlens.training import report
+from oddlens.training.checkpoint import History
+from oddlens.training.report import check_drawing, report_files, write_report
+
+HISTORY = History(
+    [{"image": 4.0, "local": 2.0}, {"image": 2.0, "local": 1.0}, {"image": 1.0, "local": 0.0}], [1.0, 2.0, 4.0]
+)
+MADE = {"method": "april-gan", "data": [{"name": "lids"}, {"name": "nuts"}]}
+
+
+def test_it_tells_every_step_and_the_means_of_epochs(tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    write_report(out, HISTORY, 2, MADE)
+    document = json.loads((tmp_path / "w.safetensors.report.json").read_text())
+    assert document["training"] == MADE
+    assert document["epochs"] == [
+        {"losses": {"image": 3.0, "local": 1.5}, "seconds": 3.0},
+        {"losses": {"image": 1.0, "local": 0.0}, "seconds": 4.0},
+    ]
+    assert document["steps"][1] == {"losses": {"image": 2.0, "local": 1.0}, "seconds": 2.0}
+
+
+def test_the_curves_are_a_picture_with_a_line_for_each_part(tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    write_report(out, HISTORY, 2, MADE)
+    _, drawn = report_files(out)
+    pixels = np.asarray(Image.open(drawn).convert("RGB"))
+    assert pixels.shape == (600, 1080, 3)
+    colours = {tuple(colour) for colour in pixels.reshape(-1, 3).tolist()}
+    assert {(31, 119, 180), (255, 127, 14), (44, 160, 44)} <= colours
+
+
+def test_without_matplotlib_it_is_said_before_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_drawing()
+    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'oddlens\[train\]', or give --no-report"):
+        check_drawing()

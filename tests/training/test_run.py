@@ -1,0 +1,185 @@
+"""A whole training: what it tells, what it writes, and how it goes on."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import oddlens
+from oddlens.backbone.backbone import Backbone
+from oddlens.data.manifest import manifest_hash
+from oddlens.errors import UsageError
+from oddlens.methods import method_class
+from oddlens.methods.anomaly_clip import AnomalyCLIPRecipe
+from oddlens.methods.april_gan import AprilGANRecipe
+from oddlens.training import TRAINABLE, settings_class, trainable_class
+from oddlens.training.loop import Course
+from oddlens.training.precision import Precision
+from oddlens.training.run import Keeping, Teller, TrainingRun, checkpoint_file
+from oddlens.training.samples import SampleSet
+from oddlens.weights import read_learned
+
+Sets = tuple[SampleSet, ...]
+RECIPES: dict[str, Any] = {
+    "anomalyclip": AnomalyCLIPRecipe(image_size=40, layers=(3,), local_from=2, prompt_depth=2),
+    "april-gan": AprilGANRecipe(image_size=40, layers=(1, 3)),
+}
+
+
+def make(
+    method: str, backbone: Backbone, sets: Sets, out: Path, kept: Keeping | None = None, report: bool = False,
+    preview: Path | None = None, **settings: Any,
+) -> TrainingRun:  # fmt: skip
+    chosen = replace(settings_class(method)(), **{"epochs": 2, "batch": 4, "mosaic": 0.3} | settings)
+    trainable = trainable_class(method)(backbone, RECIPES[method], chosen)
+    return TrainingRun(trainable, Course(sets, chosen), out, Precision("float32", {}), kept, preview, report)
+
+
+class Heard:
+    """What a training tells."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+        self.stages: list[tuple[str, int, int]] = []
+        self.teller = Teller(
+            self.sentences.append, lambda stage, done, total, note: self.stages.append((stage, done, total))
+        )
+
+
+@pytest.mark.parametrize("method", TRAINABLE)
+class TestEveryMethod:
+    def test_its_weights_are_loaded_by_the_model_they_were_made_for(
+        self, method: str, backbone: Backbone, sets: Sets, open_clip_folder: Path, tmp_path: Path
+    ) -> None:
+        run = make(method, backbone, sets, tmp_path / "w.safetensors")
+        run.run()
+        detector = oddlens.load(method, open_clip_folder, tmp_path / "w.safetensors", device="cpu")
+        assert asdict(detector.recipe) == asdict(RECIPES[method])
+        learned = run.trainable.tensors()
+        found = read_learned(tmp_path / "w.safetensors").tensors
+        assert all(torch.equal(found[name], value) for name, value in learned.items())
+        (detection,) = detector.detect([sets[0].samples[0].record.image])
+        assert detection.anomaly_map.shape == (40, 40)
+
+    def test_kept_and_recomputed_features_give_the_same_weights(
+        self, method: str, backbone: Backbone, sets: Sets, tmp_path: Path
+    ) -> None:
+        kept, anew = (
+            make(method, backbone, sets, tmp_path / f"{number}.safetensors", keeping)
+            for number, keeping in enumerate((Keeping(tmp_path / "cache"), None))
+        )
+        assert kept.run().losses == anew.run().losses
+        expected = anew.trainable.tensors()
+        assert all(torch.equal(value, expected[name]) for name, value in kept.trainable.tensors().items())
+
+    def test_training_lowers_the_loss(self, method: str, backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+        run = make(
+            method, backbone, sets, tmp_path / "w.safetensors", Keeping(tmp_path / "cache"), epochs=15, mosaic=0.0
+        )
+        epochs = run.run().epochs(run.course.steps)
+        assert sum(epochs[-1].values()) < 0.95 * sum(epochs[0].values())
+
+
+def test_the_weights_say_how_they_were_made(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+    run = make("april-gan", backbone, sets, tmp_path / "w.safetensors", seed=9)
+    history = run.run()
+    told = read_learned(tmp_path / "w.safetensors").provenance
+    assert told is not None
+    assert (told["method"], told["seed"], told["recipe"]["layers"]) == ("april-gan", 9, [1, 3])
+    assert told["model"] == {
+        "name": backbone.card.name, "hash": backbone.model_hash, "fingerprint": backbone.fingerprint,
+    }  # fmt: skip
+    (data,) = told["data"]
+    assert data["manifest"] == manifest_hash(sets[0].source.dataset)
+    assert (data["name"], data["pictures"], data["abnormal"], data["split"]) == ("data", 11, 6, "test")
+    assert told["settings"]["mosaic"] == 0.3
+    assert told["versions"].keys() == {"oddlens", "torch", "python"}
+    assert told["losses"] == history.epochs(run.course.steps)[-1]
+    assert told["seconds"] > 0
+
+
+def test_it_tells_of_the_features_beforehand_and_of_every_epoch(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+    heard = Heard()
+    make("april-gan", backbone, sets, tmp_path / "w.safetensors", Keeping(tmp_path / "cache"), mosaic=0.0).run(
+        heard.teller
+    )
+    assert heard.sentences[0].startswith("features of 11 views take ")
+    assert f" MB (float32) in {tmp_path / 'cache'}" in heard.sentences[0]
+    first, second = heard.sentences[1:]
+    assert first.startswith("epoch 1/2: loss ")
+    assert second.startswith("epoch 2/2: loss ")
+    assert "(focal " in second
+    assert heard.stages[0] == ("encoding", 8, 11)
+    assert heard.stages[-1] == ("training", 6, 6)
+    heard = Heard()
+    make("april-gan", backbone, sets, tmp_path / "w.safetensors", Keeping(tmp_path / "cache"), mosaic=0.0).run(
+        heard.teller
+    )
+    assert heard.sentences[0].endswith(", and are there")
+
+
+def test_a_stopped_training_goes_on_and_leaves_no_checkpoint_behind(
+    backbone: Backbone, sets: Sets, tmp_path: Path
+) -> None:
+    def stop(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("training", 5):
+            raise KeyboardInterrupt
+
+    make("april-gan", backbone, sets, tmp_path / "a.safetensors").run()
+    out = tmp_path / "b.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        make("april-gan", backbone, sets, out).run(Teller(progress=stop))
+    assert not out.exists()
+    assert checkpoint_file(out).exists()
+    heard = Heard()
+    make("april-gan", backbone, sets, out).run(heard.teller)
+    assert heard.sentences[0] == f"going on from {checkpoint_file(out)}"
+    assert not any("epoch 1/2" in sentence for sentence in heard.sentences)
+    assert not checkpoint_file(out).exists()
+    first, second = (read_learned(path).tensors for path in (tmp_path / "a.safetensors", out))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_checkpoint_of_other_settings_is_told_and_not_used(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+    def stop(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("training", 4):
+            raise KeyboardInterrupt
+
+    out = tmp_path / "w.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        make("april-gan", backbone, sets, out).run(Teller(progress=stop))
+    heard = Heard()
+    make("april-gan", backbone, sets, out, seed=3).run(heard.teller)
+    assert heard.sentences[0] == f"{checkpoint_file(out)} is of a training with other settings: beginning anew"
+    assert any("epoch 1/2" in sentence for sentence in heard.sentences)
+
+
+def test_report_and_early_views_lie_where_they_were_asked_for(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+    make("anomalyclip", backbone, sets, tmp_path / "w.safetensors", report=True, preview=tmp_path / "early").run()
+    assert sorted(path.name for path in (tmp_path / "early").iterdir()) == ["epoch-01", "epoch-02"]
+    document = json.loads((tmp_path / "w.safetensors.report.json").read_text())
+    assert len(document["epochs"]) == 2
+    assert document["training"] == {
+        name: value
+        for name, value in (read_learned(tmp_path / "w.safetensors").provenance or {}).items()
+        if name != "format"
+    }
+    assert (tmp_path / "w.safetensors.report.png").is_file()
+
+
+def test_a_name_that_nothing_could_read_again_is_refused(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"w\.pth cannot hold trained weights: give a name that ends in \.safetensors"):
+        make("april-gan", backbone, sets, tmp_path / "w.pth")
+
+
+def test_methods_that_learn_nothing_are_not_trained() -> None:
+    with pytest.raises(UsageError, match="there is no method 'winclip' to train: choose one of anomalyclip, april-gan"):
+        trainable_class("winclip")
+
+
+def test_every_trainable_method_is_a_method() -> None:
+    for name in TRAINABLE:
+        assert method_class(name).recipe_type is type(RECIPES[name])
