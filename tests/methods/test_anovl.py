@@ -17,6 +17,7 @@ from torch import Tensor
 import oddlens
 from naive_clip import NaiveClip
 from oddlens.backbone.load import load_backbone
+from oddlens.backbone.walk import WalkRequest, walk_pixels
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import Encoded, joined
@@ -320,6 +321,17 @@ class TestTiles:
         tiles = cut(pictures[1], tiling(pictures[1], 40), "bilinear")
         scores = [each.score for each in load(open_clip_folder, views=22).detect(tiles, "nut")]
         assert many.detect(pictures[:4], "nut")[1].score == pytest.approx(sum(scores) / 2, abs=1e-6)
+
+
+def test_a_walk_may_be_shared_with_a_method_that_wants_more_of_it(detector: Detector, pictures: Pictures) -> None:
+    method = detector.method
+    pixels = method.backbone.to_pixels(pictures[:2], 40, "bilinear")
+    more = WalkRequest(40, "bilinear", taps=(3,), local_taps=(1, 2))
+    alone, shared = (
+        method.encode(walk_pixels(method.backbone, pixels, request))
+        for request in (method.request, method.request.joined(more))
+    )
+    assert all(torch.allclose(shared[name], value, atol=1e-5) for name, value in alone.items())
 
 
 class TestSettings:

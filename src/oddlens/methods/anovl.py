@@ -182,7 +182,7 @@ class AnoVL:
     def _look(self, walk: Walk) -> tuple[Tensor, Tensor]:
         """Of every row of a walk: its views [rows, views, embed_dim], unit norm, and its patches [rows, patches, embed_dim]."""
         tower = walk.vision
-        (local,) = walk.features.local.values()
+        local = walk.features.local[tower.config.layers]
         seen = [walk.features.cls]
         if self.recipe.views > 1:
             rows = len(seen[0])
