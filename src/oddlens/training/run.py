@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,19 @@ from typing import Any
 import torch
 
 from oddlens import __version__
-from oddlens.errors import UsageError
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Encoder, FrozenFeatures, RecomputedFeatures
 from oddlens.training.kept import KeptFeatures, Storage, collections
 from oddlens.training.loop import Course, Watcher, run_course
+from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words
 from oddlens.training.precision import Precision
 from oddlens.training.preview import Preview
-from oddlens.training.report import check_drawing, write_report
+from oddlens.training.report import write_report
 from oddlens.training.trainable import Trainable
 from oddlens.weights import write_learned
 from oddlens.wording import printable
 
-SUFFIX = ".safetensors"
+__all__ = ["Keeping", "Teller", "TrainingRun", "check_out", "checkpoint_file", "in_words"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,6 @@ class Keeping:
 
     folder: Path
     storage: Storage = "float32"
-
-
-@dataclass(frozen=True)
-class Teller:
-    """Who is told: `say` a sentence, and `progress` (stage, done, total, note) of what takes long."""
-
-    say: Callable[[str], None] = lambda _: None
-    progress: Callable[[str, int, int, str], None] = lambda *_: None
 
 
 class TrainingRun:
@@ -65,9 +56,10 @@ class TrainingRun:
         self._encoder = Encoder(trainable, precision)
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
 
-    def run(self, teller: Teller = Teller()) -> History:
+    def run(self, teller: Teller | None = None) -> History:
         """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
         started = time.perf_counter()
+        teller = teller or Teller()
         self._tell_standing(teller)
         features = self._features(teller)
         told = self.provenance()
@@ -148,22 +140,3 @@ class TrainingRun:
                 preview.draw(epoch)
 
         return Watcher(after_step, after_epoch)
-
-
-def checkpoint_file(out: Path) -> Path:
-    """Where the training of these weights stands while it runs."""
-    return out.with_name(f"{out.name}.checkpoint.pt")
-
-
-def check_out(out: Path, *, report: bool) -> None:
-    """Raises `UsageError` for what would show after the training only: a name that nothing reads, curves that nothing draws."""
-    if out.suffix != SUFFIX:
-        raise UsageError(f"{printable(str(out))} cannot hold trained weights: give a name that ends in {SUFFIX}")
-    if report:
-        check_drawing()
-
-
-def in_words(losses: Losses) -> str:
-    """The loss and its parts."""
-    parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
-    return f"loss {sum(losses.values()):.4f} ({parts})"

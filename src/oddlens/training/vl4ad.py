@@ -27,7 +27,7 @@ from oddlens.methods.vl4ad.words import Words
 from oddlens.preprocess import to_tensor
 from oddlens.prompts.ensemble import load_templates
 from oddlens.training.checkpoint import Checkpoint, History, Losses
-from oddlens.training.run import Teller, check_out, checkpoint_file, in_words
+from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words
 from oddlens.training.vl4ad_scenes import Crops, Scenes
 from oddlens.weights import Learned, write_learned
 
