@@ -1,4 +1,4 @@
-"""A run of a detector over many files: results as they come, overlays and maps, and going on after a stop."""
+"""A run of a detector over many pictures: results as they come, overlays and maps, and going on after a stop."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -25,6 +26,11 @@ from oddlens.encoding import BATCH_SIZE
 from oddlens.errors import ImageError, OddlensError, UsageError
 from oddlens.images import Picture, read_image
 from oddlens.results import Record, ResultsFolder
+from oddlens.smoothing import Smoothing
+from oddlens.video import VideoFrame
+from oddlens.wording import printable
+
+Source = TypeVar("Source", bound=Path | VideoFrame)
 
 _LONGEST_NAME = 200
 _KEPT_OF_NAME = 50
@@ -32,18 +38,19 @@ _KEPT_OF_NAME = 50
 
 @dataclass(frozen=True)
 class Task:
-    """What is looked at: files, and the name of the object on them."""
+    """What is looked at: files and frames of videos, and the name of the object on them."""
 
     object_name: str
-    paths: tuple[Path, ...]
+    paths: tuple[Path | VideoFrame, ...]
 
 
 class DetectionRun:
     """Iterating runs it: yields one record a picture, in order; where it goes on, the earlier ones among them.
 
     out None: nothing is written. Pictures run in fixed groups of `BATCH_SIZE`, the same ones on a resumed run, so that a run that
-    was stopped ends with the same numbers as an undisturbed one. Raises `UsageError` where `out` holds results of other settings,
-    and for a detector whose scores are those of a set.
+    was stopped ends with the same numbers as an undisturbed one. smoothing: of the frames of videos; it goes on from the maps in
+    `out`. Raises `UsageError` where `out` holds results of other settings, for a detector whose scores are those of a set, and for
+    smoothing without maps to go on from.
     """
 
     def __init__(
@@ -54,17 +61,21 @@ class DetectionRun:
         *,
         overlays: bool = True,
         maps: bool = True,
+        smoothing: Smoothing | None = None,
     ) -> None:
         self._detector = detector
         self._task = task
         self._out = out
         self._overlays, self._maps = overlays, maps
+        self._smoothing = smoothing
         self._names = unique_names(task.paths)
         if detector.scores_sets:
             raise UsageError(
                 f"with this recipe {detector.name} scores a whole set of pictures at once, and a run tells of each as it comes: "
                 "take the method's own recipe, or measure with 'oddlens benchmark'"
             )
+        if smoothing is not None and out is not None and not maps:
+            raise UsageError("smoothing goes on from the maps of a stopped run: let them be written")
         if out is not None:
             out.check(self.settings())
 
@@ -96,6 +107,7 @@ class DetectionRun:
             "thresholds": asdict(detector.thresholds),
             "overlays": self._overlays,
             "maps": self._maps,
+            "smoothing": self._smoothing and {"share": self._smoothing.share, "every": self._steps()},
         }
         machine = {
             "torch": torch.__version__,
@@ -106,17 +118,23 @@ class DetectionRun:
         plain: dict[str, Any] = json.loads(json.dumps({"run": run, "machine": machine}))  # as it is read back from disk
         return plain
 
-    def _group(self, paths: Sequence[Path]) -> Iterator[Record]:
+    def _steps(self) -> list[int]:
+        """How far apart the frames of videos lie."""
+        return sorted({path.video.every for path in self._task.paths if isinstance(path, VideoFrame)})
+
+    def _group(self, paths: Sequence[Path | VideoFrame]) -> Iterator[Record]:
         """The records of pictures that run together; nothing runs where all of them are done."""
         done = {} if self._out is None else self._out.done
         if all(str(path) in done for path in paths):
+            self._go_on_from(paths[-1], done[str(paths[-1])])
             yield from (done[str(path)] for path in paths)
             return
         started = time.perf_counter()
         pictures = {path: _read(path) for path in paths}
         readable = {path: picture for path, picture in pictures.items() if isinstance(picture, Picture)}
         encoded = self._detector.encode_pictures(list(readable.values()))
-        detections = dict(zip(readable, self._detector.ask(encoded, self._task.object_name), strict=True))
+        found = zip(readable, self._detector.ask(encoded, self._task.object_name), strict=True)
+        detections = {path: self._smoothed(path, detection) for path, detection in found}
         ms = 1000 * (time.perf_counter() - started) / max(1, len(readable))
         if self._out is not None:  # only now: a run that cannot even start leaves the earlier one as it is
             self._out.begin(self.settings())
@@ -131,7 +149,27 @@ class DetectionRun:
                     self._out.append(record)
             yield record
 
-    def _record(self, path: Path, picture: Picture, detection: Detection, ms: float) -> Record:
+    def _smoothed(self, path: Path | VideoFrame, detection: Detection) -> Detection:
+        if self._smoothing is None or not isinstance(path, VideoFrame):
+            return detection
+        return self._smoothing(path.video, detection)
+
+    def _go_on_from(self, path: Path | VideoFrame, record: Record) -> None:
+        """Tell the smoothing what an earlier run found last."""
+        if self._smoothing is None or self._out is None or not isinstance(path, VideoFrame):
+            return
+        place = self._out.root / record["map"]
+        try:
+            with Image.open(place) as image:
+                heat = np.asarray(image, np.float32)
+        except OSError as error:
+            raise UsageError(
+                f"{printable(str(place))}, from which smoothing would go on, is missing or damaged: "
+                "add --overwrite to begin anew, or give another --out"
+            ) from error
+        self._smoothing.go_on_from(path.video, heat, record["score"])
+
+    def _record(self, path: Path | VideoFrame, picture: Picture, detection: Detection, ms: float) -> Record:
         record = detection.to_dict() | {"path": str(path), "ms": round(ms, 1)}
         if self._out is not None:
             try:
@@ -156,13 +194,13 @@ class DetectionRun:
         return written
 
 
-def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
+def unique_names(paths: Sequence[Source]) -> dict[Source, str]:
     """A file name without suffix for each path: its stem; with some of the path's hash where several share the stem (in any case
     of letters), and shortened where it is too long to take a suffix.
     """
     shared = Counter(path.stem.casefold() for path in paths)
 
-    def name(path: Path) -> str:
+    def name(path: Source) -> str:
         stem, digest = path.stem, sha256(os.fsencode(path)).hexdigest()[:8]
         if len(os.fsencode(stem)) > _LONGEST_NAME:
             return f"{stem[:_KEPT_OF_NAME]}-{digest}"
@@ -171,8 +209,8 @@ def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: name(path) for path in paths}
 
 
-def _read(path: Path) -> Picture | ImageError:
+def _read(path: Path | VideoFrame) -> Picture | ImageError:
     try:
-        return read_image(path)
+        return path.read() if isinstance(path, VideoFrame) else read_image(path)
     except ImageError as error:
         return error

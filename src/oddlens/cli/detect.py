@@ -22,6 +22,7 @@ EXAMPLES = """\b
 Examples:
   oddlens detect parts/ --object screw
   oddlens detect 'parts/*.png' --object screw --reference good/ --out results/
+  oddlens detect drive.mp4 --every 10 --method vl4ad --model openai-vit-b-16 --out results/
   oddlens detect frames/ --method vl4ad --model openai-vit-b-16 --ood "caravan, dog, cardboard box" --merge cityscapes7
 """
 
@@ -29,7 +30,11 @@ Examples:
 def detect(
     images: Annotated[
         list[str],
-        typer.Argument(metavar="PICTURES", help="Files, folders (searched through) or patterns.", show_default=False),
+        typer.Argument(
+            metavar="PICTURES",
+            help="Files, folders (searched through) or patterns; also videos, by their names.",
+            show_default=False,
+        ),
     ],
     object_name: Annotated[
         str, typer.Option("--object", metavar="NAME", help="What is on the pictures, in a word or two.")
@@ -98,6 +103,15 @@ def detect(
             metavar="NAME", help="Which classes count as one: a merge's name, or a file.", show_default="none"
         ),
     ] = None,
+    every: Annotated[int, typer.Option(metavar="N", min=1, help="Look at every Nth frame of a video.")] = 1,
+    smooth: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Maps and scores of a video become exponential means, in which a frame counts this much (0 to 1).",
+            show_default="off",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     overlays: Annotated[bool, typer.Option(help="Write OUT/overlays/*.png.")] = True,
     maps: Annotated[bool, typer.Option(help="Write OUT/maps/*.tiff (float32, raw).")] = True,
@@ -140,6 +154,13 @@ def detect(
     import oddlens
     from oddlens.cli.progress import progress
     from oddlens.run import DetectionRun, Task
+    from oddlens.smoothing import Smoothing
+    from oddlens.video import VideoFrame, with_frames
+
+    sources = with_frames(paths, every)
+    smoothing = None if smooth is None else Smoothing(smooth)
+    if (every > 1 or smoothing) and not any(isinstance(source, VideoFrame) for source in sources):
+        raise UsageError("--every and --smooth are for videos, and there is none among the pictures: leave them out")
 
     if station is not None:
         detector = oddlens.open_station(station, device)
@@ -151,7 +172,8 @@ def detect(
         detector.set_thresholds(threshold, pixel_threshold)
     if verbose:
         _tell_settings(detector)
-    run = DetectionRun(detector, Task(object_name, paths), results, overlays=overlays, maps=maps)
+    task = Task(object_name, tuple(sources))
+    run = DetectionRun(detector, task, results, overlays=overlays, maps=maps, smoothing=smoothing)
     failed = 0
     try:
         with progress("pictures", len(run)) as advance:
