@@ -1,6 +1,7 @@
 """VL4AD as a method: words that change after the frames were seen, labels, stations, and what is refused."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 import oddlens
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.walk import Walk
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
+from oddlens.methods.method import Features, Text
 from oddlens.methods.recipe import make_recipe
-from oddlens.methods.vl4ad.method import VL4ADRecipe, _warn_of_mini
-from oddlens.methods.vl4ad.scores import SCORES
+from oddlens.methods.vl4ad.dense import trained_temperature
+from oddlens.methods.vl4ad.method import VL4AD, VL4ADRecipe, _warn_of_mini
+from oddlens.methods.vl4ad.scores import SCORES, Look, Rule, probabilities
 
 Frame = NDArray[np.uint8]
 STREET = {"road": ["road", "street"], "sky": ["sky"], "car": ["car", "van"]}
@@ -128,6 +133,70 @@ class TestWords:
         encoded = street.encode([noise(40, 80)])
         (plain,), (other,) = street.ask(encoded), street.ask(encoded, templates=["{} on a picture"])
         assert not np.allclose(plain.anomaly_map, other.anomaly_map, atol=1e-4)
+
+
+class Planted:
+    """Two frames, of three masks and of one, each mask a column of the frame; `text` where it knows no words."""
+
+    temperature = 0.2
+
+    def __init__(self, text: Text | None = None) -> None:
+        self.text = text
+
+    def encode(self, walk: Walk) -> Features:
+        generator = torch.Generator().manual_seed(5)
+        embeddings = F.normalize(torch.randn(2, 3, 32, generator=generator), dim=-1)
+        pooled = F.normalize(torch.randn(2, 3, 32, generator=generator), dim=-1)
+        void = torch.rand(2, 3, generator=generator)
+        return {"embeddings": embeddings, "masks": torch.tensor([3, 1]), "void": void, "pooled": pooled}
+
+    def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
+        assert len(values) == features["masks"]
+        return values.T[:, None].expand(-1, 4, -1)
+
+
+class TestMasksOfAnyKind:
+    def detector(self, street: Detector, masks: Planted, **fields: Any) -> Detector:
+        method = VL4AD(street.method.backbone, make_recipe(VL4ADRecipe, {"classes": STREET} | fields))
+        method._masks = masks
+        return Detector("vl4ad", method)
+
+    def test_each_frame_is_asked_by_its_real_masks_with_void_and_pooled_ones(self, street: Detector) -> None:
+        frames = [noise(8, 8), noise(8, 8, 1)]
+        detector = self.detector(street, Planted(), alpha=0.4, void="in_softmax", ood=["dog"])
+        features, text = detector.encode(frames).features, detector.method.prepare("part")
+        found = detector.detect(frames)
+        clip = trained_temperature(street.method.backbone)
+        for number, real in enumerate((3, 1)):
+            own = [features[name][number, :real] for name in ("embeddings", "void", "pooled")]
+            look = Look(own[0], 0.2, own[1], own[2], clip)
+            expected = -probabilities(look, text, Rule(alpha=0.4, void="in_softmax")).amax(dim=1)
+            assert np.allclose(found[number].anomaly_map, expected.expand(4, -1), atol=1e-6)
+
+    def test_a_temperature_that_is_given_wins_over_the_masks_own(self, street: Detector) -> None:
+        detector = self.detector(street, Planted())
+        encoded = detector.encode([noise(8, 8), noise(8, 8)])
+        plain, own, other = (
+            detector.ask(encoded, **each)[0] for each in ({}, {"temperature": 0.2}, {"temperature": 1.0})
+        )
+        assert np.array_equal(plain.anomaly_map, own.anomaly_map)
+        assert not np.allclose(plain.anomaly_map, other.anomaly_map, atol=1e-3)
+
+    def test_masks_that_know_no_words_have_classes_that_can_be_merged_and_nothing_else(self, street: Detector) -> None:
+        numbers = torch.arange(3)
+        detector = self.detector(street, Planted({"concepts": torch.eye(3, 32), "columns": numbers, "member": numbers}))
+        encoded = detector.encode([noise(8, 8), noise(8, 8)])
+        (found, _) = detector.ask(encoded)
+        expected = (encoded.features["embeddings"][0, :, :3] / 0.2).softmax(dim=1) * (1 - encoded.features["void"][0])[
+            :, None
+        ]
+        assert np.allclose(found.anomaly_map[0], -expected.amax(dim=1), atol=1e-6)
+        merged = detector.ask(encoded, merge={"ground": ["road", "car"]}, merging="sum")[0]
+        both = torch.stack([expected[:, 0] + expected[:, 2], expected[:, 1]], dim=1)
+        assert np.allclose(merged.anomaly_map[0], -both.amax(dim=1), atol=1e-6)
+        for words in ({"ood": ["dog"]}, {"classes": "cityscapes"}):
+            with pytest.raises(UsageError, match="these masks know 3 classes and no words"):
+                detector.ask(encoded, **words)
 
 
 class TestRecipe:

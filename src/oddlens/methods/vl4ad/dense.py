@@ -18,7 +18,7 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision import PositionResize
 from oddlens.backbone.walk import Walk
 from oddlens.errors import UsageError
-from oddlens.methods.method import Features
+from oddlens.methods.method import Features, Text
 from oddlens.methods.vl4ad.windows import Windows, at_short_side
 from oddlens.pixels import Pixels
 
@@ -66,6 +66,11 @@ class DenseMasks:
     def temperature(self) -> float:
         """The model's own."""
         return trained_temperature(self._backbone)
+
+    @property
+    def text(self) -> Text | None:
+        """None: patches are asked by words."""
+        return None
 
     def encode(self, walk: Walk) -> Features:
         """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings."""

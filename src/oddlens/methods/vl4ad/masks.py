@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import Tensor
 
 from oddlens.backbone.walk import Walk
-from oddlens.methods.method import Features
+from oddlens.methods.method import Features, Text
 
 
 class Masks(Protocol):
@@ -21,6 +21,10 @@ class Masks(Protocol):
     @property
     def temperature(self) -> float:
         """The temperature of the softmax over words that belongs to these embeddings."""
+
+    @property
+    def text(self) -> Text | None:
+        """The text side (see `Words.text`) of masks that know classes of their own and no words; None where words are asked."""
 
     def encode(self, walk: Walk) -> Features:
         """The frames of a walk (`Walk.pictures`, of any sizes) as features; the first dimension is the frame.

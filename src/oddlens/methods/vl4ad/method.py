@@ -36,16 +36,19 @@ from oddlens.weights import Learned
 class VL4ADRecipe:
     """The settings of VL4AD. Words may be asked anew after the frames were encoded.
 
-    masks: "dense", every patch of the tower a mask (ours, needs no weights), or "decoder", learned ones. image_size, short_side,
-    overlap, position, local_from: of dense masks, see `DenseMasks`. classes, ood, merge: the words, see `make_vocabulary`; files
-    are read at once and kept as lists. merging, void, alpha: see `scores.Rule`. templates: a list of `prompts` by name, or
-    sentences with {} for the word. score: one of `scores.SCORES`. temperature: of the softmax over words; None: the one that
-    belongs to the masks. top: the share of a map, its highest values, whose mean is the score of a frame (0.001, ours).
+    masks: "dense", every patch of the tower a mask (ours, needs no weights), or "decoder", learned ones. short_side: of frames at
+    the working resolution, in pixels; None: the frame's own, or what a decoder was trained at. image_size: the side of dense
+    masks' windows; window: the longest side of what goes through a decoder at once, None: whole frames; overlap: of windows.
+    position, local_from: of dense masks, see `DenseMasks`. classes, ood, merge: the words, see `make_vocabulary`; files are read
+    at once and kept as lists. merging, void, alpha: see `scores.Rule`. templates: a list of `prompts` by name, or sentences with
+    {} for the word. score: one of `scores.SCORES`. temperature: of the softmax over words; None: the one that belongs to the
+    masks. top: the share of a map, its highest values, whose mean is the score of a frame (0.001, ours).
     """
 
     masks: Literal["dense", "decoder"] = "dense"
-    image_size: int = 224
     short_side: int | None = None
+    image_size: int = 224
+    window: int | None = None
     overlap: Literal[0] | float = 0.5
     position: PositionResize = "bicubic"
     local_from: int | None = None
@@ -99,12 +102,19 @@ class VL4AD:
         self.recipe = recipe
         self._masks = _way_to_masks(backbone, recipe, weights)
         self._words = Words(backbone.encode_text)
-        if backbone.card.name == MINI.name:
+        if backbone.card.name == MINI.name and recipe.masks == "dense":
             _warn_of_mini()
 
     def prepare(self, object_name: str) -> Text:
-        """The words of the recipe; a street has no object name."""
-        return self._words.text(self.recipe.vocabulary, self.recipe.sentences)
+        """The words of the recipe; a street has no object name. Raises `UsageError` for words that the masks cannot be asked by."""
+        vocabulary, own = self.recipe.vocabulary, self._masks.text
+        if own is None:
+            return self._words.text(vocabulary, self.recipe.sentences)
+        if vocabulary.unknown or len(vocabulary.names) != len(own["member"]):
+            raise UsageError(
+                f"these masks know {len(own['member'])} classes and no words: leave ood and classes out, or train masks by words"
+            )
+        return own | {"member": torch.tensor(vocabulary.member, device=own["member"].device)}
 
     @property
     def request(self) -> WalkRequest:
@@ -158,7 +168,9 @@ def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | No
             )
         from oddlens.methods.vl4ad.decoder import DecoderMasks
 
-        return DecoderMasks(backbone, weights)
+        return DecoderMasks(
+            backbone, weights, short_side=recipe.short_side, window=recipe.window, overlap=recipe.overlap
+        )
     if weights is not None:
         raise UsageError(
             "masks='dense' learns nothing, so it takes no weights: leave them out, or take masks='decoder'"

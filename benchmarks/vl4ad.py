@@ -1,0 +1,133 @@
+"""VL4AD by stage: seconds and peak memory of looking at a frame and of asking about it, at 512x1024 and 1024x2048.
+
+    python benchmarks/vl4ad.py [--rounds N] [--model mini ...] [--frame HEIGHTxWIDTH ...]
+
+Models: "mini" as released, "vit-b-16" with random weights of OpenAI's measures, for timing only. Every model and frame runs
+in a process of its own, so that its peak memory is its own. Stages: look (pixels to masks), ask (the map and labels, words known),
+ask with words that are new to this process and on disk, and with words that the text tower never saw. Medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+MODELS = ("mini", "vit-b-16")
+FRAMES = ("512x1024", "1024x2048")
+NEW = ("caravan", "dog", "cardboard box")
+
+
+def main() -> None:
+    """Run every model and frame, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--frame", nargs="+", default=list(FRAMES))
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        print(json.dumps(measure(given.model[0], given.frame[0], given.rounds)))
+        return
+    print(f"{'':20}{'look':>9}{'ask':>9}{'new words':>11}{'look / it':>11}{'never seen':>12}{'loaded':>9}{'peak':>9}")
+    for model, frame in itertools.product(given.model, given.frame):
+        command = [sys.executable, __file__, "--measure", "--model", model, "--frame", frame]
+        with tempfile.TemporaryDirectory() as cache:
+            done = subprocess.run(
+                [*command, "--rounds", str(given.rounds)],
+                env=os.environ | {"ODDLENS_CACHE": cache},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            )
+        told = json.loads(done.stdout)
+        ratio = f"{told['look'] / told['new']:.0f}x"
+        print(
+            f"{model + ' ' + frame:20}{told['look']:8.2f}s{1000 * told['ask']:7.0f}ms{1000 * told['new']:9.0f}ms{ratio:>11}"
+            f"{told['never']:11.2f}s{told['loaded']:7.0f}MB{told['peak']:7.0f}MB"
+        )
+
+
+def measure(model: str, frame: str, rounds: int) -> dict[str, float]:
+    """Seconds of each stage and megabytes."""
+    import numpy as np
+    import torch
+
+    from oddlens.detector import Detector
+    from oddlens.methods.vl4ad.method import VL4AD, VL4ADRecipe
+
+    height, width = map(int, frame.split("x"))
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    backbone = _backbone(model)
+    recipe = VL4ADRecipe(image_size=backbone.card.image_size)
+
+    def fresh() -> Detector:
+        return Detector("vl4ad", VL4AD(backbone, recipe))
+
+    with torch.inference_mode():
+        detector = fresh()
+        detector.method.prepare("street")  # the known classes: once and for all on disk
+        loaded = _peak_mb()
+        encoded = detector.encode([picture])
+        looks = [_seconds(lambda: detector.encode([picture])) for _ in range(rounds)]
+        asks = [_seconds(lambda: detector.ask(encoded)) for _ in range(rounds + 1)][1:]
+        never = _seconds(lambda: detector.ask(encoded, ood=NEW))
+        news = []
+        for _ in range(rounds):
+            other = fresh()
+            other.ask(encoded)
+            news.append(_seconds(lambda: other.ask(encoded, ood=NEW)))  # noqa: B023 called at once
+    return {
+        "look": statistics.median(looks),
+        "ask": statistics.median(asks),
+        "new": statistics.median(news),
+        "never": never,
+        "loaded": loaded,
+        "peak": _peak_mb(),
+    }
+
+
+def _backbone(model: str):  # type: ignore[no-untyped-def]
+    """The embedded model, or a random one of the measures of OpenAI's ViT-B/16."""
+    import torch
+
+    from oddlens.backbone.backbone import Backbone
+    from oddlens.backbone.cards import Card
+    from oddlens.backbone.load import load_backbone
+    from oddlens.backbone.model import LoadedModel
+    from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
+    from oddlens.backbone.text import TextConfig
+    from oddlens.backbone.tokenizer import clip_tokenizer
+    from oddlens.backbone.vision import VisionConfig
+    from towers import random_model
+
+    if model == "mini":
+        return load_backbone(None, device="cpu")
+    vision = VisionConfig(224, 16, 768, 12, 12, 3072, 512, "quick_gelu")
+    text = TextConfig(77, 49408, 512, 12, 8, 2048, 512, "quick_gelu")
+    loaded = LoadedModel(random_model(vision, text), clip_tokenizer(), CLIP_MEAN, CLIP_STD, (Path("random"),))
+    card = Card(model, "", "openai", 224, 16, 768, 12, 512, 0, "none", "random weights")
+    return Backbone(loaded, card, "random", torch.device("cpu"))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
