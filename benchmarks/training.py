@@ -3,7 +3,8 @@
     python benchmarks/training.py [--method anomalyclip|april-gan] [--pictures N] [--epochs N]
 
 Random weights of full size, generated pictures, the published settings. Both trainings run in full, from pictures to weights, and
-must learn the same numbers. The ratio is of all that a training takes, encoding included. Aim: at least 8.
+must learn the same numbers. The ratio is of all that a training takes, encoding included. Aim: at least 8. Processor seconds stand
+beside those of the clock, which a shared machine disturbs.
 """
 
 from __future__ import annotations
@@ -47,9 +48,12 @@ def main() -> None:
         kept_s, kept = _train(given.method, backbone, samples, given.epochs, work / "kept.safetensors", work / "cache")
         anew_s, anew = _train(given.method, backbone, samples, given.epochs, work / "anew.safetensors", None)
     worst = max(float((kept[name] - anew[name]).abs().max()) for name in anew)
-    print(f"features kept            {kept_s:8.1f} s")
-    print(f"features computed anew   {anew_s:8.1f} s")
-    print(f"ratio of seconds         {anew_s / kept_s:8.2f}     (aim: at least 8)")
+    print("                         by the clock   of the processors")
+    print(f"features kept            {kept_s[0]:10.1f} s {kept_s[1]:17.1f} s")
+    print(f"features computed anew   {anew_s[0]:10.1f} s {anew_s[1]:17.1f} s")
+    print(
+        f"ratio                    {anew_s[0] / kept_s[0]:10.2f}   {anew_s[1] / kept_s[1]:17.2f}     (aim: at least 8)"
+    )
     print(
         f"largest difference       {worst:8.1e}     (aim: at most 1e-6) of {sum(map(Tensor.numel, anew.values())):,} numbers"
     )
@@ -63,15 +67,15 @@ def _mixed(samples: SampleSet, count: int) -> tuple[Sample, ...]:
 
 def _train(
     method: str, backbone: Backbone, samples: SampleSet, epochs: int, out: Path, cache: Path | None
-) -> tuple[float, dict[str, Tensor]]:
-    """Seconds, and what was learned."""
+) -> tuple[tuple[float, float], dict[str, Tensor]]:
+    """Seconds by the clock and of the processors, and what was learned."""
     settings = replace(settings_class(method)(), epochs=epochs)
     trainable = trainable_class(method)(backbone, method_class(method).recipe_type(), settings)
     kept = None if cache is None else Keeping(cache)
     run = TrainingRun(trainable, Course((samples,), settings), out, Precision("float32", {}), kept, report=False)
-    started = time.perf_counter()
+    started = time.perf_counter(), time.process_time()
     run.run()
-    return time.perf_counter() - started, read_learned(out).tensors
+    return (time.perf_counter() - started[0], time.process_time() - started[1]), read_learned(out).tensors
 
 
 if __name__ == "__main__":

@@ -162,6 +162,7 @@ def _settings(
     method: str, given: Mapping[str, Any], options: Mapping[str, Any], *, seed: int | None, mosaic: float | None
 ) -> tuple[Any, dict[str, Any]]:
     """The training settings, and those of the given fields that are the recipe's. Seed and mosaic may be 0, which no field may."""
+    from oddlens.methods import method_class
     from oddlens.methods.recipe import make_recipe
     from oddlens.training import settings_class
 
@@ -171,6 +172,7 @@ def _settings(
     chosen |= {name: value for name, value in options.items() if value is not None}
     zeros = {name: value for name, value in (("seed", seed), ("mosaic", mosaic)) if value is not None}
     recipe_fields = {name: value for name, value in given.items() if name not in own}
+    make_recipe(method_class(method).recipe_type, recipe_fields)  # what is wrong is told before pictures are read
     return replace(make_recipe(kind, chosen), **zeros), recipe_fields
 
 

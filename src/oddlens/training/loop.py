@@ -93,8 +93,8 @@ def run_course(
             history.seconds.append(time.perf_counter() - started)
             checkpoint.write_in_time(trainable, optimiser, history)
             watcher.step(len(history), losses)
-        watcher.epoch(epoch, history)
         checkpoint.write(trainable, optimiser, history)
+        watcher.epoch(epoch, history)
     return history
 
 
