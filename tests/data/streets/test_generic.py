@@ -10,8 +10,8 @@ def test_a_scene_depends_on_its_number_and_seed_alone() -> None:
 
 def test_every_pixel_has_a_word_and_all_words_come() -> None:
     seen = np.zeros(256, bool)
-    for number in range(150):
-        scene = generic(number, size=(96, 96))
+    for number in range(120):
+        scene = generic(number, size=(48, 48))
         assert scene.words.max() < len(WORDS)
         seen[np.unique(scene.words)] = True
     assert seen[: len(WORDS)].all()
