@@ -2,10 +2,11 @@
 
     python benchmarks/vl4ad_streets.py --runs runs/streets --seeds 0 1 2
 
-For every seed a vision-language pair (generic scenes of all words), a mask decoder on it (first generic scenes, then streets of
-known things only), and frames with unknown things: near (like a truck), far, and such that are never told. The test frames are the
-same for all seeds. Models and figures are kept under --runs; what is there is not made again. --report prints the tables of what
-is there and makes nothing.
+For every seed a vision-language pair, trained on generic scenes of all words, and masks on it: every patch one ("dense";
+"untrained" is the control), or a decoder's, which learns on generic scenes with all words and then on streets of known things ("decoder"), on
+such streets only ("streets-only"), or there without words ("linear"). Frames show unknown things that are near (like a truck), far,
+or never told; the test frames are the same for all seeds. Models and figures are kept under --runs; what is there is not made
+again. --report prints the tables of what is there and makes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,11 @@ from oddlens.data.streets import (
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import Encoded
-from oddlens.methods.vl4ad.decoder_shape import SMALL
+from oddlens.methods.vl4ad.decoder_shape import SMALL, DecoderShape
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
 from oddlens.metrics import SegmentationAccumulator, pixel_metrics
-from oddlens.training.run import Teller
+from oddlens.pixels import Pixels
+from oddlens.training.outlet import Teller
 from oddlens.training.street_pair import StreetPairTraining, train
 from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse, DecoderTraining
 from oddlens.training.vl4ad_scenes import GivenScenes
@@ -57,12 +59,45 @@ SCORES = ("vl4ad", "max_logit", "rba", "entropy", "eam")
 SHORT_SIDE = 256
 TEST_SEED = 1_000_000
 
-BROAD_FRAMES, STREET_FRAMES = 800, 400
-BROAD = replace(SMALL_TRAINING, iterations=400, crop=(256, 256), short_side=SHORT_SIDE, colour=False)
-"""Stage A; colours are left as drawn, as words have theirs."""
+TRAINING = replace(SMALL_TRAINING, iterations=400, crop=(256, 256), short_side=SHORT_SIDE, colour=False)
+"""Colours are left as drawn, as words have theirs."""
 
-STREETS = replace(BROAD, iterations=200, learning_rate=3e-4)
-"""Stage B."""
+
+@dataclass(frozen=True)
+class Stage:
+    """One training of a decoder, on frames that are drawn for it."""
+
+    name: str
+    classes: Mapping[str, tuple[str, ...]]
+    draw: Callable[[int, int], tuple[Pixels, Pixels]]
+    frames: int
+    settings: DecoderTraining
+
+
+def draw_generic(number: int, seed: int) -> tuple[Pixels, Pixels]:
+    """A generic scene and the word of every pixel."""
+    scene = generic(number, seed, FRAME)
+    return scene.image, scene.words
+
+
+def draw_street(number: int, seed: int) -> tuple[Pixels, Pixels]:
+    """A street of known things and the class of every pixel."""
+    scene = street(number, seed)
+    return scene.image, scene.labels
+
+
+GENERIC = Stage("generic", {word: (word,) for word in WORDS}, draw_generic, 800, TRAINING)
+STREETS = Stage("streets", CONCEPTS, draw_street, 400, replace(TRAINING, iterations=200, learning_rate=3e-4))
+STREETS_ONLY = replace(STREETS, settings=replace(TRAINING, iterations=600))
+
+DECODERS: dict[str, tuple[DecoderShape, tuple[Stage, ...]]] = {
+    "decoder": (SMALL, (GENERIC, STREETS)),
+    "streets-only": (SMALL, (STREETS_ONLY,)),
+    "linear": (replace(SMALL, head="linear"), (STREETS_ONLY,)),
+}
+"""The full course; the same without broad words; and without any words, the vision-only baseline."""
+
+WAYS = ("untrained", "dense", *DECODERS)
 
 Figures = dict[str, Any]
 
@@ -72,9 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, help="where models and figures are kept")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument(
-        "--masks", nargs="+", choices=["untrained", "dense", "decoder"], default=["untrained", "dense", "decoder"]
-    )
+    parser.add_argument("--masks", nargs="+", choices=WAYS, default=["untrained", "dense", "decoder"])
     parser.add_argument(
         "--frames", type=int, default=40, help="test frames of known things, and of each kind of unknown ones"
     )
@@ -97,12 +130,13 @@ def measure(masks: str, seed: int, runs: Path, count: int) -> Figures:
     detector, seconds = make_detector(masks, seed, runs / f"seed-{seed}")
     started = time.process_time()
     figures: Figures = {"seed": seed, "seconds": seconds}
-    if masks != "decoder":
+    if masks not in DECODERS:
         figures["words"] = word_accuracy(detector, count)
     known = [street(number, TEST_SEED) for number in range(count)]
     figures["known"] = known_accuracy(detector, known)
-    first_only = {name: (words[0],) for name, words in CONCEPTS.items()}
-    figures["known, first words only"] = known_accuracy(detector, known, classes=first_only)
+    if masks != "linear":
+        first_only = {name: (words[0],) for name, words in CONCEPTS.items()}
+        figures["known, first words only"] = known_accuracy(detector, known, classes=first_only)
     figures["unknown"] = [row for group in GROUPS for row in unknown_rows(detector, group, masks, count)]
     figures["seconds"]["measuring"] = time.process_time() - started
     return figures
@@ -117,40 +151,36 @@ def make_detector(masks: str, seed: int, folder: Path) -> tuple[Detector, dict[s
         started = time.process_time()
         train(settings, pair, folder / "pair-work", _tell)
         seconds["pair"] = time.process_time() - started
-    words: Mapping[str, Any] = {"classes": dict(CONCEPTS), "short_side": SHORT_SIDE}
-    if masks != "decoder":
-        return oddlens.load("vl4ad", pair, **words), seconds
-    weights = train_decoder(load_backbone(pair), seed, folder, seconds)
-    return oddlens.load("vl4ad", pair, weights, masks="decoder", classes=dict(CONCEPTS)), seconds
+    if masks not in DECODERS:
+        return oddlens.load("vl4ad", pair, classes=CONCEPTS, short_side=SHORT_SIDE), seconds
+    weights = train_decoder(masks, load_backbone(pair), seed, folder, seconds)
+    words = {} if masks == "linear" else {"classes": CONCEPTS}
+    return oddlens.load("vl4ad", pair, weights, masks="decoder", **words), seconds
 
 
-def train_decoder(backbone: Backbone, seed: int, folder: Path, seconds: dict[str, float]) -> Path:
-    """A decoder for broad words on generic scenes, then, slower, for the known classes on streets of known things."""
-    broad, final = folder / "decoder-broad.safetensors", folder / "decoder.safetensors"
-    words = {word: (word,) for word in WORDS}
-    stages: tuple[tuple[Path, str, Mapping[str, Sequence[str]], Callable[[int], Scene], int, DecoderTraining], ...] = (
-        (broad, "generic scenes", words, lambda number: generic(number, seed, FRAME), BROAD_FRAMES, BROAD),
-        (final, "streets of known things", dict(CONCEPTS), lambda number: street(number, seed), STREET_FRAMES, STREETS),
-    )
+def train_decoder(masks: str, backbone: Backbone, seed: int, folder: Path, seconds: dict[str, float]) -> Path:
+    """The weights of a decoder, trained stage by stage, each beginning where the last one ended."""
+    shape, stages = DECODERS[masks]
     start: Path | None = None
-    for out, name, concepts, draw, count, settings in stages:
+    for stage in stages:
+        out = folder / f"{masks}-{stage.name}.safetensors"
         if not out.is_file():
             started = time.process_time()
-            frames = [draw(number) for number in range(count)]
-            seen = [(each.image, each.words if out == broad else each.labels) for each in frames]
+            frames = [stage.draw(number, seed) for number in range(stage.frames)]
             course = DecoderCourse(
                 backbone,
-                GivenScenes(f"{name}, seed {seed}", tuple(concepts), seen),
-                make_vocabulary(concepts),
-                SMALL,
-                replace(settings, seed=seed),
+                GivenScenes(f"generated {stage.name}, seed {seed}", tuple(stage.classes), frames),
+                make_vocabulary(stage.classes),
+                shape,
+                replace(stage.settings, seed=seed),
                 out,
                 start=None if start is None else read_learned(start),
             )
-            course.run(Teller(progress=_tell_losses))
-            seconds[name] = time.process_time() - started
+            course.run(Teller(progress=_tell))
+            seconds[stage.name] = time.process_time() - started
         start = out
-    return final
+    assert start is not None
+    return start
 
 
 def word_accuracy(detector: Detector, count: int) -> dict[str, float]:
@@ -176,9 +206,9 @@ def unknown_rows(detector: Detector, group: str, masks: str, count: int) -> Iter
     frames = [street(number, TEST_SEED + 1, (words[number % len(words)],)) for number in range(count)]
     unknown = [frame.unknown for frame in frames]
     encoded = encode(detector, frames)
-    for told in ((), TOLD):
+    for told in ((), TOLD) if masks != "linear" else ((),):
         for merge in ("none", dict(MERGED)):
-            for alpha in (0.0, 0.4) if masks == "decoder" else (0.0,):
+            for alpha in (0.0, 0.4) if masks in DECODERS else (0.0,):
                 for score in SCORES:
                     found = detector.ask(encoded, ood=told, merge=merge, alpha=alpha, score=score)
                     metrics = pixel_metrics(unknown, [each.heatmap() for each in found])
@@ -203,7 +233,7 @@ def labels(found: Sequence[Detection]) -> Iterator[NDArray[np.uint8]]:
 def print_tables(masks: str, figures: Sequence[Figures]) -> None:
     """Means over seeds, and the least and the most where they differ."""
     print(f"\n{masks}, {len(figures)} seeds")
-    for name in ("known", "known, first words only"):
+    for name in figures[0].keys() & {"known", "known, first words only"}:
         accuracy, miou = (spread([f[name][each] for f in figures]) for each in ("accuracy", "miou"))
         print(f"  {name}: accuracy {accuracy}, mIoU {miou}")
     if "words" in figures[0]:
@@ -233,12 +263,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean:.1f} ({low:.1f}-{high:.1f})"
 
 
-def _tell(stage: str, done: int, total: int) -> None:
-    if done == total or done % 100 == 0:
-        print(f"{stage} {done}/{total}", flush=True)
-
-
-def _tell_losses(stage: str, done: int, total: int, losses: str) -> None:
+def _tell(stage: str, done: int, total: int, losses: str = "") -> None:
     if done == total or done % 50 == 0:
         print(f"{stage} {done}/{total} {losses}", flush=True)
 
