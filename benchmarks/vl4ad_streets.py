@@ -3,10 +3,10 @@
     python benchmarks/vl4ad_streets.py --runs runs/streets --seeds 0 1 2
 
 For every seed a vision-language pair, trained on generic scenes of all words, and masks on it: every patch one ("dense";
-"untrained" is the control), or a decoder's, which learns on generic scenes with all words and then on streets of known things ("decoder"), on
-such streets only ("streets-only"), or there without words ("linear"). Frames show unknown things that are near (like a truck), far,
-or never told; the test frames are the same for all seeds. Models and figures are kept under --runs; what is there is not made
-again. --report prints the tables of what is there and makes nothing.
+"untrained" is the control), or a decoder's, which learns on generic scenes with all words and then on streets of known things
+("decoder"), on such streets only ("streets-only"), or there without words ("linear"). Frames show unknown things that are near
+(like a truck), far, or never told; the test frames are the same for all seeds. Models and figures are kept under --runs; what is
+there is not made again. --report prints the tables of what is there and makes nothing.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def make_detector(masks: str, seed: int, folder: Path) -> tuple[Detector, dict[s
     if masks not in DECODERS:
         return oddlens.load("vl4ad", pair, classes=CONCEPTS, short_side=SHORT_SIDE), seconds
     weights = train_decoder(masks, load_backbone(pair), seed, folder, seconds)
-    words = {} if masks == "linear" else {"classes": CONCEPTS}
+    words: dict[str, Any] = {} if masks == "linear" else {"classes": CONCEPTS}
     return oddlens.load("vl4ad", pair, weights, masks="decoder", **words), seconds
 
 
