@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oddlens.training import feature_cache
 from oddlens.training.feature_cache import Arrays, FeatureCache
 
 SHAPES = {"wide": ((2, 3), np.float16), "word": ((), "U8")}
@@ -64,3 +65,22 @@ def test_a_shard_that_failed_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         list(make_cache(tmp_path).fill(fail))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_missing_is_known_shard_by_shard(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path)
+    assert cache.missing_nbytes == cache.nbytes
+    next(cache.fill(compute))
+    assert cache.missing_nbytes == cache.nbytes * 6 // 10
+    list(cache.fill(compute))
+    assert cache.missing_nbytes == 0
+
+
+def test_only_so_many_files_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_cache, "_MOST_OPEN", 3)
+    cache = make_cache(tmp_path)
+    list(cache.fill(compute))
+    for row in (0, 9, 5, 1, 8):
+        assert cache.row(row)["wide"][0, 0] == row
+        assert cache.row(row)["word"] == f"row {row}"
+        assert len(cache._open) <= 3

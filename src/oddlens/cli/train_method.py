@@ -190,6 +190,9 @@ def _tell_pictures(sets: tuple[SampleSet, ...]) -> None:
         if each.unlabelled:
             told += f"; {each.unlabelled} of unknown state are left out"
         _tell(told)
+        problems, root = len(each.source.dataset.problems), each.source.dataset.root
+        if problems:
+            _tell(f"{each.name} has {problems} problem(s): 'oddlens data check {root}' tells them")
 
 
 def _tell(*sentences: str) -> None:
