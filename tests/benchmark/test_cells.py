@@ -44,7 +44,7 @@ def test_settings_say_what_the_numbers_depend_on(finished: Benchmark) -> None:
         ({"object_name": "screw"}, "object_name"),
         ({"references": []}, "references"),
         ({"recipe": {"image_size": 40, "temperature": 0.01}}, "recipe image_size, recipe temperature"),
-        ({"cell_format": 0, "full_size": True}, "cell_format, full_size"),
+        ({"component_sizes": "by-area", "full_size": True}, "full_size, component_sizes"),
     ],
 )
 def test_a_cell_made_otherwise_is_refused_and_the_difference_named(
@@ -55,6 +55,14 @@ def test_a_cell_made_otherwise_is_refused_and_the_difference_named(
     path = tmp_path / "cell.json"
     path.write_text(json.dumps({"settings": settings | change}))
     with pytest.raises(UsageError, match=rf"other settings \({named}\)"):
+        read_cell(path, settings)
+
+
+def test_a_cell_of_an_earlier_version_is_refused(tmp_path: Path, finished: Benchmark) -> None:
+    settings = finished.cells[one_of(finished)].settings
+    path = tmp_path / "cell.json"
+    path.write_text(json.dumps({"settings": settings | {"cell_format": 1}}))
+    with pytest.raises(UsageError, match="is of another version of oddlens"):
         read_cell(path, settings)
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from oddlens.benchmark.meter import Measured, Meter
+from oddlens.benchmark.measured import Measured
+from oddlens.benchmark.meter import Meter
+from oddlens.benchmark.protocol import Protocol
 from oddlens.benchmark.truth import Truth
 from oddlens.data import Record
 from oddlens.detection import Detection, Thresholds, ValueRange
@@ -44,7 +46,7 @@ def pictures() -> list[Picture]:
 
 
 def measure(folder: Path, pictures: list[Picture], *, full_size: bool = False) -> Measured:
-    meter = Meter(folder, full_size=full_size)
+    meter = Meter(folder, Protocol(full_size))
     for number, picture in enumerate(pictures):
         defect = "block" if picture.label else "good"
         record = Record(Path(f"{number}.png"), None, picture.label, "bolt", defect, "test")
@@ -67,6 +69,7 @@ def test_all_figures_are_those_of_the_plain_functions(tmp_path: Path, pictures: 
         "pixel_f1_max": pixel.f1_max,
         "pixel_aupro": pixel.aupro,
         "pixel_aupro_legacy": pixel_aupro_legacy(masks, maps),
+        "pixel_fpr95": pixel.fpr95,
     }
     assert measured.reasons == {}
     assert measured.thresholds["image"] == image.f1_max_threshold

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import oddlens
-from oddlens.benchmark import Benchmark, Cell, Job, Key, ObjectNames, Plan, Variant, runner, variants
+from oddlens.benchmark import Benchmark, Cell, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
 from oddlens.errors import UsageError
 
 from .tiny_set import make_plan, run_whole, save, write_set
@@ -182,5 +182,5 @@ def test_several_methods_keep_their_cells_apart(small_set: Path, open_clip_folde
 
 
 def test_a_job_names_its_cells(finished: Benchmark) -> None:
-    job = Job(finished.plan.sources[0], "bolt", finished.plan.detectors[0], "bolt", (), {})
+    job = Job(finished.plan.sources[0], "bolt", finished.plan.detectors[0], "bolt", (), {}, Protocol())
     assert [job.key(variant) for variant in variants([2], [1])] == [Key("parts", "bolt", "winclip", Variant(2, 1))]

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from oddlens.benchmark.truth import read_truth
-from oddlens.data import Record, resize_mask
+from data.small_roads import camvid_ood
+from oddlens.benchmark.truth import Folded, read_truth
+from oddlens.data import Record, open_dataset, resize_mask
 from oddlens.errors import DataError
 
 from .tiny_set import save
@@ -28,24 +32,42 @@ BLOCK[8:20, 10:30] = True
 
 
 def test_a_normal_picture_has_an_empty_mask_of_the_size_asked_for(tmp_path: Path) -> None:
-    truth = read_truth(record(tmp_path, 0), (5, 7), resize=True)
+    truth = read_truth(record(tmp_path, 0), (40, 48), (5, 7))
     assert truth.mask is not None
     assert truth.mask.shape == (5, 7)
     assert not truth.mask.any()
 
 
 def test_where_an_undrawn_defect_is_nobody_knows(tmp_path: Path) -> None:
-    assert read_truth(record(tmp_path, 1), (5, 7), resize=True).mask is None
+    assert read_truth(record(tmp_path, 1), (40, 48), (5, 7)).mask is None
 
 
 def test_masks_are_resized_by_the_authors_rule(tmp_path: Path) -> None:
-    truth = read_truth(record(tmp_path, 1, BLOCK, ~BLOCK), (10, 10), resize=True)
+    truth = read_truth(record(tmp_path, 1, BLOCK, ~BLOCK), (40, 48), (10, 10))
     np.testing.assert_array_equal(truth.mask, resize_mask(BLOCK, (10, 10)))
     np.testing.assert_array_equal(truth.ignore, resize_mask(~BLOCK, (10, 10)))
 
 
 def test_at_full_size_masks_must_have_the_pictures_size(tmp_path: Path) -> None:
     known = record(tmp_path, 1, BLOCK)
-    np.testing.assert_array_equal(read_truth(known, (40, 48), resize=False).mask, BLOCK)
+    np.testing.assert_array_equal(read_truth(known, (40, 48)).mask, BLOCK)
     with pytest.raises(DataError, match="48 x 40 pixels instead of 50 x 40"):
-        read_truth(known, (40, 50), resize=False)
+        read_truth(known, (40, 50))
+
+
+def test_known_classes_are_told_at_the_frames_own_size_whatever_is_compared_at(tmp_path: Path) -> None:
+    frames = open_dataset(camvid_ood(tmp_path)).select(split="test", label=1)
+    for map_size in (None, (5, 7)):
+        classes = read_truth(frames.records[0], (12, 16), map_size).classes
+        assert classes is not None
+        assert classes[0].tolist() == [0] * 6 + [255] * 10  # sky, a person, void
+    with pytest.raises(DataError, match="instead of 15 x 12"):
+        read_truth(frames.records[0], (12, 15), (5, 7))
+
+
+@given(arrays.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 17))))
+def test_a_mask_unfolds_to_what_it_was(mask: np.ndarray) -> None:
+    folded = Folded(mask)
+    assert folded.shape == mask.shape
+    np.testing.assert_array_equal(folded.unfold(), mask)
+    assert folded.unfold().dtype == bool

@@ -79,7 +79,9 @@ def test_several_data_sets_and_methods_follow_one_option(place: Path, open_clip_
 def test_too_few_examples_are_told_and_exit_1_with_everything_else_done(place: Path, open_clip_folder: Path) -> None:
     done = bench(place, open_clip_folder, "--shots", "0,4", "--seeds", "0")
     assert done.code == 1
-    assert "oddlens: 4shot-seed0 of winclip skipped: nut of set has 2 good examples, not 4" in done.err.splitlines()
+    assert (
+        "oddlens: nut of set has 2 good examples, not 4: no figures for winclip 4-shot seed 0" in done.err.splitlines()
+    )
     assert [result["mean"]["image_auroc"] is None for result in metrics(place)["results"]] == [False, True]
 
 
@@ -101,6 +103,16 @@ def test_settings_names_and_sizes_reach_the_cells(place: Path, open_clip_folder:
     assert document["methods"]["winclip"]["recipe"]["temperature"] == 0.01
     assert document["results"][0]["categories"][0]["object_name"] == "hex nut"
     assert document["evaluation"]["pixels_compared_at"] == "each picture's own size"
+
+
+def test_a_field_can_be_of_one_of_several_methods(place: Path, open_clip_folder: Path) -> None:
+    methods = ("--method", "winclip", "vl4ad", "--shots", "0")
+    refused = bench(place, open_clip_folder, *methods, "--set", "classes=camvid")
+    assert refused.code == 2
+    assert "WinCLIPRecipe has no field 'classes'" in refused.sentence
+    done = bench(place, open_clip_folder, *methods, "--set", "vl4ad.classes=camvid")
+    assert done.code == 0
+    assert metrics(place)["methods"]["vl4ad"]["recipe"]["classes"] == "camvid"
 
 
 def test_other_settings_in_the_same_folder_are_refused_until_told_otherwise(
@@ -138,6 +150,11 @@ def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Pat
     [
         (("--shots", "0,x"), "--shots '0,x' is not a list of whole numbers"),
         (("--seeds", "-1"), "--seeds '-1' is not a list of whole numbers"),
+        (
+            ("--component-sizes", "50"),
+            "'50' are no sizes of components: give one of anomaly-track, obstacle-track, by-area",
+        ),
+        (("--set", "vl4ad.classes=camvid"), "is of a method that does not run: here run winclip"),
         (("--object", "a", "--names", "b"), "--object and --names contradict each other"),
         (("--method", "winclip", "--weights", "nowhere.pth"), "nowhere.pth does not exist"),
         (("--method", "winclip", "patchcore", "--weights", "a.pth"), "does not say of which method"),

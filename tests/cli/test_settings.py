@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.cli.settings import recipe_overrides
+from oddlens.cli.settings import overrides_by_method, recipe_overrides
 from oddlens.errors import UsageError
 from oddlens.methods import METHODS
 
@@ -28,6 +28,24 @@ def test_options_that_were_not_given_set_nothing() -> None:
 def test_a_field_takes_one_value(settings: list[str]) -> None:
     with pytest.raises(UsageError, match="is given more than once"):
         recipe_overrides(settings, views=1)
+
+
+def test_of_several_methods_a_field_is_of_all_or_of_the_one_that_is_named() -> None:
+    settings = ["image_size=64", "vl4ad.classes=my.toml", "vl4ad.image_size=80", "label=a.b"]
+    assert overrides_by_method(settings, ["winclip", "vl4ad"]) == {
+        "winclip": {"image_size": 64, "label": "a.b"},
+        "vl4ad": {"image_size": 80, "label": "a.b", "classes": "my.toml"},
+    }
+
+
+def test_a_field_of_a_method_that_does_not_run_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"'anovl\.views=1' is of a method that does not run: here run winclip, vl4ad"):
+        overrides_by_method(["anovl.views=1"], ["winclip", "vl4ad"])
+
+
+def test_a_field_of_one_method_takes_one_value() -> None:
+    with pytest.raises(UsageError, match="alpha is given more than once"):
+        overrides_by_method(["vl4ad.alpha=0.1", "vl4ad.alpha=0.2"], ["vl4ad"])
 
 
 @pytest.mark.parametrize("verb", ["detect", "benchmark"])

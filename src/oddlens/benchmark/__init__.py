@@ -12,20 +12,21 @@ OUT/table.md        the figures as papers print them              OUT/report.htm
 OUT/cells/, OUT/picks/, OUT/maps/                                 one file a cell; lists of good examples; raw maps on demand
 """
 
-from oddlens.benchmark.cells import METRICS, Cell, Key
+from oddlens.benchmark.cells import Cell, Key
+from oddlens.benchmark.figures import METRICS
 from oddlens.benchmark.naming import ObjectNames, read_names
 from oddlens.benchmark.picks import ListedPicks, Picks, RulePicks
 from oddlens.benchmark.plan import Job, Plan, Skipped
+from oddlens.benchmark.protocol import Protocol, read_sizes
 from oddlens.benchmark.results import write_results
 from oddlens.benchmark.runner import Benchmark
 from oddlens.benchmark.sources import Source, open_sources
 from oddlens.benchmark.summary import summarise
-from oddlens.benchmark.table import SUMMARY_HEAD, summary_rows
+from oddlens.benchmark.table import skipped_lines, summary_table
 from oddlens.benchmark.variant import Variant, variants
 
 __all__ = [
     "METRICS",
-    "SUMMARY_HEAD",
     "Benchmark",
     "Cell",
     "Job",
@@ -34,14 +35,17 @@ __all__ = [
     "ObjectNames",
     "Picks",
     "Plan",
+    "Protocol",
     "RulePicks",
     "Skipped",
     "Source",
     "Variant",
     "open_sources",
     "read_names",
+    "read_sizes",
+    "skipped_lines",
     "summarise",
-    "summary_rows",
+    "summary_table",
     "variants",
     "write_results",
 ]

@@ -17,26 +17,15 @@ from typing import Any
 from oddlens.atomic import write_text
 from oddlens.backbone.files import file_hash
 from oddlens.benchmark.naming import path_name
+from oddlens.benchmark.protocol import Protocol
 from oddlens.benchmark.sources import Source
 from oddlens.benchmark.variant import Variant
 from oddlens.data import Record, manifest_hash
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 
-FORMAT = 1
+FORMAT = 2
 """Goes up whenever a cell of an earlier program would mean something else."""
-
-METRICS = (
-    "image_auroc",
-    "image_ap",
-    "image_f1_max",
-    "pixel_auroc",
-    "pixel_ap",
-    "pixel_f1_max",
-    "pixel_aupro",
-    "pixel_aupro_legacy",
-)
-"""Every figure of a cell, in the order of all tables; fractions."""
 
 Settings = dict[str, Any]
 
@@ -89,12 +78,15 @@ class Cell:
 
     - counts: test pictures "normal", "abnormal", "drawn" (abnormal with a mask), "unlabelled" (left out).
     - evaluated_at: (height, width) of the maps, where pixels were compared at that; None: at each picture's own size.
-    - figures: every one of `METRICS`; None where undefined, and then `reasons` says why.
+    - figures: those of the category's protocol (`Protocol.figures`); None where undefined, and then `reasons` says why.
     - interval: of the image AUROC, 95 %, by bootstrap over the test pictures; None where undefined.
     - thresholds: "image" and "pixel" of the best F1, "calibrated" on the references; None where there is none.
     - curves: "image_roc", "image_pr", "pixel_roc", "pixel_pr", where defined.
     - value_range: the heat at the ends of the colours in `shown`.
     - seconds: a picture, "encode" (reading and towers, shared by all cells of a method) and "ask".
+    - components: where they were looked at: the pixels from which "found_from" and "true_from" they count, and how many "found"
+      and "true" ones do; else {}.
+    - class_iou: intersection over union of every known class, None for one that is nowhere; {} where `figures` has no mIoU.
     - maps: folder of the raw maps relative to OUT, where they were asked for.
     """
 
@@ -111,6 +103,8 @@ class Cell:
     value_range: tuple[float, float]
     shown: tuple[Shown, ...]
     seconds: dict[str, float]
+    components: dict[str, int]
+    class_iou: dict[str, float | None]
     maps: str | None = None
 
 
@@ -120,8 +114,7 @@ def cell_settings(
     detector: Detector,
     object_name: str,
     examples: Sequence[Record],
-    *,
-    full_size: bool,
+    protocol: Protocol,
 ) -> Settings:
     """What the numbers of a cell depend on, as JSON values."""
     return {
@@ -133,7 +126,10 @@ def cell_settings(
         "data_sha256": manifest_hash(source.dataset.select(category=category)),
         "object_name": object_name,
         "references": [source.relative(record) for record in examples],
-        "full_size": full_size,
+        "full_size": protocol.full_size,
+        "component_sizes": protocol.components
+        if isinstance(protocol.components, str | None)
+        else [*protocol.components],
     }
 
 
@@ -158,6 +154,11 @@ def read_cell(path: Path, settings: Settings) -> Cell | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is damaged: delete it, and it is measured again") from error
+    if "cell_format" in differing:
+        raise UsageError(
+            f"{path} is of another version of oddlens, which measured other figures: give another --out, or --no-resume to "
+            "measure it again"
+        )
     if differing:
         raise UsageError(
             f"{path} was made with other settings ({', '.join(differing)}): give the same ones, another --out, "

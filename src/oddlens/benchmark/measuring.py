@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -14,9 +15,11 @@ from PIL import Image
 from oddlens import page
 from oddlens.atomic import replacing
 from oddlens.benchmark.cells import Cell, Shown
-from oddlens.benchmark.meter import Measured, Meter
+from oddlens.benchmark.measured import Measured
+from oddlens.benchmark.meter import Meter
 from oddlens.benchmark.naming import path_name
 from oddlens.benchmark.plan import Job, Plan
+from oddlens.benchmark.protocol import Protocol
 from oddlens.benchmark.showing import choose, colour_range, draw
 from oddlens.benchmark.truth import Truth, read_truth
 from oddlens.benchmark.variant import Variant
@@ -24,47 +27,71 @@ from oddlens.data import Record, read_mask
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
-from oddlens.images import read_image
+from oddlens.errors import UsageError
+from oddlens.images import Picture, read_image
 from oddlens.run import unique_names
 
 CHUNK = 4 * BATCH_SIZE
-"""Pictures whose features are held at once."""
+"""Pictures whose features are held at once, at most."""
+
+CHUNK_PIXELS = 2**24
+"""Of large pictures fewer are held: no further batch is begun beyond so many pixels. 8 frames of 2 megapixels."""
 
 
-def measure_category(
-    jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None]
-) -> list[dict[Variant, Cell]]:
-    """The cells of the jobs of one category, in order; `advance` is told how many more pictures are done, once a method.
+@dataclass(frozen=True)
+class Done:
+    """What came of a job: its cells, and the reasons for those that the method refuses."""
+
+    cells: dict[Variant, Cell]
+    refused: dict[Variant, str]
+
+
+def measure_category(jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None]) -> list[Done]:
+    """What comes of the jobs of one category, in order; `advance` is told how many more pictures are done, once a method.
 
     Raises `OddlensError` for a picture or mask that cannot be read: without it the figures would be those of another data set.
     """
+    found = [_with_references(job) for job in jobs]
     probes = [
-        [_Probe(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
-        for job in jobs
+        [_Probe(job, variant, plan, out, detector) for variant, detector in detectors.items()]
+        for job, (detectors, _) in zip(jobs, found, strict=True)
     ]
-    records = jobs[0].records
-    encoding = [0.0] * len(jobs)
-    for first in range(0, len(records), CHUNK):
-        chunk = records[first : first + CHUNK]
-        started = time.perf_counter()
-        pictures = [read_image(record.image) for record in chunk]
-        reading = time.perf_counter() - started
-        encoded = encode_together([job.detector.method for job in jobs], pictures)
-        for number, features in enumerate(encoded):
-            encoding[number] += reading + features.seconds
+    wanted = [number for number, of_job in enumerate(probes) if of_job]
+    seconds = [0.0] * len(jobs)
+    for chunk, pictures, reading in _chunks(jobs[0].records if wanted else ()):
+        encoded = encode_together([jobs[number].detector.method for number in wanted], pictures)
+        for number, features in zip(wanted, encoded, strict=True):
+            seconds[number] += reading + features.seconds
             truths: list[Truth] = []
             for probe in probes[number]:
                 detections = probe.ask(features)
                 truths = truths or [
-                    read_truth(record, _compared_size(found, plan.full_size), resize=not plan.full_size)
-                    for record, found in zip(chunk, detections, strict=True)
+                    _truth(record, detection, jobs[number].protocol)
+                    for record, detection in zip(chunk, detections, strict=True)
                 ]
                 probe.add(chunk, detections, truths)
             advance(len(chunk))
     return [
-        {probe.variant: probe.cell(seconds / len(records)) for probe in of_job}
-        for of_job, seconds in zip(probes, encoding, strict=True)
+        Done({probe.variant: probe.cell(spent / len(job.records)) for probe in of_job}, refused)
+        for job, of_job, spent, (_, refused) in zip(jobs, probes, seconds, found, strict=True)
     ]
+
+
+def _chunks(records: Sequence[Record]) -> Iterator[tuple[list[Record], list[Picture], float]]:
+    """Records with their pictures, as many as are held at once, and the seconds that reading them took."""
+    first = 0
+    while first < len(records):
+        started = time.perf_counter()
+        pictures: list[Picture] = []
+        pixels = 0
+        for record in records[first : first + CHUNK]:
+            if pixels >= CHUNK_PIXELS and len(pictures) % BATCH_SIZE == 0:
+                break
+            pictures.append(read_image(record.image))
+            pixels += pictures[-1].pixels[..., 0].size
+        chunk = list(records[first : first + len(pictures)])
+        yield chunk, pictures, time.perf_counter() - started
+        first += len(chunk)
 
 
 class _Probe:
@@ -73,9 +100,9 @@ class _Probe:
     def __init__(self, job: Job, variant: Variant, plan: Plan, out: Path, detector: Detector) -> None:
         self.variant = variant
         self._job = job
-        self._full_size = plan.full_size
+        self._full_size = job.protocol.full_size
         self._detector = detector
-        self._meter = Meter(out, full_size=plan.full_size)
+        self._meter = Meter(out, job.protocol)
         self._parts: list[Mapping[str, float]] = []
         self._asking = 0.0
         self._out = out
@@ -125,32 +152,53 @@ class _Probe:
                 for kind, number in choose(measured.scores, measured.thresholds["image"])
             ),
             seconds={"encode": round(encoding, 6), "ask": round(self._asking / len(self._job.records), 6)},
+            components=measured.components,
+            class_iou=measured.class_iou,
             maps=self._maps,
         )
 
 
-def _with_references(job: Job) -> dict[Variant, Detector]:
-    """A detector a variant, all on the same method.
+def _with_references(job: Job) -> tuple[dict[Variant, Detector], dict[Variant, str]]:
+    """A detector a variant, all on the same method; and of the variants with examples that the method does not take, the reason.
 
     Every example runs through the towers once, and alone: so a cell's numbers do not depend on which cells are measured with it.
     """
+    plain = job.detector
     encoded: dict[Path, Encoded] = {}
-    detectors = {}
-    for variant, (_, examples) in job.cells.items():
-        plain = job.detector
-        detectors[variant] = Detector(plain.name, plain.method, plain.notes, plain.weights)
-        for record in examples:
+
+    def encode(records: Sequence[Record]) -> Encoded:
+        for record in records:
             if record.image not in encoded:
                 encoded[record.image] = plain.encode_pictures([read_image(record.image)])
+        return joined([encoded[record.image] for record in records])
+
+    detectors: dict[Variant, Detector] = {}
+    refused: dict[Variant, str] = {}
+    for variant, (_, examples) in job.cells.items():
+        detector = Detector(plain.name, plain.method, plain.notes, plain.weights)
+        if examples and (reason := _refusal(plain, encode(examples[:1]))) is not None:
+            refused[variant] = reason
+            continue
         if examples:
-            detectors[variant].references = joined([encoded[record.image] for record in examples])
-    return detectors
+            detector.references = encode(examples)
+        detectors[variant] = detector
+    return detectors, refused
 
 
-def _compared_size(found: Detection, full_size: bool) -> tuple[int, int]:
-    """(height, width) at which pixels are compared."""
-    width, height = found.image_size if full_size else found.anomaly_map.shape[::-1]
-    return height, width
+def _refusal(detector: Detector, example: Encoded) -> str | None:
+    """Why a method takes no good examples; None for one that does."""
+    try:
+        detector.method.remember(example.features)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def _truth(record: Record, found: Detection, protocol: Protocol) -> Truth:
+    """What is true of a picture, at the size that is compared at."""
+    width, height = found.image_size
+    rows, columns = found.anomaly_map.shape
+    return read_truth(record, (height, width), None if protocol.full_size else (rows, columns))
 
 
 def _counts(job: Job) -> dict[str, int]:

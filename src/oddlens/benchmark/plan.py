@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from oddlens.benchmark.cells import Key, Settings
 from oddlens.benchmark.naming import ObjectNames
 from oddlens.benchmark.picks import Picks
+from oddlens.benchmark.protocol import Protocol, Sizes
 from oddlens.benchmark.sources import Source
 from oddlens.benchmark.variant import Variant
 from oddlens.data import Record
@@ -18,7 +19,7 @@ from oddlens.detector import Detector
 class Plan:
     """Methods (one detector each, without references) x data sets x variants.
 
-    full_size: pixels are compared at each picture's own size instead of the map's. maps: raw maps are written.
+    full_size, components: see `protocol.Protocol`; None leaves it to each category. maps: raw maps are written.
     """
 
     sources: tuple[Source, ...]
@@ -26,13 +27,14 @@ class Plan:
     variants: tuple[Variant, ...]
     picks: Picks
     names: ObjectNames = field(default_factory=ObjectNames)
-    full_size: bool = False
+    full_size: bool | None = None
+    components: Sizes | None = None
     maps: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """One category for one method: the cells that are measured together, each with its settings and good examples."""
+    """One category for one method: the cells that are measured together, each with its settings and good examples, and how."""
 
     source: Source
     category: str
@@ -40,6 +42,7 @@ class Job:
     object_name: str
     records: tuple[Record, ...]
     cells: Mapping[Variant, tuple[Settings, tuple[Record, ...]]]
+    protocol: Protocol
 
     def key(self, variant: Variant) -> Key:
         """Which cell it is."""

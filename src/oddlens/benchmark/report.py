@@ -7,11 +7,13 @@ from html import escape
 from typing import Any
 
 from oddlens import page
-from oddlens.benchmark.cells import METRICS, Cell, ImageScore, Key
+from oddlens.benchmark.cells import Cell, ImageScore, Key
 from oddlens.benchmark.charts import STYLE as CHART_STYLE
 from oddlens.benchmark.charts import Line, histogram, legend, line_chart
+from oddlens.benchmark.figures import columns, heading, headings, percent
+from oddlens.benchmark.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.benchmark.showing import BORDERLINE, CLEAR, MISTAKEN
-from oddlens.benchmark.table import percent, published_rows, skipped_lines, undefined_lines
+from oddlens.benchmark.table import published_rows, shown_figures, skipped_lines, told_sizes, undefined_lines
 
 STYLE = """
 body { max-width: 84rem; }
@@ -43,14 +45,11 @@ _KINDS = {
 }
 
 
-_SHORT = {
-    "auroc": "AUROC", "ap": "AP", "f1_max": "F1-max", "aupro": "AUPRO", "aupro_legacy": "PRO (legacy)",
-}  # fmt: skip
-_FIGURES = [
-    (level, [_SHORT[name.removeprefix(f"{level}_")] for name in METRICS if name.startswith(level)])
-    for level in ("image", "pixel")
-]
-_QUOTED = ("image_auroc", "pixel_auroc", "pixel_aupro")
+_QUOTED = (
+    ("image_auroc", "pixel_auroc", "pixel_aupro"),
+    ("pixel_ap", "pixel_fpr95", "component_f1_mean", "miou"),
+)
+"""The figures that papers quote: of industrial sets, and of scenes."""
 
 
 def write_report(document: Mapping[str, Any], cells: Mapping[Key, Cell]) -> str:
@@ -60,7 +59,7 @@ def write_report(document: Mapping[str, Any], cells: Mapping[Key, Cell]) -> str:
         body += [page.heading("Skipped"), _list(skipped_lines(document))]
     for name in document["datasets"]:
         results = [result for result in document["results"] if result["dataset"] == name]
-        body += _dataset(name, results, {key: cell for key, cell in cells.items() if key.dataset == name})
+        body += _dataset(document, name, results, {key: cell for key, cell in cells.items() if key.dataset == name})
     body += _settings(document)
     return page.page("Benchmark", _lead(document), body, STYLE + CHART_STYLE)
 
@@ -84,22 +83,29 @@ def _navigation(document: Mapping[str, Any]) -> str:
 
 
 def _summary(document: Mapping[str, Any]) -> str:
-    groups = [("", ["data set", "method", "shots"]), *_FIGURES, ("", ["ms a picture"])]
+    names = columns(result["mean"] for result in document["results"])
+    groups = [("", ["data set", "method", "shots"]), *headings(names), ("", ["ms a picture"])]
     rows = []
     for result in document["results"]:
         if result["categories"]:
             first = [_cell(result[name]) for name in ("dataset", "method", "shots")]
-            rows.append([*first, *_bars(result), _cell(f"{1000 * _seconds(result):.0f}")])
+            rows.append([*first, *_bars(result, names), _cell(f"{1000 * _seconds(result):.0f}")])
     return _table(groups, rows)
 
 
-def _dataset(name: str, results: Sequence[Mapping[str, Any]], cells: Mapping[Key, Cell]) -> Iterator[str]:
+def _dataset(
+    document: Mapping[str, Any], name: str, results: Sequence[Mapping[str, Any]], cells: Mapping[Key, Cell]
+) -> Iterator[str]:
     yield page.heading(name)
     for result in results:
-        published = published_rows(result)
+        names = shown_figures(result)
+        published = published_rows(result, names)
         if published:
             yield page.paragraph(f"{_label(result)}: ours / published, percent")
-            yield _table([("", ["", "source"]), *_FIGURES], [[_cell(text) for text in row] for row in published])
+            yield _table([("", ["", "source"]), *headings(names)], _text(published))
+    for board in leaderboards(document, name):
+        yield page.paragraph(f"{board.title}, percent. {CAUTION}")
+        yield _table([("", LEADING), *headings(board.names), ("", ["source"])], _text(board.rows))
     remarks = [line for result in results for line in undefined_lines(result)]
     if remarks:
         yield _list(list(dict.fromkeys(remarks)))
@@ -113,14 +119,16 @@ def _dataset(name: str, results: Sequence[Mapping[str, Any]], cells: Mapping[Key
 
 
 def _overview(dataset: str, categories: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
-    """The three figures that papers quote, a row a category."""
-    groups = [("", ["category"]), *((_label(result), [_word(name) for name in _QUOTED]) for result in results)]
+    """The figures that papers quote, a row a category."""
+    scenes = any("component_f1_mean" in result["mean"] for result in results)
+    quoted = columns((entry["mean"] for result in results for entry in result["categories"]), _QUOTED[scenes])
+    groups = [("", ["category"]), *((_label(result), list(map(heading, quoted))) for result in results)]
     rows = []
     for category in categories:
         link = f'<td><a href="#{_anchor(dataset, category)}">{escape(category)}</a></td>'
         found = [_entry(result, category) for result in results]
-        rows.append([link, *(cell for entry in found for cell in _bars(entry, _QUOTED))])
-    rows.append(["<td><b>mean</b></td>", *(cell for result in results for cell in _bars(result, _QUOTED))])
+        rows.append([link, *(cell for entry in found for cell in _bars(entry, quoted))])
+    rows.append(["<td><b>mean</b></td>", *(cell for result in results for cell in _bars(result, quoted))])
     return _table(groups, rows)
 
 
@@ -133,12 +141,14 @@ def _category(
     named = " and ".join(dict.fromkeys(f"“{entry['object_name']}”" for _, entry in entries))
     told = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test pictures"
     told += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
-    notes = dict.fromkeys(note for _, entry in entries for note in entry["notes"])
+    notes = dict.fromkeys(note for _, entry in entries for note in [*entry["notes"], *told_sizes(entry)])
     yield f'<p class="quiet">{escape("; ".join([told, *notes]))}.</p>'
+    names = columns(entry["mean"] for _, entry in entries)
     yield _table(
-        [("", [""]), *_FIGURES, ("", ["image AUROC, 95 % interval"])],
-        [[_cell(_label(result)), *_bars(entry), _cell(_interval(entry))] for result, entry in entries],
+        [("", [""]), *headings(names), ("", ["image AUROC, 95 % interval"])],
+        [[_cell(_label(result)), *_bars(entry, names), _cell(_interval(entry))] for result, entry in entries],
     )
+    yield from _classes(entries)
     shown = _first_seeds(cells)
     labels = [_cell_label(key) for key in shown]
     yield legend(labels)
@@ -151,11 +161,20 @@ def _category(
             f"<details{opened}><summary>Pictures, {escape(_cell_label(key))}: the picture and what was found; "
             f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them.</summary>"
         )
-        for kind, heading in _KINDS.items():
+        for kind, words in _KINDS.items():
             figures = [_figure(cell, item.number, item.drawing) for item in cell.shown if item.kind == kind]
             if figures:
-                yield f"<h4>{escape(heading)}</h4>{page.gallery(figures)}"
+                yield f"<h4>{escape(words)}</h4>{page.gallery(figures)}"
         yield "</details>"
+
+
+def _classes(entries: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Iterator[str]:
+    """How well every known class is told, where a method tells them; of the first seed."""
+    told = [(_label(result), entry["by_seed"][0]["class_iou"]) for result, entry in entries]
+    told = [(label, iou) for label, iou in told if iou]
+    if told:
+        rows = [[_cell(label), *(_cell(percent(value), value) for value in iou.values())] for label, iou in told]
+        yield _table([("", [""]), ("intersection over union of the known classes", list(told[0][1]))], rows)
 
 
 def _curves(cells: Mapping[Key, Cell]) -> Iterator[str]:
@@ -254,12 +273,6 @@ def _entry(result: Mapping[str, Any], category: str) -> Mapping[str, Any] | None
     return next((entry for entry in result["categories"] if entry["category"] == category), None)
 
 
-def _word(metric: str) -> str:
-    """A metric's name as a heading: "image AUROC"."""
-    level, _, name = metric.partition("_")
-    return f"{level} {_SHORT[name]}"
-
-
 def _interval(entry: Mapping[str, Any]) -> str:
     """Of the first seed."""
     bounds = entry["by_seed"][0]["image_auroc_interval"]
@@ -271,11 +284,12 @@ def _seconds(result: Mapping[str, Any]) -> float:
     return float(sum(seconds["encode"] + seconds["ask"] for seconds in cells) / len(cells))
 
 
-def _bars(entry: Mapping[str, Any] | None, names: Sequence[str] = METRICS) -> list[str]:
-    """Figures as cells with a bar behind each."""
+def _bars(entry: Mapping[str, Any] | None, names: Sequence[str]) -> list[str]:
+    """Figures as cells with a bar behind each; "" for one that such data does not have."""
     if entry is None:
         return [_cell("-")] * len(names)
-    return [_cell(percent(entry["mean"][name], entry["std"][name]), entry["mean"][name]) for name in names]
+    mean, std = entry["mean"], entry["std"]
+    return [_cell(percent(mean[name], std[name]), mean[name]) if name in mean else _cell("") for name in names]
 
 
 def _cell(text: object, share: float | None = None) -> str:
@@ -292,6 +306,10 @@ def _table(groups: Sequence[tuple[str, Sequence[str]]], rows: Sequence[Sequence[
         f'<div class="wide"><table><thead><tr class="groups">{above}</tr><tr>{below}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
+
+
+def _text(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[_cell(text) for text in row] for row in rows]
 
 
 def _list(lines: Sequence[str]) -> str:

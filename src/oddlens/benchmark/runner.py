@@ -10,6 +10,7 @@ from oddlens.benchmark.cells import Cell, Key, Settings, cell_settings, read_cel
 from oddlens.benchmark.measuring import measure_category
 from oddlens.benchmark.picks import write_picks
 from oddlens.benchmark.plan import Job, Plan, Skipped
+from oddlens.benchmark.protocol import Protocol, choose_protocol
 from oddlens.benchmark.sources import Source
 from oddlens.benchmark.variant import Variant
 from oddlens.data import Record
@@ -46,13 +47,15 @@ class Benchmark:
         for source in self.plan.sources:
             for category in source.dataset.categories:
                 examples = self._examples(source, category)
+                protocol = choose_protocol(source, category, self.plan.full_size, self.plan.components)
                 for detector in self.plan.detectors:
-                    self._prepare(source, category, detector, examples, resume)
+                    self._prepare(source, category, detector, examples, protocol, resume)
 
     def run(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[Job]:
         """Measure what is left, giving each job when its cells are written; `advance` is told how many more pictures are done.
 
-        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
+        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on;
+        so do the cells with good examples of a method that takes none.
         """
         for _, group in groupby(self._jobs, key=lambda job: (job.source, job.category)):
             jobs = list(group)
@@ -61,11 +64,13 @@ class Benchmark:
             except OddlensError as error:
                 self.skipped += [Skipped(job.key(variant), str(error)) for job in jobs for variant in job.cells]
                 continue
-            for job, cells in zip(jobs, measured, strict=True):
-                for variant, cell in cells.items():
+            for job, done in zip(jobs, measured, strict=True):
+                self.skipped += [Skipped(job.key(variant), reason) for variant, reason in done.refused.items()]
+                for variant, cell in done.cells.items():
                     write_cell(job.key(variant).path(self.out), cell)
                     self._cells[job.key(variant)] = cell
-                yield job
+                if done.cells:
+                    yield job
 
     def _examples(self, source: Source, category: str) -> dict[Variant, tuple[Record, ...]]:
         """The good examples of every variant, as many as there are. The lists that they come from are written."""
@@ -82,6 +87,7 @@ class Benchmark:
         category: str,
         detector: Detector,
         examples: Mapping[Variant, tuple[Record, ...]],
+        protocol: Protocol,
         resume: bool,
     ) -> None:
         """Sort the cells of a category and method into done, skipped and still to do."""
@@ -97,11 +103,11 @@ class Benchmark:
                 have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}, not {variant.shots}"))
                 continue
-            settings = cell_settings(source, category, detector, object_name, chosen, full_size=self.plan.full_size)
+            settings = cell_settings(source, category, detector, object_name, chosen, protocol)
             cell = read_cell(key.path(self.out), settings) if resume else None
             if cell is None or (self.plan.maps and cell.maps is None):
                 cell = None
                 to_do[variant] = settings, chosen
             self._cells[key] = cell
         if to_do:
-            self._jobs.append(Job(source, category, detector, object_name, records, to_do))
+            self._jobs.append(Job(source, category, detector, object_name, records, to_do, protocol))

@@ -12,16 +12,17 @@ from typing import Any
 import torch
 
 from oddlens import __version__
-from oddlens.benchmark.cells import METRICS, Cell, Key, weights_hash
+from oddlens.benchmark.cells import Cell, Key, weights_hash
+from oddlens.benchmark.figures import METRICS, Figures
 from oddlens.benchmark.plan import Plan, Skipped
 from oddlens.benchmark.published import Published, find_published, recognise
+from oddlens.benchmark.published_roads import find_published_roads
+from oddlens.benchmark.road_sets import find_road_set
 from oddlens.benchmark.sources import Source
 from oddlens.data import manifest_hash
 from oddlens.detector import Detector
 
-FORMAT = 1
-
-Figures = Mapping[str, float | None]
+FORMAT = 2
 
 
 def summarise(plan: Plan, cells: Mapping[Key, Cell], skipped: Iterable[Skipped]) -> dict[str, Any]:
@@ -30,18 +31,14 @@ def summarise(plan: Plan, cells: Mapping[Key, Cell], skipped: Iterable[Skipped])
     methods: by name, the recipe in force and the model. datasets: by name. results: one a data set, method and number of shots:
     `mean` and `std` over the seeds (sample standard deviation; None for fewer than two) of the unweighted mean over the categories
     that define a figure, `categories_counted` how many those are, and the same by category. skipped: cells without figures.
-    All figures are fractions; None is "not defined on this data", and `reasons` in the cell says why.
+    All figures are fractions; None is "not defined on this data", and `reasons` in the cell says why. Which figures a category has
+    at all depends on what it is of. `leaderboards` of a data set: published rows of its categories, which enter no mean.
     """
     return {
         "format": FORMAT,
         "oddlens": __version__,
-        "figures": list(METRICS),
-        "evaluation": {
-            "pixels_compared_at": "each picture's own size"
-            if plan.full_size
-            else "the size of the method's maps, masks resized by the authors' rule",
-            "aupro_limit": 0.3,
-        },
+        "figures": _names(cell.figures for cell in cells.values()),
+        "evaluation": {"pixels_compared_at": _compared_at(cells), "aupro_limit": 0.3},
         "methods": {detector.name: _method(detector) for detector in plan.detectors},
         "datasets": {source.name: _dataset(source) for source in plan.sources},
         "results": [
@@ -90,6 +87,11 @@ def _dataset(source: Source) -> dict[str, Any]:
         "sha256": manifest_hash(source.dataset),
         "problems": len(source.dataset.problems),
         "recognised_as": recognise(source),
+        "leaderboards": {
+            category: [asdict(row) for row in rows]
+            for category in source.dataset.categories
+            if (known := find_road_set(source, category)) and (rows := find_published_roads(known.name))
+        },
     }
 
 
@@ -99,20 +101,24 @@ def _result(source: Source, detector: Detector, shots: int, cells: Mapping[Key, 
         if (key.dataset, key.method, key.variant.shots) == (source.name, detector.name, shots):
             categories.setdefault(key.category, {})[key.variant.seed] = cell
     seeds = list(dict.fromkeys(seed for by_seed in categories.values() for seed in by_seed))
-    means = [_mean([by_seed[seed].figures for by_seed in categories.values() if seed in by_seed]) for seed in seeds]
+    names = _names(cell.figures for key, cell in cells.items() if key.dataset == source.name)
+    means = [
+        _over_seeds([by_seed[seed].figures for by_seed in categories.values() if seed in by_seed], names)["mean"]
+        for seed in seeds
+    ]
     published = find_published(recognise(source), detector.name, shots, detector.method.backbone.card.name)
     return {
         "dataset": source.name,
         "method": detector.name,
         "shots": shots,
         "seeds": seeds,
-        **_over_seeds(means),
+        **_over_seeds(means, names),
         "by_seed": [{"seed": seed, "figures": figures} for seed, figures in zip(seeds, means, strict=True)],
         "categories_counted": {
             name: sum(
-                any(cell.figures[name] is not None for cell in by_seed.values()) for by_seed in categories.values()
+                any(cell.figures.get(name) is not None for cell in by_seed.values()) for by_seed in categories.values()
             )
-            for name in METRICS
+            for name in names
         },
         "categories": [_category(category, by_seed) for category, by_seed in categories.items()],
         "published": [_told(entry) for entry in published],
@@ -127,7 +133,7 @@ def _category(category: str, cells: Mapping[int | None, Cell]) -> dict[str, Any]
         "pictures": any_cell.counts,
         "pixels_compared_at": any_cell.evaluated_at,
         "notes": [*any_cell.notes, *_sameness(list(cells.values()))],
-        **_over_seeds([cell.figures for cell in cells.values()]),
+        **_over_seeds([cell.figures for cell in cells.values()], list(any_cell.figures)),
         "by_seed": [
             {
                 "seed": seed,
@@ -137,6 +143,8 @@ def _category(category: str, cells: Mapping[int | None, Cell]) -> dict[str, Any]
                 "thresholds": cell.thresholds,
                 "references": cell.settings["references"],
                 "seconds": cell.seconds,
+                "components": cell.components,
+                "class_iou": cell.class_iou,
                 "maps": cell.maps,
             }
             for seed, cell in cells.items()
@@ -152,17 +160,28 @@ def _sameness(cells: Sequence[Cell]) -> list[str]:
     )
 
 
-def _over_seeds(rows: Sequence[Figures]) -> dict[str, dict[str, float | None]]:
-    """Mean and standard deviation of every figure over the seeds that define it."""
-    columns = {name: [value for row in rows if (value := row[name]) is not None] for name in METRICS}
+def _over_seeds(rows: Sequence[Figures], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation of every figure over the rows that define it."""
+    values = {name: [value for row in rows if (value := row.get(name)) is not None] for name in names}
     return {
-        "mean": {name: statistics.fmean(values) if values else None for name, values in columns.items()},
-        "std": {name: statistics.stdev(values) if len(values) > 1 else None for name, values in columns.items()},
+        "mean": {name: statistics.fmean(some) if some else None for name, some in values.items()},
+        "std": {name: statistics.stdev(some) if len(some) > 1 else None for name, some in values.items()},
     }
 
 
-def _mean(rows: Sequence[Figures]) -> dict[str, float | None]:
-    return _over_seeds(rows)["mean"]
+def _names(rows: Iterable[Figures]) -> list[str]:
+    """The figures that some row has, defined or not, in the order of all tables."""
+    names = {name for row in rows for name in row}
+    return [name for name in METRICS if name in names]
+
+
+def _compared_at(cells: Mapping[Key, Cell]) -> str:
+    """At which size pixels were compared, in words."""
+    own, maps = "each picture's own size", "the size of the method's maps, masks resized by the authors' rule"
+    sizes = {cell.settings["full_size"] for cell in cells.values()}
+    if len(sizes) == 2:
+        return f"{maps}; those of scenes with label files at {own}"
+    return own if True in sizes else maps
 
 
 def _place(key: Key) -> dict[str, Any]:

@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from oddlens.benchmark.cells import METRICS
+from oddlens.benchmark.figures import Figures, columns, percent
+from oddlens.benchmark.leaderboard import CAUTION, LEADING, leaderboards
 
 
-def percent(mean: float | None, std: float | None = None) -> str:
-    """A fraction as papers print it: "92.0", "92.0 ± 0.3" over seeds, "-" where undefined."""
-    if mean is None:
-        return "-"
-    return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f} ± {100 * std:.1f}"
-
-
-SUMMARY_HEAD = ("data set", "method", "shots", *METRICS)
-
-
-def summary_rows(document: Mapping[str, Any]) -> list[list[str]]:
-    """One row a data set, method and number of shots, under `SUMMARY_HEAD`."""
-    return [
-        [result["dataset"], result["method"], str(result["shots"]), *figure_cells(result)]
-        for result in document["results"]
+def summary_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows, one row a data set, method and number of shots that was measured; figures that no row has are left out."""
+    results = [result for result in document["results"] if result["categories"]]
+    names = columns(result["mean"] for result in results)
+    rows = [
+        [result["dataset"], result["method"], str(result["shots"]), *figure_cells(result, names)] for result in results
     ]
+    return ["data set", "method", "shots", *names], rows
 
 
 def write_table(document: Mapping[str, Any]) -> str:
@@ -34,10 +27,14 @@ def write_table(document: Mapping[str, Any]) -> str:
         f"Pixels compared at {document['evaluation']['pixels_compared_at']}; AUPRO up to a false positive rate of "
         f"{document['evaluation']['aupro_limit']}, `pixel_aupro_legacy` by the rule of the authors' programs. "
         "- : not defined on this data.",
-        pipe_table(SUMMARY_HEAD, summary_rows(document)),
+        pipe_table(*summary_table(document)),
     ]
-    for result in document["results"]:
-        parts += _section(document, result)
+    for name in document["datasets"]:
+        for result in document["results"]:
+            if result["dataset"] == name:
+                parts += _section(document, result)
+        for board in leaderboards(document, name):
+            parts += [f"## {board.title}", CAUTION, pipe_table([*LEADING, *board.names, "source"], board.rows)]
     if document["skipped"]:
         parts.append("## Skipped")
         parts += [_bullets(skipped_lines(document))]
@@ -53,32 +50,39 @@ def title(document: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     return f"{result['dataset']}, {result['method']} on {model}, {shots}{drawn}"
 
 
-def figure_cells(result: Mapping[str, Any]) -> list[str]:
-    """The figures of a result or of one of its categories, in the order of `METRICS`."""
-    return [percent(result["mean"][name], result["std"][name]) for name in METRICS]
+def figure_cells(entry: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The figures of a result or of one of its categories; "" for one that such data does not have."""
+    mean, std = entry["mean"], entry["std"]
+    return [percent(mean[name], std[name]) if name in mean else "" for name in names]
+
+
+def shown_figures(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """The figures of a result that are worth a column: those with a value, and those that are published."""
+    entries = [result["mean"], *(entry["mean"] for entry in result["categories"])]
+    return columns([*entries, *(entry["percent"] for entry in result["published"])])
 
 
 def skipped_lines(document: Mapping[str, Any]) -> list[str]:
     """What has no figures and why, cells with the same reason on one line."""
-    shots: dict[tuple[str, str], list[str]] = {}
+    shots: dict[tuple[str, str], dict[str, None]] = {}
     for skip in document["skipped"]:
         drawn = "" if skip["seed"] is None else f" seed {skip['seed']}"
-        shots.setdefault((skip["method"], skip["reason"]), []).append(f"{skip['shots']}-shot{drawn}")
+        shots.setdefault((skip["method"], skip["reason"]), {})[f"{skip['shots']}-shot{drawn}"] = None
     return [f"{reason}: no figures for {method} {', '.join(which)}" for (method, reason), which in shots.items()]
 
 
-def published_rows(result: Mapping[str, Any]) -> list[list[str]]:
-    """What is published of this, "ours / published" in the order of `METRICS`; first cells: where, source."""
+def published_rows(result: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
+    """What is published of this, "ours / published" of each of the figures; first cells: where, source."""
     ours = {entry["category"]: entry["mean"] for entry in result["categories"]}
     rows = []
     for entry in result["published"]:
         source = f"{entry['source']} [{entry['mark']}]"
         rows += [
-            [category, source, *_beside(ours[category], figures, {})]
+            [category, source, *_beside(names, ours[category], figures, {})]
             for category, figures in entry["by_category"].items()
             if category in ours
         ]
-        rows.append(["mean", source, *_beside(result["mean"], entry["percent"], entry["std"])])
+        rows.append(["mean", source, *_beside(names, result["mean"], entry["percent"], entry["std"])])
     return rows
 
 
@@ -100,27 +104,38 @@ def pipe_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _section(document: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
     if not result["categories"]:
         return []
+    names = shown_figures(result)
     rows = [
         [
             entry["category"],
             f"{entry['pictures']['normal']} + {entry['pictures']['abnormal']}",
-            *figure_cells(entry),
+            *figure_cells(entry, names),
         ]
         for entry in result["categories"]
     ]
     parts = [
         f"## {title(document, result)}",
-        pipe_table(["category", "normal + abnormal", *METRICS], [*rows, ["mean", "", *figure_cells(result)]]),
+        pipe_table(["category", "normal + abnormal", *names], [*rows, ["mean", "", *figure_cells(result, names)]]),
     ]
     remarks = undefined_lines(result) + [
-        f"{entry['category']}: {note}" for entry in result["categories"] for note in entry["notes"]
+        f"{entry['category']}: {note}"
+        for entry in result["categories"]
+        for note in [*entry["notes"], *told_sizes(entry)]
     ]
     if remarks:
         parts.append(_bullets(remarks))
-    published = published_rows(result)
+    published = published_rows(result, names)
     if published:
-        parts += ["Ours / published:", pipe_table(["", "source", *METRICS], published)]
+        parts += ["Ours / published:", pipe_table(["", "source", *names], published)]
     return parts
+
+
+def told_sizes(entry: Mapping[str, Any]) -> list[str]:
+    """From which areas components of a category count; [] where they are not looked at."""
+    sizes = entry["by_seed"][0]["components"]
+    if not sizes:
+        return []
+    return [f"components count from {sizes['true_from']} true and {sizes['found_from']} found pixels on"]
 
 
 def undefined_lines(result: Mapping[str, Any]) -> list[str]:
@@ -136,14 +151,14 @@ def undefined_lines(result: Mapping[str, Any]) -> list[str]:
     return [f"{', '.join(categories)}: no {names}: {reason}" for (names, reason), categories in lacking.items()]
 
 
-def _beside(ours: Mapping[str, float | None], published: Mapping[str, float], std: Mapping[str, float]) -> list[str]:
+def _beside(names: Sequence[str], ours: Figures, published: Mapping[str, float], std: Mapping[str, float]) -> list[str]:
     cells = []
-    for name in METRICS:
+    for name in names:
         if name not in published:
             cells.append("")
             continue
         spread = f" ± {std[name]:.1f}" if name in std else ""
-        cells.append(f"{percent(ours[name])} / {published[name]:.1f}{spread}")
+        cells.append(f"{percent(ours.get(name))} / {published[name]:.1f}{spread}")
     return cells
 
 

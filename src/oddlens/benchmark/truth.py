@@ -1,45 +1,69 @@
-"""What is true of a picture, at the size that maps are compared at."""
+"""What is true of a picture, and keeping it in little memory until all maps are there."""
 
 from __future__ import annotations
 
+import math
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.data import Record, read_ignore, read_mask, resize_mask
+from oddlens.data import Record, read_classes, read_ignore, read_mask, resize_mask
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """One picture's truth, bool [h, w].
+    """One picture's truth.
 
-    mask: where the defect is; None where nobody knows: an abnormal picture without a mask. ignore: pixels that do not count; None:
-    all count.
+    mask: where the defect is, bool [h, w] at the size that is compared at; None where nobody knows: an abnormal picture without a
+    mask. ignore: pixels that do not count, bool [h, w]; None: all count. classes: the known class of every pixel, uint8 [height,
+    width] at the picture's own size, as `read_classes` gives it; None where nobody has told it.
     """
 
     mask: Mask | None
-    ignore: Mask | None
+    ignore: Mask | None = None
+    classes: NDArray[np.uint8] | None = None
 
 
-def read_truth(record: Record, size: tuple[int, int], *, resize: bool) -> Truth:
-    """The truth of a labelled record at (height, width).
+def read_truth(record: Record, size: tuple[int, int], map_size: tuple[int, int] | None = None) -> Truth:
+    """The truth of a labelled record.
 
-    resize: the files' own size is brought to it by the authors' rule (`resize_mask`); else they must have it. Raises `DataError`
-    for a mask that cannot be read or does not have the size.
+    size: the picture's own (height, width), which the files must have. map_size: masks are brought to it by the authors' rule
+    (`resize_mask`), whatever size they have. Raises `DataError` for a file that cannot be read or does not have the size.
     """
+    own = size if map_size is None else None
     mask: Mask | None = None
     if record.mask is not None:
-        mask = resize_mask(read_mask(record), size) if resize else read_mask(record, size)
+        mask = _at(map_size, read_mask(record, own))
     elif record.label == 0:
-        mask = _nothing(size)
-    ignore = read_ignore(record, None if resize else size)
-    if ignore is not None and resize:
-        ignore = resize_mask(ignore, size)
-    return Truth(mask, ignore)
+        mask = _nothing(map_size or size)
+    ignore = read_ignore(record, own)
+    return Truth(
+        mask,
+        None if ignore is None else _at(map_size, ignore),
+        None if record.classes is None else read_classes(record, size),
+    )
+
+
+class Folded:
+    """A mask, folded to a few kilobytes. shape: its height and width."""
+
+    def __init__(self, mask: Mask) -> None:
+        self.shape = mask.shape
+        self._bits = zlib.compress(np.packbits(mask).tobytes(), level=1)
+
+    def unfold(self) -> Mask:
+        """The mask itself."""
+        bits = np.frombuffer(zlib.decompress(self._bits), np.uint8)
+        return np.unpackbits(bits, count=math.prod(self.shape)).view(np.bool_).reshape(self.shape)
+
+
+def _at(map_size: tuple[int, int] | None, mask: Mask) -> Mask:
+    return mask if map_size is None else resize_mask(mask, map_size)
 
 
 @lru_cache(maxsize=8)

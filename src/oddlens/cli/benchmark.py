@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from oddlens.cli.settings import METHOD_NAMES, recipe_overrides
+from oddlens.cli.settings import METHOD_NAMES, overrides_by_method
 from oddlens.errors import UsageError
 
 
@@ -37,6 +37,7 @@ EXAMPLES = """\b
 Examples:
   oddlens benchmark --data mvtec visa --shots 0,1,4 --out results/
   oddlens benchmark --data mvtec/bottle --shots 4 --picks other/picks --out results/
+  oddlens benchmark --data camvid --method winclip vl4ad --set vl4ad.classes=camvid --shots 0 --out results/
 """
 
 
@@ -68,7 +69,11 @@ def benchmark(
     ] = "0,1,2",
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A field of the methods' recipe; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="A field of the recipe of every method, or of one as METHOD.FIELD=VALUE; may be repeated.",
+        ),
     ] = None,
     picks: Annotated[
         Path | None,
@@ -85,8 +90,21 @@ def benchmark(
         typer.Option(metavar="FILE", help='Object names by category: JSON, {"metal_nut": "metal nut"}.'),
     ] = None,
     full_size: Annotated[
-        bool, typer.Option("--full-size", help="Compare pixels at each picture's own size, not at the maps'.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--full-size/--map-size",
+            help="Compare pixels at each picture's own size, or at the maps'.",
+            show_default="the maps'; of scenes with label files their own",
+        ),
+    ] = None,
+    component_sizes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOUND,TRUE",
+            help="The pixels from which components of scenes count, or a name: anomaly-track, obstacle-track, by-area.",
+            show_default="as the data set's makers, else by-area",
+        ),
+    ] = None,
     maps: Annotated[
         bool, typer.Option("--maps", help="Write OUT/maps (float32 TIFF, raw, in the MVTec evaluator's layout).")
     ] = False,
@@ -105,10 +123,9 @@ def benchmark(
     wanted_shots, wanted_seeds = _numbers("--shots", shots), _numbers("--seeds", seeds)
     methods = list(dict.fromkeys(method or ["winclip"]))
     files = _weights(methods, weights or [])
-    overrides = recipe_overrides(setting or [])
+    overrides = overrides_by_method(setting or [], methods)
 
     from oddlens.benchmark import (
-        SUMMARY_HEAD,
         Benchmark,
         ListedPicks,
         ObjectNames,
@@ -116,7 +133,9 @@ def benchmark(
         RulePicks,
         open_sources,
         read_names,
-        summary_rows,
+        read_sizes,
+        skipped_lines,
+        summary_table,
         variants,
         write_results,
     )
@@ -128,11 +147,12 @@ def benchmark(
     sources = open_sources(data)
     plan = Plan(
         sources,
-        tuple(load(name, model, files.get(name), device, **overrides) for name in methods),
+        tuple(load(name, model, files.get(name), device, **overrides[name]) for name in methods),
         variants(wanted_shots, wanted_seeds),
         RulePicks() if picks is None else ListedPicks(picks, sources),
         ObjectNames(object_name) if names is None else read_names(names, sources),
         full_size=full_size,
+        components=None if component_sizes is None else read_sizes(component_sizes),
         maps=maps,
     )
     for source in sources:
@@ -148,10 +168,10 @@ def benchmark(
         for job in run.run(advance):
             print(f"measured {job.source.name} / {job.category}, {job.detector.name}", file=sys.stderr)
     document = write_results(run)
-    print_table(SUMMARY_HEAD, summary_rows(document))
+    print_table(*summary_table(document))
     print(f"results: {out}", file=sys.stderr)
-    for skip in run.skipped:
-        print(f"oddlens: {skip.key.variant.name} of {skip.key.method} skipped: {skip.reason}", file=sys.stderr)
+    for line in skipped_lines(document):
+        print(f"oddlens: {line}", file=sys.stderr)
     if run.skipped:
         raise typer.Exit(1)
 

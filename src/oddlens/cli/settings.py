@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from oddlens.errors import UsageError
@@ -30,3 +31,18 @@ def recipe_overrides(settings: list[str], **options: Any) -> dict[str, Any]:
         except ValueError:
             overrides[name] = text.strip()
     return overrides
+
+
+def overrides_by_method(settings: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The overrides of each of several methods: `method.field=value` is of that method, and wins over `field=value`, of all."""
+    common: list[str] = []
+    own: dict[str, list[str]] = {method: [] for method in methods}
+    for setting in settings:
+        method, dot, rest = setting.partition(".")
+        if not dot or "=" in method:
+            common.append(setting)
+        elif method.strip() in own:
+            own[method.strip()].append(rest)
+        else:
+            raise UsageError(f"--set {setting!r} is of a method that does not run: here run {', '.join(methods)}")
+    return {method: recipe_overrides(common) | recipe_overrides(own[method]) for method in methods}
