@@ -1,6 +1,6 @@
 """AnomalyCLIP's prompts: learned tokens instead of words about the picture, and one word, "object", for whatever is on it.
 
-Zhou et al., ICLR 2024, arXiv 2310.18961, sections 3.2 and 3.3, and its released code, whose names the parameters bear.
+Zhou et al., ICLR 2024, arXiv 2310.18961, and its released code, whose names the parameters bear.
 """
 
 from __future__ import annotations
