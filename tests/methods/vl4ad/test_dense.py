@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
+from oddlens.backbone.vision import VisionTower
 from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.errors import UsageError
 from oddlens.methods.method import Features
@@ -112,6 +114,22 @@ class TestEmbeddings:
         found = encode(tower, DenseMasks(tower, image_size=40, short_side=80), noise(40, 60))
         assert found["frame"].tolist() == [[80, 120]]
         assert found["masks"].tolist() == [10 * 15]
+
+    def test_a_larger_frame_is_more_batches_of_the_same_few_windows(
+        self, tower: Backbone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What bounds the memory of the tower."""
+        batches: list[int] = []
+        embed = VisionTower.embed
+
+        def watched(self: VisionTower, pixels: Tensor, *arguments: Any) -> Any:
+            batches.append(len(pixels))
+            return embed(self, pixels, *arguments)
+
+        monkeypatch.setattr(VisionTower, "embed", watched)
+        encode(tower, DenseMasks(tower, image_size=40, overlap=0), noise(200, 240))
+        assert sum(batches) == 5 * 6
+        assert max(batches) <= 8
 
     def test_windows_smaller_than_a_patch_are_refused(self, tower: Backbone) -> None:
         with pytest.raises(UsageError, match="windows of 7 pixels hold no patch of 8"):

@@ -137,9 +137,10 @@ class VL4AD:
             frame = {name: value[number] for name, value in features.items()}
             look, spread = self._look(frame), partial(self._masks.spread, frame)
             seen = Seen(probabilities(look, text, rule), spread)
-            classes = spread(probabilities(look, text, rule, merged=False)) if self.recipe.merge != "none" else seen.S
+            merged = self.recipe.merge != "none"
+            plain = Seen(probabilities(look, text, rule, merged=False), spread) if merged else seen
             maps.append(SCORES[self.recipe.score].map(seen))
-            labels.append(classes.argmax(0).to(torch.uint8))
+            labels.append(plain.best[1].to(torch.uint8))
         scores = torch.stack([_highest(each, self.recipe.top) for each in maps])
         return Scores(scores, maps, labels=labels, label_names=self.recipe.vocabulary.names)
 
