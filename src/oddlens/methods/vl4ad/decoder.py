@@ -127,7 +127,7 @@ class DecoderMasks:
         """What the network says of one window, [1, 3, height, width]: a row a mask."""
         height, width = pixels.shape[-2:]
         by_words = self.shape.head == "words"
-        seen = self._tower.look(F.pad(pixels, (0, -width % STRIDE, 0, -height % STRIDE)), dense=by_words)
+        seen = self._tower.look(F.pad(pixels, (0, _missing(width), 0, _missing(height))), dense=by_words)
         (said,) = self._network(seen.maps, last_only=True)
         classes = self._network.head.logits(said.classes[0], **self._words)
         made = {
@@ -191,6 +191,11 @@ def _map_size(picture: Pixels, short_side: int) -> tuple[int, int]:
     scale = short_side / min(picture.shape[:2])
     rows, columns = (max(1, round(side * scale / MAP_STRIDE)) for side in picture.shape[:2])
     return rows, columns
+
+
+def _missing(side: int) -> int:
+    """Pixels up to whole cells of the coarsest map, two at least: norms of a single one are none."""
+    return max(-side % STRIDE, 2 * STRIDE - side)
 
 
 def _cut(pixels: Tensor, *place: int) -> Tensor:
