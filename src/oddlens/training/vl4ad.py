@@ -28,6 +28,7 @@ from oddlens.preprocess import to_tensor
 from oddlens.prompts.ensemble import load_templates
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words
+from oddlens.training.report import write_report
 from oddlens.training.vl4ad_scenes import Crops, Scenes
 from oddlens.weights import Learned, write_learned
 
@@ -92,21 +93,23 @@ class DecoderCourse:
     """One training of a mask decoder. A stopped one goes on when it is made and run again with the same arguments.
 
     vocabulary: classes with their concepts; those of the scenes are taken, by name. templates: a list of `prompts`. out: the
-    weights to write, .safetensors; beside them lies the checkpoint while it runs. start: weights to begin with, of the same shape.
+    weights to write, .safetensors; beside them lies the checkpoint while it runs, and the report afterwards where one is wanted.
+    start: weights to begin with, of the same shape.
     Raises `UsageError` for settings, names and files that do not fit, and where the extra "road" is not installed.
     """
 
     def __init__(
         self, backbone: Backbone, scenes: Scenes, vocabulary: Vocabulary, shape: DecoderShape, settings: DecoderTraining,
-        out: Path, templates: str = "scene", start: Learned | None = None,
+        out: Path, templates: str = "scene", start: Learned | None = None, report: bool = False,
     ) -> None:  # fmt: skip
         check_installed()
-        check_out(out, report=False)
+        check_out(out, report=report)
         from oddlens.training.vl4ad_loss import MaskLoss
 
         self.backbone, self.scenes, self.shape, self.settings, self.out = backbone, scenes, shape, settings, out
         self.vocabulary = of_classes(vocabulary, scenes.classes)
         self._templates = templates
+        self._report = report
         self._number = _numbers(self.vocabulary, scenes.classes)
         self._text = Words(backbone.encode_text).text(self.vocabulary, load_templates(templates))
         self._tower = map_tower(backbone.tower)
@@ -138,6 +141,8 @@ class DecoderCourse:
         last = History(history.losses[-50:])
         seconds = round(time.perf_counter() - started, 1)
         told = self.provenance() | {"losses": last.epochs(50)[-1], "seconds": seconds}
+        if self._report:
+            write_report(self.out, history, -(-len(self.scenes) // self.settings.batch), told)
         write_learned(self.out, weights_of(self.network, self._text), told)
         self.checkpoint.remove()
         return history
