@@ -65,9 +65,9 @@ class VL4ADRecipe:
 
     def __post_init__(self) -> None:
         """Read files and bring words to the form that JSON gives back. Raises `UsageError` for values out of their range."""
-        for name, most in (("alpha", 1), ("top", 1)):
-            if getattr(self, name) > most:
-                raise UsageError(f"{name} cannot be {getattr(self, name)}: it is a share, at most {most}")
+        for name in ("alpha", "top"):
+            if getattr(self, name) > 1:
+                raise UsageError(f"{name} cannot be {getattr(self, name)}: it is a share, at most 1")
         if self.overlap >= 1:
             raise UsageError(f"overlap cannot be {self.overlap}: it is a share of a window, below 1")
         for name in ("classes", "merge"):
