@@ -369,6 +369,11 @@ class TestTheEmbeddedKind:
         assert "layers (1, 2) for the 2 vision blocks of this model, instead of (6, 12, 18, 24)" in embedded.notes[1]
         assert len(embedded.reference(pictures[:2]).detect(pictures[2:])) == 6
 
+    def test_taps_given_by_hand_win_over_the_models_own(self, embedded: Detector, embedded_folder: Path) -> None:
+        assert embedded.weights is not None
+        other = oddlens.load("april-gan", embedded_folder, embedded.weights, "cpu", reference_taps=(2,))
+        assert other.method.request.taps == (1, 2)
+
     def test_one_tap_weighs_as_much_as_the_layers_together(self, embedded: Detector, pictures: Pictures) -> None:
         (words,) = embedded.detect(pictures[0])
         (found,) = embedded.reference(pictures[1:3]).detect(pictures[0])
