@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 import oddlens
 from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.files import file_hash
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import DataError, OddlensError, UsageError
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
@@ -49,7 +50,7 @@ LEARNING = replace(QUICK, iterations=40, batch=1, crop=(64, 96), short_side=64, 
 def test_a_frame_is_learned_by_heart_in_a_few_steps(model: Path, backbone: Backbone, tmp_path: Path, shape) -> None:
     out = tmp_path / "decoder.safetensors"
     history = course(backbone, out, shape, LEARNING, count=1).run()
-    assert sum(history.losses[-1].values()) < sum(history.losses[0].values()) / 5
+    assert sum(history.losses[-1].values()) < sum(history.losses[0].values()) / 3
     assert accuracy(model, out) > 0.95
 
 
@@ -83,6 +84,8 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(backbone: Backbone, tmp_p
         stopped.run(Teller(progress=stop))
     assert not out.exists()
     told: list[str] = []
+    course(
+        backbone, tmp_path / "stopped.safetensors", settings=replace(QUICK, seed=9)
     history = course(backbone, out).run(Teller(say=told.append))
     assert told == [f"going on from {tmp_path / 'stopped.safetensors.checkpoint.pt'}"]
     assert len(history) == QUICK.iterations
@@ -125,7 +128,7 @@ def test_a_training_may_begin_with_other_weights_and_new_words(backbone: Backbon
         tmp_path / "next.safetensors",
         start=start,
     )
-    assert begun.provenance()["start"] == "start.safetensors"
+    assert begun.provenance()["start"] == {"file": "start.safetensors", "sha256": file_hash(Path(start.source))}
     for name, value in begun.network.state_dict().items():
         assert torch.equal(value, start.tensors[f"decoder.{name}"])
     assert all(parameter.requires_grad for parameter in begun.network.parameters())

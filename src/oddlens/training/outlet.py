@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oddlens.errors import UsageError
-from oddlens.training.checkpoint import Losses
+from oddlens.training.checkpoint import Checkpoint, Losses
 from oddlens.training.report import check_drawing
 from oddlens.wording import printable
 
@@ -25,6 +25,16 @@ class Teller:
 def checkpoint_file(out: Path) -> Path:
     """Where the training of these weights stands while it runs."""
     return out.with_name(f"{out.name}.checkpoint.pt")
+
+
+def tell_standing(checkpoint: Checkpoint, teller: Teller) -> None:
+    """Say whether a training goes on from its checkpoint, or begins anew beside one of another training."""
+    where = printable(str(checkpoint.path))
+    differences = checkpoint.differs()
+    if differences:
+        teller.say(f"{where} is of a training with other {', '.join(differences)}: beginning anew")
+    elif differences is not None:
+        teller.say(f"going on from {where}")
 
 
 def check_out(out: Path, *, report: bool) -> None:

@@ -15,7 +15,7 @@ from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Encoder, FrozenFeatures, RecomputedFeatures
 from oddlens.training.kept import KeptFeatures, Storage, collections
 from oddlens.training.loop import Course, Watcher, run_course
-from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words
+from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words, tell_standing
 from oddlens.training.precision import Precision
 from oddlens.training.preview import Preview
 from oddlens.training.report import write_report
@@ -60,7 +60,7 @@ class TrainingRun:
         """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
         started = time.perf_counter()
         teller = teller or Teller()
-        self._tell_standing(teller)
+        tell_standing(self.checkpoint, teller)
         features = self._features(teller)
         told = self.provenance()
         preview = None if self.preview is None else Preview(self.preview, self.trainable, self.course.sets, told)
@@ -101,14 +101,6 @@ class TrainingRun:
             **{name: told[name] for name in ("method", "recipe", "model", "settings", "features", "device")},
             "pictures": [each.stamp for each in self.course.sets],
         }
-
-    def _tell_standing(self, teller: Teller) -> None:
-        where = printable(str(self.checkpoint.path))
-        differences = self.checkpoint.differs()
-        if differences:
-            teller.say(f"{where} is of a training with other {', '.join(differences)}: beginning anew")
-        elif differences is not None:
-            teller.say(f"going on from {where}")
 
     def _features(self, teller: Teller) -> FrozenFeatures:
         if self.kept is None:

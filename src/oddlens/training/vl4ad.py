@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from oddlens import __version__
 from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.files import file_hash
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.data.legend import IGNORED
 from oddlens.errors import DataError, OddlensError, UsageError
@@ -27,7 +28,7 @@ from oddlens.methods.vl4ad.words import Words
 from oddlens.preprocess import to_tensor
 from oddlens.prompts.ensemble import load_templates
 from oddlens.training.checkpoint import Checkpoint, History, Losses
-from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words
+from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words, tell_standing
 from oddlens.training.report import write_report
 from oddlens.training.vl4ad_scenes import Crops, Scenes
 from oddlens.weights import Learned, write_learned
@@ -94,8 +95,8 @@ class DecoderCourse:
 
     vocabulary: classes with their concepts; those of the scenes are taken, by name. templates: a list of `prompts`. out: the
     weights to write, .safetensors; beside them lies the checkpoint while it runs, and the report afterwards where one is wanted.
-    start: weights to begin with, of the same shape.
-    Raises `UsageError` for settings, names and files that do not fit, and where the extra "road" is not installed.
+    start: weights to begin with, of the same shape. Raises `UsageError` for settings, names and files that do not
+    fit, and where the extra "road" is not installed.
     """
 
     def __init__(
@@ -114,7 +115,9 @@ class DecoderCourse:
         self._text = Words(backbone.encode_text).text(self.vocabulary, load_templates(templates))
         self._tower = map_tower(backbone.tower)
         self.network = self._fresh_network(start)
-        self._started_from = None if start is None else Path(start.source).name
+        self._start = (
+            None if start is None else {"file": Path(start.source).name, "sha256": file_hash(Path(start.source))}
+        )
         self._loss = MaskLoss(len(self.vocabulary.names), settings.points, leave_out=settings.ignored == "left out").to(
             backbone.device
         )
@@ -127,8 +130,7 @@ class DecoderCourse:
         """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
         started = time.perf_counter()
         teller = teller or Teller()
-        if self.checkpoint.differs() == []:
-            teller.say(f"going on from {self.checkpoint.path}")
+        tell_standing(self.checkpoint, teller)
         optimiser = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate)
         history = self.checkpoint.resume(self, optimiser)
         for step in range(len(history), self.settings.iterations):
@@ -167,7 +169,7 @@ class DecoderCourse:
             "decoder": asdict(self.shape),
             "data": [self.scenes.told()],
             "settings": asdict(self.settings),
-            "start": self._started_from,
+            "start": self._start,
             "device": backbone.device.type,
             "versions": {
                 "oddlens": __version__,
