@@ -84,8 +84,6 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(backbone: Backbone, tmp_p
         stopped.run(Teller(progress=stop))
     assert not out.exists()
     told: list[str] = []
-    course(
-        backbone, tmp_path / "stopped.safetensors", settings=replace(QUICK, seed=9)
     history = course(backbone, out).run(Teller(say=told.append))
     assert told == [f"going on from {tmp_path / 'stopped.safetensors.checkpoint.pt'}"]
     assert len(history) == QUICK.iterations
