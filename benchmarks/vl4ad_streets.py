@@ -59,7 +59,7 @@ SCORES = ("vl4ad", "max_logit", "rba", "entropy", "eam")
 SHORT_SIDE = 256
 TEST_SEED = 1_000_000
 
-TRAINING = replace(SMALL_TRAINING, iterations=400, crop=(256, 256), short_side=SHORT_SIDE, colour=False)
+TRAINING = replace(SMALL_TRAINING, iterations=700, crop=(256, 256), short_side=SHORT_SIDE, colour=False)
 """Colours are left as drawn, as words have theirs."""
 
 
@@ -87,8 +87,8 @@ def draw_street(number: int, seed: int) -> tuple[Pixels, Pixels]:
 
 
 GENERIC = Stage("generic", {word: (word,) for word in WORDS}, draw_generic, 800, TRAINING)
-STREETS = Stage("streets", CONCEPTS, draw_street, 400, replace(TRAINING, iterations=200, learning_rate=3e-4))
-STREETS_ONLY = replace(STREETS, settings=replace(TRAINING, iterations=600))
+STREETS = Stage("streets", CONCEPTS, draw_street, 400, replace(TRAINING, iterations=500, learning_rate=5e-4))
+STREETS_ONLY = replace(STREETS, settings=replace(TRAINING, iterations=1200))
 
 DECODERS: dict[str, tuple[DecoderShape, tuple[Stage, ...]]] = {
     "decoder": (SMALL, (GENERIC, STREETS)),
@@ -114,8 +114,8 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="only print what is there")
     arguments = parser.parse_args()
     figures: dict[str, list[Figures]] = {}
-    for masks in arguments.masks:
-        for seed in arguments.seeds:
+    for seed in arguments.seeds:
+        for masks in arguments.masks:
             file = arguments.runs / f"seed-{seed}" / f"{masks}-{arguments.frames}.json"
             if not file.is_file() and not arguments.report:
                 write_text(file, json.dumps(measure(masks, seed, arguments.runs, arguments.frames), indent=1) + "\n")

@@ -60,7 +60,7 @@ class StreetPairTraining:
     weight_decay: float = 0.05
     warm_up: int = 40
     decay_from: float = 0.6
-    temperature: float = 0.02
+    temperature: float = 0.05
     regions: float = 1.0
     patches: float = 0.5
     image: float = 0.2
