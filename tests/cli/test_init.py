@@ -10,7 +10,7 @@ from oddlens.errors import ModelError, OddlensError, UsageError
 
 from .program import run
 
-VERBS = ["detect", "demo", "doctor", "models", "data", "train"]
+VERBS = ["detect", "demo", "doctor", "models", "data", "train", "weights"]
 HEAVY = {"torch", "numpy", "cv2", "PIL", "rich", "huggingface_hub", "tokenizers", "pydantic"}
 
 
@@ -28,7 +28,9 @@ def test_help_tells_every_verb_in_one_line_each() -> None:
     assert not [line for line in lines if line.endswith("...")]
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "models fetch", "train mini"])
+@pytest.mark.parametrize(
+    "verb", [*VERBS, "models fetch", "train mini", "train anomalyclip", "train april-gan", "weights show"]
+)
 def test_every_verb_has_help(verb: str) -> None:
     done = run(*verb.split(), "--help")
     assert done.code == 0
@@ -40,7 +42,9 @@ def test_help_of_detect_shows_how_it_is_called() -> None:
     assert "\n    oddlens detect parts/ --object screw\n" in run("detect", "--help").out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["detect", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["detect", "--help"], ["train", "april-gan", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import sys
