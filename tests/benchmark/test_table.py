@@ -55,6 +55,17 @@ def test_a_figure_that_only_another_data_set_has_is_a_blank(document: dict[str, 
     assert (head[-1], first[-1], second[-1]) == ("miou", "50.0", "")
 
 
+def test_what_is_printed_is_explained(document: dict[str, Any]) -> None:
+    assert (
+        "`pixel_aupro_legacy` by the rule of the authors' programs; of `pixel_fpr95` less is better. - :"
+        in write_table(document)
+    )
+    for result in document["results"]:
+        for entry in (result, *result["categories"]):
+            entry["mean"] |= {"pixel_fpr95": None, "pixel_aupro_legacy": None}
+    assert "AUPRO up to a false positive rate of 0.3. - :" in write_table(document)
+
+
 def test_what_was_not_measured_has_no_row(document: dict[str, Any]) -> None:
     document["results"][0]["categories"] = []
     assert [row[2] for row in summary_table(document)[1]] == ["2"]

@@ -21,14 +21,8 @@ def summary_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str
 
 def write_table(document: Mapping[str, Any]) -> str:
     """The whole file: the summary, then one table a data set, method and number of shots, its last row the mean."""
-    parts = [
-        "# Benchmark",
-        "Percent. Means over the categories are unweighted; ± is the standard deviation over the seeds of the picks. "
-        f"Pixels compared at {document['evaluation']['pixels_compared_at']}; AUPRO up to a false positive rate of "
-        f"{document['evaluation']['aupro_limit']}, `pixel_aupro_legacy` by the rule of the authors' programs. "
-        "- : not defined on this data.",
-        pipe_table(*summary_table(document)),
-    ]
+    head, rows = summary_table(document)
+    parts = ["# Benchmark", _preamble(document, head), pipe_table(head, rows)]
     for name in document["datasets"]:
         for result in document["results"]:
             if result["dataset"] == name:
@@ -39,6 +33,19 @@ def write_table(document: Mapping[str, Any]) -> str:
         parts.append("## Skipped")
         parts += [_bullets(skipped_lines(document))]
     return "\n\n".join(parts) + "\n"
+
+
+def _preamble(document: Mapping[str, Any], head: Sequence[str]) -> str:
+    told = [
+        "Percent. Means over the categories are unweighted; ± is the standard deviation over the seeds of the picks. "
+        f"Pixels compared at {document['evaluation']['pixels_compared_at']}; AUPRO up to a false positive rate of "
+        f"{document['evaluation']['aupro_limit']}"
+    ]
+    if "pixel_aupro_legacy" in head:
+        told.append(", `pixel_aupro_legacy` by the rule of the authors' programs")
+    if "pixel_fpr95" in head:
+        told.append("; of `pixel_fpr95` less is better")
+    return "".join(told) + ". - : not defined on this data."
 
 
 def title(document: Mapping[str, Any], result: Mapping[str, Any]) -> str:
