@@ -31,8 +31,9 @@ def load(
 ) -> Detector:
     """A detector, ready to look at pictures.
 
-    method: "winclip". model: None is the embedded model; else a card's name (`oddlens models`), a hub id, or a local
-    folder or file. weights: the learned part of the method: our .safetensors or the authors' .pth. device: "auto", "cpu", "cuda".
+    method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad". model: None is the embedded model; else a card's name
+    (`oddlens models`), a hub id, or a local folder or file. weights: the learned part of the method: our .safetensors or the
+    authors' .pth. device: "auto", "cpu", "cuda".
     recipe_overrides: any field of the method's recipe; an unknown one is an error. `recipe="name"` starts from one of the method's
     named recipes. Fields that neither gives are those that the weights were trained with, else the paper's, fitted to the model.
 

@@ -37,7 +37,7 @@ EXAMPLES = """\b
 Examples:
   oddlens benchmark --data mvtec visa --shots 0,1,4 --out results/
   oddlens benchmark --data mvtec/bottle --shots 4 --picks other/picks --out results/
-  oddlens benchmark --data camvid --method winclip vl4ad --set vl4ad.classes=camvid --shots 0 --out results/
+  oddlens benchmark --data camvid --method winclip vl4ad --set vl4ad.classes=camvid-ood --shots 0 --out results/
 """
 
 
