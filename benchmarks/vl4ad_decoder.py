@@ -7,6 +7,10 @@ row runs in a process of its own. Stages: tower, pixels (the pixel decoder, with
 transformer decoder and the classes), look (all of it as `encode` does it, and what is kept), ask (class probabilities of 66 words,
 the map and the labels). Each cell: the median of wall time over the rounds / processor time, all threads together; then the largest
 memory of the process up to that stage.
+
+    python benchmarks/vl4ad_decoder.py --step [--rounds N] [--model NAME ...]
+
+One step of training a small decoder, four views of 128x256, likewise.
 """
 
 from __future__ import annotations
@@ -42,10 +46,16 @@ def main() -> None:
     parser.add_argument("--frame", nargs="+", default=list(FRAMES))
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--window", type=int, help="the longest side that is seen at once, in pixels")
+    parser.add_argument("--step", action="store_true", help="measure a step of training instead")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         print(json.dumps(measure(given.model[0], given.frame[0], given.rounds, given.queries, given.window)))
+        return
+    if given.step:
+        for model in given.model:
+            wall, processor, peak = training_step(model, given.rounds)
+            print(f"{model}: {wall:.2f}s / {processor:.2f}s a step, {peak:.0f}MB")
         return
     heads = ("tower", "pixels", "queries", "look", "ask")
     print(" " * 25 + "".join(f"{head:>{WIDTH}}" for head in (*heads, "look / ask")))
@@ -102,6 +112,34 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     return found
 
 
+def training_step(model: str, rounds: int) -> list[float]:
+    """Wall seconds, processor seconds and megabytes of one step."""
+    import tempfile
+
+    import numpy as np
+    import torch
+
+    from oddlens.methods.vl4ad.decoder_shape import SMALL
+    from oddlens.methods.vl4ad.vocabulary import make_vocabulary
+    from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse
+    from oddlens.training.vl4ad_scenes import GivenScenes
+
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (128, 256, 3), dtype=np.uint8)
+    classes = np.repeat(np.repeat(rng.integers(0, 8, (4, 8), dtype=np.uint8), 32, axis=0), 32, axis=1)
+    names = [f"class {letter}" for letter in "abcdefgh"]
+    scenes = GivenScenes("noise", tuple(names), [(picture, classes)])
+    with tempfile.TemporaryDirectory() as folder:
+        course = DecoderCourse(
+            _backbone(model), scenes, make_vocabulary({name: [name] for name in names}), SMALL, SMALL_TRAINING,
+            Path(folder) / "decoder.safetensors",
+        )  # fmt: skip
+        optimiser = torch.optim.AdamW(course.network.parameters(), lr=SMALL_TRAINING.learning_rate)
+        found: dict[str, list[float]] = {}
+        _timed(found, "step", rounds, course.step, 0, optimiser)
+    return found["step"]
+
+
 def _pixels(network: Any, maps: Any) -> Any:
     return network.pixels(network.pyramid(maps))
 
@@ -141,7 +179,7 @@ def _backbone(model: str) -> Backbone:
         return load_backbone(None, device="cpu")
     widths = STAGES[model]
     vision = ConvNextConfig(320, (3, 3, 27, 3), widths, 640)
-    clip = ConvNextClip(vision, TextConfig(77, 100, 64, 1, 1, 64, 640, "gelu")).requires_grad_(False)
+    clip = ConvNextClip(vision, TextConfig(77, 49408, 64, 1, 1, 64, 640, "gelu")).requires_grad_(False)
     loaded = LoadedModel(clip, clip_tokenizer(), CLIP_MEAN, CLIP_STD, (Path("random"),))
     card = replace(MINI, name=model, image_size=320, patch_size=32, width=widths[-1], layers=36, embed_dim=640)
     return Backbone(loaded, card, "random", torch.device("cpu"))

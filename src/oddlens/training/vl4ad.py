@@ -135,7 +135,7 @@ class DecoderCourse:
         history = self.checkpoint.resume(self, optimiser)
         for step in range(len(history), self.settings.iterations):
             began = time.perf_counter()
-            losses = self._step(step, optimiser)
+            losses = self.step(step, optimiser)
             history.losses.append(losses)
             history.seconds.append(time.perf_counter() - began)
             self.checkpoint.write_in_time(self, optimiser, history)
@@ -223,8 +223,8 @@ class DecoderCourse:
             )
         return pixels.to(device), torch.from_numpy(numbers).to(device)
 
-    def _step(self, step: int, optimiser: torch.optim.Optimizer) -> Losses:
-        """One step; everything random in it comes from the seed and the step's number."""
+    def step(self, step: int, optimiser: torch.optim.Optimizer) -> Losses:
+        """One step, and its losses; everything random in it comes from the seed and the step's number."""
         settings, device = self.settings, self.backbone.device
         pixels, classes = self.batch(step)
         for group in optimiser.param_groups:
