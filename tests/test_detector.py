@@ -189,6 +189,14 @@ class TestReferences:
             detector.reference([])
         assert detector.references is None
 
+    def test_a_method_that_takes_none_says_so_before_it_looks(
+        self, open_clip_folder: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        words_only = oddlens.load("anovl", open_clip_folder, device="cpu")
+        monkeypatch.setattr(words_only, "encode", lambda *_: pytest.fail("it looked"))
+        with pytest.raises(UsageError, match="anovl compares with words only: leave the references out"):
+            words_only.reference(pictures[0])
+
     def test_one_that_cannot_be_read_leaves_the_others_as_they_were(
         self, detector: Detector, pictures: Pictures
     ) -> None:

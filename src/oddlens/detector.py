@@ -75,6 +75,8 @@ class Detector:
 
     def reference(self, images: Images) -> Detector:
         """Add good examples: pictures, paths, folders or globs. Returns the detector itself. Raises `ImageError`, `UsageError`."""
+        if self.method.no_references is not None:
+            raise UsageError(self.method.no_references)
         added = self.encode(images)
         if not len(added):
             raise UsageError("no reference pictures were given: give at least one good example")

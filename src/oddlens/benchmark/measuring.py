@@ -27,7 +27,6 @@ from oddlens.data import Record, read_mask
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
-from oddlens.errors import UsageError
 from oddlens.images import Picture, read_image
 from oddlens.run import unique_names
 
@@ -176,22 +175,13 @@ def _with_references(job: Job) -> tuple[dict[Variant, Detector], dict[Variant, s
     refused: dict[Variant, str] = {}
     for variant, (_, examples) in job.cells.items():
         detector = Detector(plain.name, plain.method, plain.notes, plain.weights)
-        if examples and (reason := _refusal(plain, encode(examples[:1]))) is not None:
-            refused[variant] = reason
+        if examples and plain.method.no_references is not None:
+            refused[variant] = plain.method.no_references
             continue
         if examples:
             detector.references = encode(examples)
         detectors[variant] = detector
     return detectors, refused
-
-
-def _refusal(detector: Detector, example: Encoded) -> str | None:
-    """Why a method takes no good examples; None for one that does."""
-    try:
-        detector.method.remember(example.features)
-    except UsageError as error:
-        return str(error)
-    return None
 
 
 def _truth(record: Record, found: Detection, protocol: Protocol) -> Truth:

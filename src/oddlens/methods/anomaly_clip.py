@@ -68,6 +68,9 @@ class AnomalyCLIP:
     """
 
     recipe_type = AnomalyCLIPRecipe
+    no_references = (
+        "anomalyclip compares with words only: leave the references out, or take winclip or april-gan, which use them"
+    )
     relative = None
 
     def __init__(self, backbone: Backbone, recipe: AnomalyCLIPRecipe, weights: Learned | None = None) -> None:
@@ -111,9 +114,7 @@ class AnomalyCLIP:
 
     def remember(self, references: Mapping[str, Tensor]) -> Memory:
         """Refused, with a `UsageError`."""
-        raise UsageError(
-            "anomalyclip compares with words only: leave the references out, or take winclip or april-gan, which use them"
-        )
+        raise UsageError(self.no_references)
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
         """Scores and maps. What is upsampled are probabilities, summed over the layers."""

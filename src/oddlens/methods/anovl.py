@@ -100,6 +100,9 @@ class AnoVL:
     """
 
     recipe_type = AnoVLRecipe
+    no_references = (
+        "anovl compares with words only: leave the references out, or take winclip or april-gan, which use them"
+    )
     relative = None
 
     def __init__(self, backbone: Backbone, recipe: AnoVLRecipe, weights: Learned | None = None) -> None:
@@ -152,9 +155,7 @@ class AnoVL:
 
     def remember(self, references: Mapping[str, Tensor]) -> Memory:
         """Refused, with a `UsageError`."""
-        raise UsageError(
-            "anovl compares with words only: leave the references out, or take winclip or april-gan, which use them"
-        )
+        raise UsageError(self.no_references)
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
         """Scores, the mean over views and tiles; maps, of adapted tokens where the recipe says so."""

@@ -105,6 +105,7 @@ class AprilGAN:
     """
 
     recipe_type = AprilGANRecipe
+    no_references = None
 
     def __init__(self, backbone: Backbone, recipe: AprilGANRecipe, weights: Learned | None = None) -> None:
         if weights is None:

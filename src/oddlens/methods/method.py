@@ -80,6 +80,10 @@ class Method(Protocol):
         """The model it runs on."""
 
     @property
+    def no_references(self) -> str | None:
+        """Why it takes no good examples, in a sentence; None where it takes them."""
+
+    @property
     def relative(self) -> Relative | None:
         """How its scores are told beside other pictures; None where each picture's stands alone, as `score` gives it."""
 
@@ -94,7 +98,7 @@ class Method(Protocol):
         """The image side of a batch that met the request: all that `score` and `remember` need."""
 
     def remember(self, references: Mapping[str, Tensor]) -> Memory:
-        """A memory of the encoded good examples."""
+        """A memory of the encoded good examples; never asked of a method that takes none."""
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
         """Scores and maps of encoded pictures; few-shot where there is a memory."""

@@ -55,6 +55,7 @@ class WinCLIP:
     """
 
     recipe_type = WinCLIPRecipe
+    no_references = None
     relative = None
 
     def __init__(self, backbone: Backbone, recipe: WinCLIPRecipe, weights: Learned | None = None) -> None:

@@ -94,6 +94,7 @@ class VL4AD:
     """
 
     recipe_type = VL4ADRecipe
+    no_references = "vl4ad compares streets with words and takes no good examples: leave the references out"
     relative = None
 
     def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | None = None) -> None:
@@ -127,7 +128,7 @@ class VL4AD:
 
     def remember(self, references: Mapping[str, Tensor]) -> Memory:
         """Raises `UsageError`: streets are told by words alone."""
-        raise UsageError("vl4ad compares streets with words and takes no good examples: leave the references out")
+        raise UsageError(self.no_references)
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
         """Maps, the scores of frames, and at every pixel the number of the known class (before merging) that is most probable."""
