@@ -180,9 +180,11 @@ class TestDraws:
 
     def test_they_depend_on_the_seed_alone(self) -> None:
         before = torch.get_rng_state()
-        for draw in (lambda seed: draw_start(5, 4, seed).weight, lambda seed: draw_noise((2, 3, 4), 1.0, seed)):
-            assert torch.equal(draw(7), draw(7))
-            assert not torch.equal(draw(7), draw(8))
+        for draw, shape in ((draw_start, (5, 4)), (draw_noise, ((2, 3, 4), 1.0))):
+            first = torch.cat([part.flatten() for part in draw(*shape, 7)])
+            draw.cache_clear()
+            assert torch.equal(torch.cat([part.flatten() for part in draw(*shape, 7)]), first)
+            assert not torch.equal(torch.cat([part.flatten() for part in draw(*shape, 8)]), first)
         assert torch.equal(torch.get_rng_state(), before)
 
     def test_noise_has_the_scale_that_is_asked_for(self) -> None:
