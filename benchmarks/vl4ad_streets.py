@@ -55,7 +55,8 @@ from oddlens.weights import read_learned
 
 GROUPS = {"near": NEAR_OOD, "far": FAR_OOD, "untold": UNTOLD_OOD}
 TOLD = (*NEAR_OOD, *FAR_OOD)
-SCORES = ("vl4ad", "max_logit", "rba", "entropy", "eam")
+SCORES = ("vl4ad", "rba", "entropy", "eam")
+"""`max_logit` is `vl4ad` by another name."""
 SHORT_SIDE = 256
 TEST_SEED = 1_000_000
 
@@ -231,36 +232,44 @@ def labels(found: Sequence[Detection]) -> Iterator[NDArray[np.uint8]]:
 
 
 def print_tables(masks: str, figures: Sequence[Figures]) -> None:
-    """Means over seeds, and the least and the most where they differ."""
-    print(f"\n{masks}, {len(figures)} seeds")
-    for name in figures[0].keys() & {"known", "known, first words only"}:
-        accuracy, miou = (spread([f[name][each] for f in figures]) for each in ("accuracy", "miou"))
-        print(f"  {name}: accuracy {accuracy}, mIoU {miou}")
+    """Means over seeds in percent, with the least and the most, as Markdown."""
+    print(f"\n## {masks}, seeds {', '.join(str(each['seed']) for each in figures)}\n")
+    for name in ("known", "known, first words only"):
+        if name in figures[0]:
+            accuracy, miou = (spread([each[name][what] for each in figures]) for what in ("accuracy", "miou"))
+            print(f"{name}: accuracy {accuracy}, mIoU {miou}")
     if "words" in figures[0]:
-        print("  words: " + ", ".join(f"{w} {spread([f['words'][w] for f in figures])}" for w in ("all", *WORDS)))
+        print(
+            "words: "
+            + ", ".join(f"{word} {spread([each['words'][word] for each in figures])}" for word in ("all", *WORDS))
+        )
     keys = ("told", "merged", "alpha", "score")
-    print(
-        f"  {'told':5} {'merged':6} {'alpha':5} {'score':10}"
-        + "".join(f"{group + ' AP / FPR95':>40}" for group in GROUPS)
-    )
-    for key in dict.fromkeys(tuple(row[each] for each in keys) for row in figures[0]["unknown"]):
-        cells = []
-        for group in GROUPS:
-            rows = [
-                row
-                for f in figures
-                for row in f["unknown"]
-                if row["group"] == group and tuple(row[each] for each in keys) == key
-            ]
-            cells.append(f"{spread([row['ap'] for row in rows])} / {spread([row['fpr95'] for row in rows])}")
+    heads = [
+        f"{group} ({spread([_share(each, group) for each in figures[:1]])} %) {what}"
+        for group in GROUPS
+        for what in ("AP", "FPR95")
+    ]
+    print("\n| " + " | ".join((*keys, *heads)) + " |\n" + "|---" * (len(keys) + len(heads)) + "|")
+    for key in dict.fromkeys(
+        tuple(row[each] for each in keys) for row in figures[0]["unknown"] if row["score"] in SCORES
+    ):
+        rows = [row for each in figures for row in each["unknown"] if tuple(row[name] for name in keys) == key]
+        cells = [
+            spread([row[what] for row in rows if row["group"] == group]) for group in GROUPS for what in ("ap", "fpr95")
+        ]
         told, merged, alpha, score = key
-        print(f"  {told!s:5} {merged!s:6} {alpha:<5} {score:10}" + "".join(f"{cell:>40}" for cell in cells))
+        print("| " + " | ".join(("yes" if told else "-", "yes" if merged else "-", f"{alpha:g}", score, *cells)) + " |")
+
+
+def _share(figures: Figures, group: str) -> float:
+    """The share of the pixels of a group's frames that are unknown."""
+    return next(float(row["share"]) for row in figures["unknown"] if row["group"] == group)
 
 
 def spread(values: Sequence[float]) -> str:
-    """The mean in percent, with the least and the most."""
+    """The mean in percent, with the least and the most where there are several."""
     low, mean, high = (100 * float(each) for each in (np.min(values), np.mean(values), np.max(values)))
-    return f"{mean:.1f} ({low:.1f}-{high:.1f})"
+    return f"{mean:.1f} ({low:.1f} to {high:.1f})" if len(values) > 1 else f"{mean:.1f}"
 
 
 def _tell(stage: str, done: int, total: int, losses: str = "") -> None:
