@@ -84,7 +84,7 @@ def test_large_pictures_are_drawn_small(trainable: Trainable, sets: tuple[Sample
     for sample in sets[0].samples:
         for path in (sample.record.image, sample.record.mask):
             if path is not None:
-                Image.open(path).resize((900, 600)).save(path)
+                Image.open(path).resize((450, 300)).save(path)
     preview(tmp_path / "early", trainable, sets).draw(0)
     for path in (tmp_path / "early" / "epoch-01").iterdir():
         assert Image.open(path).width == 400
