@@ -151,7 +151,7 @@ def test_a_disk_that_fails_under_way_is_one_sentence(tmp_path: Path) -> None:
         folder.append(record("a"))
 
 
-def test_overlays_and_maps_are_known_as_outputs_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_run_draws_is_known_as_outputs_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to("out")
@@ -160,5 +160,6 @@ def test_overlays_and_maps_are_known_as_outputs_by_any_path(tmp_path: Path, monk
     assert folder.is_output(tmp_path / "out" / "maps" / "a.tiff")
     assert folder.is_output(Path("link/../out/maps/a.tiff"))
     assert folder.is_output(Path("link/overlays/a.png"))
+    assert folder.is_output(Path("out/labels/a.png"))
     assert not folder.is_output(Path("out/a.png"))
     assert not folder.is_output(Path("overlays/a.png"))

@@ -119,7 +119,7 @@ class TestSettings:
         settings = DetectionRun(detector, task(1)).settings()
         assert set(settings["run"]) == {
             "oddlens", "method", "recipe", "fitted", "model", "model_sha256", "weights_sha256", "object", "references",
-            "thresholds", "overlays", "maps", "smoothing",
+            "thresholds", "overlays", "maps", "labels", "smoothing",
         }  # fmt: skip
         assert set(settings["machine"]) == {"torch", "python", "device", "weights"}
 

@@ -95,9 +95,20 @@ class Detection:
             verdict,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the map, as JSON values."""
+    def class_shares(self) -> dict[str, float]:
+        """The share of the picture, 0..1, that each known class has, in the order of the numbers in `labels`; {} without labels."""
+        if self.labels is None:
+            return {}
+        import numpy as np
+
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.label_names))
         return {
+            name: round(int(count) / self.labels.size, 4) for name, count in zip(self.label_names, counts, strict=True)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but map and labels, as JSON values; "classes" has the shares of the known classes, where there are any."""
+        told: dict[str, Any] = {
             "path": self.source,
             "score": self.score,
             "is_anomalous": self.is_anomalous,
@@ -106,4 +117,9 @@ class Detection:
             "threshold_source": self.thresholds.source,
             "regions": [region.to_dict() for region in self.regions],
             "image_size": list(self.image_size),
-        } | ({} if self.note is None else {"note": self.note})
+        }
+        if self.note is not None:
+            told["note"] = self.note
+        if self.labels is not None:
+            told["classes"] = self.class_shares()
+        return told

@@ -2,7 +2,7 @@
 
 OUT/run.json        what was run and where: see `DetectionRun.settings`
 OUT/results.jsonl   one line a picture, written as it is done; in the order of the pictures once the run has ended
-OUT/overlays/*.png  OUT/maps/*.tiff
+OUT/overlays/*.png  OUT/maps/*.tiff  OUT/labels/*.png
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class ResultsFolder:
     """The folder OUT of a run. What lies in it is only looked at until `begin`.
 
     resume: go on with the results in it, also those of pictures that are not looked at this time; lines of failed pictures are
-    dropped, so that they are tried again. overwrite: begin anew; earlier results, overlays and maps are removed, also those of
+    dropped, so that they are tried again. overwrite: begin anew; earlier results and all that was drawn are removed, also those of
     pictures that are not looked at any more. Raises `UsageError` where there are results and neither is given, or where they
     cannot be gone on with.
     """
@@ -35,6 +36,7 @@ class ResultsFolder:
         self.lines = root / "results.jsonl"
         self.overlays = root / "overlays"
         self.maps = root / "maps"
+        self.labels = root / "labels"
         self._told = root / "run.json"
         self._overwrite = overwrite
         self._begun = False
@@ -71,7 +73,8 @@ class ResultsFolder:
             return
         self._begun = True
         if self._overwrite and self._told.exists():  # else it is no folder of ours, and the pictures in it neither
-            _remove([self.lines, *self.overlays.glob("*.png"), *self.maps.glob("*.tiff")])
+            pictures = (self.overlays.glob("*.png"), self.maps.glob("*.tiff"), self.labels.glob("*.png"))
+            _remove([self.lines, *chain(*pictures)])
         write_text(self._told, json.dumps(settings, indent=2) + "\n")
         write_text(self.lines, "".join(map(_line, self.done.values())))
 
@@ -95,9 +98,9 @@ class ResultsFolder:
         write_text(self.lines, "".join(map(_line, records)))
 
     def is_output(self, path: Path) -> bool:
-        """Whether a picture lies among the overlays or maps, which are not to be looked at again."""
+        """Whether a picture lies among the overlays, maps or labels, which are not to be looked at again."""
         parent = os.path.realpath(path.parent)
-        return parent in {os.path.realpath(self.overlays), os.path.realpath(self.maps)}
+        return parent in {os.path.realpath(folder) for folder in (self.overlays, self.maps, self.labels)}
 
 
 def _line(record: Record) -> str:

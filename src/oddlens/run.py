@@ -1,4 +1,4 @@
-"""A run of a detector over many pictures: results as they come, overlays and maps, and going on after a stop."""
+"""A run of a detector over many pictures: results as they come, what is drawn of them, and going on after a stop."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE
 from oddlens.errors import ImageError, OddlensError, UsageError
 from oddlens.images import Picture, read_image
+from oddlens.label_image import draw_labels
 from oddlens.results import Record, ResultsFolder
 from oddlens.smoothing import Smoothing
 from oddlens.video import VideoFrame
@@ -61,12 +62,13 @@ class DetectionRun:
         *,
         overlays: bool = True,
         maps: bool = True,
+        labels: bool = True,
         smoothing: Smoothing | None = None,
     ) -> None:
         self._detector = detector
         self._task = task
         self._out = out
-        self._overlays, self._maps = overlays, maps
+        self._overlays, self._maps, self._labels = overlays, maps, labels
         self._smoothing = smoothing
         self._names = unique_names(task.paths)
         if detector.scores_sets:
@@ -107,6 +109,7 @@ class DetectionRun:
             "thresholds": asdict(detector.thresholds),
             "overlays": self._overlays,
             "maps": self._maps,
+            "labels": self._labels,
             "smoothing": self._smoothing and {"share": self._smoothing.share, "every": self._steps()},
         }
         machine = {
@@ -179,7 +182,7 @@ class DetectionRun:
         return record
 
     def _draw(self, out: ResultsFolder, name: str, picture: Picture, detection: Detection) -> Record:
-        """Write overlay and map; their places, relative to the folder."""
+        """Write overlay, map and labels; their places, relative to the folder."""
         written: Record = {}
         if self._overlays:
             path = out.overlays / f"{name}.png"
@@ -191,6 +194,11 @@ class DetectionRun:
             with replacing(path) as temporary:
                 Image.fromarray(detection.anomaly_map).save(temporary)
             written["map"] = path.relative_to(out.root).as_posix()
+        if self._labels and detection.labels is not None:
+            path = out.labels / f"{name}.png"
+            with replacing(path) as temporary:
+                draw_labels(detection.labels, detection.image_size).save(temporary)
+            written["labels"] = path.relative_to(out.root).as_posix()
         return written
 
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from .program import Done, run
 
@@ -29,6 +31,25 @@ def test_words_are_fields_of_the_recipe_and_told_beside_the_results(
         "soft8",
     )
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == 3
+
+
+def test_the_known_classes_are_written_as_pictures_of_numbers_with_their_shares_beside(
+    detect: Detect, parts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    detect(parts, "--method", "vl4ad", "--classes", "camvid", "--out", out)
+    for line in (out / "results.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        with Image.open(out / record["labels"]) as image:
+            assert image.mode == "P"
+            assert list(image.size) == record["image_size"]
+            numbers = np.asarray(image)
+        assert len(record["classes"]) == 11
+        assert sum(record["classes"].values()) == pytest.approx(1, abs=1e-3)
+        assert set(np.unique(numbers)) <= {n for n, share in enumerate(record["classes"].values()) if share > 0}
+    detect(parts, "--method", "vl4ad", "--out", out, "--overwrite", "--no-labels")
+    assert list((out / "labels").iterdir()) == []
+    assert "labels" not in json.loads((out / "results.jsonl").read_text().splitlines()[0])
 
 
 def test_a_run_goes_on_with_the_same_words_only(detect: Detect, parts: Path, tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def detect(
     station: Annotated[
         str | None, typer.Option(metavar="DIR", help="A saved detector: brings method, model and references.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="OUT", help="A folder for results, overlays and maps.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="A folder for results, overlays, maps and labels.")
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(metavar="SCORE", help="A picture is anomalous from this score on.")
     ] = None,
@@ -115,11 +117,14 @@ def detect(
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     overlays: Annotated[bool, typer.Option(help="Write OUT/overlays/*.png.")] = True,
     maps: Annotated[bool, typer.Option(help="Write OUT/maps/*.tiff (float32, raw).")] = True,
+    labels: Annotated[
+        bool, typer.Option(help="Write OUT/labels/*.png (class numbers, coloured), of methods that know classes.")
+    ] = True,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in OUT: only pictures without a result are looked at.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin anew in OUT: earlier results, overlays and maps are removed.")
+        bool, typer.Option("--overwrite", help="Begin anew in OUT: earlier results and pictures of them are removed.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a picture.")] = False,
     verbose: Annotated[
@@ -173,7 +178,7 @@ def detect(
     if verbose:
         _tell_settings(detector)
     task = Task(object_name, tuple(sources))
-    run = DetectionRun(detector, task, results, overlays=overlays, maps=maps, smoothing=smoothing)
+    run = DetectionRun(detector, task, results, overlays=overlays, maps=maps, labels=labels, smoothing=smoothing)
     failed = 0
     try:
         with progress("pictures", len(run)) as advance:
@@ -192,7 +197,7 @@ def detect(
 
 
 def _find(images: list[str], results: ResultsFolder | None) -> tuple[Path, ...]:
-    """The pictures that are meant, without the overlays and maps of an earlier run where these lie among them."""
+    """The pictures that are meant, without those that an earlier run drew, where these lie among them."""
     from oddlens.images import find_images
 
     paths = find_images(images)
@@ -201,7 +206,7 @@ def _find(images: list[str], results: ResultsFolder | None) -> tuple[Path, ...]:
     others = tuple(path for path in paths if not results.is_output(path))
     if not others:
         raise UsageError(
-            f"there are only overlays and maps of {printable(str(results.root))} among the pictures: name the pictures themselves"
+            f"there is only what a run drew in {printable(str(results.root))} among the pictures: name the pictures themselves"
         )
     return others
 
