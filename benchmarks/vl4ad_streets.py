@@ -60,7 +60,7 @@ SCORES = ("vl4ad", "rba", "entropy", "eam")
 SHORT_SIDE = 256
 TEST_SEED = 1_000_000
 
-TRAINING = replace(SMALL_TRAINING, iterations=700, crop=(256, 256), short_side=SHORT_SIDE, colour=False)
+TRAINING = replace(SMALL_TRAINING, iterations=1200, crop=(256, 256), short_side=SHORT_SIDE, colour=False)
 """Colours are left as drawn, as words have theirs."""
 
 
@@ -88,7 +88,7 @@ def draw_street(number: int, seed: int) -> tuple[Pixels, Pixels]:
 
 
 GENERIC = Stage("generic", {word: (word,) for word in WORDS}, draw_generic, 800, TRAINING)
-STREETS = Stage("streets", CONCEPTS, draw_street, 400, replace(TRAINING, iterations=500, learning_rate=5e-4))
+STREETS = Stage("streets", CONCEPTS, draw_street, 400, replace(TRAINING, iterations=900, learning_rate=5e-4))
 STREETS_ONLY = replace(STREETS, settings=replace(TRAINING, iterations=1200))
 
 DECODERS: dict[str, tuple[DecoderShape, tuple[Stage, ...]]] = {
