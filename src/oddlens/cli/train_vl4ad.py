@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   oddlens train vl4ad --data cityscapes --classes cityscapes --model laion2b-convnext-large-d-320 --out masks.safetensors
-  oddlens train vl4ad --data camvid --classes camvid --size small --short-side 256 --out small.safetensors
-  oddlens detect frames/ --method vl4ad --weights small.safetensors --ood "caravan, dog"
+  oddlens train vl4ad --data camvid --classes camvid --size small --short-side 256 --linear --out small.safetensors
+  oddlens detect frames/ --method vl4ad --model laion2b-convnext-large-d-320 --weights masks.safetensors --ood "caravan, dog"
 """
 
 

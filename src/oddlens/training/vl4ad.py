@@ -96,7 +96,7 @@ class DecoderCourse:
     vocabulary: classes with their concepts; those of the scenes are taken, by name. templates: a list of `prompts`. out: the
     weights to write, .safetensors; beside them lies the checkpoint while it runs, and the report afterwards where one is wanted.
     start: weights to begin with, of the same shape. Raises `UsageError` for settings, names and files that do not
-    fit, and where the extra "road" is not installed.
+    fit, for words that are all the same to the model, and where the extra "road" is not installed.
     """
 
     def __init__(
@@ -113,6 +113,8 @@ class DecoderCourse:
         self._report = report
         self._number = _numbers(self.vocabulary, scenes.classes)
         self._text = Words(backbone.encode_text).text(self.vocabulary, load_templates(templates))
+        if shape.head == "words":
+            check_told_apart(self._text["concepts"], self._text["columns"], self.vocabulary.names)
         self._tower = map_tower(backbone.tower)
         self.network = self._fresh_network(start)
         self._start = (
@@ -276,6 +278,25 @@ def of_classes(vocabulary: Vocabulary, names: Sequence[str]) -> Vocabulary:
         )
     pairs = zip(vocabulary.names, vocabulary.concepts, strict=True)
     return make_vocabulary({name: words for name, words in pairs if name in names})
+
+
+def check_told_apart(concepts: Tensor, columns: Tensor, names: Sequence[str]) -> None:
+    """Whether masks can learn to tell classes apart by words. concepts: [words, embed_dim], unit norm; columns: the class of each.
+
+    Raises `UsageError` where no embedding whatever would give two classes logits that are 1 apart, even at the least temperature:
+    a model that does not know the words spells them, and all classes look alike to it.
+    """
+    from oddlens.methods.vl4ad.decoder_network import LEAST_TEMPERATURE
+
+    apart = torch.cdist(concepts.double(), concepts.double())
+    for first, name in enumerate(names):
+        for second, other in enumerate(names[:first]):
+            between = apart[columns == first][:, columns == second]
+            if between.amin(dim=1).amax() < LEAST_TEMPERATURE:
+                raise UsageError(
+                    f"the words of {other!r} and {name!r} are all the same to this model, so that no mask can learn them: "
+                    "give a CLIP that knows such words, or learn without words (--linear)"
+                )
 
 
 def _numbers(vocabulary: Vocabulary, names: Sequence[str]) -> NDArray[np.uint8]:
