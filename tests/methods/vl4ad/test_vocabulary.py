@@ -119,6 +119,8 @@ class TestFaults:
             ({"merge": "seven"}, "merge 'seven' is no list of ours: give one of none, cityscapes7"),
             ({"ood": ["dog", "Street"]}, "'Street' is given as unknown and belongs to the known class 'road'"),
             ({"ood": ["sky"]}, "'sky' is given as unknown and belongs to the known class 'sky'"),
+            ({"ood": "words.txt"}, "'words.txt' among the unknown words is the name of a file: give one .json or .toml"),
+            ({"ood": "lists/more.json, dog"}, "'lists/more.json' among the unknown words is the name of a file"),
             ({"ood": "dog, Dog"}, "the unknown word 'Dog' is given twice"),
             ({"ood": [["dog", "hound"], "hound"]}, "the unknown word 'hound' is given twice"),
             ({"ood": ["dog", []]}, "a group of unknown words is empty"),

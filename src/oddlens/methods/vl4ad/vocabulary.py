@@ -6,6 +6,7 @@ VL4AD (arXiv 2409.17330) gives neither its lists nor its merges; the packaged on
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ Groups = Sequence[str | Sequence[str]]
 """Words for the unknown: a word, or several for the same."""
 
 _SUFFIXES = (".json", ".toml")
+_FILE_NAME = re.compile(r".*\.\w{2,4}")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def resolved_groups(given: str | Groups | None) -> str | tuple[str | list[str], 
     if isinstance(given, str):
         if given == "default":
             return given
-        given = _read(given, "ood") if _is_path(given) else [word for word in given.split(",") if word.strip()]
+        given = _read(given, "ood") if _is_path(given) else _divided(given)
     groups: list[str | list[str]] = []
     for group in given:
         words = _cleaned([group] if isinstance(group, str) else group)
@@ -89,6 +91,14 @@ def resolved_groups(given: str | Groups | None) -> str | tuple[str | list[str], 
             raise UsageError("a group of unknown words is empty: give at least one word in each")
         groups.append(words[0] if isinstance(group, str) else list(words))
     return tuple(groups)
+
+
+def _divided(words: str) -> list[str]:
+    """Words divided by commas. Raises `UsageError` for the name of a file, which would pass for a word."""
+    divided = [word.strip() for word in words.split(",") if word.strip()]
+    if file := next((word for word in divided if _FILE_NAME.fullmatch(word)), None):
+        raise UsageError(f"{file!r} among the unknown words is the name of a file: give one .json or .toml file alone")
+    return divided
 
 
 def _lists(field: str, given: str | Lists) -> Lists:
