@@ -142,6 +142,7 @@ class Planted:
 
     def __init__(self, text: Text | None = None) -> None:
         self.text = text
+        self.names = () if text is None else tuple(STREET)
 
     def encode(self, walk: Walk) -> Features:
         generator = torch.Generator().manual_seed(5)
@@ -194,8 +195,14 @@ class TestMasksOfAnyKind:
         merged = detector.ask(encoded, merge={"ground": ["road", "car"]}, merging="sum")[0]
         both = torch.stack([expected[:, 0] + expected[:, 2], expected[:, 1]], dim=1)
         assert np.allclose(merged.anomaly_map[0], -both.amax(dim=1), atol=1e-6)
-        for words in ({"ood": ["dog"]}, {"classes": "cityscapes"}):
-            with pytest.raises(UsageError, match="these masks know 3 classes and no words"):
+        others: tuple[dict[str, Any], ...] = (
+            {"ood": ["dog"]},
+            {"classes": "cityscapes"},
+            {"classes": {"lake": ["lake"], "field": ["field"], "wood": ["wood"]}},
+            {"classes": dict(reversed(STREET.items()))},
+        )
+        for words in others:
+            with pytest.raises(UsageError, match=f"these masks know {', '.join(STREET)} and no words"):
                 detector.ask(encoded, **words)
 
 
@@ -236,6 +243,7 @@ class TestRecipe:
             ({"templates": ["a photo."]}, "the template 'a photo.' has no place for a word"),
             ({"score": "best"}, "the recipe field score cannot be 'best': give one of 'vl4ad'"),
             ({"masks": "decoder"}, "masks='decoder' needs weights"),
+            ({"window": 64}, "window is the side of what goes through a mask decoder: .* image_size"),
         ],
     )  # fmt: skip
     def test_what_cannot_be_is_told_before_a_frame_is_looked_at(
@@ -260,6 +268,10 @@ class TestWhatItDoesNotTake:
         with pytest.raises(UsageError, match="vl4ad compares streets with words and takes no good examples"):
             street.reference([noise(40, 40)])
         assert street.references is None
+
+    def test_masks_that_are_the_frozen_models_own_view_take_no_alpha(self, street: Detector) -> None:
+        with pytest.raises(UsageError, match="alpha mixes the frozen model's own view into masks that were learned"):
+            street.ask(street.encode([noise(40, 40)]), alpha=0.4)
 
     def test_dense_masks_take_no_weights(self, open_clip_folder: Path, tmp_path: Path) -> None:
         torch.save({"w": torch.zeros(1)}, tmp_path / "weights.pth")

@@ -67,6 +67,7 @@ class DecoderMasks:
         self.shape, self._network, self._words = _read(backbone, learned)
         self._short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
         self._window = None if window is None else _pixels("window", window)
+        self.names = tuple(learned.recipe["classes"]) if self.shape.head == "linear" else ()
         self._overlap = overlap
         self._exact = exact
 

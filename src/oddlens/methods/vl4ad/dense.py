@@ -72,6 +72,11 @@ class DenseMasks:
         """None: patches are asked by words."""
         return None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """()."""
+        return ()
+
     def encode(self, walk: Walk) -> Features:
         """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings."""
         frames = [at_short_side(picture, self._short_side) for picture in walk.pictures]

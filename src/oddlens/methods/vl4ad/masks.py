@@ -26,6 +26,10 @@ class Masks(Protocol):
     def text(self) -> Text | None:
         """The text side (see `Words.text`) of masks that know classes of their own and no words; None where words are asked."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes of masks that know no words, in the order of their numbers; () where words are asked."""
+
     def encode(self, walk: Walk) -> Features:
         """The frames of a walk (`Walk.pictures`, of any sizes) as features; the first dimension is the frame.
 

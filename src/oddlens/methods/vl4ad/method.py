@@ -111,9 +111,9 @@ class VL4AD:
         vocabulary, own = self.recipe.vocabulary, self._masks.text
         if own is None:
             return self._words.text(vocabulary, self.recipe.sentences)
-        if vocabulary.unknown or len(vocabulary.names) != len(own["member"]):
+        if vocabulary.unknown or vocabulary.names != self._masks.names:
             raise UsageError(
-                f"these masks know {len(own['member'])} classes and no words: leave ood and classes out, or train masks by words"
+                f"these masks know {', '.join(self._masks.names)} and no words: leave ood and classes out, or train masks by words"
             )
         return own | {"member": torch.tensor(vocabulary.member, device=own["member"].device)}
 
@@ -153,6 +153,10 @@ class VL4AD:
         """The real masks of one frame, without what fills them up to the batch."""
         real = int(frame["masks"])
         void, pooled = frame.get("void"), frame.get("pooled")
+        if self.recipe.alpha and pooled is None and not self._masks.names:
+            raise UsageError(
+                "alpha mixes the frozen model's own view into masks that were learned, and dense masks are that view: leave it out"
+            )
         return Look(
             frame["embeddings"][:real],
             self.recipe.temperature or self._masks.temperature,
@@ -176,6 +180,10 @@ def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | No
     if weights is not None:
         raise UsageError(
             "masks='dense' learns nothing, so it takes no weights: leave them out, or take masks='decoder'"
+        )
+    if recipe.window is not None:
+        raise UsageError(
+            "window is the side of what goes through a mask decoder: that of dense masks' windows is image_size, give that instead"
         )
     return DenseMasks(
         backbone,
