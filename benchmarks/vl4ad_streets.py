@@ -57,6 +57,7 @@ GROUPS = {"near": NEAR_OOD, "far": FAR_OOD, "untold": UNTOLD_OOD}
 TOLD = (*NEAR_OOD, *FAR_OOD)
 SCORES = ("vl4ad", "rba", "entropy", "eam")
 """`max_logit` is `vl4ad` by another name."""
+ALPHAS = (0.0, 0.4, 1.0)
 SHORT_SIDE = 256
 TEST_SEED = 1_000_000
 
@@ -209,7 +210,7 @@ def unknown_rows(detector: Detector, group: str, masks: str, count: int) -> Iter
     encoded = encode(detector, frames)
     for told in ((), TOLD) if masks != "linear" else ((),):
         for merge in ("none", dict(MERGED)):
-            for alpha in (0.0, 0.4) if masks in DECODERS else (0.0,):
+            for alpha in ALPHAS if masks in DECODERS else (0.0,):
                 for score in SCORES:
                     found = detector.ask(encoded, ood=told, merge=merge, alpha=alpha, score=score)
                     metrics = pixel_metrics(unknown, [each.heatmap() for each in found])
