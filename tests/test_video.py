@@ -2,6 +2,8 @@
 
 import struct
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +102,22 @@ class TestFaults:
         video.write_bytes(data[:60])  # cut off while it is being looked at
         with pytest.raises(ImageError, match=r"drive\.mp4#000003 cannot be decoded"):
             opened.frames[3].read()
+
+    def test_what_lies_behind_the_damage_is_not_decoded_up_to_it_again(
+        self, video: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened, decode = [], Video._decode
+
+        def damaged(self: Video) -> Iterator[object]:
+            opened.append(1)
+            yield from islice(decode(self), 5)
+            raise av.InvalidDataError(1, "damaged")
+
+        monkeypatch.setattr(Video, "_decode", damaged)
+        frames = Video(video).frames
+        frames[4].read()
+        for frame in frames[5:]:
+            with pytest.raises(ImageError, match=f"{frame.number:06d} cannot be decoded: the video is damaged"):
+                frame.read()
+        assert len(opened) == 1
+        assert np.abs(frames[2].read().pixels.astype(int) - drive(12)[2]).mean() < 4

@@ -33,6 +33,7 @@ class Video:
         self.every = every
         self._decoder: Iterator[Decoded] | None = None
         self._next = 0
+        self._end: tuple[int, str] | None = None  # the first frame that there is not, and why, once it is known
         try:
             import av
         except ImportError as error:
@@ -59,6 +60,8 @@ class Video:
         """
         import av
 
+        if self._end is not None and number >= self._end[0]:
+            raise ImageError(f"{self._name(number)} {self._end[1]}")
         if self._decoder is None or number < self._next:
             self._decoder, self._next = self._decode(), 0
         try:
@@ -70,9 +73,11 @@ class Video:
                     return np.ascontiguousarray(pixels)
         except av.FFmpegError as error:
             self._decoder = None
-            raise ImageError(f"{self._name(number)} cannot be decoded: the video is damaged from there on") from error
+            self._end = self._next, "cannot be decoded: the video is damaged before it or there"
+            raise ImageError(f"{self._name(number)} {self._end[1]}") from error
         self._decoder = None
-        raise ImageError(f"{self._name(number)} is not there: the video ends before it")
+        self._end = self._next, "is not there: the video ends before it"
+        raise ImageError(f"{self._name(number)} {self._end[1]}")
 
     def _decode(self) -> Iterator[Decoded]:
         import av
