@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -178,10 +178,12 @@ class Detector:
 
     def _changed(self, changes: Mapping[str, Any]) -> Detector:
         """The same detector with another recipe; what was prepared for such a question is kept for the next one."""
-        key = json.dumps(changes, sort_keys=True, default=list)
+        recipe = change_recipe(self.recipe, changes)
+        # Not the changes themselves: a file of the same name may say something else now. Orders are part of it: they number classes.
+        key = json.dumps(asdict(recipe))
         if key not in self._changes:
             method = copy(self.method)
-            method.recipe = change_recipe(self.recipe, changes)
+            method.recipe = recipe
             self._changes[key] = Detector(self.name, method, self.notes, self.weights)
         other = self._changes[key]
         other.thresholds = self.thresholds

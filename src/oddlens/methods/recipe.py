@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -53,6 +54,9 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
     overrides.pop("recipe", None)
     hints = get_type_hints(recipe_type)
     known = [each.name for each in fields(recipe_type)]  # type: ignore[arg-type]
+    overrides = {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in overrides.items()
+    }
     for name, value in overrides.items():
         if name not in known:
             raise UsageError(f"{recipe_type.__name__} has no field {name!r}: its fields are {', '.join(known)}")

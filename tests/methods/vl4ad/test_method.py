@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -257,6 +258,26 @@ class TestRecipe:
         with pytest.raises(UsageError, match="'van' is given as unknown and belongs to the known class 'car'"):
             street.ask(encoded, ood=["van"])
         assert street.ask(encoded, ood=["bus"])  # a class of Cityscapes, but not of this street
+
+    def test_a_file_that_was_changed_between_questions_is_read_again(self, street: Detector, tmp_path: Path) -> None:
+        encoded, words = street.encode([noise(40, 40)]), tmp_path / "unknown.json"
+        for group in (["dog"], ["caravan"]):
+            words.write_text(json.dumps(group))
+            (found,), (expected,) = street.ask(encoded, ood=words), street.ask(encoded, ood=group)
+            assert np.array_equal(found.anomaly_map, expected.anomaly_map)
+
+    def test_words_may_come_in_mappings_of_any_kind(self, street: Detector) -> None:
+        encoded = street.encode([noise(40, 40)])
+        for other in ("lake", "field"):
+            classes = {"road": ["road"], "rest": [other]}
+            (found,), (expected,) = (street.ask(encoded, classes=each) for each in (MappingProxyType(classes), classes))
+            assert np.array_equal(found.anomaly_map, expected.anomaly_map)
+
+    def test_classes_in_another_order_have_other_numbers(self, street: Detector) -> None:
+        encoded, other = street.encode([noise(40, 40)]), dict(reversed(STREET.items()))
+        (found,), (turned,) = street.ask(encoded, classes=STREET), street.ask(encoded, classes=other)
+        assert turned.label_names == tuple(other)
+        assert np.array_equal(turned.labels, 2 - found.labels)
 
     def test_how_frames_are_looked_at_cannot_change_between_questions(self, street: Detector) -> None:
         with pytest.raises(UsageError, match="short_side cannot change between questions"):
