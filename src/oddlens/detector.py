@@ -179,7 +179,7 @@ class Detector:
     def _changed(self, changes: Mapping[str, Any]) -> Detector:
         """The same detector with another recipe; what was prepared for such a question is kept for the next one."""
         recipe = change_recipe(self.recipe, changes)
-        # Not the changes themselves: a file of the same name may say something else now. Orders are part of it: they number classes.
+        # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
         key = json.dumps(asdict(recipe))
         if key not in self._changes:
             method = copy(self.method)
