@@ -1,5 +1,6 @@
 """Road scenes from their folders to the figures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,14 +117,18 @@ def test_a_method_that_takes_no_good_examples_lacks_only_its_own_cells_with_exam
     assert all("takes no good examples" in skip.reason for skip in few.skipped)
 
 
-def test_no_test_picture_runs_for_cells_that_are_refused_anyway(
-    few: Benchmark, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_runs_for_cells_that_are_refused_anyway(few: Benchmark) -> None:
     again = Benchmark(few.plan, few.out)
     again.open()
-    monkeypatch.setattr(measuring, "encode_together", None)
-    assert list(again.run()) == []
+    assert again.pending == 0
     assert len(again.skipped) == 2
+
+
+def test_where_nobody_insists_they_are_no_part_of_the_plan(few: Benchmark) -> None:
+    again = Benchmark(replace(few.plan, insist=False), few.out)
+    again.open()
+    assert again.pending == 0
+    assert again.skipped == []
 
 
 def test_of_large_frames_fewer_are_held_at_once(

@@ -109,7 +109,7 @@ def test_a_field_can_be_of_one_of_several_methods(place: Path, open_clip_folder:
     methods = ("--method", "winclip", "vl4ad", "--shots", "0")
     refused = bench(place, open_clip_folder, *methods, "--set", "classes=camvid")
     assert refused.code == 2
-    assert "WinCLIPRecipe has no field 'classes'" in refused.sentence
+    assert "WinCLIPRecipe has no field 'classes', which vl4ad has: its fields are" in refused.sentence
     done = bench(place, open_clip_folder, *methods, "--set", "vl4ad.classes=camvid")
     assert done.code == 0
     assert metrics(place)["methods"]["vl4ad"]["recipe"]["classes"] == "camvid"
@@ -169,3 +169,25 @@ def test_wrong_calls_are_refused_in_one_sentence(
     assert done.code == 2
     assert complaint in done.sentence
     assert not (place / "out" / "metrics.json").exists()
+
+
+def test_without_numbers_of_good_examples_a_method_that_takes_none_runs_without(
+    place: Path, open_clip_folder: Path
+) -> None:
+    done = bench(place, open_clip_folder, "--method", "vl4ad")
+    assert done.code == 0
+    assert {row["shots"] for row in metrics(place)["results"]} == {0}
+    insisting = bench(place, open_clip_folder, "--method", "vl4ad", "--shots", "0,1")
+    assert insisting.code == 1
+    assert "takes no good examples" in insisting.err
+
+
+def test_a_category_without_anything_to_compare_with_is_told_and_counts_as_lacking(
+    place: Path, open_clip_folder: Path
+) -> None:
+    (place / "set" / "nut" / "test" / "good" / "0.png").unlink()
+    (place / "set" / "nut" / "ground_truth" / "crack" / "0_mask.png").unlink()
+    done = bench(place, open_clip_folder, "--shots", "0")
+    assert done.code == 1
+    told = "oddlens: nut of set has no figures at all: there is no normal test picture; no abnormal test picture has a mask"
+    assert done.err.splitlines()[-1] == told

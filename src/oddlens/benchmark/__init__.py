@@ -22,7 +22,7 @@ from oddlens.benchmark.results import write_results
 from oddlens.benchmark.runner import Benchmark
 from oddlens.benchmark.sources import Source, open_sources
 from oddlens.benchmark.summary import summarise
-from oddlens.benchmark.table import skipped_lines, summary_table
+from oddlens.benchmark.table import bare_lines, skipped_lines, summary_table
 from oddlens.benchmark.variant import Variant, variants
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Skipped",
     "Source",
     "Variant",
+    "bare_lines",
     "open_sources",
     "read_names",
     "read_sizes",

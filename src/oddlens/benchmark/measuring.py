@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -37,29 +36,21 @@ CHUNK_PIXELS = 2**24
 """Of large pictures fewer are held: no further batch is begun beyond so many pixels. 8 frames of 2 megapixels."""
 
 
-@dataclass(frozen=True)
-class Done:
-    """What came of a job: its cells, and the reasons for those that the method refuses."""
-
-    cells: dict[Variant, Cell]
-    refused: dict[Variant, str]
-
-
-def measure_category(jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None]) -> list[Done]:
-    """What comes of the jobs of one category, in order; `advance` is told how many more pictures are done, once a method.
+def measure_category(
+    jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None]
+) -> list[dict[Variant, Cell]]:
+    """The cells of the jobs of one category, in order; `advance` is told how many more pictures are done, once a method.
 
     Raises `OddlensError` for a picture or mask that cannot be read: without it the figures would be those of another data set.
     """
-    found = [_with_references(job) for job in jobs]
     probes = [
-        [_Probe(job, variant, plan, out, detector) for variant, detector in detectors.items()]
-        for job, (detectors, _) in zip(jobs, found, strict=True)
+        [_Probe(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
+        for job in jobs
     ]
-    wanted = [number for number, of_job in enumerate(probes) if of_job]
     seconds = [0.0] * len(jobs)
-    for chunk, pictures, reading in _chunks(jobs[0].records if wanted else ()):
-        encoded = encode_together([jobs[number].detector.method for number in wanted], pictures)
-        for number, features in zip(wanted, encoded, strict=True):
+    for chunk, pictures, reading in _chunks(jobs[0].records):
+        encoded = encode_together([job.detector.method for job in jobs], pictures)
+        for number, features in enumerate(encoded):
             seconds[number] += reading + features.seconds
             truths: list[Truth] = []
             for probe in probes[number]:
@@ -71,8 +62,8 @@ def measure_category(jobs: Sequence[Job], plan: Plan, out: Path, advance: Callab
                 probe.add(chunk, detections, truths)
             advance(len(chunk))
     return [
-        Done({probe.variant: probe.cell(spent / len(job.records)) for probe in of_job}, refused)
-        for job, of_job, spent, (_, refused) in zip(jobs, probes, seconds, found, strict=True)
+        {probe.variant: probe.cell(spent / len(job.records)) for probe in of_job}
+        for job, of_job, spent in zip(jobs, probes, seconds, strict=True)
     ]
 
 
@@ -157,8 +148,8 @@ class _Probe:
         )
 
 
-def _with_references(job: Job) -> tuple[dict[Variant, Detector], dict[Variant, str]]:
-    """A detector a variant, all on the same method; and of the variants with examples that the method does not take, the reason.
+def _with_references(job: Job) -> dict[Variant, Detector]:
+    """A detector a variant, all on the same method.
 
     Every example runs through the towers once, and alone: so a cell's numbers do not depend on which cells are measured with it.
     """
@@ -172,16 +163,12 @@ def _with_references(job: Job) -> tuple[dict[Variant, Detector], dict[Variant, s
         return joined([encoded[record.image] for record in records])
 
     detectors: dict[Variant, Detector] = {}
-    refused: dict[Variant, str] = {}
     for variant, (_, examples) in job.cells.items():
         detector = Detector(plain.name, plain.method, plain.notes, plain.weights)
-        if examples and plain.method.no_references is not None:
-            refused[variant] = plain.method.no_references
-            continue
         if examples:
             detector.references = encode(examples)
         detectors[variant] = detector
-    return detectors, refused
+    return detectors
 
 
 def _truth(record: Record, found: Detection, protocol: Protocol) -> Truth:

@@ -19,7 +19,8 @@ from oddlens.detector import Detector
 class Plan:
     """Methods (one detector each, without references) x data sets x variants.
 
-    full_size, components: see `protocol.Protocol`; None leaves it to each category. maps: raw maps are written.
+    full_size, components: see `protocol.Protocol`; None leaves it to each category. maps: raw maps are written. insist: cells with
+    good examples of a method that takes none are told as lacking; otherwise they are no part of the plan.
     """
 
     sources: tuple[Source, ...]
@@ -30,6 +31,12 @@ class Plan:
     full_size: bool | None = None
     components: Sizes | None = None
     maps: bool = False
+    insist: bool = True
+
+    def variants_of(self, detector: Detector) -> tuple[Variant, ...]:
+        """Those that are planned for a method."""
+        takes_none = detector.method.no_references is not None and not self.insist
+        return tuple(each for each in self.variants if not (each.shots and takes_none))
 
 
 @dataclass(frozen=True)

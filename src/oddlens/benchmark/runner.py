@@ -54,8 +54,7 @@ class Benchmark:
     def run(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[Job]:
         """Measure what is left, giving each job when its cells are written; `advance` is told how many more pictures are done.
 
-        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on;
-        so do the cells with good examples of a method that takes none.
+        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
         """
         for _, group in groupby(self._jobs, key=lambda job: (job.source, job.category)):
             jobs = list(group)
@@ -65,12 +64,10 @@ class Benchmark:
                 self.skipped += [Skipped(job.key(variant), str(error)) for job in jobs for variant in job.cells]
                 continue
             for job, done in zip(jobs, measured, strict=True):
-                self.skipped += [Skipped(job.key(variant), reason) for variant, reason in done.refused.items()]
-                for variant, cell in done.cells.items():
+                for variant, cell in done.items():
                     write_cell(job.key(variant).path(self.out), cell)
                     self._cells[job.key(variant)] = cell
-                if done.cells:
-                    yield job
+                yield job
 
     def _examples(self, source: Source, category: str) -> dict[Variant, tuple[Record, ...]]:
         """The good examples of every variant, as many as there are. The lists that they come from are written."""
@@ -94,10 +91,14 @@ class Benchmark:
         records = source.tests(category)
         object_name = self.plan.names.of(detector.name, source.name, category)
         to_do: dict[Variant, tuple[Settings, tuple[Record, ...]]] = {}
-        for variant, chosen in examples.items():
+        for variant in self.plan.variants_of(detector):
+            chosen = examples[variant]
             key = Key(source.name, category, detector.name, variant)
             if not records:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test picture"))
+                continue
+            if variant.shots and detector.method.no_references is not None:
+                self.skipped.append(Skipped(key, detector.method.no_references))
                 continue
             if len(chosen) < variant.shots:
                 have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"

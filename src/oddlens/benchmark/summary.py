@@ -45,7 +45,7 @@ def summarise(plan: Plan, cells: Mapping[Key, Cell], skipped: Iterable[Skipped])
             _result(source, detector, shots, cells)
             for source in plan.sources
             for detector in plan.detectors
-            for shots in sorted({variant.shots for variant in plan.variants})
+            for shots in sorted({variant.shots for variant in plan.variants_of(detector)})
         ],
         "skipped": [_place(skip.key) | {"reason": skip.reason} for skip in skipped],
         "machine": {

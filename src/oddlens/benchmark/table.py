@@ -78,6 +78,18 @@ def skipped_lines(document: Mapping[str, Any]) -> list[str]:
     return [f"{reason}: no figures for {method} {', '.join(which)}" for (method, reason), which in shots.items()]
 
 
+def bare_lines(document: Mapping[str, Any]) -> list[str]:
+    """What was looked at and has not a single figure, and why: categories without truth to compare with."""
+    lines: dict[str, None] = {}
+    for result in document["results"]:
+        for category in result["categories"]:
+            reasons = dict.fromkeys(reason for seed in category["by_seed"] for reason in seed["reasons"].values())
+            if all(value is None for value in category["mean"].values()):
+                where = f"{category['category']} of {result['dataset']}"
+                lines[f"{where} has no figures at all: {'; '.join(reasons)}"] = None
+    return list(lines)
+
+
 def published_rows(result: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
     """What is published of this, "ours / published" of each of the figures; first cells: where, source."""
     ours = {entry["category"]: entry["mean"] for entry in result["categories"]}

@@ -63,7 +63,14 @@ def benchmark(
             metavar="FILE", help="The learned part of a method; of one of several as METHOD=FILE, once for each."
         ),
     ] = None,
-    shots: Annotated[str, typer.Option(metavar="N,N", help="Numbers of good examples; 0 is zero-shot.")] = "0,1,4",
+    shots: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N",
+            help="Numbers of good examples; 0 is zero-shot.",
+            show_default="0,1,4 of methods that take any",
+        ),
+    ] = None,
     seeds: Annotated[
         str, typer.Option(metavar="N,N", help="Draws of the good examples; figures are means over them.")
     ] = "0,1,2",
@@ -120,7 +127,7 @@ def benchmark(
     """
     if object_name is not None and names is not None:
         raise UsageError("--object and --names contradict each other: give one of them")
-    wanted_shots, wanted_seeds = _numbers("--shots", shots), _numbers("--seeds", seeds)
+    wanted_shots, wanted_seeds = _numbers("--shots", "0,1,4" if shots is None else shots), _numbers("--seeds", seeds)
     methods = list(dict.fromkeys(method or ["winclip"]))
     files = _weights(methods, weights or [])
     overrides = overrides_by_method(setting or [], methods)
@@ -131,6 +138,7 @@ def benchmark(
         ObjectNames,
         Plan,
         RulePicks,
+        bare_lines,
         open_sources,
         read_names,
         read_sizes,
@@ -154,6 +162,7 @@ def benchmark(
         full_size=full_size,
         components=None if component_sizes is None else read_sizes(component_sizes),
         maps=maps,
+        insist=shots is not None,
     )
     for source in sources:
         if source.dataset.problems:
@@ -170,9 +179,10 @@ def benchmark(
     document = write_results(run)
     print_table(*summary_table(document))
     print(f"results: {out}", file=sys.stderr)
-    for line in skipped_lines(document):
+    lacking = skipped_lines(document) + bare_lines(document)
+    for line in lacking:
         print(f"oddlens: {line}", file=sys.stderr)
-    if run.skipped:
+    if lacking:
         raise typer.Exit(1)
 
 

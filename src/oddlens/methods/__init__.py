@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -33,6 +34,11 @@ def method_class(name: str) -> MethodClass:
         raise UsageError(f"there is no method {name!r}: choose one of {', '.join(METHODS)}")
     module, attribute = METHODS[name].split(":")
     return cast("MethodClass", getattr(import_module(module), attribute))
+
+
+def methods_with(field: str) -> list[str]:
+    """The methods whose recipe has a field of this name. It imports all methods."""
+    return [name for name in METHODS if field in {each.name for each in fields(method_class(name).recipe_type)}]
 
 
 def method_of_weights(tensors: Iterable[str]) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from oddlens.errors import UsageError
+from oddlens.methods import methods_with
 
 Recipe = TypeVar("Recipe")
 
@@ -59,7 +60,9 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
     }
     for name, value in overrides.items():
         if name not in known:
-            raise UsageError(f"{recipe_type.__name__} has no field {name!r}: its fields are {', '.join(known)}")
+            others = methods_with(name)
+            owner = f", which {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
+            raise UsageError(f"{recipe_type.__name__} has no field {name!r}{owner}: its fields are {', '.join(known)}")
         if not _fits(value, hints[name]):
             raise UsageError(f"the recipe field {name} cannot be {value!r}: give {_described(hints[name])}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
