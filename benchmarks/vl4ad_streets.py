@@ -210,7 +210,7 @@ def unknown_rows(detector: Detector, group: str, masks: str, count: int) -> Iter
     encoded = encode(detector, frames)
     for told in ((), TOLD) if masks != "linear" else ((),):
         for merge in ("none", dict(MERGED)):
-            for alpha in ALPHAS if masks in DECODERS else (0.0,):
+            for alpha in ALPHAS if masks in DECODERS and masks != "linear" else (0.0,):
                 for score in SCORES:
                     found = detector.ask(encoded, ood=told, merge=merge, alpha=alpha, score=score)
                     metrics = pixel_metrics(unknown, [each.heatmap() for each in found])

@@ -248,6 +248,11 @@ class TestVisionOnly:
         with pytest.raises(UsageError, match=f"know {', '.join(WORDS)} and no words"):
             detector.ask(encoded, ood=["caravan"])
 
+    def test_an_alpha_is_refused(self, model: Path, linear: Path) -> None:
+        detector = oddlens.load("vl4ad", model, linear, device="cpu")
+        with pytest.raises(UsageError, match="masks learned by words, and these masks are not"):
+            detector.ask(detector.encode(frame()[0]), alpha=0.4)
+
 
 class TestOtherTowers:
     def test_the_embedded_model_and_a_plain_vit_carry_it_too(

@@ -291,7 +291,9 @@ class TestWhatItDoesNotTake:
         assert street.references is None
 
     def test_masks_that_are_the_frozen_models_own_view_take_no_alpha(self, street: Detector) -> None:
-        with pytest.raises(UsageError, match="alpha mixes the frozen model's own view into masks that were learned"):
+        with pytest.raises(
+            UsageError, match="alpha mixes the frozen model's own view into that of masks learned by words"
+        ):
             street.ask(street.encode([noise(40, 40)]), alpha=0.4)
 
     def test_dense_masks_take_no_weights(self, open_clip_folder: Path, tmp_path: Path) -> None:

@@ -153,9 +153,9 @@ class VL4AD:
         """The real masks of one frame, without what fills them up to the batch."""
         real = int(frame["masks"])
         void, pooled = frame.get("void"), frame.get("pooled")
-        if self.recipe.alpha and pooled is None and not self._masks.names:
+        if self.recipe.alpha and pooled is None:
             raise UsageError(
-                "alpha mixes the frozen model's own view into masks that were learned, and dense masks are that view: leave it out"
+                "alpha mixes the frozen model's own view into that of masks learned by words, and these masks are not: leave it out"
             )
         return Look(
             frame["embeddings"][:real],
