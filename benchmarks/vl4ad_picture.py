@@ -4,7 +4,7 @@
     python benchmarks/vl4ad_picture.py --runs runs/streets --out docs/streets.jpg
 
 Rows: near, far and untold unknown things, the first frame of each kind. Columns: the frame with the unknown outlined, the known
-classes that are found, heat without words for the unknown, heat with them; decoder, seed 0.
+classes that are found, heat without words for the unknown, with them, and with them and alpha 0.4; decoder, seed 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from oddlens.overlay import blend, outline_mask
 from oddlens.pixels import Pixels
 from vl4ad_streets import GROUPS, TEST_SEED, TOLD, make_detector
 
-TIMES = 2
+TIMES = 1.5
 GAP = 6
 
 
@@ -36,16 +36,17 @@ def main() -> None:
     detector, _ = make_detector("decoder", 0, arguments.runs / "seed-0")
     frames = [street(0, TEST_SEED + 1, words[:1]) for words in GROUPS.values()]
     encoded = detector.encode([frame.image for frame in frames])
-    without, told = (detector.ask(encoded, ood=words) for words in ((), TOLD))
+    asks = (((), 0.0), (TOLD, 0.0), (TOLD, 0.4))
+    without, told, mixed = (detector.ask(encoded, ood=words, alpha=alpha) for words, alpha in asks)
     rows = []
-    for frame, plain, asked in zip(frames, without, told, strict=True):
+    for frame, plain, *asked in zip(frames, without, told, mixed, strict=True):
         assert plain.labels is not None
         height, width = frame.image.shape[:2]
-        size = TIMES * width, TIMES * height
+        size = round(TIMES * width), round(TIMES * height)
         shown = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
         mask = cv2.resize(frame.unknown.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
         row = [outline_mask(shown, mask), np.asarray(draw_labels(plain.labels, size).convert("RGB"))]
-        for found in (plain, asked):
+        for found in (plain, *asked):
             heat = resize_heat(found.anomaly_map, size)
             row.append(blend(shown, heat, (found.value_range.low, found.value_range.high)))
         rows.append(_side_by_side(row))
