@@ -12,6 +12,8 @@ import pytest
 
 import oddlens
 from oddlens.errors import ModelError, UsageError
+from oddlens.loading import load_fitted
+from oddlens.methods.april_gan import AprilGANRecipe
 from oddlens.methods.winclip import WinCLIPRecipe
 
 
@@ -85,6 +87,19 @@ class TestSharing:
     def test_another_model_has_towers_of_its_own(self, open_clip_folder: Path, transformers_folder: Path) -> None:
         first = oddlens.load("winclip", open_clip_folder)
         assert oddlens.load("winclip", transformers_folder).method.backbone is not first.method.backbone
+
+    @pytest.mark.parametrize("asked", [(None, "gelu", "quick_gelu"), ("quick_gelu", "gelu", None)])
+    def test_whoever_asks_for_another_gelu_shares_the_weights(
+        self, open_clip_folder: Path, tmp_path: Path, asked: tuple[str | None, ...]
+    ) -> None:
+        shutil.copytree(open_clip_folder, tmp_path / "model")
+        towers = {
+            each: load_fitted(AprilGANRecipe, tmp_path / "model", "cpu", {"activation": each})[0] for each in asked
+        }
+        assert towers["gelu"] is towers[None]
+        assert towers["quick_gelu"] is not towers[None]
+        for one, other in zip(towers[None].model.parameters(), towers["quick_gelu"].model.parameters(), strict=True):
+            assert one is other
 
     def test_a_model_whose_files_changed_is_loaded_anew(self, open_clip_folder: Path, tmp_path: Path) -> None:
         shutil.copytree(open_clip_folder, tmp_path / "model")

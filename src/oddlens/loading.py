@@ -69,15 +69,22 @@ def load_fitted(
 
 
 def _shared_backbone(model: str | None, device: str, activation: Activation | None) -> Backbone:
-    """The towers of a model, loaded once for all detectors that are alive on it: the same files, unchanged, on the same device."""
+    """The towers of a model, loaded once for all detectors that are alive on it: the same files, unchanged, on the same device.
+
+    activation: the GELU variant; None is the weights' own. Another one shares their memory.
+    """
     card, path = locate(model)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file in files if file.is_file() and (stat := file.stat()))
-    key = card, stamps, choose_device(device), activation
-    backbone = _BACKBONES.get(key)
+    key = card, stamps, choose_device(device)
+    own = _BACKBONES.get(key)
+    if own is None:
+        own = _BACKBONES[key] = load_backbone(model, device=device)
+    if activation is None:
+        return own
+    backbone = _BACKBONES.get((key, activation))
     if backbone is None:
-        backbone = load_backbone(model, device=device, activation=activation)
-        _BACKBONES[key] = backbone
+        backbone = _BACKBONES[key, activation] = own.with_activation(activation)
     return backbone
 
 

@@ -12,7 +12,7 @@ from naive_clip import NaiveClip
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.tokenizer import clip_tokenizer
-from tiny_clip import Weights
+from tiny_clip import Weights, write_open_clip
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +69,26 @@ def test_the_hash_is_that_of_the_files(open_clip_folder: Path, transformers_fold
     assert hashes[0] == hashes[1]
     assert hashes[0] != hashes[2]
     assert len(hashes[0]) == 64
+
+
+class TestAnotherActivation:
+    def test_it_computes_as_a_model_that_says_so_itself(
+        self, backbone: Backbone, weights: Weights, tmp_path: Path
+    ) -> None:
+        quick = load_backbone(write_open_clip(tmp_path, weights, quick_gelu=True), device="cpu")
+        other = backbone.with_activation("quick_gelu")
+        pixels = torch.rand(1, 3, 40, 40)
+        for mine, its in ((other, quick), (backbone, backbone.with_activation("gelu"))):
+            assert torch.equal(
+                mine.vision.walk(mine.vision.embed(pixels)).cls, its.vision.walk(its.vision.embed(pixels)).cls
+            )
+            assert mine.text.config == its.text.config
+        assert not torch.equal(other._encode_text(["a part"]), backbone._encode_text(["a part"]))
+        assert torch.equal(other._encode_text(["a part"]), quick._encode_text(["a part"]))
+        assert other.fingerprint == backbone.fingerprint
+
+    def test_nothing_but_the_shell_is_made_anew(self, backbone: Backbone) -> None:
+        other = backbone.with_activation("quick_gelu")
+        assert all(map(torch.Tensor.is_set_to, other.model.parameters(), backbone.model.parameters()))
+        assert backbone.vision.config.activation == "gelu"
+        assert backbone.with_activation("gelu") is backbone

@@ -13,7 +13,8 @@ from torch import Tensor
 from oddlens.backbone.cache import TextCache
 from oddlens.backbone.cards import Card
 from oddlens.backbone.convnext import ConvNextTower
-from oddlens.backbone.model import LoadedModel
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.model import LoadedModel, with_activation
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.vision import VisionTower
 from oddlens.errors import UsageError
@@ -38,6 +39,7 @@ class Backbone:
         self.tokenizer = loaded.tokenizer
         self.mean, self.std = loaded.mean, loaded.std
         self.model = loaded.model.to(device).eval()
+        self._own: Backbone | None = None
         self._texts = TextCache(f"{model_hash}:{self.text.config.activation}")
 
     @property
@@ -60,6 +62,17 @@ class Backbone:
     def text(self) -> TextTower:
         """The text tower."""
         return self.model.text
+
+    def with_activation(self, activation: Activation) -> Backbone:
+        """The same weights, in the same memory, under another GELU variant; itself where that is its own."""
+        towers = [each for each in (self.text, self.tower) if not isinstance(each, ConvNextTower)]
+        if all(each.config.activation == activation for each in towers):
+            return self
+        model = with_activation(self.model, activation)
+        loaded = LoadedModel(model, self.tokenizer, self.mean, self.std, self.files)
+        other = Backbone(loaded, self.card, self.model_hash, self.device)
+        other._own = self  # who asks for the weights' own variant meanwhile shall find it loaded
+        return other
 
     @cached_property
     def fingerprint(self) -> str:

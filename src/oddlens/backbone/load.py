@@ -36,8 +36,9 @@ def load_backbone(
     """
     card, path = locate(model)
     target = choose_device(device)
-    loaded: LoadedModel = _READERS[card.layout].read(path, activation)
-    return Backbone(loaded, _completed(card, loaded), content_hash(loaded.files), target)
+    loaded: LoadedModel = _READERS[card.layout].read(path)
+    own = Backbone(loaded, _completed(card, loaded), content_hash(loaded.files), target)
+    return own if activation is None else own.with_activation(activation)
 
 
 def locate(model: str | Path | None) -> tuple[Card, Path]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from oddlens.backbone.convnext import ConvNextConfig, ConvNextTower
+from oddlens.backbone.layers import Activation, Block
 from oddlens.backbone.normalisation import Rgb
 from oddlens.backbone.stem import PatchStem
 from oddlens.backbone.text import TextConfig, TextTower
@@ -50,6 +53,18 @@ class LoadedModel:
     mean: Rgb
     std: Rgb
     files: tuple[Path, ...]
+
+
+def with_activation(model: AnyClip, activation: Activation) -> AnyClip:
+    """The model under another GELU variant. The weights are the same tensors; only what holds them is made anew."""
+    shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    other = copy.deepcopy(model, shared)
+    for module in other.modules():
+        if isinstance(module, Block):
+            module.activation = activation
+        elif isinstance(module, VisionTower | TextTower):
+            module.config = replace(module.config, activation=activation)
+    return other
 
 
 def empty_model(vision: VisionConfig, text: TextConfig, stem: nn.Module | None = None) -> ClipModel:

@@ -44,10 +44,6 @@ def test_what_was_trained_is_what_lies_in_the_folder(embedded_folder: Path) -> N
         assert torch.equal(state[name], value.float())
 
 
-def test_the_activation_can_be_overridden(embedded_folder: Path) -> None:
-    assert embedded.read(embedded_folder, "quick_gelu").model.vision.config.activation == "quick_gelu"
-
-
 def test_a_model_of_this_layout_is_matched_by_its_stem_wherever_it_lies(embedded_folder: Path) -> None:
     assert load_backbone(embedded_folder, device="cpu").card.reference_taps == ("stem",)
 

@@ -29,10 +29,6 @@ class TestConfiguration:
         assert config.activation == ("quick_gelu" if quick else "gelu")
         assert config.heads == 2
 
-    def test_the_activation_can_be_overridden(self, open_clip_folder: Path) -> None:
-        model = open_clip.read(open_clip_folder, "quick_gelu").model
-        assert (model.vision.config.activation, model.text.config.activation) == ("quick_gelu", "quick_gelu")
-
     def test_pixels_are_normalised_as_the_folder_says_else_as_clip_does(self, tmp_path: Path, weights: Weights) -> None:
         loaded = open_clip.read(write_open_clip(tmp_path, weights))
         assert (loaded.mean, loaded.std) == ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))

@@ -1,1 +1,1 @@
-"""Model layouts on disk, one file each: `recognise(path)` and `read(path, activation) -> LoadedModel`."""
+"""Model layouts on disk, one file each: `recognise(path)` and `read(path) -> LoadedModel`."""

@@ -12,7 +12,6 @@ from typing import Any
 from oddlens.backbone.checkpoint import fill, read_json, read_tensors
 from oddlens.backbone.efficientnet import HybridStem, trunk_file, trunk_tensors
 from oddlens.backbone.files import EMBEDDED, MINI_FOLDER
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import ClipModel, LoadedModel, empty_model
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.text import TextConfig
@@ -31,13 +30,12 @@ def recognise(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
-    """Load the folder; `activation` overrides what the configuration says. Raises `ModelError`."""
+def read(folder: Path) -> LoadedModel:
+    """Load the folder. Raises `ModelError`."""
     config = read_json(folder / CONFIG)
-    override = {"activation": activation} if activation else {}
     try:
-        vision = VisionConfig(**(_section(config, "vision") | override))
-        text = TextConfig(**(_section(config, "text") | override))
+        vision = VisionConfig(**_section(config, "vision"))
+        text = TextConfig(**_section(config, "text"))
     except (KeyError, TypeError) as error:
         raise ModelError(
             f"{folder / CONFIG} does not describe an oddlens model ({error}): train or copy it again"

@@ -50,8 +50,8 @@ def recognise(path: Path) -> bool:
     return OPEN_CLIP.are_in(path)
 
 
-def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
-    """Load the folder; `activation` overrides what the configuration says. Raises `ModelError`."""
+def read(folder: Path) -> LoadedModel:
+    """Load the folder. Raises `ModelError`."""
     config = read_json(folder / CONFIG)
     model_config = config.get("model_cfg")
     if not isinstance(model_config, dict):
@@ -60,7 +60,7 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
     try:
-        model, tensors = _model(model_config, folder / CONFIG, weights, activation)
+        model, tensors = _model(model_config, folder / CONFIG, weights)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
     fill(model, tensors, str(weights), ignored=("attn_mask", "text.attn_mask"))
@@ -83,9 +83,7 @@ def _renamed(tensors: dict[str, Tensor], vision: Pairs, in_blocks: Pairs = ()) -
     }
 
 
-def _model(
-    config: dict[str, Any], where: Path, weights: Path, activation: Activation | None
-) -> tuple[AnyClip, dict[str, Tensor]]:
+def _model(config: dict[str, Any], where: Path, weights: Path) -> tuple[AnyClip, dict[str, Tensor]]:
     """The empty model that a configuration describes, and its tensors under our names."""
     vision, text = config.get("vision_cfg"), config.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict):
@@ -103,7 +101,7 @@ def _model(
             f"{where} describes a model that is not a plain ViT CLIP ({', '.join(foreign) or 'a ResNet'}): "
             "choose one whose towers are OpenAI-style transformers, or whose vision tower is a ConvNeXt"
         )
-    act: Activation = activation or ("quick_gelu" if config.get("quick_gelu") else "gelu")
+    act: Activation = "quick_gelu" if config.get("quick_gelu") else "gelu"
     text_config = _text_config(text, int(config["embed_dim"]), act)
     if not is_convnext:
         return empty_model(_vision_config(vision, int(config["embed_dim"]), act), text_config), canonical(

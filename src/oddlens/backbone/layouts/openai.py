@@ -26,11 +26,11 @@ def recognise(path: Path) -> bool:
     return path.is_file() and path.suffix in {".pt", ".pth", ".bin", ".safetensors"}
 
 
-def read(path: Path, activation: Activation | None = None) -> LoadedModel:
-    """Load the file; OpenAI's weights mean QuickGELU unless `activation` says otherwise. Raises `ModelError`."""
+def read(path: Path) -> LoadedModel:
+    """Load the file; OpenAI's weights mean QuickGELU. Raises `ModelError`."""
     raw = read_torchscript(path) if is_torchscript(path) else read_tensors(path)
     tensors = canonical(raw)
-    vision, text = _configs(tensors, path, activation or "quick_gelu")
+    vision, text = _configs(tensors, path, "quick_gelu")
     model = empty_model(vision, text)
     fill(model, tensors, str(path), ignored=_KNOWN_BUFFERS)
     return LoadedModel(model, clip_tokenizer(text.context), CLIP_MEAN, CLIP_STD, (path,))

@@ -57,8 +57,8 @@ def recognise(path: Path) -> bool:
     return TRANSFORMERS.are_in(path)
 
 
-def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
-    """Load the folder; `activation` overrides what the configuration says. Raises `ModelError`."""
+def read(folder: Path) -> LoadedModel:
+    """Load the folder. Raises `ModelError`."""
     config = read_json(folder / CONFIG)
     if config.get("model_type") != "clip":
         raise ModelError(
@@ -68,7 +68,7 @@ def read(folder: Path, activation: Activation | None = None) -> LoadedModel:
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
     try:
-        vision, text = _configs(config, folder / CONFIG, activation)
+        vision, text = _configs(config, folder / CONFIG)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
     model = empty_model(vision, text)
@@ -92,7 +92,7 @@ def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def _configs(config: dict[str, Any], where: Path, activation: Activation | None) -> tuple[VisionConfig, TextConfig]:
+def _configs(config: dict[str, Any], where: Path) -> tuple[VisionConfig, TextConfig]:
     vision = _VISION_DEFAULTS | (config.get("vision_config") or {})
     text = _TEXT_DEFAULTS | (config.get("text_config") or {})
     embed_dim = int(config.get("projection_dim") or 512)
@@ -105,7 +105,7 @@ def _configs(config: dict[str, Any], where: Path, activation: Activation | None)
             heads=int(vision["num_attention_heads"]),
             mlp_width=int(vision["intermediate_size"]),
             embed_dim=embed_dim,
-            activation=activation or _activation(vision["hidden_act"], where),
+            activation=_activation(vision["hidden_act"], where),
             eps=float(vision["layer_norm_eps"]),
         ),
         TextConfig(
@@ -116,7 +116,7 @@ def _configs(config: dict[str, Any], where: Path, activation: Activation | None)
             heads=int(text["num_attention_heads"]),
             mlp_width=int(text["intermediate_size"]),
             embed_dim=embed_dim,
-            activation=activation or _activation(text["hidden_act"], where),
+            activation=_activation(text["hidden_act"], where),
             eps=float(text["layer_norm_eps"]),
         ),
     )
