@@ -167,7 +167,7 @@ class TestWhatIsWritten:
             assert [record["path"] for record in records] == ["0.png", "1.png", "2.png"]
         done = detect("results/overlays", "--out", "results", "--overwrite")
         assert done.code == 2
-        assert "only overlays and maps of results" in done.sentence
+        assert "there is only what a run drew in results among the pictures" in done.sentence
 
 
 def bomb() -> bytes:
