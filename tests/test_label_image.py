@@ -14,6 +14,14 @@ def test_enlarging_mixes_no_numbers(labels: np.ndarray, times: int) -> None:
     assert np.array_equal(shown, np.kron(labels, np.ones((times, times), np.uint8)))
 
 
+@given(st.integers(1, 9), st.integers(1, 40))
+def test_every_pixel_has_the_number_under_its_middle(cells: int, pixels: int) -> None:
+    labels = np.arange(cells, dtype=np.uint8)[None]
+    shown = np.asarray(draw_labels(labels, (pixels, 1)))[0]
+    for pixel, number in enumerate(shown):
+        assert abs((pixel + 0.5) * cells / pixels - (number + 0.5)) <= 0.5 + 1e-4
+
+
 def test_the_colours_are_those_of_the_classes() -> None:
     labels = np.arange(24, dtype=np.uint8).reshape(4, 6)
     shown = np.asarray(draw_labels(labels, (6, 4)).convert("RGB"))

@@ -16,8 +16,8 @@ _SHADES = ((0.77, 0.75), (0.73, 0.54), (0.53, 0.96), (0.44, 0.72))  # saturation
 
 def draw_labels(labels: NDArray[np.uint8], image_size: tuple[int, int]) -> Image.Image:
     """Class numbers [h, w] as a palette picture of a size (width, height): its values are the numbers, nothing is mixed."""
-    shown = np.asarray(cv2.resize(labels, image_size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    image = Image.fromarray(shown, mode="L")
+    shown = np.asarray(cv2.resize(labels, image_size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+    image = Image.fromarray(shown)
     image.putpalette([channel for number in range(256) for channel in class_colour(number)])
     return image
 
