@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,7 +97,7 @@ class DecoderCourse:
     vocabulary: classes with their concepts; those of the scenes are taken, by name. templates: a list of `prompts`. out: the
     weights to write, .safetensors; beside them lies the checkpoint while it runs, and the report afterwards where one is wanted.
     start: weights to begin with, of the same shape. Raises `UsageError` for settings, names and files that do not
-    fit, for words that are all the same to the model, and where the extra "road" is not installed.
+    fit, for a class whose words are to the model those of another, and where the extra "road" is not installed.
     """
 
     def __init__(
@@ -283,20 +284,19 @@ def of_classes(vocabulary: Vocabulary, names: Sequence[str]) -> Vocabulary:
 def check_told_apart(concepts: Tensor, columns: Tensor, names: Sequence[str]) -> None:
     """Whether masks can learn to tell classes apart by words. concepts: [words, embed_dim], unit norm; columns: the class of each.
 
-    Raises `UsageError` where no embedding whatever would give two classes logits that are 1 apart, even at the least temperature:
+    Raises `UsageError` for a class whose logit no embedding whatever would put 1 above another's, even at the least temperature:
     a model that does not know the words spells them, and all classes look alike to it.
     """
     from oddlens.methods.vl4ad.decoder_network import LEAST_TEMPERATURE
 
     apart = torch.cdist(concepts.double(), concepts.double())
-    for first, name in enumerate(names):
-        for second, other in enumerate(names[:first]):
-            between = apart[columns == first][:, columns == second]
-            if between.amin(dim=1).amax() < LEAST_TEMPERATURE:
-                raise UsageError(
-                    f"the words of {other!r} and {name!r} are all the same to this model, so that no mask can learn them: "
-                    "give a CLIP that knows such words, or learn without words (--linear)"
-                )
+    for (own, name), (others, other) in permutations(enumerate(names), 2):
+        # A word's cosine is above that of another by their distance at most.
+        if apart[columns == own][:, columns == others].amin(dim=1).amax() < LEAST_TEMPERATURE:
+            raise UsageError(
+                f"to this model the words of {name!r} are the same as words of {other!r}, so that no mask can learn {name!r}: "
+                "give a CLIP that knows such words, or learn without words (--linear)"
+            )
 
 
 def _numbers(vocabulary: Vocabulary, names: Sequence[str]) -> NDArray[np.uint8]:
