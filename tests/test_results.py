@@ -118,7 +118,7 @@ def test_results_whose_settings_are_lost_cannot_be_gone_on_with(tmp_path: Path, 
 
 def test_beginning_anew_removes_only_what_a_run_wrote(tmp_path: Path) -> None:
     write(tmp_path, record("a"))
-    for name in ("overlays/a.png", "overlays/mine.txt", "maps/a.tiff"):
+    for name in ("overlays/a.png", "overlays/mine.txt", "maps/a.tiff", "labels/a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
@@ -129,11 +129,22 @@ def test_beginning_anew_removes_only_what_a_run_wrote(tmp_path: Path) -> None:
     ]
 
 
-def test_pictures_in_a_folder_that_is_not_a_runs_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "overlays").mkdir()
-    (tmp_path / "overlays" / "mine.png").touch()
+@pytest.mark.parametrize("name", ["overlays/a.png", "maps/a.tiff", "labels/a.png"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_run_draws_over_pictures_that_none_drew(tmp_path: Path, name: str, overwrite: bool) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=f"{name} lies where a run would draw, and no run has been there"):
+        ResultsFolder(tmp_path, overwrite=overwrite)
+
+
+def test_pictures_of_a_run_whose_settings_are_lost_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, record("a"))
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "mine.png").touch()
     ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
-    assert (tmp_path / "overlays" / "mine.png").exists()
+    assert (tmp_path / "labels" / "mine.png").exists()
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

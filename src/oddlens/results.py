@@ -27,8 +27,8 @@ class ResultsFolder:
 
     resume: go on with the results in it, also those of pictures that are not looked at this time; lines of failed pictures are
     dropped, so that they are tried again. overwrite: begin anew; earlier results and all that was drawn are removed, also those of
-    pictures that are not looked at any more. Raises `UsageError` where there are results and neither is given, or where they
-    cannot be gone on with.
+    pictures that are not looked at any more. Raises `UsageError` where there are results and neither is given, where they cannot
+    be gone on with, and where pictures lie that no run drew.
     """
 
     def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -46,6 +46,11 @@ class ResultsFolder:
         shown = printable(str(root))
         if root.exists() and not root.is_dir():
             raise UsageError(f"{shown} is a file: give the name of a folder for the results")
+        if not self._told.exists() and not self.lines.exists() and (other := next(self._drawn(), None)):
+            # "labels" is also what data sets call the folder of their truth, and its files are named like the pictures.
+            raise UsageError(
+                f"{printable(str(other))} lies where a run would draw, and no run has been there: give another --out"
+            )
         if not self.lines.exists() or overwrite:
             return
         if not resume:
@@ -73,8 +78,7 @@ class ResultsFolder:
             return
         self._begun = True
         if self._overwrite and self._told.exists():  # else it is no folder of ours, and the pictures in it neither
-            pictures = (self.overlays.glob("*.png"), self.maps.glob("*.tiff"), self.labels.glob("*.png"))
-            _remove([self.lines, *chain(*pictures)])
+            _remove([self.lines, *self._drawn()])
         write_text(self._told, json.dumps(settings, indent=2) + "\n")
         write_text(self.lines, "".join(map(_line, self.done.values())))
 
@@ -101,6 +105,10 @@ class ResultsFolder:
         """Whether a picture lies among the overlays, maps or labels, which are not to be looked at again."""
         parent = os.path.realpath(path.parent)
         return parent in {os.path.realpath(folder) for folder in (self.overlays, self.maps, self.labels)}
+
+    def _drawn(self) -> Iterator[Path]:
+        """The pictures where a run draws its own."""
+        return chain(self.overlays.glob("*.png"), self.maps.glob("*.tiff"), self.labels.glob("*.png"))
 
 
 def _line(record: Record) -> str:
