@@ -124,7 +124,7 @@ def measure(detector: Detector, frames: Frames, way: str) -> Figures:
         assert found.label_names == frames.classes
         assert found.labels is not None
         assert truth.classes is not None
-        shown = cv2.resize(found.labels, found.image_size, interpolation=cv2.INTER_NEAREST)
+        shown = cv2.resize(found.labels, found.image_size, interpolation=cv2.INTER_NEAREST_EXACT)
         known.update([truth.classes], [np.asarray(shown, np.uint8)])
     metrics = known.compute()
     return {

@@ -229,7 +229,7 @@ def labels(found: Sequence[Detection]) -> Iterator[NDArray[np.uint8]]:
     """The known class of every pixel at the frame's own size."""
     for each in found:
         assert each.labels is not None
-        yield np.asarray(cv2.resize(each.labels, each.image_size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        yield np.asarray(cv2.resize(each.labels, each.image_size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
 
 def print_tables(masks: str, figures: Sequence[Figures]) -> None:
