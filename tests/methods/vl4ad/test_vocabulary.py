@@ -102,6 +102,7 @@ class TestWhatRecipesKeep:
         assert resolved_lists("classes", str(path)) == STREET
         assert resolved_groups("default") == "default"
         assert resolved_groups("dog, cardboard box") == ("dog", "cardboard box")
+        assert resolved_groups("St. Bernard, calibre 0.75") == ("St. Bernard", "calibre 0.75")
         assert resolved_groups(None) == resolved_groups([]) == resolved_groups("") == ()
 
     def test_what_json_gives_back_is_what_was_kept(self) -> None:
@@ -120,6 +121,7 @@ class TestFaults:
             ({"ood": ["dog", "Street"]}, "'Street' is given as unknown and belongs to the known class 'road'"),
             ({"ood": ["sky"]}, "'sky' is given as unknown and belongs to the known class 'sky'"),
             ({"ood": "words.txt"}, "'words.txt' among the unknown words is the name of a file: give one .json or .toml"),
+            ({"ood": "dog, words.JSONL"}, "'words.JSONL' among the unknown words is the name of a file"),
             ({"ood": "lists/more.json, dog"}, "'lists/more.json' among the unknown words is the name of a file"),
             ({"ood": "dog, Dog"}, "the unknown word 'Dog' is given twice"),
             ({"ood": [["dog", "hound"], "hound"]}, "the unknown word 'hound' is given twice"),

@@ -25,7 +25,7 @@ Groups = Sequence[str | Sequence[str]]
 """Words for the unknown: a word, or several for the same."""
 
 _SUFFIXES = (".json", ".toml")
-_FILE_NAME = re.compile(r".*\.\w{2,4}")
+_FILE_NAME = re.compile(r".*\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
