@@ -46,7 +46,11 @@ class ResultsFolder:
         shown = printable(str(root))
         if root.exists() and not root.is_dir():
             raise UsageError(f"{shown} is a file: give the name of a folder for the results")
-        if not self._told.exists() and not self.lines.exists() and (other := next(self._drawn(), None)):
+        if (
+            not self._told.exists()
+            and not self.lines.exists()
+            and (other := next(filter(Path.is_file, self._drawn()), None))
+        ):
             # "labels" is also what data sets call the folder of their truth, and its files are named like the pictures.
             raise UsageError(
                 f"{printable(str(other))} lies where a run would draw, and no run has been there: give another --out"
