@@ -253,6 +253,11 @@ class TestVisionOnly:
         with pytest.raises(UsageError, match="masks learned by words, and these masks are not"):
             detector.ask(detector.encode(frame()[0]), alpha=0.4)
 
+    def test_both_are_told_before_a_frame_is_looked_at(self, model: Path, linear: Path) -> None:
+        for asked, sentence in (({"ood": ["caravan"]}, "no words"), ({"alpha": 0.4}, "masks learned by words")):
+            with pytest.raises(UsageError, match=sentence):
+                oddlens.load("vl4ad", model, linear, device="cpu", **asked)
+
 
 class TestOtherTowers:
     def test_the_embedded_model_and_a_plain_vit_carry_it_too(

@@ -140,6 +140,7 @@ class Planted:
     """Two frames, of three masks and of one, each mask a column of the frame; `text` where it knows no words."""
 
     temperature = 0.2
+    pooled = True
 
     def __init__(self, text: Text | None = None) -> None:
         self.text = text
@@ -159,8 +160,9 @@ class Planted:
 
 class TestMasksOfAnyKind:
     def detector(self, street: Detector, masks: Planted, **fields: Any) -> Detector:
-        method = VL4AD(street.method.backbone, make_recipe(VL4ADRecipe, {"classes": STREET} | fields))
+        method = VL4AD(street.method.backbone, make_recipe(VL4ADRecipe, {}))
         method._masks = masks
+        method.recipe = make_recipe(VL4ADRecipe, {"classes": STREET} | fields)
         return Detector("vl4ad", method)
 
     def test_each_frame_is_asked_by_its_real_masks_with_void_and_pooled_ones(self, street: Detector) -> None:
@@ -244,6 +246,7 @@ class TestRecipe:
             ({"templates": ["a photo."]}, "the template 'a photo.' has no place for a word"),
             ({"score": "best"}, "the recipe field score cannot be 'best': give one of 'vl4ad'"),
             ({"masks": "decoder"}, "masks='decoder' needs weights"),
+            ({"alpha": 0.4}, "alpha mixes the frozen model's own view into that of masks learned by words"),
             ({"window": 64}, "window is the side of what goes through a mask decoder: .* image_size"),
         ],
     )  # fmt: skip

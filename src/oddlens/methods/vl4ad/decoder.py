@@ -67,7 +67,8 @@ class DecoderMasks:
         self.shape, self._network, self._words = _read(backbone, learned)
         self._short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
         self._window = None if window is None else _pixels("window", window)
-        self.names = tuple(learned.recipe["classes"]) if self.shape.head == "linear" else ()
+        self.pooled = self.shape.head == "words"
+        self.names = () if self.pooled else tuple(learned.recipe["classes"])
         self._overlap = overlap
         self._exact = exact
 
@@ -127,13 +128,12 @@ class DecoderMasks:
     def _look(self, pixels: Tensor) -> Features:
         """What the network says of one window, [1, 3, height, width]: a row a mask."""
         height, width = pixels.shape[-2:]
-        by_words = self.shape.head == "words"
-        seen = self._tower.look(F.pad(pixels, (0, _missing(width), 0, _missing(height))), dense=by_words)
+        seen = self._tower.look(F.pad(pixels, (0, _missing(width), 0, _missing(height))), dense=self.pooled)
         (said,) = self._network(seen.maps, last_only=True)
         classes = self._network.head.logits(said.classes[0], **self._words)
         made = {
             "logits": said.masks[0, :, : height // MAP_STRIDE, : width // MAP_STRIDE].half(),
-            "embeddings": said.classes[0] if by_words else classes[:, :-1],
+            "embeddings": said.classes[0] if self.pooled else classes[:, :-1],
             "void": classes.softmax(dim=-1)[:, -1],
         }
         return made if seen.dense is None else made | {"pooled": self._pooled(said.masks[0], seen.dense)}

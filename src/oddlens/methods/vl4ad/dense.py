@@ -77,6 +77,11 @@ class DenseMasks:
         """()."""
         return ()
 
+    @property
+    def pooled(self) -> bool:
+        """False: the embeddings are that view."""
+        return False
+
     def encode(self, walk: Walk) -> Features:
         """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings."""
         frames = [at_short_side(picture, self._short_side) for picture in walk.pictures]

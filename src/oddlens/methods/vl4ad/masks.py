@@ -30,6 +30,10 @@ class Masks(Protocol):
     def names(self) -> tuple[str, ...]:
         """The classes of masks that know no words, in the order of their numbers; () where words are asked."""
 
+    @property
+    def pooled(self) -> bool:
+        """Whether the frozen model's own view of the masks is among the features."""
+
     def encode(self, walk: Walk) -> Features:
         """The frames of a walk (`Walk.pictures`, of any sizes) as features; the first dimension is the frame.
 

@@ -98,23 +98,19 @@ class VL4AD:
     relative = None
 
     def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | None = None) -> None:
-        _ = recipe.vocabulary  # words that contradict each other are told before any frame is looked at
         self.backbone = backbone
         self.recipe = recipe
         self._masks = _way_to_masks(backbone, recipe, weights)
+        self._asked()  # what cannot be asked is told before any frame is looked at
         self._words = Words(backbone.encode_text)
         if backbone.card.name == MINI.name and recipe.masks == "dense":
             _warn_of_mini()
 
     def prepare(self, object_name: str) -> Text:
         """The words of the recipe; a street has no object name. Raises `UsageError` for words that the masks cannot be asked by."""
-        vocabulary, own = self.recipe.vocabulary, self._masks.text
+        vocabulary, own = self._asked(), self._masks.text
         if own is None:
             return self._words.text(vocabulary, self.recipe.sentences)
-        if vocabulary.unknown or vocabulary.names != self._masks.names:
-            raise UsageError(
-                f"these masks know {', '.join(self._masks.names)} and no words: leave ood and classes out, or train masks by words"
-            )
         return own | {"member": torch.tensor(vocabulary.member, device=own["member"].device)}
 
     @property
@@ -149,14 +145,23 @@ class VL4AD:
         """Of the score, where masks do not overlap."""
         return SCORES[self.recipe.score].range(len(self.recipe.vocabulary.supers))
 
+    def _asked(self) -> Vocabulary:
+        """The words in force. Raises `UsageError` where they contradict each other, and for what the masks cannot be asked."""
+        vocabulary, names = self.recipe.vocabulary, self._masks.names
+        if names and (vocabulary.unknown or vocabulary.names != names):
+            raise UsageError(
+                f"these masks know {', '.join(names)} and no words: leave ood and classes out, or train masks by words"
+            )
+        if self.recipe.alpha and not self._masks.pooled:
+            raise UsageError(
+                "alpha mixes the frozen model's own view into that of masks learned by words, and these masks are not: leave it out"
+            )
+        return vocabulary
+
     def _look(self, frame: Mapping[str, Tensor]) -> Look:
         """The real masks of one frame, without what fills them up to the batch."""
         real = int(frame["masks"])
         void, pooled = frame.get("void"), frame.get("pooled")
-        if self.recipe.alpha and pooled is None:
-            raise UsageError(
-                "alpha mixes the frozen model's own view into that of masks learned by words, and these masks are not: leave it out"
-            )
         return Look(
             frame["embeddings"][:real],
             self.recipe.temperature or self._masks.temperature,
