@@ -7,6 +7,7 @@ import pytest
 
 from oddlens.benchmark import METRICS, Benchmark, Key, Skipped, Variant, summarise, summary_table
 from oddlens.benchmark.table import (
+    bare_lines,
     pipe_table,
     published_rows,
     skipped_lines,
@@ -136,3 +137,15 @@ def test_what_was_skipped_is_told_once_a_reason(finished: Benchmark) -> None:
     document = summarise(finished.plan, finished.cells, skipped)
     assert skipped_lines(document) == ["bolt has 3: no figures for winclip 4-shot seed 0, 4-shot seed 1"]
     assert "## Skipped\n\n- bolt has 3: no figures" in write_table(document)
+
+
+def test_a_category_without_any_figure_is_told_with_the_methods_that_have_none(document: dict[str, Any]) -> None:
+    assert bare_lines(document) == []
+    (bare, *others) = document["results"][0]["categories"]
+    bare["mean"] = dict.fromkeys(bare["mean"])
+    for cell in bare["by_seed"]:
+        cell["reasons"] = {"pixel_ap": "no mask", "miou": "it tells no classes", "pixel_auroc": "no mask"}
+    result = document["results"][0] | {"categories": [bare, *others]}
+    document["results"] = [result, result | {"shots": 1}, result | {"method": "anovl"}, result | {"categories": others}]
+    where = f"{bare['category']} of {result['dataset']}"
+    assert bare_lines(document) == [f"{where} has no figures at all for winclip, anovl: no mask; it tells no classes"]

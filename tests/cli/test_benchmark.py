@@ -189,5 +189,5 @@ def test_a_category_without_anything_to_compare_with_is_told_and_counts_as_lacki
     (place / "set" / "nut" / "ground_truth" / "crack" / "0_mask.png").unlink()
     done = bench(place, open_clip_folder, "--shots", "0")
     assert done.code == 1
-    told = "oddlens: nut of set has no figures at all: there is no normal test picture; no abnormal test picture has a mask"
-    assert done.err.splitlines()[-1] == told
+    why = "there is no normal test picture; no abnormal test picture has a mask"
+    assert done.err.splitlines()[-1] == f"oddlens: nut of set has no figures at all for winclip: {why}"

@@ -79,15 +79,15 @@ def skipped_lines(document: Mapping[str, Any]) -> list[str]:
 
 
 def bare_lines(document: Mapping[str, Any]) -> list[str]:
-    """What was looked at and has not a single figure, and why: categories without truth to compare with."""
-    lines: dict[str, None] = {}
+    """What was looked at and has not a single figure, and why: categories without truth to compare with, or none for a method."""
+    methods: dict[tuple[str, str], dict[str, None]] = {}
     for result in document["results"]:
         for category in result["categories"]:
             reasons = dict.fromkeys(reason for seed in category["by_seed"] for reason in seed["reasons"].values())
             if all(value is None for value in category["mean"].values()):
                 where = f"{category['category']} of {result['dataset']}"
-                lines[f"{where} has no figures at all: {'; '.join(reasons)}"] = None
-    return list(lines)
+                methods.setdefault((where, "; ".join(reasons)), {})[result["method"]] = None
+    return [f"{where} has no figures at all for {', '.join(which)}: {why}" for (where, why), which in methods.items()]
 
 
 def published_rows(result: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
