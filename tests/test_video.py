@@ -103,6 +103,15 @@ class TestFaults:
         with pytest.raises(ImageError, match=r"drive\.mp4#000003 cannot be decoded"):
             opened.frames[3].read()
 
+    def test_a_file_that_was_away_for_a_while_is_not_taken_for_damaged(self, video: Path) -> None:
+        frames = Video(video).frames
+        frames[5].read()
+        away = video.rename(video.with_name("away.mp4"))
+        with pytest.raises(ImageError, match=r"drive\.mp4#000002 cannot be read \(No such file or directory\)"):
+            frames[2].read()
+        away.rename(video)
+        assert np.abs(frames[7].read().pixels.astype(int) - drive(12)[7]).mean() < 4
+
     def test_what_lies_behind_the_damage_is_not_decoded_up_to_it_again(
         self, video: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -71,6 +71,9 @@ class Video:
                     # The angle is counter-clockwise, as numpy turns.
                     pixels: Pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
                     return np.ascontiguousarray(pixels)
+        except OSError as error:  # of PyAV too: the file is away, which says nothing of its frames
+            self._decoder = None
+            raise ImageError(f"{self._name(number)} cannot be read ({error.strerror}): check the file") from error
         except av.FFmpegError as error:
             self._decoder = None
             self._end = self._next, "cannot be decoded: the video is damaged before it or there"
