@@ -1,6 +1,7 @@
 """A detection: what it tells of a picture, in numbers, as a drawing and as JSON."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,11 @@ class TestDict:
     def test_a_note_is_told_where_there_is_one(self) -> None:
         assert "note" not in detection().to_dict()
         assert detection(note="16-bit values reduced to their high byte").to_dict()["note"].startswith("16-bit")
+
+    def test_the_share_of_every_class_is_told_by_its_number_also_of_those_that_are_not_there(self) -> None:
+        assert detection().class_shares() == {}
+        assert "classes" not in detection().to_dict()
+        labels = np.array([[0, 0, 2], [2, 2, 2]], np.uint8)
+        street = replace(detection(), labels=labels, label_names=("road", "sky", "car", "bus"))
+        assert street.class_shares() == {"road": 0.3333, "sky": 0.0, "car": 0.6667, "bus": 0.0}
+        assert list(street.to_dict()["classes"]) == ["road", "sky", "car", "bus"]
