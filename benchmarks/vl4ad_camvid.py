@@ -39,7 +39,7 @@ from oddlens.training.outlet import Teller
 from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse
 from oddlens.training.vl4ad_scenes import RecordScenes
 from oddlens.weights import read_learned
-from vl4ad_streets import SCORES, _tell, spread
+from vl4ad_streets import SCORES, spread, tell
 
 KNOWN = "camvid-ood"
 TOLD = ("person", "bicycle")
@@ -111,7 +111,7 @@ def make_detector(way: str, seed: int, streets: Path, data: Path, runs: Path) ->
             replace(TRAINING, seed=seed, learning_rate=1e-3 if linear else 5e-4),
             out,
             start=None if linear else read_learned(generic),
-        ).run(Teller(progress=_tell))
+        ).run(Teller(progress=tell))
         print(f"{out.name}: {time.process_time() - started:.0f} CPU seconds", flush=True)
     return oddlens.load("vl4ad", model, out, masks="decoder", **({} if linear else {"classes": KNOWN}))
 

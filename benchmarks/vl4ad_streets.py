@@ -151,7 +151,7 @@ def make_detector(masks: str, seed: int, folder: Path) -> tuple[Detector, dict[s
     if not pair.is_dir():
         settings = StreetPairTraining(seed=seed, **({"scenes": 16, "steps": 0} if masks == "untrained" else {}))
         started = time.process_time()
-        train(settings, pair, folder / "pair-work", _tell)
+        train(settings, pair, folder / "pair-work", tell)
         seconds["pair"] = time.process_time() - started
     if masks not in DECODERS:
         return oddlens.load("vl4ad", pair, classes=CONCEPTS, short_side=SHORT_SIDE), seconds
@@ -178,7 +178,7 @@ def train_decoder(masks: str, backbone: Backbone, seed: int, folder: Path, secon
                 out,
                 start=None if start is None else read_learned(start),
             )
-            course.run(Teller(progress=_tell))
+            course.run(Teller(progress=tell))
             seconds[stage.name] = time.process_time() - started
         start = out
     assert start is not None
@@ -273,7 +273,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean:.1f} ({low:.1f} to {high:.1f})" if len(values) > 1 else f"{mean:.1f}"
 
 
-def _tell(stage: str, done: int, total: int, losses: str = "") -> None:
+def tell(stage: str, done: int, total: int, losses: str = "") -> None:
     if done == total or done % 50 == 0:
         print(f"{stage} {done}/{total} {losses}", flush=True)
 
