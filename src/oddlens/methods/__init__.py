@@ -36,9 +36,12 @@ def method_class(name: str) -> MethodClass:
     return cast("MethodClass", getattr(import_module(module), attribute))
 
 
-def methods_with(field: str) -> list[str]:
-    """The methods whose recipe has a field of this name. It imports all methods."""
-    return [name for name in METHODS if field in {each.name for each in fields(method_class(name).recipe_type)}]
+def methods_with(field: str, beside: type) -> list[str]:
+    """The methods whose recipe has a field of this name; none where `beside` is the recipe of no method. It imports all methods."""
+    recipes = {name: method_class(name).recipe_type for name in METHODS}
+    if beside not in recipes.values():
+        return []
+    return [name for name, recipe in recipes.items() if field in {each.name for each in fields(recipe)}]
 
 
 def method_of_weights(tensors: Iterable[str]) -> str | None:

@@ -60,8 +60,8 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
     }
     for name, value in overrides.items():
         if name not in known:
-            others = methods_with(name)
-            owner = f", which {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
+            others = methods_with(name, beside=recipe_type)
+            owner = f", which {', '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
             raise UsageError(f"{recipe_type.__name__} has no field {name!r}{owner}: its fields are {', '.join(known)}")
         if not _fits(value, hints[name]):
             raise UsageError(f"the recipe field {name} cannot be {value!r}: give {_described(hints[name])}")

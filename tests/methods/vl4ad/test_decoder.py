@@ -259,6 +259,11 @@ class TestVisionOnly:
                 oddlens.load("vl4ad", model, linear, device="cpu", **asked)
 
 
+def test_what_is_of_dense_masks_only_is_refused(model: Path, decoder: Path) -> None:
+    with pytest.raises(UsageError, match="position and local_from are of dense masks"):
+        oddlens.load("vl4ad", model, decoder, device="cpu", local_from=1)
+
+
 class TestOtherTowers:
     def test_the_embedded_model_and_a_plain_vit_carry_it_too(
         self, embedded_folder: Path, open_clip_folder: Path, tmp_path: Path

@@ -177,6 +177,8 @@ def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | No
             raise UsageError(
                 "masks='decoder' needs weights: make some with 'oddlens train vl4ad', or take masks='dense', which needs none"
             )
+        if recipe.local_from is not None or recipe.position != VL4ADRecipe.position:
+            raise UsageError("position and local_from are of dense masks: leave them out, or take masks='dense'")
         from oddlens.methods.vl4ad.decoder import DecoderMasks
 
         return DecoderMasks(
