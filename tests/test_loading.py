@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 import oddlens
+from oddlens.backbone.load import load_backbone
 from oddlens.errors import ModelError, UsageError
-from oddlens.loading import load_fitted
+from oddlens.loading import _introduce_embedded, load_fitted
 from oddlens.methods.april_gan import AprilGANRecipe
 from oddlens.methods.winclip import WinCLIPRecipe
+from small_streets import LINEAR, trained
 
 
 class TestRecipes:
@@ -114,3 +116,15 @@ class TestSharing:
         del detector
         gc.collect()
         assert towers() is None
+
+
+def test_the_embedded_model_says_what_it_is_but_not_to_weights_that_were_learned_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(load_backbone("mini", device="cpu"), tmp_path / "decoder.safetensors", LINEAR)
+    capsys.readouterr()
+    _introduce_embedded.cache_clear()
+    oddlens.load("vl4ad", weights=tmp_path / "decoder.safetensors", device="cpu")
+    assert capsys.readouterr().err == ""
+    oddlens.load("winclip", device="cpu")
+    assert "it is not CLIP" in capsys.readouterr().err

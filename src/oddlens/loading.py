@@ -47,21 +47,31 @@ def load(
         learned.check_method(method)
         named = named_fields(made.recipe_type, recipe_overrides.get("recipe"))
         trained = {name: value for name, value in learned.recipe.items() if name not in named}
-    backbone, recipe, notes = load_fitted(made.recipe_type, model, device, trained | recipe_overrides)
+    backbone, recipe, notes = load_fitted(
+        made.recipe_type, model, device, trained | recipe_overrides, introduce=learned is None
+    )
     if learned is not None:
         learned.check_model(backbone.fingerprint, backbone.card.name)
     return Detector(method, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
 
 
 def load_fitted(
-    recipe_type: type[Recipe], model: str | os.PathLike[str] | None, device: str, given: Mapping[str, Any]
+    recipe_type: type[Recipe],
+    model: str | os.PathLike[str] | None,
+    device: str,
+    given: Mapping[str, Any],
+    *,
+    introduce: bool = True,
 ) -> tuple[Backbone, Recipe, list[str]]:
-    """What a method is made of: a model, a recipe fitted to it, and notes of that in words. given: as `load`'s recipe_overrides."""
+    """What a method is made of: a model, a recipe fitted to it, and notes of that in words.
+
+    given: as `load`'s recipe_overrides. introduce: say of the embedded model what it is; weights that were learned on it need it.
+    """
     recipe = make_recipe(recipe_type, given)
     backbone = _shared_backbone(
         None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
     )
-    if backbone.card.name == MINI.name:
+    if introduce and backbone.card.name == MINI.name:
         _introduce_embedded()
     depth = Depth(backbone.card.layers, backbone.text.config.layers)
     fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
