@@ -251,9 +251,7 @@ def print_tables(masks: str, figures: Sequence[Figures]) -> None:
         for what in ("AP", "FPR95")
     ]
     print("\n| " + " | ".join((*keys, *heads)) + " |\n" + "|---" * (len(keys) + len(heads)) + "|")
-    for key in dict.fromkeys(
-        tuple(row[each] for each in keys) for row in figures[0]["unknown"] if row["score"] in SCORES
-    ):
+    for key in dict.fromkeys(tuple(row[each] for each in keys) for row in figures[0]["unknown"]):
         rows = [row for each in figures for row in each["unknown"] if tuple(row[name] for name in keys) == key]
         cells = [
             spread([row[what] for row in rows if row["group"] == group]) for group in GROUPS for what in ("ap", "fpr95")

@@ -7,7 +7,6 @@ from pathlib import Path
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_tensors
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts.open_clip import canonical
 from oddlens.backbone.model import LoadedModel, empty_model
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
@@ -30,13 +29,13 @@ def read(path: Path) -> LoadedModel:
     """Load the file; OpenAI's weights mean QuickGELU. Raises `ModelError`."""
     raw = read_torchscript(path) if is_torchscript(path) else read_tensors(path)
     tensors = canonical(raw)
-    vision, text = _configs(tensors, path, "quick_gelu")
+    vision, text = _configs(tensors, path)
     model = empty_model(vision, text)
     fill(model, tensors, str(path), ignored=_KNOWN_BUFFERS)
     return LoadedModel(model, clip_tokenizer(text.context), CLIP_MEAN, CLIP_STD, (path,))
 
 
-def _configs(tensors: dict[str, Tensor], path: Path, activation: Activation) -> tuple[VisionConfig, TextConfig]:
+def _configs(tensors: dict[str, Tensor], path: Path) -> tuple[VisionConfig, TextConfig]:
     try:
         width, _, patch, _ = tensors["vision.stem.conv.weight"].shape
         positions = tensors["vision.position_embedding"].shape[0]
@@ -57,7 +56,7 @@ def _configs(tensors: dict[str, Tensor], path: Path, activation: Activation) -> 
         heads=width // _HEAD_WIDTH,
         mlp_width=mlp_widths[0],
         embed_dim=embed_dim,
-        activation=activation,
+        activation="quick_gelu",
     )
     text = TextConfig(
         context=context,
@@ -67,7 +66,7 @@ def _configs(tensors: dict[str, Tensor], path: Path, activation: Activation) -> 
         heads=text_width // _HEAD_WIDTH,
         mlp_width=mlp_widths[1],
         embed_dim=embed_dim,
-        activation=activation,
+        activation="quick_gelu",
     )
     return vision, text
 
