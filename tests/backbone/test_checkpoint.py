@@ -145,6 +145,19 @@ class TestFilling:
             fill(module, {"weight": torch.ones(1, 1)}, "here")
         assert torch.equal(module.weight, before)
 
+    @pytest.mark.parametrize(
+        ("bias", "told"),
+        [
+            (torch.tensor([float("nan")]), "bias with numbers that are not finite"),
+            (torch.tensor([1e300], dtype=torch.float64), "bias with numbers that are not finite"),
+            (torch.tensor([1]), "bias of type int64 instead of float16"),
+            (torch.ones(1, 1), r"bias \[1, 1\] instead of \[1\]"),
+        ],
+    )
+    def test_what_cannot_be_computed_with_is_named(self, bias: torch.Tensor, told: str) -> None:
+        with pytest.raises(ModelError, match=rf"the weights in here do not fit their model: 1 unusable \({told}"):
+            fill(nn.Linear(1, 1), {"weight": torch.ones(1, 1), "bias": bias}, "here")
+
 
 def test_json_must_be_an_object(tmp_path: Path) -> None:
     path = tmp_path / "config.json"

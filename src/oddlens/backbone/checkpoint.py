@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from oddlens.errors import ModelError
+from oddlens.tensors import tensor_faults
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -75,36 +76,17 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str, ignored: Iterable[str] = ()) -> None:
-    """Put tensors into a module (float32), strictly: missing, unexpected or misshapen ones are one `ModelError` that names them.
+    """Put tensors into a module (float32), strictly: missing, unexpected or unusable ones are one `ModelError` that names them.
 
     ignored: names that a layout is known to carry and that no tower needs.
     """
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     given = {name: value for name, value in tensors.items() if name not in set(ignored)}
-    faults = [
-        _listed("missing", [name for name in wanted if name not in given]),
-        _listed("unexpected", [name for name in given if name not in wanted]),
-        _listed(
-            "misshapen",
-            [
-                f"{name} {list(given[name].shape)} instead of {list(shape)}"
-                for name, shape in wanted.items()
-                if name in given and tuple(given[name].shape) != shape
-            ],
-        ),
-    ]
-    if any(faults):
-        raise ModelError(f"the weights in {source} do not fit their model: {'; '.join(filter(None, faults))}")
+    if faults := tensor_faults(given, wanted):
+        raise ModelError(f"the weights in {source} do not fit their model: {faults}")
     module.load_state_dict({name: given[name].float() for name in wanted}, assign=True)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-
-
-def _listed(word: str, names: list[str], most: int = 4) -> str:
-    if not names:
-        return ""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{len(names)} {word} ({', '.join(names[:most])}{rest})"
 
 
 def _first_line(error: BaseException) -> str:

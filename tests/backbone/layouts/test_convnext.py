@@ -102,7 +102,7 @@ def test_a_trunk_of_another_kind_is_refused(tmp_path: Path) -> None:
         (lambda w: w.pop("visual.trunk.stages.2.blocks.1.norm.bias"), "1 missing (vision.stages.2.blocks.1.norm.bias)"),
         (lambda w: w.pop("visual.trunk.stages.1.downsample.1.weight"), "its weights lack 'vision.stages.1.reduce.weight'"),
         (lambda w: w.update({"visual.trunk.stages.0.blocks.0.mlp.grn.weight": torch.zeros(1)}), "1 unexpected"),
-        (lambda w: w.update({"visual.trunk.stem.1.weight": torch.zeros(5)}), "1 misshapen (vision.stages.0.norm.weight"),
+        (lambda w: w.update({"visual.trunk.stem.1.weight": torch.zeros(5)}), "1 unusable (vision.stages.0.norm.weight"),
         (lambda w: w.update({"visual.head.proj.weight": torch.zeros(7, 32)}), "vision.projection.weight [7, 32]"),
     ],
 )  # fmt: skip

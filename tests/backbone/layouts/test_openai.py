@@ -68,4 +68,4 @@ def test_missing_unexpected_and_misshapen_tensors_are_one_sentence(tmp_path: Pat
         sentence = sentence_on(path)
         assert "1 missing (text.ln_final.bias)" in sentence
         assert "1 unexpected (extra)" in sentence
-        assert "1 misshapen (vision.ln_pre.weight [5] instead of [128])" in sentence
+        assert "1 unusable (vision.ln_pre.weight [5] instead of [128])" in sentence

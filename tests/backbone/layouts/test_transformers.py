@@ -122,7 +122,7 @@ class TestWeights:
         sentence = sentence_on(rewrite(tmp_path, spoil, weights))
         assert "1 missing (vision.ln_pre.bias)" in sentence
         assert "1 unexpected (vision_model.extra)" in sentence
-        assert "1 misshapen (text.projection.weight [5, 64] instead of [32, 64])" in sentence
+        assert "1 unusable (text.projection.weight [5, 64] instead of [32, 64])" in sentence
         assert str(tmp_path / "model.safetensors") in sentence
 
     @pytest.mark.parametrize("part", ["q", "k", "v"])
