@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from oddlens.errors import OddlensError
+from oddlens.paths import exists, is_dir, is_file
 from oddlens.wording import printable
 
 
@@ -29,8 +30,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     try:
         final = Path(os.path.realpath(target))
-        if final.exists() and not final.is_file():
-            kind = "a folder" if final.is_dir() else "not a regular file"
+        if exists(final) and not is_file(final):
+            kind = "a folder" if is_dir(final) else "not a regular file"
             raise OddlensError(f"{printable(str(target))} cannot be written because it is {kind}: choose another name")
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = final.with_name(f".oddlens-{secrets.token_hex(8)}{final.suffix}")

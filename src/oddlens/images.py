@@ -1,6 +1,5 @@
 """Pictures in: whatever people have -> RGB uint8, and which files a list of names means."""
 
-import errno
 import glob
 import io
 import os
@@ -16,6 +15,7 @@ from PIL import Image
 
 from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil
 from oddlens.errors import ImageError, UsageError
+from oddlens.paths import exists, is_dir, is_link, why_absent, why_not_opened
 from oddlens.pixels import Pixels, UnreadableError, rgb_from_array
 from oddlens.wording import printable
 
@@ -95,17 +95,17 @@ def _named_by(text: str) -> list[Path]:
     if not text:
         raise UsageError("an empty name is among the pictures: give files, folders or patterns such as 'parts/*.png'")
     path = Path(text)
-    if path.is_dir():
+    if is_dir(path):
         paths = _images_below(path)
         where = f"the folder {printable(text)} holds no image, nor do the folders in it"
-    elif path.exists() or path.is_symlink():
+    elif exists(path) or is_link(path):
         return [path]
     elif glob.has_magic(text):
         matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
-        paths = [file for match in matches for file in (_images_below(match) if match.is_dir() else [match])]
+        paths = [file for match in matches for file in (_images_below(match) if is_dir(match) else [match])]
         where = f"no image matches the pattern {printable(text)}"
     else:
-        raise UsageError(f"{printable(text)} does not exist: check the path")
+        raise UsageError(f"{printable(text)} {why_absent(text)}")
     images = sorted((path for path in paths if path.suffix.lower() in FORMAT_OF_SUFFIX), key=_natural)
     if not images:
         raise UsageError(f"{where}: looked for files ending in {', '.join(FORMAT_OF_SUFFIX)}")
@@ -157,22 +157,10 @@ def _read_file(path: str | os.PathLike[str], max_megapixels: float, notes: list[
             raise UnreadableError("is not a regular file: save the picture to disk first")
         stream = Path(path).open("rb")  # noqa: SIM115 closed below: only opening it belongs in this try
     except (OSError, ValueError) as error:
-        raise UnreadableError(_why_not_opened(path, error)) from error
+        raise UnreadableError(why_not_opened(path, error)) from error
     with stream:
         pixels, found = decode(stream, max_megapixels, notes)
     suffix = Path(path).suffix
     if FORMAT_OF_SUFFIX.get(suffix.lower(), found) is not found:
         notes.append(f"named {suffix} but holds {found.name}, and was read as that")
     return pixels
-
-
-def _why_not_opened(path: str | os.PathLike[str], error: OSError | ValueError) -> str:
-    if "://" in os.fsdecode(path):
-        return "is an address and not a file: download it first"
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "does not exist: check the path"
-    if isinstance(error, PermissionError):
-        return "may not be read by this user: change its permissions"
-    if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
-        return "is no possible file name: check the path"
-    return f"cannot be opened ({error.strerror or error}): check the disk it lies on"

@@ -17,6 +17,7 @@ from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.detector import Detector
 from oddlens.methods import method_class
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
+from oddlens.paths import is_dir, is_file
 from oddlens.weights import read_learned
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
@@ -84,8 +85,8 @@ def _shared_backbone(model: str | None, device: str, activation: Activation | No
     activation: the GELU variant; None is the weights' own. Another one shares their memory.
     """
     card, path = locate(model)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file in files if file.is_file() and (stat := file.stat()))
+    files = sorted(path.iterdir()) if is_dir(path) else [path]
+    stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file in files if is_file(file) and (stat := file.stat()))
     key = card, stamps, choose_device(device)
     own = _BACKBONES.get(key)
     if own is None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from oddlens.atomic import write_text
 from oddlens.errors import OddlensError, UsageError
+from oddlens.paths import exists, is_dir, is_file
 from oddlens.wording import printable
 
 Record = dict[str, Any]
@@ -44,18 +45,14 @@ class ResultsFolder:
         self.done: dict[str, Record] = {}
         """Records of pictures that need not run again, by path."""
         shown = printable(str(root))
-        if root.exists() and not root.is_dir():
+        if exists(root) and not is_dir(root):
             raise UsageError(f"{shown} is a file: give the name of a folder for the results")
-        if (
-            not self._told.exists()
-            and not self.lines.exists()
-            and (other := next(filter(Path.is_file, self._drawn()), None))
-        ):
+        if not exists(self._told) and not exists(self.lines) and (other := next(filter(is_file, self._drawn()), None)):
             # "labels" is also what data sets call the folder of their truth, and its files are named like the pictures.
             raise UsageError(
                 f"{printable(str(other))} lies where a run would draw, and no run has been there: give another --out"
             )
-        if not self.lines.exists() or overwrite:
+        if not exists(self.lines) or overwrite:
             return
         if not resume:
             raise UsageError(
@@ -81,7 +78,7 @@ class ResultsFolder:
         if self._begun:
             return
         self._begun = True
-        if self._overwrite and self._told.exists():  # else it is no folder of ours, and the pictures in it neither
+        if self._overwrite and exists(self._told):  # else it is no folder of ours, and the pictures in it neither
             _remove([self.lines, *self._drawn()])
         write_text(self._told, json.dumps(settings, indent=2) + "\n")
         write_text(self.lines, "".join(map(_line, self.done.values())))

@@ -26,6 +26,7 @@ from oddlens.detector import Detector
 from oddlens.encoding import Encoded
 from oddlens.errors import ModelError, UsageError
 from oddlens.loading import load
+from oddlens.paths import is_file
 
 FORMAT = 1
 _FILE, _REFERENCES, _MODEL = "station.json", "references.safetensors", "model"
@@ -123,9 +124,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _clear(root: Path, kept: set[str | None]) -> None:
     """Take away what an earlier station in this folder holds and the new one does not: its model would be mistaken for ours."""
-    if (root / _FILE).is_file():
+    if is_file(root / _FILE):
         for path in [*root.glob(f"{_MODEL}/*"), *root.glob("weights.*"), root / _REFERENCES]:
-            if path.is_file() and path.relative_to(root).as_posix() not in kept:
+            if is_file(path) and path.relative_to(root).as_posix() not in kept:
                 path.unlink()
 
 

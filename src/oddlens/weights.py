@@ -15,6 +15,8 @@ from torch import Tensor
 from oddlens.atomic import write_bytes
 from oddlens.backbone.checkpoint import read_state
 from oddlens.errors import ModelError, UsageError
+from oddlens.paths import is_closed, is_file, why_absent
+from oddlens.wording import printable
 
 FORMAT = 1
 _KEY = "oddlens"
@@ -63,7 +65,9 @@ def read_learned(path: Path) -> Learned:
 
     Raises `UsageError` where there is no such file, `ModelError` for one that is damaged or something else.
     """
-    if not path.is_file():
+    if is_closed(path):
+        raise UsageError(f"the weights file {printable(str(path))} {why_absent(path)}")
+    if not is_file(path):
         raise UsageError(f"the weights file {path} does not exist: give an existing .safetensors or .pth file")
     if path.suffix != ".safetensors":
         return Learned(str(path), _flat(read_state(path), path))

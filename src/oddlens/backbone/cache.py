@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,14 +16,22 @@ from torch import Tensor
 from oddlens.atomic import write_bytes
 from oddlens.backbone.files import file_hash
 from oddlens.errors import OddlensError
+from oddlens.paths import expanded
 
 
 def cache_folder() -> Path:
-    """Where oddlens keeps what it can compute again: $ODDLENS_CACHE, else oddlens/ in the user's cache folder."""
-    chosen = os.environ.get("ODDLENS_CACHE")
-    if chosen:
+    """Where oddlens keeps what it can compute again: $ODDLENS_CACHE, else oddlens/ in the user's cache folder.
+
+    A user without a home, as in many containers, has it among the temporary files.
+    """
+    if chosen := os.environ.get("ODDLENS_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oddlens"
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "oddlens"
+    home = expanded("~")
+    if home.is_absolute():
+        return home / ".cache" / "oddlens"
+    return Path(tempfile.gettempdir()) / f"oddlens-{os.getuid()}"
 
 
 class TextCache:

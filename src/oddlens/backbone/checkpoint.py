@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from oddlens.errors import ModelError
+from oddlens.paths import is_file
 from oddlens.tensors import tensor_faults
 
 
@@ -38,7 +39,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def read_state(path: Path) -> Any:
     """What a .safetensors or a .bin / .pth / .pt file holds, as it is. Raises `ModelError` naming the file."""
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"{path} does not exist: fetch the model again, or name another")
     try:
         if path.suffix == ".safetensors":

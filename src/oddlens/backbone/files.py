@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from oddlens.paths import is_file
+
 
 class LayoutFiles(NamedTuple):
     """The configuration's name, and the names that the weights may have, in order of preference."""
@@ -15,7 +17,7 @@ class LayoutFiles(NamedTuple):
 
     def are_in(self, folder: Path) -> bool:
         """Whether a folder holds the configuration and weights of this layout."""
-        return (folder / self.config).is_file() and any((folder / name).is_file() for name in self.weights)
+        return is_file(folder / self.config) and any(is_file(folder / name) for name in self.weights)
 
 
 EMBEDDED = LayoutFiles("oddlens_model.json", ("model.safetensors",))

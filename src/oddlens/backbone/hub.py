@@ -16,6 +16,7 @@ from oddlens.backbone.files import (
     file_hash,
 )
 from oddlens.errors import ModelError
+from oddlens.paths import is_file
 
 
 def cached_folder(hub_id: str) -> Path | None:
@@ -46,7 +47,7 @@ def fetch_card(card: Card, to: Path | None = None) -> Path:
     folder = _fetch(card.hub_id, sorted(_layout(card).weights, key=lambda name: name not in known), to)
     for name, digest in card.sha256:
         path = folder / name
-        if path.is_file() and file_hash(path) != digest:
+        if is_file(path) and file_hash(path) != digest:
             raise ModelError(
                 f"{path} is not the file that the card of {card.name} knows (SHA-256 differs): delete it and fetch again"
             )

@@ -16,6 +16,8 @@ from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded, open_clip, openai, transformers
 from oddlens.backbone.model import LoadedModel
 from oddlens.errors import ModelError, UsageError
+from oddlens.paths import exists, expanded, is_closed, why_absent
+from oddlens.wording import printable
 
 _READERS: dict[LayoutName, ModuleType] = {
     "embedded": embedded,
@@ -45,9 +47,11 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
     """The card and the place on disk of a model; where a path is given the card only names it."""
     if model is None:
         return MINI, embedded.FOLDER
-    path = _with_configuration(Path(model).expanduser())
-    if path.exists():
+    path = _with_configuration(expanded(model))
+    if exists(path):
         return _card_of(path), path
+    if is_closed(path):
+        raise UsageError(f"{printable(str(model))} {why_absent(path)}")
     card = find_card(str(model))
     if card is not None and card.layout == "embedded":
         return card, embedded.FOLDER

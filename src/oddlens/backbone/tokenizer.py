@@ -16,6 +16,7 @@ from torch import Tensor
 
 from oddlens.backbone.files import TOKENIZER
 from oddlens.errors import ModelError, UsageError
+from oddlens.paths import is_file
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -67,19 +68,19 @@ class Tokenizer:
 
 def tokenizer_files(folder: Path) -> tuple[Path, ...]:
     """The files in a model folder that its tokenizer is made of; none where it is CLIP's own."""
-    return tuple(folder / name for name in TOKENIZER if (folder / name).is_file())
+    return tuple(folder / name for name in TOKENIZER if is_file(folder / name))
 
 
 def folder_tokenizer(folder: Path, context: int) -> Tokenizer:
     """The tokenizer of a model folder: tokenizer.json, else vocab.json + merges.txt, else CLIP's own, which all CLIPs share."""
     path = folder / "tokenizer.json"
-    if path.is_file():
+    if is_file(path):
         try:
             return Tokenizer(tokenizers.Tokenizer.from_file(str(path)), context)
         except Exception as error:  # the library raises bare Exception for a damaged file
             raise ModelError(f"{path} is not a readable tokenizer ({error}): fetch the model again") from error
     merges, vocabulary = folder / "merges.txt", folder / "vocab.json"
-    if merges.is_file() and vocabulary.is_file():
+    if is_file(merges) and is_file(vocabulary):
         try:
             entries = json.loads(vocabulary.read_text(encoding="utf-8"))
             return Tokenizer(_clip_bpe(merges.read_text(encoding="utf-8"), entries), context)

@@ -21,6 +21,7 @@ from oddlens.benchmark.naming import path_name
 from oddlens.benchmark.sources import Source
 from oddlens.data import Record
 from oddlens.errors import UsageError
+from oddlens.paths import exists, is_file
 
 
 class Picks(Protocol):
@@ -50,10 +51,10 @@ class ListedPicks:
     """
 
     def __init__(self, place: Path, sources: Sequence[Source]) -> None:
-        if not place.exists():
+        if not exists(place):
             raise UsageError(f"there are no picks at {place}: give a list of files, or a folder of lists")
         self._place = place
-        if place.is_file():
+        if is_file(place):
             known = {path for source in sources for path in _usable(source)}
             for line in _lines(place):
                 if line not in known:
@@ -62,11 +63,11 @@ class ListedPicks:
     def of(self, source: Source, category: str, seed: int) -> tuple[Record, ...]:
         """The listed pictures of the category. Raises `UsageError` for a list that is missing or names anything else."""
         usable = _usable(source)
-        if self._place.is_file():
+        if is_file(self._place):
             listed = [usable[line] for line in _lines(self._place) if line in usable]
             return tuple(record for record in listed if record.category == category)
         path = list_path(self._place, source.name, category, seed)
-        if not path.is_file():
+        if not is_file(path):
             raise UsageError(f"the list {path} is missing: add it, or leave that category or seed out")
         for line in _lines(path):
             if line not in usable or usable[line].category != category:

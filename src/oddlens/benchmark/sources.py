@@ -9,6 +9,7 @@ from pathlib import Path
 
 from oddlens.data import Dataset, Record, open_dataset
 from oddlens.errors import UsageError
+from oddlens.paths import expanded, is_file
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def open_sources(paths: Iterable[str | os.PathLike[str]]) -> tuple[Source, ...]:
     sources: dict[str, tuple[Path, Source]] = {}
     for given in map(Path, paths):
         dataset = open_dataset(given)
-        path = Path(os.path.abspath(given.expanduser()))  # noqa: PTH100 resolve() would give a link the name of its target
-        name = path.stem if path.is_file() and path.name != "meta.json" else path.name or "data"
+        path = Path(os.path.abspath(expanded(given)))  # noqa: PTH100 resolve() would give a link the name of its target
+        name = path.stem if is_file(path) and path.name != "meta.json" else path.name or "data"
         if path.name == "meta.json":
             name = path.parent.name
         if name in sources:

@@ -14,10 +14,11 @@ from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.decoding import FORMAT_OF_SUFFIX
 from oddlens.errors import DataError
+from oddlens.paths import exists, is_dir, is_file
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    if not folder.is_dir():
+    if not is_dir(folder):
         return []
     try:
         with os.scandir(folder) as entries:
@@ -28,7 +29,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def folders_in(folder: Path) -> list[Path]:
     """The visible sub-folders of a folder, by name; none if there is no such folder."""
-    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+    return [Path(entry.path) for entry in _entries(folder) if is_dir(entry)]
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -36,7 +37,7 @@ def images_in(folder: Path) -> list[Path]:
     return [
         Path(entry.path)
         for entry in _entries(folder)
-        if os.path.splitext(entry.name)[1].lower() in FORMAT_OF_SUFFIX and entry.is_file()  # noqa: PTH122 a path a file is slow
+        if os.path.splitext(entry.name)[1].lower() in FORMAT_OF_SUFFIX and is_file(entry)  # noqa: PTH122 a path a file is slow
     ]
 
 
@@ -51,7 +52,7 @@ def holds_images(folder: Path) -> bool:
 
 
 def _holds_files(folder: Path) -> bool:
-    return any(not entry.is_dir() or _holds_files(Path(entry.path)) for entry in _entries(folder))
+    return any(not is_dir(entry) or _holds_files(Path(entry.path)) for entry in _entries(folder))
 
 
 def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
@@ -106,7 +107,7 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 def stems_of(mask: Path, suffixes: Sequence[str]) -> list[str]:
     """The image stems a mask may belong to, case-folded: its own name less each of the suffixes it ends in."""
-    stem = (mask.name if mask.is_dir() else mask.stem).casefold()
+    stem = (mask.name if is_dir(mask) else mask.stem).casefold()
     return [stem.removesuffix(suffix.casefold()) for suffix in suffixes if stem.endswith(suffix.casefold())]
 
 
@@ -164,15 +165,15 @@ def drop_lost_masks(records: Sequence[Record], problems: list[Problem]) -> list[
         if record.mask is None and record.label == 1 and record.category in drawn:
             sentence = f"The abnormal image {record.image} is listed without a mask, unlike others of its category."
             problems.append(Problem(record.image, "mask-missing", sentence))
-        if record.mask is not None and not record.mask.exists():
+        if record.mask is not None and not exists(record.mask):
             sentence = f"The mask {record.mask} of {record.image} is not there."
             problems.append(Problem(record.image, "mask-missing", sentence))
             record = replace(record, mask=None)
-        if record.ignore is not None and not record.ignore.exists():
+        if record.ignore is not None and not exists(record.ignore):
             sentence = f"The ignore mask {record.ignore} of {record.image} is not there."
             problems.append(Problem(record.image, "mask-missing", sentence))
             record = replace(record, ignore=None)
-        if record.classes is not None and not record.classes.exists():
+        if record.classes is not None and not exists(record.classes):
             sentence = f"The class labels {record.classes} of {record.image} are not there."
             problems.append(Problem(record.image, "mask-missing", sentence))
             record = replace(record, classes=None)

@@ -23,6 +23,7 @@ from oddlens.data.legend import LEGENDS
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.errors import DataError, UsageError
+from oddlens.paths import is_file
 
 SUFFIXES = (".jsonl", ".csv")
 
@@ -64,10 +65,10 @@ def read_manifest(path: Path, problems: list[Problem]) -> list[Record]:
             problems.append(Problem(path, "row-invalid", f"Line {number} of {path} {fault}."))
             continue
         record = _record(row, path.parent)
-        if not record.image.is_file():
+        if not is_file(record.image):
             sentence = f"Line {number} of {path} lists {record.image}, which is not there."
             problems.append(Problem(record.image, "image-missing", sentence))
-        elif isinstance(record.legend, Path) and not record.legend.is_file():
+        elif isinstance(record.legend, Path) and not is_file(record.legend):
             sentence = (
                 f"Line {number} of {path} names the legend {record.legend}, which is neither one of ours nor a file."
             )

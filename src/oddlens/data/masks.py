@@ -20,6 +20,7 @@ from oddlens.data.legend import Legend, load_legend
 from oddlens.data.record import Record
 from oddlens.errors import DataError
 from oddlens.images import read_image
+from oddlens.paths import is_dir
 
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
 """What Pillow raises on a file that is no image, a damaged one, or one of absurd size."""
@@ -29,7 +30,7 @@ DEEP_MODES = ("I", "F")
 
 def mask_files(mask: Path) -> list[Path]:
     """The image files of a mask: itself, or, if it is a folder, those in it."""
-    return images_in(mask) if mask.is_dir() else [mask]
+    return images_in(mask) if is_dir(mask) else [mask]
 
 
 def read_grey(path: Path) -> NDArray[Any]:

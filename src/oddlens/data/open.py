@@ -12,6 +12,7 @@ from oddlens.data.layouts.folder import read_named
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError, UsageError
+from oddlens.paths import exists, expanded, is_closed, is_dir, why_absent
 from oddlens.wording import printable
 
 FOLDER = "folder"
@@ -38,8 +39,10 @@ def open_dataset(
         UsageError: there is nothing at the path, the layout has no such name, or a named folder is not there.
         DataError: no layout recognises the path, the named one does not, or it holds no picture.
     """
-    root = Path(path).expanduser().absolute()
-    if not root.exists():
+    root = expanded(path).absolute()
+    if is_closed(root):
+        raise UsageError(f"{printable(str(root))} {why_absent(root)}.")
+    if not exists(root):
         raise UsageError(f"There is nothing at {printable(str(root))}: give the folder of a data set or its listing.")
     problems: list[Problem] = []
     if normal_dir is not None or abnormal_dir is not None or mask_dir is not None:
@@ -58,7 +61,7 @@ def open_dataset(
             f'{printable(str(root))}, read by the layout "{name}", holds no picture: fill it or name another.'
         )
     problems += _structural_problems(root, records, supervised)
-    return Dataset(root if root.is_dir() else root.parent, name, tuple(records), tuple(problems))
+    return Dataset(root if is_dir(root) else root.parent, name, tuple(records), tuple(problems))
 
 
 def _recognise(root: Path) -> Layout:

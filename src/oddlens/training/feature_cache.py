@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from oddlens.atomic import replacing
+from oddlens.paths import is_file
 
 Arrays = dict[str, NDArray[np.generic]]
 Compute = Callable[[range], Mapping[str, NDArray[np.generic]]]
@@ -83,7 +84,7 @@ class FeatureCache:
         return [self._rows_of(number) for number in range(-(-self.count // self.shard))]
 
     def _is_there(self, rows: range) -> bool:
-        return all(self._path(name, rows).is_file() for name in self.arrays)
+        return all(is_file(self._path(name, rows)) for name in self.arrays)
 
     def _rows_of(self, number: int) -> range:
         first = number * self.shard

@@ -17,6 +17,7 @@ import numpy as np
 from oddlens import __version__
 from oddlens.atomic import write_text
 from oddlens.errors import OddlensError
+from oddlens.paths import exists
 from oddlens.training.feature_cache import Arrays, FeatureCache
 from oddlens.training.frozen import MASK, Batch, Encoder, stacked
 from oddlens.training.samples import SampleSet
@@ -169,5 +170,5 @@ def _encoder_facts(encoder: Encoder, storage: Storage) -> dict[str, Any]:
 
 def _free_bytes(folder: Path) -> int:
     """Free space on the disk that a folder lies on or will lie on."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    there = next(place for place in (folder, *folder.absolute().parents) if exists(place))
     return shutil.disk_usage(there).free

@@ -20,6 +20,7 @@ from oddlens.backbone.model import ClipModel
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.vision import VisionConfig
+from oddlens.paths import is_file
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _groups(model: ClipModel, weight_decay: float) -> list[dict[str, object]]:
 
 def _resume(checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer) -> tuple[int, list[dict[str, float]]]:
     """The step to go on with, and the losses of the last steps before it."""
-    if not checkpoint.is_file():
+    if not is_file(checkpoint):
         return 0, []
     state = torch.load(checkpoint, map_location=model.logit_scale.device, weights_only=True)
     model.load_state_dict(state["model"])

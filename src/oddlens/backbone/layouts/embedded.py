@@ -18,6 +18,7 @@ from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
+from oddlens.paths import is_file
 
 CONFIG, (WEIGHTS,) = EMBEDDED
 FOLDER = MINI_FOLDER
@@ -27,7 +28,7 @@ TRUNK = "vision.stem.trunk."
 
 def recognise(path: Path) -> bool:
     """A folder with an oddlens model configuration."""
-    return (path / CONFIG).is_file()
+    return is_file(path / CONFIG)
 
 
 def read(folder: Path) -> LoadedModel:

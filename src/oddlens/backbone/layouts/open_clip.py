@@ -18,6 +18,7 @@ from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
+from oddlens.paths import is_file
 
 CONFIG, WEIGHTS = OPEN_CLIP
 
@@ -56,7 +57,7 @@ def read(folder: Path) -> LoadedModel:
     model_config = config.get("model_cfg")
     if not isinstance(model_config, dict):
         raise ModelError(f"{folder / CONFIG} has no model_cfg: this is not an open_clip model")
-    weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    weights = next((folder / name for name in WEIGHTS if is_file(folder / name)), None)
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
     try:

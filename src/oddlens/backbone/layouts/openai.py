@@ -15,6 +15,7 @@ from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.torchscript import is_torchscript, read_torchscript
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
+from oddlens.paths import is_file
 
 _HEAD_WIDTH = 64
 _KNOWN_BUFFERS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
@@ -22,7 +23,7 @@ _KNOWN_BUFFERS = ("input_resolution", "context_length", "vocab_size", "attn_mask
 
 def recognise(path: Path) -> bool:
     """A single weights file."""
-    return path.is_file() and path.suffix in {".pt", ".pth", ".bin", ".safetensors"}
+    return is_file(path) and path.suffix in {".pt", ".pth", ".bin", ".safetensors"}
 
 
 def read(path: Path) -> LoadedModel:

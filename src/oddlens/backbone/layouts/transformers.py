@@ -18,6 +18,7 @@ from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
+from oddlens.paths import is_file
 
 CONFIG, WEIGHTS = TRANSFORMERS
 
@@ -64,7 +65,7 @@ def read(folder: Path) -> LoadedModel:
         raise ModelError(
             f"{folder / CONFIG} describes a model of type {config.get('model_type')!r}: oddlens reads CLIP models (type 'clip')"
         )
-    weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    weights = next((folder / name for name in WEIGHTS if is_file(folder / name)), None)
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
     try:
@@ -73,7 +74,7 @@ def read(folder: Path) -> LoadedModel:
         raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
     model = empty_model(vision, text)
     fill(model, canonical(read_tensors(weights)), str(weights), ignored=_KNOWN_BUFFERS)
-    look = read_json(folder / PREPROCESSOR) if (folder / PREPROCESSOR).is_file() else {}
+    look = read_json(folder / PREPROCESSOR) if is_file(folder / PREPROCESSOR) else {}
     mean, std = as_rgb(look.get("image_mean"), CLIP_MEAN), as_rgb(look.get("image_std"), CLIP_STD)
     more = (*tokenizer_files(folder), *([folder / PREPROCESSOR] if look else []))
     return LoadedModel(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.mvtec import read_category
+from oddlens.paths import is_dir
 
 
 def _is_category(folder: Path) -> bool:
-    return (folder / "train" / "ok").is_dir() or (folder / "test" / "ok").is_dir()
+    return is_dir(folder / "train" / "ok") or is_dir(folder / "test" / "ok")
 
 
 LAYOUT = by_category(

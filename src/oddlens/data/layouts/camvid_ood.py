@@ -18,6 +18,7 @@ from oddlens.data.layouts.label_files import ANOMALY, normal_frame
 from oddlens.data.legend import load_legend
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
+from oddlens.paths import is_dir, is_file
 
 LEGEND, LABELS = "classes.json", "labels"
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -25,7 +26,7 @@ UNKNOWN = "ood"
 
 
 def _is_set(folder: Path) -> bool:
-    return (folder / LEGEND).is_file() and (folder / LABELS).is_dir()
+    return is_file(folder / LEGEND) and is_dir(folder / LABELS)
 
 
 def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:

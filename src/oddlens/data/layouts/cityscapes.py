@@ -15,6 +15,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import normal_frame, unlabelled_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
+from oddlens.paths import is_dir, is_file
 
 IMAGES, LABELS = "leftImg8bit", "gtFine"
 SPLITS: tuple[tuple[str, Split], ...] = (("train", "train"), ("val", "test"))
@@ -33,7 +34,7 @@ def label_file(folder: Path, kind: str, legends: dict[str, str], stem: str) -> t
     """The label file of a frame, the first of the kinds there is, with the legend of its kind."""
     for suffix, legend in legends.items():
         file = folder / f"{stem}_{kind}_{suffix}.png"
-        if file.is_file():
+        if is_file(file):
             return file, legend
     return None
 
@@ -44,7 +45,7 @@ def report_missing(image: Path, folder: Path, problems: list[Problem]) -> None:
 
 
 def _is_set(folder: Path) -> bool:
-    return (folder / IMAGES).is_dir() and (folder / LABELS).is_dir()
+    return is_dir(folder / IMAGES) and is_dir(folder / LABELS)
 
 
 def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:

@@ -10,17 +10,18 @@ from oddlens.data.files import child, folders_in, list_images
 from oddlens.data.layouts.base import Layout
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
+from oddlens.paths import is_dir
 
 
 def _recognise(root: Path) -> bool:
     normal = child(root, "Normal")
-    return normal is not None and (normal / "images").is_dir()
+    return normal is not None and is_dir(normal / "images")
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:
     records = []
     for folder in folders_in(root):
-        if (folder / "images").is_dir():
+        if is_dir(folder / "images"):
             abnormal = folder.name.casefold() != "normal"
             defect = folder.name if abnormal else NORMAL
             for image in list_images(folder / "images", problems):

@@ -11,12 +11,13 @@ from oddlens.data.files import images_in, list_images, match_masks
 from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
+from oddlens.paths import is_dir
 
 SPLITS: tuple[tuple[str, Split], ...] = (("Train", "train"), ("Test", "test"))
 
 
 def _is_category(folder: Path) -> bool:
-    return any((folder / name / "Label").is_dir() for name, _ in SPLITS)
+    return any(is_dir(folder / name / "Label") for name, _ in SPLITS)
 
 
 def _read_category(folder: Path, category: str, problems: list[Problem]) -> list[Record]:

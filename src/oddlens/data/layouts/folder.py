@@ -14,6 +14,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.errors import UsageError
+from oddlens.paths import is_dir
 
 NORMAL_NAMES = ("good", "ok", "normal")
 MASK_NAMES = ("masks", "mask", "ground_truth")
@@ -69,7 +70,7 @@ def read_named(
     named: dict[str, Path | None] = {}
     for option, given in (("normal_dir", normal_dir), ("abnormal_dir", abnormal_dir), ("mask_dir", mask_dir)):
         named[option] = None if given is None else root / given
-        if given is not None and not (root / given).is_dir():
+        if given is not None and not is_dir(root / given):
             raise UsageError(f"{option} names {root / given}, which is no folder: correct it.")
     abnormal = named["abnormal_dir"]
     kinds: list[Path] = []

@@ -11,13 +11,14 @@ from oddlens.data.files import list_images, read_table
 from oddlens.data.layouts.base import Layout
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
+from oddlens.paths import is_dir, is_file
 
 TABLE = "labels.csv"
 
 
 def _folder(root: Path) -> Path:
     nested = root / "head_ct" / "head_ct"
-    return nested if nested.is_dir() else root / "head_ct"
+    return nested if is_dir(nested) else root / "head_ct"
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:
@@ -45,6 +46,4 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     return records
 
 
-LAYOUT = Layout(
-    "head-ct", f"{TABLE} and head_ct/", lambda root: (root / TABLE).is_file() and _folder(root).is_dir(), _read
-)
+LAYOUT = Layout("head-ct", f"{TABLE} and head_ct/", lambda root: is_file(root / TABLE) and is_dir(_folder(root)), _read)

@@ -10,6 +10,7 @@ from oddlens.data.files import list_images, pair_masks
 from oddlens.data.layouts.base import Layout
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
+from oddlens.paths import is_dir
 
 PAIRS: tuple[tuple[str, str, Split], ...] = (
     ("images", "masks", "test"),
@@ -28,7 +29,7 @@ MASK_SUFFIXES = ("", "_segmentation", "_mask")
 
 def _present(root: Path) -> list[tuple[Path, Path, Split]]:
     found = [(root / images, root / masks, split) for images, masks, split in PAIRS]
-    return [pair for pair in found if pair[0].is_dir() and pair[1].is_dir()]
+    return [pair for pair in found if is_dir(pair[0]) and is_dir(pair[1])]
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:
@@ -37,7 +38,7 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
         images = list_images(folder, problems)
         masks = pair_masks(images, truth, MASK_SUFFIXES, problems)
         records += [Record(image, masks.get(image), 1, root.name, "defect", split) for image in images]
-    if (root / "good").is_dir():
+    if is_dir(root / "good"):
         records += [Record(image, None, 0, root.name, NORMAL, "test") for image in list_images(root / "good", problems)]
     return records
 

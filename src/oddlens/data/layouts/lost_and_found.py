@@ -16,6 +16,7 @@ from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file, report_m
 from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
+from oddlens.paths import is_dir
 
 LABELS = "gtCoarse"
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -26,7 +27,7 @@ PLACE = re.compile(r"\d\d_.+")
 
 def _is_set(folder: Path) -> bool:
     places = (place for split in SPLITS for place in folders_in(folder / LABELS / split))
-    return (folder / IMAGES).is_dir() and any(PLACE.fullmatch(place.name) for place in places)
+    return is_dir(folder / IMAGES) and any(PLACE.fullmatch(place.name) for place in places)
 
 
 def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:

@@ -6,11 +6,12 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.manifest import SUFFIXES, read_manifest
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
+from oddlens.paths import is_file
 
 
 def _file(root: Path) -> Path | None:
     candidates = [root, *(root / f"manifest{suffix}" for suffix in SUFFIXES)]
-    return next((file for file in candidates if file.suffix in SUFFIXES and file.is_file()), None)
+    return next((file for file in candidates if file.suffix in SUFFIXES and is_file(file)), None)
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:

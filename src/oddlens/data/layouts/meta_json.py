@@ -22,6 +22,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
 from oddlens.errors import DataError
+from oddlens.paths import exists, is_file
 
 NAME = "meta.json"
 SPLIT_OF: Mapping[str, Split] = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
@@ -30,7 +31,7 @@ ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
 def _file(root: Path) -> Path:
-    return root if root.is_file() else root / NAME
+    return root if is_file(root) else root / NAME
 
 
 def _load(meta: Path) -> dict[str, dict[str, list[Any]]]:
@@ -73,18 +74,18 @@ def _is_whole(entry: object) -> bool:
 
 def _locate(root: Path, listed: str) -> Path:
     listed = listed.replace("\\", "/")
-    if not ABSOLUTE.match(listed) or Path(listed).exists():
+    if not ABSOLUTE.match(listed) or exists(Path(listed)):
         return root / listed
     parts = Path(listed).parts
     tails = [root.joinpath(*parts[i + 1 :]) for i, part in enumerate(parts) if part.casefold() == root.name.casefold()]
-    return next((tail for tail in tails if tail.exists()), Path(listed))
+    return next((tail for tail in tails if exists(tail)), Path(listed))
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:
     meta, records = _file(root), []
     for split, category, entry in _entries(meta, problems):
         image = _locate(meta.parent, entry["img_path"])
-        if not image.is_file():
+        if not is_file(image):
             problems.append(Problem(image, "image-missing", f"{meta} lists {image}, which is not there."))
             continue
         if entry["anomaly"]:
@@ -110,4 +111,4 @@ def _with_its_own_mask(record: Record, names: set[tuple[Path, str]], problems: l
     return record
 
 
-LAYOUT = Layout("meta-json", NAME, lambda root: _file(root).name == NAME and _file(root).is_file(), _read)
+LAYOUT = Layout("meta-json", NAME, lambda root: _file(root).name == NAME and is_file(_file(root)), _read)

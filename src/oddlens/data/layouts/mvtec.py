@@ -14,14 +14,15 @@ from oddlens.data.files import folders_in, list_images, pair_masks
 from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
+from oddlens.paths import is_dir
 
 FOLDERS: tuple[Split, ...] = ("train", "validation", "test")
 MASK_SUFFIXES = ("_mask", "", "_label")
 
 
 def _is_category(folder: Path) -> bool:
-    return any((folder / split / NORMAL).is_dir() for split in FOLDERS) or (
-        (folder / "test").is_dir() and (folder / "ground_truth").is_dir()
+    return any(is_dir(folder / split / NORMAL) for split in FOLDERS) or (
+        is_dir(folder / "test") and is_dir(folder / "ground_truth")
     )
 
 
@@ -35,9 +36,9 @@ def read_category(folder: Path, category: str, problems: list[Problem], normal: 
             abnormal = kind.name != normal
             masks: dict[Path, Path] = {}
             ignores: dict[Path, Path] = {}
-            if split == "test" and abnormal and truths.is_dir():
+            if split == "test" and abnormal and is_dir(truths):
                 masks = pair_masks(images, truths / kind.name, MASK_SUFFIXES, problems)
-            if split == "test" and (folder / "ignore" / kind.name).is_dir():
+            if split == "test" and is_dir(folder / "ignore" / kind.name):
                 ignores = pair_masks(images, folder / "ignore" / kind.name, ("_ignore",), problems)
             defect = kind.name if abnormal else NORMAL
             for image in images:
@@ -45,7 +46,7 @@ def read_category(folder: Path, category: str, problems: list[Problem], normal: 
                     Record(image, masks.get(image), int(abnormal), category, defect, split, ignores.get(image))
                 )
     for truth in folders_in(truths):
-        if truth.name != normal and not (folder / "test" / truth.name).is_dir():
+        if truth.name != normal and not is_dir(folder / "test" / truth.name):
             sentence = f"The masks in {truth} belong to no images: there is no folder {folder / 'test' / truth.name}."
             problems.append(Problem(truth, "mask-orphan", sentence))
     return records

@@ -13,6 +13,7 @@ from oddlens.data.files import images_in, list_images, pair_masks
 from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
+from oddlens.paths import is_dir
 
 NORMAL_FOLDERS: tuple[tuple[str, Split], ...] = (
     ("train/good", "train"),
@@ -22,7 +23,7 @@ NORMAL_FOLDERS: tuple[tuple[str, Split], ...] = (
 
 
 def _is_category(folder: Path) -> bool:
-    return (folder / "test_public").is_dir()
+    return is_dir(folder / "test_public")
 
 
 def _read_category(folder: Path, category: str, problems: list[Problem]) -> list[Record]:

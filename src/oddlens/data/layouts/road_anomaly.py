@@ -13,13 +13,14 @@ from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
+from oddlens.paths import is_dir, is_file
 
 LISTING, FRAMES = "frame_list.json", "frames"
 IMAGES, LABELS = "original", "labels"
 
 
 def _is_release(folder: Path) -> bool:
-    return (folder / LISTING).is_file() and (folder / FRAMES).is_dir()
+    return is_file(folder / LISTING) and is_dir(folder / FRAMES)
 
 
 def _is_set(folder: Path) -> bool:
@@ -54,10 +55,10 @@ def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path,
     for name in _listed(folder / LISTING):
         image = folder / FRAMES / name
         labels = image.with_suffix(".labels") / "labels_semantic.png"
-        if not image.is_file():
+        if not is_file(image):
             sentence = f"{folder / LISTING} lists {image}, which is not there."
             problems.append(Problem(image, "image-missing", sentence))
-        elif not labels.is_file():
+        elif not is_file(labels):
             _missing(image, labels.parent, problems)
         else:
             frames.append((image, labels, "road-anomaly"))

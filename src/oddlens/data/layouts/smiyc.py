@@ -13,13 +13,14 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import labelled_frames, unlabelled_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
+from oddlens.paths import is_dir
 
 IMAGES, LABELS = "images", "labels_masks"
 SUFFIX = "_labels_semantic"
 
 
 def _is_track(folder: Path) -> bool:
-    return (folder / IMAGES).is_dir() and (folder / LABELS).is_dir()
+    return is_dir(folder / IMAGES) and is_dir(folder / LABELS)
 
 
 def _read_track(folder: Path, category: str, problems: list[Problem]) -> list[Record]:

@@ -13,6 +13,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import labelled_frames, normal_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
+from oddlens.paths import is_dir, is_file
 
 LEGEND = "street-hazards"
 PARTS: tuple[tuple[str, str, Split], ...] = (
@@ -24,7 +25,7 @@ PARTS: tuple[tuple[str, str, Split], ...] = (
 
 def _is_set(folder: Path) -> bool:
     return any(
-        (folder / archive / "images" / part).is_dir() and (folder / archive / "annotations" / part).is_dir()
+        is_dir(folder / archive / "images" / part) and is_dir(folder / archive / "annotations" / part)
         for archive, part, _ in PARTS
     )
 
@@ -36,7 +37,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
         for town in folders_in(folder / archive / "images" / part):
             for image in list_images(town, problems):
                 labels = folder / archive / "annotations" / part / town.name / f"{image.stem}.png"
-                if labels.is_file():
+                if is_file(labels):
                     pairs.append((image, labels))
                 else:
                     sentence = f"The image {image} has no label file {labels}, so it is left out."

@@ -14,6 +14,7 @@ from oddlens.data.files import pair_masks, read_table
 from oddlens.data.layouts.base import Layout
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
+from oddlens.paths import is_file
 
 TABLE = "split_csv/1cls.csv"
 SPLIT_OF: dict[str | None, Split] = {"train": "train", "test": "test"}
@@ -27,7 +28,7 @@ def _read_rows(root: Path, problems: list[Problem]) -> list[Record]:
         if not (category and label and name and split):
             sentence = f"Line {number} of {table} lacks an object, a label, an image, or a split of train or test."
             problems.append(Problem(table, "row-invalid", sentence))
-        elif not (root / name).is_file():
+        elif not is_file(root / name):
             sentence = f"Line {number} of {table} lists {root / name}, which is not there."
             problems.append(Problem(root / name, "image-missing", sentence))
         elif label == "normal":
@@ -46,4 +47,4 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     return [replace(record, mask=masks.get(record.image)) for record in records]
 
 
-LAYOUT = Layout("visa", TABLE, lambda root: (root / TABLE).is_file(), _read)
+LAYOUT = Layout("visa", TABLE, lambda root: is_file(root / TABLE), _read)

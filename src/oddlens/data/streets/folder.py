@@ -19,6 +19,7 @@ from oddlens.data.streets.scene import Scene
 from oddlens.data.streets.street import FRAME, street
 from oddlens.data.streets.words import CONCEPTS, FAR_OOD, NEAR_OOD, OOD, UNTOLD_OOD, WORDS
 from oddlens.errors import OddlensError, UsageError
+from oddlens.paths import exists
 
 TEST_NUMBER = 10_000_000
 """The number of the first test frame of a seed: training frames are numbered from 0."""
@@ -78,7 +79,7 @@ def _streets(train: int, test: int, seed: int, size: tuple[int, int]) -> Iterato
 
 def _write_set(root: Path, wanted: _Set, progress: Callable[[str, int, int], None]) -> Path:
     folder = root / wanted.name
-    if folder.exists():
+    if exists(folder):
         raise UsageError(f"{folder} exists already: choose an empty folder or remove it.")
     temporary = root / f".oddlens-{secrets.token_hex(8)}"
     values = _values(wanted)

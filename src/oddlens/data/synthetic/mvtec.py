@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from oddlens.data.synthetic.classes import defects_of
 from oddlens.data.synthetic.product import Product, make_product
 from oddlens.errors import OddlensError, UsageError
+from oddlens.paths import exists
 
 
 def write_mvtec(
@@ -42,7 +43,7 @@ def _write_category(
     root: Path, product: Product, train_good: int, test_good: int, test_per_defect: int, size: int
 ) -> Path:
     folder = root / _folder(product.name)
-    if folder.exists():
+    if exists(folder):
         raise UsageError(f"{folder} exists already: choose an empty folder or remove it.")
     temporary = root / f".oddlens-{secrets.token_hex(8)}"
     try:

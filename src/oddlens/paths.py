@@ -1,0 +1,81 @@
+"""Questions about paths whose answer is never an error.
+
+`Path.exists`, `is_dir`, `is_file` and `expanduser` raise for ordinary paths: below a folder that may not be searched, with a name
+that is too long, of a user that does not exist. All of oddlens asks here what lies at a path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+StrPath = str | os.PathLike[str]
+
+
+def exists(path: StrPath) -> bool:
+    """Whether something lies at a path; False too where this user may not look."""
+    return os.path.exists(path)  # noqa: PTH110 this one never raises
+
+
+def is_dir(path: StrPath) -> bool:
+    """Whether a folder, or a link to one, lies at a path; False too where this user may not look."""
+    if isinstance(path, os.DirEntry):  # which mostly knows without asking the disk
+        try:
+            return bool(path.is_dir())
+        except OSError:
+            return False
+    return os.path.isdir(path)  # noqa: PTH112 this one never raises
+
+
+def is_file(path: StrPath) -> bool:
+    """Whether a regular file, or a link to one, lies at a path; False too where this user may not look."""
+    if isinstance(path, os.DirEntry):
+        try:
+            return bool(path.is_file())
+        except OSError:
+            return False
+    return os.path.isfile(path)  # noqa: PTH113 this one never raises
+
+
+def is_link(path: StrPath) -> bool:
+    """Whether a link lies at a path, wherever it points to."""
+    return os.path.islink(path)  # noqa: PTH114 this one never raises
+
+
+def expanded(path: StrPath) -> Path:
+    """The path with the home folder in place of a leading `~`, which stays where there is no such user or no home."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 this one never raises
+
+
+def is_closed(path: StrPath) -> bool:
+    """Whether a path cannot be looked at, so that nothing is known of what lies there."""
+    try:
+        os.stat(path)  # noqa: PTH116 a path may be any text
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def why_absent(path: StrPath) -> str:
+    """What keeps a path from being used and what to do, to be set behind its name: "does not exist: check the path"."""
+    try:
+        os.stat(path)  # noqa: PTH116 a path may be any text
+    except (OSError, ValueError) as error:
+        return why_not_opened(path, error)
+    return "is neither a file nor a folder: check the path"
+
+
+def why_not_opened(path: StrPath, error: OSError | ValueError) -> str:
+    """As `why_absent`, from what looking at the path or opening it raised."""
+    if "://" in os.fsdecode(path):
+        return "is an address and not a file: download it first"
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "does not exist: check the path"
+    if isinstance(error, PermissionError):
+        return "may not be read by this user: change its permissions"
+    if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+        return "is no possible file name: check the path"
+    return f"cannot be opened ({error.strerror or error}): check the disk it lies on"

@@ -1,0 +1,111 @@
+"""What lies at a path: the answer is never an error, whatever the path."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import oddlens
+from oddlens.paths import exists, expanded, is_closed, is_dir, is_file, is_link, why_absent
+
+IMPOSSIBLE = ["n" * 300, "n" * 300 + "/x.png", "a\0b", "/" * 5000 + "x"]
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A file in a folder that may not be searched."""
+    if os.geteuid() == 0:
+        pytest.skip("the administrator may search every folder")
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "x.png").touch()
+    (tmp_path / "closed").chmod(0)
+    yield tmp_path / "closed" / "x.png"
+    (tmp_path / "closed").chmod(0o700)
+
+
+def test_files_folders_and_links_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "nowhere").symlink_to("nothing")
+    os.mkfifo(tmp_path / "pipe")
+    names = ("file", "folder", "link", "nowhere", "pipe", "none")
+    answers = {name: [ask(tmp_path / name) for ask in (exists, is_file, is_dir, is_link)] for name in names}
+    assert answers == {
+        "file": [True, True, False, False],
+        "folder": [True, False, True, False],
+        "link": [True, True, False, True],
+        "nowhere": [False, False, False, True],
+        "pipe": [True, False, False, False],
+        "none": [False, False, False, False],
+    }
+    with os.scandir(tmp_path) as entries:
+        for entry in entries:
+            assert [is_file(entry), is_dir(entry)] == answers[entry.name][1:3]
+
+
+@pytest.mark.parametrize("path", IMPOSSIBLE)
+def test_an_impossible_path_holds_nothing(path: str) -> None:
+    assert not any(ask(path) for ask in (exists, is_file, is_dir, is_link))
+    assert not any(ask(Path(path)) for ask in (exists, is_file, is_dir, is_link))
+
+
+@pytest.mark.parametrize("path", IMPOSSIBLE[:3])
+def test_an_impossible_path_is_called_that(path: str) -> None:
+    assert is_closed(path)
+    assert why_absent(path) == "is no possible file name: check the path"
+
+
+def test_a_path_below_a_closed_folder_is_closed_and_not_absent(closed: Path) -> None:
+    assert not exists(closed)
+    assert is_closed(closed)
+    assert not is_closed(closed.parent)
+    assert why_absent(closed) == "may not be read by this user: change its permissions"
+
+
+def test_an_absent_path_is_not_closed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "none", tmp_path / "file" / "below"):
+        assert not is_closed(path)
+        assert why_absent(path) == "does not exist: check the path"
+
+
+def test_a_home_is_put_in_and_a_user_that_does_not_exist_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expanded("~/models") == Path("/home/me/models")
+    assert expanded("~nosuchuser/models") == Path("~nosuchuser/models")
+    assert expanded("a/~b") == Path("a/~b")
+
+
+def test_a_user_without_a_home_has_a_cache_all_the_same() -> None:
+    program = (
+        "import os, pwd\n"
+        "def nobody(_): raise KeyError\n"
+        "pwd.getpwuid = nobody\n"
+        "from oddlens.backbone.cache import cache_folder\n"
+        "print(cache_folder())"
+    )
+    without = {
+        name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME", "ODDLENS_CACHE")
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=without, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert Path(done.stdout.strip()).is_absolute()
+    assert Path(done.stdout.strip()).name == f"oddlens-{os.getuid()}"
+
+
+def test_all_of_oddlens_asks_here() -> None:
+    root = Path(oddlens.__file__).parent
+    methods = {"exists", "is_dir", "is_file", "is_symlink", "expanduser", "home"}
+    asked = [
+        f"{path.relative_to(root)}:{node.lineno}"
+        for path in sorted(root.rglob("*.py"))
+        if path.name != "paths.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in methods
+    ]
+    assert asked == []
