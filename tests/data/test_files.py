@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.data.files import images_in, list_images, match_masks, pair_masks, read_table, stems_of
-from oddlens.errors import DataError
+from oddlens.data.files import images_in, list_images, match_masks, pair_masks, stems_of
 
 from .small_sets import mask, picture
 
@@ -74,14 +73,3 @@ def test_masks_that_are_missing_as_a_whole_are_one_problem(tmp_path):
     problems = []
     assert pair_masks(images, tmp_path / "crack", ("_mask",), problems) == {}
     assert [(each.kind, each.path) for each in problems] == [("mask-missing", tmp_path / "crack")]
-
-
-def test_a_table_may_have_spaces_after_commas_and_short_rows(tmp_path):
-    (tmp_path / "t.csv").write_text("\ufeffid, label\n1, 0\n2\n", encoding="utf-8")
-    assert read_table(tmp_path / "t.csv") == [(2, {"id": "1", "label": "0"}), (3, {"id": "2", "label": ""})]
-
-
-def test_a_table_that_is_no_text_is_one_clear_error(tmp_path):
-    (tmp_path / "t.csv").write_bytes(b"id,label\n\xff\xfe,1\n")
-    with pytest.raises(DataError, match=r"t\.csv is not readable as CSV"):
-        read_table(tmp_path / "t.csv")

@@ -121,6 +121,10 @@ def test_a_legend_may_ignore_several_values_or_none(tmp_path):
         ({"classes": [1, 2]}, "different names"),
         ({"classes": ["a"], "ood": 1}, "values from 0 to 255"),
         ({"classes": ["a"], "ood": [256]}, "values from 0 to 255"),
+        ({"classes": ["a"], "ood": [True]}, "values from 0 to 255"),
+        ({"classes": ["a"], "ignore": False}, "values from 0 to 255"),
+        ({"classes": True}, "different names"),
+        ("[" * 100_000, "cannot be read as JSON"),
         ({"classes": ["a"], "ignore": ["a"]}, "values from 0 to 255"),
     ],
 )

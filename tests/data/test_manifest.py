@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+import unicodedata
 
 import pytest
 
@@ -107,13 +108,17 @@ def test_a_table_by_hand_needs_image_and_label_only(tmp_path):
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("not json", "is no JSON object"),
+        ("not json", "is no JSON (Expecting value"),
+        ('{"image": "1.png", "label": NaN}', "is no JSON (NaN is no number"),
+        ("[" * 100_000, "is no JSON (it is nested too deeply)"),
         ('["1.png", 0]', "is no JSON object"),
         ('{"label": 0}', "has no image"),
-        ('{"image": "1.png", "label": 0, "mask": 3}', "a field that should be text"),
+        ('{"image": "1.png", "label": 0, "mask": 3}', 'has the mask "3", which is no text'),
         ('{"image": "1.png", "label": 0, "classes": "1.png"}', "has classes, but no legend"),
-        ('{"image": "1.png"}', "has no label of 0 or 1"),
-        ('{"image": "1.png", "label": true}', "has no label of 0 or 1"),
+        ('{"image": "1.png"}', "has no label: give 0 (normal) or 1 (abnormal)"),
+        ('{"image": "1.png", "label": 2}', 'has the label "2": give 0 (normal) or 1 (abnormal)'),
+        ('{"image": "1.png", "label": "dunno"}', 'has the label "dunno": give 0'),
+        ('{"image": "1.png", "label": [0]}', 'has the label "[0]": give 0'),
         ('{"image": "1.png", "label": 0, "split": "dev"}', 'has the split "dev"'),
     ],
 )
@@ -126,6 +131,92 @@ def test_a_line_at_fault_is_told_by_its_number_and_left_out(tmp_path, line, faul
     assert problem.sentence.startswith("Line 3 of ")
     assert fault in problem.sentence
     assert len(dataset) == 1
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "image,label\n1.png,0.0\n2.png,1.0\n",  # pandas, where the column had an empty cell
+        "image;label\n1.png;0\n2.png;1\n",  # Excel where the comma is the decimal mark
+        "image;label\n1.png;0,0\n2.png;1,0\n",
+        "image\tlabel\n1.png\t0\n2.png\t1\n",
+        "\ufeffImage, Label\n1.png, False\n2.png, True\n",
+        "image,label\n1.png,normal\n2.png,anomaly\n",
+        "image,label\r\n1.png,OK\r\n2.png,NG\r\n",
+    ],
+)
+def test_tables_are_read_as_pandas_and_excel_write_them(tmp_path, table):
+    for name in ("1.png", "2.png"):
+        picture(tmp_path / name)
+    (tmp_path / "parts.csv").write_text(table, encoding="utf-8", newline="")
+    dataset = open_dataset(tmp_path / "parts.csv")
+    assert dataset.problems == ()
+    assert [(record.image.name, record.label) for record in dataset] == [("1.png", 0), ("2.png", 1)]
+
+
+def test_json_labels_may_be_numbers_of_any_kind_or_truth_values(tmp_path):
+    labels = (False, 1.0, True, "0", "1.0")
+    for number in range(len(labels)):
+        picture(tmp_path / f"{number}.png")
+    rows = [{"image": f"{number}.png", "label": label} for number, label in enumerate(labels)]
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert [record.label for record in open_dataset(tmp_path / "m.jsonl")] == [0, 1, 1, 0, 1]
+
+
+def test_paths_may_have_backslashes_and_letters_in_the_other_form_of_unicode(tmp_path):
+    picture(tmp_path / "pics" / unicodedata.normalize("NFD", "Stück.png"))
+    mask(tmp_path / "pics" / "Maß_é.png")
+    row = {"image": "pics\\Stück.png", "label": 1, "mask": "pics\\" + unicodedata.normalize("NFD", "Maß_é.png")}
+    (tmp_path / "m.jsonl").write_text(json.dumps(row))
+    dataset = open_dataset(tmp_path / "m.jsonl")
+    assert dataset.problems == ()
+    assert read_mask(dataset.records[0]).sum() == 16
+
+
+def test_the_words_for_splits_are_those_of_other_programs_too(tmp_path):
+    words = {"Train": "train", "val": "validation", "valid": "validation", "testing": "test", "unlabeled": "unlabelled"}
+    for word in words:
+        picture(tmp_path / f"{word}.png")
+    (tmp_path / "m.csv").write_text("image,label,split\n" + "".join(f"{word}.png,0,{word}\n" for word in words))
+    assert [record.split for record in open_dataset(tmp_path / "m.csv")] == list(words.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("image,label\n1.png,2.0\n", 'Line 2 of .*m.csv has the label "2.0"'),
+        ("image,label\nold/1.png,1\n", "Line 2 of .*m.csv lists .*old/1.png, which does not exist: check the path"),
+        (
+            "image,label\nold/1.png,1\n1.png,2\n",
+            r"which does not exist: check the path \(1 more problems like this one\)",
+        ),
+        ("file,label\n1.png,1\n", 'm.csv has no column "image": it has file, label'),
+    ],
+)
+def test_why_no_row_of_a_listing_can_be_used_is_told(tmp_path, table, reason):
+    picture(tmp_path / "1.png")
+    (tmp_path / "m.csv").write_text(table)
+    with pytest.raises(DataError, match=reason):
+        open_dataset(tmp_path / "m.csv")
+
+
+def test_a_picture_that_is_listed_twice_counts_once(tmp_path):
+    picture(tmp_path / "1.png")
+    (tmp_path / "m.csv").write_text("image,label\n1.png,0\n1.png,0\n./1.png,1\n")
+    dataset = open_dataset(tmp_path / "m.csv")
+    assert [record.label for record in dataset] == [0]
+    assert [each.kind for each in dataset.problems] == ["image-repeated"] * 2
+    assert "with another label" in dataset.problems[1].sentence
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "nul\0.png", "."])
+def test_a_name_that_no_file_can_have_is_told_and_the_others_are_read(tmp_path, name):
+    picture(tmp_path / "1.png")
+    rows = ({"image": name, "label": 0}, {"image": "1.png", "label": 1, "mask": name, "ignore": name})
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = open_dataset(tmp_path / "m.jsonl")
+    assert [record.image.name for record in dataset] == ["1.png"]
+    assert dataset.problems[0].kind == "image-missing"
 
 
 def test_files_that_are_gone_are_told(tmp_path):

@@ -76,6 +76,27 @@ def test_folders_that_are_no_category_are_told_unless_they_hold_neither_pictures
     assert problems == {("category-empty", "grid"), ("folder-unknown", "old")}
 
 
+def test_an_empty_folder_that_should_hold_pictures_is_named_where_there_is_no_other(tmp_path):
+    (tmp_path / "good").mkdir()
+    with pytest.raises(DataError, match=r"holds no picture that can be used: The folder .*good holds no image\.$"):
+        open_dataset(tmp_path)
+
+
+def test_a_home_that_is_not_known_and_a_name_too_long_are_one_clear_error_each(tmp_path):
+    with pytest.raises(UsageError, match="There is nothing at .*~nosuchuser/set"):
+        open_dataset("~nosuchuser/set")
+    with pytest.raises(UsageError, match="xxx is no possible file name: check the path"):
+        open_dataset(tmp_path / ("x" * 300))
+
+
+def test_folders_that_lead_back_to_themselves_are_walked_once(tmp_path):
+    loops = mvtec(tmp_path) / "backup"
+    loops.mkdir()
+    for name in ("one", "two", "three"):
+        (loops / name).symlink_to(loops)
+    assert [each.kind for each in open_dataset(tmp_path).problems] == ["category-empty"]
+
+
 def test_opening_reads_no_pixels(tmp_path):
     for path in folder(tmp_path).rglob("*.png"):
         path.write_bytes(b"no picture")

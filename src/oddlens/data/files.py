@@ -4,17 +4,15 @@ Nothing here opens a picture. Masks are paired with pictures by stem, never by p
 pair after it without a word.
 """
 
-import csv
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from oddlens.data.problem import Problem
-from oddlens.data.record import Record
+from oddlens.data.words import name_key
 from oddlens.decoding import FORMAT_OF_SUFFIX
 from oddlens.errors import DataError
-from oddlens.paths import exists, is_dir, is_file
+from oddlens.paths import is_dir, is_file
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -43,16 +41,28 @@ def images_in(folder: Path) -> list[Path]:
 
 def child(folder: Path, name: str) -> Path | None:
     """The sub-folder of that name, whatever its case; None if there is none."""
-    return next((each for each in folders_in(folder) if each.name.casefold() == name.casefold()), None)
+    return next((each for each in folders_in(folder) if name_key(each.name) == name_key(name)), None)
 
 
 def holds_images(folder: Path) -> bool:
     """Whether an image lies in the folder or anywhere below it."""
-    return bool(images_in(folder)) or any(holds_images(each) for each in folders_in(folder))
+    return any(images_in(each) for each in _folders_below(folder))
 
 
 def _holds_files(folder: Path) -> bool:
-    return any(not is_dir(entry) or _holds_files(Path(entry.path)) for entry in _entries(folder))
+    return any(not is_dir(entry) for each in _folders_below(folder) for entry in _entries(each))
+
+
+def _folders_below(folder: Path) -> Iterator[Path]:
+    """The folder and all below it, each once: a link may lead back to where it lies."""
+    waiting, seen = [folder], set()
+    while waiting:
+        here = waiting.pop()
+        real = os.path.realpath(here)
+        if real not in seen:
+            seen.add(real)
+            yield here
+            waiting += folders_in(here)
 
 
 def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
@@ -62,7 +72,7 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
         problems.append(Problem(folder, "folder-empty", f"The folder {folder} holds no image."))
     seen: dict[str, Path] = {}
     for image in images:
-        twin = seen.setdefault(image.stem.casefold(), image)
+        twin = seen.setdefault(name_key(image.stem), image)
         if twin is not image:
             sentence = f"{image} and {twin.name} share a name, so that a mask of it could be either's."
             problems.append(Problem(image, "name-duplicate", sentence))
@@ -91,23 +101,9 @@ def find_categories(
     return categories
 
 
-def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with a header, as (line number, {column: cell}); missing cells are "", spaces are stripped.
-
-    Raises:
-        DataError: the file is not text in UTF-8, or no CSV.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="", skipinitialspace=True)
-            return [(reader.line_num, {key: str(cell).strip() for key, cell in row.items()}) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not readable as CSV in UTF-8 ({error}): correct or remove it.") from error
-
-
 def stems_of(mask: Path, suffixes: Sequence[str]) -> list[str]:
-    """The image stems a mask may belong to, case-folded: its own name less each of the suffixes it ends in."""
-    stem = (mask.name if is_dir(mask) else mask.stem).casefold()
+    """The image stems a mask may belong to, as `name_key` gives them: its own name less each of the suffixes it ends in."""
+    stem = name_key(mask.name if is_dir(mask) else mask.stem)
     return [stem.removesuffix(suffix.casefold()) for suffix in suffixes if stem.endswith(suffix.casefold())]
 
 
@@ -118,7 +114,7 @@ def match_masks(
 
     `suffixes`: what a mask's stem may add to its image's stem ("" for nothing), the likeliest first.
     """
-    by_stem = {image.stem.casefold(): image for image in images}
+    by_stem = {name_key(image.stem): image for image in images}
     matched: dict[Path, Path] = {}
     for mask in masks:
         image = next((by_stem[stem] for stem in stems_of(mask, suffixes) if stem in by_stem), None)
@@ -151,31 +147,3 @@ def pair_masks(
                 Problem(image, "mask-missing", f"The abnormal image {image} has no mask of its name in {folder}.")
             )
     return matched
-
-
-def drop_lost_masks(records: Sequence[Record], problems: list[Problem]) -> list[Record]:
-    """The records of a listing, less the masks it names that are not on disk.
-
-    An abnormal picture that is listed without a mask is a problem only where others of its category have one: elsewhere the set
-    is an image-level one.
-    """
-    drawn = {record.category for record in records if record.mask is not None}
-    kept = []
-    for record in records:
-        if record.mask is None and record.label == 1 and record.category in drawn:
-            sentence = f"The abnormal image {record.image} is listed without a mask, unlike others of its category."
-            problems.append(Problem(record.image, "mask-missing", sentence))
-        if record.mask is not None and not exists(record.mask):
-            sentence = f"The mask {record.mask} of {record.image} is not there."
-            problems.append(Problem(record.image, "mask-missing", sentence))
-            record = replace(record, mask=None)
-        if record.ignore is not None and not exists(record.ignore):
-            sentence = f"The ignore mask {record.ignore} of {record.image} is not there."
-            problems.append(Problem(record.image, "mask-missing", sentence))
-            record = replace(record, ignore=None)
-        if record.classes is not None and not exists(record.classes):
-            sentence = f"The class labels {record.classes} of {record.image} are not there."
-            problems.append(Problem(record.image, "mask-missing", sentence))
-            record = replace(record, classes=None)
-        kept.append(record)
-    return kept

@@ -4,7 +4,6 @@ Sources of the values: the data sets' own label tables and loaders (Cityscapes' 
 and Found; the authors' loader of RoadAnomaly; the CAOS repository for StreetHazards).
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.data.listing import read_json
 from oddlens.errors import DataError
 
 Values = NDArray[np.uint8]
@@ -135,11 +135,7 @@ def load_legend(legend: str | Path) -> Legend:
         if legend not in LEGENDS:
             raise DataError(f'"{legend}" is no legend of label files: choose one of {", ".join(LEGENDS)}.')
         return LEGENDS[legend]
-    try:
-        content = json.loads(legend.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"The legend {legend} cannot be read as JSON in UTF-8: correct it.") from error
-    return _parse(legend, content)
+    return _parse(legend, read_json(legend))
 
 
 def _parse(path: Path, content: Any) -> Legend:
@@ -155,4 +151,5 @@ def _parse(path: Path, content: Any) -> Legend:
 
 
 def _are(values: Any, kind: type) -> bool:
-    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
+    # type() and not isinstance(): true and false are numbers in Python.
+    return isinstance(values, list) and all(type(value) is kind for value in values)

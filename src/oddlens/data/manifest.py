@@ -4,28 +4,32 @@ One record a line, with the fields of `Record` as keys or columns; paths are rel
 
     {"image": "test/crack/000.png", "mask": "masks/000.png", "label": 1, "category": "bottle", "defect": "crack", "split": "test"}
 
-Needed are `image` and, unless the split is "unlabelled", `label` (0 normal, 1 abnormal). Without the others: no mask, the
-folder's name as category, "good" or "anomaly" as defect, split "test". A manifest means what it says: its masks are not held
-against names. A "legend" is the name of one of ours, or the path of a file.
+Needed are `image` and, unless the split is "unlabelled", `label`: 0 or normal, 1 or abnormal, as `words.label_of` reads them.
+Without the others: no mask, the folder's name as category, "good" or "anomaly" as defect, split "test". A manifest means what it
+says: its masks are not held against names. A "legend" is the name of one of ours, or the path of a file.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from oddlens.atomic import write_text
+from oddlens.checked import parse_json
 from oddlens.data.dataset import Dataset
-from oddlens.data.files import drop_lost_masks, read_table
 from oddlens.data.legend import LEGENDS
+from oddlens.data.listing import absence, drop_lost_masks, locate, read_table, read_text
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
+from oddlens.data.words import label_of, split_of
 from oddlens.errors import DataError, UsageError
 from oddlens.paths import is_file
 
 SUFFIXES = (".jsonl", ".csv")
+TEXTS = ("image", "mask", "category", "defect", "split", "ignore", "classes", "legend")
+"""The fields that are text."""
 
 
 def write_manifest(dataset: Dataset, path: str | Path) -> None:
@@ -56,22 +60,22 @@ def read_manifest(path: Path, problems: list[Problem]) -> list[Record]:
     """The records of a manifest, .jsonl or .csv by its suffix; lines and files that are at fault go to `problems`.
 
     Raises:
-        DataError: the file is not text in UTF-8.
+        DataError: the file cannot be read, is no text, or a table without a column "image".
     """
     records = []
     for number, row in _rows(path):
-        fault = _fault(row)
-        if fault:
-            problems.append(Problem(path, "row-invalid", f"Line {number} of {path} {fault}."))
+        where = f"Line {number} of {path}"
+        if isinstance(row, str):
+            problems.append(Problem(path, "row-invalid", f"{where} is {row}."))
+            continue
+        if fault := _fault(row):
+            problems.append(Problem(path, "row-invalid", f"{where} has {fault}."))
             continue
         record = _record(row, path.parent)
-        if not is_file(record.image):
-            sentence = f"Line {number} of {path} lists {record.image}, which is not there."
-            problems.append(Problem(record.image, "image-missing", sentence))
+        if reason := absence(record.image, file=True):
+            problems.append(Problem(record.image, "image-missing", f"{where} lists {record.image}, {reason}."))
         elif isinstance(record.legend, Path) and not is_file(record.legend):
-            sentence = (
-                f"Line {number} of {path} names the legend {record.legend}, which is neither one of ours nor a file."
-            )
+            sentence = f"{where} names the legend {record.legend}, neither one of ours nor a file."
             problems.append(Problem(path, "row-invalid", sentence))
         else:
             records.append(record)
@@ -100,48 +104,65 @@ def _relative(path: Path, folder: Path) -> str:
         return path.as_posix()
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    """The rows with their line numbers; of a line that is none, what it is instead."""
     if path.suffix == ".csv":
-        yield from read_table(path)
+        table = read_table(path)
+        if table and "image" not in table[0][1]:
+            columns = ", ".join(filter(None, table[0][1]))
+            raise DataError(f'{path} has no column "image": it has {columns or "none"}; rename the one with the paths.')
+        yield from table
         return
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not text in UTF-8: save it as such.") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
-                yield number, json.loads(line)
-            except ValueError:
-                yield number, None
+                row = parse_json(line)
+            except ValueError as error:
+                yield number, f"no JSON ({error})"
+            else:
+                yield number, row if isinstance(row, dict) else "no JSON object"
 
 
-def _fault(row: Any) -> str | None:
-    if not isinstance(row, dict):
-        return "is no JSON object"
-    texts = [row.get(key) for key in ("image", "mask", "category", "defect", "split", "ignore", "classes", "legend")]
-    if not row.get("image") or not all(text is None or isinstance(text, str) for text in texts):
-        return "has no image, or a field that should be text and is not"
+def _fault(row: Mapping[str, Any]) -> str | None:
+    """What is wrong with a row, as the rest of a sentence that ends "... has"; None if nothing."""
+    no_text = next((key for key in TEXTS if not isinstance(row.get(key), str | None)), None)
+    if no_text is not None:
+        return f"the {no_text} {_shown(row[no_text])}, which is no text"
+    if not row.get("image"):
+        return "no image"
     if row.get("classes") and not row.get("legend"):
-        return "has classes, but no legend that says what their values mean"
-    if _split(row) not in SPLITS:
-        return f'has the split "{row["split"]}", which is none of {", ".join(SPLITS)}'
-    if str(row.get("label")) not in ("0", "1") and _split(row) != "unlabelled":
-        return "has no label of 0 or 1"
+        return "classes, but no legend that says what their values mean"
+    split = _split(row)
+    if split is None:
+        return f"the split {_shown(row['split'])}, which is none of {', '.join(SPLITS)}"
+    if split != "unlabelled" and label_of(row.get("label")) is None:
+        label = row.get("label")
+        given = "no label" if label in (None, "") else f"the label {_shown(label)}"
+        return f"{given}: give 0 (normal) or 1 (abnormal)"
     return None
 
 
-def _split(row: dict[str, Any]) -> Split:
-    split: Split = row.get("split") or "test"
-    return split
+def _split(row: Mapping[str, Any]) -> Split | None:
+    word = row.get("split") or "test"
+    return "unlabelled" if word.casefold() in ("unlabelled", "unlabeled") else split_of(word)
 
 
-def _record(row: dict[str, Any], folder: Path) -> Record:
-    label = None if _split(row) == "unlabelled" else int(row["label"])
-    mask, ignore, classes = (folder / row[key] if row.get(key) else None for key in ("mask", "ignore", "classes"))
+def _shown(value: object) -> str:
+    """A value of a listing inside a sentence, in quotes and cut short."""
+    text = repr(value) if not isinstance(value, str) else value
+    return f'"{text[:40]}{"..." if len(text) > 40 else ""}"'
+
+
+def _record(row: Mapping[str, Any], folder: Path) -> Record:
+    split = _split(row)
+    assert split is not None  # or the row has a fault
+    label = None if split == "unlabelled" else label_of(row["label"])
+    mask, ignore, classes = (
+        locate(folder, row[key]) if row.get(key) else None for key in ("mask", "ignore", "classes")
+    )
     legend = row.get("legend") or None
     if legend is not None and legend not in LEGENDS:
-        legend = folder / legend
+        legend = locate(folder, legend)
     defect = row.get("defect") or {0: NORMAL, 1: "anomaly", None: "unknown"}[label]
     category = row.get("category") or folder.name
-    return Record(folder / row["image"], mask, label, category, defect, _split(row), ignore, classes, legend)
+    return Record(locate(folder, row["image"]), mask, label, category, defect, split, ignore, classes, legend)

@@ -56,12 +56,32 @@ def open_dataset(
         chosen = _recognise(root) if layout == AUTO else _named(root, layout)
         name, supervised = chosen.name, chosen.supervised
         records = chosen.read(root, problems)
+    records = _without_repeats(records, problems)
     if not records:
-        raise DataError(
-            f'{printable(str(root))}, read by the layout "{name}", holds no picture: fill it or name another.'
-        )
+        raise DataError(_no_picture(root, name, problems))
     problems += _structural_problems(root, records, supervised)
     return Dataset(root if is_dir(root) else root.parent, name, tuple(records), tuple(problems))
+
+
+def _without_repeats(records: list[Record], problems: list[Problem]) -> list[Record]:
+    """The records, less those whose picture was there before: counted twice, it would weigh twice."""
+    first: dict[Path, Record] = {}
+    for record in records:
+        earlier = first.setdefault(record.image, record)
+        if earlier is not record:
+            contradiction = "" if earlier.label == record.label else ", with another label"
+            sentence = f"The image {record.image} is listed more than once{contradiction}: only the first counts."
+            problems.append(Problem(record.image, "image-repeated", sentence))
+    return list(first.values())
+
+
+def _no_picture(root: Path, layout: str, problems: list[Problem]) -> str:
+    """The sentence for a data set without a picture; what is wrong with the first of those that it names is part of it."""
+    sentence = f'{printable(str(root))}, read by the layout "{layout}", holds no picture'
+    if not problems:
+        return f"{sentence}: fill it or name another."
+    others = "" if len(problems) == 1 else f" ({len(problems) - 1} more problems like this one)"
+    return f"{sentence} that can be used: {printable(problems[0].sentence.removesuffix('.'))}{others}."
 
 
 def _recognise(root: Path) -> Layout:

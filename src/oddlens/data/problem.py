@@ -10,6 +10,7 @@ ProblemKind = Literal[
     "folder-empty",
     "folder-unknown",
     "image-missing",
+    "image-repeated",
     "image-unreadable",
     "mask-empty",
     "mask-missing",

@@ -117,5 +117,5 @@ def test_an_entry_without_image_or_label_is_told_and_left_out(tmp_path):
 @pytest.mark.parametrize("content", ["no json", "[]", '{"test": []}', '{"test": {"c": {}}}'])
 def test_a_file_that_is_no_such_listing_is_one_clear_error(tmp_path, content):
     (tmp_path / "meta.json").write_text(content)
-    with pytest.raises(DataError, match=r"meta\.json is not"):
+    with pytest.raises(DataError, match=r"meta\.json (is not a listing|cannot be read as JSON)"):
         open_dataset(tmp_path)

@@ -25,7 +25,7 @@ def test_masks_that_number_their_defects_are_no_problem(tmp_path):
 
 def test_rows_that_lack_something_or_name_a_picture_that_is_gone_are_told_by_line(tmp_path):
     table = visa(tmp_path) / "split_csv" / "1cls.csv"
-    table.write_text(table.read_text() + "candle,val,normal,x.JPG,\ncandle,test,normal,candle/gone.JPG,\n")
+    table.write_text(table.read_text() + "candle,dev,normal,x.JPG,\ncandle,test,normal,candle/gone.JPG,\n")
     problems = open_dataset(tmp_path).problems
     assert [each.kind for each in problems] == ["row-invalid", "image-missing"]
     assert "Line 5" in problems[0].sentence

@@ -7,10 +7,12 @@
 
 from pathlib import Path
 
-from oddlens.data.files import list_images, read_table
+from oddlens.data.files import list_images
 from oddlens.data.layouts.base import Layout
+from oddlens.data.listing import read_table
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
+from oddlens.data.words import label_of
 from oddlens.paths import is_dir, is_file
 
 TABLE = "labels.csv"
@@ -25,9 +27,9 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     table, folder = root / TABLE, _folder(root)
     labels: dict[str, int] = {}
     for number, row in read_table(table):
-        name, label = row.get("id", ""), row.get("hemorrhage")
-        if name.isdecimal() and label in ("0", "1"):
-            labels[name.lstrip("0")] = int(label)
+        name, label = row.get("id", ""), label_of(row.get("hemorrhage"))
+        if name.isdecimal() and label is not None:
+            labels[name.lstrip("0")] = label
         else:
             problems.append(
                 Problem(table, "row-invalid", f"Line {number} of {table} is not an id and a hemorrhage of 0 or 1.")

@@ -10,22 +10,22 @@
 - Image-level sets list abnormal pictures with an empty mask path: see `drop_lost_masks`.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from oddlens.data.files import drop_lost_masks, stems_of
+from oddlens.data.files import stems_of
 from oddlens.data.layouts.base import Layout
+from oddlens.data.listing import absence, drop_lost_masks, locate, read_json
 from oddlens.data.problem import Problem
-from oddlens.data.record import NORMAL, Record, Split
+from oddlens.data.record import NORMAL, SPLITS, Record, Split
+from oddlens.data.words import label_of, name_key, split_of
 from oddlens.errors import DataError
-from oddlens.paths import exists, is_file
+from oddlens.paths import is_file
 
 NAME = "meta.json"
-SPLIT_OF: Mapping[str, Split] = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 MASK_SUFFIXES = ("", "_mask", "_label", "_gt", "_segmentation")
 ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
@@ -35,10 +35,7 @@ def _file(root: Path) -> Path:
 
 
 def _load(meta: Path) -> dict[str, dict[str, list[Any]]]:
-    try:
-        listing = json.loads(meta.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{meta} is not readable as JSON ({error}): generate it again or remove it.") from error
+    listing = read_json(meta)
     parts = listing.values() if isinstance(listing, dict) else [None]
     if not all(
         isinstance(part, dict) and all(isinstance(entries, list) for entries in part.values()) for part in parts
@@ -51,11 +48,10 @@ def _load(meta: Path) -> dict[str, dict[str, list[Any]]]:
 
 def _entries(meta: Path, problems: list[Problem]) -> Iterator[tuple[Split, str, dict[str, Any]]]:
     for part, categories in _load(meta).items():
-        split = SPLIT_OF.get(part.casefold())
+        split = split_of(part)
         if split is None:
-            problems.append(
-                Problem(meta, "row-invalid", f'{meta} has a part "{part}", which is none of {", ".join(SPLIT_OF)}.')
-            )
+            sentence = f'{meta} has a part "{part}", which is none of {", ".join(SPLITS)}.'
+            problems.append(Problem(meta, "row-invalid", sentence))
             continue
         for category, entries in categories.items():
             for number, entry in enumerate(entries):
@@ -67,33 +63,35 @@ def _entries(meta: Path, problems: list[Problem]) -> Iterator[tuple[Split, str, 
 
 
 def _is_whole(entry: object) -> bool:
-    if not isinstance(entry, dict) or not entry.get("img_path") or entry.get("anomaly") not in (0, 1):
+    if not isinstance(entry, dict) or not entry.get("img_path") or label_of(entry.get("anomaly")) is None:
         return False
     return all(isinstance(entry.get(key) or "", str) for key in ("img_path", "mask_path", "specie_name"))
 
 
 def _locate(root: Path, listed: str) -> Path:
-    listed = listed.replace("\\", "/")
-    if not ABSOLUTE.match(listed) or exists(Path(listed)):
-        return root / listed
-    parts = Path(listed).parts
-    tails = [root.joinpath(*parts[i + 1 :]) for i, part in enumerate(parts) if part.casefold() == root.name.casefold()]
-    return next((tail for tail in tails if exists(tail)), Path(listed))
+    found, slashed = locate(root, listed), listed.replace("\\", "/")
+    if not ABSOLUTE.match(slashed) or absence(found) is None:
+        return found
+    parts = Path(slashed).parts
+    tails = [
+        locate(root, "/".join(parts[i + 1 :])) for i, part in enumerate(parts) if name_key(part) == name_key(root.name)
+    ]
+    return next((tail for tail in tails if absence(tail) is None), found)
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:
     meta, records = _file(root), []
     for split, category, entry in _entries(meta, problems):
         image = _locate(meta.parent, entry["img_path"])
-        if not is_file(image):
-            problems.append(Problem(image, "image-missing", f"{meta} lists {image}, which is not there."))
+        if reason := absence(image, file=True):
+            problems.append(Problem(image, "image-missing", f"{meta} lists {image}, {reason}."))
             continue
-        if entry["anomaly"]:
+        if label_of(entry["anomaly"]):
             mask = _locate(meta.parent, entry["mask_path"]) if entry.get("mask_path") else None
             records.append(Record(image, mask, 1, category, entry.get("specie_name") or "anomaly", split))
         else:
             records.append(Record(image, None, 0, category, NORMAL, split))
-    names = {(record.image.parent, record.image.stem.casefold()) for record in records}
+    names = {(record.image.parent, name_key(record.image.stem)) for record in records}
     return [_with_its_own_mask(record, names, problems) for record in drop_lost_masks(records, problems)]
 
 
@@ -101,10 +99,10 @@ def _with_its_own_mask(record: Record, names: set[tuple[Path, str]], problems: l
     image, mask = record.image, record.mask
     if mask is None:
         return record
-    if mask.parent.name.casefold() == image.stem.casefold():  # MVTec LOCO: a folder of masks, of which one is listed
+    if name_key(mask.parent.name) == name_key(image.stem):  # MVTec LOCO: a folder of masks, of which one is listed
         return replace(record, mask=mask.parent)
     stems = stems_of(mask, MASK_SUFFIXES)
-    if image.stem.casefold() not in stems and any((image.parent, stem) in names for stem in stems):
+    if name_key(image.stem) not in stems and any((image.parent, stem) in names for stem in stems):
         sentence = f"The mask {mask} is listed for {image} but by its name belongs to another image, so it is not used."
         problems.append(Problem(image, "mask-mismatched", sentence))
         return replace(record, mask=None)

@@ -4,12 +4,12 @@ frame_list.json    frames/<stem>.jpg    frames/<stem>.labels/labels_semantic.png
 original/<stem>.jpg    labels/<stem>.png    (as others handed it on: 1 is the anomaly)
 """
 
-import json
 from pathlib import Path
 
 from oddlens.data.files import images_in, list_images, match_masks
 from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import labelled_frames
+from oddlens.data.listing import absence, locate, read_json
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
@@ -28,10 +28,7 @@ def _is_set(folder: Path) -> bool:
 
 
 def _listed(listing: Path) -> list[str]:
-    try:
-        names = json.loads(listing.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{listing} cannot be read as JSON in UTF-8: correct it.") from error
+    names = read_json(listing)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DataError(f"{listing} is not a list of file names: correct it.")
     return names
@@ -53,12 +50,12 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
 def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path, str]]:
     frames = []
     for name in _listed(folder / LISTING):
-        image = folder / FRAMES / name
+        image = locate(folder / FRAMES, name)
+        if reason := absence(image, file=True):
+            problems.append(Problem(image, "image-missing", f"{folder / LISTING} lists {image}, {reason}."))
+            continue
         labels = image.with_suffix(".labels") / "labels_semantic.png"
-        if not is_file(image):
-            sentence = f"{folder / LISTING} lists {image}, which is not there."
-            problems.append(Problem(image, "image-missing", sentence))
-        elif not is_file(labels):
+        if not is_file(labels):
             _missing(image, labels.parent, problems)
         else:
             frames.append((image, labels, "road-anomaly"))

@@ -10,31 +10,32 @@ number the kinds of defect.
 from dataclasses import replace
 from pathlib import Path
 
-from oddlens.data.files import pair_masks, read_table
+from oddlens.data.files import pair_masks
 from oddlens.data.layouts.base import Layout
+from oddlens.data.listing import absence, locate, read_table
 from oddlens.data.problem import Problem
-from oddlens.data.record import NORMAL, Record, Split
+from oddlens.data.record import NORMAL, Record
+from oddlens.data.words import is_normal_word, split_of
 from oddlens.paths import is_file
 
 TABLE = "split_csv/1cls.csv"
-SPLIT_OF: dict[str | None, Split] = {"train": "train", "test": "test"}
 
 
 def _read_rows(root: Path, problems: list[Problem]) -> list[Record]:
     table, records = root / TABLE, []
     for number, row in read_table(table):
         category, label, name = row.get("object"), row.get("label"), row.get("image")
-        split = SPLIT_OF.get(row.get("split"))
+        split = split_of(row.get("split", ""))
         if not (category and label and name and split):
-            sentence = f"Line {number} of {table} lacks an object, a label, an image, or a split of train or test."
+            sentence = f"Line {number} of {table} lacks an object, a label, an image, or a split such as train or test."
             problems.append(Problem(table, "row-invalid", sentence))
-        elif not is_file(root / name):
-            sentence = f"Line {number} of {table} lists {root / name}, which is not there."
-            problems.append(Problem(root / name, "image-missing", sentence))
-        elif label == "normal":
-            records.append(Record(root / name, None, 0, category, NORMAL, split))
+        elif reason := absence(image := locate(root, name), file=True):
+            sentence = f"Line {number} of {table} lists {image}, {reason}."
+            problems.append(Problem(image, "image-missing", sentence))
+        elif is_normal_word(label):
+            records.append(Record(image, None, 0, category, NORMAL, split))
         else:
-            records.append(Record(root / name, None, 1, category, label, split))
+            records.append(Record(image, None, 1, category, label, split))
     return records
 
 
