@@ -1,19 +1,23 @@
 """The detector: encode once and ask often, good examples, thresholds; the same answers however it is asked."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 import oddlens
 from oddlens.backbone.vision import VisionTower
-from oddlens.detection import Detection
+from oddlens.detection import Detection, Failure
 from oddlens.detector import Detector
 from oddlens.errors import ImageError, UsageError
+from oddlens.methods.method import Scores
 
 Pictures = list[NDArray[np.uint8]]
 
@@ -157,6 +161,98 @@ class TestImages:
         before = pictures[0].copy()
         loaded.detect(pictures[0])[0].overlay(pictures[0])
         assert np.array_equal(pictures[0], before)
+
+
+class TestEach:
+    """`detect_each`: a stream, in order, with a failure for each bad picture."""
+
+    def test_it_finds_what_detecting_finds_to_the_bit(self, loaded: Detector, pictures: Pictures) -> None:
+        images = [*pictures, *pictures[:3]]
+        each = list(loaded.detect_each(images, "nut"))
+        for one, other in zip(each, loaded.detect(images, "nut"), strict=True):
+            assert isinstance(one, Detection)
+            assert same(one, other)
+
+    def test_a_bad_picture_stops_no_other(self, loaded: Detector, pictures: Pictures, tmp_path: Path) -> None:
+        (tmp_path / "cut.png").write_bytes(b"\x89PNG")
+        missing, cut = str(tmp_path / "none.png"), str(tmp_path / "cut.png")
+        found = list(loaded.detect_each([pictures[0], missing, b"none", tmp_path, pictures[1]], batch_size=2))
+        assert [type(each) for each in found] == [Detection, Failure, Failure, Failure, Detection]
+        failures = {each.source: each.reason for each in found if isinstance(each, Failure)}
+        assert failures.keys() == {missing, "image 3", cut}
+        assert failures[missing] == f"{missing} does not exist: check the path"
+        assert failures["image 3"].startswith("image 3 ")
+        assert found[1].to_dict() == {"path": missing, "error": failures[missing]}
+
+    def test_all_bad_is_all_failures(self, loaded: Detector) -> None:
+        assert [type(each) for each in loaded.detect_each([b"none"] * 5, batch_size=2)] == [Failure] * 5
+        assert list(loaded.detect_each([])) == []
+
+    def test_nothing_is_read_before_its_turn(self, loaded: Detector, pictures: Pictures) -> None:
+        read = 0
+
+        def endless() -> Iterator[NDArray[np.uint8]]:
+            nonlocal read
+            while True:
+                read += 1
+                yield pictures[read % 8]
+
+        stream = loaded.detect_each(endless(), batch_size=3)
+        assert read == 0
+        for count, most in ((1, 3), (2, 3), (3, 3), (4, 6)):
+            assert isinstance(next(stream), Detection)
+            assert read == most, count
+
+    def test_groups_are_of_consecutive_pictures_bad_ones_counted(self, loaded: Detector, pictures: Pictures) -> None:
+        """So that a part of a long list, begun at a multiple of the batch size, gives the same bits."""
+        images = [*pictures[:2], b"none", *pictures[2:], *pictures[:4]]
+        whole = list(loaded.detect_each(images, batch_size=4))
+        rest = list(loaded.detect_each(images[4:], batch_size=4))
+        for one, other in zip(whole[4:], rest, strict=True):
+            assert isinstance(one, Detection)
+            assert isinstance(other, Detection)
+            assert same(one, other)
+
+    def test_a_wrong_call_is_refused_at_once(self, loaded: Detector, pictures: Pictures) -> None:
+        with pytest.raises(UsageError, match="the object name is empty"):
+            loaded.detect_each(pictures, " ")
+        for size in (0, -1, 2.5, "8"):
+            with pytest.raises(UsageError, match="batch_size cannot be"):
+                loaded.detect_each(pictures, batch_size=size)  # type: ignore[arg-type]
+        for nothing in (None, 5, True):
+            with pytest.raises(UsageError, match="pictures cannot be"):
+                loaded.detect_each(nothing)  # type: ignore[arg-type]
+
+
+class TestNotFinite:
+    """A number that is not finite is never a verdict."""
+
+    @pytest.fixture(params=["score", "map"])
+    def broken(self, detector: Detector, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Detector:
+        """A detector that gets NaN for the second picture of every batch."""
+        score = type(detector.method).score
+
+        def damaged(*arguments: Any) -> Scores:
+            found = score(*arguments)
+            (found.scores if request.param == "score" else found.maps)[1].fill_(torch.nan)  # type: ignore[union-attr]
+            return found
+
+        monkeypatch.setattr(type(detector.method), "score", damaged)
+        return detector.set_thresholds(image=0.1)
+
+    def test_it_is_a_failure_in_a_stream(self, broken: Detector, pictures: Pictures) -> None:
+        good, bad, also_good = broken.detect_each(pictures[:3])
+        assert isinstance(good, Detection)
+        assert isinstance(also_good, Detection)
+        assert isinstance(bad, Failure)
+        assert bad.source == "image 2"
+        assert bad.reason.startswith("image 2 has a score or a map that is not finite")
+
+    def test_it_is_an_error_where_all_are_wanted(self, broken: Detector, pictures: Pictures) -> None:
+        with pytest.raises(ImageError, match="image 2 has a score or a map that is not finite"):
+            broken.detect(pictures[:3])
+        with pytest.raises(ImageError, match="image 2 has a score or a map that is not finite"):
+            broken.ask(broken.encode(pictures[:3]))
 
 
 class TestReferences:

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oddlens.detection import Detection
+    from oddlens.detection import Detection, Failure
     from oddlens.detector import Detector
     from oddlens.heat import Region
     from oddlens.loading import load
@@ -25,13 +25,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Detection": "oddlens.detection",
     "Detector": "oddlens.detector",
+    "Failure": "oddlens.detection",
     "Region": "oddlens.heat",
     "load": "oddlens.loading",
     "open_station": "oddlens.station",
 }
 _ROOMS = ("backbone", "data", "errors", "metrics", "training")
 
-__all__ = ["Detection", "Detector", "Region", "load", "open_station"]
+__all__ = ["Detection", "Detector", "Failure", "Region", "load", "open_station"]
 
 
 def __getattr__(name: str) -> Any:

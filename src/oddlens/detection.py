@@ -35,9 +35,21 @@ class ValueRange:
     label: str
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A picture without a detection: it cannot be read, or its score or map is not finite. reason: one sentence that names it."""
+
+    source: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"path": self.source, "error": self.reason}
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """What a method says of one picture.
+    """What a method says of one picture. Score and map are finite: what is not is a `Failure`.
 
     score: image level, higher = more anomalous. anomaly_map: float32 [h, w] at the recipe's output resolution, raw values as the
     method defines them. image_size: (width, height) of the picture. Nothing in score and map depends on the thresholds. parts:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from oddlens.detection import Detection, Thresholds, ValueRange
-from oddlens.encoding import Encoded, encode_together, joined
-from oddlens.errors import UsageError
-from oddlens.images import ImageInput, Picture, find_images, read_image
+from oddlens.detection import Detection, Failure, Thresholds, ValueRange
+from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
+from oddlens.errors import ImageError, OddlensError, UsageError
+from oddlens.images import Picture
+from oddlens.inputs import Images, Input, each_input
 from oddlens.memory import Memory, leave_one_out
 from oddlens.methods.method import Method, Parts, Relative, Scores, Text
 from oddlens.methods.recipe import change_recipe
+from oddlens.wording import printable
 
-Images = ImageInput | Iterable[ImageInput]
+_NOT_FINITE = (
+    "has a score or a map that is not finite, so that nothing is known of it: check the model, the weights, the references and "
+    "the recipe's numbers"
+)
 
 
 @dataclass(frozen=True)
@@ -94,15 +100,56 @@ class Detector:
         return self
 
     def detect(self, images: Images, object_name: str = "part") -> list[Detection]:
-        """Look at pictures: one detection an image, in order. Raises `ImageError` for a picture that cannot be read."""
-        return self.ask(self.encode(images), object_name)
+        """Look at pictures: one detection an image, in order. Few pictures are held at a time.
+
+        Raises at the first bad picture: `ImageError` where it cannot be read or its score or map is not finite, `UsageError` for a
+        path that does not exist. `detect_each` goes on.
+        """
+        if self.scores_sets:
+            return self.ask(self.encode(images), object_name)
+        self._prepare(object_name)
+        inputs, found = each_input(images), []
+        while batch := self.encode_pictures(each.read() for each in islice(inputs, BATCH_SIZE)):
+            found += self.ask(batch, object_name)
+        return found
+
+    def detect_each(
+        self, images: Images, object_name: str = "part", batch_size: int = BATCH_SIZE
+    ) -> Iterator[Detection | Failure]:
+        """As `detect`, of any number of pictures: in order, as they come, with a `Failure` for each bad one.
+
+        images: may be endless; at most `batch_size` of them are held. Pictures run through the towers in groups of `batch_size`
+        consecutive ones, bad ones counted: what is found of a picture is the same to the bit wherever its group is run again.
+        Raises `UsageError` where scores are those of a set, and for a name or a size that cannot be.
+        """
+        if self.scores_sets:
+            raise UsageError(
+                f"with this recipe {self.name} scores a whole set of pictures at once and cannot tell of each as it comes: "
+                "take the method's own recipe, or 'detect'"
+            )
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
+        self._prepare(object_name)
+        return self._detect_each(each_input(images), object_name, batch_size)
+
+    def _detect_each(self, inputs: Iterator[Input], object_name: str, size: int) -> Iterator[Detection | Failure]:
+        while True:
+            group: list[Failure | None] = []
+            encoded = encode_together([self.method], _readable(islice(inputs, size), group), size)[0]
+            if not group:
+                return
+            found = iter(self._outcomes(encoded, object_name))
+            yield from (next(found) if failure is None else failure for failure in group)
 
     def encode(self, images: Images) -> Encoded:
-        """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references."""
-        return self.encode_pictures([read_image(image, name) for name, image in _listed(images)])
+        """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references.
 
-    def encode_pictures(self, pictures: Sequence[Picture]) -> Encoded:
-        """As `encode`, of pictures that are read already."""
+        Pictures are read one after the other. Raises as `detect` does for those that cannot be read.
+        """
+        return self.encode_pictures(each.read() for each in each_input(images))
+
+    def encode_pictures(self, pictures: Iterable[Picture]) -> Encoded:
+        """As `encode`, of pictures that are read already, or as they are asked for."""
         return encode_together([self.method], pictures)[0]
 
     @torch.inference_mode()
@@ -120,9 +167,13 @@ class Detector:
         scores = self.score_set([each.parts for each in found])
         return [replace(each, score=score) for each, score in zip(found, scores, strict=True)]
 
-    @torch.inference_mode()
     def ask_each(self, encoded: Encoded, object_name: str = "part") -> list[Detection]:
         """As `ask`, for a part of a set: where scores are those of a set, they are NaN until `score_set` tells them."""
+        return [_insisted(outcome) for outcome in self._outcomes(encoded, object_name)]
+
+    @torch.inference_mode()
+    def _outcomes(self, encoded: Encoded, object_name: str) -> list[Detection | Failure]:
+        """What is found of each picture; a failure where score or map is not finite."""
         if not len(encoded):
             return []
         text = self._prepare(object_name)
@@ -132,19 +183,29 @@ class Detector:
         result = self.method.score(encoded.features, text, self._memory)
         scores = self._told(result, object_name)
         parts = _transposed(result.parts, len(encoded))
-        found = [
-            Detection(score, heat.float().cpu().numpy(), size, thresholds, value_range, source, note, made_of)
-            for score, heat, size, source, note, made_of in zip(
-                scores.tolist(), result.maps, encoded.sizes, encoded.sources, encoded.notes, parts, strict=True
+        labels: Sequence[Tensor | None] = [None] * len(encoded) if result.labels is None else result.labels
+        outcomes: list[Detection | Failure] = []
+        for number, (score, heat, known) in enumerate(zip(scores.tolist(), result.maps, labels, strict=True)):
+            source, anomaly_map = encoded.sources[number], heat.float().cpu().numpy()
+            numbers = parts[number].values() if self.scores_sets else (score, *parts[number].values())
+            if not (all(map(math.isfinite, numbers)) and np.isfinite(anomaly_map).all()):
+                outcomes.append(Failure(source, f"{printable(source)} {_NOT_FINITE}"))
+                continue
+            outcomes.append(
+                Detection(
+                    score,
+                    anomaly_map,
+                    encoded.sizes[number],
+                    thresholds,
+                    value_range,
+                    source,
+                    encoded.notes[number],
+                    parts[number],
+                    None if known is None else known.cpu().numpy(),
+                    result.label_names,
+                )
             )
-        ]
-        if result.labels is None:
-            return found
-        labels = [each.cpu().numpy() for each in result.labels]
-        return [
-            replace(each, labels=known, label_names=result.label_names)
-            for each, known in zip(found, labels, strict=True)
-        ]
+        return outcomes
 
     def score_set(self, parts: Sequence[Mapping[str, float]]) -> list[float]:
         """The scores of a whole set of pictures, where `scores_sets`, from the parts of each. `UsageError` for fewer than two."""
@@ -269,14 +330,19 @@ def _chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
     )
 
 
-def _listed(images: Images) -> list[tuple[str | None, ImageInput]]:
-    """One entry an image: paths that are folders or globs become their files; what is no path gets its number as name."""
-    single = isinstance(images, str | os.PathLike | bytes | np.ndarray) or hasattr(images, "convert")
-    entries: list[Any] = [images] if single else list(images)  # type: ignore[arg-type]
-    listed: list[tuple[str | None, ImageInput]] = []
-    for number, entry in enumerate(entries, start=1):
-        if isinstance(entry, str | os.PathLike):
-            listed += [(None, path) for path in find_images([entry])]
+def _readable(inputs: Iterator[Input], group: list[Failure | None]) -> Iterator[Picture]:
+    """The pictures that can be read; `group` gets an entry each: None, or the failure of one that cannot."""
+    for each in inputs:
+        try:
+            picture = each.read()
+        except OddlensError as error:
+            group.append(Failure(each.source, str(error)))
         else:
-            listed.append((f"image {number}", entry))
-    return listed
+            group.append(None)
+            yield picture
+
+
+def _insisted(outcome: Detection | Failure) -> Detection:
+    if isinstance(outcome, Failure):
+        raise ImageError(outcome.reason)
+    return outcome

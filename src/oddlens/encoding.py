@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 
 import torch
 
@@ -49,12 +50,17 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
 
 
 @torch.inference_mode()
-def encode_together(methods: Sequence[Method], pictures: Sequence[Picture]) -> list[Encoded]:
-    """The pictures encoded for every method, in order; methods that agree on model, size and preprocessing share each walk."""
+def encode_together(
+    methods: Sequence[Method], pictures: Iterable[Picture], batch_size: int = BATCH_SIZE
+) -> list[Encoded]:
+    """The pictures encoded for every method, in order; methods that agree on model, size and preprocessing share each walk.
+
+    pictures: may be read as they are asked for; no more than a batch of them is held.
+    """
     groups = _groups(methods)
     batches: list[list[Encoded]] = [[] for _ in methods]
-    for first in range(0, len(pictures), BATCH_SIZE):
-        batch = pictures[first : first + BATCH_SIZE]
+    rest = iter(pictures)
+    while batch := list(islice(rest, batch_size)):
         for numbers, request in groups:
             for number, encoded in zip(
                 numbers, _encode_batch([methods[n] for n in numbers], request, batch), strict=True
