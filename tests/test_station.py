@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 import oddlens
 from oddlens.detector import Detector
 from oddlens.errors import ModelError, UsageError
+from oddlens.tensors import aligned
 from tiny_clip import Weights, random_weights, write_embedded, write_open_clip, write_openai_archive, write_transformers
 
 Pictures = list[NDArray[np.uint8]]
@@ -88,6 +89,17 @@ WRITERS: dict[str, Callable[[Path, Weights], Path]] = {
     "OpenAI": lambda place, weights: write_openai_archive(place / "clip" / "ViT.pt", weights),
     "our own": lambda place, _: write_embedded(place / "clip"),
 }
+
+
+class TestLayout:
+    def test_its_references_lie_in_memory_as_those_that_were_just_encoded(
+        self, detector: Detector, station: Path
+    ) -> None:
+        """Kernels choose their path by it; without this the same station gives other last bits on some processors."""
+        opened = oddlens.open_station(station, device="cpu")
+        for each in (detector, opened):
+            assert each.references is not None
+            assert all(aligned(value) is value for value in each.references.features.values())
 
 
 class TestElsewhere:

@@ -1,10 +1,13 @@
-"""Tensors from disk are judged by type, shape, storage and values before anything is computed with them."""
+"""Tensors from disk are judged by type, shape, storage and values before anything is computed with them, and laid out alike."""
+
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
-from oddlens.tensors import is_finite, tensor_fault, tensor_faults
+from oddlens.tensors import ALIGNMENT, aligned, is_finite, read_safetensors, tensor_fault, tensor_faults
 
 NAN, INF = float("nan"), float("inf")
 
@@ -77,3 +80,40 @@ def test_a_set_is_judged_in_one_sentence() -> None:
 def test_many_faults_are_counted_and_a_few_named() -> None:
     said = tensor_faults({str(number): torch.ones(1) for number in range(9)}, {})
     assert said == "9 unexpected (0, 1, 2, 3 and 5 more)"
+
+
+def test_what_lies_as_torch_lays_it_stays_where_it_is() -> None:
+    tensor = torch.arange(6.0).view(2, 3)
+    assert aligned(tensor) is tensor
+    assert aligned(torch.zeros(0, 3)).shape == (0, 3)
+    assert aligned(torch.tensor(2.0)) == 2
+
+
+@pytest.mark.parametrize("offset", range(1, 16))
+def test_what_starts_elsewhere_is_copied_to_an_aligned_place(offset: int) -> None:
+    tensor = torch.arange(40.0)[offset : offset + 12].view(3, 4)
+    assert tensor.data_ptr() % ALIGNMENT != 0
+    copy = aligned(tensor)
+    assert torch.equal(copy, tensor)
+    assert copy.data_ptr() % ALIGNMENT == 0
+
+
+def test_what_is_turned_is_laid_out_row_by_row() -> None:
+    turned = torch.arange(32.0).view(2, 16).T
+    last = torch.rand(2, 16, 4, 4).to(memory_format=torch.channels_last)
+    for tensor in (turned, last):
+        assert not tensor.is_contiguous()
+        assert torch.equal(aligned(tensor), tensor)
+        assert aligned(tensor).is_contiguous()
+
+
+@pytest.mark.parametrize("more", range(0, 64, 8))
+def test_a_file_gives_aligned_tensors_wherever_they_lie_in_it(tmp_path: Path, more: int) -> None:
+    """The header is padded to eight bytes, so that its length decides where the first tensor starts."""
+    written = {"a": torch.arange(5.0), "b": torch.ones(3, dtype=torch.float16), "c": torch.rand(7, 3)}
+    save_file(written, tmp_path / "file.safetensors", metadata={"made": "x" * more})
+    tensors, metadata = read_safetensors(tmp_path / "file.safetensors")
+    assert metadata == {"made": "x" * more}
+    assert tensors.keys() == written.keys()
+    assert all(torch.equal(tensors[name], value) for name, value in written.items())
+    assert all(value.data_ptr() % ALIGNMENT == 0 for value in tensors.values())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from oddlens import __version__
 from oddlens.atomic import replacing, write_bytes, write_text
@@ -27,6 +27,7 @@ from oddlens.encoding import Encoded
 from oddlens.errors import ModelError, UsageError
 from oddlens.loading import load
 from oddlens.paths import is_file
+from oddlens.tensors import read_safetensors
 
 FORMAT = 1
 _FILE, _REFERENCES, _MODEL = "station.json", "references.safetensors", "model"
@@ -86,7 +87,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
     references = told["references"]
     if references is not None:
         try:
-            features = load_file(root / _REFERENCES)
+            features, _ = read_safetensors(root / _REFERENCES)
             if any(len(value) != len(references["sources"]) for value in features.values()):
                 raise ValueError("it holds the features of other pictures")
         except (OSError, SafetensorError, ValueError) as error:

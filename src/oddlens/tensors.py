@@ -1,19 +1,47 @@
-"""Whether tensors that were read from disk can be used: their names, types, shapes and values.
+"""Tensors from disk: whether they can be used (names, types, shapes, values), and laid out as torch lays out its own.
 
 Everything that reads tensors asks here: a model's weights, a method's learned part, a station's references, cached text features.
+
+Kernels of linear algebra choose their path by where a tensor lies. What torch allocates starts at a multiple of 64 bytes, what a
+file holds starts anywhere: without a copy the same weights out of another file give other last bits (1e-7 in an embedding).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
+
+ALIGNMENT = 64
+"""Bytes: what torch's own allocator keeps on a processor."""
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 Shape = Sequence[int | None]
 """Lengths of a tensor's dimensions; None is any length."""
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a .safetensors file by name, aligned, and its metadata.
+
+    Raises `OSError` where there is none, `SafetensorError` for one that is damaged.
+    """
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: aligned(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+        return tensors, file.metadata() or {}
+
+
+def aligned(tensor: Tensor) -> Tensor:
+    """The tensor itself where it is contiguous and starts at a multiple of 64 bytes, else a copy that does.
+
+    What is not stored as plain numbers (`tensor_fault`) has to be refused before.
+    """
+    if tensor.is_contiguous() and tensor.data_ptr() % ALIGNMENT == 0:
+        return tensor
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def tensor_fault(tensor: Tensor, shape: Shape | None = None, dtypes: Sequence[torch.dtype] = FLOATS) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from oddlens.atomic import write_bytes
 from oddlens.backbone.checkpoint import read_state
 from oddlens.errors import ModelError, UsageError
 from oddlens.paths import is_closed, is_file, why_absent
+from oddlens.tensors import read_safetensors
 from oddlens.wording import printable
 
 FORMAT = 1
@@ -72,9 +73,8 @@ def read_learned(path: Path) -> Learned:
     if path.suffix != ".safetensors":
         return Learned(str(path), _flat(read_state(path), path))
     try:
-        with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {}).get(_KEY, "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, metadata = read_safetensors(path)
+        told = json.loads(metadata.get(_KEY, "null"))
     except (OSError, SafetensorError, ValueError) as error:
         raise ModelError(f"{path} is damaged or no safetensors file: make or fetch the weights again") from error
     if not isinstance(told, dict) or told.get("format") != FORMAT or _TOLD - told.keys():

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from oddlens.atomic import write_bytes
 from oddlens.backbone.files import file_hash
 from oddlens.errors import OddlensError
 from oddlens.paths import expanded
+from oddlens.tensors import read_safetensors
 
 
 def cache_folder() -> Path:
@@ -47,7 +48,7 @@ class TextCache:
     def get(self, prompts: Sequence[str]) -> Tensor | None:
         """The features [prompts, embed_dim] stored for exactly these prompts, or None."""
         try:
-            return load_file(self._path(prompts))["features"]
+            return read_safetensors(self._path(prompts))[0]["features"]
         except (OSError, SafetensorError, KeyError):
             return None
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from oddlens.errors import ModelError
 from oddlens.paths import is_file
-from oddlens.tensors import tensor_faults
+from oddlens.tensors import aligned, tensor_faults
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -77,7 +77,9 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str, ignored: Iterable[str] = ()) -> None:
-    """Put tensors into a module (float32), strictly: missing, unexpected or unusable ones are one `ModelError` that names them.
+    """Put tensors into a module (float32, aligned), strictly.
+
+    Missing, unexpected or unusable ones are one `ModelError` that names them.
 
     ignored: names that a layout is known to carry and that no tower needs.
     """
@@ -85,7 +87,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str, ignored:
     given = {name: value for name, value in tensors.items() if name not in set(ignored)}
     if faults := tensor_faults(given, wanted):
         raise ModelError(f"the weights in {source} do not fit their model: {faults}")
-    module.load_state_dict({name: given[name].float() for name in wanted}, assign=True)
+    module.load_state_dict({name: aligned(given[name].float()) for name in wanted}, assign=True)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from oddlens.backbone.walk import Walk
 from oddlens.data.masks import resize_mask
+from oddlens.tensors import aligned
 from oddlens.training.feature_cache import Arrays
 from oddlens.training.precision import Precision
 from oddlens.training.trainable import Trainable
@@ -67,7 +68,7 @@ class Encoder:
         bits = np.unpackbits(np.asarray(arrays[MASK], np.uint8), axis=1, count=self.size**2)
         return Batch(
             {
-                name: torch.from_numpy(np.asarray(array, np.float32)).to(device)
+                name: aligned(torch.from_numpy(np.asarray(array, np.float32))).to(device)
                 for name, array in arrays.items()
                 if name != MASK
             },

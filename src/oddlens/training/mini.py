@@ -25,6 +25,7 @@ from oddlens.backbone.tokenizer import Tokenizer, word_tokenizer
 from oddlens.backbone.vision import Embedded, VisionConfig, window_index
 from oddlens.data.synthetic import TRAIN_CLASSES, generate
 from oddlens.preprocess import to_tensor
+from oddlens.tensors import aligned
 from oddlens.training.feature_cache import FeatureCache
 from oddlens.training.losses import contrastive_loss, dice_loss, focal_loss
 from oddlens.training.mini_captions import CONTEXT, state_sentences, true_caption, vocabulary
@@ -133,7 +134,7 @@ class MiniPictures:
         """fine, coarse (float32), the defective share of each patch [batch, 14, 14], and the defects."""
         rows = self._cache.rows(numbers)
         fine, coarse, share = (
-            torch.from_numpy(rows[name].astype(np.float32)).to(device) for name in ("fine", "coarse", "share")
+            aligned(torch.from_numpy(rows[name].astype(np.float32))).to(device) for name in ("fine", "coarse", "share")
         )
         return fine, coarse, share, [str(defect) or None for defect in rows["defect"]]
 

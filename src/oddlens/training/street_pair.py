@@ -29,6 +29,7 @@ from oddlens.backbone.tokenizer import Tokenizer, word_tokenizer
 from oddlens.backbone.vision import Embedded, VisionConfig
 from oddlens.data.streets import WORDS, generic
 from oddlens.preprocess import to_tensor
+from oddlens.tensors import aligned
 from oddlens.training.feature_cache import FeatureCache
 from oddlens.training.losses import contrastive_loss
 from oddlens.training.small_clip import Course, fresh_model, run_course, save_model
@@ -137,7 +138,9 @@ class GenericScenes:
     def batch(self, numbers: list[int], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """fine, coarse (float32), and the share of each patch that each word has, [batch, patches, words]."""
         rows = self._cache.rows(numbers)
-        fine, coarse = (torch.from_numpy(rows[name].astype(np.float32)).to(device) for name in ("fine", "coarse"))
+        fine, coarse = (
+            aligned(torch.from_numpy(rows[name].astype(np.float32))).to(device) for name in ("fine", "coarse")
+        )
         words = torch.from_numpy(np.asarray(rows["words"], np.int64)).to(device)
         return fine, coarse, patch_shares(words)
 
