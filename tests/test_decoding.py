@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import ExifTags, Image
 
-from oddlens.decoding import FORMATS, decode, decode_pil
+from oddlens.decoding import FORMATS, decode, decode_pil, decode_stored
 from oddlens.pixels import UnreadableError
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {"compression": "tiff_lzw"}, "WebP": {"lossless": True}, "PPM": {}}
@@ -301,3 +301,33 @@ def test_a_picture_that_does_not_fit_into_memory_is_told_as_such(monkeypatch: py
     data = encode(noise(), "PNG")
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", no_memory)
     assert sentence_on(data) == "does not fit into the free memory: cut it into tiles or make it smaller"
+
+
+def test_values_are_kept_as_they_are_stored_where_they_mean_something() -> None:
+    numbers = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    palette = Image.fromarray(numbers, "P")
+    palette.putpalette([0] * 768)
+    for image in (palette, Image.fromarray(numbers), Image.fromarray(numbers.astype(np.uint16) * 3)):
+        stream = io.BytesIO()
+        image.save(stream, "PNG")
+        stream.seek(0)
+        assert np.array_equal(np.asarray(decode_stored(stream, 1.0)), np.asarray(image))
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
+def test_stored_values_are_turned_upright_as_pictures_are(form: str) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    data = encode(noise(), form, exif=exif)
+    assert np.array_equal(np.asarray(decode_stored(io.BytesIO(data), 1.0)), read(data))
+
+
+def test_several_pages_and_16_bit_colours_are_refused_where_values_mean_something() -> None:
+    pages = io.BytesIO()
+    Image.new("L", (4, 4)).save(pages, "TIFF", save_all=True, append_images=[Image.new("L", (4, 4), 1)])
+    deep = cv2.imencode(".png", np.ones((4, 4, 3), np.uint16))[1].tobytes()
+    for data, reason in ((pages.getvalue(), "several pictures"), (deep, "16-bit colours")):
+        with pytest.raises(UnreadableError, match=reason):
+            decode_stored(io.BytesIO(data), 1.0)
+    with pytest.raises(UnreadableError, match="more than the limit of 1 megapixels"):
+        decode_stored(io.BytesIO(png_header(2000, 2000)), 1.0)

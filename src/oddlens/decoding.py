@@ -86,11 +86,7 @@ def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[P
     Raises:
         UnreadableError: no picture of a known format, damaged, cut short, or above `max_megapixels` (1e6 pixels each).
     """
-    head = stream.read(_HEAD)
-    stream.seek(0)
-    form = next((form for form in FORMATS if form.signature.match(head)), None)
-    if form is None:
-        raise UnreadableError(_what_else(head))
+    form = _format_of(stream)
     with _decoder_errors():
         try:
             with _quietly():
@@ -101,6 +97,29 @@ def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[P
             return _decode_tiff(stream, max_megapixels, notes), form
         check_size(image.size, max_megapixels)
         return _first_picture(image, notes), form
+
+
+def decode_stored(stream: BinaryIO, max_megapixels: float) -> Image.Image:
+    """Decode the only picture of an encoded stream (seekable, at its start), upright, with its values as they are stored.
+
+    So a mask or a label file is read: there 1 is another value than 0, and a palette's numbers are the values.
+
+    Raises:
+        UnreadableError: as `decode`; also for several pictures in one stream, and for 16-bit colours, which cannot be kept whole.
+    """
+    form = _format_of(stream)
+    with _decoder_errors():
+        with _quietly():
+            image = form.opener(stream)
+        check_size(image.size, max_megapixels)
+        if ";16" in str(image.tile) and image.mode in ("RGB", "RGBA", "CMYK"):
+            raise UnreadableError("holds 16-bit colours: save it in grey")
+        with _quietly():
+            several = getattr(image, "is_animated", False)
+        if several:
+            raise UnreadableError("holds several pictures: save each in a file of its own")
+        _load(image)
+        return _upright(image, [])
 
 
 def decode_pil(image: Image.Image, max_megapixels: float, notes: list[str]) -> Pixels:
@@ -120,6 +139,15 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> None:
             f"has {width} x {height} pixels, more than the limit of {max_megapixels:g} megapixels: "
             "cut it into tiles, make it smaller, or raise max_megapixels"
         )
+
+
+def _format_of(stream: BinaryIO) -> Format:
+    head = stream.read(_HEAD)
+    stream.seek(0)
+    form = next((form for form in FORMATS if form.signature.match(head)), None)
+    if form is None:
+        raise UnreadableError(_what_else(head))
+    return form
 
 
 def _first_picture(image: ImageFile.ImageFile, notes: list[str]) -> Pixels:

@@ -83,7 +83,7 @@ def test_an_empty_folder_that_should_hold_pictures_is_named_where_there_is_no_ot
 
 
 def test_a_home_that_is_not_known_and_a_name_too_long_are_one_clear_error_each(tmp_path):
-    with pytest.raises(UsageError, match="There is nothing at .*~nosuchuser/set"):
+    with pytest.raises(UsageError, match=r"There is nothing at .*~nosuchuser/set"):
         open_dataset("~nosuchuser/set")
     with pytest.raises(UsageError, match="xxx is no possible file name: check the path"):
         open_dataset(tmp_path / ("x" * 300))
