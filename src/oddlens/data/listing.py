@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from oddlens.checked import parse_json
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
 from oddlens.paths import is_dir, is_file, why_absent
+from oddlens.strict_json import parse_json
 
 SEPARATORS = ",;\t"
 UNICODE_FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
