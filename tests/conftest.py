@@ -33,6 +33,25 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """An empty folder, for a test that needs closed doors: the administrator, whom none stops, becomes nobody while it runs."""
+    with tempfile.TemporaryDirectory(prefix="oddlens-tests-") as name:
+        folder = Path(name)
+        administrator = os.geteuid() == 0
+        if administrator:
+            folder.chmod(0o777)
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            if administrator:
+                os.seteuid(0)
+            for path in folder.rglob("*"):
+                if path.is_dir():
+                    path.chmod(0o700)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared fixtures beside the checkout."""

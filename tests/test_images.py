@@ -1,21 +1,17 @@
-"""Pictures in: every kind of input people have, every mistake they make, and which files a list of names means."""
+"""Pictures in: every kind of input people have, and every mistake they make."""
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from oddlens.errors import ImageError, UsageError
-from oddlens.images import DEFAULT_MAX_MEGAPIXELS, ImageInput, find_images, read_image
+from oddlens.errors import ImageError
+from oddlens.images import DEFAULT_MAX_MEGAPIXELS, ImageInput, read_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-SUFFIXES = ".png, .jpg, .jpeg, .jfif, .webp, .bmp, .tif, .tiff, .gif, .ppm, .pgm, .pbm, .pnm, .pfm"
 
 
 def save(path: Path, form: str | None = None) -> Path:
@@ -178,118 +174,3 @@ class TestRefusals:
 
     def test_the_default_limit_has_room_for_large_cameras(self) -> None:
         assert DEFAULT_MAX_MEGAPIXELS * 1e6 >= 13400 * 9528
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    for name in ("img10.png", "img2.PNG", "b/1.jpg", "b/.hidden.jpg", "B2/1.tif", ".git/x.png", "notes.txt", "odd.dat"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def found(*inputs: str | Path) -> list[str]:
-    return [path.as_posix() for path in find_images(inputs)]
-
-
-def complaint(*inputs: str | Path) -> str:
-    with pytest.raises(UsageError) as error:
-        find_images(inputs)
-    sentence = str(error.value)
-    assert "\n" not in sentence
-    return sentence
-
-
-@pytest.mark.usefixtures("folder")
-class TestFinding:
-    def test_a_folder_gives_its_visible_images_and_those_below_in_natural_order(self) -> None:
-        assert found(".") == ["b/1.jpg", "B2/1.tif", "img2.PNG", "img10.png"]
-
-    def test_a_named_file_is_taken_whatever_its_suffix_and_even_if_hidden(self) -> None:
-        assert found("odd.dat", "b/.hidden.jpg") == ["odd.dat", "b/.hidden.jpg"]
-
-    def test_the_order_of_the_inputs_is_kept_and_repetitions_fall_away(self, folder: Path) -> None:
-        assert found("img10.png", ".", folder / "img2.PNG", "./img10.png") == [
-            "img10.png",
-            "b/1.jpg",
-            "B2/1.tif",
-            "img2.PNG",
-        ]
-
-    def test_a_star_matches_images_and_folders_of_images(self) -> None:
-        assert found("*.png") == ["img10.png"]
-        assert found("img*") == ["img2.PNG", "img10.png"]
-        assert found("b*") == ["b/1.jpg"]
-        assert found("*") == ["b/1.jpg", "B2/1.tif", "img2.PNG", "img10.png"]
-
-    def test_two_stars_match_at_any_depth(self, folder: Path) -> None:
-        assert found("**/1.*") == ["b/1.jpg", "B2/1.tif"]
-        assert found(f"{folder}/**") == [
-            f"{folder}/{name}" for name in ("b/1.jpg", "B2/1.tif", "img2.PNG", "img10.png")
-        ]
-
-    @pytest.mark.parametrize("name", ["img[2].png", "*.png", "what?.png"])
-    def test_a_file_whose_name_looks_like_a_pattern_wins_over_the_pattern(self, folder: Path, name: str) -> None:
-        (folder / name).touch()
-        assert found(name) == [name]
-
-    def test_a_folder_whose_name_looks_like_a_pattern_is_walked(self, folder: Path) -> None:
-        (folder / "set[1]").mkdir()
-        (folder / "set[1]" / "x.png").touch()
-        assert found("set[1]") == ["set[1]/x.png"]
-
-    @pytest.mark.parametrize("name", ["-x.png", "two\nlines.png", "🔩.png", " .png"])
-    def test_odd_names_are_found(self, folder: Path, name: str) -> None:
-        (folder / "b" / name).touch()
-        assert f"b/{name}" in found("b")
-
-    def test_a_single_name_needs_no_list(self) -> None:
-        assert find_images("b") == [Path("b/1.jpg")]
-
-    def test_linked_folders_are_followed_and_a_folder_linked_into_itself_ends(self, folder: Path) -> None:
-        (folder / "elsewhere").mkdir()
-        (folder / "elsewhere" / "x.png").touch()
-        (folder / "b" / "link").symlink_to(folder / "elsewhere")
-        (folder / "b" / "loop").symlink_to(folder / "b")
-        assert found("b") == ["b/1.jpg", "b/link/x.png"]
-
-    def test_nothing_given(self) -> None:
-        assert complaint() == "no picture was named: give files, folders or patterns such as 'parts/*.png'"
-
-    def test_an_empty_name_does_not_mean_the_current_folder(self) -> None:
-        assert complaint("").startswith("an empty name is among the pictures: give files, folders or patterns")
-
-    def test_a_name_that_does_not_exist(self) -> None:
-        assert complaint("img10.png", "none.png") == "none.png does not exist: check the path"
-
-    def test_a_folder_without_images(self, folder: Path) -> None:
-        (folder / "empty").mkdir()
-        assert complaint("empty") == (
-            f"the folder empty holds no image, nor do the folders in it: looked for files ending in {SUFFIXES}"
-        )
-
-    def test_a_pattern_without_a_match(self) -> None:
-        assert complaint("img*.gif") == f"no image matches the pattern img*.gif: looked for files ending in {SUFFIXES}"
-
-    def test_a_pattern_that_matches_no_image(self) -> None:
-        assert complaint("*.txt").startswith("no image matches the pattern *.txt: looked for files ending in")
-
-    def test_a_folder_that_may_not_be_listed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(path: str | Path) -> None:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-
-        monkeypatch.setattr(os, "scandir", refuse)
-        assert complaint("b") == (
-            "the folder b cannot be listed (Permission denied): change its permissions or leave it out"
-        )
-
-
-@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20, unique=True))
-def test_numbered_files_come_in_the_order_of_their_numbers(
-    tmp_path_factory: pytest.TempPathFactory, numbers: list[int]
-) -> None:
-    folder = tmp_path_factory.mktemp("numbered")
-    for number in numbers:
-        (folder / f"img_{number}.png").touch()
-    assert [path.name for path in find_images([folder])] == [f"img_{number}.png" for number in sorted(numbers)]

@@ -1,11 +1,8 @@
-"""Pictures in: whatever people have -> RGB uint8, and which files a list of names means."""
+"""Pictures in: whatever people have -> RGB uint8."""
 
-import glob
 import io
 import os
-import re
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil
-from oddlens.errors import ImageError, UsageError
-from oddlens.paths import exists, is_dir, is_link, why_absent, why_not_opened
+from oddlens.errors import ImageError
+from oddlens.paths import why_not_opened
 from oddlens.pixels import Pixels, UnreadableError, rgb_from_array
 from oddlens.wording import printable
 
@@ -64,74 +61,6 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
     except UnreadableError as error:
         raise ImageError(f"{printable(source)} {error}") from error
     return Picture(pixels, source, "; ".join(notes) or None)
-
-
-def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """The image files that a list of files, folders and patterns means.
-
-    - A file is taken whatever its suffix.
-    - A folder gives the images in and below it, in natural order (2 before 10); linked folders are followed.
-    - A pattern (`*`, `?`, `[...]`, and `**` for folders of any depth) gives what it matches, in natural order, folders
-      walked as above. A file or folder whose name merely looks like a pattern is taken as itself.
-
-    In folders and patterns, images are known by their suffix, and hidden files and folders are passed over. The order
-    is that of the inputs; what is named twice is kept at its first place.
-
-    Raises:
-        UsageError: nothing was given, an input does not exist or holds no image, or a folder may not be read.
-    """
-    if isinstance(inputs, str | os.PathLike):
-        inputs = [inputs]
-    found: dict[str, Path] = {}
-    for each in inputs:
-        for path in _named_by(os.fspath(each)):
-            found.setdefault(os.path.abspath(path), path)  # noqa: PTH100 resolve() would merge links, absolute() keeps ".."
-    if not found:
-        raise UsageError("no picture was named: give files, folders or patterns such as 'parts/*.png'")
-    return list(found.values())
-
-
-def _named_by(text: str) -> list[Path]:
-    if not text:
-        raise UsageError("an empty name is among the pictures: give files, folders or patterns such as 'parts/*.png'")
-    path = Path(text)
-    if is_dir(path):
-        paths = _images_below(path)
-        where = f"the folder {printable(text)} holds no image, nor do the folders in it"
-    elif exists(path) or is_link(path):
-        return [path]
-    elif glob.has_magic(text):
-        matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
-        paths = [file for match in matches for file in (_images_below(match) if is_dir(match) else [match])]
-        where = f"no image matches the pattern {printable(text)}"
-    else:
-        raise UsageError(f"{printable(text)} {why_absent(text)}")
-    images = sorted((path for path in paths if path.suffix.lower() in FORMAT_OF_SUFFIX), key=_natural)
-    if not images:
-        raise UsageError(f"{where}: looked for files ending in {', '.join(FORMAT_OF_SUFFIX)}")
-    return images
-
-
-def _images_below(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        name = printable(os.fsdecode(error.filename or folder))
-        raise UsageError(
-            f"the folder {name} cannot be listed ({error.strerror}): change its permissions or leave it out"
-        )
-
-    files, seen = [], {os.path.realpath(folder)}
-    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        files += [Path(parent, name) for name in names if not name.startswith(".")]
-        real = {name: os.path.realpath(Path(parent, name)) for name in folders if not name.startswith(".")}
-        folders[:] = [name for name, target in real.items() if target not in seen]  # a linked folder may hold itself
-        seen.update(real.values())
-    return files
-
-
-def _natural(path: Path) -> tuple[list[list[str | int]], str]:
-    """Sorting key by which part2 comes before part10, folder by folder."""
-    parts = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
-    return [[int(piece) if piece.isdigit() else piece for piece in part] for part in parts], str(path)
 
 
 def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Protocol
 
 from oddlens.errors import ImageError, UsageError
-from oddlens.images import ImageInput, Picture, find_images, read_image
+from oddlens.finding import find_images
+from oddlens.images import ImageInput, Picture, read_image
 from oddlens.wording import printable
 
 

@@ -198,7 +198,7 @@ def detect(
 
 def _find(images: list[str], results: ResultsFolder | None) -> tuple[Path, ...]:
     """The pictures that are meant, without those that an earlier run drew, where these lie among them."""
-    from oddlens.images import find_images
+    from oddlens.finding import find_images
 
     paths = find_images(images)
     if results is None:
