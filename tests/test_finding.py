@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddlens.errors import UsageError
-from oddlens.finding import find_images, path_identity, say_passed_over, search_images
+from oddlens.finding import find_images, path_identity, say_passed_over
 
 SUFFIXES = ".png, .jpg, .jpeg, .jfif, .webp, .bmp, .tif, .tiff, .gif, .ppm, .pgm, .pbm, .pnm, .pfm"
 
@@ -28,15 +27,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def found(*inputs: str | Path) -> list[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is passed over, which has tests of its own
-        return [path.as_posix() for path in find_images(inputs)]
+    return [path.as_posix() for path in find_images(inputs).paths]
 
 
 def complaint(*inputs: str | Path) -> str:
-    with pytest.raises(UsageError) as error:
-        find_images(inputs)
-    sentence = str(error.value)
+    (failure,) = find_images(inputs).failures
+    sentence = failure.reason
     assert "\n" not in sentence
     return sentence
 
@@ -85,7 +81,7 @@ class TestFinding:
         assert f"b/{name}" in found("b")
 
     def test_a_single_name_needs_no_list(self) -> None:
-        assert search_images("b").paths == [Path("b/1.jpg")]
+        assert find_images("b").paths == [Path("b/1.jpg")]
 
     def test_linked_folders_are_followed_and_a_folder_linked_into_itself_ends(self, folder: Path) -> None:
         (folder / "elsewhere").mkdir()
@@ -95,7 +91,8 @@ class TestFinding:
         assert found("b") == ["b/1.jpg", "b/link/x.png"]
 
     def test_nothing_given(self) -> None:
-        assert complaint() == "no picture was named: give files, folders or patterns such as 'parts/*.png'"
+        with pytest.raises(UsageError, match=r"^no picture was named: give files, folders or patterns such as"):
+            find_images([])
 
     def test_an_empty_name_does_not_mean_the_current_folder(self) -> None:
         assert complaint("").startswith("an empty name is among the pictures: give files, folders or patterns")
@@ -132,7 +129,7 @@ def test_numbered_files_come_in_the_order_of_their_numbers(
     folder = tmp_path_factory.mktemp("numbered")
     for number in numbers:
         (folder / f"img_{number}.png").touch()
-    assert [path.name for path in find_images([folder])] == [f"img_{number}.png" for number in sorted(numbers)]
+    assert [path.name for path in find_images([folder]).paths] == [f"img_{number}.png" for number in sorted(numbers)]
 
 
 def touch(root: Path, *names: str) -> None:
@@ -143,7 +140,7 @@ def touch(root: Path, *names: str) -> None:
 
 def looked(root: Path, *inputs: str) -> tuple[list[str], dict[str, int]]:
     """The pictures that are found, relative to the root, and what is passed over."""
-    found = search_images([root / each for each in inputs] or [root])
+    found = find_images([root / each for each in inputs] or [root])
     assert found.failures == []
     return [path.relative_to(root).as_posix() for path in found.paths], dict(found.passed_over)
 
@@ -209,14 +206,6 @@ class TestPassedOver:
             {"masks": 2},
         )
 
-    def test_in_python_it_is_a_warning(self, tmp_path: Path) -> None:
-        touch(tmp_path, "0.jpg", "0_mask.png")
-        with pytest.warns(UserWarning, match=r"^1 file passed over: 1 mask$"):
-            find_images([tmp_path])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            find_images([tmp_path / "0.jpg"])
-
     def test_where_nothing_is_left_it_is_told_what_there_was(self, tmp_path: Path) -> None:
         touch(tmp_path, "0_mask.png", "1.dcm")
         assert complaint(tmp_path).endswith(".pfm; 2 files passed over: 1 .dcm, 1 mask")
@@ -238,7 +227,7 @@ class TestFaults:
     def test_a_name_that_leads_nowhere_has_its_place_and_the_others_are_found(self, tmp_path: Path) -> None:
         touch(tmp_path, "0.png", "a/1.png")
         names = ["n" * 300 + ".png", "~nosuchuser/x.png", "nul\0.png", "nul\0*.png", "a[.png", ""]
-        found = search_images([tmp_path / "0.png", *names, tmp_path / "a"])
+        found = find_images([tmp_path / "0.png", *names, tmp_path / "a"])
         assert [getattr(item, "source", None) for item in found.items] == [None, *names, None]
         assert found.paths == [tmp_path / "0.png", tmp_path / "a/1.png"]
         reasons = [failure.reason for failure in found.failures]
@@ -250,14 +239,14 @@ class TestFaults:
         touch(ordinary_user, "a/0.png", "closed/1.png", "z/2.png")
         (ordinary_user / "closed").chmod(0)
         for inputs in ([ordinary_user], [ordinary_user / "*" / "*.png"], [ordinary_user / "**" / "*.png"]):
-            found = search_images(inputs)
+            found = find_images(inputs)
             assert [path.name for path in found.paths] == ["0.png", "2.png"]
             assert [failure.source for failure in found.failures] == [str(ordinary_user / "closed")]
             assert found.failures[0].reason == (
                 f"the folder {ordinary_user}/closed cannot be listed (Permission denied): "
                 "change its permissions or leave it out"
             )
-        inside = search_images([ordinary_user / "closed" / "1.png", ordinary_user / "z"])
+        inside = find_images([ordinary_user / "closed" / "1.png", ordinary_user / "z"])
         assert [failure.reason for failure in inside.failures] == [
             f"{ordinary_user}/closed/1.png may not be read by this user: change its permissions"
         ]
@@ -267,7 +256,7 @@ class TestFaults:
         touch(ordinary_user, "a/0.png", "closed/1.png")
         (ordinary_user / "a" / "link.png").symlink_to(ordinary_user / "closed" / "1.png")
         (ordinary_user / "closed").chmod(0)
-        assert [path.name for path in search_images([ordinary_user / "a"]).paths] == ["0.png", "link.png"]
+        assert [path.name for path in find_images([ordinary_user / "a"]).paths] == ["0.png", "link.png"]
 
     def test_a_tree_of_any_depth(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
@@ -281,7 +270,7 @@ class TestFaults:
                 os.chdir("d")
             Path("0.png").touch()
             os.chdir(top)
-            assert [path.name for path in find_images(["d"])] == ["0.png"]
+            assert [path.name for path in find_images(["d"]).paths] == ["0.png"]
         finally:
             subprocess.run(["rm", "-r", top], check=True)
 
@@ -309,4 +298,6 @@ def test_the_spellings_of_a_path_are_one_picture(tmp_path: Path, monkeypatch: py
     one = {identity(each) for each in ("../a/0.png", tmp_path / "a/0.png", "../link/0.png", "../link/../a/0.png")}
     assert one == {str(tmp_path / "a/0.png")}
     assert len({*one, identity("0.png"), identity("../other.png")}) == 3
-    assert [str(path) for path in find_images(["../a", tmp_path / "a", "../link", "../link/*.png"])] == ["../a/0.png"]
+    assert [str(path) for path in find_images(["../a", tmp_path / "a", "../link", "../link/*.png"]).paths] == [
+        "../a/0.png"
+    ]

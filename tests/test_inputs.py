@@ -1,6 +1,7 @@
 """What people hand over as pictures: one or several, of any kind, each read when its turn comes."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,23 @@ def test_what_is_no_picture_is_refused(path: Path) -> None:
         (image,) = each_input(text)  # type: ignore[arg-type]
         with pytest.raises(ImageError, match="image 1 was opened as text: open it in binary mode"):
             image.read()
+
+
+def test_what_is_passed_over_in_a_folder_is_a_warning(path: Path) -> None:
+    path.with_name("part_mask.png").touch()
+    with pytest.warns(UserWarning, match=f"^{path.parent}: 1 file passed over: 1 mask$"):
+        assert [each.source for each in each_input(path.parent)] == [str(path)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [each.source for each in each_input([path])] == [str(path)]
+
+
+def test_a_folder_of_which_one_part_is_closed_gives_the_rest(ordinary_user: Path) -> None:
+    for name in ("closed/0.png", "open/1.png"):
+        (ordinary_user / name).parent.mkdir()
+        (ordinary_user / name).touch()
+    (ordinary_user / "closed").chmod(0)
+    first, last = each_input(ordinary_user)
+    assert first.source == str(ordinary_user / "open" / "1.png")
+    with pytest.raises(UsageError, match=r"closed cannot be listed \(Permission denied\)"):
+        last.read()

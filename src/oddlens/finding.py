@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,21 +61,7 @@ class Found:
         return [item for item in self.items if isinstance(item, Failure)]
 
 
-def find_images(inputs: Iterable[StrPath]) -> list[Path]:
-    """As `search_images`, for those who need every picture. What was passed over is a warning.
-
-    Raises:
-        UsageError: nothing was given, an input does not exist or holds no image, or a folder may not be read.
-    """
-    found = search_images(inputs)
-    if found.failures:
-        raise UsageError(found.failures[0].reason)
-    if said := say_passed_over(found.passed_over):
-        warnings.warn(said, stacklevel=2)
-    return found.paths
-
-
-def search_images(inputs: Iterable[StrPath]) -> Found:
+def find_images(inputs: Iterable[StrPath]) -> Found:
     """The image files that a list of files, folders and patterns means.
 
     - A file is taken whatever its name.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from oddlens.detection import Failure
 from oddlens.errors import ImageError, UsageError
-from oddlens.finding import find_images
+from oddlens.finding import find_images, say_passed_over
 from oddlens.images import ImageInput, Picture, read_image
 from oddlens.wording import printable
 
@@ -59,13 +61,14 @@ def _inputs(images: Iterable[object]) -> Iterator[Input]:
 
 
 def _inputs_of_path(path: str | os.PathLike[str]) -> Iterator[Input]:
-    try:
-        files = find_images([path])
-    except UsageError as error:
-        yield Input(os.fsdecode(path), partial(_refuse, error))
-        return
-    for file in files:
-        yield Input(os.fsdecode(file), partial(read_image, file))
+    found = find_images([path])
+    if said := say_passed_over(found.passed_over):
+        warnings.warn(f"{printable(os.fsdecode(path))}: {said}", stacklevel=2)
+    for item in found.items:
+        if isinstance(item, Failure):
+            yield Input(item.source, partial(_refuse, item.reason))
+        else:
+            yield Input(os.fsdecode(item), partial(read_image, item))
 
 
 def _is_single(images: object) -> bool:
@@ -88,5 +91,5 @@ def _read(image: object, source: str) -> Picture:
     return read_image(image, source)  # type: ignore[arg-type]  # which refuses every other kind
 
 
-def _refuse(error: UsageError) -> Picture:
-    raise error
+def _refuse(reason: str) -> Picture:
+    raise UsageError(reason)

@@ -200,7 +200,10 @@ def _find(images: list[str], results: ResultsFolder | None) -> tuple[Path, ...]:
     """The pictures that are meant, without those that an earlier run drew, where these lie among them."""
     from oddlens.finding import find_images
 
-    paths = find_images(images)
+    found = find_images(images)
+    if found.failures:
+        raise UsageError(found.failures[0].reason)
+    paths = found.paths
     if results is None:
         return tuple(paths)
     others = tuple(path for path in paths if not results.is_output(path))
