@@ -311,7 +311,8 @@ def test_values_are_kept_as_they_are_stored_where_they_mean_something() -> None:
         stream = io.BytesIO()
         image.save(stream, "PNG")
         stream.seek(0)
-        assert np.array_equal(np.asarray(decode_stored(stream, 1.0)), np.asarray(image))
+        (stored,) = decode_stored(stream, 1.0)
+        assert np.array_equal(np.asarray(stored), np.asarray(image))
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
@@ -319,15 +320,32 @@ def test_stored_values_are_turned_upright_as_pictures_are(form: str) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     data = encode(noise(), form, exif=exif)
-    assert np.array_equal(np.asarray(decode_stored(io.BytesIO(data), 1.0)), read(data))
+    (stored,) = decode_stored(io.BytesIO(data), 1.0)
+    assert np.array_equal(np.asarray(stored), read(data))
 
 
-def test_several_pages_and_16_bit_colours_are_refused_where_values_mean_something() -> None:
-    pages = io.BytesIO()
-    Image.new("L", (4, 4)).save(pages, "TIFF", save_all=True, append_images=[Image.new("L", (4, 4), 1)])
-    deep = cv2.imencode(".png", np.ones((4, 4, 3), np.uint16))[1].tobytes()
-    for data, reason in ((pages.getvalue(), "several pictures"), (deep, "16-bit colours")):
-        with pytest.raises(UnreadableError, match=reason):
-            decode_stored(io.BytesIO(data), 1.0)
+@pytest.mark.parametrize("form", ["TIFF", "GIF", "PNG"])
+def test_all_pages_are_read_where_values_mean_something(form: str) -> None:
+    pages = [Image.new("L", (4, 3), value) for value in (0, 7, 200)]
+    stream = io.BytesIO()
+    pages[0].save(stream, form, save_all=True, append_images=pages[1:])
+    found = decode_stored(io.BytesIO(stream.getvalue()), 1.0)
+    assert [np.asarray(page.convert("L")).tolist() for page in found] == [np.asarray(page).tolist() for page in pages]
+    with pytest.raises(UnreadableError, match="more pictures than can be looked at"):
+        decode_stored(io.BytesIO(stream.getvalue()), 30 / 1e6)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_of_16_bit_colours_the_largest_is_kept_and_nothing_of_what_is_transparent(suffix: str) -> None:
+    deep = np.zeros((1, 3, 4), np.uint16)
+    deep[0, :, 3] = 65535, 1, 0
+    deep[0, :, 1] = 1, 300, 9
+    (stored,) = decode_stored(io.BytesIO(cv2.imencode(suffix, deep)[1].tobytes()), 1.0)
+    assert np.asarray(stored).tolist() == [[1, 300, 0]]
+    (opaque,) = decode_stored(io.BytesIO(cv2.imencode(suffix, deep[..., :3])[1].tobytes()), 1.0)
+    assert np.asarray(opaque).tolist() == [[1, 300, 9]]
+
+
+def test_the_limit_of_size_holds_where_values_mean_something() -> None:
     with pytest.raises(UnreadableError, match="more than the limit of 1 megapixels"):
         decode_stored(io.BytesIO(png_header(2000, 2000)), 1.0)

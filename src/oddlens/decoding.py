@@ -63,6 +63,8 @@ _LOOKALIKES = (
     (re.compile(rb"PK\x03\x04"), "is a ZIP archive: unpack it first"),
 )
 _HEAD = 64
+MOST_PAGES = 64
+"""Pictures in one file whose values mean something, at most."""
 
 _ROTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -99,13 +101,14 @@ def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[P
         return _first_picture(image, notes), form
 
 
-def decode_stored(stream: BinaryIO, max_megapixels: float) -> Image.Image:
-    """Decode the only picture of an encoded stream (seekable, at its start), upright, with its values as they are stored.
+def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
+    """Decode all pictures of an encoded stream (seekable, at its start), upright, with their values as they are stored.
 
-    So a mask or a label file is read: there 1 is another value than 0, and a palette's numbers are the values.
+    So a mask or a label file is read: there 1 is another value than 0, and a palette's numbers are the values. Of 16-bit colours,
+    which Pillow would cut to 8 bits, the largest is kept, 0 where they are transparent.
 
     Raises:
-        UnreadableError: as `decode`; also for several pictures in one stream, and for 16-bit colours, which cannot be kept whole.
+        UnreadableError: as `decode`; the limit is for all pictures together.
     """
     form = _format_of(stream)
     with _decoder_errors():
@@ -113,13 +116,22 @@ def decode_stored(stream: BinaryIO, max_megapixels: float) -> Image.Image:
             image = form.opener(stream)
         check_size(image.size, max_megapixels)
         if ";16" in str(image.tile) and image.mode in ("RGB", "RGBA", "CMYK"):
-            raise UnreadableError("holds 16-bit colours: save it in grey")
-        with _quietly():
-            several = getattr(image, "is_animated", False)
-        if several:
-            raise UnreadableError("holds several pictures: save each in a file of its own")
-        _load(image)
-        return _upright(image, [])
+            return [_largest_colour(image, stream)]
+        pictures: list[Image.Image] = []
+        pixels = 0
+        for number in range(MOST_PAGES + 1):
+            with _quietly():
+                try:
+                    if number:
+                        image.seek(number)
+                except EOFError:
+                    return pictures
+            pixels += image.width * image.height
+            if number == MOST_PAGES or pixels > max_megapixels * 1e6:
+                raise UnreadableError("holds more pictures than can be looked at: save each in a file of its own")
+            _load(image)
+            pictures.append(_upright(image, []).copy())
+        return pictures
 
 
 def decode_pil(image: Image.Image, max_megapixels: float, notes: list[str]) -> Pixels:
@@ -139,6 +151,18 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> None:
             f"has {width} x {height} pixels, more than the limit of {max_megapixels:g} megapixels: "
             "cut it into tiles, make it smaller, or raise max_megapixels"
         )
+
+
+def _largest_colour(image: ImageFile.ImageFile, stream: BinaryIO) -> Image.Image:
+    """A picture of 16-bit colours in grey, upright: of each pixel the largest value, 0 where it is transparent."""
+    stream.seek(0)
+    with _quietly():
+        values = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+        if values is None or values.ndim != 3 or values.dtype != np.uint16 or getattr(image, "is_animated", False):
+            raise UnreadableError("holds 16-bit colours of an unusual kind: save it in grey")
+        grey = Image.fromarray(values[..., :3].max(axis=2) * (values[..., 3:] > 0).all(axis=2))
+        grey.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return _upright(grey, [])
 
 
 def _format_of(stream: BinaryIO) -> Format:

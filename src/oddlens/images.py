@@ -5,12 +5,12 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil
+from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil, decode_stored
 from oddlens.errors import ImageError
 from oddlens.paths import why_not_opened
 from oddlens.pixels import Pixels, UnreadableError, rgb_from_array
@@ -63,6 +63,19 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
     return Picture(pixels, source, "; ".join(notes) or None)
 
 
+def read_stored(path: str | os.PathLike[str], max_megapixels: float = DEFAULT_MAX_MEGAPIXELS) -> list[Image.Image]:
+    """Read the pictures of a file whose values mean something, a mask or a label file, as `decoding.decode_stored` does.
+
+    Raises:
+        ImageError: one sentence that names the file, says what is wrong with it and what to do.
+    """
+    try:
+        with _opened(path) as stream:
+            return decode_stored(stream, max_megapixels)
+    except UnreadableError as error:
+        raise ImageError(f"{printable(os.fsdecode(path))} {error}") from error
+
+
 def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:
     if isinstance(image, str | os.PathLike):
         return _read_file(image, max_megapixels, notes)
@@ -77,17 +90,20 @@ def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:
     raise UnreadableError(f"is a {type(image).__name__}: give a path, encoded bytes, a Pillow image or a numpy array")
 
 
-def _read_file(path: str | os.PathLike[str], max_megapixels: float, notes: list[str]) -> Pixels:
+def _opened(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
             raise UnreadableError("is a folder: name a picture in it")
         if not stat.S_ISREG(mode):  # a pipe or a device may never end
             raise UnreadableError("is not a regular file: save the picture to disk first")
-        stream = Path(path).open("rb")  # noqa: SIM115 closed below: only opening it belongs in this try
+        return Path(path).open("rb")
     except (OSError, ValueError) as error:
         raise UnreadableError(why_not_opened(path, error)) from error
-    with stream:
+
+
+def _read_file(path: str | os.PathLike[str], max_megapixels: float, notes: list[str]) -> Pixels:
+    with _opened(path) as stream:
         pixels, found = decode(stream, max_megapixels, notes)
     suffix = Path(path).suffix
     if FORMAT_OF_SUFFIX.get(suffix.lower(), found) is not found:

@@ -147,6 +147,13 @@ def test_without_abnormal_pictures_there_are_no_figures(tmp_path: Path, pictures
     assert set(measured.reasons) == set(measured.figures)
 
 
+def test_masks_that_may_be_black_on_white_are_told(tmp_path: Path, pictures: list[Picture]) -> None:
+    pictures[1].mask = ~pictures[1].mask
+    assert measure(tmp_path, pictures).notes == (
+        "1 mask marks nearly a whole picture as defect: are they black on white?",
+    )
+
+
 def test_masks_that_vanish_at_the_maps_size_are_told(tmp_path: Path, pictures: list[Picture]) -> None:
     pictures[1].mask = np.zeros((SIDE, SIDE), bool)
     assert measure(tmp_path, pictures).notes == (

@@ -48,6 +48,20 @@ def test_masks_are_resized_by_the_authors_rule(tmp_path: Path) -> None:
     np.testing.assert_array_equal(truth.ignore, resize_mask(~BLOCK, (10, 10)))
 
 
+def test_a_smaller_mask_of_the_pictures_shape_is_taken_and_one_of_another_shape_refused(tmp_path: Path) -> None:
+    for known in (record(tmp_path, 1, BLOCK), record(tmp_path, 1, BLOCK, BLOCK)):
+        for size in ((40, 48), (400, 480), (401, 477), (20, 24)):
+            truth = read_truth(known, size, (10, 10))
+            np.testing.assert_array_equal(truth.mask, resize_mask(BLOCK, (10, 10)))
+        for size in ((48, 40), (480, 480)):
+            with pytest.raises(
+                DataError, match=r"mask\.png has 48 x 40 pixels and its picture .*: it must have its shape"
+            ):
+                read_truth(known, size, (10, 10))
+    with pytest.raises(DataError, match=r"ignore\.png has 48 x 40 pixels and its picture 40 x 40"):
+        read_truth(record(tmp_path, 0, ignore=BLOCK), (40, 40), (10, 10))
+
+
 def test_at_full_size_masks_must_have_the_pictures_size(tmp_path: Path) -> None:
     known = record(tmp_path, 1, BLOCK)
     np.testing.assert_array_equal(read_truth(known, (40, 48)).mask, BLOCK)

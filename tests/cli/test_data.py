@@ -18,11 +18,13 @@ def write_set(root: Path, missing_masks: int = 0) -> Path:
     """Write an MVTec-like set whose pictures are sound, with some masks left out."""
     for folder in ("train/good", "test/good", "test/crack", "ground_truth/crack"):
         (root / "nut" / folder).mkdir(parents=True)
-    for name in ("train/good/0.png", "test/good/0.png", "test/crack/0.png"):
-        Image.new("RGB", (16, 16), "grey").save(root / "nut" / name)
-    Image.new("L", (16, 16), 255).save(root / "nut" / "ground_truth" / "crack" / "0_mask.png")
+    for colour, name in (("grey", "train/good/0.png"), ("silver", "test/good/0.png"), ("black", "test/crack/0.png")):
+        Image.new("RGB", (16, 16), colour).save(root / "nut" / name)
+    mask = Image.new("L", (16, 16))
+    mask.paste(255, (4, 4, 8, 8))
+    mask.save(root / "nut" / "ground_truth" / "crack" / "0_mask.png")
     for index in range(missing_masks):
-        Image.new("RGB", (16, 16), "grey").save(root / "nut" / "test" / "crack" / f"lost{index:02}.png")
+        Image.new("RGB", (16, 16), "black").save(root / "nut" / "test" / "crack" / f"lost{index:02}.png")
     return root
 
 

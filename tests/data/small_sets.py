@@ -1,6 +1,7 @@
 """Small data sets of every layout, written to disk: pictures of 16 x 16, the fewest that show what is particular to a layout."""
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from .small_roads import SMALL_ROADS
 
 
 def picture(path: Path, size: tuple[int, int] = (16, 16)) -> Path:
-    """Write a picture whose grey tells it from others of other names."""
+    """Write a picture whose colour tells it from others of other names or folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (sum(map(ord, path.name)) % 256, 90, 120)).save(path)
+    colour = zlib.crc32("/".join(path.parts[-4:]).encode()).to_bytes(4, "big")
+    Image.new("RGB", size, tuple(colour[:3])).save(path)
     return path
 
 
@@ -24,6 +26,29 @@ def mask(
     drawn = Image.new("L", size)
     drawn.paste(value, box)
     drawn.save(path)
+    return path
+
+
+def labelme_file(path: Path, shapes: list[dict[str, object]], size: tuple[int, int] | None = (16, 16)) -> Path:
+    """Write an annotation of labelme for a picture of a size (height, width)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = {} if size is None else {"imageHeight": size[0], "imageWidth": size[1]}
+    path.write_text(json.dumps({"shapes": shapes, "imagePath": f"{path.stem}.png", **told}))
+    return path
+
+
+def coco_file(path: Path, drawn: dict[str, object]) -> Path:
+    """Write a file of COCO for pictures of 16 x 16, {name: what covers its scratch; None: a box, []: it is normal}."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = list(enumerate(drawn))
+    annotations = [
+        {"image_id": number, "category_id": 1, "segmentation": drawn[name], "bbox": [1, 2, 2, 3]}
+        for number, name in names
+        if drawn[name] != []
+    ]
+    images = [{"id": number, "file_name": name, "height": 16, "width": 16} for number, name in names]
+    categories = [{"id": 1, "name": "scratch"}]
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
     return path
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -15,7 +16,9 @@ def plant_every_fault(root):
     for stem in ("001", "002", "003", "004", "005", "006"):
         picture(test / "crack" / f"{stem}.png")
     mask(truth / "crack" / "001_mask.png", size=(16, 8))
-    Image.linear_gradient("L").resize((16, 16)).save(truth / "crack" / "002_mask.png")
+    soft = Image.new("L", (16, 16))
+    soft.paste(Image.linear_gradient("L").resize((16, 6)), (0, 5))
+    soft.save(truth / "crack" / "002_mask.png")
     (truth / "crack" / "003_mask.png").write_bytes(b"no picture")
     mask(truth / "crack" / "004_mask.png", value=0)
     mask(truth / "crack" / "0O5_mask.png")  # shifted: the picture is 005, with a zero
@@ -79,6 +82,53 @@ def test_a_normal_picture_whose_mask_shows_a_defect_is_a_problem(tmp_path):
     (tmp_path / "m.csv").write_text("image,label,mask\n1.png,0,1_mask.png\n2.png,0,2_mask.png\n")
     problems = check_dataset(open_dataset(tmp_path / "m.csv")).problems
     assert [(each.kind, each.path.name) for each in problems] == [("mask-of-normal", "1_mask.png")]
+
+
+@pytest.mark.parametrize(
+    ("box", "inverted"),
+    [((6, 6, 9, 9), True), ((2, 2, 13, 13), True), ((0, 0, 16, 13), False), ((0, 0, 0, 0), True)],
+    ids=["a speck is left", "less than half is left", "the border is left", "nothing is left"],
+)
+def test_a_mask_that_may_be_black_on_white_is_a_problem(tmp_path, box, inverted):
+    path = mask(mvtec(tmp_path) / "nut" / "ground_truth" / "crack" / "000_mask.png", value=255, box=(0, 0, 16, 16))
+    drawn = Image.open(path)
+    drawn.paste(0, box)
+    drawn.save(path)
+    problems = check_dataset(open_dataset(tmp_path)).problems
+    assert [(each.kind, each.path) for each in problems] == ([("mask-inverted", path)] if inverted else [])
+
+
+def test_a_large_defect_within_the_picture_is_no_inverted_mask(tmp_path):
+    mask(mvtec(tmp_path) / "nut" / "ground_truth" / "crack" / "000_mask.png", box=(1, 1, 15, 14))
+    assert check_dataset(open_dataset(tmp_path)).ok
+
+
+def test_the_same_picture_in_training_and_test_is_found_by_what_it_shows(tmp_path):
+    shown = Image.open(mvtec(tmp_path) / "nut" / "train" / "good" / "000.png")
+    shown.save(tmp_path / "bottle" / "test" / "crack" / "000.png", compress_level=0)
+    (problem,) = check_dataset(open_dataset(tmp_path)).problems
+    assert problem.kind == "image-shared"
+    assert problem.path == tmp_path / "bottle" / "test" / "crack" / "000.png"
+    assert "is the same picture as" in problem.sentence
+    assert "nut/train/good/000.png (train): leave one out" in problem.sentence
+
+
+def test_one_picture_with_two_labels_is_a_problem_and_with_one_label_in_one_split_it_is_not(tmp_path):
+    for name in ("good/1.png", "good/2.png", "dent/1.png"):
+        picture(tmp_path / name)
+    shutil.copy(tmp_path / "good" / "1.png", tmp_path / "good" / "3.png")
+    assert check_dataset(open_dataset(tmp_path)).ok
+    shutil.copy(tmp_path / "good" / "2.png", tmp_path / "dent" / "2.png")
+    (problem,) = check_dataset(open_dataset(tmp_path)).problems
+    assert (problem.kind, problem.path) == ("image-shared", tmp_path / "dent" / "2.png")
+    assert "said to be abnormal and is the same picture as" in problem.sentence
+
+
+def test_a_picture_of_the_same_pixels_in_another_shape_is_another(tmp_path):
+    for name, size in (("train/good/1.png", (8, 2)), ("test/good/1.png", (2, 8))):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.new("RGB", size).save(tmp_path / name)
+    assert check_dataset(open_dataset(tmp_path)).ok
 
 
 def test_a_mask_saved_as_jpeg_is_not_binary(tmp_path):

@@ -63,11 +63,20 @@ def test_a_mask_of_another_size_than_its_picture_or_its_fellows_is_refused(tmp_p
         read_mask([narrow, wide])
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
-def test_a_mask_that_cannot_be_read_is_one_clear_error(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "does not exist"),
+        (b"", "is empty"),
+        (b"no picture", "is a text file"),
+        (b"\x89PNG\r\n\x1a\n", "is damaged or cut short"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+    ],
+)
+def test_a_mask_that_cannot_be_read_is_one_clear_error(tmp_path, content, reason):
     if content is not None:
         (tmp_path / "m.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"m\.png cannot be read"):
+    with pytest.raises(DataError, match=rf"The mask .*m\.png {reason}"):
         read_mask(tmp_path / "m.png")
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from oddlens.benchmark.sources import open_sources
 from oddlens.data.masks import read_mask
+from oddlens.errors import DataError
 from oddlens.images import read_image
 from oddlens.training.samples import SampleSet, gather_samples
 from oddlens.training.views import View, epoch_views, pictures_of
@@ -80,6 +81,20 @@ def test_a_mosaic_is_abnormal_as_soon_as_one_of_its_pictures_is(sets: tuple[Samp
     good, bad = (next(sample for sample in sets[0].samples if sample.record.label == label) for label in (0, 1))
     assert View((good,) * 4).label == 0
     assert View((good, good, bad, good)).label == 1
+
+
+def test_a_mask_of_another_shape_than_its_picture_is_refused(tmp_path: Path) -> None:
+    write_category(tmp_path / "set" / "lid", 1, 1)
+    (samples,) = gather_samples(open_sources([tmp_path / "set"]), "test", "fake")
+    (bad,) = (view for view in pictures_of(samples) if view.label)
+    path = bad.samples[0].record.mask
+    assert path is not None
+    drawn = Image.open(path)
+    drawn.resize((2 * drawn.width, 2 * drawn.height)).save(path)
+    bad.read()
+    drawn.resize((drawn.width, 2 * drawn.height)).save(path)
+    with pytest.raises(DataError, match="it must have its shape"):
+        bad.read()
 
 
 def test_pictures_of_other_sizes_are_brought_to_that_of_the_first(tmp_path: Path) -> None:

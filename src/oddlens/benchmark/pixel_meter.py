@@ -14,6 +14,7 @@ from oddlens.benchmark.map_file import Map, MapFile
 from oddlens.benchmark.measured import Measured
 from oddlens.benchmark.protocol import Protocol, sizes_for
 from oddlens.benchmark.truth import Folded, Mask, Truth
+from oddlens.data import looks_inverted
 from oddlens.detection import Detection
 from oddlens.errors import UsageError
 from oddlens.heat import resize_heat
@@ -46,6 +47,7 @@ class PixelMeter:
         self._ignored: list[Folded | None] = []
         self._positives = PositiveScores()
         self._vanished = 0
+        self._inverted = 0
 
     def add(self, abnormal: bool, detection: Detection, truth: Truth) -> None:
         """Add a picture's map."""
@@ -58,6 +60,7 @@ class PixelMeter:
             compared = detection.heatmap() if self._protocol.full_size else detection.anomaly_map
             self._positives.update([truth.mask], [compared], _listed(truth.ignore))
             self._vanished += abnormal and not truth.mask.any()
+            self._inverted += looks_inverted(truth.mask)
 
     def finish(self) -> Sequence[Map]:
         """All maps, as the method gave them; nothing can be added after that."""
@@ -168,6 +171,9 @@ class PixelMeter:
             place = "their own size" if self._protocol.full_size else f"{width} x {height} pixels"
             which = "1 mask is" if self._vanished == 1 else f"{self._vanished} masks are"
             notes.append(f"{which} empty at {place}, where all pixels then count as normal")
+        if self._inverted:
+            which = "1 mask marks" if self._inverted == 1 else f"{self._inverted} masks mark"
+            notes.append(f"{which} nearly a whole picture as defect: are they black on white?")
         return tuple(notes)
 
 

@@ -6,11 +6,12 @@ import math
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.data import Record, read_classes, read_ignore, read_mask, resize_mask
+from oddlens.data import Record, check_shape, read_classes, read_ignore, read_mask, resize_mask
 
 Mask = NDArray[np.bool_]
 
@@ -33,18 +34,19 @@ def read_truth(record: Record, size: tuple[int, int], map_size: tuple[int, int] 
     """The truth of a labelled record.
 
     size: the picture's own (height, width), which the files must have. map_size: masks are brought to it by the authors' rule
-    (`resize_mask`), whatever size they have. Raises `DataError` for a file that cannot be read or does not have the size.
+    (`resize_mask`), so that they need only have the shape of their picture. Raises `DataError` for a file that cannot be read or
+    does not have the size, or the shape.
     """
     own = size if map_size is None else None
     mask: Mask | None = None
     if record.mask is not None:
-        mask = _at(map_size, read_mask(record, own))
+        mask = _at(map_size, read_mask(record, own), size, record.mask)
     elif record.label == 0:
         mask = _nothing(map_size or size)
     ignore = read_ignore(record, own)
     return Truth(
         mask,
-        None if ignore is None else _at(map_size, ignore),
+        None if ignore is None else _at(map_size, ignore, size, record.ignore),
         None if record.classes is None else read_classes(record, size),
     )
 
@@ -62,8 +64,11 @@ class Folded:
         return np.unpackbits(bits, count=math.prod(self.shape)).view(np.bool_).reshape(self.shape)
 
 
-def _at(map_size: tuple[int, int] | None, mask: Mask) -> Mask:
-    return mask if map_size is None else resize_mask(mask, map_size)
+def _at(map_size: tuple[int, int] | None, mask: Mask, size: tuple[int, int], file: Path | None) -> Mask:
+    if map_size is None:
+        return mask
+    check_shape(mask, size, file)
+    return resize_mask(mask, map_size)
 
 
 @lru_cache(maxsize=8)

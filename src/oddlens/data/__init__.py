@@ -5,7 +5,7 @@ from oddlens.data.contact_sheet import write_contact_sheet
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import LEGENDS, Legend, load_legend
 from oddlens.data.manifest import manifest_hash, write_manifest
-from oddlens.data.masks import read_classes, read_ignore, read_mask, resize_mask
+from oddlens.data.masks import check_shape, looks_inverted, read_classes, read_ignore, read_mask, resize_mask
 from oddlens.data.open import open_dataset
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
@@ -19,7 +19,9 @@ __all__ = [
     "Record",
     "Report",
     "check_dataset",
+    "check_shape",
     "load_legend",
+    "looks_inverted",
     "manifest_hash",
     "open_dataset",
     "read_classes",

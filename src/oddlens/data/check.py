@@ -1,7 +1,9 @@
 """Looking at every file of a data set: what `open_dataset` does not, because it takes a while."""
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import Legend, load_legend
-from oddlens.data.masks import mask_files, read_grey, read_values
+from oddlens.data.masks import looks_inverted, mask_files, read_marks, read_values
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
 from oddlens.errors import DataError, ImageError
@@ -70,15 +72,20 @@ def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None 
     """Read every picture and every mask of a data set and say what is wrong, with what opening it found.
 
     Pictures are decoded by `read_image`, as detection does, which takes about 20 ms a megapixel and core; of a mask the size,
-    the values and whether it shows anything are looked at. `progress(done, total)` is called after each picture, in the calling
-    thread.
+    the values and whether it shows anything are looked at. Two files are the same picture if all their pixels are.
+    `progress(done, total)` is called after each picture, in the calling thread.
     """
     problems = list(dataset.problems)
+    seen: list[tuple[Record, bytes | None]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, found in enumerate(pool.map(_faults, dataset), start=1):
+        for done, (record, (found, content)) in enumerate(
+            zip(dataset, pool.map(_faults, dataset), strict=True), start=1
+        ):
             problems += found
+            seen.append((record, content))
             if progress is not None:
                 progress(done, len(dataset))
+    problems += _shared(seen)
     classes = {category: names for category in dataset.categories if (names := dataset.select(category).classes)}
     return Report(dataset.root, dataset.layout, tuple(_counts(dataset)), tuple(problems), classes)
 
@@ -93,16 +100,39 @@ def _counts(dataset: Dataset) -> Iterator[Count]:
                 yield Count(category, split, labels.count(0), labels.count(1), drawn, labels.count(None))
 
 
-def _faults(record: Record) -> list[Problem]:
+def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
+    """The pictures that lie in two splits, of which one is for testing, or have two labels."""
+    earlier: dict[bytes, list[Record]] = defaultdict(list)
+    for record, content in seen:
+        if content is None or record.label is None:
+            continue
+        for other in earlier[content]:
+            if (record.split == "test") != (other.split == "test"):
+                test, known = (record, other) if record.split == "test" else (other, record)
+                sentence = (
+                    f"The test image {test.image} is the same picture as {known.image} ({known.split}): leave one out."
+                )
+                yield Problem(test.image, "image-shared", sentence)
+                break
+            if record.label != other.label:
+                normal, abnormal = sorted((record, other), key=lambda each: each.label or 0)
+                sentence = f"{abnormal.image} is said to be abnormal and is the same picture as {normal.image}, said to be normal."
+                yield Problem(abnormal.image, "image-shared", sentence)
+                break
+        earlier[content].append(record)
+
+
+def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
+    """What is wrong with a record's files, and what its picture shows, as a hash; None for one that cannot be read."""
     problems: list[Problem] = []
-    size = _size(record.image, problems)
+    size, content = _look(record.image, problems)
     legend = None if record.legend is None else load_legend(record.legend)
     masks = [] if record.mask is None else mask_files(record.mask)
     for file in dict.fromkeys((record.ignore, record.classes)):
         if file is not None and file not in masks:
-            _shows(file, size, problems, legend)
+            _shows(file, record.image, size, problems, legend)
     if record.mask is not None:
-        shown = [_shows(file, size, problems, legend) for file in masks]
+        shown = [_shows(file, record.image, size, problems, legend) for file in masks]
         if record.label == 1 and None not in shown and True not in shown:
             sentence = (
                 f"The mask {record.mask} shows no defect, though its image {record.image} is said to be abnormal."
@@ -111,21 +141,28 @@ def _faults(record: Record) -> list[Problem]:
         if record.label == 0 and True in shown:
             sentence = f"The mask {record.mask} shows a defect, though its image {record.image} is said to be normal."
             problems.append(Problem(record.mask, "mask-of-normal", sentence))
-    return problems
+    return problems, content
 
 
-def _size(image: Path, problems: list[Problem]) -> tuple[int, int] | None:
+def _look(image: Path, problems: list[Problem]) -> tuple[tuple[int, int] | None, bytes | None]:
+    """(width, height) of a picture, and a hash of its size and pixels."""
     try:
-        return read_image(image).size
+        picture = read_image(image)
     except ImageError as error:
         problems.append(Problem(image, "image-unreadable", f"The image {error}."))
-        return None
+        return None, None
+    digest = hashlib.blake2b(repr(picture.size).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(picture.pixels).data)
+    return picture.size, digest.digest()
 
 
-def _shows(mask: Path, size: tuple[int, int] | None, problems: list[Problem], legend: Legend | None) -> bool | None:
+def _shows(
+    mask: Path, image: Path, size: tuple[int, int] | None, problems: list[Problem], legend: Legend | None
+) -> bool | None:
     """Whether a mask file shows a defect; None if it cannot be read."""
     try:
-        grey = read_grey(mask) if legend is None else read_values(mask)
+        shape = None if size is None else (size[1], size[0])
+        grey = read_marks(mask, image, shape) if legend is None else read_values(mask)
     except DataError as error:
         problems.append(Problem(mask, "mask-unreadable", str(error)))
         return None
@@ -135,6 +172,12 @@ def _shows(mask: Path, size: tuple[int, int] | None, problems: list[Problem], le
         problems.append(Problem(mask, "mask-size", sentence))
     if legend is not None:
         return bool(legend.is_anomalous(grey).any())
+    if looks_inverted(grey > 0):
+        share = f"{(grey > 0).mean():.0%}"
+        sentence = (
+            f"The mask {mask} marks {share} of its picture as defect: if it is black on white, save it white on black."
+        )
+        problems.append(Problem(mask, "mask-inverted", sentence))
     values = _values(grey)
     if len(values) > 1 and not (grey.dtype.kind in "iu" and values[-1] <= HIGHEST_CLASS):
         sentence = (

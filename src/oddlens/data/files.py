@@ -5,11 +5,12 @@ pair after it without a word.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from oddlens.data.problem import Problem
-from oddlens.data.words import name_key
+from oddlens.data.record import SPLITS, Split
+from oddlens.data.words import is_normal_word, name_key, split_of
 from oddlens.decoding import FORMAT_OF_SUFFIX
 from oddlens.errors import DataError
 from oddlens.paths import is_dir, is_file
@@ -37,6 +38,17 @@ def images_in(folder: Path) -> list[Path]:
         for entry in _entries(folder)
         if os.path.splitext(entry.name)[1].lower() in FORMAT_OF_SUFFIX and is_file(entry)  # noqa: PTH122 a path a file is slow
     ]
+
+
+def normal_folders(folder: Path) -> list[Path]:
+    """The sub-folders whose name says that normal pictures lie in them: good, ok, normal, in any case."""
+    return [each for each in folders_in(folder) if is_normal_word(each.name)]
+
+
+def split_folders(folder: Path) -> list[tuple[Path, Split]]:
+    """The sub-folders whose name is that of a split, in the order of `record.SPLITS`."""
+    found = [(each, split) for each in folders_in(folder) if (split := split_of(each.name)) is not None]
+    return sorted(found, key=lambda pair: SPLITS.index(pair[1]))
 
 
 def child(folder: Path, name: str) -> Path | None:
@@ -94,11 +106,25 @@ def find_categories(
         if is_category(folder):
             categories.append((folder.name, folder))
         elif problems is not None and holds_images(folder):
-            sentence = f"The folder {folder} holds images but is not laid out like a category, so it is left out."
-            problems.append(Problem(folder, "folder-unknown", sentence))
+            report_left_out(folder, "is not laid out like a category", problems)
         elif problems is not None and not _holds_files(folder):
             problems.append(Problem(folder, "category-empty", f"The category folder {folder} is empty."))
     return categories
+
+
+def report_left_out(folder: Path, reason: str, problems: list[Problem]) -> None:
+    """Report a folder whose images are not read, which must not happen in silence; `reason` goes on with "The folder ... "."""
+    sentence = f"The folder {folder} holds images but {reason}, so it is left out."
+    problems.append(Problem(folder, "folder-unknown", sentence))
+
+
+def report_others(folder: Path, known: Container[Path], reason: str, problems: list[Problem]) -> None:
+    """Report the images in a folder, and its sub-folders with images that are not among the known ones."""
+    if images_in(folder):
+        report_left_out(folder, f"{reason} itself", problems)
+    for other in folders_in(folder):
+        if other not in known and holds_images(other):
+            report_left_out(other, reason, problems)
 
 
 def stems_of(mask: Path, suffixes: Sequence[str]) -> list[str]:

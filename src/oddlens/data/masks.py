@@ -1,12 +1,12 @@
 """Reading masks and bringing them to the size of a map, by the authors' rules.
 
 Source of both rules: the data loaders of APRIL-GAN and AnomalyCLIP (see the spec of the two): a pixel is defect where the grey
-value is above 0; a mask is scaled as a picture of 0 and 255, bilinearly with antialiasing, and cut above one half.
+value is above 0; a mask is scaled as a picture of 0 and 255, bilinearly with antialiasing, and cut above one half. What "above 0"
+means of colours, palettes and transparency is in `mask_values`; files of label tools (`annotations`) are masks, too.
 
 Label files of road scenes hold several things at once. What their values mean is in a `Legend`.
 """
 
-import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,36 +15,49 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from oddlens.data.annotations import SUFFIX as ANNOTATION
+from oddlens.data.annotations import read_drawing
 from oddlens.data.files import images_in
 from oddlens.data.legend import Legend, load_legend
+from oddlens.data.mask_values import DEEP_MODES, mask_values
 from oddlens.data.record import Record
-from oddlens.errors import DataError
-from oddlens.images import read_image
+from oddlens.decoding import check_size
+from oddlens.errors import DataError, ImageError
+from oddlens.images import DEFAULT_MAX_MEGAPIXELS, read_image, read_stored
 from oddlens.paths import is_dir
+from oddlens.pixels import UnreadableError
 
-UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises on a file that is no image, a damaged one, or one of absurd size."""
-
-DEEP_MODES = ("I", "F")
+MOSTLY, HALF = 0.9, 0.5
 
 
 def mask_files(mask: Path) -> list[Path]:
-    """The image files of a mask: itself, or, if it is a folder, those in it."""
+    """The files of a mask: itself, or, if it is a folder, the images in it."""
     return images_in(mask) if is_dir(mask) else [mask]
 
 
-def read_grey(path: Path) -> NDArray[Any]:
-    """One mask file as grey values [h, w]: uint8, or its own type where it is deeper than 8 bits (which 8 would clip).
+def read_marks(file: Path, image: Path | None = None, shape: tuple[int, int] | None = None) -> NDArray[Any]:
+    """One mask file as values [h, w], of which those above 0 are marked; see `mask_values`.
+
+    `image` and `shape`: the picture that it belongs to, which an annotation of many pictures needs, and its (height, width), which
+    one that does not tell it needs.
 
     Raises:
-        DataError: the file cannot be read as an image.
+        DataError: the file cannot be read.
     """
+    if file.suffix.lower() != ANNOTATION:
+        try:
+            return mask_values(_stored(file, "mask"))
+        except ValueError as error:
+            raise DataError(f"The mask {file} {error}.") from error
+    drawing = read_drawing(file, image)
+    height, width = drawing.size or shape or _size_of(file, image)
     try:
-        with Image.open(path) as image:
-            deep = image.mode.startswith(DEEP_MODES)
-            return np.asarray(image if deep else image.convert("L"))
-    except UNREADABLE as error:
-        raise DataError(f"The mask {path} cannot be read as an image: replace it or leave its picture out.") from error
+        check_size((width, height), DEFAULT_MAX_MEGAPIXELS)
+    except UnreadableError as error:
+        raise DataError(f"The picture of {file} {error}.") from error
+    marked = np.zeros((height, width), np.bool_)
+    drawing.mark(marked)
+    return marked
 
 
 def read_values(path: Path) -> NDArray[np.uint8]:
@@ -53,15 +66,12 @@ def read_values(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file cannot be read as an image, or is deeper than 8 bits.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(DEEP_MODES):
-                raise DataError(f"The label file {path} is deeper than 8 bits: save it with 8.")
-            return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
-    except UNREADABLE as error:
-        raise DataError(
-            f"The label file {path} cannot be read as an image: replace it or leave its picture out."
-        ) from error
+    image, *others = _stored(path, "label file")
+    if others:
+        raise DataError(f"The label file {path} holds several pictures: save each in a file of its own.")
+    if image.mode.startswith(DEEP_MODES):
+        raise DataError(f"The label file {path} is deeper than 8 bits: save it with 8.")
+    return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
 
 
 def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:
@@ -79,11 +89,11 @@ def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | N
     """
     if isinstance(source, Record):
         if source.mask is not None:
-            return _union([source.mask], shape, _legend(source))
+            return _union([source.mask], shape, _legend(source), source.image)
         if source.label != 0:
             raise DataError(f"{source.image} has no mask and is not known to be normal: leave it out of pixel metrics.")
         return np.zeros(shape or read_image(source.image).pixels.shape[:2], dtype=np.bool_)
-    return _union([source] if isinstance(source, Path) else list(source), shape, None)
+    return _union([source] if isinstance(source, Path) else list(source), shape, None, None)
 
 
 def read_ignore(record: Record, shape: tuple[int, int] | None = None) -> NDArray[np.bool_] | None:
@@ -124,13 +134,55 @@ def _legend(record: Record) -> Legend | None:
     return None if record.legend is None else load_legend(record.legend)
 
 
-def _union(masks: list[Path], shape: tuple[int, int] | None, legend: Legend | None) -> NDArray[np.bool_]:
+def check_shape(mask: NDArray[np.bool_], size: tuple[int, int], file: Path | None) -> None:
+    """Refuse a mask [h, w] that cannot be its picture, of (height, width), made smaller or larger: a side must fit, to a pixel.
+
+    Raises:
+        DataError: it is narrower or wider than its picture. The sentence names the file.
+    """
+    (height, width), (rows, columns) = mask.shape, size
+    if abs(height - rows * width / columns) > 1 and abs(width - columns * height / rows) > 1:
+        raise DataError(
+            f"The mask {file} has {width} x {height} pixels and its picture {columns} x {rows}: it must have its shape."
+        )
+
+
+def looks_inverted(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask may be black on white: it marks nearly everything, or more than half and nearly the whole border.
+
+    A defect of that kind is rare; a mask that was saved with its values the other way round always looks so.
+    """
+    share = mask.mean()
+    if share <= HALF:
+        return False
+    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    return bool(share > MOSTLY or border.mean() > MOSTLY)
+
+
+def _stored(file: Path, what: str) -> list[Image.Image]:
+    try:
+        return read_stored(file)
+    except ImageError as error:
+        raise DataError(f"The {what} {error}.") from error
+
+
+def _size_of(file: Path, image: Path | None) -> tuple[int, int]:
+    """(height, width) of the picture that an annotation belongs to."""
+    if image is None:
+        raise DataError(f"{file} does not tell the size of its picture: annotate it again.")
+    width, height = read_image(image).size
+    return height, width
+
+
+def _union(
+    masks: list[Path], shape: tuple[int, int] | None, legend: Legend | None, image: Path | None
+) -> NDArray[np.bool_]:
     files = [file for mask in masks for file in mask_files(mask)]
     if not files:
         raise DataError(f"There is no mask image in {', '.join(map(str, masks)) or 'an empty list of masks'}.")
     union: NDArray[np.bool_] | None = None
     for file in files:
-        drawn = read_grey(file) > 0 if legend is None else legend.is_anomalous(read_values(file))
+        drawn = read_marks(file, image, shape) > 0 if legend is None else legend.is_anomalous(read_values(file))
         _check_size(file, drawn.shape, shape if shape is not None or union is None else union.shape)
         union = drawn if union is None else union | drawn
     assert union is not None  # there is at least one file

@@ -5,6 +5,7 @@ import unicodedata
 from oddlens.data.record import Split
 
 NORMAL_WORDS = ("good", "ok", "normal")
+NO_DEFECT_WORDS = (*NORMAL_WORDS, "background", "_background_", "__ignore__")
 ABNORMAL_WORDS = ("abnormal", "anomaly", "anomalous", "defect", "defective", "bad", "ng")
 
 _SPLITS: dict[str, Split] = {
@@ -20,8 +21,13 @@ _LABELS = {"false": 0, "true": 1} | dict.fromkeys(NORMAL_WORDS, 0) | dict.fromke
 
 
 def is_normal_word(word: str) -> bool:
-    """Whether a folder or an annotation of this name holds what is normal."""
+    """Whether a folder or a cell of this name says that something is normal."""
     return word.casefold() in NORMAL_WORDS
+
+
+def is_defect_word(word: str) -> bool:
+    """Whether an annotation of this name marks a defect: all do but those of what is normal, and the background of label tools."""
+    return word.casefold() not in NO_DEFECT_WORDS
 
 
 def split_of(word: str) -> Split | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oddlens.data.masks import read_mask, resize_mask
+from oddlens.data.masks import check_shape, read_mask, resize_mask
 from oddlens.data.record import Record
 from oddlens.images import read_image
 from oddlens.pixels import Pixels
@@ -92,7 +92,11 @@ def _drawn(kinds: list[list[Sample]], rng: np.random.Generator) -> Iterator[Samp
 
 def _read(record: Record) -> tuple[Pixels, Mask]:
     pixels = read_image(record.image).pixels
-    mask = np.zeros(pixels.shape[:2], bool) if record.mask is None else read_mask(record)
+    if record.mask is None:
+        return pixels, np.zeros(pixels.shape[:2], bool)
+    mask = read_mask(record)
+    height, width = pixels.shape[:2]
+    check_shape(mask, (height, width), record.mask)
     return pixels, mask
 
 

@@ -1,0 +1,75 @@
+"""The values of one mask: what is above 0 is marked, whatever a program or a label tool saved.
+
+- Grey, also beyond 8 bits: the values themselves. Colours: the largest of the three, as what is not black is marked.
+- Numbers with a palette: where the palette has black and it is in use, black is the ground, as in all formats; else number 0 is.
+- Several pages count together.
+- Transparency: what is transparent is not marked; of what is black on transparent, the rest is.
+
+The picture is upright, as `read_image` gives the one that it belongs to.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+DEEP_MODES = ("I", "F")
+
+
+def mask_values(pages: Sequence[Image.Image]) -> NDArray[Any]:
+    """The values of a mask [h, w]: uint8, or its own type where it is deeper than 8 bits (which 8 would clip).
+
+    `pages`: the pictures of its file; several count together, bool.
+
+    Raises:
+        ValueError: they differ in size.
+    """
+    if len(pages) == 1:
+        return _values(pages[0])
+    if len({page.size for page in pages}) > 1:
+        raise ValueError("holds pictures of several sizes: save each in a file of its own")
+    union: NDArray[np.bool_] = np.any([_values(page) > 0 for page in pages], axis=0)
+    return union
+
+
+def _values(image: Image.Image) -> NDArray[Any]:
+    drawn, opaque = _drawn(image), _opaque(image)
+    if opaque is None:
+        return drawn
+    if not drawn[opaque].any():
+        return opaque.astype(np.uint8)
+    return np.where(opaque, drawn, 0)
+
+
+def _drawn(image: Image.Image) -> NDArray[Any]:
+    if image.mode == "P":
+        return _by_palette(image)
+    if image.mode.startswith(DEEP_MODES):
+        return np.asarray(image)
+    if image.mode in ("1", "L", "LA", "La"):
+        return np.asarray(image.convert("L"))
+    brightest: NDArray[np.uint8] = np.asarray(image.convert("RGB")).max(axis=2)
+    return brightest
+
+
+def _by_palette(image: Image.Image) -> NDArray[np.uint8]:
+    numbers: NDArray[np.uint8] = np.asarray(image)
+    is_lit = np.zeros(256, np.bool_)
+    colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    is_lit[: len(colours)] = colours.any(axis=1)
+    used = np.bincount(numbers.ravel(), minlength=256) > 0
+    if is_lit.any() and (used & ~is_lit).any():
+        return np.where(is_lit.take(numbers), np.maximum(numbers, 1), 0)
+    return numbers
+
+
+def _opaque(image: Image.Image) -> NDArray[np.bool_] | None:
+    """Where a picture can be seen, bool [h, w]; None where that is everywhere."""
+    if not image.has_transparency_data or image.mode.startswith(DEEP_MODES):
+        return None
+    if image.mode == "La":
+        image = image.convert("LA")
+    alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    return None if alpha.all() else alpha > 0
