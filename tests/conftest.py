@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from hub_server import HubServer
     from tiny_clip import Weights
 
 
@@ -50,6 +51,25 @@ def ordinary_user() -> Iterator[Path]:
             for path in folder.rglob("*"):
                 if path.is_dir():
                     path.chmod(0o700)
+
+
+@pytest.fixture
+def hub_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    """A hub on loopback that the hub's own client takes for the real one, and an empty cache."""
+    from hub_server import serving
+
+    with serving(tmp_path / "served") as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        monkeypatch.setattr(
+            "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+            hub.url + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1 << 16)
+        monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)  # between the client's tries
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield hub
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 import weakref
 from pathlib import Path
 
@@ -13,11 +12,12 @@ import pytest
 
 import oddlens
 from oddlens.backbone.load import load_backbone
-from oddlens.errors import ModelError, OddlensWarning, UsageError
+from oddlens.errors import ModelError, UsageError
 from oddlens.loading import _introduce_embedded, load_fitted
 from oddlens.methods.april_gan import AprilGANRecipe
 from oddlens.methods.winclip import WinCLIPRecipe
 from small_streets import LINEAR, trained
+from tiny_clip import Weights, write_openai_state
 
 
 class TestRecipes:
@@ -80,6 +80,36 @@ def test_importing_the_package_imports_neither_torch_nor_numpy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("method", ["winclip", "anovl", "vl4ad"])
+class TestLoneFiles:
+    """A weights file without a configuration: its activation is an option of every method."""
+
+    def test_without_an_activation_it_is_one_sentence(self, tmp_path: Path, weights: Weights, method: str) -> None:
+        with pytest.raises(
+            UsageError, match="does not say which GELU its weights were trained with: give as activation"
+        ):
+            oddlens.load(method, write_openai_state(tmp_path / "ViT.pt", weights), device="cpu")
+
+    def test_the_one_that_is_given_is_taken_and_kept_by_a_station(
+        self, tmp_path: Path, weights: Weights, method: str
+    ) -> None:
+        path = write_openai_state(tmp_path / "ViT.pt", weights)
+        detectors = {each: oddlens.load(method, path, device="cpu", activation=each) for each in ("quick_gelu", "gelu")}
+        for activation, detector in detectors.items():
+            assert detector.method.backbone.text.config.activation == activation
+        with pytest.raises(UsageError, match="does not say which GELU"):  # though it is loaded already
+            oddlens.load(method, path, device="cpu")
+        detectors["gelu"].save(tmp_path / "station")
+        again = oddlens.open_station(tmp_path / "station", "cpu")
+        assert again.method.backbone.text.config.activation == "gelu"
+
+    def test_another_word_is_refused(self, tmp_path: Path, weights: Weights, method: str) -> None:
+        with pytest.raises(
+            UsageError, match="the recipe field activation cannot be 'relu': give one of 'gelu', 'quick_gelu'"
+        ):
+            oddlens.load(method, write_openai_state(tmp_path / "ViT.pt", weights), device="cpu", activation="relu")
+
+
 class TestSharing:
     def test_detectors_on_one_model_share_its_towers(self, open_clip_folder: Path) -> None:
         first = oddlens.load("winclip", open_clip_folder)
@@ -119,12 +149,13 @@ class TestSharing:
         assert towers() is None
 
 
-def test_the_embedded_model_says_what_it_is_but_not_to_weights_that_were_learned_on_it(tmp_path: Path) -> None:
+def test_the_embedded_model_says_what_it_is_but_not_to_weights_that_were_learned_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     trained(load_backbone("mini", device="cpu"), tmp_path / "decoder.safetensors", LINEAR)
+    capsys.readouterr()
     _introduce_embedded.cache_clear()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        oddlens.load("vl4ad", weights=tmp_path / "decoder.safetensors", device="cpu")
-    with pytest.warns(OddlensWarning, match="it is not CLIP") as told:
-        oddlens.load("winclip", device="cpu")
-    assert told[0].filename == __file__
+    oddlens.load("vl4ad", weights=tmp_path / "decoder.safetensors", device="cpu")
+    assert capsys.readouterr().err == ""
+    oddlens.load("winclip", device="cpu")
+    assert "it is not CLIP" in capsys.readouterr().err

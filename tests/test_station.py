@@ -209,7 +209,7 @@ class TestFaults:
 
     def test_a_missing_model_is_told(self, station: Path) -> None:
         (station / "model" / "open_clip_model.safetensors").unlink()
-        assert "holds no model" in self.sentence_on(station, ModelError)
+        assert "holds open_clip_config.json but no weights" in self.sentence_on(station, ModelError)
 
     @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "of fewer pictures"])
     def test_damaged_references_are_told(self, station: Path, damage: str) -> None:

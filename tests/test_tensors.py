@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from oddlens.tensors import ALIGNMENT, aligned, is_finite, read_safetensors, tensor_fault, tensor_faults
+from oddlens.tensors import ALIGNMENT, aligned, is_finite, read_safetensors, storage_fault, tensor_fault, tensor_faults
 
 NAN, INF = float("nan"), float("inf")
 
@@ -117,3 +117,11 @@ def test_a_file_gives_aligned_tensors_wherever_they_lie_in_it(tmp_path: Path, mo
     assert tensors.keys() == written.keys()
     assert all(torch.equal(tensors[name], value) for name, value in written.items())
     assert all(value.data_ptr() % ALIGNMENT == 0 for value in tensors.values())
+
+
+def test_a_file_whose_tensors_need_more_memory_than_it_holds_is_refused() -> None:
+    shared = torch.ones(1000)
+    assert storage_fault({"a": shared, "b": shared}, 4000) == ""  # tied weights
+    views = {str(number): shared.view(10, 100) for number in range(9)}
+    assert storage_fault(views, 4000) == "its tensors need more memory than the file holds"
+    assert storage_fault({"a": torch.ones(1).expand(1000)}, 4000) == "a is not stored as plain numbers"

@@ -130,11 +130,15 @@ def write_transformers(
     folder: Path,
     weights: Weights,
     shape: Shape = SHAPE,
-    form: Literal["whole", "sharded", "bin"] = "whole",
+    form: Literal["whole", "sharded", "bin", "sharded bin"] = "whole",
     activation: str = "quick_gelu",
     change: Callable[[dict[str, Any]], None] = lambda _: None,
+    named: bool = False,
 ) -> Path:
-    """`config.json`, `preprocessor_config.json` and weights in one file, in two shards, or as `pytorch_model.bin`."""
+    """`config.json`, `preprocessor_config.json` and weights in one file, in two shards, or as `pytorch_model.bin`.
+
+    named: whether the weights have transformers' names already.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "model_type": "clip",
@@ -155,27 +159,32 @@ def write_transformers(
     (folder / "preprocessor_config.json").write_text(
         json.dumps({"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.25, 0.3]})
     )
-    named = transformers_names(weights)
+    tensors = weights if named else transformers_names(weights)
     if form == "whole":
-        save_file(named, folder / "model.safetensors")
+        save_file(tensors, folder / "model.safetensors")
     elif form == "bin":
-        torch.save(named, folder / "pytorch_model.bin")
+        torch.save(tensors, folder / "pytorch_model.bin")
     else:
-        write_shards(folder, named)
+        write_shards(folder, tensors, "pytorch_model.bin" if form == "sharded bin" else "model.safetensors")
     return folder
 
 
-def write_shards(folder: Path, named: Weights) -> None:
-    """The tensors in two safetensors files and the index that says which lies where."""
+def write_shards(folder: Path, named: Weights, whole: str = "model.safetensors") -> None:
+    """The tensors in two files, and the index that says which lies where. whole: what the file is called if it is one."""
     names = sorted(named)
+    stem, _, suffix = whole.rpartition(".")
     shards = {
-        "model-00001-of-00002.safetensors": names[: len(names) // 2],
-        "model-00002-of-00002.safetensors": names[len(names) // 2 :],
+        f"{stem}-00001-of-00002.{suffix}": names[: len(names) // 2],
+        f"{stem}-00002-of-00002.{suffix}": names[len(names) // 2 :],
     }
     for file, inside in shards.items():
-        save_file({name: named[name] for name in inside}, folder / file)
+        tensors = {name: named[name] for name in inside}
+        if suffix == "bin":
+            torch.save(tensors, folder / file)
+        else:
+            save_file(tensors, folder / file)
     weight_map = {name: file for file, inside in shards.items() for name in inside}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    (folder / f"{whole}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
 
 
 def transformers_names(weights: Weights) -> Weights:
@@ -234,8 +243,8 @@ class _Node(nn.Module):
         return x
 
 
-def write_openai_archive(path: Path, weights: Weights) -> Path:
-    """OpenAI's file as they publish it: a TorchScript archive in float16."""
+def write_openai_archive(path: Path, weights: Weights, numbers: bool = True) -> Path:
+    """OpenAI's file as they publish it: a TorchScript archive in float16. numbers: those that their program keeps in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     root = _Node()
     for name, value in weights.items():
@@ -246,9 +255,9 @@ def write_openai_archive(path: Path, weights: Weights) -> Path:
                 node.add_module(folder, _Node())
             node = getattr(node, folder)
         node.register_parameter(last, nn.Parameter(value.half()))
-    for name, number in (("input_resolution", 40), ("context_length", 77), ("vocab_size", 49408)):
+    for name, number in (("input_resolution", 40), ("context_length", 77), ("vocab_size", 49408)) if numbers else ():
         root.register_buffer(name, torch.tensor(number))
-    root.get_submodule("visual").patches = 25
+    next(module for name, module in root.named_modules() if name.endswith("visual")).patches = 25
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # their files are of this kind, deprecated or not
         torch.jit.save(torch.jit.script(root), path)

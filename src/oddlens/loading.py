@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,9 +13,8 @@ from weakref import WeakValueDictionary
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import MINI
 from oddlens.backbone.layers import Activation
-from oddlens.backbone.load import choose_device, load_backbone, locate
+from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.detector import Detector
-from oddlens.errors import OddlensWarning
 from oddlens.methods import method_class
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
 from oddlens.paths import is_dir, is_file
@@ -36,7 +35,8 @@ def load(
     method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad". model: None is the embedded model; else a card's name
     (`oddlens models`), a hub id, or a local folder or file. weights: the learned part of the method: our .safetensors or the
     authors' .pth. device: "auto", "cpu", "cuda".
-    recipe_overrides: any field of the method's recipe; an unknown one is an error. `recipe="name"` starts from one of the method's
+    recipe_overrides: any field of the method's recipe; an unknown one is an error. Every recipe has `activation`, which must be
+    given for a weights file that stands alone and does not say which GELU it means. `recipe="name"` starts from one of the method's
     named recipes. Fields that neither gives are those that the weights were trained with, else the paper's, fitted to the model.
 
     Raises `UsageError` for a name or setting that does not exist, `ModelError` where model or weights are absent, damaged or do not
@@ -91,9 +91,7 @@ def _shared_backbone(model: str | None, device: str, activation: Activation | No
     key = card, stamps, choose_device(device)
     own = _BACKBONES.get(key)
     if own is None:
-        own = _BACKBONES[key] = load_backbone(model, device=device)
-    if activation is None:
-        return own
+        own = _BACKBONES[key] = read_backbone(card, path, device)
     backbone = _BACKBONES.get((key, activation))
     if backbone is None:
         backbone = _BACKBONES[key, activation] = own.with_activation(activation)
@@ -103,9 +101,8 @@ def _shared_backbone(model: str | None, device: str, activation: Activation | No
 @cache
 def _introduce_embedded() -> None:
     """Say once which model this is: nobody should take its zero-shot results for CLIP's."""
-    warnings.warn(
-        "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
-        "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",
-        OddlensWarning,
-        stacklevel=4,
+    print(
+        "oddlens: this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot "
+        "work give a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them.",
+        file=sys.stderr,
     )

@@ -56,7 +56,7 @@ def tensor_fault(tensor: Tensor, shape: Shape | None = None, dtypes: Sequence[to
     if shape is not None and not _fits(tensor.shape, shape):
         wanted = ", ".join("any" if length is None else str(length) for length in shape)
         return f"{list(tensor.shape)} instead of [{wanted}]"
-    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or _is_overlapping(tensor):
+    if not _is_plain(tensor):
         return "not stored as plain numbers"
     if tensor.is_floating_point() and not is_finite(tensor):
         return "with numbers that are not finite"
@@ -77,6 +77,19 @@ def tensor_faults(given: Mapping[str, Tensor], shapes: Mapping[str, Shape]) -> s
     return "; ".join(filter(None, told))
 
 
+def storage_fault(tensors: Mapping[str, Tensor], size: int) -> str:
+    """Why the tensors of a file of `size` bytes must not be computed with, before anything is known of them; "" where they may.
+
+    Tensors may share their numbers; but when each gets its own, a small file must not become a large model.
+    """
+    unplain = next((name for name, tensor in tensors.items() if not _is_plain(tensor)), None)
+    if unplain is not None:
+        return f"{unplain} is not stored as plain numbers"
+    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > 2 * size:
+        return "its tensors need more memory than the file holds"
+    return ""
+
+
 def is_finite(tensor: Tensor) -> bool:
     """Whether float32 can hold every number of a floating tensor. Takes no memory beside it (float64 gets a copy)."""
     if not tensor.numel():
@@ -89,9 +102,11 @@ def _fits(found: Sequence[int], wanted: Shape) -> bool:
     return len(found) == len(wanted) and all(length in (None, own) for own, length in zip(found, wanted, strict=True))
 
 
-def _is_overlapping(tensor: Tensor) -> bool:
-    """Whether several places of a tensor lie in the same memory: so few bytes can stand for a tensor of any size."""
-    return tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size()
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether every number of a tensor lies in memory. Otherwise a few bytes may stand for a tensor of any size."""
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
 
 
 def _dtype_name(dtype: torch.dtype) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tiny_clip import Weights, write_transformers
+
 
 @dataclass(frozen=True)
 class HubCache:
@@ -19,6 +21,12 @@ class HubCache:
         (repository / "refs").mkdir(parents=True)
         (repository / "refs" / "main").write_text("0" * 40)
         shutil.copytree(content, repository / "snapshots" / ("0" * 40))
+
+
+@pytest.fixture(scope="session")
+def transformers_shards(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
+    """The tiny CLIP in transformers' layout, its weights in two shards. Not to be written to."""
+    return write_transformers(tmp_path_factory.mktemp("shards"), weights, form="sharded")
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Weights from disk: what is read, what is refused, and that nothing in a file runs."""
 
+import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ import torch
 from safetensors.torch import save, save_file
 from torch import nn
 
-from oddlens.backbone.checkpoint import fill, read_json, read_tensors, weight_files
-from oddlens.backbone.files import file_hash
+from oddlens.backbone.checkpoint import fill, read_tensors
+from oddlens.backbone.files import file_hash, read_json, weight_files
 from oddlens.errors import ModelError
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 605\n"
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2])}
 
 
@@ -84,17 +87,22 @@ class TestDamage:
         "content",
         [
             b"",
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 605\n",
             b"<!DOCTYPE html>",
             bytes(range(256)),
         ],
-        ids=["empty", "a git-lfs pointer", "a web page", "noise"],
+        ids=["empty", "a web page", "noise"],
     )
     def test_what_is_no_weights_file_is_called_damaged(self, tmp_path: Path, suffix: str, content: bytes) -> None:
         path = tmp_path / f"weights{suffix}"
         path.write_bytes(content)
         assert "is damaged or not a weights file" in sentence_on(path)
         assert "fetch the model again" in sentence_on(path)
+
+    @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+    def test_a_git_lfs_pointer_is_called_one(self, tmp_path: Path, suffix: str) -> None:
+        path = tmp_path / f"weights{suffix}"
+        path.write_bytes(LFS_POINTER)
+        assert sentence_on(path) == f"{path} is a Git LFS pointer, not the file: fetch it with `git lfs pull`"
 
     def test_half_a_file_is_called_damaged(self, tmp_path: Path) -> None:
         (tmp_path / "weights.safetensors").write_bytes(save(TENSORS)[:-9])
@@ -109,6 +117,39 @@ class TestDamage:
         assert "is not a state dict of tensors" in sentence_on(tmp_path / "weights.pth")
 
 
+class TestBombs:
+    """Small files that ask for much memory, or for a deep stack."""
+
+    def test_one_number_does_not_stand_for_a_large_tensor(self, tmp_path: Path) -> None:
+        torch.save({"a": torch.ones(1).expand(10**9)}, tmp_path / "weights.bin")
+        assert "a is not stored as plain numbers" in sentence_on(tmp_path / "weights.bin")
+
+    def test_nor_do_many_tensors_share_a_few_numbers(self, tmp_path: Path) -> None:
+        numbers = torch.ones(100_000)
+        torch.save({str(width): numbers.view(width, -1) for width in (1, 2, 4, 5)}, tmp_path / "weights.bin")
+        assert "its tensors need more memory than the file holds" in sentence_on(tmp_path / "weights.bin")
+
+    @pytest.mark.parametrize(
+        "build",
+        [lambda inner: [inner], lambda inner: (inner,), lambda inner: {"a": inner}],
+        ids=["list", "tuple", "dict"],
+    )
+    def test_values_are_not_nested_without_end(self, tmp_path: Path, build: Any) -> None:
+        value: Any = None
+        for _ in range(150):
+            value = build(value)
+        torch.save({"a": value}, tmp_path / "weights.bin")
+        assert "it is nested too deeply" in sentence_on(tmp_path / "weights.bin")
+
+    def test_an_archive_of_zeros_that_is_packed_small_is_not_unpacked(self, tmp_path: Path) -> None:
+        torch.save(TENSORS, tmp_path / "plain.bin")
+        with zipfile.ZipFile(tmp_path / "plain.bin") as given, zipfile.ZipFile(tmp_path / "weights.bin", "w") as packed:
+            for name in given.namelist():
+                data = bytes(1 << 24) if "/data/" in name else given.read(name)
+                packed.writestr(name, data, zipfile.ZIP_DEFLATED)
+        assert "it unpacks to more than its size" in sentence_on(tmp_path / "weights.bin")
+
+
 class TestShards:
     def test_they_are_read_as_one(self, tmp_path: Path) -> None:
         index = tmp_path / "model.safetensors.index.json"
@@ -117,6 +158,23 @@ class TestShards:
         index.write_text('{"weight_map": {"b": "b.safetensors", "a": "a.safetensors"}}')
         assert weight_files(index) == (index, tmp_path / "a.safetensors", tmp_path / "b.safetensors")
         assert set(read_tensors(index)) == {"a", "b"}
+
+    def test_shards_of_pytorch_are_read_as_well(self, tmp_path: Path) -> None:
+        index = tmp_path / "pytorch_model.bin.index.json"
+        for name in TENSORS:
+            torch.save({name: TENSORS[name]}, tmp_path / f"{name}.bin")
+        index.write_text('{"weight_map": {"b": "b.bin", "a": "a.bin"}}')
+        assert set(read_tensors(index)) == {"a", "b"}
+
+    @pytest.mark.parametrize(
+        "shard", ["../a.safetensors", "/a.safetensors", "sub/a.safetensors", "a.bin", "a\0.safetensors"]
+    )
+    def test_a_shard_lies_beside_its_index(self, tmp_path: Path, shard: str) -> None:
+        index = tmp_path / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": {"a": shard}}))
+        save_file(TENSORS, tmp_path.parent / "a.safetensors")
+        with pytest.raises(ModelError, match=r"has no weight_map of \.safetensors files beside it|does not exist"):
+            read_tensors(index)
 
     def test_a_single_file_is_its_own_only_one(self, tmp_path: Path) -> None:
         assert weight_files(tmp_path / "model.safetensors") == (tmp_path / "model.safetensors",)
@@ -161,10 +219,13 @@ class TestFilling:
 
 def test_json_must_be_an_object(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    for content in (b"", b"{", b"[]", b"\xff\xfe"):
+    for content in (b"", b"{", b"[]", b"\xff\xfe", b'{"a": NaN}', b'{"a": ' + b"[" * 100_000):
         path.write_bytes(content)
         with pytest.raises(ModelError, match="fetch the model again"):
             read_json(path)
+    path.write_bytes(LFS_POINTER)
+    with pytest.raises(ModelError, match="is a Git LFS pointer"):
+        read_json(path)
     path.write_text('{"a": 1}')
     assert read_json(path) == {"a": 1}
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from oddlens.backbone import load as load_module
 from oddlens.backbone.cards import CARDS, MINI
 from oddlens.backbone.files import file_hash
+from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded
 from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.errors import ModelError, UsageError
@@ -56,15 +58,28 @@ class TestPaths:
         path = write_openai_archive(write_transformers(tmp_path / "clip", weights) / "ViT.pt", weights)
         assert locate(path)[1] == path
 
-    @pytest.mark.parametrize("content", [None, "config.json", "model.safetensors"])
-    def test_a_folder_without_a_model_says_what_was_expected(self, tmp_path: Path, content: str | None) -> None:
-        if content:
-            (tmp_path / content).write_text("{}")
+    def test_a_folder_without_a_model_says_what_was_expected(self, tmp_path: Path) -> None:
         with pytest.raises(
             ModelError, match=r"holds no model that oddlens reads: expected oddlens_model\.json"
         ) as error:
             load_backbone(tmp_path)
         assert str(tmp_path) in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            ("config.json", "holds config.json but no weights"),
+            ("model.safetensors", "holds model.safetensors but not the configuration config.json"),
+            ("open_clip_pytorch_model.bin", "but not the configuration open_clip_config.json (open_clip leaves it so"),
+        ],
+    )
+    def test_a_folder_with_half_a_model_says_what_is_missing(self, tmp_path: Path, content: str, told: str) -> None:
+        (tmp_path / content).write_text("{}")
+        with pytest.raises(ModelError) as error:
+            load_backbone(tmp_path)
+        assert f"{tmp_path} {told}".split("but")[0] in str(error.value)
+        assert told in str(error.value)
+        assert str(error.value).endswith(": fetch the model again, or copy all of its files")
 
     def test_a_file_of_another_kind_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("nothing")
@@ -109,8 +124,11 @@ class TestNames:
 
     def test_half_a_model_in_the_cache_is_told(self, hub: HubCache, tmp_path: Path) -> None:
         (tmp_path / "half").mkdir()
+        (tmp_path / "half" / "config.json").write_text("{}")
         hub.put("openai/clip-vit-base-patch16", tmp_path / "half")
-        with pytest.raises(ModelError, match="fetch the model again"):
+        with pytest.raises(
+            ModelError, match=r"holds config\.json but no weights: run 'oddlens models fetch openai-vit-b-16'"
+        ):
             load_backbone("openai-vit-b-16")
 
 
@@ -141,14 +159,63 @@ def test_loading_does_not_touch_the_network(
     assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
-def test_openais_own_file_is_known_by_its_hash(
-    tmp_path: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "ViT-B-32.pt"
-    write_openai_state(path, weights)
-    assert load_backbone(path).card.licence == "unknown"
-    (card,) = (card for card in CARDS if card.name == "openai-vit-b-32")
-    card = replace(card, sha256=(("ViT-B-32.pt", file_hash(path)),))
-    monkeypatch.setattr("oddlens.backbone.load.CARDS", (card,))
-    known = load_backbone(path).card
-    assert (known.name, known.layout, known.licence) == ("openai-vit-b-32", "openai", "MIT")
+class TestLoneFiles:
+    """A weights file without a configuration: whether its weights mean exact GELU or QuickGELU is not in it."""
+
+    @pytest.mark.parametrize(
+        ("name", "activation"), [("openai-vit-b-32", "quick_gelu"), ("laion400m-vit-b-16-plus-240-e31", "gelu")]
+    )
+    def test_a_file_is_known_by_its_hash_whatever_it_is_called(
+        self, tmp_path: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch, name: str, activation: str
+    ) -> None:
+        path = tmp_path / "downloaded.pt"
+        write_openai_state(path, weights)
+        (card,) = (card for card in CARDS if card.name == name)
+        card = replace(card, sha256=(("published.pt", file_hash(path)),))
+        monkeypatch.setattr("oddlens.backbone.cards.CARDS", (card,))
+        known = load_backbone(path, device="cpu")
+        assert (known.card.name, known.card.layout, known.card.licence) == (name, "openai", "MIT")
+        assert known.text.config.activation == known.vision.config.activation == activation
+
+    def test_openais_archive_means_quick_gelu(self, tmp_path: Path, weights: Weights) -> None:
+        backbone = load_backbone(write_openai_archive(tmp_path / "ViT.pt", weights), device="cpu")
+        assert backbone.vision.config.activation == "quick_gelu"
+
+    @pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
+    def test_any_other_file_needs_to_be_told(self, tmp_path: Path, weights: Weights, suffix: str) -> None:
+        path = tmp_path / f"weights{suffix}"
+        if suffix == ".safetensors":
+            save_file(weights, path)
+        else:
+            write_openai_state(path, weights)
+        with pytest.raises(UsageError) as error:
+            load_backbone(path, device="cpu")
+        assert str(error.value) == (
+            f"{path} does not say which GELU its weights were trained with: give as activation (on the command line --activation) "
+            "quick_gelu for OpenAI's, gelu for LAION's and most others"
+        )
+        for activation in ("gelu", "quick_gelu"):
+            assert load_backbone(path, device="cpu", activation=activation).vision.config.activation == activation
+
+    def test_an_archive_that_is_not_of_openais_form_needs_it_as_well(self, tmp_path: Path, weights: Weights) -> None:
+        path = write_openai_archive(tmp_path / "ViT.pt", weights, numbers=False)
+        with pytest.raises(UsageError, match="does not say which GELU"):
+            load_backbone(path, device="cpu")
+
+    def test_a_file_that_may_not_be_read_is_told(
+        self, tmp_path: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_openai_state(tmp_path / "ViT.pt", weights)
+
+        def refuse(_: Path) -> str:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("oddlens.backbone.load.remembered_hash", refuse)
+        with pytest.raises(ModelError, match="may not be read by this user: change its permissions"):
+            load_backbone(path, device="cpu")
+
+
+@pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])
+def test_one_model_is_loaded_once_under_each_activation(open_clip_folder: Path, activation: Activation) -> None:
+    backbone = load_backbone(open_clip_folder, device="cpu", activation=activation)
+    assert backbone.vision.config.activation == activation

@@ -1,6 +1,8 @@
 """Strings to token ids: CLIP's vocabulary from the packaged merges, from a model's folder, and whole words."""
 
+import html
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +11,14 @@ import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oddlens.backbone.tokenizer import Tokenizer, clip_tokenizer, folder_tokenizer, tokenizer_files, word_tokenizer
+from oddlens.backbone.tokenizer import (
+    Tokenizer,
+    cleaned,
+    clip_tokenizer,
+    folder_tokenizer,
+    tokenizer_files,
+    word_tokenizer,
+)
 from oddlens.errors import ModelError, UsageError
 from tiny_clip import write_clip_vocabulary
 
@@ -31,7 +40,8 @@ def published(parity: Path) -> tokenizers.Tokenizer:
 
 @pytest.fixture(scope="module")
 def clip() -> Tokenizer:
-    return clip_tokenizer(context=1000)
+    """As transformers runs it, without the cleaning of OpenAI's own program."""
+    return clip_tokenizer(context=1000, cleans=False)
 
 
 def ids(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -61,6 +71,36 @@ class TestClip:
     ) -> None:
         assert ids(clip, text) == published.encode(text).ids
 
+    @pytest.mark.parametrize(
+        ("prompt", "plain"),
+        [
+            ("a photo of a nut &amp; bolt", "a photo of a nut & bolt"),
+            ("nut &amp;amp; bolt", "nut & bolt"),
+            ("5 &lt; 7", "5 < 7"),
+            ("ＭＥＴＡＬ　ＮＵＴ", "metal nut"),
+            ("the worker’s “glove”", 'the worker\'s "glove"'),
+            ("ﬁne wire", "fine wire"),
+            ("schÃ¶n", "schön"),
+            ("a\x00b", "ab"),
+            ("  a \n b\t", "a b"),
+            ("ΟΔΟΣ", "οδος"),
+        ],
+    )
+    def test_prompts_are_cleaned_as_openais_tokenizer_cleans_them(
+        self, clip: Tokenizer, prompt: str, plain: str
+    ) -> None:
+        assert ids(clip_tokenizer(1000), prompt) == ids(clip, plain)
+
+    @settings(max_examples=300, deadline=None)
+    @given(text=st.text(max_size=40) | st.text(alphabet=[chr(code) for code in range(128)], max_size=40))
+    def test_cleaning_is_that_of_openais_program(self, text: str) -> None:
+        """simple_tokenizer.py: basic_clean, whitespace_clean, lower. What is passed over as plain is plain indeed."""
+        import ftfy
+
+        basic = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
+        expected = re.sub(r"\s+", " ", basic).strip().lower()
+        assert re.sub(r"\s+", " ", cleaned(text)).strip().lower() == expected
+
     def test_case_and_spacing_do_not_matter(self, clip: Tokenizer) -> None:
         assert ids(clip, "A  Photo\tof a BOTTLE") == ids(clip, "a photo of a bottle")
 
@@ -85,9 +125,16 @@ class TestBatches:
         ):
             clip_tokenizer(context=5)(["one", "one two three four"])
 
-    def test_bytes_that_are_no_text_are_refused(self, clip: Tokenizer) -> None:
+    @pytest.mark.parametrize("cleans", [False, True])
+    def test_bytes_that_are_no_text_are_refused(self, cleans: bool) -> None:
         with pytest.raises(UsageError, match="not valid text"):
-            clip([b"Pr\xfcfteil".decode("utf-8", "surrogateescape")])
+            clip_tokenizer(cleans=cleans)([b"Pr\xfcfteil".decode("utf-8", "surrogateescape")])
+
+    def test_an_id_that_the_text_tower_does_not_know_is_told(self) -> None:
+        with pytest.raises(
+            ModelError, match=r"gives the id 49407 for 'nut', and its text tower knows 300: they are not of one"
+        ):
+            clip_tokenizer(vocabulary=300)(["nut"])
 
 
 class TestFolders:
@@ -107,6 +154,7 @@ class TestFolders:
     def test_vocabulary_and_merges_give_the_same_ids(self, tmp_path: Path) -> None:
         write_clip_vocabulary(tmp_path)
         found, packaged = folder_tokenizer(tmp_path, 1000), clip_tokenizer(1000)
+        assert found.cleans
         assert tokenizer_files(tmp_path) == (tmp_path / "vocab.json", tmp_path / "merges.txt")
         assert found.size == 49408
         assert all(ids(found, text) == ids(packaged, text) for text in STRINGS)
@@ -124,6 +172,9 @@ class TestFolders:
             {"tokenizer.json": "[]"},
             {"vocab.json": "{", "merges.txt": "a b"},
             {"vocab.json": '{"a": 0}', "merges.txt": "one two three"},
+            {"vocab.json": "[]", "merges.txt": "a b"},
+            {"tokenizer.json": "version https://git-lfs.github.com/spec/v1"},
+            {"merges.txt": "version https://git-lfs.github.com/spec/v1", "vocab.json": "{}"},
         ],
     )
     def test_a_damaged_one_is_named(self, tmp_path: Path, files: dict[str, str]) -> None:
@@ -167,5 +218,6 @@ class TestWords:
     def test_it_is_the_same_after_saving(self, words: Tokenizer, tmp_path: Path) -> None:
         words.save(tmp_path / "tokenizer.json")
         again = folder_tokenizer(tmp_path, 20)
+        assert not again.cleans
         assert again.size == words.size
         assert ids(again, "a zip with metal_nut 7") == ids(words, "a zip with metal_nut 7")

@@ -138,6 +138,67 @@ class TestMalice:
         refused(tmp_path / "ViT.pt")
 
 
+def opcodes_of(path: Path, pickled: bytes) -> Path:
+    """As `archive_of`, with the pickle written by hand."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ViT/code/__torch__.py", "")
+        archive.writestr("ViT/data.pkl", pickled)
+    return path
+
+
+MODULE = b"c__torch__\nModule\n)\x81"  # an empty scripted module
+
+
+class TestBombs:
+    """Small archives that ask for much memory, for much time, or for a deep stack."""
+
+    @pytest.mark.parametrize("put", [b"r\x00\x00\x00\x0a", b"p167772160\n"], ids=["LONG_BINPUT", "PUT"])
+    def test_an_entry_is_not_numbered_beyond_what_there_is(self, tmp_path: Path, put: bytes) -> None:
+        """The reader would make room for 167,772,160 entries: 2.8 GB."""
+        path = opcodes_of(tmp_path / "ViT.pt", b"\x80\x02" + MODULE + put + b".")
+        assert "it has an entry 167772160 after" in refused(path)
+
+    @pytest.mark.parametrize("length", [b"\x8e", b"\x96"], ids=["BINBYTES8", "BYTEARRAY8"])
+    def test_bytes_are_not_longer_than_the_file(self, tmp_path: Path, length: bytes) -> None:
+        refused(opcodes_of(tmp_path / "ViT.pt", b"\x80\x05" + length + b"\0\0\0\0\x04\0\0\0abc."))
+
+    def test_an_archive_of_zeros_that_is_packed_small_is_not_unpacked(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "ViT.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("ViT/code/__torch__.py", "")
+            archive.writestr("ViT/data.pkl", bytes(1 << 24))
+        assert "it unpacks to more than its size" in refused(tmp_path / "ViT.pt")
+
+    def test_a_module_that_holds_itself_is_refused(self, tmp_path: Path) -> None:
+        looped = b"\x80\x02" + MODULE + b"q\x00}X\x04\x00\x00\x00selfh\x00sb."
+        assert "nested too deeply" in refused(opcodes_of(tmp_path / "ViT.pt", looped))
+
+    def test_modules_that_hold_the_next_one_twice_are_not_walked_for_ever(self, tmp_path: Path) -> None:
+        inner = MODULE
+        for number in range(25):  # 33 million paths
+            entry = number.to_bytes()
+            inner = MODULE + b"}" + inner + b"q" + entry + b"0(X\1\0\0\0ah" + entry + b"X\1\0\0\0bh" + entry + b"ub"
+        assert "too many" in refused(opcodes_of(tmp_path / "ViT.pt", b"\x80\x02" + inner + b"."))
+
+    def test_a_key_of_tuples_within_tuples_does_not_overflow_the_stack(self, tmp_path: Path) -> None:
+        path = opcodes_of(tmp_path / "ViT.pt", b"\x80\x02}N" + b"\x85" * 500_000 + b"Ns.")
+        assert "it is nested too deeply" in refused(path)
+
+    def test_a_pickle_without_end_is_not_read(self, tmp_path: Path) -> None:
+        assert "it has more than" in refused(opcodes_of(tmp_path / "ViT.pt", b"\x80\x02" + b"N0" * 600_000 + b"."))
+
+    def test_one_number_does_not_stand_for_a_large_tensor(self, tmp_path: Path) -> None:
+        class Spread(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.register_buffer("a", torch.ones(1).expand(10**9))
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return x
+
+        torch.jit.save(torch.jit.script(Spread()), tmp_path / "ViT.pt")
+        assert "a is not stored as plain numbers" in refused(tmp_path / "ViT.pt")
+
+
 class TestDamage:
     @pytest.mark.parametrize(
         "pickled", [b"", b"\x80\x02", b".", b"hello", b"\x80\x02]a.", b"\x80\x02Nb.", b"\x80\x02K\x01Q."]

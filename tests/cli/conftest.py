@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any attempt to reach another machine fails the test."""
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
 
-    def refuse(*_: object) -> NoReturn:
-        raise AssertionError("the network was touched")
+    def refuse_connect(own: socket.socket, address: Any) -> None:
+        assert address[0] == "127.0.0.1", "the network was touched"
+        connect(own, address)
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    def refuse_lookup(host: Any, *rest: Any, **more: Any) -> Any:
+        assert host in ("127.0.0.1", b"127.0.0.1"), "the network was touched"
+        return getaddrinfo(host, *rest, **more)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_lookup)
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
-"""`oddlens models`: the list, and fetching without a network and from a hub that is played by a folder."""
+"""`oddlens models`: the list, and fetching from a hub on loopback and without a network."""
 
-import hashlib
 import sys
-from collections.abc import Callable
-from dataclasses import replace
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import pytest
 
-from oddlens.backbone import cards
+from hub_server import HubServer
 from oddlens.backbone.cards import CARDS
 
 from .program import call, run, terminal
@@ -38,17 +34,6 @@ class TestTheList:
             "openai-vit-l-14-336", "1712 MB", "no", "anomalyclip, april-gan", "MIT", "336", "openai/clip-vit-large-patch14-336",
         ]  # fmt: skip
 
-    def test_what_is_in_the_hub_cache_is_there_offline(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        def cached(hub_id: str) -> Path | None:
-            return tmp_path if hub_id == "openai/clip-vit-base-patch32" else None
-
-        for name in ("config.json", "model.safetensors"):
-            (tmp_path / name).touch()
-        monkeypatch.setattr("oddlens.backbone.hub.cached_folder", cached)
-        head, *lines = run("models").out.splitlines()
-        told = [columns_of(head, line) for line in lines]
-        assert [line[0] for line in told[1:] if line[2] == "yes"] == ["openai-vit-b-32"]
-
     def test_a_terminal_of_80_columns_gets_whole_names_and_no_wrapped_lines(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -62,83 +47,86 @@ class TestTheList:
         assert all(len(line) <= 80 for line in lines)
 
 
-Hub = Callable[[dict[str, bytes]], None]
-
-
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
-    """Play a hub on which every repository holds the given files."""
-
-    def play(files: dict[str, bytes]) -> None:
-        def snapshot(hub_id: str, *, allow_patterns: list[str], local_dir: Path | None) -> str:
-            folder = local_dir or tmp_path / "cache" / hub_id
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, content in files.items():
-                if any(fnmatch(name, pattern) for pattern in allow_patterns):
-                    (folder / name).write_bytes(content)
-            return str(folder)
-
-        monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda hub_id: list(files))
-        monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
-
-    return play
+def clip(hub_server: HubServer, open_clip_folder: Path) -> str:
+    """The tiny CLIP, as a repository."""
+    hub_server.put_folder("org/clip", open_clip_folder)
+    return "org/clip"
 
 
 class TestFetching:
-    def test_the_files_land_in_the_folder_and_it_is_printed(self, hub: Hub, tmp_path: Path) -> None:
-        hub({"config.json": b"{}", "model.safetensors": b"weights", "flax_model.msgpack": b"large", "README.md": b""})
-        done = run("models", "fetch", "openai-vit-b-32", "--to", tmp_path / "to")
-        assert (done.code, done.out, done.err) == (0, f"{tmp_path}/to\n", "")
-        assert sorted(path.name for path in (tmp_path / "to").iterdir()) == ["config.json", "model.safetensors"]
-
-    def test_without_a_folder_they_land_in_the_hub_cache(self, hub: Hub, tmp_path: Path) -> None:
-        hub({"config.json": b"{}", "pytorch_model.bin": b"weights"})
-        done = run("models", "fetch", "openai-vit-b-32")
-        assert done.out == f"{tmp_path}/cache/openai/clip-vit-base-patch32\n"
-
-    def test_a_file_of_another_hash_than_the_cards_is_refused(self, hub: Hub, tmp_path: Path) -> None:
-        hub({"open_clip_config.json": b"{}", "open_clip_pytorch_model.bin": b"other weights"})
-        done = run("models", "fetch", "laion400m-vit-b-16-plus-240-e31", "--to", tmp_path)
-        assert done.code == 1
-        assert done.sentence == (
-            f"{tmp_path}/open_clip_pytorch_model.bin is not the file that the card of laion400m-vit-b-16-plus-240-e31 knows "
-            "(SHA-256 differs): delete it and fetch again"
-        )
-
-    def test_a_file_of_the_cards_hash_is_taken(self, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        digest = hashlib.sha256(b"weights").hexdigest()
-        known = replace(CARDS[5], sha256=(("open_clip_pytorch_model.bin", digest),))
-        monkeypatch.setattr(cards, "CARDS", (known,))
-        hub({"open_clip_model.safetensors": b"unknown", "open_clip_pytorch_model.bin": b"weights"})
-        assert run("models", "fetch", known.name, "--to", tmp_path / "to").code == 0
-        assert [path.name for path in (tmp_path / "to").iterdir()] == ["open_clip_pytorch_model.bin"]
-
-    def test_any_repository_can_be_fetched_and_its_folder_given_as_the_model(
-        self, hub: Hub, tmp_path: Path, open_clip_folder: Path, parts: Path
+    def test_the_folder_is_printed_and_nothing_else_but_progress(
+        self, hub_server: HubServer, clip: str, tmp_path: Path
     ) -> None:
-        hub({path.name: path.read_bytes() for path in open_clip_folder.iterdir()})
-        folder = run("models", "fetch", "hf-hub:org/name", "--to", tmp_path / "to").out.strip()
+        done = run("models", "fetch", clip, "--to", tmp_path / "to")
+        assert (done.code, done.out) == (0, f"{tmp_path}/to\n")
+        assert "100%" in done.err
+        assert (tmp_path / "to" / "open_clip_config.json").is_file()
+
+    @pytest.mark.parametrize("prefix", ["", "hf-hub:"])
+    def test_what_was_fetched_is_found_by_its_name(
+        self, hub_server: HubServer, clip: str, open_clip_folder: Path, parts: Path, prefix: str
+    ) -> None:
+        assert run("models", "fetch", prefix + clip).code == 0
         expected = run("detect", parts, "--json", "--model", open_clip_folder).records
-        found = run("detect", parts, "--json", "--model", folder).records
+        found = run("detect", parts, "--json", "--model", prefix + clip).records
         assert [record["score"] for record in found] == [record["score"] for record in expected]
 
-    def test_a_repository_without_a_clip_is_refused(self, hub: Hub) -> None:
-        hub({"README.md": b""})
-        done = run("models", "fetch", "org/name")
-        assert done.code == 1
-        assert "org/name holds none of open_clip_model.safetensors, " in done.sentence
+    def test_a_card_that_was_fetched_is_offline(self, hub_server: HubServer, transformers_folder: Path) -> None:
+        hub_server.put_folder("openai/clip-vit-base-patch32", transformers_folder)
+        assert run("models", "fetch", "openai-vit-b-32").code == 0
+        head, *lines = run("models").out.splitlines()
+        told = [columns_of(head, line) for line in lines]
+        assert [line[0] for line in told[1:] if line[2] == "yes"] == ["openai-vit-b-32"]
+
+    @pytest.mark.parametrize(
+        "call", [("org/clip@v1",), ("org/clip", "--revision", "v1"), ("org/clip@v1", "--revision", "v1")]
+    )
+    def test_a_revision_is_part_of_the_name(
+        self, hub_server: HubServer, open_clip_folder: Path, parts: Path, call: tuple[str, ...]
+    ) -> None:
+        hub_server.put_folder("org/clip", open_clip_folder, revision="v1")
+        assert run("models", "fetch", *call).code == 0
+        assert run("detect", parts, "--model", "org/clip@v1").code == 0
+        assert "the model org/clip is not on this machine" in run("detect", parts, "--model", "org/clip").sentence
+
+    def test_two_revisions_are_a_wrong_call(self) -> None:
+        done = run("models", "fetch", "org/clip@v1", "--revision", "v2")
+        assert (done.code, done.sentence) == (
+            2,
+            "org/clip@v1 and --revision v2 contradict each other: give one of them",
+        )
+
+    def test_a_card_that_knows_another_hash_is_a_warning(self, hub_server: HubServer, open_clip_folder: Path) -> None:
+        card = next(card for card in CARDS if card.name == "laion400m-vit-b-16-plus-240-e31")
+        weights = (open_clip_folder / "open_clip_model.safetensors").read_bytes()
+        config = (open_clip_folder / "open_clip_config.json").read_bytes()
+        hub_server.put(card.hub_id, {"open_clip_config.json": config, "open_clip_pytorch_model.bin": weights})
+        done = run("models", "fetch", card.name)
+        assert done.code == 0
+        warning = next(line for line in done.err.splitlines() if line.startswith("oddlens: "))
+        assert "has changed since oddlens' card of laion400m-vit-b-16-plus-240-e31 was written" in warning
 
     @pytest.mark.parametrize(
         ("name", "said"),
         [
             ("mini", "the model mini is part of oddlens: there is nothing to fetch"),
             ("nope", "there is no model 'nope': see 'oddlens models', or give a hub id (org/name)"),
+            ("a b/c", "there is no model 'a b/c': see 'oddlens models', or give a hub id (org/name)"),
         ],
     )
     def test_what_cannot_be_fetched_is_a_wrong_call(self, name: str, said: str) -> None:
         done = run("models", "fetch", name)
         assert done.code == 2
         assert done.sentence == said
+
+    def test_a_folder_with_another_model_is_a_wrong_call(
+        self, hub_server: HubServer, clip: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "config.json").write_text("{}")
+        done = run("models", "fetch", clip, "--to", tmp_path)
+        assert done.code == 2
+        assert done.sentence == f"{tmp_path} holds a model already (config.json): give as --to a folder of its own"
 
     def test_with_the_hubs_offline_switch_it_is_told_what_to_do(self) -> None:
         done = run("models", "fetch", "openai-vit-b-32")
@@ -155,13 +143,13 @@ class TestFetching:
         class ConnectError(error):  # type: ignore[misc]
             """As an HTTP library's: of no family that its version promises."""
 
-        def fail(*_: Any) -> None:
+        def fail(*_: Any, **__: Any) -> None:
             raise ConnectError("[Errno -3] Temporary failure in name resolution\nand more")
 
-        monkeypatch.setattr(huggingface_hub, "list_repo_files", fail)
+        monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_tree", fail)
         done = run("models", "fetch", "org/name")
         assert done.code == 1
         assert done.sentence == (
-            "org/name could not be fetched ([Errno -3] Temporary failure in name resolution): "
-            "run the same command again on a connected machine, it goes on where it stopped"
+            "org/name could not be fetched ([Errno -3] Temporary failure in name resolution): check the network to "
+            f"{huggingface_hub.constants.ENDPOINT}, and run the same command again; it goes on where it stopped"
         )

@@ -9,6 +9,7 @@ import pytest
 from oddlens.cli.settings import overrides_by_method, recipe_overrides
 from oddlens.errors import UsageError
 from oddlens.methods import METHODS
+from tiny_clip import Weights, write_openai_state
 
 from .program import Done, run
 
@@ -41,6 +42,40 @@ def test_of_several_methods_a_field_is_of_all_or_of_the_one_that_is_named() -> N
 def test_a_field_of_a_method_that_does_not_run_is_refused() -> None:
     with pytest.raises(UsageError, match=r"'anovl\.views=1' is of a method that does not run: here run winclip, vl4ad"):
         overrides_by_method(["anovl.views=1"], ["winclip", "vl4ad"])
+
+
+def test_an_option_of_all_methods_gives_way_to_a_field_of_one() -> None:
+    assert overrides_by_method(["vl4ad.activation=gelu"], ["winclip", "vl4ad"], activation="quick_gelu") == {
+        "winclip": {"activation": "quick_gelu"},
+        "vl4ad": {"activation": "gelu"},
+    }
+
+
+@pytest.mark.parametrize(
+    "verb", [("detect",), ("benchmark",), ("train", "anomalyclip"), ("train", "april-gan"), ("train", "vl4ad")]
+)
+def test_every_verb_that_names_a_model_takes_its_activation(verb: tuple[str, ...]) -> None:
+    help_text = run(*verb, "--help").out
+    assert "--model" in help_text
+    assert "--activation" in help_text
+
+
+def test_an_activation_reaches_a_weights_file_that_does_not_say_it(
+    parts: Path, tmp_path: Path, weights: Weights
+) -> None:
+    path = write_openai_state(tmp_path / "ViT.pt", weights)
+    done = run("detect", parts, "--model", path)
+    assert done.code == 2
+    assert "(on the command line --activation) quick_gelu for OpenAI's" in done.sentence
+    scores = {
+        activation: [
+            record["score"]
+            for record in run("detect", parts, "--model", path, "--activation", activation, "--json").records
+        ]
+        for activation in ("gelu", "quick_gelu")
+    }
+    assert all(scores.values())
+    assert scores["gelu"] != scores["quick_gelu"]
 
 
 def test_a_field_of_one_method_takes_one_value() -> None:

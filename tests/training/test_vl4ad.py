@@ -106,7 +106,9 @@ def test_a_checkpoint_of_other_settings_is_not_used(backbone: Backbone, tmp_path
 def test_the_weights_say_how_they_were_made(backbone: Backbone, tmp_path: Path) -> None:
     told = trained(backbone, tmp_path / "decoder.safetensors").provenance
     assert told is not None
-    assert told["recipe"] == {"masks": "decoder", "short_side": 32, "classes": WORDS, "templates": "scene"}
+    assert told["recipe"] == {
+        "masks": "decoder", "activation": "gelu", "short_side": 32, "classes": WORDS, "templates": "scene",
+    }  # fmt: skip
     assert told["model"]["fingerprint"] == backbone.fingerprint
     assert told["decoder"]["queries"] == 6
     assert told["data"] == [{"name": "small", "frames": 2}]

@@ -34,13 +34,16 @@ class Backbone:
     def __init__(self, loaded: LoadedModel, card: Card, model_hash: str, device: torch.device) -> None:
         self.card = card
         self.files = loaded.files
+        self.says_activation = loaded.says_activation
         self.model_hash = model_hash
         self.device = device
         self.tokenizer = loaded.tokenizer
         self.mean, self.std = loaded.mean, loaded.std
         self.model = loaded.model.to(device).eval()
         self._own: Backbone | None = None
-        self._texts = TextCache(f"{model_hash}:{self.text.config.activation}")
+        self._texts = TextCache(
+            f"{model_hash}:{self.text.config.activation}{':cleaned' if self.tokenizer.cleans else ''}"
+        )
 
     @property
     def tower(self) -> VisionTower | ConvNextTower:
@@ -63,10 +66,18 @@ class Backbone:
         """The text tower."""
         return self.model.text
 
-    def with_activation(self, activation: Activation) -> Backbone:
-        """The same weights, in the same memory, under another GELU variant; itself where that is its own."""
+    def with_activation(self, activation: Activation | None) -> Backbone:
+        """The same weights, in the same memory, under another GELU variant; itself where that is its own, or for None.
+
+        Raises `UsageError` for None where the model's files do not say which one its weights mean.
+        """
+        if activation is None and not self.says_activation:
+            raise UsageError(
+                f"{self.files[0]} does not say which GELU its weights were trained with: give as activation (on the command line "
+                "--activation) quick_gelu for OpenAI's, gelu for LAION's and most others"
+            )
         towers = [each for each in (self.text, self.tower) if not isinstance(each, ConvNextTower)]
-        if all(each.config.activation == activation for each in towers):
+        if activation is None or all(each.config.activation == activation for each in towers):
             return self
         model = with_activation(self.model, activation)
         loaded = LoadedModel(model, self.tokenizer, self.mean, self.std, self.files)

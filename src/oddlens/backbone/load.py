@@ -10,13 +10,14 @@ import torch
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cache import content_hash, remembered_hash
-from oddlens.backbone.cards import CARDS, MINI, Card, LayoutName, find_card
-from oddlens.backbone.hub import cached_folder
+from oddlens.backbone.cards import CARDS, MINI, Card, LayoutName, card_of_digest, find_card
+from oddlens.backbone.files import LAYOUTS, what_is_missing
+from oddlens.backbone.hub import cached_folder, is_hub_id
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded, open_clip, openai, transformers
 from oddlens.backbone.model import LoadedModel
 from oddlens.errors import ModelError, UsageError
-from oddlens.paths import exists, expanded, is_closed, why_absent
+from oddlens.paths import exists, expanded, is_closed, why_absent, why_not_opened
 from oddlens.wording import printable
 
 _READERS: dict[LayoutName, ModuleType] = {
@@ -33,18 +34,27 @@ def load_backbone(
     """Load a model by card name, hub id ("org/name" in the local hub cache) or path; None is the embedded model.
 
     device: "auto" (CUDA where there is one, else CPU) or anything torch understands. activation: overrides the GELU variant
-    that the weights mean. Raises `ModelError` where the model is absent (saying which command fetches it), damaged or of
-    another kind, `UsageError` for an unknown name or device.
+    that the weights mean; a weights file that stands alone may not say it. Raises `ModelError` where the model is absent (saying
+    which command fetches it), damaged or of another kind, `UsageError` for an unknown name or device, or without an activation that
+    must be given.
     """
-    card, path = locate(model)
+    return read_backbone(*locate(model), device).with_activation(activation)
+
+
+def read_backbone(card: Card, path: Path, device: str | torch.device) -> Backbone:
+    """As `load_backbone`, from what `locate` gives. The activation may be unknown: `Backbone.with_activation` settles it."""
     target = choose_device(device)
-    loaded: LoadedModel = _READERS[card.layout].read(path)
-    own = Backbone(loaded, _completed(card, loaded), content_hash(loaded.files), target)
-    return own if activation is None else own.with_activation(activation)
+    loaded: LoadedModel = (
+        openai.read(path, card.activation) if card.layout == "openai" else _READERS[card.layout].read(path)
+    )
+    return Backbone(loaded, _completed(card, loaded), content_hash(loaded.files), target)
 
 
 def locate(model: str | Path | None) -> tuple[Card, Path]:
-    """The card and the place on disk of a model; where a path is given the card only names it."""
+    """The card and the place on disk of a model; where a path is given the card only names it.
+
+    A name or hub id may end in @REVISION, as it was fetched.
+    """
     if model is None:
         return MINI, embedded.FOLDER
     path = _with_configuration(expanded(model))
@@ -52,21 +62,26 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
         return _card_of(path), path
     if is_closed(path):
         raise UsageError(f"{printable(str(model))} {why_absent(path)}")
-    card = find_card(str(model))
-    if card is not None and card.layout == "embedded":
+    name, _, revision = str(model).partition("@")
+    card = find_card(name)
+    if card is not None and card.layout == "embedded" and not revision:
         return card, embedded.FOLDER
-    hub_id = card.hub_id if card is not None else str(model).removeprefix("hf-hub:")
-    if card is None and (hub_id.count("/") != 1 or hub_id.startswith((".", "/"))):
+    hub_id = card.hub_id if card is not None else name.removeprefix("hf-hub:")
+    if not is_hub_id(hub_id):
         names = ", ".join(known.name for known in CARDS)
         raise UsageError(
             f"there is no model {str(model)!r}: give one of {names}, a hub id (org/name), or a path that exists"
         )
-    folder = cached_folder(hub_id)
+    folder = cached_folder(hub_id, revision or None)
+    asked = (hub_id if card is None else card.name) + (f" --revision {revision}" if revision else "")
     if folder is None:
-        name = card.name if card is not None else hub_id
         raise ModelError(
-            f"the model {name} is not on this machine: run 'oddlens models fetch {name}' on a connected machine "
-            "(with --to DIR to carry the folder over, and give that folder as the model)"
+            f"the model {printable(str(model))} is not on this machine: run 'oddlens models fetch {printable(asked)}' on a "
+            "connected machine (with --to DIR to carry the folder over, and give that folder as the model)"
+        )
+    if missing := what_is_missing(folder):
+        raise ModelError(
+            f"{missing}: run 'oddlens models fetch {printable(asked)}' on a connected machine, which adds it"
         )
     return card or _card_of(folder, hub_id), folder
 
@@ -102,15 +117,19 @@ def _card_of(path: Path, name: str | None = None) -> Card:
     """A card for a model that has none: its layout as found on disk, its name as given."""
     layout = next((layout for layout, reader in _READERS.items() if reader.recognise(path)), None)
     if layout is None:
+        if missing := what_is_missing(path):
+            raise ModelError(f"{missing}: fetch the model again, or copy all of its files")
         raise ModelError(
-            f"{path} holds no model that oddlens reads: expected oddlens_model.json, open_clip_config.json or config.json "
-            "beside their weights, or one .pt file"
+            f"{printable(str(path))} holds no model that oddlens reads: expected "
+            f"{', '.join(files.config for files in LAYOUTS)} beside their weights, or one .pt file"
         )
     if layout == "embedded":
         return replace(MINI, name=path.name)
     if layout == "openai":
-        known = [card for card in CARDS for file, _ in card.sha256 if file == path.name]
-        same = next((card for card in known if (path.name, remembered_hash(path)) in card.sha256), None)
-        if same is not None:
-            return replace(same, layout="openai")
+        try:
+            known = card_of_digest(remembered_hash(path))
+        except OSError as error:
+            raise ModelError(f"{printable(str(path))} {why_not_opened(path, error)}") from error
+        if known is not None:
+            return replace(known, layout="openai")
     return Card(name or path.name, "", layout, 0, 0, 0, 0, 0, 0, "unknown", "unknown")

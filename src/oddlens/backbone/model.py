@@ -46,6 +46,8 @@ AnyClip = ClipModel | ConvNextClip
 class LoadedModel:
     """What a layout reader gives. mean and std are for RGB in [0, 1]; files are
     those whose content makes the model what it is: weights, configuration, tokenizer.
+
+    says_activation: whether they say which GELU the weights were trained with. Where they do not, the model has any.
     """
 
     model: AnyClip
@@ -53,6 +55,7 @@ class LoadedModel:
     mean: Rgb
     std: Rgb
     files: tuple[Path, ...]
+    says_activation: bool = True
 
 
 def with_activation(model: AnyClip, activation: Activation) -> AnyClip:
@@ -77,13 +80,6 @@ def empty_convnext(vision: ConvNextConfig, text: TextConfig) -> ConvNextClip:
     """As `empty_model`."""
     with torch.device("meta"):
         return ConvNextClip(vision, text)
-
-
-def as_rgb(values: object, default: Rgb) -> Rgb:
-    """Three floats out of a JSON list, or the default."""
-    if isinstance(values, list | tuple) and len(values) == 3:
-        return (float(values[0]), float(values[1]), float(values[2]))
-    return default
 
 
 def transposed(tensors: dict[str, Tensor], *names: str) -> dict[str, Tensor]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import json
+import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -14,11 +15,14 @@ import torch
 from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
-from oddlens.backbone.files import TOKENIZER
+from oddlens.backbone.files import TOKENIZER, read_json, refuse_lfs_pointer
 from oddlens.errors import ModelError, UsageError
 from oddlens.paths import is_file
+from oddlens.wording import first_line
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
+_SIZE = 49408
+"""Entries of CLIP's vocabulary; the last two are the marks above."""
 _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
@@ -31,13 +35,21 @@ class Tokens:
 
 
 class Tokenizer:
-    """Prompts to `Tokens`; every sequence is SOT, the words, EOT."""
+    """Prompts to `Tokens`; every sequence is SOT, the words, EOT.
 
-    def __init__(self, inner: tokenizers.Tokenizer, context: int) -> None:
+    context: the most tokens of a sequence. vocabulary: how many ids the text tower knows; None where nothing is known of it.
+    cleans: whether prompts are cleaned first, see `cleaned`.
+    """
+
+    def __init__(
+        self, inner: tokenizers.Tokenizer, context: int, vocabulary: int | None = None, *, cleans: bool = False
+    ) -> None:
         inner.no_padding()
         inner.no_truncation()
         self._inner = inner
+        self._vocabulary = vocabulary
         self.context = context
+        self.cleans = cleans
 
     @property
     def size(self) -> int:
@@ -49,12 +61,22 @@ class Tokenizer:
         self._inner.save(str(path))
 
     def __call__(self, prompts: Sequence[str]) -> Tokens:
-        """Tokenize; raises `UsageError` for a prompt that is no valid Unicode or longer than the model's context."""
+        """Tokenize.
+
+        Raises `UsageError` for a prompt that is no valid Unicode or longer than the model's context, `ModelError` where the
+        tokenizer and the text tower are not of one model.
+        """
         try:
-            rows = [encoding.ids for encoding in self._inner.encode_batch(list(prompts))]
-        except TypeError as error:  # lone surrogates: a terminal's bytes that are not UTF-8
+            texts = [cleaned(prompt) if self.cleans else prompt for prompt in prompts]
+            rows = [encoding.ids for encoding in self._inner.encode_batch(texts)]
+        except (TypeError, UnicodeError) as error:  # lone surrogates: a terminal's bytes that are not UTF-8
             raise UsageError("the object name holds bytes that are not valid text: write it in UTF-8") from error
         for prompt, row in zip(prompts, rows, strict=True):
+            if self._vocabulary is not None and max(row, default=0) >= self._vocabulary:
+                raise ModelError(
+                    f"this model's tokenizer gives the id {max(row)} for {prompt[:60]!r}, and its text tower knows "
+                    f"{self._vocabulary}: they are not of one model; fetch it again"
+                )
             if len(row) > self.context:
                 raise UsageError(
                     f"the prompt {prompt[:60]!r} has {len(row)} tokens and this model takes {self.context}: "
@@ -71,30 +93,56 @@ def tokenizer_files(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in TOKENIZER if is_file(folder / name))
 
 
-def folder_tokenizer(folder: Path, context: int) -> Tokenizer:
-    """The tokenizer of a model folder: tokenizer.json, else vocab.json + merges.txt, else CLIP's own, which all CLIPs share."""
+def cleaned(prompt: str) -> str:
+    """A prompt as OpenAI's tokenizer cleans it: encodings, full-width and curly forms (ftfy), HTML entities, spaces, case.
+
+    What plain text is made of, ASCII without an ampersand, is as it was.
+    """
+    if prompt.isascii() and prompt.isprintable() and "&" not in prompt:
+        return prompt
+    prompt.encode("utf-8")  # bytes that are no text are refused, where ftfy would replace them
+    import ftfy
+
+    text = html.unescape(html.unescape(ftfy.fix_text(prompt)))
+    return re.sub(r"\s+", " ", text.strip()).strip().lower()
+
+
+def folder_tokenizer(folder: Path, context: int, vocabulary: int | None = None) -> Tokenizer:
+    """The tokenizer of a model folder: tokenizer.json, else vocab.json + merges.txt, else CLIP's own, which all CLIPs share.
+
+    context, vocabulary: of the text tower. One with CLIP's own vocabulary cleans prompts: its models have learned from such.
+    """
     path = folder / "tokenizer.json"
     if is_file(path):
+        refuse_lfs_pointer(path)
         try:
-            return Tokenizer(tokenizers.Tokenizer.from_file(str(path)), context)
+            return _of_folder(tokenizers.Tokenizer.from_file(str(path)), context, vocabulary)
         except Exception as error:  # the library raises bare Exception for a damaged file
-            raise ModelError(f"{path} is not a readable tokenizer ({error}): fetch the model again") from error
-    merges, vocabulary = folder / "merges.txt", folder / "vocab.json"
-    if is_file(merges) and is_file(vocabulary):
+            raise ModelError(
+                f"{path} is not a readable tokenizer ({first_line(error)}): fetch the model again"
+            ) from error
+    merges, entries = folder / "merges.txt", folder / "vocab.json"
+    if is_file(merges) and is_file(entries):
+        refuse_lfs_pointer(merges)
+        ids = read_json(entries)
         try:
-            entries = json.loads(vocabulary.read_text(encoding="utf-8"))
-            return Tokenizer(_clip_bpe(merges.read_text(encoding="utf-8"), entries), context)
+            return _of_folder(_clip_bpe(merges.read_text(encoding="utf-8"), ids), context, vocabulary)
         except Exception as error:  # as above
             raise ModelError(
-                f"{merges} and {vocabulary} are no readable tokenizer ({error}): fetch the model again"
+                f"{merges} and {entries} are no readable tokenizer ({first_line(error)}): fetch the model again"
             ) from error
-    return clip_tokenizer(context)
+    return clip_tokenizer(context, vocabulary)
 
 
-def clip_tokenizer(context: int = 77) -> Tokenizer:
-    """CLIP's byte-pair tokenizer from the packaged merges (49,408 entries)."""
+def clip_tokenizer(context: int = 77, vocabulary: int | None = None, *, cleans: bool = True) -> Tokenizer:
+    """CLIP's byte-pair tokenizer from the packaged merges (49,408 entries). cleans: as OpenAI's program does, see `cleaned`."""
     data = resources.files("oddlens").joinpath("assets", "clip_merges.txt.gz").read_bytes()
-    return Tokenizer(_clip_bpe(gzip.decompress(data).decode("utf-8")), context)
+    return Tokenizer(_clip_bpe(gzip.decompress(data).decode("utf-8")), context, vocabulary, cleans=cleans)
+
+
+def _of_folder(inner: tokenizers.Tokenizer, context: int, vocabulary: int | None) -> Tokenizer:
+    is_clips = [inner.token_to_id(mark) for mark in (_START, _END)] == [_SIZE - 2, _SIZE - 1]
+    return Tokenizer(inner, context, vocabulary, cleans=is_clips)
 
 
 def word_tokenizer(words: Sequence[str], context: int) -> Tokenizer:

@@ -1,8 +1,8 @@
 """Tensors out of a TorchScript archive (OpenAI's CLIP `.pt`) without running anything in it.
 
-Such an archive is a zip with one pickle that describes the module tree and one raw file a tensor storage. The pickle is read by
-an unpickler that knows five harmless names and turns every scripted class into an inert bag of attributes; the scripted code
-in the archive is never looked at.
+Such an archive is a zip with one pickle that describes the module tree and one raw file a tensor storage. The pickle is judged
+first (`pickles.py`) and then read by an unpickler that knows five harmless names, turns every scripted class into an inert bag of
+attributes and every tensor into a note of where its numbers lie. The scripted code in the archive is never looked at.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from oddlens.backbone.pickles import check_archive, check_pickle
 from oddlens.errors import ModelError
+from oddlens.tensors import storage_fault
+from oddlens.wording import first_line
 
 _DTYPES = {
     "FloatStorage": torch.float32,
@@ -28,6 +30,12 @@ _DTYPES = {
     "IntStorage": torch.int32,
     "BoolStorage": torch.bool,
 }
+_MOST_PARTS = 100_000
+"""Modules, tensors and settings of an archive. A large CLIP has 5,000."""
+_DEEPEST = 30
+"""Modules inside modules. OpenAI's go to 7."""
+_LONGEST = 200
+"""Characters of an attribute's name."""
 
 
 def is_torchscript(path: Path) -> bool:
@@ -35,7 +43,7 @@ def is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any("/code/" in name for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, zipfile.BadZipFile):
         return False
 
 
@@ -43,66 +51,100 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
     """The state dict of a TorchScript archive: dotted parameter and buffer names to tensors. Raises `ModelError`."""
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path.stat().st_size)
             name = next(entry for entry in archive.namelist() if entry.endswith("/data.pkl"))
-            reader = _InertUnpickler(archive, name.removesuffix("data.pkl"), archive.read(name))
-            root = reader.load()
+            described = archive.read(name)
+            check_pickle(io.BytesIO(described))
+            places = _places(_InertUnpickler(io.BytesIO(described)).load())
+            tensors = _tensors(archive, name.removesuffix("data.pkl"), places)
+        if fault := storage_fault(tensors, path.stat().st_size):
+            raise ValueError(fault)
+        return tensors
     except Exception as error:  # a damaged pickle may fail in any way
-        raise ModelError(f"{path} is not a readable CLIP archive ({error}): download it again") from error
-    tensors: dict[str, Tensor] = {}
-    _collect(root, "", tensors)
-    return tensors
+        reason = first_line(error)
+        raise ModelError(f"{path} is not a readable CLIP archive ({reason}): download it again") from error
+
+
+class _Place(NamedTuple):
+    """Where the numbers of a tensor lie: in which file of the archive, and how."""
+
+    storage: Any
+    offset: Any
+    size: Any
+    stride: Any
 
 
 class _ScriptedModule:
     """Stands for any scripted class: holds the attributes that the archive gives it and can do nothing."""
 
+    attributes: Any = None
+
     def __setstate__(self, state: Any) -> None:
-        self.attributes: dict[str, Any] = state if isinstance(state, dict) else {}
-
-
-class _StorageType:
-    def __init__(self, dtype: torch.dtype) -> None:
-        self.dtype = dtype
+        self.attributes = state
 
 
 class _InertUnpickler(pickle.Unpickler):
-    def __init__(self, archive: zipfile.ZipFile, folder: str, data: bytes) -> None:
-        super().__init__(io.BytesIO(data))
-        self._archive = archive
-        self._folder = folder
-        self._storages: dict[str, Tensor] = {}
+    """Gives dicts, lists, numbers, texts, `_ScriptedModule` and `_Place`.
+
+    What is called makes one small value and copies nothing, so that a pickle takes no more memory than its length allows.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("__torch__"):
             return _ScriptedModule
         if module == "torch" and name in _DTYPES:
-            return _StorageType(_DTYPES[name])
+            return name
         known = {
-            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+            ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, size, stride, *_: _Place(
+                storage, offset, size, stride
+            ),
             ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
             ("torch.jit._pickle", "restore_type_tag"): lambda value, _tag: value,
-            ("torch.jit._pickle", "build_intlist"): list,
-            ("collections", "OrderedDict"): OrderedDict,
+            ("torch.jit._pickle", "build_intlist"): lambda values: values,
+            ("collections", "OrderedDict"): lambda *_: {},
         }
         if (module, name) not in known:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no CLIP needs")
         return known[module, name]
 
-    def persistent_load(self, pid: Any) -> Tensor:
-        _, kind, key, _, _ = pid
-        if key not in self._storages:
-            data = bytearray(self._archive.read(f"{self._folder}data/{key}"))
-            self._storages[key] = torch.frombuffer(data, dtype=kind.dtype) if data else torch.empty(0, dtype=kind.dtype)
-        return self._storages[key]
+    def persistent_load(self, pid: Any) -> Any:
+        return pid
 
 
-def _rebuild_tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
-    return torch.as_strided(storage, size, stride, offset)
+def _places(root: Any) -> dict[str, _Place]:
+    """All tensors of a module tree, by dotted name. A tree may hold one part twice; one that holds itself is refused."""
+    if not isinstance(root, _ScriptedModule):
+        raise ValueError("it describes no module")
+    places: dict[str, _Place] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
+    parts = 0
+    while waiting:
+        names, part = waiting.pop()
+        if isinstance(part, _Place):
+            places[".".join(names)] = part
+        elif isinstance(part, _ScriptedModule) and isinstance(part.attributes, dict):
+            parts += len(part.attributes)
+            if len(names) == _DEEPEST or parts > _MOST_PARTS:
+                raise ValueError("its modules are too many or nested too deeply")
+            waiting += [((*names, _name(name)), inner) for name, inner in part.attributes.items()]
+    return places
 
 
-def _collect(value: Any, prefix: str, tensors: dict[str, Tensor]) -> None:
-    if isinstance(value, Tensor):
-        tensors[prefix.removesuffix(".")] = value
-    elif isinstance(value, _ScriptedModule):
-        for name, inner in getattr(value, "attributes", {}).items():
-            _collect(inner, f"{prefix}{name}.", tensors)
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or len(name) > _LONGEST:
+        raise ValueError("it has an attribute without a proper name")
+    return name
+
+
+def _tensors(archive: zipfile.ZipFile, folder: str, places: dict[str, _Place]) -> dict[str, Tensor]:
+    """The tensors at their places; those that share a storage do so again."""
+    storages: dict[Any, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
+    for name, place in places.items():
+        _, kind, key, *_ = place.storage
+        if (key, kind) not in storages:
+            data = bytearray(archive.read(f"{folder}data/{key}"))
+            dtype = _DTYPES[kind]
+            storages[key, kind] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+        tensors[name] = torch.as_strided(storages[key, kind], place.size, place.stride, place.offset)
+    return tensors

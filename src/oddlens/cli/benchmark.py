@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from oddlens.cli.settings import METHOD_NAMES, overrides_by_method
+from oddlens.cli.settings import METHOD_NAMES, ActivationOption, overrides_by_method
 from oddlens.errors import UsageError
 
 
@@ -57,6 +57,7 @@ def benchmark(
             metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
         ),
     ] = None,
+    activation: ActivationOption = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,7 +131,7 @@ def benchmark(
     wanted_shots, wanted_seeds = _numbers("--shots", "0,1,4" if shots is None else shots), _numbers("--seeds", seeds)
     methods = list(dict.fromkeys(method or ["winclip"]))
     files = _weights(methods, weights or [])
-    overrides = overrides_by_method(setting or [], methods)
+    overrides = overrides_by_method(setting or [], methods, activation=activation)
 
     from oddlens.benchmark import (
         Benchmark,

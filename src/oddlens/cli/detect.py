@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.settings import METHOD_NAMES, recipe_overrides
+from oddlens.cli.settings import METHOD_NAMES, ActivationOption, recipe_overrides
 from oddlens.errors import UsageError
 from oddlens.wording import printable
 
@@ -46,6 +46,7 @@ def detect(
             metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
         ),
     ] = None,
+    activation: ActivationOption = None,
     weights: Annotated[
         str | None, typer.Option(metavar="FILE", help="The learned part of a method that is trained.")
     ] = None,
@@ -144,7 +145,9 @@ def detect(
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
     if resume and overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
-    overrides = recipe_overrides(setting or [], adapt=adapt, views=views, classes=classes, ood=ood, merge=merge)
+    overrides = recipe_overrides(
+        setting or [], adapt=adapt, views=views, classes=classes, ood=ood, merge=merge, activation=activation
+    )
     if station is not None and (model or weights or reference or overrides or method != "winclip"):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     for option, value in (("--threshold", threshold), ("--pixel-threshold", pixel_threshold)):

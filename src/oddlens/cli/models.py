@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,18 +50,31 @@ def fetch(
         Path | None,
         typer.Option(metavar="DIR", help="A folder to carry to another machine.", show_default="the hub cache"),
     ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV", help="A branch, tag or commit; the model's name is NAME@REV then.", show_default="main"
+        ),
+    ] = None,
 ) -> None:
-    """Download a model and print its folder.
+    """Download a model, check it against the hub's hashes, and print its folder.
 
     Run it again after a break: it goes on where it stopped.
     """
     from oddlens.backbone.cards import find_card
-    from oddlens.backbone.hub import fetch_card, fetch_repository
+    from oddlens.backbone.fetching import fetch_model
+    from oddlens.backbone.hub import is_hub_id
 
-    card = find_card(name)
-    hub_id = name.removeprefix("hf-hub:")
+    bare, _, named = name.partition("@")
+    if named and revision not in (None, named):
+        raise UsageError(f"{name} and --revision {revision} contradict each other: give one of them")
+    card = find_card(bare)
     if card is not None and card.layout == "embedded":
         raise UsageError(f"the model {name} is part of oddlens: there is nothing to fetch")
-    if card is None and hub_id.count("/") != 1:
+    hub_id = bare.removeprefix("hf-hub:") if card is None else card.hub_id
+    if not is_hub_id(hub_id):
         raise UsageError(f"there is no model {name!r}: see 'oddlens models', or give a hub id (org/name)")
-    print(fetch_repository(hub_id, to) if card is None else fetch_card(card, to))
+    fetched = fetch_model(hub_id, card, to, revision or named or None)
+    for warning in fetched.warnings:
+        print(f"oddlens: {warning}", file=sys.stderr)
+    print(fetched.folder)

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from oddlens.errors import UsageError
 from oddlens.methods import METHODS
+
+ActivationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--activation",
+        metavar="NAME",
+        help="The model's GELU: gelu or quick_gelu. Weights files that stand alone do not say it.",
+        show_default="the model's",
+    ),
+]
+"""Of every verb that names a model."""
 
 METHOD_NAMES = ", ".join(METHODS)
 """The methods there are, for help texts."""
@@ -33,8 +46,11 @@ def recipe_overrides(settings: list[str], **options: Any) -> dict[str, Any]:
     return overrides
 
 
-def overrides_by_method(settings: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The overrides of each of several methods: `method.field=value` is of that method, and wins over `field=value`, of all."""
+def overrides_by_method(settings: Sequence[str], methods: Sequence[str], **options: Any) -> dict[str, dict[str, Any]]:
+    """The overrides of each of several methods: `method.field=value` is of that method, and wins over `field=value`, of all.
+
+    options: as of `recipe_overrides`, of all methods.
+    """
     common: list[str] = []
     own: dict[str, list[str]] = {method: [] for method in methods}
     for setting in settings:
@@ -45,4 +61,4 @@ def overrides_by_method(settings: Sequence[str], methods: Sequence[str]) -> dict
             own[method.strip()].append(rest)
         else:
             raise UsageError(f"--set {setting!r} is of a method that does not run: here run {', '.join(methods)}")
-    return {method: recipe_overrides(common) | recipe_overrides(own[method]) for method in methods}
+    return {method: recipe_overrides(common, **options) | recipe_overrides(own[method]) for method in methods}

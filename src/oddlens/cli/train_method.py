@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oddlens.cli.settings import recipe_overrides
+from oddlens.cli.settings import ActivationOption, recipe_overrides
 from oddlens.errors import UsageError
 from oddlens.wording import printable
 
@@ -51,6 +51,7 @@ def train_method(
             metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
         ),
     ] = None,
+    activation: ActivationOption = None,
     split: Annotated[str, typer.Option(metavar="NAME", help="The part of the data sets to learn from.")] = "test",
     schedule: Annotated[
         str | None, typer.Option(metavar="NAME", help="One of the method's named ways of training.", show_default=False)
@@ -117,7 +118,7 @@ def train_method(
     if object_name is not None and names is not None:
         raise UsageError("--object and --names contradict each other: give one of them")
     numbers = _one_of("--cache-dtype", cache_dtype or "float32", ("float32", "float16"))
-    overrides = recipe_overrides(setting or [])
+    overrides = recipe_overrides(setting or [], activation=activation)
 
     from oddlens.backbone.cache import cache_folder
     from oddlens.benchmark import ObjectNames, open_sources, read_names

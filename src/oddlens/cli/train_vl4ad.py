@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oddlens.cli.settings import recipe_overrides
+from oddlens.cli.settings import ActivationOption, recipe_overrides
 from oddlens.errors import UsageError
 from oddlens.wording import printable
 
@@ -42,6 +42,7 @@ def vl4ad(
             metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
         ),
     ] = None,
+    activation: ActivationOption = None,
     size: Annotated[
         str, typer.Option(metavar="SIZE", help="full: as published; small: minutes on a CPU.", show_default=True)
     ] = "full",
@@ -101,7 +102,9 @@ def vl4ad(
     from oddlens.cli.progress import stages
     from oddlens.data.open import open_dataset
     from oddlens.data.record import SPLITS
+    from oddlens.methods.recipe import make_recipe
     from oddlens.methods.vl4ad.decoder_shape import check_installed
+    from oddlens.methods.vl4ad.method import VL4ADRecipe
     from oddlens.methods.vl4ad.vocabulary import make_vocabulary
     from oddlens.training.outlet import Teller, check_out
     from oddlens.training.vl4ad import DecoderCourse
@@ -115,11 +118,19 @@ def vl4ad(
     parts = [each for each in SPLITS if each in (split or ("train", "unlabelled"))]
     if unknown := set(split or ()) - set(SPLITS):
         raise UsageError(f"--split {unknown.pop()!r} is not known: choose one of {', '.join(SPLITS)}")
+    chosen = None if activation is None else make_recipe(VL4ADRecipe, {"activation": activation}).activation
     scenes = RecordScenes(open_dataset(data), parts)
     _tell(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
     learned = None if start is None else read_learned(start)
     course = DecoderCourse(
-        load_backbone(model, device=device), scenes, vocabulary, shape, settings, out, start=learned, report=report
+        load_backbone(model, device=device, activation=chosen),
+        scenes,
+        vocabulary,
+        shape,
+        settings,
+        out,
+        start=learned,
+        report=report,
     )
     try:
         with stages() as progress:

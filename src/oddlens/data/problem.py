@@ -9,7 +9,6 @@ ProblemKind = Literal[
     "category-empty",
     "folder-empty",
     "folder-unknown",
-    "image-loose",
     "image-missing",
     "image-repeated",
     "image-shared",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from threading import Lock
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.weak import WeakIdKeyDictionary
 
 from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.layers import Activation
 from oddlens.backbone.vision import PositionResize
 from oddlens.backbone.walk import Walk, WalkRequest, walk_pixels
 from oddlens.errors import UsageError
@@ -46,10 +47,11 @@ ADAPTING_BYTES = 256 << 20
 class AnoVLRecipe:
     """The settings of AnoVL; all are the released code's for MVTec AD, but for `optimiser` (there "kept").
 
-    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. local_from: the block
-    that the local stream begins with. domain: whose prompts, an object's or a texture's; "auto" goes by `TEXTURES`. temperature: of
-    all softmaxes; 1 is none. views: how many views of a picture the score is the mean of. tiles: "none", a picture is squeezed to
-    a square; "wide", its shorter side gets image_size, squares cover it, and its map has its aspect.
+    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: of both
+    towers; None: what the model's weights mean. local_from: the block that the local stream begins with. domain: whose prompts,
+    an object's or a texture's; "auto" goes by `TEXTURES`. temperature: of all softmaxes; 1 is none. views: how many views of a
+    picture the score is the mean of. tiles: "none", a picture is squeezed to a square; "wide", its shorter side gets
+    image_size, squares cover it, and its map has its aspect.
 
     adapt: whether an adapter is trained on every picture; it changes the map, never the score. adapter: "text" or "linear", see
     `Learner`. steps, learning_rate: of AdamW. noise: standard deviation of what corrupts tokens. ratio: the adapter's part of
@@ -64,6 +66,7 @@ class AnoVLRecipe:
     image_size: int = 240
     interpolation: Literal["bicubic", "bilinear"] = "bilinear"
     position: PositionResize = "bicubic"
+    activation: Activation | None = None
     local_from: int = 1
     domain: Literal["auto", "object", "texture"] = asked("auto")
     temperature: float = asked(1.0)
@@ -110,19 +113,8 @@ class AnoVL:
             raise UsageError("anovl keeps nothing of what it learns, so it takes no weights: leave them out")
         self.backbone = backbone
         self.recipe = recipe
-        self._begin_anew()
-
-    def _begin_anew(self) -> None:
         self._kept = WeakIdKeyDictionary()  # prototypes of a prepared text -> its learner
         self._lock = Lock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the learners: they begin anew in a copy, and in what is unpickled."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_lock")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._begin_anew()
 
     def prepare(self, object_name: str) -> Text:
         """Prototypes, the means of 462 sentences each, and "sentences" [924, embed_dim], unit norm, the normal ones first."""
@@ -145,7 +137,6 @@ class AnoVL:
             recipe.position,
             local_taps=(last,),
             local_from=recipe.local_from,
-            whole=recipe.tiles != "none",
         )
 
     def encode(self, walk: Walk) -> Features:

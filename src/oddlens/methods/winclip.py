@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.layers import Activation
 from oddlens.backbone.vision import PositionResize
 from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.errors import UsageError
@@ -31,15 +32,17 @@ class WinCLIPRecipe:
     """The settings of WinCLIP.
 
     image_size: pixels a side (240, section 5). interpolation, position: how pictures and position embeddings are resized.
-    templates: "paper", 22 templates, or "port21", the public ports' list with its typo. temperature: 0.07 (ports by zqhang and
-    anomalib; others use 0.01). window_sizes: in patches (2 and 3; section 4.2). reference_taps: the features that few-shot compares
-    patch by patch: block numbers or a stem's tap names; None: what the model's card names, else the last block. fusion: how the
-    few-shot map joins the zero-shot map: "sum" (zqhang), "mean" (anomalib), "harmonic" (caoyunkang).
+    activation: of both towers; None: what the model's weights mean. templates: "paper", 22 templates, or "port21", the public
+    ports' list with its typo. temperature: 0.07 (ports by zqhang and anomalib; others use 0.01). window_sizes: in patches (2
+    and 3; section 4.2). reference_taps: the features that few-shot compares patch by patch: block numbers or a stem's tap
+    names; None: what the model's card names, else the last block. fusion: how the few-shot map joins the zero-shot map: "sum"
+    (zqhang), "mean" (anomalib), "harmonic" (caoyunkang).
     """
 
     image_size: int = 240
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     position: PositionResize = "bicubic"
+    activation: Activation | None = None
     templates: Literal["paper", "port21"] = asked("paper")
     temperature: float = asked(0.07)
     window_sizes: tuple[int, ...] = (2, 3)

@@ -161,6 +161,7 @@ class DecoderCourse:
             "method": "vl4ad",
             "recipe": {
                 "masks": "decoder",
+                "activation": backbone.text.config.activation,
                 "short_side": self.settings.short_side,
                 "classes": {
                     name: list(words)

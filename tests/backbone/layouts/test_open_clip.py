@@ -54,6 +54,10 @@ class TestConfiguration:
             ("text_cfg", {"embed_cls": True}, "embed_cls"),
             ("text_cfg", {"no_causal_mask": True}, "no_causal_mask"),
             ("text_cfg", {"norm_kwargs": {"eps": 1e-6}}, "norm_kwargs"),
+            ("text_cfg", {"hf_tokenizer_name": "bert-base-uncased"}, "hf_tokenizer_name"),
+            ("text_cfg", {"tokenizer_kwargs": {"clean": "canonicalize"}}, "tokenizer_kwargs"),
+            ("vision_cfg", {"global_average_pool": True}, "global_average_pool"),
+            ("vision_cfg", {"ls_init_value": 0.1}, "ls_init_value"),
         ],
     )
     def test_towers_that_compute_something_else_are_refused(
@@ -91,15 +95,50 @@ class TestWeights:
 
     def test_missing_unexpected_and_misshapen_tensors_are_one_sentence(self, tmp_path: Path) -> None:
         weights = random_weights(1)
-        weights["logit_bias"] = torch.zeros(())
+        weights["extra"] = torch.zeros(())
         weights["visual.proj"] = torch.zeros(128, 7)
         weights["text_projection"] = torch.zeros(2, 64, 32)
         del weights["visual.ln_post.weight"]
         sentence = sentence_on(write_open_clip(tmp_path, weights))
         assert "1 missing (vision.ln_post.weight)" in sentence
-        assert "1 unexpected (logit_bias)" in sentence
+        assert "1 unexpected (extra)" in sentence
         assert "vision.projection.weight [7, 128] instead of [32, 128]" in sentence
         assert "text.projection.weight [2, 64, 32] instead of [32, 64]" in sentence
+
+    @pytest.mark.parametrize(
+        ("section", "setting", "told"),
+        [
+            (None, {"embed_dim": "32"}, "embed_dim is '32', which is no whole number"),
+            (None, {"embed_dim": 1.5}, "embed_dim is 1.5"),
+            ("vision_cfg", {"width": None}, "width is missing"),
+            ("vision_cfg", {"width": 128.0}, "width is 128.0"),
+            ("vision_cfg", {"layers": 10**9}, "layers is 1000000000, where 1 to 256 is possible"),
+            ("vision_cfg", {"layers": -1}, "layers is -1"),
+            ("vision_cfg", {"head_width": 0}, "division"),
+            ("vision_cfg", {"patch_size": 0}, "patch_size is 0"),
+            ("vision_cfg", {"patch_size": 41}, "image_size 40 is less than patch_size 41"),
+            ("vision_cfg", {"mlp_ratio": float("inf")}, "Infinity"),
+            ("text_cfg", {"heads": 3}, "a width of 64 cannot be shared among 3 heads"),
+            ("text_cfg", {"vocab_size": True}, "vocab_size is True"),
+            ("text_cfg", {"context_length": 10**30}, "context is"),
+        ],
+    )
+    def test_numbers_of_which_no_tower_can_be_made_are_told(
+        self, tmp_path: Path, weights: Weights, section: str | None, setting: dict[str, object], told: str
+    ) -> None:
+        def change(config: dict[str, Any]) -> None:
+            (config["model_cfg"] if section is None else config["model_cfg"][section]).update(setting)
+
+        assert told in sentence_on(write_open_clip(tmp_path, weights, change=change))
+
+    @pytest.mark.parametrize(
+        "look", [{"mean": [0.5, 0.5]}, {"mean": ["a", 0, 0]}, {"std": [0, 1, 1]}, {"std": [-1, 1, 1]}, {"mean": 0.5}]
+    )
+    def test_colours_that_no_picture_has_are_told(
+        self, tmp_path: Path, weights: Weights, look: dict[str, object]
+    ) -> None:
+        write_open_clip(tmp_path, weights, change=lambda config: config["preprocess_cfg"].update(look))
+        assert "no three numbers of a picture's colours" in sentence_on(tmp_path)
 
     def test_the_causal_mask_of_older_files_is_passed_over(self, tmp_path: Path, weights: Weights) -> None:
         open_clip.read(write_open_clip(tmp_path, weights | {"attn_mask": torch.zeros(77, 77)}))

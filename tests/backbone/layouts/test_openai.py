@@ -32,10 +32,16 @@ def test_the_shapes_tell_the_architecture(write: type, tmp_path: Path) -> None:
     assert (vision.embed_dim, text.embed_dim, vision.mlp_width, text.mlp_width) == (48, 48, 768, 512)
 
 
-def test_its_weights_mean_quick_gelu(tmp_path: Path, weights: Weights) -> None:
-    path = write_openai_state(tmp_path / "ViT.pt", weights)
-    assert openai.read(path).model.vision.config.activation == "quick_gelu"
+def test_their_archive_says_quick_gelu_and_a_state_dict_nothing(tmp_path: Path, weights: Weights) -> None:
+    archive = openai.read(write_openai_archive(tmp_path / "a.pt", weights))
+    assert archive.says_activation
+    assert archive.model.vision.config.activation == "quick_gelu"
+    path = write_openai_state(tmp_path / "b.pt", weights)
+    assert not openai.read(path).says_activation
     assert openai.read(path).files == (path,)
+    known = openai.read(path, "gelu")
+    assert known.says_activation
+    assert known.model.text.config.activation == "gelu"
 
 
 def test_the_same_names_in_safetensors_are_read_too(tmp_path: Path, weights: Weights) -> None:
@@ -69,3 +75,17 @@ def test_missing_unexpected_and_misshapen_tensors_are_one_sentence(tmp_path: Pat
         assert "1 missing (text.ln_final.bias)" in sentence
         assert "1 unexpected (extra)" in sentence
         assert "1 unusable (vision.ln_pre.weight [5] instead of [128])" in sentence
+
+
+@pytest.mark.parametrize("width", [96, 1280])
+def test_a_width_that_does_not_tell_the_number_of_heads_is_refused(tmp_path: Path, width: int) -> None:
+    """OpenAI's heads are 64 wide; those of open_clip's ViT-H are 80 wide."""
+    weights = random_weights(1, Shape(width=width, layers=1, text_layers=1, vocabulary=10))
+    said = sentence_on(write_openai_state(tmp_path / "ViT-H.pt", weights))
+    assert f"a width of {width} does not tell it, only a configuration beside the weights does" in said
+
+
+def test_positions_that_are_no_square_are_refused(tmp_path: Path) -> None:
+    weights = random_weights(1)
+    weights["visual.positional_embedding"] = weights["visual.positional_embedding"][:-1]
+    assert "25 positions are no square and one" in sentence_on(write_openai_state(tmp_path / "ViT.pt", weights))

@@ -66,10 +66,40 @@ class TestConfiguration:
     @pytest.mark.parametrize("kind", ["siglip", "clip_vision_model", None])
     def test_a_model_of_another_type_is_refused(self, tmp_path: Path, weights: Weights, kind: str | None) -> None:
         folder = write_transformers(tmp_path, weights, change=lambda config: config.update(model_type=kind))
-        assert f"of type {kind!r}: oddlens reads CLIP models" in sentence_on(folder)
+        assert f"of type {kind!r}: oddlens reads models of type 'clip'" in sentence_on(folder)
+
+    @pytest.mark.parametrize("older", [{}, {"hidden_act": "gelu"}, {"hidden_act": "gelu", "num_attention_heads": 4}])
+    def test_older_settings_win_with_their_defaults_as_transformers_has_it(
+        self, tmp_path: Path, weights: Weights, older: dict[str, Any]
+    ) -> None:
+        from transformers import CLIPConfig
+
+        def change(config: dict[str, Any]) -> None:
+            for tower in ("vision_config", "text_config"):
+                config[f"{tower}_dict"] = {
+                    name: config[tower][name] for name in ("hidden_size", "num_attention_heads")
+                } | older
+                config[tower] |= {"layer_norm_eps": 1e-4, "num_attention_heads": 1}
+
+        path = write_transformers(tmp_path, weights, change=change) / "config.json"
+        theirs = CLIPConfig(**json.loads(path.read_text()))
+        for ours, section in zip(
+            transformers.read_config(path), (theirs.vision_config, theirs.text_config), strict=True
+        ):
+            assert (ours.width, ours.layers, ours.heads, ours.mlp_width, ours.activation, ours.eps) == (
+                section.hidden_size, section.num_hidden_layers, section.num_attention_heads, section.intermediate_size,
+                section.hidden_act, section.layer_norm_eps,
+            )  # fmt: skip
+
+    def test_settings_that_are_empty_are_not_there(self, tmp_path: Path, weights: Weights) -> None:
+        """As OpenAI's own repositories have them."""
+        write_transformers(tmp_path, weights, change=lambda config: config.update(text_config_dict=None))
+        assert transformers.read(tmp_path).model.text.config.width == 64
 
     def test_an_unknown_activation_is_refused(self, tmp_path: Path, weights: Weights) -> None:
-        assert "'gelu' and 'quick_gelu'" in sentence_on(write_transformers(tmp_path, weights, activation="gelu_new"))
+        assert "where oddlens knows 'gelu' and 'quick_gelu'" in sentence_on(
+            write_transformers(tmp_path, weights, activation="gelu_new")
+        )
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '"clip"'])
     def test_a_damaged_configuration_is_named(self, tmp_path: Path, weights: Weights, content: str) -> None:
@@ -102,7 +132,7 @@ class TestWeights:
     def test_an_index_that_names_no_shards_is_refused(self, tmp_path: Path, weights: Weights, index: object) -> None:
         path = write_transformers(tmp_path, weights, form="sharded") / "model.safetensors.index.json"
         path.write_text(json.dumps(index))
-        assert f"{path} has no weight_map of .safetensors files" in sentence_on(tmp_path)
+        assert f"{path} has no weight_map of .safetensors files beside it" in sentence_on(tmp_path)
 
     def test_a_folder_without_weights_says_which_files_are_looked_for(self, tmp_path: Path, weights: Weights) -> None:
         (write_transformers(tmp_path, weights) / "model.safetensors").unlink()

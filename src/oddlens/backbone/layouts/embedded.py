@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from oddlens.backbone.checkpoint import fill, read_json, read_tensors
+from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.efficientnet import HybridStem, trunk_file, trunk_tensors
-from oddlens.backbone.files import EMBEDDED, MINI_FOLDER
+from oddlens.backbone.files import EMBEDDED, MINI_FOLDER, read_json
+from oddlens.backbone.layouts.shapes import check_towers
 from oddlens.backbone.model import ClipModel, LoadedModel, empty_model
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.text import TextConfig
@@ -19,6 +20,7 @@ from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 from oddlens.paths import is_file
+from oddlens.wording import first_line
 
 CONFIG, (WEIGHTS,) = EMBEDDED
 FOLDER = MINI_FOLDER
@@ -37,9 +39,10 @@ def read(folder: Path) -> LoadedModel:
     try:
         vision = VisionConfig(**_section(config, "vision"))
         text = TextConfig(**_section(config, "text"))
-    except (KeyError, TypeError) as error:
+        check_towers(vision, text)
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{folder / CONFIG} does not describe an oddlens model ({error}): train or copy it again"
+            f"{folder / CONFIG} does not describe an oddlens model ({first_line(error)}): train or copy it again"
         ) from error
     model = empty_model(vision, text, HybridStem(vision.width))
     tensors = read_tensors(folder / WEIGHTS) | {
@@ -47,7 +50,7 @@ def read(folder: Path) -> LoadedModel:
     }
     fill(model, tensors, str(folder / WEIGHTS))
     files = (folder / CONFIG, folder / WEIGHTS, *tokenizer_files(folder), trunk_file())
-    return LoadedModel(model, folder_tokenizer(folder, text.context), LITE_MEAN, LITE_STD, files)
+    return LoadedModel(model, folder_tokenizer(folder, text.context, text.vocabulary), LITE_MEAN, LITE_STD, files)
 
 
 def describe(model: ClipModel) -> dict[str, Any]:

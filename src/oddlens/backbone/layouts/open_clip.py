@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_json, read_tensors
-from oddlens.backbone.files import OPEN_CLIP
+from oddlens.backbone.checkpoint import fill, read_tensors
+from oddlens.backbone.files import OPEN_CLIP, read_json, weight_files
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import convnext
-from oddlens.backbone.layouts.renaming import Pairs, rename
-from oddlens.backbone.model import AnyClip, LoadedModel, as_rgb, empty_convnext, empty_model, transposed
-from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
+from oddlens.backbone.layouts.naming import Pairs, rename, towers_only
+from oddlens.backbone.layouts.shapes import as_rgb, check_tower, check_towers, whole
+from oddlens.backbone.model import AnyClip, LoadedModel, empty_convnext, empty_model, transposed
+from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
-from oddlens.paths import is_file
+from oddlens.wording import first_line
 
 CONFIG, WEIGHTS = OPEN_CLIP
 
@@ -40,10 +41,21 @@ _IN_BLOCKS = (("attn.in_proj_", "qkv."), ("attn.out_proj.", "out."), ("mlp.c_fc.
 
 # Settings that change what a tower computes, and their values that do not.
 _FOREIGN = (
-    "timm_model_name", "hf_model_name", "attentional_pool", "pool_type", "embed_cls", "no_causal_mask", "no_ln_pre",
-    "final_ln_after_pool", "norm_kwargs", "act_kwargs", "pos_embed_type",
+    "timm_model_name", "hf_model_name", "attentional_pool", "global_average_pool", "pool_type", "embed_cls", "no_causal_mask",
+    "no_ln_pre", "final_ln_after_pool", "norm_kwargs", "act_kwargs", "pos_embed_type", "ls_init_value", "proj_type", "proj_bias",
+    "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc", "hf_tokenizer_name",
+    "tokenizer_kwargs",
 )  # fmt: skip
-_PLAIN = ("tok", "argmax", "learnable")
+_PLAIN = ("tok", "argmax", "learnable", "linear", "default")
+
+
+class Described(NamedTuple):
+    """What the configuration says. vision: the tower's shape; of a ConvNeXt its settings, as the tensors tell its shape."""
+
+    vision: VisionConfig | dict[str, Any]
+    text: TextConfig
+    mean: Rgb
+    std: Rgb
 
 
 def recognise(path: Path) -> bool:
@@ -51,25 +63,29 @@ def recognise(path: Path) -> bool:
     return OPEN_CLIP.are_in(path)
 
 
+def read_config(path: Path) -> Described:
+    """Read and judge the configuration alone. Raises `ModelError` where its model is none that oddlens reads."""
+    config = read_json(path)
+    model = config.get("model_cfg")
+    if not isinstance(model, dict):
+        raise ModelError(f"{path} has no model_cfg: this is not an open_clip model")
+    try:
+        return _described(model, config.get("preprocess_cfg"), path)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise ModelError(f"{path} does not describe a CLIP ({first_line(error)}): fetch the model again") from error
+
+
 def read(folder: Path) -> LoadedModel:
     """Load the folder. Raises `ModelError`."""
-    config = read_json(folder / CONFIG)
-    model_config = config.get("model_cfg")
-    if not isinstance(model_config, dict):
-        raise ModelError(f"{folder / CONFIG} has no model_cfg: this is not an open_clip model")
-    weights = next((folder / name for name in WEIGHTS if is_file(folder / name)), None)
+    described = read_config(folder / CONFIG)
+    weights = OPEN_CLIP.weights_in(folder)
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
-    try:
-        model, tensors = _model(model_config, folder / CONFIG, weights)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
-    fill(model, tensors, str(weights), ignored=("attn_mask", "text.attn_mask"))
-    look = config.get("preprocess_cfg")
-    look = look if isinstance(look, dict) else {}
-    mean, std = as_rgb(look.get("mean"), CLIP_MEAN), as_rgb(look.get("std"), CLIP_STD)
-    tokenizer = folder_tokenizer(folder, model.text.config.context)
-    return LoadedModel(model, tokenizer, mean, std, (folder / CONFIG, weights, *tokenizer_files(folder)))
+    model, tensors = _model(described, towers_only(read_tensors(weights), weights), folder / CONFIG)
+    fill(model, tensors, str(weights))
+    tokenizer = folder_tokenizer(folder, described.text.context, described.text.vocabulary)
+    files = (folder / CONFIG, *weight_files(weights), *tokenizer_files(folder))
+    return LoadedModel(model, tokenizer, described.mean, described.std, files)
 
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -84,8 +100,16 @@ def _renamed(tensors: dict[str, Tensor], vision: Pairs, in_blocks: Pairs = ()) -
     }
 
 
-def _model(config: dict[str, Any], where: Path, weights: Path) -> tuple[AnyClip, dict[str, Tensor]]:
+def _model(described: Described, raw: dict[str, Tensor], where: Path) -> tuple[AnyClip, dict[str, Tensor]]:
     """The empty model that a configuration describes, and its tensors under our names."""
+    if isinstance(described.vision, VisionConfig):
+        return empty_model(described.vision, described.text), canonical(raw)
+    tensors = transposed(_renamed(raw, convnext.RENAMED, convnext.IN_BLOCKS), "text.projection.weight")
+    shape = convnext.config_of(described.vision, described.text.embed_dim, tensors, str(where))
+    return empty_convnext(shape, described.text), tensors
+
+
+def _described(config: dict[str, Any], look: Any, where: Path) -> Described:
     vision, text = config.get("vision_cfg"), config.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict):
         raise ModelError(f"{where} lacks vision_cfg or text_cfg: this is not an open_clip model")
@@ -102,27 +126,27 @@ def _model(config: dict[str, Any], where: Path, weights: Path) -> tuple[AnyClip,
             f"{where} describes a model that is not a plain ViT CLIP ({', '.join(foreign) or 'a ResNet'}): "
             "choose one whose towers are OpenAI-style transformers, or whose vision tower is a ConvNeXt"
         )
-    act: Activation = "quick_gelu" if config.get("quick_gelu") else "gelu"
-    text_config = _text_config(text, int(config["embed_dim"]), act)
-    if not is_convnext:
-        return empty_model(_vision_config(vision, int(config["embed_dim"]), act), text_config), canonical(
-            read_tensors(weights)
-        )
-    tensors = transposed(
-        _renamed(read_tensors(weights), convnext.RENAMED, convnext.IN_BLOCKS), "text.projection.weight"
-    )
-    shape = convnext.config_of(vision, int(config["embed_dim"]), tensors, str(where))
-    return empty_convnext(shape, text_config), tensors
+    activation: Activation = "quick_gelu" if config.get("quick_gelu") else "gelu"
+    text_config = _text_config(text, whole(config, "embed_dim"), activation)
+    look = look if isinstance(look, dict) else {}
+    mean, std = as_rgb(look.get("mean"), "mean", CLIP_MEAN), as_rgb(look.get("std"), "std", CLIP_STD, least=0)
+    if is_convnext:
+        convnext.check_head(vision, str(where))
+        check_tower(text_config)
+        return Described(vision, text_config, mean, std)
+    shape = _vision_config(vision, text_config.embed_dim, activation)
+    check_towers(shape, text_config)
+    return Described(shape, text_config, mean, std)
 
 
 def _vision_config(vision: dict[str, Any], embed_dim: int, activation: Activation) -> VisionConfig:
-    width = int(vision["width"])
+    width = whole(vision, "width")
     return VisionConfig(
-        image_size=int(vision["image_size"]),
-        patch_size=int(vision["patch_size"]),
+        image_size=whole(vision, "image_size"),
+        patch_size=whole(vision, "patch_size"),
         width=width,
-        layers=int(vision["layers"]),
-        heads=width // int(vision.get("head_width", 64)),
+        layers=whole(vision, "layers"),
+        heads=width // whole(vision, "head_width", 64),
         mlp_width=int(width * float(vision.get("mlp_ratio", 4.0))),
         embed_dim=embed_dim,
         activation=activation,
@@ -130,13 +154,13 @@ def _vision_config(vision: dict[str, Any], embed_dim: int, activation: Activatio
 
 
 def _text_config(text: dict[str, Any], embed_dim: int, activation: Activation) -> TextConfig:
-    width = int(text["width"])
+    width = whole(text, "width")
     return TextConfig(
-        context=int(text.get("context_length", 77)),
-        vocabulary=int(text.get("vocab_size", 49408)),
+        context=whole(text, "context_length", 77),
+        vocabulary=whole(text, "vocab_size", 49408),
         width=width,
-        layers=int(text["layers"]),
-        heads=int(text["heads"]),
+        layers=whole(text, "layers"),
+        heads=whole(text, "heads"),
         mlp_width=int(width * float(text.get("mlp_ratio", 4.0))),
         embed_dim=embed_dim,
         activation=activation,

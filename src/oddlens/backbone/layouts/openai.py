@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_tensors
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.layouts.naming import towers_only
 from oddlens.backbone.layouts.open_clip import canonical
+from oddlens.backbone.layouts.shapes import check_towers
 from oddlens.backbone.model import LoadedModel, empty_model
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
@@ -16,9 +20,13 @@ from oddlens.backbone.torchscript import is_torchscript, read_torchscript
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 from oddlens.paths import is_file
+from oddlens.wording import first_line
 
 _HEAD_WIDTH = 64
-_KNOWN_BUFFERS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+_WIDEST = 1024
+"""Of OpenAI's towers. Those of others that are wider have heads of other widths, which tensors do not tell."""
+_OPENAIS_OWN = ("input_resolution", "context_length", "vocab_size")
+"""What OpenAI's archives hold beside the weights."""
 
 
 def recognise(path: Path) -> bool:
@@ -26,38 +34,54 @@ def recognise(path: Path) -> bool:
     return is_file(path) and path.suffix in {".pt", ".pth", ".bin", ".safetensors"}
 
 
-def read(path: Path) -> LoadedModel:
-    """Load the file; OpenAI's weights mean QuickGELU. Raises `ModelError`."""
-    raw = read_torchscript(path) if is_torchscript(path) else read_tensors(path)
-    tensors = canonical(raw)
-    vision, text = _configs(tensors, path)
-    model = empty_model(vision, text)
-    fill(model, tensors, str(path), ignored=_KNOWN_BUFFERS)
-    return LoadedModel(model, clip_tokenizer(text.context), CLIP_MEAN, CLIP_STD, (path,))
+def read(path: Path, activation: Activation | None = None) -> LoadedModel:
+    """Load the file. Raises `ModelError`.
 
-
-def _configs(tensors: dict[str, Tensor], path: Path) -> tuple[VisionConfig, TextConfig]:
+    activation: what the weights mean, where that is known of the file. Otherwise an archive in OpenAI's own form means QuickGELU,
+    and no other file says.
+    """
+    scripted = is_torchscript(path)
+    raw = read_torchscript(path) if scripted else read_tensors(path)
+    tensors = canonical(towers_only(raw, path))
+    is_openais = scripted and all(name in raw for name in _OPENAIS_OWN)
     try:
-        width, _, patch, _ = tensors["vision.stem.conv.weight"].shape
-        positions = tensors["vision.position_embedding"].shape[0]
-        vocabulary, text_width = tensors["text.token_embedding.weight"].shape
-        context = tensors["text.position_embedding"].shape[0]
-        embed_dim = tensors["text.projection.weight"].shape[0]
-        mlp_widths = [tensors[f"{tower}.blocks.0.fc_1.weight"].shape[0] for tower in ("vision", "text")]
+        vision, text = _configs(tensors, activation or "quick_gelu")
+        check_towers(vision, text)
     except (KeyError, ValueError) as error:
         raise ModelError(
-            f"{path} is not a ViT CLIP in OpenAI's layout (no usable {error}): name another file"
+            f"{path} is not a ViT CLIP in OpenAI's layout (no usable {first_line(error)}): name another file"
         ) from error
-    grid = round((positions - 1) ** 0.5)
+    model = empty_model(vision, text)
+    fill(model, tensors, str(path))
+    tokenizer = clip_tokenizer(text.context, text.vocabulary)
+    says_activation = is_openais or activation is not None
+    return LoadedModel(model, tokenizer, CLIP_MEAN, CLIP_STD, (path,), says_activation)
+
+
+def _configs(tensors: dict[str, Tensor], activation: Activation) -> tuple[VisionConfig, TextConfig]:
+    width, _, patch, _ = tensors["vision.stem.conv.weight"].shape
+    positions, _ = tensors["vision.position_embedding"].shape
+    vocabulary, text_width = tensors["text.token_embedding.weight"].shape
+    context, _ = tensors["text.position_embedding"].shape
+    embed_dim, _ = tensors["text.projection.weight"].shape
+    (vision_mlp, _), (text_mlp, _) = (tensors[f"{tower}.blocks.0.fc_1.weight"].shape for tower in ("vision", "text"))
+    grid = math.isqrt(max(positions - 1, 0))
+    if grid * grid + 1 != positions:
+        raise ValueError(f"grid of patches: {positions} positions are no square and one")
+    for each in (width, text_width):
+        if each > _WIDEST or each % _HEAD_WIDTH:
+            raise ValueError(
+                f"number of heads: a width of {each} does not tell it, only a configuration beside the weights does"
+            )
     vision = VisionConfig(
         image_size=grid * patch,
         patch_size=patch,
         width=width,
         layers=_depth(tensors, "vision"),
         heads=width // _HEAD_WIDTH,
-        mlp_width=mlp_widths[0],
+        mlp_width=vision_mlp,
         embed_dim=embed_dim,
-        activation="quick_gelu",
+        activation=activation,
     )
     text = TextConfig(
         context=context,
@@ -65,9 +89,9 @@ def _configs(tensors: dict[str, Tensor], path: Path) -> tuple[VisionConfig, Text
         width=text_width,
         layers=_depth(tensors, "text"),
         heads=text_width // _HEAD_WIDTH,
-        mlp_width=mlp_widths[1],
+        mlp_width=text_mlp,
         embed_dim=embed_dim,
-        activation="quick_gelu",
+        activation=activation,
     )
     return vision, text
 

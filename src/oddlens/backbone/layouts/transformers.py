@@ -8,17 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_json, read_tensors, weight_files
-from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS
-from oddlens.backbone.layers import Activation
-from oddlens.backbone.layouts.renaming import rename
-from oddlens.backbone.model import LoadedModel, as_rgb, empty_model
-from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
+from oddlens.backbone.checkpoint import fill, read_tensors
+from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS, read_json, weight_files
+from oddlens.backbone.layouts.naming import rename, towers_only
+from oddlens.backbone.layouts.shapes import as_rgb, check_towers, whole
+from oddlens.backbone.model import LoadedModel, empty_model
+from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError
 from oddlens.paths import is_file
+from oddlens.wording import first_line
 
 CONFIG, WEIGHTS = TRANSFORMERS
 
@@ -50,7 +51,8 @@ _IN_BLOCKS = (
     ("layer_norm1.", "ln_1."), ("layer_norm2.", "ln_2."), ("self_attn.out_proj.", "out."),
     ("mlp.fc1.", "fc_1."), ("mlp.fc2.", "fc_2."),
 )  # fmt: skip
-_KNOWN_BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
+MODEL_TYPES = ("clip",)
+"""What `model_type` may say."""
 
 
 def recognise(path: Path) -> bool:
@@ -58,28 +60,49 @@ def recognise(path: Path) -> bool:
     return TRANSFORMERS.are_in(path)
 
 
+def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
+    """Read and judge the configuration alone. Raises `ModelError` where its model is none that oddlens reads."""
+    config = read_json(path)
+    if config.get("model_type") not in MODEL_TYPES:
+        raise ModelError(
+            f"{path} describes a model of type {config.get('model_type')!r}: oddlens reads models of type "
+            f"{' and '.join(map(repr, MODEL_TYPES))} in this layout"
+        )
+    try:
+        vision, text = _configs(config)
+        check_towers(vision, text)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path} does not describe a CLIP ({first_line(error)}): fetch the model again") from error
+    return vision, text
+
+
 def read(folder: Path) -> LoadedModel:
     """Load the folder. Raises `ModelError`."""
-    config = read_json(folder / CONFIG)
-    if config.get("model_type") != "clip":
-        raise ModelError(
-            f"{folder / CONFIG} describes a model of type {config.get('model_type')!r}: oddlens reads CLIP models (type 'clip')"
-        )
-    weights = next((folder / name for name in WEIGHTS if is_file(folder / name)), None)
+    vision, text = read_config(folder / CONFIG)
+    weights = TRANSFORMERS.weights_in(folder)
     if weights is None:
         raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
-    try:
-        vision, text = _configs(config, folder / CONFIG)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{folder / CONFIG} does not describe a CLIP ({error}): fetch the model again") from error
     model = empty_model(vision, text)
-    fill(model, canonical(read_tensors(weights)), str(weights), ignored=_KNOWN_BUFFERS)
-    look = read_json(folder / PREPROCESSOR) if is_file(folder / PREPROCESSOR) else {}
-    mean, std = as_rgb(look.get("image_mean"), CLIP_MEAN), as_rgb(look.get("image_std"), CLIP_STD)
-    more = (*tokenizer_files(folder), *([folder / PREPROCESSOR] if look else []))
+    fill(model, canonical(towers_only(read_tensors(weights), weights)), str(weights))
+    look = folder / PREPROCESSOR
+    mean, std = _colours(look) if is_file(look) else (CLIP_MEAN, CLIP_STD)
+    more = (*tokenizer_files(folder), *([look] if is_file(look) else []))
     return LoadedModel(
-        model, folder_tokenizer(folder, text.context), mean, std, (folder / CONFIG, *weight_files(weights), *more)
+        model,
+        folder_tokenizer(folder, text.context, text.vocabulary),
+        mean,
+        std,
+        (folder / CONFIG, *weight_files(weights), *more),
     )
+
+
+def _colours(path: Path) -> tuple[Rgb, Rgb]:
+    look = read_json(path)
+    try:
+        mean = as_rgb(look.get("image_mean"), "image_mean", CLIP_MEAN)
+        return mean, as_rgb(look.get("image_std"), "image_std", CLIP_STD, least=0)
+    except ValueError as error:
+        raise ModelError(f"{path} does not say how pictures are prepared ({error}): fetch the model again") from error
 
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -93,39 +116,42 @@ def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def _configs(config: dict[str, Any], where: Path) -> tuple[VisionConfig, TextConfig]:
-    vision = _VISION_DEFAULTS | (config.get("vision_config") or {})
-    text = _TEXT_DEFAULTS | (config.get("text_config") or {})
-    embed_dim = int(config.get("projection_dim") or 512)
+def _configs(config: dict[str, Any]) -> tuple[VisionConfig, TextConfig]:
+    vision = _section(config, "vision_config", _VISION_DEFAULTS)
+    text = _section(config, "text_config", _TEXT_DEFAULTS)
+    embed_dim = whole(config, "projection_dim", 512)
     return (
         VisionConfig(
-            image_size=int(vision["image_size"]),
-            patch_size=int(vision["patch_size"]),
-            width=int(vision["hidden_size"]),
-            layers=int(vision["num_hidden_layers"]),
-            heads=int(vision["num_attention_heads"]),
-            mlp_width=int(vision["intermediate_size"]),
+            image_size=whole(vision, "image_size"),
+            patch_size=whole(vision, "patch_size"),
+            width=whole(vision, "hidden_size"),
+            layers=whole(vision, "num_hidden_layers"),
+            heads=whole(vision, "num_attention_heads"),
+            mlp_width=whole(vision, "intermediate_size"),
             embed_dim=embed_dim,
-            activation=_activation(vision["hidden_act"], where),
-            eps=float(vision["layer_norm_eps"]),
+            activation=vision["hidden_act"],
+            eps=vision["layer_norm_eps"],
         ),
         TextConfig(
-            context=int(text["max_position_embeddings"]),
-            vocabulary=int(text["vocab_size"]),
-            width=int(text["hidden_size"]),
-            layers=int(text["num_hidden_layers"]),
-            heads=int(text["num_attention_heads"]),
-            mlp_width=int(text["intermediate_size"]),
+            context=whole(text, "max_position_embeddings"),
+            vocabulary=whole(text, "vocab_size"),
+            width=whole(text, "hidden_size"),
+            layers=whole(text, "num_hidden_layers"),
+            heads=whole(text, "num_attention_heads"),
+            mlp_width=whole(text, "intermediate_size"),
             embed_dim=embed_dim,
-            activation=_activation(text["hidden_act"], where),
-            eps=float(text["layer_norm_eps"]),
+            activation=text["hidden_act"],
+            eps=text["layer_norm_eps"],
         ),
     )
 
 
-def _activation(name: object, where: Path) -> Activation:
-    if name == "quick_gelu":
-        return "quick_gelu"
-    if name == "gelu":
-        return "gelu"
-    raise ModelError(f"{where} asks for the activation {name!r}: oddlens knows 'gelu' and 'quick_gelu'")
+def _section(config: dict[str, Any], name: str, defaults: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a tower. `text_config_dict` and `vision_config_dict`, of older files, win with all of their values.
+
+    What they leave out counts as the default: they are whole configurations for `CLIPConfig`, which is followed here.
+    """
+    section = config.get(name) or {}
+    older = config.get(f"{name}_dict")
+    settings: dict[str, Any] = defaults | section
+    return settings if older is None else settings | defaults | older

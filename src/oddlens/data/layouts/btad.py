@@ -3,6 +3,7 @@
 <category>/train/ok/*, <category>/test/{ok,ko}/*, <category>/ground_truth/ko/<stem>.*: images and masks are .bmp or .png.
 """
 
+from functools import partial
 from pathlib import Path
 
 from oddlens.data.layouts.base import by_category
@@ -11,8 +12,9 @@ from oddlens.paths import is_dir
 
 
 def _is_category(folder: Path) -> bool:
-    test = folder / "test"
-    return is_dir(folder / "train" / "ok") or (is_dir(test / "ok") and is_dir(test / "ko"))
+    return is_dir(folder / "train" / "ok") or is_dir(folder / "test" / "ok")
 
 
-LAYOUT = by_category("btad", "<category>/train/ok, or <category>/test/ok and test/ko", _is_category, read_category)
+LAYOUT = by_category(
+    "btad", "<category>/train/ok or <category>/test/ok", _is_category, partial(read_category, normal="ok")
+)

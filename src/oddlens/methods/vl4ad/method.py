@@ -6,7 +6,7 @@ The paper gives its formulas and neither code nor lists; what is ours is named s
 from __future__ import annotations
 
 import math
-import warnings
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -17,9 +17,10 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import MINI
+from oddlens.backbone.layers import Activation
 from oddlens.backbone.vision import PositionResize
 from oddlens.backbone.walk import Walk, WalkRequest
-from oddlens.errors import OddlensWarning, UsageError
+from oddlens.errors import UsageError
 from oddlens.memory import Memory
 from oddlens.methods.method import Features, Scores, Text
 from oddlens.methods.recipe import asked
@@ -36,13 +37,14 @@ from oddlens.weights import Learned
 class VL4ADRecipe:
     """The settings of VL4AD. Words may be asked anew after the frames were encoded.
 
-    masks: "dense", every patch of the tower a mask (ours, needs no weights), or "decoder", learned ones. short_side: of frames at
-    the working resolution, in pixels; None: the frame's own, or what a decoder was trained at. image_size: the side of dense
+    masks: "dense", every patch of the tower a mask (ours, needs no weights), or "decoder", learned ones. short_side: of frames
+    at the working resolution, in pixels; None: the frame's own, or what a decoder was trained at. image_size: the side of dense
     masks' windows; window: the longest side of what goes through a decoder at once, None: whole frames; overlap: of windows.
-    position, local_from: of dense masks, see `DenseMasks`. classes, ood, merge: the words, see `make_vocabulary`; files are read
-    at once and kept as lists. merging, void, alpha: see `scores.Rule`. templates: a list of `prompts` by name, or sentences with
-    {} for the word. score: one of `scores.SCORES`. temperature: of the softmax over words; None: the one that belongs to the
-    masks. top: the share of a map, its highest values, whose mean is the score of a frame (0.001, ours).
+    position, local_from: of dense masks, see `DenseMasks`. activation: of the towers; None: what the model's weights mean.
+    classes, ood, merge: the words, see `make_vocabulary`; files are read at once and kept as lists. merging, void, alpha: see
+    `scores.Rule`. templates: a list of `prompts` by name, or sentences with {} for the word. score: one of `scores.SCORES`.
+    temperature: of the softmax over words; None: the one that belongs to the masks. top: the share of a map, its highest
+    values, whose mean is the score of a frame (0.001, ours).
     """
 
     masks: Literal["dense", "decoder"] = "dense"
@@ -51,6 +53,7 @@ class VL4ADRecipe:
     window: int | None = None
     overlap: Literal[0] | float = 0.5
     position: PositionResize = "bicubic"
+    activation: Activation | None = None
     local_from: int | None = None
     classes: str | Mapping[str, tuple[str, ...]] = asked("cityscapes")
     ood: str | tuple[()] | tuple[str | tuple[str, ...], ...] | None = asked(())
@@ -116,7 +119,7 @@ class VL4AD:
     @property
     def request(self) -> WalkRequest:
         """Nothing but the pictures: the way to masks looks at them itself."""
-        return WalkRequest(self.recipe.image_size, whole=True)
+        return WalkRequest(self.recipe.image_size)
 
     def encode(self, walk: Walk) -> Features:
         """Masks and their embeddings, before any word."""
@@ -210,9 +213,8 @@ def _highest(heat: Tensor, share: float) -> Tensor:
 @cache
 def _warn_of_mini() -> None:
     """Say once that a street cannot be read with the embedded model: its maps look like any others."""
-    warnings.warn(
-        "'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets mean "
-        "nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",
-        OddlensWarning,
-        stacklevel=4,
+    print(
+        "oddlens: 'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets "
+        "mean nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",
+        file=sys.stderr,
     )

@@ -1,0 +1,135 @@
+"""Fetching a model from the hub: which files, whether oddlens reads it, and where they go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+from oddlens.atomic import write_text
+from oddlens.backbone.cards import Card
+from oddlens.backbone.files import (
+    OPEN_CLIP,
+    PREPROCESSOR,
+    TOKENIZER,
+    TRANSFORMERS,
+    LayoutFiles,
+    file_hash,
+    read_json,
+    weight_files,
+)
+from oddlens.backbone.hub import HUB_FILES, HUB_LAYOUTS, is_hub_id, layout_of
+from oddlens.backbone.repository import Repository
+from oddlens.errors import ModelError, UsageError
+from oddlens.paths import exists, is_dir, is_file
+from oddlens.wording import printable
+
+if TYPE_CHECKING:
+    from huggingface_hub import RepoFile
+
+_MARK = "oddlens_fetched.json"
+"""Says in a folder of `--to` which model it holds, from before the first file comes."""
+
+
+class Fetched(NamedTuple):
+    """Where a fetched model lies, and what is to be said about it."""
+
+    folder: Path
+    warnings: tuple[str, ...]
+
+
+def fetch_model(hub_id: str, card: Card | None = None, to: Path | None = None, revision: str | None = None) -> Fetched:
+    """Download a model's files, resumably, into the hub cache or the folder `to`, checked against the hub's hashes.
+
+    card: of the model, where it has one; otherwise open_clip's layout is taken where the repository has it, else transformers'. The
+    configuration comes first: a model that oddlens does not read is refused before its weights come. A file that is there and whose
+    content is not the hub's is replaced.
+
+    Raises `UsageError` for a name that cannot be one and a folder with another model; `ModelError` where there is no such
+    repository or revision, it is gated, the hub cannot be reached, the download breaks off, or oddlens does not read the model.
+    """
+    if not is_hub_id(hub_id):
+        raise UsageError(f"{printable(hub_id)!r} cannot be the name of a repository on the hub: give owner/name")
+    if to is not None:
+        _refuse_other_model(to, hub_id, revision)
+    repository = Repository(hub_id, revision, to)
+    with repository.sentences():
+        entries = repository.files()
+        layout, weights = _choose(repository, entries, card)
+        if to is not None:
+            write_text(to / _MARK, json.dumps({"hub_id": hub_id, "revision": revision}) + "\n")
+        wanted = (layout.config, PREPROCESSOR, *TOKENIZER, weights)
+        folder = repository.download_small([name for name in wanted if name in entries and _is_small(name)])
+        large = [path.name for path in weight_files(folder / weights) if not _is_small(path.name)]
+        if missing := [name for name in large if name not in entries]:
+            raise ModelError(
+                f"{hub_id} lacks {missing[0]}, which {weights} lists: tell its owner, or give another model"
+            )
+        damaged = [name for name in large if repository.download_large(entries[name], folder)]
+    warnings = [f"{name} of {hub_id} was damaged (SHA-256 differs), and was fetched again" for name in damaged]
+    if card is not None and revision is None:
+        warnings += _changed_since_card(folder, card, large)
+    return Fetched(folder, tuple(warnings))
+
+
+def _choose(repository: Repository, entries: Mapping[str, RepoFile], card: Card | None) -> tuple[LayoutFiles, str]:
+    """The layout and the weights to fetch. Raises `ModelError` where the repository holds no model that oddlens reads."""
+    layouts = HUB_LAYOUTS if card is None else (layout_of(card),)
+    known = () if card is None else [name for name, _ in card.sha256]
+    refusals: list[ModelError] = []
+    for layout in layouts:
+        weights = [name for name in layout.weights if name in entries]
+        if weights and layout.config in entries:
+            try:
+                _judge(repository, layout)
+            except ModelError as error:
+                refusals.append(error)
+            else:
+                return layout, next((name for name in weights if name in known), weights[0])
+    if refusals:
+        raise refusals[0]
+    wanted = ", or ".join(f"{layout.config} with one of {', '.join(layout.weights)}" for layout in layouts)
+    raise ModelError(f"{repository.hub_id} is not fetched: it is no model that oddlens reads, which holds {wanted}")
+
+
+def _judge(repository: Repository, layout: LayoutFiles) -> None:
+    """Fetch the configuration alone, to a place of its own. Raises `ModelError` where oddlens does not read its model."""
+    from oddlens.backbone.layouts import open_clip, transformers
+
+    reader = {OPEN_CLIP: open_clip, TRANSFORMERS: transformers}[layout]
+    with TemporaryDirectory(prefix="oddlens-") as place:
+        path = repository.download_apart(layout.config, Path(place))
+        try:
+            reader.read_config(path)
+        except ModelError as error:
+            reason = str(error).replace(str(path), f"its {layout.config}")
+            raise ModelError(f"{repository.hub_id} is not fetched: {reason}") from error
+
+
+def _is_small(name: str) -> bool:
+    """Whether a file holds no weights: a configuration, a tokenizer, or a list of weights files."""
+    return name.endswith((".json", ".txt"))
+
+
+def _changed_since_card(folder: Path, card: Card, names: list[str]) -> Iterator[str]:
+    for name, digest in card.sha256:
+        if name in names and (found := file_hash(folder / name)) != digest:
+            yield (
+                f"{name} of {card.hub_id} has changed since oddlens' card of {card.name} was written: it is the hub's file "
+                f"(SHA-256 {found}), but not the one that the card knows ({digest}), and may give other results"
+            )
+
+
+def _refuse_other_model(to: Path, hub_id: str, revision: str | None) -> None:
+    """Raises `UsageError` where a folder holds a model and not, or not surely, the one that is to come."""
+    if exists(to) and not is_dir(to):
+        raise UsageError(f"{printable(str(to))} is a file: give as --to a folder, which may be new")
+    if is_file(to / _MARK):
+        held = read_json(to / _MARK)
+        if (held.get("hub_id"), held.get("revision")) != (hub_id, revision):
+            at = f" at {held['revision']}" if held.get("revision") else ""
+            raise UsageError(f"{printable(str(to))} holds {held.get('hub_id')}{at}: give as --to a folder of its own")
+    elif present := [name for name in HUB_FILES if is_file(to / name)]:
+        raise UsageError(f"{printable(str(to))} holds a model already ({present[0]}): give as --to a folder of its own")

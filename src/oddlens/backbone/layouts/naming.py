@@ -1,0 +1,49 @@
+"""Tensor names of a layout to ours, and what all layouts pass over: wrappers around names, and tensors that no tower needs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from oddlens.errors import ModelError
+
+Pairs = Sequence[tuple[str, str]]
+
+_WRAPPERS = re.compile(r"^(?:(?:module|model|clip)\.)+")
+_UNUSED = {"attn_mask", "position_ids", "logit_bias", "input_resolution", "context_length", "vocab_size"}
+"""How the names end of tensors that towers do without. A logit bias cancels out in a softmax over words."""
+
+TRAINED_OUT = math.log(100)
+"""The logit scale that CLIP's training is held to in the end: what is taken where a file has none."""
+
+
+def towers_only(tensors: Mapping[str, Tensor], source: object) -> dict[str, Tensor]:
+    """The tensors without names of what wrapped the model, without those that no tower needs, and with a logit scale, a scalar.
+
+    Raises `ModelError` where two tensors get one name, as a file of several models has them.
+    """
+    found: dict[str, Tensor] = {}
+    for wrapped, value in tensors.items():
+        name = _WRAPPERS.sub("", wrapped)
+        if name.rpartition(".")[2] in _UNUSED:
+            continue
+        if name in found:
+            raise ModelError(f"{source} holds {name} twice, as a file of several models does: save one model alone")
+        found[name] = value
+    scale = found.get("logit_scale", torch.tensor(TRAINED_OUT))
+    return found | {"logit_scale": scale.reshape(()) if scale.numel() == 1 else scale}
+
+
+def rename(name: str, prefixes: Pairs, in_blocks: Pairs) -> str:
+    """The name with the first prefix that fits exchanged, and then every part that stands inside a block."""
+    for old, new in prefixes:
+        if name.startswith(old):
+            name = new + name[len(old) :]
+            break
+    for old, new in in_blocks:
+        name = name.replace(old, new)
+    return name

@@ -1,0 +1,167 @@
+"""A repository on the hub, through the hub's own client. All but it of oddlens stays off the network.
+
+Large files are checked by the SHA-256 that the hub tells of them, and go on where a download broke off, also in another call: the
+client itself has given that up (since its release 1.x it throws away what came of a file).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from oddlens.backbone.files import file_hash
+from oddlens.errors import ModelError, OddlensError
+from oddlens.paths import is_file, is_link
+from oddlens.wording import first_line, printable
+
+if TYPE_CHECKING:
+    from huggingface_hub import RepoFile
+
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
+
+
+class Repository:
+    """A repository at a revision (None: its main branch). What it raises turns into one sentence inside `sentences`.
+
+    to: the folder that files are put in; None is the hub cache.
+    """
+
+    def __init__(self, hub_id: str, revision: str | None = None, to: Path | None = None) -> None:
+        from huggingface_hub import HfApi
+
+        self.hub_id = hub_id
+        self.revision = revision
+        self._api = HfApi()
+        self._to = to
+
+    def files(self) -> dict[str, RepoFile]:
+        """The files at its root, by name."""
+        from huggingface_hub import RepoFile
+
+        entries = self._api.list_repo_tree(self.hub_id, revision=self.revision)
+        return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+    def download_small(self, names: Sequence[str]) -> Path:
+        """Download files, anew where they are there already; the folder they lie in."""
+        return Path(
+            self._api.snapshot_download(
+                self.hub_id, revision=self.revision, local_dir=self._to, allow_patterns=list(names), force_download=True
+            )
+        )
+
+    def download_apart(self, name: str, place: Path) -> Path:
+        """Download one file to a place of its own."""
+        return Path(self._api.hf_hub_download(self.hub_id, name, revision=self.revision, local_dir=place))
+
+    def download_large(self, entry: RepoFile, folder: Path) -> bool:
+        """Download a large file, unless it is there; whether one was there that is not the hub's, which is then replaced.
+
+        folder: where small files went.
+        """
+        path = folder / entry.path
+        if entry.lfs is None:  # kept as small files are, without a hash to check by
+            self._api.hf_hub_download(self.hub_id, entry.path, revision=self.revision, local_dir=self._to)
+            return False
+        was_damaged = is_file(path) and file_hash(path) != entry.lfs.sha256
+        if was_damaged:
+            _remove(path)
+        if not is_file(path):
+            content = path if self._to is not None else folder.parents[1] / "blobs" / entry.lfs.sha256
+            if not is_file(content) or file_hash(content) != entry.lfs.sha256:
+                parts = content.parent if self._to is None else folder / ".cache" / "huggingface"
+                self._download_part(entry, content, parts / f".{entry.lfs.sha256}.part")
+            if self._to is None:
+                self._api.hf_hub_download(self.hub_id, entry.path, revision=self.revision)  # links what is there now
+        return was_damaged
+
+    def _download_part(self, entry: RepoFile, content: Path, part: Path) -> None:
+        """Go on with a part until it is whole, check it, and put it where it belongs."""
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.file_download import http_get
+        from huggingface_hub.utils import WeakFileLock, build_hf_headers  # type: ignore[attr-defined]
+
+        assert entry.lfs is not None
+        url = hf_hub_url(self.hub_id, entry.path, revision=self.revision, endpoint=self._api.endpoint)
+        headers = build_hf_headers()
+        location = get_hf_file_metadata(url, headers=headers).location
+        if urlparse(location).netloc != urlparse(url).netloc:
+            headers.pop("authorization", None)  # another machine, which has no business with the token
+        part.parent.mkdir(parents=True, exist_ok=True)
+        lock = part.with_suffix(".lock")
+        with WeakFileLock(lock):
+            if is_file(content) and file_hash(content) == entry.lfs.sha256:  # by another process, meanwhile
+                return
+            with part.open("ab") as file:
+                if file.tell() < entry.size:
+                    http_get(
+                        location,
+                        file,
+                        resume_size=file.tell(),
+                        headers=headers,
+                        expected_size=entry.size,
+                        displayed_filename=entry.path,
+                    )
+            if file_hash(part) != entry.lfs.sha256:
+                part.unlink()
+                raise ModelError(
+                    f"{entry.path} of {self.hub_id} came with another SHA-256 than the hub says, and was removed: run the same "
+                    "command again, over another network if it stays so"
+                )
+            part.replace(content)
+        lock.unlink(missing_ok=True)
+
+    @contextmanager
+    def sentences(self) -> Iterator[None]:
+        """Turn whatever the client raises into a `ModelError`."""
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HfHubHTTPError,
+            OfflineModeIsEnabled,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+
+        hub_id, endpoint = self.hub_id, self._api.endpoint
+        try:
+            yield
+        except OddlensError:
+            raise
+        except OfflineModeIsEnabled as error:
+            raise ModelError(
+                f"{hub_id} was not fetched because HF_HUB_OFFLINE is set: unset it and run the same command on a connected "
+                "machine"
+            ) from error
+        except GatedRepoError as error:
+            raise ModelError(
+                f"{hub_id} is gated: accept its conditions at {endpoint}/{hub_id}, set HF_TOKEN to a token of your account, and "
+                "run the same command again"
+            ) from error
+        except RepositoryNotFoundError as error:
+            raise ModelError(
+                f"there is no repository {hub_id} at {endpoint}: check the name; a private one needs HF_TOKEN"
+            ) from error
+        except RevisionNotFoundError as error:
+            raise ModelError(
+                f"{hub_id} has no revision {printable(str(self.revision))!r}: give a branch, a tag or a commit of it"
+            ) from error
+        except Exception as error:  # of the client, of the disk, or of whichever HTTP library the client uses
+            if isinstance(error, OSError) and error.errno in _DISK_ERRORS and not isinstance(error, HfHubHTTPError):
+                advice = "check the disk and its permissions, and run the same command again"
+            else:
+                advice = f"check the network to {endpoint}, and run the same command again"
+            raise ModelError(
+                f"{hub_id} could not be fetched ({first_line(error)}): {advice}; it goes on where it stopped"
+            ) from error
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, and where it is a link, what it leads to."""
+    while is_link(path):
+        target = path.parent / path.readlink()
+        path.unlink()
+        path = target
+    path.unlink(missing_ok=True)
