@@ -1,10 +1,12 @@
 """The detector: encode once and ask often, good examples, thresholds; the same answers however it is asked."""
 
 import json
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ import oddlens
 from oddlens.backbone.vision import VisionTower
 from oddlens.detection import Detection, Failure
 from oddlens.detector import Detector
-from oddlens.errors import ImageError, UsageError
+from oddlens.errors import ImageError, OddlensWarning, UsageError
+from oddlens.images import Picture
 from oddlens.methods.method import Scores
 
 Pictures = list[NDArray[np.uint8]]
@@ -280,6 +283,39 @@ class TestReferences:
         assert detector.references is not None
         assert detector.references.sources == (str(tmp_path / "0.png"), str(tmp_path / "1.png"))
 
+    def test_the_same_picture_counts_once(self, detector: Detector, pictures: Pictures, tmp_path: Path) -> None:
+        """By its pixels: under another name, in another format, by another call."""
+        for name in ("a.png", "a copy.bmp", "b.png"):
+            Image.fromarray(pictures["b" in name[:1]]).save(tmp_path / name)
+        with pytest.warns(OddlensWarning, match=r"the same picture .* counts once: .*a\.png is .*a copy\.bmp$") as told:
+            detector.reference(tmp_path)
+        assert told[0].filename == __file__
+        once = detector.references
+        assert once is not None
+        assert [Path(source).name for source in once.sources] == ["a copy.bmp", "b.png"]
+        assert len(set(once.digests)) == 2
+        with pytest.warns(OddlensWarning, match=r"counts once: image 1 is .*b\.png$"):
+            detector.reference([pictures[1], pictures[2]])
+        assert detector.references is not None
+        assert detector.references.sources == (*once.sources, "image 2")
+        with pytest.warns(OddlensWarning, match="and 1 more$"):
+            detector.reference([*pictures[:3], pictures[0]])
+        assert len(detector.references) == 3
+
+    def test_the_same_picture_twice_is_no_pair_to_calibrate_on(self, detector: Detector, pictures: Pictures) -> None:
+        with pytest.warns(OddlensWarning):
+            detector.reference([pictures[1], pictures[1].copy()])
+        assert detector.calibrate("part") is None
+
+    def test_one_whose_features_are_not_finite_is_refused(self, detector: Detector, pictures: Pictures) -> None:
+        encoded = detector.encode(pictures[:3])
+        damaged = encoded.features["reference:patch"].clone()
+        damaged[1, 0, 0] = torch.nan
+        encoded.features["reference:patch"] = damaged
+        with pytest.raises(ImageError, match="the reference image 2 has features that are not finite"):
+            detector.references = encoded
+        assert detector.references is None
+
     def test_none_is_refused(self, detector: Detector) -> None:
         with pytest.raises(UsageError, match="no reference pictures were given"):
             detector.reference([])
@@ -410,6 +446,69 @@ class TestResults:
             drawing = found.overlay(pictures[1])
             assert drawing.width >= 50
             assert drawing.height > 60
+
+
+class TestBounds:
+    """What is kept for the next question is bounded, and the memory bank is there once."""
+
+    def test_questions_with_other_values_share_the_memory_bank(
+        self, detector: Detector, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        detector.reference(pictures[:2])
+        encoded = detector.encode(pictures[2])
+        monkeypatch.setattr(type(detector.method), "remember", lambda *_: pytest.fail("the memory was made again"))
+        for number in range(1, 40):
+            detector.ask(encoded, temperature=number / 10)
+            detector.ask(encoded, f"part {number}")
+        changed = detector._changed({"temperature": 3.9})
+        assert changed._memory is detector._memory
+        assert len(detector._changes) <= 16
+        assert len(detector._texts) <= 16
+        assert len(detector._calibrations) <= 64
+
+    def test_what_was_forgotten_is_made_again_the_same(self, detector: Detector, pictures: Pictures) -> None:
+        encoded = detector.reference(pictures[:2]).encode(pictures[2:4])
+        before = detector.ask(encoded, "nut"), detector.ask(encoded, "nut", temperature=0.5)
+        for number in range(20):
+            detector.ask(encoded[:1], f"part {number}")
+            detector.ask(encoded[:1], temperature=1 + number)
+        after = detector.ask(encoded, "nut"), detector.ask(encoded, "nut", temperature=0.5)
+        for one, other in zip(before, after, strict=True):
+            assert all(map(same, one, other))
+
+    def test_calibrating_makes_no_memory_for_each_reference(
+        self, detector: Detector, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        detector.reference(pictures)
+        monkeypatch.setattr(type(detector.method), "remember", lambda *_: pytest.fail("a memory was made"))
+        assert detector.calibrate("part") is not None
+
+    def test_no_more_than_one_picture_is_held_while_references_are_read(
+        self, detector: Detector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        alive: WeakSet[Picture] = WeakSet()
+        most = 0
+
+        class Camera:
+            def __init__(self, number: int) -> None:
+                self.number = number
+
+            def read(self) -> Picture:
+                nonlocal most
+                picture = Picture(np.full((30, 30, 3), self.number, np.uint8), f"shot {self.number}")
+                alive.add(picture)
+                most = max(most, len(alive))
+                return picture
+
+        detector.reference([Camera(number) for number in range(20)])
+        assert most == 1
+
+    def test_a_detector_can_be_pickled(self, detector: Detector, pictures: Pictures) -> None:
+        detector.reference(pictures[:2]).set_thresholds(image=0.5)
+        encoded = detector.encode(pictures[2:4])
+        expected = detector.ask(encoded, "nut", temperature=0.5)
+        other = pickle.loads(pickle.dumps(detector))
+        assert all(map(same, other.ask(encoded, "nut", temperature=0.5), expected))
 
 
 def test_the_memory_of_the_references_is_made_once_for_all_questions(

@@ -1,6 +1,8 @@
 """Pictures through the towers: several methods share a walk, and none is changed by it."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -54,6 +56,33 @@ def test_another_size_is_another_walk(open_clip_folder: Path, pictures: list[Pic
     methods = [oddlens.load("winclip", open_clip_folder, image_size=size).method for size in (48, 64)]
     encode_together(methods, pictures[:2])
     assert calls["walk"] == 2
+
+
+def test_pictures_are_read_one_at_a_time(open_clip_folder: Path, pictures: list[Picture]) -> None:
+    """Whatever a method wants of them, and with the numbers of pictures that are all there."""
+    whole = oddlens.load("anovl", open_clip_folder, image_size=40, tiles="wide", views=1).method
+    small = oddlens.load("winclip", open_clip_folder).method
+    alive: WeakSet[Picture] = WeakSet()
+
+    def read() -> Iterator[Picture]:
+        for picture in pictures:
+            assert not alive
+            alive.add(taken := Picture(picture.pixels.copy(), picture.source))
+            yield taken
+            del taken
+
+    expected = encode_together([small, whole], pictures)
+    for one, other in zip(encode_together([small, whole], read()), expected, strict=True):
+        assert (one.sources, one.sizes) == (other.sources, other.sizes)
+        assert all(torch.equal(value, other.features[name]) for name, value in one.features.items())
+
+
+def test_some_of_the_pictures_are_a_part_of_the_features(open_clip_folder: Path, pictures: list[Picture]) -> None:
+    encoded = oddlens.load("winclip", open_clip_folder).encode(pictures)
+    some = encoded[2:5]
+    assert len(some) == 3
+    assert (some.sources, some.sizes, some.notes) == (encoded.sources[2:5], encoded.sizes[2:5], encoded.notes[2:5])
+    assert all(value.data_ptr() == encoded.features[name][2].data_ptr() for name, value in some.features.items())
 
 
 def test_pictures_stay_in_order(open_clip_folder: Path, pictures: list[Picture]) -> None:

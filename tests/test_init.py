@@ -1,8 +1,10 @@
 """The package: what it offers, and how little it takes to import it."""
 
+import ast
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +36,17 @@ def test_what_is_not_there_is_an_attribute_error_that_names_it() -> None:
 
 def test_its_version_is_that_of_the_installed_distribution() -> None:
     assert oddlens.__version__ == version("oddlens")
+
+
+def test_only_the_command_line_prints() -> None:
+    """What a library has to say are exceptions, warnings and values: a caller's stdout and stderr are the caller's."""
+    root = Path(oddlens.__file__).parent
+    printing = [
+        f"{path.relative_to(root)}:{node.lineno}"
+        for path in root.rglob("*.py")
+        if path.relative_to(root).parts[0] != "cli"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Name) and node.id == "print")
+        or (isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr"))
+    ]
+    assert printing == []

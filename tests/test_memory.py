@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from oddlens import memory as memory_module
-from oddlens.memory import Memory, leave_one_out
+from oddlens.memory import Memory
 
 
 def brute_force(references: Tensor, queries: Tensor) -> Tensor:
@@ -83,8 +83,19 @@ def test_features_are_kept_by_name_and_of_half_precision_too() -> None:
     assert memory.distance("window", drawn(1, 6, 5, seed=10)).shape == (1, 6)
 
 
-def test_leaving_one_out_takes_its_row_from_every_tensor() -> None:
-    features = {"patch": drawn(3, 4, 8, seed=11), "window": drawn(3, 2, 5, seed=12)}
-    for number, rest in enumerate(([1, 2], [0, 2], [0, 1])):
-        left = leave_one_out(features, number)
-        assert all(torch.equal(left[name], value[rest]) for name, value in features.items())
+@pytest.mark.parametrize("elements", [1, 30, 10**6])
+@pytest.mark.parametrize("first", [0, 2])
+def test_a_reference_is_held_against_all_others(monkeypatch: pytest.MonkeyPatch, first: int, elements: int) -> None:
+    references = drawn(5, 7, 16, seed=11)
+    memory, asked = Memory({"patch": references}), references[first : first + 3]
+    monkeypatch.setattr(memory_module, "_CHUNK_ELEMENTS", elements)
+    found = memory.leaving_out_from(first).distance("patch", asked)
+    for number, row in enumerate(found, start=first):
+        others = Memory({"patch": references[[each for each in range(5) if each != number]]})
+        assert torch.allclose(row, others.distance("patch", references[number : number + 1])[0], atol=1e-6)
+    assert memory.distance("patch", asked).max() < 1e-6  # the memory itself leaves nothing out
+
+
+def test_leaving_out_copies_nothing() -> None:
+    memory = Memory({"patch": drawn(3, 4, 8, seed=12)})
+    assert memory.leaving_out_from(0)._features is memory._features

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -15,29 +16,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oddlens.calibration import NOT_FINITE, Calibration, chosen, leave_one_out
 from oddlens.detection import Detection, Failure, Thresholds, ValueRange
 from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
-from oddlens.errors import ImageError, OddlensError, UsageError
+from oddlens.errors import ImageError, OddlensError, OddlensWarning, UsageError
 from oddlens.images import Picture
 from oddlens.inputs import Images, Input, each_input
-from oddlens.memory import Memory, leave_one_out
-from oddlens.methods.method import Method, Parts, Relative, Scores, Text
+from oddlens.memory import Memory
+from oddlens.methods.method import Method, Relative, Scores, Text
 from oddlens.methods.recipe import change_recipe
+from oddlens.recent import Recent
 from oddlens.wording import printable
 
-_NOT_FINITE = (
-    "has a score or a map that is not finite, so that nothing is known of it: check the model, the weights, the references and "
-    "the recipe's numbers"
-)
+_KEPT_TEXTS = 16
+"""Object names whose text side is kept: 2 MB each with AnoVL's 924 sentences."""
 
-
-@dataclass(frozen=True)
-class Calibration:
-    """What the references say of themselves, each scored against the others: thresholds, usual heat, parts of their scores."""
-
-    thresholds: Thresholds
-    value_range: ValueRange
-    parts: Parts
+_KEPT_CALIBRATIONS = 64
+_KEPT_CHANGES = 16
+"""Other recipes that questions were put with: each keeps texts and calibrations of its own, and shares the memory bank."""
 
 
 class Detector:
@@ -54,9 +50,9 @@ class Detector:
         self.thresholds = Thresholds()
         self._references: Encoded | None = None
         self._memory: Memory | None = None
-        self._calibrations: dict[str, Calibration | None] = {}
-        self._texts: dict[str, Text] = {}
-        self._changes: dict[str, Detector] = {}
+        self._calibrations: Recent[str, Calibration] = Recent(_KEPT_CALIBRATIONS)
+        self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
+        self._changes: Recent[str, Detector] = Recent(_KEPT_CHANGES)
 
     @property
     def recipe(self) -> Any:
@@ -70,32 +66,58 @@ class Detector:
 
     @property
     def references(self) -> Encoded | None:
-        """The good examples, encoded; None without any. Setting them forgets what was learned of the earlier ones."""
+        """The good examples, encoded; None without any. Setting them forgets what was learned of the earlier ones.
+
+        Setting raises `ImageError` for one whose features are not finite.
+        """
         return self._references
 
     @references.setter
     def references(self, references: Encoded | None) -> None:
+        if references is not None:
+            _check_finite(references)
         memory = None if references is None else self.method.remember(references.features)
         self._references, self._memory = references, memory
         self._calibrations.clear()
 
     def reference(self, images: Images) -> Detector:
-        """Add good examples: pictures, paths, folders or globs. Returns the detector itself. Raises `ImageError`, `UsageError`."""
+        """Add good examples: pictures, paths, folders or globs. Returns the detector itself. Raises `ImageError`, `UsageError`.
+
+        A picture that is there already, by its pixels, is left out with an `OddlensWarning`: held against itself it would be the
+        best of examples, and the thresholds would be those of a line without any variation.
+        """
         if self.method.no_references is not None:
             raise UsageError(self.method.no_references)
-        added = self.encode(images)
-        if not len(added):
+        earlier = joined([] if self.references is None else [self.references])
+        sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the picture
+        count, doubles = len(sources), []
+
+        def new() -> Iterator[Picture]:
+            for each in each_input(images):
+                picture = each.read()
+                digest = picture.digest()
+                if digest in sources:
+                    doubles.append(f"{printable(picture.source)} is {printable(sources[digest])}")
+                else:
+                    sources[digest] = picture.source
+                    yield picture
+                del picture  # before the next one is read
+
+        added = self.encode_pictures(new())
+        if doubles:
+            _warn_of(doubles)
+        elif not len(added):
             raise UsageError("no reference pictures were given: give at least one good example")
-        self.references = added if self.references is None else joined([self.references, added])
+        if len(added):
+            added = replace(added, digests=tuple(sources)[count:])
+            self.references = added if self.references is None else joined([self.references, added])
         return self
 
     def set_thresholds(self, image: float | None = None, pixel: float | None = None) -> Detector:
         """Fix thresholds by hand: `image` for scores, `pixel` for heat. They win over those calibrated on references; None leaves
         the calibrated one. Returns the detector itself. Raises `UsageError` for a threshold that is not finite.
         """
-        for value in (image, pixel):
-            if value is not None and not math.isfinite(value):
-                raise UsageError(f"{value} is no threshold: give a finite number")
+        image, pixel = _threshold(image), _threshold(pixel)
         self.thresholds = Thresholds(image, pixel, None if image is None and pixel is None else "given")
         return self
 
@@ -173,39 +195,35 @@ class Detector:
 
     @torch.inference_mode()
     def _outcomes(self, encoded: Encoded, object_name: str) -> list[Detection | Failure]:
-        """What is found of each picture; a failure where score or map is not finite."""
-        if not len(encoded):
-            return []
-        text = self._prepare(object_name)
+        """What is found of each picture; a failure where score or map is not finite. As many are scored at once as are encoded."""
+        parts = (encoded[first : first + BATCH_SIZE] for first in range(0, len(encoded), BATCH_SIZE))
+        return [outcome for part in parts for outcome in self._score(part, object_name)]
+
+    def _score(self, encoded: Encoded, object_name: str) -> Iterator[Detection | Failure]:
         calibration = self.calibrate(object_name)
-        thresholds = _chosen(self.thresholds, calibration)
-        value_range = self._fixed_range() if calibration is None else calibration.value_range
-        result = self.method.score(encoded.features, text, self._memory)
-        scores = self._told(result, object_name)
-        parts = _transposed(result.parts, len(encoded))
-        labels: Sequence[Tensor | None] = [None] * len(encoded) if result.labels is None else result.labels
-        outcomes: list[Detection | Failure] = []
-        for number, (score, heat, known) in enumerate(zip(scores.tolist(), result.maps, labels, strict=True)):
-            source, anomaly_map = encoded.sources[number], heat.float().cpu().numpy()
-            numbers = parts[number].values() if self.scores_sets else (score, *parts[number].values())
-            if not (all(map(math.isfinite, numbers)) and np.isfinite(anomaly_map).all()):
-                outcomes.append(Failure(source, f"{printable(source)} {_NOT_FINITE}"))
+        thresholds = chosen(self.thresholds, calibration)
+        value_range = (calibration and calibration.value_range) or self._fixed_range()
+        result = self.method.score(encoded.features, self._prepare(object_name), self._memory)
+        scores = self._told(result, object_name).tolist()
+        for number, (score, anomaly_map) in enumerate(zip(scores, result.maps, strict=True)):
+            source, heat = encoded.sources[number], anomaly_map.float().cpu().numpy()
+            parts = {name: float(values[number]) for name, values in result.parts.items()}
+            numbers = [*parts.values(), *([] if self.scores_sets else [score])]
+            if not (np.isfinite(numbers).all() and np.isfinite(heat).all()):
+                yield Failure(source, f"{printable(source)} {NOT_FINITE}")
                 continue
-            outcomes.append(
-                Detection(
-                    score,
-                    anomaly_map,
-                    encoded.sizes[number],
-                    thresholds,
-                    value_range,
-                    source,
-                    encoded.notes[number],
-                    parts[number],
-                    None if known is None else known.cpu().numpy(),
-                    result.label_names,
-                )
+            yield Detection(
+                score,
+                heat,
+                encoded.sizes[number],
+                thresholds,
+                value_range,
+                source,
+                encoded.notes[number],
+                parts,
+                None if result.labels is None else result.labels[number].cpu().numpy(),
+                result.label_names,
             )
-        return outcomes
 
     def score_set(self, parts: Sequence[Mapping[str, float]]) -> list[float]:
         """The scores of a whole set of pictures, where `scores_sets`, from the parts of each. `UsageError` for fewer than two."""
@@ -217,19 +235,19 @@ class Detector:
             )
         together = {name: torch.tensor([each[name] for each in parts], dtype=torch.float64) for name in parts[0]}
         scores: list[float] = relative.score(together, together).tolist()
+        if not all(map(math.isfinite, scores)):
+            raise ImageError(f"the set of {len(scores)} pictures {NOT_FINITE}")
         return scores
 
     @torch.inference_mode()
     def calibrate(self, object_name: str) -> Calibration | None:
-        """Thresholds from the references, each scored against the others (leave-one-out); None with fewer than two.
-
-        A threshold is the largest value of a good example plus one standard deviation of those values (ours).
-        """
-        if self.references is None or len(self.references) < 2:
+        """What the references say of themselves, see `Calibration`; None with fewer than two. Raises `ImageError` for a bad one."""
+        if self.references is None or self._memory is None or len(self.references) < 2:
             return None
-        if object_name not in self._calibrations:
-            self._calibrations[object_name] = self._leave_one_out(self.references, self._prepare(object_name))
-        return self._calibrations[object_name]
+        references, memory = self.references, self._memory
+        return self._calibrations.get(
+            object_name, lambda: leave_one_out(self.method, references, memory, self._prepare(object_name))
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`."""
@@ -241,46 +259,24 @@ class Detector:
         """The same detector with another recipe; what was prepared for such a question is kept for the next one."""
         recipe = change_recipe(self.recipe, changes)
         # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
-        key = json.dumps(asdict(recipe))
-        if key not in self._changes:
-            method = copy(self.method)
-            method.recipe = recipe
-            self._changes[key] = Detector(self.name, method, self.notes, self.weights)
-        other = self._changes[key]
+        other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._with(recipe))
         other.thresholds = self.thresholds
-        if other.references is not self.references:
-            other.references = self.references
+        if other._references is not self._references:
+            other._references, other._memory = self._references, self._memory  # which no question can change
+            other._calibrations.clear()
         return other
 
+    def _with(self, recipe: Any) -> Detector:
+        method = copy(self.method)
+        method.recipe = recipe
+        return Detector(self.name, method, self.notes, self.weights)
+
     def _prepare(self, object_name: str) -> Text:
-        if not object_name.strip():
+        if not isinstance(object_name, str) or not object_name.strip():
             raise UsageError(
                 "the object name is empty: say in a word or two what is on the pictures, for instance 'part'"
             )
-        if object_name not in self._texts:
-            self._texts[object_name] = self.method.prepare(object_name)
-        return self._texts[object_name]
-
-    def _leave_one_out(self, references: Encoded, text: Text) -> Calibration:
-        results = []
-        for number in range(len(references)):
-            one = {name: value[number : number + 1] for name, value in references.features.items()}
-            memory = self.method.remember(leave_one_out(references.features, number))
-            results.append(self.method.score(one, text, memory))
-        parts = {name: torch.cat([each.parts[name] for each in results]) for name in results[0].parts}
-        relative = self._relative("references")
-        scores = torch.cat([each.scores for each in results]) if relative is None else relative.score(parts, parts)
-        heats = [each.maps[0].float().cpu().numpy() for each in results]
-        peaks = [float(heat.max()) for heat in heats]
-        label = f"leave-one-out scores of {len(references)} references"
-        pixel = _above(peaks)
-        usual = float(np.median(heats))
-        value_range = ValueRange(usual, 2 * pixel - usual, f"calibrated on {len(references)} references")
-        # Scores of a set mean nothing in another set; heat that is the same everywhere leaves nothing to calibrate a scale on.
-        image = None if self.scores_sets else _above(scores.tolist())
-        return Calibration(
-            Thresholds(image, pixel, label), value_range if pixel > usual else self._fixed_range(), parts
-        )
+        return self._texts.get(object_name, lambda: self.method.prepare(object_name))
 
     def _told(self, result: Scores, object_name: str) -> Tensor:
         """The scores of a result, told beside the references where that is how the method tells them."""
@@ -303,31 +299,16 @@ class Detector:
         return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
 
 
-def _transposed(parts: Parts, count: int) -> list[dict[str, float]]:
-    """The parts of each of `count` pictures."""
-    return [{name: float(values[number]) for name, values in parts.items()} for number in range(count)]
-
-
-def _above(values: Sequence[float]) -> float:
-    return float(max(values) + np.std(values, ddof=1))
-
-
-def _chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
-    """Thresholds given by hand win, one by one, over calibrated ones."""
-    if calibration is None:
-        return given
-    calibrated = calibration.thresholds
-    if given.image is None and given.pixel is None:
-        return calibrated
-    if given.image is not None and given.pixel is not None:
-        return given
-    known = "image" if given.image is not None else "pixel"
-    return replace(
-        calibrated,
-        image=calibrated.image if given.image is None else given.image,
-        pixel=calibrated.pixel if given.pixel is None else given.pixel,
-        source=f"{known}: given; the other: {calibrated.source}",
-    )
+def _threshold(value: float | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"{value!r} is no threshold: give a finite number")
+    return number
 
 
 def _readable(inputs: Iterator[Input], group: list[Failure | None]) -> Iterator[Picture]:
@@ -340,9 +321,28 @@ def _readable(inputs: Iterator[Input], group: list[Failure | None]) -> Iterator[
         else:
             group.append(None)
             yield picture
+            del picture  # before the next one is read
 
 
 def _insisted(outcome: Detection | Failure) -> Detection:
     if isinstance(outcome, Failure):
         raise ImageError(outcome.reason)
     return outcome
+
+
+def _check_finite(references: Encoded) -> None:
+    for number, source in enumerate(references.sources):
+        if not all(value[number].isfinite().all() for value in references.features.values()):
+            raise ImageError(
+                f"the reference {printable(source)} has features that are not finite: check the model and the weights, or make the "
+                "station again"
+            )
+
+
+def _warn_of(doubles: Sequence[str]) -> None:
+    rest = f", and {len(doubles) - 3} more" if len(doubles) > 3 else ""
+    warnings.warn(
+        f"the same picture is among the references more than once, and counts once: {', '.join(doubles[:3])}{rest}",
+        OddlensWarning,
+        stacklevel=3,
+    )

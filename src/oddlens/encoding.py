@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import islice
+from typing import NamedTuple
 
 import torch
 
 from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.images import Picture
 from oddlens.methods.method import Features, Method, join_features
+from oddlens.pixels import Pixels
+from oddlens.preprocess import resized
 
 BATCH_SIZE = 8
 """Pictures that run through the towers together."""
@@ -22,7 +25,8 @@ BATCH_SIZE = 8
 class Encoded:
     """Pictures after the towers: their features, and what is needed to tell of them. Ask about it as often as you like.
 
-    seconds: spent on them, the walk through the tower included also where other methods shared it.
+    seconds: spent on them, the walk through the tower included also where other methods shared it. digests: of references, see
+    `Picture.digest`; () where they are not known.
     """
 
     features: Features
@@ -30,10 +34,21 @@ class Encoded:
     sources: tuple[str, ...]
     notes: tuple[str | None, ...]
     seconds: float = 0.0
+    digests: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many pictures it holds."""
         return len(self.sources)
+
+    def __getitem__(self, part: slice) -> Encoded:
+        """Some of the pictures, in the same memory; their `seconds` are not known."""
+        return Encoded(
+            {name: value[part] for name, value in self.features.items()},
+            self.sizes[part],
+            self.sources[part],
+            self.notes[part],
+            digests=self.digests[part],
+        )
 
 
 def joined(parts: Sequence[Encoded]) -> Encoded:
@@ -46,6 +61,7 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
         tuple(source for part in parts for source in part.sources),
         tuple(note for part in parts for note in part.notes),
         sum(part.seconds for part in parts),
+        tuple(digest for part in parts for digest in part.digests) if all(part.digests for part in parts) else (),
     )
 
 
@@ -55,18 +71,24 @@ def encode_together(
 ) -> list[Encoded]:
     """The pictures encoded for every method, in order; methods that agree on model, size and preprocessing share each walk.
 
-    pictures: may be read as they are asked for; no more than a batch of them is held.
+    pictures: may be read as they are asked for. One of them is held at a time: what waits for the rest of its batch has the size
+    that the tower takes.
     """
-    groups = _groups(methods)
+    looks = [_Look(methods, numbers, request) for numbers, request in _groups(methods)]
     batches: list[list[Encoded]] = [[] for _ in methods]
     rest = iter(pictures)
-    while batch := list(islice(rest, batch_size)):
-        for numbers, request in groups:
-            for number, encoded in zip(
-                numbers, _encode_batch([methods[n] for n in numbers], request, batch), strict=True
-            ):
+    while True:
+        count = 0
+        for picture in islice(rest, batch_size):
+            count += 1
+            for look in looks:
+                look.take(picture)
+            del picture  # before the next one is read
+        if not count:
+            return [joined(parts) for parts in batches]
+        for look in looks:
+            for number, encoded in look.finish():
                 batches[number].append(encoded)
-    return [joined(parts) for parts in batches]
 
 
 def _groups(methods: Sequence[Method]) -> list[tuple[list[int], WalkRequest]]:
@@ -80,20 +102,62 @@ def _groups(methods: Sequence[Method]) -> list[tuple[list[int], WalkRequest]]:
     ]
 
 
-def _encode_batch(methods: Sequence[Method], request: WalkRequest, pictures: Sequence[Picture]) -> list[Encoded]:
-    walk = Walk(methods[0].backbone, [picture.pixels for picture in pictures], request)
-    batch = []
-    for method in methods:
-        shared = walk.seconds
+class _Waiting(NamedTuple):
+    """What is left of a picture until its batch is complete. size: the picture's own."""
+
+    pixels: Pixels
+    size: tuple[int, int]
+    source: str
+    note: str | None
+
+
+class _Look:
+    """One walk of a batch, for the methods that it serves: pictures are taken one by one, and walked together at the end.
+
+    Where methods look at pictures as they are (`WalkRequest.whole`), each is walked alone, and at once.
+    """
+
+    def __init__(self, methods: Sequence[Method], numbers: Sequence[int], request: WalkRequest) -> None:
+        self._methods = {number: methods[number] for number in numbers}
+        self._request = request
+        self._waiting: list[_Waiting] = []
+        self._seconds = 0.0
+        self._done: dict[int, list[Encoded]] = {number: [] for number in numbers}
+
+    def take(self, picture: Picture) -> None:
+        """Take one more picture in."""
         started = time.perf_counter()
-        features = method.encode(walk)
-        batch.append(
-            Encoded(
-                features,
-                tuple(picture.size for picture in pictures),
-                tuple(picture.source for picture in pictures),
-                tuple(picture.note for picture in pictures),
-                shared + time.perf_counter() - started,
+        side, pixels = self._request.image_size, picture.pixels
+        if not self._request.whole:
+            pixels = resized(pixels, (side, side), self._request.interpolation)
+        self._waiting.append(_Waiting(pixels, picture.size, picture.source, picture.note))
+        self._seconds += time.perf_counter() - started
+        if self._request.whole:
+            self._walk()
+
+    def finish(self) -> Iterator[tuple[int, Encoded]]:
+        """The batch as it is encoded for each method, by the method's number."""
+        if self._waiting:
+            self._walk()
+        for number, parts in self._done.items():
+            yield number, joined(parts)
+            parts.clear()
+
+    def _walk(self) -> None:
+        backbone = next(iter(self._methods.values())).backbone
+        pictures, self._waiting = self._waiting, []
+        walk = Walk(backbone, [picture.pixels for picture in pictures], self._request)
+        for number, method in self._methods.items():
+            shared = self._seconds + walk.seconds
+            started = time.perf_counter()
+            features = method.encode(walk)
+            self._done[number].append(
+                Encoded(
+                    features,
+                    tuple(picture.size for picture in pictures),
+                    tuple(picture.source for picture in pictures),
+                    tuple(picture.note for picture in pictures),
+                    shared + time.perf_counter() - started,
+                )
             )
-        )
-    return batch
+        self._seconds = 0.0

@@ -23,3 +23,7 @@ class ModelError(OddlensError):
 
 class DataError(OddlensError):
     """A data set on disk is not what its layout says."""
+
+
+class OddlensWarning(UserWarning):
+    """Something that a person should know and that stops nothing. The command line prints it as one line on stderr."""

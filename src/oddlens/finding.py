@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cache
@@ -26,12 +26,14 @@ JUNK_FOLDERS = frozenset(
 )
 """Folders that systems leave among pictures (thumbnails, waste, copies), by their case-folded names."""
 
+MASK_ENDING = "_mask"
+
 _JUNK_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 _TRUTH = {"ground_truth", "ground truth", "groundtruth"}
 _MASKS = {"mask", "masks"}
 _MASK_SUFFIXES = ("_mask", "_segmentation", "_label", "")
 _OF_A_RUN = {"run.json", "results.jsonl", "overlays", "maps", "labels"}
-_OF_A_BENCHMARK = {"cells", "maps", "metrics.json", "scores.jsonl", "table.md", "report.html"}
+_OF_A_BENCHMARK = {"cells", "picks", "maps", "metrics.json", "scores.jsonl", "table.md", "report.html"}
 
 _MASK, _EARLIER = "masks", "of earlier runs"
 _ALL_BELOW = ("**",)
@@ -99,6 +101,21 @@ def path_identity() -> Callable[[StrPath], str]:
         return os.path.normcase(os.path.join(real(folder), name))  # noqa: PTH118 a Path for each of many files is slow
 
     return identity
+
+
+def earlier_outputs(names: Set[str]) -> Set[str]:
+    """Which names of a folder's content are those of what an earlier run or benchmark drew there."""
+    ours: set[str] = set()
+    if "run.json" in names:
+        ours |= _OF_A_RUN
+    if "cells" in names and names & {"picks", "metrics.json"}:  # "cells" alone may be what is on the pictures
+        ours |= _OF_A_BENCHMARK
+    return ours & names
+
+
+def is_mask_name(path: Path) -> bool:
+    """Whether a file is called as a mask beside its picture is: <stem>_mask."""
+    return path.stem.casefold().endswith(MASK_ENDING)
 
 
 def say_passed_over(passed_over: Mapping[str, int]) -> str | None:
@@ -216,7 +233,7 @@ class _Walk:
             yield folder, rest, kind
         entries = self._list(folder)
         names = {entry.name for entry in entries}
-        ours = (_OF_A_RUN if "run.json" in names else set()) | (_OF_A_BENCHMARK if "cells" in names else set())
+        ours = earlier_outputs(names)
         for entry in entries:
             name = entry.name
             if not any_depth and not fnmatch(name, part):
@@ -263,7 +280,7 @@ class _Walk:
             self._perhaps.append(path)
         elif kind is not None:
             self.passed[path] = kind
-        elif path.stem.casefold().endswith("_mask") and not named:
+        elif is_mask_name(path) and not named:
             self.passed[path] = _MASK
         else:
             self.images.append(path)

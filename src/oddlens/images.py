@@ -1,5 +1,6 @@
 """Pictures in: whatever people have -> RGB uint8."""
 
+import hashlib
 import io
 import os
 import stat
@@ -38,6 +39,12 @@ class Picture:
         """(width, height) in pixels."""
         height, width, _ = self.pixels.shape
         return width, height
+
+    def digest(self) -> str:
+        """SHA-256 of the pixels and their shape: the same for the same picture, whatever its name and file format."""
+        digest = hashlib.sha256(str(self.pixels.shape).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return digest.hexdigest()
 
 
 def read_image(image: ImageInput, name: str | None = None, max_megapixels: float = DEFAULT_MAX_MEGAPIXELS) -> Picture:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from oddlens.detection import Failure
-from oddlens.errors import ImageError, UsageError
+from oddlens.errors import ImageError, OddlensWarning, UsageError
 from oddlens.finding import find_images, say_passed_over
 from oddlens.images import ImageInput, Picture, read_image
 from oddlens.wording import printable
@@ -63,7 +63,7 @@ def _inputs(images: Iterable[object]) -> Iterator[Input]:
 def _inputs_of_path(path: str | os.PathLike[str]) -> Iterator[Input]:
     found = find_images([path])
     if said := say_passed_over(found.passed_over):
-        warnings.warn(f"{printable(os.fsdecode(path))}: {said}", stacklevel=2)
+        warnings.warn(f"{printable(os.fsdecode(path))}: {said}", OddlensWarning, stacklevel=2)
     for item in found.items:
         if isinstance(item, Failure):
             yield Input(item.source, partial(_refuse, item.reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from oddlens.backbone.cards import MINI
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.detector import Detector
+from oddlens.errors import OddlensWarning
 from oddlens.methods import method_class
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
 from oddlens.paths import is_dir, is_file
@@ -101,8 +102,9 @@ def _shared_backbone(model: str | None, device: str, activation: Activation | No
 @cache
 def _introduce_embedded() -> None:
     """Say once which model this is: nobody should take its zero-shot results for CLIP's."""
-    print(
-        "oddlens: this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot "
-        "work give a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them.",
-        file=sys.stderr,
+    warnings.warn(
+        "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
+        "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",
+        OddlensWarning,
+        stacklevel=4,
     )

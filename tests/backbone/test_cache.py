@@ -1,11 +1,14 @@
 """What is computed once: text features by model and prompts, and hashes of large files."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load, save
 
 from oddlens.backbone import cache
 from oddlens.backbone.backbone import Backbone
@@ -16,6 +19,35 @@ from oddlens.backbone.load import load_backbone
 from oddlens.backbone.text import TextTower
 
 PROMPTS = ["a photo of a part.", "a damaged part", "part"]
+
+
+def rewritten(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[bytes], bytes]:
+    """Damage to an entry's tensor that leaves it a well-formed file with the note that it came with."""
+
+    def damage(data: bytes) -> bytes:
+        length = int.from_bytes(data[:8], "little")
+        note = json.loads(data[8 : 8 + length])["__metadata__"]
+        return save({"features": change(load(data)["features"]).contiguous()}, note)
+
+    return damage
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": lambda data: data[:-1],
+    "empty": lambda data: b"",
+    "no safetensors": lambda data: b"x" * 100,
+    "of other names": lambda data: save({"other": torch.zeros(3)}),
+    "without a note": lambda data: save(load(data)),
+    "zeros": rewritten(torch.zeros_like),
+    "fewer rows": rewritten(lambda features: features[:2]),
+    "rows turned": rewritten(lambda features: features.flip(0)),
+    "narrower": rewritten(lambda features: features[:, :3]),
+    "another shape": rewritten(lambda features: features.reshape(-1)),
+    "as half": rewritten(lambda features: features.half()),
+    "as double": rewritten(lambda features: features.double()),
+    "NaN": rewritten(lambda features: features * torch.nan),
+    "infinite": rewritten(lambda features: features / 0),
+}
 
 
 class Counted:
@@ -84,27 +116,40 @@ class TestTextFeatures:
         assert counted.runs == 2
         assert models[0].model_hash != models[1].model_hash
 
-    @pytest.mark.parametrize("damage", ["truncated", "empty", "of other names", "a folder"])
+    @pytest.mark.parametrize("damage", [*DAMAGES, "one bit", "moved"])
     def test_a_damaged_entry_is_computed_again(
         self, folder: Path, open_clip_folder: Path, counted: Counted, damage: str
     ) -> None:
         backbone = open_backbone(open_clip_folder)
         first = backbone.encode_text(PROMPTS)
         (entry,) = (folder / "text").iterdir()
-        if damage == "truncated":
-            entry.write_bytes(entry.read_bytes()[:-1])
-        elif damage == "empty":
-            entry.write_bytes(b"")
-        elif damage == "of other names":
-            save_file({"other": torch.zeros(3)}, entry)
+        data = bytearray(entry.read_bytes())
+        if damage == "one bit":
+            data[-7] ^= 64
+            entry.write_bytes(data)
+        elif damage == "moved":
+            backbone.encode_text(PROMPTS[::-1])
+            counted.runs -= 1
+            (other,) = (path for path in (folder / "text").iterdir() if path != entry)
+            other.replace(entry)
         else:
-            entry.unlink()
-            entry.mkdir()
+            entry.write_bytes(DAMAGES[damage](bytes(data)))
         assert torch.equal(backbone.encode_text(PROMPTS), first)
         assert counted.runs == 2
-        if damage != "a folder":  # which only a person can remove
-            assert torch.equal(backbone.encode_text(PROMPTS), first)
-            assert counted.runs == 2
+        assert torch.equal(backbone.encode_text(PROMPTS), first)
+        assert counted.runs == 2
+        assert entry.read_bytes() == save({"features": first}, safe_open(entry, "pt").metadata())
+
+    def test_a_folder_in_the_place_of_an_entry_costs_time_only(
+        self, folder: Path, open_clip_folder: Path, counted: Counted
+    ) -> None:
+        backbone = open_backbone(open_clip_folder)
+        first = backbone.encode_text(PROMPTS)
+        (entry,) = (folder / "text").iterdir()
+        entry.unlink()
+        entry.mkdir()
+        assert torch.equal(backbone.encode_text(PROMPTS), first)
+        assert counted.runs == 2
 
     def test_a_folder_that_cannot_be_written_costs_time_only(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, open_clip_folder: Path, counted: Counted
@@ -176,10 +221,13 @@ class TestHashes:
         assert content_hash([large]) != first
         assert len(read) == 2
 
-    @pytest.mark.parametrize("damage", [b"", b"\xff" * 64, b"0123"])
+    @pytest.mark.parametrize("damage", [b"", b"\xff" * 64, b"0123", b"0" * 64, b"one digit"])
     def test_a_damaged_note_of_it_is_made_again(self, folder: Path, large: Path, damage: bytes) -> None:
         first = content_hash([large])
         (note,) = (folder / "hashes").iterdir()
+        whole = note.read_bytes()
+        if damage == b"one digit":
+            damage = (b"1" if whole[:1] == b"0" else b"0") + whole[1:]
         note.write_bytes(damage)
         assert content_hash([large]) == first
-        assert note.read_text() == file_hash(large)
+        assert note.read_bytes() == whole

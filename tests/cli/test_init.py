@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 
 from oddlens import __version__, cli
-from oddlens.errors import ModelError, OddlensError, UsageError
+from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
 
 from .program import run
 
@@ -80,6 +81,20 @@ def test_a_fault_that_a_user_can_mend_is_one_sentence_and_a_code(
     done = run()
     assert done.code == code
     assert done.sentence == "it is broken: mend it"
+
+
+def test_a_warning_of_ours_is_one_line_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    def warn(prog_name: str) -> None:
+        for _ in range(2):
+            warnings.warn("this counts once", OddlensWarning, stacklevel=1)
+        warnings.warn("of another kind", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr(cli, "app", warn)
+    before = warnings.showwarning
+    lines = run().err.splitlines()
+    assert lines[:2] == ["oddlens: this counts once"] * 2
+    assert lines[2].endswith("UserWarning: of another kind")
+    assert warnings.showwarning is before
 
 
 def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,6 +177,53 @@ def images_and_masks(root: Path) -> Path:
     return root
 
 
+def masks_beside(root: Path) -> Path:
+    for split in ("train", "valid"):
+        for stem, defect in (("1", 0), ("2", 1)):
+            picture(root / split / f"{stem}.jpg")
+            mask(root / split / f"{stem}_mask.png", value=defect)
+    picture(root / "test" / "3.jpg")
+    labelme_file(root / "test" / "3.json", [{"label": "dent", "points": [[4, 4], [8, 4], [8, 8]]}])
+    return root
+
+
+def coco(root: Path) -> Path:
+    square = [[4, 4, 8, 4, 8, 8, 4, 8]]
+    for split in ("train", "valid", "test"):
+        for name in ("1.jpg", "2.jpg"):
+            picture(root / split / name)
+        coco_file(root / split / "_annotations.coco.json", {"1.jpg": [], "2.jpg": square})
+    return root
+
+
+def mvtec_3d_ad(root: Path) -> Path:
+    for kind in ("train/good", "validation/good", "test/good", "test/hole"):
+        picture(root / "bagel" / kind / "rgb" / "000.png")
+        (root / "bagel" / kind / "xyz").mkdir()
+        (root / "bagel" / kind / "xyz" / "000.tiff").write_bytes(b"a point cloud")
+    mask(root / "bagel" / "test" / "good" / "gt" / "000.png", value=0)
+    mask(root / "bagel" / "test" / "hole" / "gt" / "000.png")
+    return root
+
+
+def real_iad(root: Path, listings: str = "realiad_jsons", images: str = "realiad_1024") -> Path:
+    kinds = ("OK/S0001/a.jpg", "OK/S0002/b.jpg", "NG/HS/S0003/c.jpg")
+    for name in kinds:
+        picture(root / images / "audiojack" / name)
+    mask(root / images / "audiojack" / "NG/HS/S0003/c.png")
+    entries = [
+        {"category": "audiojack", "anomaly_class": "OK", "image_path": name, "mask_path": None} for name in kinds[:2]
+    ]
+    entries.append(
+        {"category": "audiojack", "anomaly_class": "HS", "image_path": kinds[2], "mask_path": "NG/HS/S0003/c.png"}
+    )
+    meta = {"normal_class": "OK", "prefix": "audiojack/", "pre_transform": False}
+    (root / listings).mkdir(parents=True, exist_ok=True)
+    content = {"meta": meta, "train": entries[:1], "test": entries[1:]}
+    (root / listings / "audiojack.json").write_text(json.dumps(content))
+    return root
+
+
 def folder(root: Path) -> Path:
     for name in ("good/a.png", "scratch/a.png", "dent/a.png"):
         picture(root / name)
@@ -212,6 +259,10 @@ SMALL_SETS: dict[str, Callable[[Path], Path]] = {
     "covid": covid,
     "yes-no": yes_no,
     "images-and-masks": images_and_masks,
+    "masks-beside": masks_beside,
+    "coco": coco,
+    "mvtec-3d-ad": mvtec_3d_ad,
+    "real-iad": real_iad,
     "folder": folder,
     **SMALL_ROADS,
 }

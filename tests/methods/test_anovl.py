@@ -1,6 +1,7 @@
 """AnoVL against a plain restatement, and what adaptation must not do: depend on other pictures, touch CLIP, grow."""
 
 import os
+import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -207,6 +208,13 @@ class TestTheKeptOptimiser:
         detector.ask(encoded, "nut")
         assert far(detector.ask(encoded, "bolt")[0], load(open_clip_folder).ask(encoded, "bolt")[0]) < 1e-5
         assert far(Detector("anovl", detector.method).ask(encoded, "nut")[0], fresh) == 0
+
+    def test_it_begins_anew_in_what_is_unpickled(self, open_clip_folder: Path, pictures: Pictures) -> None:
+        detector = load(open_clip_folder, recipe="released")
+        encoded = detector.encode(pictures[0])
+        (fresh,) = detector.ask(encoded, "nut")
+        other = pickle.loads(pickle.dumps(detector))
+        assert far(other.ask(encoded, "nut")[0], fresh) == 0
 
     def test_it_is_forgotten_with_the_text_it_belongs_to(self, open_clip_folder: Path, pictures: Pictures) -> None:
         detector = load(open_clip_folder, recipe="released")

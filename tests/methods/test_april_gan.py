@@ -16,6 +16,7 @@ import oddlens
 from naive_clip import NaiveClip
 from oddlens.backbone.load import load_backbone
 from oddlens.detector import Detector
+from oddlens.encoding import joined
 from oddlens.errors import ModelError, UsageError
 from oddlens.methods.april_gan import AprilGAN, AprilGANRecipe
 from oddlens.prompts.ensemble import load_states, load_templates
@@ -256,7 +257,8 @@ class TestScoresBesideReferences:
         assert found.threshold is None
 
     def test_copies_of_one_picture_as_references_upset_nothing(self, detector: Detector, pictures: Pictures) -> None:
-        found = detector.reference([pictures[1]] * 3).detect(pictures)
+        detector.references = joined([detector.encode(pictures[1])] * 3)
+        found = detector.detect(pictures)
         assert all(np.isfinite(each.score) for each in found)
         assert len({each.score for each in found}) == len(pictures)
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
@@ -17,7 +18,7 @@ from oddlens.atomic import write_bytes
 from oddlens.backbone.files import file_hash
 from oddlens.errors import OddlensError
 from oddlens.paths import expanded
-from oddlens.tensors import read_safetensors
+from oddlens.tensors import read_safetensors, tensor_fault
 
 
 def cache_folder() -> Path:
@@ -35,10 +36,14 @@ def cache_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"oddlens-{os.getuid()}"
 
 
+_CHECKSUM = "sha256"
+
+
 class TextCache:
     """Text features on disk, one file a list of prompts, keyed by the text tower's identity and the exact prompts.
 
-    A damaged entry counts as absent; a folder that cannot be written leaves everything working, only slower.
+    An entry holds a checksum of its key, shape and numbers: one that is damaged, or was moved under another key, counts as absent
+    and is made again. A folder that cannot be written leaves everything working, only slower.
     """
 
     def __init__(self, identity: str, folder: Path | None = None) -> None:
@@ -47,21 +52,33 @@ class TextCache:
 
     def get(self, prompts: Sequence[str]) -> Tensor | None:
         """The features [prompts, embed_dim] stored for exactly these prompts, or None."""
+        path = self._path(prompts)
         try:
-            return read_safetensors(self._path(prompts))[0]["features"]
+            tensors, metadata = read_safetensors(path)
+            features = tensors["features"]
         except (OSError, SafetensorError, KeyError):
             return None
+        if tensor_fault(features, (len(prompts), None), [torch.float32]) or len(tensors) != 1:
+            return None
+        return features if metadata.get(_CHECKSUM) == _checksum(path, features) else None
 
     def put(self, prompts: Sequence[str], features: Tensor) -> None:
-        """Store the features of these prompts."""
+        """Store the features of these prompts, float32 [prompts, embed_dim]."""
+        path, features = self._path(prompts), features.contiguous()
         try:
-            write_bytes(self._path(prompts), save({"features": features.contiguous()}))
+            write_bytes(path, save({"features": features}, {_CHECKSUM: _checksum(path, features)}))
         except (OSError, OddlensError):
             return
 
     def _path(self, prompts: Sequence[str]) -> Path:
         digest = hashlib.sha256(json.dumps([self._identity, *prompts]).encode()).hexdigest()
         return self._folder / f"{digest}.safetensors"
+
+
+def _checksum(path: Path, features: Tensor) -> str:
+    digest = hashlib.sha256(f"{path.stem}{list(features.shape)}".encode())
+    digest.update(features.numpy().data)
+    return digest.hexdigest()
 
 
 def content_hash(files: Sequence[Path]) -> str:
@@ -81,11 +98,16 @@ def remembered_hash(path: Path) -> str:
         known = note.read_text(encoding="ascii")
     except (OSError, ValueError):
         known = ""
-    if len(known) == 64:
-        return known
+    digest, _, check = known.partition(" ")
+    if check == _note_check(key, digest):
+        return digest
     digest = file_hash(real)
     try:
-        write_bytes(note, digest.encode("ascii"))
+        write_bytes(note, f"{digest} {_note_check(key, digest)}".encode("ascii"))
     except (OSError, OddlensError):
         return digest
     return digest
+
+
+def _note_check(key: str, digest: str) -> str:
+    return hashlib.sha256(f"{key}:{digest}".encode()).hexdigest()

@@ -26,11 +26,14 @@ class WalkRequest:
     taps: tuple[Tap, ...] = ()
     local_taps: tuple[int, ...] = ()
     local_from: int = 1
+    whole: bool = False
+    """Whether the method looks at the pictures themselves: they come one at a time. Else they come at the tower's size."""
 
     @property
     def look(self) -> tuple[object, ...]:
         """What two requests must agree on to be met by one walk; a local stream must begin at the same block."""
-        return self.image_size, self.interpolation, self.position, self.local_from if self.local_taps else None
+        local_from = self.local_from if self.local_taps else None
+        return self.image_size, self.interpolation, self.position, local_from, self.whole
 
     def joined(self, other: WalkRequest) -> WalkRequest:
         """One request that meets both; they must agree on `look`."""
@@ -44,7 +47,7 @@ class WalkRequest:
 class Walk:
     """A batch of pictures and what the tower makes of it; every part is computed when it is first asked for, and kept.
 
-    pictures: uint8 [height, width, 3] each, as they were given. seconds: what the parts that are there have cost.
+    pictures: uint8 [height, width, 3] each, as `WalkRequest.whole` has them. seconds: what the parts that are there have cost.
     """
 
     def __init__(

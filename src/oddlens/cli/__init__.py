@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, TextIO
 
 import typer
 
 from oddlens import __version__
 from oddlens.cli import benchmark, data, demo, detect, doctor, models, train, weights
-from oddlens.errors import OddlensError, UsageError
+from oddlens.errors import OddlensError, OddlensWarning, UsageError
 
 app = typer.Typer(
     name="oddlens",
@@ -47,11 +48,32 @@ def options(
 
 
 def main() -> None:
-    """The `oddlens` program: a fault in what was given is one sentence on stderr, exit code 2 for usage and 1 for the rest."""
+    """The `oddlens` program: a fault in what was given is one sentence on stderr, exit code 2 for usage and 1 for the rest.
+
+    Warnings of ours are a line each on stderr.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
-    try:
-        app(prog_name="oddlens")
-    except OddlensError as error:
-        print(f"oddlens: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OddlensWarning)
+        warnings.showwarning = _show
+        try:
+            app(prog_name="oddlens")
+        except OddlensError as error:
+            print(f"oddlens: {error}", file=sys.stderr)
+            sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def _show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our warnings as one line each; others as Python shows them."""
+    if issubclass(category, OddlensWarning):
+        print(f"oddlens: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.data.annotations import SUFFIX as ANNOTATION
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import Legend, load_legend
 from oddlens.data.masks import looks_inverted, mask_files, read_marks, read_values
@@ -167,21 +168,22 @@ def _shows(
         problems.append(Problem(mask, "mask-unreadable", str(error)))
         return None
     height, width = grey.shape
+    name = f"{mask} of {image}" if mask.suffix.lower() == ANNOTATION else str(mask)
     if size is not None and size != (width, height):
-        sentence = f"The mask {mask} has {width} x {height} pixels, its image {size[0]} x {size[1]}."
+        sentence = f"The mask {name} has {width} x {height} pixels, its image {size[0]} x {size[1]}."
         problems.append(Problem(mask, "mask-size", sentence))
     if legend is not None:
         return bool(legend.is_anomalous(grey).any())
     if looks_inverted(grey > 0):
         share = f"{(grey > 0).mean():.0%}"
         sentence = (
-            f"The mask {mask} marks {share} of its picture as defect: if it is black on white, save it white on black."
+            f"The mask {name} marks {share} of its picture as defect: if it is black on white, save it white on black."
         )
         problems.append(Problem(mask, "mask-inverted", sentence))
     values = _values(grey)
     if len(values) > 1 and not (grey.dtype.kind in "iu" and values[-1] <= HIGHEST_CLASS):
         sentence = (
-            f"The mask {mask} has {len(values)} values above 0, from {values[0]:g} to {values[-1]:g}, "
+            f"The mask {name} has {len(values)} values above 0, from {values[0]:g} to {values[-1]:g}, "
             "and each of them counts as defect: save it in black and white."
         )
         problems.append(Problem(mask, "mask-not-binary", sentence))

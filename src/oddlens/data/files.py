@@ -5,14 +5,17 @@ pair after it without a word.
 """
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from oddlens.data.annotations import SUFFIX as ANNOTATION
+from oddlens.data.annotations import is_annotation
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Split
-from oddlens.data.words import is_normal_word, name_key, split_of
+from oddlens.data.words import is_like_a_split, is_normal_word, name_key, split_of
 from oddlens.decoding import FORMAT_OF_SUFFIX
 from oddlens.errors import DataError
+from oddlens.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_name
 from oddlens.paths import is_dir, is_file
 
 
@@ -21,13 +24,20 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
     try:
         with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+            visible = sorted(
+                (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
+            )
     except OSError as error:
         raise DataError(f"The folder {folder} cannot be listed ({error.strerror}): change its permissions.") from error
+    ours = earlier_outputs({entry.name for entry in visible})
+    return [entry for entry in visible if entry.name not in ours and entry.name.casefold() not in JUNK_FOLDERS]
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The visible sub-folders of a folder, by name; none if there is no such folder."""
+    """The visible sub-folders of a folder, by name; none if there is no such folder.
+
+    Folders that systems leave there, and what earlier runs drew, are passed over as `find_images` does.
+    """
     return [Path(entry.path) for entry in _entries(folder) if is_dir(entry)]
 
 
@@ -37,6 +47,13 @@ def images_in(folder: Path) -> list[Path]:
         Path(entry.path)
         for entry in _entries(folder)
         if os.path.splitext(entry.name)[1].lower() in FORMAT_OF_SUFFIX and is_file(entry)  # noqa: PTH122 a path a file is slow
+    ]
+
+
+def annotations_in(folder: Path) -> list[Path]:
+    """The visible JSON files directly in a folder, by name; some may be annotations."""
+    return [
+        Path(entry.path) for entry in _entries(folder) if entry.name.lower().endswith(ANNOTATION) and is_file(entry)
     ]
 
 
@@ -78,10 +95,16 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 
 
 def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
-    """The image files of a folder that should hold some; an empty folder and two images of one stem are problems."""
-    images = images_in(folder)
+    """The image files of a folder that should hold some, less the masks beside them (`masks_beside`).
+
+    An empty folder and two images of one stem are problems.
+    """
+    files = images_in(folder)
+    masks = set(_mask_images(files).values())
+    images = [file for file in files if file not in masks]
     if not images:
-        problems.append(Problem(folder, "folder-empty", f"The folder {folder} holds no image."))
+        deeper = ", only folders of such" if holds_images(folder) else ""
+        problems.append(Problem(folder, "folder-empty", f"The folder {folder} holds no image{deeper}."))
     seen: dict[str, Path] = {}
     for image in images:
         twin = seen.setdefault(name_key(image.stem), image)
@@ -89,6 +112,24 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
             sentence = f"{image} and {twin.name} share a name, so that a mask of it could be either's."
             problems.append(Problem(image, "name-duplicate", sentence))
     return images
+
+
+def masks_beside(folder: Path) -> dict[Path, Path]:
+    """The masks that lie beside their pictures in one folder, as {picture: mask}: <stem>_mask.*, or an annotation <stem>.json."""
+    files = images_in(folder)
+    by_stem = {name_key(file.stem): file for file in files}
+    masks = _mask_images(files)
+    for file in annotations_in(folder):
+        picture = by_stem.get(name_key(file.stem))
+        if picture is not None and picture not in masks and is_annotation(file):
+            masks[picture] = file
+    return masks
+
+
+def _mask_images(files: Iterable[Path]) -> dict[Path, Path]:
+    by_stem = {name_key(file.stem): file for file in files}
+    stems = {file: name_key(file.stem).removesuffix(MASK_ENDING) for file in by_stem.values() if is_mask_name(file)}
+    return {by_stem[stem]: file for file, stem in stems.items() if stem in by_stem}
 
 
 def find_categories(
@@ -118,13 +159,19 @@ def report_left_out(folder: Path, reason: str, problems: list[Problem]) -> None:
     problems.append(Problem(folder, "folder-unknown", sentence))
 
 
-def report_others(folder: Path, known: Container[Path], reason: str, problems: list[Problem]) -> None:
-    """Report the images in a folder, and its sub-folders with images that are not among the known ones."""
-    if images_in(folder):
-        report_left_out(folder, f"{reason} itself", problems)
+def report_loose(folder: Path, problems: list[Problem]) -> None:
+    """Report the images that lie directly in a folder of which only the sub-folders are read."""
+    if loose := images_in(folder):
+        count = "1 image that lies" if len(loose) == 1 else f"{len(loose)} images that lie"
+        sentence = f"The folder {folder} has {count} in none of its sub-folders, and left out, such as {loose[0].name}."
+        problems.append(Problem(folder, "image-loose", sentence))
+
+
+def report_unknown_splits(folder: Path, problems: list[Problem]) -> None:
+    """Report the sub-folders of a category that are called like a split (Test2) and are none of those known."""
     for other in folders_in(folder):
-        if other not in known and holds_images(other):
-            report_left_out(other, reason, problems)
+        if split_of(other.name) is None and is_like_a_split(other.name) and holds_images(other):
+            report_left_out(other, "is called like no split known here", problems)
 
 
 def stems_of(mask: Path, suffixes: Sequence[str]) -> list[str]:
@@ -154,14 +201,47 @@ def match_masks(
     return matched
 
 
+def match_beside(files: Iterable[Path], suffix: str, problems: list[Problem]) -> tuple[list[Path], dict[Path, Path]]:
+    """The pictures among the files of a folder, and those whose stem ends in the suffix as their masks, as `match_masks` does."""
+    listed = list(files)
+    masks = [file for file in listed if file.stem.endswith(suffix)]
+    images = [file for file in listed if not file.stem.endswith(suffix)]
+    return images, match_masks(images, masks, (suffix,), problems)
+
+
+def masks_in(folder: Path) -> list[Path]:
+    """What may be a mask in a folder of masks: image files, annotations, and sub-folders of images."""
+    annotations = [file for file in annotations_in(folder) if is_annotation(file)]
+    return [*images_in(folder), *annotations, *(each for each in folders_in(folder) if images_in(each))]
+
+
+def find_masks(
+    kinds: Mapping[Path, Sequence[Path]], truth: Path | None, suffixes: Sequence[str], problems: list[Problem]
+) -> dict[Path, Path]:
+    """The masks of abnormal pictures, as {picture: mask}: those beside them, and of the others those in a folder of masks.
+
+    `kinds`: the pictures by the folder that they lie in. `truth`: the folder of masks, if there is one.
+    """
+    beside = {picture: mask for folder in kinds for picture, mask in masks_beside(folder).items()}
+    others = [picture for pictures in kinds.values() for picture in pictures if picture not in beside]
+    if truth is not None:
+        return beside | pair_masks(others, truth, suffixes, problems)
+    if beside:
+        for picture in others:
+            sentence = f"The abnormal image {picture} has no mask beside it, unlike others."
+            problems.append(Problem(picture, "mask-missing", sentence))
+    return beside
+
+
 def pair_masks(
     images: Sequence[Path], folder: Path, suffixes: Sequence[str], problems: list[Problem]
 ) -> dict[Path, Path]:
-    """Match abnormal pictures with the masks of a folder, its image files and its sub-folders of such, as `match_masks` does.
+    """Match abnormal pictures with the masks of a folder, as `match_masks` does.
 
-    A picture without a mask is a problem; where none has one, the folder as a whole is.
+    Masks are its image files, its annotations, and its sub-folders of images. A picture without a mask is a problem; where none
+    has one, the folder as a whole is.
     """
-    masks = [*images_in(folder), *(each for each in folders_in(folder) if images_in(each))]
+    masks = masks_in(folder)
     if images and not masks:
         sentence = f"None of the {len(images)} abnormal images in {images[0].parent} has a mask in {folder}."
         problems.append(Problem(folder, "mask-missing", sentence))

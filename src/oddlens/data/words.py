@@ -35,6 +35,11 @@ def split_of(word: str) -> Split | None:
     return _SPLITS.get(word.casefold())
 
 
+def is_like_a_split(word: str) -> bool:
+    """Whether a folder's name begins as those of splits do: Test2, train_old, validation-b."""
+    return word.casefold().startswith(("train", "val", "test"))
+
+
 def label_of(value: object) -> int | None:
     """The label that a value of a listing means, 0 normal or 1 abnormal; None if it means neither.
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from threading import Lock
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -113,8 +113,19 @@ class AnoVL:
             raise UsageError("anovl keeps nothing of what it learns, so it takes no weights: leave them out")
         self.backbone = backbone
         self.recipe = recipe
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._kept = WeakIdKeyDictionary()  # prototypes of a prepared text -> its learner
         self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the learners: they begin anew in a copy, and in what is unpickled."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin_anew()
 
     def prepare(self, object_name: str) -> Text:
         """Prototypes, the means of 462 sentences each, and "sentences" [924, embed_dim], unit norm, the normal ones first."""
@@ -137,6 +148,7 @@ class AnoVL:
             recipe.position,
             local_taps=(last,),
             local_from=recipe.local_from,
+            whole=recipe.tiles != "none",
         )
 
     def encode(self, walk: Walk) -> Features:

@@ -3,7 +3,7 @@ import pytest
 from oddlens.data import open_dataset
 from oddlens.errors import DataError, UsageError
 
-from ..small_sets import facts, folder, mask, picture
+from ..small_sets import facts, folder, labelme_file, mask, picture
 
 
 def test_good_is_normal_and_every_other_folder_a_defect(tmp_path):
@@ -17,10 +17,46 @@ def test_good_is_normal_and_every_other_folder_a_defect(tmp_path):
     assert dataset.problems == ()
 
 
-@pytest.mark.parametrize("normal", ["good", "ok", "Normal"])
+@pytest.mark.parametrize("normal", ["good", "ok", "Normal", "OK", "GOOD"])
 def test_the_normal_folder_has_several_names(tmp_path, normal):
     picture(tmp_path / normal / "1.png")
     assert [record.label for record in open_dataset(tmp_path)] == [0]
+
+
+def test_several_normal_folders_are_all_normal(tmp_path):
+    for name in ("good", "OK", "dent"):
+        picture(tmp_path / name / "1.png")
+    assert [(record.image.parent.name, record.label) for record in open_dataset(tmp_path)] == [
+        ("OK", 0),
+        ("good", 0),
+        ("dent", 1),
+    ]
+
+
+def test_masks_lie_beside_their_pictures(tmp_path):
+    for name in ("good/1.png", "dent/1.png", "dent/2.png", "dent/3.png"):
+        picture(tmp_path / name)
+    drawn = mask(tmp_path / "dent" / "1_mask.png")
+    annotated = labelme_file(tmp_path / "dent" / "2.json", [])
+    dataset = open_dataset(tmp_path)
+    assert [record.mask for record in dataset] == [None, drawn, annotated, None]
+    assert [(each.kind, each.path.name) for each in dataset.problems] == [("mask-missing", "3.png")]
+
+
+def test_images_in_none_of_the_folders_are_told(tmp_path):
+    picture(folder(tmp_path) / "loose.png")
+    (problem,) = open_dataset(tmp_path).problems
+    assert (problem.kind, problem.path) == ("image-loose", tmp_path)
+    assert "1 image that lies in none of its sub-folders" in problem.sentence
+
+
+def test_what_systems_and_earlier_runs_leave_is_passed_over(tmp_path):
+    for name in ("@eaDir/a.png/t.jpg", "__MACOSX/good/a.png", "good/@eaDir/t.jpg", "overlays/a.png", "maps/a.tiff"):
+        picture(folder(tmp_path) / name)
+    (tmp_path / "run.json").touch()
+    dataset = open_dataset(tmp_path)
+    assert [record.defect for record in dataset] == ["good", "dent", "scratch"]
+    assert dataset.problems == ()
 
 
 def test_several_objects_lie_in_a_folder_each(tmp_path):

@@ -1,8 +1,8 @@
 import pytest
 
-from oddlens.data import open_dataset
+from oddlens.data import check_dataset, open_dataset
 
-from ..small_sets import facts, images_and_masks, mask, picture
+from ..small_sets import facts, images_and_masks, labelme_file, mask, picture
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,42 @@ def test_the_folder_names_of_known_sets(tmp_path, images, masks, split):
     assert dataset.layout == "images-and-masks"
     assert facts(dataset, tmp_path) == {(images, tmp_path.name, split, "defect", masks)}
     assert not [problem for problem in dataset.problems if problem.kind != "test-empty"]
+
+
+def test_a_picture_with_a_black_mask_is_normal(tmp_path):
+    mask(images_and_masks(tmp_path) / "masks" / "1.png", value=0)
+    dataset = open_dataset(tmp_path)
+    name = tmp_path.name
+    assert facts(dataset, tmp_path) == {
+        ("images/1.png", name, "test", "good", None),
+        ("images/2.png", name, "test", "defect", "masks/2.png"),
+    }
+    assert check_dataset(dataset).ok
+
+
+def test_a_picture_without_a_mask_is_unlabelled_and_told(tmp_path):
+    (images_and_masks(tmp_path) / "masks" / "1.png").unlink()
+    dataset = open_dataset(tmp_path)
+    assert [(record.label, record.split) for record in dataset] == [(None, "unlabelled"), (1, "test")]
+    assert [(each.kind, each.path.name) for each in dataset.problems] == [("mask-missing", "1.png")]
+
+
+def test_a_set_whose_masks_are_all_gone_is_one_problem(tmp_path):
+    for path in (images_and_masks(tmp_path) / "masks").iterdir():
+        path.unlink()
+    dataset = open_dataset(tmp_path)
+    assert [(each.kind, each.path.name) for each in dataset.problems] == [("mask-missing", "images")]
+    assert {record.label for record in dataset} == {None}
+
+
+def test_splits_may_be_called_as_label_tools_call_them(tmp_path):
+    for word in ("Train", "valid", "testing"):
+        picture(tmp_path / word / "images" / "1.png")
+        labelme_file(tmp_path / word / "masks" / "1.json", [{"label": "dent", "points": [[0, 0], [4, 0], [4, 4]]}])
+    dataset = open_dataset(tmp_path)
+    assert [(record.split, record.defect) for record in dataset] == [
+        (split, "dent") for split in ("train", "validation", "test")
+    ]
 
 
 def test_a_folder_good_beside_them_holds_normal_pictures(tmp_path):

@@ -33,6 +33,57 @@ def test_reads_splits_defects_and_masks(tmp_path):
     }
 
 
+@pytest.mark.parametrize("normal", ["normal", "Good", "ok", "OK"])
+def test_normal_pictures_lie_in_a_folder_of_several_names(tmp_path, normal):
+    for name in ("train/good/1.png", f"test/{normal}/2.png", "test/scratch/3.png"):
+        picture(tmp_path / name)
+    dataset = open_dataset(tmp_path)
+    assert dataset.layout == "mvtec"
+    assert [(record.image.name, record.label, record.defect) for record in dataset] == [
+        ("1.png", 0, "good"),
+        ("2.png", 0, "good"),
+        ("3.png", 1, "scratch"),
+    ]
+    assert dataset.problems == ()
+
+
+@pytest.mark.parametrize("word", ["val", "valid", "Validation"])
+def test_pictures_to_validate_with_lie_in_a_folder_of_several_names(tmp_path, word):
+    for name in (f"{word}/good/000.png", f"{word}/crack/000.png"):
+        picture(mvtec(tmp_path) / "nut" / name)
+    dataset = open_dataset(tmp_path)
+    assert [(r.image.parent.name, r.label) for r in dataset.select("nut", "validation")] == [("crack", 1), ("good", 0)]
+    assert dataset.problems == ()
+
+
+def test_folders_called_like_a_split_and_loose_images_are_told(tmp_path):
+    for name in ("Test2/good/000.png", "test/000.png", "000.png", "boxes/crack/000.png"):
+        picture(mvtec(tmp_path) / "nut" / name)
+    nut = tmp_path / "nut"
+    assert [(each.kind, each.path) for each in open_dataset(tmp_path).problems] == [
+        ("image-loose", nut / "test"),
+        ("image-loose", nut),
+        ("folder-unknown", nut / "Test2"),
+    ]
+
+
+def test_masks_beside_their_pictures_are_masks_and_no_pictures(tmp_path):
+    for name in ("train/good/1.png", "test/good/2.png", "test/scratch/3.png"):
+        picture(tmp_path / name)
+    drawn = mask(tmp_path / "test" / "scratch" / "3_mask.png")
+    mask(tmp_path / "test" / "good" / "2_mask.png", value=0)
+    dataset = open_dataset(tmp_path)
+    assert [record.mask for record in dataset] == [None, None, drawn]
+    assert dataset.problems == ()
+
+
+def test_pictures_one_folder_deeper_are_told(tmp_path):
+    picture(mvtec(tmp_path) / "nut" / "test" / "dent" / "rgb" / "000.png")
+    (problem,) = open_dataset(tmp_path).problems
+    assert problem.kind == "folder-empty"
+    assert problem.sentence.endswith("dent holds no image, only folders of such.")
+
+
 def test_a_single_category_opens_by_its_own_folder(tmp_path):
     dataset = open_dataset(mvtec(tmp_path) / "nut")
     assert (dataset.layout, dataset.categories, len(dataset)) == ("mvtec", ("nut",), 3)

@@ -3,7 +3,6 @@
 <category>/train/ok/*, <category>/test/{ok,ko}/*, <category>/ground_truth/ko/<stem>.*: images and masks are .bmp or .png.
 """
 
-from functools import partial
 from pathlib import Path
 
 from oddlens.data.layouts.base import by_category
@@ -12,9 +11,8 @@ from oddlens.paths import is_dir
 
 
 def _is_category(folder: Path) -> bool:
-    return is_dir(folder / "train" / "ok") or is_dir(folder / "test" / "ok")
+    test = folder / "test"
+    return is_dir(folder / "train" / "ok") or (is_dir(test / "ok") and is_dir(test / "ko"))
 
 
-LAYOUT = by_category(
-    "btad", "<category>/train/ok or <category>/test/ok", _is_category, partial(read_category, normal="ok")
-)
+LAYOUT = by_category("btad", "<category>/train/ok, or <category>/test/ok and test/ko", _is_category, read_category)

@@ -3,54 +3,63 @@
     [<category>/]{good|ok|normal}/*    [<category>/]<defect>/*
     [<category>/]{masks|mask|ground_truth}/[<defect>/]<stem>.png or <stem>_mask.png, if there are any
 
-Or any folders, named by hand: see `read_named`.
+Masks may also lie beside their pictures: <stem>_mask.png, or labelme's <stem>.json. Or any folders, named: see `read_named`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from oddlens.data.files import child, folders_in, holds_images, list_images, pair_masks
+from oddlens.data.files import (
+    child,
+    find_masks,
+    folders_in,
+    holds_images,
+    list_images,
+    normal_folders,
+    report_loose,
+)
 from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.errors import UsageError
 from oddlens.paths import is_dir
 
-NORMAL_NAMES = ("good", "ok", "normal")
 MASK_NAMES = ("masks", "mask", "ground_truth")
 MASK_SUFFIXES = ("_mask", "", "_label")
 
 
-def _first(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((found for name in names if (found := child(folder, name)) is not None), None)
-
-
 def _is_category(folder: Path) -> bool:
-    return _first(folder, NORMAL_NAMES) is not None
+    return bool(normal_folders(folder))
 
 
 def _read_category(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
-    normal, truth = _first(folder, NORMAL_NAMES), _first(folder, MASK_NAMES)
-    kinds = [kind for kind in folders_in(folder) if kind not in (normal, truth)]
+    report_loose(folder, problems)
+    normal = normal_folders(folder)
+    truth = next((found for name in MASK_NAMES if (found := child(folder, name)) is not None), None)
+    kinds = [kind for kind in folders_in(folder) if kind not in normal and kind != truth]
     return _records(category, normal, kinds, truth, problems)
 
 
 def _records(
-    category: str, normal: Path | None, kinds: Sequence[Path], truth: Path | None, problems: list[Problem]
+    category: str, normal: Sequence[Path], kinds: Sequence[Path], truth: Path | None, problems: list[Problem]
 ) -> list[Record]:
-    records = []
-    if normal is not None:
-        records = [Record(image, None, 0, category, NORMAL, "test") for image in list_images(normal, problems)]
+    records = [
+        Record(image, None, 0, category, NORMAL, "test") for folder in normal for image in list_images(folder, problems)
+    ]
     images = {kind: list_images(kind, problems) for kind in kinds}
-    masks: dict[Path, Path] = {}
-    if truth is not None and any(child(truth, kind.name) for kind in kinds):
-        for kind in kinds:
-            masks |= pair_masks(images[kind], child(truth, kind.name) or truth / kind.name, MASK_SUFFIXES, problems)
-    elif truth is not None:
-        masks = pair_masks([image for kind in kinds for image in images[kind]], truth, MASK_SUFFIXES, problems)
+    masks = _masks(images, truth, problems)
     return records + [
         Record(image, masks.get(image), 1, category, kind.name, "test") for kind in kinds for image in images[kind]
     ]
+
+
+def _masks(images: Mapping[Path, Sequence[Path]], truth: Path | None, problems: list[Problem]) -> dict[Path, Path]:
+    if truth is None or not any(child(truth, kind.name) for kind in images):
+        return find_masks(images, truth, MASK_SUFFIXES, problems)
+    masks: dict[Path, Path] = {}
+    for kind, own in images.items():
+        masks |= find_masks({kind: own}, child(truth, kind.name) or truth / kind.name, MASK_SUFFIXES, problems)
+    return masks
 
 
 def read_named(
@@ -78,7 +87,8 @@ def read_named(
         kinds = [kind for kind in folders_in(abnormal) if holds_images(kind) and kind not in named.values()] or [
             abnormal
         ]
-    return _records(root.name, named["normal_dir"], kinds, named["mask_dir"], problems)
+    normal = named["normal_dir"]
+    return _records(root.name, [] if normal is None else [normal], kinds, named["mask_dir"], problems)
 
 
 LAYOUT = by_category("folder", "good/ (or ok/, normal/) and folders of defects", _is_category, _read_category)

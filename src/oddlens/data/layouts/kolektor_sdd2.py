@@ -5,9 +5,9 @@
 
 from pathlib import Path
 
-from oddlens.data.files import images_in
+from oddlens.data.files import images_in, match_beside
 from oddlens.data.layouts.base import Layout
-from oddlens.data.layouts.kolektor_sdd import read_labelled_pairs
+from oddlens.data.layouts.labelled_pairs import read_labelled_pairs
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
 
@@ -23,7 +23,9 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     return [
         record
         for split in SPLITS
-        for record in read_labelled_pairs(images_in(root / split), SUFFIX, root.name, split, problems)
+        for record in read_labelled_pairs(
+            *match_beside(images_in(root / split), SUFFIX, problems), root.name, split, problems
+        )
     ]
 
 

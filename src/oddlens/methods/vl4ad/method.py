@@ -6,7 +6,7 @@ The paper gives its formulas and neither code nor lists; what is ours is named s
 from __future__ import annotations
 
 import math
-import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,7 +20,7 @@ from oddlens.backbone.cards import MINI
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.vision import PositionResize
 from oddlens.backbone.walk import Walk, WalkRequest
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensWarning, UsageError
 from oddlens.memory import Memory
 from oddlens.methods.method import Features, Scores, Text
 from oddlens.methods.recipe import asked
@@ -119,7 +119,7 @@ class VL4AD:
     @property
     def request(self) -> WalkRequest:
         """Nothing but the pictures: the way to masks looks at them itself."""
-        return WalkRequest(self.recipe.image_size)
+        return WalkRequest(self.recipe.image_size, whole=True)
 
     def encode(self, walk: Walk) -> Features:
         """Masks and their embeddings, before any word."""
@@ -213,8 +213,9 @@ def _highest(heat: Tensor, share: float) -> Tensor:
 @cache
 def _warn_of_mini() -> None:
     """Say once that a street cannot be read with the embedded model: its maps look like any others."""
-    print(
-        "oddlens: 'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets "
-        "mean nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",
-        file=sys.stderr,
+    warnings.warn(
+        "'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets mean "
+        "nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",
+        OddlensWarning,
+        stacklevel=4,
     )

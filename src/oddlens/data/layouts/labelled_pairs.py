@@ -1,0 +1,66 @@
+"""Pictures each with a mask of its own, which alone tells whether it is normal: a black mask, or an annotation of nothing."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from oddlens.data.annotations import SUFFIX, read_drawing
+from oddlens.data.masks import read_mask
+from oddlens.data.problem import Problem
+from oddlens.data.record import NORMAL, Record, Split
+from oddlens.errors import DataError
+
+DEFECT, SEVERAL, UNKNOWN = "defect", "combined", "unknown"
+
+
+def read_labelled_pairs(
+    images: Sequence[Path], masks: Mapping[Path, Path], category: str, split: Split, problems: list[Problem]
+) -> list[Record]:
+    """The records of pictures by what their masks show, in order. Reads every mask, a few at a time.
+
+    A picture without a mask, or with one that cannot be read, is unlabelled, and a problem; where none has a mask, all are one.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda image: _defect(image, masks.get(image)), images))
+    lacking = [image for image in images if image not in masks]
+    if lacking and len(lacking) == len(images):
+        sentence = (
+            f"None of the {len(images)} images in {images[0].parent} has a mask, and only masks tell which are normal."
+        )
+        problems.append(Problem(images[0].parent, "mask-missing", sentence))
+        lacking = []
+    for image in lacking:
+        sentence = (
+            f"The image {image} has no mask, which alone tells whether it is normal: give it one, black if it is."
+        )
+        problems.append(Problem(image, "mask-missing", sentence))
+    records = []
+    for image, defect in zip(images, found, strict=True):
+        mask = masks.get(image)
+        if isinstance(defect, DataError) and mask is not None:
+            problems.append(Problem(mask, "mask-unreadable", str(defect)))
+        if not isinstance(defect, str):
+            records.append(Record(image, None, None, category, UNKNOWN, "unlabelled"))
+        elif defect == NORMAL:
+            records.append(Record(image, None, 0, category, NORMAL, split))
+        else:
+            records.append(Record(image, mask, 1, category, defect, split))
+    return records
+
+
+def _defect(image: Path, mask: Path | None) -> str | DataError | None:
+    """The kind of defect that a mask shows; None where there is no mask."""
+    if mask is None:
+        return None
+    try:
+        if mask.suffix.lower() == SUFFIX:
+            return kind_of(read_drawing(mask, image).kinds)
+        return DEFECT if read_mask(mask).any() else NORMAL
+    except DataError as error:
+        return error
+
+
+def kind_of(kinds: Sequence[str]) -> str:
+    """The kind of defect of a picture on which several kinds are drawn, or one, or none."""
+    return NORMAL if not kinds else kinds[0] if len(kinds) == 1 else SEVERAL
