@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from oddlens.threads import share_processors as _share_processors
+
 if TYPE_CHECKING:
     from oddlens.detection import Detection, Failure
     from oddlens.detector import Detector
@@ -31,6 +33,8 @@ _HOMES = {
     "open_station": "oddlens.station",
 }
 _ROOMS = ("backbone", "data", "errors", "metrics", "training")
+
+_share_processors()  # before torch comes in
 
 __all__ = ["Detection", "Detector", "Failure", "Region", "load", "open_station"]
 

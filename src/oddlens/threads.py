@@ -1,0 +1,60 @@
+"""How torch's threads share the processors with the rest of the machine, and what becomes of them in a forked process.
+
+Threads that wait for one another spin. On a processor that another program wants too they spin for its whole time slice: a picture
+then costs five to ten times its processor time. So they spin for some tens of microseconds and sleep then, and there are no more of
+them than processors that this process may use. `benchmarks/threads.py` measures it.
+
+OpenMP reads its settings when torch is imported, so oddlens makes them when it is imported itself. Where torch was there before
+they would have no effect, and none is made. A setting of the user's wins.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import MutableMapping
+
+_WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_SPINS = 1000
+"""Tens of microseconds. Half of it or none slows a quiet machine down, twice as much costs a loaded one half as much again."""
+
+_CGROUPS = "/sys/fs/cgroup"
+
+
+def share_processors(environment: MutableMapping[str, str] = os.environ, cgroups: str = _CGROUPS) -> None:
+    """Make OpenMP's settings in the environment, where torch has not read them yet, and keep forked processes from hanging."""
+    if "torch" not in sys.modules:
+        if not any(name in environment for name in _WAITING):
+            environment["OMP_WAIT_POLICY"] = "PASSIVE"
+            environment["GOMP_SPINCOUNT"] = str(_SPINS)  # GNU's OpenMP, torch's on Linux, takes this before the policy
+        allowed = _allowed_processors(cgroups)
+        if allowed is not None and not any(name in environment for name in _COUNTS):
+            environment["OMP_NUM_THREADS"] = str(allowed)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_compute_alone)
+
+
+def _compute_alone() -> None:
+    """In a forked process: one thread. OpenMP would wait for ever for threads that stayed behind in the parent."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+
+
+def _allowed_processors(cgroups: str) -> int | None:
+    """How many processors' time a container may use, where that is less than the processors it sees; None where it is not."""
+    try:
+        if os.path.exists(f"{cgroups}/cpu.max"):  # noqa: PTH110 as below
+            quota, period = _read(f"{cgroups}/cpu.max").split()
+        else:
+            quota, period = (_read(f"{cgroups}/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+        allowed = int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # no container, "max", or another system
+        return None
+    return max(1, int(allowed)) if 0 < allowed < (os.cpu_count() or 1) else None
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123 importing pathlib would double the time of importing oddlens
+        return file.read()
