@@ -31,6 +31,16 @@ def test_an_empty_folder_and_a_shared_name_are_problems(tmp_path):
     ]
 
 
+def test_pictures_in_a_format_that_is_not_read_are_a_problem_and_other_files_are_not(tmp_path):
+    picture(tmp_path / "1.png")
+    for name in ("2.DCM", "3.psd", "notes.txt", "Thumbs.db", "1.json"):
+        (tmp_path / name).touch()
+    problems = []
+    assert [image.name for image in list_images(tmp_path, problems)] == ["1.png"]
+    assert [(each.kind, each.path) for each in problems] == [("image-format", tmp_path)]
+    assert "holds 2 pictures in a format that is not read, such as 2.DCM" in problems[0].sentence
+
+
 @pytest.mark.parametrize(
     ("name", "suffixes", "stems"),
     [

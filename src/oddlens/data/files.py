@@ -18,6 +18,12 @@ from oddlens.errors import DataError
 from oddlens.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_name
 from oddlens.paths import is_dir, is_file
 
+OTHER_PICTURES = frozenset(
+    (".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpe", ".jxl", ".dcm", ".psd", ".exr", ".hdr", ".tga", ".svg")
+    + (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")  # of cameras
+) - set(FORMAT_OF_SUFFIX)
+"""The suffixes of pictures that are not read here."""
+
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     if not is_dir(folder):
@@ -31,6 +37,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise DataError(f"The folder {folder} cannot be listed ({error.strerror}): change its permissions.") from error
     ours = earlier_outputs({entry.name for entry in visible})
     return [entry for entry in visible if entry.name not in ours and entry.name.casefold() not in JUNK_FOLDERS]
+
+
+def _names(folder: Path) -> list[str]:
+    return [entry.name for entry in _entries(folder)]
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -97,7 +107,7 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
     """The image files of a folder that should hold some, less the masks beside them (`masks_beside`).
 
-    An empty folder and two images of one stem are problems.
+    An empty folder, two images of one stem, and pictures in a format that is not read are problems.
     """
     files = images_in(folder)
     masks = set(_mask_images(files).values())
@@ -105,6 +115,13 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
     if not images:
         deeper = ", only folders of such" if holds_images(folder) else ""
         problems.append(Problem(folder, "folder-empty", f"The folder {folder} holds no image{deeper}."))
+    unread = [name for name in _names(folder) if Path(name).suffix.lower() in OTHER_PICTURES]
+    if unread:
+        count = "a picture" if len(unread) == 1 else f"{len(unread)} pictures"
+        sentence = (
+            f"The folder {folder} holds {count} in a format that is not read, such as {unread[0]}: save them as PNG."
+        )
+        problems.append(Problem(folder, "image-format", sentence))
     seen: dict[str, Path] = {}
     for image in images:
         twin = seen.setdefault(name_key(image.stem), image)

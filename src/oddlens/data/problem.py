@@ -9,6 +9,7 @@ ProblemKind = Literal[
     "category-empty",
     "folder-empty",
     "folder-unknown",
+    "image-format",
     "image-loose",
     "image-missing",
     "image-repeated",
