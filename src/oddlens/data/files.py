@@ -19,8 +19,10 @@ from oddlens.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_
 from oddlens.paths import is_dir, is_file
 
 OTHER_PICTURES = frozenset(
-    (".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpe", ".jxl", ".dcm", ".psd", ".exr", ".hdr", ".tga", ".svg")
-    + (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")  # of cameras
+    {
+        *(".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpe", ".jxl", ".dcm", ".psd", ".exr", ".hdr", ".tga", ".svg"),
+        *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),  # of cameras
+    }
 ) - set(FORMAT_OF_SUFFIX)
 """The suffixes of pictures that are not read here."""
 
