@@ -5,6 +5,7 @@ import io
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,12 +15,28 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import ExifTags, Image
 
-from oddlens.decoding import FORMATS, decode, decode_pil, decode_stored
+from oddlens.decoding import FORMAT_NAMES, FORMAT_OF_SUFFIX, FORMATS, KNOWN_FORMATS, decode, decode_pil, decode_stored
 from oddlens.pixels import UnreadableError
+from small_tiff import write_tiff
 
-LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {"compression": "tiff_lzw"}, "WebP": {"lossless": True}, "PPM": {}}
-LOSSY = {"JPEG": {"quality": 95, "subsampling": 0}, "GIF": {}}
+LOSSLESS = {
+    "PNG": {},
+    "BMP": {},
+    "TIFF": {"compression": "tiff_lzw"},
+    "WebP": {"lossless": True},
+    "PPM": {},
+    "JPEG 2000": {},
+}
+LOSSY = {"JPEG": {"quality": 95, "subsampling": 0}, "GIF": {}, "AVIF": {"quality": 95}, "HEIF": {"quality": 95}}
+READABLE = {form.name for form in FORMATS}
+LOSSLESS = {form: options for form, options in LOSSLESS.items() if form in READABLE}
+LOSSY = {form: options for form, options in LOSSY.items() if form in READABLE}
 ORIENTATIONS = range(1, 9)
+
+if "HEIF" in READABLE:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 
 def noise(height: int = 30, width: int = 40) -> np.ndarray:
@@ -28,7 +45,7 @@ def noise(height: int = 30, width: int = 40) -> np.ndarray:
 
 def encode(pixels: np.ndarray, form: str, **options: object) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, form, **options)
+    Image.fromarray(pixels).save(stream, form.replace(" ", ""), **options)
     return stream.getvalue()
 
 
@@ -55,30 +72,6 @@ def sentence_on(data: bytes, max_megapixels: float = 1.0) -> str:
     return sentence
 
 
-def float_tiff(values: np.ndarray, photometric: int = 2, orientation: int = 1, more_pages: bool = False) -> bytes:
-    """Write an uncompressed float32 TIFF, its directory before its pixels: a kind that Pillow neither reads nor writes."""
-    height, width, channels = values.shape
-    short, long = 3, 4
-    per_channel = {258: 32, 339: 3}  # bits, sample format
-    tags = [(256, short, width), (257, short, height), (258, short, 0), (259, short, 1), (262, short, photometric)]
-    tags += [(273, long, 0), (274, short, orientation), (277, short, channels), (278, short, height)]
-    tags += [(279, long, values.size * 4), (339, short, 0)]
-    tail_at = 8 + 2 + 12 * len(tags) + 4
-    tail = b"".join(struct.pack(f"<{channels}H", *[value] * channels) for value in per_channel.values())
-    entries = b""
-    for tag, kind, value in tags:
-        count = 1
-        if tag in per_channel:
-            count = channels
-            value = per_channel[tag] if channels == 1 else tail_at + (0 if tag == 258 else 2 * channels)
-        if tag == 273:
-            value = tail_at + len(tail)
-        entries += struct.pack("<HHII", tag, kind, count, value)
-    following = struct.pack("<I", 8 if more_pages else 0)
-    pixels = values.astype("<f4").tobytes()
-    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + following + tail + pixels
-
-
 def png_header(width: int, height: int) -> bytes:
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
@@ -86,7 +79,12 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def test_there_is_a_test_for_every_format() -> None:
-    assert {form.name for form in FORMATS} == {*LOSSLESS, *LOSSY}
+    assert {*LOSSLESS, *LOSSY} == READABLE
+
+
+def test_each_suffix_belongs_to_a_format_that_can_be_read_here() -> None:
+    assert {form.name for form in FORMAT_OF_SUFFIX.values()} == READABLE
+    assert FORMAT_OF_SUFFIX[".jpe"].name == "JPEG"
 
 
 @pytest.mark.parametrize("form", LOSSLESS)
@@ -102,6 +100,27 @@ def test_lossy_formats_give_pillows_pixels(form: str) -> None:
     pixels, found = decode(io.BytesIO(data), 1.0, [])
     assert np.array_equal(pixels, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
     assert found.name == form
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIF", "JPEG 2000"])
+def test_a_format_that_this_installation_lacks_is_named_with_what_it_needs(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if form not in READABLE:
+        pytest.skip(f"{form} cannot be written here")
+    data = encode(noise(), form, **(LOSSLESS | LOSSY)[form])
+    lacking = tuple(replace(each, lacking="reading it needs X") if each.name == form else each for each in FORMATS)
+    monkeypatch.setattr("oddlens.decoding.KNOWN_FORMATS", lacking)
+    assert sentence_on(data) == f"is a picture in the format {form}, and reading it needs X"
+
+
+@pytest.mark.parametrize(
+    "brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic", b"mif1\0\0\0\0heicavif", b"avis\0\0\0\0"]
+)
+def test_pictures_in_boxes_are_known_by_any_of_their_brands(brands: bytes) -> None:
+    wanted = "AVIF" if b"avi" in brands else "HEIF"
+    found = next(form for form in KNOWN_FORMATS if form.signature.match(b"\0\0\0\x18ftyp" + brands + bytes(40)))
+    assert found.name == wanted
 
 
 @given(st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(lambda size: hnp.arrays(np.uint8, (*size, 3))))
@@ -121,33 +140,6 @@ def test_16_bit_pictures_keep_their_high_byte_whatever_the_format(suffix: str, c
     assert notes_on(data) == ["16-bit values reduced to their high byte"]
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_float_tiffs_are_scaled_from_0_to_1(channels: int) -> None:
-    values = noise()[..., :channels]
-    data = float_tiff(values / 255, photometric=2 if channels == 3 else 1)
-    assert np.array_equal(read(data), np.broadcast_to(values, (30, 40, 3)))
-    assert notes_on(data) == ["float values 0..1 scaled to 0..255"]
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_float_tiff_beyond_0_to_1_is_refused(channels: int) -> None:
-    data = float_tiff(np.full((3, 4, channels), 200.0), photometric=2 if channels == 3 else 1)
-    assert sentence_on(data).startswith("has float values from 200 to 200, but they must lie in 0..1: divide")
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_float_tiff_with_holes_is_refused(value: float) -> None:
-    assert sentence_on(float_tiff(np.full((3, 4, 3), value))).startswith("has values that are NaN or infinite: replace")
-
-
-def test_a_deep_tiff_with_white_as_zero_is_refused_since_it_would_be_read_as_a_negative() -> None:
-    assert "white as zero: save it with black as zero" in sentence_on(float_tiff(noise()[..., :1] / 255, photometric=0))
-
-
-def test_a_tiff_with_unusual_colours_is_refused_since_they_would_be_misread() -> None:
-    assert "is a TIFF with an unusual kind of colours" in sentence_on(float_tiff(noise() / 255, photometric=8))
-
-
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """How pixels stored with an EXIF orientation are meant to be looked at (Exif 2.32, tag 274)."""
     turn = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
@@ -165,8 +157,24 @@ def test_pictures_are_turned_upright_by_their_exif_orientation(form: str, orient
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("form", ["JPEG", "AVIF", "HEIF"])
+def test_lossy_pictures_are_turned_upright_too(form: str, orientation: int) -> None:
+    if form not in READABLE:
+        pytest.skip(f"{form} cannot be read here")
+    pixels = np.kron(noise(3, 4), np.ones((16, 16, 1), np.uint8))
+    image = Image.fromarray(pixels)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    image.info["exif"] = exif.tobytes()  # this is where the writer of HEIF looks for it
+    stream = io.BytesIO()
+    image.save(stream, form, **LOSSY[form], **({} if form == "HEIF" else {"exif": exif}))
+    found = read(stream.getvalue()).astype(int)
+    assert np.abs(found - turned(pixels, orientation)).mean() < 6
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_float_tiffs_are_turned_upright_too(orientation: int) -> None:
-    assert np.array_equal(read(float_tiff(noise() / 255, orientation=orientation)), turned(noise(), orientation))
+    assert np.array_equal(read(write_tiff(noise() / 255, orientation=orientation)), turned(noise(), orientation))
 
 
 def test_a_pillow_image_is_turned_upright_and_left_as_it_was() -> None:
@@ -178,6 +186,15 @@ def test_a_pillow_image_is_turned_upright_and_left_as_it_was() -> None:
     assert image.getexif()[ExifTags.Base.Orientation] == 6
 
 
+def test_a_pillow_image_that_was_not_decoded_yet_is_judged_as_its_file_is() -> None:
+    data = encode(noise(200, 200), "JPEG")
+    image = Image.open(io.BytesIO(data[: len(data) // 2] + b"\xff\xd9"))
+    with pytest.raises(UnreadableError, match="is damaged or cut short \\(data are missing at or above row"):
+        decode_pil(image, 1.0, [])
+    image = Image.open(io.BytesIO(write_tiff(np.full((3, 4), 4095), 12)))
+    assert decode_pil(image, 1.0, []).min() == 255
+
+
 def test_damaged_exif_data_are_noted_and_the_picture_is_read() -> None:
     data = encode(noise(), "PNG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03")
     assert np.array_equal(read(data), noise())
@@ -186,17 +203,15 @@ def test_damaged_exif_data_are_noted_and_the_picture_is_read() -> None:
     assert notes_on(data) == ["its EXIF data are damaged, so that it may lie on its side"]
 
 
-@pytest.mark.parametrize("form", ["GIF", "TIFF", "WebP", "PNG"])
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "WebP", "PNG", "AVIF", "HEIF"])
 def test_of_several_frames_or_pages_the_first_is_read_with_a_note(form: str) -> None:
+    if form not in READABLE:
+        pytest.skip(f"{form} cannot be read here")
     frames = [Image.new("RGB", (8, 6), (value, value, value)) for value in (0, 100, 200)]
     stream = io.BytesIO()
     frames[0].save(stream, form, save_all=True, append_images=frames[1:])
     assert np.array_equal(read(stream.getvalue()), np.zeros((6, 8, 3), np.uint8))
-    assert notes_on(stream.getvalue()) == ["the first of 3 pictures in the file"]
-
-
-def test_a_multi_page_float_tiff_has_a_note_too() -> None:
-    assert "the first of several pictures in the file" in notes_on(float_tiff(noise() / 255, more_pages=True))
+    assert notes_on(stream.getvalue()) == ["the first of several pictures in the file"]
 
 
 def test_a_gif_damaged_behind_its_first_frame_is_read_with_a_note() -> None:
@@ -212,11 +227,6 @@ def test_a_file_cut_short_is_refused_and_never_half_read(form: str, kept: float)
     sentence = sentence_on(data[: int(len(data) * kept)])
     assert sentence.startswith("is damaged or cut short")
     assert sentence.endswith("save or copy it again")
-
-
-def test_a_float_tiff_cut_short_is_refused_without_a_word_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    assert sentence_on(float_tiff(noise() / 255)[:-100]).startswith("is damaged, or a kind of TIFF unknown here: save")
-    assert capfd.readouterr().err == ""
 
 
 @given(st.sampled_from([*LOSSLESS, *LOSSY]), st.data())
@@ -243,14 +253,14 @@ def test_random_bytes_are_refused_with_a_sentence(data: bytes) -> None:
     ("data", "sentence"),
     [
         (b"", "is empty (0 bytes): save or copy it again"),
-        (b"just words\n", "is a text file: give one of PNG, JPEG, WebP, BMP, TIFF, GIF, PPM"),
-        ("größe;maß\n".encode(), "is a text file: give one of PNG, JPEG, WebP, BMP, TIFF, GIF, PPM"),
-        (bytes(range(64)), "is no picture of a known format: give one of PNG, JPEG, WebP, BMP, TIFF, GIF, PPM"),
+        (b"just words\n", f"is a text file: give one of {FORMAT_NAMES}"),
+        ("größe;maß\n".encode(), f"is a text file: give one of {FORMAT_NAMES}"),
+        (bytes(range(64)), f"is no picture of a known format: give one of {FORMAT_NAMES}"),
         (
             b"version https://git-lfs.github.com/spec/v1\n",
             "is a Git LFS pointer, not the picture: fetch it with `git lfs pull`",
         ),
-        (b"\0\0\0\x18ftypheic\0\0", "is a HEIC, AVIF or video file: save it as PNG or JPEG"),
+        (b"\0\0\0\x18ftypmp42\0\0", "is a video, or a picture in a video's format: save it as PNG or JPEG"),
         (b"%PDF-1.7\n", "is a PDF document: save its picture as PNG or JPEG"),
         (b"PK\x03\x04\0\0", "is a ZIP archive: unpack it first"),
     ],
@@ -266,13 +276,6 @@ def test_a_decompression_bomb_is_refused_by_its_header_without_a_warning() -> No
     )
 
 
-def test_a_bomb_of_a_kind_only_opencv_reads_is_refused_by_its_header() -> None:
-    data = bytearray(float_tiff(np.zeros((1, 1, 3))))
-    struct.pack_into("<HHII", data, 10, 256, 4, 1, 100_000)
-    struct.pack_into("<HHII", data, 22, 257, 4, 1, 100_000)
-    assert sentence_on(bytes(data)).startswith("has 100000 x 100000 pixels, more than the limit of 1 megapixels")
-
-
 def test_the_limit_is_inclusive() -> None:
     data = encode(np.zeros((10, 100, 3), np.uint8), "PNG")
     assert read(data, 0.001).shape == (10, 100, 3)
@@ -284,14 +287,9 @@ def test_the_limit_given_is_the_only_one_and_pillows_own_warning_is_not_heard(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = encode(noise(), form, **(LOSSLESS | LOSSY)[form])
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30 * 40 - 1)
-    assert read(data).shape == (30, 40, 3)
-
-
-def test_a_decoder_that_refuses_a_size_by_itself_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encode(noise(), "TIFF")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30 * 40 // 2 - 1)
-    assert sentence_on(data) == "is larger than its decoder allows: cut it into tiles or make it smaller"
+    for limit in (30 * 40 - 1, 30 * 40 // 2 - 1):  # beyond the double Pillow refuses, up to there it warns
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert read(data).shape == (30, 40, 3)
 
 
 def test_a_picture_that_does_not_fit_into_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:

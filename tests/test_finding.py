@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oddlens.decoding import FORMAT_OF_SUFFIX
 from oddlens.errors import UsageError
 from oddlens.finding import find_images, path_identity, say_passed_over
 
-SUFFIXES = ".png, .jpg, .jpeg, .jfif, .webp, .bmp, .tif, .tiff, .gif, .ppm, .pgm, .pbm, .pnm, .pfm"
+SUFFIXES = ", ".join(FORMAT_OF_SUFFIX)
 
 
 @pytest.fixture

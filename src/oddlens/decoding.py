@@ -7,11 +7,10 @@ where the limit here is an argument. Everything a damaged or hostile file can ma
 """
 
 import re
-import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import BinaryIO
 
 import cv2
@@ -22,43 +21,95 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageFile,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
-    PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    features,
 )
 
+from oddlens import jpeg, tiff
 from oddlens.pixels import Pixels, UnreadableError, note_depth, rgb_from_array, rgb_from_pil
+from oddlens.png import open_png
+from oddlens.quiet import quiet_libraries, quiet_pillow
 from oddlens.wording import printable
 
 
 @dataclass(frozen=True)
 class Format:
-    """A picture format: its name, the suffixes its files bear, how its bytes begin, and Pillow's class for it."""
+    """A picture format: its name, the suffixes its files bear, how its bytes begin, and Pillow's class for it.
+
+    lacking: what this installation would need to read it, as a sentence's end; None where it can.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     signature: re.Pattern[bytes]
     opener: Callable[[BinaryIO], ImageFile.ImageFile]
+    lacking: str | None = None
 
 
-FORMATS = (
-    Format("PNG", (".png",), re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
-    Format("JPEG", (".jpg", ".jpeg", ".jfif"), re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
+def _open_avif(stream: BinaryIO) -> ImageFile.ImageFile:
+    from PIL import AvifImagePlugin
+
+    return AvifImagePlugin.AvifImageFile(stream)
+
+
+def _open_heif(stream: BinaryIO) -> ImageFile.ImageFile:
+    from pillow_heif import HeifImageFile
+
+    image: ImageFile.ImageFile = HeifImageFile(stream)  # type: ignore[no-untyped-call]
+    return image
+
+
+def _brands(names: bytes) -> re.Pattern[bytes]:
+    """How a file of boxes begins that follows one of these brands (ISO/IEC 14496-12, 4.3)."""
+    return re.compile(rb"....ftyp(?:.{4})*?(?:" + names + rb")", re.DOTALL)
+
+
+_NEWER_PILLOW = "reading it needs a Pillow with that codec: pip install --upgrade pillow, or save it as PNG or JPEG"
+KNOWN_FORMATS = (
+    Format("PNG", (".png", ".apng"), re.compile(rb"\x89PNG\r\n\x1a\n"), open_png),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
     Format("WebP", (".webp",), re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
     Format("BMP", (".bmp",), re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
     Format("TIFF", (".tif", ".tiff"), re.compile(rb"II[*+]\0|MM\0\*"), TiffImagePlugin.TiffImageFile),
     Format("GIF", (".gif",), re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), re.compile(rb"P[1-6Ff]\s"), PpmImagePlugin.PpmImageFile),
+    Format(
+        "JPEG 2000",
+        (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+        re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
+        Jpeg2KImagePlugin.Jpeg2KImageFile,
+        None if features.check_codec("jpg_2000") else _NEWER_PILLOW,
+    ),
+    Format(
+        "AVIF",
+        (".avif",),
+        _brands(rb"avi[fs]"),
+        _open_avif,
+        None if "avif" in features.modules and features.check_module("avif") else _NEWER_PILLOW,
+    ),
+    Format(
+        "HEIF",
+        (".heic", ".heif", ".hif"),
+        _brands(rb"hei[cxms]|hev[cxms]|mi[af]1|msf1"),
+        _open_heif,
+        None
+        if find_spec("pillow_heif")
+        else "reading it needs pillow-heif: pip install 'oddlens[heif]', or save it as PNG or JPEG",
+    ),
 )
+FORMATS = tuple(form for form in KNOWN_FORMATS if form.lacking is None)
+"""Those that can be read here."""
 FORMAT_NAMES = ", ".join(form.name for form in FORMATS)
 FORMAT_OF_SUFFIX = {suffix: form for form in FORMATS for suffix in form.suffixes}
 
 # What people hand over by mistake, by how it begins.
 _LOOKALIKES = (
     (re.compile(rb"version https://git-lfs"), "is a Git LFS pointer, not the picture: fetch it with `git lfs pull`"),
-    (re.compile(rb"....ftyp", re.DOTALL), "is a HEIC, AVIF or video file: save it as PNG or JPEG"),
+    (re.compile(rb"....ftyp", re.DOTALL), "is a video, or a picture in a video's format: save it as PNG or JPEG"),
     (re.compile(rb"%PDF"), "is a PDF document: save its picture as PNG or JPEG"),
     (re.compile(rb"PK\x03\x04"), "is a ZIP archive: unpack it first"),
 )
@@ -76,8 +127,6 @@ _ROTATIONS = {
     8: Image.Transpose.ROTATE_90,
 }  # by EXIF orientation
 
-_quiet_lock = threading.Lock()
-
 
 def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[Pixels, Format]:
     """Decode the first picture of an encoded stream (seekable, at its start), upright.
@@ -91,14 +140,22 @@ def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[P
     form = _format_of(stream)
     with _decoder_errors():
         try:
-            with _quietly():
+            with quiet_pillow():
                 image = form.opener(stream)
         except SyntaxError:
             if form.name != "TIFF":
                 raise
-            return _decode_tiff(stream, max_megapixels, notes), form
+            return tiff.decode_otherwise(stream, lambda size: check_size(size, max_megapixels), notes), form
         check_size(image.size, max_megapixels)
-        return _first_picture(image, notes), form
+        pixels = _pixels(image, notes)
+        try:
+            with quiet_pillow():
+                several = getattr(image, "is_animated", False)  # how many there are takes long to count
+            if several:
+                notes.append("the first of several pictures in the file")
+        except Exception:
+            notes.append("the first picture of the file, which is damaged behind it")
+        return pixels, form
 
 
 def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
@@ -112,7 +169,7 @@ def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
     """
     form = _format_of(stream)
     with _decoder_errors():
-        with _quietly():
+        with quiet_pillow():
             image = form.opener(stream)
         check_size(image.size, max_megapixels)
         if ";16" in str(image.tile) and image.mode in ("RGB", "RGBA", "CMYK"):
@@ -120,7 +177,7 @@ def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
         pictures: list[Image.Image] = []
         pixels = 0
         for number in range(MOST_PAGES + 1):
-            with _quietly():
+            with quiet_pillow():
                 try:
                     if number:
                         image.seek(number)
@@ -129,7 +186,6 @@ def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
             pixels += image.width * image.height
             if number == MOST_PAGES or pixels > max_megapixels * 1e6:
                 raise UnreadableError("holds more pictures than can be looked at: save each in a file of its own")
-            _load(image)
             pictures.append(_upright(image, []).copy())
         return pictures
 
@@ -138,7 +194,7 @@ def decode_pil(image: Image.Image, max_megapixels: float, notes: list[str]) -> P
     """Bring a Pillow image to uint8 [height, width, 3], upright by its EXIF orientation; raises as `decode` does."""
     check_size(image.size, max_megapixels)
     with _decoder_errors():
-        return rgb_from_pil(_upright(image, notes), notes)
+        return _pixels(image, notes)
 
 
 def check_size(size: tuple[int, int], max_megapixels: float) -> None:
@@ -156,11 +212,12 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> None:
 def _largest_colour(image: ImageFile.ImageFile, stream: BinaryIO) -> Image.Image:
     """A picture of 16-bit colours in grey, upright: of each pixel the largest value, 0 where it is transparent."""
     stream.seek(0)
-    with _quietly():
+    with quiet_libraries():
         values = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
-        if values is None or values.ndim != 3 or values.dtype != np.uint16 or getattr(image, "is_animated", False):
-            raise UnreadableError("holds 16-bit colours of an unusual kind: save it in grey")
-        grey = Image.fromarray(values[..., :3].max(axis=2) * (values[..., 3:] > 0).all(axis=2))
+    if values is None or values.ndim != 3 or values.dtype != np.uint16 or getattr(image, "is_animated", False):
+        raise UnreadableError("holds 16-bit colours of an unusual kind: save it in grey")
+    grey = Image.fromarray(values[..., :3].max(axis=2) * (values[..., 3:] > 0).all(axis=2))
+    with quiet_pillow():
         grey.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
     return _upright(grey, [])
 
@@ -168,88 +225,48 @@ def _largest_colour(image: ImageFile.ImageFile, stream: BinaryIO) -> Image.Image
 def _format_of(stream: BinaryIO) -> Format:
     head = stream.read(_HEAD)
     stream.seek(0)
-    form = next((form for form in FORMATS if form.signature.match(head)), None)
+    form = next((form for form in KNOWN_FORMATS if form.signature.match(head)), None)
     if form is None:
         raise UnreadableError(_what_else(head))
+    if form.lacking is not None:
+        raise UnreadableError(f"is a picture in the format {form.name}, and {form.lacking}")
     return form
 
 
-def _first_picture(image: ImageFile.ImageFile, notes: list[str]) -> Pixels:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        _refuse_white_is_zero(image.tag_v2)
-        with _quietly():
-            image.getexif()  # or Pillow would read it, aloud, while the picture loads
-    deep = ";16" in str(image.tile)  # known to the undecoded image only: Pillow keeps the high byte of 16-bit colour
-    _load(image)
-    pixels = rgb_from_pil(_upright(image, notes), notes)
+def _pixels(image: Image.Image, notes: list[str]) -> Pixels:
+    deep = ";16" in str(
+        getattr(image, "tile", "")
+    )  # known before it is decoded: Pillow keeps the high byte of 16-bit colour
+    bits = tiff.bits(image.tag_v2) if isinstance(image, TiffImagePlugin.TiffImageFile) else 16
+    upright = _upright(image, notes)
+    if upright.mode == "I;16" and bits < 16:
+        return rgb_from_array(np.asarray(upright), notes, bits)
+    pixels = rgb_from_pil(upright, notes)
     if deep and image.mode in ("RGB", "RGBA", "CMYK"):
         note_depth(pixels, notes)
-    try:
-        with _quietly():
-            pictures = getattr(image, "n_frames", 1)
-        if pictures > 1:
-            notes.append(f"the first of {pictures} pictures in the file")
-    except Exception:
-        notes.append("the first picture of the file, which is damaged behind it")
     return pixels
 
 
-def _load(image: ImageFile.ImageFile) -> None:
-    width, height = image.size
-    if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
-        with _quietly():  # Pillow measures some formats against its own limit once more
-            image.load()
-    else:
-        image.load()
+def _load(image: Image.Image, notes: list[str]) -> None:
+    """Decode an image that was opened; nothing is left to do of one that is decoded."""
+    if isinstance(image, ImageFile.ImageFile) and image.tile and image.fp is not None:
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            jpeg.load(image, notes)
+        elif isinstance(image, TiffImagePlugin.TiffImageFile):
+            tiff.load(image)
+    image.load()
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
-    """The image turned by its EXIF orientation; what was given stays as it is."""
-    image.load()  # Pillow turns a TIFF as it loads, and then forgets the orientation
+    """The image decoded and turned by its EXIF orientation; the pixels of what was given stay as they are."""
+    _load(image, notes)  # Pillow turns a TIFF as it loads, and then forgets the orientation
     try:
-        with _quietly():
+        with quiet_pillow():
             rotation = _ROTATIONS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
         notes.append("its EXIF data are damaged, so that it may lie on its side")
         return image
     return image if rotation is None else image.transpose(rotation)
-
-
-def _decode_tiff(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> Pixels:
-    """Decode a TIFF whose kind of pixels Pillow does not know, such as float colour, by OpenCV."""
-    stream.seek(0)
-    header = stream.read(8)
-    if header[2:3] == b"+":  # BigTIFF
-        header += stream.read(8)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(header)
-    stream.seek(directory.next)
-    with _quietly():
-        directory.load(stream)
-    tags = ExifTags.Base
-    if tags.ImageWidth not in directory or tags.ImageLength not in directory:
-        raise UnreadableError("is damaged or cut short (its TIFF header is incomplete): save or copy it again")
-    check_size((directory[tags.ImageWidth], directory[tags.ImageLength]), max_megapixels)
-    _refuse_white_is_zero(directory)
-    grey, rgb = 1, 2
-    if directory.get(tags.PhotometricInterpretation) not in (grey, rgb):  # OpenCV would misread others in silence
-        raise UnreadableError("is a TIFF with an unusual kind of colours: save it as RGB with 8 or 16 bits")
-    stream.seek(0)
-    with _quietly():
-        values = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None:
-        raise UnreadableError("is damaged, or a kind of TIFF unknown here: save it as RGB with 8 or 16 bits")
-    if values.ndim == 3 and values.shape[2] in (3, 4):
-        values = values[..., [2, 1, 0, 3][: values.shape[2]]]  # OpenCV gives blue first
-    if directory.next:
-        notes.append("the first of several pictures in the file")
-    return rgb_from_array(values, notes)
-
-
-def _refuse_white_is_zero(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
-    """Refuse grey with white as zero beyond 8 bits, which neither decoder turns round."""
-    deep = max(tags.get(ExifTags.Base.BitsPerSample, (1,))) > 8
-    if deep and tags.get(ExifTags.Base.PhotometricInterpretation) == 0:
-        raise UnreadableError("is a TIFF whose deep grey values have white as zero: save it with black as zero")
 
 
 def _what_else(head: bytes) -> str:
@@ -270,21 +287,7 @@ def _decoder_errors() -> Iterator[None]:
         raise
     except MemoryError as error:
         raise UnreadableError("does not fit into the free memory: cut it into tiles or make it smaller") from error
-    except Image.DecompressionBombError as error:
-        raise UnreadableError("is larger than its decoder allows: cut it into tiles or make it smaller") from error
     except Exception as error:  # a decoder fed with damaged bytes raises nearly anything
         readable = isinstance(error, OSError | ValueError) and str(error)
         reason = f" ({printable(' '.join(str(error).split()))})" if readable else ""
         raise UnreadableError(f"is damaged or cut short{reason}: save or copy it again") from error
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Silence the decoders' own words about odd files; locked because both settings are one for the whole process."""
-    with _quiet_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        try:
-            yield
-        finally:
-            cv2.utils.logging.setLogLevel(level)

@@ -14,7 +14,7 @@ from PIL import Image
 from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil, decode_stored
 from oddlens.errors import ImageError
 from oddlens.paths import why_not_opened
-from oddlens.pixels import Pixels, UnreadableError, rgb_from_array
+from oddlens.pixels import Pixels, UnreadableError, array_size, rgb_from_array
 from oddlens.wording import printable
 
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | np.ndarray[Any, Any]
@@ -87,9 +87,8 @@ def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:
     if isinstance(image, str | os.PathLike):
         return _read_file(image, max_megapixels, notes)
     if isinstance(image, np.ndarray):
-        pixels = rgb_from_array(image, notes)
-        check_size((pixels.shape[1], pixels.shape[0]), max_megapixels)
-        return pixels
+        check_size(array_size(image), max_megapixels)  # before its values are looked at: a view may be of any size
+        return rgb_from_array(image, notes)
     if isinstance(image, Image.Image):
         return decode_pil(image, max_megapixels, notes)
     if isinstance(image, bytes):

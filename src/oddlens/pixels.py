@@ -1,7 +1,8 @@
 """Pixels of any kind -> RGB uint8 [height, width, 3], by rules that never depend on the picture.
 
 - 16-bit values keep their high byte, as Pillow does for 16-bit colour: full scale stays full scale, and 8-bit data
-  stored as v * 256 or v * 257 come back exactly.
+  stored as v * 256 or v * 257 come back exactly. Values that are known to have fewer bits (10, 12, 14) are divided by
+  their own full scale.
 - Float values lie in [0, 1] and are scaled by 255 and rounded; outside of that they are refused, because stretching
   each picture by its own extremes would make two pictures of one part differ.
 - Transparent parts are shown on white, as a viewer shows them: the colour hidden beneath full transparency is whatever
@@ -20,18 +21,18 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
+_WHOLE_NUMBERS = [np.dtype(kind) for kind in ("u1", "<u2", ">u2")]
+
 
 class UnreadableError(Exception):
     """What is wrong with a picture and what to do, as the rest of a sentence that begins with the picture's name."""
 
 
-def rgb_from_array(values: NDArray[Any], notes: list[str]) -> Pixels:
-    """Bring an array [h, w] or [h, w, 1 | 3 | 4] of uint8, uint16 or float (0..1) to uint8 [h, w, 3].
-
-    A contiguous uint8 [h, w, 3] is given back as it is, without a copy.
+def array_size(values: NDArray[Any]) -> tuple[int, int]:
+    """(width, height) of an array that is a picture by its shape and dtype; looks at no value.
 
     Raises:
-        UnreadableError: another shape or dtype, no pixels, or float values that are not finite or not in 0..1.
+        UnreadableError: another shape or dtype, or no pixels.
     """
     channels = 1 if values.ndim == 2 else values.shape[-1] if values.ndim == 3 else 0
     if channels not in (1, 3, 4):
@@ -40,7 +41,22 @@ def rgb_from_array(values: NDArray[Any], notes: list[str]) -> Pixels:
         )
     if values.size == 0:
         raise UnreadableError(f"has no pixels (shape {values.shape}): give at least one")
-    pixels = np.ascontiguousarray(_to_uint8(values, notes))
+    if values.dtype.kind != "f" and values.dtype not in _WHOLE_NUMBERS:
+        raise UnreadableError(f"has {values.dtype} values: give uint8 (0..255), uint16 (0..65535) or float (0..1)")
+    return values.shape[1], values.shape[0]
+
+
+def rgb_from_array(values: NDArray[Any], notes: list[str], bits: int = 16) -> Pixels:
+    """Bring an array [h, w] or [h, w, 1 | 3 | 4] of uint8, uint16 or float (0..1) to uint8 [h, w, 3].
+
+    A contiguous uint8 [h, w, 3] is given back as it is, without a copy. `bits`: how many are in use of uint16.
+
+    Raises:
+        UnreadableError: another shape or dtype, no pixels, or float values that are not finite or not in 0..1.
+    """
+    array_size(values)
+    channels = values.shape[2] if values.ndim == 3 else 1
+    pixels = np.ascontiguousarray(_to_uint8(values, notes, bits))
     if channels == 1:
         return _grey_to_rgb(pixels.reshape(pixels.shape[:2]))
     return pixels if channels == 3 else rgb_from_pil(Image.fromarray(pixels), notes)
@@ -80,28 +96,30 @@ def note_depth(pixels: Pixels, notes: list[str]) -> None:
     notes.append(note)
 
 
-def _to_uint8(values: NDArray[Any], notes: list[str]) -> Pixels:
-    kind, bytes_each = values.dtype.kind, values.dtype.itemsize
-    if kind == "u" and bytes_each == 1:
-        return values.view(np.uint8)
-    if kind == "u" and bytes_each == 2:
-        pixels = (values >> 8).astype(np.uint8)
+def _to_uint8(values: NDArray[Any], notes: list[str], bits: int) -> Pixels:
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind == "u":
+        if bits < 16:
+            full = 2**bits - 1
+            notes.append(f"{bits}-bit values scaled to 0..255")
+            scaled: NDArray[np.uint32] = (values.astype(np.uint32) * 255 + full // 2) // full
+            return scaled.astype(np.uint8)
+        pixels: Pixels = (values >> 8).astype(np.uint8)
         note_depth(pixels, notes)
         return pixels
-    if kind == "f":
-        lowest, highest = float(values.min()), float(values.max())
-        if not np.isfinite((lowest, highest)).all():
-            raise UnreadableError("has values that are NaN or infinite: replace them and save it again")
-        if lowest < 0 or highest > 1:
-            raise UnreadableError(
-                f"has float values from {lowest:g} to {highest:g}, but they must lie in 0..1: "
-                "divide them by the full scale of the camera, or convert them to uint8"
-            )
-        notes.append("float values 0..1 scaled to 0..255")
-        scaled: NDArray[np.float32] = np.multiply(values, 255, dtype=np.float32)
-        np.rint(scaled, out=scaled)
-        return scaled.astype(np.uint8)
-    raise UnreadableError(f"has {values.dtype} values: give uint8 (0..255), uint16 (0..65535) or float (0..1)")
+    lowest, highest = float(values.min()), float(values.max())
+    if not np.isfinite((lowest, highest)).all():
+        raise UnreadableError("has values that are NaN or infinite: replace them and save it again")
+    if lowest < 0 or highest > 1:
+        raise UnreadableError(
+            f"has float values from {lowest:g} to {highest:g}, but they must lie in 0..1: "
+            "divide them by the full scale of the camera, or convert them to uint8"
+        )
+    notes.append("float values 0..1 scaled to 0..255")
+    rounded: NDArray[np.float32] = np.multiply(values, 255, dtype=np.float32)
+    np.rint(rounded, out=rounded)
+    return rounded.astype(np.uint8)
 
 
 def _grey_to_rgb(grey: Pixels) -> Pixels:

@@ -1,0 +1,64 @@
+"""PNG files without what stands beside their pixels: Pillow refuses a picture for long texts and large colour profiles."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from PIL import PngImagePlugin
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_ASIDE = (b"iCCP", b"tEXt", b"zTXt", b"iTXt")
+_WITH_EXIF = (b"XML:com.adobe.xmp", b"Raw profile type exif")  # texts by these names may say which side is up
+_LONG = 1000  # bytes; deflate packs 1032 to 1 at best, so that less stays below Pillow's limit
+
+
+def open_png(stream: BinaryIO) -> PngImagePlugin.PngImageFile:
+    """Open a PNG whatever texts and profiles it carries: a CT's header, an editor's history. Long ones are left out."""
+    kept, left_out = [(0, len(_SIGNATURE))], False
+    for kind, start, end in _chunks(stream):
+        if kind in _ASIDE and end - start > _LONG and _is_needless(kind, stream.read(end - start - 12)):
+            left_out = True
+        else:
+            kept.append((start, end))
+    stream.seek(0)
+    return PngImagePlugin.PngImageFile(_joined(stream, kept) if left_out else stream)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk; the stream stands at the chunk's data when it is given."""
+    start = len(_SIGNATURE)
+    stream.seek(start)
+    while len(head := stream.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        end = start + length + 12
+        yield kind, start, end
+        stream.seek(end)
+        start = end
+
+
+def _is_needless(kind: bytes, data: bytes) -> bool:
+    """Whether a long text or profile says nothing that a picture is read by, or more than Pillow would take."""
+    name, _, rest = data.partition(b"\0")
+    if kind == b"iCCP" or name not in _WITH_EXIF:
+        return True
+    if kind == b"tEXt" or (kind == b"iTXt" and rest[:1] == b"\0"):
+        packed = b""
+    else:
+        packed = rest[1:] if kind == b"zTXt" else rest[2:].split(b"\0", 2)[-1]
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(packed, PngImagePlugin.MAX_TEXT_CHUNK)
+    except zlib.error:
+        return True
+    return bool(unpacking.unconsumed_tail)
+
+
+def _joined(stream: BinaryIO, places: list[tuple[int, int]]) -> io.BytesIO:
+    parts = io.BytesIO()
+    for start, end in places:
+        stream.seek(start)
+        parts.write(stream.read(end - start))
+    parts.seek(0)
+    return parts
