@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the hub's client off the network and away from the user's own models; it reads this once, on import."""
+    """Keep the hub's client off the network and away from the user's own models; it reads this once, on import.
+
+    No test fails for being slow: machines differ, and may be busy.
+    """
+    settings.register_profile("oddlens", deadline=None)
+    settings.load_profile("oddlens")
     folder = tempfile.TemporaryDirectory(prefix="oddlens-tests-")
     config.add_cleanup(folder.cleanup)
     os.environ["HF_HUB_OFFLINE"] = "1"
