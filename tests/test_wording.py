@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddlens.wording import printable
+from oddlens.wording import one_line, printable
 
 
 @pytest.mark.parametrize("name", ["part 7.png", "-part.png", "Prüfling_μ.png", "部品.png", "🔩.png", "a[1]*.png", ""])
@@ -27,3 +27,14 @@ def test_whatever_the_name_the_result_is_one_line_that_can_be_written(name: str)
     shown = printable(name)
     assert shown.isprintable()
     shown.encode("utf-8")
+
+
+def test_a_sentence_that_a_long_name_makes_a_page_of_keeps_its_beginning_and_its_end() -> None:
+    shown = one_line(f"there is no method '{'x' * 100_000}': choose one of winclip, anovl")
+    assert len(shown) <= 2000
+    assert shown.startswith("there is no method 'xxx")
+    assert shown.endswith("xxx': choose one of winclip, anovl")
+
+
+def test_a_sentence_of_the_usual_length_stays_as_it_is() -> None:
+    assert one_line("a.png does not exist: check the path") == "a.png does not exist: check the path"

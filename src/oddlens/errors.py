@@ -4,9 +4,15 @@ Every message is one sentence a person can act on: what was wrong, where, what t
 traceback; anything that is not an `OddlensError` is a bug of ours.
 """
 
+from oddlens.wording import one_line
+
 
 class OddlensError(Exception):
     """A fault in what was given (a file, a name, a setting), not in the program."""
+
+    def __str__(self) -> str:
+        """The sentence: one line of printable text and no page of it, whatever names stand in it."""
+        return one_line(super().__str__())
 
 
 class UsageError(OddlensError):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from oddlens.wording import one_line
+
 ProblemKind = Literal[
     "abnormal-in-train",
     "category-empty",
@@ -37,3 +39,7 @@ class Problem:
     path: Path
     kind: ProblemKind
     sentence: str
+
+    def __post_init__(self) -> None:
+        """Bring the sentence to one line, whatever names stand in it."""
+        object.__setattr__(self, "sentence", one_line(self.sentence))
