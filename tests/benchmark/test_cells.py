@@ -72,3 +72,34 @@ def test_a_damaged_cell_is_told(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(UsageError, match="is damaged"):
         read_cell(path, {})
+
+
+@pytest.mark.parametrize(
+    ("what", "instead"),
+    [
+        ('"label": 1', '"label": 0'),
+        ('"image_auroc": ', '"image_auroc": 0'),
+        ('"shown": [', '"shown": ["x", '),
+        ('"scores": [', '"scores": [1, '),
+        ('"sha256": "', '"sha256": "0'),
+    ],
+)
+def test_a_cell_that_does_not_say_what_was_written_is_refused(
+    tmp_path: Path, finished: Benchmark, what: str, instead: str
+) -> None:
+    cell = finished.cells[one_of(finished)]
+    path = tmp_path / "cell.json"
+    write_cell(path, cell)
+    text = path.read_text()
+    assert what in text
+    path.write_text(text.replace(what, instead, 1))
+    with pytest.raises(UsageError, match="is damaged: delete it, and it is measured again"):
+        read_cell(path, cell.settings)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", "[" * 100_000, '{"settings": NaN}', '{"settings": []}'])
+def test_a_file_that_is_no_cell_is_refused(tmp_path: Path, finished: Benchmark, content: str) -> None:
+    path = tmp_path / "cell.json"
+    path.write_text(content)
+    with pytest.raises(UsageError, match="is damaged: delete it, and it is measured again"):
+        read_cell(path, finished.cells[one_of(finished)].settings)

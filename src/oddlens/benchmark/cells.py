@@ -2,11 +2,12 @@
 
     OUT/cells/<data set>/<category>/<method>-<shots>shot[-seed<k>].json
 
-A cell carries the settings that its numbers depend on. It is used again only where they are the same.
+A cell carries the settings that its numbers depend on, and a digest of all that it says. It is used again only where both hold.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,9 +24,12 @@ from oddlens.benchmark.variant import Variant
 from oddlens.data import Record, manifest_hash
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
+from oddlens.strict_json import parse_json
 
-FORMAT = 2
+FORMAT = 3
 """Goes up whenever a cell of an earlier program would mean something else."""
+
+_DIGEST = "sha256"
 
 Settings = dict[str, Any]
 
@@ -141,19 +145,23 @@ def weights_hash(path: str) -> str:
 
 def write_cell(path: Path, cell: Cell) -> None:
     """Write a cell, whole or not at all."""
-    write_text(path, json.dumps(asdict(cell), allow_nan=False) + "\n")
+    told = asdict(cell)
+    write_text(path, json.dumps(told | {_DIGEST: _digest(told)}, allow_nan=False) + "\n")
 
 
 def read_cell(path: Path, settings: Settings) -> Cell | None:
-    """The cell in a file, or None where there is no file. Raises `UsageError` for one that was made with other settings."""
+    """The cell in a file, or None where there is no file.
+
+    Raises `UsageError` for one that was made with other settings, and for one that does not say what was written.
+    """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = parse_json(path.read_text(encoding="utf-8"))
         found = told["settings"]
         differing = _differing(found, settings)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is damaged: delete it, and it is measured again") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(_damaged(path)) from error
     if "cell_format" in differing:
         raise UsageError(
             f"{path} is of another version of oddlens, which measured other figures: give another --out, or --no-resume to "
@@ -164,6 +172,8 @@ def read_cell(path: Path, settings: Settings) -> Cell | None:
             f"{path} was made with other settings ({', '.join(differing)}): give the same ones, another --out, "
             "or --no-resume to measure it again"
         )
+    if told.pop(_DIGEST, None) != _digest(told):
+        raise UsageError(_damaged(path))
     told |= {
         "evaluated_at": told["evaluated_at"] and tuple(told["evaluated_at"]),
         "interval": told["interval"] and tuple(told["interval"]),
@@ -174,6 +184,15 @@ def read_cell(path: Path, settings: Settings) -> Cell | None:
         "shown": tuple(Shown(**shown) for shown in told["shown"]),
     }
     return Cell(**told)
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is damaged: delete it, and it is measured again"
+
+
+def _digest(told: Mapping[str, Any]) -> str:
+    """The SHA-256 of all that a cell says."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
