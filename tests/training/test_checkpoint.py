@@ -76,3 +76,20 @@ def test_when_the_training_is_done_it_goes(written: Path) -> None:
     checkpoint.remove()
     assert not written.exists()
     checkpoint.remove()
+
+
+def test_one_flipped_bit_makes_it_count_as_none(written: Path) -> None:
+    data = bytearray(written.read_bytes())
+    for place in (0, 40, len(data) // 2, len(data) - 1):
+        data[place] ^= 4
+        written.write_bytes(data)
+        assert Checkpoint(written, FACTS).differs() is None
+        data[place] ^= 4
+    written.write_bytes(data)
+    assert Checkpoint(written, FACTS).differs() == []
+
+
+def test_a_torch_file_of_something_else_counts_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "w.checkpoint.pt"
+    torch.save({"facts": FACTS, "tensors": {}}, path)
+    assert Checkpoint(path, FACTS).differs() is None

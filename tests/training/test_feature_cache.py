@@ -1,10 +1,12 @@
 """Features on disk: computed once, in shards, and not again after a stop."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from oddlens.errors import OddlensError
 from oddlens.training import feature_cache
 from oddlens.training.feature_cache import Arrays, FeatureCache
 
@@ -84,3 +86,52 @@ def test_only_so_many_files_are_open_at_a_time(tmp_path: Path, monkeypatch: pyte
         assert cache.row(row)["wide"][0, 0] == row
         assert cache.row(row)["word"] == f"row {row}"
         assert len(cache._open) <= 3
+
+
+class TestDamage:
+    @pytest.fixture
+    def shard(self, tmp_path: Path) -> Path:
+        """The second shard of "wide" in a full cache."""
+        list(make_cache(tmp_path).fill(compute))
+        return tmp_path / "wide-000004-000008.npy"
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda path: path.write_bytes(b""),
+            lambda path: path.write_bytes(path.read_bytes()[:-1]),
+            lambda path: path.write_bytes(path.read_bytes().replace(b"descr", b'd"sc(')),
+            lambda path: np.save(path, np.zeros((4, 2, 3), np.float32)),
+            lambda path: np.save(path, np.zeros((4, 3, 2), np.float16)),
+            lambda path: np.save(path, np.array([None] * 4)),
+            lambda path: (path.unlink(), path.symlink_to("nowhere")),
+        ],
+        ids=["empty", "cut", "header", "type", "shape", "objects", "link"],
+    )
+    def test_a_shard_that_is_not_what_was_written_is_computed_again(
+        self, shard: Path, damage: Callable[[Path], object]
+    ) -> None:
+        damage(shard)
+        cache = make_cache(shard.parent)
+        assert cache.missing_nbytes > 0
+        list(cache.fill(compute))
+        assert cache.rows(range(10))["wide"][:, 0, 0].tolist() == list(range(10))
+
+    def test_numbers_that_are_not_finite_are_never_given(self, shard: Path) -> None:
+        np.save(shard, np.full((4, 2, 3), np.nan, np.float16))
+        cache = make_cache(shard.parent)
+        assert cache.row(3)["wide"][0, 0] == 3
+        with pytest.raises(OddlensError, match=r"wide-000004-000008\.npy holds numbers that are not finite: delete it"):
+            cache.row(4)
+
+    def test_a_shard_that_was_damaged_since_the_filling_is_told(self, shard: Path) -> None:
+        cache = make_cache(shard.parent)
+        list(cache.fill(compute))
+        shard.write_bytes(b"x")
+        with pytest.raises(OddlensError, match=r"wide-000004-000008\.npy is missing or damaged: start again"):
+            cache.row(5)
+
+    def test_rows_of_another_shape_than_the_cache_was_told_are_never_reshaped(self, tmp_path: Path) -> None:
+        cache = FeatureCache(tmp_path, 10, {"wide": ((3, 2), np.float16)}, shard=4)
+        with pytest.raises(OddlensError, match="notes 'wide' of another shape"):
+            list(cache.fill(compute))

@@ -154,3 +154,18 @@ def test_a_disk_without_room_is_told_before_anything_is_computed(
         features.check_room()
     list(features.fill())
     features.check_room()
+
+
+@pytest.mark.parametrize(
+    "note", ["[]", '{"arrays": 3}', '{"arrays": {"image": "x"}}', '{"arrays": {"image": [0.5]}}', "[" * 9999]
+)
+def test_a_damaged_note_of_shapes_is_made_again(
+    trainable: FakeTrainable, sets: Sets, tmp_path: Path, note: str
+) -> None:
+    views = pictures_of(sets[0])
+    expected = filled(trainable, sets, tmp_path / "cache").batch(views)
+    for path in (tmp_path / "cache").glob("*/features.json"):
+        path.write_text(note)
+    found = filled(trainable, sets, tmp_path / "cache").batch(views)
+    for name in expected.features:
+        assert torch.equal(found.features[name], expected.features[name])

@@ -1,22 +1,27 @@
-"""Where a training stands: kept in a file while it runs, so that a stopped one goes on and ends with the same bits."""
+"""Where a training stands: kept in a file while it runs, so that a stopped one goes on and ends with the same bits.
+
+The file is a SHA-256 (32 bytes) and what it is of: a torch file of tensors and plain values. One that was damaged counts as none.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from oddlens.atomic import replacing
-from oddlens.backbone.checkpoint import read_state
-from oddlens.errors import ModelError
+from oddlens.atomic import write_bytes
+from oddlens.paths import is_file
 
 EVERY_SECONDS = 60.0
+_DIGEST_BYTES = 32
 
 Losses = dict[str, float]
 """The parts of one step's loss by name, weighted: their sum is what is minimised."""
@@ -87,8 +92,7 @@ class Checkpoint:
             "losses": history.losses,
             "seconds": history.seconds,
         }
-        with replacing(self.path) as temporary:
-            torch.save(state, temporary)
+        write_state(self.path, state)
         self._written = time.monotonic()
 
     def write_in_time(self, learner: Learner, optimiser: torch.optim.Optimizer, history: History) -> None:
@@ -101,9 +105,26 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any] | None:
-        """What the file holds; None where there is none, or none of ours."""
-        try:
-            state = read_state(self.path)
-        except ModelError:
-            return None
-        return state if isinstance(state, dict) and isinstance(state.get("facts"), dict) else None
+        """What was written; None where there is no file, or none that is whole."""
+        return read_state(self.path)
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values, whole or not at all, so that damage shows."""
+    stream = io.BytesIO()
+    torch.save(dict(state), stream)
+    content = stream.getvalue()
+    write_bytes(path, sha256(content).digest() + content)
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """What `write_state` wrote, on the CPU; None where there is no file, or one that is not what was written."""
+    try:
+        data = path.read_bytes() if is_file(path) else b""
+    except OSError:
+        return None
+    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if sha256(content).digest() != digest:
+        return None
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state

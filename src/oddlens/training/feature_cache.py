@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
 from oddlens.atomic import replacing
+from oddlens.errors import OddlensError
 from oddlens.paths import is_file
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -22,7 +24,8 @@ class FeatureCache:
     """`count` rows of several named arrays under a folder, in shards of `shard` rows, one .npy file an array and shard.
 
     arrays: name -> (shape of one row, dtype). The folder belongs to one content: callers name it by a hash of what the features
-    depend on. A shard is written whole or not at all, so a stopped run goes on where it was.
+    depend on. A shard is written whole or not at all, so a stopped run goes on where it was; one that is not what was written (cut
+    short, of another shape or type) is computed again.
     """
 
     def __init__(
@@ -47,13 +50,19 @@ class FeatureCache:
     def fill(self, compute: Compute) -> Iterator[int]:
         """Compute what is missing; yields the number of rows that are there after each shard.
 
-        compute: a range of row numbers -> name -> array [len(range), ...].
+        compute: a range of row numbers -> name -> array [len(range), ...]. Raises `OddlensError` where the rows have another shape
+        than the cache was told.
         """
         for rows in self._shards():
             if not self._is_there(rows):
                 computed = compute(rows)
                 for name, (shape, dtype) in self.arrays.items():
-                    array = np.asarray(computed[name], dtype=dtype).reshape(len(rows), *shape)
+                    array = np.asarray(computed[name], dtype=dtype)
+                    if array.shape != (len(rows), *shape):
+                        raise OddlensError(
+                            f"{self.folder} is damaged (it notes {name!r} of another shape): delete the folder, and its features "
+                            "are computed again"
+                        )
                     with replacing(self._path(name, rows)) as temporary:
                         np.save(temporary, array)
             yield rows.stop
@@ -64,17 +73,37 @@ class FeatureCache:
         return {name: np.stack([row[name] for row in rows]) for name in self.arrays}
 
     def row(self, index: int) -> Arrays:
-        """One row by array name, as it lies on disk: nothing is copied."""
-        return {name: self._shard(name, index // self.shard)[index % self.shard] for name in self.arrays}
+        """One row by array name, as it lies on disk: nothing is copied. Raises `OddlensError` for numbers that are not finite."""
+        row = {name: self._shard(name, index // self.shard)[index % self.shard] for name in self.arrays}
+        for name, values in row.items():
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                path = self._path(name, self._rows_of(index // self.shard))
+                raise OddlensError(f"{path} holds numbers that are not finite: delete it, and it is computed again")
+        return row
 
     def _shard(self, name: str, number: int) -> NDArray[np.generic]:
         if (name, number) not in self._open:
             if len(self._open) >= _MOST_OPEN:
                 self._open.clear()
-            self._open[name, number] = np.load(
-                self._path(name, self._rows_of(number)), mmap_mode="r", allow_pickle=False
-            )
+            rows = self._rows_of(number)
+            opened = self._opened(name, rows)
+            if opened is None:
+                raise OddlensError(
+                    f"{self._path(name, rows)} is missing or damaged: start again, and it is computed again"
+                )
+            self._open[name, number] = opened
         return self._open[name, number]
+
+    def _opened(self, name: str, rows: range) -> NDArray[np.generic] | None:
+        """A shard on disk, mapped; None where it is not what was written."""
+        path, (shape, dtype) = self._path(name, rows), self.arrays[name]
+        if not is_file(path):
+            return None
+        try:
+            found: NDArray[np.generic] = open_memmap(path, mode="r")
+        except Exception:  # a damaged header may fail in any way
+            return None
+        return found if (found.shape, found.dtype) == ((len(rows), *shape), dtype) else None
 
     @property
     def _row_nbytes(self) -> int:
@@ -84,7 +113,7 @@ class FeatureCache:
         return [self._rows_of(number) for number in range(-(-self.count // self.shard))]
 
     def _is_there(self, rows: range) -> bool:
-        return all(is_file(self._path(name, rows)) for name in self.arrays)
+        return all(self._opened(name, rows) is not None for name in self.arrays)
 
     def _rows_of(self, number: int) -> range:
         first = number * self.shard

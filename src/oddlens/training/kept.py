@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -18,6 +19,7 @@ from oddlens import __version__
 from oddlens.atomic import write_text
 from oddlens.errors import OddlensError
 from oddlens.paths import exists
+from oddlens.strict_json import parse_json
 from oddlens.training.feature_cache import Arrays, FeatureCache
 from oddlens.training.frozen import MASK, Batch, Encoder, stacked
 from oddlens.training.samples import SampleSet
@@ -141,9 +143,9 @@ class KeptFeatures:
     def _shapes(self, place: Path, told: dict[str, Any], view: View) -> dict[str, tuple[int, ...]]:
         """Array name -> the shape for one view: as noted in the folder, else as one view that is encoded for it shows."""
         try:
-            noted = json.loads((place / _TOLD).read_text(encoding="utf-8"))["arrays"]
-            return {name: tuple(shape) for name, shape in noted.items()}
-        except (OSError, ValueError, KeyError):
+            noted = parse_json((place / _TOLD).read_text(encoding="utf-8"))["arrays"]
+            return {name: tuple(map(index, shape)) for name, shape in noted.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             if self._first is None:
                 self._first = view, self._encoder.arrays(view)
             shapes = {name: array.shape for name, array in self._first[1].items()}

@@ -20,7 +20,7 @@ from oddlens.backbone.model import ClipModel
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.vision import VisionConfig
-from oddlens.paths import is_file
+from oddlens.training.checkpoint import read_state, write_state
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,8 @@ def run_course(
         optimiser.step()
         recent = [*recent[-49:], {name: float(loss.detach()) for name, loss in parts.items()}]
         if (step + 1) % every == 0:
-            with replacing(checkpoint) as temporary:
-                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-                torch.save(state | {"step": step + 1, "recent": recent}, temporary)
+            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+            write_state(checkpoint, state | {"step": step + 1, "recent": recent})
         progress("training", step + 1, course.steps)
     return {name: float(np.mean([entry[name] for entry in recent])) for name in (recent[0] if recent else {})}
 
@@ -116,9 +115,9 @@ def _groups(model: ClipModel, weight_decay: float) -> list[dict[str, object]]:
 
 def _resume(checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer) -> tuple[int, list[dict[str, float]]]:
     """The step to go on with, and the losses of the last steps before it."""
-    if not is_file(checkpoint):
+    state = read_state(checkpoint)
+    if state is None:
         return 0, []
-    state = torch.load(checkpoint, map_location=model.logit_scale.device, weights_only=True)
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["step"]), list(state["recent"])
