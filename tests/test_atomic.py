@@ -136,3 +136,11 @@ def test_a_file_is_as_readable_for_others_as_any_new_file(tmp_path: Path) -> Non
 def test_odd_and_long_names_are_fine(tmp_path: Path, name: str) -> None:
     write_text(tmp_path / name, "here")
     assert names_in(tmp_path) == [name]
+
+
+def test_the_suffix_is_that_of_the_name_and_not_of_what_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "map.tiff").symlink_to("elsewhere")
+    with replacing(tmp_path / "map.tiff") as temporary:
+        assert temporary.suffix == ".tiff"
+        temporary.write_bytes(b"x")
+    assert (tmp_path / "elsewhere").read_bytes() == b"x"

@@ -34,7 +34,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             kind = "a folder" if is_dir(final) else "not a regular file"
             raise OddlensError(f"{printable(str(target))} cannot be written because it is {kind}: choose another name")
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f".oddlens-{secrets.token_hex(8)}{final.suffix}")
+        temporary = final.with_name(f".oddlens-{secrets.token_hex(8)}{target.suffix}")
         try:
             yield temporary
             temporary.replace(final)
