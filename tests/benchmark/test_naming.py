@@ -65,3 +65,10 @@ def test_path_names_are_different_for_different_words_and_hold_no_separator(word
 
 def test_common_words_stay_as_they_are() -> None:
     assert [path_name(word) for word in ("metal_nut", "01", "Class 1")] == ["metal_nut", "01", "Class 1"]
+
+
+def test_names_that_are_nested_too_deeply_are_one_sentence(tmp_path: Path, small_set: Path) -> None:
+    path = tmp_path / "names.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(UsageError, match="cannot be read as JSON"):
+        read_names(path, open_sources([small_set]))

@@ -121,3 +121,7 @@ class TestOptionsOfDetect:
         done = detect(parts, "--method", "anovl", "--views", 1, "--reference", parts)
         assert done.code == 2
         assert "anovl compares with words only: leave the references out" in done.sentence
+
+
+def test_a_value_that_is_nested_too_deeply_counts_as_text() -> None:
+    assert recipe_overrides(["window_sizes=" + "[" * 100_000])["window_sizes"] == "[" * 100_000

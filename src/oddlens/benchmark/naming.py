@@ -7,7 +7,6 @@ one exception is AnoVL's: macaroni1 and macaroni2 of VisA are both "macaroni".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import quote
 
 from oddlens.benchmark.sources import Source
 from oddlens.errors import UsageError
+from oddlens.strict_json import parse_json
 
 AUTHORS_NAMES: Mapping[str, Mapping[str, str]] = {"anovl": {"macaroni1": "macaroni", "macaroni2": "macaroni"}}
 """Method -> category -> what its authors' program calls it instead."""
@@ -43,7 +43,7 @@ class ObjectNames:
 def read_names(path: Path, sources: Iterable[Source]) -> ObjectNames:
     """The names in a JSON file, {"metal_nut": "metal nut"}. Raises `UsageError` for a file or a category that is not there."""
     try:
-        names = json.loads(path.read_text(encoding="utf-8"))
+        names = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be read as JSON: give a file such as {{'metal_nut': 'metal nut'}}, in double quotes"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from oddlens.errors import UsageError
 from oddlens.methods import METHODS
+from oddlens.strict_json import parse_json
 
 ActivationOption = Annotated[
     str | None,
@@ -40,7 +40,7 @@ def recipe_overrides(settings: list[str], **options: Any) -> dict[str, Any]:
         if name in overrides:
             raise UsageError(f"{name} is given more than once: give it one value")
         try:
-            overrides[name] = json.loads(text)
+            overrides[name] = parse_json(text)
         except ValueError:
             overrides[name] = text.strip()
     return overrides

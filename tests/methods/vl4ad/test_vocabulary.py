@@ -155,6 +155,8 @@ class TestFaults:
                 'list.json does not hold names with lists of words, or these as "classes"',
             ),
             ("numbers.json", '{"road": [1]}', "numbers.json does not hold names with lists of words"),
+            ("deep.json", "[" * 100_000, "deep.json is not valid JSON"),
+            ("deep.toml", "a = " + "[" * 100_000, "deep.toml is not valid TOML"),
             ("latin.json", b'{"stra\xdfe": []}', "latin.json cannot be read as text"),
         ],
     )

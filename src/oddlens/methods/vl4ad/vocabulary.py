@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from oddlens.errors import UsageError
+from oddlens.strict_json import parse_json
 from oddlens.wording import printable
 
 Lists = Mapping[str, Sequence[str]]
@@ -187,8 +188,8 @@ def _read(path: str, field: str) -> Any:
     except (OSError, ValueError) as error:
         raise UsageError(f"{shown} cannot be read as text: give an existing file in UTF-8") from error
     try:
-        content = tomllib.loads(text) if file.suffix.lower() == ".toml" else json.loads(text)
-    except ValueError as error:
+        content = tomllib.loads(text) if file.suffix.lower() == ".toml" else parse_json(text)
+    except (ValueError, RecursionError) as error:  # the latter of TOML that is nested too deeply
         raise UsageError(f"{shown} is not valid {file.suffix[1:].upper()} ({error}): correct it") from error
     if isinstance(content, dict) and isinstance(content.get(field), dict | list):
         content = content[field]
