@@ -3,13 +3,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types clean
+.PHONY: demo test test-wheel lint types clean
 
 demo: .venv/core
 	$(BIN)/oddlens demo
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+# What users install, on the smallest machine: the built wheel in an environment of its own, without src/, with one thread.
+test-wheel: .venv/core
+	rm -rf build/wheel build/wheel-env
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel-env
+	build/wheel-env/bin/pip install --quiet --constraint constraints.txt "$$(echo build/wheel/*.whl)[test]"
+	build/wheel-env/bin/python -c 'import oddlens, sys; assert oddlens.__file__.startswith(sys.prefix), oddlens.__file__'
+	OMP_NUM_THREADS=1 build/wheel-env/bin/python -m pytest
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -19,7 +28,7 @@ types: .venv/dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The extra dependencies come on top of what is there, so that one environment serves all goals.
 .venv/core: pyproject.toml constraints.txt
