@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
@@ -100,6 +102,17 @@ class TestLayout:
         for each in (detector, opened):
             assert each.references is not None
             assert all(aligned(value) is value for value in each.references.features.values())
+
+    def test_so_do_those_that_were_cut_out_of_a_larger_tensor(self, detector: Detector) -> None:
+        assert detector.references is not None
+        cut = {
+            name: torch.cat([torch.zeros(1), value.flatten()])[1:].view(value.shape)
+            for name, value in detector.references.features.items()
+        }
+        assert not any(aligned(value) is value for value in cut.values())
+        detector.references = replace(detector.references, features=cut)
+        assert all(aligned(value) is value for value in detector.references.features.values())
+        assert all(value.equal(cut[name]) for name, value in detector.references.features.items())
 
 
 class TestElsewhere:

@@ -26,6 +26,7 @@ from oddlens.memory import Memory
 from oddlens.methods.method import Method, Relative, Scores, Text
 from oddlens.methods.recipe import change_recipe
 from oddlens.recent import Recent
+from oddlens.tensors import aligned
 from oddlens.wording import printable
 
 _KEPT_TEXTS = 16
@@ -76,6 +77,8 @@ class Detector:
     def references(self, references: Encoded | None) -> None:
         if references is not None:
             _check_finite(references)
+            features = {name: aligned(value) for name, value in references.features.items()}
+            references = replace(references, features=features)  # they lie as those that a station gives back
         memory = None if references is None else self.method.remember(references.features)
         self._references, self._memory = references, memory
         self._calibrations.clear()
