@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     No test fails for being slow: machines differ, and may be busy.
     """
-    settings.register_profile("oddlens", deadline=None)
+    settings.register_profile("oddlens", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("oddlens")
     folder = tempfile.TemporaryDirectory(prefix="oddlens-tests-")
     config.add_cleanup(folder.cleanup)
