@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
+import oddlens  # noqa: F401 before a test imports torch, so that its threads wait as they do for users
+
 if TYPE_CHECKING:
     from hub_server import HubServer
     from tiny_clip import Weights
