@@ -33,8 +33,8 @@ _ODD_TEXT = (
 )
 
 
-def mutate_json(content: Any, rng: random.Random) -> str:
-    """JSON text of a value in which one to three places say something else."""
+def mutate_json(content: Any, rng: random.Random, *, text: bool = True) -> str:
+    """JSON text of a value in which one to three places say something else; now and then the text itself is damaged, too."""
     value = json.loads(json.dumps(content))
     for _ in range(rng.randint(1, 3)):
         places = list(_places(value))
@@ -42,8 +42,8 @@ def mutate_json(content: Any, rng: random.Random) -> str:
             return json.dumps(rng.choice(WRONG_VALUES))
         container, key = rng.choice(places)
         rng.choice(_CHANGES)(container, key, rng)
-    text = json.dumps(value, ensure_ascii=rng.random() < 0.5)
-    return mutate_text(text, rng) if rng.random() < 0.2 else text
+    written = json.dumps(value, ensure_ascii=rng.random() < 0.5)
+    return mutate_text(written, rng) if text and rng.random() < 0.2 else written
 
 
 def mutate_text(text: str, rng: random.Random) -> str:

@@ -1,10 +1,12 @@
 """Cells as files: kept whole, used again only with the same settings."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 
+from mutations import mutate_json
 from oddlens.benchmark import Benchmark, Key, Variant
 from oddlens.benchmark.cells import read_cell, write_cell
 from oddlens.errors import UsageError
@@ -18,6 +20,23 @@ def test_a_cell_comes_back_as_it_was_written(finished: Benchmark, tmp_path: Path
     cell = finished.cells[one_of(finished)]
     write_cell(tmp_path / "cell.json", cell)
     assert read_cell(tmp_path / "cell.json", cell.settings) == cell
+
+
+def test_a_cell_that_was_edited_is_damaged(finished: Benchmark, tmp_path: Path) -> None:
+    cell, path, rng = finished.cells[one_of(finished)], tmp_path / "cell.json", random.Random(11)
+    write_cell(path, cell)
+    sound = json.loads(path.read_text())
+    for _ in range(50):
+        changed = json.loads(mutate_json(sound, rng, text=False))
+        if isinstance(changed, dict) and changed != sound:
+            path.write_text(json.dumps(changed | {"settings": sound["settings"]}))
+            with pytest.raises(UsageError, match="is damaged: delete it"):
+                read_cell(path, cell.settings)
+
+
+def test_a_cell_that_cannot_be_looked_at_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot be read \(.*\): change its permissions, or give another --out"):
+        read_cell(tmp_path, {})
 
 
 def test_a_cell_that_is_not_there_is_none(tmp_path: Path) -> None:
@@ -66,7 +85,9 @@ def test_a_cell_of_an_earlier_version_is_refused(tmp_path: Path, finished: Bench
         read_cell(path, settings)
 
 
-@pytest.mark.parametrize("content", ["", '{"settings": ', "[]", "{}"])
+@pytest.mark.parametrize(
+    "content", ["", '{"settings": ', "[]", "{}", '{"settings": []}', '{"settings": "x"}', "[" * 100_000]
+)
 def test_a_damaged_cell_is_told(tmp_path: Path, content: str) -> None:
     path = tmp_path / "cell.json"
     path.write_text(content)

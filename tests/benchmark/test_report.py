@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,37 @@ def test_pictures_of_the_first_seed_are_shown_and_of_the_last_number_of_shots_at
     assert len(page.all("img")) == sum(len(cell.shown) for cell in shown)
     assert [("open" in details) for details in page.all("details")] == [False, True, False, True]
     assert "bolt/test/block/000.png" in page.text
+
+
+def test_verdicts_are_those_of_detect_with_the_same_examples_and_the_page_says_so(
+    page: Page, finished: Benchmark, small_set: Path
+) -> None:
+    cell = finished.cells[Key("parts", "bolt", "winclip", Variant(2, 0))]
+    detector = copy.copy(finished.plan.detectors[0])
+    detector.reference([small_set / path for path in cell.settings["references"]])
+    found = detector.detect([small_set / score.path for score in cell.scores], "bolt")
+    assert cell.thresholds["calibrated"] == found[0].threshold
+    assert cell.threshold_source == found[0].thresholds.source == "leave-one-out scores of 2 references"
+    alarms = sum(each.is_anomalous for each, score in zip(found, cell.scores, strict=True) if not score.label)
+    missed = sum(not each.is_anomalous for each, score in zip(found, cell.scores, strict=True) if score.label)
+    assert (
+        f"Verdicts at {found[0].threshold:.4g}, the threshold that detect uses with these good examples "
+        f"(leave-one-out scores of 2 references): {alarms} of 3 normal pictures called anomalous, {missed} of 3 abnormal ones"
+    ) in page.text
+    for shown in cell.shown:
+        verdict = "anomalous" if found[shown.number].is_anomalous else "normal"
+        assert f": called {verdict}, {cell.scores[shown.number].score:.3g}" in page.text
+
+
+def test_without_a_threshold_of_detects_own_there_is_no_verdict(finished: Benchmark) -> None:
+    key = Key("parts", "bolt", "winclip", Variant(0))
+    cells = {key: finished.cells[key]}
+    text = Page(write_report(summarise(finished.plan, cells, []), cells)).text
+    best = finished.cells[key].thresholds["image"]
+    assert "called anomalous" not in text
+    assert "called normal" not in text
+    assert "No verdicts: detect has no threshold of its own here" in text
+    assert f"told by the best F1 on these very pictures, at {best:.4g}: nobody knows that threshold beforehand" in text
 
 
 def test_figures_are_those_of_the_document(page: Page, document: dict[str, Any]) -> None:

@@ -31,6 +31,13 @@ def test_a_perfect_ranking_has_no_mistakes() -> None:
     assert "mistaken" not in {kind for kind, _ in choose(scores((1, 0.9), (1, 0.8), (0, 0.1), (0, 0.2)), 0.8)}
 
 
+def test_the_threshold_in_use_wins_over_the_best_one() -> None:
+    known = scores((1, 0.9), (1, 0.8), (1, 0.7), (1, 0.5), (0, 0.1), (0, 0.4))
+    assert "mistaken" not in {kind for kind, _ in choose(known, None, 0.5)}
+    assert ("mistaken", 3) in choose(known, 0.6, 0.5)
+    assert ("mistaken", 5) in choose(known, 0.3, 0.5)
+
+
 def test_without_a_threshold_only_the_clear_ones_are_shown() -> None:
     assert choose(scores((1, 0.2), (1, 0.4)), None) == [("clear", 1), ("clear", 0)]
 

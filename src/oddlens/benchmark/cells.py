@@ -84,7 +84,9 @@ class Cell:
     - evaluated_at: (height, width) of the maps, where pixels were compared at that; None: at each picture's own size.
     - figures: those of the category's protocol (`Protocol.figures`); None where undefined, and then `reasons` says why.
     - interval: of the image AUROC, 95 %, by bootstrap over the test pictures; None where undefined.
-    - thresholds: "image" and "pixel" of the best F1, "calibrated" on the references; None where there is none.
+    - thresholds: "image" and "pixel" of the best F1 of these test pictures; "calibrated", which `detect` uses; None where there
+      is none.
+    - threshold_source: where "calibrated" comes from, in words; None where there is none.
     - curves: "image_roc", "image_pr", "pixel_roc", "pixel_pr", where defined.
     - value_range: the heat at the ends of the colours in `shown`.
     - seconds: a picture, "encode" (reading and towers, shared by all cells of a method) and "ask".
@@ -101,6 +103,7 @@ class Cell:
     reasons: dict[str, str]
     interval: tuple[float, float] | None
     thresholds: dict[str, float | None]
+    threshold_source: str | None
     notes: tuple[str, ...]
     scores: tuple[ImageScore, ...]
     curves: dict[str, Curve]
@@ -160,7 +163,11 @@ def read_cell(path: Path, settings: Settings) -> Cell | None:
         differing = _differing(found, settings)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read ({error.strerror}): change its permissions, or give another --out"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(_damaged(path)) from error
     if "cell_format" in differing:
         raise UsageError(

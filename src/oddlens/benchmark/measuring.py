@@ -23,7 +23,7 @@ from oddlens.benchmark.showing import choose, colour_range, draw
 from oddlens.benchmark.truth import Truth, read_truth
 from oddlens.benchmark.variant import Variant
 from oddlens.data import Record, read_mask
-from oddlens.detection import Detection
+from oddlens.detection import Detection, Thresholds
 from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
 from oddlens.images import Picture, read_image
@@ -94,6 +94,7 @@ class _Probe:
         self._detector = detector
         self._meter = Meter(out, job.protocol)
         self._parts: list[Mapping[str, float]] = []
+        self._thresholds = Thresholds()
         self._asking = 0.0
         self._out = out
         # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
@@ -113,6 +114,7 @@ class _Probe:
         for record, found, truth in zip(records, detections, truths, strict=True):
             self._meter.add(record, self._job.source.relative(record), found, truth)
             self._parts.append(found.parts)
+            self._thresholds = found.thresholds
             if self._maps is not None:
                 with replacing(self._out / self._maps / self._files[record.image]) as temporary:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
@@ -122,8 +124,7 @@ class _Probe:
         measured = self._meter.measure(self._detector.score_set(self._parts) if self._detector.scores_sets else None)
         fixed = self._detector.method.value_range(self._detector.references is not None)
         value_range = colour_range(measured.usual, measured.thresholds["pixel"], fixed)
-        calibration = self._detector.calibrate(self._job.object_name)
-        calibrated = None if calibration is None else calibration.thresholds.image
+        in_use = self._thresholds
         settings, _ = self._job.cells[self.variant]
         return Cell(
             settings=settings,
@@ -132,14 +133,15 @@ class _Probe:
             figures=measured.figures,
             reasons=measured.reasons,
             interval=measured.interval,
-            thresholds=measured.thresholds | {"calibrated": calibrated},
+            thresholds=measured.thresholds | {"calibrated": in_use.image},
+            threshold_source=None if in_use.image is None else in_use.source,
             notes=measured.notes,
             scores=measured.scores,
             curves=measured.curves,
             value_range=value_range,
             shown=tuple(
                 Shown(kind, number, _drawing(self._job.records[number], measured, number, value_range))
-                for kind, number in choose(measured.scores, measured.thresholds["image"])
+                for kind, number in choose(measured.scores, in_use.image, measured.thresholds["image"])
             ),
             seconds={"encode": round(encoding, 6), "ask": round(self._asking / len(self._job.records), 6)},
             components=measured.components,

@@ -157,10 +157,13 @@ def _category(
     for number, (key, cell) in enumerate(shown.items()):
         opened = " open" if number == len(shown) - 1 else ""
         low, high = cell.value_range
+        best = cell.thresholds["pixel"]
+        middle = ", with the threshold of their best pixel F1 in the middle" if best is not None and best > low else ""
         yield (
             f"<details{opened}><summary>Pictures, {escape(_cell_label(key))}: the picture and what was found; "
-            f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them.</summary>"
+            f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them{middle}.</summary>"
         )
+        yield f'<p class="verdicts">{escape(_verdicts(cell))}</p>'
         for kind, words in _KINDS.items():
             figures = [_figure(cell, item.number, item.drawing) for item in cell.shown if item.kind == kind]
             if figures:
@@ -200,7 +203,7 @@ def _histograms(cells: Mapping[Key, Cell]) -> Iterator[str]:
         kinds = [[score.score for score in cell.scores if score.label == label] for label in (0, 1)]
         marks = [
             (label, value, soft)
-            for label, name, soft in (("best F1 at", "image", False), ("calibrated at", "calibrated", True))
+            for label, name, soft in (("detect's threshold", "calibrated", False), ("best F1 at", "image", True))
             if (value := cell.thresholds[name]) is not None
         ]
         yield histogram(f"Scores, {_cell_label(key)}", kinds[0], kinds[1], marks)
@@ -208,13 +211,34 @@ def _histograms(cells: Mapping[Key, Cell]) -> Iterator[str]:
 
 def _figure(cell: Cell, number: int, drawing: str) -> str:
     score = cell.scores[number]
-    threshold = cell.thresholds["image"]
+    threshold = cell.thresholds["calibrated"]
     mood, verdict = "", ""
     if threshold is not None:
         called = score.score >= threshold
         mood = "good" if called == bool(score.label) else "bad"
         verdict = ": called anomalous" if called else ": called normal"
     return page.figure(drawing, f"{_truth(score)}{verdict}, {score.score:.3g}", mood, score.path)
+
+
+def _verdicts(cell: Cell) -> str:
+    """At which threshold pictures are called anomalous here, where it comes from, and how often it is wrong."""
+    in_use, best = cell.thresholds["calibrated"], cell.thresholds["image"]
+    if in_use is None:
+        told = "No verdicts: detect has no threshold of its own here, for which it needs two good examples or more."
+        if best is None:
+            return told
+        return (
+            f"{told} Which pictures are mistaken or borderline is told by the best F1 on these very pictures, at {best:.4g}: "
+            "nobody knows that threshold beforehand."
+        )
+    scores: dict[int, list[float]] = {0: [], 1: []}
+    for each in cell.scores:
+        scores[each.label].append(each.score)
+    alarms, missed = sum(score >= in_use for score in scores[0]), sum(score < in_use for score in scores[1])
+    return (
+        f"Verdicts at {in_use:.4g}, the threshold that detect uses with these good examples ({cell.threshold_source}): "
+        f"{alarms} of {len(scores[0])} normal pictures called anomalous, {missed} of {len(scores[1])} abnormal ones called normal."
+    )
 
 
 def _truth(score: ImageScore) -> str:

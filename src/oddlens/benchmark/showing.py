@@ -24,14 +24,17 @@ _SHEET_COLOUR = (36, 38, 43)
 _GAP = 4
 
 
-def choose(scores: Sequence[ImageScore], threshold: float | None) -> list[tuple[str, int]]:
+def choose(scores: Sequence[ImageScore], in_use: float | None, best: float | None = None) -> list[tuple[str, int]]:
     """Pictures by kind, as (kind, number), none twice.
+
+    in_use: the threshold that `detect` would use; where there is none, `best` counts, that of the best F1 on these pictures.
 
     - "clear": the abnormal ones of the highest scores and the normal one of the lowest.
     - "mistaken": the abnormal ones of the lowest and the normal one of the highest score, as far as they lie on the wrong side of
       the threshold.
     - "borderline": those nearest to the threshold.
     """
+    threshold = best if in_use is None else in_use
     by_score = sorted(range(len(scores)), key=lambda number: (scores[number].score, scores[number].path))
     normal = [number for number in by_score if scores[number].label == 0]
     abnormal = [number for number in by_score if scores[number].label == 1]

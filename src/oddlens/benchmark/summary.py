@@ -141,6 +141,7 @@ def _category(category: str, cells: Mapping[int | None, Cell]) -> dict[str, Any]
                 "reasons": cell.reasons,
                 "image_auroc_interval": cell.interval,
                 "thresholds": cell.thresholds,
+                "threshold_source": cell.threshold_source,
                 "references": cell.settings["references"],
                 "seconds": cell.seconds,
                 "components": cell.components,
