@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +20,25 @@ if TYPE_CHECKING:
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts")
 """By which a file is known as a video."""
 
+Advance = Callable[[Path, int, int], None]
+"""Told while frames are counted: of which video, how many there are so far, and how many its file speaks of (0: of none)."""
+
 
 class Video:
     """A video file. count: its frames. every: only frames 0, every, 2 * every, ... are looked at.
 
-    Raises `UsageError` where PyAV is not installed, `ImageError` for a file that holds no video.
+    A frame is what decoding gives: what a file says of its length may be missing or wrong, edit lists cut frames off, and nothing
+    comes of data that are broken or lack their key frame. So frames are counted by decoding the file once.
+
+    Raises `UsageError` where PyAV is not installed, `ImageError` for a file without a frame.
     """
 
-    def __init__(self, path: Path, every: int = 1) -> None:
+    def __init__(self, path: Path, every: int = 1, advance: Advance | None = None) -> None:
         self.path = path
         self.every = every
-        self._decoder: Iterator[Decoded] | None = None
+        self._is_broken = False
+        self._frames: Iterator[_Frame] | None = None
         self._next = 0
-        self._end: tuple[int, str] | None = None  # the first frame that there is not, and why, once it is known
         try:
             import av
         except ImportError as error:
@@ -42,55 +47,109 @@ class Video:
                 "or give its frames as pictures"
             ) from error
         try:
-            with av.open(os.fspath(path)) as container:
-                # What a file says of its length may be missing or wrong; its packets are what there is to decode.
-                self.count = sum(packet.size > 0 for packet in container.demux(container.streams.video[0]))
-        except (av.FFmpegError, IndexError) as error:
+            self.count = self._counted(advance)
+            if self._is_broken:  # which is known now, and decoded otherwise
+                self.count = self._counted(advance)
+        except OSError as error:
+            raise ImageError(f"{printable(str(path))} cannot be read ({error.strerror}): check the file") from error
+        except av.FFmpegError as error:
             raise ImageError(f"{printable(str(path))} holds no video that can be read: check the file") from error
+        if not self.count:
+            raise ImageError(f"{printable(str(path))} holds a video of which no frame can be decoded: check the file")
 
     @property
     def frames(self) -> list[VideoFrame]:
         """Those that are looked at, in order."""
         return [VideoFrame(self, number) for number in range(0, self.count, self.every)]
 
-    def read(self, number: int) -> Pixels:
-        """The pixels of a frame, uint8 [height, width, 3], upright. Frames that are read in order are decoded once.
+    def read(self, number: int) -> Picture:
+        """The picture of a frame, upright. Frames that are read in order are decoded once.
 
-        Raises `ImageError` where it cannot be decoded.
+        Raises `ImageError` where it is not there, or the file cannot be read.
         """
         import av
 
-        if self._end is not None and number >= self._end[0]:
-            raise ImageError(f"{self._name(number)} {self._end[1]}")
-        if self._decoder is None or number < self._next:
-            self._decoder, self._next = self._decode(), 0
+        name = str(VideoFrame(self, number))
+        if number >= self.count:
+            raise ImageError(f"{printable(name)} is not there: the video ends before it")
+        if self._frames is None or number < self._next:
+            self._frames, self._next = self._decoded(), 0
         try:
-            for frame in self._decoder:
+            for frame in self._frames:
                 self._next += 1
                 if self._next > number:
-                    # The angle is counter-clockwise, as numpy turns.
-                    pixels: Pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-                    return np.ascontiguousarray(pixels)
-        except OSError as error:  # of PyAV too: the file is away, which says nothing of its frames
-            self._decoder = None
-            raise ImageError(f"{self._name(number)} cannot be read ({error.strerror}): check the file") from error
-        except av.FFmpegError as error:
-            self._decoder = None
-            self._end = self._next, "cannot be decoded: the video is damaged before it or there"
-            raise ImageError(f"{self._name(number)} {self._end[1]}") from error
-        self._decoder = None
-        self._end = self._next, "is not there: the video ends before it"
-        raise ImageError(f"{self._name(number)} {self._end[1]}")
+                    return frame.picture(name)
+            reason = "is not there any more: the video changed"
+        except OSError as error:  # of PyAV too
+            reason = f"cannot be read ({error.strerror}): check the file"
+        except av.FFmpegError:
+            reason = "cannot be decoded any more: the video changed"
+        self._frames = None
+        raise ImageError(f"{printable(name)} {reason}")
 
-    def _decode(self) -> Iterator[Decoded]:
+    def _counted(self, advance: Advance | None) -> int:
+        count = 0
+        for count, frame in enumerate(self._decoded(), start=1):
+            if advance is not None:
+                advance(self.path, count, frame.of)
+        return count
+
+    def _decoded(self) -> Iterator[_Frame]:
+        """The frames in order. What cannot be decoded is passed over, and noted of the frame behind it, or of the last one."""
         import av
 
-        with av.open(os.fspath(self.path)) as container:
-            container.streams.video[0].thread_type = "AUTO"
-            yield from container.decode(video=0)
+        # Only the file is opened: one that turns out to be a list of addresses opens none of them.
+        with av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}) as container:
+            stream = container.streams.best("video")
+            if stream is None:
+                raise ImageError(f"{printable(str(self.path))} holds no video, only sound or the like: leave it out")
+            assert isinstance(stream, av.VideoStream)
+            # Threads that decode a frame each are faster, and lose frames behind broken data.
+            stream.thread_type = "SLICE" if self._is_broken else "AUTO"
+            packets = container.demux(stream)
+            frame, lost = None, False
+            while True:
+                try:
+                    packet = next(packets, None)
+                    decoded = [] if packet is None else packet.decode()
+                except av.FFmpegError as error:
+                    if _is_of_the_file(error):
+                        raise
+                    lost = self._is_broken = True
+                    continue
+                for image in decoded:
+                    assert isinstance(image, av.VideoFrame)
+                    if frame is not None:
+                        yield frame
+                    notes = ["what comes before it in the video cannot be decoded"] if lost else []
+                    frame = _Frame(image, stream.frames, notes)
+                    lost = False
+                if packet is None:
+                    break
+            if frame is not None:
+                if lost:
+                    frame.notes.append("what comes after it in the video cannot be decoded")
+                yield frame
 
-    def _name(self, number: int) -> str:
-        return printable(str(VideoFrame(self, number)))
+
+def _is_of_the_file(error: Exception) -> bool:
+    """Whether a file cannot be read, which says nothing of its frames."""
+    return isinstance(error, OSError) and not isinstance(error, BlockingIOError)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame that was decoded; of: how many frames its file speaks of."""
+
+    image: Decoded
+    of: int
+    notes: list[str]
+
+    def picture(self, name: str) -> Picture:
+        damage = ["its data in the video are damaged"] if self.image.is_corrupt else []
+        # The angle is counter-clockwise, as numpy turns.
+        pixels: Pixels = np.rot90(self.image.to_ndarray(format="rgb24"), round(self.image.rotation / 90))
+        return Picture(np.ascontiguousarray(pixels), name, "; ".join(self.notes + damage) or None)
 
 
 @dataclass(frozen=True)
@@ -113,12 +172,12 @@ class VideoFrame:
 
     def read(self) -> Picture:
         """The picture. Raises `ImageError` where it cannot be decoded."""
-        return Picture(self.video.read(self.number), str(self))
+        return self.video.read(self.number)
 
 
-def with_frames(paths: Iterable[Path], every: int = 1) -> list[Path | VideoFrame]:
+def with_frames(paths: Iterable[Path], every: int = 1, advance: Advance | None = None) -> list[Path | VideoFrame]:
     """The paths, with the frames of each video in its place. Raises as `Video` does."""
     found: list[Path | VideoFrame] = []
     for path in paths:
-        found += Video(path, every).frames if path.suffix.lower() in SUFFIXES else [path]
+        found += Video(path, every, advance).frames if path.suffix.lower() in SUFFIXES else [path]
     return found

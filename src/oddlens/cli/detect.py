@@ -160,12 +160,13 @@ def detect(
     paths = _find(images, results)
 
     import oddlens
-    from oddlens.cli.progress import progress
+    from oddlens.cli.progress import progress, stages
     from oddlens.run import DetectionRun, Task
     from oddlens.smoothing import Smoothing
     from oddlens.video import VideoFrame, with_frames
 
-    sources = with_frames(paths, every)
+    with stages() as tell:
+        sources = with_frames(paths, every, lambda path, done, of: tell(f"frames of {path.name}", done, max(done, of)))
     smoothing = None if smooth is None else Smoothing(smooth)
     if (every > 1 or smoothing) and not any(isinstance(source, VideoFrame) for source in sources):
         raise UsageError("--every and --smooth are for videos, and there is none among the pictures: leave them out")
