@@ -113,7 +113,8 @@ def make_detector(way: str, seed: int, streets: Path, data: Path, runs: Path) ->
             start=None if linear else read_learned(generic),
         ).run(Teller(progress=tell))
         print(f"{out.name}: {time.process_time() - started:.0f} CPU seconds", flush=True)
-    return oddlens.load("vl4ad", model, out, masks="decoder", **({} if linear else {"classes": KNOWN}))
+    changes: dict[str, Any] = {} if linear else {"classes": KNOWN}
+    return oddlens.load("vl4ad", model, out, masks="decoder", **changes)
 
 
 def measure(detector: Detector, frames: Frames, way: str) -> Figures:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from oddlens.decoding import FORMAT_NAMES
-from oddlens.errors import ImageError
+from oddlens.errors import ImageError, UsageError
 from oddlens.images import DEFAULT_MAX_MEGAPIXELS, ImageInput, read_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -170,6 +170,36 @@ class TestRefusals:
         with pytest.raises(ImageError, match="has 8 x 6 pixels, more than the limit of 4e-05 megapixels: cut it into"):
             read_image(image, max_megapixels=0.00004)
         assert read_image(image, max_megapixels=0.000048).size == (8, 6)
+
+    def test_the_environment_sets_another_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ODDLENS_MAX_MEGAPIXELS", "0.00004")
+        with pytest.raises(ImageError, match="more than the limit of 4e-05 megapixels"):
+            read_image(PIXELS)
+        assert read_image(PIXELS, max_megapixels=1).size == (8, 6)
+        monkeypatch.setenv("ODDLENS_MAX_MEGAPIXELS", "many")
+        with pytest.raises(UsageError, match="ODDLENS_MAX_MEGAPIXELS is 'many': give a number above 0"):
+            read_image(PIXELS)
+
+    @pytest.mark.parametrize("limit", [0, -1, float("nan"), "x", [], object()])
+    def test_a_limit_that_is_no_number_above_0(self, limit: object) -> None:
+        with pytest.raises(UsageError, match=r"max_megapixels is .*: give a number above 0"):
+            read_image(PIXELS, max_megapixels=limit)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+    @pytest.mark.parametrize("shape", [(60_000, 60_000), (40_000, 40_000, 3)])
+    def test_an_array_is_measured_before_its_values_are_looked_at(
+        self, shape: tuple[int, ...], dtype: type, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A view of any size costs nothing; a copy of it would not fit into memory."""
+        monkeypatch.setattr("oddlens.images.rgb_from_array", lambda *_: pytest.fail("it was looked at"))
+        view = np.broadcast_to(np.zeros((1,) * len(shape), dtype), shape)
+        assert "more than the limit of 128 megapixels" in sentence_on(view)
+
+    @pytest.mark.parametrize("image", [None, 5, True, 2.5, {}, (), object(), range(3), Path])
+    def test_what_is_no_picture_at_all(self, image: object) -> None:
+        assert sentence_on(image) == (  # type: ignore[arg-type]
+            f"the image is a {type(image).__name__}: give a path, encoded bytes, a Pillow image or a numpy array"
+        )
 
     def test_the_default_limit_has_room_for_large_cameras(self) -> None:
         assert DEFAULT_MAX_MEGAPIXELS * 1e6 >= 13400 * 9528

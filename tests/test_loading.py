@@ -9,11 +9,12 @@ import warnings
 import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import oddlens
 from oddlens.backbone.load import load_backbone
-from oddlens.errors import ModelError, OddlensWarning, UsageError
+from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
 from oddlens.loading import _introduce_embedded, load_fitted
 from oddlens.methods.april_gan import AprilGANRecipe
 from oddlens.methods.winclip import WinCLIPRecipe
@@ -70,6 +71,17 @@ class TestModels:
     def test_weights_that_do_not_exist_are_named(self, open_clip_folder: Path, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"the weights file .*none\.pth does not exist"):
             oddlens.load(model=open_clip_folder, weights=tmp_path / "none.pth", device="cpu")
+
+    def test_a_limit_on_pictures_holds_for_all_that_the_detector_reads(self, open_clip_folder: Path) -> None:
+        picture = np.zeros((40, 50, 3), np.uint8)
+        detector = oddlens.load(model=open_clip_folder, device="cpu", max_megapixels=0.0019)
+        for read in (detector.detect, detector.reference, detector.encode):
+            with pytest.raises(ImageError, match=r"has 50 x 40 pixels, more than the limit of 0\.0019 megapixels"):
+                read(picture)
+        detector.max_megapixels = 0.002
+        assert len(detector.detect(picture)) == 1
+        with pytest.raises(UsageError, match="max_megapixels is 0: give a number above 0"):
+            oddlens.load(model=open_clip_folder, device="cpu", max_megapixels=0)
 
     def test_without_a_model_it_is_the_embedded_one(self) -> None:
         assert oddlens.load(device="cpu").method.backbone.card.name == "mini"

@@ -205,7 +205,7 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> None:
     if width * height > max_megapixels * 1e6:
         raise UnreadableError(
             f"has {width} x {height} pixels, more than the limit of {max_megapixels:g} megapixels: "
-            "cut it into tiles, make it smaller, or raise max_megapixels"
+            "cut it into tiles, make it smaller, or raise max_megapixels (ODDLENS_MAX_MEGAPIXELS in the environment)"
         )
 
 

@@ -40,7 +40,8 @@ _KEPT_CHANGES = 16
 class Detector:
     """A method on a model, with good examples where there are some. Made by `oddlens.load` or `oddlens.open_station`.
 
-    notes: what of the recipe was fitted to the model, in words. weights: the path of the learned part, or None.
+    notes: what of the recipe was fitted to the model, in words. weights: the path of the learned part, or None. max_megapixels:
+    larger pictures are refused; None is the environment's limit (see `oddlens.images.checked_limit`).
     """
 
     def __init__(self, name: str, method: Method, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -48,6 +49,7 @@ class Detector:
         self.method = method
         self.notes = tuple(notes)
         self.weights = weights
+        self.max_megapixels: float | None = None
         self.thresholds = Thresholds()
         self._references: Encoded | None = None
         self._memory: Memory | None = None
@@ -96,7 +98,7 @@ class Detector:
         count, doubles = len(sources), []
 
         def new() -> Iterator[Picture]:
-            for each in each_input(images):
+            for each in each_input(images, self.max_megapixels):
                 picture = each.read()
                 digest = picture.digest()
                 if digest in sources:
@@ -133,7 +135,7 @@ class Detector:
         if self.scores_sets:
             return self.ask(self.encode(images), object_name)
         self._prepare(object_name)
-        inputs, found = each_input(images), []
+        inputs, found = each_input(images, self.max_megapixels), []
         while batch := self.encode_pictures(each.read() for each in islice(inputs, BATCH_SIZE)):
             found += self.ask(batch, object_name)
         return found
@@ -155,7 +157,7 @@ class Detector:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
         self._prepare(object_name)
-        return self._detect_each(each_input(images), object_name, batch_size)
+        return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size)
 
     def _detect_each(self, inputs: Iterator[Input], object_name: str, size: int) -> Iterator[Detection | Failure]:
         while True:
@@ -171,7 +173,7 @@ class Detector:
 
         Pictures are read one after the other. Raises as `detect` does for those that cannot be read.
         """
-        return self.encode_pictures(each.read() for each in each_input(images))
+        return self.encode_pictures(each.read() for each in each_input(images, self.max_megapixels))
 
     def encode_pictures(self, pictures: Iterable[Picture]) -> Encoded:
         """As `encode`, of pictures that are read already, or as they are asked for."""

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil, decode_stored
-from oddlens.errors import ImageError
+from oddlens.errors import ImageError, UsageError
 from oddlens.paths import why_not_opened
 from oddlens.pixels import Pixels, UnreadableError, array_size, rgb_from_array
 from oddlens.wording import printable
@@ -21,6 +21,25 @@ ImageInput = str | os.PathLike[str] | bytes | Image.Image | np.ndarray[Any, Any]
 
 DEFAULT_MAX_MEGAPIXELS = 128.0
 """Room for the large camera sensors (102 and 127 megapixels); decoding such a picture takes about 1.3 GB."""
+
+LIMIT_VARIABLE = "ODDLENS_MAX_MEGAPIXELS"
+"""Of the environment: another limit, for all commands and for Python."""
+
+
+def checked_limit(max_megapixels: object = None, name: str = "max_megapixels") -> float:
+    """A limit on the size of pictures, in 1e6 pixels; None is the environment's, else `DEFAULT_MAX_MEGAPIXELS`.
+
+    Raises `UsageError` for what is no number above 0.
+    """
+    if max_megapixels is None:
+        name, max_megapixels = LIMIT_VARIABLE, os.environ.get(LIMIT_VARIABLE) or DEFAULT_MAX_MEGAPIXELS
+    try:
+        limit = float(max_megapixels)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        limit = 0
+    if not limit > 0:
+        raise UsageError(f"{name} is {max_megapixels!r}: give a number above 0")
+    return limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,38 +66,40 @@ class Picture:
         return digest.hexdigest()
 
 
-def read_image(image: ImageInput, name: str | None = None, max_megapixels: float = DEFAULT_MAX_MEGAPIXELS) -> Picture:
+def read_image(image: ImageInput, name: str | None = None, max_megapixels: float | None = None) -> Picture:
     """Read one picture of any kind as RGB uint8, turned upright by its EXIF orientation.
 
     - `image`: a path; encoded bytes; a Pillow image; or an array [h, w] or [h, w, 1 | 3 | 4] (RGB) of uint8, uint16
       or float in 0..1.
     - `name`: how the picture is called in errors and in `Picture.source`; by default the path as given, or "the image".
-    - `max_megapixels`: larger pictures are refused from their header, before anything is decoded.
+    - `max_megapixels`: larger pictures are refused from their header, before anything is decoded. None: see `checked_limit`.
 
     Files are read by content whatever their suffix. Of several frames or pages the first is read. `oddlens.pixels` says
     how 16-bit, float, transparent and CMYK pixels become 8-bit RGB. Nothing is resampled.
 
     Raises:
         ImageError: one sentence that names the picture, says what is wrong with it and what to do.
+        UsageError: a limit that is no number above 0.
     """
     source = name or (os.fsdecode(image) if isinstance(image, str | os.PathLike) else "the image")
-    notes: list[str] = []
+    limit, notes = checked_limit(max_megapixels), list[str]()
     try:
-        pixels = _read(image, max_megapixels, notes)
+        pixels = _read(image, limit, notes)
     except UnreadableError as error:
         raise ImageError(f"{printable(source)} {error}") from error
     return Picture(pixels, source, "; ".join(notes) or None)
 
 
-def read_stored(path: str | os.PathLike[str], max_megapixels: float = DEFAULT_MAX_MEGAPIXELS) -> list[Image.Image]:
+def read_stored(path: str | os.PathLike[str], max_megapixels: float | None = None) -> list[Image.Image]:
     """Read the pictures of a file whose values mean something, a mask or a label file, as `decoding.decode_stored` does.
 
     Raises:
         ImageError: one sentence that names the file, says what is wrong with it and what to do.
     """
+    limit = checked_limit(max_megapixels)
     try:
         with _opened(path) as stream:
-            return decode_stored(stream, max_megapixels)
+            return decode_stored(stream, limit)
     except UnreadableError as error:
         raise ImageError(f"{printable(os.fsdecode(path))} {error}") from error
 

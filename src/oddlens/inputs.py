@@ -37,10 +37,10 @@ class Input:
     """Raises `ImageError` for a picture that cannot be read, `UsageError` for a path that names none."""
 
 
-def each_input(images: Images) -> Iterator[Input]:
+def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[Input]:
     """The pictures that are meant, in order; folders and patterns become their files. Raises `UsageError` for what is no picture.
 
-    A path that names nothing is an input that cannot be read, so that the others can.
+    A path that names nothing is an input that cannot be read, so that the others can. max_megapixels: as `read_image` takes it.
     """
     if _is_single(images):
         images = [images]  # type: ignore[list-item]
@@ -48,19 +48,19 @@ def each_input(images: Images) -> Iterator[Input]:
         raise UsageError(
             f"pictures cannot be {images!r}: give a path, encoded bytes, a Pillow image, an array, or several"
         )
-    return _inputs(images)
+    return _inputs(images, max_megapixels)
 
 
-def _inputs(images: Iterable[object]) -> Iterator[Input]:
+def _inputs(images: Iterable[object], limit: float | None) -> Iterator[Input]:
     for number, image in enumerate(images, start=1):
         if isinstance(image, str | os.PathLike) and not hasattr(image, "read"):
-            yield from _inputs_of_path(image)
+            yield from _inputs_of_path(image, limit)
         else:
             source = str(image) if isinstance(image, os.PathLike) else f"image {number}"
-            yield Input(source, partial(_read, image, source))
+            yield Input(source, partial(_read, image, source, limit))
 
 
-def _inputs_of_path(path: str | os.PathLike[str]) -> Iterator[Input]:
+def _inputs_of_path(path: str | os.PathLike[str], limit: float | None) -> Iterator[Input]:
     found = find_images([path])
     if said := say_passed_over(found.passed_over):
         warnings.warn(f"{printable(os.fsdecode(path))}: {said}", OddlensWarning, stacklevel=2)
@@ -68,7 +68,7 @@ def _inputs_of_path(path: str | os.PathLike[str]) -> Iterator[Input]:
         if isinstance(item, Failure):
             yield Input(item.source, partial(_refuse, item.reason))
         else:
-            yield Input(os.fsdecode(item), partial(read_image, item))
+            yield Input(os.fsdecode(item), partial(read_image, item, max_megapixels=limit))
 
 
 def _is_single(images: object) -> bool:
@@ -79,7 +79,7 @@ def _is_single(images: object) -> bool:
     return not is_list_of_names and any(hasattr(images, name) for name in ("read", "convert", "__array__"))
 
 
-def _read(image: object, source: str) -> Picture:
+def _read(image: object, source: str, limit: float | None) -> Picture:
     if hasattr(image, "read"):
         image = image.read()
         if not isinstance(image, bytes | Picture):
@@ -88,7 +88,7 @@ def _read(image: object, source: str) -> Picture:
         return image
     if isinstance(image, bytearray | memoryview):
         image = bytes(image)
-    return read_image(image, source)  # type: ignore[arg-type]  # which refuses every other kind
+    return read_image(image, source, limit)  # type: ignore[arg-type]  # which refuses every other kind
 
 
 def _refuse(reason: str) -> Picture:

@@ -16,6 +16,7 @@ from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning
+from oddlens.images import checked_limit
 from oddlens.methods import method_class
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
 from oddlens.paths import is_dir, is_file
@@ -29,13 +30,16 @@ def load(
     model: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    *,
+    max_megapixels: float | None = None,
     **recipe_overrides: Any,
 ) -> Detector:
     """A detector, ready to look at pictures.
 
     method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad". model: None is the embedded model; else a card's name
     (`oddlens models`), a hub id, or a local folder or file. weights: the learned part of the method: our .safetensors or the
-    authors' .pth. device: "auto", "cpu", "cuda".
+    authors' .pth. device: "auto", "cpu", "cuda". max_megapixels: larger pictures are refused; by default 128, or the number in the
+    environment variable ODDLENS_MAX_MEGAPIXELS.
     recipe_overrides: any field of the method's recipe; an unknown one is an error. Every recipe has `activation`, which must be
     given for a weights file that stands alone and does not say which GELU it means. `recipe="name"` starts from one of the method's
     named recipes. Fields that neither gives are those that the weights were trained with, else the paper's, fitted to the model.
@@ -43,6 +47,7 @@ def load(
     Raises `UsageError` for a name or setting that does not exist, `ModelError` where model or weights are absent, damaged or do not
     fit. Nothing here touches the network. Detectors that are alive on the same model share its towers.
     """
+    limit = None if max_megapixels is None else checked_limit(max_megapixels)
     made = method_class(method)
     learned = None if weights is None else read_learned(Path(weights))
     trained: dict[str, Any] = {}
@@ -55,7 +60,9 @@ def load(
     )
     if learned is not None:
         learned.check_model(backbone.fingerprint, backbone.card.name)
-    return Detector(method, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
+    detector = Detector(method, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
+    detector.max_megapixels = limit
+    return detector
 
 
 def load_fitted(

@@ -133,7 +133,7 @@ class DetectionRun:
             yield from (done[str(path)] for path in paths)
             return
         started = time.perf_counter()
-        pictures = {path: _read(path) for path in paths}
+        pictures = {path: _read(path, self._detector.max_megapixels) for path in paths}
         readable = {path: picture for path, picture in pictures.items() if isinstance(picture, Picture)}
         encoded = self._detector.encode_pictures(list(readable.values()))
         found = zip(readable, self._detector.ask(encoded, self._task.object_name), strict=True)
@@ -217,8 +217,8 @@ def unique_names(paths: Sequence[Source]) -> dict[Source, str]:
     return {path: name(path) for path in paths}
 
 
-def _read(path: Path | VideoFrame) -> Picture | ImageError:
+def _read(path: Path | VideoFrame, max_megapixels: float | None) -> Picture | ImageError:
     try:
-        return path.read() if isinstance(path, VideoFrame) else read_image(path)
+        return path.read() if isinstance(path, VideoFrame) else read_image(path, max_megapixels=max_megapixels)
     except ImageError as error:
         return error

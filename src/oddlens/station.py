@@ -74,7 +74,9 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
     root = Path(folder)
     told = _read(root / _FILE)
     model = told["model"]
-    recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in told["recipe"].items()}
+    recipe: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told["recipe"].items()
+    }
     weights = None if told["weights"] is None else root / told["weights"]
     place = None if model["path"] is None else str(root / model["path"])
     detector = load(told["method"], place, weights, device, **recipe)

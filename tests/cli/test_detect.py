@@ -208,6 +208,15 @@ class TestBrokenPictures:
         assert "score" in last
         assert names_in(tmp_path / "out" / "maps") == ["0.tiff", "2.tiff"]
 
+    def test_one_above_the_limit_is_looked_at_where_the_limit_is_raised(self, detect: Detect, parts: Path) -> None:
+        done = detect(parts, "--max-megapixels", 0.001, "--json")
+        assert done.code == 1
+        assert "more than the limit of 0.001 megapixels" in done.records[0]["error"]
+        assert detect(parts, "--max-megapixels", 0.002).code == 0
+        done = detect(parts, "--max-megapixels", -1)
+        assert done.code == 2
+        assert done.sentence == "--max-megapixels is -1.0: give a number above 0"
+
     def test_nothing_but_broken_ones(self, detect: Detect, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(b"")
         done = detect(tmp_path / "a.png")

@@ -115,6 +115,14 @@ def detect(
             show_default="off",
         ),
     ] = None,
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Larger pictures are refused.",
+            show_default="128, or ODDLENS_MAX_MEGAPIXELS in the environment",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     overlays: Annotated[bool, typer.Option(help="Write OUT/overlays/*.png.")] = True,
     maps: Annotated[bool, typer.Option(help="Write OUT/maps/*.tiff (float32, raw).")] = True,
@@ -154,8 +162,11 @@ def detect(
         if value is not None and not math.isfinite(value):
             raise UsageError(f"{option} {value} is no threshold: give a finite number")
 
+    from oddlens.images import checked_limit
     from oddlens.results import ResultsFolder
 
+    if max_megapixels is not None:
+        checked_limit(max_megapixels, "--max-megapixels")
     results = None if out is None else ResultsFolder(out, resume=resume, overwrite=overwrite)
     paths = _find(images, results)
 
@@ -173,8 +184,9 @@ def detect(
 
     if station is not None:
         detector = oddlens.open_station(station, device)
+        detector.max_megapixels = max_megapixels
     else:
-        detector = oddlens.load(method, model, weights, device, **overrides)
+        detector = oddlens.load(method, model, weights, device, max_megapixels=max_megapixels, **overrides)
         if reference:
             detector.reference(reference)
     if threshold is not None or pixel_threshold is not None:

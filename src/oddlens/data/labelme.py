@@ -21,7 +21,7 @@ from oddlens.data.shapes import Points, fill_circle, fill_polygon, fill_rectangl
 from oddlens.data.words import is_defect_word
 from oddlens.decoding import decode_stored
 from oddlens.errors import DataError
-from oddlens.images import DEFAULT_MAX_MEGAPIXELS
+from oddlens.images import checked_limit
 from oddlens.pixels import UnreadableError
 
 WITHOUT_AREA = ("line", "linestrip", "point", "points")
@@ -117,7 +117,7 @@ def _mark(mask: NDArray[np.bool_], shape: Shape) -> None:
 def _paste(mask: NDArray[np.bool_], corner: tuple[float, float], png: bytes) -> None:
     """Mark what a small picture marks, whose first pixel lies at the corner."""
     try:
-        marked = mask_values(decode_stored(io.BytesIO(png), DEFAULT_MAX_MEGAPIXELS)) > 0
+        marked = mask_values(decode_stored(io.BytesIO(png), checked_limit())) > 0
     except UnreadableError as error:
         raise ValueError(f"holds a picture that {error}") from error
     left, top = (round(value) for value in corner)

@@ -23,7 +23,7 @@ from oddlens.data.mask_values import DEEP_MODES, mask_values
 from oddlens.data.record import Record
 from oddlens.decoding import check_size
 from oddlens.errors import DataError, ImageError
-from oddlens.images import DEFAULT_MAX_MEGAPIXELS, read_image, read_stored
+from oddlens.images import checked_limit, read_image, read_stored
 from oddlens.paths import is_dir
 from oddlens.pixels import UnreadableError
 
@@ -52,7 +52,7 @@ def read_marks(file: Path, image: Path | None = None, shape: tuple[int, int] | N
     drawing = read_drawing(file, image)
     height, width = drawing.size or shape or _size_of(file, image)
     try:
-        check_size((width, height), DEFAULT_MAX_MEGAPIXELS)
+        check_size((width, height), checked_limit())
     except UnreadableError as error:
         raise DataError(f"The picture of {file} {error}.") from error
     marked = np.zeros((height, width), np.bool_)
