@@ -35,6 +35,11 @@ def test_text_is_written_as_utf_8_with_its_line_ends_as_they_are(tmp_path: Path)
     assert (tmp_path / "x.txt").read_bytes() == "größe\r\n部品\n".encode()
 
 
+def test_what_is_no_text_is_written_as_an_escape(tmp_path: Path) -> None:
+    write_text(tmp_path / "x.txt", "gr\udcf6\udcdfe")
+    assert (tmp_path / "x.txt").read_bytes() == rb"gr\udcf6\udcdfe"
+
+
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b" / "x.txt", "here")
     assert (tmp_path / "a" / "b" / "x.txt").read_text() == "here"

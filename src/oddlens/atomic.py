@@ -55,5 +55,8 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` as UTF-8 with its line ends as they are; raises `OddlensError` as `replacing` does."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write `text` to `path` as UTF-8 with its line ends as they are; raises `OddlensError` as `replacing` does.
+
+    What no text can hold, such as the bytes of a file name in another encoding, is written as an escape.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))

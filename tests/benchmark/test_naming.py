@@ -63,6 +63,13 @@ def test_path_names_are_different_for_different_words_and_hold_no_separator(word
     assert not any("/" in name or "\\" in name or "\0" in name or name in (".", "..") for name in names)
 
 
+def test_words_beyond_what_a_file_can_be_called_are_cut_short_and_stay_different() -> None:
+    words = ["x" * 300, "x" * 299 + "y", "é" * 100, "\udcff" * 60, "\ud800"]
+    names = [path_name(word) for word in words]
+    assert len(set(names)) == len(words)
+    assert max(map(len, names)) <= 150
+
+
 def test_common_words_stay_as_they_are() -> None:
     assert [path_name(word) for word in ("metal_nut", "01", "Class 1")] == ["metal_nut", "01", "Class 1"]
 

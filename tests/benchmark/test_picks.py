@@ -1,5 +1,6 @@
 """Which good examples a category gets."""
 
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_another_categorys_pictures_do_not_belong_in_a_list(source: Source, tmp_
     write_picks(tmp_path, source, "bolt", 0, RulePicks().of(source, "metal_nut", 0)[:1])
     with pytest.raises(UsageError, match="metal_nut/train/good"):
         ListedPicks(tmp_path, [source]).of(source, "bolt", 0)
+
+
+def test_a_list_comes_back_whatever_the_bytes_of_its_names_and_with_a_mark_before_them(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "parts", ["bolt"])
+    train = root / "bolt" / "train" / "good"
+    (train / "000.png").rename(train / os.fsdecode(b"gr\xf6\xdfe.png"))
+    (source,) = open_sources([root])
+    wanted = RulePicks().of(source, "bolt", 0)
+    write_picks(tmp_path, source, "bolt", 0, wanted)
+    assert ListedPicks(tmp_path, [source]).of(source, "bolt", 0) == wanted
+    path = list_path(tmp_path, "parts", "bolt", 0)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert ListedPicks(tmp_path, [source]).of(source, "bolt", 0) == wanted
 
 
 def test_a_missing_list_is_named(source: Source, tmp_path: Path) -> None:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
 from oddlens.benchmark.sources import Source
 from oddlens.errors import UsageError
 from oddlens.strict_json import parse_json
+
+LONGEST_NAME = 150
+"""Bytes of a file's or folder's name that stands for a word; file systems take 255, and suffixes follow."""
 
 AUTHORS_NAMES: Mapping[str, Mapping[str, str]] = {"anovl": {"macaroni1": "macaroni", "macaroni2": "macaroni"}}
 """Method -> category -> what its authors' program calls it instead."""
@@ -59,6 +63,12 @@ def read_names(path: Path, sources: Iterable[Source]) -> ObjectNames:
 
 
 def path_name(word: str) -> str:
-    """A data set's word as the name of a file or folder, one to one: what paths cannot hold is written as %XX."""
-    name = quote(word, safe=" ()[]{}@+,=&'")
+    """A data set's word as the name of a file or folder, one to one.
+
+    What paths cannot hold is written as %XX; a long word is cut short and ends in a hash of itself.
+    """
+    name = quote(word, safe=" ()[]{}@+,=&'", errors="surrogatepass")
+    if len(name) > LONGEST_NAME:
+        digest = sha256(word.encode(errors="surrogatepass")).hexdigest()
+        return f"{name[: LONGEST_NAME - 17]}~{digest[:16]}"
     return name.replace(".", "%2E") if set(name) <= {"."} else name

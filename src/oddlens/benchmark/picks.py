@@ -11,12 +11,13 @@ programs used before, which is why lists are what is exchanged.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from oddlens.atomic import write_text
+from oddlens.atomic import write_bytes
 from oddlens.benchmark.naming import path_name
 from oddlens.benchmark.sources import Source
 from oddlens.data import Record
@@ -83,7 +84,7 @@ def list_path(folder: Path, dataset: str, category: str, seed: int) -> Path:
 def write_picks(folder: Path, source: Source, category: str, seed: int, examples: Iterable[Record]) -> None:
     """Write a list, whole or not at all."""
     lines = [source.relative(record) + "\n" for record in examples]
-    write_text(list_path(folder, source.name, category, seed), "".join(lines))
+    write_bytes(list_path(folder, source.name, category, seed), os.fsencode("".join(lines)))
 
 
 def _usable(source: Source) -> dict[str, Record]:
@@ -102,8 +103,8 @@ def _unusable(path: Path, line: str) -> UsageError:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as text in UTF-8: give a list of files, one a line") from error
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # as file names are read
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): give a list of files, one a line") from error
     lines = [line.strip() for line in text.splitlines()]
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
