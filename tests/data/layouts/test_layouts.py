@@ -1,5 +1,7 @@
 """One test over the whole registry of layouts."""
 
+from pathlib import Path
+
 import pytest
 
 from oddlens.data import check_dataset, open_dataset
@@ -24,6 +26,11 @@ def test_every_layout_says_good_of_normal_pictures_and_gives_no_mask_to_them(lay
         assert record.label == 1 or record.mask is None
         assert (record.label is None) == (record.split == "unlabelled")
         assert record.image.is_file()
+
+
+def test_every_layout_is_in_the_docs():
+    table = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert [layout.name for layout in LAYOUTS if f"`{layout.name}`" not in table] == []
 
 
 def test_names_are_unique():
