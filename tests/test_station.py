@@ -197,7 +197,7 @@ class TestFaults:
         (station / "station.json").write_text(content, encoding="latin-1")
         assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
 
-    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 2}'])
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 1}', '{"format": 3}'])
     def test_one_of_another_format_is_told(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content)
         assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)
@@ -233,4 +233,6 @@ class TestFaults:
             save_file({name: value[:1].clone() for name, value in load_file(path).items()}, path)
         else:
             path.write_bytes(path.read_bytes()[:-5] if damage == "truncated" else b"")
-        assert "is missing or damaged: make the station again" in self.sentence_on(station, ModelError)
+        sentence = self.sentence_on(station, ModelError)
+        assert ("is missing" if damage == "missing" else "is damaged") in sentence
+        assert sentence.endswith("make the station again")

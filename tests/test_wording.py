@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddlens.wording import one_line, printable
+from oddlens.wording import one_line, printable, shortened
 
 
 @pytest.mark.parametrize("name", ["part 7.png", "-part.png", "Prüfling_μ.png", "部品.png", "🔩.png", "a[1]*.png", ""])
@@ -38,3 +38,15 @@ def test_a_sentence_that_a_long_name_makes_a_page_of_keeps_its_beginning_and_its
 
 def test_a_sentence_of_the_usual_length_stays_as_it_is() -> None:
     assert one_line("a.png does not exist: check the path") == "a.png does not exist: check the path"
+
+
+def test_values_are_shown_as_python_writes_them_and_long_ones_in_part() -> None:
+    assert shortened("a\nb") == r"'a\nb'"
+    assert shortened([1, "x", None]) == "[1, 'x', None]"
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    for value in ("x" * 10**6, list(range(10**5)), deep, 10**5000, {"a": deep}, object()):
+        shown = shortened(value)
+        assert len(shown) < 200
+        assert shown.isprintable()

@@ -9,13 +9,16 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, replace
+from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from oddlens.backbone.cache import remembered_hash
 from oddlens.calibration import NOT_FINITE, Calibration, chosen, leave_one_out
 from oddlens.detection import Detection, Failure, Thresholds, ValueRange
 from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
@@ -56,6 +59,11 @@ class Detector:
         self._calibrations: Recent[str, Calibration] = Recent(_KEPT_CALIBRATIONS)
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
         self._changes: Recent[str, Detector] = Recent(_KEPT_CHANGES)
+
+    @cached_property
+    def weights_hash(self) -> str | None:
+        """SHA-256 of the learned part's file, looked at once; None without one."""
+        return None if self.weights is None else remembered_hash(Path(self.weights))
 
     @property
     def recipe(self) -> Any:

@@ -8,15 +8,18 @@ STATION/weights.*                 the learned part of the method, where there is
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save
+from torch import Tensor
 
 from oddlens import __version__
 from oddlens.atomic import replacing, write_bytes, write_text
@@ -26,12 +29,25 @@ from oddlens.detector import Detector
 from oddlens.encoding import Encoded
 from oddlens.errors import ModelError, UsageError
 from oddlens.loading import load
+from oddlens.methods import method_class
+from oddlens.methods.recipe import held_fields, make_recipe
 from oddlens.paths import is_file
-from oddlens.tensors import read_safetensors
+from oddlens.strict_json import form_fault, parse_json
+from oddlens.tensors import aligned
 
-FORMAT = 1
+FORMAT = 2
 _FILE, _REFERENCES, _MODEL = "station.json", "references.safetensors", "model"
-_TOLD = {"method", "recipe", "model", "weights", "thresholds", "references"}
+_FORM = {
+    "method": str,
+    "recipe": {},
+    "model": {"name": str, "hash": str, "path": (str, None)},
+    "weights": ({"file": str, "hash": str}, None),
+    "thresholds": {"image": (float, None), "pixel": (float, None), "source": (str, None)},
+    "references": (
+        {"sources": [str], "sizes": [[int]], "notes": [(str, None)], "digests": [str], "seal": str},
+        None,
+    ),
+}
 
 
 def save_station(detector: Detector, folder: str | os.PathLike[str]) -> None:
@@ -47,10 +63,7 @@ def save_station(detector: Detector, folder: str | os.PathLike[str]) -> None:
         _link_or_copy(path, root / _MODEL / path.name)
     if detector.weights is not None and weights is not None:
         _link_or_copy(Path(detector.weights), root / weights)
-    if references is not None:
-        tensors = {name: value.contiguous().cpu() for name, value in references.features.items()}
-        write_bytes(root / _REFERENCES, save(tensors))
-    told: dict[str, Any] = {
+    state: dict[str, Any] = {
         "format": FORMAT,
         "oddlens": __version__,
         "method": detector.name,
@@ -60,48 +73,75 @@ def save_station(detector: Detector, folder: str | os.PathLike[str]) -> None:
             "hash": backbone.model_hash,
             "path": _model_path(own) if own else None,
         },
-        "weights": weights,
+        "weights": weights and {"file": weights, "hash": detector.weights_hash},
         "thresholds": asdict(detector.thresholds),
-        "references": None
-        if references is None
-        else {"sources": references.sources, "sizes": references.sizes, "notes": references.notes},
+        "references": None,
     }
-    write_text(root / _FILE, json.dumps(told, indent=2) + "\n")  # last: a station without it is not one
+    if references is not None:
+        data = save({name: value.contiguous().cpu() for name, value in references.features.items()})
+        write_bytes(root / _REFERENCES, data)
+        state["references"] = {
+            "sources": references.sources,
+            "sizes": references.sizes,
+            "notes": references.notes,
+            "digests": references.digests,
+            "seal": _seal(detector, data),
+        }
+    write_text(root / _FILE, json.dumps(state, indent=2) + "\n")  # last: a station without it is not one
 
 
 def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detector:
-    """The detector that `Detector.save` wrote. Raises `UsageError` where there is none, `ModelError` where its model differs."""
+    """The detector that `Detector.save` wrote.
+
+    Raises `UsageError` where there is none or station.json is damaged, `ModelError` where a file beside it is missing, damaged or
+    another one.
+    """
     root = Path(folder)
-    told = _read(root / _FILE)
-    model = told["model"]
-    recipe: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in told["recipe"].items()
-    }
-    weights = None if told["weights"] is None else root / told["weights"]
-    place = None if model["path"] is None else str(root / model["path"])
-    detector = load(told["method"], place, weights, device, **recipe)
+    state = _read(root / _FILE)
+    model, weights, references = state["model"], state["weights"], state["references"]
+    detector = load(
+        state["method"],
+        None if model["path"] is None else str(root / model["path"]),
+        weights and root / weights["file"],
+        device,
+        **state["recipe"],
+    )
     if detector.method.backbone.model_hash != model["hash"]:
         raise ModelError(
             f"{root} was made with another version of the model {model['name']} (its hash differs): "
             "its references mean nothing here; make the station again"
         )
-    detector.thresholds = Thresholds(**told["thresholds"])
-    references = told["references"]
+    if weights and detector.weights_hash != weights["hash"]:
+        raise ModelError(f"{root / weights['file']} is damaged or of another station: make the station again")
+    given = state["thresholds"]
+    detector.thresholds = Thresholds(given["image"], given["pixel"], given["source"])
     if references is not None:
-        try:
-            features, _ = read_safetensors(root / _REFERENCES)
-            if any(len(value) != len(references["sources"]) for value in features.values()):
-                raise ValueError("it holds the features of other pictures")
-        except (OSError, SafetensorError, ValueError) as error:
-            raise ModelError(f"{root / _REFERENCES} is missing or damaged: make the station again") from error
+        features = _read_references(root / _REFERENCES, detector, references)
         at = detector.method.backbone.device
         detector.references = Encoded(
             {name: value.to(at) for name, value in features.items()},
-            tuple((int(width), int(height)) for width, height in references["sizes"]),
+            tuple((width, height) for width, height in references["sizes"]),
             tuple(references["sources"]),
             tuple(references["notes"]),
+            digests=tuple(references["digests"]),
         )
     return detector
+
+
+def _seal(detector: Detector, data: bytes) -> str:
+    """A hash of the references' file and of all that their features depend on but the pictures themselves."""
+    made_of = [detector.name, detector.method.backbone.model_hash, held_fields(detector.recipe)]
+    return hashlib.sha256(json.dumps(made_of).encode() + data).hexdigest()
+
+
+def _read_references(path: Path, detector: Detector, references: Mapping[str, Any]) -> dict[str, Tensor]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} is missing or damaged: make the station again") from error
+    if _seal(detector, data) != references["seal"]:
+        raise ModelError(f"{path} is damaged, or was made by another recipe: make the station again")
+    return {name: aligned(value) for name, value in load_tensors(data).items()}
 
 
 def _model_path(files: tuple[Path, ...]) -> str:
@@ -111,18 +151,37 @@ def _model_path(files: tuple[Path, ...]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        state = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
         ) from error
     except ValueError as error:
         raise UsageError(f"{path} is damaged: make the station again") from error
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UsageError(f"{path} is of a format that this version of oddlens does not read: make the station again")
-    if missing := _TOLD - told.keys():
-        raise UsageError(f"{path} is damaged (it lacks {', '.join(sorted(missing))}): make the station again")
-    return told
+    if fault := form_fault(state, _FORM) or _fault_of(state):
+        raise UsageError(f"{path} is damaged ({fault}): make the station again")
+    return state
+
+
+def _fault_of(state: Mapping[str, Any]) -> str:
+    """What is wrong with a state that has the right form; "" where nothing is."""
+    for place in (state["model"]["path"], state["weights"] and state["weights"]["file"]):
+        if place is not None and (Path(place).is_absolute() or ".." in Path(place).parts):
+            return "it names a file that lies elsewhere"
+    references = state["references"]
+    if references is not None:
+        counts = {len(references[name]) for name in ("sources", "sizes", "notes")}
+        if len(counts) > 1 or len(references["digests"]) not in (0, *counts):
+            return "its references have lists of several lengths"
+        if not all(len(size) == 2 and min(size) > 0 for size in references["sizes"]):
+            return "a size of its references is none"
+    try:
+        make_recipe(method_class(state["method"]).recipe_type, state["recipe"])
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def _clear(root: Path, kept: set[str | None]) -> None:

@@ -1,4 +1,4 @@
-"""JSON from disk or from a user, read strictly: what is no JSON is a `ValueError`, and nothing else."""
+"""JSON from disk or from a user, read strictly: what is no JSON is a `ValueError`, and what has another form is told in words."""
 
 from __future__ import annotations
 
@@ -16,6 +16,34 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def form_fault(value: Any, form: Any, name: str = "it") -> str:
+    """What keeps a JSON value from having a form ("sizes is no list"); "" where nothing does.
+
+    form: a type, where float takes whole numbers too, and int takes no bool; None; `[form]`, a list of such; `{key: form}`, an
+    object that has these keys at least; `(form, form)`, either. name: how the value is called.
+    """
+    if isinstance(form, tuple):
+        faults = [form_fault(value, each, name) for each in form]
+        return "" if "" in faults else faults[0]
+    if isinstance(form, dict):
+        if not isinstance(value, dict):
+            return f"{name} is no object"
+        lacking = ", ".join(sorted(form.keys() - value.keys()))
+        faults = [form_fault(value[key], each, key) for key, each in form.items() if key in value]
+        return f"{name} lacks {lacking}" if lacking else next(filter(None, faults), "")
+    if isinstance(form, list):
+        if not isinstance(value, list):
+            return f"{name} is no list"
+        return next(filter(None, (form_fault(each, form[0], f"an entry of {name}") for each in value)), "")
+    if form is None:
+        return "" if value is None else f"{name} is not null"
+    fits = isinstance(value, int | float if form is float else form) and (form is bool or not isinstance(value, bool))
+    return "" if fits else f"{name} is no {_KINDS[form]}"
+
+
+_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", dict: "object", list: "list"}
 
 
 def _refuse(name: str) -> NoReturn:

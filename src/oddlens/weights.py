@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
@@ -16,12 +17,15 @@ from oddlens.atomic import write_bytes
 from oddlens.backbone.checkpoint import read_state
 from oddlens.errors import ModelError, UsageError
 from oddlens.paths import is_closed, is_file, why_absent
-from oddlens.tensors import read_safetensors
+from oddlens.strict_json import form_fault, parse_json
+from oddlens.tensors import FLOATS, is_finite, read_safetensors, tensor_fault
 from oddlens.wording import printable
 
 FORMAT = 1
 _KEY = "oddlens"
-_TOLD = {"format", "method", "recipe", "model"}
+_FORM = {"method": str, "recipe": dict, "model": {"name": str, "fingerprint": str}}
+_DTYPES = (*FLOATS, torch.int64)  # whole numbers say which word is of which class
+_DEEPEST = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,42 +68,58 @@ class Learned:
 def read_learned(path: Path) -> Learned:
     """Read our .safetensors, or an authors' .pth. Nothing is unpickled.
 
-    Raises `UsageError` where there is no such file, `ModelError` for one that is damaged or something else.
+    Raises `UsageError` where there is no such file, `ModelError` for one that is damaged or something else, or that holds a number
+    which is not finite.
     """
     if is_closed(path):
         raise UsageError(f"the weights file {printable(str(path))} {why_absent(path)}")
     if not is_file(path):
         raise UsageError(f"the weights file {path} does not exist: give an existing .safetensors or .pth file")
     if path.suffix != ".safetensors":
-        return Learned(str(path), _flat(read_state(path), path))
+        return Learned(str(path), _checked(_flat(read_state(path), path), path))
     try:
         tensors, metadata = read_safetensors(path)
-        told = json.loads(metadata.get(_KEY, "null"))
+        told = parse_json(metadata.get(_KEY, "null"))
     except (OSError, SafetensorError, ValueError) as error:
         raise ModelError(f"{path} is damaged or no safetensors file: make or fetch the weights again") from error
-    if not isinstance(told, dict) or told.get("format") != FORMAT or _TOLD - told.keys():
+    if not isinstance(told, dict) or told.get("format") != FORMAT or form_fault(told, _FORM):
         raise ModelError(
             f"{path} does not say how it was made: give weights that oddlens trained, or the authors' .pth"
         )
-    return Learned(str(path), tensors, told)
+    return Learned(str(path), _checked(tensors, path), told)
 
 
 def write_learned(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:
-    """Write weights with how they were made, whole or not at all. provenance: JSON values; "format" is added."""
+    """Write weights with how they were made, whole or not at all. provenance: JSON values; "format" is added.
+
+    Raises `ModelError` for numbers that are not finite: nothing could be found with them.
+    """
     told = json.dumps({"format": FORMAT, **provenance})
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    if bad := next((name for name, value in plain.items() if value.is_floating_point() and not is_finite(value)), None):
+        raise ModelError(
+            f"{printable(str(path))} is not written: what was learned has numbers that are not finite ({bad}); train again with a "
+            "smaller learning rate"
+        )
     write_bytes(path, save(plain, metadata={_KEY: told}))
 
 
-def _flat(state: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
+def _flat(state: Any, path: Path, prefix: str = "", depth: int = 0) -> dict[str, Tensor]:
     if isinstance(state, Tensor):
         return {prefix: state}
-    if not isinstance(state, Mapping) or not state:
+    if not isinstance(state, Mapping) or not state or depth > _DEEPEST:  # a file may hold itself
         raise ModelError(
             f"{path} is not a file of tensors: give a method's learned weights (.safetensors, or the authors' .pth)"
         )
     return {
         name: value
         for key, part in state.items()
-        for name, value in _flat(part, path, f"{prefix}.{key}" if prefix else str(key)).items()
+        for name, value in _flat(part, path, f"{prefix}.{key}" if prefix else str(key), depth + 1).items()
     }
+
+
+def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    for name, value in tensors.items():
+        if fault := tensor_fault(value, dtypes=_DTYPES):
+            raise ModelError(f"{path} cannot be used ({name} {fault}): make or fetch the weights again")
+    return tensors

@@ -1,4 +1,10 @@
-"""How names given by a user are shown inside a one-line sentence."""
+"""How names and values given by a user are shown inside a one-line sentence."""
+
+import reprlib
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 100
+_REPR.maxlevel = 3
 
 _LEFT_OUT = " [...] "
 
@@ -23,3 +29,11 @@ def one_line(sentence: str, most: int = 2000) -> str:
         return shown
     half = (most - len(_LEFT_OUT)) // 2
     return shown[:half] + _LEFT_OUT + shown[-half:]
+
+
+def shortened(value: object) -> str:
+    """What a value looks like in Python, on one line; of what is long, deep or has many entries a part."""
+    try:
+        return printable(_REPR.repr(value))
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return f"a number of {type(value).__name__} with thousands of digits"

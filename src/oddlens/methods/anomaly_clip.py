@@ -51,7 +51,7 @@ class AnomalyCLIPRecipe:
     context_length: int = 12
     prompt_depth: int = layer_field(9, of=12, tower="text")
     deep_tokens: int = 4
-    sigma: float = asked(4.0)
+    sigma: float = asked(4.0, most=1000)
 
     NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "published": {"layers": (24,)},

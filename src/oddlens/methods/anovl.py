@@ -27,7 +27,7 @@ from oddlens.maps import abnormal_probability, mean_filter
 from oddlens.memory import Memory
 from oddlens.methods.adaptation import Learner, Start, draw_noise, draw_start, log_odds
 from oddlens.methods.method import Features, Scores, Text
-from oddlens.methods.recipe import asked
+from oddlens.methods.recipe import LARGEST_SIDE, asked, held
 from oddlens.prompts.ensemble import load_framed, load_states, sentences
 from oddlens.tiles import Tiling, cut, stitch, tiling
 from oddlens.views import views
@@ -63,7 +63,7 @@ class AnoVLRecipe:
     "released-visa", its settings for VisA.
     """
 
-    image_size: int = 240
+    image_size: int = held(240, most=LARGEST_SIDE)
     interpolation: Literal["bicubic", "bilinear"] = "bilinear"
     position: PositionResize = "bicubic"
     activation: Activation | None = None
@@ -74,12 +74,12 @@ class AnoVLRecipe:
     tiles: Literal["none", "wide"] = "none"
     adapt: bool = asked(True)
     adapter: Literal["text", "linear"] = asked("text")
-    steps: int = asked(5)
-    learning_rate: float = asked(1e-3)
-    noise: float = asked(0.055)
+    steps: int = asked(5, most=10**4)
+    learning_rate: float = asked(1e-3, most=10)
+    noise: float = asked(0.055, most=1000)
     ratio: float = asked(0.5)
-    hard_weight: float = asked(0.5)
-    seed: int = asked(111)
+    hard_weight: float = asked(0.5, most=1000)
+    seed: int = asked(111, most=2**63 - 1)
     optimiser: Literal["fresh", "kept"] = asked("fresh")
 
     NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {

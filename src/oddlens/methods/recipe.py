@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from oddlens.errors import UsageError
 from oddlens.methods import methods_with
+from oddlens.wording import shortened
 
 Recipe = TypeVar("Recipe")
 
@@ -33,17 +34,43 @@ def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
     return field(default=value, metadata={"tower": tower, "of": of})
 
 
+LARGEST_SIDE = 4096
+"""Pixels a side that a tower may be given: what it costs grows with the fourth power, and 4096 is 80 times what any paper takes."""
+
+LARGEST_FRAME = 8192
+"""Pixels of the shorter side of a frame that is looked at in windows."""
+
+
 def size_field(value: int, *, native: int) -> Any:
     """The recipe field `image_size` of a paper that gives its model, whose own size is `native`, pictures of `value` pixels a side.
 
     Models of that own size get `value`; others their own size: see `fit_recipe`.
     """
-    return field(default=value, metadata={"native": native})
+    return field(default=value, metadata={"native": native, "most": LARGEST_SIDE})
 
 
-def asked(default: Any = MISSING, factory: Any = MISSING) -> Any:
-    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.ask`)."""
-    return field(default=default, default_factory=factory, metadata={"asked": True})
+def held(default: Any, *, least: float | None = None, most: float | None = None) -> Any:
+    """A recipe field that is fixed when a detector is loaded. least, most: of its numbers; None: see `_RANGE`."""
+    return field(default=default, metadata={"least": least, "most": most})
+
+
+def asked(
+    default: Any = MISSING, factory: Any = MISSING, *, least: float | None = None, most: float | None = None
+) -> Any:
+    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.ask`).
+
+    least, most: of its numbers; None: see `_RANGE`.
+    """
+    return field(default=default, default_factory=factory, metadata={"asked": True, "least": least, "most": most})
+
+
+def held_fields(recipe: Any) -> dict[str, Any]:
+    """The fields, by name, that what is encoded may depend on: all that no question can change."""
+    return {each.name: getattr(recipe, each.name) for each in fields(recipe) if "asked" not in each.metadata}
+
+
+_RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-6, 1e6)}
+"""What numbers of a recipe may be where their field does not say it: beyond all that makes sense, and all of it can be computed."""
 
 
 def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Recipe:
@@ -54,7 +81,7 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
     overrides = {**named_fields(recipe_type, overrides.get("recipe")), **overrides}
     overrides.pop("recipe", None)
     hints = get_type_hints(recipe_type)
-    known = [each.name for each in fields(recipe_type)]  # type: ignore[arg-type]
+    known = {each.name: each for each in fields(recipe_type)}  # type: ignore[arg-type]
     overrides = {
         name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in overrides.items()
     }
@@ -62,9 +89,16 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
         if name not in known:
             others = methods_with(name, beside=recipe_type)
             owner = f", which {', '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
-            raise UsageError(f"{recipe_type.__name__} has no field {name!r}{owner}: its fields are {', '.join(known)}")
+            raise UsageError(
+                f"{recipe_type.__name__} has no field {shortened(name)}{owner}: its fields are {', '.join(known)}"
+            )
         if not _fits(value, hints[name]):
-            raise UsageError(f"the recipe field {name} cannot be {value!r}: give {_described(hints[name])}")
+            raise UsageError(f"the recipe field {name} cannot be {shortened(value)}: give {_described(hints[name])}")
+        for number in _numbers(value):
+            least, most = _range(known[name], number)
+            if not least <= number <= most:
+                bound = f"at least {least:g}" if number < least else f"at most {most:g}"
+                raise UsageError(f"the recipe field {name} cannot be {shortened(value)}: give {bound}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
     return recipe_type(**values)
 
@@ -74,10 +108,12 @@ def named_fields(recipe_type: type[Any], name: object) -> Mapping[str, Any]:
     if name is None:
         return {}
     named: Mapping[str, Mapping[str, Any]] = getattr(recipe_type, "NAMED", {})
-    if name not in named:
+    if not isinstance(name, str) or name not in named:
         known = ", ".join(named) or "no named recipes"
-        raise UsageError(f"{recipe_type.__name__} has no recipe named {name!r}: there {_is_or_are(named)} {known}")
-    return named[str(name)]
+        raise UsageError(
+            f"{recipe_type.__name__} has no recipe named {shortened(name)}: there {_is_or_are(named)} {known}"
+        )
+    return named[name]
 
 
 def change_recipe(recipe: Any, changes: Mapping[str, Any]) -> Any:
@@ -115,6 +151,19 @@ def fit_recipe(recipe: Any, given: Collection[str], image_size: int, depth: Dept
     return replace(recipe, **fitted), notes
 
 
+def _numbers(value: Any) -> list[int | float]:
+    """The numbers in a value of a field."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [value]
+    return [number for each in value for number in _numbers(each)] if isinstance(value, tuple | list) else []
+
+
+def _range(field: Field[Any], number: float) -> tuple[float, float]:
+    least, most = _RANGE[int if isinstance(number, int) else float]
+    own_least, own_most = field.metadata.get("least"), field.metadata.get("most")
+    return least if own_least is None else own_least, most if own_most is None else own_most
+
+
 def _is_or_are(named: Mapping[str, object]) -> str:
     return "is" if len(named) == 1 else "are"
 
@@ -128,7 +177,7 @@ def _proportional(value: Any, blocks: int, paper: int) -> Any:
 def _fits(value: Any, hint: Any) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return value in inner
+        return isinstance(value, str | int | float) and value in inner
     if origin is tuple and not inner:
         return value in ((), [])
     if origin is tuple:

@@ -22,7 +22,7 @@ from oddlens.errors import UsageError
 from oddlens.maps import abnormal_probability, harmonic_mean_of_windows, upsample, window_means
 from oddlens.memory import Memory
 from oddlens.methods.method import Features, Scores, Text
-from oddlens.methods.recipe import asked
+from oddlens.methods.recipe import LARGEST_SIDE, asked, held
 from oddlens.prompts.ensemble import load_states, load_templates, prototypes
 from oddlens.weights import Learned
 
@@ -39,7 +39,7 @@ class WinCLIPRecipe:
     (zqhang), "mean" (anomalib), "harmonic" (caoyunkang).
     """
 
-    image_size: int = 240
+    image_size: int = held(240, most=LARGEST_SIDE)
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     position: PositionResize = "bicubic"
     activation: Activation | None = None

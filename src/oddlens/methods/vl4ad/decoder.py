@@ -21,12 +21,15 @@ from oddlens.methods.vl4ad.mask_sums import mean_under, spread_masks
 from oddlens.methods.vl4ad.windows import Windows
 from oddlens.pixels import Pixels
 from oddlens.preprocess import to_tensor
+from oddlens.strict_json import form_fault
+from oddlens.tensors import tensor_fault
 from oddlens.weights import Learned
 
 if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
 
 _NETWORK, _WORDS = "decoder.", "words."
+_RECIPE = {"short_side": int, "classes": {}}
 
 
 class DecoderMasks:
@@ -165,6 +168,8 @@ def _read(backbone: Backbone, learned: Learned) -> tuple[DecoderShape, MaskDecod
     words = _part(learned.tensors, _WORDS)
     if words.keys() != {"concepts", "columns"}:
         raise ModelError(f"{learned.source} lacks the words that it was trained with: train it again")
+    if fault := form_fault(learned.recipe, _RECIPE, "its recipe") or _fault_of(words, backbone.card.embed_dim):
+        raise ModelError(f"{learned.source} cannot be used ({fault}): train it again")
     tower = map_tower(backbone.tower)
     with torch.device("meta"):
         network = MaskDecoder(
@@ -173,6 +178,17 @@ def _read(backbone: Backbone, learned: Learned) -> tuple[DecoderShape, MaskDecod
     load_network(network, learned)
     at = backbone.device
     return shape, network.to(at).eval(), {name: value.to(at) for name, value in words.items()}
+
+
+def _fault_of(words: Mapping[str, Tensor], embed_dim: int) -> str:
+    """What is wrong with the words that weights were trained with; "" where nothing is."""
+    concepts, columns = words["concepts"], words["columns"]
+    if fault := tensor_fault(concepts, (None, embed_dim)):
+        return f"{_WORDS}concepts {fault}"
+    if fault := tensor_fault(columns, (len(concepts),), [torch.int64]):
+        return f"{_WORDS}columns {fault}"
+    numbers = sorted(set(columns.tolist()))
+    return "" if numbers and numbers == list(range(len(numbers))) else f"{_WORDS}columns leaves out a class"
 
 
 def _pixels(name: str, value: int) -> int:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from oddlens.errors import ModelError, UsageError
+from oddlens.wording import shortened
 
 Head = Literal["words", "linear"]
 """How a mask gets its class: by its cosine with words, or by a linear classifier of trained ones (vision only, the baseline)."""
 
 _GROUPS = 32  # the decoders' group norms have this many groups
+
+_MOST = {"layers": 64, "pixel_layers": 64, "heads": 64}
+_MOST_OTHERS = 16384
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,17 @@ class DecoderShape:
     head: Head = "words"
 
     def __post_init__(self) -> None:
-        """Raises `UsageError` for measures that do not fit together."""
+        """Raises `UsageError` for measures that do not fit together, or that no decoder has."""
         for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name != "head" and (not isinstance(value, int) or value < 1):
-                raise UsageError(f"a mask decoder's {each.name} cannot be {value!r}: give a whole number above 0")
+            value, most = getattr(self, each.name), _MOST.get(each.name, _MOST_OTHERS)
+            if each.name != "head" and not (type(value) is int and 1 <= value <= most):
+                raise UsageError(
+                    f"a mask decoder's {each.name} cannot be {shortened(value)}: give a whole number from 1 to {most}"
+                )
+        if self.head not in get_args(Head):
+            raise UsageError(
+                f"a mask decoder's head cannot be {shortened(self.head)}: give one of {', '.join(get_args(Head))}"
+            )
         if self.width % _GROUPS or self.width % self.heads:
             raise UsageError(
                 f"a mask decoder's width cannot be {self.width}: give a multiple of {_GROUPS} and of its {self.heads} heads"

@@ -23,7 +23,7 @@ from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.memory import Memory
 from oddlens.methods.method import Features, Scores, Text
-from oddlens.methods.recipe import asked
+from oddlens.methods.recipe import LARGEST_FRAME, LARGEST_SIDE, asked, held
 from oddlens.methods.vl4ad.dense import DenseMasks, trained_temperature
 from oddlens.methods.vl4ad.masks import Masks
 from oddlens.methods.vl4ad.scores import SCORES, Look, Rule, Seen, probabilities
@@ -48,10 +48,10 @@ class VL4ADRecipe:
     """
 
     masks: Literal["dense", "decoder"] = "dense"
-    short_side: int | None = None
-    image_size: int = 224
-    window: int | None = None
-    overlap: Literal[0] | float = 0.5
+    short_side: int | None = held(None, most=LARGEST_FRAME)
+    image_size: int = held(224, most=LARGEST_SIDE)
+    window: int | None = held(None, most=LARGEST_FRAME)
+    overlap: Literal[0] | float = held(0.5, least=0)
     position: PositionResize = "bicubic"
     activation: Activation | None = None
     local_from: int | None = None
@@ -63,7 +63,7 @@ class VL4ADRecipe:
     score: Literal["vl4ad", "max_logit", "msp", "energy", "entropy", "rba", "eam"] = asked("vl4ad")
     temperature: float | None = asked(None)
     void: Literal["factor", "in_softmax", "ignore"] = asked("factor")
-    alpha: Literal[0] | float = asked(0.0)
+    alpha: Literal[0] | float = asked(0.0, least=0)
     top: float = asked(0.001)
 
     def __post_init__(self) -> None:
