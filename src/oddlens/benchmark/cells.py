@@ -11,12 +11,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from oddlens.atomic import write_text
-from oddlens.backbone.files import file_hash
 from oddlens.benchmark.naming import path_name
 from oddlens.benchmark.protocol import Protocol
 from oddlens.benchmark.sources import Source
@@ -129,7 +127,7 @@ def cell_settings(
         "method": detector.name,
         "recipe": json.loads(json.dumps(asdict(detector.recipe))),
         "model_sha256": detector.method.backbone.model_hash,
-        "weights_sha256": None if detector.weights is None else weights_hash(detector.weights),
+        "weights_sha256": detector.weights_hash,
         "data_sha256": manifest_hash(source.dataset.select(category=category)),
         "object_name": object_name,
         "references": [source.relative(record) for record in examples],
@@ -138,12 +136,6 @@ def cell_settings(
         if isinstance(protocol.components, str | None)
         else [*protocol.components],
     }
-
-
-@cache
-def weights_hash(path: str) -> str:
-    """The SHA-256 of a weights file, read once."""
-    return file_hash(Path(path))
 
 
 def write_cell(path: Path, cell: Cell) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from oddlens import __version__
-from oddlens.benchmark.cells import Cell, Key, weights_hash
+from oddlens.benchmark.cells import Cell, Key
 from oddlens.benchmark.figures import METRICS, Figures
 from oddlens.benchmark.plan import Plan, Skipped
 from oddlens.benchmark.published import Published, find_published, recognise
@@ -75,9 +75,7 @@ def _method(detector: Detector) -> dict[str, Any]:
         "recipe": asdict(detector.recipe),
         "fitted": list(detector.notes),
         "model": {"name": backbone.card.name, "sha256": backbone.model_hash},
-        "weights": None
-        if detector.weights is None
-        else {"path": detector.weights, "sha256": weights_hash(detector.weights)},
+        "weights": None if detector.weights is None else {"path": detector.weights, "sha256": detector.weights_hash},
     }
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from operator import index
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from oddlens import __version__
 from oddlens.atomic import write_text
 from oddlens.errors import OddlensError
+from oddlens.methods.recipe import held_fields
 from oddlens.paths import exists
 from oddlens.strict_json import parse_json
 from oddlens.training.feature_cache import Arrays, FeatureCache
@@ -160,7 +161,7 @@ def _encoder_facts(encoder: Encoder, storage: Storage) -> dict[str, Any]:
     return {
         "oddlens": __version__,
         "method": trainable.name,
-        "recipe": {each.name: getattr(recipe, each.name) for each in fields(recipe) if "asked" not in each.metadata},
+        "recipe": held_fields(recipe),
         "model": backbone.model_hash,
         "activation": backbone.vision.config.activation,
         "request": asdict(trainable.request),
