@@ -2,8 +2,9 @@
 
 import json
 import os
+import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import oddlens
+from oddlens.backbone.load import load_backbone
 from oddlens.detector import Detector
-from oddlens.errors import ModelError, UsageError
+from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
+from oddlens.methods.april_gan import AprilGANRecipe
 from oddlens.tensors import aligned
 from tiny_clip import Weights, random_weights, write_embedded, write_open_clip, write_openai_archive, write_transformers
+from tiny_layers import random_layers, write_layers
 
 Pictures = list[NDArray[np.uint8]]
 
@@ -236,3 +241,122 @@ class TestFaults:
         sentence = self.sentence_on(station, ModelError)
         assert ("is missing" if damage == "missing" else "is damaged") in sentence
         assert sentence.endswith("make the station again")
+
+
+STRANGE: tuple[object, ...] = (
+    None, True, 0, -1, 3, 1.5, 10**20, "", "x", "../x", "/x", "a\nb", [], [1], [[]], ["x"], {}, {"x": 1}, "x" * 5000,
+)  # fmt: skip
+
+
+def places(value: object, place: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Where something lies in a JSON value: the keys and numbers that lead there."""
+    yield place
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from places(each, (*place, key))
+
+
+def edited(value: Any, place: tuple[object, ...], *new: object) -> Any:
+    """The value with `new` in a place, or without what lies there."""
+    if not place:
+        return new[0] if new else None
+    key, *rest = place
+    other = dict(value) if isinstance(value, dict) else list(value)
+    if rest or new:
+        other[key] = edited(value[key], tuple(rest), *new)
+    else:
+        del other[key]
+    return other
+
+
+class TestEdited:
+    """Whatever is changed in a station, it is refused in one sentence or it detects."""
+
+    def judge(self, station: Path, picture: NDArray[np.uint8]) -> bool:
+        """Whether it detects. Fails for anything but a sentence and finite numbers."""
+        sentence = ""
+        try:
+            (found,) = oddlens.open_station(station, device="cpu").detect(picture)
+        except OddlensError as error:
+            sentence = str(error)
+        if sentence:
+            assert sentence.isprintable()
+            assert len(sentence) < 1000
+            return False
+        assert np.isfinite(found.score)
+        assert np.isfinite(found.anomaly_map).all()
+        json.dumps(found.to_dict(), allow_nan=False)
+        return True
+
+    @pytest.fixture(params=["winclip", "april-gan"])
+    def whole(
+        self, request: pytest.FixtureRequest, open_clip_folder: Path, tmp_path: Path, pictures: Pictures
+    ) -> Iterator[Path]:
+        """A station whose towers stay loaded, so that opening it costs little."""
+        weights = None
+        if request.param == "april-gan":
+            weights = tmp_path / "layers.safetensors"
+            write_layers(
+                weights,
+                random_layers(),
+                load_backbone(open_clip_folder, device="cpu"),
+                AprilGANRecipe(image_size=40, layers=(1, 2, 3)),
+            )
+        detector = oddlens.load(request.param, open_clip_folder, weights, "cpu").reference(pictures[:3])
+        detector.save(tmp_path / "whole")
+        opened = oddlens.open_station(tmp_path / "whole", device="cpu")
+        yield tmp_path / "whole"
+        del opened
+
+    def test_its_json_can_be_anything(self, whole: Path, pictures: Pictures) -> None:
+        file = whole / "station.json"
+        told = told_of(whole)
+        edits = [(place, new) for place in places(told) for new in ((), *((value,) for value in STRANGE))]
+        rng = random.Random(5)
+        ends = []
+        for place, new in rng.sample(edits, 150):
+            file.write_text(json.dumps(edited(told, place, *new)))
+            ends.append(self.judge(whole, pictures[3]))
+        assert 0 < sum(ends) < 75  # what is for people may say anything
+        for text in ("[" * 100_000, json.dumps(told).replace(": 0", ": NaN"), json.dumps(told)[:-1]):
+            file.write_text(text)
+            assert not self.judge(whole, pictures[3])
+
+    def test_its_files_can_be_anything(self, whole: Path, pictures: Pictures) -> None:
+        rng = random.Random(6)
+        for file in (whole / "references.safetensors", *whole.glob("weights.*")):
+            data = file.read_bytes()
+            for _ in range(25):
+                damaged = bytearray(data)
+                damaged[rng.randrange(len(data)) if rng.random() < 0.7 else rng.randrange(300)] ^= 1 << rng.randrange(8)
+                file.write_bytes(damaged[: rng.randrange(len(data))] if rng.random() < 0.2 else damaged)
+                assert not self.judge(whole, pictures[3])
+            file.write_bytes(data)
+        assert self.judge(whole, pictures[3])
+
+    @pytest.mark.parametrize(
+        "change", [lambda v: v * np.nan, lambda v: v[:, :1], lambda v: v.double(), lambda v: v[:2]]
+    )
+    def test_other_features_under_the_same_names_are_refused(
+        self, whole: Path, pictures: Pictures, change: Callable[[Tensor], Tensor]
+    ) -> None:
+        file = whole / "references.safetensors"
+        save_file({name: change(value).contiguous() for name, value in load_file(file).items()}, file)
+        assert not self.judge(whole, pictures[3])
+
+    def test_references_of_another_recipe_are_refused(self, station: Path, pictures: Pictures) -> None:
+        told = told_of(station)
+        told["recipe"]["window_sizes"] = [3]
+        (station / "station.json").write_text(json.dumps(told))
+        with pytest.raises(ModelError, match="is damaged, or was made by another recipe: make the station again"):
+            oddlens.open_station(station, device="cpu")
+        told["recipe"] |= {"window_sizes": [2], "temperature": 0.5}  # which no feature depends on
+        (station / "station.json").write_text(json.dumps(told))
+        assert oddlens.open_station(station, device="cpu").recipe.temperature == 0.5
+
+    def test_the_references_are_known_by_their_pixels(self, station: Path, pictures: Pictures) -> None:
+        opened = oddlens.open_station(station, device="cpu")
+        with pytest.warns(OddlensWarning, match="counts once"):
+            opened.reference(pictures[2:4])
+        assert opened.references is not None
+        assert len(opened.references) == 4

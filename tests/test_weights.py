@@ -1,5 +1,6 @@
 """Learned weights: what a file says of itself, whose it is, and what is refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,15 @@ MADE: dict[str, Any] = {
     "model": {"name": "mini", "fingerprint": "abc"},
     "seed": 3,
 }
+WRONG = [
+    json.dumps(each)
+    for each in (
+        None, 3, [], {}, {"format": 1}, {"format": 2, **MADE},
+        {"format": 1, **MADE, "method": 3}, {"format": 1, **MADE, "recipe": []},
+        {"format": 1, **MADE, "model": "mini"}, {"format": 1, **MADE, "model": {"name": "mini"}},
+        {"format": 1, **MADE, "model": {"name": 1, "fingerprint": "abc"}}, {"format": 1, **MADE, "loss": float("nan")},
+    )
+] + ["", "{", "[" * 100_000]  # fmt: skip
 
 
 class TestOurFiles:
@@ -41,8 +51,44 @@ class TestOurFiles:
         with pytest.raises(ModelError, match=r"torn\.safetensors is damaged"):
             read_learned(path)
 
+    @pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])
+    def test_one_with_a_number_that_is_not_finite_is_neither_read_nor_written(
+        self, tmp_path: Path, number: float
+    ) -> None:
+        path = tmp_path / "learned.safetensors"
+        tensors = {"w": torch.zeros(8), "v": torch.tensor([1.0, number])}
+        with pytest.raises(ModelError, match=r"learned\.safetensors is not written: .* not finite \(v\)"):
+            write_learned(path, tensors, MADE)
+        assert not path.exists()
+        save_file(tensors, path, {"oddlens": json.dumps({"format": 1, **MADE})})
+        with pytest.raises(
+            ModelError, match=r"learned\.safetensors cannot be used \(v with numbers that are not finite\)"
+        ):
+            read_learned(path)
+
+    @pytest.mark.parametrize("told", WRONG)
+    def test_one_that_says_it_in_another_form_is_refused(self, tmp_path: Path, told: str) -> None:
+        path = tmp_path / "learned.safetensors"
+        save_file({"w": torch.zeros(1)}, path, {"oddlens": told})
+        with pytest.raises(ModelError, match=r"learned\.safetensors (does not say how it was made|is damaged)"):
+            read_learned(path)
+
 
 class TestTheAuthorsFiles:
+    def test_one_with_a_number_that_is_not_finite_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "epoch_15.pth"
+        torch.save({"fc": {"0.weight": torch.tensor([torch.nan])}}, path)
+        with pytest.raises(ModelError, match=r"cannot be used \(fc\.0\.weight with numbers that are not finite\)"):
+            read_learned(path)
+
+    def test_one_that_holds_itself_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "loop.pth"
+        state: dict[str, Any] = {"w": torch.zeros(1)}
+        state["self"] = state
+        torch.save(state, path)
+        with pytest.raises(ModelError, match=r"loop\.pth is not a file of tensors"):
+            read_learned(path)
+
     def test_nested_names_are_joined_with_dots(self, tmp_path: Path) -> None:
         path = tmp_path / "epoch_15.pth"
         torch.save({"prompt_learner": {"ctx_pos": torch.ones(2)}}, path)

@@ -62,7 +62,6 @@ def load(
         learned.check_model(backbone.fingerprint, backbone.card.name)
     detector = Detector(method, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
     detector.max_megapixels = limit
-
     _ = detector.weights_hash  # of the file as it was read: it may be another one later
     return detector
 

@@ -1,13 +1,14 @@
 """Recipes: what may be changed, what is refused, and what is fitted to a model and told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.methods.recipe import Depth, asked, change_recipe, fit_recipe, layer_field, make_recipe, size_field
+from oddlens.methods import METHODS, method_class
+from oddlens.methods.recipe import Depth, asked, change_recipe, fit_recipe, held, layer_field, make_recipe, size_field
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,72 @@ class TestMaking:
         with pytest.raises(UsageError) as error:
             make_recipe(Settings, {field: value})
         assert str(error.value) == f"the recipe field {field} cannot be {value!r}: give {wanted}"
+
+
+class TestBounds:
+    """Numbers that no machine can compute with are refused before anything is computed."""
+
+    @pytest.mark.parametrize(
+        ("field", "value", "bound"),
+        [
+            ("temperature", 1e-300, "at least 1e-06"),
+            ("temperature", 1e300, r"at most 1e\+06"),
+            ("image_size", 10**20, r"at most 1e\+06"),
+            ("layers", [1, 10**20], r"at most 1e\+06"),
+            ("taps", ["stem", 10**7], r"at most 1e\+06"),
+            ("small", 11, "at most 10"),
+            ("small", 0.4, "at least 0.5"),
+            ("small", 11.0, "at most 10"),
+        ],
+    )
+    def test_a_number_beyond_its_bounds_is_refused_with_the_bound(self, field: str, value: object, bound: str) -> None:
+        @dataclass(frozen=True)
+        class Bounded(Settings):
+            small: float = held(1.0, least=0.5, most=10)
+
+        with pytest.raises(UsageError, match=f"^the recipe field {field} cannot be .*: give {bound}$"):
+            make_recipe(Bounded, {field: value})
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_every_methods_own_numbers_are_within_theirs(self, method: str) -> None:
+        recipe_type = method_class(method).recipe_type
+        assert make_recipe(recipe_type, asdict(make_recipe(recipe_type, {}))) == make_recipe(recipe_type, {})
+        for named in getattr(recipe_type, "NAMED", {}):
+            make_recipe(recipe_type, {"recipe": named})
+
+    @pytest.mark.parametrize(
+        ("method", "field", "value"),
+        [
+            *((method, "image_size", 30_000) for method in METHODS),
+            ("vl4ad", "short_side", 10**6),
+            ("vl4ad", "window", 10**6),
+            ("anovl", "steps", 10**6),
+            ("anovl", "seed", 10**20),
+            ("anovl", "learning_rate", 1e300),
+            ("anovl", "noise", 1e300),
+            ("anovl", "hard_weight", 1e300),
+            ("anomalyclip", "sigma", 1e6),
+            *((method, "temperature", value) for method in METHODS for value in (1e-300, 1e300)),
+        ],
+    )
+    def test_what_would_take_all_time_or_memory_or_give_no_number_is_refused(
+        self, method: str, field: str, value: object
+    ) -> None:
+        with pytest.raises(UsageError, match=f"the recipe field {field} cannot be"):
+            make_recipe(method_class(method).recipe_type, {field: value})
+
+    def test_a_value_of_any_size_is_told_in_one_short_sentence(self) -> None:
+        deep: list[object] = []
+        for _ in range(3000):
+            deep = [deep]
+        for field in ("temperature", "image_size", "mode"):
+            for value in (deep, "x" * 10**6, 10**5000, list(range(10**5)), float("nan")):
+                with pytest.raises(UsageError) as error:
+                    make_recipe(Settings, {field: value})
+                assert len(str(error.value)) < 400
+                assert str(error.value).isprintable()
+        with pytest.raises(UsageError, match="has no recipe named"):
+            make_recipe(Settings, {"recipe": ["rough"]})
 
 
 class TestNamedRecipes:

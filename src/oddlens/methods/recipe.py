@@ -187,7 +187,8 @@ def _fits(value: Any, hint: Any) -> bool:
     if inner:
         return any(_fits(value, option) for option in inner)
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and (isinstance(value, int) or math.isfinite(value)) and value > 0
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool) and value > 0
     return isinstance(value, hint)
