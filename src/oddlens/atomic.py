@@ -5,15 +5,20 @@ a program that is stopped leaves the old one. This guards against a stopped prog
 synced.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from oddlens.errors import OddlensError
+from oddlens.errors import DiskError, OddlensError
 from oddlens.paths import exists, is_dir, is_file
 from oddlens.wording import printable
+
+_NO_MORE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE}
+)  # of a disk that is full, read-only, damaged or gone
 
 
 @contextmanager
@@ -25,7 +30,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     failure to write `path`.
 
     Raises:
-        OddlensError: the folder cannot be made or written to, the disk is full, or `path` is a folder or a device.
+        OddlensError: the folder cannot be made or written to, or `path` is a folder or a device.
+        DiskError: the disk is full, or took itself away.
     """
     target = Path(path)
     try:
@@ -42,10 +48,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OddlensError(
-            f"{printable(str(target))} cannot be written ({reason}): check the folder, permissions and free space"
-        ) from error
+        raise unwritable(target, error) from error
+
+
+def unwritable(path: str | os.PathLike[str], error: OSError) -> OddlensError:
+    """What is to be raised where a path cannot be written: a `DiskError` where the whole disk takes no more."""
+    kind = DiskError if error.errno in _NO_MORE else OddlensError
+    reason = error.strerror or str(error)
+    return kind(
+        f"{printable(os.fsdecode(path))} cannot be written ({reason}): check the folder, permissions and free space"
+    )
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -42,6 +42,10 @@ class Failure:
     source: str
     reason: str
 
+    def __str__(self) -> str:
+        """What failed."""
+        return self.source
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"path": self.source, "error": self.reason}

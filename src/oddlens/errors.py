@@ -23,6 +23,10 @@ class ImageError(OddlensError):
     """One picture cannot be read or used; the others can."""
 
 
+class DiskError(OddlensError):
+    """A disk takes no more: whatever is written there next fails too."""
+
+
 class ModelError(OddlensError):
     """A model or its weights are missing, damaged, or do not fit."""
 

@@ -68,6 +68,19 @@ def why_absent(path: StrPath) -> str:
     return "is neither a file nor a folder: check the path"
 
 
+def why_no_folder(path: StrPath) -> str | None:
+    """What keeps a path from being the folder that something is written to, as `why_absent` tells it; None where nothing does."""
+    if is_dir(path):
+        return None
+    if exists(path):
+        return "is a file: give the name of a folder"
+    if is_closed(path):
+        return why_absent(path)
+    if is_link(path):
+        return "is a link to a folder that does not exist: make that folder, or give another name"
+    return None
+
+
 def why_not_opened(path: StrPath, error: OSError | ValueError) -> str:
     """As `why_absent`, from what looking at the path or opening it raised."""
     if "://" in os.fsdecode(path):

@@ -9,18 +9,42 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
 from itertools import chain
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, TypeVar
 
-from oddlens.atomic import write_text
+from oddlens.atomic import unwritable, write_text
 from oddlens.errors import OddlensError, UsageError
-from oddlens.paths import exists, is_dir, is_file
+from oddlens.finding import path_identity
+from oddlens.lock import FolderLock
+from oddlens.paths import is_file, why_no_folder
+from oddlens.strict_json import parse_json
 from oddlens.wording import printable
 
 Record = dict[str, Any]
 """What is told of one picture: its path, and what was found (`Detection.to_dict`) or an error."""
+
+_DRAWINGS = ("overlay", "map", "labels")
+_LONGEST_NAME = 200
+_KEPT_OF_NAME = 50
+
+
+class Named(Protocol):
+    """What has a path and a stem: a path, a frame of a video."""
+
+    @property
+    def stem(self) -> str:
+        """Its name without folder and suffix."""
+
+    def __fspath__(self) -> str:
+        """What it is called."""
+
+
+Source = TypeVar("Source", bound=Named)
 
 
 class ResultsFolder:
@@ -29,7 +53,7 @@ class ResultsFolder:
     resume: go on with the results in it, also those of pictures that are not looked at this time; lines of failed pictures are
     dropped, so that they are tried again. overwrite: begin anew; earlier results and all that was drawn are removed, also those of
     pictures that are not looked at any more. Raises `UsageError` where there are results and neither is given, where they cannot
-    be gone on with, and where pictures lie that no run drew.
+    be gone on with, where pictures lie that no run drew, and where another run is writing.
     """
 
     def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -38,28 +62,71 @@ class ResultsFolder:
         self.overlays = root / "overlays"
         self.maps = root / "maps"
         self.labels = root / "labels"
-        self._told = root / "run.json"
+        self._settings_file = root / "run.json"
         self._overwrite = overwrite
         self._begun = False
-        self._earlier: dict[str, Any] | None = None
-        self.done: dict[str, Record] = {}
-        """Records of pictures that need not run again, by path."""
+        self._earlier: Mapping[str, Any] | None = None
+        self._now: Mapping[str, Any] | None = None
+        self._done: dict[str, Record] | None = {}
+        self._identity = path_identity()
         shown = printable(str(root))
-        if exists(root) and not is_dir(root):
-            raise UsageError(f"{shown} is a file: give the name of a folder for the results")
-        if not exists(self._told) and not exists(self.lines) and (other := next(filter(is_file, self._drawn()), None)):
+        if reason := why_no_folder(root):
+            raise UsageError(f"{shown} {reason}")
+        self._lock = FolderLock(root)
+        self._lock.check()
+        self._seen = self._state()
+        if (
+            not is_file(self._settings_file)
+            and not is_file(self.lines)
+            and (other := next(filter(is_file, self._drawn()), None))
+        ):
             # "labels" is also what data sets call the folder of their truth, and its files are named like the pictures.
             raise UsageError(
                 f"{printable(str(other))} lies where a run would draw, and no run has been there: give another --out"
             )
-        if not exists(self.lines) or overwrite:
+        if not is_file(self.lines) or overwrite:
             return
         if not resume:
             raise UsageError(
                 f"{shown} holds results already: add --resume to go on, --overwrite to begin anew, or give another --out"
             )
-        self._earlier = _read_settings(self._told)
-        self.done = {record["path"]: record for record in _whole_records(self.lines) if "error" not in record}
+        self._earlier = _read_settings(self._settings_file)
+        self._done = None
+
+    @property
+    def done(self) -> Mapping[str, Record]:
+        """Records of pictures that need not run again, by their file as `file_of` tells it."""
+        if self._done is None:
+            lines = _last_lines(self.lines)
+            self._done = {key: record for key, record in lines.items() if "error" not in record and "file" in record}
+        return self._done
+
+    def key_of(self, path: Path, frame: int | None = None) -> str:
+        """The name that a picture has in OUT: its path from there, one for all spellings. frame: of the video that the file is."""
+        place = self._identity(path)
+        with suppress(ValueError):  # of Windows: it is on another drive
+            place = os.path.relpath(place, os.path.realpath(self.root))
+        name = Path(place).as_posix()
+        return name if frame is None else f"{name}#{frame:06d}"
+
+    def file_of(self, path: Path, frame: int | None = None) -> Record | None:
+        """What a line knows a picture's file by: its key, size in bytes and time of change; None where there is no such file."""
+        try:
+            stat = path.stat()
+        except (OSError, ValueError):
+            return None
+        return {"path": self.key_of(path, frame), "bytes": stat.st_size, "modified": stat.st_mtime}
+
+    def known(self, file: Record | None) -> Record | None:
+        """The record of a picture that is done: an earlier run looked at this very file, and it has not changed since."""
+        record = None if file is None else self.done.get(file["path"])
+        return record if record is not None and record["file"] == file else None
+
+    def names(self, pictures: Mapping[Source, str]) -> dict[Source, str]:
+        """A name for the drawings of each picture (to its key): the one it had, else one that no other picture in OUT has."""
+        had = {key: name for key, record in self.done.items() if (name := _name_of(record)) is not None}
+        kept = {source: had[key] for source, key in pictures.items() if key in had}
+        return unique_names(list(pictures), kept, had.values())
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Whether the results that are gone on with were made with these settings; `UsageError` naming what differs."""
@@ -74,33 +141,66 @@ class ResultsFolder:
             )
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Write run.json and make way for the first result. Further calls do nothing."""
+        """Write run.json and make way for the first result. Further calls do nothing until `close`.
+
+        Raises `UsageError` where another run is writing, or has written since this one looked.
+        """
         if self._begun:
             return
+        self._lock.acquire()
+        if self._state() != self._seen:
+            self._lock.release()
+            raise UsageError(
+                f"another run has written to {printable(str(self.root))} since this one began: start this one again"
+            )
         self._begun = True
-        if self._overwrite and exists(self._told):  # else it is no folder of ours, and the pictures in it neither
+        done = self.done
+        if self._overwrite and is_file(
+            self._settings_file
+        ):  # else it is no folder of ours, and the pictures in it neither
             _remove([self.lines, *self._drawn()])
-        write_text(self._told, json.dumps(settings, indent=2) + "\n")
-        write_text(self.lines, "".join(map(_line, self.done.values())))
+        write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
+        write_text(self.lines, "".join(map(_line, done.values())))
+        self._overwrite, self._now = False, settings["run"]
 
-    def append(self, record: Record) -> None:
-        """Add one line. Raises `OddlensError` where it cannot be written."""
+    def append(self, record: Record, file: Record | None = None) -> Record:
+        """Add one line, and give it; file: as `file_of` told it before the picture was read. Raises `OddlensError` where it cannot.
+
+        Lines of failed pictures name no file, but where one takes the place of an earlier result.
+        """
+        if file is not None and ("error" not in record or file["path"] in self.done):
+            record = record | {"file": file}
         try:
-            with self.lines.open("a", encoding="ascii") as file:
-                file.write(_line(record))
+            with self.lines.open("a", encoding="ascii") as lines:
+                lines.write(_line(record))
         except OSError as error:
-            raise OddlensError(
-                f"{printable(str(self.lines))} cannot be written ({error.strerror}): check the folder and free space, "
-                "then go on with --resume"
-            ) from error
+            told = unwritable(self.lines, error)
+            raise type(told)(f"{told}, then go on with --resume") from error
+        return record
 
-    def finish(self, paths: Sequence[str]) -> None:
-        """Put the lines in the order of the pictures; those of other pictures stay in front. Only going on needs it."""
+    def finish(self, pictures: Sequence[Collection[str]], settings: Mapping[str, Any]) -> None:
+        """Put the lines in the order of the pictures, one each; those of other pictures stay in front. Only going on needs it.
+
+        pictures: the key and the path of each. settings: as for `begin`.
+        """
         if self._earlier is None:
             return
-        place = {path: number for number, path in enumerate(paths)}
-        records = sorted(_whole_records(self.lines), key=lambda record: place.get(record["path"], -1))
-        write_text(self.lines, "".join(map(_line, records)))
+        place = {name: number for number, names in enumerate(pictures) for name in names}
+        if not self._begun:
+            order = [place.get(key, -1) for key in self.done]
+            if order == sorted(order):
+                return
+            self.begin(settings)
+        lines = sorted(_last_lines(self.lines).items(), key=lambda line: place.get(line[0], -1))
+        write_text(self.lines, "".join(_line(record) for _, record in lines))
+
+    def close(self) -> None:
+        """Let others write. Where this run begins again it goes on with what is there."""
+        if not self._begun:
+            return
+        self._begun, self._earlier, self._done = False, self._now, None
+        self._seen = self._state()
+        self._lock.release()
 
     def is_output(self, path: Path) -> bool:
         """Whether a picture lies among the overlays, maps or labels, which are not to be looked at again."""
@@ -111,6 +211,52 @@ class ResultsFolder:
         """The pictures where a run draws its own."""
         return chain(self.overlays.glob("*.png"), self.maps.glob("*.tiff"), self.labels.glob("*.png"))
 
+    def _state(self) -> object:
+        """What tells whether somebody has written lines."""
+        try:
+            stat = self.lines.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def unique_names(
+    paths: Sequence[Source], kept: Mapping[Source, str] | None = None, taken: Iterable[str] = ()
+) -> dict[Source, str]:
+    """A file name without suffix for each path: its stem; with some of the path's hash where several share the stem (in any case
+    of letters), and shortened where it is too long to take a suffix.
+
+    kept: names that some of the paths have already. taken: names that none of the others may have.
+    """
+    names = dict(kept or {})
+    shared = Counter(path.stem.casefold() for path in paths)
+    used = {name.casefold() for name in chain(taken, names.values())}
+    stems = [path for path in paths if shared[path.stem.casefold()] == 1 and not _is_long(path.stem)]
+    for path in dict.fromkeys([*stems, *paths]):  # a hash gives way to a stem that looks like it
+        if path not in names:
+            names[path] = next(name for name in _candidates(path, path in stems) if name.casefold() not in used)
+            used.add(names[path].casefold())
+    return {path: names[path] for path in paths}
+
+
+def _candidates(path: Named, plain: bool) -> Iterator[str]:
+    """Names for what is drawn of a path, the best first."""
+    stem, digest = path.stem, sha256(os.fsencode(path)).hexdigest()
+    if plain:
+        yield stem
+    short = stem[:_KEPT_OF_NAME] if _is_long(stem) else stem
+    for length in range(8, 41):
+        yield f"{short}-{digest[:length]}"
+
+
+def _is_long(stem: str) -> bool:
+    return len(os.fsencode(stem)) > _LONGEST_NAME
+
+
+def _name_of(record: Record) -> str | None:
+    """The name of the drawings of a record; None where there are none."""
+    return next((PurePosixPath(record[kind]).stem for kind in _DRAWINGS if kind in record), None)
+
 
 def _line(record: Record) -> str:
     return json.dumps(record, allow_nan=False) + "\n"
@@ -119,7 +265,7 @@ def _line(record: Record) -> str:
 def _read_settings(path: Path) -> dict[str, Any]:
     """What numbers depend on, as an earlier run told it."""
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))["run"]
+        settings = parse_json(path.read_bytes())["run"]
         if not isinstance(settings, dict):
             raise TypeError
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -130,18 +276,27 @@ def _read_settings(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _whole_records(path: Path) -> Iterator[Record]:
-    """The records of a results file. A line that a stop cut off is no record: its picture runs again."""
+def unfiled(path: str) -> str:
+    """The key of a line that names no file."""
+    return f"\0{path}"
+
+
+def _last_lines(path: Path) -> dict[str, Record]:
+    """The last record of each picture by its file. A line that a stop cut off is no record: its picture runs again."""
+    records: dict[str, Record] = {}
     for line in path.read_text(encoding="ascii", errors="replace").split("\n"):
         try:
-            record = json.loads(line)
-        except ValueError:
+            record = parse_json(line)
+            key = record["file"]["path"] if "file" in record else unfiled(record["path"])
+        except (ValueError, TypeError, KeyError):
             continue
-        if isinstance(record, dict) and "path" in record:
-            yield record
+        if isinstance(key, str):
+            records.pop(key, None)
+            records[key] = record
+    return records
 
 
-def _remove(paths: Sequence[Path]) -> None:
+def _remove(paths: Collection[Path]) -> None:
     for path in paths:
         try:
             path.unlink(missing_ok=True)

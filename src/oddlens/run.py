@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,29 +19,33 @@ from PIL import Image
 from oddlens import __version__
 from oddlens.atomic import replacing
 from oddlens.backbone.files import file_hash
-from oddlens.detection import Detection
+from oddlens.detection import Detection, Failure
 from oddlens.detector import Detector
-from oddlens.encoding import BATCH_SIZE
-from oddlens.errors import ImageError, OddlensError, UsageError
+from oddlens.encoding import BATCH_SIZE, Encoded
+from oddlens.errors import DiskError, ImageError, OddlensError, UsageError
 from oddlens.images import Picture, read_image
 from oddlens.label_image import draw_labels
-from oddlens.results import Record, ResultsFolder
+from oddlens.results import Record, ResultsFolder, unfiled
 from oddlens.smoothing import Smoothing
 from oddlens.video import VideoFrame
 from oddlens.wording import printable
 
-Source = TypeVar("Source", bound=Path | VideoFrame)
+FORMAT = 2
+"""Goes up whenever the lines of an earlier program would mean something else."""
 
-_LONGEST_NAME = 200
-_KEPT_OF_NAME = 50
+Item = Path | VideoFrame | Failure
+"""What a run looks at; a failure stands where no picture was found."""
+
+_KEPT_PIXELS = 6_000_000  # a larger picture is read once more where it is drawn on
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is looked at: files and frames of videos, and the name of the object on them."""
+    """What is looked at, and the name of the object on it. passed_over: what was not taken, see `finding.Found`."""
 
     object_name: str
-    paths: tuple[Path | VideoFrame, ...]
+    items: tuple[Item, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 class DetectionRun:
@@ -51,7 +54,7 @@ class DetectionRun:
     out None: nothing is written. Pictures run in fixed groups of `BATCH_SIZE`, the same ones on a resumed run, so that a run that
     was stopped ends with the same numbers as an undisturbed one. smoothing: of the frames of videos; it goes on from the maps in
     `out`. Raises `UsageError` where `out` holds results of other settings, for a detector whose scores are those of a set, and for
-    smoothing without maps to go on from.
+    smoothing without maps to go on from. Where the disk takes no more, iterating ends in a `DiskError`.
     """
 
     def __init__(
@@ -70,7 +73,6 @@ class DetectionRun:
         self._out = out
         self._overlays, self._maps, self._labels = overlays, maps, labels
         self._smoothing = smoothing
-        self._names = unique_names(task.paths)
         if detector.scores_sets:
             raise UsageError(
                 f"with this recipe {detector.name} scores a whole set of pictures at once, and a run tells of each as it comes: "
@@ -79,24 +81,36 @@ class DetectionRun:
         if smoothing is not None and out is not None and not maps:
             raise UsageError("smoothing goes on from the maps of a stopped run: let them be written")
         if out is not None:
-            out.check(self.settings())
+            out.check(self.settings)
 
     def __len__(self) -> int:
         """How many pictures there are."""
-        return len(self._task.paths)
+        return len(self._task.items)
 
     def __iter__(self) -> Iterator[Record]:
-        """Run; see the class."""
-        for first in range(0, len(self), BATCH_SIZE):
-            yield from self._group(self._task.paths[first : first + BATCH_SIZE])
-        if self._out is not None:
-            self._out.finish([str(path) for path in self._task.paths])
+        """Run; see the class. Iterating once more gives the same records; with `out` none is computed again."""
+        items, out = self._task.items, self._out
+        smoothing = None if self._smoothing is None else Smoothing(self._smoothing.share)
+        names: dict[str, str] = {}
+        if out is not None:
+            pictures = {item: _key(out, item) for item in items if not isinstance(item, Failure)}
+            names = {str(item): name for item, name in out.names(pictures).items()}
+        try:
+            for first in range(0, len(items), BATCH_SIZE):
+                yield from self._group(items[first : first + BATCH_SIZE], names, smoothing)
+            if out is not None:
+                out.finish([(_key(out, item), unfiled(str(item))) for item in items], self.settings)
+        finally:
+            if out is not None:
+                out.close()
 
+    @cached_property
     def settings(self) -> dict[str, Any]:
-        """What the run is: under "run" what its numbers depend on, under "machine" where it ran."""
+        """What the run is: under "run" what its numbers depend on, under "machine" where it ran and what its files were called."""
         detector, backbone = self._detector, self._detector.method.backbone
         references = detector.references
         run = {
+            "format": FORMAT,
             "oddlens": __version__,
             "method": detector.name,
             "recipe": asdict(detector.recipe),
@@ -105,7 +119,9 @@ class DetectionRun:
             "model_sha256": backbone.model_hash,
             "weights_sha256": None if detector.weights is None else file_hash(Path(detector.weights)),
             "object": self._task.object_name,
-            "references": None if references is None else references.sources,
+            "references": None
+            if references is None
+            else {"count": len(references), "sha256": _content_hash(references)},
             "thresholds": asdict(detector.thresholds),
             "overlays": self._overlays,
             "maps": self._maps,
@@ -117,51 +133,48 @@ class DetectionRun:
             "python": platform.python_version(),
             "device": str(backbone.device),
             "weights": detector.weights,
+            "references": None if references is None else references.sources,
         }
-        plain: dict[str, Any] = json.loads(json.dumps({"run": run, "machine": machine}))  # as it is read back from disk
+        told = {"run": run, "machine": machine, "passed_over": dict(self._task.passed_over)}
+        plain: dict[str, Any] = json.loads(json.dumps(told))  # as it is read back from disk
         return plain
 
     def _steps(self) -> list[int]:
         """How far apart the frames of videos lie."""
-        return sorted({path.video.every for path in self._task.paths if isinstance(path, VideoFrame)})
+        return sorted({item.video.every for item in self._task.items if isinstance(item, VideoFrame)})
 
-    def _group(self, paths: Sequence[Path | VideoFrame]) -> Iterator[Record]:
+    def _group(self, items: Sequence[Item], names: Mapping[str, str], smoothing: Smoothing | None) -> Iterator[Record]:
         """The records of pictures that run together; nothing runs where all of them are done."""
-        done = {} if self._out is None else self._out.done
-        if all(str(path) in done for path in paths):
-            self._go_on_from(paths[-1], done[str(paths[-1])])
-            yield from (done[str(path)] for path in paths)
+        out = self._out
+        files = [None if out is None else _file(out, item) for item in items]
+        done = [None if out is None else out.known(file) for file in files]
+        if out is not None and done[-1] is not None and all(done):
+            self._go_on_from(out, items[-1], done[-1], smoothing)
+            yield from (record for record in done if record is not None)
             return
+        keep = out is not None and self._overlays
+        looks = [_Look(item, self._detector.max_megapixels, keep=keep) for item in items]
         started = time.perf_counter()
-        pictures = {path: _read(path, self._detector.max_megapixels) for path in paths}
-        readable = {path: picture for path, picture in pictures.items() if isinstance(picture, Picture)}
-        encoded = self._detector.encode_pictures(list(readable.values()))
-        found = zip(readable, self._detector.ask(encoded, self._task.object_name), strict=True)
-        detections = {path: self._smoothed(path, detection) for path, detection in found}
-        ms = 1000 * (time.perf_counter() - started) / max(1, len(readable))
-        if self._out is not None:  # only now: a run that cannot even start leaves the earlier one as it is
-            self._out.begin(self.settings())
-        for path, picture in pictures.items():
-            record = done.get(str(path))
+        outcomes = list(self._detector.detect_each(looks, self._task.object_name, BATCH_SIZE))
+        found = sum(isinstance(outcome, Detection) for outcome in outcomes)
+        ms = 1000 * (time.perf_counter() - started) / max(1, found)
+        if out is not None:  # only now: a run that cannot even start leaves the earlier one as it is
+            out.begin(self.settings)
+        for look, file, record, outcome in zip(looks, files, done, outcomes, strict=True):
+            if isinstance(outcome, Detection) and smoothing is not None and isinstance(look.item, VideoFrame):
+                outcome = smoothing(look.item.video, outcome)
             if record is None:
-                if isinstance(picture, ImageError):
-                    record = {"path": str(path), "error": str(picture)}
-                else:
-                    record = self._record(path, picture, detections[path], ms)
-                if self._out is not None:
-                    self._out.append(record)
+                record = self._record(look, outcome, ms, names)
+                if out is not None:
+                    record = out.append(record, file)
+            look.kept = None
             yield record
 
-    def _smoothed(self, path: Path | VideoFrame, detection: Detection) -> Detection:
-        if self._smoothing is None or not isinstance(path, VideoFrame):
-            return detection
-        return self._smoothing(path.video, detection)
-
-    def _go_on_from(self, path: Path | VideoFrame, record: Record) -> None:
+    def _go_on_from(self, out: ResultsFolder, item: Item, record: Record, smoothing: Smoothing | None) -> None:
         """Tell the smoothing what an earlier run found last."""
-        if self._smoothing is None or self._out is None or not isinstance(path, VideoFrame):
+        if smoothing is None or not isinstance(item, VideoFrame):
             return
-        place = self._out.root / record["map"]
+        place = out.root / record["map"]
         try:
             with Image.open(place) as image:
                 heat = np.asarray(image, np.float32)
@@ -170,55 +183,93 @@ class DetectionRun:
                 f"{printable(str(place))}, from which smoothing would go on, is missing or damaged: "
                 "add --overwrite to begin anew, or give another --out"
             ) from error
-        self._smoothing.go_on_from(path.video, heat, record["score"])
+        smoothing.go_on_from(item.video, heat, record["score"])
 
-    def _record(self, path: Path | VideoFrame, picture: Picture, detection: Detection, ms: float) -> Record:
-        record = detection.to_dict() | {"path": str(path), "ms": round(ms, 1)}
+    def _record(self, look: _Look, outcome: Detection | Failure, ms: float, names: Mapping[str, str]) -> Record:
+        path = str(look)
+        if isinstance(outcome, Failure):
+            return {"path": path, "error": outcome.reason}
+        record = outcome.to_dict() | {"path": path, "ms": round(ms, 1)}
         if self._out is not None:
             try:
-                record |= self._draw(self._out, self._names[path], picture, detection)
+                record |= self._draw(self._out, names[path], look, outcome)
+            except DiskError as error:
+                raise DiskError(f"{error}, then go on with --resume") from error
             except OddlensError as error:
-                return {"path": str(path), "error": str(error)}
+                return {"path": path, "error": str(error)}
         return record
 
-    def _draw(self, out: ResultsFolder, name: str, picture: Picture, detection: Detection) -> Record:
+    def _draw(self, out: ResultsFolder, name: str, look: _Look, detection: Detection) -> Record:
         """Write overlay, map and labels; their places, relative to the folder."""
         written: Record = {}
         if self._overlays:
-            path = out.overlays / f"{name}.png"
-            with replacing(path) as temporary:
-                detection.overlay(picture.pixels).save(temporary, compress_level=1)
-            written["overlay"] = path.relative_to(out.root).as_posix()
+            overlay = detection.overlay((look.kept or look.read()).pixels)
+            written["overlay"] = _save(overlay, out.root, out.overlays / f"{name}.png", compress_level=1)
         if self._maps:
-            path = out.maps / f"{name}.tiff"
-            with replacing(path) as temporary:
-                Image.fromarray(detection.anomaly_map).save(temporary)
-            written["map"] = path.relative_to(out.root).as_posix()
+            written["map"] = _save(Image.fromarray(detection.anomaly_map), out.root, out.maps / f"{name}.tiff")
         if self._labels and detection.labels is not None:
-            path = out.labels / f"{name}.png"
-            with replacing(path) as temporary:
-                draw_labels(detection.labels, detection.image_size).save(temporary)
-            written["labels"] = path.relative_to(out.root).as_posix()
+            labels = draw_labels(detection.labels, detection.image_size)
+            written["labels"] = _save(labels, out.root, out.labels / f"{name}.png")
         return written
 
 
-def unique_names(paths: Sequence[Source]) -> dict[Source, str]:
-    """A file name without suffix for each path: its stem; with some of the path's hash where several share the stem (in any case
-    of letters), and shortened where it is too long to take a suffix.
-    """
-    shared = Counter(path.stem.casefold() for path in paths)
+class _Look:
+    """An item as the detector reads it. keep: `kept` has the picture then, for drawing on it, unless it is a large file."""
 
-    def name(path: Source) -> str:
-        stem, digest = path.stem, sha256(os.fsencode(path)).hexdigest()[:8]
-        if len(os.fsencode(stem)) > _LONGEST_NAME:
-            return f"{stem[:_KEPT_OF_NAME]}-{digest}"
-        return stem if shared[stem.casefold()] == 1 else f"{stem}-{digest}"
+    def __init__(self, item: Item, max_megapixels: float | None, *, keep: bool) -> None:
+        self.item = item
+        self.kept: Picture | None = None
+        self._max_megapixels = max_megapixels
+        self._keep = keep
 
-    return {path: name(path) for path in paths}
+    def __fspath__(self) -> str:
+        """What it is called."""
+        return str(self.item)
+
+    __str__ = __fspath__
+
+    def read(self) -> Picture:
+        """The picture. Raises `ImageError` where there is none."""
+        if isinstance(self.item, Failure):
+            raise ImageError(self.item.reason)
+        if isinstance(self.item, VideoFrame):
+            picture = self.item.read()
+            keep = True  # a video goes forwards: one step back is all the way again
+        else:
+            picture = read_image(self.item, max_megapixels=self._max_megapixels)
+            width, height = picture.size
+            keep = width * height <= _KEPT_PIXELS
+        if self._keep and keep:
+            self.kept = picture
+        return picture
 
 
-def _read(path: Path | VideoFrame, max_megapixels: float | None) -> Picture | ImageError:
-    try:
-        return path.read() if isinstance(path, VideoFrame) else read_image(path, max_megapixels=max_megapixels)
-    except ImageError as error:
-        return error
+def _key(out: ResultsFolder, item: Item) -> str:
+    if isinstance(item, VideoFrame):
+        return out.key_of(item.video.path, item.number)
+    return unfiled(item.source) if isinstance(item, Failure) else out.key_of(item)
+
+
+def _file(out: ResultsFolder, item: Item) -> Record | None:
+    if isinstance(item, VideoFrame):
+        return out.file_of(item.video.path, item.number)
+    return None if isinstance(item, Failure) else out.file_of(item)
+
+
+def _save(image: Image.Image, root: Path, path: Path, **options: Any) -> str:
+    """Write a drawing; its place relative to the root."""
+    with replacing(path) as temporary:
+        image.save(temporary, **options)
+    return path.relative_to(root).as_posix()
+
+
+def _content_hash(references: Encoded) -> str:
+    """One SHA-256 of what the references are, in their order, whatever their files are called."""
+    digest = sha256()
+    if len(references.digests) == len(references):
+        digest.update("".join(references.digests).encode())
+    else:  # whoever set them encoded them by hand
+        for name, value in sorted(references.features.items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

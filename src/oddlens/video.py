@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oddlens.errors import ImageError, UsageError
+from oddlens.detection import Failure
+from oddlens.errors import ImageError, OddlensError, UsageError
 from oddlens.images import Picture
 from oddlens.pixels import Pixels
 from oddlens.wording import printable
@@ -175,9 +176,25 @@ class VideoFrame:
         return self.video.read(self.number)
 
 
-def with_frames(paths: Iterable[Path], every: int = 1, advance: Advance | None = None) -> list[Path | VideoFrame]:
-    """The paths, with the frames of each video in its place. Raises as `Video` does."""
-    found: list[Path | VideoFrame] = []
-    for path in paths:
-        found += Video(path, every, advance).frames if path.suffix.lower() in SUFFIXES else [path]
+def is_video(path: Path) -> bool:
+    """Whether a file is a video, by its name."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def with_frames(
+    items: Iterable[Path | Failure], every: int = 1, advance: Advance | None = None
+) -> list[Path | VideoFrame | Failure]:
+    """The items, with the frames of each video in its place, or a failure for one that cannot be read."""
+    found: list[Path | VideoFrame | Failure] = []
+    for item in items:
+        if isinstance(item, Failure) or not is_video(item):
+            found.append(item)
+            continue
+        try:
+            frames = Video(item, every, advance).frames
+            if not frames:
+                raise ImageError(f"{printable(str(item))} holds no frame: check the file")
+            found += frames
+        except OddlensError as error:
+            found.append(Failure(str(item), str(error)))
     return found

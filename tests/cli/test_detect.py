@@ -15,6 +15,9 @@ from PIL import Image
 
 import oddlens
 from noise import write_picture, write_pictures
+from oddlens.detector import Detector
+from oddlens.finding import find_images
+from oddlens.run import DetectionRun, Task
 
 from .program import Done, call, run, terminal
 
@@ -233,6 +236,108 @@ class TestBrokenPictures:
         assert names_in(tmp_path / "out" / "maps") == ["0.tiff", "2.tiff"]
 
 
+class TestWhatIsFound:
+    def test_a_name_that_leads_nowhere_fails_alone(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        done = detect(parts / "0.png", "nowhere.png", "n" * 300 + ".png", parts / "2.png", "--out", tmp_path / "out")
+        assert done.code == 1
+        *sentences, summary = done.err.splitlines()
+        assert sentences == [
+            "oddlens: nowhere.png does not exist: check the path",
+            f"oddlens: {'n' * 300}.png is no possible file name: check the path",
+        ]
+        assert summary.startswith("4 pictures, 2 failed")
+        lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+        assert ["error" in line for line in lines] == [False, True, True, False]
+
+    def test_where_no_name_leads_anywhere_all_are_told_and_the_call_was_wrong(self, detect: Detect) -> None:
+        done = detect("nowhere.png", "~nosuchuser/parts")
+        assert done.code == 2
+        assert done.err.splitlines() == [
+            "oddlens: nowhere.png does not exist: check the path",
+            "oddlens: ~nosuchuser/parts does not exist: check the path",
+        ]
+
+    @pytest.mark.parametrize("name", ["m1²3.png", "①/a.png", "٣.png"])
+    def test_digits_that_are_no_decimal_digits_are_fine(self, detect: Detect, tmp_path: Path, name: str) -> None:
+        (tmp_path / "in" / name).parent.mkdir(parents=True)
+        write_picture(tmp_path / "in" / name)
+        (record,) = detect(tmp_path / "in", "--out", tmp_path / "out", "--json").records
+        assert Path(record["path"]).name == Path(name).name
+
+    def test_what_is_passed_over_is_said_once_and_stands_in_the_run(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        for name in ("0_mask.png", "1_mask.png", "a.dcm", "@eaDir/0.png"):
+            (parts / name).parent.mkdir(exist_ok=True)
+            (parts / name).touch()
+        done = detect(parts, "--out", tmp_path / "out")
+        assert done.code == 0
+        first, summary = done.err.splitlines()
+        assert first == "oddlens: 3 files passed over: 1 .dcm, 2 masks; 1 folder passed over: 1 @eaDir"
+        assert summary.startswith("3 pictures, 0 failed")
+        told = json.loads((tmp_path / "out" / "run.json").read_text())
+        assert told["passed_over"] == {"masks": 2, ".dcm": 1, "@eaDir/": 1}
+
+    def test_masks_among_the_references_are_passed_over_too(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "good", 2, seed=5)
+        (tmp_path / "good" / "0_mask.png").touch()
+        done = detect(parts, "--reference", tmp_path / "good")
+        assert done.code == 0
+        assert done.err == "oddlens: among the references 1 file passed over: 1 mask\n"
+
+    def test_a_run_of_every_day_beside_the_pictures_looks_at_these_only(self, detect: Detect, parts: Path) -> None:
+        for day in ("monday", "tuesday"):
+            records = detect(parts, "--out", parts / day, "--json").records
+            assert [Path(record["path"]).name for record in records] == ["0.png", "1.png", "2.png"]
+
+    def test_a_closed_folder_fails_alone(self, ordinary_user: Path, towers: Detector) -> None:
+        write_pictures(ordinary_user / "open", 1)
+        write_pictures(ordinary_user / "closed", 1)
+        (ordinary_user / "closed").chmod(0)
+        found = find_images([ordinary_user])
+        records = list(DetectionRun(towers, Task("part", found.items)))
+        assert [record.get("error") for record in records] == [
+            None,
+            f"the folder {ordinary_user}/closed cannot be listed (Permission denied): "
+            "change its permissions or leave it out",
+        ]
+
+
+class TestNotes:
+    @pytest.fixture
+    def deep(self, parts: Path) -> Path:
+        for number in range(5):
+            Image.new("I;16", (48, 40), 50000).save(parts / f"deep{number}.png")
+        pages = [Image.new("RGB", (48, 40)) for _ in range(2)]
+        pages[0].save(parts / "pages.tif", save_all=True, append_images=pages[1:])
+        return parts
+
+    def test_they_are_said_and_stand_in_the_line_and_many_of_a_kind_are_counted(
+        self, detect: Detect, deep: Path, tmp_path: Path
+    ) -> None:
+        done = detect(deep, "--out", tmp_path / "out")
+        assert done.code == 0
+        *notes, rest, summary = done.err.splitlines()
+        note = "16-bit values reduced to their high byte"
+        assert notes == [
+            *(f"{deep}/deep{number}.png: {note}" for number in range(3)),
+            f"{deep}/pages.tif: the first of several pictures in the file",
+        ]
+        assert rest == f"2 more pictures: {note}"
+        assert summary.startswith("9 pictures")
+        lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+        assert [line.get("note") for line in lines][3:] == [*[note] * 5, "the first of several pictures in the file"]
+
+    def test_verbose_tells_all_of_them(self, detect: Detect, deep: Path) -> None:
+        done = detect(deep, "-v")
+        assert done.err.count("16-bit values reduced to their high byte") == 5
+        assert "more pictures" not in done.err
+
+    def test_those_of_references_too(self, detect: Detect, parts: Path, deep: Path) -> None:
+        done = detect(parts / "0.png", "--reference", deep / "pages.tif")
+        assert done.err == f"{deep}/pages.tif: the first of several pictures in the file\n"
+
+
 REFUSED = {
     "parts --method nope": "there is no method 'nope': choose one of winclip",
     "parts --model nope": "there is no model 'nope': give one of mini, ",
@@ -251,10 +356,16 @@ REFUSED = {
     "parts --overwrite": "--resume and --overwrite need --out",
     "parts --out out --resume --overwrite": "contradict each other",
     "parts --out file": "file is a file: give the name of a folder",
+    "parts --out nowhere-link": "nowhere-link is a link to a folder that does not exist: make that folder",
+    f"parts --out {'n' * 300}": "is no possible file name: check the path",
+    f"parts --model {'n' * 300}": "is no possible file name: check the path",
+    "parts --model ~nosuchuser/x": "there is no model '~nosuchuser/x'",
+    f"parts --weights {'n' * 300}.pth": "is no possible file name: check the path",
+    f"parts --reference {'n' * 300}": "is no possible file name: check the path",
+    f"parts --set window_sizes={'[' * 3000}": "the recipe field window_sizes cannot be",
     "parts --station empty": "empty is not a station (no station.json in it)",
     "parts --station empty --reference parts": "--station brings method, model, weights, references",
     "nowhere": "nowhere does not exist: check the path",
-    "parts nowhere.png": "nowhere.png does not exist: check the path",
     "empty": "the folder empty holds no image",
     "'*.bmp'": "no image matches the pattern *.bmp",
     "''": "an empty name is among the pictures",
@@ -275,6 +386,7 @@ class TestCallsThatAreRefused:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "empty").mkdir()
         (tmp_path / "file").touch()
+        (tmp_path / "nowhere-link").symlink_to("away")
         given = shlex.split(arguments)
         model = [] if {"--model", "--station"} & set(given) else ["--model", open_clip_folder]
         out = [] if {"--out", "--resume", "--overwrite"} & set(given) else ["--out", "out"]
@@ -282,6 +394,7 @@ class TestCallsThatAreRefused:
         assert done.code == 2
         assert said in done.sentence
         assert not (tmp_path / "out").exists()
+        assert not (tmp_path / "away").exists()
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

@@ -4,17 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-import oddlens
 from noise import write_pictures
+from oddlens.detection import Detection, Failure
 from oddlens.detector import Detector
-from oddlens.encoding import Encoded
-from oddlens.images import Picture
 
 from .program import Done, run
 
@@ -66,18 +65,18 @@ class TestGoingOn:
         assert left[: until - 1] == printed[: until - 1]
 
         looked_at: list[str] = []
-        encode = Detector.encode_pictures
+        detect_each = Detector.detect_each
 
-        def watched(self: Detector, pictures: list[Picture]) -> Encoded:
-            looked_at.extend(picture.source for picture in pictures)
-            return encode(self, pictures)
+        def watched(self: Detector, images: list[os.PathLike[str]], *arguments: Any) -> Iterator[Detection | Failure]:
+            looked_at.extend(map(str, images))
+            return detect_each(self, images, *arguments)
 
-        monkeypatch.setattr(Detector, "encode_pictures", watched)
+        monkeypatch.setattr(Detector, "detect_each", watched)
         done = detect(tmp_path / "in", *options, "--out", out, "--resume")
         assert done.code == 1  # for the empty picture
         finished_groups = len(left) // 8 * 8
         assert str(tmp_path / "in" / f"{finished_groups}.png") == looked_at[0]
-        assert len(looked_at) == count - finished_groups - 1
+        assert len(looked_at) == count - finished_groups
 
         def content(folder: Path) -> list[dict[str, object]]:
             records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
@@ -94,7 +93,7 @@ class TestGoingOn:
         self, detect: Detect, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = detect(parts, "--out", tmp_path / "out", "--json")
-        monkeypatch.setattr(Detector, "encode_pictures", None)
+        monkeypatch.setattr(Detector, "detect_each", None)
         again = detect(parts, "--out", tmp_path / "out", "--json", "--resume")
         assert again.code == 0
         assert again.out == first.out
@@ -179,16 +178,16 @@ class TestGoingOn:
     def test_who_stops_a_run_is_told_how_to_go_on(
         self, detect: Detect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        ask = Detector.ask
+        detect_each = Detector.detect_each
 
-        def interrupted(self: Detector, *arguments: object) -> list[oddlens.Detection]:
+        def interrupted(self: Detector, *arguments: Any) -> Iterator[Detection | Failure]:
             if (tmp_path / "out").exists():
                 raise KeyboardInterrupt
-            return ask(self, *arguments)  # type: ignore[arg-type]
+            return detect_each(self, *arguments)
 
         write_pictures(tmp_path / "in", 9)
         with monkeypatch.context() as patch:
-            patch.setattr(Detector, "ask", interrupted)
+            patch.setattr(Detector, "detect_each", interrupted)
             done = detect(tmp_path / "in", "--out", tmp_path / "out")
         assert done.code == 130
         assert done.err == "stopped: the same call with --resume goes on from here\n"

@@ -107,3 +107,26 @@ def test_a_file_that_only_has_a_videos_name_is_one_sentence(detect: Detect, tmp_
     done = detect(tmp_path / "drive.mp4")
     assert done.code == 1
     assert "drive.mp4 holds no video that can be read: check the file" in done.sentence
+
+
+def test_a_video_without_pictures_does_not_stop_those_beside_it(detect: Detect, parts: Path, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    (tmp_path / "empty.mp4").touch()
+    done = detect(tmp_path / "sound.mp4", parts, tmp_path / "empty.mp4", "--out", tmp_path / "out", "--json")
+    assert done.code == 1
+    assert ["error" in record for record in done.records] == [True, False, False, False, True]
+    assert [line.split(" holds ")[0] for line in done.err.splitlines()[:2]] == [
+        f"oddlens: {tmp_path}/sound.mp4",
+        f"oddlens: {tmp_path}/empty.mp4",
+    ]
+
+
+def test_a_video_of_which_nothing_is_known_may_be_meant_by_every(detect: Detect, tmp_path: Path) -> None:
+    (tmp_path / "drive.mp4").write_bytes(b"nothing")
+    assert "holds no video that can be read" in detect(tmp_path / "drive.mp4", "--every", 2).sentence

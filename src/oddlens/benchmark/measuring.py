@@ -27,7 +27,7 @@ from oddlens.detection import Detection, Thresholds
 from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
 from oddlens.images import Picture, read_image
-from oddlens.run import unique_names
+from oddlens.results import unique_names
 
 CHUNK = 4 * BATCH_SIZE
 """Pictures whose features are held at once, at most."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from oddlens.wording import printable
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
+    from oddlens.finding import Found
     from oddlens.results import Record, ResultsFolder
 
 EXAMPLES = """\b
@@ -137,7 +139,7 @@ def detect(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a picture.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell the settings, and what was noticed of each picture.")
+        bool, typer.Option("--verbose", "-v", help="Tell the settings, and every note of every picture.")
     ] = False,
 ) -> None:
     """Score pictures and show where they are odd.
@@ -168,66 +170,124 @@ def detect(
     if max_megapixels is not None:
         checked_limit(max_megapixels, "--max-megapixels")
     results = None if out is None else ResultsFolder(out, resume=resume, overwrite=overwrite)
-    paths = _find(images, results)
+    found = _find(images, results)
+    good = None if reference is None else _find_all(reference)
 
     import oddlens
     from oddlens.cli.progress import progress, stages
     from oddlens.run import DetectionRun, Task
     from oddlens.smoothing import Smoothing
-    from oddlens.video import VideoFrame, with_frames
+    from oddlens.video import is_video, with_frames
 
-    with stages() as tell:
-        sources = with_frames(paths, every, lambda path, done, of: tell(f"frames of {path.name}", done, max(done, of)))
     smoothing = None if smooth is None else Smoothing(smooth)
-    if (every > 1 or smoothing) and not any(isinstance(source, VideoFrame) for source in sources):
+    if (every > 1 or smoothing) and not any(map(is_video, found.paths)):
         raise UsageError("--every and --smooth are for videos, and there is none among the pictures: leave them out")
-
+    notes = _Notes(everything=verbose)
     if station is not None:
         detector = oddlens.open_station(station, device)
         detector.max_megapixels = max_megapixels
     else:
         detector = oddlens.load(method, model, weights, device, max_megapixels=max_megapixels, **overrides)
-        if reference:
-            detector.reference(reference)
+        if good is not None:
+            detector.reference(good)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
     if verbose:
         _tell_settings(detector)
-    task = Task(object_name, tuple(sources))
+    if detector.references is not None and station is None:
+        for source, note in zip(detector.references.sources, detector.references.notes, strict=True):
+            notes.tell(source, note)
+    with stages() as tell:
+        items = with_frames(
+            found.items, every, lambda path, done, of: tell(f"frames of {path.name}", done, max(done, of))
+        )
+    task = Task(object_name, tuple(items), found.passed_over)
     run = DetectionRun(detector, task, results, overlays=overlays, maps=maps, labels=labels, smoothing=smoothing)
     failed = 0
     try:
         with progress("pictures", len(run)) as advance:
             for record in run:
                 failed += "error" in record
-                _tell(record, as_json=as_json, for_people=not as_json and (out is None or verbose), notes=verbose)
+                _tell(record, as_json=as_json, for_people=not as_json and (out is None or verbose))
+                notes.tell(record["path"], record.get("note"))
                 advance(1)
     except KeyboardInterrupt:
         if results is not None:
             print("stopped: the same call with --resume goes on from here", file=sys.stderr)
         raise
+    finally:
+        notes.tell_rest()
     if results is not None:
         print(f"{len(run)} pictures, {failed} failed: {printable(str(results.lines))}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
 
 
-def _find(images: list[str], results: ResultsFolder | None) -> tuple[Path, ...]:
-    """The pictures that are meant, without those that an earlier run drew, where these lie among them."""
-    from oddlens.finding import find_images
+def _find(images: list[str], results: ResultsFolder | None) -> Found:
+    """What is to be looked at, without what an earlier run drew where that lies among it; what is passed over is said.
+
+    Raises `UsageError` where nothing is left, after telling all that is at fault.
+    """
+    from oddlens.finding import Found, find_images
 
     found = find_images(images)
+    if results is not None:
+        others = tuple(item for item in found.items if not (isinstance(item, Path) and results.is_output(item)))
+        if not others:
+            raise UsageError(
+                f"there is only what a run drew in {printable(str(results.root))} among the pictures: "
+                "name the pictures themselves"
+            )
+        found = Found(others, found.passed_over)
+    if not found.paths:
+        *first, last = found.failures
+        for failure in first:
+            print(f"oddlens: {failure.reason}", file=sys.stderr)
+        raise UsageError(last.reason)
+    _say_passed_over(found, "")
+    return found
+
+
+def _find_all(reference: list[str]) -> list[Path]:
+    """The good examples: all of them, or a `UsageError`."""
+    from oddlens.finding import find_images
+
+    found = find_images(reference)
     if found.failures:
         raise UsageError(found.failures[0].reason)
-    paths = found.paths
-    if results is None:
-        return tuple(paths)
-    others = tuple(path for path in paths if not results.is_output(path))
-    if not others:
-        raise UsageError(
-            f"there is only what a run drew in {printable(str(results.root))} among the pictures: name the pictures themselves"
-        )
-    return others
+    _say_passed_over(found, "among the references ")
+    return found.paths
+
+
+def _say_passed_over(found: Found, where: str) -> None:
+    from oddlens.finding import say_passed_over
+
+    if said := say_passed_over(found.passed_over):
+        print(f"oddlens: {where}{said}", file=sys.stderr)
+
+
+class _Notes:
+    """What was noticed of pictures, on stderr: of the pictures with one note the first few, the others as a number at the end."""
+
+    MOST = 3
+
+    def __init__(self, *, everything: bool) -> None:
+        self._everything = everything
+        self._told: Counter[str] = Counter()
+
+    def tell(self, path: str, note: str | None) -> None:
+        """Tell the note of a picture."""
+        if note is None:
+            return
+        self._told[note] += 1
+        if self._everything or self._told[note] <= self.MOST:
+            print(f"{printable(path)}: {note}", file=sys.stderr)
+
+    def tell_rest(self) -> None:
+        """Tell how many more pictures have a note."""
+        for note, count in self._told.items():
+            if not self._everything and count > self.MOST:
+                print(f"{count - self.MOST} more pictures: {note}", file=sys.stderr)
 
 
 def _tell_settings(detector: Detector) -> None:
@@ -235,15 +295,12 @@ def _tell_settings(detector: Detector) -> None:
     print(detector.recipe, *detector.notes, sep="\n", file=sys.stderr)
 
 
-def _tell(record: Record, *, as_json: bool, for_people: bool, notes: bool) -> None:
-    """What was found goes to stdout, what went wrong or was noticed to stderr."""
-    path = printable(record["path"])
+def _tell(record: Record, *, as_json: bool, for_people: bool) -> None:
+    """What was found goes to stdout, what went wrong to stderr."""
     if as_json:
         print(json.dumps(record), flush=True)
     if "error" in record:
         print(f"oddlens: {record['error']}", file=sys.stderr)
     elif for_people:
         verdict = {True: "anomalous", False: "normal", None: "-"}[record["is_anomalous"]]
-        print(f"{record['score']:.4f}  {verdict:9}  {path}", flush=True)
-    if notes and "note" in record:
-        print(f"{path}: {record['note']}", file=sys.stderr)
+        print(f"{record['score']:.4f}  {verdict:9}  {printable(record['path'])}", flush=True)
