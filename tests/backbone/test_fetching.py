@@ -101,12 +101,17 @@ class TestHashes:
         content = bytearray((folder / WEIGHTS).read_bytes())
         content[-5] ^= 1
         (folder / WEIGHTS).resolve().write_bytes(content)
+        with pytest.raises(
+            ModelError, match=r"is damaged \(its SHA-256 is not that of the hub's file\): fetch the model again"
+        ):
+            load_backbone(clip, device="cpu")
         hub_server.log.clear()
         again, warnings = fetch_model(clip)
         assert again == folder
         assert warnings == (f"{WEIGHTS} of {clip} was damaged (SHA-256 differs), and was fetched again",)
         assert hub_server.fetched().count(WEIGHTS) >= 1
         assert fetch_model(clip).warnings == ()
+        assert load_backbone(clip, device="cpu").model_hash
 
     def test_so_is_one_in_a_folder_and_a_small_one(self, hub_server: HubServer, clip: str, tmp_path: Path) -> None:
         folder, _ = fetch_model(clip, to=tmp_path / "to")

@@ -1,6 +1,7 @@
 """From a name, a hub id or a path to a loaded model, without a network."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,6 +131,27 @@ class TestNames:
             ModelError, match=r"holds config\.json but no weights: run 'oddlens models fetch openai-vit-b-16'"
         ):
             load_backbone("openai-vit-b-16")
+
+
+WRITERS: dict[str, Callable[[Path, Weights], Path]] = {
+    "open_clip": lambda place, weights: write_open_clip(place, weights),
+    "transformers": lambda place, weights: write_transformers(place, weights),
+    "OpenAI, state dict": lambda place, weights: write_openai_state(place / "ViT.pt", weights),
+    "OpenAI, archive": lambda place, weights: write_openai_archive(place / "ViT.pt", weights),
+}
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_one_number_that_is_not_finite_is_told_of_any_layout(
+    tmp_path: Path, weights: Weights, layout: str, value: float
+) -> None:
+    """As half precision that overflowed leaves it, or a damaged file."""
+    spoiled = weights["ln_final.bias"].clone()
+    spoiled[3] = value
+    path = WRITERS[layout](tmp_path, weights | {"ln_final.bias": spoiled})
+    with pytest.raises(ModelError, match=r"1 unusable \(text\.ln_final\.bias with numbers that are not finite\)"):
+        load_backbone(path, device="cpu", activation="gelu")
 
 
 class TestDevices:

@@ -184,11 +184,22 @@ class TestFolders:
             folder_tokenizer(tmp_path, 77)
 
 
-class TestWords:
-    @pytest.fixture
-    def words(self) -> Tokenizer:
-        return word_tokenizer(["metal", "nut", "with", "-", *"abcdefghijklmnopqrstuvwxyz0123456789"], context=20)
+def test_a_tokenizer_that_the_library_cannot_run_is_one_sentence(tmp_path: Path, words: Tokenizer) -> None:
+    """Its library panics, which is no `Exception`."""
+    words.save(tmp_path / "tokenizer.json")
+    told = json.loads((tmp_path / "tokenizer.json").read_text())
+    told["post_processor"]["special_tokens"] = {}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(told))
+    with pytest.raises(ModelError, match="tokenizer"):
+        folder_tokenizer(tmp_path, 20)(["nut"])
 
+
+@pytest.fixture
+def words() -> Tokenizer:
+    return word_tokenizer(["metal", "nut", "with", "-", *"abcdefghijklmnopqrstuvwxyz0123456789"], context=20)
+
+
+class TestWords:
     def pieces(self, tokenizer: Tokenizer, text: str, tmp_path: Path) -> Sequence[str]:
         tokenizer.save(tmp_path / "words.json")
         inner = tokenizers.Tokenizer.from_file(str(tmp_path / "words.json"))

@@ -223,6 +223,14 @@ class TestDamage:
         with pytest.raises(ModelError, match=str(path)):
             load_backbone(path, device="cpu")
 
+    def test_an_archive_of_a_zip_version_to_come_is_refused(self, tmp_path: Path, weights: Weights) -> None:
+        path = write_openai_archive(tmp_path / "ViT.pt", weights)
+        data = bytearray(path.read_bytes())
+        data[data.find(b"PK\x01\x02") + 6] = 180  # the version that is needed to read it
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=str(path)):
+            load_backbone(path, device="cpu")
+
     def test_half_an_archive_is_refused(self, tmp_path: Path, weights: Weights) -> None:
         path = write_openai_archive(tmp_path / "ViT.pt", weights)
         path.write_bytes(path.read_bytes()[:100_000])

@@ -27,7 +27,7 @@ from oddlens.paths import exists, is_dir, is_file
 from oddlens.wording import printable
 
 if TYPE_CHECKING:
-    from huggingface_hub import RepoFile
+    from huggingface_hub.hf_api import RepoFile
 
 _MARK = "oddlens_fetched.json"
 """Says in a folder of `--to` which model it holds, from before the first file comes."""

@@ -47,6 +47,8 @@ def read_backbone(card: Card, path: Path, device: str | torch.device) -> Backbon
     loaded: LoadedModel = (
         openai.read(path, card.activation) if card.layout == "openai" else _READERS[card.layout].read(path)
     )
+    for file in loaded.files:
+        _refuse_damaged(file)
     return Backbone(loaded, _completed(card, loaded), content_hash(loaded.files), target)
 
 
@@ -102,6 +104,16 @@ def _with_configuration(path: Path) -> Path:
     """The folder of a weights file that lies beside its configuration, which alone says what the weights mean."""
     beside = any(path.name in reader.WEIGHTS and reader.recognise(path.parent) for reader in (open_clip, transformers))
     return path.parent if beside else path
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Raises `ModelError` for a file of the hub cache whose content has changed: large ones lie there under their SHA-256."""
+    blob = path.resolve()
+    if blob.parent.name == "blobs" and len(blob.name) == 64 and remembered_hash(blob) != blob.name:
+        raise ModelError(
+            f"{printable(str(path))} is damaged (its SHA-256 is not that of the hub's file): fetch the model again, which "
+            "replaces it"
+        )
 
 
 def _completed(card: Card, loaded: LoadedModel) -> Card:

@@ -19,7 +19,7 @@ from oddlens.paths import is_file, is_link
 from oddlens.wording import first_line, printable
 
 if TYPE_CHECKING:
-    from huggingface_hub import RepoFile
+    from huggingface_hub.hf_api import RepoFile
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
@@ -40,7 +40,7 @@ class Repository:
 
     def files(self) -> dict[str, RepoFile]:
         """The files at its root, by name."""
-        from huggingface_hub import RepoFile
+        from huggingface_hub.hf_api import RepoFile
 
         entries = self._api.list_repo_tree(self.hub_id, revision=self.revision)
         return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
@@ -128,8 +128,8 @@ class Repository:
         hub_id, endpoint = self.hub_id, self._api.endpoint
         try:
             yield
-        except OddlensError:
-            raise
+        except (OddlensError, ImportError, AttributeError, NameError, TypeError, AssertionError):
+            raise  # ours, or a fault of the program
         except OfflineModeIsEnabled as error:
             raise ModelError(
                 f"{hub_id} was not fetched because HF_HUB_OFFLINE is set: unset it and run the same command on a connected "

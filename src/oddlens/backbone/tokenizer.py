@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -68,9 +69,14 @@ class Tokenizer:
         """
         try:
             texts = [cleaned(prompt) if self.cleans else prompt for prompt in prompts]
-            rows = [encoding.ids for encoding in self._inner.encode_batch(texts)]
+            with _no_panic():
+                rows = [encoding.ids for encoding in self._inner.encode_batch(texts)]
         except (TypeError, UnicodeError) as error:  # lone surrogates: a terminal's bytes that are not UTF-8
             raise UsageError("the object name holds bytes that are not valid text: write it in UTF-8") from error
+        except Exception as error:  # the library raises bare Exception for a damaged tokenizer
+            raise ModelError(
+                f"this model's tokenizer is damaged ({first_line(error)}): fetch the model again"
+            ) from error
         for prompt, row in zip(prompts, rows, strict=True):
             if self._vocabulary is not None and max(row, default=0) >= self._vocabulary:
                 raise ModelError(
@@ -116,7 +122,8 @@ def folder_tokenizer(folder: Path, context: int, vocabulary: int | None = None) 
     if is_file(path):
         refuse_lfs_pointer(path)
         try:
-            return _of_folder(tokenizers.Tokenizer.from_file(str(path)), context, vocabulary)
+            with _no_panic():
+                return _of_folder(tokenizers.Tokenizer.from_file(str(path)), context, vocabulary)
         except Exception as error:  # the library raises bare Exception for a damaged file
             raise ModelError(
                 f"{path} is not a readable tokenizer ({first_line(error)}): fetch the model again"
@@ -126,7 +133,8 @@ def folder_tokenizer(folder: Path, context: int, vocabulary: int | None = None) 
         refuse_lfs_pointer(merges)
         ids = read_json(entries)
         try:
-            return _of_folder(_clip_bpe(merges.read_text(encoding="utf-8"), ids), context, vocabulary)
+            with _no_panic():
+                return _of_folder(_clip_bpe(merges.read_text(encoding="utf-8"), ids), context, vocabulary)
         except Exception as error:  # as above
             raise ModelError(
                 f"{merges} and {entries} are no readable tokenizer ({first_line(error)}): fetch the model again"
@@ -138,6 +146,17 @@ def clip_tokenizer(context: int = 77, vocabulary: int | None = None, *, cleans: 
     """CLIP's byte-pair tokenizer from the packaged merges (49,408 entries). cleans: as OpenAI's program does, see `cleaned`."""
     data = resources.files("oddlens").joinpath("assets", "clip_merges.txt.gz").read_bytes()
     return Tokenizer(_clip_bpe(gzip.decompress(data).decode("utf-8")), context, vocabulary, cleans=cleans)
+
+
+@contextmanager
+def _no_panic() -> Iterator[None]:
+    """Turn a panic of the library, which no `except Exception` catches, into a `ValueError`."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(first_line(error)) from error
 
 
 def _of_folder(inner: tokenizers.Tokenizer, context: int, vocabulary: int | None) -> Tokenizer:

@@ -65,6 +65,14 @@ def test_a_configuration_of_something_else_is_refused(tmp_path: Path, spoil: Any
     assert f"{path} does not describe an oddlens model" in sentence_on(tmp_path)
 
 
+def test_one_number_that_is_not_finite_is_told(tmp_path: Path) -> None:
+    path = write_embedded(tmp_path) / embedded.WEIGHTS
+    tensors = load_file(path)
+    tensors["vision.blocks.0.fc_1.bias"][5] = float("nan")
+    save_file(tensors, path)
+    assert "1 unusable (vision.blocks.0.fc_1.bias with numbers that are not finite)" in sentence_on(tmp_path)
+
+
 def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     path = write_embedded(tmp_path) / embedded.WEIGHTS
     tensors = load_file(path)
