@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.errors import ImageError
 
 MAP = np.zeros((8, 8), np.float32)
 MAP[2:4, 4:6] = 1.0
@@ -75,6 +76,14 @@ class TestOverlay:
         kinds = (PICTURE, Image.fromarray(PICTURE), path, path.read_bytes())
         drawings = [np.asarray(detection().overlay(image)) for image in kinds]
         assert all(np.array_equal(drawing, drawings[0]) for drawing in drawings)
+
+    def test_without_a_picture_it_is_read_again_from_where_it_came(self, tmp_path: Path) -> None:
+        path = tmp_path / "nut.png"
+        Image.fromarray(PICTURE).save(path)
+        found = replace(detection(), source=str(path))
+        assert np.array_equal(np.asarray(found.overlay()), np.asarray(found.overlay(PICTURE)))
+        with pytest.raises(ImageError, match="image 3 does not exist"):
+            replace(found, source="image 3").overlay()
 
     def test_heat_thresholds_and_verdict_show(self) -> None:
         drawings = [

@@ -10,7 +10,9 @@ import torch
 
 import oddlens
 from oddlens.backbone.vision import VisionTower
+from oddlens.detection import Detection, Failure
 from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
+from oddlens.errors import ImageError
 from oddlens.images import Picture
 
 
@@ -75,6 +77,23 @@ def test_pictures_are_read_one_at_a_time(open_clip_folder: Path, pictures: list[
     for one, other in zip(encode_together([small, whole], read()), expected, strict=True):
         assert (one.sources, one.sizes) == (other.sources, other.sizes)
         assert all(torch.equal(value, other.features[name]) for name, value in one.features.items())
+
+
+def test_a_picture_that_is_too_long_for_the_shorter_side_is_refused_alone(open_clip_folder: Path) -> None:
+    """AnoVL's tiles would need 40 gigabytes for it; a method that squeezes pictures takes it."""
+    wide = oddlens.load("anovl", open_clip_folder, image_size=40, tiles="wide", views=1)
+    wire = np.zeros((1, 200_000, 3), np.uint8)
+    good, bad, also_good = wide.detect_each([np.zeros((40, 50, 3), np.uint8), wire, np.ones((40, 50, 3), np.uint8)])
+    assert isinstance(good, Detection)
+    assert isinstance(also_good, Detection)
+    assert isinstance(bad, Failure)
+    assert bad.reason == (
+        "image 2 has 200000 x 1 pixels, and with a shorter side of 40 it would have 320 megapixels, of which 134 are the most: "
+        "cut it into parts"
+    )
+    with pytest.raises(ImageError, match="cut it into parts"):
+        wide.encode(wire)
+    assert len(oddlens.load("anovl", open_clip_folder, image_size=40, views=1).detect(wire)) == 1
 
 
 def test_some_of_the_pictures_are_a_part_of_the_features(open_clip_folder: Path, pictures: list[Picture]) -> None:

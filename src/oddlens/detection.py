@@ -91,8 +91,11 @@ class Detection:
         """The map at the picture's own size, bilinear: float32 [height, width]."""
         return resize_heat(self.anomaly_map, self.image_size)
 
-    def overlay(self, image: ImageInput) -> Image.Image:
-        """The heat over the picture, with outlines of the regions, a colour bar that names its range, score and verdict."""
+    def overlay(self, image: ImageInput | None = None) -> Image.Image:
+        """The heat over the picture, with outlines of the regions, a colour bar that names its range, score and verdict.
+
+        image: the picture; None: it is read again from where it came. Raises `ImageError` where it cannot be read.
+        """
         import numpy as np
 
         from oddlens.images import read_image
@@ -102,7 +105,7 @@ class Detection:
         if self.is_anomalous is not None:
             verdict = "anomalous" if self.is_anomalous else "normal"
         return draw_overlay(
-            read_image(image).pixels,
+            read_image(self.source if image is None else image).pixels,
             self.heatmap(),
             (self.value_range.low, self.value_range.high),
             [np.array(region.outline) for region in self.regions],

@@ -21,7 +21,7 @@ from torch import Tensor
 from oddlens.backbone.cache import remembered_hash
 from oddlens.calibration import NOT_FINITE, Calibration, chosen, leave_one_out
 from oddlens.detection import Detection, Failure, Thresholds, ValueRange
-from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
+from oddlens.encoding import BATCH_SIZE, Encoded, check_shape, encode_together, joined
 from oddlens.errors import ImageError, OddlensError, OddlensWarning, UsageError
 from oddlens.images import Picture
 from oddlens.inputs import Images, Input, each_input
@@ -155,7 +155,8 @@ class Detector:
 
         images: may be endless; at most `batch_size` of them are held. Pictures run through the towers in groups of `batch_size`
         consecutive ones, bad ones counted: what is found of a picture is the same to the bit wherever its group is run again.
-        Raises `UsageError` where scores are those of a set, and for a name or a size that cannot be.
+        Raises `UsageError` where scores are those of a set, and for a name or a size that cannot be; `ImageError` for references
+        whose own scores are not finite.
         """
         if self.scores_sets:
             raise UsageError(
@@ -165,16 +166,30 @@ class Detector:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
         self._prepare(object_name)
+        self.calibrate(object_name)
         return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size)
 
     def _detect_each(self, inputs: Iterator[Input], object_name: str, size: int) -> Iterator[Detection | Failure]:
         while True:
             group: list[Failure | None] = []
-            encoded = encode_together([self.method], _readable(islice(inputs, size), group), size)[0]
+            encoded = encode_together([self.method], self._readable(islice(inputs, size), group), size)[0]
             if not group:
                 return
             found = iter(self._outcomes(encoded, object_name))
             yield from (next(found) if failure is None else failure for failure in group)
+
+    def _readable(self, inputs: Iterator[Input], group: list[Failure | None]) -> Iterator[Picture]:
+        """The pictures that can be used; `group` gets an entry each: None, or the failure of one that cannot."""
+        for each in inputs:
+            try:
+                picture = each.read()
+                check_shape(picture, [self.method])
+            except OddlensError as error:
+                group.append(Failure(each.source, str(error)))
+            else:
+                group.append(None)
+                yield picture
+                del picture  # before the next one is read
 
     def encode(self, images: Images) -> Encoded:
         """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references.
@@ -322,19 +337,6 @@ def _threshold(value: float | None) -> float | None:
     if not math.isfinite(number):
         raise UsageError(f"{value!r} is no threshold: give a finite number")
     return number
-
-
-def _readable(inputs: Iterator[Input], group: list[Failure | None]) -> Iterator[Picture]:
-    """The pictures that can be read; `group` gets an entry each: None, or the failure of one that cannot."""
-    for each in inputs:
-        try:
-            picture = each.read()
-        except OddlensError as error:
-            group.append(Failure(each.source, str(error)))
-        else:
-            group.append(None)
-            yield picture
-            del picture  # before the next one is read
 
 
 def _insisted(outcome: Detection | Failure) -> Detection:

@@ -12,13 +12,18 @@ from typing import NamedTuple
 import torch
 
 from oddlens.backbone.walk import Walk, WalkRequest
+from oddlens.errors import ImageError
 from oddlens.images import Picture
 from oddlens.methods.method import Features, Method, join_features
 from oddlens.pixels import Pixels
 from oddlens.preprocess import resized
+from oddlens.wording import printable
 
 BATCH_SIZE = 8
 """Pictures that run through the towers together."""
+
+LARGEST_SCALED = 2**27
+"""Pixels of a picture that was brought to a shorter side: one that is a thousand times as long as wide must not take all memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,18 @@ class Encoded:
         )
 
 
+def check_shape(picture: Picture, methods: Sequence[Method]) -> None:
+    """Raises `ImageError` for a picture that is too long and narrow to be brought to the shorter side a method wants."""
+    width, height = picture.size
+    for short_side in {method.request.short_side for method in methods}:
+        scaled = 0 if short_side is None else width * height * (short_side / min(width, height)) ** 2
+        if scaled > LARGEST_SCALED:
+            raise ImageError(
+                f"{printable(picture.source)} has {width} x {height} pixels, and with a shorter side of {short_side} it would have "
+                f"{scaled / 1e6:.0f} megapixels, of which {LARGEST_SCALED / 1e6:.0f} are the most: cut it into parts"
+            )
+
+
 def joined(parts: Sequence[Encoded]) -> Encoded:
     """Several batches of one method as one; nothing for none."""
     if not parts:
@@ -72,7 +89,7 @@ def encode_together(
     """The pictures encoded for every method, in order; methods that agree on model, size and preprocessing share each walk.
 
     pictures: may be read as they are asked for. One of them is held at a time: what waits for the rest of its batch has the size
-    that the tower takes.
+    that the tower takes. Raises `ImageError` as `check_shape` does.
     """
     looks = [_Look(methods, numbers, request) for numbers, request in _groups(methods)]
     batches: list[list[Encoded]] = [[] for _ in methods]
@@ -81,6 +98,7 @@ def encode_together(
         count = 0
         for picture in islice(rest, batch_size):
             count += 1
+            check_shape(picture, methods)
             for look in looks:
                 look.take(picture)
             del picture  # before the next one is read

@@ -28,12 +28,14 @@ class WalkRequest:
     local_from: int = 1
     whole: bool = False
     """Whether the method looks at the pictures themselves: they come one at a time. Else they come at the tower's size."""
+    short_side: int | None = None
+    """The shorter side, in pixels, that the method brings whole pictures to; None: it takes them as they are."""
 
     @property
     def look(self) -> tuple[object, ...]:
         """What two requests must agree on to be met by one walk; a local stream must begin at the same block."""
         local_from = self.local_from if self.local_taps else None
-        return self.image_size, self.interpolation, self.position, local_from, self.whole
+        return self.image_size, self.interpolation, self.position, local_from, self.whole, self.short_side
 
     def joined(self, other: WalkRequest) -> WalkRequest:
         """One request that meets both; they must agree on `look`."""

@@ -74,7 +74,7 @@ class AnoVLRecipe:
     tiles: Literal["none", "wide"] = "none"
     adapt: bool = asked(True)
     adapter: Literal["text", "linear"] = asked("text")
-    steps: int = asked(5, most=10**4)
+    steps: int = asked(5, most=1000)
     learning_rate: float = asked(1e-3, most=10)
     noise: float = asked(0.055, most=1000)
     ratio: float = asked(0.5)
@@ -149,6 +149,7 @@ class AnoVL:
             local_taps=(last,),
             local_from=recipe.local_from,
             whole=recipe.tiles != "none",
+            short_side=None if recipe.tiles == "none" else recipe.image_size,
         )
 
     def encode(self, walk: Walk) -> Features:

@@ -143,6 +143,7 @@ class Planted:
 
     temperature = 0.2
     pooled = True
+    short_side = None
 
     def __init__(self, text: Text | None = None) -> None:
         self.text = text

@@ -68,7 +68,7 @@ class DecoderMasks:
         self._backbone = backbone
         self._tower = map_tower(backbone.tower)
         self.shape, self._network, self._words = _read(backbone, learned)
-        self._short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
+        self.short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
         self._window = None if window is None else _pixels("window", window)
         self.pooled = self.shape.head == "words"
         self.names = () if self.pooled else tuple(learned.recipe["classes"])
@@ -114,7 +114,7 @@ class DecoderMasks:
     def _frame(self, picture: Pixels) -> Features:
         """The features of one frame, with a batch dimension of 1."""
         backbone = self._backbone
-        rows, columns = _map_size(picture, self._short_side)
+        rows, columns = _map_size(picture, self.short_side)
         size = rows * MAP_STRIDE, columns * MAP_STRIDE
         pixels = to_tensor([picture], size, backbone.mean, backbone.std, "bilinear").to(backbone.device)
         side = min(self._window or max(size), max(size)) // MAP_STRIDE

@@ -58,7 +58,7 @@ class DenseMasks:
             )
         self._backbone = backbone
         self._windows = Windows(image_size // config.patch_size, config.patch_size, overlap)
-        self._short_side = short_side
+        self.short_side = short_side
         self._position: PositionResize = position
         self._local_from = local_from or config.layers
 
@@ -84,7 +84,7 @@ class DenseMasks:
 
     def encode(self, walk: Walk) -> Features:
         """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings."""
-        frames = [at_short_side(picture, self._short_side) for picture in walk.pictures]
+        frames = [at_short_side(picture, self.short_side) for picture in walk.pictures]
         embeddings = [self._embeddings(frame).flatten(0, 1) for frame in frames]
         at = embeddings[0].device
         return {

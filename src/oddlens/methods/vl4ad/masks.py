@@ -34,6 +34,10 @@ class Masks(Protocol):
     def pooled(self) -> bool:
         """Whether the frozen model's own view of the masks is among the features."""
 
+    @property
+    def short_side(self) -> int | None:
+        """Pixels of the shorter side that frames are scaled to; None: they keep their size."""
+
     def encode(self, walk: Walk) -> Features:
         """The frames of a walk (`Walk.pictures`, of any sizes) as features; the first dimension is the frame.
 

@@ -119,7 +119,7 @@ class VL4AD:
     @property
     def request(self) -> WalkRequest:
         """Nothing but the pictures: the way to masks looks at them itself."""
-        return WalkRequest(self.recipe.image_size, whole=True)
+        return WalkRequest(self.recipe.image_size, whole=True, short_side=self._masks.short_side)
 
     def encode(self, walk: Walk) -> Features:
         """Masks and their embeddings, before any word."""

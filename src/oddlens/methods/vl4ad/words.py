@@ -1,4 +1,4 @@
-"""Words in the joint space: one embedding a concept, kept as long as the model is."""
+"""Words in the joint space: one embedding a concept, kept for the next question."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from torch import Tensor
 from oddlens.methods.method import Text
 from oddlens.methods.vl4ad.vocabulary import Vocabulary
 from oddlens.prompts.ensemble import TextEncoder
+from oddlens.recent import Recent
+
+_KEPT = 4096
+"""Concepts whose embeddings are kept: 8 MB of 512 numbers each."""
 
 
 class Words:
@@ -18,7 +22,7 @@ class Words:
 
     def __init__(self, encode: TextEncoder) -> None:
         self._encode = encode
-        self._known: dict[tuple[str, tuple[str, ...]], Tensor] = {}
+        self._known: Recent[tuple[str, tuple[str, ...]], Tensor] = Recent(_KEPT)
 
     def text(self, vocabulary: Vocabulary, templates: Sequence[str]) -> Text:
         """The text side of a vocabulary.
@@ -38,8 +42,9 @@ class Words:
 
     def _embedding(self, word: str, templates: tuple[str, ...]) -> Tensor:
         """The mean of the unit-length embeddings of the filled templates, unit norm (FC-CLIP, released code)."""
-        key = word, templates
-        if key not in self._known:
+
+        def embed() -> Tensor:
             features = self._encode([template.replace("{}", word) for template in templates])
-            self._known[key] = F.normalize(F.normalize(features, dim=-1).mean(dim=0), dim=-1)
-        return self._known[key]
+            return F.normalize(F.normalize(features, dim=-1).mean(dim=0), dim=-1)
+
+        return self._known.get((word, templates), embed)
