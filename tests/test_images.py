@@ -81,6 +81,13 @@ class TestReading:
             "named .png but holds TIFF, and was read as that"
         )
 
+    def test_what_speaks_against_a_picture_is_a_doubt_and_what_was_just_done_is_none(self) -> None:
+        deep = read_image(np.full((2, 2), 65535, np.uint16))
+        assert (deep.note, deep.doubt) == ("16-bit values reduced to their high byte", None)
+        dark = read_image(np.full((2, 2), 4095, np.uint16))
+        assert dark.doubt == dark.note
+        assert "nearly black" in str(dark.doubt)
+
     def test_the_file_is_closed_again(self, tmp_path: Path) -> None:
         path = save(tmp_path / "part.tiff")
         open_before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else None
@@ -105,6 +112,9 @@ class TestRefusals:
 
     def test_a_line_break_in_the_name_of_a_missing_file_is_shown_as_an_escape(self) -> None:
         assert sentence_on("no\nsuch.png") == r"no\nsuch.png does not exist: check the path"
+
+    def test_an_empty_name(self) -> None:
+        assert sentence_on("") == "the image is a folder: name a picture in it"
 
     def test_a_folder(self, tmp_path: Path) -> None:
         assert sentence_on(tmp_path) == f"{tmp_path} is a folder: name a picture in it"

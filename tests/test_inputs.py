@@ -96,7 +96,7 @@ def test_what_is_no_picture_is_refused(path: Path) -> None:
     for nothing in (None, 3, 2.5, True):
         with pytest.raises(UsageError, match="pictures cannot be"):
             each_input(nothing)  # type: ignore[arg-type]
-    for each in (torch.zeros(3, 8, 8), np.zeros((2, 8, 8, 3), np.uint8), io.BytesIO(b"x")):
+    for each in (torch.zeros(3, 8, 8), np.zeros((2, 8, 8, 3), np.uint8), np.array("a"), io.BytesIO(b"x")):
         (image,) = each_input(each)  # type: ignore[arg-type]
         with pytest.raises(ImageError, match="image 1"):
             image.read()

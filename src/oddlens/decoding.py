@@ -30,7 +30,7 @@ from PIL import (
 )
 
 from oddlens import jpeg, tiff
-from oddlens.pixels import Pixels, UnreadableError, note_depth, rgb_from_array, rgb_from_pil
+from oddlens.pixels import Doubt, Pixels, UnreadableError, note_depth, rgb_from_array, rgb_from_pil
 from oddlens.png import open_png
 from oddlens.quiet import quiet_libraries, quiet_pillow
 from oddlens.wording import printable
@@ -152,9 +152,9 @@ def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[P
             with quiet_pillow():
                 several = getattr(image, "is_animated", False)  # how many there are takes long to count
             if several:
-                notes.append("the first of several pictures in the file")
+                notes.append(Doubt("the first of several pictures in the file"))
         except Exception:
-            notes.append("the first picture of the file, which is damaged behind it")
+            notes.append(Doubt("the first picture of the file, which is damaged behind it"))
         return pixels, form
 
 
@@ -264,7 +264,7 @@ def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
         with quiet_pillow():
             rotation = _ROTATIONS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
-        notes.append("its EXIF data are damaged, so that it may lie on its side")
+        notes.append(Doubt("its EXIF data are damaged, so that it may lie on its side"))
         return image
     return image if rotation is None else image.transpose(rotation)
 

@@ -14,7 +14,7 @@ from PIL import Image
 from oddlens.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil, decode_stored
 from oddlens.errors import ImageError, UsageError
 from oddlens.paths import why_not_opened
-from oddlens.pixels import Pixels, UnreadableError, array_size, rgb_from_array
+from oddlens.pixels import Doubt, Pixels, UnreadableError, array_size, rgb_from_array
 from oddlens.wording import printable
 
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | np.ndarray[Any, Any]
@@ -52,6 +52,8 @@ class Picture:
     """The path as given, or a name such as "image 3"."""
     note: str | None = None
     """What was done beyond the obvious ("16-bit values reduced to their high byte"); None if nothing."""
+    doubt: str | None = None
+    """What of the note speaks against the picture: it is the first of several, nearly black, may be damaged."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,13 +83,14 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
         ImageError: one sentence that names the picture, says what is wrong with it and what to do.
         UsageError: a limit that is no number above 0.
     """
-    source = name or (os.fsdecode(image) if isinstance(image, str | os.PathLike) else "the image")
+    source = name or (os.fsdecode(image) if isinstance(image, str | os.PathLike) else "") or "the image"
     limit, notes = checked_limit(max_megapixels), list[str]()
     try:
         pixels = _read(image, limit, notes)
     except UnreadableError as error:
         raise ImageError(f"{printable(source)} {error}") from error
-    return Picture(pixels, source, "; ".join(notes) or None)
+    doubts = [note for note in notes if isinstance(note, Doubt)]
+    return Picture(pixels, source, "; ".join(notes) or None, "; ".join(doubts) or None)
 
 
 def read_stored(path: str | os.PathLike[str], max_megapixels: float | None = None) -> list[Image.Image]:

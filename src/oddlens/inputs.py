@@ -75,7 +75,8 @@ def _is_single(images: object) -> bool:
     """Whether it is one picture; what can be walked through may be one, too: bytes, arrays, open files."""
     if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Picture):
         return True
-    is_list_of_names = getattr(getattr(images, "dtype", None), "kind", None) in ("O", "U", "T")  # of numpy or pandas
+    kind = getattr(getattr(images, "dtype", None), "kind", None)
+    is_list_of_names = kind in ("O", "U", "T") and getattr(images, "ndim", 1) == 1  # of numpy or pandas
     return not is_list_of_names and any(hasattr(images, name) for name in ("read", "convert", "__array__"))
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from PIL import Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 
-from oddlens.pixels import UnreadableError
+from oddlens.pixels import Doubt, UnreadableError
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in the data of a scan, FF 00 stands for the byte FF
@@ -78,10 +78,10 @@ def load(image: JpegImageFile, notes: list[str]) -> None:
         if not file.has_several_scans or not (complete or (file.frame in _PROGRESSIVE and file.ends)):
             raise _missing(image, file, data)
         if not complete:
-            notes.append("its data leave out the finest details")
+            notes.append(Doubt("its data leave out the finest details"))
         decoder.feed(bytes((0xFF, _END)))
     if spare:
-        notes.append("its data hold more than its pixels need, so that it may be damaged")
+        notes.append(Doubt("its data hold more than its pixels need, so that it may be damaged"))
     image.tile = []
 
 

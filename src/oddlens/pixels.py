@@ -24,6 +24,10 @@ Pixels = NDArray[np.uint8]
 _WHOLE_NUMBERS = [np.dtype(kind) for kind in ("u1", "<u2", ">u2")]
 
 
+class Doubt(str):
+    """A note on a picture that may not be what its owner thinks: whoever checks a data set wants to know."""
+
+
 class UnreadableError(Exception):
     """What is wrong with a picture and what to do, as the rest of a sentence that begins with the picture's name."""
 
@@ -92,7 +96,8 @@ def note_depth(pixels: Pixels, notes: list[str]) -> None:
     """Note that `pixels` are the high bytes of 16-bit values, and warn of a camera that fills only the lower 12."""
     note = "16-bit values reduced to their high byte"
     if pixels.max() < 16:
-        note += ", which is nearly black because only the lower 12 bits are in use: scale them to 0..65535 first"
+        why = "which is nearly black because only the lower 12 bits are in use: scale them to 0..65535 first"
+        note = Doubt(f"{note}, {why}")
     notes.append(note)
 
 

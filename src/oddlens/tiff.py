@@ -11,7 +11,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from oddlens import jpeg
-from oddlens.pixels import Pixels, UnreadableError, rgb_from_array
+from oddlens.pixels import Doubt, Pixels, UnreadableError, rgb_from_array
 from oddlens.quiet import quiet_libraries, quiet_pillow
 
 _GREY, _RGB = 1, 2
@@ -76,7 +76,7 @@ def decode_otherwise(stream: BinaryIO, check_size: Callable[[tuple[int, int]], N
     elif extra == _PREMULTIPLIED_ALPHA or (extra == _ALPHA and not colours):
         raise UnreadableError("is a TIFF that is transparent in an unusual way: save it as RGB with 8 or 16 bits")
     if tags.next:
-        notes.append("the first of several pictures in the file")
+        notes.append(Doubt("the first of several pictures in the file"))
     depth = bits(tags)
     if values.dtype == np.uint16 and depth < 16:
         return rgb_from_array(np.right_shift(values, 16 - depth), notes, depth)  # OpenCV fills up to 16 bits

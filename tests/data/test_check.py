@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -199,3 +200,19 @@ def test_a_picture_cut_short_is_unreadable_in_every_format(tmp_path, name):
     path = picture(tmp_path / "good" / name, size=(64, 64))
     path.write_bytes(path.read_bytes()[: -path.stat().st_size // 3])
     assert [each.kind for each in check_dataset(open_dataset(tmp_path)).problems] == ["image-unreadable"]
+
+
+def test_a_picture_that_may_not_be_what_its_owner_thinks_is_a_problem(tmp_path):
+    """Of each set of pictures one: 12 bits in 16, several pages, and one that is just deep."""
+    values = np.random.default_rng(0).integers(1000, 4096, (3, 16, 16), dtype=np.uint16)
+    folder = tmp_path / "good"
+    folder.mkdir()
+    Image.fromarray(values[0]).save(folder / "dark.png")
+    Image.fromarray(values[1] << 4).save(folder / "deep.png")
+    pages = [Image.fromarray((values[2] >> 4).astype(np.uint8)), Image.new("L", (16, 16))]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    found = {each.path.name: each for each in check_dataset(open_dataset(tmp_path)).problems}
+    assert {each.kind for each in found.values()} == {"image-doubtful"}
+    assert sorted(found) == ["dark.png", "pages.tif"]
+    assert "only the lower 12 bits are in use" in found["dark.png"].sentence
+    assert found["pages.tif"].sentence.endswith("pages.tif: the first of several pictures in the file.")

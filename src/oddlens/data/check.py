@@ -152,6 +152,8 @@ def _look(image: Path, problems: list[Problem]) -> tuple[tuple[int, int] | None,
     except ImageError as error:
         problems.append(Problem(image, "image-unreadable", f"The image {error}."))
         return None, None
+    if picture.doubt is not None:
+        problems.append(Problem(image, "image-doubtful", f"The image {image}: {picture.doubt}."))
     digest = hashlib.blake2b(repr(picture.size).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(picture.pixels).data)
     return picture.size, digest.digest()

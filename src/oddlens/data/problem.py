@@ -11,6 +11,7 @@ ProblemKind = Literal[
     "category-empty",
     "folder-empty",
     "folder-unknown",
+    "image-doubtful",
     "image-format",
     "image-loose",
     "image-missing",
