@@ -41,6 +41,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in visible if entry.name not in ours and entry.name.casefold() not in JUNK_FOLDERS]
 
 
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 a path a file is slow
+
+
 def _names(folder: Path) -> list[str]:
     return [entry.name for entry in _entries(folder)]
 
@@ -56,9 +60,7 @@ def folders_in(folder: Path) -> list[Path]:
 def images_in(folder: Path) -> list[Path]:
     """The visible image files directly in a folder, by name; none if there is no such folder."""
     return [
-        Path(entry.path)
-        for entry in _entries(folder)
-        if os.path.splitext(entry.name)[1].lower() in FORMAT_OF_SUFFIX and is_file(entry)  # noqa: PTH122 a path a file is slow
+        Path(entry.path) for entry in _entries(folder) if _suffix(entry.name) in FORMAT_OF_SUFFIX and is_file(entry)
     ]
 
 
@@ -117,7 +119,7 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
     if not images:
         deeper = ", only folders of such" if holds_images(folder) else ""
         problems.append(Problem(folder, "folder-empty", f"The folder {folder} holds no image{deeper}."))
-    unread = [name for name in _names(folder) if Path(name).suffix.lower() in OTHER_PICTURES]
+    unread = [name for name in _names(folder) if _suffix(name) in OTHER_PICTURES]
     if unread:
         count = "a picture" if len(unread) == 1 else f"{len(unread)} pictures"
         sentence = (
@@ -136,19 +138,19 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
 def masks_beside(folder: Path) -> dict[Path, Path]:
     """The masks that lie beside their pictures in one folder, as {picture: mask}: <stem>_mask.*, or an annotation <stem>.json."""
     files = images_in(folder)
-    by_stem = {name_key(file.stem): file for file in files}
     masks = _mask_images(files)
-    for file in annotations_in(folder):
+    annotations = annotations_in(folder)
+    by_stem = {name_key(file.stem): file for file in files} if annotations else {}
+    for file in annotations:
         picture = by_stem.get(name_key(file.stem))
         if picture is not None and picture not in masks and is_annotation(file):
             masks[picture] = file
     return masks
 
 
-def _mask_images(files: Iterable[Path]) -> dict[Path, Path]:
-    by_stem = {name_key(file.stem): file for file in files}
-    stems = {file: name_key(file.stem).removesuffix(MASK_ENDING) for file in by_stem.values() if is_mask_name(file)}
-    return {by_stem[stem]: file for file, stem in stems.items() if stem in by_stem}
+def _mask_images(files: Sequence[Path]) -> dict[Path, Path]:
+    masks = {name_key(file.stem).removesuffix(MASK_ENDING): file for file in files if is_mask_name(file)}
+    return {file: masks[stem] for file in files if masks and (stem := name_key(file.stem)) in masks}
 
 
 def find_categories(

@@ -59,4 +59,4 @@ def label_of(value: object) -> int | None:
 
 def name_key(name: str) -> str:
     """What two spellings of one file name have in common: case does not count, nor whether ü is one character or two (macOS)."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return (name if name.isascii() else unicodedata.normalize("NFC", name)).casefold()
