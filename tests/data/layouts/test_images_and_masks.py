@@ -54,6 +54,13 @@ def test_a_set_whose_masks_are_all_gone_is_one_problem(tmp_path):
     assert {record.label for record in dataset} == {None}
 
 
+def test_several_objects_lie_in_a_folder_each(tmp_path):
+    for category in ("cup", "lid"):
+        picture(tmp_path / category / "images" / "1.png")
+        mask(tmp_path / category / "masks" / "1.png")
+    assert [(r.category, r.label) for r in open_dataset(tmp_path)] == [("cup", 1), ("lid", 1)]
+
+
 def test_splits_may_be_called_as_label_tools_call_them(tmp_path):
     for word in ("Train", "valid", "testing"):
         picture(tmp_path / word / "images" / "1.png")
