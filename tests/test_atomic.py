@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oddlens.atomic import replacing, write_bytes, write_text
-from oddlens.errors import OddlensError
+from oddlens.errors import DiskError, OddlensError
 
 
 def names_in(folder: Path) -> list[str]:
@@ -129,6 +129,32 @@ def test_a_link_goes_on_pointing_where_it_did(tmp_path: Path) -> None:
     write_text(tmp_path / "link.txt", "through")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real" / "x.txt").read_text() == "through"
+
+
+@pytest.mark.parametrize("name", ["x.txt", "a/b/x.txt"])
+def test_a_folder_that_is_a_link_to_nowhere_is_not_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "away")
+    with pytest.raises(
+        OddlensError, match="link is a link to a folder that does not exist: make that folder, or choose"
+    ):
+        write_text(tmp_path / "link" / name, "")
+    assert names_in(tmp_path) == ["link"]
+    (tmp_path / "away").mkdir()
+    write_text(tmp_path / "link" / name, "")
+    assert (tmp_path / "away" / name).is_file()
+
+
+def test_a_disk_that_takes_no_more_is_told_from_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    def fail(number: int) -> None:
+        with replacing(tmp_path / "x.bin"):
+            raise OSError(number, os.strerror(number))
+
+    for number in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
+        with pytest.raises(DiskError):
+            fail(number)
+    with pytest.raises(OddlensError) as error:
+        fail(errno.EACCES)
+    assert not isinstance(error.value, DiskError)
 
 
 def test_a_file_is_as_readable_for_others_as_any_new_file(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -307,19 +307,27 @@ class TestSettings:
         write_picture(good[0], np.random.default_rng(99))
         assert told() != before
 
-    def test_weights_are_read_once_for_all_groups(
+    def test_a_stations_references_are_those_it_was_saved_with(
+        self, open_clip_folder: Path, task: MakeTask, tmp_path: Path
+    ) -> None:
+        given = oddlens.load(model=open_clip_folder).reference(write_pictures(tmp_path / "good", 2, seed=5))
+        given.save(tmp_path / "station")
+        opened = oddlens.open_station(tmp_path / "station")
+        first, second = (DetectionRun(each, task(1)).settings["run"]["references"] for each in (given, opened))
+        assert first == second
+
+    def test_they_are_looked_at_once_for_all_groups(
         self, detector: Detector, task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        hashed: list[Path] = []
+        looks: list[object] = []
 
-        def watched(path: Path) -> str:
-            hashed.append(path)
-            return "0" * 64
+        def watched(value: Any) -> dict[str, Any]:
+            looks.append(value)
+            return asdict(value)
 
-        monkeypatch.setattr("oddlens.run.file_hash", watched)
-        trained = Detector(detector.name, detector.method, weights=str(tmp_path / "weights.pth"))
-        list(DetectionRun(trained, task(3 * BATCH_SIZE), ResultsFolder(tmp_path / "out")))
-        assert len(hashed) == 1
+        monkeypatch.setattr("oddlens.run.asdict", watched)
+        list(DetectionRun(detector, task(3 * BATCH_SIZE), ResultsFolder(tmp_path / "out")))
+        assert len(looks) == 2  # the recipe and the thresholds, each once
 
     def test_what_was_passed_over_stands_beside_them(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
         given = replace(task(1), passed_over={"masks": 3})
@@ -328,9 +336,9 @@ class TestSettings:
         list(DetectionRun(detector, task(1), ResultsFolder(tmp_path / "out", resume=True)))
 
     def test_learned_weights_are_known_by_content(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
-        trained = Detector(detector.name, detector.method, weights=str(tmp_path / "weights.pth"))
         hashes = []
         for content in (b"first", b"trained again"):
             (tmp_path / "weights.pth").write_bytes(content)
+            trained = Detector(detector.name, detector.method, weights=str(tmp_path / "weights.pth"))
             hashes.append(DetectionRun(trained, task(1)).settings["run"]["weights_sha256"])
         assert len({*hashes}) == 2

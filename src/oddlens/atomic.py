@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from oddlens.errors import DiskError, OddlensError
-from oddlens.paths import exists, is_dir, is_file
+from oddlens.paths import exists, is_dir, is_file, is_link
 from oddlens.wording import printable
 
 _NO_MORE = frozenset(
@@ -30,15 +30,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     failure to write `path`.
 
     Raises:
-        OddlensError: the folder cannot be made or written to, or `path` is a folder or a device.
+        OddlensError: the folder cannot be made or written to or is a link to nowhere, or `path` is a folder or a device.
         DiskError: the disk is full, or took itself away.
     """
     target = Path(path)
     try:
+        check_target(target)
         final = Path(os.path.realpath(target))
-        if exists(final) and not is_file(final):
-            kind = "a folder" if is_dir(final) else "not a regular file"
-            raise OddlensError(f"{printable(str(target))} cannot be written because it is {kind}: choose another name")
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = final.with_name(f".oddlens-{secrets.token_hex(8)}{target.suffix}")
         try:
@@ -49,6 +47,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(target, error) from error
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise the `OddlensError` that `replacing` would for what lies at the path: for whoever computes long before writing."""
+    for folder in Path(path).parents:
+        if exists(folder):
+            break
+        if is_link(folder):  # to a disk that is away, perhaps: it is not made anew elsewhere
+            raise OddlensError(
+                f"{printable(os.fsdecode(path))} cannot be written because {printable(str(folder))} is a link to a folder that "
+                "does not exist: make that folder, or choose another name"
+            )
+    if exists(path) and not is_file(path):
+        kind = "a folder" if is_dir(path) else "not a regular file"
+        raise OddlensError(
+            f"{printable(os.fsdecode(path))} cannot be written because it is {kind}: choose another name"
+        )
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OddlensError:

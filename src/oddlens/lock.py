@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from oddlens.paths import is_file
 from oddlens.wording import printable
 
 _NAME = ".oddlens.lock"
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 class FolderLock:
@@ -46,9 +48,9 @@ class FolderLock:
             raise UsageError(
                 f"another run is writing to {printable(str(self._folder))}: wait until it has ended, or give another --out"
             ) from error
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            raise unwritable(self._folder, error) from error
         except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise unwritable(self._folder, error) from error
             warnings.warn(
                 f"{printable(str(self._folder))} cannot be locked ({error.strerror}): start no other run on it meanwhile",
                 OddlensWarning,

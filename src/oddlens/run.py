@@ -18,7 +18,6 @@ from PIL import Image
 
 from oddlens import __version__
 from oddlens.atomic import replacing
-from oddlens.backbone.files import file_hash
 from oddlens.detection import Detection, Failure
 from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE, Encoded
@@ -117,7 +116,7 @@ class DetectionRun:
             "fitted": detector.notes,
             "model": backbone.card.name,
             "model_sha256": backbone.model_hash,
-            "weights_sha256": None if detector.weights is None else file_hash(Path(detector.weights)),
+            "weights_sha256": detector.weights_hash,
             "object": self._task.object_name,
             "references": None
             if references is None

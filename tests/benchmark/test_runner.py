@@ -184,3 +184,16 @@ def test_several_methods_keep_their_cells_apart(small_set: Path, open_clip_folde
 def test_a_job_names_its_cells(finished: Benchmark) -> None:
     job = Job(finished.plan.sources[0], "bolt", finished.plan.detectors[0], "bolt", (), {}, Protocol())
     assert [job.key(variant) for variant in variants([2], [1])] == [Key("parts", "bolt", "winclip", Variant(2, 1))]
+
+
+def test_a_place_that_cannot_be_a_folder_is_told_before_anything_is_measured(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "away")
+    plan = make_plan(small_set, open_clip_folder)
+    with pytest.raises(UsageError, match="file is a file: give the name of a folder"):
+        Benchmark(plan, tmp_path / "file").open()
+    with pytest.raises(UsageError, match="link is a link to a folder that does not exist"):
+        Benchmark(plan, tmp_path / "link").open()
+    assert not (tmp_path / "away").exists()

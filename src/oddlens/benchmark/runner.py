@@ -15,7 +15,9 @@ from oddlens.benchmark.sources import Source
 from oddlens.benchmark.variant import Variant
 from oddlens.data import Record
 from oddlens.detector import Detector
-from oddlens.errors import OddlensError
+from oddlens.errors import OddlensError, UsageError
+from oddlens.paths import why_no_folder
+from oddlens.wording import printable
 
 
 class Benchmark:
@@ -41,9 +43,11 @@ class Benchmark:
     def open(self, *, resume: bool = True) -> None:
         """Write the lists of picks and look what is done already.
 
-        resume: cells in OUT are used again. Raises `UsageError` for one that was made with other settings, before anything is
-        measured.
+        resume: cells in OUT are used again. Raises `UsageError` for one that was made with other settings, and for an OUT that
+        is no folder and cannot become one, before anything is measured.
         """
+        if reason := why_no_folder(self.out):
+            raise UsageError(f"{printable(str(self.out))} {reason}")
         for source in self.plan.sources:
             for category in source.dataset.categories:
                 examples = self._examples(source, category)

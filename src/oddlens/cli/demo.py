@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from oddlens.atomic import check_target
+from oddlens.wording import printable
+
 
 def demo(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("oddlens-demo.html"),
@@ -19,9 +22,9 @@ def demo(
     from oddlens.cli.table import print_table
     from oddlens.demo import REFERENCES, picture_count, run_demo, write_page
 
+    check_target(out)
     with progress("pictures", picture_count()) as advance:
         results = list(run_demo(advance))
-    write_page(results, out)
     print_table(
         ("category", "picture", "truth", "zero-shot", f"{REFERENCES} references", "verdict"),
         [
@@ -48,4 +51,5 @@ def demo(
             for result in results
         ],
     )
-    print(f"\npage: {out}")
+    write_page(results, out)  # last: what was found is told even where the page cannot be written
+    print(f"\npage: {printable(str(out))}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from oddlens.atomic import check_target
 from oddlens.errors import UsageError
 from oddlens.training.checkpoint import Checkpoint, Losses
 from oddlens.training.report import check_drawing
@@ -41,6 +42,7 @@ def check_out(out: Path, *, report: bool) -> None:
     """Raises `UsageError` for what would show after the training only: a name that nothing reads, curves that nothing draws."""
     if out.suffix != SUFFIX:
         raise UsageError(f"{printable(str(out))} cannot hold trained weights: give a name that ends in {SUFFIX}")
+    check_target(out)
     if report:
         check_drawing()
 
