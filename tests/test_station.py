@@ -207,6 +207,13 @@ class TestFaults:
         (station / "station.json").write_text(content)
         assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)
 
+    @pytest.mark.parametrize("name", ["station.json", "references.safetensors"])
+    def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(self, station: Path, name: str) -> None:
+        (station / name).unlink()
+        os.mkfifo(station / name)
+        with pytest.raises(OddlensError, match=r"is not a station|is missing or damaged"):
+            oddlens.open_station(station, device="cpu")
+
     @pytest.mark.parametrize("missing", ["method", "recipe", "model", "weights", "thresholds", "references"])
     def test_one_that_lacks_something_is_told(self, station: Path, missing: str) -> None:
         told = told_of(station)

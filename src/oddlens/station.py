@@ -136,7 +136,7 @@ def _seal(detector: Detector, data: bytes) -> str:
 
 def _read_references(path: Path, detector: Detector, references: Mapping[str, Any]) -> dict[str, Tensor]:
     try:
-        data = path.read_bytes()
+        data = _bytes(path)
     except OSError as error:
         raise ModelError(f"{path} is missing or damaged: make the station again") from error
     if _seal(detector, data) != references["seal"]:
@@ -151,7 +151,7 @@ def _model_path(files: tuple[Path, ...]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        state = parse_json(path.read_text(encoding="utf-8"))
+        state = parse_json(_bytes(path).decode("utf-8"))
     except OSError as error:
         raise UsageError(
             f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
@@ -163,6 +163,13 @@ def _read(path: Path) -> dict[str, Any]:
     if fault := form_fault(state, _FORM) or _fault_of(state):
         raise UsageError(f"{path} is damaged ({fault}): make the station again")
     return state
+
+
+def _bytes(path: Path) -> bytes:
+    """What a file holds. Raises `OSError` where there is none: what is no regular file may never end."""
+    if not is_file(path):
+        raise FileNotFoundError(path)
+    return path.read_bytes()
 
 
 def _fault_of(state: Mapping[str, Any]) -> str:

@@ -140,14 +140,15 @@ class TestTextFeatures:
         assert counted.runs == 2
         assert entry.read_bytes() == save({"features": first}, safe_open(entry, "pt").metadata())
 
-    def test_a_folder_in_the_place_of_an_entry_costs_time_only(
-        self, folder: Path, open_clip_folder: Path, counted: Counted
+    @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+    def test_a_folder_or_a_pipe_in_the_place_of_an_entry_costs_time_only(
+        self, folder: Path, open_clip_folder: Path, counted: Counted, make: Callable[[Path], None]
     ) -> None:
         backbone = open_backbone(open_clip_folder)
         first = backbone.encode_text(PROMPTS)
         (entry,) = (folder / "text").iterdir()
         entry.unlink()
-        entry.mkdir()
+        make(entry)
         assert torch.equal(backbone.encode_text(PROMPTS), first)
         assert counted.runs == 2
 

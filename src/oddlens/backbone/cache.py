@@ -17,7 +17,7 @@ from torch import Tensor
 from oddlens.atomic import write_bytes
 from oddlens.backbone.files import file_hash
 from oddlens.errors import OddlensError
-from oddlens.paths import expanded
+from oddlens.paths import expanded, is_file
 from oddlens.tensors import read_safetensors, tensor_fault
 
 
@@ -53,6 +53,8 @@ class TextCache:
     def get(self, prompts: Sequence[str]) -> Tensor | None:
         """The features [prompts, embed_dim] stored for exactly these prompts, or None."""
         path = self._path(prompts)
+        if not is_file(path):  # what is no regular file may never end
+            return None
         try:
             tensors, metadata = read_safetensors(path)
             features = tensors["features"]
@@ -95,7 +97,7 @@ def remembered_hash(path: Path) -> str:
     key = hashlib.sha256(f"{real}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()
     note = cache_folder() / "hashes" / key
     try:
-        known = note.read_text(encoding="ascii")
+        known = note.read_text(encoding="ascii") if is_file(note) else ""
     except (OSError, ValueError):
         known = ""
     digest, _, check = known.partition(" ")
