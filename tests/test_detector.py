@@ -301,6 +301,8 @@ class TestReferences:
         with pytest.warns(OddlensWarning, match="and 1 more$"):
             detector.reference([*pictures[:3], pictures[0]])
         assert len(detector.references) == 3
+        with pytest.warns(OddlensWarning, match=r"counts once: [^,]*b\.png$"):  # a cell of a notebook that runs again
+            detector.reference(tmp_path / "b.png")
 
     def test_the_same_picture_twice_is_no_pair_to_calibrate_on(self, detector: Detector, pictures: Pictures) -> None:
         with pytest.warns(OddlensWarning):

@@ -110,7 +110,8 @@ class Detector:
                 picture = each.read()
                 digest = picture.digest()
                 if digest in sources:
-                    doubles.append(f"{printable(picture.source)} is {printable(sources[digest])}")
+                    names = dict.fromkeys(printable(name) for name in (picture.source, sources[digest]))
+                    doubles.append(" is ".join(names))
                 else:
                     sources[digest] = picture.source
                     yield picture

@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ import oddlens
 from noise import write_picture, write_pictures
 from oddlens.detector import Detector
 from oddlens.finding import find_images
+from oddlens.methods.method import Scores
+from oddlens.methods.winclip import WinCLIP
 from oddlens.run import DetectionRun, Task
 
 from .program import Done, call, run, terminal
@@ -226,6 +229,34 @@ class TestBrokenPictures:
         assert done.code == 1
         assert done.sentence == f"{tmp_path}/a.png is empty (0 bytes): save or copy it again"
 
+    @pytest.mark.parametrize("options", [["--json"], ["--out", "out"], ["--out", "out", "--no-overlays"], []])
+    def test_one_whose_result_is_not_finite_has_no_verdict(
+        self,
+        detect: Detect,
+        parts: Path,
+        tmp_path: Path,
+        options: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        score = WinCLIP.score
+
+        def damaged(*arguments: Any) -> Scores:
+            found = score(*arguments)
+            found.scores[1] = np.nan
+            return found
+
+        monkeypatch.setattr(WinCLIP, "score", damaged)
+        monkeypatch.chdir(tmp_path)
+        done = detect(parts, "--threshold", 0.1, *options)
+        assert done.code == 1
+        (sentence, *_) = done.err.splitlines()
+        assert sentence.startswith(f"oddlens: {parts}/1.png has a score or a map that is not finite")
+        lines = tmp_path / "out" / "results.jsonl"
+        for told in (done.out, lines.read_text() if lines.exists() else ""):
+            assert "nan" not in told.lower().replace("not finite", "")
+            for line in told.splitlines():
+                assert "1.png" not in line or "error" in line
+
     def test_an_overlay_that_cannot_be_written_fails_its_picture_only(
         self, detect: Detect, parts: Path, tmp_path: Path
     ) -> None:
@@ -343,6 +374,9 @@ REFUSED = {
     "parts --model nope": "there is no model 'nope': give one of mini, ",
     "parts --set nonsense=1": "WinCLIPRecipe has no field 'nonsense': its fields are image_size, ",
     "parts --set image_size=big": "the recipe field image_size cannot be 'big': give a whole number above 0",
+    "parts --set image_size=30000": "the recipe field image_size cannot be 30000: give at most 4096",
+    "parts --set temperature=1e-300": "the recipe field temperature cannot be 1e-300: give at least 1e-06",
+    "parts --set temperature=NaN": "the recipe field temperature cannot be 'NaN': give a number above 0",
     "parts --set image_size": "--set 'image_size' is not of the form field=value",
     "parts --set =1": "--set '=1' is not of the form field=value",
     "parts --device tpu": "the device 'tpu' cannot be used here",
@@ -448,6 +482,17 @@ class TestReferences:
         (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good", "--threshold", 0.25).records
         assert record["threshold"] == 0.25
         assert record["threshold_source"] == "image: given; the other: leave-one-out scores of 3 references"
+
+    def test_a_copy_of_one_is_said_and_counts_once(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        (good,) = write_pictures(tmp_path / "good", 1, seed=5)
+        expected = detect(parts, "--json", "--reference", good).records
+        (tmp_path / "good" / "a copy.png").write_bytes(good.read_bytes())
+        done = detect(parts, "--json", "--reference", tmp_path / "good")
+        assert done.err == (
+            "oddlens: the same picture is among the references more than once, and counts once: "
+            f"{tmp_path}/good/a copy.png is {good}\n"
+        )
+        assert [record | {"ms": 0} for record in done.records] == [record | {"ms": 0} for record in expected]
 
     def test_a_broken_one_stops_the_run(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         write_pictures(tmp_path / "good", 2)
