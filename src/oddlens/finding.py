@@ -12,7 +12,7 @@ from functools import cache
 from glob import has_magic
 from pathlib import Path
 
-from oddlens.decoding import FORMAT_OF_SUFFIX
+from oddlens.decoding import FORMAT_OF_SUFFIX, KNOWN_FORMATS
 from oddlens.detection import Failure
 from oddlens.errors import UsageError
 from oddlens.paths import StrPath, exists, is_dir, is_link, why_absent
@@ -35,6 +35,7 @@ _MASK_SUFFIXES = ("_mask", "_segmentation", "_label", "")
 _OF_A_RUN = {"run.json", "results.jsonl", "overlays", "maps", "labels"}
 _OF_A_BENCHMARK = {"cells", "picks", "maps", "metrics.json", "scores.jsonl", "table.md", "report.html"}
 
+_LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes}
 _MASK, _EARLIER = "masks", "of earlier runs"
 _ALL_BELOW = ("**",)
 _MOST_KINDS = 8
@@ -127,14 +128,16 @@ def say_passed_over(passed_over: Mapping[str, int]) -> str | None:
         if counts:
             total = sum(counts.values())
             kinds = sorted(counts, key=lambda kind: (not kind.startswith("."), kind))
-            shown = [f"{counts[kind]} {_singular(kind, counts[kind])}" for kind in kinds[:_MOST_KINDS]]
+            shown = [f"{counts[kind]} {_shown(kind, counts[kind])}" for kind in kinds[:_MOST_KINDS]]
             rest = sum(counts[kind] for kind in kinds[_MOST_KINDS:])
             listed = ", ".join([*shown, *([f"{rest} of other kinds"] if rest else [])])
             said.append(f"{total} {what}{'' if total == 1 else 's'} passed over: {listed}")
     return "; ".join(said) or None
 
 
-def _singular(kind: str, count: int) -> str:
+def _shown(kind: str, count: int) -> str:
+    if kind in _LACKING:
+        return f"{kind} ({_LACKING[kind]})"
     return "mask" if kind == _MASK and count == 1 else printable(kind)
 
 
@@ -250,7 +253,7 @@ class _Walk:
                     own = _MASK if folded in _TRUTH else _MASKS_PERHAPS
                 yield place, parts if any_depth else rest or _ALL_BELOW, own
             elif not rest:
-                self._judge(place, "hidden" if hidden else own, named="_mask" in part)
+                self._judge(place, "hidden" if hidden else own, named=MASK_ENDING in part)
 
     def _list(self, folder: Path) -> list[os.DirEntry[str]]:
         try:
