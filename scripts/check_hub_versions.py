@@ -100,6 +100,7 @@ def _holds(version: str) -> bool:
             **os.environ,
             "HF_HOME": str(place / "hub"),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "NO_PROXY": "127.0.0.1",
             "ODDLENS_CACHE": str(place / "cache"),
         }
         for gone in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "PYTHONPATH"):
