@@ -24,7 +24,7 @@ from oddlens.wording import printable
 FORMAT = 1
 _KEY = "oddlens"
 _FORM = {"method": str, "recipe": dict, "model": {"name": str, "fingerprint": str}}
-_DTYPES = (*FLOATS, torch.int64)  # whole numbers say which word is of which class
+_DTYPES = (*FLOATS, torch.int32, torch.int64)  # whole numbers are numbers of words and classes
 _DEEPEST = 8
 
 
