@@ -130,15 +130,14 @@ class TestWhole:
         data = encode(scene(), exif=exif, comment=b"\xff\xd9 no end", icc_profile=b"\xff\xda" * 40_000)
         assert np.array_equal(read(data), by_pillow(data))
 
-    def test_the_first_of_several_pictures_is_read(self) -> None:
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_any_of_several_pictures_is_read(self, number: int) -> None:
         stream = io.BytesIO()
         scene().save(stream, "MPO", save_all=True, append_images=[scene(50, 50)])
         image = Image.open(stream)
+        image.seek(number)
         jpeg.load(image, [])  # type: ignore[arg-type]
-        assert np.array_equal(np.asarray(image), by_pillow(encode(scene())))
-        image.seek(1)
-        jpeg.load(image, [])  # type: ignore[arg-type]
-        assert np.array_equal(np.asarray(image), by_pillow(encode(scene(50, 50))))
+        assert np.array_equal(np.asarray(image), by_pillow(encode([scene(), scene(50, 50)][number])))
 
 
 class TestMissing:

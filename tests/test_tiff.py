@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -154,6 +156,17 @@ class TestDamage:
         else:  # there every byte has a meaning
             assert read(bytes(data)).shape == (300, 400, 3)
         assert capfd.readouterr().err == ""
+
+    def test_more_bands_than_can_be_decoded_are_refused_without_a_word_on_standard_error(self) -> None:
+        """In a process of its own: pytest listens to what is logged."""
+        data = bytearray(write_tiff(noise(), 8))
+        place = data.index(struct.pack("<HHI", 277, 3, 1))
+        struct.pack_into("<H", data, place + 8, 19)
+        code = "import io, sys; from oddlens.images import read_image; read_image(sys.stdin.buffer.read())"
+        done = subprocess.run([sys.executable, "-c", code], input=bytes(data), capture_output=True)
+        lines = done.stderr.decode().splitlines()
+        assert lines[0] == "Traceback (most recent call last):"
+        assert lines[-1].startswith("oddlens.errors.ImageError: the image is ")
 
     def test_float_values_cut_short_are_refused_without_a_word_on_standard_error(
         self, capfd: pytest.CaptureFixture[str]

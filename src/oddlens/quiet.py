@@ -1,6 +1,7 @@
 """Silence for decoders: what they say of odd files on their own, oddlens says in its sentences."""
 
 import ctypes
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -10,8 +11,12 @@ from functools import cache
 import cv2
 from PIL import Image
 
+# What Pillow logs, Python prints where nobody listens; who set up a log still gets it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
 _pillow_lock = threading.Lock()
 _libraries_lock = threading.Lock()
+_SILENT = 0
 _silencing = 0
 _spoken_level = 0
 _spoken_stderr: int | None = None
@@ -37,18 +42,24 @@ def quiet_libraries() -> Iterator[None]:
     """Without what OpenCV logs and what libtiff prints. No thread waits for another: the last one that leaves restores both."""
     global _silencing, _spoken_level, _spoken_stderr
     with _libraries_lock:
-        _silencing += 1
-        if _silencing == 1:
-            _spoken_level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        if _silencing == 0:
+            _spoken_level = _exchange_log_level(_SILENT)
             _spoken_stderr = _exchange_stderr(_nowhere())
+        _silencing += 1
     try:
         yield
     finally:
         with _libraries_lock:
             _silencing -= 1
             if _silencing == 0:
-                cv2.utils.logging.setLogLevel(_spoken_level)
+                _exchange_log_level(_spoken_level)
                 _exchange_stderr(_spoken_stderr)
+
+
+def _exchange_log_level(level: int) -> int:
+    """Give OpenCV another level; returns the earlier one."""
+    place = getattr(cv2.utils, "logging", cv2)  # in OpenCV 4 it lies at the top
+    return int(place.setLogLevel(level))
 
 
 def _exchange_stderr(stream: int | None) -> int | None:
