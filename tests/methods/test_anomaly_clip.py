@@ -236,7 +236,7 @@ class TestUse:
         assert asked.score == loaded.score
         assert np.array_equal(asked.anomaly_map, loaded.anomaly_map)
 
-    @pytest.mark.parametrize("temperature", [1e-9, 1e-4, 1.0, 1e6])
+    @pytest.mark.parametrize("temperature", [1e-6, 1e-4, 1.0, 1e6])
     def test_maps_and_scores_are_finite_and_within_their_range(
         self, open_clip_folder: Path, authors: Path, pictures: Pictures, temperature: float
     ) -> None:
