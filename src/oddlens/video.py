@@ -98,13 +98,14 @@ class Video:
     def _decoded(self) -> Iterator[_Frame]:
         """The frames in order. What cannot be decoded is passed over, and noted of the frame behind it, or of the last one."""
         import av
+        from av.video.stream import VideoStream
 
         # Only the file is opened: one that turns out to be a list of addresses opens none of them.
         with av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}) as container:
             stream = container.streams.best("video")
             if stream is None:
                 raise ImageError(f"{printable(str(self.path))} holds no video, only sound or the like: leave it out")
-            assert isinstance(stream, av.VideoStream)
+            assert isinstance(stream, VideoStream)
             # Threads that decode a frame each are faster, and lose frames behind broken data.
             stream.thread_type = "SLICE" if self._is_broken else "AUTO"
             packets = container.demux(stream)
