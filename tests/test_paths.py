@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import oddlens
-from oddlens.paths import exists, expanded, is_closed, is_dir, is_file, is_link, why_absent
+from oddlens.paths import exists, expanded, is_closed, is_dir, is_file, is_link, matching, why_absent
 
 IMPOSSIBLE = ["n" * 300, "n" * 300 + "/x.png", "a\0b", "/" * 5000 + "x"]
 
@@ -71,6 +71,21 @@ def test_an_absent_path_is_not_closed(tmp_path: Path) -> None:
         assert why_absent(path) == "does not exist: check the path"
 
 
+def test_what_matches_is_sorted_and_hidden_files_count(tmp_path: Path) -> None:
+    for name in ("b.png", ".a.png", "c/d.png", "e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert matching(tmp_path, "*.png") == [tmp_path / ".a.png", tmp_path / "b.png"]
+    assert matching(tmp_path, "*/*") == [tmp_path / "c" / "d.png"]
+    for nothing in ("none", "n" * 300, "b.png"):
+        assert matching(tmp_path / nothing, "*") == []
+
+
+def test_nothing_matches_in_a_closed_folder(closed: Path) -> None:
+    for folder in (closed.parent, closed, closed / "below"):
+        assert matching(folder, "*") == []
+
+
 def test_a_home_is_put_in_and_a_user_that_does_not_exist_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert expanded("~/models") == Path("/home/me/models")
@@ -97,12 +112,24 @@ def test_a_user_without_a_home_has_a_cache_all_the_same() -> None:
 
 def test_all_of_oddlens_asks_here() -> None:
     root = Path(oddlens.__file__).parent
-    methods = {"exists", "is_dir", "is_file", "is_symlink", "expanduser", "home"}  # of os.path none raises
+    raising = {
+        "exists",
+        "is_dir",
+        "is_file",
+        "is_symlink",
+        "expanduser",
+        "home",
+        "glob",
+        "rglob",
+        "iterdir",
+    }  # of os.path none raises
     asked = [
         f"{path.relative_to(root)}:{node.lineno}"
         for path in sorted(root.rglob("*.py"))
         if path.name != "paths.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr in methods and ast.unparse(node.value) != "os.path"
+        if isinstance(node, ast.Attribute)
+        and node.attr in raising
+        and ast.unparse(node.value) not in ("os.path", "glob")
     ]
     assert asked == []

@@ -376,6 +376,9 @@ class TestFoldersThatCannotBe:
         with pytest.raises(UsageError, match="closed/out may not be read by this user: change its permissions"):
             ResultsFolder(ordinary_user / "closed" / "out")
 
+        with pytest.raises(OddlensError, match=r"closed cannot be written \(Permission denied\)"):
+            ResultsFolder(ordinary_user / "closed").begin(SETTINGS)
+
     def test_a_folder_that_may_not_be_written_to(self, ordinary_user: Path) -> None:
         (ordinary_user / "shut").mkdir()
         (ordinary_user / "shut").chmod(0o555)

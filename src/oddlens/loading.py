@@ -19,7 +19,7 @@ from oddlens.errors import OddlensWarning
 from oddlens.images import checked_limit
 from oddlens.methods import method_class
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
-from oddlens.paths import is_dir, is_file
+from oddlens.paths import is_dir, is_file, matching
 from oddlens.weights import read_learned
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
@@ -95,7 +95,7 @@ def _shared_backbone(model: str | None, device: str, activation: Activation | No
     activation: the GELU variant; None is the weights' own. Another one shares their memory.
     """
     card, path = locate(model)
-    files = sorted(path.iterdir()) if is_dir(path) else [path]
+    files = matching(path, "*") if is_dir(path) else [path]
     stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file in files if is_file(file) and (stat := file.stat()))
     key = card, stamps, choose_device(device)
     own = _BACKBONES.get(key)

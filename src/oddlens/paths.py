@@ -1,12 +1,13 @@
 """Questions about paths whose answer is never an error.
 
-`Path.exists`, `is_dir`, `is_file` and `expanduser` raise for ordinary paths: below a folder that may not be searched, with a name
-that is too long, of a user that does not exist. All of oddlens asks here what lies at a path.
+`Path.exists`, `is_dir`, `is_file`, `glob` and `expanduser` raise for ordinary paths: below a folder that may not be searched, with
+a name that is too long, of a user that does not exist. All of oddlens asks here what lies at a path.
 """
 
 from __future__ import annotations
 
 import errno
+import glob
 import os
 from pathlib import Path
 
@@ -41,6 +42,11 @@ def is_file(path: StrPath) -> bool:
 def is_link(path: StrPath) -> bool:
     """Whether a link lies at a path, wherever it points to."""
     return os.path.islink(path)  # noqa: PTH114 this one never raises
+
+
+def matching(folder: StrPath, pattern: str) -> list[Path]:
+    """What matches a pattern below a folder, hidden files too, sorted; nothing where this user may not look."""
+    return sorted(Path(folder, name) for name in glob.glob(pattern, root_dir=folder, include_hidden=True))  # noqa: PTH207 it never raises
 
 
 def expanded(path: StrPath) -> Path:

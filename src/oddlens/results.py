@@ -21,7 +21,7 @@ from oddlens.atomic import unwritable, write_text
 from oddlens.errors import OddlensError, UsageError
 from oddlens.finding import path_identity
 from oddlens.lock import FolderLock
-from oddlens.paths import is_file, why_no_folder
+from oddlens.paths import is_file, matching, why_no_folder
 from oddlens.strict_json import parse_json
 from oddlens.wording import printable
 
@@ -209,7 +209,8 @@ class ResultsFolder:
 
     def _drawn(self) -> Iterator[Path]:
         """The pictures where a run draws its own."""
-        return chain(self.overlays.glob("*.png"), self.maps.glob("*.tiff"), self.labels.glob("*.png"))
+        kinds = (self.overlays, "*.png"), (self.maps, "*.tiff"), (self.labels, "*.png")
+        return (path for folder, pattern in kinds for path in matching(folder, pattern))
 
     def _state(self) -> object:
         """What tells whether somebody has written lines."""

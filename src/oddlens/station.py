@@ -31,7 +31,7 @@ from oddlens.errors import ModelError, UsageError
 from oddlens.loading import load
 from oddlens.methods import method_class
 from oddlens.methods.recipe import held_fields, make_recipe
-from oddlens.paths import is_file
+from oddlens.paths import is_closed, is_file, matching, why_absent, why_not_opened
 from oddlens.strict_json import form_fault, parse_json
 from oddlens.tensors import aligned
 
@@ -150,12 +150,16 @@ def _model_path(files: tuple[Path, ...]) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if is_closed(path):
+        raise UsageError(f"{path} {why_absent(path)}")
     try:
         state = parse_json(_bytes(path).decode("utf-8"))
-    except OSError as error:
+    except FileNotFoundError as error:
         raise UsageError(
             f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
         ) from error
+    except OSError as error:
+        raise UsageError(f"{path} {why_not_opened(path, error)}") from error
     except ValueError as error:
         raise UsageError(f"{path} is damaged: make the station again") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
@@ -194,7 +198,7 @@ def _fault_of(state: Mapping[str, Any]) -> str:
 def _clear(root: Path, kept: set[str | None]) -> None:
     """Take away what an earlier station in this folder holds and the new one does not: its model would be mistaken for ours."""
     if is_file(root / _FILE):
-        for path in [*root.glob(f"{_MODEL}/*"), *root.glob("weights.*"), root / _REFERENCES]:
+        for path in [*matching(root, f"{_MODEL}/*"), *matching(root, "weights.*"), root / _REFERENCES]:
             if is_file(path) and path.relative_to(root).as_posix() not in kept:
                 path.unlink()
 

@@ -29,6 +29,9 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     Raises `OSError` where there is none, `SafetensorError` for one that is damaged.
     """
+    path.open(
+        "rb"
+    ).close()  # which says what is wrong; the next line knows no other reason than that there is no such file
     with safe_open(path, framework="pt") as file:
         tensors = {name: aligned(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         return tensors, file.metadata() or {}

@@ -16,7 +16,7 @@ from torch import Tensor
 from oddlens.atomic import write_bytes
 from oddlens.backbone.checkpoint import read_state
 from oddlens.errors import ModelError, UsageError
-from oddlens.paths import is_closed, is_file, why_absent
+from oddlens.paths import is_closed, is_file, why_absent, why_not_opened
 from oddlens.strict_json import form_fault, parse_json
 from oddlens.tensors import FLOATS, is_finite, read_safetensors, tensor_fault
 from oddlens.wording import printable
@@ -80,7 +80,9 @@ def read_learned(path: Path) -> Learned:
     try:
         tensors, metadata = read_safetensors(path)
         told = parse_json(metadata.get(_KEY, "null"))
-    except (OSError, SafetensorError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"the weights file {printable(str(path))} {why_not_opened(path, error)}") from error
+    except (SafetensorError, ValueError) as error:
         raise ModelError(f"{path} is damaged or no safetensors file: make or fetch the weights again") from error
     if not isinstance(told, dict) or told.get("format") != FORMAT or form_fault(told, _FORM):
         raise ModelError(

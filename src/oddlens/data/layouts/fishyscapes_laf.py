@@ -16,6 +16,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
+from oddlens.paths import matching
 
 RELEASE = "fishyscapes_lostandfound"
 TOOLKIT = ("labels", "labels/val", "dataset_FishyLAF/labels", "dataset_FishyLAF/labels/val")
@@ -34,7 +35,7 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     images = {
         path.stem.removesuffix(SUFFIX): path
         for pattern in FRAMES
-        for path in sorted(root.glob(pattern))
+        for path in matching(root, pattern)
         if path.stem.endswith(SUFFIX)
     }
     frames = []
