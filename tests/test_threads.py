@@ -71,7 +71,7 @@ def share_without_torch(environment: dict[str, str], cgroups: Path = Path("/nowh
 class TestContainers:
     @pytest.fixture(autouse=True)
     def _eight_processors(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(os, "cpu_count", lambda: 8)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
 
     @pytest.mark.parametrize(
         ("quota", "threads"),

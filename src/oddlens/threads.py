@@ -52,7 +52,7 @@ def _allowed_processors(cgroups: str) -> int | None:
         allowed = int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # no container, "max", or another system
         return None
-    return max(1, int(allowed)) if 0 < allowed < (os.cpu_count() or 1) else None
+    return max(1, int(allowed)) if 0 < allowed < len(os.sched_getaffinity(0)) else None
 
 
 def _read(path: str) -> str:
