@@ -1,8 +1,8 @@
 """How torch's threads share the processors with the rest of the machine, and what becomes of them in a forked process.
 
 Threads that wait for one another spin. On a processor that another program wants too they spin for its whole time slice: a picture
-then costs five to ten times its processor time. So they spin for some tens of microseconds and sleep then, and there are no more of
-them than processors that this process may use. `benchmarks/threads.py` measures it.
+then costs five to ten times its processor time. So they spin for some microseconds and sleep then, and there are no more of them
+than processors that this process may use. `benchmarks/threads.py` measures it.
 
 OpenMP reads its settings when torch is imported, so oddlens makes them when it is imported itself. Where torch was there before
 they would have no effect, and none is made. A setting of the user's wins.
@@ -16,8 +16,8 @@ from collections.abc import MutableMapping
 
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 _COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_SPINS = 1000
-"""Tens of microseconds. Half of it or none slows a quiet machine down, twice as much costs a loaded one half as much again."""
+_SPINS = 300
+"""Some microseconds. A thousand cost a loaded machine twice as much more and make a quiet one no faster to speak of."""
 
 _CGROUPS = "/sys/fs/cgroup"
 
@@ -45,14 +45,19 @@ def _compute_alone() -> None:
 def _allowed_processors(cgroups: str) -> int | None:
     """How many processors' time a container may use, where that is less than the processors it sees; None where it is not."""
     try:
-        if os.path.exists(f"{cgroups}/cpu.max"):  # noqa: PTH110 as below
-            quota, period = _read(f"{cgroups}/cpu.max").split()
-        else:
-            quota, period = (_read(f"{cgroups}/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+        quota, period = _quota(cgroups)
         allowed = int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # no container, "max", or another system
         return None
     return max(1, int(allowed)) if 0 < allowed < len(os.sched_getaffinity(0)) else None
+
+
+def _quota(cgroups: str) -> list[str]:
+    """The processor time that a container may use, and in which time, as its system says it: one file, in older ones two."""
+    try:
+        return _read(f"{cgroups}/cpu.max").split()
+    except FileNotFoundError:
+        return [_read(f"{cgroups}/cpu/cpu.cfs_{name}_us") for name in ("quota", "period")]
 
 
 def _read(path: str) -> str:
