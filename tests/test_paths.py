@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import oddlens
-from oddlens.paths import exists, expanded, is_closed, is_dir, is_file, is_link, matching, why_absent
+from oddlens.paths import exists, expanded, is_closed, is_dir, is_file, is_link, matching, read_bytes, why_absent
 
 IMPOSSIBLE = ["n" * 300, "n" * 300 + "/x.png", "a\0b", "/" * 5000 + "x"]
 
@@ -133,3 +133,22 @@ def test_all_of_oddlens_asks_here() -> None:
         and ast.unparse(node.value) not in ("os.path", "glob")
     ]
     assert asked == []
+
+
+class TestReading:
+    def test_a_file_is_read_through_links_too(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"abc")
+        (tmp_path / "link").symlink_to("file")
+        assert read_bytes(tmp_path / "link") == b"abc"
+
+    def test_what_may_never_end_is_not_opened(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "zeros").symlink_to("/dev/zero")
+        for name in ("pipe", "zeros"):
+            with pytest.raises(OSError, match="it is no regular file"):
+                read_bytes(tmp_path / name)
+
+    def test_a_folder_or_nothing_at_all_is_an_error_of_the_system(self, tmp_path: Path) -> None:
+        for path in (tmp_path, tmp_path / "none"):
+            with pytest.raises(OSError, match=r"."):
+                read_bytes(path)

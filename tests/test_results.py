@@ -19,7 +19,8 @@ SETTINGS = {"run": {"object": "bolt", "maps": True}, "machine": {"device": "cpu"
 
 
 def record(name: str, score: float = 0.5) -> Record:
-    return {"path": name, "score": score, "file": {"path": name, "bytes": 1, "modified": 0.5}}
+    file = {"path": name, "bytes": 1, "modified": 0.5}
+    return {"path": name, "score": score, "is_anomalous": None, "file": file}
 
 
 def failure(name: str) -> Record:
@@ -239,7 +240,7 @@ class TestFiles:
         monkeypatch.chdir(tmp_path)
         folder = ResultsFolder(Path("out"))
         folder.begin(SETTINGS)
-        folder.append({"path": "in/a.png", "score": 0.5}, folder.file_of(Path("in/a.png")))
+        folder.append({"path": "in/a.png", "score": 0.5, "is_anomalous": None}, folder.file_of(Path("in/a.png")))
         folder.close()
         monkeypatch.chdir("in")
         again = ResultsFolder(tmp_path / "out", resume=True)
@@ -255,7 +256,7 @@ class TestFiles:
         os.utime(picture, (1000, 1000))
         folder = ResultsFolder(tmp_path / "out")
         folder.begin(SETTINGS)
-        folder.append({"path": "a.png", "score": 0.5}, folder.file_of(picture))
+        folder.append({"path": "a.png", "score": 0.5, "is_anomalous": None}, folder.file_of(picture))
         folder.close()
         again = ResultsFolder(tmp_path / "out", resume=True)
         assert again.known(again.file_of(picture))
@@ -386,3 +387,32 @@ class TestFoldersThatCannotBe:
             ResultsFolder(ordinary_user / "shut").begin(SETTINGS)
         with pytest.raises(OddlensError, match=r"new cannot be written \(Permission denied\): check the folder"):
             ResultsFolder(ordinary_user / "shut" / "new").begin(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": None}, {"score": "0.5"}, {"score": True}, {"is_anomalous": 1}, {"map": {"a": 1}}, {"overlay": 3}, {"note": []},
+        {"file": "b"}, {"file": {"path": 3}}, {"file": {}}, {"path": None},
+    ],
+)  # fmt: skip
+def test_a_line_that_says_something_else_is_none_and_its_picture_runs_again(tmp_path: Path, change: Record) -> None:
+    root = write(tmp_path, record("a"))
+    with (root / "results.jsonl").open("a") as lines:
+        lines.write(json.dumps(record("b") | change) + "\n")
+    assert set(ResultsFolder(root, resume=True).done) == {"a"}
+
+
+@pytest.mark.parametrize("line", ['{"path": "b", "score": NaN}', "[]", "3", "null", "[" * 100_000])
+def test_a_line_that_is_no_object_of_json_is_none(tmp_path: Path, line: str) -> None:
+    assert set(ResultsFolder(write(tmp_path, record("a"), cut=line + "\n"), resume=True).done) == {"a"}
+
+
+def test_a_pipe_in_the_place_of_run_json_holds_nobody_up(tmp_path: Path) -> None:
+    root = write(tmp_path, record("a"))
+    (root / "run.json").unlink()
+    os.mkfifo(root / "run.json")
+    with pytest.raises(
+        UsageError, match=r"run\.json, which tells how the results beside it were made, is missing or damaged"
+    ):
+        ResultsFolder(root, resume=True)

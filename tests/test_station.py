@@ -211,7 +211,7 @@ class TestFaults:
     def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(self, station: Path, name: str) -> None:
         (station / name).unlink()
         os.mkfifo(station / name)
-        with pytest.raises(OddlensError, match=r"is not a station|is missing or damaged"):
+        with pytest.raises(OddlensError, match=r"is no regular file: check the path|is missing or damaged"):
             oddlens.open_station(station, device="cpu")
 
     @pytest.mark.parametrize("missing", ["method", "recipe", "model", "weights", "thresholds", "references"])

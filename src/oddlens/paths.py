@@ -1,4 +1,4 @@
-"""Questions about paths whose answer is never an error.
+"""Questions about paths whose answer is never an error, and opening only what has an end.
 
 `Path.exists`, `is_dir`, `is_file`, `glob` and `expanduser` raise for ordinary paths: below a folder that may not be searched, with
 a name that is too long, of a user that does not exist. All of oddlens asks here what lies at a path.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 StrPath = str | os.PathLike[str]
@@ -47,6 +49,19 @@ def is_link(path: StrPath) -> bool:
 def matching(folder: StrPath, pattern: str) -> list[Path]:
     """What matches a pattern below a folder, hidden files too, sorted; nothing where this user may not look."""
     return sorted(Path(folder, name) for name in glob.glob(pattern, root_dir=folder, include_hidden=True))  # noqa: PTH207 it never raises
+
+
+def open_file(path: StrPath) -> BufferedReader:
+    """Open a regular file to read its bytes. Raises `OSError` as `open` does, and for pipes and devices, which may never end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 a path may be any text
+        raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
+    return Path(path).open("rb")
+
+
+def read_bytes(path: StrPath) -> bytes:
+    """The bytes of a regular file. Raises `OSError` as `open_file` does."""
+    with open_file(path) as file:
+        return file.read()
 
 
 def expanded(path: StrPath) -> Path:
@@ -97,4 +112,6 @@ def why_not_opened(path: StrPath, error: OSError | ValueError) -> str:
         return "may not be read by this user: change its permissions"
     if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
         return "is no possible file name: check the path"
+    if exists(path) and not is_file(path):
+        return "is no regular file: check the path"
     return f"cannot be opened ({error.strerror or error}): check the disk it lies on"

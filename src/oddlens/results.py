@@ -21,14 +21,16 @@ from oddlens.atomic import unwritable, write_text
 from oddlens.errors import OddlensError, UsageError
 from oddlens.finding import path_identity
 from oddlens.lock import FolderLock
-from oddlens.paths import is_file, matching, why_no_folder
-from oddlens.strict_json import parse_json
+from oddlens.paths import is_file, matching, read_bytes, why_no_folder
+from oddlens.strict_json import form_fault, parse_json
 from oddlens.wording import printable
 
 Record = dict[str, Any]
 """What is told of one picture: its path, and what was found (`Detection.to_dict`) or an error."""
 
 _DRAWINGS = ("overlay", "map", "labels")
+_BESIDE = {"file": {"path": str}, "note": str, **dict.fromkeys(_DRAWINGS, str)}
+"""What a line may hold besides, and the form it then has."""
 _LONGEST_NAME = 200
 _KEPT_OF_NAME = 50
 
@@ -266,7 +268,7 @@ def _line(record: Record) -> str:
 def _read_settings(path: Path) -> dict[str, Any]:
     """What numbers depend on, as an earlier run told it."""
     try:
-        settings = parse_json(path.read_bytes())["run"]
+        settings = parse_json(read_bytes(path))["run"]
         if not isinstance(settings, dict):
             raise TypeError
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -283,18 +285,29 @@ def unfiled(path: str) -> str:
 
 
 def _last_lines(path: Path) -> dict[str, Record]:
-    """The last record of each picture by its file. A line that a stop cut off is no record: its picture runs again."""
+    """The last record of each picture by its file. A line that a stop cut off, or that says something else, is none: its picture
+    runs again.
+    """
     records: dict[str, Record] = {}
-    for line in path.read_text(encoding="ascii", errors="replace").split("\n"):
+    for line in read_bytes(path).decode("ascii", errors="replace").split("\n"):
         try:
             record = parse_json(line)
-            key = record["file"]["path"] if "file" in record else unfiled(record["path"])
-        except (ValueError, TypeError, KeyError):
+        except ValueError:
             continue
-        if isinstance(key, str):
+        if _is_record(record):
+            key = record["file"]["path"] if "file" in record else unfiled(record["path"])
             records.pop(key, None)
             records[key] = record
     return records
+
+
+def _is_record(value: Any) -> bool:
+    """Whether a line's value is what a run writes of a picture."""
+    if not isinstance(value, dict):
+        return False
+    found = {"error": str} if "error" in value else {"score": float, "is_anomalous": (bool, None)}
+    beside = {name: form for name, form in _BESIDE.items() if name in value}
+    return not form_fault(value, {"path": str} | found | beside)
 
 
 def _remove(paths: Collection[Path]) -> None:

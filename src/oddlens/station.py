@@ -31,7 +31,7 @@ from oddlens.errors import ModelError, UsageError
 from oddlens.loading import load
 from oddlens.methods import method_class
 from oddlens.methods.recipe import held_fields, make_recipe
-from oddlens.paths import is_closed, is_file, matching, why_absent, why_not_opened
+from oddlens.paths import is_closed, is_file, matching, read_bytes, why_absent, why_not_opened
 from oddlens.strict_json import form_fault, parse_json
 from oddlens.tensors import aligned
 
@@ -136,7 +136,7 @@ def _seal(detector: Detector, data: bytes) -> str:
 
 def _read_references(path: Path, detector: Detector, references: Mapping[str, Any]) -> dict[str, Tensor]:
     try:
-        data = _bytes(path)
+        data = read_bytes(path)
     except OSError as error:
         raise ModelError(f"{path} is missing or damaged: make the station again") from error
     if _seal(detector, data) != references["seal"]:
@@ -153,8 +153,8 @@ def _read(path: Path) -> dict[str, Any]:
     if is_closed(path):
         raise UsageError(f"{path} {why_absent(path)}")
     try:
-        state = parse_json(_bytes(path).decode("utf-8"))
-    except FileNotFoundError as error:
+        state = parse_json(read_bytes(path).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
         ) from error
@@ -167,13 +167,6 @@ def _read(path: Path) -> dict[str, Any]:
     if fault := form_fault(state, _FORM) or _fault_of(state):
         raise UsageError(f"{path} is damaged ({fault}): make the station again")
     return state
-
-
-def _bytes(path: Path) -> bytes:
-    """What a file holds. Raises `OSError` where there is none: what is no regular file may never end."""
-    if not is_file(path):
-        raise FileNotFoundError(path)
-    return path.read_bytes()
 
 
 def _fault_of(state: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from oddlens.errors import ModelError
-from oddlens.paths import is_file
+from oddlens.paths import is_file, open_file, read_bytes
 from oddlens.strict_json import parse_json
 from oddlens.wording import first_line, printable
 
@@ -75,13 +75,13 @@ def what_is_missing(folder: Path) -> str:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's content, hexadecimal."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_lfs_pointer(path: Path) -> None:
     """Raises `ModelError` where a file is what Git LFS leaves in a clone in place of the content."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         start = file.read(len(_LFS_POINTER))
     if start == _LFS_POINTER:
         raise ModelError(f"{path} is a Git LFS pointer, not the file: fetch it with `git lfs pull`")
@@ -91,7 +91,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from disk. Raises `ModelError` where it is missing, damaged, or something else."""
     try:
         refuse_lfs_pointer(path)
-        value = parse_json(path.read_bytes())
+        value = parse_json(read_bytes(path))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} is not a readable JSON file ({first_line(error)}): fetch the model again") from error
     if not isinstance(value, dict):

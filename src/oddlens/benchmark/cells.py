@@ -22,6 +22,7 @@ from oddlens.benchmark.variant import Variant
 from oddlens.data import Record, manifest_hash
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
+from oddlens.paths import read_bytes
 from oddlens.strict_json import parse_json
 
 FORMAT = 3
@@ -150,7 +151,7 @@ def read_cell(path: Path, settings: Settings) -> Cell | None:
     Raises `UsageError` for one that was made with other settings, and for one that does not say what was written.
     """
     try:
-        told = parse_json(path.read_text(encoding="utf-8"))
+        told = parse_json(read_bytes(path))
         found = told["settings"]
         differing = _differing(found, settings)
     except FileNotFoundError:

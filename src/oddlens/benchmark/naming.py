@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from oddlens.benchmark.sources import Source
 from oddlens.errors import UsageError
+from oddlens.paths import read_bytes
 from oddlens.strict_json import parse_json
 
 LONGEST_NAME = 150
@@ -47,7 +48,7 @@ class ObjectNames:
 def read_names(path: Path, sources: Iterable[Source]) -> ObjectNames:
     """The names in a JSON file, {"metal_nut": "metal nut"}. Raises `UsageError` for a file or a category that is not there."""
     try:
-        names = parse_json(path.read_text(encoding="utf-8"))
+        names = parse_json(read_bytes(path))
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be read as JSON: give a file such as {{'metal_nut': 'metal nut'}}, in double quotes"

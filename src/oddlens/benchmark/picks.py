@@ -22,7 +22,7 @@ from oddlens.benchmark.naming import path_name
 from oddlens.benchmark.sources import Source
 from oddlens.data import Record
 from oddlens.errors import UsageError
-from oddlens.paths import exists, is_file
+from oddlens.paths import exists, is_file, read_bytes
 
 
 class Picks(Protocol):
@@ -103,7 +103,7 @@ def _unusable(path: Path, line: str) -> UsageError:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # as file names are read
+        text = read_bytes(path).decode("utf-8-sig", errors="surrogateescape")  # as file names are read
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): give a list of files, one a line") from error
     lines = [line.strip() for line in text.splitlines()]

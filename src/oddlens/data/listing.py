@@ -12,7 +12,7 @@ from typing import Any, Literal
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
-from oddlens.paths import is_dir, is_file, why_absent
+from oddlens.paths import is_dir, is_file, read_bytes, why_absent
 from oddlens.strict_json import parse_json
 
 SEPARATORS = ",;\t"
@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
         DataError: the file cannot be read, or is in another encoding.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): check that it is there and may be read.") from error
     try:

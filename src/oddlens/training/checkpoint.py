@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from oddlens.atomic import write_bytes
-from oddlens.paths import is_file
+from oddlens.paths import read_bytes
 
 EVERY_SECONDS = 60.0
 _DIGEST_BYTES = 32
@@ -120,8 +120,8 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
 def read_state(path: Path) -> dict[str, Any] | None:
     """What `write_state` wrote, on the CPU; None where there is no file, or one that is not what was written."""
     try:
-        data = path.read_bytes() if is_file(path) else b""
-    except OSError:
+        data = read_bytes(path)
+    except OSError:  # there is none, or none that can be read
         return None
     digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if sha256(content).digest() != digest:

@@ -19,7 +19,7 @@ from oddlens import __version__
 from oddlens.atomic import write_text
 from oddlens.errors import OddlensError
 from oddlens.methods.recipe import held_fields
-from oddlens.paths import exists
+from oddlens.paths import exists, read_bytes
 from oddlens.strict_json import parse_json
 from oddlens.training.feature_cache import Arrays, FeatureCache
 from oddlens.training.frozen import MASK, Batch, Encoder, stacked
@@ -144,7 +144,7 @@ class KeptFeatures:
     def _shapes(self, place: Path, told: dict[str, Any], view: View) -> dict[str, tuple[int, ...]]:
         """Array name -> the shape for one view: as noted in the folder, else as one view that is encoded for it shows."""
         try:
-            noted = parse_json((place / _TOLD).read_text(encoding="utf-8"))["arrays"]
+            noted = parse_json(read_bytes(place / _TOLD))["arrays"]
             return {name: tuple(map(index, shape)) for name, shape in noted.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             if self._first is None:

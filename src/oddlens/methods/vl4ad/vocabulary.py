@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from oddlens.errors import UsageError
+from oddlens.paths import read_bytes
 from oddlens.strict_json import parse_json
 from oddlens.wording import printable
 
@@ -184,7 +185,7 @@ def _read(path: str, field: str) -> Any:
     )
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_bytes(file).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageError(f"{shown} cannot be read as text: give an existing file in UTF-8") from error
     try:
