@@ -375,7 +375,7 @@ REFUSED = {
     "parts --set nonsense=1": "WinCLIPRecipe has no field 'nonsense': its fields are image_size, ",
     "parts --set image_size=big": "the recipe field image_size cannot be 'big': give a whole number above 0",
     "parts --set image_size=30000": "the recipe field image_size cannot be 30000: give at most 4096",
-    "parts --set temperature=1e-300": "the recipe field temperature cannot be 1e-300: give at least 1e-06",
+    "parts --set temperature=1e-300": "the recipe field temperature cannot be 1e-300: give at least 1e-09",
     "parts --set temperature=NaN": "the recipe field temperature cannot be 'NaN': give a number above 0",
     "parts --set image_size": "--set 'image_size' is not of the form field=value",
     "parts --set =1": "--set '=1' is not of the form field=value",

@@ -91,8 +91,8 @@ class TestBounds:
     @pytest.mark.parametrize(
         ("field", "value", "bound"),
         [
-            ("temperature", 1e-300, "at least 1e-06"),
-            ("temperature", 1e300, r"at most 1e\+06"),
+            ("temperature", 1e-300, "at least 1e-09"),
+            ("temperature", 1e300, r"at most 1e\+09"),
             ("image_size", 10**20, r"at most 1e\+06"),
             ("layers", [1, 10**20], r"at most 1e\+06"),
             ("taps", ["stem", 10**7], r"at most 1e\+06"),

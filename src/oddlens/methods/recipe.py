@@ -69,7 +69,7 @@ def held_fields(recipe: Any) -> dict[str, Any]:
     return {each.name: getattr(recipe, each.name) for each in fields(recipe) if "asked" not in each.metadata}
 
 
-_RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-6, 1e6)}
+_RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-9, 1e9)}
 """What numbers of a recipe may be where their field does not say it: beyond all that makes sense, and all of it can be computed."""
 
 
