@@ -330,7 +330,7 @@ class TestTwoRuns:
         assert lines_of(tmp_path / "out") == [record("a")]
         ResultsFolder(tmp_path / "out", overwrite=True).begin(SETTINGS)
 
-    def test_a_killed_run_leaves_no_lock(self, tmp_path: Path) -> None:
+    def test_a_killed_run_leaves_no_lock_and_its_half_files_go_away(self, tmp_path: Path) -> None:
         with subprocess.Popen(
             [sys.executable, "-c", KILLED, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True
         ) as process:
@@ -341,11 +341,14 @@ class TestTwoRuns:
                     ResultsFolder(tmp_path / "out", resume=True)
             finally:
                 process.kill()
+        (tmp_path / "out" / "overlays").mkdir()
+        for name in (".oddlens-0123.json", "overlays/.oddlens-0123.png"):
+            (tmp_path / "out" / name).touch()
         folder = ResultsFolder(tmp_path / "out", resume=True)
         folder.check({"run": {}})
         folder.begin({"run": {}})
         folder.close()
-        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["results.jsonl", "run.json"]
+        assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["overlays", "results.jsonl", "run.json"]
 
     def test_a_disk_that_knows_no_locks_is_a_warning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(lock: object) -> None:

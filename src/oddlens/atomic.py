@@ -16,6 +16,9 @@ from oddlens.errors import DiskError, OddlensError
 from oddlens.paths import exists, is_dir, is_file, is_link
 from oddlens.wording import printable
 
+LEFT_OVER = ".oddlens-"
+"""How the names of temporary files begin: a killed program leaves some."""
+
 _NO_MORE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 )  # of a disk that is full, read-only, damaged or gone
@@ -38,7 +41,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         check_target(target)
         final = Path(os.path.realpath(target))
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f".oddlens-{secrets.token_hex(8)}{target.suffix}")
+        temporary = final.with_name(f"{LEFT_OVER}{secrets.token_hex(8)}{target.suffix}")
         try:
             yield temporary
             temporary.replace(final)

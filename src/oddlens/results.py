@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
-from oddlens.atomic import unwritable, write_text
+from oddlens.atomic import LEFT_OVER, unwritable, write_text
 from oddlens.errors import OddlensError, UsageError
 from oddlens.finding import path_identity
 from oddlens.lock import FolderLock
@@ -71,6 +71,7 @@ class ResultsFolder:
         self._now: Mapping[str, Any] | None = None
         self._done: dict[str, Record] | None = {}
         self._identity = path_identity()
+        self._place = os.path.realpath(root)
         shown = printable(str(root))
         if reason := why_no_folder(root):
             raise UsageError(f"{shown} {reason}")
@@ -107,7 +108,7 @@ class ResultsFolder:
         """The name that a picture has in OUT: its path from there, one for all spellings. frame: of the video that the file is."""
         place = self._identity(path)
         with suppress(ValueError):  # of Windows: it is on another drive
-            place = os.path.relpath(place, os.path.realpath(self.root))
+            place = os.path.relpath(place, self._place)
         name = Path(place).as_posix()
         return name if frame is None else f"{name}#{frame:06d}"
 
@@ -157,6 +158,8 @@ class ResultsFolder:
             )
         self._begun = True
         done = self.done
+        for folder in (self.root, self.overlays, self.maps, self.labels):
+            _remove(matching(folder, f"{LEFT_OVER}*"))  # no other run is writing them
         if self._overwrite and is_file(
             self._settings_file
         ):  # else it is no folder of ours, and the pictures in it neither
@@ -234,7 +237,7 @@ def unique_names(
     names = dict(kept or {})
     shared = Counter(path.stem.casefold() for path in paths)
     used = {name.casefold() for name in chain(taken, names.values())}
-    stems = [path for path in paths if shared[path.stem.casefold()] == 1 and not _is_long(path.stem)]
+    stems = {path: None for path in paths if shared[path.stem.casefold()] == 1 and not _is_long(path.stem)}
     for path in dict.fromkeys([*stems, *paths]):  # a hash gives way to a stem that looks like it
         if path not in names:
             names[path] = next(name for name in _candidates(path, path in stems) if name.casefold() not in used)

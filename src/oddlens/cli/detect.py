@@ -218,9 +218,13 @@ def detect(
     finally:
         notes.tell_rest()
     if results is not None:
-        print(f"{len(run)} pictures, {failed} failed: {printable(str(results.lines))}", file=sys.stderr)
+        print(f"{_pictures(len(run))}, {failed} failed: {printable(str(results.lines))}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
+
+
+def _pictures(count: int) -> str:
+    return f"{count} picture{'' if count == 1 else 's'}"
 
 
 def _find(images: list[str], results: ResultsFolder | None) -> Found:
@@ -287,7 +291,7 @@ class _Notes:
         """Tell how many more pictures have a note."""
         for note, count in self._told.items():
             if not self._everything and count > self.MOST:
-                print(f"{count - self.MOST} more pictures: {note}", file=sys.stderr)
+                print(f"the same of {_pictures(count - self.MOST)} more: {note}", file=sys.stderr)
 
 
 def _tell_settings(detector: Detector) -> None:
