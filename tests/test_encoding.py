@@ -79,8 +79,8 @@ def test_pictures_are_read_one_at_a_time(open_clip_folder: Path, pictures: list[
         assert all(torch.equal(value, other.features[name]) for name, value in one.features.items())
 
 
-def test_a_picture_that_is_too_long_for_the_shorter_side_is_refused_alone(open_clip_folder: Path) -> None:
-    """AnoVL's tiles would need 40 gigabytes for it; a method that squeezes pictures takes it."""
+def test_a_picture_that_is_too_long_for_a_method_fails_alone(open_clip_folder: Path) -> None:
+    """AnoVL's tiles and VL4AD's windows would need gigabytes for it; a method that squeezes pictures takes it."""
     wide = oddlens.load("anovl", open_clip_folder, image_size=40, tiles="wide", views=1)
     wire = np.zeros((1, 200_000, 3), np.uint8)
     good, bad, also_good = wide.detect_each([np.zeros((40, 50, 3), np.uint8), wire, np.ones((40, 50, 3), np.uint8)])
@@ -88,11 +88,12 @@ def test_a_picture_that_is_too_long_for_the_shorter_side_is_refused_alone(open_c
     assert isinstance(also_good, Detection)
     assert isinstance(bad, Failure)
     assert bad.reason == (
-        "image 2 has 200000 x 1 pixels, and with a shorter side of 40 it would have 320 megapixels, of which 134 are the most: "
-        "cut it into parts"
+        "image 2 has 200000 x 1 pixels, and as this method looks at it 320 megapixels, of which 134 are the most: cut it into parts"
     )
     with pytest.raises(ImageError, match="cut it into parts"):
         wide.encode(wire)
+    with pytest.raises(ImageError, match="cut it into parts"):
+        oddlens.load("vl4ad", open_clip_folder, image_size=1024).encode(wire)
     assert len(oddlens.load("anovl", open_clip_folder, image_size=40, views=1).detect(wire)) == 1
 
 

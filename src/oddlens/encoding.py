@@ -23,7 +23,7 @@ BATCH_SIZE = 8
 """Pictures that run through the towers together."""
 
 LARGEST_SCALED = 2**27
-"""Pixels of a picture that was brought to a shorter side: one that is a thousand times as long as wide must not take all memory."""
+"""Pixels of a picture at the size that a method looks at: one that is a thousand times as long as wide must not take all memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +57,18 @@ class Encoded:
 
 
 def check_shape(picture: Picture, methods: Sequence[Method]) -> None:
-    """Raises `ImageError` for a picture that is too long and narrow to be brought to the shorter side a method wants."""
+    """Raises `ImageError` for a picture that is too long and narrow for a method that looks at it as a whole.
+
+    It is brought to the shorter side that the method wants, and grows to one of the method's windows at least.
+    """
     width, height = picture.size
-    for short_side in {method.request.short_side for method in methods}:
-        scaled = 0 if short_side is None else width * height * (short_side / min(width, height)) ** 2
-        if scaled > LARGEST_SCALED:
+    for request in {method.request for method in methods if method.request.whole}:
+        scale = 1.0 if request.short_side is None else request.short_side / min(width, height)
+        grown = max(width * scale, request.image_size) * max(height * scale, request.image_size)
+        if grown > max(LARGEST_SCALED, width * height):
             raise ImageError(
-                f"{printable(picture.source)} has {width} x {height} pixels, and with a shorter side of {short_side} it would have "
-                f"{scaled / 1e6:.0f} megapixels, of which {LARGEST_SCALED / 1e6:.0f} are the most: cut it into parts"
+                f"{printable(picture.source)} has {width} x {height} pixels, and as this method looks at it {grown / 1e6:.0f} "
+                f"megapixels, of which {LARGEST_SCALED / 1e6:.0f} are the most: cut it into parts"
             )
 
 

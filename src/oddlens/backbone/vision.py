@@ -217,6 +217,9 @@ def window_index(grid: tuple[int, int], size: int) -> Tensor:
     """Patch numbers (row-major, int64) of every size x size window: [windows, size * size]; row-major by top-left corner."""
     rows, columns = grid
     if size > min(rows, columns):
-        raise UsageError(f"a window of {size}x{size} patches does not fit a grid of {rows}x{columns} patches")
+        raise UsageError(
+            f"a window of {size}x{size} patches does not fit a grid of {rows}x{columns} patches: give smaller window_sizes or a "
+            "larger image_size"
+        )
     numbers = torch.arange(rows * columns).view(rows, columns)
     return numbers.unfold(0, size, 1).unfold(1, size, 1).reshape(-1, size * size)

@@ -18,6 +18,7 @@ from oddlens.backbone.vision import VisionTower
 from oddlens.backbone.walk import Walk, WalkRequest
 from oddlens.errors import UsageError
 from oddlens.methods.method import Features
+from oddlens.methods.vl4ad import dense
 from oddlens.methods.vl4ad.dense import MAP_STRIDE, DenseMasks
 from tiny_clip import Weights, write_open_clip
 
@@ -214,3 +215,20 @@ class TestNoGrid:
             changes[overlap] = float((inner - moved[5:-7, 5:-7]).norm(dim=-1).mean() / held)
         assert changes[0.8] < 0.1
         assert changes[0.8] < changes[0] / 4
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 4096])
+@pytest.mark.parametrize(("height", "width"), [(40, 60), (83, 31), (9, 300), (3, 3)])
+def test_a_map_is_the_same_in_how_many_pieces_it_is_spread(
+    tower: Backbone, monkeypatch: pytest.MonkeyPatch, height: int, width: int, at_once: int
+) -> None:
+    masks = DenseMasks(tower, image_size=40)
+    rows, columns = -(-height // PATCH), -(-width // PATCH)
+    values = torch.randn(rows * columns, 5, generator=torch.Generator().manual_seed(3))
+    features = {"frame": torch.tensor([height, width])}
+    whole = masks.spread(features, values)
+    assert whole.shape == (5, -(-height // 4), -(-width // 4))
+    monkeypatch.setattr(dense, "_MAP_PIXELS_AT_ONCE", at_once)
+    assert torch.allclose(masks.spread(features, values), whole, atol=1e-6)
+    ones = masks.spread(features, torch.ones(rows * columns, 1))
+    assert torch.allclose(ones, torch.ones_like(ones), atol=1e-6)

@@ -7,7 +7,7 @@ of the tower's own size.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,9 @@ from oddlens.pixels import Pixels
 
 MAP_STRIDE = 4
 """Pixels of the working resolution a map's pixel stands for, as mask decoders have it."""
+
+_MAP_PIXELS_AT_ONCE = 4096
+"""Of an axis: all of it, of any usual frame."""
 
 _WINDOWS_AT_ONCE = 8
 """Bounds the memory of the tower, whatever the size of the frame: what other methods let run at once, too."""
@@ -99,9 +102,9 @@ class DenseMasks:
         """
         height, width = features["frame"].tolist()
         patch = self._windows.patch
-        down, across = (_bumps(pixels, patch).to(values) for pixels in (height, width))
-        spread: Tensor = down @ values.T.reshape(-1, down.shape[1], across.shape[1]) @ across.T
-        return spread
+        grid = values.T.reshape(-1, -(-height // patch), -(-width // patch))
+        down = _put_together([bumps @ grid[:, rows] for rows, bumps in _bumps(height, patch, values)], dim=1)
+        return _put_together([down[..., columns] @ bumps.T for columns, bumps in _bumps(width, patch, values)], dim=2)
 
     def _embeddings(self, frame: Pixels) -> Tensor:
         """[rows, columns, embed_dim], unit norm."""
@@ -133,9 +136,21 @@ def trained_temperature(backbone: Backbone) -> float:
     return math.exp(-min(float(backbone.model.logit_scale), math.log(100)))
 
 
-def _bumps(pixels: int, patch: int) -> Tensor:
-    """How much each patch along an axis has of each pixel of the map: [map pixels, patches], rows add up to 1."""
-    length, count = -(-pixels // MAP_STRIDE), -(-pixels // patch)
-    middles = (torch.arange(length, dtype=torch.float64) + 0.5) * pixels / length / patch - 0.5
-    distance = (middles.clamp(0, count - 1)[:, None] - torch.arange(count)).abs()
-    return (1 - distance).clamp(min=0)
+def _put_together(pieces: list[Tensor], dim: int) -> Tensor:
+    return (
+        pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim)
+    )  # a frame's map is 10 MB: it is not copied for nothing
+
+
+def _bumps(pixels: int, patch: int, like: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """How much each patch along an axis has of each pixel of the map: [map pixels, patches], rows add up to 1.
+
+    A piece of the axis at a time, with the patches that matter there: as one matrix that of a long frame would take all memory.
+    """
+    length, last = -(-pixels // MAP_STRIDE), -(-pixels // patch) - 1
+    for start in range(0, length, _MAP_PIXELS_AT_ONCE):
+        numbers = torch.arange(start, min(start + _MAP_PIXELS_AT_ONCE, length), dtype=torch.float64)
+        middles = ((numbers + 0.5) * pixels / length / patch - 0.5).clamp(0, last)
+        patches = torch.arange(int(middles[0]), min(int(middles[-1]) + 1, last) + 1)
+        distance = (middles[:, None] - patches).abs()
+        yield slice(int(patches[0]), int(patches[-1]) + 1), (1 - distance).clamp(min=0).to(like)
