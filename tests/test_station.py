@@ -202,7 +202,7 @@ class TestFaults:
         (station / "station.json").write_text(content, encoding="latin-1")
         assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
 
-    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 1}', '{"format": 3}'])
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 3}'])
     def test_one_of_another_format_is_told(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content)
         assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)
@@ -367,3 +367,41 @@ class TestEdited:
             opened.reference(pictures[2:4])
         assert opened.references is not None
         assert len(opened.references) == 4
+
+
+class TestFormat1:
+    """A station that version 0.1.0 wrote (its model, which is that of these tests, is put beside it here)."""
+
+    @pytest.fixture
+    def old(self, open_clip_folder: Path, tmp_path: Path) -> Path:
+        station = tmp_path / "old"
+        shutil.copytree(Path(__file__).parent / "fixtures" / "station_1", station)
+        shutil.copytree(open_clip_folder, station / "model")
+        return station
+
+    def test_it_detects_what_it_detected(self, old: Path, pictures: Pictures) -> None:
+        found = oddlens.open_station(old, device="cpu").detect(pictures[3:], "nut")
+        assert [each.score for each in found] == pytest.approx(json.loads((old / "scores.json").read_text()), abs=1e-6)
+        assert {each.threshold for each in found} == {0.5}
+
+    def test_saved_again_it_has_checksums(self, old: Path, tmp_path: Path) -> None:
+        oddlens.open_station(old, device="cpu").save(tmp_path / "new")
+        assert json.loads((tmp_path / "new" / "station.json").read_text())["references"]["seal"]
+
+    @pytest.mark.parametrize("damage", ["cut", "nan", "shape", "name"])
+    def test_references_that_cannot_be_used_are_one_sentence(self, old: Path, damage: str) -> None:
+        path = old / "references.safetensors"
+        tensors = load_file(path)
+        name = next(iter(tensors))
+        if damage == "cut":
+            path.write_bytes(path.read_bytes()[:-100])
+        elif damage == "nan":
+            tensors[name].view(-1)[0] = float("nan")
+        elif damage == "shape":
+            tensors[name] = tensors[name][:1]
+        else:
+            tensors["other"] = tensors.pop(name)
+        if damage != "cut":
+            save_file(tensors, path)
+        with pytest.raises(ModelError, match="is damaged"):
+            oddlens.open_station(old, device="cpu")

@@ -17,6 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 from torch import Tensor
@@ -33,18 +35,20 @@ from oddlens.methods import method_class
 from oddlens.methods.recipe import held_fields, make_recipe
 from oddlens.paths import is_closed, is_file, matching, read_bytes, why_absent, why_not_opened
 from oddlens.strict_json import form_fault, parse_json
-from oddlens.tensors import aligned
+from oddlens.tensors import aligned, tensor_faults
 
 FORMAT = 2
+"""Format 1, of version 0.1.0, had no checksums of weights and references."""
+
 _FILE, _REFERENCES, _MODEL = "station.json", "references.safetensors", "model"
 _FORM = {
     "method": str,
     "recipe": {},
     "model": {"name": str, "hash": str, "path": (str, None)},
-    "weights": ({"file": str, "hash": str}, None),
+    "weights": ({"file": str, "hash": (str, None)}, None),
     "thresholds": {"image": (float, None), "pixel": (float, None), "source": (str, None)},
     "references": (
-        {"sources": [str], "sizes": [[int]], "notes": [(str, None)], "digests": [str], "seal": str},
+        {"sources": [str], "sizes": [[int]], "notes": [(str, None)], "digests": [str], "seal": (str, None)},
         None,
     ),
 }
@@ -111,7 +115,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
             f"{root} was made with another version of the model {model['name']} (its hash differs): "
             "its references mean nothing here; make the station again"
         )
-    if weights and detector.weights_hash != weights["hash"]:
+    if weights and weights["hash"] and detector.weights_hash != weights["hash"]:
         raise ModelError(f"{root / weights['file']} is damaged or of another station: make the station again")
     given = state["thresholds"]
     detector.thresholds = Thresholds(given["image"], given["pixel"], given["source"])
@@ -139,9 +143,22 @@ def _read_references(path: Path, detector: Detector, references: Mapping[str, An
         data = read_bytes(path)
     except OSError as error:
         raise ModelError(f"{path} is missing or damaged: make the station again") from error
-    if _seal(detector, data) != references["seal"]:
+    if references["seal"] is None:
+        if fault := _judge_unsealed(data, detector, len(references["sources"])):
+            raise ModelError(f"{path} is damaged ({fault}): make the station again")
+    elif _seal(detector, data) != references["seal"]:
         raise ModelError(f"{path} is damaged, or was made by another recipe: make the station again")
     return {name: aligned(value) for name, value in load_tensors(data).items()}
+
+
+def _judge_unsealed(data: bytes, detector: Detector, count: int) -> str:
+    """What is wrong with references of format 1: they must be finite, and of the form that a picture has after the towers."""
+    blank = detector.encode(np.zeros((64, 64, 3), np.uint8)).features
+    try:
+        features = load_tensors(data)
+    except SafetensorError:
+        return "it is no safetensors file"
+    return tensor_faults(features, {name: (count, *value.shape[1:]) for name, value in blank.items()})
 
 
 def _model_path(files: tuple[Path, ...]) -> str:
@@ -162,11 +179,23 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} {why_not_opened(path, error)}") from error
     except ValueError as error:
         raise UsageError(f"{path} is damaged: make the station again") from error
+    if isinstance(state, dict) and state.get("format") == 1:
+        state = _from_format_1(state)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UsageError(f"{path} is of a format that this version of oddlens does not read: make the station again")
     if fault := form_fault(state, _FORM) or _fault_of(state):
         raise UsageError(f"{path} is damaged ({fault}): make the station again")
     return state
+
+
+def _from_format_1(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What format 1 says, in the words of format 2; what it cannot say is None, and what is damaged stays as it is."""
+    weights, references = state.get("weights"), state.get("references")
+    if isinstance(weights, str):
+        weights = {"file": weights, "hash": None}
+    if isinstance(references, dict):
+        references = {**references, "digests": [], "seal": None}
+    return {**state, "format": FORMAT, "weights": weights, "references": references}
 
 
 def _fault_of(state: Mapping[str, Any]) -> str:
