@@ -175,3 +175,9 @@ def test_the_suffix_is_that_of_the_name_and_not_of_what_a_link_leads_to(tmp_path
         assert temporary.suffix == ".tiff"
         temporary.write_bytes(b"x")
     assert (tmp_path / "elsewhere").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("name", ["a\0b.txt", "\ud800.txt"])
+def test_a_name_that_no_file_can_have_is_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OddlensError, match="is no possible file name: choose another name"):
+        write_text(tmp_path / name, "x")

@@ -419,3 +419,13 @@ def test_a_pipe_in_the_place_of_run_json_holds_nobody_up(tmp_path: Path) -> None
         UsageError, match=r"run\.json, which tells how the results beside it were made, is missing or damaged"
     ):
         ResultsFolder(root, resume=True)
+
+
+def test_what_is_no_line_of_a_run_does_not_stay_among_the_lines(tmp_path: Path) -> None:
+    root = write(tmp_path, record("a"), cut='{"path": "b\n')
+    with (root / "results.jsonl").open("ab") as lines:
+        lines.write(b'{"path": "\xff", "error": "x"}\n')
+    folder = ResultsFolder(root, resume=True)
+    folder.finish([("a",)], SETTINGS)
+    folder.close()
+    assert lines_of(root) == [record("a")]

@@ -54,6 +54,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise the `OddlensError` that `replacing` would for what lies at the path: for whoever computes long before writing."""
+    try:
+        os.lstat(path)
+    except ValueError as error:  # a null character, or what the file system's encoding lacks
+        raise OddlensError(f"{printable(os.fsdecode(path))} is no possible file name: choose another name") from error
+    except OSError:  # nothing is there, or what is there is told below
+        pass
     for folder in Path(path).parents:
         if exists(folder):
             break

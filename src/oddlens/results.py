@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
-from oddlens.atomic import LEFT_OVER, unwritable, write_text
+from oddlens.atomic import LEFT_OVER, unwritable, write_bytes, write_text
 from oddlens.errors import OddlensError, UsageError
 from oddlens.finding import path_identity
 from oddlens.lock import FolderLock
@@ -192,12 +192,15 @@ class ResultsFolder:
             return
         place = {name: number for number, names in enumerate(pictures) for name in names}
         if not self._begun:
-            order = [place.get(key, -1) for key in self.done]
-            if order == sorted(order):
+            if read_bytes(self.lines) == self._ordered(place):
                 return
             self.begin(settings)
+        write_bytes(self.lines, self._ordered(place))
+
+    def _ordered(self, place: Mapping[str, int]) -> bytes:
+        """The lines by the place of their picture, one each, and nothing else that may stand among them."""
         lines = sorted(_last_lines(self.lines).items(), key=lambda line: place.get(line[0], -1))
-        write_text(self.lines, "".join(_line(record) for _, record in lines))
+        return "".join(_line(record) for _, record in lines).encode("ascii")
 
     def close(self) -> None:
         """Let others write. Where this run begins again it goes on with what is there."""
@@ -292,9 +295,9 @@ def _last_lines(path: Path) -> dict[str, Record]:
     runs again.
     """
     records: dict[str, Record] = {}
-    for line in read_bytes(path).decode("ascii", errors="replace").split("\n"):
+    for line in read_bytes(path).split(b"\n"):
         try:
-            record = parse_json(line)
+            record = parse_json(line.decode("ascii"))
         except ValueError:
             continue
         if _is_record(record):

@@ -179,6 +179,16 @@ class TestMaps:
         expected = F.interpolate(values[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
         assert torch.allclose(spread(values.flatten(1).T), expected, atol=1e-5)
 
+    def test_a_frame_as_long_as_a_line_scan_takes_memory_by_its_pixels_and_not_by_their_square(
+        self, tower: Backbone
+    ) -> None:
+        pixels = 1_000_000
+        features = {"frame": torch.tensor([PATCH, pixels])}
+        values = torch.arange(pixels // PATCH, dtype=torch.float32)[:, None]
+        (found,) = DenseMasks(tower, image_size=40).spread(features, values)
+        assert found.shape == (PATCH // MAP_STRIDE, pixels // MAP_STRIDE)
+        assert (found.diff(dim=1) >= 0).all()
+
 
 def scene(side: int, seed: int) -> Frame:
     """Soft blobs that repeat at no distance."""
