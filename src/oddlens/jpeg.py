@@ -9,7 +9,9 @@ the next marker nothing has a meaning.
 
 from __future__ import annotations
 
+import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -18,9 +20,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from oddlens.pixels import Doubt, UnreadableError
 
-_MARKER = re.compile(rb"\xff[^\x00\xff]")
-_SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in the data of a scan, FF 00 stands for the byte FF
-_RESTARTS = re.compile(rb"\xff[\xd0-\xd7]")
+_MARKER = re.compile(rb"\xff[^\x00\xff]")  # in the data of a scan, FF 00 stands for the byte FF
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), (0xC2,)  # the frames with Huffman codes
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _RESTART, _START, _END, _SCAN = 0xD0, 0xD8, 0xD9, 0xDA
@@ -30,7 +30,7 @@ _COEFFICIENTS = 64
 # Bytes of ones, with which no Huffman code begins. libjpeg reads up to 8 bytes ahead, and then never takes a single one more.
 _ONE = b"\xff\0"
 _AHEAD = 8 * _ONE
-_HEADERS, _MOST_PER_PIXEL = 2**26, 16  # bytes: more than any picture takes, against files that never end
+_HEADERS, _MOST_PER_PIXEL = 2**26, 16  # bytes: more than any picture takes
 _SPARE = 16
 """So many bytes without use at the end of a scan are no accident of an encoder."""
 
@@ -42,10 +42,7 @@ def load(image: JpegImageFile, notes: list[str]) -> None:
         UnreadableError: data are missing; the sentence says where.
         OSError: the decoder cannot go on.
     """
-    assert image.fp is not None
-    image.fp.seek(image.tile[0].offset)
-    width, height = image.size
-    data = image.fp.read(_HEADERS + _MOST_PER_PIXEL * width * height)
+    data = _read(image)
     file = _File(data)
     if file.frame not in (*_SEQUENTIAL, *_PROGRESSIVE):
         image.load()  # arithmetic codes may leave out their end, and lossless JPEGs are hardly ever met
@@ -53,24 +50,22 @@ def load(image: JpegImageFile, notes: list[str]) -> None:
     image.load_prepare()
     decoder = _Decoder(image, image)
     fed, spare = 0, False
-    for start, end in file.scan_data():
-        restarts = 0
-        for restarts, found in enumerate(_RESTARTS.finditer(data, start, end), start=1):
-            place = found.start()
+    for start, end, restarts in file.scan_data():
+        for number, place in enumerate(restarts):
             whole = decoder.completes(data[fed:place])
-            if not (decoder.finished or (whole and data[place + 1] == _restart(restarts - 1))):
+            if not (decoder.finished or (whole and data[place + 1] == _restart(number))):
                 raise _missing(image, file, data[:place])
             fed = place
         if end - _SPARE > max(start, fed):
             tail = data[end - _SPARE : end]
-            done = decoder.feed(data[fed : end - _SPARE])
+            done = decoder.feed(memoryview(data)[fed : end - _SPARE])
             spare |= decoder.feed(tail[:1]) and done and tail != tail[:1] * _SPARE  # the same byte all over is padding
             fed = end - _SPARE + 1
         whole = decoder.completes(data[fed:end])
         if decoder.finished:
             break
         # A scan that lacks its last restart intervals waits for this marker; one that is complete skips it.
-        if not (whole and file.has_several_scans and decoder.completes(bytes((0xFF, _restart(restarts))))):
+        if not (whole and file.has_several_scans and decoder.completes(bytes((0xFF, _restart(len(restarts)))))):
             raise _missing(image, file, data[:end])
         fed = end
     else:  # scans that complete each other are drawn at the end mark
@@ -90,6 +85,16 @@ def _restart(number: int) -> int:
     return _RESTART + number % 8
 
 
+def _read(image: JpegImageFile) -> bytes:
+    """The data of an image and what follows them, up to a length that no picture takes."""
+    assert image.fp is not None
+    width, height = image.size
+    offset, most = image.tile[0].offset, _HEADERS + _MOST_PER_PIXEL * width * height
+    length = image.fp.seek(0, os.SEEK_END) - offset
+    image.fp.seek(offset)
+    return image.fp.read(min(length, most))
+
+
 class _Decoder:
     """libjpeg by way of Pillow. It takes data in pieces and draws on a canvas of the image's mode and size."""
 
@@ -100,17 +105,17 @@ class _Decoder:
         self._rest = b""
         self.finished = False
 
-    def feed(self, data: bytes) -> bool:
+    def feed(self, data: bytes | memoryview) -> bool:
         """Decode as much as these data allow. Whether all of them were taken, or the picture is finished."""
         if self.finished:
             return True
         if self._rest:
-            data = self._rest + data
+            data = self._rest + bytes(data)
         taken, error = self._decoder.decode(data)
         if error < 0:
             raise OSError("broken data stream")
         self.finished = taken < 0
-        self._rest = b"" if taken == len(data) else data[taken:]
+        self._rest = b"" if taken == len(data) else bytes(data[taken:])
         return self.finished or not self._rest
 
     def completes(self, data: bytes) -> bool:
@@ -132,6 +137,7 @@ class _File:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._markers = [found.start() for found in _MARKER.finditer(data)]
         self._place = 2
         self.frame: int | None = None
         self.components = b""
@@ -155,18 +161,21 @@ class _File:
                 return False
         return True
 
-    def scan_data(self) -> Iterator[tuple[int, int]]:
-        """Where the data of each scan begin and end, in order."""
+    def scan_data(self) -> Iterator[tuple[int, int, list[int]]]:
+        """Where the data of each scan begin and end, in order, and where restart markers stand in them."""
         while self._in_scan:
-            found = _SCAN_END.search(self._data, self._place)
-            start, self._place = self._place, len(self._data) if found is None else found.start()
-            yield start, self._place
+            first = last = bisect_left(self._markers, self._place)
+            while last < len(self._markers) and _RESTART <= self._data[self._markers[last] + 1] < _START:
+                last += 1
+            start, self._place = self._place, self._markers[last] if last < len(self._markers) else len(self._data)
+            yield start, self._place, self._markers[first:last]
             self._in_scan = self._read_headers()
 
     def _read_headers(self) -> bool:
         """Read on to the data of the next scan. Whether there is one."""
-        while found := _MARKER.search(self._data, self._place):
-            marker, start = self._data[found.start() + 1], found.end()
+        while (number := bisect_left(self._markers, self._place)) < len(self._markers):
+            start = self._markers[number] + 2
+            marker = self._data[start - 1]
             if marker == _END:
                 self.ends = True
                 return False
