@@ -1,12 +1,12 @@
 """What waiting threads cost on a machine that is busy with something else, and on one that is not.
 
-    python benchmarks/threads.py [--rounds N] [--pictures N]
+    python benchmarks/threads.py [--rounds N] [--pictures N] [--burners N]
 
 WinCLIP on the embedded model, pictures of the demo one by one and in batches of eight. Each line is a process of its own: one
 thread; torch's threads as they are without oddlens (torch is imported first); with what oddlens sets (`oddlens.threads`). Lines run
-in turn, without and with a burner (a busy process for each processor). Ratios are against one thread, round by round; medians over
-rounds. Aims: with the burner at most 1.5 times the processor time of one thread; without it the wall time of torch alone. Nobody
-else may need the processors meanwhile: the first line says how loaded the machine was before.
+in turn, without and with burners (busy processes, one for each processor). Ratios are against one thread, round by round; medians
+over rounds. Aims: with burners at most 1.5 times the processor time of one thread; without them the wall time of torch alone.
+Nobody else may need the processors meanwhile: the first line says how loaded the machine was before.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pictures", type=int, default=32, help="looked at in each process, one by one and in batches")
+    parser.add_argument("--burners", type=int, default=os.cpu_count(), help="0: without them only")
     parser.add_argument("--first", help=argparse.SUPPRESS)  # in a process of its own: what to import first
     given = parser.parse_args()
     if given.first:
         import_module(given.first)
         print(json.dumps(_looked(given.pictures)))
         return
-    processors = os.cpu_count() or 1
-    print(f"load {os.getloadavg()[0]:.1f}, processors {processors}, rounds {given.rounds}")
+    print(f"load {os.getloadavg()[0]:.1f}, processors {os.cpu_count()}, rounds {given.rounds}")
     print(f"{'ms a picture':34}{'processor':>10}{'wall':>8}{'against one thread: processor':>32}{'wall':>6}")
-    for burners in (0, processors):
+    for burners in sorted({0, given.burners}):
         with _burning(burners):
             rounds = [{name: _run(name, given.pictures) for name in SETTINGS} for _ in range(given.rounds)]
         for batch in _BATCHES:
-            print(f"{batch}, {'a burner on every processor' if burners else 'no burner'}")
+            print(f"{batch}, burners: {burners}")
             for name in SETTINGS:
                 pairs = [(each[name][batch], each["one thread"][batch]) for each in rounds]
                 processor, wall = median(own.processor for own, _ in pairs), median(own.wall for own, _ in pairs)

@@ -12,7 +12,7 @@ import pytest
 import oddlens
 from oddlens.threads import share_processors
 
-OURS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300"}
+OURS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 NAMES = (*OURS, "KMP_BLOCKTIME", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 PICTURES = sorted((Path(oddlens.__file__).parent / "assets" / "demo" / "star" / "test").rglob("*.jpg"))[:3]
 

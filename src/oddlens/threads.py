@@ -1,8 +1,8 @@
 """How torch's threads share the processors with the rest of the machine, and what becomes of them in a forked process.
 
 Threads that wait for one another spin. On a processor that another program wants too they spin for its whole time slice: a picture
-then costs five to ten times its processor time. So they spin for some microseconds and sleep then, and there are no more of them
-than processors that this process may use. `benchmarks/threads.py` measures it.
+then costs five to ten times its processor time. So they spin for tens of microseconds and sleep then, and there are no more of
+them than processors that this process may use. `benchmarks/threads.py` measures it.
 
 OpenMP reads its settings when torch is imported, so oddlens makes them when it is imported itself. Where torch was there before
 they would have no effect, and none is made. A setting of the user's wins.
@@ -16,8 +16,8 @@ from collections.abc import MutableMapping
 
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 _COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_SPINS = 300
-"""Some microseconds. A thousand cost a loaded machine twice as much more and make a quiet one no faster to speak of."""
+_SPINS = 1000
+"""Tens of microseconds. With 300 a quiet machine is a tenth slower; with 10,000 a loaded one takes twice the processor time."""
 
 _CGROUPS = "/sys/fs/cgroup"
 
