@@ -369,6 +369,13 @@ class TestEdited:
         assert len(opened.references) == 4
 
 
+def test_references_that_the_state_no_longer_names_are_not_left_out_in_silence(station: Path) -> None:
+    state = told_of(station)
+    (station / "station.json").write_text(json.dumps(state | {"references": None}))
+    with pytest.raises(ModelError, match="knows nothing of references"):
+        oddlens.open_station(station, device="cpu")
+
+
 class TestFormat1:
     """A station that version 0.1.0 wrote (its model, which is that of these tests, is put beside it here)."""
 

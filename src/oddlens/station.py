@@ -119,6 +119,8 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
         raise ModelError(f"{root / weights['file']} is damaged or of another station: make the station again")
     given = state["thresholds"]
     detector.thresholds = Thresholds(given["image"], given["pixel"], given["source"])
+    if references is None and is_file(root / _REFERENCES):
+        raise ModelError(f"{root / _FILE} knows nothing of {_REFERENCES} beside it: make the station again")
     if references is not None:
         features = _read_references(root / _REFERENCES, detector, references)
         at = detector.method.backbone.device

@@ -365,7 +365,7 @@ class TestNotes:
         assert "the same of" not in done.err
 
     def test_those_of_references_too(self, detect: Detect, parts: Path, deep: Path) -> None:
-        done = detect(parts / "0.png", "--reference", deep / "pages.tif")
+        done = detect(parts / "0.png", "--reference", deep / "pages.tif", "--threshold", 0.5)
         assert done.err == f"{deep}/pages.tif: the first of several pictures in the file\n"
 
 
@@ -473,8 +473,10 @@ class TestReferences:
 
     def test_one_is_compared_with_but_gives_no_threshold(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         write_pictures(tmp_path / "good", 1, seed=5)
-        (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good").records
+        done = detect(parts, "--json", "--reference", tmp_path / "good")
+        (record, *_) = done.records
         assert record["threshold"] is None
+        assert "one good example gives no threshold" in done.err
         assert record["score"] != detect(parts, "--json").records[0]["score"]
 
     def test_a_given_threshold_wins(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
@@ -482,6 +484,12 @@ class TestReferences:
         (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good", "--threshold", 0.25).records
         assert record["threshold"] == 0.25
         assert record["threshold_source"] == "image: given; the other: leave-one-out scores of 3 references"
+
+    def test_one_that_is_named_twice_is_said_and_counts_once(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        (good,) = write_pictures(tmp_path / "good", 1, seed=5)
+        done = detect(parts, "--json", "--reference", good, "--reference", tmp_path / "good")
+        assert done.records[0]["threshold"] is None
+        assert "counts once" in done.err
 
     def test_a_copy_of_one_is_said_and_counts_once(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         (good,) = write_pictures(tmp_path / "good", 1, seed=5)
@@ -491,6 +499,7 @@ class TestReferences:
         assert done.err == (
             "oddlens: the same picture is among the references more than once, and counts once: "
             f"{tmp_path}/good/a copy.png is {good}\n"
+            "oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold\n"
         )
         assert [record | {"ms": 0} for record in done.records] == [record | {"ms": 0} for record in expected]
 

@@ -192,6 +192,11 @@ def detect(
             detector.reference(good)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
+    if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
+        print(
+            "oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold",
+            file=sys.stderr,
+        )
     if verbose:
         _tell_settings(detector)
     if detector.references is not None and station is None:
@@ -253,14 +258,15 @@ def _find(images: list[str], results: ResultsFolder | None) -> Found:
 
 
 def _find_all(reference: list[str]) -> list[Path]:
-    """The good examples: all of them, or a `UsageError`."""
+    """The good examples: all of them, one that is named twice too (the detector says so), or a `UsageError`."""
     from oddlens.finding import find_images
 
-    found = find_images(reference)
-    if found.failures:
-        raise UsageError(found.failures[0].reason)
-    _say_passed_over(found, "among the references ")
-    return found.paths
+    each = [find_images([name]) for name in reference]
+    for found in each:
+        if found.failures:
+            raise UsageError(found.failures[0].reason)
+        _say_passed_over(found, "among the references ")
+    return [path for found in each for path in found.paths]
 
 
 def _say_passed_over(found: Found, where: str) -> None:
