@@ -201,3 +201,17 @@ class TestWhatDecodingGives:
         monkeypatch.chdir(tmp_path)
         write_video(Path("drive.mp4"), drive(5)).rename("http:drive 1.mp4")
         assert len(Video(Path("http:drive 1.mp4")).frames) == 5
+
+
+def test_titles_that_are_no_text_keep_no_video_from_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "drive.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "A TITLE"
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for frame in drive(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    assert b"A TITLE" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"A TITLE", b"\xff\xfe\xff\xfe\xff\xfe\xff"))
+    assert len(Video(path).frames) == 2

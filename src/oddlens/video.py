@@ -101,7 +101,8 @@ class Video:
         from av.video.stream import VideoStream
 
         # Only the file is opened: one that turns out to be a list of addresses opens none of them.
-        with av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}) as container:
+        options = {"protocol_whitelist": "file"}
+        with av.open(f"file:{self.path}", options=options, metadata_errors="replace") as container:
             stream = container.streams.best("video")
             if stream is None:
                 raise ImageError(f"{printable(str(self.path))} holds no video, only sound or the like: leave it out")
