@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.detection import Detection, Thresholds, ValueRange
-from oddlens.errors import ImageError
+from oddlens.errors import ImageError, UsageError
 
 MAP = np.zeros((8, 8), np.float32)
 MAP[2:4, 4:6] = 1.0
@@ -36,6 +36,12 @@ class TestVerdict:
     def test_a_score_that_reaches_the_threshold_is_anomalous(self, threshold: float, anomalous: bool) -> None:
         assert detection(image=threshold).threshold == threshold
         assert detection(image=threshold).is_anomalous is anomalous
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+    def test_a_threshold_is_a_finite_number(self, number: float) -> None:
+        for given in ({"image": number}, {"pixel": number}):
+            with pytest.raises(UsageError, match="is no threshold: give a finite number"):
+                Thresholds(**given)
 
 
 class TestHeat:

@@ -43,6 +43,7 @@ def test_a_value_that_has_the_form_has_no_fault() -> None:
         ({"limits": {}}, "limits lacks low"),
         ({"limits": {"low": "1"}}, "low is no number"),
         ({"limits": {"low": False}}, "low is no number"),
+        ({"limits": {"low": 10**400}}, "low is no number"),
     ],
 )
 def test_what_has_another_form_is_told_in_words(changed: dict[str, Any], fault: str) -> None:

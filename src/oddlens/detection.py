@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from oddlens.errors import UsageError
 from oddlens.heat import Region, find_regions, resize_heat
 
 if TYPE_CHECKING:
@@ -19,11 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a verdict begins: `image` for scores, `pixel` for heat; None: no verdict. source: where they come from."""
+    """Where a verdict begins: `image` for scores, `pixel` for heat; None: no verdict. source: where they come from.
+
+    Raises `UsageError` for one that is not finite: every score would be on the same side of it.
+    """
 
     image: float | None = None
     pixel: float | None = None
     source: str | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.image, self.pixel):
+            if value is not None and not math.isfinite(value):
+                raise UsageError(f"{value} is no threshold: give a finite number")
 
 
 @dataclass(frozen=True)

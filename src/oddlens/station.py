@@ -1,6 +1,6 @@
 """Stations: a detector as a folder, with everything needed to detect again, on another machine and without a network.
 
-STATION/station.json              method, recipe, thresholds, model, what the references were
+STATION/station.json              method, recipe, thresholds, model, what the references were, and checksums of the files beside it
 STATION/references.safetensors    features of the good examples, where there are some
 STATION/model/                    the model's files, unless it is the packaged one
 STATION/weights.*                 the learned part of the method, where there is one

@@ -40,6 +40,7 @@ def form_fault(value: Any, form: Any, name: str = "it") -> str:
     if form is None:
         return "" if value is None else f"{name} is not null"
     fits = isinstance(value, int | float if form is float else form) and (form is bool or not isinstance(value, bool))
+    fits = fits and (form is not float or abs(value) < 2**1023)  # a whole number may be beyond what float can hold
     return "" if fits else f"{name} is no {_KINDS[form]}"
 
 
