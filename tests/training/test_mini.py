@@ -3,11 +3,16 @@
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
 import oddlens
 from oddlens.backbone.layouts import embedded
+from oddlens.data.synthetic import TRAIN_CLASSES, generate
 from oddlens.training import mini
 from oddlens.training.mini import MiniTraining, build_model, generator_fingerprint, train
 
@@ -96,11 +101,28 @@ def test_another_seed_is_another_model() -> None:
     assert not torch.equal(first, second)
 
 
-def test_the_released_model_says_how_it_was_made() -> None:
-    """With today's settings, on pictures that today's generator still draws."""
+def test_the_released_model_was_made_with_todays_settings() -> None:
     told = json.loads((embedded.FOLDER / embedded.CONFIG).read_text(encoding="utf-8"))["provenance"]
     assert MiniTraining(**told["training"]) == MiniTraining()
-    assert told["generator"] == generator_fingerprint()
+    assert len(told["generator"]) == len(generator_fingerprint())
+
+
+def sheet() -> NDArray[np.uint8]:
+    """What the generator's fingerprint is taken of, small: a picture of every training class, below it the place of its defect."""
+    tiles = []
+    for name in TRAIN_CLASSES:
+        sample = generate(name, 1)
+        parts = (sample.image, np.repeat(255 * sample.mask.astype(np.uint8)[..., None], 3, axis=2))
+        tiles.append(np.concatenate([cv2.resize(part, (16, 16), interpolation=cv2.INTER_AREA) for part in parts]))
+    return np.concatenate([np.concatenate(tiles[first : first + 10], axis=1) for first in range(0, len(tiles), 10)])
+
+
+def test_todays_generator_draws_the_pictures_that_the_released_model_was_trained_on() -> None:
+    """The file is `sheet()` from a machine whose fingerprint is the released model's. A processor with other vector instructions
+    rounds one pixel in a hundred thousand to the next level, so that its fingerprint is another one.
+    """
+    released = np.asarray(Image.open(Path(__file__).with_name("mini_pictures.png")))
+    assert np.abs(sheet().astype(int) - released).max() <= 1
 
 
 def test_the_released_part_is_small() -> None:

@@ -72,7 +72,10 @@ class MiniTraining:
 
 @cache
 def generator_fingerprint() -> str:
-    """A short hash of what the generator draws today: one picture of every training class."""
+    """A short hash of what the generator draws today: one picture of every training class.
+
+    On processors with other vector instructions it is another one: a few pixels are rounded to the next level.
+    """
     digest = hashlib.sha256()
     for name in TRAIN_CLASSES:
         sample = generate(name, 1)

@@ -83,7 +83,7 @@ class StreetPairTraining:
 
 @cache
 def generator_fingerprint() -> str:
-    """A short hash of what the generator draws today: the first scenes."""
+    """A short hash of what the generator draws today: the first scenes. Other vector instructions give another one."""
     digest = hashlib.sha256()
     for number in range(24):
         scene = generic(number)
