@@ -3,13 +3,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-wheel lint types clean
+.PHONY: demo fuzz test test-wheel lint types clean
 
 demo: .venv/core
 	$(BIN)/oddlens demo
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+# Hostile inputs by the thousand, see docs/robustness.md. FUZZ: options, such as FUZZ="--count 100 --kinds images".
+fuzz: .venv/test
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m fuzz $(FUZZ)
 
 # What users install, on the smallest machine: the built wheel in an environment of its own, without src/, with one thread.
 test-wheel: .venv/core
