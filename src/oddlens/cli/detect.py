@@ -192,11 +192,6 @@ def detect(
             detector.reference(good)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
-    if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
-        print(
-            "oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold",
-            file=sys.stderr,
-        )
     if verbose:
         _tell_settings(detector)
     if detector.references is not None and station is None:
@@ -208,6 +203,11 @@ def detect(
         )
     task = Task(object_name, tuple(items), found.passed_over)
     run = DetectionRun(detector, task, results, overlays=overlays, maps=maps, labels=labels, smoothing=smoothing)
+    if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
+        print(
+            "oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold",
+            file=sys.stderr,
+        )
     failed = 0
     try:
         with progress("pictures", len(run)) as advance:
