@@ -18,7 +18,7 @@ from typing import Any
 from oddlens.errors import UsageError
 from oddlens.paths import read_bytes
 from oddlens.strict_json import parse_json
-from oddlens.wording import printable
+from oddlens.wording import printable, shortened
 
 Lists = Mapping[str, Sequence[str]]
 """Names with the words under each: classes with their concepts, super-classes with their members."""
@@ -113,7 +113,8 @@ def _lists(field: str, given: str | Lists) -> Lists:
         return content
     if given not in packaged:
         raise UsageError(
-            f"{field} {given!r} is no list of ours: give one of {', '.join(packaged)}, a dictionary, or a .json or .toml file"
+            f"{field} {shortened(given)} is no list of ours: give one of {', '.join(packaged)}, a dictionary, or a .json or .toml "
+            "file"
         )
     lists: Lists = packaged[given]["classes"]
     return lists
