@@ -13,7 +13,7 @@ test: .venv/test
 
 # Hostile inputs by the thousand, see docs/robustness.md. FUZZ: options, such as FUZZ="--count 100 --kinds images".
 fuzz: .venv/test
-	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m fuzz $(FUZZ)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(FUZZ)
 
 # What users install, on the smallest machine: the built wheel in an environment of its own, without src/, with one thread.
 test-wheel: .venv/core

@@ -16,17 +16,17 @@ from collections.abc import Callable
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from towers import TEXT_L_14, VIT_L_14_336, gemm_peak, random_model
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import find_card
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.tokenizer import clip_tokenizer
-from oddlens.backbone.walk import walk_pixels
-from oddlens.methods.anomaly_clip import AnomalyCLIP, AnomalyCLIPRecipe
-from oddlens.prompts.learnable import LearnablePrompts
-from oddlens.weights import Learned
-from towers import TEXT_L_14, VIT_L_14_336, gemm_peak, random_model
+from oddlens.backbone.vision_pass import pass_pixels
+from oddlens.methods.anomaly_clip.method import AnomalyCLIP, AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.weights import MethodWeights
 
 
 def main() -> None:
@@ -39,14 +39,14 @@ def main() -> None:
     pixels = torch.randn(1, 3, size, size)
 
     def plain() -> None:
-        vision.project(vision.walk(vision.embed(pixels), taps=(vision.config.layers,)).cls)
+        vision.project(vision.run_blocks(vision.embed(pixels), taps=(vision.config.layers,)).cls)
 
     def look() -> None:
-        method.score(method.encode(walk_pixels(method.backbone, pixels, method.request)), text, None)
+        method.score(method.encode(pass_pixels(method.backbone, pixels, method.request)), text, None)
 
     with torch.inference_mode():
-        text = method.prepare("part")
-        text_s, _ = _seconds(lambda: method.prepare("part"))
+        text = method.encode_prompts("part")
+        text_s, _ = _seconds(lambda: method.encode_prompts("part"))
         work = {name: _flops(call) for name, call in (("plain", plain), ("look", look))}
         rows = [(_seconds(plain), _seconds(look)) for _ in range(rounds)]
         peak = gemm_peak()
@@ -74,7 +74,7 @@ def _method() -> AnomalyCLIP:
     drawn = LearnablePrompts(
         backbone.text, backbone.tokenizer, recipe.context_length, recipe.prompt_depth, recipe.deep_tokens
     )
-    return AnomalyCLIP(backbone, recipe, Learned("random prompts", drawn.state_dict()))
+    return AnomalyCLIP(backbone, recipe, MethodWeights("random prompts", drawn.state_dict()))
 
 
 def _seconds(call: Callable[[], object]) -> tuple[float, float]:

@@ -18,15 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+from towers import TEXT_B_16_PLUS, VIT_B_16_PLUS, gemm_peak, random_model
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import CARDS
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.tokenizer import clip_tokenizer
-from oddlens.backbone.walk import walk_pixels
-from oddlens.methods.anovl import AnoVL, AnoVLRecipe
-from oddlens.methods.method import Features
-from towers import TEXT_B_16_PLUS, VIT_B_16_PLUS, gemm_peak, random_model
+from oddlens.backbone.vision_pass import pass_pixels
+from oddlens.methods.anovl.method import AnoVL, AnoVLRecipe
+from oddlens.methods.base import Features
 
 TOGETHER = 8
 
@@ -43,10 +43,10 @@ def main() -> None:
     unadapted = AnoVL(backbone, AnoVLRecipe(views=1, adapt=False))
 
     def plain() -> None:
-        vision.project(vision.walk(vision.embed(pixels), taps=(12,)).cls)
+        vision.project(vision.run_blocks(vision.embed(pixels), taps=(12,)).cls)
 
     def look(method: AnoVL) -> Features:
-        return method.encode(walk_pixels(backbone, pixels, method.request))
+        return method.encode(pass_pixels(backbone, pixels, method.request))
 
     def adaptation(features: Features) -> float:
         return _seconds(lambda: one_view.score(features, text, None)) - _seconds(

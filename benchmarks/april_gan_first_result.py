@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+from towers import TEXT_L_14, VIT_L_14_336, random_model
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import find_card
@@ -31,12 +32,11 @@ from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.detector import Detector
-from oddlens.encoding import Encoded
-from oddlens.maps import upsample
-from oddlens.methods.april_gan import AprilGAN, AprilGANRecipe
-from oddlens.prompts.ensemble import load_states, load_templates, sentences
-from oddlens.weights import Learned
-from towers import TEXT_L_14, VIT_L_14_336, random_model
+from oddlens.encoding import EncodedBatch
+from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe
+from oddlens.methods.common.maps import upsample
+from oddlens.methods.common.prompt_ensemble import load_states, load_templates, sentences
+from oddlens.methods.weights import MethodWeights
 
 Way = Callable[[Detector, NDArray[np.uint8], str], NDArray[np.float32]]
 _BATCH = 64
@@ -88,7 +88,7 @@ def _plain(detector: Detector, query: NDArray[np.uint8], name: str) -> NDArray[n
     assert references is not None
     text = {"prototypes": torch.stack([_prototype(method.backbone, name, state) for state in ("normal", "abnormal")])}
     (total,) = method.score(detector.encode(query).features, text, None).maps
-    features, memory = detector.encode(query).features, method.remember(references.features)
+    features, memory = detector.encode(query).features, method.fit(references.features)
     for layer in method.recipe.layers:
         distance = memory.distance(f"tokens:{layer}", features[f"tokens:{layer}"])
         side = round(distance.shape[1] ** 0.5)
@@ -117,7 +117,7 @@ def _backbone() -> Backbone:
     return Backbone(loaded, card, "random", torch.device("cpu"))
 
 
-def _detector(backbone: Backbone, references: Encoded | None = None) -> Detector:
+def _detector(backbone: Backbone, references: EncodedBatch | None = None) -> Detector:
     """A new one, which remembers nothing; with good examples that are encoded already."""
     generator = torch.Generator().manual_seed(0)
     shape = backbone.vision.config
@@ -125,7 +125,7 @@ def _detector(backbone: Backbone, references: Encoded | None = None) -> Detector
     for number in range(4):
         layers[f"fc.{number}.weight"] = 0.02 * torch.randn(shape.embed_dim, shape.width, generator=generator)
         layers[f"fc.{number}.bias"] = torch.zeros(shape.embed_dim)
-    detector = Detector("april-gan", AprilGAN(backbone, AprilGANRecipe(), Learned("random layers", layers)))
+    detector = Detector("april-gan", AprilGAN(backbone, AprilGANRecipe(), MethodWeights("random layers", layers)))
     detector.references = references
     return detector
 

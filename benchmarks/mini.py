@@ -44,8 +44,8 @@ def main() -> None:
                 detector = oddlens.load(arguments.method, model)
                 encoded = detector.encode([record.image for record in test])
                 name = category.replace("_", " ")
-                zero = _aurocs(test, detector.ask(encoded, name), detector)
-                few = _aurocs(test, detector.reference(good[:REFERENCES]).ask(encoded, name), detector)
+                zero = _aurocs(test, detector.predict(encoded, name), detector)
+                few = _aurocs(test, detector.add_references(good[:REFERENCES]).predict(encoded, name), detector)
                 seen += len(test)
                 rows.append([*zero, *few])
                 print(

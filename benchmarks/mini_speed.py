@@ -17,9 +17,9 @@ import torch
 
 import oddlens
 from oddlens.data import open_dataset
-from oddlens.demo import FOLDER
 from oddlens.encoding import BATCH_SIZE
-from oddlens.images import read_image
+from oddlens.inference.demo import FOLDER
+from oddlens.io.images import read_image
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     dataset = open_dataset(FOLDER)
     paths = [record.image for record in dataset.select(split="test")][:BATCH_SIZE]
     good = [record.image for record in dataset.select(split="train")][:4]
-    detector = oddlens.load("winclip").reference(good)
+    detector = oddlens.load("winclip").add_references(good)
     detector.detect(paths)
     stages: dict[str, list[float]] = {"read": [], "encode": [], "ask": [], "all": []}
     for _ in range(rounds):
@@ -39,7 +39,7 @@ def main() -> None:
         times.append(time.perf_counter())
         encoded = detector.encode_pictures(pictures)
         times.append(time.perf_counter())
-        detector.ask(encoded)
+        detector.predict(encoded)
         times.append(time.perf_counter())
         for name, (first, last) in zip(stages, ((0, 1), (1, 2), (2, 3), (0, 3)), strict=True):
             stages[name].append(1000 * (times[last] - times[first]) / len(paths))

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from towers import TEXT_L_14, VIT_L_14_336
 from transformers import CLIPConfig, CLIPModel
 
 from oddlens.backbone.layouts import transformers as layout
 from oddlens.backbone.vision import VisionTower
-from towers import TEXT_L_14, VIT_L_14_336
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
         return embedding
 
     def run_ours() -> Tensor:
-        features = ours.walk(ours.embed(pixels, "bicubic"), taps=(ours.config.layers,))
+        features = ours.run_blocks(ours.embed(pixels, "bicubic"), taps=(ours.config.layers,))
         return ours.project(features.cls)
 
     with torch.inference_mode():

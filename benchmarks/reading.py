@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from oddlens.images import read_image
+from oddlens.io.images import read_image
 
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "JPEG": ("JPEG", {"quality": 90}),

@@ -11,7 +11,7 @@ import time
 
 import cv2
 
-from oddlens.data.synthetic import CLASSES, generate
+from lab.synthetic import CLASSES, generate
 
 
 def seconds(name: str, pictures: int, size: int) -> float:

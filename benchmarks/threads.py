@@ -3,10 +3,10 @@
     python benchmarks/threads.py [--rounds N] [--pictures N] [--burners N]
 
 WinCLIP on the embedded model, pictures of the demo one by one and in batches of eight. Each line is a process of its own: one
-thread; torch's threads as they are without oddlens (torch is imported first); with what oddlens sets (`oddlens.threads`). Lines run
-in turn, without and with burners (busy processes, one for each processor). Ratios are against one thread, round by round; medians
-over rounds. Aims: with burners at most 1.5 times the processor time of one thread; without them the wall time of torch alone.
-Nobody else may need the processors meanwhile: the first line says how loaded the machine was before.
+thread; torch's threads as they are without oddlens (torch is imported first); with what oddlens sets (`oddlens.backbone.threads`).
+Lines run in turn, without and with burners (busy processes, one for each processor). Ratios are against one thread, round by
+round; medians over rounds. Aims: with burners at most 1.5 times the processor time of one thread; without them the wall time of
+torch alone. Nobody else may need the processors meanwhile: the first line says how loaded the machine was before.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _looked(count: int) -> dict[str, Taken]:
     """What each batch size takes in this process, warm."""
     import oddlens
     from oddlens.data import open_dataset
-    from oddlens.demo import FOLDER
+    from oddlens.inference.demo import FOLDER
 
     paths = [record.image for record in open_dataset(FOLDER).select(split="test")][:16]
     detector = oddlens.load("winclip", device="cpu")

@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 
 import oddlens
-from oddlens.benchmark import open_sources
+from lab.synthetic import HELD_OUT_CLASSES, TRAIN_CLASSES
+from lab.synthetic.mvtec import write_mvtec
 from oddlens.data import open_dataset, read_mask, resize_mask
-from oddlens.data.synthetic import HELD_OUT_CLASSES, TRAIN_CLASSES
-from oddlens.data.synthetic.mvtec import write_mvtec
+from oddlens.evaluation import open_sources
 from oddlens.loading import load_fitted
-from oddlens.methods import method_class
+from oddlens.methods.registry import method_class
 from oddlens.metrics import image_metrics, pixel_metrics
 from oddlens.training import settings_class, trainable_class
-from oddlens.training.loop import Course
+from oddlens.training.loop import Schedule
 from oddlens.training.precision import Precision
-from oddlens.training.run import Keeping, Teller, TrainingRun
+from oddlens.training.run import CacheConfig, Reporter, TrainingRun
 from oddlens.training.samples import gather_samples
 
 HELD_OUT_SEED = 2000
@@ -78,9 +78,9 @@ def train(name: str, layers: Layers, seed: int, work: Path) -> Path:
     )
     sets = gather_samples(open_sources([str(pictures)]), "test", name)
     trainable = trainable_class(name)(backbone, recipe, settings)
-    course = Course(sets, settings)
-    TrainingRun(trainable, course, out, Precision("float32", {}), Keeping(work / "features"), report=False).run(
-        Teller(lambda sentence: print(f"{out.stem}: {sentence}", flush=True))
+    schedule = Schedule(sets, settings)
+    TrainingRun(trainable, schedule, out, Precision("float32", {}), CacheConfig(work / "features"), report=False).run(
+        Reporter(lambda sentence: print(f"{out.stem}: {sentence}", flush=True))
     )
     return out
 

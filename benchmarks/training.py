@@ -17,18 +17,18 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-
-from oddlens.backbone.backbone import Backbone
-from oddlens.benchmark import open_sources
-from oddlens.data.synthetic import write_mvtec
-from oddlens.methods import method_class
-from oddlens.training import TRAINABLE, settings_class, trainable_class
-from oddlens.training.loop import Course
-from oddlens.training.precision import Precision
-from oddlens.training.run import Keeping, TrainingRun
-from oddlens.training.samples import Sample, SampleSet, gather_samples
-from oddlens.weights import read_learned
 from towers import random_backbone
+
+from lab.synthetic import write_mvtec
+from oddlens.backbone.backbone import Backbone
+from oddlens.evaluation import open_sources
+from oddlens.methods.registry import method_class
+from oddlens.methods.weights import read_weights
+from oddlens.training import TRAINABLE, settings_class, trainable_class
+from oddlens.training.loop import Schedule
+from oddlens.training.precision import Precision
+from oddlens.training.run import CacheConfig, TrainingRun
+from oddlens.training.samples import Sample, SampleSet, gather_samples
 
 
 def main() -> None:
@@ -71,11 +71,11 @@ def _train(
     """Seconds by the clock and of the processors, and what was learned."""
     settings = replace(settings_class(method)(), epochs=epochs)
     trainable = trainable_class(method)(backbone, method_class(method).recipe_type(), settings)
-    kept = None if cache is None else Keeping(cache)
-    run = TrainingRun(trainable, Course((samples,), settings), out, Precision("float32", {}), kept, report=False)
+    kept = None if cache is None else CacheConfig(cache)
+    run = TrainingRun(trainable, Schedule((samples,), settings), out, Precision("float32", {}), kept, report=False)
     started = time.perf_counter(), time.process_time()
     run.run()
-    return (time.perf_counter() - started[0], time.process_time() - started[1]), read_learned(out).tensors
+    return (time.perf_counter() - started[0], time.process_time() - started[1]), read_weights(out).tensors
 
 
 if __name__ == "__main__":

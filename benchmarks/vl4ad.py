@@ -88,19 +88,19 @@ def measure(model: str, frame: str, rounds: int) -> dict[str, float]:
 
     with torch.inference_mode():
         detector = fresh()
-        detector.method.prepare("street")  # the known classes: once and for all on disk
+        detector.method.encode_prompts("street")  # the known classes: once and for all on disk
         loaded = _peak_mb()
         encoded = detector.encode([picture])
         started = time.perf_counter()
         looks = [_seconds(lambda: detector.encode([picture])) for _ in range(rounds)]
         wall = (time.perf_counter() - started) / rounds
-        asks = [_seconds(lambda: detector.ask(encoded)) for _ in range(rounds + 1)][1:]
-        never = _seconds(lambda: detector.ask(encoded, ood=NEW))
+        asks = [_seconds(lambda: detector.predict(encoded)) for _ in range(rounds + 1)][1:]
+        never = _seconds(lambda: detector.predict(encoded, ood=NEW))
         news = []
         for _ in range(rounds):
             other = fresh()
-            other.ask(encoded)
-            news.append(_seconds(lambda: other.ask(encoded, ood=NEW)))  # noqa: B023 called at once
+            other.predict(encoded)
+            news.append(_seconds(lambda: other.predict(encoded, ood=NEW)))  # noqa: B023 called at once
     return {
         "look": statistics.median(looks),
         "wall": wall,
@@ -115,6 +115,7 @@ def measure(model: str, frame: str, rounds: int) -> dict[str, float]:
 def _backbone(model: str) -> Backbone:
     """The embedded model, or a random one of the measures of OpenAI's ViT-B/16."""
     import torch
+    from towers import random_model
 
     from oddlens.backbone.backbone import Backbone
     from oddlens.backbone.cards import Card
@@ -124,7 +125,6 @@ def _backbone(model: str) -> Backbone:
     from oddlens.backbone.text import TextConfig
     from oddlens.backbone.tokenizer import clip_tokenizer
     from oddlens.backbone.vision import VisionConfig
-    from towers import random_model
 
     if model == "mini":
         return load_backbone(None, device="cpu")

@@ -22,24 +22,24 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from vl4ad_streets import SCORES, spread, tell
 
 import oddlens
-from oddlens.atomic import write_text
 from oddlens.backbone.load import load_backbone
-from oddlens.benchmark.truth import Truth, read_truth
 from oddlens.data.open import open_dataset
 from oddlens.data.record import Record
 from oddlens.detector import Detector
-from oddlens.images import read_image
+from oddlens.evaluation.truth import Truth, read_truth
+from oddlens.io.atomic import write_text
+from oddlens.io.images import read_image
+from oddlens.io.pixels import Pixels
 from oddlens.methods.vl4ad.decoder_shape import SMALL
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
+from oddlens.methods.weights import read_weights
 from oddlens.metrics import SegmentationAccumulator, pixel_metrics
-from oddlens.pixels import Pixels
-from oddlens.training.outlet import Teller
+from oddlens.training.reporting import Reporter
 from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse
 from oddlens.training.vl4ad_scenes import RecordScenes
-from oddlens.weights import read_learned
-from vl4ad_streets import SCORES, spread, tell
 
 KNOWN = "camvid-ood"
 TOLD = ("person", "bicycle")
@@ -110,8 +110,8 @@ def make_detector(way: str, seed: int, streets: Path, data: Path, runs: Path) ->
             replace(SMALL, head="linear") if linear else SMALL,
             replace(TRAINING, seed=seed, learning_rate=1e-3 if linear else 5e-4),
             out,
-            start=None if linear else read_learned(generic),
-        ).run(Teller(progress=tell))
+            start=None if linear else read_weights(generic),
+        ).run(Reporter(progress=tell))
         print(f"{out.name}: {time.process_time() - started:.0f} CPU seconds", flush=True)
     changes: dict[str, Any] = {} if linear else {"classes": KNOWN}
     return oddlens.load("vl4ad", model, out, masks="decoder", **changes)
@@ -121,7 +121,7 @@ def measure(detector: Detector, frames: Frames, way: str) -> Figures:
     """How well the known classes are told, and the unknown by every score, with words for it and without."""
     encoded = detector.encode(frames.pixels)
     known = SegmentationAccumulator(len(frames.classes))
-    for found, truth in zip(detector.ask(encoded), frames.truths, strict=True):
+    for found, truth in zip(detector.predict(encoded), frames.truths, strict=True):
         assert found.label_names == frames.classes
         assert found.labels is not None
         assert truth.classes is not None
@@ -146,7 +146,7 @@ def unknown_rows(detector: Detector, encoded: Any, frames: Frames, *, words: boo
     for told in ((), TOLD) if words else ((),):
         for merge in ("none", "camvid6"):
             for score in SCORES:
-                found = detector.ask(encoded, ood=told, merge=merge, score=score)
+                found = detector.predict(encoded, ood=told, merge=merge, score=score)
                 metrics = pixel_metrics(masks, [each.heatmap() for each in found], ignore=ignored)
                 share = metrics.n_positive / (metrics.n_positive + metrics.n_negative)
                 yield {

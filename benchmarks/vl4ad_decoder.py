@@ -77,12 +77,12 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     import torch.nn.functional as F
 
     from oddlens.backbone.pyramid import map_tower
-    from oddlens.backbone.walk import Walk
+    from oddlens.backbone.vision_pass import VisionPass
     from oddlens.methods.vl4ad.decoder import weights_of
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
     from oddlens.methods.vl4ad.decoder_shape import DecoderShape
     from oddlens.methods.vl4ad.method import VL4AD, VL4ADRecipe
-    from oddlens.weights import Learned
+    from oddlens.methods.weights import MethodWeights
 
     torch.manual_seed(0)
     height, width = map(int, frame.split("x"))
@@ -94,7 +94,7 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     columns = torch.cat([torch.arange(WORDS) % CLASSES, torch.arange(CLASSES, CLASSES + 3)])
     known = {"concepts": concepts[:WORDS], "columns": columns[:WORDS]}
     told: dict[str, Any] = {"method": "vl4ad", "decoder": asdict(shape), "recipe": {"short_side": height}}
-    learned = Learned("random weights", weights_of(network, known), told)
+    learned = MethodWeights("random weights", weights_of(network, known), told)
     method = VL4AD(backbone, VL4ADRecipe(masks="decoder", window=window, overlap=0.25), learned)
     text = {"concepts": concepts, "columns": columns, "member": torch.arange(CLASSES)}
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -107,7 +107,7 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
         seen = _timed(found, "pixels", rounds, _pixels, network, maps)
         _timed(found, "queries", rounds, _queries, network, seen)
         del maps, seen
-        features = _timed(found, "look", rounds, method.encode, Walk(backbone, [picture], method.request))
+        features = _timed(found, "look", rounds, method.encode, VisionPass(backbone, [picture], method.request))
         _timed(found, "ask", rounds, method.score, features, text, None)
     return found
 
@@ -130,13 +130,13 @@ def training_step(model: str, rounds: int) -> list[float]:
     names = [f"class {letter}" for letter in "abcdefgh"]
     scenes = GivenScenes("noise", tuple(names), [(picture, classes)])
     with tempfile.TemporaryDirectory() as folder:
-        course = DecoderCourse(
+        schedule = DecoderCourse(
             _backbone(model), scenes, make_vocabulary({name: [name] for name in names}), SMALL, SMALL_TRAINING,
             Path(folder) / "decoder.safetensors",
         )  # fmt: skip
-        optimiser = torch.optim.AdamW(course.network.parameters(), lr=SMALL_TRAINING.learning_rate)
+        optimiser = torch.optim.AdamW(schedule.network.parameters(), lr=SMALL_TRAINING.learning_rate)
         found: dict[str, list[float]] = {}
-        _timed(found, "step", rounds, course.step, 0, optimiser)
+        _timed(found, "step", rounds, schedule.step, 0, optimiser)
     return found["step"]
 
 

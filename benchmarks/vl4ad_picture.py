@@ -15,13 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-
-from oddlens.data.streets import street
-from oddlens.heat import resize_heat
-from oddlens.label_image import draw_labels
-from oddlens.overlay import blend, outline_mask
-from oddlens.pixels import Pixels
 from vl4ad_streets import GROUPS, TEST_SEED, TOLD, make_detector
+
+from lab.streets import street
+from oddlens.detection import resize_map
+from oddlens.io.pixels import Pixels
+from oddlens.visualization.label_image import draw_labels
+from oddlens.visualization.overlay import blend, outline_mask
 
 TIMES = 1.5
 GAP = 6
@@ -37,7 +37,7 @@ def main() -> None:
     frames = [street(0, TEST_SEED + 1, words[:1]) for words in GROUPS.values()]
     encoded = detector.encode([frame.image for frame in frames])
     asks = (((), 0.0), (TOLD, 0.0), (TOLD, 0.4))
-    without, told, mixed = (detector.ask(encoded, ood=words, alpha=alpha) for words, alpha in asks)
+    without, told, mixed = (detector.predict(encoded, ood=words, alpha=alpha) for words, alpha in asks)
     rows = []
     for frame, plain, *asked in zip(frames, without, told, mixed, strict=True):
         assert plain.labels is not None
@@ -47,8 +47,8 @@ def main() -> None:
         mask = cv2.resize(frame.unknown.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
         row = [outline_mask(shown, mask), np.asarray(draw_labels(plain.labels, size).convert("RGB"))]
         for found in (plain, *asked):
-            heat = resize_heat(found.anomaly_map, size)
-            row.append(blend(shown, heat, (found.value_range.low, found.value_range.high)))
+            anomaly_map = resize_map(found.anomaly_map, size)
+            row.append(blend(shown, anomaly_map, (found.value_range.low, found.value_range.high)))
         rows.append(_side_by_side(row))
     with Image.fromarray(np.concatenate([part for row in rows for part in (row, _gap(row))][:-1])) as image:
         image.save(arguments.out, quality=88)

@@ -24,10 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import oddlens
-from oddlens.atomic import write_text
-from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.load import load_backbone
-from oddlens.data.streets import (
+from lab.street_pair import StreetPairTraining, train
+from lab.streets import (
     CLASSES,
     CONCEPTS,
     FAR_OOD,
@@ -40,18 +38,20 @@ from oddlens.data.streets import (
     generic,
     street,
 )
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.load import load_backbone
 from oddlens.detection import Detection
 from oddlens.detector import Detector
-from oddlens.encoding import Encoded
+from oddlens.encoding import EncodedBatch
+from oddlens.io.atomic import write_text
+from oddlens.io.pixels import Pixels
 from oddlens.methods.vl4ad.decoder_shape import SMALL, DecoderShape
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
+from oddlens.methods.weights import read_weights
 from oddlens.metrics import SegmentationAccumulator, pixel_metrics
-from oddlens.pixels import Pixels
-from oddlens.training.outlet import Teller
-from oddlens.training.street_pair import StreetPairTraining, train
+from oddlens.training.reporting import Reporter
 from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse, DecoderTraining
 from oddlens.training.vl4ad_scenes import GivenScenes
-from oddlens.weights import read_learned
 
 GROUPS = {"near": NEAR_OOD, "far": FAR_OOD, "untold": UNTOLD_OOD}
 TOLD = (*NEAR_OOD, *FAR_OOD)
@@ -169,16 +169,16 @@ def train_decoder(masks: str, backbone: Backbone, seed: int, folder: Path, secon
         if not out.is_file():
             started = time.process_time()
             frames = [stage.draw(number, seed) for number in range(stage.frames)]
-            course = DecoderCourse(
+            schedule = DecoderCourse(
                 backbone,
                 GivenScenes(f"generated {stage.name}, seed {seed}", tuple(stage.classes), frames),
                 make_vocabulary(stage.classes),
                 shape,
                 replace(stage.settings, seed=seed),
                 out,
-                start=None if start is None else read_learned(start),
+                start=None if start is None else read_weights(start),
             )
-            course.run(Teller(progress=tell))
+            schedule.run(Reporter(progress=tell))
             seconds[stage.name] = time.process_time() - started
         start = out
     assert start is not None
@@ -189,7 +189,7 @@ def word_accuracy(detector: Detector, count: int) -> dict[str, float]:
     """The share of every word's pixels on unseen generic scenes that are taken for it, among all words."""
     scenes = [generic(number, TEST_SEED) for number in range(2 * count)]
     encoded = encode(detector, scenes)
-    found = detector.ask(encoded, classes={word: (word,) for word in WORDS})
+    found = detector.predict(encoded, classes={word: (word,) for word in WORDS})
     accumulator = SegmentationAccumulator(len(WORDS)).update([scene.words for scene in scenes], list(labels(found)))
     right = np.diag(accumulator.confusion) / accumulator.confusion.sum(axis=1)
     return dict(zip(WORDS, right.tolist(), strict=True)) | {"all": accumulator.compute().accuracy}
@@ -197,7 +197,7 @@ def word_accuracy(detector: Detector, count: int) -> dict[str, float]:
 
 def known_accuracy(detector: Detector, frames: Sequence[Scene], **asked: Any) -> Figures:
     """Pixel accuracy and mean IoU of the known classes on frames of known things."""
-    found = detector.ask(encode(detector, frames), **asked)
+    found = detector.predict(encode(detector, frames), **asked)
     metrics = SegmentationAccumulator(len(CLASSES)).update([f.labels for f in frames], list(labels(found))).compute()
     return {"accuracy": metrics.accuracy, "miou": metrics.miou, "iou": dict(zip(CLASSES, metrics.iou, strict=True))}
 
@@ -212,7 +212,7 @@ def unknown_rows(detector: Detector, group: str, masks: str, count: int) -> Iter
         for merge in ("none", dict(MERGED)):
             for alpha in ALPHAS if masks in DECODERS and masks != "linear" else (0.0,):
                 for score in SCORES:
-                    found = detector.ask(encoded, ood=told, merge=merge, alpha=alpha, score=score)
+                    found = detector.predict(encoded, ood=told, merge=merge, alpha=alpha, score=score)
                     metrics = pixel_metrics(unknown, [each.heatmap() for each in found])
                     yield {
                         "group": group, "share": float(np.mean(unknown)), "told": bool(told), "merged": merge != "none",
@@ -220,7 +220,7 @@ def unknown_rows(detector: Detector, group: str, masks: str, count: int) -> Iter
                     }  # fmt: skip
 
 
-def encode(detector: Detector, frames: Sequence[Scene]) -> Encoded:
+def encode(detector: Detector, frames: Sequence[Scene]) -> EncodedBatch:
     """Frames, encoded."""
     return detector.encode([frame.image for frame in frames])
 

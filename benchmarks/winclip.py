@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-
 from towers import TEXT_B_16_PLUS, VIT_B_16_PLUS, gemm_peak, random_model
 
 
@@ -30,11 +29,11 @@ def main() -> None:
 
     def plain() -> None:
         embedded = vision.embed(pixels)
-        vision.project(vision.walk(embedded, taps=(12,)).cls)
+        vision.project(vision.run_blocks(embedded, taps=(12,)).cls)
 
     def winclip() -> None:
         embedded = vision.embed(pixels)
-        vision.project(vision.walk(embedded, taps=(12,)).cls)
+        vision.project(vision.run_blocks(embedded, taps=(12,)).cls)
         for size in (2, 3):
             vision.windows(embedded, size)
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oddlens.data.synthetic import HELD_OUT_CLASSES, make_product
-from oddlens.demo import FOLDER, REFERENCES
+from lab.synthetic import HELD_OUT_CLASSES, make_product
+from oddlens.inference.demo import FOLDER, REFERENCES
 
 DESIGN = 11
 NORMAL = 2

@@ -11,9 +11,9 @@ from PIL import Image
 
 import oddlens
 from oddlens.data import read_mask
-from oddlens.demo import FOLDER
-from oddlens.images import read_image
-from oddlens.overlay import outline_mask
+from oddlens.inference.demo import FOLDER
+from oddlens.io.images import read_image
+from oddlens.visualization.overlay import outline_mask
 
 SHOWN = {"frame": "missing_part", "star": "pitting", "knitted_surface": "hole", "perforated_surface": "tear"}
 GAP = 8
@@ -25,7 +25,7 @@ def main() -> None:
     for category, defect in SHOWN.items():
         folder = FOLDER / category
         path = folder / "test" / defect / "000.jpg"
-        detector = oddlens.load("winclip").reference(folder / "train" / "good")
+        detector = oddlens.load("winclip").add_references(folder / "train" / "good")
         (found,) = detector.detect(path, category.replace("_", " "))
         pixels = read_image(path).pixels
         truth = Image.fromarray(outline_mask(pixels, read_mask(folder / "ground_truth" / defect / "000_mask.png")))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 import oddlens  # noqa: F401 before a test imports torch, so that its threads wait as they do for users
 
 if TYPE_CHECKING:
-    from hub_server import HubServer
-    from tiny_clip import Weights
+    from tests.hub_server import HubServer
+    from tests.tiny_clip import Weights
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,7 +64,7 @@ def ordinary_user() -> Iterator[Path]:
 @pytest.fixture
 def hub_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
     """A hub on loopback that the hub's own client takes for the real one, and an empty cache."""
-    from hub_server import serving
+    from tests.hub_server import serving
 
     with serving(tmp_path / "served") as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
@@ -102,7 +102,7 @@ def parity(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def weights() -> Weights:
     """The weights of the tiny CLIP that lies on disk in several layouts."""
-    from tiny_clip import random_weights
+    from tests.tiny_clip import random_weights
 
     return random_weights(seed=0)
 
@@ -110,7 +110,7 @@ def weights() -> Weights:
 @pytest.fixture(scope="session")
 def open_clip_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
     """The tiny CLIP in open_clip's layout: exact GELU, 40 px, a 5x5 grid. Not to be written to."""
-    from tiny_clip import write_open_clip
+    from tests.tiny_clip import write_open_clip
 
     return write_open_clip(tmp_path_factory.mktemp("models") / "open-clip", weights)
 
@@ -118,7 +118,7 @@ def open_clip_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights)
 @pytest.fixture(scope="session")
 def transformers_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
     """The same tiny CLIP in transformers' layout with QuickGELU. Not to be written to."""
-    from tiny_clip import write_transformers
+    from tests.tiny_clip import write_transformers
 
     return write_transformers(tmp_path_factory.mktemp("models") / "transformers", weights)
 
@@ -126,7 +126,7 @@ def transformers_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weigh
 @pytest.fixture(scope="session")
 def embedded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model of our own layout, 64 px, a 4x4 grid. Not to be written to."""
-    from tiny_clip import write_embedded
+    from tests.tiny_clip import write_embedded
 
     return write_embedded(tmp_path_factory.mktemp("models") / "own")
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 import oddlens
-from noise import write_pictures
-from oddlens import demo
+from oddlens.inference import demo
+from tests.noise import write_pictures
 
 
 def play(monkeypatch: pytest.MonkeyPatch, folder: Path, model: Path) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from oddlens.backbone.backbone import Backbone
 from oddlens.methods.vl4ad.decoder_shape import DecoderShape
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
+from oddlens.methods.weights import MethodWeights, read_weights
 from oddlens.training.vl4ad import DecoderCourse, DecoderTraining
 from oddlens.training.vl4ad_scenes import GivenScenes
-from oddlens.weights import Learned, read_learned
 
 Pixels = NDArray[np.uint8]
 
@@ -42,13 +42,15 @@ def scenes(count: int = 2) -> GivenScenes:
     return GivenScenes("small", ("sky", "road", "car"), [frame(seed) for seed in range(count)])
 
 
-def course(
+def schedule(
     backbone: Backbone, out: Path, shape: DecoderShape = SHAPE, settings: DecoderTraining = QUICK, count: int = 2,
-    start: Learned | None = None,
+    start: MethodWeights | None = None,
 ) -> DecoderCourse:  # fmt: skip
     return DecoderCourse(backbone, scenes(count), make_vocabulary(WORDS), shape, settings, out, start=start)
 
 
-def trained(backbone: Backbone, out: Path, shape: DecoderShape = SHAPE, settings: DecoderTraining = QUICK) -> Learned:
-    course(backbone, out, shape, settings).run()
-    return read_learned(out)
+def trained(
+    backbone: Backbone, out: Path, shape: DecoderShape = SHAPE, settings: DecoderTraining = QUICK
+) -> MethodWeights:
+    schedule(backbone, out, shape, settings).run()
+    return read_weights(out)

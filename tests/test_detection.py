@@ -46,12 +46,12 @@ class TestVerdict:
 
 class TestHeat:
     def test_it_has_the_pictures_size_and_the_maps_values(self) -> None:
-        heat = detection().heatmap()
-        assert heat.shape == (60, 120)
-        assert heat.dtype == np.float32
-        assert heat.max() == 1
-        assert heat.min() == 0
-        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        anomaly_map = detection().heatmap()
+        assert anomaly_map.shape == (60, 120)
+        assert anomaly_map.dtype == np.float32
+        assert anomaly_map.max() == 1
+        assert anomaly_map.min() == 0
+        row, column = np.unravel_index(anomaly_map.argmax(), anomaly_map.shape)
         assert (15 <= row < 30, 60 <= column < 90) == (True, True)
 
     def test_regions_are_in_the_pictures_own_pixels(self) -> None:

@@ -16,11 +16,11 @@ from PIL import Image
 
 import oddlens
 from oddlens.backbone.vision import VisionTower
-from oddlens.detection import Detection, Failure
+from oddlens.detection import Detection
 from oddlens.detector import Detector
-from oddlens.errors import ImageError, OddlensWarning, UsageError
-from oddlens.images import Picture
-from oddlens.methods.method import Scores
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError
+from oddlens.io.images import Picture
+from oddlens.methods.base import Scores
 
 Pictures = list[NDArray[np.uint8]]
 
@@ -49,7 +49,7 @@ class TestAsking:
     def test_encoding_then_asking_is_detecting(self, loaded: Detector, pictures: Pictures) -> None:
         encoded = loaded.encode(pictures)
         for name in ("bottle", "metal_nut"):
-            for asked, detected in zip(loaded.ask(encoded, name), loaded.detect(pictures, name), strict=True):
+            for asked, detected in zip(loaded.predict(encoded, name), loaded.detect(pictures, name), strict=True):
                 assert same(asked, detected)
 
     def test_asking_again_does_not_look_at_pixels_again(
@@ -61,7 +61,7 @@ class TestAsking:
             raise AssertionError("the vision tower ran")
 
         monkeypatch.setattr(VisionTower, "embed", refuse)
-        first, second = (loaded.ask(encoded, name)[0] for name in ("bottle", "cable"))
+        first, second = (loaded.predict(encoded, name)[0] for name in ("bottle", "cable"))
         assert first.score != second.score
 
     def test_a_question_may_change_what_only_questions_depend_on(
@@ -69,20 +69,20 @@ class TestAsking:
     ) -> None:
         sharp = oddlens.load("winclip", open_clip_folder, device="cpu", temperature=0.01)
         encoded = loaded.encode(pictures)
-        before = loaded.ask(encoded)
-        found = loaded.ask(encoded, temperature=0.01)
-        assert [each.score for each in found] == [each.score for each in sharp.ask(encoded)]
-        assert [each.score for each in loaded.ask(encoded)] == [each.score for each in before]
+        before = loaded.predict(encoded)
+        found = loaded.predict(encoded, temperature=0.01)
+        assert [each.score for each in found] == [each.score for each in sharp.predict(encoded)]
+        assert [each.score for each in loaded.predict(encoded)] == [each.score for each in before]
         with pytest.raises(UsageError, match="image_size cannot change between questions"):
-            loaded.ask(encoded, image_size=32)
+            loaded.predict(encoded, image_size=32)
 
     def test_a_changed_question_knows_the_references_and_the_thresholds(
         self, detector: Detector, pictures: Pictures
     ) -> None:
         encoded = detector.encode(pictures[:1])
         for number in (1, 2):
-            detector.reference(pictures[number]).set_thresholds(image=number)
-            (plain,), (changed,) = detector.ask(encoded), detector.ask(encoded, fusion="mean")
+            detector.add_references(pictures[number]).set_thresholds(image=number)
+            (plain,), (changed,) = detector.predict(encoded), detector.predict(encoded, fusion="mean")
             assert changed.score == plain.score
             assert changed.threshold == number
             assert changed.anomaly_map.max() < plain.anomaly_map.max()
@@ -255,21 +255,21 @@ class TestNotFinite:
         with pytest.raises(ImageError, match="image 2 has a score or a map that is not finite"):
             broken.detect(pictures[:3])
         with pytest.raises(ImageError, match="image 2 has a score or a map that is not finite"):
-            broken.ask(broken.encode(pictures[:3]))
+            broken.predict(broken.encode(pictures[:3]))
 
 
 class TestReferences:
     def test_they_change_what_is_found_and_can_be_chained(self, detector: Detector, pictures: Pictures) -> None:
         (before,) = detector.detect(pictures[0])
-        assert detector.reference(pictures[1]) is detector
+        assert detector.add_references(pictures[1]) is detector
         (after,) = detector.detect(pictures[0])
         assert before.score != after.score
         assert before.value_range.label == "fixed range 0 to 1"
         assert after.value_range.label == "fixed range 0 to 2"
 
     def test_they_add_up(self, detector: Detector, loaded: Detector, pictures: Pictures) -> None:
-        together = Detector(loaded.name, loaded.method).reference(pictures[1:4])
-        detector.reference(pictures[1]).reference(pictures[2:4])
+        together = Detector(loaded.name, loaded.method).add_references(pictures[1:4])
+        detector.add_references(pictures[1]).add_references(pictures[2:4])
         assert detector.references is not None
         assert len(detector.references) == 3
         (one,), (other,) = (each.detect(pictures[0]) for each in (detector, together))
@@ -279,7 +279,7 @@ class TestReferences:
     def test_a_folder_of_good_examples_will_do(self, detector: Detector, pictures: Pictures, tmp_path: Path) -> None:
         for number, picture in enumerate(pictures[:2]):
             Image.fromarray(picture).save(tmp_path / f"{number}.png")
-        detector.reference(tmp_path)
+        detector.add_references(tmp_path)
         assert detector.references is not None
         assert detector.references.sources == (str(tmp_path / "0.png"), str(tmp_path / "1.png"))
 
@@ -288,25 +288,25 @@ class TestReferences:
         for name in ("a.png", "a copy.bmp", "b.png"):
             Image.fromarray(pictures["b" in name[:1]]).save(tmp_path / name)
         with pytest.warns(OddlensWarning, match=r"the same picture .* counts once: .*a\.png is .*a copy\.bmp$") as told:
-            detector.reference(tmp_path)
+            detector.add_references(tmp_path)
         assert told[0].filename == __file__
         once = detector.references
         assert once is not None
         assert [Path(source).name for source in once.sources] == ["a copy.bmp", "b.png"]
         assert len(set(once.digests)) == 2
         with pytest.warns(OddlensWarning, match=r"counts once: image 1 is .*b\.png$"):
-            detector.reference([pictures[1], pictures[2]])
+            detector.add_references([pictures[1], pictures[2]])
         assert detector.references is not None
         assert detector.references.sources == (*once.sources, "image 2")
         with pytest.warns(OddlensWarning, match="and 1 more$"):
-            detector.reference([*pictures[:3], pictures[0]])
+            detector.add_references([*pictures[:3], pictures[0]])
         assert len(detector.references) == 3
         with pytest.warns(OddlensWarning, match=r"counts once: [^,]*b\.png$"):  # a cell of a notebook that runs again
-            detector.reference(tmp_path / "b.png")
+            detector.add_references(tmp_path / "b.png")
 
     def test_the_same_picture_twice_is_no_pair_to_calibrate_on(self, detector: Detector, pictures: Pictures) -> None:
         with pytest.warns(OddlensWarning):
-            detector.reference([pictures[1], pictures[1].copy()])
+            detector.add_references([pictures[1], pictures[1].copy()])
         assert detector.calibrate("part") is None
 
     def test_one_whose_features_are_not_finite_is_refused(self, detector: Detector, pictures: Pictures) -> None:
@@ -320,7 +320,7 @@ class TestReferences:
 
     def test_none_is_refused(self, detector: Detector) -> None:
         with pytest.raises(UsageError, match="no reference pictures were given"):
-            detector.reference([])
+            detector.add_references([])
         assert detector.references is None
 
     def test_a_method_that_takes_none_says_so_before_it_looks(
@@ -329,21 +329,21 @@ class TestReferences:
         words_only = oddlens.load("anovl", open_clip_folder, device="cpu")
         monkeypatch.setattr(words_only, "encode", lambda *_: pytest.fail("it looked"))
         with pytest.raises(UsageError, match="anovl compares with words only: leave the references out"):
-            words_only.reference(pictures[0])
+            words_only.add_references(pictures[0])
 
     def test_one_that_cannot_be_read_leaves_the_others_as_they_were(
         self, detector: Detector, pictures: Pictures
     ) -> None:
-        detector.reference(pictures[0])
+        detector.add_references(pictures[0])
         with pytest.raises(ImageError):
-            detector.reference([pictures[1], b"no picture"])
+            detector.add_references([pictures[1], b"no picture"])
         assert detector.references is not None
         assert len(detector.references) == 1
 
     def test_what_was_encoded_before_can_be_asked_about_after(self, detector: Detector, pictures: Pictures) -> None:
         encoded = detector.encode(pictures[0])
-        detector.reference(pictures[1:3])
-        assert same(detector.ask(encoded)[0], detector.detect(pictures[0])[0])
+        detector.add_references(pictures[1:3])
+        assert same(detector.predict(encoded)[0], detector.detect(pictures[0])[0])
 
 
 class TestThresholds:
@@ -354,7 +354,7 @@ class TestThresholds:
         assert loaded.calibrate("part") is None
 
     def test_one_reference_cannot_tell_how_much_good_parts_differ(self, detector: Detector, pictures: Pictures) -> None:
-        (found,) = detector.reference(pictures[1]).detect(pictures[0])
+        (found,) = detector.add_references(pictures[1]).detect(pictures[0])
         assert (found.threshold, found.is_anomalous, found.regions) == (None, None, ())
 
     def test_those_given_are_in_force(self, detector: Detector, pictures: Pictures) -> None:
@@ -378,11 +378,11 @@ class TestThresholds:
         scores, peaks, values = [], [], []
         for number, picture in enumerate(good):
             others = [other for each, other in enumerate(good) if each != number]
-            (one,) = Detector(loaded.name, loaded.method).reference(others).detect(picture, "nut")
+            (one,) = Detector(loaded.name, loaded.method).add_references(others).detect(picture, "nut")
             scores.append(one.score)
             peaks.append(one.anomaly_map.max())
             values.append(one.anomaly_map)
-        (found,) = detector.reference(good).detect(pictures[0], "nut")
+        (found,) = detector.add_references(good).detect(pictures[0], "nut")
         assert found.thresholds.image == pytest.approx(max(scores) + np.std(scores, ddof=1), abs=1e-5)
         assert found.thresholds.pixel == pytest.approx(max(peaks) + np.std(peaks, ddof=1), abs=1e-5)
         assert found.thresholds.source == "leave-one-out scores of 4 references"
@@ -393,18 +393,18 @@ class TestThresholds:
     def test_a_calibration_belongs_to_its_object_and_its_references(
         self, detector: Detector, pictures: Pictures
     ) -> None:
-        detector.reference(pictures[1:3])
+        detector.add_references(pictures[1:3])
         encoded = detector.encode(pictures[0])
-        (nut,), (cable,) = detector.ask(encoded, "nut"), detector.ask(encoded, "cable")
+        (nut,), (cable,) = detector.predict(encoded, "nut"), detector.predict(encoded, "cable")
         assert nut.threshold != cable.threshold
-        assert detector.ask(encoded, "nut")[0].threshold == nut.threshold
-        detector.reference(pictures[3])
-        assert detector.ask(encoded, "nut")[0].threshold != nut.threshold
+        assert detector.predict(encoded, "nut")[0].threshold == nut.threshold
+        detector.add_references(pictures[3])
+        assert detector.predict(encoded, "nut")[0].threshold != nut.threshold
 
     def test_one_given_by_hand_wins_and_the_other_stays_calibrated(
         self, detector: Detector, pictures: Pictures
     ) -> None:
-        detector.reference(pictures[1:4])
+        detector.add_references(pictures[1:4])
         (calibrated,) = detector.detect(pictures[0])
         (image,) = detector.set_thresholds(image=0.25).detect(pictures[0])
         assert (image.thresholds.image, image.thresholds.pixel) == (0.25, calibrated.thresholds.pixel)
@@ -431,7 +431,7 @@ class TestResults:
         assert isinstance(found.score, float)
 
     def test_everything_told_is_json(self, detector: Detector, pictures: Pictures) -> None:
-        detector.reference(pictures[1:4])
+        detector.add_references(pictures[1:4])
         (found,) = detector.set_thresholds(pixel=float(np.median(detector.detect(pictures[0])[0].anomaly_map))).detect(
             pictures[0]
         )
@@ -443,7 +443,7 @@ class TestResults:
         self, detector: Detector, pictures: Pictures
     ) -> None:
         (before,) = detector.detect(pictures[1])
-        (after,) = detector.reference(pictures[2:5]).detect(pictures[1])
+        (after,) = detector.add_references(pictures[2:5]).detect(pictures[1])
         for found in (before, after):
             drawing = found.overlay(pictures[1])
             assert drawing.width >= 50
@@ -456,12 +456,12 @@ class TestBounds:
     def test_questions_with_other_values_share_the_memory_bank(
         self, detector: Detector, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        detector.reference(pictures[:2])
+        detector.add_references(pictures[:2])
         encoded = detector.encode(pictures[2])
-        monkeypatch.setattr(type(detector.method), "remember", lambda *_: pytest.fail("the memory was made again"))
+        monkeypatch.setattr(type(detector.method), "fit", lambda *_: pytest.fail("the memory was made again"))
         for number in range(1, 40):
-            detector.ask(encoded, temperature=number / 10)
-            detector.ask(encoded, f"part {number}")
+            detector.predict(encoded, temperature=number / 10)
+            detector.predict(encoded, f"part {number}")
         changed = detector._changed({"temperature": 3.9})
         assert changed._memory is detector._memory
         assert len(detector._changes) <= 16
@@ -469,20 +469,20 @@ class TestBounds:
         assert len(detector._calibrations) <= 64
 
     def test_what_was_forgotten_is_made_again_the_same(self, detector: Detector, pictures: Pictures) -> None:
-        encoded = detector.reference(pictures[:2]).encode(pictures[2:4])
-        before = detector.ask(encoded, "nut"), detector.ask(encoded, "nut", temperature=0.5)
+        encoded = detector.add_references(pictures[:2]).encode(pictures[2:4])
+        before = detector.predict(encoded, "nut"), detector.predict(encoded, "nut", temperature=0.5)
         for number in range(20):
-            detector.ask(encoded[:1], f"part {number}")
-            detector.ask(encoded[:1], temperature=1 + number)
-        after = detector.ask(encoded, "nut"), detector.ask(encoded, "nut", temperature=0.5)
+            detector.predict(encoded[:1], f"part {number}")
+            detector.predict(encoded[:1], temperature=1 + number)
+        after = detector.predict(encoded, "nut"), detector.predict(encoded, "nut", temperature=0.5)
         for one, other in zip(before, after, strict=True):
             assert all(map(same, one, other))
 
     def test_calibrating_makes_no_memory_for_each_reference(
         self, detector: Detector, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        detector.reference(pictures)
-        monkeypatch.setattr(type(detector.method), "remember", lambda *_: pytest.fail("a memory was made"))
+        detector.add_references(pictures)
+        monkeypatch.setattr(type(detector.method), "fit", lambda *_: pytest.fail("a memory was made"))
         assert detector.calibrate("part") is not None
 
     def test_no_more_than_one_picture_is_held_while_references_are_read(
@@ -502,21 +502,31 @@ class TestBounds:
                 most = max(most, len(alive))
                 return picture
 
-        detector.reference([Camera(number) for number in range(20)])
+        detector.add_references([Camera(number) for number in range(20)])
         assert most == 1
 
     def test_a_detector_can_be_pickled(self, detector: Detector, pictures: Pictures) -> None:
-        detector.reference(pictures[:2]).set_thresholds(image=0.5)
+        detector.add_references(pictures[:2]).set_thresholds(image=0.5)
         encoded = detector.encode(pictures[2:4])
-        expected = detector.ask(encoded, "nut", temperature=0.5)
+        expected = detector.predict(encoded, "nut", temperature=0.5)
         other = pickle.loads(pickle.dumps(detector))
-        assert all(map(same, other.ask(encoded, "nut", temperature=0.5), expected))
+        assert all(map(same, other.predict(encoded, "nut", temperature=0.5), expected))
 
 
 def test_the_memory_of_the_references_is_made_once_for_all_questions(
     open_clip_folder: Path, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    detector = oddlens.load("winclip", open_clip_folder).reference(pictures[:1])
-    monkeypatch.setattr(type(detector.method), "remember", lambda *_: pytest.fail("the memory was made again"))
+    detector = oddlens.load("winclip", open_clip_folder).add_references(pictures[:1])
+    monkeypatch.setattr(type(detector.method), "fit", lambda *_: pytest.fail("the memory was made again"))
     encoded = detector.encode(pictures[1:3])
-    assert len(detector.ask(encoded, "nut")) == len(detector.ask(encoded, "bolt")) == 2
+    assert len(detector.predict(encoded, "nut")) == len(detector.predict(encoded, "bolt")) == 2
+
+
+def test_earlier_names_still_work_and_say_the_new_ones(detector: Detector, pictures: Pictures) -> None:
+    with pytest.warns(DeprecationWarning, match="is now called add_references"):
+        detector.reference(pictures[:2])
+    encoded = detector.encode(pictures[2:3])
+    with pytest.warns(DeprecationWarning, match="is now called predict"):
+        (old,) = detector.ask(encoded, "nut")
+    (new,) = detector.predict(encoded, "nut")
+    assert old.score == new.score

@@ -10,10 +10,10 @@ import torch
 
 import oddlens
 from oddlens.backbone.vision import VisionTower
-from oddlens.detection import Detection, Failure
-from oddlens.encoding import BATCH_SIZE, Encoded, encode_together, joined
-from oddlens.errors import ImageError
-from oddlens.images import Picture
+from oddlens.detection import Detection
+from oddlens.encoding import BATCH_SIZE, EncodedBatch, encode_together, joined
+from oddlens.errors import Failure, ImageError
+from oddlens.io.images import Picture
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def pictures() -> list[Picture]:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How often the tower embeds, walks and embeds windows."""
-    counted = {"embed": 0, "walk": 0, "windows": 0}
+    counted = {"embed": 0, "run_blocks": 0, "windows": 0}
     for name in counted:
 
         def count(self: VisionTower, *arguments: object, _name: str = name, **options: object) -> object:
@@ -36,7 +36,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return counted
 
 
-originals = {name: getattr(VisionTower, name) for name in ("embed", "walk", "windows")}
+originals = {name: getattr(VisionTower, name) for name in ("embed", "run_blocks", "windows")}
 
 
 def test_methods_that_want_the_same_of_a_model_share_every_walk(
@@ -46,7 +46,7 @@ def test_methods_that_want_the_same_of_a_model_share_every_walk(
     methods = [oddlens.load("winclip", open_clip_folder, **changed).method for changed in settings]
     together = encode_together(methods, pictures)
     batches, window_sizes = 2, 2
-    assert calls == {"embed": batches, "walk": batches, "windows": batches * window_sizes}
+    assert calls == {"embed": batches, "run_blocks": batches, "windows": batches * window_sizes}
     for method, shared in zip(methods, together, strict=True):
         (alone,) = encode_together([method], pictures)
         assert shared.features.keys() == alone.features.keys()
@@ -57,7 +57,7 @@ def test_methods_that_want_the_same_of_a_model_share_every_walk(
 def test_another_size_is_another_walk(open_clip_folder: Path, pictures: list[Picture], calls: dict[str, int]) -> None:
     methods = [oddlens.load("winclip", open_clip_folder, image_size=size).method for size in (48, 64)]
     encode_together(methods, pictures[:2])
-    assert calls["walk"] == 2
+    assert calls["run_blocks"] == 2
 
 
 def test_pictures_are_read_one_at_a_time(open_clip_folder: Path, pictures: list[Picture]) -> None:
@@ -117,7 +117,7 @@ def test_nothing_joins_to_nothing() -> None:
 
 
 def test_features_of_several_sizes_are_joined_at_the_largest_and_end_in_zeros() -> None:
-    small, large = (Encoded({"patch": torch.ones(n, *size)}, (), (), ()) for n, size in ((2, (1, 3)), (1, (2, 2))))
+    small, large = (EncodedBatch({"patch": torch.ones(n, *size)}, (), (), ()) for n, size in ((2, (1, 3)), (1, (2, 2))))
     found = joined([small, large]).features["patch"]
     assert found.shape == (3, 2, 3)
     assert found[0].tolist() == [[1, 1, 1], [0, 0, 0]]

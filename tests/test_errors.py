@@ -1,8 +1,12 @@
 """Errors: one sentence on one line, whatever was given."""
 
-import pytest
+import os
 
-from oddlens.errors import DataError, ImageError, ModelError, OddlensError, UsageError
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddlens.errors import DataError, ImageError, ModelError, OddlensError, UsageError, one_line, printable, shortened
 
 
 @pytest.mark.parametrize("kind", [OddlensError, UsageError, ImageError, ModelError, DataError])
@@ -14,3 +18,46 @@ def test_a_name_with_a_line_break_does_not_break_the_sentence(kind: type[Oddlens
 
 def test_a_name_as_long_as_a_book_leaves_a_sentence() -> None:
     assert len(str(UsageError(f"there is no model {'x' * 10**6}: give another"))) <= 2000
+
+
+@pytest.mark.parametrize("name", ["part 7.png", "-part.png", "Prüfling_μ.png", "部品.png", "🔩.png", "a[1]*.png", ""])
+def test_ordinary_names_stay_as_they_are(name: str) -> None:
+    assert printable(name) == name
+
+
+def test_a_line_break_is_shown_as_an_escape() -> None:
+    assert printable("a\nb\tc") == r"a\nb\tc"
+
+
+def test_bytes_that_are_no_text_are_shown_as_escapes() -> None:
+    assert printable(os.fsdecode(b"\xff.png")) == r"\udcff.png"
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_whatever_the_name_the_result_is_one_line_that_can_be_written(name: str) -> None:
+    shown = printable(name)
+    assert shown.isprintable()
+    shown.encode("utf-8")
+
+
+def test_a_sentence_that_a_long_name_makes_a_page_of_keeps_its_beginning_and_its_end() -> None:
+    shown = one_line(f"there is no method '{'x' * 100_000}': choose one of winclip, anovl")
+    assert len(shown) <= 2000
+    assert shown.startswith("there is no method 'xxx")
+    assert shown.endswith("xxx': choose one of winclip, anovl")
+
+
+def test_a_sentence_of_the_usual_length_stays_as_it_is() -> None:
+    assert one_line("a.png does not exist: check the path") == "a.png does not exist: check the path"
+
+
+def test_values_are_shown_as_python_writes_them_and_long_ones_in_part() -> None:
+    assert shortened("a\nb") == r"'a\nb'"
+    assert shortened([1, "x", None]) == "[1, 'x', None]"
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    for value in ("x" * 10**6, list(range(10**5)), deep, 10**5000, {"a": deep}, object()):
+        shown = shortened(value)
+        assert len(shown) < 200
+        assert shown.isprintable()

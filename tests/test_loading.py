@@ -16,10 +16,10 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
 from oddlens.loading import _introduce_embedded, load_fitted
-from oddlens.methods.april_gan import AprilGANRecipe
-from oddlens.methods.winclip import WinCLIPRecipe
-from small_streets import LINEAR, trained
-from tiny_clip import Weights, write_openai_state
+from oddlens.methods.april_gan.method import AprilGANRecipe
+from oddlens.methods.winclip.method import WinCLIPRecipe
+from tests.small_streets import LINEAR, trained
+from tests.tiny_clip import Weights, write_openai_state
 
 
 class TestRecipes:
@@ -75,7 +75,7 @@ class TestModels:
     def test_a_limit_on_pictures_holds_for_all_that_the_detector_reads(self, open_clip_folder: Path) -> None:
         picture = np.zeros((40, 50, 3), np.uint8)
         detector = oddlens.load(model=open_clip_folder, device="cpu", max_megapixels=0.0019)
-        for read in (detector.detect, detector.reference, detector.encode):
+        for read in (detector.detect, detector.add_references, detector.encode):
             with pytest.raises(ImageError, match=r"has 50 x 40 pixels, more than the limit of 0\.0019 megapixels"):
                 read(picture)
         detector.max_megapixels = 0.002

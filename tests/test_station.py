@@ -18,12 +18,19 @@ from torch import Tensor
 
 import oddlens
 from oddlens.backbone.load import load_backbone
+from oddlens.backbone.tensors import aligned
 from oddlens.detector import Detector
 from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
-from oddlens.methods.april_gan import AprilGANRecipe
-from oddlens.tensors import aligned
-from tiny_clip import Weights, random_weights, write_embedded, write_open_clip, write_openai_archive, write_transformers
-from tiny_layers import random_layers, write_layers
+from oddlens.methods.april_gan.method import AprilGANRecipe
+from tests.tiny_clip import (
+    Weights,
+    random_weights,
+    write_embedded,
+    write_open_clip,
+    write_openai_archive,
+    write_transformers,
+)
+from tests.tiny_layers import random_layers, write_layers
 
 Pictures = list[NDArray[np.uint8]]
 
@@ -50,7 +57,7 @@ def hold_the_same(one: Detector, other: Detector, pictures: Pictures) -> None:
 @pytest.fixture
 def detector(open_clip_folder: Path, pictures: Pictures) -> Detector:
     detector = oddlens.load("winclip", model=open_clip_folder, device="cpu", temperature=0.1, window_sizes=[2])
-    return detector.reference(pictures[:3])
+    return detector.add_references(pictures[:3])
 
 
 @pytest.fixture
@@ -77,8 +84,8 @@ class TestSame:
         hold_the_same(opened, detector, pictures[3:5])
 
     def test_more_references_can_be_added(self, detector: Detector, station: Path, pictures: Pictures) -> None:
-        opened = oddlens.open_station(station, device="cpu").reference(pictures[3:5])
-        hold_the_same(opened, detector.reference(pictures[3:5]), pictures[5:7])
+        opened = oddlens.open_station(station, device="cpu").add_references(pictures[3:5])
+        hold_the_same(opened, detector.add_references(pictures[3:5]), pictures[5:7])
 
     def test_it_can_be_saved_again_into_its_own_folder(
         self, detector: Detector, station: Path, pictures: Pictures
@@ -126,7 +133,7 @@ class TestElsewhere:
         self, layout: str, tmp_path: Path, weights: Weights, pictures: Pictures
     ) -> None:
         """The folder is moved, and the model that it was made with is gone."""
-        detector = oddlens.load("winclip", model=WRITERS[layout](tmp_path, weights), device="cpu").reference(
+        detector = oddlens.load("winclip", model=WRITERS[layout](tmp_path, weights), device="cpu").add_references(
             pictures[:2]
         )
         expected = detector.detect(pictures[2:4], "nut")
@@ -309,7 +316,7 @@ class TestEdited:
                 load_backbone(open_clip_folder, device="cpu"),
                 AprilGANRecipe(image_size=40, layers=(1, 2, 3)),
             )
-        detector = oddlens.load(request.param, open_clip_folder, weights, "cpu").reference(pictures[:3])
+        detector = oddlens.load(request.param, open_clip_folder, weights, "cpu").add_references(pictures[:3])
         detector.save(tmp_path / "whole")
         opened = oddlens.open_station(tmp_path / "whole", device="cpu")
         yield tmp_path / "whole"
@@ -364,7 +371,7 @@ class TestEdited:
     def test_the_references_are_known_by_their_pixels(self, station: Path, pictures: Pictures) -> None:
         opened = oddlens.open_station(station, device="cpu")
         with pytest.warns(OddlensWarning, match="counts once"):
-            opened.reference(pictures[2:4])
+            opened.add_references(pictures[2:4])
         assert opened.references is not None
         assert len(opened.references) == 4
 

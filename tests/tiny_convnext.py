@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tiny_clip import SHAPE, Weights, random_weights
+from tests.tiny_clip import SHAPE, Weights, random_weights
 
 DEPTHS, WIDTHS, EMBED_DIM = (1, 1, 2, 1), (8, 16, 24, 32), 32
 

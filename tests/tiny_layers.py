@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.methods.april_gan import AprilGANRecipe
-from oddlens.weights import write_learned
+from oddlens.methods.april_gan.method import AprilGANRecipe
+from oddlens.methods.weights import write_weights
 
 
 def random_layers(count: int = 3, width: int = 128, embed_dim: int = 32, seed: int = 0) -> dict[str, Tensor]:
@@ -28,5 +28,5 @@ def write_authors_layers(path: Path, tensors: dict[str, Tensor]) -> Path:
 
 def write_layers(path: Path, tensors: dict[str, Tensor], backbone: Backbone, recipe: AprilGANRecipe) -> Path:
     model = {"name": backbone.card.name, "fingerprint": backbone.fingerprint}
-    write_learned(path, tensors, {"method": "april-gan", "recipe": asdict(recipe), "model": model})
+    write_weights(path, tensors, {"method": "april-gan", "recipe": asdict(recipe), "model": model})
     return path

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.methods.anomaly_clip import AnomalyCLIPRecipe
-from oddlens.prompts.learnable import LearnablePrompts
-from oddlens.weights import write_learned
+from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.weights import write_weights
 
 
 def random_prompts(backbone: Backbone, recipe: AnomalyCLIPRecipe, seed: int = 0) -> LearnablePrompts:
@@ -27,7 +27,7 @@ def random_prompts(backbone: Backbone, recipe: AnomalyCLIPRecipe, seed: int = 0)
 def write_ours(path: Path, tensors: dict[str, Tensor], backbone: Backbone, recipe: AnomalyCLIPRecipe) -> Path:
     model = {"name": backbone.card.name, "fingerprint": backbone.fingerprint}
     made = {"method": "anomalyclip", "recipe": asdict(recipe), "model": model}
-    write_learned(path, tensors, made)
+    write_weights(path, tensors, made)
     return path
 
 

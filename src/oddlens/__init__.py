@@ -13,12 +13,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from oddlens.threads import share_processors as _share_processors
+from oddlens.backbone.threads import share_processors as _share_processors
 
 if TYPE_CHECKING:
-    from oddlens.detection import Detection, Failure
+    from oddlens.detection import Detection, Region
     from oddlens.detector import Detector
-    from oddlens.heat import Region
+    from oddlens.errors import Failure
     from oddlens.loading import load
     from oddlens.station import open_station
 
@@ -27,8 +27,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Detection": "oddlens.detection",
     "Detector": "oddlens.detector",
-    "Failure": "oddlens.detection",
-    "Region": "oddlens.heat",
+    "Failure": "oddlens.errors",
+    "Region": "oddlens.detection",
     "load": "oddlens.loading",
     "open_station": "oddlens.station",
 }

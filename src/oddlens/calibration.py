@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from oddlens.detection import Thresholds, ValueRange
-from oddlens.encoding import BATCH_SIZE, Encoded
-from oddlens.errors import ImageError
-from oddlens.memory import Memory
-from oddlens.methods.method import Method, Parts
-from oddlens.wording import printable
+from oddlens.encoding import BATCH_SIZE, EncodedBatch
+from oddlens.errors import ImageError, printable
+from oddlens.methods.base import Method, Parts
+from oddlens.methods.common.memory_bank import MemoryBank
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,9 @@ class Calibration:
     parts: Parts
 
 
-def leave_one_out(method: Method, references: Encoded, memory: Memory, text: Mapping[str, torch.Tensor]) -> Calibration:
+def leave_one_out(
+    method: Method, references: EncodedBatch, memory: MemoryBank, text: Mapping[str, torch.Tensor]
+) -> Calibration:
     """The calibration of at least two references. Raises `ImageError` for one whose score or map is not finite."""
     scores: list[torch.Tensor] = []
     parts: list[Parts] = []

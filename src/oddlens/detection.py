@@ -8,15 +8,42 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from oddlens.errors import UsageError
-from oddlens.heat import Region, find_regions, resize_heat
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
-    from oddlens.images import ImageInput
+    from oddlens.io.images import ImageInput
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected part of a picture whose heat reaches the pixel threshold, in the picture's own pixels.
+
+    x, y: top-left corner of its box. area: pixels. peak, mean: of the heat inside. outline: (x, y) corners of its outer contour.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    area: int
+    peak: float
+    mean: float
+    outline: tuple[tuple[int, int], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The box, area and heat as JSON values; the outline is left out."""
+        return {
+            "box": [self.x, self.y, self.width, self.height],
+            "area": self.area,
+            "peak": self.peak,
+            "mean": self.mean,
+        }
 
 
 @dataclass(frozen=True)
@@ -43,22 +70,6 @@ class ValueRange:
     low: float
     high: float
     label: str
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A picture without a detection: it cannot be read, or its score or map is not finite. reason: one sentence that names it."""
-
-    source: str
-    reason: str
-
-    def __str__(self) -> str:
-        """What failed."""
-        return self.source
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"path": self.source, "error": self.reason}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,17 +110,15 @@ class Detection:
 
     def heatmap(self) -> NDArray[np.float32]:
         """The map at the picture's own size, bilinear: float32 [height, width]."""
-        return resize_heat(self.anomaly_map, self.image_size)
+        return resize_map(self.anomaly_map, self.image_size)
 
     def overlay(self, image: ImageInput | None = None) -> Image.Image:
         """The heat over the picture, with outlines of the regions, a colour bar that names its range, score and verdict.
 
         image: the picture; None: it is read again from where it came. Raises `ImageError` where it cannot be read.
         """
-        import numpy as np
-
-        from oddlens.images import read_image
-        from oddlens.overlay import draw_overlay
+        from oddlens.io.images import read_image
+        from oddlens.visualization.overlay import draw_overlay
 
         verdict: Literal["anomalous", "normal"] | None = None
         if self.is_anomalous is not None:
@@ -128,8 +137,6 @@ class Detection:
         """The share of the picture, 0..1, that each known class has, in the order of the numbers in `labels`; {} without labels."""
         if self.labels is None:
             return {}
-        import numpy as np
-
         counts = np.bincount(self.labels.ravel(), minlength=len(self.label_names))
         return {
             name: round(int(count) / self.labels.size, 4) for name, count in zip(self.label_names, counts, strict=True)
@@ -152,3 +159,29 @@ class Detection:
         if self.labels is not None:
             told["classes"] = self.class_shares()
         return told
+
+
+def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """A map brought to (width, height) pixels, bilinear; float32 [height, width]."""
+    resized: NDArray[np.float32] = cv2.resize(anomaly_map, size, interpolation=cv2.INTER_LINEAR).astype(
+        np.float32, copy=False
+    )
+    return resized
+
+
+def find_regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Region, ...]:
+    """The 8-connected regions of `anomaly_map` >= threshold, by descending peak. heat: float32 [height, width]."""
+    above = (anomaly_map >= threshold).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+    regions = []
+    for number in range(1, count):
+        x, y, width, height, area = (int(value) for value in stats[number])
+        box = np.s_[y : y + height, x : x + width]
+        inside = labels[box] == number
+        contours, _ = cv2.findContours(
+            inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y)
+        )
+        outline = tuple((int(px), int(py)) for px, py in max(contours, key=len)[:, 0])
+        values = anomaly_map[box][inside]
+        regions.append(Region(x, y, width, height, area, float(values.max()), float(values.mean()), outline))
+    return tuple(sorted(regions, key=lambda region: -region.peak))

@@ -19,18 +19,17 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.cache import remembered_hash
+from oddlens.backbone.tensors import aligned
 from oddlens.calibration import NOT_FINITE, Calibration, chosen, leave_one_out
-from oddlens.detection import Detection, Failure, Thresholds, ValueRange
-from oddlens.encoding import BATCH_SIZE, Encoded, check_shape, encode_together, joined
-from oddlens.errors import ImageError, OddlensError, OddlensWarning, UsageError
-from oddlens.images import Picture
-from oddlens.inputs import Images, Input, each_input
-from oddlens.memory import Memory
-from oddlens.methods.method import Method, Relative, Scores, Text
+from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.encoding import BATCH_SIZE, EncodedBatch, check_shape, encode_together, joined
+from oddlens.errors import Failure, ImageError, OddlensError, OddlensWarning, UsageError, printable
+from oddlens.io.images import Picture
+from oddlens.io.inputs import Images, Input, each_input
+from oddlens.methods.base import Method, Relative, Scores, Text
+from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
-from oddlens.recent import Recent
-from oddlens.tensors import aligned
-from oddlens.wording import printable
 
 _KEPT_TEXTS = 16
 """Object names whose text side is kept: 2 MB each with AnoVL's 924 sentences."""
@@ -44,7 +43,7 @@ class Detector:
     """A method on a model, with good examples where there are some. Made by `oddlens.load` or `oddlens.open_station`.
 
     notes: what of the recipe was fitted to the model, in words. weights: the path of the learned part, or None. max_megapixels:
-    larger pictures are refused; None is the environment's limit (see `oddlens.images.checked_limit`).
+    larger pictures are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
     """
 
     def __init__(self, name: str, method: Method, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -54,8 +53,8 @@ class Detector:
         self.weights = weights
         self.max_megapixels: float | None = None
         self.thresholds = Thresholds()
-        self._references: Encoded | None = None
-        self._memory: Memory | None = None
+        self._references: EncodedBatch | None = None
+        self._memory: MemoryBank | None = None
         self._calibrations: Recent[str, Calibration] = Recent(_KEPT_CALIBRATIONS)
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
         self._changes: Recent[str, Detector] = Recent(_KEPT_CHANGES)
@@ -76,7 +75,7 @@ class Detector:
         return self._relative("set") is not None
 
     @property
-    def references(self) -> Encoded | None:
+    def references(self) -> EncodedBatch | None:
         """The good examples, encoded; None without any. Setting them forgets what was learned of the earlier ones.
 
         Setting raises `ImageError` for one whose features are not finite.
@@ -84,16 +83,16 @@ class Detector:
         return self._references
 
     @references.setter
-    def references(self, references: Encoded | None) -> None:
+    def references(self, references: EncodedBatch | None) -> None:
         if references is not None:
             _check_finite(references)
             features = {name: aligned(value) for name, value in references.features.items()}
             references = replace(references, features=features)  # they lie as those that a station gives back
-        memory = None if references is None else self.method.remember(references.features)
+        memory = None if references is None else self.method.fit(references.features)
         self._references, self._memory = references, memory
         self._calibrations.clear()
 
-    def reference(self, images: Images) -> Detector:
+    def add_references(self, images: Images) -> Detector:
         """Add good examples: pictures, paths, folders or globs. Returns the detector itself. Raises `ImageError`, `UsageError`.
 
         A picture that is there already, by its pixels, is left out with an `OddlensWarning`: held against itself it would be the
@@ -127,6 +126,16 @@ class Detector:
             self.references = added if self.references is None else joined([self.references, added])
         return self
 
+    def reference(self, images: Images) -> Detector:
+        """Deprecated: the earlier name of `add_references`."""
+        _warn_of_name("reference", "add_references")
+        return self.add_references(images)
+
+    def ask(self, encoded: EncodedBatch, object_name: str = "part", **changes: Any) -> list[Detection]:
+        """Deprecated: the earlier name of `predict`."""
+        _warn_of_name("ask", "predict")
+        return self.predict(encoded, object_name, **changes)
+
     def set_thresholds(self, image: float | None = None, pixel: float | None = None) -> Detector:
         """Fix thresholds by hand: `image` for scores, `pixel` for heat. They win over those calibrated on references; None leaves
         the calibrated one. Returns the detector itself. Raises `UsageError` for a threshold that is not finite.
@@ -142,11 +151,11 @@ class Detector:
         path that does not exist. `detect_each` goes on.
         """
         if self.scores_sets:
-            return self.ask(self.encode(images), object_name)
-        self._prepare(object_name)
+            return self.predict(self.encode(images), object_name)
+        self._encode_prompts(object_name)
         inputs, found = each_input(images, self.max_megapixels), []
         while batch := self.encode_pictures(each.read() for each in islice(inputs, BATCH_SIZE)):
-            found += self.ask(batch, object_name)
+            found += self.predict(batch, object_name)
         return found
 
     def detect_each(
@@ -166,7 +175,7 @@ class Detector:
             )
         if not isinstance(batch_size, int) or batch_size < 1:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
-        self._prepare(object_name)
+        self._encode_prompts(object_name)
         self.calibrate(object_name)
         return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size)
 
@@ -192,58 +201,58 @@ class Detector:
                 yield picture
                 del picture  # before the next one is read
 
-    def encode(self, images: Images) -> Encoded:
+    def encode(self, images: Images) -> EncodedBatch:
         """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references.
 
         Pictures are read one after the other. Raises as `detect` does for those that cannot be read.
         """
         return self.encode_pictures(each.read() for each in each_input(images, self.max_megapixels))
 
-    def encode_pictures(self, pictures: Iterable[Picture]) -> Encoded:
+    def encode_pictures(self, pictures: Iterable[Picture]) -> EncodedBatch:
         """As `encode`, of pictures that are read already, or as they are asked for."""
         return encode_together([self.method], pictures)[0]
 
     @torch.inference_mode()
-    def ask(self, encoded: Encoded, object_name: str = "part", **changes: Any) -> list[Detection]:
+    def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: Any) -> list[Detection]:
         """Detections of encoded pictures for an object name; the towers' vision side does not run again.
 
         changes: other values of recipe fields that only the question depends on. Raises `UsageError` for any other field, and for
         a single picture where scores are those of a set.
         """
         if changes:
-            return self._changed(changes).ask(encoded, object_name)
+            return self._changed(changes).predict(encoded, object_name)
         found = self.ask_each(encoded, object_name)
         if not found or not self.scores_sets:
             return found
         scores = self.score_set([each.parts for each in found])
         return [replace(each, score=score) for each, score in zip(found, scores, strict=True)]
 
-    def ask_each(self, encoded: Encoded, object_name: str = "part") -> list[Detection]:
+    def ask_each(self, encoded: EncodedBatch, object_name: str = "part") -> list[Detection]:
         """As `ask`, for a part of a set: where scores are those of a set, they are NaN until `score_set` tells them."""
         return [_insisted(outcome) for outcome in self._outcomes(encoded, object_name)]
 
     @torch.inference_mode()
-    def _outcomes(self, encoded: Encoded, object_name: str) -> list[Detection | Failure]:
+    def _outcomes(self, encoded: EncodedBatch, object_name: str) -> list[Detection | Failure]:
         """What is found of each picture; a failure where score or map is not finite. As many are scored at once as are encoded."""
         parts = (encoded[first : first + BATCH_SIZE] for first in range(0, len(encoded), BATCH_SIZE))
         return [outcome for part in parts for outcome in self._score(part, object_name)]
 
-    def _score(self, encoded: Encoded, object_name: str) -> Iterator[Detection | Failure]:
+    def _score(self, encoded: EncodedBatch, object_name: str) -> Iterator[Detection | Failure]:
         calibration = self.calibrate(object_name)
         thresholds = chosen(self.thresholds, calibration)
         value_range = (calibration and calibration.value_range) or self._fixed_range()
-        result = self.method.score(encoded.features, self._prepare(object_name), self._memory)
+        result = self.method.score(encoded.features, self._encode_prompts(object_name), self._memory)
         scores = self._told(result, object_name).tolist()
         for number, (score, anomaly_map) in enumerate(zip(scores, result.maps, strict=True)):
-            source, heat = encoded.sources[number], anomaly_map.float().cpu().numpy()
+            source, anomaly_map = encoded.sources[number], anomaly_map.float().cpu().numpy()
             parts = {name: float(values[number]) for name, values in result.parts.items()}
             numbers = [*parts.values(), *([] if self.scores_sets else [score])]
-            if not (np.isfinite(numbers).all() and np.isfinite(heat).all()):
+            if not (np.isfinite(numbers).all() and np.isfinite(anomaly_map).all()):
                 yield Failure(source, f"{printable(source)} {NOT_FINITE}")
                 continue
             yield Detection(
                 score,
-                heat,
+                anomaly_map,
                 encoded.sizes[number],
                 thresholds,
                 value_range,
@@ -275,7 +284,7 @@ class Detector:
             return None
         references, memory = self.references, self._memory
         return self._calibrations.get(
-            object_name, lambda: leave_one_out(self.method, references, memory, self._prepare(object_name))
+            object_name, lambda: leave_one_out(self.method, references, memory, self._encode_prompts(object_name))
         )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -300,12 +309,12 @@ class Detector:
         method.recipe = recipe
         return Detector(self.name, method, self.notes, self.weights)
 
-    def _prepare(self, object_name: str) -> Text:
+    def _encode_prompts(self, object_name: str) -> Text:
         if not isinstance(object_name, str) or not object_name.strip():
             raise UsageError(
                 "the object name is empty: say in a word or two what is on the pictures, for instance 'part'"
             )
-        return self._texts.get(object_name, lambda: self.method.prepare(object_name))
+        return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
 
     def _told(self, result: Scores, object_name: str) -> Tensor:
         """The scores of a result, told beside the references where that is how the method tells them."""
@@ -315,7 +324,7 @@ class Detector:
         calibration = self.calibrate(object_name)
         if calibration is not None:
             return relative.score(result.parts, calibration.parts)
-        alone = self.method.score(references.features, self._prepare(object_name), None)
+        alone = self.method.score(references.features, self._encode_prompts(object_name), None)
         return relative.score(result.parts, alone.parts)
 
     def _relative(self, to: Literal["references", "set"]) -> Relative | None:
@@ -346,7 +355,7 @@ def _insisted(outcome: Detection | Failure) -> Detection:
     return outcome
 
 
-def _check_finite(references: Encoded) -> None:
+def _check_finite(references: EncodedBatch) -> None:
     for number, source in enumerate(references.sources):
         if not all(value[number].isfinite().all() for value in references.features.values()):
             raise ImageError(
@@ -361,4 +370,10 @@ def _warn_of(doubles: Sequence[str]) -> None:
         f"the same picture is among the references more than once, and counts once: {', '.join(doubles[:3])}{rest}",
         OddlensWarning,
         stacklevel=3,
+    )
+
+
+def _warn_of_name(old: str, new: str) -> None:
+    warnings.warn(
+        f"Detector.{old} is now called {new}: the old name goes with the next version", DeprecationWarning, stacklevel=3
     )

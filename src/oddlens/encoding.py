@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 import torch
 
-from oddlens.backbone.walk import Walk, WalkRequest
-from oddlens.errors import ImageError
-from oddlens.images import Picture
-from oddlens.methods.method import Features, Method, join_features
-from oddlens.pixels import Pixels
-from oddlens.preprocess import resized
-from oddlens.wording import printable
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.errors import ImageError, printable
+from oddlens.io.images import Picture
+from oddlens.io.pixels import Pixels
+from oddlens.io.preprocess import resized
+from oddlens.methods.base import Features, Method, join_features
 
 BATCH_SIZE = 8
 """Pictures that run through the towers together."""
@@ -27,7 +26,7 @@ LARGEST_SCALED = 2**27
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
+class EncodedBatch:
     """Pictures after the towers: their features, and what is needed to tell of them. Ask about it as often as you like.
 
     seconds: spent on them, the walk through the tower included also where other methods shared it. digests: of references, see
@@ -45,9 +44,9 @@ class Encoded:
         """How many pictures it holds."""
         return len(self.sources)
 
-    def __getitem__(self, part: slice) -> Encoded:
+    def __getitem__(self, part: slice) -> EncodedBatch:
         """Some of the pictures, in the same memory; their `seconds` are not known."""
-        return Encoded(
+        return EncodedBatch(
             {name: value[part] for name, value in self.features.items()},
             self.sizes[part],
             self.sources[part],
@@ -72,11 +71,11 @@ def check_shape(picture: Picture, methods: Sequence[Method]) -> None:
             )
 
 
-def joined(parts: Sequence[Encoded]) -> Encoded:
+def joined(parts: Sequence[EncodedBatch]) -> EncodedBatch:
     """Several batches of one method as one; nothing for none."""
     if not parts:
-        return Encoded({}, (), (), ())
-    return Encoded(
+        return EncodedBatch({}, (), (), ())
+    return EncodedBatch(
         join_features([part.features for part in parts]),
         tuple(size for part in parts for size in part.sizes),
         tuple(source for part in parts for source in part.sources),
@@ -89,37 +88,37 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
 @torch.inference_mode()
 def encode_together(
     methods: Sequence[Method], pictures: Iterable[Picture], batch_size: int = BATCH_SIZE
-) -> list[Encoded]:
+) -> list[EncodedBatch]:
     """The pictures encoded for every method, in order; methods that agree on model, size and preprocessing share each walk.
 
     pictures: may be read as they are asked for. One of them is held at a time: what waits for the rest of its batch has the size
     that the tower takes. Raises `ImageError` as `check_shape` does.
     """
     looks = [_Look(methods, numbers, request) for numbers, request in _groups(methods)]
-    batches: list[list[Encoded]] = [[] for _ in methods]
+    batches: list[list[EncodedBatch]] = [[] for _ in methods]
     rest = iter(pictures)
     while True:
         count = 0
         for picture in islice(rest, batch_size):
             count += 1
             check_shape(picture, methods)
-            for look in looks:
-                look.take(picture)
+            for preprocess_key in looks:
+                preprocess_key.take(picture)
             del picture  # before the next one is read
         if not count:
             return [joined(parts) for parts in batches]
-        for look in looks:
-            for number, encoded in look.finish():
+        for preprocess_key in looks:
+            for number, encoded in preprocess_key.finish():
                 batches[number].append(encoded)
 
 
-def _groups(methods: Sequence[Method]) -> list[tuple[list[int], WalkRequest]]:
+def _groups(methods: Sequence[Method]) -> list[tuple[list[int], FeatureRequest]]:
     """The numbers of the methods that one walk serves, and its request."""
     alike: dict[object, list[int]] = {}
     for number, method in enumerate(methods):
-        alike.setdefault((id(method.backbone), method.request.look), []).append(number)
+        alike.setdefault((id(method.backbone), method.request.preprocess_key), []).append(number)
     return [
-        (numbers, reduce(WalkRequest.joined, [methods[number].request for number in numbers]))
+        (numbers, reduce(FeatureRequest.joined, [methods[number].request for number in numbers]))
         for numbers in alike.values()
     ]
 
@@ -136,15 +135,15 @@ class _Waiting(NamedTuple):
 class _Look:
     """One walk of a batch, for the methods that it serves: pictures are taken one by one, and walked together at the end.
 
-    Where methods look at pictures as they are (`WalkRequest.whole`), each is walked alone, and at once.
+    Where methods look at pictures as they are (`FeatureRequest.whole`), each is walked alone, and at once.
     """
 
-    def __init__(self, methods: Sequence[Method], numbers: Sequence[int], request: WalkRequest) -> None:
+    def __init__(self, methods: Sequence[Method], numbers: Sequence[int], request: FeatureRequest) -> None:
         self._methods = {number: methods[number] for number in numbers}
         self._request = request
         self._waiting: list[_Waiting] = []
         self._seconds = 0.0
-        self._done: dict[int, list[Encoded]] = {number: [] for number in numbers}
+        self._done: dict[int, list[EncodedBatch]] = {number: [] for number in numbers}
 
     def take(self, picture: Picture) -> None:
         """Take one more picture in."""
@@ -157,7 +156,7 @@ class _Look:
         if self._request.whole:
             self._walk()
 
-    def finish(self) -> Iterator[tuple[int, Encoded]]:
+    def finish(self) -> Iterator[tuple[int, EncodedBatch]]:
         """The batch as it is encoded for each method, by the method's number."""
         if self._waiting:
             self._walk()
@@ -168,13 +167,13 @@ class _Look:
     def _walk(self) -> None:
         backbone = next(iter(self._methods.values())).backbone
         pictures, self._waiting = self._waiting, []
-        walk = Walk(backbone, [picture.pixels for picture in pictures], self._request)
+        vision_pass = VisionPass(backbone, [picture.pixels for picture in pictures], self._request)
         for number, method in self._methods.items():
-            shared = self._seconds + walk.seconds
+            shared = self._seconds + vision_pass.seconds
             started = time.perf_counter()
-            features = method.encode(walk)
+            features = method.encode(vision_pass)
             self._done[number].append(
-                Encoded(
+                EncodedBatch(
                     features,
                     tuple(picture.size for picture in pictures),
                     tuple(picture.source for picture in pictures),

@@ -16,11 +16,11 @@ from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning
-from oddlens.images import checked_limit
-from oddlens.methods import method_class
+from oddlens.io.images import checked_limit
+from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
-from oddlens.paths import is_dir, is_file, matching
-from oddlens.weights import read_learned
+from oddlens.methods.registry import method_class
+from oddlens.methods.weights import read_weights
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
 
@@ -49,7 +49,7 @@ def load(
     """
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
     made = method_class(method)
-    learned = None if weights is None else read_learned(Path(weights))
+    learned = None if weights is None else read_weights(Path(weights))
     trained: dict[str, Any] = {}
     if learned is not None:
         learned.check_method(method)

@@ -24,18 +24,18 @@ from safetensors.torch import save
 from torch import Tensor
 
 from oddlens import __version__
-from oddlens.atomic import replacing, write_bytes, write_text
 from oddlens.backbone.layouts import embedded
+from oddlens.backbone.tensors import aligned, tensor_faults
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector
-from oddlens.encoding import Encoded
+from oddlens.encoding import EncodedBatch
 from oddlens.errors import ModelError, UsageError
+from oddlens.io.atomic import replacing, write_bytes, write_text
+from oddlens.io.paths import is_closed, is_file, matching, read_bytes, why_absent, why_not_opened
+from oddlens.io.strict_json import form_fault, parse_json
 from oddlens.loading import load
-from oddlens.methods import method_class
 from oddlens.methods.recipe import held_fields, make_recipe
-from oddlens.paths import is_closed, is_file, matching, read_bytes, why_absent, why_not_opened
-from oddlens.strict_json import form_fault, parse_json
-from oddlens.tensors import aligned, tensor_faults
+from oddlens.methods.registry import method_class
 
 FORMAT = 2
 """Format 1, of version 0.1.0, had no checksums of weights and references."""
@@ -124,7 +124,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
     if references is not None:
         features = _read_references(root / _REFERENCES, detector, references)
         at = detector.method.backbone.device
-        detector.references = Encoded(
+        detector.references = EncodedBatch(
             {name: value.to(at) for name, value in features.items()},
             tuple((width, height) for width, height in references["sizes"]),
             tuple(references["sources"]),
@@ -196,7 +196,7 @@ def _from_format_1(state: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(weights, str):
         weights = {"file": weights, "hash": None}
     if isinstance(references, dict):
-        references = {**references, "digests": [], "seal": None}
+        references = {"digests": [], "seal": None, **references}  # a seal that is there counts, whatever the format is called
     return {**state, "format": FORMAT, "weights": weights, "references": references}
 
 

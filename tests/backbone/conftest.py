@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tiny_clip import Weights, write_transformers
+from tests.tiny_clip import Weights, write_transformers
 
 
 @dataclass(frozen=True)

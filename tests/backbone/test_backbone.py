@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from naive_clip import NaiveClip
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.tokenizer import clip_tokenizer
-from tiny_clip import Weights, write_open_clip
+from tests.naive_clip import NaiveClip
+from tests.tiny_clip import Weights, write_open_clip
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,8 @@ class TestAnotherActivation:
         pixels = torch.rand(1, 3, 40, 40)
         for mine, its in ((other, quick), (backbone, backbone.with_activation("gelu"))):
             assert torch.equal(
-                mine.vision.walk(mine.vision.embed(pixels)).cls, its.vision.walk(its.vision.embed(pixels)).cls
+                mine.vision.run_blocks(mine.vision.embed(pixels)).cls,
+                its.vision.run_blocks(its.vision.embed(pixels)).cls,
             )
             assert mine.text.config == its.text.config
         assert not torch.equal(other._encode_text(["a part"]), backbone._encode_text(["a part"]))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from oddlens.backbone.checkpoint import read_tensors
 from oddlens.backbone.efficientnet import EfficientNetTrunk, HybridStem, trunk_file, trunk_tensors
-from tiny_clip import randomise
+from tests.tiny_clip import randomise
 
 # Blocks 0 to 10 of EfficientNet-B0's table: stride and kernel of each.
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1)

@@ -8,16 +8,15 @@ import pytest
 import torch
 
 import oddlens
-from hub_server import HubServer
 from oddlens.backbone.cards import MINI
 from oddlens.backbone.fetching import fetch_model
 from oddlens.backbone.files import file_hash
 from oddlens.backbone.hub import cached_folder
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ModelError, OddlensError, UsageError
-from tiny_clip import Weights, write_open_clip
-
-from .conftest import HubCache
+from tests.backbone.conftest import HubCache
+from tests.hub_server import HubServer
+from tests.tiny_clip import Weights, write_open_clip
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 

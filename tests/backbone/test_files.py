@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from oddlens.backbone.files import OPEN_CLIP, TRANSFORMERS, what_is_missing
-from tiny_clip import Weights, write_open_clip, write_transformers
+from tests.tiny_clip import Weights, write_open_clip, write_transformers
 
 
 def test_a_model_with_all_its_files_lacks_nothing(tmp_path: Path, weights: Weights) -> None:

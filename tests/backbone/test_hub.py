@@ -9,9 +9,8 @@ from oddlens.backbone.hub import cached_folder, is_hub_id, is_present
 from oddlens.backbone.layouts import embedded
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ModelError
-from tiny_clip import Weights, write_open_clip
-
-from .conftest import HubCache
+from tests.backbone.conftest import HubCache
+from tests.tiny_clip import Weights, write_open_clip
 
 CONFIG = "open_clip_config.json"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from oddlens.backbone.layers import Block, activate
-from tiny_clip import randomise
+from tests.tiny_clip import randomise
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,8 @@ from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded
 from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.errors import ModelError, UsageError
-from tiny_clip import Weights, write_open_clip, write_openai_archive, write_openai_state, write_transformers
-
-from .conftest import HubCache
+from tests.backbone.conftest import HubCache
+from tests.tiny_clip import Weights, write_open_clip, write_openai_archive, write_openai_state, write_transformers
 
 
 class TestPaths:

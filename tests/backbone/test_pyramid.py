@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.pyramid import VisionMaps, map_tower
-from tiny_clip import Shape, random_model, random_weights, write_open_clip
+from tests.tiny_clip import Shape, random_model, random_weights, write_open_clip
 
 
 def noise(height: int = 64, width: int = 96) -> torch.Tensor:
@@ -21,7 +21,7 @@ def test_patches_of_the_middle_and_last_block_lie_side_by_side_on_their_own_grid
     assert (tower.strides, tower.channels) == ((8,), (2 * 64,))
     with torch.inference_mode():
         (found,) = tower.look(noise()).maps
-        walked = vision.walk(vision.embed(noise(), "bicubic"), taps=(2, 3))
+        walked = vision.run_blocks(vision.embed(noise(), "bicubic"), taps=(2, 3))
     assert found.shape == (2, 128, 8, 12)
     for number, tap in enumerate((2, 3)):
         plain = F.layer_norm(walked.taps[tap][1, 1:], (64,)).view(8, 12, 64)
@@ -32,7 +32,7 @@ def test_the_dense_map_is_the_local_stream_in_the_joint_space() -> None:
     vision = random_model(layers=3).vision
     with torch.inference_mode():
         dense = VisionMaps(vision).look(noise()).dense
-        walked = vision.walk(vision.embed(noise(), "bicubic"), local_taps=(3,), local_from=1)
+        walked = vision.run_blocks(vision.embed(noise(), "bicubic"), local_taps=(3,), local_from=1)
         local = F.normalize(vision.project(walked.local[3][:, 1:]), dim=-1)
     assert dense is not None
     torch.testing.assert_close(dense.flatten(2).transpose(1, 2), local)

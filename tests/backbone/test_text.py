@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from naive_clip import NaiveClip
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.text import TextTower
-from tiny_clip import SHAPE, Weights, random_model, randomise
+from tests.naive_clip import NaiveClip
+from tests.tiny_clip import SHAPE, Weights, random_model, randomise
 
 VOCABULARY, CONTEXT, END = 50, 12, 49
 

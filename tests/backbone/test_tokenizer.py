@@ -20,7 +20,7 @@ from oddlens.backbone.tokenizer import (
     word_tokenizer,
 )
 from oddlens.errors import ModelError, UsageError
-from tiny_clip import write_clip_vocabulary
+from tests.tiny_clip import write_clip_vocabulary
 
 START, END = 49406, 49407
 STRINGS = [

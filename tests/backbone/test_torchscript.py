@@ -14,7 +14,7 @@ from torch import nn
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.torchscript import is_torchscript, read_torchscript
 from oddlens.errors import ModelError
-from tiny_clip import Weights, write_openai_archive, write_openai_state
+from tests.tiny_clip import Weights, write_openai_archive, write_openai_state
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from naive_clip import NaiveClip, resized_positions
 from oddlens.backbone import vision as vision_module
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.vision import VisionFeatures, VisionTower, window_index
 from oddlens.errors import UsageError
-from tiny_clip import SHAPE, Weights, random_model, randomise
+from tests.naive_clip import NaiveClip, resized_positions
+from tests.tiny_clip import SHAPE, Weights, random_model, randomise
 
 DEPTH = SHAPE.layers
 
@@ -64,12 +64,12 @@ class TestAgainstTransformers:
     @torch.no_grad()
     def test_the_image_embedding_is_the_same(self, theirs: Any, ours: VisionTower) -> None:
         expected = theirs.visual_projection(theirs.vision_model(pixels()).pooler_output)
-        assert close(ours.project(ours.walk(ours.embed(pixels())).cls), expected)
+        assert close(ours.project(ours.run_blocks(ours.embed(pixels())).cls), expected)
 
     @torch.no_grad()
     def test_every_tap_is_their_hidden_state(self, theirs: Any, ours: VisionTower) -> None:
         hidden = theirs.vision_model(pixels(), output_hidden_states=True).hidden_states
-        walked = ours.walk(ours.embed(pixels()), taps=(1, 2, 3))
+        walked = ours.run_blocks(ours.embed(pixels()), taps=(1, 2, 3))
         assert close(ours.ln_pre(ours.embed(pixels()).tokens), hidden[0])
         for block in (1, 2, 3):
             assert close(walked.taps[block], hidden[block])
@@ -88,7 +88,7 @@ class TestAgainstTransformers:
         inner = getattr(larger, "vision_model", larger)
         inner.load_state_dict(state, strict=False)
         expected = theirs.visual_projection(larger(pixels(56, 56)).pooler_output)
-        assert close(ours.project(ours.walk(ours.embed(pixels(56, 56), position)).cls), expected, 5e-5)
+        assert close(ours.project(ours.run_blocks(ours.embed(pixels(56, 56), position)).cls), expected, 5e-5)
 
 
 class TestEmbedding:
@@ -129,7 +129,7 @@ class TestLocalStream:
     def test_it_adds_value_attention_from_any_block_on(self, tower: VisionTower, naive: NaiveClip, start: int) -> None:
         taps = range(start, DEPTH + 1)
         embedded = tower.embed(pixels())
-        walked = tower.walk(embedded, local_taps=taps, local_from=start)
+        walked = tower.run_blocks(embedded, local_taps=taps, local_from=start)
         for image in range(2):
             expected = naive.local(embedded.tokens[image].double(), start)
             assert list(walked.local) == list(taps)
@@ -138,40 +138,40 @@ class TestLocalStream:
 
     def test_it_leaves_the_ordinary_stream_as_it_is(self, tower: VisionTower) -> None:
         embedded = tower.embed(pixels())
-        plain = tower.walk(embedded, taps=(1, 2, 3))
-        both = tower.walk(embedded, taps=(1, 2, 3), local_taps=(2, 3), local_from=2)
+        plain = tower.run_blocks(embedded, taps=(1, 2, 3))
+        both = tower.run_blocks(embedded, taps=(1, 2, 3), local_taps=(2, 3), local_from=2)
         assert close(both.cls, plain.cls, 1e-6)
         for block in (1, 2, 3):
             assert close(both.taps[block], plain.taps[block], 1e-6)
 
     def test_what_is_tapped_early_does_not_depend_on_later_taps(self, tower: VisionTower) -> None:
         embedded = tower.embed(pixels())
-        early = tower.walk(embedded, local_taps=(1,)).local[1]
-        assert torch.equal(tower.walk(embedded, local_taps=(1, 2, 3)).local[1], early)
+        early = tower.run_blocks(embedded, local_taps=(1,)).local[1]
+        assert torch.equal(tower.run_blocks(embedded, local_taps=(1, 2, 3)).local[1], early)
 
     def test_a_tap_before_its_start_is_refused(self, tower: VisionTower) -> None:
         with pytest.raises(UsageError, match="starts at block 3: it has nothing after block 2"):
-            tower.walk(tower.embed(pixels()), local_taps=(2, 3), local_from=3)
+            tower.run_blocks(tower.embed(pixels()), local_taps=(2, 3), local_from=3)
 
 
 class TestWalking:
     def test_the_last_block_for_cls_alone_equals_the_full_run(self, tower: VisionTower) -> None:
         embedded = tower.embed(pixels())
-        full = tower.walk(embedded, taps=(DEPTH,))
+        full = tower.run_blocks(embedded, taps=(DEPTH,))
         assert torch.equal(full.cls, full.taps[DEPTH][:, 0])
-        assert close(tower.walk(embedded).cls, full.cls, 2e-6)
-        assert close(tower.walk(embedded, local_taps=(DEPTH,)).cls, full.cls, 2e-6)
+        assert close(tower.run_blocks(embedded).cls, full.cls, 2e-6)
+        assert close(tower.run_blocks(embedded, local_taps=(DEPTH,)).cls, full.cls, 2e-6)
 
     def test_the_local_stream_after_the_last_block_is_the_same_with_and_without_its_tap(
         self, tower: VisionTower
     ) -> None:
         embedded = tower.embed(pixels())
-        alone = tower.walk(embedded, local_taps=(DEPTH,)).local[DEPTH]
-        assert close(tower.walk(embedded, taps=(DEPTH,), local_taps=(DEPTH,)).local[DEPTH], alone, 2e-6)
+        alone = tower.run_blocks(embedded, local_taps=(DEPTH,)).local[DEPTH]
+        assert close(tower.run_blocks(embedded, taps=(DEPTH,), local_taps=(DEPTH,)).local[DEPTH], alone, 2e-6)
 
     def test_taps_are_the_stream_of_the_restatement(self, tower: VisionTower, naive: NaiveClip) -> None:
         embedded = tower.embed(pixels(40, 56), "bilinear")
-        walked = tower.walk(embedded, taps=(1, 3))
+        walked = tower.run_blocks(embedded, taps=(1, 3))
         hidden = naive.hidden(embedded.tokens[1].double())
         assert list(walked.taps) == [1, 3]
         assert walked.grid == (5, 7)
@@ -182,22 +182,22 @@ class TestWalking:
     def test_a_layer_that_does_not_exist_is_refused(self, tower: VisionTower, taps: tuple[int, ...]) -> None:
         embedded = tower.embed(pixels())
         with pytest.raises(UsageError, match="this model has blocks 1 to 3"):
-            tower.walk(embedded, taps=taps)
+            tower.run_blocks(embedded, taps=taps)
         with pytest.raises(UsageError, match="this model has blocks 1 to 3"):
-            tower.walk(embedded, local_taps=taps)
+            tower.run_blocks(embedded, local_taps=taps)
 
     def test_a_stem_tap_that_does_not_exist_is_refused(self, tower: VisionTower) -> None:
         with pytest.raises(UsageError, match="no stem features named 'stem': it has none"):
-            tower.walk(tower.embed(pixels()), taps=("stem",))
+            tower.run_blocks(tower.embed(pixels()), taps=("stem",))
 
     def test_a_stem_with_raw_features_gives_them_as_patches(self, embedded_folder: Path) -> None:
         tower = load_backbone(embedded_folder, device="cpu").vision
         embedded = tower.embed(pixels(64, 80))
-        tap = tower.walk(embedded, taps=("stem", 1)).taps["stem"]
+        tap = tower.run_blocks(embedded, taps=("stem", 1)).taps["stem"]
         assert tap.shape == (2, 20, 272)
         assert torch.equal(tap[1, 7], embedded.raw["stem"][1, :, 1, 2])
         with pytest.raises(UsageError, match="it has stem"):
-            tower.walk(embedded, taps=("fine",))
+            tower.run_blocks(embedded, taps=("fine",))
 
     def test_projection_without_norm_leaves_ln_post_out(self, tower: VisionTower, weights: Weights) -> None:
         x = torch.randn(3, SHAPE.width, generator=torch.Generator().manual_seed(0))
@@ -226,14 +226,14 @@ class TestWindows:
 
     def test_a_window_over_the_whole_grid_is_the_picture(self, tower: VisionTower) -> None:
         embedded = tower.embed(pixels())
-        assert close(tower.windows(embedded, 5)[:, 0], tower.project(tower.walk(embedded).cls), 5e-6)
+        assert close(tower.windows(embedded, 5)[:, 0], tower.project(tower.run_blocks(embedded).cls), 5e-6)
 
     @pytest.mark.parametrize("layers", [1, 2])
     def test_in_a_tower_of_one_or_two_blocks(self, layers: int) -> None:
         tower = random_model(layers=layers).vision
         embedded = tower.embed(pixels())
         single = embedded.tokens[:, [0, 1, 2, 6, 7]]  # the first window of 2x2
-        expected = tower.project(tower.walk(vision_module.Embedded(single, (2, 2), {}), taps=(layers,)).cls)
+        expected = tower.project(tower.run_blocks(vision_module.StemOutput(single, (2, 2), {}), taps=(layers,)).cls)
         assert close(tower.windows(embedded, 2)[:, 0], expected, 5e-6)
 
     def test_a_window_larger_than_the_grid_is_refused(self, tower: VisionTower) -> None:
@@ -250,7 +250,7 @@ class TestNoState:
     def ask_everything(self, tower: VisionTower, seed: int) -> list[Tensor]:
         size = 40 + 8 * (seed % 3)
         embedded = tower.embed(pixels(size, size, seed=seed), "bicubic" if seed % 2 else "bilinear")
-        walked: VisionFeatures = tower.walk(embedded, taps=(1, 3), local_taps=(2, 3), local_from=2)
+        walked: VisionFeatures = tower.run_blocks(embedded, taps=(1, 3), local_taps=(2, 3), local_from=2)
         return [walked.cls, walked.taps[1], walked.local[3], tower.windows(embedded, 2)]
 
     def test_the_weights_are_untouched_by_every_call(self, tower: VisionTower) -> None:
@@ -278,14 +278,14 @@ class TestGradients:
     def test_they_flow_through_a_walk_to_the_tokens(self, model: VisionTower) -> None:
         embedded = model.embed(pixels())
         tokens = embedded.tokens.requires_grad_()
-        walked = model.walk(embedded, taps=(2,), local_taps=(3,), local_from=2)
+        walked = model.run_blocks(embedded, taps=(2,), local_taps=(3,), local_from=2)
         (walked.cls.square().sum() + walked.local[3].square().sum() + walked.taps[2].sum()).backward()
         assert tokens.grad is not None
         assert (tokens.grad.abs().sum(dim=(1, 2)) > 0).all()
 
     def test_they_flow_to_the_weights_when_these_learn(self, model: VisionTower) -> None:
         model.requires_grad_()
-        walked = model.walk(model.embed(pixels()), local_taps=(3,))
+        walked = model.run_blocks(model.embed(pixels()), local_taps=(3,))
         (model.project(walked.cls).square().sum() + model.project(walked.local[3]).square().sum()).backward()
         without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
         assert without == []

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import oddlens
-from noise import write_pictures
-
-from .program import Done, run
+from tests.cli.program import Done, run
+from tests.noise import write_pictures
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector

@@ -9,8 +9,7 @@ from PIL import Image
 
 import oddlens
 from oddlens.detector import Detector
-
-from .program import Done, run
+from tests.cli.program import Done, run
 
 
 @pytest.fixture(scope="module", autouse=True)

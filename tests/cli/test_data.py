@@ -104,25 +104,3 @@ def test_the_verbs_import_nothing_heavy_before_they_are_called():
     code = "import sys, oddlens.cli.data; print(*sorted({'numpy', 'PIL', 'cv2', 'torch', 'rich.table'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-
-
-def test_streets_are_generated_and_sound(tmp_path):
-    result = run("streets", tmp_path, "--train", 2, "--test", 3, "--generic", 1)
-    assert result.exit_code == 0
-    assert result.stdout == f"{tmp_path / 'streets'}\n{tmp_path / 'generic'}\n"
-    checked = run("check", tmp_path / "streets")
-    assert checked.exit_code == 0
-    cells = [
-        [cell.strip() for cell in line.split("│")[1:-1]] for line in checked.stdout.splitlines() if "streets" in line
-    ]
-    assert [row[:5] for row in cells if row] == [
-        ["streets", "train", "2", "-", "-"],
-        ["streets", "test", "3", "3", "3"],
-    ]
-
-
-def test_streets_that_are_there_are_not_overwritten(tmp_path):
-    assert run("streets", tmp_path, "--train", 1, "--test", 1).exit_code == 0
-    again = run("streets", tmp_path, "--train", 1, "--test", 1)
-    assert isinstance(again.exception, UsageError)
-    assert "exists already" in str(again.exception)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from small_demo import play
-
-from .program import run
+from tests.cli.program import run
+from tests.small_demo import play
 
 
 @pytest.fixture(autouse=True)

@@ -15,14 +15,13 @@ import pytest
 from PIL import Image
 
 import oddlens
-from noise import write_picture, write_pictures
 from oddlens.detector import Detector
-from oddlens.finding import find_images
-from oddlens.methods.method import Scores
-from oddlens.methods.winclip import WinCLIP
-from oddlens.run import DetectionRun, Task
-
-from .program import Done, call, run, terminal
+from oddlens.inference.runner import DetectionRun, Task
+from oddlens.io.finding import find_images
+from oddlens.methods.base import Scores
+from oddlens.methods.winclip.method import WinCLIP
+from tests.cli.program import Done, call, run, terminal
+from tests.noise import write_picture, write_pictures
 
 Detect = Callable[..., Done]
 
@@ -115,9 +114,9 @@ class TestWhatIsWritten:
         for record in printed:
             stem = Path(record["path"]).stem
             assert (record["overlay"], record["map"]) == (f"overlays/{stem}.png", f"maps/{stem}.tiff")
-            heat = np.asarray(Image.open(out / record["map"]))
-            assert heat.dtype == np.float32
-            assert heat.shape == (40, 40)
+            anomaly_map = np.asarray(Image.open(out / record["map"]))
+            assert anomaly_map.dtype == np.float32
+            assert anomaly_map.shape == (40, 40)
             assert Image.open(out / record["overlay"]).format == "PNG"
         told = json.loads((out / "run.json").read_text())
         assert told["run"]["oddlens"] == oddlens.__version__
@@ -516,7 +515,7 @@ class TestStations:
         self, detect: Detect, parts: Path, tmp_path: Path, open_clip_folder: Path
     ) -> None:
         write_pictures(tmp_path / "good", 3, seed=5)
-        oddlens.load(model=open_clip_folder).reference(tmp_path / "good").save(tmp_path / "station")
+        oddlens.load(model=open_clip_folder).add_references(tmp_path / "good").save(tmp_path / "station")
         expected = detect(parts, "--json", "--reference", tmp_path / "good").records
         found = run("detect", parts, "--json", "--station", tmp_path / "station").records
         assert [record | {"ms": 0} for record in found] == [record | {"ms": 0} for record in expected]

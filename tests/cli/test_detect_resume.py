@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from noise import write_pictures
-from oddlens.detection import Detection, Failure
+from oddlens.detection import Detection
 from oddlens.detector import Detector
-
-from .program import Done, run
+from oddlens.errors import Failure
+from tests.cli.program import Done, run
+from tests.noise import write_pictures
 
 Detect = Callable[..., Done]
 

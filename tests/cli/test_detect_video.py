@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from small_video import drive, write_video
-
-from .program import Done
+from tests.cli.program import Done
+from tests.small_video import drive, write_video
 
 Detect = Callable[..., Done]
 
@@ -49,10 +48,10 @@ def test_smoothed_maps_are_exponential_means_of_plain_ones(detect: Detect, video
         assert detect(video, "--every", 2, *options, "--out", tmp_path / name, "--no-overlays").code == 0
     plain, smooth = maps(tmp_path / "plain"), maps(tmp_path / "smooth")
     mean, score = plain[0], scores(tmp_path / "plain")[0]
-    for heat, found, own, told in zip(
+    for anomaly_map, found, own, told in zip(
         plain, smooth, scores(tmp_path / "plain"), scores(tmp_path / "smooth"), strict=True
     ):
-        mean, score = 0.4 * heat + 0.6 * mean, 0.4 * own + 0.6 * score
+        mean, score = 0.4 * anomaly_map + 0.6 * mean, 0.4 * own + 0.6 * score
         assert np.allclose(found, mean, atol=1e-6)
         assert told == pytest.approx(score, abs=1e-6)
     assert not np.allclose(plain[-1], smooth[-1], atol=1e-5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .program import Done, run
+from tests.cli.program import Done, run
 
 Detect = Callable[..., Done]
 

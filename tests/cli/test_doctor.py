@@ -8,8 +8,7 @@ import pytest
 from oddlens import __version__
 from oddlens.backbone.cards import CARDS
 from oddlens.cli import doctor
-
-from .program import run
+from tests.cli.program import run
 
 
 def facts() -> dict[str, str]:

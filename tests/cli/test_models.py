@@ -7,10 +7,9 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from hub_server import HubServer
 from oddlens.backbone.cards import CARDS
-
-from .program import call, run, terminal
+from tests.cli.program import call, run, terminal
+from tests.hub_server import HubServer
 
 COLUMNS = ["name", "size", "offline", "used by", "licence", "pixels", "hub id"]
 

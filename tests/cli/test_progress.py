@@ -5,8 +5,7 @@ import sys
 import pytest
 
 from oddlens.cli.progress import progress, stages
-
-from .program import terminal
+from tests.cli.program import terminal
 
 
 @pytest.fixture(autouse=True)

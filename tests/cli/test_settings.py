@@ -8,10 +8,9 @@ import pytest
 
 from oddlens.cli.settings import overrides_by_method, recipe_overrides
 from oddlens.errors import UsageError
-from oddlens.methods import METHODS
-from tiny_clip import Weights, write_openai_state
-
-from .program import Done, run
+from oddlens.methods.registry import METHODS
+from tests.cli.program import Done, run
+from tests.tiny_clip import Weights, write_openai_state
 
 Detect = Callable[..., Done]
 

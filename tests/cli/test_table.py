@@ -6,8 +6,7 @@ import sys
 import pytest
 
 from oddlens.cli.table import print_table
-
-from .program import terminal
+from tests.cli.program import terminal
 
 HEAD = ("name", "size", "hub id")
 ROWS = [("mini", "7 MB", "-"), ("large", "1711 MB", "org/large-model")]

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from oddlens.methods.weights import read_weights
 from oddlens.training import TRAINABLE
-from oddlens.weights import read_learned
-from training.learning import write_category
-
-from .program import Done, run
+from tests.cli.program import Done, run
+from tests.training.learning import write_category
 
 FIELDS = {
     "anomalyclip": ("image_size=40", "layers=[3]", "local_from=2", "prompt_depth=2", "weight_local=16"),
@@ -86,7 +85,7 @@ def test_settings_of_the_training_and_fields_of_the_recipe_are_both_set(
     trained: tuple[str, Path, Done],
 ) -> None:
     method, out, _ = trained
-    told = read_learned(out).provenance
+    told = read_weights(out).provenance
     assert told is not None
     if method == "anomalyclip":
         assert (told["settings"]["weight_local"], told["recipe"]["layers"]) == (16, [3])
@@ -116,7 +115,7 @@ class Train:
 
 def test_a_named_way_of_training_seed_0_and_no_mosaics_can_be_asked_for(train: Train) -> None:
     assert train("--no-cache", "--schedule", "mvtec", "--epochs", 1, "--seed", 0, "--mosaic", 0).code == 0
-    told = read_learned(train.out).provenance
+    told = read_weights(train.out).provenance
     assert told is not None
     settings = told["settings"]
     assert (settings["epochs"], settings["seed"], settings["mosaic"]) == (1, 0, 0.0)
@@ -124,9 +123,9 @@ def test_a_named_way_of_training_seed_0_and_no_mosaics_can_be_asked_for(train: T
 
 def test_the_same_command_gives_the_same_weights_with_and_without_a_cache(train: Train) -> None:
     assert train().code == 0
-    kept = read_learned(train.out).tensors
+    kept = read_weights(train.out).tensors
     assert train("--no-cache").code == 0
-    anew = read_learned(train.out).tensors
+    anew = read_weights(train.out).tensors
     assert all(kept[name].equal(anew[name]) for name in kept)
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from oddlens.weights import read_learned
-from small_streets import WORDS, frame
-from tiny_convnext import convnext_weights, write_convnext
-
-from .program import Done, run
+from oddlens.methods.weights import read_weights
+from tests.cli.program import Done, run
+from tests.small_streets import WORDS, frame
+from tests.tiny_convnext import convnext_weights, write_convnext
 
 QUICK = (
     "--size", "small", "--iterations", 3, "--batch", 2, "--crop", "32x64", "--short-side", 32, "--set", "points=32",
@@ -58,7 +57,7 @@ def test_it_prints_the_file_and_tells_the_frames_on_stderr(trained: tuple[Path, 
 
 def test_the_weights_and_the_report_say_how_they_were_made(trained: tuple[Path, Done]) -> None:
     out, _ = trained
-    told = read_learned(out).provenance
+    told = read_weights(out).provenance
     assert told is not None
     assert (told["method"], told["settings"]["iterations"], told["settings"]["crop"]) == ("vl4ad", 3, [32, 64])
     assert (told["decoder"]["queries"], told["decoder"]["layers"], told["decoder"]["head"]) == (5, 1, "words")
@@ -96,7 +95,7 @@ def test_a_linear_head_and_one_split_can_be_asked_for(streets: Path, words: Path
     done = run(*call, "--linear", "--split", "train", "--no-report")
     assert done.code == 0, done.err
     assert done.err.startswith("1 frames")
-    assert read_learned(out).provenance["decoder"]["head"] == "linear"  # type: ignore[index]
+    assert read_weights(out).provenance["decoder"]["head"] == "linear"  # type: ignore[index]
     assert not Path(f"{out}.report.json").exists()
 
 

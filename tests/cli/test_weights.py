@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from oddlens.weights import write_learned
-
-from .program import run
+from oddlens.methods.weights import write_weights
+from tests.cli.program import run
 
 MADE: dict[str, Any] = {
     "method": "april-gan",
@@ -24,7 +23,7 @@ MADE: dict[str, Any] = {
 @pytest.fixture
 def ours(tmp_path: Path) -> Path:
     path = tmp_path / "linear.safetensors"
-    write_learned(path, {"fc.0.weight": torch.zeros(2, 3), "fc.0.bias": torch.zeros(2)}, MADE)
+    write_weights(path, {"fc.0.weight": torch.zeros(2, 3), "fc.0.bias": torch.zeros(2)}, MADE)
     return path
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mutations import mutate_bytes, mutate_json, mutate_text
 from oddlens.data import check_dataset, open_dataset, write_manifest
 from oddlens.errors import OddlensError
-
-from .small_sets import SMALL_SETS, labelme_file, mask, picture
+from tests.data.small_sets import SMALL_SETS, labelme_file, mask, picture
+from tests.mutations import mutate_bytes, mutate_json, mutate_text
 
 
 @dataclass(frozen=True)

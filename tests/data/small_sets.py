@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from .small_roads import SMALL_ROADS
+from tests.data.small_roads import SMALL_ROADS
 
 
 def picture(path: Path, size: tuple[int, int] = (16, 16)) -> Path:

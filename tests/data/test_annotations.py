@@ -12,8 +12,7 @@ from oddlens.data import Record, check_dataset, read_mask
 from oddlens.data.annotations import is_annotation, read_annotations, read_drawing
 from oddlens.data.dataset import Dataset
 from oddlens.errors import DataError
-
-from .small_sets import coco_file, labelme_file, picture
+from tests.data.small_sets import coco_file, labelme_file, picture
 
 SQUARE = [[4, 4], [8, 4], [8, 8], [4, 8]]
 

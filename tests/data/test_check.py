@@ -6,8 +6,7 @@ import pytest
 from PIL import Image
 
 from oddlens.data import LEGENDS, Count, Dataset, Record, check_dataset, open_dataset
-
-from .small_sets import mask, mvtec, mvtec_ad_2, picture
+from tests.data.small_sets import mask, mvtec, mvtec_ad_2, picture
 
 
 def plant_every_fault(root):

@@ -5,8 +5,7 @@ from PIL import Image, ImageColor
 from oddlens.data import open_dataset, write_contact_sheet
 from oddlens.data.contact_sheet import OUTLINE, TILE
 from oddlens.errors import UsageError
-
-from .small_sets import SMALL_SETS, folder, mask, mvtec, picture
+from tests.data.small_sets import SMALL_SETS, folder, mask, mvtec, picture
 
 PINK = np.array(ImageColor.getrgb(OUTLINE))
 

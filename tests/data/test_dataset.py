@@ -2,8 +2,7 @@ import pytest
 
 from oddlens.data import LEGENDS, Dataset, Record, open_dataset
 from oddlens.errors import DataError, UsageError
-
-from .small_sets import mvtec
+from tests.data.small_sets import mvtec
 
 
 def test_selections_narrow_each_other(tmp_path):

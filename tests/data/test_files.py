@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from oddlens.data.files import images_in, list_images, match_masks, pair_masks, stems_of
-
-from .small_sets import mask, picture
+from tests.data.small_sets import mask, picture
 
 
 def test_images_are_known_by_suffix_in_any_case_and_hidden_files_are_passed_over(tmp_path):

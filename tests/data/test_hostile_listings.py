@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .hostile_listings import KINDS, damage, judge
+from tests.data.hostile_listings import KINDS, damage, judge
 
 TRIES = 40
 

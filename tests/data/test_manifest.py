@@ -7,8 +7,7 @@ import pytest
 
 from oddlens.data import Dataset, Record, load_legend, manifest_hash, open_dataset, read_mask, write_manifest
 from oddlens.errors import DataError, UsageError
-
-from .small_sets import SMALL_SETS, mask, mvtec, picture
+from tests.data.small_sets import SMALL_SETS, mask, mvtec, picture
 
 
 @pytest.mark.parametrize("layout", SMALL_SETS)

@@ -7,8 +7,7 @@ from PIL import Image
 
 from oddlens.data import Record, read_mask, resize_mask
 from oddlens.errors import DataError
-
-from .small_sets import mask, picture
+from tests.data.small_sets import mask, picture
 
 
 def record(image, drawn=None, label=1):

@@ -7,8 +7,7 @@ import pytest
 from oddlens.data import open_dataset
 from oddlens.data.layouts import LAYOUTS
 from oddlens.errors import DataError, UsageError
-
-from .small_sets import folder, images_and_masks, mask, meta_json, mvtec, picture
+from tests.data.small_sets import folder, images_and_masks, mask, meta_json, mvtec, picture
 
 
 def test_nothing_at_the_path_is_a_fault_of_the_call(tmp_path):

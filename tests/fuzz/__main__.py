@@ -1,4 +1,4 @@
-"""The long run: `python -m fuzz`, from the folder tests/ or with it on the path. See --help."""
+"""The long run: `python -m tests.fuzz`. See --help."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .runner import KINDS, Input, Tally, case_of, run_all
-from .summary import findings_text, table
+from tests.fuzz.runner import KINDS, Input, Tally, case_of, run_all
+from tests.fuzz.summary import findings_text, table
 
 _SAY_EVERY_SECONDS = 10
 
 
 def main() -> int:
     """Exit code 0 where there is no finding, 1 where there is one, 130 where it was stopped."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="inputs of each kind, over all seeds")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4], help="the count is divided among them")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
@@ -49,7 +49,7 @@ def main() -> int:
                         file.write(text)
     except KeyboardInterrupt:
         stopped = True
-    command = shlex.join(["python", "-m", "fuzz", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "tests.fuzz", *sys.argv[1:]])
     summary = table(tally, command, started, time.time() - started, options.workers, stopped)
     print(summary)
     print(findings_text(tally))
@@ -69,7 +69,7 @@ def again(name: str) -> int:
     """Run one input here; what it raises is seen as it is."""
     kind, seed, number = name.split(":")
     with tempfile.TemporaryDirectory(prefix="oddlens-fuzz-") as folder, tempfile.TemporaryDirectory() as scratch:
-        from .world import World
+        from tests.fuzz.world import World
 
         case = case_of(Input(kind, int(seed), int(number)), World(Path(folder)), Path(scratch))
         print(case.what.encode("unicode_escape").decode(), file=sys.stderr)

@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
 
-from oddlens.images import read_image
-
-from .case import Case, check_detections, check_outcomes
-from .hostile import hostile_text, hostile_value
-from .images import check_picture
-from .world import World
+from oddlens.io.images import read_image
+from tests.fuzz.case import Case, check_detections, check_outcomes
+from tests.fuzz.hostile import hostile_text, hostile_value
+from tests.fuzz.images import check_picture
+from tests.fuzz.world import World
 
 _DTYPES = (
     "u1", "u1", "u1", "u2", "u2", "f4", "f4", "f8", "f2", "i1", "i2", "i4", "i8", "u4", "u8", "?", ">u2", ">f4",
@@ -32,16 +31,16 @@ _MODES = (
 def make(rng: random.Random, world: World, scratch: Path) -> Case:
     """An array, a Pillow image or something else, read as a picture or detected alone or among others."""
     what, given = rng.choice((_array, _array, _array, _array, _view, _view, _pillow, _pillow, _object))(rng, scratch)
-    use = rng.choice(("read", "read", "detect", "detect several", "reference"))
+    use = rng.choice(("read", "read", "detect", "detect several", "add_references"))
     method = rng.choice(("winclip", "winclip", "winclip", "april-gan", "anomalyclip", "anovl", "vl4ad"))
 
     def run() -> None:
         if use == "read":
             check_picture(read_image(given))
             return
-        if use == "reference":
+        if use == "add_references":
             detector = world.fresh("winclip")
-            detector.reference(given)
+            detector.add_references(given)
             check_detections(detector.detect(world.pictures[0]), 1)
             return
         detector = world.detector(method, references=method in ("winclip", "april-gan") and rng.random() < 0.5)

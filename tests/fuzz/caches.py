@@ -17,15 +17,14 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from oddlens.backbone.cache import cache_folder, remembered_hash
-from oddlens.benchmark.cells import read_cell
 from oddlens.errors import OddlensError
+from oddlens.evaluation.cell_results import read_cell
 from oddlens.training.checkpoint import Checkpoint, History
 from oddlens.training.feature_cache import FeatureCache
-
-from .case import Case, Wrong, check_json
-from .mutate import json_bytes, mutate_bytes, mutate_json, mutate_safetensors, mutate_tensors
-from .program import program, records
-from .world import World
+from tests.fuzz.case import Case, Wrong, check_json
+from tests.fuzz.mutate import json_bytes, mutate_bytes, mutate_json, mutate_safetensors, mutate_tensors
+from tests.fuzz.program import program, records
+from tests.fuzz.world import World
 
 
 def make(rng: random.Random, world: World, scratch: Path) -> Case:

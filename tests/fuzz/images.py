@@ -13,14 +13,13 @@ from PIL import Image, PngImagePlugin
 
 from oddlens.data import Record, read_classes, read_ignore, read_mask
 from oddlens.errors import ImageError
-from oddlens.images import Picture, read_image
-from small_tiff import write_tiff
-
-from .case import Case, Wrong, check_detections
-from .mutate import mutate_bytes
-from .picture_formats import CHANGES
-from .program import program
-from .world import World
+from oddlens.io.images import Picture, read_image
+from tests.fuzz.case import Case, Wrong, check_detections
+from tests.fuzz.mutate import mutate_bytes
+from tests.fuzz.picture_formats import CHANGES
+from tests.fuzz.program import program
+from tests.fuzz.world import World
+from tests.small_tiff import write_tiff
 
 SUFFIXES = {
     "JPEG2000": ".jp2",

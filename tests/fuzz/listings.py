@@ -12,15 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from data.small_sets import SMALL_SETS, mvtec
 from oddlens.data import check_dataset, open_dataset, read_classes, read_mask, write_manifest
 from oddlens.data.manifest import manifest_hash
 from oddlens.errors import OddlensError
-
-from .case import Case, Wrong, check_json
-from .hostile import hostile_text, hostile_value
-from .mutate import json_bytes, mutate_bytes, mutate_json, table_bytes
-from .world import World
+from tests.data.small_sets import SMALL_SETS, mvtec
+from tests.fuzz.case import Case, Wrong, check_json
+from tests.fuzz.hostile import hostile_text, hostile_value
+from tests.fuzz.mutate import json_bytes, mutate_bytes, mutate_json, table_bytes
+from tests.fuzz.world import World
 
 _ROW = {
     "image": "bottle/test/crack/000.png",

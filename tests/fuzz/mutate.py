@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .hostile import hostile_text, hostile_value
+from tests.fuzz.hostile import hostile_text, hostile_value
 
 EXTREMES = (
     0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 62,

@@ -8,15 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import oddlens
-from data.small_sets import mvtec
 from oddlens.data import open_dataset
 from oddlens.errors import OddlensError
-from oddlens.images import read_image
-
-from .case import Case, Wrong, check_detections, check_outcomes
-from .hostile import hostile_text
-from .program import check_error, program, records
-from .world import World, inside
+from oddlens.io.images import read_image
+from tests.data.small_sets import mvtec
+from tests.fuzz.case import Case, Wrong, check_detections, check_outcomes
+from tests.fuzz.hostile import hostile_text
+from tests.fuzz.program import check_error, program, records
+from tests.fuzz.world import World, inside
 
 
 def make(rng: random.Random, world: World, scratch: Path) -> Case:
@@ -49,7 +48,7 @@ def _object(rng: random.Random, world: World, work: Path) -> Case:
                 )
             )
             detector = world.detector(method)
-            check_detections(detector.ask(detector.encode(world.pictures[:1]), "part", **changes), 1)
+            check_detections(detector.predict(detector.encode(world.pictures[:1]), "part", **changes), 1)
             return
         detections = world.fresh(method) if method == "anomalyclip" else world.detector(method, references)
         check_detections(detections.detect(world.pictures[:1], name), 1)
@@ -126,7 +125,7 @@ def _path(rng: random.Random, world: World, work: Path) -> Case:
     name = hostile_text(rng)
     place = rng.choice(
         (
-            "read", "each", "each", "detect", "reference", "model", "method", "weights", "device", "station",
+            "read", "each", "each", "detect", "add_references", "model", "method", "weights", "device", "station",
             "dataset", "layout", "save", "named folders", "recipe",
         )
     )  # fmt: skip
@@ -141,8 +140,8 @@ def _path(rng: random.Random, world: World, work: Path) -> Case:
                 check_outcomes(world.detector("winclip").detect_each([name, "plain.png"]))
             elif place == "detect":
                 check_detections(world.detector("winclip").detect(name))
-            elif place == "reference":
-                world.fresh("winclip").reference([name])
+            elif place == "add_references":
+                world.fresh("winclip").add_references([name])
             elif place == "model":
                 oddlens.load("winclip", name, device="cpu")
             elif place == "method":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from .mutate import EXTREMES, mutate_bytes, zeros_deflated
+from tests.fuzz.mutate import EXTREMES, mutate_bytes, zeros_deflated
 
 # PNG -----------------------------------------------------------------------------------------------------------------
 

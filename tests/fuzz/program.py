@@ -6,11 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from cli.program import Done
-from cli.program import run as call
-
-from .case import Wrong, check_sentence, strict_json
-from .world import inside
+from tests.cli.program import Done
+from tests.cli.program import run as call
+from tests.fuzz.case import Wrong, check_sentence, strict_json
+from tests.fuzz.world import inside
 
 _SAID_ONCE = "embedded model"
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from oddlens.cli.settings import recipe_overrides
-from oddlens.methods import method_class
-
-from .case import Case, check_detections, check_json
-from .hostile import HOSTILE_FLOATS, HOSTILE_NUMBERS, HOSTILE_TEXTS, hostile_text, hostile_value
-from .mutate import json_bytes, mutate_json
-from .world import SMALL, World
+from oddlens.methods.registry import method_class
+from tests.fuzz.case import Case, check_detections, check_json
+from tests.fuzz.hostile import HOSTILE_FLOATS, HOSTILE_NUMBERS, HOSTILE_TEXTS, hostile_text, hostile_value
+from tests.fuzz.mutate import json_bytes, mutate_json
+from tests.fuzz.world import SMALL, World
 
 _WORDS = {
     "classes": {"road": ["road", "street"], "sky": ["sky"], "car": ["car", "van"]},
@@ -43,13 +42,13 @@ def make(rng: random.Random, world: World, scratch: Path) -> Case:
         elif way == "ask":
             detector = world.detector(method, references)
             encoded = detector.encode(world.pictures[:2])
-            check_detections(detector.ask(encoded, "nut", **overrides), 2)
+            check_detections(detector.predict(encoded, "nut", **overrides), 2)
             return
         else:
             given = overrides if way == "load" else recipe_overrides(texts)
             detector = world.fresh(method, **given)
         if references:
-            detector.reference(world.pictures[2:5])
+            detector.add_references(world.pictures[2:5])
         detections = detector.detect(world.pictures[:2], "nut")
         check_detections(detections, 2)
         for each in detections:

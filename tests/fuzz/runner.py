@@ -19,7 +19,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from .case import FINDING, Case, Outcome, draw, judge, tail_of
+from tests.fuzz.case import FINDING, Case, Outcome, draw, judge, tail_of
 
 KINDS = ("images", "arrays", "listings", "stations", "weights", "caches", "recipes", "names")
 
@@ -91,7 +91,7 @@ class Ended:
 
 def case_of(each: Input, world: object, scratch: Path) -> Case:
     """The input itself; its files lie in `scratch`."""
-    make: Callable[..., Case] = import_module(f"fuzz.{each.kind}").make
+    make: Callable[..., Case] = import_module(f"tests.fuzz.{each.kind}").make
     return make(draw(each.kind, each.seed, each.number), world, scratch)
 
 
@@ -207,7 +207,7 @@ def _work(pipe: Connection, home: Path, log: Path, nice: int, warm: bool) -> Non
     os.dup2(stream.fileno(), sys.stderr.fileno())
     faulthandler.enable(stream)
     tempfile.tempdir = str(home)
-    from .world import World
+    from tests.fuzz.world import World
 
     world = World(home / "world")
     if warm:
@@ -223,7 +223,7 @@ def _work(pipe: Connection, home: Path, log: Path, nice: int, warm: bool) -> Non
 
 def warm_up(world: object) -> None:
     """Build what all inputs of a process share, so that none is charged with it."""
-    from .world import World
+    from tests.fuzz.world import World
 
     assert isinstance(world, World)
     _ = world.models, world.stations, world.png

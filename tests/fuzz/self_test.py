@@ -8,9 +8,9 @@ import time
 from itertools import count
 from pathlib import Path
 
-from .case import Case, draw
-from .runner import Input
-from .world import World
+from tests.fuzz.case import Case, draw
+from tests.fuzz.runner import Input
+from tests.fuzz.world import World
 
 
 def _end() -> None:

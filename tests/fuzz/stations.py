@@ -13,11 +13,10 @@ import numpy as np
 from safetensors.torch import load_file, save
 
 import oddlens
-
-from .case import Case, Wrong, check_detections
-from .hostile import hostile_text, hostile_value
-from .mutate import json_bytes, mutate_bytes, mutate_json, mutate_safetensors, mutate_tensors
-from .world import World
+from tests.fuzz.case import Case, Wrong, check_detections
+from tests.fuzz.hostile import hostile_text, hostile_value
+from tests.fuzz.mutate import json_bytes, mutate_bytes, mutate_json, mutate_safetensors, mutate_tensors
+from tests.fuzz.world import World
 
 
 def make(rng: random.Random, world: World, scratch: Path) -> Case:

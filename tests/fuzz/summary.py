@@ -9,9 +9,8 @@ import time
 from importlib.metadata import version
 
 from oddlens import __version__
-
-from .case import FINDING, RESULT, SENTENCE
-from .runner import KINDS, Tally
+from tests.fuzz.case import FINDING, RESULT, SENTENCE
+from tests.fuzz.runner import KINDS, Tally
 
 _PACKAGES = ("torch", "numpy", "pillow", "opencv-python-headless", "safetensors", "tokenizers", "av")
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from . import case, runner
-from .runner import KINDS, Input, Tally, run_all
-from .self_test import input_that
+from tests.fuzz import case, runner
+from tests.fuzz.runner import KINDS, Input, Tally, run_all
+from tests.fuzz.self_test import input_that
 
 SEED = 0
 SHARE = {
@@ -30,7 +30,7 @@ def tally() -> Tally:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_input_ends_in_a_result_or_in_one_sentence(tally: Tally, kind: str) -> None:
     findings = [each for each in tally.findings if each.input.kind == kind]
-    again = f"\nagain, in tests/: python -m fuzz --again {findings[0].input}" if findings else ""
+    again = f"\nagain: python -m tests.fuzz --again {findings[0].input}" if findings else ""
     assert not findings, "\n".join(map(str, findings)) + again
     assert tally.ends[kind, case.RESULT] > 0
     assert tally.ends[kind, case.SENTENCE] > 0

@@ -18,10 +18,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 import oddlens
-
-from .case import Case, check_detections
-from .mutate import json_bytes, mutate_bytes, mutate_json, mutate_safetensors, mutate_tensors, zeros_deflated
-from .world import SMALL, World
+from tests.fuzz.case import Case, check_detections
+from tests.fuzz.mutate import json_bytes, mutate_bytes, mutate_json, mutate_safetensors, mutate_tensors, zeros_deflated
+from tests.fuzz.world import SMALL, World
 
 
 def make(rng: random.Random, world: World, scratch: Path) -> Case:
@@ -53,7 +52,7 @@ def _model(rng: random.Random, world: World, scratch: Path) -> Case:
         detector = oddlens.load(method, given, device="cpu", **recipe)
         check_detections(detector.detect(world.pictures[:1]), 1)
         if method == "winclip":
-            detector.reference(world.pictures[1:3])
+            detector.add_references(world.pictures[1:3])
             check_detections(detector.detect(world.pictures[:1]), 1)
 
     return Case(f"model {layout}, {path.name}, {what}, by {method}", run)
@@ -77,7 +76,7 @@ def _learned(rng: random.Random, world: World, scratch: Path) -> Case:
         recipe = {} if rng.random() < 0.5 and path.suffix == ".safetensors" else SMALL[asked]
         detector = oddlens.load(asked, world.model, path, "cpu", **recipe)
         if references:
-            detector.reference(world.pictures[1:3])
+            detector.add_references(world.pictures[1:3])
         check_detections(detector.detect(world.pictures[:1]), 1)
 
     return Case(f"weights of {name}, {what}, by {asked}", run)

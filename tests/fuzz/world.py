@@ -19,10 +19,10 @@ from PIL import Image
 import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.tokenizer import word_tokenizer
-from oddlens.methods import method_class
 from oddlens.methods.recipe import make_recipe
-from oddlens.weights import write_learned
-from tiny_clip import (
+from oddlens.methods.registry import method_class
+from oddlens.methods.weights import write_weights
+from tests.tiny_clip import (
     WORDS,
     Shape,
     random_weights,
@@ -31,7 +31,7 @@ from tiny_clip import (
     write_openai_archive,
     write_transformers,
 )
-from tiny_prompts import random_prompts, write_authors, write_ours
+from tests.tiny_prompts import random_prompts, write_authors, write_ours
 
 if TYPE_CHECKING:
     from oddlens.backbone.backbone import Backbone
@@ -110,11 +110,11 @@ class World:
         root.mkdir(exist_ok=True)
         april = make_recipe(method_class("april-gan").recipe_type, SMALL["april-gan"])
         prompts = make_recipe(method_class("anomalyclip").recipe_type, SMALL["anomalyclip"])
-        from oddlens.methods.april_gan import LinearLayers
+        from oddlens.methods.april_gan.method import LinearLayers
 
         layers = LinearLayers(self.backbone, april.layers)
         made = {"method": "april-gan", "recipe": asdict(april), "model": self._trained_on}
-        write_learned(root / "april-gan.safetensors", layers.state_dict(), made)
+        write_weights(root / "april-gan.safetensors", layers.state_dict(), made)
         torch.save({"trainable_linearlayer": layers.state_dict()}, root / "april-gan.pth")
         drawn = random_prompts(self.backbone, prompts)
         return {
@@ -136,7 +136,7 @@ class World:
         if key not in self._detectors:
             detector = oddlens.load(method, self.model, self.learned.get(method), "cpu", **SMALL[method])
             if references:
-                detector.reference(self.pictures[:4])
+                detector.add_references(self.pictures[:4])
             self._detectors[key] = detector
         return self._detectors[key]
 
@@ -193,7 +193,7 @@ class World:
     @cached_property
     def run_folder(self) -> Path:
         """A folder with `pictures/` and the whole results of a run over them, `out/`; a copy of it can be gone on with."""
-        from .program import program
+        from tests.fuzz.program import program
 
         folder = self.root / "run"
         (folder / "pictures").mkdir(parents=True)
@@ -213,7 +213,7 @@ class World:
     @cached_property
     def cell(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """A cell of a benchmark as JSON values, and its settings."""
-        from benchmark.tiny_set import make_plan, run_whole, write_set
+        from tests.evaluation.tiny_set import make_plan, run_whole, write_set
 
         data = write_set(self.root / "benchmark" / "parts", categories=("bolt",))
         run_whole(make_plan(data, self.model, shots=(2,), seeds=(0,)), self.root / "benchmark" / "out")

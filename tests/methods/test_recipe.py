@@ -7,8 +7,17 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.methods import METHODS, method_class
-from oddlens.methods.recipe import Depth, asked, change_recipe, fit_recipe, held, layer_field, make_recipe, size_field
+from oddlens.methods.recipe import (
+    Depth,
+    change_recipe,
+    fit_recipe,
+    held,
+    layer_field,
+    make_recipe,
+    query_field,
+    size_field,
+)
+from oddlens.methods.registry import METHODS, method_class
 
 
 @dataclass(frozen=True)
@@ -18,7 +27,7 @@ class Settings:
     image_size: int = 240
     temperature: float = 0.07
     blur: bool = False
-    mode: Literal["sum", "mean"] = asked("sum")
+    mode: Literal["sum", "mean"] = query_field("sum")
     layers: tuple[int, ...] = layer_field((6, 12), of=12)
     taps: tuple[int | str, ...] | None = None
     name: str = "x"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_references import dozens, labelled_maps, labels_and_scores
 
 from oddlens.errors import UsageError
 from oddlens.metrics import ImageAccumulator, PixelAccumulator, image_metrics, pixel_metrics, rank_pixels
+from tests.metrics.metric_references import dozens, labelled_maps, labels_and_scores
 
 
 def same(a, b):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_references import CLOSE, dozens, labelled_maps
 from scipy import ndimage
 
 from oddlens.errors import UsageError
@@ -17,6 +16,7 @@ from oddlens.metrics import (
     component_metrics,
     rank_pixels,
 )
+from tests.metrics.metric_references import CLOSE, dozens, labelled_maps
 
 ALL = ComponentSizes(1, 1)
 SIZES = st.builds(ComponentSizes, st.integers(0, 4), st.integers(0, 4))

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from metric_references import TIED, UNTIED, dozens
 
 from oddlens.errors import UsageError
 from oddlens.metrics import ScoreCounts, counting
+from tests.metrics.metric_references import TIED, UNTIED, dozens
 
 SCORES = st.sampled_from([TIED, UNTIED]).flatmap(
     lambda elements: st.lists(arrays(np.float32, st.integers(0, 30), elements=elements), min_size=1, max_size=6)

@@ -3,10 +3,10 @@ import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_references import CLOSE, dozens, labels_and_scores
 
 from oddlens.errors import UsageError
 from oddlens.metrics import auroc, precision_recall_curve, roc_curve
+from tests.metrics.metric_references import CLOSE, dozens, labels_and_scores
 
 
 @dozens

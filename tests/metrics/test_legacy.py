@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from hypothesis import assume, given
-from metric_references import CLOSE, dozens, labelled_maps, overlap_curve
 
 from oddlens.errors import UsageError
 from oddlens.metrics import aupro, pixel_aupro_legacy
+from tests.metrics.metric_references import CLOSE, dozens, labelled_maps, overlap_curve
 
 
 def restated(masks, maps):

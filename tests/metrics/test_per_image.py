@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from hypothesis import assume, given
-from metric_references import CLOSE, dozens, labelled_maps
 
 from oddlens.errors import UsageError
 from oddlens.metrics import per_image_pixel_metrics, pixel_metrics
+from tests.metrics.metric_references import CLOSE, dozens, labelled_maps
 
 
 def fpr_of_the_script(labels, scores):

@@ -6,10 +6,10 @@ import pytest
 import sklearn.metrics
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from metric_references import CLOSE, aupro_by_trapezoids, dozens, labelled_maps, regions_of
 
 from oddlens.errors import UsageError
 from oddlens.metrics import aupro, f1_max, fpr_at_tpr, pixel_metrics, rank_pixels
+from tests.metrics.metric_references import CLOSE, aupro_by_trapezoids, dozens, labelled_maps, regions_of
 
 LIMITS = st.sampled_from([0.05, 0.3, 0.5, 1.0]) | st.floats(0.01, 1)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_references import dozens, labelled_maps
 
 from oddlens.errors import UsageError
 from oddlens.metrics import PositiveScores, pixel_metrics, pixel_metrics_from
+from tests.metrics.metric_references import dozens, labelled_maps
 
 
 def same(a, b):

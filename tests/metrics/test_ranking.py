@@ -5,7 +5,10 @@ import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_references import (
+
+from oddlens.errors import UsageError
+from oddlens.metrics import auroc, average_precision, f1_max, fpr_at_tpr, rank
+from tests.metrics.metric_references import (
     CLOSE,
     auroc_over_pairs,
     average_precision_by_steps,
@@ -14,9 +17,6 @@ from metric_references import (
     fpr_at_tpr_over_thresholds,
     labels_and_scores,
 )
-
-from oddlens.errors import UsageError
-from oddlens.metrics import auroc, average_precision, f1_max, fpr_at_tpr, rank
 
 
 @dozens

@@ -1,9 +1,9 @@
 import numpy as np
 from hypothesis import given
-from metric_references import dozens, labelled_maps, regions_of
 
 from oddlens.metrics.inputs import LabelledMap
 from oddlens.metrics.regions import region_pixels
+from tests.metrics.metric_references import dozens, labelled_maps, regions_of
 
 
 def picture(*rows):

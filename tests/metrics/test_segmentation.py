@@ -7,10 +7,10 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from metric_references import CLOSE, dozens
 
 from oddlens.errors import UsageError
 from oddlens.metrics import SegmentationAccumulator, segmentation_metrics
+from tests.metrics.metric_references import CLOSE, dozens
 
 CLASSES = 4
 INDICES = st.sampled_from([*range(CLASSES), 255])

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from metric_references import CLOSE, TIED, UNTIED, dozens, labels_and_scores
 
 from oddlens.errors import UsageError
 from oddlens.metrics import auroc, average_precision, bootstrap_interval, delong_test, f1_max
+from tests.metrics.metric_references import CLOSE, TIED, UNTIED, dozens, labels_and_scores
 
 
 def delong_by_covariances(labels, a, b):
@@ -82,14 +82,14 @@ def test_a_bootstrap_interval_is_that_of_stratified_resamplings(data, metric):
     interval = bootstrap_interval(labels, scores, metric, n=20, level=0.9, seed=3)
     seen = []
 
-    def remember(drawn, values):
+    def fit(drawn, values):
         assert drawn.sum() == labels.sum()
         assert np.isin(values[drawn], scores[labels]).all()
         assert np.isin(values[~drawn], scores[~labels]).all()
         seen.append(metric(drawn, values))
         return seen[-1]
 
-    again = bootstrap_interval(labels, scores, remember, n=20, level=0.9, seed=3)
+    again = bootstrap_interval(labels, scores, fit, n=20, level=0.9, seed=3)
     assert again == interval
     assert (interval.value, interval.level) == (metric(labels, scores), 0.9)
     replicates = sorted(seen[:20])

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 import oddlens
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.walk import walk_pixels
+from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
-from oddlens.maps import abnormal_probability, upsample
-from oddlens.methods.anomaly_clip import AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
+from oddlens.methods.common.maps import abnormal_probability, upsample
+from oddlens.methods.weights import read_weights
 from oddlens.training.anomaly_clip import AnomalyCLIPTraining, TrainableAnomalyCLIP
-from oddlens.weights import read_learned
 
 Case = dict[str, NDArray[np.generic]]
 LAYERS = (6, 12, 18, 24)
@@ -48,7 +48,7 @@ class TestDetection:
         assert published.notes == ()
 
     def test_text_features(self, published: Detector, case: Case) -> None:
-        assert gap(published.method.prepare("anything")["prototypes"], case["text_features"]) < 1e-6
+        assert gap(published.method.encode_prompts("anything")["prototypes"], case["text_features"]) < 1e-6
 
     def test_score_and_map_of_layer_24(self, published: Detector, case: Case) -> None:
         (found,) = published.detect(case["raw_uint8"][0])
@@ -64,7 +64,7 @@ class TestDetection:
     @torch.inference_mode()
     def test_layer_maps_before_smoothing(self, multilayer: Detector, case: Case) -> None:
         method = multilayer.method
-        features = method.encode(walk_pixels(method.backbone, torch.tensor(case["pixel_values"]), method.request))
+        features = method.encode(pass_pixels(method.backbone, torch.tensor(case["pixel_values"]), method.request))
         for layer, theirs in zip(LAYERS, case["layer_maps"], strict=True):
             small = abnormal_probability(features[f"layer{layer}"], torch.tensor(case["text_features"]), 0.07)
             assert gap(upsample(small.view(1, 5, 5), (70, 70), align_corners=False), theirs) < 1e-5
@@ -79,9 +79,9 @@ class TestTrainingStep:
         backbone = load_backbone(parity / "clip-24", device="cpu")
         settings = AnomalyCLIPTraining()
         trainable = TrainableAnomalyCLIP(backbone, AnomalyCLIPRecipe(image_size=70, layers=LAYERS), settings)
-        trainable.load(read_learned(parity / WEIGHTS).tensors)
+        trainable.load(read_weights(parity / WEIGHTS).tensors)
         with torch.no_grad():
-            features = trainable.encode(walk_pixels(backbone, torch.tensor(case["train_img"]), trainable.request))
+            features = trainable.encode(pass_pixels(backbone, torch.tensor(case["train_img"]), trainable.request))
         masks, labels = (torch.tensor(case[f"train_{name}"]).long() for name in ("gt", "label"))
         optimiser = torch.optim.Adam(trainable.parameters(), settings.learning_rate, settings.betas)
         parts = trainable.losses(features, masks, labels, ["screw", "screw"])

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import oddlens
-from oddlens.backbone.walk import walk_pixels
+from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
-from oddlens.methods import anovl
-from oddlens.methods.adaptation import Learner, Start, log_odds
-from oddlens.methods.method import Features
+from oddlens.methods.anovl import method as anovl
+from oddlens.methods.anovl.adapter import Adapter, Start, log_odds
+from oddlens.methods.base import Features
 
 Case = dict[str, NDArray[np.generic]]
 
@@ -33,7 +33,7 @@ def detector(parity: Path) -> Detector:
 def features(detector: Detector, case: Case) -> Features:
     method = detector.method
     with torch.inference_mode():
-        return method.encode(walk_pixels(method.backbone, torch.tensor(case["img"]), method.request))
+        return method.encode(pass_pixels(method.backbone, torch.tensor(case["img"]), method.request))
 
 
 def gap(ours: object, theirs: NDArray[np.generic]) -> float:
@@ -47,11 +47,11 @@ def unit(values: NDArray[np.generic], axis: int = -1) -> NDArray[np.generic]:
 
 
 def test_prototypes(detector: Detector, case: Case) -> None:
-    assert gap(detector.method.prepare("bottle")["prototypes"], case["text"].T) < 1e-5
+    assert gap(detector.method.encode_prompts("bottle")["prototypes"], case["text"].T) < 1e-5
 
 
 def test_sentences_in_their_order(detector: Detector, case: Case) -> None:
-    found = detector.method.prepare("bottle")["sentences"]
+    found = detector.method.encode_prompts("bottle")["sentences"]
     theirs = case["text_list"].transpose(2, 0, 1).reshape(924, 64)
     assert gap(found, theirs) < 1e-5
 
@@ -74,7 +74,7 @@ def test_the_score_of_one_view(detector: Detector, case: Case) -> None:
 
 def test_the_map_without_adaptation(detector: Detector, case: Case) -> None:
     encoded = detector.encode(list(case["raw_uint8"]))
-    found = detector.ask(encoded, "bottle", adapt=False)
+    found = detector.predict(encoded, "bottle", adapt=False)
     assert gap([each.anomaly_map for each in found], case["map_tfa"][:, 0]) < 1e-4
 
 
@@ -91,8 +91,8 @@ def noise(case: Case) -> Tensor:
 def test_adaptation_from_their_first_adapter_with_their_noise(
     detector: Detector, features: Features, case: Case, start: Start, noise: Tensor
 ) -> None:
-    text = detector.method.prepare("bottle")
-    learner = Learner(start, 1, text["sentences"], ratio=0.5, learning_rate=1e-3)
+    text = detector.method.encode_prompts("bottle")
+    learner = Adapter(start, 1, text["sentences"], ratio=0.5, learning_rate=1e-3)
     losses = learner.adapt(features["local"], noise, lambda t: log_odds(t, text["prototypes"], 1.0), hard_weight=0.5)
     assert gap(losses[:, 0], case["losses"]) < 1e-6
     assert gap(learner.weight[0].detach(), case["ad_w"]) < 1e-4

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 import oddlens
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.walk import walk_pixels
+from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
-from oddlens.maps import upsample
-from oddlens.methods.april_gan import AprilGAN, AprilGANRecipe
+from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe
+from oddlens.methods.common.maps import upsample
+from oddlens.methods.weights import read_weights
 from oddlens.training.april_gan import AprilGANTraining, TrainableAprilGAN
-from oddlens.weights import read_learned
 
 Case = dict[str, NDArray[np.generic]]
 LAYERS = (6, 12, 18, 24)
@@ -37,7 +37,7 @@ def zero_shot(parity: Path) -> Detector:
 
 @pytest.fixture(scope="module")
 def few_shot(parity: Path, case: Case) -> Detector:
-    return load(parity).reference(list(case["raw_uint8"][1:]))
+    return load(parity).add_references(list(case["raw_uint8"][1:]))
 
 
 def gap(ours: object, theirs: NDArray[np.generic]) -> float:
@@ -53,7 +53,7 @@ class TestDetection:
 
     def test_text_features(self, zero_shot: Detector, case: Case) -> None:
         for name, theirs in zip(("bottle", "carpet"), case["text_features"], strict=True):
-            assert gap(zero_shot.method.prepare(name)["prototypes"].T, theirs) < 1e-6
+            assert gap(zero_shot.method.encode_prompts(name)["prototypes"].T, theirs) < 1e-6
 
     def test_zero_shot_probability_and_map(self, zero_shot: Detector, case: Case) -> None:
         (found,) = zero_shot.detect(case["raw_uint8"][0], "bottle")
@@ -69,15 +69,15 @@ class TestDetection:
         method, references = few_shot.method, few_shot.references
         assert isinstance(method, AprilGAN)
         assert references is not None
-        features, memory = few_shot.encode(case["raw_uint8"][0]).features, method.remember(references.features)
-        words = list(method.layers.maps(features, method.prepare("bottle")["prototypes"], 0.01, 70))
+        features, memory = few_shot.encode(case["raw_uint8"][0]).features, method.fit(references.features)
+        words = list(method.layers.maps(features, method.encode_prompts("bottle")["prototypes"], 0.01, 70))
         for layer, zero, few, ours in zip(LAYERS, case["layer_maps"], case["few_layer_maps"], words, strict=True):
             assert gap(ours, zero) < 1e-5
             distance = memory.distance(f"tokens:{layer}", features[f"tokens:{layer}"]).view(1, 5, 5)
             assert gap(upsample(distance, (70, 70), align_corners=True), few) < 1e-5
 
     def test_the_transductive_score_is_their_formula(self, parity: Path, case: Case) -> None:
-        detector = load(parity, image_score="transductive").reference(list(case["raw_uint8"][1:]))
+        detector = load(parity, image_score="transductive").add_references(list(case["raw_uint8"][1:]))
         query, *others = detector.detect(list(case["raw_uint8"]), "bottle")
         peaks = [each.anomaly_map.max() for each in (query, *others)]
         scaled = (case["final_map"].max() - min(peaks)) / (max(peaks) - min(peaks))
@@ -93,9 +93,9 @@ class TestTrainingStep:
         backbone = load_backbone(parity / "clip-24", device="cpu", activation="gelu")
         settings = AprilGANTraining()
         trainable = TrainableAprilGAN(backbone, AprilGANRecipe(image_size=70), settings)
-        trainable.load(read_learned(parity / WEIGHTS).tensors)
+        trainable.load(read_weights(parity / WEIGHTS).tensors)
         with torch.no_grad():
-            features = trainable.encode(walk_pixels(backbone, torch.tensor(case["train_img"]), trainable.request))
+            features = trainable.encode(pass_pixels(backbone, torch.tensor(case["train_img"]), trainable.request))
         masks = torch.tensor(case["train_gt"]).long()
         optimiser = torch.optim.Adam(trainable.parameters(), settings.learning_rate, settings.betas)
         parts = trainable.losses(features, masks, masks.flatten(1).amax(dim=1), ["bottle", "carpet"])

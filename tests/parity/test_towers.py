@@ -11,7 +11,7 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
-from oddlens.prompts.ensemble import load_states, load_templates, sentences
+from oddlens.methods.common.prompt_ensemble import load_states, load_templates, sentences
 
 Case = dict[str, NDArray[np.generic]]
 LAYERS = (6, 12, 18, 24)
@@ -55,7 +55,7 @@ class TestAnomalyCLIP:
         """The local stream from block 6 on, positions resized bilinearly, and CLS projected without ln_post."""
         vision = large.vision
         embedded = vision.embed(torch.tensor(case["pixel_values"]), "bilinear")
-        walked = vision.walk(embedded, local_taps=LAYERS, local_from=6)
+        walked = vision.run_blocks(embedded, local_taps=LAYERS, local_from=6)
         found = torch.stack([vision.project(walked.local[layer]) for layer in LAYERS])
         assert close(F.normalize(found, dim=-1), unit(case["patch_features"]))
         assert close(found, case["patch_features"], 1e-4)
@@ -116,7 +116,7 @@ class TestAprilGan:
         vision = backbone.vision
         pixels = backbone.to_pixels(list(case["raw_uint8"]), 70)
         assert close(pixels, case["pixel_values"])
-        walked = vision.walk(vision.embed(pixels[:1], "bicubic"), taps=LAYERS)
+        walked = vision.run_blocks(vision.embed(pixels[:1], "bicubic"), taps=LAYERS)
         found = torch.stack([walked.taps[layer] for layer in LAYERS])
         assert close(F.normalize(found, dim=-1), unit(case["patch_tokens"]))
         assert close(F.normalize(vision.project(walked.cls), dim=-1), unit(case["cls"]))
@@ -143,7 +143,7 @@ class TestAnoVL:
     @torch.inference_mode()
     def test_local_tokens(self, parity: Path, case: Case) -> None:
         vision = load_backbone(parity / "clip-12", device="cpu").vision
-        walked = vision.walk(vision.embed(torch.tensor(case["img"])), taps=(12,), local_taps=(12,))
+        walked = vision.run_blocks(vision.embed(torch.tensor(case["img"])), taps=(12,), local_taps=(12,))
         local, plain = walked.local[12], walked.taps[12]
         assert close(plain, case["plain_tokens_last"], 1e-4)
         assert close(local[:, 1:], case["vv_tokens_last"][:, 1:], 1e-4)

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 import oddlens
-from oddlens.backbone.walk import walk_pixels
+from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
-from oddlens.methods.method import Features
-from oddlens.prompts.ensemble import load_states, load_templates, sentences
+from oddlens.methods.base import Features
+from oddlens.methods.common.prompt_ensemble import load_states, load_templates, sentences
 
 Case = dict[str, NDArray[np.generic]]
 
@@ -29,7 +29,7 @@ def detector(parity: Path) -> Detector:
 @pytest.fixture(scope="module")
 def with_references(parity: Path, case: Case) -> Detector:
     detector = oddlens.load("winclip", model=parity / "clip-12", device="cpu", templates="port21")
-    return detector.reference(list(case["raw_uint8"][2:]))
+    return detector.add_references(list(case["raw_uint8"][2:]))
 
 
 def gap(ours: object, theirs: NDArray[np.generic]) -> float:
@@ -50,7 +50,7 @@ def test_pixels(detector: Detector, case: Case) -> None:
 
 
 def test_prototypes(detector: Detector, case: Case) -> None:
-    found = detector.method.prepare("bottle")["prototypes"]
+    found = detector.method.encode_prompts("bottle")["prototypes"]
     for ours, theirs in zip(found, (case["text_normal"], case["text_abnormal"]), strict=True):
         assert gap(ours, theirs[0, 0] / np.linalg.norm(theirs)) < 1e-5
 
@@ -62,7 +62,7 @@ def test_the_ensemble_has_147_and_84_sentences() -> None:
 
 def encode(detector: Detector, pixels: torch.Tensor) -> Features:
     method = detector.method
-    return method.encode(walk_pixels(method.backbone, pixels, method.request))
+    return method.encode(pass_pixels(method.backbone, pixels, method.request))
 
 
 @torch.inference_mode()
@@ -95,7 +95,7 @@ def test_zero_shot_scores_and_maps(detector: Detector, case: Case) -> None:
 def test_distances_to_the_references(with_references: Detector, case: Case) -> None:
     references = with_references.references
     assert references is not None
-    memory = with_references.method.remember(references.features)
+    memory = with_references.method.fit(references.features)
     features = encode(with_references, torch.tensor(case["img"]))
     for name, theirs in (("patch", "assoc_patch"), ("window2", "assoc_mid"), ("window3", "assoc_large")):
         distance = memory.distance(f"reference:{name}", features[f"reference:{name}"]) / 2

@@ -6,10 +6,9 @@ import pytest
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
-from oddlens.benchmark.sources import open_sources
+from oddlens.data.named import open_sources
 from oddlens.training.samples import SampleSet, gather_samples
-
-from .learning import write_category
+from tests.training.learning import write_category
 
 
 @pytest.fixture(scope="session")

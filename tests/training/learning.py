@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.walk import Walk, WalkRequest
-from oddlens.methods.method import Features
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.methods.base import Features
 
 SIZE = 40
 
@@ -59,11 +59,11 @@ class FakeTrainable:
         self.unused = nn.Parameter(torch.ones(1))
 
     @property
-    def request(self) -> WalkRequest:
-        return WalkRequest(SIZE, taps=(self.backbone.vision.config.layers,))
+    def request(self) -> FeatureRequest:
+        return FeatureRequest(SIZE, taps=(self.backbone.vision.config.layers,))
 
-    def encode(self, walk: Walk) -> Features:
-        features = walk.features
+    def encode(self, vision_pass: VisionPass) -> Features:
+        features = vision_pass.features
         self.encoded += len(features.cls)
         (tokens,) = features.taps.values()
         return {"image": features.cls, "patches/last": tokens[:, 1:]}

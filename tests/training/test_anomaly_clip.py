@@ -13,13 +13,13 @@ from torch import Tensor
 import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.walk import walk_pixels
-from oddlens.methods.anomaly_clip import AnomalyCLIP, AnomalyCLIPRecipe
-from oddlens.methods.method import Features
+from oddlens.backbone.vision_pass import pass_pixels
+from oddlens.methods.anomaly_clip.method import AnomalyCLIP, AnomalyCLIPRecipe
+from oddlens.methods.base import Features
 from oddlens.methods.recipe import make_recipe
+from oddlens.methods.weights import MethodWeights
 from oddlens.training.anomaly_clip import AnomalyCLIPTraining, TrainableAnomalyCLIP
-from oddlens.weights import Learned
-from tiny_prompts import write_ours
+from tests.tiny_prompts import write_ours
 
 RECIPE = AnomalyCLIPRecipe(image_size=40, layers=(2, 3), local_from=1, context_length=5, prompt_depth=2, deep_tokens=2)
 SETTINGS = AnomalyCLIPTraining()
@@ -45,7 +45,7 @@ def features(backbone: Backbone, pixels: Tensor) -> Features:
     """Of three pictures; the first is normal, the others have a square."""
     trainable = TrainableAnomalyCLIP(backbone, RECIPE, SETTINGS)
     with torch.no_grad():
-        return trainable.encode(walk_pixels(backbone, pixels, trainable.request))
+        return trainable.encode(pass_pixels(backbone, pixels, trainable.request))
 
 
 MASKS = torch.zeros(3, 40, 40, dtype=torch.int64)
@@ -60,8 +60,8 @@ def losses(trainable: TrainableAnomalyCLIP, features: Features) -> dict[str, Ten
 
 def prototypes(trainable: TrainableAnomalyCLIP) -> Tensor:
     """What the method makes of the prompts as they are."""
-    method = AnomalyCLIP(trainable.backbone, RECIPE, Learned("the tensors", trainable.tensors()))
-    return method.prepare("nut")["prototypes"]
+    method = AnomalyCLIP(trainable.backbone, RECIPE, MethodWeights("the tensors", trainable.tensors()))
+    return method.encode_prompts("nut")["prototypes"]
 
 
 class TestLosses:
@@ -158,9 +158,9 @@ class TestLearning:
         weights = write_ours(tmp_path / "w.safetensors", trainable.tensors(), trainable.backbone, RECIPE)
         detector = oddlens.load("anomalyclip", open_clip_folder, weights, "cpu")
         assert detector.recipe == RECIPE
-        assert torch.equal(detector.method.prepare("nut")["prototypes"], prototypes(trainable))
-        walk = walk_pixels(trainable.backbone, pixels, detector.method.request)
-        assert all(torch.equal(value, features[name]) for name, value in detector.method.encode(walk).items())
+        assert torch.equal(detector.method.encode_prompts("nut")["prototypes"], prototypes(trainable))
+        vision_pass = pass_pixels(trainable.backbone, pixels, detector.method.request)
+        assert all(torch.equal(value, features[name]) for name, value in detector.method.encode(vision_pass).items())
 
 
 @pytest.mark.parametrize(("name", "weight"), [("released", 4.0), ("published", 16.0)])

@@ -13,15 +13,15 @@ from torch import Tensor
 
 import oddlens
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.walk import walk_pixels
+from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
 from oddlens.errors import ModelError
-from oddlens.methods.april_gan import AprilGAN, AprilGANRecipe, state_prototypes
-from oddlens.methods.method import Features
+from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe, state_prototypes
+from oddlens.methods.base import Features
 from oddlens.methods.recipe import make_recipe
+from oddlens.methods.weights import MethodWeights
 from oddlens.training.april_gan import AprilGANTraining, TrainableAprilGAN
-from oddlens.weights import Learned
-from tiny_layers import random_layers, write_layers
+from tests.tiny_layers import random_layers, write_layers
 
 RECIPE = AprilGANRecipe(image_size=40, layers=(1, 3))
 SETTINGS = AprilGANTraining()
@@ -43,7 +43,7 @@ def features(backbone: Backbone, pixels: Tensor) -> Features:
     """Of three pictures; the first is normal, the others have a square."""
     trainable = TrainableAprilGAN(backbone, RECIPE, SETTINGS)
     with torch.no_grad():
-        return trainable.encode(walk_pixels(backbone, pixels, trainable.request))
+        return trainable.encode(pass_pixels(backbone, pixels, trainable.request))
 
 
 MASKS = torch.zeros(3, 40, 40, dtype=torch.int64)
@@ -149,11 +149,11 @@ class TestLearning:
         file = write_layers(tmp_path / "w.safetensors", trainable.tensors(), trainable.backbone, RECIPE)
         detector = oddlens.load("april-gan", open_clip_folder, file, "cpu")
         assert detector.recipe == RECIPE
-        method = AprilGAN(trainable.backbone, RECIPE, Learned("the tensors", trainable.tensors()))
+        method = AprilGAN(trainable.backbone, RECIPE, MethodWeights("the tensors", trainable.tensors()))
         picture = np.full((40, 40, 3), 90, np.uint8)
         expected = Detector("april-gan", method).detect(picture, "nut")[0]
         assert np.array_equal(detector.detect(picture, "nut")[0].anomaly_map, expected.anomaly_map)
-        encoded = method.encode(walk_pixels(trainable.backbone, pixels, method.request))
+        encoded = method.encode(pass_pixels(trainable.backbone, pixels, method.request))
         assert all(torch.equal(encoded[name], value) for name, value in features.items())
 
 

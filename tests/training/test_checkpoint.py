@@ -8,8 +8,7 @@ import torch
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.training.checkpoint import Checkpoint, History
-
-from .learning import FakeTrainable
+from tests.training.learning import FakeTrainable
 
 FACTS: dict[str, Any] = {"seed": 1, "recipe": {"layers": (6, 12)}, "model": "abc"}
 

@@ -5,14 +5,13 @@ import pytest
 import torch
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.walk import Walk
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
 from oddlens.training.frozen import Encoder, RecomputedFeatures
+from oddlens.training.images import pictures_of
 from oddlens.training.precision import Precision
 from oddlens.training.samples import SampleSet
-from oddlens.training.views import pictures_of
-
-from .learning import SIZE, FakeTrainable
+from tests.training.learning import SIZE, FakeTrainable
 
 EXACT = Precision("float32", {})
 
@@ -27,8 +26,8 @@ def test_a_batch_holds_features_masks_states_and_names(
 ) -> None:
     views = pictures_of(sets[0])[1:6]
     batch = features.batch(views)
-    walk = Walk(backbone, [view.read()[0] for view in views], FakeTrainable(backbone).request)
-    assert torch.allclose(batch.features["image"], walk.features.cls, atol=1e-5)
+    vision_pass = VisionPass(backbone, [view.read()[0] for view in views], FakeTrainable(backbone).request)
+    assert torch.allclose(batch.features["image"], vision_pass.features.cls, atol=1e-5)
     assert batch.features["patches/last"].shape == (5, 25, backbone.vision.config.width)
     assert batch.labels.tolist() == [view.label for view in views]
     assert batch.object_names == [view.object_name for view in views]

@@ -13,14 +13,13 @@ import torch
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.errors import OddlensError
+from oddlens.training.cached_features import CachedFeatures, collections
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Encoder, RecomputedFeatures
-from oddlens.training.kept import KeptFeatures, collections
-from oddlens.training.loop import Course, Watcher, run_course
+from oddlens.training.loop import Schedule, Watcher, train_frozen
 from oddlens.training.precision import Precision
 from oddlens.training.samples import SampleSet
-
-from .learning import FakeTrainable, FakeTraining
+from tests.training.learning import FakeTrainable, FakeTraining
 
 EXACT = Precision("float32", {})
 IDLE = Watcher()
@@ -32,18 +31,18 @@ class Stop(BaseException):
 
 
 @pytest.fixture
-def course(sets: Sets) -> Course:
-    return Course(sets, FakeTraining())
+def schedule(sets: Sets) -> Schedule:
+    return Schedule(sets, FakeTraining())
 
 
 def train(
-    backbone: Backbone, course: Course, folder: Path, watcher: Watcher = IDLE, every: float = 0.0
+    backbone: Backbone, schedule: Schedule, folder: Path, watcher: Watcher = IDLE, every: float = 0.0
 ) -> tuple[FakeTrainable, History]:
     """A training on features that are computed anew, with its checkpoint in the folder."""
     trainable = FakeTrainable(backbone)
     features = RecomputedFeatures(Encoder(trainable, EXACT))
     checkpoint = Checkpoint(folder / "checkpoint.pt", {"of": "a test"}, every)
-    return trainable, run_course(trainable, course, features, checkpoint, watcher)
+    return trainable, train_frozen(trainable, schedule, features, checkpoint, watcher)
 
 
 def stop_at(step: int) -> Watcher:
@@ -55,22 +54,22 @@ def stop_at(step: int) -> Watcher:
 
 
 class TestTheCourse:
-    def test_an_epoch_shows_every_place_once_in_batches_the_last_with_what_is_left(self, course: Course) -> None:
-        batches = course.batches(0)
+    def test_an_epoch_shows_every_place_once_in_batches_the_last_with_what_is_left(self, schedule: Schedule) -> None:
+        batches = schedule.batches(0)
         assert [len(batch) for batch in batches] == [3, 3, 3, 2]
-        assert (course.steps, course.all_steps) == (4, 12)
+        assert (schedule.steps, schedule.all_steps) == (4, 12)
         shown = [view.samples[0] for batch in batches for view in batch]
-        assert sorted(map(id, shown)) == sorted(map(id, course.sets[0].samples))
+        assert sorted(map(id, shown)) == sorted(map(id, schedule.sets[0].samples))
 
-    def test_the_order_is_told_by_seed_and_epoch(self, course: Course) -> None:
-        other = Course(course.sets, replace(FakeTraining(), seed=6))
-        assert course.batches(1) == course.batches(1)
-        assert course.batches(1) != course.batches(0)
-        assert course.batches(1) != other.batches(1)
+    def test_the_order_is_told_by_seed_and_epoch(self, schedule: Schedule) -> None:
+        other = Schedule(schedule.sets, replace(FakeTraining(), seed=6))
+        assert schedule.batches(1) == schedule.batches(1)
+        assert schedule.batches(1) != schedule.batches(0)
+        assert schedule.batches(1) != other.batches(1)
 
     def test_several_data_sets_are_mixed(self, sets: Sets) -> None:
         fewer = replace(sets[0], samples=sets[0].samples[:5])
-        mixed = Course((sets[0], fewer), FakeTraining(batch=11))
+        mixed = Schedule((sets[0], fewer), FakeTraining(batch=11))
         assert [len(batch) for batch in mixed.batches(0)] == [11, 5]
         counted = Counter(view.samples[0] for batch in mixed.batches(0) for view in batch)
         assert counted == Counter([*sets[0].samples, *fewer.samples])
@@ -79,14 +78,14 @@ class TestTheCourse:
 
 class TestSteps:
     def test_adam_runs_over_the_sum_of_the_parts_as_published(
-        self, backbone: Backbone, course: Course, tmp_path: Path
+        self, backbone: Backbone, schedule: Schedule, tmp_path: Path
     ) -> None:
-        trained, _ = train(backbone, course, tmp_path)
+        trained, _ = train(backbone, schedule, tmp_path)
         expected = FakeTrainable(backbone)
         features = RecomputedFeatures(Encoder(expected, EXACT))
         adam = torch.optim.Adam([expected.weight], lr=1e-2, betas=(0.5, 0.999))
         for epoch in range(3):
-            for views in course.batches(epoch):
+            for views in schedule.batches(epoch):
                 batch = features.batch(views)
                 losses = expected.losses(batch.features, batch.masks, batch.labels, batch.object_names)
                 adam.zero_grad()
@@ -96,28 +95,28 @@ class TestSteps:
         assert torch.equal(trained.unused, torch.ones(1))
 
     def test_the_losses_of_every_step_are_kept_and_fall(self, backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
-        course = Course(sets, FakeTraining(epochs=12))
-        _, history = train(backbone, course, tmp_path)
+        schedule = Schedule(sets, FakeTraining(epochs=12))
+        _, history = train(backbone, schedule, tmp_path)
         assert len(history) == len(history.seconds) == 48
-        means = history.epochs(course.steps)
+        means = history.epochs(schedule.steps)
         assert len(means) == 12
         assert means[0]["patch"] == pytest.approx(sum(each["patch"] for each in history.losses[:4]) / 4)
         assert sum(means[-1].values()) < sum(means[0].values())
 
     def test_whoever_watches_is_told_of_every_step_and_epoch(
-        self, backbone: Backbone, course: Course, tmp_path: Path
+        self, backbone: Backbone, schedule: Schedule, tmp_path: Path
     ) -> None:
         steps: list[int] = []
         epochs: list[tuple[int, int]] = []
         watcher = Watcher(
             lambda done, losses: steps.append(done), lambda epoch, history: epochs.append((epoch, len(history)))
         )
-        train(backbone, course, tmp_path, watcher)
+        train(backbone, schedule, tmp_path, watcher)
         assert steps == list(range(1, 13))
         assert epochs == [(0, 4), (1, 8), (2, 12)]
 
     def test_a_loss_that_is_no_number_stops_the_training_and_names_the_step(
-        self, backbone: Backbone, course: Course, tmp_path: Path
+        self, backbone: Backbone, schedule: Schedule, tmp_path: Path
     ) -> None:
         trainable = FakeTrainable(backbone)
         trainable.fail_at = 7
@@ -125,7 +124,7 @@ class TestSteps:
         with pytest.raises(
             OddlensError, match=r"the loss is not finite in epoch 2, step 3 \(image 0\.\d+, patch nan\): try a"
         ):
-            run_course(trainable, course, features, Checkpoint(tmp_path / "c.pt", {}))
+            train_frozen(trainable, schedule, features, Checkpoint(tmp_path / "c.pt", {}))
         assert torch.isfinite(trainable.weight).all()
 
     @pytest.mark.parametrize("mosaic", [0.0, 0.5])
@@ -133,14 +132,14 @@ class TestSteps:
         self, mosaic: float, backbone: Backbone, sets: Sets, tmp_path: Path
     ) -> None:
         settings = FakeTraining(mosaic=mosaic)
-        course = Course(sets, settings)
-        anew, _ = train(backbone, course, tmp_path)
+        schedule = Schedule(sets, settings)
+        anew, _ = train(backbone, schedule, tmp_path)
         trainable = FakeTrainable(backbone)
         given = collections(sets, settings.epochs, settings.seed, settings.mosaic)
-        features = KeptFeatures(Encoder(trainable, EXACT), given, tmp_path / "cache", "float32")
+        features = CachedFeatures(Encoder(trainable, EXACT), given, tmp_path / "cache", "float32")
         list(features.fill())
         encoded = trainable.encoded
-        run_course(trainable, course, features, Checkpoint(tmp_path / "other.pt", {}))
+        train_frozen(trainable, schedule, features, Checkpoint(tmp_path / "other.pt", {}))
         assert trainable.encoded == encoded
         assert torch.equal(trainable.weight, anew.weight)
 
@@ -148,38 +147,38 @@ class TestSteps:
 class TestStopping:
     @pytest.mark.parametrize("step", [1, 4, 6, 12])
     def test_a_stopped_training_ends_with_the_same_bits_and_repeats_no_step_that_was_kept(
-        self, step: int, backbone: Backbone, course: Course, tmp_path: Path
+        self, step: int, backbone: Backbone, schedule: Schedule, tmp_path: Path
     ) -> None:
-        undisturbed, expected = train(backbone, course, tmp_path / "a")
+        undisturbed, expected = train(backbone, schedule, tmp_path / "a")
         with pytest.raises(Stop):
-            train(backbone, course, tmp_path / "b", stop_at(step))
-        resumed, history = train(backbone, course, tmp_path / "b")
+            train(backbone, schedule, tmp_path / "b", stop_at(step))
+        resumed, history = train(backbone, schedule, tmp_path / "b")
         assert resumed.steps == 12 - step
         assert torch.equal(resumed.weight, undisturbed.weight)
         assert history.losses == expected.losses
 
     def test_within_an_epoch_it_is_kept_now_and_then_and_after_it_always(
-        self, backbone: Backbone, course: Course, tmp_path: Path
+        self, backbone: Backbone, schedule: Schedule, tmp_path: Path
     ) -> None:
         with pytest.raises(Stop):
-            train(backbone, course, tmp_path, stop_at(6), every=1000)
-        resumed, _ = train(backbone, course, tmp_path, every=1000)
+            train(backbone, schedule, tmp_path, stop_at(6), every=1000)
+        resumed, _ = train(backbone, schedule, tmp_path, every=1000)
         assert resumed.steps == 12 - 4
 
     def test_a_training_that_was_killed_while_it_wrote_goes_on_with_what_was_whole(
-        self, backbone: Backbone, course: Course, tmp_path: Path, open_clip_folder: Path, data: Path
+        self, backbone: Backbone, schedule: Schedule, tmp_path: Path, open_clip_folder: Path, data: Path
     ) -> None:
         """The first checkpoint is written in another process, which kills itself in the middle of writing the second."""
         code = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
 from oddlens.backbone.load import load_backbone
-from oddlens.benchmark.sources import open_sources
-from oddlens.training.loop import Course
+from oddlens.data.named import open_sources
+from oddlens.training.loop import Schedule
 from oddlens.training.samples import gather_samples
-from training.learning import FakeTraining
-from training.test_loop import train
+from tests.training.learning import FakeTraining
+from tests.training.test_loop import train
 plain, calls = Path.write_bytes, []
 def write(path, data):
     calls.append(path)
@@ -189,13 +188,13 @@ def write(path, data):
     plain(path, data)
 Path.write_bytes = write
 sets = gather_samples(open_sources([{str(data)!r}]), "test", "fake")
-train(load_backbone({str(open_clip_folder)!r}, device="cpu"), Course(sets, FakeTraining()), Path({str(tmp_path / "b")!r}))
+train(load_backbone({str(open_clip_folder)!r}, device="cpu"), Schedule(sets, FakeTraining()), Path({str(tmp_path / "b")!r}))
 """
         done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
         assert done.returncode == -signal.SIGKILL
         assert any(path.read_bytes() == b"half a file" for path in (tmp_path / "b").iterdir())
-        undisturbed, _ = train(backbone, course, tmp_path / "a")
-        resumed, _ = train(backbone, course, tmp_path / "b")
+        undisturbed, _ = train(backbone, schedule, tmp_path / "a")
+        resumed, _ = train(backbone, schedule, tmp_path / "b")
         assert resumed.steps == 11
         assert torch.allclose(resumed.weight, undisturbed.weight, atol=1e-6)
 
@@ -205,8 +204,8 @@ def test_history_of_nothing_has_no_epochs() -> None:
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told(
-    backbone: Backbone, course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backbone: Backbone, schedule: Schedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "checkpoint.pt").mkdir()
     with pytest.raises(OddlensError, match=r"checkpoint\.pt cannot be written because it is a folder"):
-        train(backbone, course, tmp_path)
+        train(backbone, schedule, tmp_path)

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.methods.april_gan import AprilGANRecipe
-from oddlens.overlay import _TRUTH
+from oddlens.methods.april_gan.method import AprilGANRecipe
 from oddlens.training import trainable_class
 from oddlens.training.april_gan import AprilGANTraining
 from oddlens.training.preview import Preview, chosen
 from oddlens.training.samples import SampleSet
 from oddlens.training.trainable import Trainable
+from oddlens.visualization.overlay import _TRUTH
 
 RECIPE = AprilGANRecipe(image_size=40, layers=(1, 3))
 

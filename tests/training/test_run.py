@@ -12,15 +12,15 @@ import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.data.manifest import manifest_hash
 from oddlens.errors import UsageError
-from oddlens.methods import method_class
-from oddlens.methods.anomaly_clip import AnomalyCLIPRecipe
-from oddlens.methods.april_gan import AprilGANRecipe
+from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
+from oddlens.methods.april_gan.method import AprilGANRecipe
+from oddlens.methods.registry import method_class
+from oddlens.methods.weights import read_weights
 from oddlens.training import TRAINABLE, settings_class, trainable_class
-from oddlens.training.loop import Course
+from oddlens.training.loop import Schedule
 from oddlens.training.precision import Precision
-from oddlens.training.run import Keeping, Teller, TrainingRun, checkpoint_file
+from oddlens.training.run import CacheConfig, Reporter, TrainingRun, checkpoint_file
 from oddlens.training.samples import SampleSet
-from oddlens.weights import read_learned
 
 Sets = tuple[SampleSet, ...]
 RECIPES: dict[str, Any] = {
@@ -30,12 +30,12 @@ RECIPES: dict[str, Any] = {
 
 
 def make(
-    method: str, backbone: Backbone, sets: Sets, out: Path, kept: Keeping | None = None, report: bool = False,
+    method: str, backbone: Backbone, sets: Sets, out: Path, kept: CacheConfig | None = None, report: bool = False,
     preview: Path | None = None, **settings: Any,
 ) -> TrainingRun:  # fmt: skip
     chosen = replace(settings_class(method)(), **{"epochs": 2, "batch": 4, "mosaic": 0.3} | settings)
     trainable = trainable_class(method)(backbone, RECIPES[method], chosen)
-    return TrainingRun(trainable, Course(sets, chosen), out, Precision("float32", {}), kept, preview, report)
+    return TrainingRun(trainable, Schedule(sets, chosen), out, Precision("float32", {}), kept, preview, report)
 
 
 class Heard:
@@ -44,7 +44,7 @@ class Heard:
     def __init__(self) -> None:
         self.sentences: list[str] = []
         self.stages: list[tuple[str, int, int]] = []
-        self.teller = Teller(
+        self.teller = Reporter(
             self.sentences.append, lambda stage, done, total, note: self.stages.append((stage, done, total))
         )
 
@@ -59,7 +59,7 @@ class TestEveryMethod:
         detector = oddlens.load(method, open_clip_folder, tmp_path / "w.safetensors", device="cpu")
         assert asdict(detector.recipe) == asdict(RECIPES[method])
         learned = run.trainable.tensors()
-        found = read_learned(tmp_path / "w.safetensors").tensors
+        found = read_weights(tmp_path / "w.safetensors").tensors
         assert all(torch.equal(found[name], value) for name, value in learned.items())
         (detection,) = detector.detect([sets[0].samples[0].record.image])
         assert detection.anomaly_map.shape == (40, 40)
@@ -68,8 +68,8 @@ class TestEveryMethod:
         self, method: str, backbone: Backbone, sets: Sets, tmp_path: Path
     ) -> None:
         kept, anew = (
-            make(method, backbone, sets, tmp_path / f"{number}.safetensors", keeping)
-            for number, keeping in enumerate((Keeping(tmp_path / "cache"), None))
+            make(method, backbone, sets, tmp_path / f"{number}.safetensors", cache_config)
+            for number, cache_config in enumerate((CacheConfig(tmp_path / "cache"), None))
         )
         assert kept.run().losses == anew.run().losses
         expected = anew.trainable.tensors()
@@ -77,16 +77,16 @@ class TestEveryMethod:
 
     def test_training_lowers_the_loss(self, method: str, backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
         run = make(
-            method, backbone, sets, tmp_path / "w.safetensors", Keeping(tmp_path / "cache"), epochs=15, mosaic=0.0
+            method, backbone, sets, tmp_path / "w.safetensors", CacheConfig(tmp_path / "cache"), epochs=15, mosaic=0.0
         )
-        epochs = run.run().epochs(run.course.steps)
+        epochs = run.run().epochs(run.schedule.steps)
         assert sum(epochs[-1].values()) < 0.95 * sum(epochs[0].values())
 
 
 def test_the_weights_say_how_they_were_made(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
     run = make("april-gan", backbone, sets, tmp_path / "w.safetensors", seed=9)
     history = run.run()
-    told = read_learned(tmp_path / "w.safetensors").provenance
+    told = read_weights(tmp_path / "w.safetensors").provenance
     assert told is not None
     assert (told["method"], told["seed"], told["recipe"]["layers"]) == ("april-gan", 9, [1, 3])
     assert told["model"] == {
@@ -97,13 +97,13 @@ def test_the_weights_say_how_they_were_made(backbone: Backbone, sets: Sets, tmp_
     assert (data["name"], data["pictures"], data["abnormal"], data["split"]) == ("data", 11, 6, "test")
     assert told["settings"]["mosaic"] == 0.3
     assert told["versions"].keys() == {"oddlens", "torch", "python"}
-    assert told["losses"] == history.epochs(run.course.steps)[-1]
+    assert told["losses"] == history.epochs(run.schedule.steps)[-1]
     assert told["seconds"] > 0
 
 
 def test_it_tells_of_the_features_beforehand_and_of_every_epoch(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
     heard = Heard()
-    make("april-gan", backbone, sets, tmp_path / "w.safetensors", Keeping(tmp_path / "cache"), mosaic=0.0).run(
+    make("april-gan", backbone, sets, tmp_path / "w.safetensors", CacheConfig(tmp_path / "cache"), mosaic=0.0).run(
         heard.teller
     )
     assert heard.sentences[0].startswith("features of 11 views take ")
@@ -115,7 +115,7 @@ def test_it_tells_of_the_features_beforehand_and_of_every_epoch(backbone: Backbo
     assert heard.stages[0] == ("encoding", 8, 11)
     assert heard.stages[-1] == ("training", 6, 6)
     heard = Heard()
-    make("april-gan", backbone, sets, tmp_path / "w.safetensors", Keeping(tmp_path / "cache"), mosaic=0.0).run(
+    make("april-gan", backbone, sets, tmp_path / "w.safetensors", CacheConfig(tmp_path / "cache"), mosaic=0.0).run(
         heard.teller
     )
     assert heard.sentences[0].endswith(", and are there")
@@ -131,7 +131,7 @@ def test_a_stopped_training_goes_on_and_leaves_no_checkpoint_behind(
     make("april-gan", backbone, sets, tmp_path / "a.safetensors").run()
     out = tmp_path / "b.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        make("april-gan", backbone, sets, out).run(Teller(progress=stop))
+        make("april-gan", backbone, sets, out).run(Reporter(progress=stop))
     assert not out.exists()
     assert checkpoint_file(out).exists()
     heard = Heard()
@@ -139,7 +139,7 @@ def test_a_stopped_training_goes_on_and_leaves_no_checkpoint_behind(
     assert heard.sentences[0] == f"going on from {checkpoint_file(out)}"
     assert not any("epoch 1/2" in sentence for sentence in heard.sentences)
     assert not checkpoint_file(out).exists()
-    first, second = (read_learned(path).tensors for path in (tmp_path / "a.safetensors", out))
+    first, second = (read_weights(path).tensors for path in (tmp_path / "a.safetensors", out))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -150,7 +150,7 @@ def test_a_checkpoint_of_other_settings_is_told_and_not_used(backbone: Backbone,
 
     out = tmp_path / "w.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        make("april-gan", backbone, sets, out).run(Teller(progress=stop))
+        make("april-gan", backbone, sets, out).run(Reporter(progress=stop))
     heard = Heard()
     make("april-gan", backbone, sets, out, seed=3).run(heard.teller)
     assert heard.sentences[0] == f"{checkpoint_file(out)} is of a training with other settings: beginning anew"
@@ -164,7 +164,7 @@ def test_report_and_early_views_lie_where_they_were_asked_for(backbone: Backbone
     assert len(document["epochs"]) == 2
     assert document["training"] == {
         name: value
-        for name, value in (read_learned(tmp_path / "w.safetensors").provenance or {}).items()
+        for name, value in (read_weights(tmp_path / "w.safetensors").provenance or {}).items()
         if name != "format"
     }
     assert (tmp_path / "w.safetensors.report.png").is_file()

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.benchmark.naming import ObjectNames
-from oddlens.benchmark.sources import open_sources
-from oddlens.data.synthetic import write_mvtec
+from lab.synthetic import write_mvtec
+from oddlens.data.named import open_sources
+from oddlens.data.object_names import ObjectNames
 from oddlens.errors import DataError
 from oddlens.training.samples import SampleSet, gather_samples
-
-from .learning import write_category
+from tests.training.learning import write_category
 
 
 def gather(*folders: Path, split: str = "test", names: ObjectNames | None = None) -> tuple[SampleSet, ...]:

@@ -14,13 +14,13 @@ from oddlens.backbone.files import file_hash
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import DataError, OddlensError, UsageError
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
+from oddlens.methods.weights import read_weights
 from oddlens.training import vl4ad
-from oddlens.training.outlet import Teller
+from oddlens.training.reporting import Reporter
 from oddlens.training.vl4ad import SIZES, DecoderCourse, DecoderTraining, of_classes
 from oddlens.training.vl4ad_scenes import GivenScenes
-from oddlens.weights import read_learned
-from small_streets import LINEAR, QUICK, SHAPE, WORDS, course, frame, scenes, trained
-from tiny_convnext import convnext_weights, write_convnext
+from tests.small_streets import LINEAR, QUICK, SHAPE, WORDS, frame, scenes, schedule, trained
+from tests.tiny_convnext import convnext_weights, write_convnext
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ LEARNING = replace(QUICK, iterations=40, batch=1, crop=(64, 96), short_side=64, 
 @pytest.mark.parametrize("shape", [SHAPE, LINEAR])
 def test_a_frame_is_learned_by_heart_in_a_few_steps(model: Path, backbone: Backbone, tmp_path: Path, shape) -> None:
     out = tmp_path / "decoder.safetensors"
-    history = course(backbone, out, shape, LEARNING, count=1).run()
+    history = schedule(backbone, out, shape, LEARNING, count=1).run()
     assert sum(history.losses[-1].values()) < sum(history.losses[0].values()) / 3
     assert accuracy(model, out) > 0.95
 
@@ -57,7 +57,7 @@ def test_a_frame_is_learned_by_heart_in_a_few_steps(model: Path, backbone: Backb
 def test_the_tower_learns_nothing_and_stays_as_it_looks_at_pictures(model: Path, tmp_path: Path) -> None:
     backbone = load_backbone(model, device="cpu")
     before = {name: value.clone() for name, value in backbone.model.state_dict().items()}
-    course(backbone, tmp_path / "decoder.safetensors").run()
+    schedule(backbone, tmp_path / "decoder.safetensors").run()
     assert not any(module.training for module in backbone.model.modules())
     assert all(parameter.grad is None for parameter in backbone.model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in backbone.model.state_dict().items())
@@ -78,17 +78,17 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(backbone: Backbone, tmp_p
             raise KeyboardInterrupt
 
     out = tmp_path / "stopped.safetensors"
-    stopped = course(backbone, out)
+    stopped = schedule(backbone, out)
     stopped.checkpoint._every = 0
     with pytest.raises(KeyboardInterrupt):
-        stopped.run(Teller(progress=stop))
+        stopped.run(Reporter(progress=stop))
     assert not out.exists()
     told: list[str] = []
-    history = course(backbone, out).run(Teller(say=told.append))
+    history = schedule(backbone, out).run(Reporter(say=told.append))
     assert told == [f"going on from {tmp_path / 'stopped.safetensors.checkpoint.pt'}"]
     assert len(history) == QUICK.iterations
     assert not (tmp_path / "stopped.safetensors.checkpoint.pt").exists()
-    found = read_learned(out)
+    found = read_weights(out)
     assert all(torch.equal(value, found.tensors[name]) for name, value in whole.tensors.items())
     assert found.provenance is not None
     assert whole.provenance is not None
@@ -97,10 +97,10 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(backbone: Backbone, tmp_p
 
 def test_a_checkpoint_of_other_settings_is_not_used(backbone: Backbone, tmp_path: Path) -> None:
     out = tmp_path / "decoder.safetensors"
-    begun = course(backbone, out)
+    begun = schedule(backbone, out)
     begun.checkpoint.write(begun, torch.optim.AdamW(begun.network.parameters()), begun.run())
-    assert course(backbone, out).checkpoint.differs() == []
-    assert course(backbone, out, settings=replace(QUICK, seed=5)).checkpoint.differs() == ["settings"]
+    assert schedule(backbone, out).checkpoint.differs() == []
+    assert schedule(backbone, out, settings=replace(QUICK, seed=5)).checkpoint.differs() == ["settings"]
 
 
 def test_the_weights_say_how_they_were_made(backbone: Backbone, tmp_path: Path) -> None:
@@ -135,15 +135,15 @@ def test_a_training_may_begin_with_other_weights_and_new_words(backbone: Backbon
     begun.run()
     wider = replace(SHAPE, queries=7)
     with pytest.raises(UsageError, match="holds a decoder of another shape"):
-        course(backbone, tmp_path / "next.safetensors", wider, start=start)
+        schedule(backbone, tmp_path / "next.safetensors", wider, start=start)
 
 
 def test_views_of_a_step_hang_on_the_seed_and_its_number_alone(backbone: Backbone, tmp_path: Path) -> None:
-    one = course(backbone, tmp_path / "a.safetensors", settings=replace(QUICK, colour=True))
+    one = schedule(backbone, tmp_path / "a.safetensors", settings=replace(QUICK, colour=True))
     pixels, classes = one.batch(5)
     assert pixels.shape == (2, 3, 32, 64)
     assert classes.shape == (2, 32, 64)
-    other = course(backbone, tmp_path / "b.safetensors", settings=replace(QUICK, colour=True))
+    other = schedule(backbone, tmp_path / "b.safetensors", settings=replace(QUICK, colour=True))
     other.batch(4)
     assert torch.equal(other.batch(5)[0], pixels)
     assert not torch.equal(other.batch(6)[0], pixels)
@@ -151,7 +151,7 @@ def test_views_of_a_step_hang_on_the_seed_and_its_number_alone(backbone: Backbon
 
 def test_class_numbers_are_those_of_the_words_not_of_the_frames(backbone: Backbone, tmp_path: Path) -> None:
     """The frames count sky, road, car; the words road, sky, car."""
-    one = course(
+    one = schedule(
         backbone, tmp_path / "a.safetensors", settings=replace(QUICK, crop=(64, 96), short_side=64, most=1), count=1
     )
     _, classes = one.batch(0)
@@ -160,7 +160,7 @@ def test_class_numbers_are_those_of_the_words_not_of_the_frames(backbone: Backbo
 
 
 def test_decay_spares_norms_embeddings_and_the_logit_scale(backbone: Backbone, tmp_path: Path) -> None:
-    network = course(backbone, tmp_path / "a.safetensors").network
+    network = schedule(backbone, tmp_path / "a.safetensors").network
     decayed, spared = ({id(value) for value in group["params"]} for group in vl4ad._groups(network, 0.05))
     named = dict(network.named_parameters())
     assert decayed | spared == {id(value) for value in named.values()}
@@ -209,7 +209,7 @@ class TestRefusals:
 
     def test_a_name_that_could_not_be_read_again(self, backbone: Backbone, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"ends in \.safetensors"):
-            course(backbone, tmp_path / "decoder.pth")
+            schedule(backbone, tmp_path / "decoder.pth")
 
     def test_frames_in_which_nothing_counts(self, backbone: Backbone, tmp_path: Path) -> None:
         blank = GivenScenes("blank", scenes().classes, [(frame()[0], np.full((64, 96), 255, np.uint8))])
@@ -218,7 +218,7 @@ class TestRefusals:
             one.run()
 
     def test_a_loss_that_is_not_finite(self, backbone: Backbone, tmp_path: Path) -> None:
-        one = course(backbone, tmp_path / "a.safetensors")
+        one = schedule(backbone, tmp_path / "a.safetensors")
         with torch.no_grad():
             one.network.head.pool.weight.fill_(float("nan"))
         with pytest.raises(OddlensError, match="not finite in step 1"):
@@ -228,8 +228,8 @@ class TestRefusals:
 def test_words_that_are_all_the_same_to_a_model_are_no_words_to_learn_by(tmp_path: Path) -> None:
     mini = load_backbone("mini", device="cpu")
     with pytest.raises(UsageError, match=r"the words of 'road' are the same as words of 'sky'.*--linear"):
-        course(mini, tmp_path / "decoder.safetensors")
-    course(mini, tmp_path / "decoder.safetensors", LINEAR)
+        schedule(mini, tmp_path / "decoder.safetensors")
+    schedule(mini, tmp_path / "decoder.safetensors", LINEAR)
 
 
 @pytest.mark.parametrize("names", [("road", "sky"), ("sky", "road")])

@@ -9,7 +9,7 @@ from oddlens.data.dataset import Dataset
 from oddlens.data.open import open_dataset
 from oddlens.errors import DataError
 from oddlens.training.vl4ad_scenes import Crops, RecordScenes, other_colours
-from small_streets import frame
+from tests.small_streets import frame
 
 FILL = (10, 20, 30)
 

@@ -18,8 +18,8 @@ from oddlens.backbone.model import LoadedModel, with_activation
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.vision import VisionTower
 from oddlens.errors import UsageError
-from oddlens.pixels import Pixels
-from oddlens.preprocess import to_tensor
+from oddlens.io.pixels import Pixels
+from oddlens.io.preprocess import to_tensor
 
 _TEXT_BATCH = 64
 

@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from oddlens.atomic import write_bytes
 from oddlens.backbone.files import file_hash
+from oddlens.backbone.tensors import read_safetensors, tensor_fault
 from oddlens.errors import OddlensError
-from oddlens.paths import expanded, is_file
-from oddlens.tensors import read_safetensors, tensor_fault
+from oddlens.io.atomic import write_bytes
+from oddlens.io.paths import expanded, is_file
 
 
 def cache_folder() -> Path:

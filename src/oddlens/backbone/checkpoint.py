@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from oddlens.backbone.files import INDEX, refuse_lfs_pointer, weight_files
 from oddlens.backbone.pickles import check_torch_file
-from oddlens.errors import ModelError
-from oddlens.paths import is_file
-from oddlens.tensors import aligned, storage_fault, tensor_faults
-from oddlens.wording import first_line
+from oddlens.backbone.tensors import aligned, storage_fault, tensor_faults
+from oddlens.errors import ModelError, first_line
+from oddlens.io.paths import is_file
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

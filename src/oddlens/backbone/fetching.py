@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from oddlens.atomic import write_text
 from oddlens.backbone.cards import Card
 from oddlens.backbone.files import (
     OPEN_CLIP,
@@ -22,9 +21,9 @@ from oddlens.backbone.files import (
 )
 from oddlens.backbone.hub import HUB_FILES, HUB_LAYOUTS, is_hub_id, layout_of
 from oddlens.backbone.repository import Repository
-from oddlens.errors import ModelError, UsageError
-from oddlens.paths import exists, is_dir, is_file
-from oddlens.wording import printable
+from oddlens.errors import ModelError, UsageError, printable
+from oddlens.io.atomic import write_text
+from oddlens.io.paths import exists, is_dir, is_file
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile

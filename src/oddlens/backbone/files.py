@@ -6,10 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from oddlens.errors import ModelError
-from oddlens.paths import is_file, open_file, read_bytes
-from oddlens.strict_json import parse_json
-from oddlens.wording import first_line, printable
+from oddlens.errors import ModelError, first_line, printable
+from oddlens.io.paths import is_file, open_file, read_bytes
+from oddlens.io.strict_json import parse_json
 
 INDEX = ".index.json"
 """How the name of a file ends that says which tensors lie in which of several weights files (shards)."""

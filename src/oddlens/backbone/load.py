@@ -16,9 +16,8 @@ from oddlens.backbone.hub import cached_folder, is_hub_id
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded, open_clip, openai, transformers
 from oddlens.backbone.model import LoadedModel
-from oddlens.errors import ModelError, UsageError
-from oddlens.paths import exists, expanded, is_closed, why_absent, why_not_opened
-from oddlens.wording import printable
+from oddlens.errors import ModelError, UsageError, printable
+from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_opened
 
 _READERS: dict[LayoutName, ModuleType] = {
     "embedded": embedded,

@@ -80,7 +80,7 @@ class VisionMaps:
             size = [side // self._stride * tower.config.patch_size for side in pixels.shape[-2:]]
             pixels = F.interpolate(pixels, size=size, mode="bicubic", align_corners=False, antialias=True)
         embedded = tower.embed(pixels, "bicubic")
-        walked = tower.walk(embedded, self._taps, (depth,) if dense else (), -(-depth // 4))
+        walked = tower.run_blocks(embedded, self._taps, (depth,) if dense else (), -(-depth // 4))
         taps = [F.layer_norm(walked.taps[tap], (tower.config.width,)) for tap in self._taps]
         maps = [_as_map(torch.cat(taps, dim=-1), embedded.grid)]
         if self._finer:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from oddlens.backbone.files import file_hash
-from oddlens.errors import ModelError, OddlensError
-from oddlens.paths import is_file, is_link
-from oddlens.wording import first_line, printable
+from oddlens.errors import ModelError, OddlensError, first_line, printable
+from oddlens.io.paths import is_file, is_link
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile

@@ -17,9 +17,8 @@ from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, p
 from torch import Tensor
 
 from oddlens.backbone.files import TOKENIZER, read_json, refuse_lfs_pointer
-from oddlens.errors import ModelError, UsageError
-from oddlens.paths import is_file
-from oddlens.wording import first_line
+from oddlens.errors import ModelError, UsageError, first_line
+from oddlens.io.paths import is_file
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _SIZE = 49408

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.pickles import check_archive, check_pickle
-from oddlens.errors import ModelError
-from oddlens.tensors import storage_fault
-from oddlens.wording import first_line
+from oddlens.backbone.tensors import storage_fault
+from oddlens.errors import ModelError, first_line
 
 _DTYPES = {
     "FloatStorage": torch.float32,

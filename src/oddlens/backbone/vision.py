@@ -46,7 +46,7 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
-class Embedded:
+class StemOutput:
     """A batch after the stem: tokens [batch, 1 + patches, width] with positions, before ln_pre; CLS first.
 
     grid is (rows, columns) of patches; raw holds the stem's own features by tap name [batch, channels, rows, columns].
@@ -74,7 +74,7 @@ class VisionFeatures:
 
 
 class VisionTower(nn.Module):
-    """A CLIP vision tower: `embed` once, then `walk` and `windows` on the result, then `project` into the joint space."""
+    """A CLIP vision tower: `embed` once, then `vision_pass` and `windows` on the result, then `project` into the joint space."""
 
     def __init__(self, config: VisionConfig, stem: nn.Module) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class VisionTower(nn.Module):
         """Tensors by which the tower is known, the same in every layout."""
         return self.class_embedding, self.projection.weight
 
-    def embed(self, pixels: Tensor, position: PositionResize = "bilinear") -> Embedded:
+    def embed(self, pixels: Tensor, position: PositionResize = "bilinear") -> StemOutput:
         """Stem, class token and positions for [batch, 3, height, width] normalised pixels of any size.
 
         Where the grid is not the native one the position embedding is resized: "bilinear" without antialias (AnomalyCLIP),
@@ -111,10 +111,10 @@ class VisionTower(nn.Module):
         patches = stemmed.tokens.flatten(2).transpose(1, 2)
         cls = self.class_embedding.expand(len(patches), 1, -1)
         tokens = torch.cat([cls, patches], dim=1) + self._positions(grid, position)
-        return Embedded(tokens, grid, stemmed.raw)
+        return StemOutput(tokens, grid, stemmed.raw)
 
-    def walk(
-        self, embedded: Embedded, taps: Sequence[Tap] = (), local_taps: Sequence[int] = (), local_from: int = 1
+    def run_blocks(
+        self, embedded: StemOutput, taps: Sequence[Tap] = (), local_taps: Sequence[int] = (), local_from: int = 1
     ) -> VisionFeatures:
         """Run the blocks and keep what is asked for.
 
@@ -150,7 +150,7 @@ class VisionTower(nn.Module):
                 kept_local[number] = local
         return VisionFeatures(x[:, 0], kept, kept_local, embedded.grid)
 
-    def windows(self, embedded: Embedded, size: int) -> Tensor:
+    def windows(self, embedded: StemOutput, size: int) -> Tensor:
         """Embed every window of size x size patches on its own (WinCLIP): [batch, windows, embed_dim], not normalised.
 
         A window is the class token and the window's patches, all other tokens dropped, with the positions of the full grid;

@@ -133,7 +133,10 @@ def benchmark(
     files = _weights(methods, weights or [])
     overrides = overrides_by_method(setting or [], methods, activation=activation)
 
-    from oddlens.benchmark import (
+    from oddlens.cli.progress import progress
+    from oddlens.cli.table import print_table
+    from oddlens.errors import printable
+    from oddlens.evaluation import (
         Benchmark,
         ListedPicks,
         ObjectNames,
@@ -148,10 +151,7 @@ def benchmark(
         variants,
         write_results,
     )
-    from oddlens.cli.progress import progress
-    from oddlens.cli.table import print_table
     from oddlens.loading import load
-    from oddlens.wording import printable
 
     sources = open_sources(data)
     plan = Plan(
@@ -163,7 +163,7 @@ def benchmark(
         full_size=full_size,
         components=None if component_sizes is None else read_sizes(component_sizes),
         maps=maps,
-        insist=shots is not None,
+        report_unsupported=shots is not None,
     )
     for source in sources:
         if source.dataset.problems:

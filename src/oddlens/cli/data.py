@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from oddlens.data import Report
 
-app = typer.Typer(no_args_is_help=True, help="Check a data set, write it down as a manifest, or generate one.")
+app = typer.Typer(no_args_is_help=True, help="Check a data set, or write it down as a manifest.")
 
 SHOWN_OF_A_KIND = 10
 
@@ -68,30 +68,10 @@ def manifest(
         typer.echo(f"The data set has {count} problem(s): `oddlens data check {folder}` tells them.", err=True)
 
 
-@app.command()
-def streets(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the sets into.")],
-    train: Annotated[int, typer.Option(metavar="N", min=1, help="Training frames, all of known things.")] = 400,
-    test: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Test frames of known things; as many with unknown.")
-    ] = 60,
-    generic: Annotated[int, typer.Option(metavar="N", min=0, help="Also so many scenes that are no streets.")] = 0,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of all that is drawn.")] = 0,
-) -> None:
-    """Generate streets with the class of every pixel: known things to learn from, unknown ones to find."""
-    from oddlens.cli.progress import stages
-    from oddlens.data.streets import write_streets
-
-    with stages() as progress:
-        folders = write_streets(out, train, test, seed, generic, progress=progress)
-    for folder in folders:
-        typer.echo(folder)
-
-
 def _show(report: "Report", console: "Console") -> None:
     from rich.table import Table
 
-    from oddlens.wording import printable
+    from oddlens.errors import printable
 
     console.print(f"{printable(str(report.root))} ({report.layout})", soft_wrap=True)
     table = Table()

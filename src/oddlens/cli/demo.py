@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from oddlens.atomic import check_target
-from oddlens.wording import printable
+from oddlens.errors import printable
+from oddlens.io.atomic import check_target
 
 
 def demo(
@@ -20,7 +20,7 @@ def demo(
     """
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
-    from oddlens.demo import REFERENCES, picture_count, run_demo, write_page
+    from oddlens.inference.demo import REFERENCES, picture_count, run_demo, write_page
 
     check_target(out)
     with progress("pictures", picture_count()) as advance:

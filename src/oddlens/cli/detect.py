@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.settings import METHOD_NAMES, ActivationOption, recipe_overrides
-from oddlens.errors import UsageError
-from oddlens.wording import printable
+from oddlens.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
-    from oddlens.finding import Found
-    from oddlens.results import Record, ResultsFolder
+    from oddlens.inference.results import Record, ResultsFolder
+    from oddlens.io.finding import Found
 
 EXAMPLES = """\b
 Examples:
@@ -164,8 +163,8 @@ def detect(
         if value is not None and not math.isfinite(value):
             raise UsageError(f"{option} {value} is no threshold: give a finite number")
 
-    from oddlens.images import checked_limit
-    from oddlens.results import ResultsFolder
+    from oddlens.inference.results import ResultsFolder
+    from oddlens.io.images import checked_limit
 
     if max_megapixels is not None:
         checked_limit(max_megapixels, "--max-megapixels")
@@ -175,9 +174,9 @@ def detect(
 
     import oddlens
     from oddlens.cli.progress import progress, stages
-    from oddlens.run import DetectionRun, Task
-    from oddlens.smoothing import Smoothing
-    from oddlens.video import is_video, with_frames
+    from oddlens.inference.runner import DetectionRun, Task
+    from oddlens.inference.smoothing import Smoothing
+    from oddlens.io.video import is_video, with_frames
 
     smoothing = None if smooth is None else Smoothing(smooth)
     if (every > 1 or smoothing) and not any(map(is_video, found.paths)):
@@ -189,7 +188,7 @@ def detect(
     else:
         detector = oddlens.load(method, model, weights, device, max_megapixels=max_megapixels, **overrides)
         if good is not None:
-            detector.reference(good)
+            detector.add_references(good)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
     if verbose:
@@ -237,7 +236,7 @@ def _find(images: list[str], results: ResultsFolder | None) -> Found:
 
     Raises `UsageError` where nothing is left, after telling all that is at fault.
     """
-    from oddlens.finding import Found, find_images
+    from oddlens.io.finding import Found, find_images
 
     found = find_images(images)
     if results is not None:
@@ -259,7 +258,7 @@ def _find(images: list[str], results: ResultsFolder | None) -> Found:
 
 def _find_all(reference: list[str]) -> list[Path]:
     """The good examples: all of them, one that is named twice too (the detector says so), or a `UsageError`."""
-    from oddlens.finding import find_images
+    from oddlens.io.finding import find_images
 
     each = [find_images([name]) for name in reference]
     for found in each:
@@ -270,7 +269,7 @@ def _find_all(reference: list[str]) -> list[Path]:
 
 
 def _say_passed_over(found: Found, where: str) -> None:
-    from oddlens.finding import say_passed_over
+    from oddlens.io.finding import say_passed_over
 
     if said := say_passed_over(found.passed_over):
         print(f"oddlens: {where}{said}", file=sys.stderr)

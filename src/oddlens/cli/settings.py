@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from oddlens.errors import UsageError
-from oddlens.methods import METHODS
-from oddlens.strict_json import parse_json
+from oddlens.io.strict_json import parse_json
+from oddlens.methods.registry import METHODS
 
 ActivationOption = Annotated[
     str | None,

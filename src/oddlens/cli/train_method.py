@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oddlens.cli.settings import ActivationOption, recipe_overrides
-from oddlens.errors import UsageError
-from oddlens.wording import printable
+from oddlens.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from oddlens.training.samples import SampleSet
@@ -121,15 +120,15 @@ def train_method(
     overrides = recipe_overrides(setting or [], activation=activation)
 
     from oddlens.backbone.cache import cache_folder
-    from oddlens.benchmark import ObjectNames, open_sources, read_names
     from oddlens.cli.progress import stages
     from oddlens.data.record import SPLITS, Split
+    from oddlens.evaluation import ObjectNames, open_sources, read_names
     from oddlens.loading import load_fitted
-    from oddlens.methods import method_class
+    from oddlens.methods.registry import method_class
     from oddlens.training import trainable_class
-    from oddlens.training.loop import Course
+    from oddlens.training.loop import Schedule
     from oddlens.training.precision import AUTO, PRECISIONS, choose_precision
-    from oddlens.training.run import Keeping, Teller, TrainingRun, check_out
+    from oddlens.training.run import CacheConfig, Reporter, TrainingRun, check_out
     from oddlens.training.samples import gather_samples
 
     _one_of("--precision", precision, (AUTO, *PRECISIONS))
@@ -148,11 +147,11 @@ def train_method(
     if chosen.speed:
         speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in chosen.speed.items())
         _tell(f"precision {chosen.name}; times as fast as float32 on this device: {speeds}")
-    kept = None if no_cache else Keeping(cache or cache_folder() / "features", numbers)
-    run = TrainingRun(trainable, Course(sets, settings), out, chosen, kept, preview, report)
+    kept = None if no_cache else CacheConfig(cache or cache_folder() / "features", numbers)
+    run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, kept, preview, report)
     try:
         with stages() as progress:
-            run.run(Teller(_tell, progress))
+            run.run(Reporter(_tell, progress))
     except KeyboardInterrupt:
         _tell("stopped: the same command goes on from here")
         raise
@@ -163,8 +162,8 @@ def _settings(
     method: str, given: Mapping[str, Any], options: Mapping[str, Any], *, seed: int | None, mosaic: float | None
 ) -> tuple[Any, dict[str, Any]]:
     """The training settings, and those of the given fields that are the recipe's. Seed and mosaic may be 0, which no field may."""
-    from oddlens.methods import method_class
     from oddlens.methods.recipe import make_recipe
+    from oddlens.methods.registry import method_class
     from oddlens.training import settings_class
 
     kind = settings_class(method)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oddlens.cli.settings import ActivationOption, recipe_overrides
-from oddlens.errors import UsageError
-from oddlens.wording import printable
+from oddlens.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_shape import DecoderShape
@@ -106,10 +105,10 @@ def vl4ad(
     from oddlens.methods.vl4ad.decoder_shape import check_installed
     from oddlens.methods.vl4ad.method import VL4ADRecipe
     from oddlens.methods.vl4ad.vocabulary import make_vocabulary
-    from oddlens.training.outlet import Teller, check_out
+    from oddlens.methods.weights import read_weights
+    from oddlens.training.reporting import Reporter, check_out
     from oddlens.training.vl4ad import DecoderCourse
     from oddlens.training.vl4ad_scenes import RecordScenes
-    from oddlens.weights import read_learned
 
     check_installed()
     check_out(out, report=report)
@@ -121,8 +120,8 @@ def vl4ad(
     chosen = None if activation is None else make_recipe(VL4ADRecipe, {"activation": activation}).activation
     scenes = RecordScenes(open_dataset(data), parts)
     _tell(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
-    learned = None if start is None else read_learned(start)
-    course = DecoderCourse(
+    learned = None if start is None else read_weights(start)
+    schedule = DecoderCourse(
         load_backbone(model, device=device, activation=chosen),
         scenes,
         vocabulary,
@@ -134,7 +133,7 @@ def vl4ad(
     )
     try:
         with stages() as progress:
-            course.run(Teller(_tell, progress))
+            schedule.run(Reporter(_tell, progress))
     except KeyboardInterrupt:
         _tell("stopped: the same command goes on from here")
         raise

@@ -23,7 +23,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
     """Tell whose weights a file holds, how they were made, and what is in it."""
-    from oddlens.wording import printable
+    from oddlens.errors import printable
 
     told = _described(file)
     if as_json:
@@ -35,10 +35,10 @@ def show(
 
 def _described(file: Path) -> dict[str, Any]:
     """All there is to tell, as JSON values. "method" is None where nobody can tell; "provenance" where the file does not."""
-    from oddlens.methods import method_of_weights
-    from oddlens.weights import read_learned
+    from oddlens.methods.registry import method_of_weights
+    from oddlens.methods.weights import read_weights
 
-    learned = read_learned(file)
+    learned = read_weights(file)
     provenance = learned.provenance
     return {
         "file": str(file),

@@ -19,7 +19,7 @@ from oddlens.data.masks import looks_inverted, mask_files, read_marks, read_valu
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
 from oddlens.errors import DataError, ImageError
-from oddlens.images import read_image
+from oddlens.io.images import read_image
 
 HIGHEST_CLASS = 32
 """Masks whose values stay at or below this number the kinds of defect (VisA) and are no faded black and white."""

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from oddlens.atomic import replacing
 from oddlens.data.dataset import Dataset
 from oddlens.data.masks import read_mask
 from oddlens.data.record import Record
 from oddlens.errors import OddlensError, UsageError
-from oddlens.images import read_image
+from oddlens.io.atomic import replacing
+from oddlens.io.images import read_image
 
 NORMALS, DEFECTS = 3, 5
 TILE, GAP, MARGIN, CAPTION = 168, 12, 32, 22

@@ -13,10 +13,10 @@ from oddlens.data.annotations import is_annotation
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Split
 from oddlens.data.words import is_like_a_split, is_normal_word, name_key, split_of
-from oddlens.decoding import FORMAT_OF_SUFFIX
 from oddlens.errors import DataError
-from oddlens.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_name
-from oddlens.paths import is_dir, is_file
+from oddlens.io.decoding import FORMAT_OF_SUFFIX
+from oddlens.io.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_name
+from oddlens.io.paths import is_dir, is_file
 
 OTHER_PICTURES = frozenset(
     {

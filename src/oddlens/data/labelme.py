@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from oddlens.data.mask_values import mask_values
 from oddlens.data.shapes import Points, fill_circle, fill_polygon, fill_rectangle, points_of, size_of
 from oddlens.data.words import is_defect_word
-from oddlens.decoding import decode_stored
 from oddlens.errors import DataError
-from oddlens.images import checked_limit
-from oddlens.pixels import UnreadableError
+from oddlens.io.decoding import decode_stored
+from oddlens.io.images import checked_limit
+from oddlens.io.pixels import UnreadableError
 
 WITHOUT_AREA = ("line", "linestrip", "point", "points")
 

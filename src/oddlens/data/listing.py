@@ -12,8 +12,8 @@ from typing import Any, Literal
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
-from oddlens.paths import is_dir, is_file, read_bytes, why_absent
-from oddlens.strict_json import parse_json
+from oddlens.io.paths import is_dir, is_file, read_bytes, why_absent
+from oddlens.io.strict_json import parse_json
 
 SEPARATORS = ",;\t"
 UNICODE_FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")

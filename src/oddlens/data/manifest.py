@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from oddlens.atomic import write_text
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import LEGENDS
 from oddlens.data.listing import absence, drop_lost_masks, locate, read_table, read_text
@@ -24,8 +23,9 @@ from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.data.words import label_of, split_of
 from oddlens.errors import DataError, UsageError
-from oddlens.paths import is_file
-from oddlens.strict_json import parse_json
+from oddlens.io.atomic import write_text
+from oddlens.io.paths import is_file
+from oddlens.io.strict_json import parse_json
 
 SUFFIXES = (".jsonl", ".csv")
 TEXTS = ("image", "mask", "category", "defect", "split", "ignore", "classes", "legend")

@@ -21,11 +21,11 @@ from oddlens.data.files import images_in
 from oddlens.data.legend import Legend, load_legend
 from oddlens.data.mask_values import DEEP_MODES, mask_values
 from oddlens.data.record import Record
-from oddlens.decoding import check_size
 from oddlens.errors import DataError, ImageError
-from oddlens.images import checked_limit, read_image, read_stored
-from oddlens.paths import is_dir
-from oddlens.pixels import UnreadableError
+from oddlens.io.decoding import check_size
+from oddlens.io.images import checked_limit, read_image, read_stored
+from oddlens.io.paths import is_dir
+from oddlens.io.pixels import UnreadableError
 
 MOSTLY, HALF = 0.9, 0.5
 

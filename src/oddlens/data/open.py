@@ -11,9 +11,8 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.folder import read_named
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.errors import DataError, UsageError
-from oddlens.paths import exists, expanded, is_closed, is_dir, why_absent
-from oddlens.wording import printable
+from oddlens.errors import DataError, UsageError, printable
+from oddlens.io.paths import exists, expanded, is_closed, is_dir, why_absent
 
 FOLDER = "folder"
 AUTO = "auto"

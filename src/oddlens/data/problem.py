@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from oddlens.wording import one_line
+from oddlens.errors import one_line
 
 ProblemKind = Literal[
     "abnormal-in-train",

@@ -8,9 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from oddlens.errors import UsageError
-from oddlens.methods import methods_with
-from oddlens.wording import shortened
+from oddlens.errors import UsageError, shortened
+from oddlens.methods.registry import methods_with
 
 Recipe = TypeVar("Recipe")
 
@@ -54,19 +53,19 @@ def held(default: Any, *, least: float | None = None, most: float | None = None)
     return field(default=default, metadata={"least": least, "most": most})
 
 
-def asked(
+def query_field(
     default: Any = MISSING, factory: Any = MISSING, *, least: float | None = None, most: float | None = None
 ) -> Any:
-    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.ask`).
+    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.predict`).
 
     least, most: of its numbers; None: see `_RANGE`.
     """
-    return field(default=default, default_factory=factory, metadata={"asked": True, "least": least, "most": most})
+    return field(default=default, default_factory=factory, metadata={"query_field": True, "least": least, "most": most})
 
 
 def held_fields(recipe: Any) -> dict[str, Any]:
     """The fields, by name, that what is encoded may depend on: all that no question can change."""
-    return {each.name: getattr(recipe, each.name) for each in fields(recipe) if "asked" not in each.metadata}
+    return {each.name: getattr(recipe, each.name) for each in fields(recipe) if "query_field" not in each.metadata}
 
 
 _RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-9, 1e9)}
@@ -119,7 +118,7 @@ def named_fields(recipe_type: type[Any], name: object) -> Mapping[str, Any]:
 def change_recipe(recipe: Any, changes: Mapping[str, Any]) -> Any:
     """The recipe with other values in fields that only the question depends on. `UsageError` for any other field."""
     changed = make_recipe(type(recipe), changes)
-    free = [each.name for each in fields(recipe) if "asked" in each.metadata]
+    free = [each.name for each in fields(recipe) if "query_field" in each.metadata]
     if held := [name for name in changes if name not in free]:
         able = ", ".join(free) or "nothing"
         raise UsageError(

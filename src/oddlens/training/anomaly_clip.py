@@ -14,13 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.walk import Walk, WalkRequest
-from oddlens.maps import upsample
-from oddlens.methods.anomaly_clip import AnomalyCLIP, AnomalyCLIPRecipe
-from oddlens.methods.method import Features
-from oddlens.prompts.learnable import LearnablePrompts
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.methods.anomaly_clip.method import AnomalyCLIP, AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.base import Features
+from oddlens.methods.common.maps import upsample
+from oddlens.methods.weights import MethodWeights
 from oddlens.training.losses import dice_loss, focal_loss
-from oddlens.weights import Learned
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class TrainableAnomalyCLIP:
         drawn = LearnablePrompts(
             backbone.text, backbone.tokenizer, recipe.context_length, recipe.prompt_depth, recipe.deep_tokens, settings.seed
         )  # fmt: skip
-        self._method = AnomalyCLIP(backbone, recipe, Learned("new prompts", drawn.state_dict()))
+        self._method = AnomalyCLIP(backbone, recipe, MethodWeights("new prompts", drawn.state_dict()))
 
     @property
-    def request(self) -> WalkRequest:
+    def request(self) -> FeatureRequest:
         """As the method's."""
         return self._method.request
 
-    def encode(self, walk: Walk) -> Features:
+    def encode(self, vision_pass: VisionPass) -> Features:
         """As the method's."""
-        return {name: value.float() for name, value in self._method.encode(walk).items()}
+        return {name: value.float() for name, value in self._method.encode(vision_pass).items()}
 
     def parameters(self) -> Sequence[nn.Parameter]:
         """The learned tokens of both prompts, then the deep ones."""
@@ -97,7 +97,7 @@ class TrainableAnomalyCLIP:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from such tensors."""
-        self._method.prompts.fill(Learned("the tensors to go on from", dict(tensors)), self.backbone.card.name)
+        self._method.prompts.fill(MethodWeights("the tensors to go on from", dict(tensors)), self.backbone.card.name)
 
     def _maps(self, patches: Tensor, prototypes: Tensor) -> Tensor:
         """Probabilities of both states, upsampled as the method's map but not smoothed: [batch, 2, image_size, image_size]."""

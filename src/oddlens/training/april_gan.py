@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.walk import Walk, WalkRequest
-from oddlens.methods.april_gan import AprilGANRecipe, LinearLayers, patch_tokens, state_prototypes
-from oddlens.methods.method import Features
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.methods.april_gan.method import AprilGANRecipe, LinearLayers, patch_tokens, state_prototypes
+from oddlens.methods.base import Features
+from oddlens.methods.weights import MethodWeights
 from oddlens.training.losses import dice_loss, focal_loss
-from oddlens.weights import Learned
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class TrainableAprilGAN:
         self._states: dict[str, Tensor] = {}
 
     @property
-    def request(self) -> WalkRequest:
+    def request(self) -> FeatureRequest:
         """The whole picture, and the tokens after the recipe's layers."""
         recipe = self.recipe
-        return WalkRequest(recipe.image_size, recipe.interpolation, recipe.position, recipe.layers)
+        return FeatureRequest(recipe.image_size, recipe.interpolation, recipe.position, recipe.layers)
 
-    def encode(self, walk: Walk) -> Features:
+    def encode(self, vision_pass: VisionPass) -> Features:
         """The patches' tokens, layer by layer: see `AprilGAN`."""
-        return patch_tokens(walk, self.recipe.layers)
+        return patch_tokens(vision_pass, self.recipe.layers)
 
     def parameters(self) -> Sequence[nn.Parameter]:
         """Weight and bias of every layer, in the order of the recipe."""
@@ -84,7 +84,7 @@ class TrainableAprilGAN:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from such tensors."""
-        self._layers.fill(Learned("the file to go on from", dict(tensors)))
+        self._layers.fill(MethodWeights("the file to go on from", dict(tensors)))
 
     def _prototypes(self, object_name: str) -> Tensor:
         if object_name not in self._states:

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from oddlens.atomic import write_bytes
-from oddlens.paths import read_bytes
+from oddlens.io.atomic import write_bytes
+from oddlens.io.paths import read_bytes
 
 EVERY_SECONDS = 60.0
 _DIGEST_BYTES = 32
@@ -27,7 +27,7 @@ Losses = dict[str, float]
 """The parts of one step's loss by name, weighted: their sum is what is minimised."""
 
 
-class Learner(Protocol):
+class Checkpointable(Protocol):
     """What a checkpoint keeps: learned tensors by name."""
 
     def tensors(self) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ class Checkpoint:
         facts = state["facts"]
         return sorted(name for name in {*facts, *self._facts} if facts.get(name) != self._facts.get(name))
 
-    def resume(self, learner: Learner, optimiser: torch.optim.Optimizer) -> History:
+    def resume(self, learner: Checkpointable, optimiser: torch.optim.Optimizer) -> History:
         """Bring both to where the file stands and give what happened until there; nothing has, where no file fits."""
         state = self._read()
         if state is None or state["facts"] != self._facts:
@@ -83,7 +83,7 @@ class Checkpoint:
         optimiser.load_state_dict(state["optimiser"])
         return History(state["losses"], state["seconds"])
 
-    def write(self, learner: Learner, optimiser: torch.optim.Optimizer, history: History) -> None:
+    def write(self, learner: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write where the training stands, whole or not at all."""
         state = {
             "facts": self._facts,
@@ -95,7 +95,7 @@ class Checkpoint:
         write_state(self.path, state)
         self._written = time.monotonic()
 
-    def write_in_time(self, learner: Learner, optimiser: torch.optim.Optimizer, history: History) -> None:
+    def write_in_time(self, learner: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write if the last writing is long enough ago."""
         if time.monotonic() - self._written >= self._every:
             self.write(learner, optimiser, history)

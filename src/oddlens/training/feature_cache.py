@@ -9,9 +9,9 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
-from oddlens.atomic import replacing
 from oddlens.errors import OddlensError
-from oddlens.paths import is_file
+from oddlens.io.atomic import replacing
+from oddlens.io.paths import is_file
 
 Arrays = dict[str, NDArray[np.generic]]
 Compute = Callable[[range], Mapping[str, NDArray[np.generic]]]

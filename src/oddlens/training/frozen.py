@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oddlens.backbone.walk import Walk
+from oddlens.backbone.tensors import aligned
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
-from oddlens.tensors import aligned
 from oddlens.training.feature_cache import Arrays
+from oddlens.training.images import TrainingImage
 from oddlens.training.precision import Precision
 from oddlens.training.trainable import Trainable
-from oddlens.training.views import View
 
 MASK = "mask"
 """The name that a view's mask has among its arrays: as bits, uint8 [pixels / 8]."""
@@ -40,7 +40,7 @@ class Batch:
 class FrozenFeatures(Protocol):
     """Where a step gets its batch from."""
 
-    def batch(self, views: Sequence[View]) -> Batch:
+    def batch(self, views: Sequence[TrainingImage]) -> Batch:
         """The batch of these views, on the model's device."""
 
 
@@ -53,16 +53,16 @@ class Encoder:
         self.size = trainable.request.image_size
 
     @torch.inference_mode()
-    def arrays(self, view: View) -> Arrays:
+    def arrays(self, view: TrainingImage) -> Arrays:
         """The features of a view by name, float32 without a batch dimension, and its mask."""
         backbone = self.trainable.backbone
         pixels, mask = view.read()
         with self.precision.lowered(backbone.device):
-            features = self.trainable.encode(Walk(backbone, [pixels], self.trainable.request))
+            features = self.trainable.encode(VisionPass(backbone, [pixels], self.trainable.request))
         arrays: Arrays = {name: value[0].float().cpu().numpy() for name, value in features.items()}
         return arrays | {MASK: np.packbits(resize_mask(mask, self.size))}
 
-    def batch(self, views: Sequence[View], arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
+    def batch(self, views: Sequence[TrainingImage], arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
         """The batch of views whose arrays are given, stacked."""
         device = self.trainable.backbone.device
         bits = np.unpackbits(np.asarray(arrays[MASK], np.uint8), axis=1, count=self.size**2)
@@ -84,7 +84,7 @@ class RecomputedFeatures:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
 
-    def batch(self, views: Sequence[View]) -> Batch:
+    def batch(self, views: Sequence[TrainingImage]) -> Batch:
         """The batch of these views."""
         each = [self._encoder.arrays(view) for view in views]
         return self._encoder.batch(views, stacked(each))

@@ -14,9 +14,9 @@ import torch
 from oddlens.errors import OddlensError
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Batch, FrozenFeatures
+from oddlens.training.images import TrainingImage, epoch_views
 from oddlens.training.samples import SampleSet
 from oddlens.training.trainable import Trainable
-from oddlens.training.views import View, epoch_views
 
 
 class Settings(Protocol):
@@ -41,7 +41,7 @@ class Settings(Protocol):
 
 
 @dataclass(frozen=True)
-class Course:
+class Schedule:
     """Which views every step sees: known beforehand, from the pictures and the settings alone."""
 
     sets: tuple[SampleSet, ...]
@@ -57,7 +57,7 @@ class Course:
         """The steps of all epochs."""
         return self.settings.epochs * self.steps
 
-    def batches(self, epoch: int) -> list[list[View]]:
+    def batches(self, epoch: int) -> list[list[TrainingImage]]:
         """The views of an epoch (from 0), step by step, in an order that the seed and the epoch tell."""
         seed, size = self.settings.seed, self.settings.batch
         views = [view for each in self.sets for view in epoch_views(each, epoch, seed, self.settings.mosaic)]
@@ -74,20 +74,24 @@ class Watcher:
     epoch: Callable[[int, History], None] = lambda *_: None
 
 
-def run_course(
-    trainable: Trainable, course: Course, features: FrozenFeatures, checkpoint: Checkpoint, watcher: Watcher = Watcher()
+def train_frozen(
+    trainable: Trainable,
+    schedule: Schedule,
+    features: FrozenFeatures,
+    checkpoint: Checkpoint,
+    watcher: Watcher = Watcher(),
 ) -> History:
     """Train to the end of the course, from where the checkpoint stands; on one machine's CPU the result is the same to the bit.
 
     The checkpoint is written after every epoch, and within it now and then. Raises `OddlensError` where a loss is not finite.
     """
-    settings = course.settings
+    settings = schedule.settings
     optimiser = torch.optim.Adam(list(trainable.parameters()), settings.learning_rate, settings.betas)
     history = checkpoint.resume(trainable, optimiser)
-    for epoch in range(len(history) // course.steps, settings.epochs):
-        for views in course.batches(epoch)[len(history) - epoch * course.steps :]:
+    for epoch in range(len(history) // schedule.steps, settings.epochs):
+        for views in schedule.batches(epoch)[len(history) - epoch * schedule.steps :]:
             started = time.perf_counter()
-            step = f"epoch {epoch + 1}, step {len(history) - epoch * course.steps + 1}"
+            step = f"epoch {epoch + 1}, step {len(history) - epoch * schedule.steps + 1}"
             losses = _step(trainable, optimiser, features.batch(views), step)
             history.losses.append(losses)
             history.seconds.append(time.perf_counter() - started)

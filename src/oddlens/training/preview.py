@@ -11,20 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oddlens.atomic import replacing
 from oddlens.data.masks import resize_mask
-from oddlens.detection import Detection
+from oddlens.detection import Detection, resize_map
 from oddlens.detector import Detector
-from oddlens.encoding import Encoded
-from oddlens.heat import resize_heat
-from oddlens.images import Picture
-from oddlens.methods import method_class
-from oddlens.overlay import draw_overlay
-from oddlens.pixels import Pixels
+from oddlens.encoding import EncodedBatch
+from oddlens.io.atomic import replacing
+from oddlens.io.images import Picture
+from oddlens.io.pixels import Pixels
+from oddlens.methods.registry import method_class
+from oddlens.methods.weights import MethodWeights
+from oddlens.training.images import TrainingImage
 from oddlens.training.samples import Sample, SampleSet
 from oddlens.training.trainable import Trainable
-from oddlens.training.views import View
-from oddlens.weights import Learned
+from oddlens.visualization.overlay import draw_overlay
 
 PICTURES = 6
 """How many pictures are looked at: half of them abnormal, spread over the data sets."""
@@ -48,7 +47,7 @@ class Preview:
         self._shown: list[_Shown] = []
         detector = self._detector()
         for number, sample in enumerate(chosen(sets), start=1):
-            pixels, mask = View((sample,)).read()
+            pixels, mask = TrainingImage((sample,)).read()
             encoded = detector.encode_pictures([Picture(pixels, str(sample.record.image))])
             small = Image.fromarray(pixels)
             small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
@@ -60,14 +59,14 @@ class Preview:
         """Draw what is found after an epoch (from 0). Raises `OddlensError` where the folder cannot be written."""
         detector = self._detector()
         for shown in self._shown:
-            (detection,) = detector.ask(shown.encoded, shown.object_name)
+            (detection,) = detector.predict(shown.encoded, shown.object_name)
             with replacing(self._folder / f"epoch-{epoch + 1:02d}" / shown.name) as temporary:
                 shown.drawn(detection).save(temporary, "PNG")
 
     def _detector(self) -> Detector:
         """The method with what is learned so far."""
         trainable = self._trainable
-        learned = Learned("the training so far", trainable.tensors(), self._provenance)
+        learned = MethodWeights("the training so far", trainable.tensors(), self._provenance)
         method = method_class(trainable.name)(trainable.backbone, trainable.recipe, learned)
         return Detector(trainable.name, method)
 
@@ -77,7 +76,7 @@ class _Shown:
     """One of the pictures: its file's name, its features, and itself with its true defects as it is drawn, small."""
 
     name: str
-    encoded: Encoded
+    encoded: EncodedBatch
     object_name: str
     pixels: Pixels
     truth: NDArray[np.bool_]
@@ -88,7 +87,7 @@ class _Shown:
         scale = detection.value_range
         return draw_overlay(
             self.pixels,
-            resize_heat(detection.anomaly_map, (width, height)),
+            resize_map(detection.anomaly_map, (width, height)),
             (scale.low, scale.high),
             [],
             f"score {detection.score:.3f}",

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from oddlens.atomic import replacing, write_text
 from oddlens.errors import UsageError
+from oddlens.io.atomic import replacing, write_text
 from oddlens.training.checkpoint import History
 
 

@@ -11,23 +11,23 @@ from typing import Any
 import torch
 
 from oddlens import __version__
+from oddlens.errors import printable
+from oddlens.methods.weights import write_weights
+from oddlens.training.cached_features import CachedFeatures, Storage, collections
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Encoder, FrozenFeatures, RecomputedFeatures
-from oddlens.training.kept import KeptFeatures, Storage, collections
-from oddlens.training.loop import Course, Watcher, run_course
-from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words, tell_standing
+from oddlens.training.loop import Schedule, Watcher, train_frozen
 from oddlens.training.precision import Precision
 from oddlens.training.preview import Preview
 from oddlens.training.report import write_report
+from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
 from oddlens.training.trainable import Trainable
-from oddlens.weights import write_learned
-from oddlens.wording import printable
 
-__all__ = ["Keeping", "Teller", "TrainingRun", "check_out", "checkpoint_file", "in_words"]
+__all__ = ["CacheConfig", "Reporter", "TrainingRun", "check_out", "checkpoint_file", "in_words"]
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CacheConfig:
     """Where frozen features are kept, and in what numbers."""
 
     folder: Path
@@ -43,12 +43,12 @@ class TrainingRun:
     """
 
     def __init__(
-        self, trainable: Trainable, course: Course, out: Path, precision: Precision, kept: Keeping | None = None,
+        self, trainable: Trainable, schedule: Schedule, out: Path, precision: Precision, kept: CacheConfig | None = None,
         preview: Path | None = None, report: bool = True,
     ) -> None:  # fmt: skip
         check_out(out, report=report)
         self.trainable = trainable
-        self.course = course
+        self.schedule = schedule
         self.out = out
         self.kept = kept
         self.preview = preview
@@ -56,30 +56,30 @@ class TrainingRun:
         self._encoder = Encoder(trainable, precision)
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
 
-    def run(self, teller: Teller | None = None) -> History:
+    def run(self, teller: Reporter | None = None) -> History:
         """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
         started = time.perf_counter()
-        teller = teller or Teller()
-        tell_standing(self.checkpoint, teller)
+        teller = teller or Reporter()
+        log_resume_state(self.checkpoint, teller)
         features = self._features(teller)
         told = self.provenance()
-        preview = None if self.preview is None else Preview(self.preview, self.trainable, self.course.sets, told)
-        history = run_course(self.trainable, self.course, features, self.checkpoint, self._watcher(teller, preview))
-        told |= {"losses": history.epochs(self.course.steps)[-1], "seconds": round(time.perf_counter() - started, 1)}
+        preview = None if self.preview is None else Preview(self.preview, self.trainable, self.schedule.sets, told)
+        history = train_frozen(self.trainable, self.schedule, features, self.checkpoint, self._watcher(teller, preview))
+        told |= {"losses": history.epochs(self.schedule.steps)[-1], "seconds": round(time.perf_counter() - started, 1)}
         if self.report:
-            write_report(self.out, history, self.course.steps, told)
-        write_learned(self.out, self.trainable.tensors(), told)
+            write_report(self.out, history, self.schedule.steps, told)
+        write_weights(self.out, self.trainable.tensors(), told)
         self.checkpoint.remove()
         return history
 
     def provenance(self) -> dict[str, Any]:
         """How the weights are made, as they say it themselves; JSON values."""
-        settings, backbone = asdict(self.course.settings), self.trainable.backbone  # type: ignore[call-overload]
+        settings, backbone = asdict(self.schedule.settings), self.trainable.backbone  # type: ignore[call-overload]
         return {
             "method": self.trainable.name,
             "recipe": asdict(self.trainable.recipe),
             "model": {"name": backbone.card.name, "hash": backbone.model_hash, "fingerprint": backbone.fingerprint},
-            "data": [each.told() for each in self.course.sets],
+            "data": [each.told() for each in self.schedule.sets],
             "settings": settings,
             "seed": settings["seed"],
             "features": self._numbers(),
@@ -99,16 +99,16 @@ class TrainingRun:
         told = self.provenance()
         return {
             **{name: told[name] for name in ("method", "recipe", "model", "settings", "features", "device")},
-            "pictures": [each.stamp for each in self.course.sets],
+            "pictures": [each.stamp for each in self.schedule.sets],
         }
 
-    def _features(self, teller: Teller) -> FrozenFeatures:
+    def _features(self, teller: Reporter) -> FrozenFeatures:
         if self.kept is None:
             teller.say("features are computed anew in every epoch")
             return RecomputedFeatures(self._encoder)
-        settings = self.course.settings
-        shown = collections(self.course.sets, settings.epochs, settings.seed, settings.mosaic)
-        features = KeptFeatures(self._encoder, shown, self.kept.folder, self.kept.storage)
+        settings = self.schedule.settings
+        shown = collections(self.schedule.sets, settings.epochs, settings.seed, settings.mosaic)
+        features = CachedFeatures(self._encoder, shown, self.kept.folder, self.kept.storage)
         there = "" if features.missing_nbytes else ", and are there"
         teller.say(
             f"features of {features.count} views take {features.nbytes / 1e6:,.0f} MB ({self.kept.storage}) in "
@@ -119,8 +119,8 @@ class TrainingRun:
             teller.progress("encoding", done, features.count, "")
         return features
 
-    def _watcher(self, teller: Teller, preview: Preview | None) -> Watcher:
-        total, steps, epochs = self.course.all_steps, self.course.steps, self.course.settings.epochs
+    def _watcher(self, teller: Reporter, preview: Preview | None) -> Watcher:
+        total, steps, epochs = self.schedule.all_steps, self.schedule.steps, self.schedule.settings.epochs
 
         def after_step(done: int, losses: Losses) -> None:
             teller.progress("training", done, total, in_words(losses))

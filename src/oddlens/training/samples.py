@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from oddlens.benchmark.naming import ObjectNames
-from oddlens.benchmark.sources import Source
 from oddlens.data.manifest import manifest_hash
 from oddlens.data.masks import mask_files
+from oddlens.data.named import NamedDataset
+from oddlens.data.object_names import ObjectNames
 from oddlens.data.record import Record, Split
 from oddlens.errors import DataError
 
@@ -34,7 +34,7 @@ class SampleSet:
     nothing is known of them. Masks that say which pixels do not count are not obeyed: the published losses know none.
     """
 
-    source: Source
+    source: NamedDataset
     split: Split
     samples: tuple[Sample, ...]
     undrawn: int = 0
@@ -73,7 +73,7 @@ class SampleSet:
 
 
 def gather_samples(
-    sources: Iterable[Source], split: Split, method: str, names: ObjectNames | None = None
+    sources: Iterable[NamedDataset], split: Split, method: str, names: ObjectNames | None = None
 ) -> tuple[SampleSet, ...]:
     """The training pictures of several data sets. method: whose rule for object names counts.
 
@@ -90,7 +90,7 @@ def gather_samples(
     return sets
 
 
-def _gather(source: Source, split: Split, method: str, names: ObjectNames) -> SampleSet:
+def _gather(source: NamedDataset, split: Split, method: str, names: ObjectNames) -> SampleSet:
     records = source.dataset.select(split=split).records
     state = Counter(map(_state, records))
     samples = tuple(
@@ -113,7 +113,7 @@ def _state(record: Record) -> str:
     return "undrawn" if record.label == 1 and record.mask is None else "usable"
 
 
-def _facts(sample: Sample, source: Source) -> list[object]:
+def _facts(sample: Sample, source: NamedDataset) -> list[object]:
     record = sample.record
     files = [record.image, *([] if record.mask is None else mask_files(record.mask))]
     return [

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.walk import Walk, WalkRequest
-from oddlens.methods.method import Features
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.methods.base import Features
 
 
 class Trainable(Protocol):
@@ -32,10 +32,10 @@ class Trainable(Protocol):
         """The method's recipe in force; written into the weights."""
 
     @property
-    def request(self) -> WalkRequest:
+    def request(self) -> FeatureRequest:
         """What it wants of the vision tower."""
 
-    def encode(self, walk: Walk) -> Features:
+    def encode(self, vision_pass: VisionPass) -> Features:
         """The frozen features of a batch of pictures: every tensor float32, its first dimension the picture."""
 
     def parameters(self) -> Sequence[nn.Parameter]:

@@ -22,17 +22,17 @@ from oddlens.backbone.files import file_hash
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.data.legend import IGNORED
 from oddlens.errors import DataError, OddlensError, UsageError
+from oddlens.io.preprocess import to_tensor
+from oddlens.methods.common.prompt_ensemble import load_templates
+from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.decoder import load_network, weights_of
 from oddlens.methods.vl4ad.decoder_shape import SMALL, DecoderShape, check_installed, shape_of
 from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary
-from oddlens.methods.vl4ad.words import Words
-from oddlens.preprocess import to_tensor
-from oddlens.prompts.ensemble import load_templates
+from oddlens.methods.weights import MethodWeights, write_weights
 from oddlens.training.checkpoint import Checkpoint, History, Losses
-from oddlens.training.outlet import Teller, check_out, checkpoint_file, in_words, tell_standing
 from oddlens.training.report import write_report
+from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
 from oddlens.training.vl4ad_scenes import Crops, Scenes
-from oddlens.weights import Learned, write_learned
 
 if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
@@ -102,7 +102,7 @@ class DecoderCourse:
 
     def __init__(
         self, backbone: Backbone, scenes: Scenes, vocabulary: Vocabulary, shape: DecoderShape, settings: DecoderTraining,
-        out: Path, templates: str = "scene", start: Learned | None = None, report: bool = False,
+        out: Path, templates: str = "scene", start: MethodWeights | None = None, report: bool = False,
     ) -> None:  # fmt: skip
         check_installed()
         check_out(out, report=report)
@@ -113,7 +113,7 @@ class DecoderCourse:
         self._templates = templates
         self._report = report
         self._number = _numbers(self.vocabulary, scenes.classes)
-        self._text = Words(backbone.encode_text).text(self.vocabulary, load_templates(templates))
+        self._text = ConceptEncoder(backbone.encode_text).text(self.vocabulary, load_templates(templates))
         if shape.head == "words":
             check_told_apart(self._text["concepts"], self._text["columns"], self.vocabulary.names)
         self._tower = map_tower(backbone.tower)
@@ -129,11 +129,11 @@ class DecoderCourse:
         self._crops = Crops(settings.crop, around, settings.colour, (grey[0], grey[1], grey[2]))
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
 
-    def run(self, teller: Teller | None = None) -> History:
+    def run(self, teller: Reporter | None = None) -> History:
         """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
         started = time.perf_counter()
-        teller = teller or Teller()
-        tell_standing(self.checkpoint, teller)
+        teller = teller or Reporter()
+        log_resume_state(self.checkpoint, teller)
         optimiser = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate)
         history = self.checkpoint.resume(self, optimiser)
         for step in range(len(history), self.settings.iterations):
@@ -148,7 +148,7 @@ class DecoderCourse:
         told = self.provenance() | {"losses": last.epochs(50)[-1], "seconds": seconds}
         if self._report:
             write_report(self.out, history, -(-len(self.scenes) // self.settings.batch), told)
-        write_learned(self.out, weights_of(self.network, self._text), told)
+        write_weights(self.out, weights_of(self.network, self._text), told)
         self.checkpoint.remove()
         return history
 
@@ -247,7 +247,7 @@ class DecoderCourse:
         optimiser.step()
         return values
 
-    def _fresh_network(self, start: Learned | None) -> MaskDecoder:
+    def _fresh_network(self, start: MethodWeights | None) -> MaskDecoder:
         """The network as the seed draws it, or as `start` has it."""
         from oddlens.methods.vl4ad.decoder_network import MaskDecoder
 

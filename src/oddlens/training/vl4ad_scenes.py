@@ -16,8 +16,8 @@ from oddlens.data.manifest import manifest_hash
 from oddlens.data.masks import read_classes
 from oddlens.data.record import Split
 from oddlens.errors import DataError
-from oddlens.images import read_image
-from oddlens.pixels import Pixels
+from oddlens.io.images import read_image
+from oddlens.io.pixels import Pixels
 
 _TRIES = 10
 

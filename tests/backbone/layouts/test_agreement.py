@@ -9,8 +9,8 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
-from oddlens.tensors import aligned
-from tiny_clip import (
+from oddlens.backbone.tensors import aligned
+from tests.tiny_clip import (
     Weights,
     write_clip_vocabulary,
     write_open_clip,
@@ -50,7 +50,7 @@ WRITERS: dict[str, Callable[[Path, Weights], Path]] = {
 def embeddings(backbone: Backbone) -> tuple[Tensor, Tensor]:
     pixels = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     vision = backbone.vision
-    return vision.project(vision.walk(vision.embed(pixels)).cls), backbone.encode_text(PROMPTS)
+    return vision.project(vision.run_blocks(vision.embed(pixels)).cls), backbone.encode_text(PROMPTS)
 
 
 @pytest.fixture(scope="module")

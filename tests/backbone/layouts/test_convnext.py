@@ -11,8 +11,8 @@ import torch.nn.functional as F
 import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ModelError, UsageError
-from tiny_clip import Weights
-from tiny_convnext import DEPTHS, EMBED_DIM, WIDTHS, convnext_weights, naive_stages, write_convnext
+from tests.tiny_clip import Weights
+from tests.tiny_convnext import DEPTHS, EMBED_DIM, WIDTHS, convnext_weights, naive_stages, write_convnext
 
 
 @pytest.fixture(scope="module")

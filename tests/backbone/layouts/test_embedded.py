@@ -13,7 +13,7 @@ from oddlens.backbone.layouts import embedded
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.errors import ModelError
-from tiny_clip import write_embedded
+from tests.tiny_clip import write_embedded
 
 
 def sentence_on(folder: Path) -> str:

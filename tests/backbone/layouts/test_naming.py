@@ -10,7 +10,7 @@ import torch
 from oddlens.backbone.layouts.naming import towers_only
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ModelError
-from tiny_clip import (
+from tests.tiny_clip import (
     Weights,
     transformers_names,
     write_open_clip,

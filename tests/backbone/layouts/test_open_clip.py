@@ -9,7 +9,7 @@ import torch
 from oddlens.backbone.layouts import open_clip
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.errors import ModelError
-from tiny_clip import Weights, random_weights, write_open_clip
+from tests.tiny_clip import Weights, random_weights, write_open_clip
 
 
 def sentence_on(folder: Path) -> str:

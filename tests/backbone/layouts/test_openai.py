@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from oddlens.backbone.layouts import openai
 from oddlens.errors import ModelError
-from tiny_clip import Shape, Weights, random_weights, write_openai_archive, write_openai_state
+from tests.tiny_clip import Shape, Weights, random_weights, write_openai_archive, write_openai_state
 
 
 def sentence_on(path: Path) -> str:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from oddlens.backbone.layouts import transformers
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.errors import ModelError
-from tiny_clip import Weights, random_weights, transformers_names, write_transformers
+from tests.tiny_clip import Weights, random_weights, transformers_names, write_transformers
 
 ATTENTION = "vision_model.encoder.layers.1.self_attn"
 

@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import btad, facts
+from tests.data.small_sets import btad, facts
 
 
 def test_ok_and_ko_become_good_and_a_defect_with_masks_of_any_format(tmp_path):

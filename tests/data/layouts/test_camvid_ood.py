@@ -3,9 +3,8 @@ import pytest
 
 from oddlens.data import check_dataset, open_dataset, read_classes, read_ignore, read_mask
 from oddlens.errors import DataError
-
-from ..small_roads import camvid_ood
-from ..small_sets import facts
+from tests.data.small_roads import camvid_ood
+from tests.data.small_sets import facts
 
 STEM = "0001TP_008550"
 KNOWN = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car")

@@ -1,9 +1,8 @@
 import numpy as np
 
 from oddlens.data import LEGENDS, open_dataset, read_classes, read_ignore
-
-from ..small_roads import cityscapes
-from ..small_sets import facts
+from tests.data.small_roads import cityscapes
+from tests.data.small_sets import facts
 
 TRAIN = "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png"
 VAL = "leftImg8bit/val/ulm/ulm_000000_000019_leftImg8bit.png"

@@ -4,8 +4,7 @@ import pytest
 
 from oddlens.data import check_dataset, open_dataset, read_mask, write_manifest
 from oddlens.errors import DataError
-
-from ..small_sets import coco, coco_file, facts, labelme_file, picture
+from tests.data.small_sets import coco, coco_file, facts, labelme_file, picture
 
 SQUARE = [[4, 4, 8, 4, 8, 8, 4, 8]]
 

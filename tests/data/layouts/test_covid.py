@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import covid, facts
+from tests.data.small_sets import covid, facts
 
 
 def test_every_class_but_normal_is_a_defect_and_lung_masks_are_not_read(tmp_path):

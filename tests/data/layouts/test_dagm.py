@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import dagm, facts, mask
+from tests.data.small_sets import dagm, facts, mask
 
 
 def test_a_picture_with_a_label_file_is_abnormal_and_defects_in_train_belong_to_the_set(tmp_path):

@@ -3,9 +3,8 @@ import shutil
 import pytest
 
 from oddlens.data import open_dataset, read_ignore, read_mask
-
-from ..small_roads import fishyscapes_laf, frame, labels, lost_and_found
-from ..small_sets import facts
+from tests.data.small_roads import fishyscapes_laf, frame, labels, lost_and_found
+from tests.data.small_sets import facts
 
 STEM = "04_Maurener_Weg_8_000000_000030"
 

@@ -1,9 +1,8 @@
 import shutil
 
 from oddlens.data import open_dataset
-
-from ..small_roads import fishyscapes_static, frame, labels
-from ..small_sets import facts
+from tests.data.small_roads import fishyscapes_static, frame, labels
+from tests.data.small_sets import facts
 
 STEM = "0000_frankfurt_000001_046504"
 

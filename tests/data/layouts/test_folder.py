@@ -2,8 +2,7 @@ import pytest
 
 from oddlens.data import open_dataset
 from oddlens.errors import DataError, UsageError
-
-from ..small_sets import facts, folder, labelme_file, mask, picture
+from tests.data.small_sets import facts, folder, labelme_file, mask, picture
 
 
 def test_good_is_normal_and_every_other_folder_a_defect(tmp_path):

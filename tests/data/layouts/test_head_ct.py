@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import facts, head_ct, picture
+from tests.data.small_sets import facts, head_ct, picture
 
 
 def test_ids_of_the_table_are_file_names_without_leading_zeros(tmp_path):

@@ -1,8 +1,7 @@
 import pytest
 
 from oddlens.data import check_dataset, open_dataset
-
-from ..small_sets import facts, images_and_masks, labelme_file, mask, picture
+from tests.data.small_sets import facts, images_and_masks, labelme_file, mask, picture
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import facts, kolektor_sdd, picture
+from tests.data.small_sets import facts, kolektor_sdd, picture
 
 
 def test_the_pixels_of_the_label_tell_what_is_normal(tmp_path):

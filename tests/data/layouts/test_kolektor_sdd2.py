@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import facts, kolektor_sdd2
+from tests.data.small_sets import facts, kolektor_sdd2
 
 
 def test_pictures_lie_beside_their_labels_in_both_splits(tmp_path):

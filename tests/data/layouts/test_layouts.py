@@ -6,8 +6,7 @@ import pytest
 
 from oddlens.data import check_dataset, open_dataset
 from oddlens.data.layouts import LAYOUTS
-
-from ..small_sets import SMALL_SETS
+from tests.data.small_sets import SMALL_SETS
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)

@@ -1,7 +1,6 @@
 from oddlens.data import open_dataset, read_ignore, read_mask
-
-from ..small_roads import cityscapes, frame, labels, lost_and_found
-from ..small_sets import facts
+from tests.data.small_roads import cityscapes, frame, labels, lost_and_found
+from tests.data.small_sets import facts
 
 PLACES = {"train": "01_Hanns_Klemm_Str_45", "test": "04_Maurener_Weg_8"}
 

@@ -2,8 +2,7 @@ import pytest
 
 from oddlens.data import open_dataset
 from oddlens.errors import DataError
-
-from ..small_sets import manifest
+from tests.data.small_sets import manifest
 
 
 def test_a_manifest_is_opened_by_its_folder_or_by_itself(tmp_path):

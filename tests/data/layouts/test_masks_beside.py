@@ -1,8 +1,7 @@
 import pytest
 
 from oddlens.data import check_dataset, open_dataset, read_mask
-
-from ..small_sets import facts, labelme_file, mask, masks_beside, picture
+from tests.data.small_sets import facts, labelme_file, mask, masks_beside, picture
 
 
 def test_what_is_normal_is_told_by_the_masks(tmp_path):

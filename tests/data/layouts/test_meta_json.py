@@ -4,8 +4,7 @@ import pytest
 
 from oddlens.data import open_dataset
 from oddlens.errors import DataError
-
-from ..small_sets import facts, listing, mask, meta_json, mvtec_loco, picture
+from tests.data.small_sets import facts, listing, mask, meta_json, mvtec_loco, picture
 
 
 def entry(image, mask_path="", anomaly=1, specie="crack"):

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from oddlens.data import check_dataset, open_dataset, read_mask
-
-from ..small_sets import facts, mask, mvtec, mvtec_loco, picture
+from tests.data.small_sets import facts, mask, mvtec, mvtec_loco, picture
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 

@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset, read_mask
-
-from ..small_sets import facts, mvtec_3d_ad
+from tests.data.small_sets import facts, mvtec_3d_ad
 
 
 def test_the_pictures_are_read_and_not_the_point_clouds(tmp_path):

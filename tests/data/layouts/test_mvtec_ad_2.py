@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import facts, mvtec_ad_2
+from tests.data.small_sets import facts, mvtec_ad_2
 
 
 def test_the_public_test_set_has_masks_and_the_private_ones_no_label(tmp_path):

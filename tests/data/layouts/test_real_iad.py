@@ -4,8 +4,7 @@ import pytest
 
 from oddlens.data import open_dataset
 from oddlens.errors import DataError
-
-from ..small_sets import facts, picture, real_iad
+from tests.data.small_sets import facts, picture, real_iad
 
 
 def wanted(images):

@@ -2,9 +2,8 @@ import pytest
 
 from oddlens.data import open_dataset, read_mask
 from oddlens.errors import DataError
-
-from ..small_roads import frame, labels, road_anomaly
-from ..small_sets import facts
+from tests.data.small_roads import frame, labels, road_anomaly
+from tests.data.small_sets import facts
 
 
 def test_the_list_names_the_frames_and_2_is_the_anomaly(tmp_path):

@@ -1,7 +1,6 @@
 from oddlens.data import open_dataset, read_ignore, read_mask
-
-from ..small_roads import labels, smiyc
-from ..small_sets import facts
+from tests.data.small_roads import labels, smiyc
+from tests.data.small_sets import facts
 
 OBSTACLES, ANOMALIES = "dataset_ObstacleTrack", "dataset_AnomalyTrack"
 

@@ -1,9 +1,8 @@
 import numpy as np
 
 from oddlens.data import open_dataset, read_classes, read_mask
-
-from ..small_roads import street_hazards
-from ..small_sets import facts
+from tests.data.small_roads import street_hazards
+from tests.data.small_sets import facts
 
 
 def test_frames_of_one_number_are_told_apart_by_their_town(tmp_path):

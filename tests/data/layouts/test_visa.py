@@ -1,8 +1,7 @@
 from PIL import Image
 
 from oddlens.data import check_dataset, open_dataset
-
-from ..small_sets import facts, mask, visa
+from tests.data.small_sets import facts, mask, visa
 
 
 def test_the_table_gives_the_split_and_the_folder_the_mask(tmp_path):

@@ -1,6 +1,5 @@
 from oddlens.data import open_dataset
-
-from ..small_sets import facts, picture, yes_no
+from tests.data.small_sets import facts, picture, yes_no
 
 
 def test_only_the_two_folders_are_read(tmp_path):

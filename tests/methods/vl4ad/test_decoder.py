@@ -13,15 +13,15 @@ import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.convnext import ConvNextTower
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.walk import Walk, WalkRequest
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import ModelError, UsageError
-from oddlens.methods.method import Features
+from oddlens.methods.base import Features
 from oddlens.methods.vl4ad.decoder import DecoderMasks
 from oddlens.methods.vl4ad.decoder_network import MaskDecoder
 from oddlens.methods.vl4ad.mask_sums import mean_under
-from oddlens.weights import Learned, read_learned, write_learned
-from small_streets import LINEAR, SHAPE, WORDS, frame, trained
-from tiny_convnext import convnext_weights, write_convnext
+from oddlens.methods.weights import MethodWeights, read_weights, write_weights
+from tests.small_streets import LINEAR, SHAPE, WORDS, frame, trained
+from tests.tiny_convnext import convnext_weights, write_convnext
 
 Pixels = NDArray[np.uint8]
 
@@ -45,8 +45,8 @@ def decoder(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def learned(decoder: Path) -> Learned:
-    return read_learned(decoder)
+def learned(decoder: Path) -> MethodWeights:
+    return read_weights(decoder)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def linear(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def encode(masks: DecoderMasks, backbone: Backbone, *pictures: Pixels) -> Features:
-    return masks.encode(Walk(backbone, pictures, WalkRequest(32)))
+    return masks.encode(VisionPass(backbone, pictures, FeatureRequest(32)))
 
 
 def of_frame(features: Features, number: int = 0) -> Features:
@@ -75,7 +75,7 @@ class TestFrames:
         [(64, 96, 8, 12), (64, 64, 8, 8), (100, 41, 20, 8), (33, 200, 8, 48), (5, 7, 8, 11)],
     )
     def test_of_any_size_are_brought_to_the_short_side_of_the_training(
-        self, backbone: Backbone, learned: Learned, height: int, width: int, rows: int, columns: int
+        self, backbone: Backbone, learned: MethodWeights, height: int, width: int, rows: int, columns: int
     ) -> None:
         picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
         masks = DecoderMasks(backbone, learned)
@@ -84,11 +84,11 @@ class TestFrames:
         assert int(features["masks"]) == SHAPE.queries
         assert masks.spread(features, values(6)).shape == (2, rows, columns)
 
-    def test_the_short_side_can_be_another(self, backbone: Backbone, learned: Learned) -> None:
+    def test_the_short_side_can_be_another(self, backbone: Backbone, learned: MethodWeights) -> None:
         masks = DecoderMasks(backbone, learned, short_side=64)
         assert encode(masks, backbone, frame()[0])["frame"].tolist() == [[16, 24]]
 
-    def test_in_a_batch_are_as_they_are_alone(self, backbone: Backbone, learned: Learned) -> None:
+    def test_in_a_batch_are_as_they_are_alone(self, backbone: Backbone, learned: MethodWeights) -> None:
         masks = DecoderMasks(backbone, learned, window=32)
         pictures = [frame(0)[0], frame(1, 40, 40)[0], frame(2, 200, 40)[0]]
         together = encode(masks, backbone, *pictures)
@@ -101,7 +101,9 @@ class TestFrames:
             assert not own["embeddings"][real:].any()
             assert torch.equal(masks.spread(own, values(real)), masks.spread(alone, values(real)))
 
-    def test_are_padded_to_whole_cells_of_32_pixels_two_at_least(self, backbone: Backbone, learned: Learned) -> None:
+    def test_are_padded_to_whole_cells_of_32_pixels_two_at_least(
+        self, backbone: Backbone, learned: MethodWeights
+    ) -> None:
         """A frame whose sides are no such multiples, beside the same network on the padded frame by hand."""
         picture = frame(0, 32, 76)[0]
         masks = DecoderMasks(backbone, learned)
@@ -113,7 +115,7 @@ class TestFrames:
         assert torch.equal(features["embeddings"], said.classes[0])
 
     def test_what_is_kept_is_of_half_precision_and_no_larger_than_the_masks(
-        self, backbone: Backbone, learned: Learned
+        self, backbone: Backbone, learned: MethodWeights
     ) -> None:
         features = encode(DecoderMasks(backbone, learned), backbone, frame()[0])
         assert features["logits"].dtype == torch.float16
@@ -126,7 +128,7 @@ def backbone_pixels(backbone: Backbone, picture: Pixels) -> torch.Tensor:
 
 
 class TestSpread:
-    def test_a_value_goes_where_its_mask_is(self, backbone: Backbone, learned: Learned) -> None:
+    def test_a_value_goes_where_its_mask_is(self, backbone: Backbone, learned: MethodWeights) -> None:
         masks = DecoderMasks(backbone, learned)
         features = of_frame(encode(masks, backbone, frame()[0]))
         found = masks.spread(features, values(6))
@@ -134,7 +136,7 @@ class TestSpread:
         torch.testing.assert_close(found, expected)
 
     def test_the_exact_map_has_the_working_resolution_and_is_hardly_another(
-        self, backbone: Backbone, learned: Learned
+        self, backbone: Backbone, learned: MethodWeights
     ) -> None:
         quick, exact = (DecoderMasks(backbone, learned, exact=exact) for exact in (False, True))
         features = of_frame(encode(quick, backbone, frame()[0]))
@@ -146,14 +148,14 @@ class TestSpread:
 
 class TestWindows:
     def test_each_has_masks_of_its_own_and_together_they_cover_the_frame(
-        self, backbone: Backbone, learned: Learned
+        self, backbone: Backbone, learned: MethodWeights
     ) -> None:
         masks = DecoderMasks(backbone, learned, window=32, overlap=0.5)
         features = of_frame(encode(masks, backbone, frame(0, 64, 128)[0]))
         assert features["windows"].tolist() == [[0, left, 8, 8] for left in (0, 4, 8)]
         assert int(features["masks"]) == 3 * SHAPE.queries
 
-    def test_they_leave_no_grid(self, backbone: Backbone, learned: Learned) -> None:
+    def test_they_leave_no_grid(self, backbone: Backbone, learned: MethodWeights) -> None:
         """Where all windows say the same, the map says it too, at every pixel."""
         masks = DecoderMasks(backbone, learned, window=32, overlap=0.3)
         features = of_frame(encode(masks, backbone, frame(0, 70, 130)[0]))
@@ -162,7 +164,7 @@ class TestWindows:
         one[:: SHAPE.queries] = 3.0
         torch.testing.assert_close(masks.spread(everywhere, one), torch.full((1, 8, 15), 3.0))
 
-    def test_each_is_seen_as_a_frame_of_its_own(self, backbone: Backbone, learned: Learned) -> None:
+    def test_each_is_seen_as_a_frame_of_its_own(self, backbone: Backbone, learned: MethodWeights) -> None:
         picture = frame(0, 32, 64)[0]
         masks = DecoderMasks(backbone, learned, window=32, overlap=0)
         both = of_frame(encode(masks, backbone, picture))
@@ -171,7 +173,7 @@ class TestWindows:
             own = slice(number * SHAPE.queries, (number + 1) * SHAPE.queries)
             assert torch.equal(both["logits"][own], alone["logits"])
 
-    def test_a_frame_within_one_window_is_seen_whole(self, backbone: Backbone, learned: Learned) -> None:
+    def test_a_frame_within_one_window_is_seen_whole(self, backbone: Backbone, learned: MethodWeights) -> None:
         whole, windowed = (DecoderMasks(backbone, learned, window=window) for window in (None, 64))
         first, second = (encode(masks, backbone, frame()[0]) for masks in (whole, windowed))
         assert all(torch.equal(first[name], second[name]) for name in first)
@@ -181,11 +183,11 @@ class TestWords:
     def test_may_change_without_the_network(self, model: Path, decoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         detector = oddlens.load("vl4ad", model, decoder, device="cpu")
         encoded = detector.encode([frame()[0], frame(1, 80, 50)[0]])
-        before = detector.ask(encoded)
+        before = detector.predict(encoded)
         monkeypatch.setattr(ConvNextTower, "look", lambda *_: pytest.fail("the tower ran again"))
         monkeypatch.setattr(MaskDecoder, "forward", lambda *_: pytest.fail("the decoder ran again"))
-        with_unknown = detector.ask(encoded, ood=["caravan"])
-        fewer = detector.ask(encoded, classes={"road": ["lane"], "rest": ["sky", "car"]})
+        with_unknown = detector.predict(encoded, ood=["caravan"])
+        fewer = detector.predict(encoded, classes={"road": ["lane"], "rest": ["sky", "car"]})
         for plain, told, other in zip(before, with_unknown, fewer, strict=True):
             assert (told.anomaly_map >= plain.anomaly_map - 1e-6).all()
             assert told.anomaly_map.max() > plain.anomaly_map.max()
@@ -195,10 +197,12 @@ class TestWords:
         detector = oddlens.load("vl4ad", model, decoder, device="cpu")
         assert detector.recipe.masks == "decoder"
         assert {name: list(words) for name, words in detector.recipe.classes.items()} == WORDS
-        scale = read_learned(decoder).tensors["decoder.head.logit_scale"]
+        scale = read_weights(decoder).tensors["decoder.head.logit_scale"]
         assert detector.method._masks.temperature == pytest.approx(float(torch.exp(-scale)))
 
-    def test_void_is_told_by_the_trained_ones_whatever_is_asked(self, backbone: Backbone, learned: Learned) -> None:
+    def test_void_is_told_by_the_trained_ones_whatever_is_asked(
+        self, backbone: Backbone, learned: MethodWeights
+    ) -> None:
         masks = DecoderMasks(backbone, learned)
         features = of_frame(encode(masks, backbone, frame()[0]))
         words = learned.tensors["words.concepts"]
@@ -208,7 +212,7 @@ class TestWords:
         expected = (torch.stack(columns, dim=1) / masks.temperature).softmax(dim=1)[:, -1]
         torch.testing.assert_close(features["void"], expected)
 
-    def test_the_frozen_models_own_view_of_a_mask_is_kept_too(self, backbone: Backbone, learned: Learned) -> None:
+    def test_the_frozen_models_own_view_of_a_mask_is_kept_too(self, backbone: Backbone, learned: MethodWeights) -> None:
         masks = DecoderMasks(backbone, learned)
         logits = torch.randn(4, 8, 16, generator=torch.Generator().manual_seed(0))
         logits[1] = -1.0
@@ -224,7 +228,7 @@ class TestWords:
     def test_with_alpha_that_view_counts(self, model: Path, decoder: Path) -> None:
         detector = oddlens.load("vl4ad", model, decoder, device="cpu")
         encoded = detector.encode(frame()[0])
-        (plain,), (both,) = detector.ask(encoded), detector.ask(encoded, alpha=0.4)
+        (plain,), (both,) = detector.predict(encoded), detector.predict(encoded, alpha=0.4)
         assert not np.allclose(plain.anomaly_map, both.anomaly_map)
 
 
@@ -232,7 +236,7 @@ class TestVisionOnly:
     def test_it_scores_by_its_own_classes(self, model: Path, linear: Path) -> None:
         detector = oddlens.load("vl4ad", model, linear, device="cpu")
         encoded = detector.encode(frame()[0])
-        (found,) = detector.ask(encoded)
+        (found,) = detector.predict(encoded)
         masks = detector.method._masks
         logits = encoded.features["embeddings"][0]
         assert logits.shape == (6, 3)
@@ -246,17 +250,17 @@ class TestVisionOnly:
         detector = oddlens.load("vl4ad", model, linear, device="cpu")
         encoded = detector.encode(frame()[0])
         with pytest.raises(UsageError, match=f"know {', '.join(WORDS)} and no words"):
-            detector.ask(encoded, ood=["caravan"])
+            detector.predict(encoded, ood=["caravan"])
 
     def test_an_alpha_is_refused(self, model: Path, linear: Path) -> None:
         detector = oddlens.load("vl4ad", model, linear, device="cpu")
         with pytest.raises(UsageError, match="masks learned by words, and these masks are not"):
-            detector.ask(detector.encode(frame()[0]), alpha=0.4)
+            detector.predict(detector.encode(frame()[0]), alpha=0.4)
 
     def test_both_are_told_before_a_frame_is_looked_at(self, model: Path, linear: Path) -> None:
-        for asked, sentence in (({"ood": ["caravan"]}, "no words"), ({"alpha": 0.4}, "masks learned by words")):
+        for query_field, sentence in (({"ood": ["caravan"]}, "no words"), ({"alpha": 0.4}, "masks learned by words")):
             with pytest.raises(UsageError, match=sentence):
-                oddlens.load("vl4ad", model, linear, device="cpu", **asked)
+                oddlens.load("vl4ad", model, linear, device="cpu", **query_field)
 
 
 def test_what_is_of_dense_masks_only_is_refused(model: Path, decoder: Path) -> None:
@@ -284,26 +288,30 @@ class TestRefusals:
 
     def test_a_file_of_an_author(self, backbone: Backbone) -> None:
         with pytest.raises(ModelError, match="is no mask decoder of ours"):
-            DecoderMasks(backbone, Learned("theirs.pth", {}))
+            DecoderMasks(backbone, MethodWeights("theirs.pth", {}))
 
     @pytest.mark.parametrize("gone", ["words.concepts", "decoder.head.pool.bias"])
-    def test_a_file_that_lacks_something(self, backbone: Backbone, learned: Learned, tmp_path: Path, gone: str) -> None:
+    def test_a_file_that_lacks_something(
+        self, backbone: Backbone, learned: MethodWeights, tmp_path: Path, gone: str
+    ) -> None:
         tensors = {name: value for name, value in learned.tensors.items() if name != gone}
-        write_learned(tmp_path / "w.safetensors", tensors, learned.provenance or {})
+        write_weights(tmp_path / "w.safetensors", tensors, learned.provenance or {})
         with pytest.raises(ModelError, match=r"w\.safetensors"):
-            DecoderMasks(backbone, read_learned(tmp_path / "w.safetensors"))
+            DecoderMasks(backbone, read_weights(tmp_path / "w.safetensors"))
 
     @pytest.mark.parametrize("setting", ["short_side", "window"])
-    def test_sides_smaller_than_a_cell(self, backbone: Backbone, learned: Learned, setting: str) -> None:
+    def test_sides_smaller_than_a_cell(self, backbone: Backbone, learned: MethodWeights, setting: str) -> None:
         with pytest.raises(UsageError, match=f"{setting} cannot be 20"):
             DecoderMasks(backbone, learned, **{setting: 20})
 
-    def test_missing_libraries(self, backbone: Backbone, learned: Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_libraries(
+        self, backbone: Backbone, learned: MethodWeights, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("oddlens.methods.vl4ad.decoder_shape.find_spec", lambda name: None)
         with pytest.raises(UsageError, match=r"pip install 'oddlens\[road\]'"):
             DecoderMasks(backbone, learned)
 
 
-def test_the_shape_is_read_off_the_weights(backbone: Backbone, learned: Learned) -> None:
+def test_the_shape_is_read_off_the_weights(backbone: Backbone, learned: MethodWeights) -> None:
     assert DecoderMasks(backbone, learned).shape == SHAPE
     assert replace(SHAPE, layers=1) != SHAPE

@@ -13,7 +13,7 @@ from transformers.models.mask2former.modeling_mask2former import (
 
 from oddlens.methods.vl4ad.decoder_network import LinearHead, MaskDecoder, Pyramid, WordHead
 from oddlens.methods.vl4ad.decoder_shape import DecoderShape
-from small_streets import LINEAR, SHAPE
+from tests.small_streets import LINEAR, SHAPE
 
 STRIDES, CHANNELS = (4, 8, 16, 32), (8, 16, 24, 32)
 

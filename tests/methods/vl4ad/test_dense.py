@@ -15,12 +15,12 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.vision import VisionTower
-from oddlens.backbone.walk import Walk, WalkRequest
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import UsageError
-from oddlens.methods.method import Features
+from oddlens.methods.base import Features
 from oddlens.methods.vl4ad import dense
 from oddlens.methods.vl4ad.dense import MAP_STRIDE, DenseMasks
-from tiny_clip import Weights, write_open_clip
+from tests.tiny_clip import Weights, write_open_clip
 
 Frame = NDArray[np.uint8]
 PATCH, SIDE = 8, 5
@@ -31,7 +31,7 @@ def noise(height: int, width: int, seed: int = 0) -> Frame:
 
 
 def encode(backbone: Backbone, masks: DenseMasks, *frames: Frame) -> Features:
-    return masks.encode(Walk(backbone, frames, WalkRequest(40)))
+    return masks.encode(VisionPass(backbone, frames, FeatureRequest(40)))
 
 
 def grids(features: Features, number: int = 0) -> Tensor:
@@ -60,7 +60,7 @@ class TestEmbeddings:
     def test_a_frame_of_one_window_is_the_towers_last_local_stream(self, tower: Backbone) -> None:
         frame = noise(40, 40)
         vision = tower.vision
-        walked = vision.walk(vision.embed(tower.to_pixels([frame], 40)), local_taps=(3,), local_from=3)
+        walked = vision.run_blocks(vision.embed(tower.to_pixels([frame], 40)), local_taps=(3,), local_from=3)
         expected = F.normalize(vision.project(walked.local[3][0, 1:]), dim=-1)
         found = encode(tower, DenseMasks(tower, image_size=40), frame)
         assert torch.allclose(found["embeddings"][0], expected, atol=1e-6)
@@ -83,7 +83,7 @@ class TestEmbeddings:
         vision = short_sighted.vision
         whole = torch.tensor(grown / 255).sub(torch.tensor(short_sighted.mean)).div(torch.tensor(short_sighted.std))
         embedded = vision.embed(whole.permute(2, 0, 1)[None].float())
-        local = vision.walk(embedded, local_taps=(3,), local_from=3).local[3]
+        local = vision.run_blocks(embedded, local_taps=(3,), local_from=3).local[3]
         expected = F.normalize(vision.project(local[0, 1:]), dim=-1).view(rows, columns, -1)
         found = encode(short_sighted, DenseMasks(short_sighted, image_size=40, overlap=overlap), frame)
         assert torch.allclose(grids(found), expected, atol=1e-5)

@@ -19,14 +19,14 @@ from torch import Tensor
 import oddlens
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.vision import VisionTower
-from oddlens.backbone.walk import Walk
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
-from oddlens.methods.method import Features, Text
+from oddlens.methods.base import Features, Text
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.vl4ad.dense import trained_temperature
 from oddlens.methods.vl4ad.method import VL4AD, VL4ADRecipe, _warn_of_mini
-from oddlens.methods.vl4ad.scores import SCORES, Look, Rule, probabilities
+from oddlens.methods.vl4ad.scores import SCORES, ClassificationRule, MaskPredictions, probabilities
 
 Frame = NDArray[np.uint8]
 STREET = {"road": ["road", "street"], "sky": ["sky"], "car": ["car", "van"]}
@@ -55,7 +55,7 @@ class TestMaps:
         temperature = float(torch.exp(-backbone.model.logit_scale))
         grid = (best / temperature).softmax(dim=1).T.view(1, 3, 5, 7)
         expected = F.interpolate(grid, scale_factor=2, mode="bilinear", align_corners=False)[0]
-        (found,) = street.ask(features)
+        (found,) = street.predict(features)
         assert np.allclose(found.anomaly_map, -expected.amax(dim=0), atol=1e-5)
         assert found.labels is not None
         assert np.array_equal(found.labels, expected.argmax(dim=0))
@@ -63,7 +63,7 @@ class TestMaps:
         assert found.score == pytest.approx(float(found.anomaly_map.max()))
 
     def test_the_score_of_a_frame_is_the_mean_of_its_highest_values(self, street: Detector) -> None:
-        (found,) = street.ask(street.encode([noise(80, 80)]), top=0.1)
+        (found,) = street.predict(street.encode([noise(80, 80)]), top=0.1)
         highest = np.sort(found.anomaly_map.ravel())[-40:]
         assert found.score == pytest.approx(float(highest.mean()), abs=1e-6)
 
@@ -78,7 +78,7 @@ class TestMaps:
 
     @pytest.mark.parametrize("name", SCORES)
     def test_every_score_stays_within_the_range_that_pictures_are_drawn_with(self, street: Detector, name: str) -> None:
-        (found,) = street.ask(street.encode([noise(40, 80)]), score=name)
+        (found,) = street.predict(street.encode([noise(40, 80)]), score=name)
         assert np.isfinite(found.anomaly_map).all()
         assert found.value_range.low - 1e-5 <= found.anomaly_map.min()
         assert found.anomaly_map.max() <= found.value_range.high + 1e-5
@@ -88,7 +88,10 @@ class TestWords:
     def test_other_words_cost_no_second_look(self, street: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
         encoded = street.encode([noise(40, 80)])
         monkeypatch.setattr(VisionTower, "embed", lambda *_: pytest.fail("the vision tower ran"))
-        (plain,), (other,) = street.ask(encoded), street.ask(encoded, classes="camvid", ood=["dog"], merge="camvid6")
+        (plain,), (other,) = (
+            street.predict(encoded),
+            street.predict(encoded, classes="camvid", ood=["dog"], merge="camvid6"),
+        )
         assert other.label_names[:3] == ("sky", "building", "pole")
         assert plain.label_names == ("road", "sky", "car")
 
@@ -96,24 +99,24 @@ class TestWords:
         self, open_clip_folder: Path, street: Detector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         encoded = street.encode([noise(40, 40)])
-        street.ask(encoded, ood=["hay bale"])
+        street.predict(encoded, ood=["hay bale"])
         again = oddlens.load("vl4ad", open_clip_folder, device="cpu", classes=STREET)
         monkeypatch.setattr(TextTower, "forward", lambda *_: pytest.fail("the text tower ran"))
-        street.ask(encoded, ood=["hay bale"])
-        again.ask(encoded, ood=["hay bale"])  # from disk
+        street.predict(encoded, ood=["hay bale"])
+        again.predict(encoded, ood=["hay bale"])  # from disk
 
     def test_unknown_words_only_ever_raise_the_map(self, street: Detector) -> None:
         encoded = street.encode([noise(80, 120)])
-        before = street.ask(encoded)[0].anomaly_map
+        before = street.predict(encoded)[0].anomaly_map
         for ood in (["dog"], ["dog", ["hay bale", "straw"]], ["dog", ["hay bale", "straw"], "tent"]):
-            after = street.ask(encoded, ood=ood)[0].anomaly_map
+            after = street.predict(encoded, ood=ood)[0].anomaly_map
             assert (after >= before - 1e-6).all()
             assert after.mean() > before.mean()
             before = after
 
     def test_known_classes_are_told_unmerged(self, street: Detector) -> None:
         encoded = street.encode([noise(80, 120)])
-        (plain,), (merged,) = street.ask(encoded), street.ask(encoded, merge={"ground": ["road", "car"]})
+        (plain,), (merged,) = street.predict(encoded), street.predict(encoded, merge={"ground": ["road", "car"]})
         assert merged.label_names == plain.label_names
         assert merged.labels is not None
         assert plain.labels is not None
@@ -124,17 +127,17 @@ class TestWords:
         words: dict[str, Any] = {"classes": "cityscapes", "ood": "dog, tent", "merge": "soft8", "merging": "sum"}
         loaded = oddlens.load("vl4ad", open_clip_folder, device="cpu", **words)
         frame = noise(40, 80)
-        (asked,), (said,) = street.ask(street.encode([frame]), **words), loaded.detect([frame])
-        assert np.array_equal(asked.anomaly_map, said.anomaly_map)
+        (query_field,), (said,) = street.predict(street.encode([frame]), **words), loaded.detect([frame])
+        assert np.array_equal(query_field.anomaly_map, said.anomaly_map)
 
     def test_the_object_name_says_nothing(self, street: Detector) -> None:
         encoded = street.encode([noise(40, 80)])
-        (one,), (other,) = street.ask(encoded, "street"), street.ask(encoded, "screw")
+        (one,), (other,) = street.predict(encoded, "street"), street.predict(encoded, "screw")
         assert np.array_equal(one.anomaly_map, other.anomaly_map)
 
     def test_templates_may_be_sentences_of_ones_own(self, street: Detector) -> None:
         encoded = street.encode([noise(40, 80)])
-        (plain,), (other,) = street.ask(encoded), street.ask(encoded, templates=["{} on a picture"])
+        (plain,), (other,) = street.predict(encoded), street.predict(encoded, templates=["{} on a picture"])
         assert not np.allclose(plain.anomaly_map, other.anomaly_map, atol=1e-4)
 
 
@@ -150,13 +153,13 @@ class Planted:
         self.names = () if text is None else tuple(STREET)
         self._frames = cycle([slice(0, 1), slice(1, 2)])  # they are looked at one by one
 
-    def encode(self, walk: Walk) -> Features:
+    def encode(self, vision_pass: VisionPass) -> Features:
         generator = torch.Generator().manual_seed(5)
         embeddings = F.normalize(torch.randn(2, 3, 32, generator=generator), dim=-1)
         pooled = F.normalize(torch.randn(2, 3, 32, generator=generator), dim=-1)
         void = torch.rand(2, 3, generator=generator)
         both = {"embeddings": embeddings, "masks": torch.tensor([3, 1]), "void": void, "pooled": pooled}
-        (_,), frame = walk.pictures, next(self._frames)
+        (_,), frame = vision_pass.pictures, next(self._frames)
         return {name: value[frame] for name, value in both.items()}
 
     def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
@@ -174,20 +177,20 @@ class TestMasksOfAnyKind:
     def test_each_frame_is_asked_by_its_real_masks_with_void_and_pooled_ones(self, street: Detector) -> None:
         frames = [noise(8, 8), noise(8, 8, 1)]
         detector = self.detector(street, Planted(), alpha=0.4, void="in_softmax", ood=["dog"])
-        features, text = detector.encode(frames).features, detector.method.prepare("part")
+        features, text = detector.encode(frames).features, detector.method.encode_prompts("part")
         found = detector.detect(frames)
         clip = trained_temperature(street.method.backbone)
         for number, real in enumerate((3, 1)):
             own = [features[name][number, :real] for name in ("embeddings", "void", "pooled")]
-            look = Look(own[0], 0.2, own[1], own[2], clip)
-            expected = -probabilities(look, text, Rule(alpha=0.4, void="in_softmax")).amax(dim=1)
+            look = MaskPredictions(own[0], 0.2, own[1], own[2], clip)
+            expected = -probabilities(look, text, ClassificationRule(alpha=0.4, void="in_softmax")).amax(dim=1)
             assert np.allclose(found[number].anomaly_map, expected.expand(4, -1), atol=1e-6)
 
     def test_a_temperature_that_is_given_wins_over_the_masks_own(self, street: Detector) -> None:
         detector = self.detector(street, Planted())
         encoded = detector.encode([noise(8, 8), noise(8, 8)])
         plain, own, other = (
-            detector.ask(encoded, **each)[0] for each in ({}, {"temperature": 0.2}, {"temperature": 1.0})
+            detector.predict(encoded, **each)[0] for each in ({}, {"temperature": 0.2}, {"temperature": 1.0})
         )
         assert np.array_equal(plain.anomaly_map, own.anomaly_map)
         assert not np.allclose(plain.anomaly_map, other.anomaly_map, atol=1e-3)
@@ -196,12 +199,12 @@ class TestMasksOfAnyKind:
         numbers = torch.arange(3)
         detector = self.detector(street, Planted({"concepts": torch.eye(3, 32), "columns": numbers, "member": numbers}))
         encoded = detector.encode([noise(8, 8), noise(8, 8)])
-        (found, _) = detector.ask(encoded)
+        (found, _) = detector.predict(encoded)
         expected = (encoded.features["embeddings"][0, :, :3] / 0.2).softmax(dim=1) * (1 - encoded.features["void"][0])[
             :, None
         ]
         assert np.allclose(found.anomaly_map[0], -expected.amax(dim=1), atol=1e-6)
-        merged = detector.ask(encoded, merge={"ground": ["road", "car"]}, merging="sum")[0]
+        merged = detector.predict(encoded, merge={"ground": ["road", "car"]}, merging="sum")[0]
         both = torch.stack([expected[:, 0] + expected[:, 2], expected[:, 1]], dim=1)
         assert np.allclose(merged.anomaly_map[0], -both.amax(dim=1), atol=1e-6)
         others: tuple[dict[str, Any], ...] = (
@@ -212,7 +215,7 @@ class TestMasksOfAnyKind:
         )
         for words in others:
             with pytest.raises(UsageError, match=f"these masks know {', '.join(STREET)} and no words"):
-                detector.ask(encoded, **words)
+                detector.predict(encoded, **words)
 
 
 class TestRecipe:
@@ -265,45 +268,47 @@ class TestRecipe:
     def test_a_question_is_checked_against_the_words_in_force(self, street: Detector) -> None:
         encoded = street.encode([noise(40, 40)])
         with pytest.raises(UsageError, match="'van' is given as unknown and belongs to the known class 'car'"):
-            street.ask(encoded, ood=["van"])
-        assert street.ask(encoded, ood=["bus"])  # a class of Cityscapes, but not of this street
+            street.predict(encoded, ood=["van"])
+        assert street.predict(encoded, ood=["bus"])  # a class of Cityscapes, but not of this street
 
     def test_a_file_that_was_changed_between_questions_is_read_again(self, street: Detector, tmp_path: Path) -> None:
         encoded, words = street.encode([noise(40, 40)]), tmp_path / "unknown.json"
         for group in (["dog"], ["caravan"]):
             words.write_text(json.dumps(group))
-            (found,), (expected,) = street.ask(encoded, ood=words), street.ask(encoded, ood=group)
+            (found,), (expected,) = street.predict(encoded, ood=words), street.predict(encoded, ood=group)
             assert np.array_equal(found.anomaly_map, expected.anomaly_map)
 
     def test_words_may_come_in_mappings_of_any_kind(self, street: Detector) -> None:
         encoded = street.encode([noise(40, 40)])
         for other in ("lake", "field"):
             classes = {"road": ["road"], "rest": [other]}
-            (found,), (expected,) = (street.ask(encoded, classes=each) for each in (MappingProxyType(classes), classes))
+            (found,), (expected,) = (
+                street.predict(encoded, classes=each) for each in (MappingProxyType(classes), classes)
+            )
             assert np.array_equal(found.anomaly_map, expected.anomaly_map)
 
     def test_classes_in_another_order_have_other_numbers(self, street: Detector) -> None:
         encoded, other = street.encode([noise(40, 40)]), dict(reversed(STREET.items()))
-        (found,), (turned,) = street.ask(encoded, classes=STREET), street.ask(encoded, classes=other)
+        (found,), (turned,) = street.predict(encoded, classes=STREET), street.predict(encoded, classes=other)
         assert turned.label_names == tuple(other)
         assert np.array_equal(turned.labels, 2 - found.labels)
 
     def test_how_frames_are_looked_at_cannot_change_between_questions(self, street: Detector) -> None:
         with pytest.raises(UsageError, match="short_side cannot change between questions"):
-            street.ask(street.encode([noise(40, 40)]), short_side=64)
+            street.predict(street.encode([noise(40, 40)]), short_side=64)
 
 
 class TestWhatItDoesNotTake:
     def test_good_examples_are_refused_and_leave_no_trace(self, street: Detector) -> None:
         with pytest.raises(UsageError, match="vl4ad compares streets with words and takes no good examples"):
-            street.reference([noise(40, 40)])
+            street.add_references([noise(40, 40)])
         assert street.references is None
 
     def test_masks_that_are_the_frozen_models_own_view_take_no_alpha(self, street: Detector) -> None:
         with pytest.raises(
             UsageError, match="alpha mixes the frozen model's own view into that of masks learned by words"
         ):
-            street.ask(street.encode([noise(40, 40)]), alpha=0.4)
+            street.predict(street.encode([noise(40, 40)]), alpha=0.4)
 
     def test_dense_masks_take_no_weights(self, open_clip_folder: Path, tmp_path: Path) -> None:
         torch.save({"w": torch.zeros(1)}, tmp_path / "weights.pth")

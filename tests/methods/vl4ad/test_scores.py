@@ -13,11 +13,11 @@ from torch import Tensor
 
 from oddlens.methods.vl4ad.scores import (
     SCORES,
-    Look,
+    ClassificationRule,
+    ClassMaps,
+    MaskPredictions,
     Merging,
-    Rule,
     ScoreName,
-    Seen,
     Void,
     probabilities,
     similarities,
@@ -26,7 +26,10 @@ from oddlens.methods.vl4ad.scores import (
 Groups = list[list[int]]
 RISING: tuple[ScoreName, ...] = ("vl4ad", "max_logit", "energy", "rba", "eam")
 RULES = [
-    Rule(merging, void, alpha) for merging in get_args(Merging) for void in get_args(Void) for alpha in (0.0, 0.4, 1.0)
+    ClassificationRule(merging, void, alpha)
+    for merging in get_args(Merging)
+    for void in get_args(Void)
+    for alpha in (0.0, 0.4, 1.0)
 ]
 
 
@@ -34,9 +37,9 @@ def unit(seed: int, rows: int, width: int = 6) -> Tensor:
     return F.normalize(torch.randn(rows, width, generator=torch.Generator().manual_seed(seed)).double(), dim=1)
 
 
-def planted(seed: int, masks: int = 5, temperature: float = 0.1) -> Look:
+def planted(seed: int, masks: int = 5, temperature: float = 0.1) -> MaskPredictions:
     void = torch.rand(masks, generator=torch.Generator().manual_seed(seed + 1)).double()
-    return Look(unit(seed, masks), temperature, void, unit(seed + 2, masks), 0.2)
+    return MaskPredictions(unit(seed, masks), temperature, void, unit(seed + 2, masks), 0.2)
 
 
 def worded(concepts: Tensor, groups: Groups, member: list[int]) -> dict[str, Tensor]:
@@ -46,7 +49,9 @@ def worded(concepts: Tensor, groups: Groups, member: list[int]) -> dict[str, Ten
     return {"concepts": concepts[order], "columns": torch.tensor(columns), "member": torch.tensor(member)}
 
 
-def restated(look: Look, concepts: Tensor, groups: Groups, member: list[int], rule: Rule) -> list[list[float]]:
+def restated(
+    look: MaskPredictions, concepts: Tensor, groups: Groups, member: list[int], rule: ClassificationRule
+) -> list[list[float]]:
     """The probability of every super-class for every mask, in loops."""
     assert look.pooled is not None
     assert look.void is not None
@@ -82,14 +87,16 @@ class TestProbabilities:
             ([[0, 3], [1], [2], [4], [5, 6]], [0, 1, 0]),
         ],
     )
-    def test_they_are_those_of_a_plain_restatement(self, rule: Rule, groups: Groups, member: list[int]) -> None:
+    def test_they_are_those_of_a_plain_restatement(
+        self, rule: ClassificationRule, groups: Groups, member: list[int]
+    ) -> None:
         look, concepts = planted(3), unit(9, 7)
         found = probabilities(look, worded(concepts, groups, member), rule)
         expected = torch.tensor(restated(look, concepts, groups, member, rule)).double()
         assert torch.allclose(found, expected, atol=1e-9)
 
     def test_without_unknown_words_they_add_up_to_one_and_with_them_to_less(self) -> None:
-        look, concepts, rule = planted(0), unit(1, 5), Rule(void="ignore")
+        look, concepts, rule = planted(0), unit(1, 5), ClassificationRule(void="ignore")
         plain = probabilities(look, worded(concepts, [[0], [1], [2]], [0, 1, 2]), rule)
         more = probabilities(look, worded(concepts, [[0], [1], [2], [3], [4]], [0, 1, 2]), rule)
         assert torch.allclose(plain.sum(dim=1), torch.ones(5).double())
@@ -104,18 +111,18 @@ class TestProbabilities:
     def test_an_unknown_word_that_is_the_mask_itself_takes_most_of_it(self) -> None:
         look, concepts = planted(0), unit(1, 3)
         words = torch.cat([concepts, look.embeddings[:1]])
-        before = probabilities(look, worded(words, [[0], [1], [2]], [0, 1, 2]), Rule(void="ignore"))
-        after = probabilities(look, worded(words, [[0], [1], [2], [3]], [0, 1, 2]), Rule(void="ignore"))
+        before = probabilities(look, worded(words, [[0], [1], [2]], [0, 1, 2]), ClassificationRule(void="ignore"))
+        after = probabilities(look, worded(words, [[0], [1], [2], [3]], [0, 1, 2]), ClassificationRule(void="ignore"))
         assert after[0].sum() < 0.5 < before[0].sum()
 
     def test_the_order_of_concepts_and_concepts_given_twice_change_nothing(self) -> None:
         look, concepts = planted(0), unit(1, 6)
-        plain = probabilities(look, worded(concepts, [[0, 1, 2], [3], [4, 5]], [0, 1]), Rule())
+        plain = probabilities(look, worded(concepts, [[0, 1, 2], [3], [4, 5]], [0, 1]), ClassificationRule())
         for groups in ([[2, 0, 1], [3], [5, 4]], [[0, 1, 1, 2, 0], [3, 3], [4, 5]]):
-            assert torch.allclose(probabilities(look, worded(concepts, groups, [0, 1]), Rule()), plain)
+            assert torch.allclose(probabilities(look, worded(concepts, groups, [0, 1]), ClassificationRule()), plain)
 
     @pytest.mark.parametrize("rule", RULES)
-    def test_merging_every_class_with_itself_changes_nothing(self, rule: Rule) -> None:
+    def test_merging_every_class_with_itself_changes_nothing(self, rule: ClassificationRule) -> None:
         look, text = planted(5), worded(unit(6, 6), [[0, 1], [2], [3], [4], [5]], [0, 1, 2])
         assert torch.allclose(probabilities(look, text, rule), probabilities(look, text, rule, merged=False))
         plain = probabilities(look, text, replace(rule, merging="max"))
@@ -123,20 +130,24 @@ class TestProbabilities:
 
     def test_a_super_class_has_the_concepts_of_its_members(self) -> None:
         look, concepts = planted(5), unit(6, 5)
-        merged = probabilities(look, worded(concepts, [[0, 1], [2], [3], [4]], [0, 1, 0]), Rule())
-        written = probabilities(look, worded(concepts, [[0, 1, 3], [2], [4]], [0, 1]), Rule())
+        merged = probabilities(look, worded(concepts, [[0, 1], [2], [3], [4]], [0, 1, 0]), ClassificationRule())
+        written = probabilities(look, worded(concepts, [[0, 1, 3], [2], [4]], [0, 1]), ClassificationRule())
         assert torch.allclose(merged, written)
 
     def test_without_an_out_of_vocabulary_path_its_exponent_says_nothing(self) -> None:
         look, text = replace(planted(5), pooled=None), worded(unit(6, 3), [[0], [1], [2]], [0, 1])
-        assert torch.equal(probabilities(look, text, Rule(alpha=0.7)), probabilities(look, text, Rule()))
+        assert torch.equal(
+            probabilities(look, text, ClassificationRule(alpha=0.7)), probabilities(look, text, ClassificationRule())
+        )
 
     def test_a_mask_without_pixels_is_known_by_its_own_embedding_alone(self) -> None:
         look, text = planted(5), worded(unit(6, 3), [[0], [1], [2]], [0, 1])
         assert look.pooled is not None
         pooled = look.pooled.clone()
         pooled[2] = 0
-        mixed, plain = (probabilities(replace(look, pooled=pooled), text, Rule(alpha=each)) for each in (0.7, 0.0))
+        mixed, plain = (
+            probabilities(replace(look, pooled=pooled), text, ClassificationRule(alpha=each)) for each in (0.7, 0.0)
+        )
         assert torch.equal(mixed[2], plain[2])
         assert not torch.allclose(mixed[1], plain[1])
 
@@ -144,7 +155,7 @@ class TestProbabilities:
     def test_what_is_nothing_is_no_class_and_what_is_something_is_untouched(self, mode: Any) -> None:
         text = worded(unit(6, 4), [[0], [1], [2], [3]], [0, 1, 2])
         look = replace(planted(5, masks=2), void=torch.tensor([1.0, 0.0]).double())
-        found, plain = (probabilities(look, text, Rule(void=each)) for each in (mode, "ignore"))
+        found, plain = (probabilities(look, text, ClassificationRule(void=each)) for each in (mode, "ignore"))
         assert found[0].sum() == 0
         assert torch.allclose(found[1], plain[1])
 
@@ -164,7 +175,7 @@ def flat(masks: Tensor) -> Any:
 )
 @settings(max_examples=60, deadline=None)
 def test_more_unknown_words_only_ever_raise_the_score(
-    seed: int, rule: Rule, known: int, first: int, more: int, temperature: float
+    seed: int, rule: ClassificationRule, known: int, first: int, more: int, temperature: float
 ) -> None:
     """Whatever the masks, the merge, void and the out-of-vocabulary path."""
     masks = torch.rand(5, 3, 4, generator=torch.Generator().manual_seed(seed + 3)).double()
@@ -176,7 +187,7 @@ def test_more_unknown_words_only_ever_raise_the_score(
     )
     for name in RISING:
         before, after = (
-            SCORES[name].map(Seen(probabilities(look, each, rule), flat(masks))) for each in (fewer, all_words)
+            SCORES[name].map(ClassMaps(probabilities(look, each, rule), flat(masks))) for each in (fewer, all_words)
         )
         assert (after >= before - 1e-9).all(), name
 
@@ -186,7 +197,7 @@ class TestScores:
     P = torch.tensor([[0.9, 0.1], [0.2, 0.3]]).double()
 
     def look(self, name: ScoreName) -> list[float]:
-        found = SCORES[name].map(Seen(self.P, flat(self.MASKS)))
+        found = SCORES[name].map(ClassMaps(self.P, flat(self.MASKS)))
         assert found.shape == (1, 4)
         return found[0].tolist()
 
@@ -215,12 +226,12 @@ class TestScores:
         sure[0, 1] = 1
         frames = [sure, 0.6 * sure + 0.4 / classes, torch.full((1, classes), 1 / classes).double()]
         one_mask = flat(torch.ones(1, 1, 1).double())
-        found = [float(SCORES[name].map(Seen(p, one_mask))) for p in frames]
+        found = [float(SCORES[name].map(ClassMaps(p, one_mask))) for p in frames]
         low, high = SCORES[name].range(classes)
         assert low - 1e-6 <= found[0]
         assert found[-1] <= high + 1e-6
         if name == "rba":  # the sum of the classes hardly tells equal shares from one sure class
-            assert float(SCORES[name].map(Seen(0.2 * sure, one_mask))) > found[0]
+            assert float(SCORES[name].map(ClassMaps(0.2 * sure, one_mask))) > found[0]
         else:
             assert found[0] < found[1] < found[2]
 
@@ -232,5 +243,5 @@ class TestScores:
         equal = torch.eye(2).double()
         taken = torch.tensor([[1.0, 0.0], [0.0, 0.1]]).double()
         for name in ("msp", "entropy"):
-            before, after = (float(SCORES[name].map(Seen(p, flat(masks)))) for p in (equal, taken))
+            before, after = (float(SCORES[name].map(ClassMaps(p, flat(masks)))) for p in (equal, taken))
             assert after < before

@@ -18,8 +18,7 @@ from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError
-from oddlens.wording import first_line
+from oddlens.errors import ModelError, first_line
 
 CONFIG, WEIGHTS = OPEN_CLIP
 

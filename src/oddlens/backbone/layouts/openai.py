@@ -18,9 +18,8 @@ from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.torchscript import is_torchscript, read_torchscript
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError
-from oddlens.paths import is_file
-from oddlens.wording import first_line
+from oddlens.errors import ModelError, first_line
+from oddlens.io.paths import is_file
 
 _HEAD_WIDTH = 64
 _WIDEST = 1024

@@ -17,9 +17,8 @@ from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError
-from oddlens.paths import is_file
-from oddlens.wording import first_line
+from oddlens.errors import ModelError, first_line
+from oddlens.io.paths import is_file
 
 CONFIG, WEIGHTS = TRANSFORMERS
 

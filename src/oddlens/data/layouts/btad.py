@@ -7,7 +7,7 @@ from pathlib import Path
 
 from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.mvtec import read_category
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 
 def _is_category(folder: Path) -> bool:

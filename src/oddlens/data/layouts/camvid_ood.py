@@ -18,7 +18,7 @@ from oddlens.data.layouts.label_files import ANOMALY, normal_frame
 from oddlens.data.legend import load_legend
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
-from oddlens.paths import is_dir, is_file
+from oddlens.io.paths import is_dir, is_file
 
 LEGEND, LABELS = "classes.json", "labels"
 SPLITS: tuple[Split, ...] = ("train", "test")

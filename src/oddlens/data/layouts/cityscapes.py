@@ -15,7 +15,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import normal_frame, unlabelled_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
-from oddlens.paths import is_dir, is_file
+from oddlens.io.paths import is_dir, is_file
 
 IMAGES, LABELS = "leftImg8bit", "gtFine"
 SPLITS: tuple[tuple[str, Split], ...] = (("train", "train"), ("val", "test"))

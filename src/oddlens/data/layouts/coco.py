@@ -22,7 +22,7 @@ from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
 from oddlens.data.words import split_of
 from oddlens.errors import DataError
-from oddlens.paths import is_file
+from oddlens.io.paths import is_file
 
 NAMES = ("*coco*.json", "instances*.json", "annotations.json", "result.json")
 

@@ -10,7 +10,7 @@ from oddlens.data.files import child, folders_in, list_images
 from oddlens.data.layouts.base import Layout
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 
 def _recognise(root: Path) -> bool:

@@ -11,7 +11,7 @@ from oddlens.data.files import images_in, list_images, match_masks
 from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 SPLITS: tuple[tuple[str, Split], ...] = (("Train", "train"), ("Test", "test"))
 

@@ -16,7 +16,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.paths import matching
+from oddlens.io.paths import matching
 
 RELEASE = "fishyscapes_lostandfound"
 TOOLKIT = ("labels", "labels/val", "dataset_FishyLAF/labels", "dataset_FishyLAF/labels/val")

@@ -22,7 +22,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.errors import UsageError
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 MASK_NAMES = ("masks", "mask", "ground_truth")
 MASK_SUFFIXES = ("_mask", "", "_label")

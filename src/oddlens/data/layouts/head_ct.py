@@ -13,7 +13,7 @@ from oddlens.data.listing import read_table
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.data.words import label_of
-from oddlens.paths import is_dir, is_file
+from oddlens.io.paths import is_dir, is_file
 
 TABLE = "labels.csv"
 

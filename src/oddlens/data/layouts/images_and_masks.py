@@ -13,7 +13,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.labelled_pairs import read_labelled_pairs
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 PAIRS: tuple[tuple[str, str, Split], ...] = (
     ("images", "masks", "test"),

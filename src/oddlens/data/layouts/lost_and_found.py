@@ -16,7 +16,7 @@ from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file, report_m
 from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 LABELS = "gtCoarse"
 SPLITS: tuple[Split, ...] = ("train", "test")

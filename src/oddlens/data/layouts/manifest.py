@@ -6,7 +6,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.manifest import SUFFIXES, read_manifest
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.paths import is_file
+from oddlens.io.paths import is_file
 
 
 def _file(root: Path) -> Path | None:

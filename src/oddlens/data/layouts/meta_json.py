@@ -23,7 +23,7 @@ from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.data.words import label_of, name_key, split_of
 from oddlens.errors import DataError
-from oddlens.paths import is_file
+from oddlens.io.paths import is_file
 
 NAME = "meta.json"
 MASK_SUFFIXES = ("", "_mask", "_label", "_gt", "_segmentation")

@@ -26,7 +26,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.data.words import is_normal_word
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 TRUTH, IGNORE = "ground_truth", "ignore"
 MASK_SUFFIXES = ("_mask", "", "_label")

@@ -12,7 +12,7 @@ from oddlens.data.files import folders_in, list_images, pair_masks
 from oddlens.data.layouts.base import by_category
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 IMAGES, MASKS = "rgb", "gt"
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

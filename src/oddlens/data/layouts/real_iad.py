@@ -20,7 +20,7 @@ from oddlens.data.listing import absence, drop_lost_masks, locate, read_json
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
 from oddlens.errors import DataError
-from oddlens.paths import is_dir, is_file
+from oddlens.io.paths import is_dir, is_file
 
 LISTINGS = (".", "realiad_jsons", "realiad_jsons/realiad_jsons")
 SIZES = (".", "realiad_1024", "realiad_512", "realiad_256", "realiad_raw")

@@ -13,7 +13,7 @@ from oddlens.data.listing import absence, locate, read_json
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
-from oddlens.paths import is_dir, is_file
+from oddlens.io.paths import is_dir, is_file
 
 LISTING, FRAMES = "frame_list.json", "frames"
 IMAGES, LABELS = "original", "labels"

@@ -13,7 +13,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import labelled_frames, unlabelled_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.paths import is_dir
+from oddlens.io.paths import is_dir
 
 IMAGES, LABELS = "images", "labels_masks"
 SUFFIX = "_labels_semantic"

@@ -13,7 +13,7 @@ from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import labelled_frames, normal_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
-from oddlens.paths import is_dir, is_file
+from oddlens.io.paths import is_dir, is_file
 
 LEGEND = "street-hazards"
 PARTS: tuple[tuple[str, str, Split], ...] = (

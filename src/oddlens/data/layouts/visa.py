@@ -16,7 +16,7 @@ from oddlens.data.listing import absence, locate, read_table
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.data.words import is_normal_word, split_of
-from oddlens.paths import is_file
+from oddlens.io.paths import is_file
 
 TABLE = "split_csv/1cls.csv"
 

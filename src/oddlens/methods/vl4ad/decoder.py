@@ -12,18 +12,18 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.checkpoint import fill
 from oddlens.backbone.pyramid import STRIDE, map_tower
-from oddlens.backbone.walk import Walk
+from oddlens.backbone.tensors import tensor_fault
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import ModelError, UsageError
-from oddlens.methods.method import Features, Text, join_features
+from oddlens.io.pixels import Pixels
+from oddlens.io.preprocess import to_tensor
+from oddlens.io.strict_json import form_fault
+from oddlens.methods.base import Features, Text, join_features
 from oddlens.methods.vl4ad.decoder_shape import DecoderShape, check_installed, shape_of
 from oddlens.methods.vl4ad.dense import MAP_STRIDE
 from oddlens.methods.vl4ad.mask_sums import mean_under, spread_masks
 from oddlens.methods.vl4ad.windows import Windows
-from oddlens.pixels import Pixels
-from oddlens.preprocess import to_tensor
-from oddlens.strict_json import form_fault
-from oddlens.tensors import tensor_fault
-from oddlens.weights import Learned
+from oddlens.methods.weights import MethodWeights
 
 if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
@@ -49,7 +49,7 @@ class DecoderMasks:
     def __init__(
         self,
         backbone: Backbone,
-        learned: Learned,
+        learned: MethodWeights,
         *,
         short_side: int | None = None,
         window: int | None = None,
@@ -82,7 +82,7 @@ class DecoderMasks:
 
     @property
     def text(self) -> Text | None:
-        """The text side of masks that know no words, see `Words.text`; None where they do."""
+        """The text side of masks that know no words, see `ConceptEncoder.text`; None where they do."""
         if self.shape.head != "linear":
             return None
         classes = int(self._words["columns"].max()) + 1
@@ -90,9 +90,9 @@ class DecoderMasks:
         return {"concepts": torch.eye(classes, device=numbers.device), "columns": numbers, "member": numbers}
 
     @torch.inference_mode()
-    def encode(self, walk: Walk) -> Features:
+    def encode(self, vision_pass: VisionPass) -> Features:
         """See `masks.Masks`. Memory: the network's for one window, and the features."""
-        return join_features([self._frame(picture) for picture in walk.pictures])
+        return join_features([self._frame(picture) for picture in vision_pass.pictures])
 
     def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
         """See `masks.Masks`: [channels, height, width] at a quarter of the working resolution; at the whole where `exact`."""
@@ -149,17 +149,17 @@ class DecoderMasks:
 
 
 def weights_of(network: MaskDecoder, text: Text) -> dict[str, Tensor]:
-    """The tensors of a weights file: the network's, and the words that it was trained with (`Words.text`)."""
+    """The tensors of a weights file: the network's, and the words that it was trained with (`ConceptEncoder.text`)."""
     words = {_WORDS + name: text[name] for name in ("concepts", "columns")}
     return {_NETWORK + name: value for name, value in network.state_dict().items()} | words
 
 
-def load_network(network: MaskDecoder, learned: Learned) -> None:
+def load_network(network: MaskDecoder, learned: MethodWeights) -> None:
     """Put the tensors of a weights file into a network, strictly. Raises `ModelError` naming the file."""
     fill(network, _part(learned.tensors, _NETWORK), learned.source)
 
 
-def _read(backbone: Backbone, learned: Learned) -> tuple[DecoderShape, MaskDecoder, dict[str, Tensor]]:
+def _read(backbone: Backbone, learned: MethodWeights) -> tuple[DecoderShape, MaskDecoder, dict[str, Tensor]]:
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
 
     if learned.provenance is None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
-from oddlens.errors import ModelError, UsageError
-from oddlens.wording import shortened
+from oddlens.errors import ModelError, UsageError, shortened
 
 Head = Literal["words", "linear"]
 """How a mask gets its class: by its cosine with words, or by a linear classifier of trained ones (vision only, the baseline)."""

@@ -16,11 +16,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision import PositionResize
-from oddlens.backbone.walk import Walk
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
-from oddlens.methods.method import Features, Text
+from oddlens.io.pixels import Pixels
+from oddlens.methods.base import Features, Text
 from oddlens.methods.vl4ad.windows import Windows, at_short_side
-from oddlens.pixels import Pixels
 
 MAP_STRIDE = 4
 """Pixels of the working resolution a map's pixel stands for, as mask decoders have it."""
@@ -85,9 +85,9 @@ class DenseMasks:
         """False: the embeddings are that view."""
         return False
 
-    def encode(self, walk: Walk) -> Features:
+    def encode(self, vision_pass: VisionPass) -> Features:
         """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings."""
-        frames = [at_short_side(picture, self.short_side) for picture in walk.pictures]
+        frames = [at_short_side(picture, self.short_side) for picture in vision_pass.pictures]
         embeddings = [self._embeddings(frame).flatten(0, 1) for frame in frames]
         at = embeddings[0].device
         return {
@@ -125,7 +125,9 @@ class DenseMasks:
         vision, side = self._backbone.vision, self._windows.side
         pixels = self._backbone.to_pixels(windows, side * self._windows.patch)
         last = vision.config.layers
-        walked = vision.walk(vision.embed(pixels, self._position), local_taps=(last,), local_from=self._local_from)
+        walked = vision.run_blocks(
+            vision.embed(pixels, self._position), local_taps=(last,), local_from=self._local_from
+        )
         return F.normalize(vision.project(walked.local[last][:, 1:]), dim=-1).view(
             -1, side, side, vision.config.embed_dim
         )

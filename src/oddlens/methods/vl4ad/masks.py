@@ -7,8 +7,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from oddlens.backbone.walk import Walk
-from oddlens.methods.method import Features, Text
+from oddlens.backbone.vision_pass import VisionPass
+from oddlens.methods.base import Features, Text
 
 
 class Masks(Protocol):
@@ -24,7 +24,7 @@ class Masks(Protocol):
 
     @property
     def text(self) -> Text | None:
-        """The text side (see `Words.text`) of masks that know classes of their own and no words; None where words are asked."""
+        """The text side (see `ConceptEncoder.text`) of masks with classes of their own and no words; else None."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -38,8 +38,8 @@ class Masks(Protocol):
     def short_side(self) -> int | None:
         """Pixels of the shorter side that frames are scaled to; None: they keep their size."""
 
-    def encode(self, walk: Walk) -> Features:
-        """The frames of a walk (`Walk.pictures`, of any sizes) as features; the first dimension is the frame.
+    def encode(self, vision_pass: VisionPass) -> Features:
+        """The frames of a walk (`VisionPass.pictures`, of any sizes) as features; the first dimension is the frame.
 
         "embeddings" [batch, masks, embed_dim], unit norm, zero rows where a frame has fewer masks; "masks" int64 [batch], how many
         are real; "void" [batch, masks], the probability that a mask is nothing, where the way to masks knows it; "pooled" [batch,

@@ -19,18 +19,18 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import MINI
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.vision import PositionResize
-from oddlens.backbone.walk import Walk, WalkRequest
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import OddlensWarning, UsageError
-from oddlens.memory import Memory
-from oddlens.methods.method import Features, Scores, Text
-from oddlens.methods.recipe import LARGEST_FRAME, LARGEST_SIDE, asked, held
+from oddlens.methods.base import Features, Scores, Text
+from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.prompt_ensemble import load_templates
+from oddlens.methods.recipe import LARGEST_FRAME, LARGEST_SIDE, held, query_field
+from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.dense import DenseMasks, trained_temperature
 from oddlens.methods.vl4ad.masks import Masks
-from oddlens.methods.vl4ad.scores import SCORES, Look, Rule, Seen, probabilities
+from oddlens.methods.vl4ad.scores import SCORES, ClassificationRule, ClassMaps, MaskPredictions, probabilities
 from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary, resolved_groups, resolved_lists
-from oddlens.methods.vl4ad.words import Words
-from oddlens.prompts.ensemble import load_templates
-from oddlens.weights import Learned
+from oddlens.methods.weights import MethodWeights
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class VL4ADRecipe:
     masks' windows; window: the longest side of what goes through a decoder at once, None: whole frames; overlap: of windows.
     position, local_from: of dense masks, see `DenseMasks`. activation: of the towers; None: what the model's weights mean.
     classes, ood, merge: the words, see `make_vocabulary`; files are read at once and kept as lists. merging, void, alpha: see
-    `scores.Rule`. templates: a list of `prompts` by name, or sentences with {} for the word. score: one of `scores.SCORES`.
-    temperature: of the softmax over words; None: the one that belongs to the masks. top: the share of a map, its highest
-    values, whose mean is the score of a frame (0.001, ours).
+    `scores.ClassificationRule`. templates: the name of a packaged list, or sentences with {} for the word. score: one of
+    `scores.SCORES`. temperature: of the softmax over words; None: the one that belongs to the masks. top: the share of a map, its
+    highest values, whose mean is the score of a frame (0.001, ours).
     """
 
     masks: Literal["dense", "decoder"] = "dense"
@@ -55,16 +55,16 @@ class VL4ADRecipe:
     position: PositionResize = "bicubic"
     activation: Activation | None = None
     local_from: int | None = None
-    classes: str | Mapping[str, tuple[str, ...]] = asked("cityscapes")
-    ood: str | tuple[()] | tuple[str | tuple[str, ...], ...] | None = asked(())
-    merge: str | Mapping[str, tuple[str, ...]] = asked("none")
-    merging: Literal["max", "sum"] = asked("max")
-    templates: str | tuple[str, ...] = asked("scene")
-    score: Literal["vl4ad", "max_logit", "msp", "energy", "entropy", "rba", "eam"] = asked("vl4ad")
-    temperature: float | None = asked(None)
-    void: Literal["factor", "in_softmax", "ignore"] = asked("factor")
-    alpha: Literal[0] | float = asked(0.0, least=0)
-    top: float = asked(0.001)
+    classes: str | Mapping[str, tuple[str, ...]] = query_field("cityscapes")
+    ood: str | tuple[()] | tuple[str | tuple[str, ...], ...] | None = query_field(())
+    merge: str | Mapping[str, tuple[str, ...]] = query_field("none")
+    merging: Literal["max", "sum"] = query_field("max")
+    templates: str | tuple[str, ...] = query_field("scene")
+    score: Literal["vl4ad", "max_logit", "msp", "energy", "entropy", "rba", "eam"] = query_field("vl4ad")
+    temperature: float | None = query_field(None)
+    void: Literal["factor", "in_softmax", "ignore"] = query_field("factor")
+    alpha: Literal[0] | float = query_field(0.0, least=0)
+    top: float = query_field(0.001)
 
     def __post_init__(self) -> None:
         """Read files and bring words to the form that JSON gives back. Raises `UsageError` for values out of their range."""
@@ -91,7 +91,7 @@ class VL4ADRecipe:
 
 
 class VL4AD:
-    """VL4AD on a backbone. Features: those of its way to masks (`masks.Masks`). Text: see `Words`.
+    """VL4AD on a backbone. Features: those of its way to masks (`masks.Masks`). Text: see `ConceptEncoder`.
 
     Map: of the score, at the masks' own resolution. Frames keep their sizes and aspects.
     """
@@ -100,16 +100,16 @@ class VL4AD:
     no_references = "vl4ad compares streets with words and takes no good examples: leave the references out"
     relative = None
 
-    def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | None = None) -> None:
+    def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: MethodWeights | None = None) -> None:
         self.backbone = backbone
         self.recipe = recipe
         self._masks = _way_to_masks(backbone, recipe, weights)
         self._asked()  # what cannot be asked is told before any frame is looked at
-        self._words = Words(backbone.encode_text)
+        self._words = ConceptEncoder(backbone.encode_text)
         if backbone.card.name == MINI.name and recipe.masks == "dense":
             _warn_of_mini()
 
-    def prepare(self, object_name: str) -> Text:
+    def encode_prompts(self, object_name: str) -> Text:
         """The words of the recipe; a street has no object name. Raises `UsageError` for words that the masks cannot be asked by."""
         vocabulary, own = self._asked(), self._masks.text
         if own is None:
@@ -117,28 +117,28 @@ class VL4AD:
         return own | {"member": torch.tensor(vocabulary.member, device=own["member"].device)}
 
     @property
-    def request(self) -> WalkRequest:
+    def request(self) -> FeatureRequest:
         """Nothing but the pictures: the way to masks looks at them itself."""
-        return WalkRequest(self.recipe.image_size, whole=True, short_side=self._masks.short_side)
+        return FeatureRequest(self.recipe.image_size, whole=True, short_side=self._masks.short_side)
 
-    def encode(self, walk: Walk) -> Features:
+    def encode(self, vision_pass: VisionPass) -> Features:
         """Masks and their embeddings, before any word."""
-        return self._masks.encode(walk)
+        return self._masks.encode(vision_pass)
 
-    def remember(self, references: Mapping[str, Tensor]) -> Memory:
+    def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
         """Raises `UsageError`: streets are told by words alone."""
         raise UsageError(self.no_references)
 
-    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: Memory | None) -> Scores:
+    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Maps, the scores of frames, and at every pixel the number of the known class (before merging) that is most probable."""
         maps, labels = [], []
-        rule = Rule(self.recipe.merging, self.recipe.void, self.recipe.alpha)
+        rule = ClassificationRule(self.recipe.merging, self.recipe.void, self.recipe.alpha)
         for number in range(len(features["masks"])):
             frame = {name: value[number] for name, value in features.items()}
             look, spread = self._look(frame), partial(self._masks.spread, frame)
-            seen = Seen(probabilities(look, text, rule), spread)
+            seen = ClassMaps(probabilities(look, text, rule), spread)
             merged = self.recipe.merge != "none"
-            plain = Seen(probabilities(look, text, rule, merged=False), spread) if merged else seen
+            plain = ClassMaps(probabilities(look, text, rule, merged=False), spread) if merged else seen
             maps.append(SCORES[self.recipe.score].map(seen))
             labels.append(plain.best[1].to(torch.uint8))
         scores = torch.stack([_highest(each, self.recipe.top) for each in maps])
@@ -161,11 +161,11 @@ class VL4AD:
             )
         return vocabulary
 
-    def _look(self, frame: Mapping[str, Tensor]) -> Look:
+    def _look(self, frame: Mapping[str, Tensor]) -> MaskPredictions:
         """The real masks of one frame, without what fills them up to the batch."""
         real = int(frame["masks"])
         void, pooled = frame.get("void"), frame.get("pooled")
-        return Look(
+        return MaskPredictions(
             frame["embeddings"][:real],
             self.recipe.temperature or self._masks.temperature,
             None if void is None else void[:real],
@@ -174,7 +174,7 @@ class VL4AD:
         )
 
 
-def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | None) -> Masks:
+def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: MethodWeights | None) -> Masks:
     if recipe.masks == "decoder":
         if weights is None:
             raise UsageError(
@@ -205,9 +205,9 @@ def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: Learned | No
     )
 
 
-def _highest(heat: Tensor, share: float) -> Tensor:
+def _highest(anomaly_map: Tensor, share: float) -> Tensor:
     """The mean of the highest values of a map: a frame is as odd as its oddest spot, and a lone pixel is no spot."""
-    return heat.flatten().topk(max(1, math.ceil(share * heat.numel()))).values.mean()
+    return anomaly_map.flatten().topk(max(1, math.ceil(share * anomaly_map.numel()))).values.mean()
 
 
 @cache

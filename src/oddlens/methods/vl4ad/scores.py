@@ -20,7 +20,7 @@ ScoreName = Literal["vl4ad", "max_logit", "msp", "energy", "entropy", "rba", "ea
 
 
 @dataclass(frozen=True)
-class Look:
+class MaskPredictions:
     """What is known of the masks of one frame before any word.
 
     embeddings: [masks, embed_dim], unit norm, with their temperature. void: [masks], the probability that a mask is nothing, or
@@ -35,7 +35,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ClassificationRule:
     """How probabilities come about.
 
     merging: classes are put together by the largest similarity "max" before the softmax (the paper), or by the "sum" of their
@@ -50,11 +50,13 @@ class Rule:
 
 
 def similarities(embeddings: Tensor, text: Mapping[str, Tensor]) -> Tensor:
-    """The largest cosine among the words of every column (max-logit prompt ensemble): [masks, columns]. text: as `Words` gives."""
+    """The largest cosine among each column's words (max-logit prompt ensemble): [masks, columns]. text: see `ConceptEncoder`."""
     return _by_group(embeddings @ text["concepts"].T, text["columns"], "amax")
 
 
-def probabilities(look: Look, text: Mapping[str, Tensor], rule: Rule, *, merged: bool = True) -> Tensor:
+def probabilities(
+    look: MaskPredictions, text: Mapping[str, Tensor], rule: ClassificationRule, *, merged: bool = True
+) -> Tensor:
     """The probability of every known class, or super-class where `merged`, for every mask: [masks, classes], sums at most 1.
 
     The softmax is over known and unknown columns; only the known ones are told, so that more unknown words can only lower them.
@@ -67,7 +69,7 @@ def probabilities(look: Look, text: Mapping[str, Tensor], rule: Rule, *, merged:
     return found if rule.merging == "max" else _by_group(found, member, "sum")
 
 
-def _logits(look: Look, text: Mapping[str, Tensor], alpha: float, member: Tensor | None) -> Tensor:
+def _logits(look: MaskPredictions, text: Mapping[str, Tensor], alpha: float, member: Tensor | None) -> Tensor:
     """[masks, columns], over the temperatures; with `member`, classes are put together by the largest."""
 
     def of(embeddings: Tensor, temperature: float) -> Tensor:
@@ -101,7 +103,7 @@ def _by_group(values: Tensor, group: Tensor, how: Literal["amax", "sum"]) -> Ten
     return found.scatter_reduce_(1, group.expand_as(values), values, how, include_self=False)
 
 
-class Seen:
+class ClassMaps:
     """A frame as scores see it. p: [masks, K], the probabilities of the known classes. S: [K, height, width], sum_i s_i p_ik."""
 
     def __init__(self, p: Tensor, spread: Callable[[Tensor], Tensor]) -> None:
@@ -124,7 +126,7 @@ class Seen:
 class Score:
     """map: a frame -> [height, width], higher = more anomalous. range: its values for K classes where masks do not overlap."""
 
-    map: Callable[[Seen], Tensor]
+    map: Callable[[ClassMaps], Tensor]
     range: Callable[[int], tuple[float, float]]
 
 

@@ -15,10 +15,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from oddlens.errors import UsageError
-from oddlens.paths import read_bytes
-from oddlens.strict_json import parse_json
-from oddlens.wording import printable, shortened
+from oddlens.errors import UsageError, printable, shortened
+from oddlens.io.paths import read_bytes
+from oddlens.io.strict_json import parse_json
 
 Lists = Mapping[str, Sequence[str]]
 """Names with the words under each: classes with their concepts, super-classes with their members."""
@@ -251,6 +250,6 @@ def _double(words: Iterable[str]) -> str | None:
 @cache
 def _packaged(file: str) -> dict[str, dict[str, Any]]:
     content: dict[str, dict[str, Any]] = json.loads(
-        resources.files("oddlens.prompts").joinpath("data", file).read_text(encoding="utf-8")
+        resources.files("oddlens.methods.vl4ad").joinpath("data", file).read_text(encoding="utf-8")
     )
     return content

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oddlens.pixels import Pixels
-from oddlens.preprocess import resized
+from oddlens.io.pixels import Pixels
+from oddlens.io.preprocess import resized
 
 
 @dataclass(frozen=True)

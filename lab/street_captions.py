@@ -1,0 +1,38 @@
+"""What the street pair is told about its scenes: its vocabulary, and a sentence for every word."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from lab.mini_captions import vocabulary as mini_vocabulary
+from lab.streets import WORDS
+from oddlens.methods.common.prompt_ensemble import load_templates
+
+CONTEXT = 32
+"""Tokens a prompt may have."""
+
+_MORE_TEMPLATES = ("{}", "a {}", "the {}")
+
+
+@cache
+def templates() -> tuple[str, ...]:
+    """The templates that streets are asked with, and none at all."""
+    return (*load_templates("scene"), *_MORE_TEMPLATES)
+
+
+@cache
+def vocabulary() -> tuple[str, ...]:
+    """Every word of the templates and of the streets, and what the embedded model knows beside; then single characters."""
+    ours = {word for text in (*templates(), *WORDS) for word in text.replace("{}", "").replace(".", "").split()}
+    parts = {part for word in ours for part in word.split("-")}
+    return tuple(sorted({*mini_vocabulary(), *parts}))
+
+
+def sentences(rng: np.random.Generator) -> list[str]:
+    """A random template filled with each word of `WORDS`, in their order."""
+    return [
+        str(template).replace("{}", word)
+        for template, word in zip(rng.choice(templates(), len(WORDS)), WORDS, strict=True)
+    ]

@@ -1,0 +1,113 @@
+"""One look of the vision tower at a batch, shared by every method that wants the same size and preprocessing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from torch import Tensor
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.vision import PositionResize, StemOutput, Tap, VisionFeatures, VisionTower
+from oddlens.io.pixels import Pixels
+
+
+@dataclass(frozen=True)
+class FeatureRequest:
+    """What a method wants of the tower. `Backbone.to_pixels`, `VisionTower.embed` and `.run_blocks` explain the fields."""
+
+    image_size: int
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    position: PositionResize = "bicubic"
+    taps: tuple[Tap, ...] = ()
+    local_taps: tuple[int, ...] = ()
+    local_from: int = 1
+    whole: bool = False
+    """Whether the method looks at the pictures themselves: they come one at a time. Else they come at the tower's size."""
+    short_side: int | None = None
+    """The shorter side, in pixels, that the method brings whole pictures to; None: it takes them as they are."""
+
+    @property
+    def preprocess_key(self) -> tuple[object, ...]:
+        """What two requests must agree on to be met by one walk; a local stream must begin at the same block."""
+        local_from = self.local_from if self.local_taps else None
+        return self.image_size, self.interpolation, self.position, local_from, self.whole, self.short_side
+
+    def joined(self, other: FeatureRequest) -> FeatureRequest:
+        """One request that meets both; they must agree on `preprocess_key`."""
+        return replace(
+            self,
+            taps=tuple(dict.fromkeys((*self.taps, *other.taps))),
+            local_taps=tuple(dict.fromkeys((*self.local_taps, *other.local_taps))),
+        )
+
+
+class VisionPass:
+    """A batch of pictures and what the tower makes of it; every part is computed when it is first asked for, and kept.
+
+    pictures: uint8 [height, width, 3] each, as `FeatureRequest.whole` has them. seconds: what the parts that are there have cost.
+    """
+
+    def __init__(
+        self, backbone: Backbone, pictures: Sequence[Pixels], request: FeatureRequest, pixels: Tensor | None = None
+    ) -> None:
+        self.pictures = tuple(pictures)
+        self.seconds = 0.0
+        self._backbone = backbone
+        self._request = request
+        self._given = pixels
+        self._windows: dict[int, Tensor] = {}
+
+    @property
+    def vision(self) -> VisionTower:
+        """The tower that is walked."""
+        return self._backbone.vision
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """The pictures resized and normalised: [batch, 3, image_size, image_size]."""
+        if self._given is not None:
+            return self._given
+        with self._timed():
+            return self._backbone.to_pixels(self.pictures, self._request.image_size, self._request.interpolation)
+
+    @cached_property
+    def features(self) -> VisionFeatures:
+        """What the request asks for of the blocks."""
+        embedded, request = self._embedded, self._request
+        with self._timed():
+            return self.vision.run_blocks(embedded, request.taps, request.local_taps, request.local_from)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of patches."""
+        return self.features.grid
+
+    def windows(self, size: int) -> Tensor:
+        """`VisionTower.windows`: [batch, windows, embed_dim], not normalised."""
+        if size not in self._windows:
+            embedded = self._embedded
+            with self._timed():
+                self._windows[size] = self.vision.windows(embedded, size)
+        return self._windows[size]
+
+    @cached_property
+    def _embedded(self) -> StemOutput:
+        pixels = self.pixels
+        with self._timed():
+            return self.vision.embed(pixels, self._request.position)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - started
+
+
+def pass_pixels(backbone: Backbone, pixels: Tensor, request: FeatureRequest) -> VisionPass:
+    """A walk over pixels that are resized and normalised already: [batch, 3, size, size]."""
+    return VisionPass(backbone, (), request, pixels)

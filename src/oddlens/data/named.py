@@ -1,0 +1,54 @@
+"""The data sets of a benchmark, each under the name that its results carry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from oddlens.data import Dataset, Record, open_dataset
+from oddlens.errors import UsageError
+from oddlens.io.paths import expanded, is_file
+
+
+@dataclass(frozen=True)
+class NamedDataset:
+    """A data set and its name: that of its folder, or of its listing where that is not called meta.json."""
+
+    name: str
+    dataset: Dataset
+
+    def tests(self, category: str) -> tuple[Record, ...]:
+        """The test pictures of a category whose label is known."""
+        records = self.dataset.select(category=category, split="test")
+        return tuple(record for record in records if record.label is not None)
+
+    def normals(self, category: str) -> dict[str, Record]:
+        """The normal training pictures of a category by their relative path, in the order of these."""
+        records = self.dataset.select(category=category, split="train", label=0)
+        return dict(sorted((self.relative(record), record) for record in records))
+
+    def relative(self, record: Record) -> str:
+        """The path of a picture in its data set, with forward slashes."""
+        return Path(os.path.relpath(record.image, self.dataset.root)).as_posix()
+
+
+def open_sources(paths: Iterable[str | os.PathLike[str]]) -> tuple[NamedDataset, ...]:
+    """Open data sets. Raises `UsageError` for two of one name and for a path with nothing at it, `DataError` as `open_dataset`."""
+    sources: dict[str, tuple[Path, NamedDataset]] = {}
+    for given in map(Path, paths):
+        dataset = open_dataset(given)
+        path = Path(os.path.abspath(expanded(given)))  # noqa: PTH100 resolve() would give a link the name of its target
+        name = path.stem if is_file(path) and path.name != "meta.json" else path.name or "data"
+        if path.name == "meta.json":
+            name = path.parent.name
+        if name in sources:
+            raise UsageError(
+                f"{sources[name][0]} and {path} have the same name, and results are told apart by it: "
+                "make a link of another name to one of them"
+            )
+        sources[name] = path, NamedDataset(name, dataset)
+    if not sources:
+        raise UsageError("there is no data set to measure on: give at least one folder with --data")
+    return tuple(source for _, source in sources.values())

@@ -1,0 +1,52 @@
+"""Benchmarks: methods x data sets x numbers of good examples, resumable, with tables and a report.
+
+    sources = open_sources(["mvtec"])
+    run = Benchmark(Plan(sources, (oddlens.load("winclip"),), variants([0, 4], [0, 1, 2]), RulePicks()), Path("out"))
+    run.open()
+    for job in run.run():
+        print(job.category)
+    document = write_results(run)
+
+OUT/metrics.json    every figure and what it depends on           OUT/scores.jsonl   every picture's scores
+OUT/table.md        the figures as papers print them              OUT/report.html    curves, histograms and pictures, on one page
+OUT/cells/, OUT/picks/, OUT/maps/                                 one file a cell; lists of good examples; raw maps on demand
+"""
+
+from oddlens.data.named import NamedDataset, open_sources
+from oddlens.data.object_names import ObjectNames, read_names
+from oddlens.evaluation.cell_results import CellResult, Key
+from oddlens.evaluation.figures import METRICS
+from oddlens.evaluation.picks import ListedPicks, Picks, RulePicks
+from oddlens.evaluation.plan import Job, Plan, Skipped
+from oddlens.evaluation.protocol import Protocol, read_sizes
+from oddlens.evaluation.results import write_results
+from oddlens.evaluation.runner import Benchmark
+from oddlens.evaluation.summary import summarise
+from oddlens.evaluation.table import bare_lines, skipped_lines, summary_table
+from oddlens.evaluation.variant import Variant, variants
+
+__all__ = [
+    "METRICS",
+    "Benchmark",
+    "CellResult",
+    "Job",
+    "Key",
+    "ListedPicks",
+    "NamedDataset",
+    "ObjectNames",
+    "Picks",
+    "Plan",
+    "Protocol",
+    "RulePicks",
+    "Skipped",
+    "Variant",
+    "bare_lines",
+    "open_sources",
+    "read_names",
+    "read_sizes",
+    "skipped_lines",
+    "summarise",
+    "summary_table",
+    "variants",
+    "write_results",
+]

@@ -1,0 +1,208 @@
+"""Measuring a category: its pictures run through the towers once for all methods that want the same of them, in chunks, and every
+cell of a method asks the same features.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from oddlens.data import Record, read_mask
+from oddlens.data.object_names import path_name
+from oddlens.detection import Detection, Thresholds
+from oddlens.detector import Detector
+from oddlens.encoding import BATCH_SIZE, EncodedBatch, encode_together, joined
+from oddlens.evaluation.cell_results import CellResult, ExampleImage
+from oddlens.evaluation.evaluator import Evaluator
+from oddlens.evaluation.examples import choose, colour_range, draw
+from oddlens.evaluation.measured import Measured
+from oddlens.evaluation.plan import Job, Plan
+from oddlens.evaluation.protocol import Protocol
+from oddlens.evaluation.truth import Truth, read_truth
+from oddlens.evaluation.variant import Variant
+from oddlens.inference.results import unique_names
+from oddlens.io.atomic import replacing
+from oddlens.io.images import Picture, read_image
+from oddlens.visualization import html
+
+CHUNK = 4 * BATCH_SIZE
+"""Pictures whose features are held at once, at most."""
+
+CHUNK_PIXELS = 2**24
+"""Of large pictures fewer are held: no further batch is begun beyond so many pixels. 8 frames of 2 megapixels."""
+
+
+def measure_category(
+    jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None]
+) -> list[dict[Variant, CellResult]]:
+    """The cells of the jobs of one category, in order; `advance` is told how many more pictures are done, once a method.
+
+    Raises `OddlensError` for a picture or mask that cannot be read: without it the figures would be those of another data set.
+    """
+    probes = [
+        [_Probe(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
+        for job in jobs
+    ]
+    seconds = [0.0] * len(jobs)
+    for chunk, pictures, reading in _chunks(jobs[0].records):
+        encoded = encode_together([job.detector.method for job in jobs], pictures)
+        for number, features in enumerate(encoded):
+            seconds[number] += reading + features.seconds
+            truths: list[Truth] = []
+            for probe in probes[number]:
+                detections = probe.predict(features)
+                truths = truths or [
+                    _truth(record, detection, jobs[number].protocol)
+                    for record, detection in zip(chunk, detections, strict=True)
+                ]
+                probe.add(chunk, detections, truths)
+            advance(len(chunk))
+    return [
+        {probe.variant: probe.cell(spent / len(job.records)) for probe in of_job}
+        for job, of_job, spent in zip(jobs, probes, seconds, strict=True)
+    ]
+
+
+def _chunks(records: Sequence[Record]) -> Iterator[tuple[list[Record], list[Picture], float]]:
+    """Records with their pictures, as many as are held at once, and the seconds that reading them took."""
+    first = 0
+    while first < len(records):
+        started = time.perf_counter()
+        pictures: list[Picture] = []
+        pixels = 0
+        for record in records[first : first + CHUNK]:
+            if pixels >= CHUNK_PIXELS and len(pictures) % BATCH_SIZE == 0:
+                break
+            pictures.append(read_image(record.image))
+            pixels += pictures[-1].pixels[..., 0].size
+        chunk = list(records[first : first + len(pictures)])
+        yield chunk, pictures, time.perf_counter() - started
+        first += len(chunk)
+
+
+class _Probe:
+    """One cell in the making."""
+
+    def __init__(self, job: Job, variant: Variant, plan: Plan, out: Path, detector: Detector) -> None:
+        self.variant = variant
+        self._job = job
+        self._full_size = job.protocol.full_size
+        self._detector = detector
+        self._meter = Evaluator(out, job.protocol)
+        self._parts: list[Mapping[str, float]] = []
+        self._thresholds = Thresholds()
+        self._asking = 0.0
+        self._out = out
+        # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
+        folder = f"maps/{path_name(job.source.name)}/{job.detector.name}-{variant.name}/{path_name(job.category)}/test"
+        self._maps = folder if plan.maps else None
+        self._files = _map_files(job.records) if plan.maps else {}
+
+    def predict(self, encoded: EncodedBatch) -> list[Detection]:
+        """The detections of a chunk."""
+        started = time.perf_counter()
+        detections = self._detector.ask_each(encoded, self._job.object_name)
+        self._asking += time.perf_counter() - started
+        return detections
+
+    def add(self, records: Sequence[Record], detections: Sequence[Detection], truths: Sequence[Truth]) -> None:
+        """Take a chunk in."""
+        for record, found, truth in zip(records, detections, truths, strict=True):
+            self._meter.add(record, self._job.source.relative(record), found, truth)
+            self._parts.append(found.parts)
+            self._thresholds = found.thresholds
+            if self._maps is not None:
+                with replacing(self._out / self._maps / self._files[record.image]) as temporary:
+                    Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
+
+    def cell(self, encoding: float) -> CellResult:
+        """The finished cell. encoding: seconds a picture that all cells of the job share."""
+        measured = self._meter.measure(self._detector.score_set(self._parts) if self._detector.scores_sets else None)
+        fixed = self._detector.method.value_range(self._detector.references is not None)
+        value_range = colour_range(measured.usual, measured.thresholds["pixel"], fixed)
+        in_use = self._thresholds
+        settings, _ = self._job.cells[self.variant]
+        return CellResult(
+            settings=settings,
+            counts=_counts(self._job),
+            evaluated_at=None if self._full_size else measured.maps[0].shape,
+            figures=measured.figures,
+            reasons=measured.reasons,
+            interval=measured.interval,
+            thresholds=measured.thresholds | {"calibrated": in_use.image},
+            threshold_source=None if in_use.image is None else in_use.source,
+            notes=measured.notes,
+            scores=measured.scores,
+            curves=measured.curves,
+            value_range=value_range,
+            shown=tuple(
+                ExampleImage(kind, number, _drawing(self._job.records[number], measured, number, value_range))
+                for kind, number in choose(measured.scores, in_use.image, measured.thresholds["image"])
+            ),
+            seconds={"encode": round(encoding, 6), "ask": round(self._asking / len(self._job.records), 6)},
+            components=measured.components,
+            class_iou=measured.class_iou,
+            maps=self._maps,
+        )
+
+
+def _with_references(job: Job) -> dict[Variant, Detector]:
+    """A detector a variant, all on the same method.
+
+    Every example runs through the towers once, and alone: so a cell's numbers do not depend on which cells are measured with it.
+    """
+    plain = job.detector
+    encoded: dict[Path, EncodedBatch] = {}
+
+    def encode(records: Sequence[Record]) -> EncodedBatch:
+        for record in records:
+            if record.image not in encoded:
+                encoded[record.image] = plain.encode_pictures([read_image(record.image)])
+        return joined([encoded[record.image] for record in records])
+
+    detectors: dict[Variant, Detector] = {}
+    for variant, (_, examples) in job.cells.items():
+        detector = Detector(plain.name, plain.method, plain.notes, plain.weights)
+        if examples:
+            detector.references = encode(examples)
+        detectors[variant] = detector
+    return detectors
+
+
+def _truth(record: Record, found: Detection, protocol: Protocol) -> Truth:
+    """What is true of a picture, at the size that is compared at."""
+    width, height = found.image_size
+    rows, columns = found.anomaly_map.shape
+    return read_truth(record, (height, width), None if protocol.full_size else (rows, columns))
+
+
+def _counts(job: Job) -> dict[str, int]:
+    everything = job.source.dataset.select(job.category)
+    return {
+        "normal": sum(record.label == 0 for record in job.records),
+        "abnormal": sum(record.label == 1 for record in job.records),
+        "drawn": sum(record.label == 1 and record.mask is not None for record in job.records),
+        "unlabelled": sum(record.label is None for record in everything),
+    }
+
+
+def _map_files(records: Sequence[Record]) -> dict[Path, str]:
+    """<defect>/<id>.tiff for every picture."""
+    by_defect: dict[str, list[Path]] = defaultdict(list)
+    for record in records:
+        by_defect[record.defect].append(record.image)
+    return {
+        path: f"{path_name(defect)}/{name}.tiff"
+        for defect, paths in by_defect.items()
+        for path, name in unique_names(paths).items()
+    }
+
+
+def _drawing(record: Record, measured: Measured, number: int, value_range: tuple[float, float]) -> str:
+    mask = None if record.mask is None else read_mask(record)
+    picture = draw(read_image(record.image).pixels, mask, measured.maps[number], value_range)
+    return html.data_uri(picture, quality=82)

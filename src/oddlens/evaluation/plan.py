@@ -1,0 +1,64 @@
+"""What a benchmark consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from oddlens.data import Record
+from oddlens.data.named import NamedDataset
+from oddlens.data.object_names import ObjectNames
+from oddlens.detector import Detector
+from oddlens.evaluation.cell_results import Key, Settings
+from oddlens.evaluation.picks import Picks
+from oddlens.evaluation.protocol import Protocol, Sizes
+from oddlens.evaluation.variant import Variant
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Methods (one detector each, without references) x data sets x variants.
+
+    full_size, components: see `protocol.Protocol`; None leaves it to each category. maps: raw maps are written. insist: cells with
+    good examples of a method that takes none are told as lacking; otherwise they are no part of the plan.
+    """
+
+    sources: tuple[NamedDataset, ...]
+    detectors: tuple[Detector, ...]
+    variants: tuple[Variant, ...]
+    picks: Picks
+    names: ObjectNames = field(default_factory=ObjectNames)
+    full_size: bool | None = None
+    components: Sizes | None = None
+    maps: bool = False
+    report_unsupported: bool = True
+
+    def variants_of(self, detector: Detector) -> tuple[Variant, ...]:
+        """Those that are planned for a method."""
+        takes_none = detector.method.no_references is not None and not self.report_unsupported
+        return tuple(each for each in self.variants if not (each.shots and takes_none))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One category for one method: the cells that are measured together, each with its settings and good examples, and how."""
+
+    source: NamedDataset
+    category: str
+    detector: Detector
+    object_name: str
+    records: tuple[Record, ...]
+    cells: Mapping[Variant, tuple[Settings, tuple[Record, ...]]]
+    protocol: Protocol
+
+    def key(self, variant: Variant) -> Key:
+        """Which cell it is."""
+        return Key(self.source.name, self.category, self.detector.name, variant)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A cell that has no figures, and why."""
+
+    key: Key
+    reason: str

@@ -1,0 +1,90 @@
+"""Published figures, to stand beside ours where method, data set, shots and model are the same.
+
+They lie in `published.json`, percentages as printed, each with its source and how it was read: "R" in the authors' repository,
+"img" off a picture of their results, "3rd" in another paper's table, "S" in another secondary source.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from oddlens.data.named import NamedDataset
+
+
+@dataclass(frozen=True)
+class Published:
+    """What one source says of one method with one number of shots on one data set.
+
+    percent: means over the categories, by our names of the figures. std: over seeds, where printed. by_category: where printed.
+    models: the cards that the figures belong to. pixel_aupro_legacy is the name where the source's program computes PRO that way.
+    """
+
+    method: str
+    dataset: str
+    shots: int
+    models: tuple[str, ...]
+    source: str
+    mark: str
+    percent: Mapping[str, float]
+    std: Mapping[str, float]
+    by_category: Mapping[str, Mapping[str, float]]
+
+
+def recognise(source: NamedDataset) -> str | None:
+    """The published data set that this is, or None.
+
+    Its folder must be called so, and its categories and number of test pictures must be those of the published one where they are
+    known: a subset is another data set.
+    """
+    word = re.sub(r"[^a-z0-9]", "", source.name.casefold())
+    tests = sum(record.split == "test" for record in source.dataset)
+    for name, known in _content()["datasets"].items():
+        if (
+            word in known["folders"]
+            and known["categories"] in (None, sorted(source.dataset.categories))
+            and known["test_pictures"] in (None, tests)
+        ):
+            return str(name)
+    return None
+
+
+def find_published(dataset: str | None, method: str, shots: int, model: str) -> tuple[Published, ...]:
+    """All that is published of a method on a model with a number of shots on a recognised data set."""
+    return tuple(
+        entry
+        for entry in all_published()
+        if (entry.dataset, entry.method, entry.shots) == (dataset, method, shots) and model in entry.models
+    )
+
+
+@cache
+def all_published() -> tuple[Published, ...]:
+    """Everything in the file."""
+    return tuple(
+        Published(
+            source["method"],
+            row["dataset"],
+            row["shots"],
+            tuple(source["models"]),
+            source["source"],
+            source["mark"],
+            row.get("percent", {}),
+            row.get("std", {}),
+            row.get("by_category", {}),
+        )
+        for source in _content()["sources"]
+        for row in source["rows"]
+    )
+
+
+@cache
+def _content() -> dict[str, Any]:
+    text = resources.files("oddlens.evaluation").joinpath("published.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content

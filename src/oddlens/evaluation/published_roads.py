@@ -1,0 +1,61 @@
+"""Published figures of road scenes: the leaderboards that a street's map of the unknown is held against.
+
+They lie in `published_roads.json`, percentages as printed, each with its source and how it was read: "L" in a leaderboard's own
+files, "R" in the authors' repository. They are apart from `published`, as their methods are mostly not ours, their figures others
+(`pixel_fpr95`, components), and most were measured on frames whose labels are hidden: on public frames of the same name figures
+are others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+ROAD_METRICS = ("pixel_ap", "pixel_fpr95", "component_siou", "component_ppv", "component_f1_mean", "miou")
+"""The figures by our names: fields of `metrics.PixelMetrics`, `ComponentMetrics` and `SegmentationMetrics`."""
+
+
+@dataclass(frozen=True)
+class PublishedRoad:
+    """One row of a leaderboard.
+
+    dataset, frames: what it was measured on. variant: what tells it from other rows of the method, or "". outliers: whether the
+    source says that it needs data out of the distribution. percent: of `ROAD_METRICS`.
+    """
+
+    method: str
+    variant: str
+    outliers: bool
+    dataset: str
+    frames: str
+    percent: Mapping[str, float]
+    source: str
+    mark: str
+
+
+def find_published_roads(dataset: str) -> tuple[PublishedRoad, ...]:
+    """All rows of a data set, in the source's order; () for one of which nothing is published."""
+    return tuple(row for row in all_published_roads() if row.dataset == dataset)
+
+
+@cache
+def all_published_roads() -> tuple[PublishedRoad, ...]:
+    """Everything in the file."""
+    text = resources.files("oddlens.evaluation").joinpath("published_roads.json").read_text(encoding="utf-8")
+    return tuple(
+        PublishedRoad(
+            method=row["method"],
+            variant=row.get("variant", ""),
+            outliers=row["outliers"],
+            dataset=source["dataset"],
+            frames=source["frames"],
+            percent=row["percent"],
+            source=source["source"],
+            mark=source["mark"],
+        )
+        for source in json.loads(text)["sources"]
+        for row in source["rows"]
+    )

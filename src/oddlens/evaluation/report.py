@@ -1,0 +1,344 @@
+"""OUT/report.html: everything worth seeing of a benchmark on one page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from oddlens.evaluation.cell_results import CellResult, ImageScore, Key
+from oddlens.evaluation.charts import STYLE as CHART_STYLE
+from oddlens.evaluation.charts import Line, histogram, legend, line_chart
+from oddlens.evaluation.examples import BORDERLINE, CLEAR, MISTAKEN
+from oddlens.evaluation.figures import columns, heading, headings, percent
+from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
+from oddlens.evaluation.table import published_rows, shown_figures, skipped_lines, told_sizes, undefined_lines
+from oddlens.visualization import html
+
+STYLE = """
+body { max-width: 84rem; }
+nav { display: flex; flex-wrap: wrap; gap: .4rem; margin: 1rem 0; font-size: .9rem; }
+nav a { border: 1px solid var(--line); border-radius: 1rem; padding: .1rem .7rem; text-decoration: none; color: inherit; }
+nav a:hover { background: var(--soft); }
+.wide { overflow-x: auto; } .wide table { width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
+th, td { white-space: nowrap; padding: .26rem .55rem; } tr.groups th { border-bottom: 0; text-align: center; padding-bottom: 0; }
+tr.groups th:not(:empty) { border-bottom: 1px solid var(--line); }
+td.bar { background: linear-gradient(to right, var(--bar) var(--share), transparent var(--share)); }
+:root { --bar: #4b92d42e; }
+h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem; }
+h3 { font-size: 1.08rem; margin: 2.4rem 0 .2rem; }
+h4 { font-size: .95rem; margin: 1.4rem 0 .4rem; }
+.quiet { opacity: .7; font-size: .9rem; margin: .1rem 0 .6rem; }
+.charts { display: grid; gap: .8rem 1.2rem; margin: .8rem 0; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .85rem; margin: .3rem 0; }
+.legend i { display: inline-block; width: 1.3rem; height: .22rem; margin-right: .4rem; vertical-align: middle; }
+.grid, .charts { grid-template-columns: repeat(4, minmax(0, 1fr)); }
+@media (max-width: 60rem) { .grid, .charts { grid-template-columns: 1fr 1fr; } }
+details > summary { cursor: pointer; margin: .8rem 0; } td a { color: inherit; }
+figcaption small { overflow-wrap: anywhere; }
+"""
+
+_KINDS = {
+    CLEAR: "Clearest: the highest scores of abnormal pictures, the lowest of a normal one",
+    MISTAKEN: "Most mistaken: abnormal pictures scored lowest, a normal one scored highest",
+    BORDERLINE: "Borderline: nearest to the threshold",
+}
+
+
+_QUOTED = (
+    ("image_auroc", "pixel_auroc", "pixel_aupro"),
+    ("pixel_ap", "pixel_fpr95", "component_f1_mean", "miou"),
+)
+"""The figures that papers quote: of industrial sets, and of scenes."""
+
+
+def write_report(document: Mapping[str, Any], cells: Mapping[Key, CellResult]) -> str:
+    """The page, from the document of metrics.json and the cells."""
+    body = [_navigation(document), html.heading("Summary"), _summary(document)]
+    if document["skipped"]:
+        body += [html.heading("Skipped"), _list(skipped_lines(document))]
+    for name in document["datasets"]:
+        results = [result for result in document["results"] if result["dataset"] == name]
+        body += _dataset(document, name, results, {key: cell for key, cell in cells.items() if key.dataset == name})
+    body += _settings(document)
+    return html.page("Benchmark", _lead(document), body, STYLE + CHART_STYLE)
+
+
+def _lead(document: Mapping[str, Any]) -> str:
+    methods = ", ".join(f"{name} on {method['model']['name']}" for name, method in document["methods"].items())
+    shots = ", ".join(str(shots) for shots in sorted({result["shots"] for result in document["results"]}))
+    return (
+        f"{methods}; shots {shots}. Percent; figures with ± are means and standard deviations over the seeds that pick the good "
+        f"examples. Pixels are compared at {document['evaluation']['pixels_compared_at']}."
+    )
+
+
+def _navigation(document: Mapping[str, Any]) -> str:
+    links = [
+        f'<a href="#{_anchor(result["dataset"], entry["category"])}">{escape(entry["category"])}</a>'
+        for result in _first_of_each_dataset(document)
+        for entry in result["categories"]
+    ]
+    return f"<nav>{''.join(links)}</nav>" if len(links) > 1 else ""
+
+
+def _summary(document: Mapping[str, Any]) -> str:
+    names = columns(result["mean"] for result in document["results"])
+    groups = [("", ["data set", "method", "shots"]), *headings(names), ("", ["ms a picture"])]
+    rows = []
+    for result in document["results"]:
+        if result["categories"]:
+            first = [_cell(result[name]) for name in ("dataset", "method", "shots")]
+            rows.append([*first, *_bars(result, names), _cell(f"{1000 * _seconds(result):.0f}")])
+    return _table(groups, rows)
+
+
+def _dataset(
+    document: Mapping[str, Any], name: str, results: Sequence[Mapping[str, Any]], cells: Mapping[Key, CellResult]
+) -> Iterator[str]:
+    yield html.heading(name)
+    for result in results:
+        names = shown_figures(result)
+        published = published_rows(result, names)
+        if published:
+            yield html.paragraph(f"{_label(result)}: ours / published, percent")
+            yield _table([("", ["", "source"]), *headings(names)], _text(published))
+    for board in leaderboards(document, name):
+        yield html.paragraph(f"{board.title}, percent. {CAUTION}")
+        yield _table([("", LEADING), *headings(board.names), ("", ["source"])], _text(board.rows))
+    remarks = [line for result in results for line in undefined_lines(result)]
+    if remarks:
+        yield _list(list(dict.fromkeys(remarks)))
+    categories = list(dict.fromkeys(key.category for key in cells))
+    if len(categories) > 1:
+        yield _overview(name, categories, [result for result in results if result["categories"]])
+    for category in categories:
+        yield from _category(
+            name, category, results, {key: cell for key, cell in cells.items() if key.category == category}
+        )
+
+
+def _overview(dataset: str, categories: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
+    """The figures that papers quote, a row a category."""
+    scenes = any("component_f1_mean" in result["mean"] for result in results)
+    quoted = columns((entry["mean"] for result in results for entry in result["categories"]), _QUOTED[scenes])
+    groups = [("", ["category"]), *((_label(result), list(map(heading, quoted))) for result in results)]
+    rows = []
+    for category in categories:
+        link = f'<td><a href="#{_anchor(dataset, category)}">{escape(category)}</a></td>'
+        found = [_entry(result, category) for result in results]
+        rows.append([link, *(cell for entry in found for cell in _bars(entry, quoted))])
+    rows.append(["<td><b>mean</b></td>", *(cell for result in results for cell in _bars(result, quoted))])
+    return _table(groups, rows)
+
+
+def _category(
+    dataset: str, category: str, results: Sequence[Mapping[str, Any]], cells: Mapping[Key, CellResult]
+) -> Iterator[str]:
+    entries = [(result, entry) for result in results for entry in result["categories"] if entry["category"] == category]
+    counts = entries[0][1]["pictures"]
+    yield f'<h3 id="{_anchor(dataset, category)}">{escape(category)}</h3>'
+    named = " and ".join(dict.fromkeys(f"“{entry['object_name']}”" for _, entry in entries))
+    told = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test pictures"
+    told += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
+    notes = dict.fromkeys(note for _, entry in entries for note in [*entry["notes"], *told_sizes(entry)])
+    yield f'<p class="quiet">{escape("; ".join([told, *notes]))}.</p>'
+    names = columns(entry["mean"] for _, entry in entries)
+    yield _table(
+        [("", [""]), *headings(names), ("", ["image AUROC, 95 % interval"])],
+        [[_cell(_label(result)), *_bars(entry, names), _cell(_interval(entry))] for result, entry in entries],
+    )
+    yield from _classes(entries)
+    shown = _first_seeds(cells)
+    labels = [_cell_label(key) for key in shown]
+    yield legend(labels)
+    yield f'<div class="charts">{"".join(_curves(shown))}</div>'
+    yield f'<div class="charts">{"".join(_histograms(shown))}</div>'
+    for number, (key, cell) in enumerate(shown.items()):
+        opened = " open" if number == len(shown) - 1 else ""
+        low, high = cell.value_range
+        best = cell.thresholds["pixel"]
+        middle = ", with the threshold of their best pixel F1 in the middle" if best is not None and best > low else ""
+        yield (
+            f"<details{opened}><summary>Pictures, {escape(_cell_label(key))}: the picture and what was found; "
+            f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them{middle}.</summary>"
+        )
+        yield f'<p class="verdicts">{escape(_verdicts(cell))}</p>'
+        for kind, words in _KINDS.items():
+            figures = [_figure(cell, item.number, item.drawing) for item in cell.shown if item.kind == kind]
+            if figures:
+                yield f"<h4>{escape(words)}</h4>{html.gallery(figures)}"
+        yield "</details>"
+
+
+def _classes(entries: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Iterator[str]:
+    """How well every known class is told, where a method tells them; of the first seed."""
+    told = [(_label(result), entry["by_seed"][0]["class_iou"]) for result, entry in entries]
+    told = [(label, iou) for label, iou in told if iou]
+    if told:
+        rows = [[_cell(label), *(_cell(percent(value), value) for value in iou.values())] for label, iou in told]
+        yield _table([("", [""]), ("intersection over union of the known classes", list(told[0][1]))], rows)
+
+
+def _curves(cells: Mapping[Key, CellResult]) -> Iterator[str]:
+    charts = (
+        ("image_roc", "ROC of images", "false positive rate", "true positive rate"),
+        ("image_pr", "Precision-recall of images", "recall", "precision"),
+        ("pixel_roc", "ROC of pixels", "false positive rate", "true positive rate"),
+        ("pixel_pr", "Precision-recall of pixels", "recall", "precision"),
+    )
+    for name, title, x_label, y_label in charts:
+        lines = [
+            Line(_cell_label(key), number, cell.curves[name])
+            for number, (key, cell) in enumerate(cells.items())
+            if name in cell.curves
+        ]
+        if lines:
+            chance = ((0.0, 0.0), (1.0, 1.0)) if name.endswith("roc") else ()
+            yield line_chart(title, x_label, y_label, lines, chance)
+
+
+def _histograms(cells: Mapping[Key, CellResult]) -> Iterator[str]:
+    for key, cell in cells.items():
+        kinds = [[score.score for score in cell.scores if score.label == label] for label in (0, 1)]
+        marks = [
+            (label, value, soft)
+            for label, name, soft in (("detect's threshold", "calibrated", False), ("best F1 at", "image", True))
+            if (value := cell.thresholds[name]) is not None
+        ]
+        yield histogram(f"Scores, {_cell_label(key)}", kinds[0], kinds[1], marks)
+
+
+def _figure(cell: CellResult, number: int, drawing: str) -> str:
+    score = cell.scores[number]
+    threshold = cell.thresholds["calibrated"]
+    mood, verdict = "", ""
+    if threshold is not None:
+        called = score.score >= threshold
+        mood = "good" if called == bool(score.label) else "bad"
+        verdict = ": called anomalous" if called else ": called normal"
+    return html.figure(drawing, f"{_truth(score)}{verdict}, {score.score:.3g}", mood, score.path)
+
+
+def _verdicts(cell: CellResult) -> str:
+    """At which threshold pictures are called anomalous here, where it comes from, and how often it is wrong."""
+    in_use, best = cell.thresholds["calibrated"], cell.thresholds["image"]
+    if in_use is None:
+        told = "No verdicts: detect has no threshold of its own here, for which it needs two good examples or more."
+        if best is None:
+            return told
+        return (
+            f"{told} Which pictures are mistaken or borderline is told by the best F1 on these very pictures, at {best:.4g}: "
+            "nobody knows that threshold beforehand."
+        )
+    scores: dict[int, list[float]] = {0: [], 1: []}
+    for each in cell.scores:
+        scores[each.label].append(each.score)
+    alarms, missed = sum(score >= in_use for score in scores[0]), sum(score < in_use for score in scores[1])
+    return (
+        f"Verdicts at {in_use:.4g}, the threshold that detect uses with these good examples ({cell.threshold_source}): "
+        f"{alarms} of {len(scores[0])} normal pictures called anomalous, {missed} of {len(scores[1])} abnormal ones called normal."
+    )
+
+
+def _truth(score: ImageScore) -> str:
+    return "normal" if score.label == 0 else score.defect.replace("_", " ")
+
+
+def _settings(document: Mapping[str, Any]) -> Iterator[str]:
+    yield html.heading("Settings")
+    for name, method in document["methods"].items():
+        recipe = ", ".join(f"{field} {value}" for field, value in method["recipe"].items())
+        told = [f"{name}: {recipe}", *method["fitted"]]
+        model = method["model"]
+        told.append(f"model {model['name']}, SHA-256 {model['sha256']}")
+        if method["weights"]:
+            told.append(f"weights {method['weights']['path']}, SHA-256 {method['weights']['sha256']}")
+        yield _list(told)
+    machine = document["machine"]
+    yield html.paragraph(
+        f"oddlens {document['oddlens']}, torch {machine['torch']}, Python {machine['python']}, {machine['device']}, "
+        f"{machine['threads']} threads. Data sets: "
+        + ", ".join(f"{name} ({told['layout']}, {told['sha256'][:12]})" for name, told in document["datasets"].items())
+        + ". The good examples are listed in picks/, every picture's scores in scores.jsonl."
+    )
+
+
+def _first_seeds(cells: Mapping[Key, CellResult]) -> dict[Key, CellResult]:
+    """Of every method and number of shots the cell of its first seed."""
+    first: dict[tuple[str, int], tuple[Key, CellResult]] = {}
+    for key, cell in cells.items():
+        first.setdefault((key.method, key.variant.shots), (key, cell))
+    return dict(first.values())
+
+
+def _first_of_each_dataset(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    first: dict[str, Mapping[str, Any]] = {}
+    for result in document["results"]:
+        if result["categories"]:
+            first.setdefault(result["dataset"], result)
+    return list(first.values())
+
+
+def _label(result: Mapping[str, Any]) -> str:
+    return f"{result['method']}, {_shots(result['shots'])}"
+
+
+def _cell_label(key: Key) -> str:
+    seed = "" if key.variant.seed is None else f", seed {key.variant.seed}"
+    return f"{key.method}, {_shots(key.variant.shots)}{seed}"
+
+
+def _shots(number: int) -> str:
+    return "zero-shot" if number == 0 else f"{number}-shot"
+
+
+def _entry(result: Mapping[str, Any], category: str) -> Mapping[str, Any] | None:
+    return next((entry for entry in result["categories"] if entry["category"] == category), None)
+
+
+def _interval(entry: Mapping[str, Any]) -> str:
+    """Of the first seed."""
+    bounds = entry["by_seed"][0]["image_auroc_interval"]
+    return "-" if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}"
+
+
+def _seconds(result: Mapping[str, Any]) -> float:
+    cells = [cell["seconds"] for entry in result["categories"] for cell in entry["by_seed"]]
+    return float(sum(seconds["encode"] + seconds["ask"] for seconds in cells) / len(cells))
+
+
+def _bars(entry: Mapping[str, Any] | None, names: Sequence[str]) -> list[str]:
+    """Figures as cells with a bar behind each; "" for one that such data does not have."""
+    if entry is None:
+        return [_cell("-")] * len(names)
+    mean, std = entry["mean"], entry["std"]
+    return [_cell(percent(mean[name], std[name]), mean[name]) if name in mean else _cell("") for name in names]
+
+
+def _cell(text: object, share: float | None = None) -> str:
+    bar = "" if share is None else f' class="bar" style="--share: {100 * share:.1f}%"'
+    return f"<td{bar}>{escape(str(text))}</td>"
+
+
+def _table(groups: Sequence[tuple[str, Sequence[str]]], rows: Sequence[Sequence[str]]) -> str:
+    """A table with a head of two lines: groups, and the columns of each."""
+    above = "".join(f'<th colspan="{len(columns)}">{escape(group)}</th>' for group, columns in groups)
+    below = "".join(f"<th>{escape(column)}</th>" for _, columns in groups for column in columns)
+    lines = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return (
+        f'<div class="wide"><table><thead><tr class="groups">{above}</tr><tr>{below}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _text(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[_cell(text) for text in row] for row in rows]
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _anchor(dataset: str, category: str) -> str:
+    return escape(f"{dataset}/{category}", quote=True)

@@ -1,0 +1,22 @@
+"""Writing what a benchmark leaves behind."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from oddlens.evaluation.report import write_report
+from oddlens.evaluation.runner import Benchmark
+from oddlens.evaluation.summary import score_lines, summarise
+from oddlens.evaluation.table import write_table
+from oddlens.io.atomic import write_text
+
+
+def write_results(run: Benchmark) -> dict[str, Any]:
+    """Write metrics.json, table.md, scores.jsonl and report.html into OUT; the document of metrics.json is given back."""
+    document = json.loads(json.dumps(summarise(run.plan, run.cells, run.skipped), allow_nan=False))
+    write_text(run.out / "metrics.json", json.dumps(document, indent=1) + "\n")
+    write_text(run.out / "scores.jsonl", score_lines(run.cells))
+    write_text(run.out / "table.md", write_table(document))
+    write_text(run.out / "report.html", write_report(document, run.cells))
+    return document  # type: ignore[no-any-return]

@@ -1,0 +1,117 @@
+"""Running a benchmark: what is done is kept, what is left is measured, what cannot be measured is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from oddlens.data import Record
+from oddlens.data.named import NamedDataset
+from oddlens.detector import Detector
+from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.evaluation.cell_results import CellResult, Key, Settings, cell_settings, read_cell, write_cell
+from oddlens.evaluation.evaluate import measure_category
+from oddlens.evaluation.picks import write_picks
+from oddlens.evaluation.plan import Job, Plan, Skipped
+from oddlens.evaluation.protocol import Protocol, choose_protocol
+from oddlens.evaluation.variant import Variant
+from oddlens.io.paths import why_no_folder
+
+
+class Benchmark:
+    """A plan and the folder OUT in which its cells are kept: `open`, then `run`; afterwards `cells` and `skipped` are complete."""
+
+    def __init__(self, plan: Plan, out: Path) -> None:
+        self.plan = plan
+        self.out = out
+        self.skipped: list[Skipped] = []
+        self._cells: dict[Key, CellResult | None] = {}
+        self._jobs: list[Job] = []
+
+    @property
+    def cells(self) -> dict[Key, CellResult]:
+        """The cells that are done, in the order of the plan."""
+        return {key: cell for key, cell in self._cells.items() if cell is not None}
+
+    @property
+    def pending(self) -> int:
+        """How many pictures still have to go through a tower."""
+        return sum(len(job.records) for job in self._jobs)
+
+    def open(self, *, resume: bool = True) -> None:
+        """Write the lists of picks and look what is done already.
+
+        resume: cells in OUT are used again. Raises `UsageError` for one that was made with other settings, and for an OUT that
+        is no folder and cannot become one, before anything is measured.
+        """
+        if reason := why_no_folder(self.out):
+            raise UsageError(f"{printable(str(self.out))} {reason}")
+        for source in self.plan.sources:
+            for category in source.dataset.categories:
+                examples = self._examples(source, category)
+                protocol = choose_protocol(source, category, self.plan.full_size, self.plan.components)
+                for detector in self.plan.detectors:
+                    self._prepare(source, category, detector, examples, protocol, resume)
+
+    def run(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[Job]:
+        """Measure what is left, giving each job when its cells are written; `advance` is told how many more pictures are done.
+
+        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
+        """
+        for _, group in groupby(self._jobs, key=lambda job: (job.source, job.category)):
+            jobs = list(group)
+            try:
+                measured = measure_category(jobs, self.plan, self.out, advance)
+            except OddlensError as error:
+                self.skipped += [Skipped(job.key(variant), str(error)) for job in jobs for variant in job.cells]
+                continue
+            for job, done in zip(jobs, measured, strict=True):
+                for variant, cell in done.items():
+                    write_cell(job.key(variant).path(self.out), cell)
+                    self._cells[job.key(variant)] = cell
+                yield job
+
+    def _examples(self, source: NamedDataset, category: str) -> dict[Variant, tuple[Record, ...]]:
+        """The good examples of every variant, as many as there are. The lists that they come from are written."""
+        most = max(variant.shots for variant in self.plan.variants)
+        lists: dict[int | None, tuple[Record, ...]] = {None: ()}
+        for seed in {variant.seed for variant in self.plan.variants if variant.seed is not None}:
+            lists[seed] = self.plan.picks.of(source, category, seed)[:most]
+            write_picks(self.out / "picks", source, category, seed, lists[seed])
+        return {variant: lists[variant.seed][: variant.shots] for variant in self.plan.variants}
+
+    def _prepare(
+        self,
+        source: NamedDataset,
+        category: str,
+        detector: Detector,
+        examples: Mapping[Variant, tuple[Record, ...]],
+        protocol: Protocol,
+        resume: bool,
+    ) -> None:
+        """Sort the cells of a category and method into done, skipped and still to do."""
+        records = source.tests(category)
+        object_name = self.plan.names.of(detector.name, source.name, category)
+        to_do: dict[Variant, tuple[Settings, tuple[Record, ...]]] = {}
+        for variant in self.plan.variants_of(detector):
+            chosen = examples[variant]
+            key = Key(source.name, category, detector.name, variant)
+            if not records:
+                self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test picture"))
+                continue
+            if variant.shots and detector.method.no_references is not None:
+                self.skipped.append(Skipped(key, detector.method.no_references))
+                continue
+            if len(chosen) < variant.shots:
+                have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"
+                self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}, not {variant.shots}"))
+                continue
+            settings = cell_settings(source, category, detector, object_name, chosen, protocol)
+            cell = read_cell(key.path(self.out), settings) if resume else None
+            if cell is None or (self.plan.maps and cell.maps is None):
+                cell = None
+                to_do[variant] = settings, chosen
+            self._cells[key] = cell
+        if to_do:
+            self._jobs.append(Job(source, category, detector, object_name, records, to_do, protocol))

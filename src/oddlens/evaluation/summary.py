@@ -1,0 +1,198 @@
+"""All figures of a benchmark in one JSON document: OUT/metrics.json, which tables and report are made from."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from oddlens import __version__
+from oddlens.data import manifest_hash
+from oddlens.data.named import NamedDataset
+from oddlens.detector import Detector
+from oddlens.evaluation.cell_results import CellResult, Key
+from oddlens.evaluation.figures import METRICS, Figures
+from oddlens.evaluation.plan import Plan, Skipped
+from oddlens.evaluation.published import Published, find_published, recognise
+from oddlens.evaluation.published_roads import find_published_roads
+from oddlens.evaluation.road_sets import find_road_set
+
+FORMAT = 2
+
+
+def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Skipped]) -> dict[str, Any]:
+    """The document.
+
+    methods: by name, the recipe in force and the model. datasets: by name. results: one a data set, method and number of shots:
+    `mean` and `std` over the seeds (sample standard deviation; None for fewer than two) of the unweighted mean over the categories
+    that define a figure, `categories_counted` how many those are, and the same by category. skipped: cells without figures.
+    All figures are fractions; None is "not defined on this data", and `reasons` in the cell says why. Which figures a category has
+    at all depends on what it is of. `leaderboards` of a data set: published rows of its categories, which enter no mean.
+    """
+    return {
+        "format": FORMAT,
+        "oddlens": __version__,
+        "figures": _names(cell.figures for cell in cells.values()),
+        "evaluation": {"pixels_compared_at": _compared_at(cells), "aupro_limit": 0.3},
+        "methods": {detector.name: _method(detector) for detector in plan.detectors},
+        "datasets": {source.name: _dataset(source) for source in plan.sources},
+        "results": [
+            _result(source, detector, shots, cells)
+            for source in plan.sources
+            for detector in plan.detectors
+            for shots in sorted({variant.shots for variant in plan.variants_of(detector)})
+        ],
+        "skipped": [_place(skip.key) | {"reason": skip.reason} for skip in skipped],
+        "machine": {
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": str(plan.detectors[0].method.backbone.device),
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def score_lines(cells: Mapping[Key, CellResult]) -> str:
+    """OUT/scores.jsonl: one line a picture and cell."""
+    lines = [
+        json.dumps(
+            _place(key) | {"path": score.path, "label": score.label, "defect": score.defect, "score": score.score}
+        )
+        for key, cell in cells.items()
+        for score in cell.scores
+    ]
+    return "".join(line + "\n" for line in lines)
+
+
+def _method(detector: Detector) -> dict[str, Any]:
+    backbone = detector.method.backbone
+    return {
+        "recipe": asdict(detector.recipe),
+        "fitted": list(detector.notes),
+        "model": {"name": backbone.card.name, "sha256": backbone.model_hash},
+        "weights": None if detector.weights is None else {"path": detector.weights, "sha256": detector.weights_hash},
+    }
+
+
+def _dataset(source: NamedDataset) -> dict[str, Any]:
+    return {
+        "layout": source.dataset.layout,
+        "sha256": manifest_hash(source.dataset),
+        "problems": len(source.dataset.problems),
+        "recognised_as": recognise(source),
+        "leaderboards": {
+            category: [asdict(row) for row in rows]
+            for category in source.dataset.categories
+            if (known := find_road_set(source, category)) and (rows := find_published_roads(known.name))
+        },
+    }
+
+
+def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping[Key, CellResult]) -> dict[str, Any]:
+    categories: dict[str, dict[int | None, CellResult]] = {}
+    for key, cell in cells.items():
+        if (key.dataset, key.method, key.variant.shots) == (source.name, detector.name, shots):
+            categories.setdefault(key.category, {})[key.variant.seed] = cell
+    seeds = list(dict.fromkeys(seed for by_seed in categories.values() for seed in by_seed))
+    names = _names(cell.figures for key, cell in cells.items() if key.dataset == source.name)
+    means = [
+        _over_seeds([by_seed[seed].figures for by_seed in categories.values() if seed in by_seed], names)["mean"]
+        for seed in seeds
+    ]
+    published = find_published(recognise(source), detector.name, shots, detector.method.backbone.card.name)
+    return {
+        "dataset": source.name,
+        "method": detector.name,
+        "shots": shots,
+        "seeds": seeds,
+        **_over_seeds(means, names),
+        "by_seed": [{"seed": seed, "figures": figures} for seed, figures in zip(seeds, means, strict=True)],
+        "categories_counted": {
+            name: sum(
+                any(cell.figures.get(name) is not None for cell in by_seed.values()) for by_seed in categories.values()
+            )
+            for name in names
+        },
+        "categories": [_category(category, by_seed) for category, by_seed in categories.items()],
+        "published": [_told(entry) for entry in published],
+    }
+
+
+def _category(category: str, cells: Mapping[int | None, CellResult]) -> dict[str, Any]:
+    any_cell = next(iter(cells.values()))
+    return {
+        "category": category,
+        "object_name": any_cell.settings["object_name"],
+        "pictures": any_cell.counts,
+        "pixels_compared_at": any_cell.evaluated_at,
+        "notes": [*any_cell.notes, *_sameness(list(cells.values()))],
+        **_over_seeds([cell.figures for cell in cells.values()], list(any_cell.figures)),
+        "by_seed": [
+            {
+                "seed": seed,
+                "figures": cell.figures,
+                "reasons": cell.reasons,
+                "image_auroc_interval": cell.interval,
+                "thresholds": cell.thresholds,
+                "threshold_source": cell.threshold_source,
+                "references": cell.settings["references"],
+                "seconds": cell.seconds,
+                "components": cell.components,
+                "class_iou": cell.class_iou,
+                "maps": cell.maps,
+            }
+            for seed, cell in cells.items()
+        ],
+    }
+
+
+def _sameness(cells: Sequence[CellResult]) -> list[str]:
+    """Why the seeds do not differ, where they cannot."""
+    picked = {frozenset(cell.settings["references"]) for cell in cells}
+    return (
+        ["there is nothing to draw: every seed picks the same good examples"] if len(cells) > len(picked) == 1 else []
+    )
+
+
+def _over_seeds(rows: Sequence[Figures], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation of every figure over the rows that define it."""
+    values = {name: [value for row in rows if (value := row.get(name)) is not None] for name in names}
+    return {
+        "mean": {name: statistics.fmean(some) if some else None for name, some in values.items()},
+        "std": {name: statistics.stdev(some) if len(some) > 1 else None for name, some in values.items()},
+    }
+
+
+def _names(rows: Iterable[Figures]) -> list[str]:
+    """The figures that some row has, defined or not, in the order of all tables."""
+    names = {name for row in rows for name in row}
+    return [name for name in METRICS if name in names]
+
+
+def _compared_at(cells: Mapping[Key, CellResult]) -> str:
+    """At which size pixels were compared, in words."""
+    own, maps = "each picture's own size", "the size of the method's maps, masks resized by the authors' rule"
+    sizes = {cell.settings["full_size"] for cell in cells.values()}
+    if len(sizes) == 2:
+        return f"{maps}; those of scenes with label files at {own}"
+    return own if True in sizes else maps
+
+
+def _place(key: Key) -> dict[str, Any]:
+    return {
+        "dataset": key.dataset,
+        "category": key.category,
+        "method": key.method,
+        "shots": key.variant.shots,
+        "seed": key.variant.seed,
+    }
+
+
+def _told(entry: Published) -> dict[str, Any]:
+    told = asdict(entry)
+    return {name: told[name] for name in ("source", "mark", "percent", "std", "by_category")}

@@ -1,0 +1,185 @@
+"""OUT/table.md: the figures as papers print them, in percent with one decimal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from oddlens.evaluation.figures import Figures, columns, percent
+from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
+
+
+def summary_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows, one row a data set, method and number of shots that was measured; figures that no row has are left out."""
+    results = [result for result in document["results"] if result["categories"]]
+    names = columns(result["mean"] for result in results)
+    rows = [
+        [result["dataset"], result["method"], str(result["shots"]), *figure_cells(result, names)] for result in results
+    ]
+    return ["data set", "method", "shots", *names], rows
+
+
+def write_table(document: Mapping[str, Any]) -> str:
+    """The whole file: the summary, then one table a data set, method and number of shots, its last row the mean."""
+    head, rows = summary_table(document)
+    parts = ["# Benchmark", _preamble(document, head), pipe_table(head, rows)]
+    for name in document["datasets"]:
+        for result in document["results"]:
+            if result["dataset"] == name:
+                parts += _section(document, result)
+        for board in leaderboards(document, name):
+            parts += [f"## {board.title}", CAUTION, pipe_table([*LEADING, *board.names, "source"], board.rows)]
+    if document["skipped"]:
+        parts.append("## Skipped")
+        parts += [_bullets(skipped_lines(document))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _preamble(document: Mapping[str, Any], head: Sequence[str]) -> str:
+    told = [
+        "Percent. Means over the categories are unweighted; ± is the standard deviation over the seeds of the picks. "
+        f"Pixels compared at {document['evaluation']['pixels_compared_at']}; AUPRO up to a false positive rate of "
+        f"{document['evaluation']['aupro_limit']}"
+    ]
+    if "pixel_aupro_legacy" in head:
+        told.append(", `pixel_aupro_legacy` by the rule of the authors' programs")
+    if "pixel_fpr95" in head:
+        told.append("; of `pixel_fpr95` less is better")
+    return "".join(told) + ". - : not defined on this data."
+
+
+def title(document: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """What a result is of: "mvtec, winclip on mini, 4 shots (seeds 0, 1, 2)"."""
+    model = document["methods"][result["method"]]["model"]["name"]
+    shots = "zero-shot" if result["shots"] == 0 else f"{result['shots']} shot{'s' if result['shots'] > 1 else ''}"
+    seeds = [str(seed) for seed in result["seeds"] if seed is not None]
+    drawn = f" (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})" if seeds else ""
+    return f"{result['dataset']}, {result['method']} on {model}, {shots}{drawn}"
+
+
+def figure_cells(entry: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The figures of a result or of one of its categories; "" for one that such data does not have."""
+    mean, std = entry["mean"], entry["std"]
+    return [percent(mean[name], std[name]) if name in mean else "" for name in names]
+
+
+def shown_figures(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """The figures of a result that are worth a column: those with a value, and those that are published."""
+    entries = [result["mean"], *(entry["mean"] for entry in result["categories"])]
+    return columns([*entries, *(entry["percent"] for entry in result["published"])])
+
+
+def skipped_lines(document: Mapping[str, Any]) -> list[str]:
+    """What has no figures and why, cells with the same reason on one line."""
+    shots: dict[tuple[str, str], dict[str, None]] = {}
+    for skip in document["skipped"]:
+        drawn = "" if skip["seed"] is None else f" seed {skip['seed']}"
+        shots.setdefault((skip["method"], skip["reason"]), {})[f"{skip['shots']}-shot{drawn}"] = None
+    return [f"{reason}: no figures for {method} {', '.join(which)}" for (method, reason), which in shots.items()]
+
+
+def bare_lines(document: Mapping[str, Any]) -> list[str]:
+    """What was looked at and has not a single figure, and why: categories without truth to compare with, or none for a method."""
+    methods: dict[tuple[str, str], dict[str, None]] = {}
+    for result in document["results"]:
+        for category in result["categories"]:
+            reasons = dict.fromkeys(reason for seed in category["by_seed"] for reason in seed["reasons"].values())
+            if all(value is None for value in category["mean"].values()):
+                where = f"{category['category']} of {result['dataset']}"
+                methods.setdefault((where, "; ".join(reasons)), {})[result["method"]] = None
+    return [f"{where} has no figures at all for {', '.join(which)}: {why}" for (where, why), which in methods.items()]
+
+
+def published_rows(result: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
+    """What is published of this, "ours / published" of each of the figures; first cells: where, source."""
+    ours = {entry["category"]: entry["mean"] for entry in result["categories"]}
+    rows = []
+    for entry in result["published"]:
+        source = f"{entry['source']} [{entry['mark']}]"
+        rows += [
+            [category, source, *_beside(names, ours[category], figures, {})]
+            for category, figures in entry["by_category"].items()
+            if category in ours
+        ]
+        rows.append(["mean", source, *_beside(names, result["mean"], entry["percent"], entry["std"])])
+    return rows
+
+
+def pipe_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table with its columns aligned, the first to the left, figures to the right."""
+    lines = [list(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = [":" + "-" * (width - 1) if number == 0 else "-" * (width - 1) + ":" for number, width in enumerate(widths)]
+    padded = [
+        [
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        for line in lines
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
+
+
+def _section(document: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+    if not result["categories"]:
+        return []
+    names = shown_figures(result)
+    rows = [
+        [
+            entry["category"],
+            f"{entry['pictures']['normal']} + {entry['pictures']['abnormal']}",
+            *figure_cells(entry, names),
+        ]
+        for entry in result["categories"]
+    ]
+    parts = [
+        f"## {title(document, result)}",
+        pipe_table(["category", "normal + abnormal", *names], [*rows, ["mean", "", *figure_cells(result, names)]]),
+    ]
+    remarks = undefined_lines(result) + [
+        f"{entry['category']}: {note}"
+        for entry in result["categories"]
+        for note in [*entry["notes"], *told_sizes(entry)]
+    ]
+    if remarks:
+        parts.append(_bullets(remarks))
+    published = published_rows(result, names)
+    if published:
+        parts += ["Ours / published:", pipe_table(["", "source", *names], published)]
+    return parts
+
+
+def told_sizes(entry: Mapping[str, Any]) -> list[str]:
+    """From which areas components of a category count; [] where they are not looked at."""
+    sizes = entry["by_seed"][0]["components"]
+    if not sizes:
+        return []
+    return [f"components count from {sizes['true_from']} true and {sizes['found_from']} found pixels on"]
+
+
+def undefined_lines(result: Mapping[str, Any]) -> list[str]:
+    """Why there is a "-": one line for the categories that lack the same figures for the same reason."""
+    lacking: dict[tuple[str, str], dict[str, None]] = {}
+    for entry in result["categories"]:
+        for cell in entry["by_seed"]:
+            names: dict[str, list[str]] = {}
+            for name, reason in cell["reasons"].items():
+                names.setdefault(reason, []).append(name)
+            for reason, which in names.items():
+                lacking.setdefault((", ".join(which), reason), {})[entry["category"]] = None
+    return [f"{', '.join(categories)}: no {names}: {reason}" for (names, reason), categories in lacking.items()]
+
+
+def _beside(names: Sequence[str], ours: Figures, published: Mapping[str, float], std: Mapping[str, float]) -> list[str]:
+    cells = []
+    for name in names:
+        if name not in published:
+            cells.append("")
+            continue
+        spread = f" ± {std[name]:.1f}" if name in std else ""
+        cells.append(f"{percent(ours.get(name))} / {published[name]:.1f}{spread}")
+    return cells
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

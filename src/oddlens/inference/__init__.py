@@ -1,0 +1,1 @@
+"""Detectors at work over many images: the runner, its results folder, smoothing over the frames of a video, the demo."""

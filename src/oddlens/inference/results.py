@@ -1,0 +1,325 @@
+"""The folder that a run writes, and going on in it after a stop.
+
+OUT/run.json        what was run and where: see `DetectionRun.settings`
+OUT/results.jsonl   one line a picture, written as it is done; in the order of the pictures once the run has ended
+OUT/overlays/*.png  OUT/maps/*.tiff  OUT/labels/*.png
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, TypeVar
+
+from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.io.atomic import LEFT_OVER, unwritable, write_bytes, write_text
+from oddlens.io.finding import path_identity
+from oddlens.io.lock import FolderLock
+from oddlens.io.paths import is_file, matching, read_bytes, why_no_folder
+from oddlens.io.strict_json import form_fault, parse_json
+
+Record = dict[str, Any]
+"""What is told of one picture: its path, and what was found (`Detection.to_dict`) or an error."""
+
+_DRAWINGS = ("overlay", "map", "labels")
+_BESIDE = {"file": {"path": str}, "note": str, **dict.fromkeys(_DRAWINGS, str)}
+"""What a line may hold besides, and the form it then has."""
+_LONGEST_NAME = 200
+_KEPT_OF_NAME = 50
+
+
+class Named(Protocol):
+    """What has a path and a stem: a path, a frame of a video."""
+
+    @property
+    def stem(self) -> str:
+        """Its name without folder and suffix."""
+
+    def __fspath__(self) -> str:
+        """What it is called."""
+
+
+Source = TypeVar("Source", bound=Named)
+
+
+class ResultsFolder:
+    """The folder OUT of a run. What lies in it is only looked at until `begin`.
+
+    resume: go on with the results in it, also those of pictures that are not looked at this time; lines of failed pictures are
+    dropped, so that they are tried again. overwrite: begin anew; earlier results and all that was drawn are removed, also those of
+    pictures that are not looked at any more. Raises `UsageError` where there are results and neither is given, where they cannot
+    be gone on with, where pictures lie that no run drew, and where another run is writing.
+    """
+
+    def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+        self.root = root
+        self.lines = root / "results.jsonl"
+        self.overlays = root / "overlays"
+        self.maps = root / "maps"
+        self.labels = root / "labels"
+        self._settings_file = root / "run.json"
+        self._overwrite = overwrite
+        self._begun = False
+        self._earlier: Mapping[str, Any] | None = None
+        self._now: Mapping[str, Any] | None = None
+        self._done: dict[str, Record] | None = {}
+        self._identity = path_identity()
+        self._place = os.path.realpath(root)
+        shown = printable(str(root))
+        if reason := why_no_folder(root):
+            raise UsageError(f"{shown} {reason}")
+        self._lock = FolderLock(root)
+        self._lock.check()
+        self._seen = self._state()
+        if (
+            not is_file(self._settings_file)
+            and not is_file(self.lines)
+            and (other := next(filter(is_file, self._drawn()), None))
+        ):
+            # "labels" is also what data sets call the folder of their truth, and its files are named like the pictures.
+            raise UsageError(
+                f"{printable(str(other))} lies where a run would draw, and no run has been there: give another --out"
+            )
+        if not is_file(self.lines) or overwrite:
+            return
+        if not resume:
+            raise UsageError(
+                f"{shown} holds results already: add --resume to go on, --overwrite to begin anew, or give another --out"
+            )
+        self._earlier = _read_settings(self._settings_file)
+        self._done = None
+
+    @property
+    def done(self) -> Mapping[str, Record]:
+        """Records of pictures that need not run again, by their file as `file_of` tells it."""
+        if self._done is None:
+            lines = _last_lines(self.lines)
+            self._done = {key: record for key, record in lines.items() if "error" not in record and "file" in record}
+        return self._done
+
+    def key_of(self, path: Path, frame: int | None = None) -> str:
+        """The name that a picture has in OUT: its path from there, one for all spellings. frame: of the video that the file is."""
+        place = self._identity(path)
+        with suppress(ValueError):  # of Windows: it is on another drive
+            place = os.path.relpath(place, self._place)
+        name = Path(place).as_posix()
+        return name if frame is None else f"{name}#{frame:06d}"
+
+    def file_of(self, path: Path, frame: int | None = None) -> Record | None:
+        """What a line knows a picture's file by: its key, size in bytes and time of change; None where there is no such file."""
+        try:
+            stat = path.stat()
+        except (OSError, ValueError):
+            return None
+        return {"path": self.key_of(path, frame), "bytes": stat.st_size, "modified": stat.st_mtime}
+
+    def known(self, file: Record | None) -> Record | None:
+        """The record of a picture that is done: an earlier run looked at this very file, and it has not changed since."""
+        record = None if file is None else self.done.get(file["path"])
+        return record if record is not None and record["file"] == file else None
+
+    def names(self, pictures: Mapping[Source, str]) -> dict[Source, str]:
+        """A name for the drawings of each picture (to its key): the one it had, else one that no other picture in OUT has."""
+        had = {key: name for key, record in self.done.items() if (name := _name_of(record)) is not None}
+        kept = {source: had[key] for source, key in pictures.items() if key in had}
+        return unique_names(list(pictures), kept, had.values())
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Whether the results that are gone on with were made with these settings; `UsageError` naming what differs."""
+        if self._earlier is None:
+            return
+        now = settings["run"]
+        differing = [key for key in now if self._earlier.get(key) != now[key]]
+        if differing:
+            raise UsageError(
+                f"{printable(str(self.root))} holds results of other settings ({', '.join(differing)}): "
+                "give the same ones, or another --out"
+            )
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Write run.json and make way for the first result. Further calls do nothing until `close`.
+
+        Raises `UsageError` where another run is writing, or has written since this one looked.
+        """
+        if self._begun:
+            return
+        self._lock.acquire()
+        if self._state() != self._seen:
+            self._lock.release()
+            raise UsageError(
+                f"another run has written to {printable(str(self.root))} since this one began: start this one again"
+            )
+        self._begun = True
+        done = self.done
+        for folder in (self.root, self.overlays, self.maps, self.labels):
+            _remove(matching(folder, f"{LEFT_OVER}*"))  # no other run is writing them
+        if self._overwrite and is_file(
+            self._settings_file
+        ):  # else it is no folder of ours, and the pictures in it neither
+            _remove([self.lines, *self._drawn()])
+        write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
+        write_text(self.lines, "".join(map(_line, done.values())))
+        self._overwrite, self._now = False, settings["run"]
+
+    def append(self, record: Record, file: Record | None = None) -> Record:
+        """Add one line, and give it; file: as `file_of` told it before the picture was read. Raises `OddlensError` where it cannot.
+
+        Lines of failed pictures name no file, but where one takes the place of an earlier result.
+        """
+        if file is not None and ("error" not in record or file["path"] in self.done):
+            record = record | {"file": file}
+        try:
+            with self.lines.open("a", encoding="ascii") as lines:
+                lines.write(_line(record))
+        except OSError as error:
+            told = unwritable(self.lines, error)
+            raise type(told)(f"{told}, then go on with --resume") from error
+        return record
+
+    def finish(self, pictures: Sequence[Collection[str]], settings: Mapping[str, Any]) -> None:
+        """Put the lines in the order of the pictures, one each; those of other pictures stay in front. Only going on needs it.
+
+        pictures: the key and the path of each. settings: as for `begin`.
+        """
+        if self._earlier is None:
+            return
+        place = {name: number for number, names in enumerate(pictures) for name in names}
+        if not self._begun:
+            if read_bytes(self.lines) == self._ordered(place):
+                return
+            self.begin(settings)
+        write_bytes(self.lines, self._ordered(place))
+
+    def _ordered(self, place: Mapping[str, int]) -> bytes:
+        """The lines by the place of their picture, one each, and nothing else that may stand among them."""
+        lines = sorted(_last_lines(self.lines).items(), key=lambda line: place.get(line[0], -1))
+        return "".join(_line(record) for _, record in lines).encode("ascii")
+
+    def close(self) -> None:
+        """Let others write. Where this run begins again it goes on with what is there."""
+        if not self._begun:
+            return
+        self._begun, self._earlier, self._done = False, self._now, None
+        self._seen = self._state()
+        self._lock.release()
+
+    def is_output(self, path: Path) -> bool:
+        """Whether a picture lies among the overlays, maps or labels, which are not to be looked at again."""
+        parent = os.path.realpath(path.parent)
+        return parent in {os.path.realpath(folder) for folder in (self.overlays, self.maps, self.labels)}
+
+    def _drawn(self) -> Iterator[Path]:
+        """The pictures where a run draws its own."""
+        kinds = (self.overlays, "*.png"), (self.maps, "*.tiff"), (self.labels, "*.png")
+        return (path for folder, pattern in kinds for path in matching(folder, pattern))
+
+    def _state(self) -> object:
+        """What tells whether somebody has written lines."""
+        try:
+            stat = self.lines.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def unique_names(
+    paths: Sequence[Source], kept: Mapping[Source, str] | None = None, taken: Iterable[str] = ()
+) -> dict[Source, str]:
+    """A file name without suffix for each path: its stem; with some of the path's hash where several share the stem (in any case
+    of letters), and shortened where it is too long to take a suffix.
+
+    kept: names that some of the paths have already. taken: names that none of the others may have.
+    """
+    names = dict(kept or {})
+    shared = Counter(path.stem.casefold() for path in paths)
+    used = {name.casefold() for name in chain(taken, names.values())}
+    stems = {path: None for path in paths if shared[path.stem.casefold()] == 1 and not _is_long(path.stem)}
+    for path in dict.fromkeys([*stems, *paths]):  # a hash gives way to a stem that looks like it
+        if path not in names:
+            names[path] = next(name for name in _candidates(path, path in stems) if name.casefold() not in used)
+            used.add(names[path].casefold())
+    return {path: names[path] for path in paths}
+
+
+def _candidates(path: Named, plain: bool) -> Iterator[str]:
+    """Names for what is drawn of a path, the best first."""
+    stem, digest = path.stem, sha256(os.fsencode(path)).hexdigest()
+    if plain:
+        yield stem
+    short = stem[:_KEPT_OF_NAME] if _is_long(stem) else stem
+    for length in range(8, 41):
+        yield f"{short}-{digest[:length]}"
+
+
+def _is_long(stem: str) -> bool:
+    return len(os.fsencode(stem)) > _LONGEST_NAME
+
+
+def _name_of(record: Record) -> str | None:
+    """The name of the drawings of a record; None where there are none."""
+    return next((PurePosixPath(record[kind]).stem for kind in _DRAWINGS if kind in record), None)
+
+
+def _line(record: Record) -> str:
+    return json.dumps(record, allow_nan=False) + "\n"
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    """What numbers depend on, as an earlier run told it."""
+    try:
+        settings = parse_json(read_bytes(path))["run"]
+        if not isinstance(settings, dict):
+            raise TypeError
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{printable(str(path))}, which tells how the results beside it were made, is missing or damaged: "
+            "add --overwrite to begin anew, or give another --out"
+        ) from error
+    return settings
+
+
+def unfiled(path: str) -> str:
+    """The key of a line that names no file."""
+    return f"\0{path}"
+
+
+def _last_lines(path: Path) -> dict[str, Record]:
+    """The last record of each picture by its file. A line that a stop cut off, or that says something else, is none: its picture
+    runs again.
+    """
+    records: dict[str, Record] = {}
+    for line in read_bytes(path).split(b"\n"):
+        try:
+            record = parse_json(line.decode("ascii"))
+        except ValueError:
+            continue
+        if _is_record(record):
+            key = record["file"]["path"] if "file" in record else unfiled(record["path"])
+            records.pop(key, None)
+            records[key] = record
+    return records
+
+
+def _is_record(value: Any) -> bool:
+    """Whether a line's value is what a run writes of a picture."""
+    if not isinstance(value, dict):
+        return False
+    found = {"error": str} if "error" in value else {"score": float, "is_anomalous": (bool, None)}
+    beside = {name: form for name, form in _BESIDE.items() if name in value}
+    return not form_fault(value, {"path": str} | found | beside)
+
+
+def _remove(paths: Collection[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OddlensError(
+                f"{printable(str(path))} cannot be removed ({error.strerror}): change its permissions, or give another --out"
+            ) from error

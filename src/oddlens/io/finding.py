@@ -1,0 +1,296 @@
+"""Which picture files a list of files, folders and patterns means, what of the list is at fault, and what was passed over."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import cache
+from glob import has_magic
+from pathlib import Path
+
+from oddlens.errors import Failure, UsageError, printable
+from oddlens.io.decoding import FORMAT_OF_SUFFIX, KNOWN_FORMATS
+from oddlens.io.paths import StrPath, exists, is_dir, is_link, why_absent
+
+JUNK_FOLDERS = frozenset(
+    {
+        *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"),  # of Synology and QNAP
+        *("$recycle.bin", "system volume information", "__macosx", "lost+found", "__pycache__"),
+    }
+)
+"""Folders that systems leave among pictures (thumbnails, waste, copies), by their case-folded names."""
+
+MASK_ENDING = "_mask"
+
+_JUNK_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
+_TRUTH = {"ground_truth", "ground truth", "groundtruth"}
+_MASKS = {"mask", "masks"}
+_MASK_SUFFIXES = ("_mask", "_segmentation", "_label", "")
+_OF_A_RUN = {"run.json", "results.jsonl", "overlays", "maps", "labels"}
+_OF_A_BENCHMARK = {"cells", "picks", "maps", "metrics.json", "scores.jsonl", "table.md", "report.html"}
+
+_LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes}
+_MASK, _EARLIER = "masks", "of earlier runs"
+_ALL_BELOW = ("**",)
+_MOST_KINDS = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a list of names means.
+
+    items: the pictures in the order of the list, and a failure in the place of each name that leads to none and of each folder
+    that cannot be listed. passed_over: how many files below folders and patterns are not taken, by kind (".avif", "masks"); of
+    folders that nobody looked into, by name with a slash ("@eaDir/").
+    """
+
+    items: tuple[Path | Failure, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The pictures."""
+        return [item for item in self.items if isinstance(item, Path)]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What was at fault."""
+        return [item for item in self.items if isinstance(item, Failure)]
+
+
+def find_images(inputs: Iterable[StrPath]) -> Found:
+    """The image files that a list of files, folders and patterns means.
+
+    - A file is taken whatever its name.
+    - A folder gives the images in and below it, in natural order (2 before 10); linked folders are followed.
+    - A pattern (`*`, `?`, `[...]`, and `**` for folders of any depth) gives what it matches, in natural order, folders
+      walked as above. A file or folder whose name merely looks like a pattern is taken as itself.
+
+    In folders and patterns, images are known by their suffix. Passed over are hidden files and folders, `JUNK_FOLDERS`, what
+    earlier runs drew (`overlays`, `maps` and `labels` beside a `run.json`), and masks: `*_mask` files, what lies below
+    `ground_truth`, and in `masks` what is named as a picture is. The order is that of the inputs; what is named twice, by
+    whatever spelling, is kept at its first place.
+
+    Raises:
+        UsageError: nothing was given.
+    """
+    if isinstance(inputs, str | os.PathLike):
+        inputs = [inputs]
+    search = _Search()
+    for each in inputs:
+        search.add(os.fsdecode(each))
+    if not search.items:
+        raise UsageError("no picture was named: give files, folders or patterns such as 'parts/*.png'")
+    return Found(tuple(search.items.values()), search.passed_over())
+
+
+def path_identity() -> Callable[[StrPath], str]:
+    """A function that gives the spellings of a path, relative or through linked folders, one name: an absolute path.
+
+    A link to a file stays a file of its own. The function remembers the folders it met: make a new one for every task.
+    """
+    real = cache(os.path.realpath)
+
+    def identity(path: StrPath) -> str:
+        folder, name = os.path.split(os.fspath(path))
+        return os.path.normcase(os.path.join(real(folder), name))  # noqa: PTH118 a Path for each of many files is slow
+
+    return identity
+
+
+def earlier_outputs(names: Set[str]) -> Set[str]:
+    """Which names of a folder's content are those of what an earlier run or benchmark drew there."""
+    ours: set[str] = set()
+    if "run.json" in names:
+        ours |= _OF_A_RUN
+    if "cells" in names and names & {"picks", "metrics.json"}:  # "cells" alone may be what is on the pictures
+        ours |= _OF_A_BENCHMARK
+    return ours & names
+
+
+def is_mask_name(path: Path) -> bool:
+    """Whether a file is called as a mask beside its picture is: <stem>_mask."""
+    return path.stem.casefold().endswith(MASK_ENDING)
+
+
+def say_passed_over(passed_over: Mapping[str, int]) -> str | None:
+    """One sentence, "12 files passed over: 3 .avif, 9 masks"; None where nothing was."""
+    files = {kind: count for kind, count in passed_over.items() if not kind.endswith("/")}
+    folders = {kind[:-1]: count for kind, count in passed_over.items() if kind.endswith("/")}
+    said = []
+    for what, counts in (("file", files), ("folder", folders)):
+        if counts:
+            total = sum(counts.values())
+            kinds = sorted(counts, key=lambda kind: (not kind.startswith("."), kind))
+            shown = [f"{counts[kind]} {_shown(kind, counts[kind])}" for kind in kinds[:_MOST_KINDS]]
+            rest = sum(counts[kind] for kind in kinds[_MOST_KINDS:])
+            listed = ", ".join([*shown, *([f"{rest} of other kinds"] if rest else [])])
+            said.append(f"{total} {what}{'' if total == 1 else 's'} passed over: {listed}")
+    return "; ".join(said) or None
+
+
+def _shown(kind: str, count: int) -> str:
+    if kind in _LACKING:
+        return f"{kind} ({_LACKING[kind]})"
+    return "mask" if kind == _MASK and count == 1 else printable(kind)
+
+
+class _Search:
+    """The state of a search: what is taken so far and what is passed over, each file once."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Path | Failure] = {}
+        self._passed: dict[str, str] = {}
+        self._identity = path_identity()
+
+    def add(self, text: str) -> None:
+        """Take what one name means."""
+        if not text:
+            self._fail(
+                text, "an empty name is among the pictures: give files, folders or patterns such as 'parts/*.png'"
+            )
+        elif is_dir(text):
+            nothing = f"the folder {printable(text)} holds no image, nor do the folders in it"
+            self._take_below(text, Path(text), _ALL_BELOW, nothing)
+        elif exists(text) or is_link(text):
+            self.items.setdefault(self._identity(text), Path(text))
+        elif has_magic(text) and "\0" not in text:
+            path = Path(text)
+            parts = path.parts[1:] if path.anchor else path.parts
+            self._take_below(text, Path(path.anchor), parts, f"no image matches the pattern {printable(text)}")
+        else:
+            self._fail(text, f"{printable(text)} {why_absent(text)}")
+
+    def passed_over(self) -> dict[str, int]:
+        """How many files and folders were passed over, by kind, less those that were named by themselves."""
+        return dict(Counter(kind for place, kind in self._passed.items() if place not in self.items))
+
+    def _fail(self, source: str, reason: str) -> None:
+        self.items.setdefault(f"\0{source}", Failure(source, reason))  # no file has such a name
+
+    def _take_below(self, text: str, folder: Path, parts: Sequence[str], nothing: str) -> None:
+        """Take the images that lie below a folder and match the parts of a pattern, which a name has been divided into."""
+        vision_pass = _Walk()
+        vision_pass.run(folder, tuple(parts))
+        for path, kind in vision_pass.passed.items():
+            self._passed.setdefault(self._identity(path), kind)
+        for path in sorted(vision_pass.images, key=_natural):
+            self.items.setdefault(self._identity(path), path)
+        for failure in vision_pass.failures:
+            self._fail(failure.source, failure.reason)
+        if not vision_pass.images and not vision_pass.failures:
+            reason = f"{nothing}: looked for files ending in {', '.join(FORMAT_OF_SUFFIX)}"
+            passed = say_passed_over(Counter(vision_pass.passed.values()))
+            self._fail(text, f"{reason}; {passed}" if passed else reason)
+
+
+class _Walk:
+    """What lies below a folder and matches a pattern: images, what is passed over and as what, folders that cannot be listed."""
+
+    def __init__(self) -> None:
+        self.images: list[Path] = []
+        self.passed: dict[Path, str] = {}
+        self.failures: list[Failure] = []
+        self._perhaps: list[Path] = []
+
+    def run(self, top: Path, parts: tuple[str, ...]) -> None:
+        """Look; parts: a pattern, one part a folder deep ("**": any number of them)."""
+        pending: deque[tuple[Path, tuple[str, ...], str | None]] = deque([(top, parts, None)])
+        seen: set[tuple[str, tuple[str, ...]]] = set()  # a linked folder may hold itself
+        while pending:
+            folder, parts, kind = pending.popleft()
+            mark = os.path.realpath(folder), parts
+            if mark not in seen:
+                seen.add(mark)
+                pending.extend(self._look(folder, parts, kind))
+        stems = {path.stem.casefold() for path in self.images}
+        for path in self._perhaps:
+            if stems.isdisjoint(path.stem.casefold().removesuffix(suffix) for suffix in _MASK_SUFFIXES):
+                self.images.append(path)
+            else:
+                self.passed[path] = _MASK
+
+    def _look(
+        self, folder: Path, parts: tuple[str, ...], kind: str | None
+    ) -> Iterator[tuple[Path, tuple[str, ...], str | None]]:
+        """Judge what lies in one folder; gives the folders in it that are looked into, each with what is left of the pattern.
+
+        kind: as what all files in it are passed over.
+        """
+        part, rest = parts[0], parts[1:]
+        if not has_magic(part):  # what is named by a word of its own is not judged by it
+            place = folder / part
+            if is_dir(place):
+                yield place, rest or _ALL_BELOW, kind
+            elif not rest and (exists(place) or is_link(place)):
+                self._judge(place, kind)
+            return
+        any_depth = part == "**"
+        if any_depth and rest:
+            yield folder, rest, kind
+        entries = self._list(folder)
+        names = {entry.name for entry in entries}
+        ours = earlier_outputs(names)
+        for entry in entries:
+            name = entry.name
+            if not any_depth and not fnmatch(name, part):
+                continue
+            place = folder / name
+            own = _EARLIER if name in ours else kind
+            hidden = name.startswith(".") and not part.startswith(".")
+            if is_dir(entry):
+                folded = name.casefold()
+                if hidden or folded in JUNK_FOLDERS:
+                    self.passed[place] = f"{name}/"
+                    continue
+                if own is None and folded in _TRUTH | _MASKS:
+                    own = _MASK if folded in _TRUTH else _MASKS_PERHAPS
+                yield place, parts if any_depth else rest or _ALL_BELOW, own
+            elif not rest:
+                self._judge(place, "hidden" if hidden else own, named=MASK_ENDING in part)
+
+    def _list(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            name = printable(os.fspath(folder))
+            self.failures.append(
+                Failure(
+                    os.fspath(folder),
+                    f"the folder {name} cannot be listed ({error.strerror}): change its permissions or leave it out",
+                )
+            )
+            return []
+
+    def _judge(self, path: Path, kind: str | None, *, named: bool = False) -> None:
+        """Take a file as an image or pass it over. named: the pattern asks for masks."""
+        suffix = path.suffix.lower()
+        if suffix not in FORMAT_OF_SUFFIX:
+            if kind == _EARLIER:
+                self.passed[path] = kind
+            elif kind != "hidden" and path.name.casefold() not in _JUNK_FILES:
+                self.passed[path] = suffix or "without a suffix"
+        elif kind == _MASKS_PERHAPS:
+            self._perhaps.append(path)
+        elif kind is not None:
+            self.passed[path] = kind
+        elif is_mask_name(path) and not named:
+            self.passed[path] = _MASK
+        else:
+            self.images.append(path)
+
+
+_MASKS_PERHAPS = "masks, if pictures have their names"
+
+
+def _natural(path: Path) -> tuple[list[list[str | int]], str]:
+    """Sorting key by which part2 comes before part10, folder by folder."""
+    parts = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
+    return [[int(piece) if place % 2 else piece for place, piece in enumerate(part)] for part in parts], str(path)

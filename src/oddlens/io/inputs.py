@@ -1,0 +1,94 @@
+"""What people hand over as pictures -> pictures to read, one after the other: nothing is read before its turn."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable
+from oddlens.io.finding import find_images, say_passed_over
+from oddlens.io.images import ImageInput, Picture, read_image
+
+
+class Readable(Protocol):
+    """What gives a picture when it is read: a frame of a video, an open file."""
+
+    def read(self) -> Picture | bytes:
+        """The picture, or its encoded bytes."""
+
+
+Image = ImageInput | bytearray | memoryview | Picture | Readable
+Images = Image | Iterable[Image]
+"""One picture or several: paths, folders and patterns, encoded bytes, open files, Pillow images, arrays, pictures read already."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A picture that can be read. source: its path as given, or "image 3"."""
+
+    source: str
+    read: Callable[[], Picture]
+    """Raises `ImageError` for a picture that cannot be read, `UsageError` for a path that names none."""
+
+
+def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[Input]:
+    """The pictures that are meant, in order; folders and patterns become their files. Raises `UsageError` for what is no picture.
+
+    A path that names nothing is an input that cannot be read, so that the others can. max_megapixels: as `read_image` takes it.
+    """
+    if _is_single(images):
+        images = [images]  # type: ignore[list-item]
+    elif not isinstance(images, Iterable):
+        raise UsageError(
+            f"pictures cannot be {images!r}: give a path, encoded bytes, a Pillow image, an array, or several"
+        )
+    return _inputs(images, max_megapixels)
+
+
+def _inputs(images: Iterable[object], limit: float | None) -> Iterator[Input]:
+    for number, image in enumerate(images, start=1):
+        if isinstance(image, str | os.PathLike) and not hasattr(image, "read"):
+            yield from _inputs_of_path(image, limit)
+        else:
+            source = str(image) if isinstance(image, os.PathLike) else f"image {number}"
+            yield Input(source, partial(_read, image, source, limit))
+
+
+def _inputs_of_path(path: str | os.PathLike[str], limit: float | None) -> Iterator[Input]:
+    found = find_images([path])
+    if said := say_passed_over(found.passed_over):
+        warnings.warn(f"{printable(os.fsdecode(path))}: {said}", OddlensWarning, stacklevel=2)
+    for item in found.items:
+        if isinstance(item, Failure):
+            yield Input(item.source, partial(_refuse, item.reason))
+        else:
+            yield Input(os.fsdecode(item), partial(read_image, item, max_megapixels=limit))
+
+
+def _is_single(images: object) -> bool:
+    """Whether it is one picture; what can be walked through may be one, too: bytes, arrays, open files."""
+    if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Picture):
+        return True
+    kind = getattr(getattr(images, "dtype", None), "kind", None)
+    is_list_of_names = kind in ("O", "U", "T") and getattr(images, "ndim", 1) == 1  # of numpy or pandas
+    return not is_list_of_names and any(hasattr(images, name) for name in ("read", "convert", "__array__"))
+
+
+def _read(image: object, source: str, limit: float | None) -> Picture:
+    if hasattr(image, "read"):
+        image = image.read()
+        if not isinstance(image, bytes | Picture):
+            raise ImageError(f"{printable(source)} was opened as text: open it in binary mode")
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, bytearray | memoryview):
+        image = bytes(image)
+    return read_image(image, source, limit)  # type: ignore[arg-type]  # which refuses every other kind
+
+
+def _refuse(reason: str) -> Picture:
+    raise UsageError(reason)

@@ -1,0 +1,64 @@
+"""A folder that one program writes to at a time."""
+
+from __future__ import annotations
+
+import errno
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from oddlens.errors import OddlensWarning, UsageError, printable
+from oddlens.io.atomic import unwritable
+from oddlens.io.paths import is_file
+
+_NAME = ".oddlens.io.lock"
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+class FolderLock:
+    """Holds a folder for this program, until `release` or until the program ends, however it does.
+
+    The lock is the operating system's: a file that a killed program leaves behind holds nobody up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / _NAME
+        self._lock = FileLock(self._file, timeout=0, thread_local=False)
+
+    def check(self) -> None:
+        """Raise `UsageError` where another program holds the folder. It makes nothing."""
+        if is_file(self._file):
+            self.acquire()
+            self.release()
+
+    def acquire(self) -> None:
+        """Take hold of the folder, which is made where it is missing.
+
+        Raises `UsageError` where another program holds it, `OddlensError` where it cannot be written. A disk that knows no locks is
+        a warning.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout as error:
+            raise UsageError(
+                f"another run is writing to {printable(str(self._folder))}: wait until it has ended, or give another --out"
+            ) from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise unwritable(self._folder, error) from error
+            warnings.warn(
+                f"{printable(str(self._folder))} cannot be locked ({error.strerror}): start no other run on it meanwhile",
+                OddlensWarning,
+                stacklevel=2,
+            )
+
+    def release(self) -> None:
+        """Let the folder go."""
+        if self._lock.is_locked:
+            with suppress(OSError):  # of Windows, where only the lock itself can remove its file
+                self._file.unlink()
+            self._lock.release()

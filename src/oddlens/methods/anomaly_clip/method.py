@@ -1,0 +1,132 @@
+"""AnomalyCLIP: a local stream of value attention against two learned prompts that say nothing of the object.
+
+Zhou et al., ICLR 2024, arXiv 2310.18961. Where the released code differs from the paper or says more, the code is followed: the
+published weights and figures come from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.vision import PositionResize
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.errors import UsageError
+from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.base import Features, Scores, Text
+from oddlens.methods.common.maps import abnormal_probability, smooth, upsample
+from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.recipe import layer_field, query_field, size_field
+from oddlens.methods.weights import MethodWeights
+
+
+@dataclass(frozen=True)
+class AnomalyCLIPRecipe:
+    """The settings of AnomalyCLIP; the values are those of the released code.
+
+    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: in both
+    towers; None: what the model's weights mean, as the code has it (OpenAI's: QuickGELU). temperature: of all softmaxes. layers:
+    blocks after which the local stream gives a map. local_from: the block that the local stream begins with. context_length:
+    learned tokens of a prompt. prompt_depth: text blocks that learned tokens enter, the first included. deep_tokens: how many enter
+    each further one. sigma: of the Gaussian that smooths the map, in pixels at image_size.
+
+    Named recipes: "published", layer 24 alone, is what the published weights mean: the code of their time summed four copies of it,
+    which ranks alike. "multilayer" sums layers 6, 12, 18 and 24, which that code meant to do.
+    """
+
+    image_size: int = size_field(518, native=336)
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    position: PositionResize = "bilinear"
+    activation: Activation | None = None
+    temperature: float = query_field(0.07)
+    layers: tuple[int, ...] = layer_field((24,), of=24)
+    local_from: int = layer_field(6, of=24)
+    context_length: int = 12
+    prompt_depth: int = layer_field(9, of=12, tower="text")
+    deep_tokens: int = 4
+    sigma: float = query_field(4.0, most=1000)
+
+    NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "published": {"layers": (24,)},
+        "multilayer": {"layers": (6, 12, 18, 24)},
+    }
+
+
+class AnomalyCLIP:
+    """AnomalyCLIP on a backbone, with learned prompts. It takes no references.
+
+    Features: "image" [batch, embed_dim], unit norm, without ln_post as the code has it; "layer<n>" [batch, patches, embed_dim],
+    unit norm, of the local stream. Map: the sum of the layers' abnormal probabilities, in [0, layers]. The score is of "image"
+    alone.
+    """
+
+    recipe_type = AnomalyCLIPRecipe
+    no_references = (
+        "anomalyclip compares with words only: leave the references out, or take winclip or april-gan, which use them"
+    )
+    relative = None
+
+    def __init__(self, backbone: Backbone, recipe: AnomalyCLIPRecipe, weights: MethodWeights | None = None) -> None:
+        if weights is None:
+            raise UsageError(
+                "anomalyclip needs learned prompts: give as weights a file that 'oddlens train anomalyclip' wrote for this model, "
+                "or for openai-vit-l-14-336 one of the authors' (github.com/zqhang/AnomalyCLIP): "
+                "checkpoints/9_12_4_multiscale_visa/epoch_15.pth, or 9_12_4_multiscale/epoch_15.pth to test MVTec AD"
+            )
+        self.backbone = backbone
+        self.recipe = recipe
+        self.prompts = LearnablePrompts(
+            backbone.text, backbone.tokenizer, recipe.context_length, recipe.prompt_depth, recipe.deep_tokens
+        )
+        self.prompts.fill(weights, backbone.card.name)
+
+    @torch.no_grad()
+    def encode_prompts(self, object_name: str) -> Text:
+        """The learned prompts' features; the object's name plays no part in them."""
+        return {"prototypes": self.prompts(self.backbone.text)}
+
+    @property
+    def request(self) -> FeatureRequest:
+        """The whole picture, and the local stream after the recipe's layers."""
+        recipe = self.recipe
+        return FeatureRequest(
+            recipe.image_size,
+            recipe.interpolation,
+            recipe.position,
+            local_taps=recipe.layers,
+            local_from=recipe.local_from,
+        )
+
+    def encode(self, vision_pass: VisionPass) -> Features:
+        """Embeddings of the picture and of its patches, layer by layer."""
+        features = {"image": F.normalize(vision_pass.vision.project(vision_pass.features.cls, norm=False), dim=-1)}
+        for layer in self.recipe.layers:
+            patches = vision_pass.features.local[layer][:, 1:]
+            features[f"layer{layer}"] = F.normalize(vision_pass.vision.project(patches), dim=-1)
+        return features
+
+    def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
+        """Refused, with a `UsageError`."""
+        raise UsageError(self.no_references)
+
+    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
+        """Scores and maps. What is upsampled are probabilities, summed over the layers."""
+        recipe, states = self.recipe, text["prototypes"]
+        image_score = abnormal_probability(features["image"], states, recipe.temperature)
+        layers = [abnormal_probability(features[f"layer{n}"], states, recipe.temperature) for n in recipe.layers]
+        patches = torch.stack(layers).sum(dim=0)
+        side = round(patches.shape[1] ** 0.5)
+        size = recipe.image_size, recipe.image_size
+        maps = upsample(patches.view(-1, side, side), size, align_corners=False)
+        return Scores(image_score, smooth(maps, recipe.sigma))
+
+    def value_range(self, with_references: bool) -> tuple[float, float]:
+        """A probability of each layer, summed."""
+        return 0.0, float(len(self.recipe.layers))

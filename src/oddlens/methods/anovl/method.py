@@ -1,0 +1,284 @@
+"""AnoVL: value attention in all blocks against contrastive prompts, with an adapter that is trained on the very picture.
+
+Deng et al., arXiv 2308.15939 (its second version says AnoCLIP). The steps are those of the released code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby, islice
+from threading import Lock
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.weak import WeakIdKeyDictionary
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.vision import PositionResize
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass, pass_pixels
+from oddlens.errors import UsageError
+from oddlens.methods.anovl.adapter import Adapter, Start, draw_noise, draw_start, log_odds
+from oddlens.methods.anovl.augmentations import views
+from oddlens.methods.base import Features, Scores, Text
+from oddlens.methods.common.maps import abnormal_probability, mean_filter
+from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.prompt_ensemble import load_framed, load_states, sentences
+from oddlens.methods.common.tiling import Tiling, cut, stitch, tiling
+from oddlens.methods.recipe import LARGEST_SIDE, held, query_field
+from oddlens.methods.weights import MethodWeights
+
+TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
+"""What `domain="auto"` takes for a texture: MVTec AD's, as the released code."""
+
+ROWS = 8
+"""Tiles or views that run through the tower together."""
+
+ADAPTING_BYTES = 256 << 20
+"""About what adapters that are trained side by side, and what belongs to them, may take."""
+
+
+@dataclass(frozen=True)
+class AnoVLRecipe:
+    """The settings of AnoVL; all are the released code's for MVTec AD, but for `optimiser` (there "kept").
+
+    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: of both
+    towers; None: what the model's weights mean. local_from: the block that the local stream begins with. domain: whose prompts,
+    an object's or a texture's; "auto" goes by `TEXTURES`. temperature: of all softmaxes; 1 is none. views: how many views of a
+    picture the score is the mean of. tiles: "none", a picture is squeezed to a square; "wide", its shorter side gets
+    image_size, squares cover it, and its map has its aspect.
+
+    adapt: whether an adapter is trained on every picture; it changes the map, never the score. adapter: "text" or "linear", see
+    `Adapter`. steps, learning_rate: of AdamW. noise: standard deviation of what corrupts tokens. ratio: the adapter's part of
+    adapted tokens. hard_weight: see `adaptation_loss`. seed: of first adapter and noise, the same for every picture. optimiser:
+    "fresh" for every picture, or "kept": its moments and count of steps go on from picture to picture, so that maps depend on the
+    order of asking; it begins anew with every detector and object name.
+
+    Named recipes: "clean", the default; "released", with the optimiser kept, as the released code has it for MVTec AD;
+    "released-visa", its settings for VisA.
+    """
+
+    image_size: int = held(240, most=LARGEST_SIDE)
+    interpolation: Literal["bicubic", "bilinear"] = "bilinear"
+    position: PositionResize = "bicubic"
+    activation: Activation | None = None
+    local_from: int = 1
+    domain: Literal["auto", "object", "texture"] = query_field("auto")
+    temperature: float = query_field(1.0)
+    views: Literal[22, 1] = 22
+    tiles: Literal["none", "wide"] = "none"
+    adapt: bool = query_field(True)
+    adapter: Literal["text", "linear"] = query_field("text")
+    steps: int = query_field(5, most=1000)
+    learning_rate: float = query_field(1e-3, most=10)
+    noise: float = query_field(0.055, most=1000)
+    ratio: float = query_field(0.5)
+    hard_weight: float = query_field(0.5, most=1000)
+    seed: int = query_field(111, most=2**63 - 1)
+    optimiser: Literal["fresh", "kept"] = query_field("fresh")
+
+    NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "clean": {},
+        "released": {"optimiser": "kept"},
+        "released-visa": {"optimiser": "kept", "views": 1, "tiles": "wide", "adapter": "linear", "seed": 42},
+    }
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for a ratio above 1."""
+        if self.ratio > 1:
+            raise UsageError(f"ratio {self.ratio} is more than the whole: give the adapter's part, at most 1")
+
+
+class AnoVL:
+    """AnoVL on a backbone. It takes no references.
+
+    Features: "views" [batch, tiles * views, embed_dim], unit norm; "local" [batch, tiles * patches, embed_dim], the last block's
+    local stream in the joint space, not normalised; "layout" int64 [batch, 3]: height and width that the tiles cover, patches
+    along a tile. Map: [0, 1], close around one half without a temperature; of the height and width that the tiles cover.
+    """
+
+    recipe_type = AnoVLRecipe
+    no_references = (
+        "anovl compares with words only: leave the references out, or take winclip or april-gan, which use them"
+    )
+    relative = None
+
+    def __init__(self, backbone: Backbone, recipe: AnoVLRecipe, weights: MethodWeights | None = None) -> None:
+        if weights is not None:
+            raise UsageError("anovl keeps nothing of what it learns, so it takes no weights: leave them out")
+        self.backbone = backbone
+        self.recipe = recipe
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._kept = WeakIdKeyDictionary()  # prototypes of a prepared text -> its learner
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the learners: they begin anew in a copy, and in what is unpickled."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin_anew()
+
+    def encode_prompts(self, object_name: str) -> Text:
+        """Prototypes, the means of 462 sentences each, and "sentences" [924, embed_dim], unit norm, the normal ones first."""
+        domain = self.recipe.domain
+        if domain == "auto":
+            domain = "texture" if object_name in TEXTURES else "object"
+        states, templates = load_states("anovl"), load_framed("anovl", domain)
+        normal, abnormal = (sentences(object_name, each, templates) for each in (states.normal, states.abnormal))
+        features = self.backbone.encode_text([*normal, *abnormal])
+        means = torch.stack([part.mean(dim=0) for part in features.chunk(2)])
+        return {"prototypes": F.normalize(means, dim=-1), "sentences": F.normalize(features, dim=-1)}
+
+    @property
+    def request(self) -> FeatureRequest:
+        """The whole picture, and the local stream after the last block."""
+        recipe, last = self.recipe, self.backbone.vision.config.layers
+        return FeatureRequest(
+            recipe.image_size,
+            recipe.interpolation,
+            recipe.position,
+            local_taps=(last,),
+            local_from=recipe.local_from,
+            whole=recipe.tiles != "none",
+            short_side=None if recipe.tiles == "none" else recipe.image_size,
+        )
+
+    def encode(self, vision_pass: VisionPass) -> Features:
+        """Embeddings of the views of each tile, and of its patches."""
+        side = self.recipe.image_size
+        if self.recipe.tiles == "none":
+            plans = [Tiling(side, side, side)] * len(vision_pass.pixels)
+            seen, local = self._look(vision_pass)
+        else:
+            plans = [tiling(picture, side) for picture in vision_pass.pictures]
+            seen, local = self._look_at_tiles(vision_pass, plans)
+        counts = [len(plan.corners) for plan in plans]
+        patches = round(local.shape[1] ** 0.5)
+        return {
+            "views": _by_picture(seen, counts),
+            "local": _by_picture(local, counts),
+            "layout": torch.tensor([(plan.height, plan.width, patches) for plan in plans], device=local.device),
+        }
+
+    def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
+        """Refused, with a `UsageError`."""
+        raise UsageError(self.no_references)
+
+    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
+        """Scores, the mean over views and tiles; maps, of adapted tokens where the recipe says so."""
+        scores: list[Tensor] = []
+        maps: list[Tensor] = []
+        for rows, plan, grid in self._alike(features["layout"], text):
+            tiles = len(plan.corners)
+            states, temperature = text["prototypes"], self.recipe.temperature
+            looks = features["views"][rows, : tiles * self.recipe.views]
+            scores.append(abnormal_probability(looks, states, temperature).mean(dim=1))
+            tokens = features["local"][rows, : tiles * grid * grid]
+            if self.recipe.adapt:
+                tokens = self._adapted(tokens, text, plan, grid)
+            anomaly_map = abnormal_probability(F.normalize(tokens, dim=-1), states, temperature)
+            smoothed = mean_filter(anomaly_map.view(-1, grid, grid), 3)
+            maps += stitch(smoothed.view(-1, tiles, grid, grid), plan).unbind()
+        of_one_size = len({anomaly_map.shape for anomaly_map in maps}) == 1
+        return Scores(torch.cat(scores), torch.stack(maps) if of_one_size else maps)
+
+    def value_range(self, with_references: bool) -> tuple[float, float]:
+        """What cosines that differ by 0.4 make of the softmax: beyond the maps of a CLIP, which lie close around one half."""
+        low = torch.tensor(-0.4 / self.recipe.temperature).sigmoid().item()
+        return round(low, 2), round(1 - low, 2)
+
+    def _look(self, vision_pass: VisionPass) -> tuple[Tensor, Tensor]:
+        """Of every row of a walk: its views [rows, views, embed_dim], unit norm, and its patches [rows, patches, embed_dim]."""
+        tower = vision_pass.vision
+        local = vision_pass.features.local[tower.config.layers]
+        seen = [vision_pass.features.cls]
+        if self.recipe.views > 1:
+            rows = len(seen[0])
+            plain = FeatureRequest(self.recipe.image_size, self.recipe.interpolation, self.recipe.position)
+            others = islice(views(vision_pass.pixels), 1, None)
+            while group := list(islice(others, max(1, ROWS // rows))):
+                seen += pass_pixels(self.backbone, torch.cat(group), plain).features.cls.chunk(len(group))
+        return F.normalize(tower.project(torch.stack(seen, dim=1)), dim=-1), tower.project(local[:, 1:])
+
+    def _look_at_tiles(self, vision_pass: VisionPass, plans: Sequence[Tiling]) -> tuple[Tensor, Tensor]:
+        """As `_look`, of the tiles of all pictures, a few at a time."""
+        recipe = self.recipe
+        every = (
+            tile
+            for picture, plan in zip(vision_pass.pictures, plans, strict=True)
+            for tile in cut(picture, plan, recipe.interpolation)
+        )
+        parts = []
+        while tiles := list(islice(every, ROWS)):
+            pixels = self.backbone.to_pixels(tiles, recipe.image_size, recipe.interpolation)
+            parts.append(self._look(pass_pixels(self.backbone, pixels, self.request)))
+        seen, local = zip(*parts, strict=True)
+        return torch.cat(seen), torch.cat(local)
+
+    def _alike(self, layouts: Tensor, text: Mapping[str, Tensor]) -> Iterator[tuple[slice, Tiling, int]]:
+        """Neighbouring pictures of one layout, as many as may be adapted together: which, their tiles, patches along a tile."""
+        first = 0
+        for (height, width, grid), group in groupby(layouts.tolist()):
+            plan = Tiling(height, width, self.recipe.image_size)
+            end = first + len(list(group))
+            step = self._together(len(plan.corners) * grid * grid, text)
+            for start in range(first, end, step):
+                yield slice(start, min(start + step, end)), plan, grid
+            first = end
+
+    def _together(self, tokens: int, text: Mapping[str, Tensor]) -> int:
+        """How many adapters are trained side by side: each is held four times, and activations for real and corrupted tokens."""
+        if self.recipe.optimiser == "kept":
+            return 1
+        outputs, width = text["sentences"].shape
+        floats = 4 * outputs * width + 2 * tokens * (4 * outputs + 5 * width)
+        return max(1, ADAPTING_BYTES // (4 * floats))
+
+    def _adapted(self, tokens: Tensor, text: Mapping[str, Tensor], plan: Tiling, grid: int) -> Tensor:
+        """What adapters, trained on the tokens of one picture each, make of them."""
+        recipe = self.recipe
+
+        def margins(adapted: Tensor) -> Tensor:
+            odds = log_odds(adapted, text["prototypes"], recipe.temperature)
+            if recipe.tiles == "none":
+                return odds
+            return stitch(odds.view(len(odds), -1, grid, grid), plan).flatten(1)  # released code for VisA: of pixels
+
+        noise = draw_noise((recipe.steps, *tokens.shape[1:]), recipe.noise, recipe.seed).to(tokens)
+        with self._adapter(text, len(tokens)) as adapter, torch.no_grad():
+            adapter.adapt(tokens, noise, margins, recipe.hard_weight)
+            return adapter(tokens)
+
+    @contextmanager
+    def _adapter(self, text: Mapping[str, Tensor], pictures: int) -> Iterator[Adapter]:
+        """A new learner; or the one that is kept for this text, for one thread at a time."""
+        if self.recipe.optimiser == "fresh":
+            yield self._new_adapter(text, pictures)
+            return
+        with self._lock:
+            key = text["prototypes"]
+            if key not in self._kept:
+                self._kept[key] = self._new_adapter(text, pictures)
+            yield self._kept[key]
+
+    def _new_adapter(self, text: Mapping[str, Tensor], pictures: int) -> Adapter:
+        """The first adapter is the same for every picture."""
+        recipe, (count, width) = self.recipe, text["sentences"].shape
+        through = text["sentences"] if recipe.adapter == "text" else None
+        start = draw_start(width if through is None else count, width, recipe.seed)
+        start = Start(*(part.to(text["sentences"]) for part in start))
+        return Adapter(start, pictures, through, ratio=recipe.ratio, learning_rate=recipe.learning_rate)
+
+
+def _by_picture(rows: Tensor, counts: Sequence[int]) -> Tensor:
+    """Rows of tiles [all tiles, n, channels] -> [pictures, most tiles * n, channels]; pictures of fewer tiles end in zeros."""
+    return pad_sequence([tiles.flatten(0, 1) for tiles in torch.split(rows, list(counts))], batch_first=True)

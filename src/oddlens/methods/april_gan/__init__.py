@@ -1,0 +1,1 @@
+"""APRIL-GAN (VAND workshop at CVPR 2023)."""

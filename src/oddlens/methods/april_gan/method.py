@@ -1,0 +1,212 @@
+"""APRIL-GAN: patches of four depths, brought to the words by trained linear layers, and held against good examples as they are.
+
+Chen et al., VAND workshop at CVPR 2023, arXiv 2305.17382. Where the paper is silent or its released code differs, the code is
+followed: it is what the published weights and figures were made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.layers import Activation
+from oddlens.backbone.vision import PositionResize, Tap
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.errors import ModelError, UsageError
+from oddlens.methods.base import Features, Parts, Relative, Scores, Text
+from oddlens.methods.common.maps import abnormal_probability, upsample
+from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.prompt_ensemble import load_states, load_templates, prototypes
+from oddlens.methods.recipe import layer_field, query_field, size_field
+from oddlens.methods.weights import MethodWeights
+
+
+@dataclass(frozen=True)
+class AprilGANRecipe:
+    """The settings of APRIL-GAN; all are the released code's, but for image_score.
+
+    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: of both
+    towers. The code runs OpenAI's weights, which were trained with QuickGELU, with exact GELU, and the published layers and figures
+    come of that: it is the default. None: what the model was trained with; a choice to make before training, as weights keep it.
+    layers: blocks whose tokens are compared with the words, by a linear layer each. reference_taps: what is compared with the
+    good examples, block numbers or a stem's tap names; None: what the model's card names, else `layers`, as in the code.
+    temperature: of both softmaxes. memory_dtype: what tokens are kept in between looking and asking, those of good examples and in
+    stations among them; float16 is half as large.
+
+    image_score: what few-shot scores are told beside: "references" (ours) or "transductive", the set (theirs). See `AprilGAN`.
+    """
+
+    image_size: int = size_field(518, native=336)
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    position: PositionResize = "bicubic"
+    activation: Activation | None = "gelu"
+    layers: tuple[int, ...] = layer_field((6, 12, 18, 24), of=24)
+    reference_taps: tuple[int | str, ...] | None = None
+    temperature: float = query_field(0.01)
+    image_score: Literal["references", "transductive"] = query_field("references")
+    memory_dtype: Literal["float32", "float16"] = "float32"
+
+
+class LinearLayers(nn.Module):
+    """The learned part: a linear layer for each tapped block, from the tower's width into the joint space; new ones by the seed."""
+
+    def __init__(self, backbone: Backbone, taps: Sequence[int], seed: int = 0) -> None:
+        super().__init__()
+        shape = backbone.vision.config
+        self.taps = tuple(taps)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.fc = nn.ModuleList(nn.Linear(shape.width, shape.embed_dim) for _ in taps)
+        self.to(backbone.device)
+
+    def fill(self, weights: MethodWeights) -> None:
+        """Take learned weights, ours or the authors'. Raises `ModelError` where they are not for these layers of this model."""
+        given = {name.removeprefix("trainable_linearlayer."): value for name, value in weights.tensors.items()}
+        own = self.state_dict()
+        if {name: value.shape for name, value in given.items()} != {name: value.shape for name, value in own.items()}:
+            blocks = ", ".join(map(str, self.taps))
+            raise ModelError(
+                f"{weights.source} holds {_described(given)}, but april-gan on this model needs {_described(own)}, for the blocks "
+                f"{blocks}: give the model and the layers that the weights were made with"
+            )
+        self.load_state_dict(given)
+
+    def maps(self, features: Mapping[str, Tensor], states: Tensor, temperature: float, size: int) -> Iterator[Tensor]:
+        """The abnormal probability of every pixel, layer by layer: [batch, size, size] in [0, 1] (section 3.1).
+
+        features: "tokens:<tap>" [batch, patches, width]. states: prototypes [2, embed_dim], or a pair for each picture.
+        """
+        direction = (states[..., 1, :] - states[..., 0, :])[..., None] / temperature
+        for tap, layer in zip(self.taps, self.fc, strict=True):
+            words = F.normalize(layer(features[_name(tap)].float()), dim=-1)
+            # The code upsamples logits and then takes the softmax of the two: the sigmoid of their difference.
+            yield _upsample((words @ direction)[..., 0], size).sigmoid()
+
+
+class AprilGAN:
+    """APRIL-GAN on a backbone, with trained linear layers; few-shot as soon as `score` is given a memory.
+
+    Features: "image" [batch, embed_dim], unit norm; "tokens:<tap>" [batch, patches, width], after that block as they are, without
+    CLS. Map: a probability of each layer, summed, [0, layers]; with references besides a distance of each, [0, 3 * layers].
+
+    The zero-shot score is the probability p that the whole picture is abnormal; the linear layers do not touch it. The few-shot
+    score adds the map's peak m, which is of another scale than p:
+
+    - "references": (p + m / u) / 2, where u is the mean peak of the good examples, each held against the others: a picture as odd
+      as a good one adds 1/2, one twice as odd adds 1. One good example alone is held against the words only, so that u is less
+      than another good picture's m. u counts as at least a hundredth of the map's range, lest m drown p where u is next to nothing.
+    - "transductive": (p + (m - low) / (high - low)) / 2, where low and high are the least and largest m of the whole test set.
+    """
+
+    recipe_type = AprilGANRecipe
+    no_references = None
+
+    def __init__(self, backbone: Backbone, recipe: AprilGANRecipe, weights: MethodWeights | None = None) -> None:
+        if weights is None:
+            raise UsageError(
+                "april-gan needs trained linear layers: give as weights a file that 'oddlens train april-gan' wrote for this "
+                "model, or for openai-vit-l-14-336 one of the authors' (github.com/ByChelsea/VAND-APRIL-GAN): "
+                "exps/pretrained/mvtec_pretrained.pth, or visa_pretrained.pth to test MVTec AD"
+            )
+        self.backbone = backbone
+        self.recipe = recipe
+        self.layers = LinearLayers(backbone, recipe.layers).requires_grad_(False)
+        self.layers.fill(weights)
+        self._reference_taps: tuple[Tap, ...] = recipe.reference_taps or backbone.card.reference_taps or recipe.layers
+
+    def encode_prompts(self, object_name: str) -> Text:
+        """Prototypes of the object's normal and abnormal states."""
+        return {"prototypes": state_prototypes(self.backbone, object_name)}
+
+    @property
+    def request(self) -> FeatureRequest:
+        """The whole picture, and the tokens that are compared with words and good examples."""
+        recipe = self.recipe
+        taps = tuple(dict.fromkeys((*recipe.layers, *self._reference_taps)))
+        return FeatureRequest(recipe.image_size, recipe.interpolation, recipe.position, taps)
+
+    @property
+    def relative(self) -> Relative:
+        """How few-shot scores are told: see the class."""
+        if self.recipe.image_score == "transductive":
+            return Relative("set", _beside_the_set)
+        return Relative("references", self._beside_references)
+
+    def encode(self, vision_pass: VisionPass) -> Features:
+        """The picture's embedding, and its tokens tap by tap."""
+        kept: torch.dtype = getattr(torch, self.recipe.memory_dtype)
+        tokens = {name: value.to(kept) for name, value in patch_tokens(vision_pass, self.request.taps).items()}
+        return {"image": F.normalize(vision_pass.vision.project(vision_pass.features.cls), dim=-1)} | tokens
+
+    def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
+        """The tokens of the good examples."""
+        return MemoryBank({name: references[name] for name in map(_name, self._reference_taps)})
+
+    def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
+        """Scores and maps, zero-shot or (with a memory) few-shot: sections 3.1 and 3.2."""
+        recipe, states = self.recipe, text["prototypes"]
+        probability = abnormal_probability(features["image"], states, recipe.temperature).double()
+        maps = torch.zeros(len(probability), recipe.image_size, recipe.image_size, device=probability.device)
+        for layer in self.layers.maps(features, states, recipe.temperature, recipe.image_size):
+            maps += layer
+        if memory is not None:
+            maps += self._distances(features, memory)
+        parts = {"text": probability, "peak": maps.flatten(1).amax(dim=1).double()}
+        return Scores(probability if memory is None else torch.full_like(probability, torch.nan), maps, parts)
+
+    def value_range(self, with_references: bool) -> tuple[float, float]:
+        """A probability of each layer; with references besides a distance in [0, 2] of each."""
+        return 0.0, float((3 if with_references else 1) * len(self.recipe.layers))
+
+    def _distances(self, features: Mapping[str, Tensor], memory: MemoryBank) -> Tensor:
+        """The references' map: [batch, size, size]. It weighs as many layers as the words' map, of however many taps it is made."""
+        distances = [memory.distance(name, features[name]) for name in map(_name, self._reference_taps)]
+        mean = torch.stack(distances).mean(dim=0)
+        return len(self.recipe.layers) * _upsample(mean, self.recipe.image_size)
+
+    def _beside_references(self, parts: Parts, references: Parts) -> Tensor:
+        usual = references["peak"].mean().clamp(min=self.value_range(True)[1] / 100)
+        return (parts["text"] + parts["peak"] / usual) / 2
+
+
+def state_prototypes(backbone: Backbone, object_name: str) -> Tensor:
+    """Prototypes of an object's normal and abnormal states, of 245 and 175 sentences: [2, embed_dim], unit norm (section 3.1)."""
+    states, templates = load_states("april_gan"), load_templates("april_gan")
+    return prototypes(backbone.encode_text, object_name, states, templates, unit_sentences=True)
+
+
+def patch_tokens(vision_pass: VisionPass, taps: Sequence[Tap]) -> Features:
+    """The tokens of patches, tap by tap: "tokens:<tap>" [batch, patches, width]. Blocks give the CLS row first; a stem has none."""
+    patches = vision_pass.grid[0] * vision_pass.grid[1]
+    return {_name(tap): vision_pass.features.taps[tap][:, -patches:] for tap in taps}
+
+
+def _name(tap: Tap) -> str:
+    return f"tokens:{tap}"
+
+
+def _upsample(patches: Tensor, size: int) -> Tensor:
+    """[batch, patches] -> [batch, size, size]; the corners of both grids are aligned, as in the code."""
+    side = round(patches.shape[1] ** 0.5)
+    return upsample(patches.view(-1, side, side), (size, size), align_corners=True)
+
+
+def _beside_the_set(parts: Parts, together: Parts) -> Tensor:
+    low, high = together["peak"].aminmax()
+    scaled = (parts["peak"] - low) / (high - low).clamp(min=torch.finfo(low.dtype).tiny)  # 0 where all peaks are one
+    return (parts["text"] + scaled) / 2
+
+
+def _described(tensors: Mapping[str, Tensor]) -> str:
+    """Linear layers in words."""
+    shapes = {tuple(value.shape) for name, value in tensors.items() if name.startswith("fc.") and value.ndim == 2}
+    if len(shapes) != 1:
+        return "no linear layers of one kind"
+    ((out, width),) = shapes
+    return f"{len(tensors) // 2} linear layers from width {width} to {out}"

@@ -1,0 +1,1 @@
+"""What several methods share: anomaly maps, the memory bank, prompt ensembles, tiling."""

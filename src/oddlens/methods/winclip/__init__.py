@@ -1,0 +1,1 @@
+"""WinCLIP and WinCLIP+ (CVPR 2023)."""

@@ -1,0 +1,30 @@
+"""Maps that wait on disk."""
+
+from pathlib import Path
+
+import numpy as np
+
+from oddlens.evaluation.map_file import MapFile
+
+
+def test_maps_of_any_size_come_back_in_order(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    maps = [generator.random(shape, dtype=np.float32) for shape in ((3, 4), (1, 1), (5, 2))]
+    kept = MapFile(tmp_path)
+    for part in maps:
+        kept.append(part)
+    found = kept.read()
+    kept.close()
+    for ours, theirs in zip(found, maps, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == np.float32
+
+
+def test_nothing_is_left_in_the_folder_even_while_it_is_used(tmp_path: Path) -> None:
+    kept = MapFile(tmp_path / "out")
+    kept.append(np.zeros((2, 2), np.float32))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_without_maps_there_is_nothing_to_read(tmp_path: Path) -> None:
+    assert MapFile(tmp_path).read() == []

@@ -1,0 +1,198 @@
+"""A benchmark that is stopped goes on; what cannot be measured is told, and the rest is measured."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import oddlens
+from oddlens.errors import UsageError
+from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
+from tests.evaluation.tiny_set import make_plan, run_whole, save, write_set
+
+
+def without_seconds(cells: dict[Key, CellResult]) -> list[tuple[Key, dict[str, object]]]:
+    return [(key, vars(cell) | {"seconds": None}) for key, cell in cells.items()]
+
+
+def test_a_stopped_run_goes_on_and_ends_with_the_same_cells(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(small_set, open_clip_folder)
+    stopped = Benchmark(plan, tmp_path)
+    stopped.open()
+    next(iter(stopped.run()))
+
+    again = Benchmark(plan, tmp_path)
+    again.open()
+    assert again.pending == finished.pending // 2 == 6
+    assert [job.category for job in again.run()] == ["metal_nut"]
+    assert without_seconds(again.cells) == without_seconds(finished.cells)
+
+
+def test_a_run_stopped_between_two_cells_of_a_job_measures_the_other(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.out, tmp_path / "out")
+    lost = Key("parts", "bolt", "winclip", Variant(2, 0))
+    lost.path(tmp_path / "out").unlink()
+    again = Benchmark(make_plan(small_set, open_clip_folder), tmp_path / "out")
+    again.open()
+    (job,) = again.run()
+    assert list(job.cells) == [lost.variant]
+    assert without_seconds(again.cells) == without_seconds(finished.cells)
+
+
+def test_a_finished_run_measures_nothing_again(finished: Benchmark, small_set: Path, open_clip_folder: Path) -> None:
+    again = Benchmark(make_plan(small_set, open_clip_folder), finished.out)
+    again.open()
+    assert again.pending == 0
+    assert again.cells == finished.cells
+
+
+def test_more_shots_and_seeds_reuse_what_is_there(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.out, tmp_path / "out")
+    again = Benchmark(make_plan(small_set, open_clip_folder, shots=(0, 1, 2), seeds=(0, 1)), tmp_path / "out")
+    again.open()
+    assert {variant for job in again.run() for variant in job.cells} == {Variant(1, 0), Variant(1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda plan, model: {"names": ObjectNames("part")}, "object_name"),
+        (lambda plan, model: {"full_size": True}, "full_size"),
+        (
+            lambda plan, model: {"detectors": (oddlens.load("winclip", model, temperature=0.01),)},
+            "recipe temperature",
+        ),
+    ],
+)
+def test_cells_of_other_settings_are_refused_before_anything_is_measured(
+    finished: Benchmark,
+    small_set: Path,
+    open_clip_folder: Path,
+    change: Callable[[Plan, Path], dict[str, object]],
+    named: str,
+) -> None:
+    plan = make_plan(small_set, open_clip_folder, **change(finished.plan, open_clip_folder))
+    with pytest.raises(UsageError, match=rf"winclip-0shot\.json was made with other settings \({named}\)"):
+        Benchmark(plan, finished.out).open()
+
+
+def test_without_resume_everything_is_measured_again(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path
+) -> None:
+    again = Benchmark(make_plan(small_set, open_clip_folder, names=ObjectNames("part")), finished.out)
+    again.open(resume=False)
+    assert again.pending == 12
+
+
+def test_maps_that_are_missing_are_made_by_measuring_again(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.out, tmp_path / "out")
+    plan = make_plan(small_set, open_clip_folder, shots=(0,), maps=True)
+    again = run_whole(plan, tmp_path / "out")
+    assert len(list((tmp_path / "out" / "maps").rglob("*.tiff"))) == 12
+    done = Benchmark(plan, tmp_path / "out")
+    done.open()
+    assert done.pending == 0
+    assert done.cells == again.cells
+
+
+def test_lists_of_picks_are_left_for_every_category_and_seed(finished: Benchmark) -> None:
+    lists = {path.relative_to(finished.out).as_posix(): path.read_text() for path in finished.out.rglob("*.txt")}
+    assert sorted(lists) == [
+        f"picks/parts/{category}-seed{seed}.txt" for category in ("bolt", "metal_nut") for seed in (0, 1)
+    ]
+    few = finished.cells[Key("parts", "bolt", "winclip", Variant(2, 1))]
+    assert lists["picks/parts/bolt-seed1.txt"].splitlines() == few.settings["references"]
+
+
+def test_too_few_good_examples_skip_the_cell_and_say_so(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    done = run_whole(make_plan(small_set / "bolt", open_clip_folder, shots=(0, 4), seeds=(0,)), tmp_path)
+    assert [skip.reason for skip in done.skipped] == ["bolt of bolt has 3 good examples, not 4"]
+    assert [key.variant for key in done.cells] == [Variant(0)]
+
+
+def test_a_category_without_test_pictures_is_skipped(open_clip_folder: Path, tmp_path: Path) -> None:
+    root = write_set(tmp_path / "set", categories=("bolt",), normal=0, abnormal=0)
+    done = run_whole(make_plan(root, open_clip_folder, shots=(0,)), tmp_path / "out")
+    assert [skip.reason for skip in done.skipped] == ["bolt of set has no labelled test picture"]
+    assert done.cells == {}
+
+
+def test_a_broken_picture_skips_its_category_and_the_others_are_measured(
+    open_clip_folder: Path, tmp_path: Path
+) -> None:
+    root = write_set(tmp_path / "set")
+    broken = root / "bolt" / "test" / "good" / "001.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    plan = make_plan(root, open_clip_folder, shots=(0, 1), seeds=(0,))
+    done = run_whole(plan, tmp_path / "out")
+    assert {key.category for key in done.cells} == {"metal_nut"}
+    assert [skip.key.variant for skip in done.skipped] == [Variant(0), Variant(1, 0)]
+    assert all(str(broken) in skip.reason for skip in done.skipped)
+
+    save(broken, np.full((40, 48, 3), 90, np.uint8))
+    mended = run_whole(plan, tmp_path / "out")
+    assert mended.skipped == []
+    assert len(mended.cells) == 4
+
+
+def test_a_mask_of_another_size_is_a_fault_at_full_size_only(open_clip_folder: Path, tmp_path: Path) -> None:
+    root = write_set(tmp_path / "set", categories=("bolt",))
+    save(root / "bolt" / "ground_truth" / "block" / "001_mask.png", np.full((20, 24), 255, np.uint8))
+    assert run_whole(make_plan(root, open_clip_folder, shots=(0,)), tmp_path / "a").skipped == []
+    (skip,) = run_whole(make_plan(root, open_clip_folder, shots=(0,), full_size=True), tmp_path / "b").skipped
+    assert "must have the size of its picture" in skip.reason
+
+
+def test_a_job_that_is_interrupted_leaves_no_cell(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> list[dict[Variant, CellResult]]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "measure_category", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_whole(make_plan(small_set, open_clip_folder), tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_several_methods_keep_their_cells_apart(small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+    first = oddlens.load("winclip", open_clip_folder)
+    second = oddlens.load("winclip", open_clip_folder, fusion="mean")
+    second.name = "winclip-mean"
+    done = run_whole(make_plan(small_set, open_clip_folder, shots=(2,), detectors=(first, second)), tmp_path)
+    assert [(key.category, key.method) for key in done.cells][::2] == [
+        ("bolt", "winclip"),
+        ("bolt", "winclip-mean"),
+        ("metal_nut", "winclip"),
+        ("metal_nut", "winclip-mean"),
+    ]
+
+
+def test_a_job_names_its_cells(finished: Benchmark) -> None:
+    job = Job(finished.plan.sources[0], "bolt", finished.plan.detectors[0], "bolt", (), {}, Protocol())
+    assert [job.key(variant) for variant in variants([2], [1])] == [Key("parts", "bolt", "winclip", Variant(2, 1))]
+
+
+def test_a_place_that_cannot_be_a_folder_is_told_before_anything_is_measured(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "away")
+    plan = make_plan(small_set, open_clip_folder)
+    with pytest.raises(UsageError, match="file is a file: give the name of a folder"):
+        Benchmark(plan, tmp_path / "file").open()
+    with pytest.raises(UsageError, match="link is a link to a folder that does not exist"):
+        Benchmark(plan, tmp_path / "link").open()
+    assert not (tmp_path / "away").exists()

@@ -1,0 +1,117 @@
+"""metrics.json: every figure, and what it depends on."""
+
+import json
+import math
+import statistics
+from dataclasses import replace
+
+import pytest
+
+from oddlens.evaluation import METRICS, Benchmark, Key, Skipped, Variant, summarise
+from oddlens.evaluation.summary import score_lines
+
+
+@pytest.fixture(scope="module")
+def document(finished: Benchmark) -> dict[str, object]:
+    return summarise(finished.plan, finished.cells, finished.skipped)
+
+
+def few(document: dict[str, list[dict[str, object]]]) -> dict[str, object]:
+    return next(result for result in document["results"] if result["shots"] == 2)
+
+
+def test_it_is_json_without_nan(document: dict[str, object]) -> None:
+    json.dumps(document, allow_nan=False)
+
+
+def test_a_mean_is_the_mean_over_seeds_of_the_unweighted_mean_over_categories(
+    document: dict[str, object], finished: Benchmark
+) -> None:
+    result = few(document)
+    assert list(result["mean"]) == document["figures"] == list(METRICS[:9])
+    for name in METRICS[:9]:
+        by_seed = [
+            statistics.fmean(
+                finished.cells[Key("parts", category, "winclip", Variant(2, seed))].figures[name]
+                for category in ("bolt", "metal_nut")
+            )
+            for seed in (0, 1)
+        ]
+        assert result["mean"][name] == pytest.approx(statistics.fmean(by_seed))
+        assert result["std"][name] == pytest.approx(statistics.stdev(by_seed))
+        assert [seed["figures"][name] for seed in result["by_seed"]] == pytest.approx(by_seed)
+
+
+def test_zero_shot_has_one_draw_and_no_deviation(document: dict[str, object]) -> None:
+    result = next(result for result in document["results"] if result["shots"] == 0)
+    assert result["seeds"] == [None]
+    assert set(result["std"].values()) == {None}
+
+
+def test_a_figure_that_a_category_lacks_is_the_mean_of_the_others(finished: Benchmark) -> None:
+    key = Key("parts", "bolt", "winclip", Variant(0))
+    cell = finished.cells[key]
+    lacking = replace(
+        cell, figures=cell.figures | {"pixel_ap": None}, reasons={"pixel_ap": "no abnormal test picture has a mask"}
+    )
+    result = summarise(finished.plan, finished.cells | {key: lacking}, [])["results"][0]
+    other = finished.cells[Key("parts", "metal_nut", "winclip", Variant(0))]
+    assert result["mean"]["pixel_ap"] == other.figures["pixel_ap"]
+    assert result["categories_counted"]["pixel_ap"] == 1
+    assert result["categories_counted"]["pixel_auroc"] == 2
+
+
+def test_every_category_tells_pictures_names_examples_and_time(document: dict[str, object]) -> None:
+    bolt = few(document)["categories"][0]
+    assert bolt["pictures"] == {"normal": 3, "abnormal": 3, "drawn": 3, "unlabelled": 0}
+    assert (bolt["category"], bolt["object_name"], bolt["pixels_compared_at"]) == ("bolt", "bolt", (40, 40))
+    seed = bolt["by_seed"][1]
+    assert seed["seed"] == 1
+    assert len(seed["references"]) == 2
+    assert set(seed["seconds"]) == {"encode", "ask"}
+    assert all(value > 0 and math.isfinite(value) for value in seed["seconds"].values())
+
+
+def test_methods_and_data_sets_are_identified(document: dict[str, object], finished: Benchmark) -> None:
+    method = document["methods"]["winclip"]
+    assert method["model"] == {
+        "name": "open-clip",
+        "sha256": finished.plan.detectors[0].method.backbone.model_hash,
+    }
+    assert method["recipe"]["image_size"] == 40
+    assert method["fitted"] == list(finished.plan.detectors[0].notes)
+    assert method["weights"] is None
+    assert document["datasets"]["parts"]["recognised_as"] is None
+    assert document["datasets"]["parts"]["leaderboards"] == {}
+    assert document["evaluation"]["pixels_compared_at"].startswith("the size of the method's maps")
+
+
+def test_seeds_that_cannot_differ_say_so(finished: Benchmark) -> None:
+    cells = {
+        key: replace(
+            cell, settings=cell.settings | {"references": ["a.png", "b.png"][:: 1 if key.variant.seed else -1]}
+        )
+        for key, cell in finished.cells.items()
+    }
+    category = few(summarise(finished.plan, cells, []))["categories"][0]
+    assert category["notes"] == ["there is nothing to draw: every seed picks the same good examples"]
+
+
+def test_what_was_skipped_is_told(finished: Benchmark) -> None:
+    key = Key("parts", "bolt", "winclip", Variant(2, 0))
+    document = summarise(finished.plan, {}, [Skipped(key, "it rained")])
+    assert document["skipped"] == [
+        {"dataset": "parts", "category": "bolt", "method": "winclip", "shots": 2, "seed": 0, "reason": "it rained"}
+    ]
+    assert document["results"][0]["categories"] == []
+    assert document["results"][0]["mean"] == {}
+
+
+def test_every_score_has_a_line(finished: Benchmark) -> None:
+    lines = [json.loads(line) for line in score_lines(finished.cells).splitlines()]
+    assert len(lines) == 6 * len(finished.cells)
+    first = finished.cells[Key("parts", "bolt", "winclip", Variant(0))].scores[0]
+    assert lines[0] == {
+        "dataset": "parts", "category": "bolt", "method": "winclip", "shots": 0, "seed": None,
+        "path": first.path, "label": first.label, "defect": first.defect, "score": first.score,
+    }  # fmt: skip

@@ -1,0 +1,431 @@
+"""The folder of a run: what lies in it after a stop, and how it is gone on with."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import filelock
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddlens.errors import OddlensError, OddlensWarning, UsageError
+from oddlens.inference.results import Record, ResultsFolder, unfiled, unique_names
+
+SETTINGS = {"run": {"object": "bolt", "maps": True}, "machine": {"device": "cpu"}}
+
+
+def record(name: str, score: float = 0.5) -> Record:
+    file = {"path": name, "bytes": 1, "modified": 0.5}
+    return {"path": name, "score": score, "is_anomalous": None, "file": file}
+
+
+def failure(name: str) -> Record:
+    return {"path": name, "error": "is empty"}
+
+
+def write(root: Path, *records: Record, cut: str = "") -> Path:
+    """A folder as a run leaves it; cut: what follows the last whole line."""
+    folder = ResultsFolder(root)
+    folder.begin(SETTINGS)
+    for each in records:
+        folder.append(each)
+    with folder.lines.open("a") as file:
+        file.write(cut)
+    folder.close()
+    return root
+
+
+def lines_of(root: Path) -> list[Record]:
+    return [json.loads(line) for line in (root / "results.jsonl").read_text().splitlines()]
+
+
+def test_lines_are_on_disk_as_soon_as_they_are_appended(tmp_path: Path) -> None:
+    folder = ResultsFolder(tmp_path / "new" / "out")
+    assert not folder.root.exists()
+    folder.begin(SETTINGS)
+    assert lines_of(folder.root) == []
+    assert json.loads((folder.root / "run.json").read_text()) == SETTINGS
+    for count, name in enumerate("ab", start=1):
+        folder.append(record(name))
+        folder.begin(SETTINGS)
+        assert len(lines_of(folder.root)) == count
+
+
+def test_scores_come_back_bit_by_bit(tmp_path: Path) -> None:
+    score = 0.1 + 0.2
+    assert ResultsFolder(write(tmp_path, record("a", score)), resume=True).done["a"]["score"] == score
+
+
+def test_names_that_are_no_text_come_back(tmp_path: Path) -> None:
+    assert list(ResultsFolder(write(tmp_path, record("\udcff\n部")), resume=True).done) == ["\udcff\n部"]
+
+
+def test_a_value_that_json_does_not_know_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write(tmp_path, record("a", float("nan")))
+
+
+@pytest.mark.parametrize("cut", ['{"path": "b", "sco', "{", "\0\0\0\0", "\xff"])
+def test_a_line_that_a_stop_cut_off_is_no_result_and_goes_away(tmp_path: Path, cut: str) -> None:
+    folder = ResultsFolder(write(tmp_path, record("a"), cut=cut), resume=True)
+    assert list(folder.done) == ["a"]
+    folder.begin(SETTINGS)
+    folder.append(record("b"))
+    assert lines_of(tmp_path) == [record("a"), record("b")]
+
+
+def test_failed_pictures_are_not_done(tmp_path: Path) -> None:
+    folder = ResultsFolder(write(tmp_path, record("a"), failure("b"), record("c")), resume=True)
+    assert list(folder.done) == ["a", "c"]
+    folder.begin(SETTINGS)
+    assert lines_of(tmp_path) == [record("a"), record("c")]
+
+
+def test_finishing_puts_the_lines_in_order_and_keeps_those_of_other_pictures(tmp_path: Path) -> None:
+    folder = ResultsFolder(write(tmp_path, record("gone"), record("c"), failure("b")), resume=True)
+    folder.begin(SETTINGS)
+    for name in ("a", "b"):
+        folder.append(record(name))
+    folder.finish([(name, unfiled(name)) for name in "abc"], SETTINGS)
+    assert [line["path"] for line in lines_of(tmp_path)] == ["gone", "a", "b", "c"]
+
+
+def test_results_are_not_touched_before_the_run_begins(tmp_path: Path) -> None:
+    write(tmp_path, record("a"), failure("b"))
+    before = (tmp_path / "results.jsonl").read_bytes()
+    ResultsFolder(tmp_path, overwrite=True)
+    ResultsFolder(tmp_path, resume=True).check(SETTINGS)
+    with pytest.raises(UsageError, match="holds results already"):
+        ResultsFolder(tmp_path)
+    assert (tmp_path / "results.jsonl").read_bytes() == before
+
+
+def test_settings_that_differ_are_named_and_the_machine_does_not_count(tmp_path: Path) -> None:
+    folder = ResultsFolder(write(tmp_path, record("a")), resume=True)
+    folder.check(SETTINGS | {"machine": {"device": "cuda"}})
+    with pytest.raises(UsageError, match=r"results of other settings \(object\): give the same ones"):
+        folder.check({"run": {"object": "nut", "maps": True}})
+    with pytest.raises(UsageError, match=r"\(threshold\)"):
+        folder.check({"run": SETTINGS["run"] | {"threshold": 0.5}})
+
+
+@pytest.mark.parametrize("told", [None, "", "[]", '{"run": 1}', '{"run"'])
+def test_results_whose_settings_are_lost_cannot_be_gone_on_with(tmp_path: Path, told: str | None) -> None:
+    write(tmp_path, record("a"))
+    (tmp_path / "run.json").unlink()
+    if told is not None:
+        (tmp_path / "run.json").write_text(told)
+    with pytest.raises(UsageError, match=r"run\.json.* is missing or damaged: add --overwrite to begin anew"):
+        ResultsFolder(tmp_path, resume=True)
+    ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
+    assert lines_of(tmp_path) == []
+
+
+def test_beginning_anew_removes_only_what_a_run_wrote(tmp_path: Path) -> None:
+    write(tmp_path, record("a"))
+    for name in ("overlays/a.png", "overlays/mine.txt", "maps/a.tiff", "labels/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folder = ResultsFolder(tmp_path, overwrite=True)
+    folder.begin(SETTINGS)
+    folder.close()
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
+        "overlays/mine.txt",
+        "results.jsonl",
+        "run.json",
+    ]
+
+
+@pytest.mark.parametrize("name", ["overlays/a.png", "maps/a.tiff", "labels/a.png"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_run_draws_over_pictures_that_none_drew(tmp_path: Path, name: str, overwrite: bool) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=f"{name} lies where a run would draw, and no run has been there"):
+        ResultsFolder(tmp_path, overwrite=overwrite)
+
+
+def test_pictures_of_a_run_whose_settings_are_lost_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, record("a"))
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "mine.png").touch()
+    ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
+    assert (tmp_path / "labels" / "mine.png").exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(UsageError, match="out is a file: give the name of a folder"):
+        ResultsFolder(tmp_path / "out")
+
+
+def test_a_disk_that_fails_under_way_is_one_sentence(tmp_path: Path) -> None:
+    folder = ResultsFolder(tmp_path)
+    folder.begin(SETTINGS)
+    folder.lines.unlink()
+    folder.lines.mkdir()
+    with pytest.raises(OddlensError, match=r"results\.jsonl cannot be written \(Is a directory\).*--resume$"):
+        folder.append(record("a"))
+
+
+def test_what_a_run_draws_is_known_as_outputs_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to("out")
+    folder = ResultsFolder(Path("out"))
+    assert folder.is_output(Path("out/overlays/a.png"))
+    assert folder.is_output(tmp_path / "out" / "maps" / "a.tiff")
+    assert folder.is_output(Path("link/../out/maps/a.tiff"))
+    assert folder.is_output(Path("link/overlays/a.png"))
+    assert folder.is_output(Path("out/labels/a.png"))
+    assert not folder.is_output(Path("out/a.png"))
+    assert not folder.is_output(Path("overlays/a.png"))
+
+
+class TestNames:
+    def test_a_picture_keeps_its_stem(self) -> None:
+        assert list(unique_names([Path("a/x.png"), Path("b/y.tar.gz"), Path(".z")]).values()) == ["x", "y.tar", ".z"]
+
+    def test_a_shared_stem_gets_a_mark_that_does_not_depend_on_the_other_pictures(self) -> None:
+        two = unique_names([Path("a/x.png"), Path("b/x.png")])
+        three = unique_names([Path("c/x.jpg"), Path("a/x.png"), Path("b/x.png")])
+        assert two[Path("a/x.png")] == three[Path("a/x.png")]
+        assert all(name.startswith("x-") for name in two.values())
+
+    @given(
+        st.lists(
+            st.text("aAbß.", min_size=1).filter(lambda name: {*name} != {"."}), min_size=1, max_size=6, unique=True
+        )
+    )
+    def test_no_two_pictures_share_a_name_even_where_case_does_not_count(self, names: list[str]) -> None:
+        paths = [Path(folder, name) for folder in "xy" for name in names]
+        given = unique_names(paths)
+        assert len({name.casefold() for name in given.values()}) == len(paths)
+
+    @given(st.text("x🔩ü", min_size=1, max_size=255))
+    def test_every_name_leaves_room_for_a_suffix(self, stem: str) -> None:
+        path = Path(stem + ".png")
+        for taken in ([], [path.stem]):
+            (name,) = unique_names([path], taken=taken).values()
+            assert len(name.encode()) <= 250
+
+    def test_a_picture_that_is_called_like_anothers_mark_gets_its_own(self) -> None:
+        paths = [Path("a/x.png"), Path("b/x.png")]
+        marked = unique_names(paths)[paths[0]]
+        names = unique_names([*paths, Path(f"{marked.upper()}.png")])
+        assert names[Path(f"{marked.upper()}.png")] == marked.upper()
+        assert len({name.casefold() for name in names.values()}) == 3
+
+    def test_names_that_are_taken_are_left_and_names_that_are_kept_stay(self) -> None:
+        a, b, c = Path("a/x.png"), Path("b/x.png"), Path("c/y.png")
+        names = unique_names([b, c], {c: "x"}, ["x", "z"])
+        assert names[c] == "x"
+        assert names[b].startswith("x-")
+        assert names[b] == unique_names([a, b])[b]
+
+
+class TestFiles:
+    def test_a_picture_is_known_by_any_spelling_of_its_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        picture = tmp_path / "in" / "a.png"
+        picture.parent.mkdir()
+        picture.write_bytes(b"one")
+        (tmp_path / "link").symlink_to("in")
+        monkeypatch.chdir(tmp_path)
+        folder = ResultsFolder(Path("out"))
+        folder.begin(SETTINGS)
+        folder.append({"path": "in/a.png", "score": 0.5, "is_anomalous": None}, folder.file_of(Path("in/a.png")))
+        folder.close()
+        monkeypatch.chdir("in")
+        again = ResultsFolder(tmp_path / "out", resume=True)
+        for spelling in ("a.png", "../in/a.png", picture, "../link/a.png", tmp_path / "link" / ".." / "in" / "a.png"):
+            assert again.known(again.file_of(Path(spelling))) == again.done["../in/a.png"]
+        picture.with_name("b.png").write_bytes(b"one")
+        assert again.known(again.file_of(Path("b.png"))) is None
+        assert again.known(again.file_of(Path("none.png"))) is None
+
+    def test_a_picture_that_was_changed_is_not_known(self, tmp_path: Path) -> None:
+        picture = tmp_path / "a.png"
+        picture.write_bytes(b"one")
+        os.utime(picture, (1000, 1000))
+        folder = ResultsFolder(tmp_path / "out")
+        folder.begin(SETTINGS)
+        folder.append({"path": "a.png", "score": 0.5, "is_anomalous": None}, folder.file_of(picture))
+        folder.close()
+        again = ResultsFolder(tmp_path / "out", resume=True)
+        assert again.known(again.file_of(picture))
+        os.utime(picture, (1000, 1000.5))
+        assert again.known(again.file_of(picture)) is None
+        picture.write_bytes(b"more")
+        os.utime(picture, (1000, 1000))
+        assert again.known(again.file_of(picture)) is None
+
+    def test_frames_of_a_video_are_pictures_of_their_own(self, tmp_path: Path) -> None:
+        (tmp_path / "drive.mp4").write_bytes(b"video")
+        folder = ResultsFolder(tmp_path / "out")
+        first, second = (folder.file_of(tmp_path / "drive.mp4", number) for number in (0, 1))
+        assert first is not None
+        assert second is not None
+        assert (first["path"], second["path"]) == ("../drive.mp4#000000", "../drive.mp4#000001")
+
+    def test_the_last_line_of_a_picture_counts(self, tmp_path: Path) -> None:
+        write(tmp_path, record("a"), record("b"), record("a", 0.75), {**failure("b"), "file": record("b")["file"]})
+        folder = ResultsFolder(tmp_path, resume=True)
+        assert {key: each["score"] for key, each in folder.done.items()} == {"a": 0.75}
+
+    def test_a_failure_names_its_file_where_it_takes_the_place_of_a_result(self, tmp_path: Path) -> None:
+        folder = ResultsFolder(write(tmp_path, record("a")), resume=True)
+        folder.begin(SETTINGS)
+        folder.append(failure("a"), record("a")["file"])
+        folder.append(failure("b"), record("b")["file"])
+        folder.finish([(name, unfiled(name)) for name in "ba"], SETTINGS)
+        folder.close()
+        assert lines_of(tmp_path) == [failure("b"), {**failure("a"), "file": record("a")["file"]}]
+        assert not ResultsFolder(tmp_path, resume=True).done
+
+    def test_lines_that_a_killed_run_left_out_of_order_are_put_right_by_the_next(self, tmp_path: Path) -> None:
+        folder = ResultsFolder(write(tmp_path, record("b"), record("a")), resume=True)
+        folder.finish([(name, unfiled(name)) for name in "ab"], SETTINGS)
+        folder.close()
+        assert [line["path"] for line in lines_of(tmp_path)] == ["a", "b"]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from oddlens.inference.results import ResultsFolder
+folder = ResultsFolder(Path(sys.argv[1]))
+folder.begin({"run": {}})
+print("begun", flush=True)
+time.sleep(600)
+"""
+
+
+class TestTwoRuns:
+    def test_the_second_is_refused_while_the_first_writes(self, tmp_path: Path) -> None:
+        looked = ResultsFolder(tmp_path, resume=True)
+        first = ResultsFolder(tmp_path)
+        first.begin(SETTINGS)
+        first.append(record("a"))
+        for refused in (lambda: ResultsFolder(tmp_path, resume=True), lambda: looked.begin(SETTINGS)):
+            with pytest.raises(UsageError, match=r"^another run is writing to .*: wait until it has ended, or give"):
+                refused()
+        first.append(record("b"))
+        first.close()
+        assert [line["path"] for line in lines_of(tmp_path)] == ["a", "b"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["results.jsonl", "run.json"]
+        ResultsFolder(tmp_path, resume=True).begin(SETTINGS)
+
+    def test_a_run_that_another_one_overtook_is_refused_even_when_that_has_ended(self, tmp_path: Path) -> None:
+        looked = ResultsFolder(tmp_path / "out")
+        write(tmp_path / "out", record("a"))
+        with pytest.raises(UsageError, match=r"has written to .* since this one began: start this one again"):
+            looked.begin(SETTINGS)
+        assert lines_of(tmp_path / "out") == [record("a")]
+        ResultsFolder(tmp_path / "out", overwrite=True).begin(SETTINGS)
+
+    def test_a_killed_run_leaves_no_lock_and_its_half_files_go_away(self, tmp_path: Path) -> None:
+        with subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "begun\n"
+                with pytest.raises(UsageError, match="another run is writing to"):
+                    ResultsFolder(tmp_path / "out", resume=True)
+            finally:
+                process.kill()
+        (tmp_path / "out" / "overlays").mkdir()
+        for name in (".oddlens-0123.json", "overlays/.oddlens-0123.png"):
+            (tmp_path / "out" / name).touch()
+        folder = ResultsFolder(tmp_path / "out", resume=True)
+        folder.check({"run": {}})
+        folder.begin({"run": {}})
+        folder.close()
+        assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["overlays", "results.jsonl", "run.json"]
+
+    def test_a_disk_that_knows_no_locks_is_a_warning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(lock: object) -> None:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+        folder = ResultsFolder(tmp_path)
+        with pytest.warns(OddlensWarning, match=r"cannot be locked \(No locks available\): start no other run"):
+            folder.begin(SETTINGS)
+        folder.append(record("a"))
+        folder.close()
+        assert lines_of(tmp_path) == [record("a")]
+
+
+class TestFoldersThatCannotBe:
+    def test_a_link_to_nowhere_is_not_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "out").symlink_to(tmp_path / "away" / "disk")
+        with pytest.raises(UsageError, match=r"out is a link to a folder that does not exist: make that folder, or"):
+            ResultsFolder(tmp_path / "out")
+        assert not (tmp_path / "away").exists()
+
+    def test_a_name_that_cannot_be(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="is no possible file name: check the path"):
+            ResultsFolder(tmp_path / ("n" * 300))
+
+    def test_a_place_that_may_not_be_looked_at(self, ordinary_user: Path) -> None:
+        (ordinary_user / "closed").mkdir()
+        (ordinary_user / "closed").chmod(0)
+        with pytest.raises(UsageError, match="closed/out may not be read by this user: change its permissions"):
+            ResultsFolder(ordinary_user / "closed" / "out")
+
+        with pytest.raises(OddlensError, match=r"closed cannot be written \(Permission denied\)"):
+            ResultsFolder(ordinary_user / "closed").begin(SETTINGS)
+
+    def test_a_folder_that_may_not_be_written_to(self, ordinary_user: Path) -> None:
+        (ordinary_user / "shut").mkdir()
+        (ordinary_user / "shut").chmod(0o555)
+        with pytest.raises(OddlensError, match=r"shut cannot be written \(Permission denied\): check the folder"):
+            ResultsFolder(ordinary_user / "shut").begin(SETTINGS)
+        with pytest.raises(OddlensError, match=r"new cannot be written \(Permission denied\): check the folder"):
+            ResultsFolder(ordinary_user / "shut" / "new").begin(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": None}, {"score": "0.5"}, {"score": True}, {"is_anomalous": 1}, {"map": {"a": 1}}, {"overlay": 3}, {"note": []},
+        {"file": "b"}, {"file": {"path": 3}}, {"file": {}}, {"path": None},
+    ],
+)  # fmt: skip
+def test_a_line_that_says_something_else_is_none_and_its_picture_runs_again(tmp_path: Path, change: Record) -> None:
+    root = write(tmp_path, record("a"))
+    with (root / "results.jsonl").open("a") as lines:
+        lines.write(json.dumps(record("b") | change) + "\n")
+    assert set(ResultsFolder(root, resume=True).done) == {"a"}
+
+
+@pytest.mark.parametrize("line", ['{"path": "b", "score": NaN}', "[]", "3", "null", "[" * 100_000])
+def test_a_line_that_is_no_object_of_json_is_none(tmp_path: Path, line: str) -> None:
+    assert set(ResultsFolder(write(tmp_path, record("a"), cut=line + "\n"), resume=True).done) == {"a"}
+
+
+def test_a_pipe_in_the_place_of_run_json_holds_nobody_up(tmp_path: Path) -> None:
+    root = write(tmp_path, record("a"))
+    (root / "run.json").unlink()
+    os.mkfifo(root / "run.json")
+    with pytest.raises(
+        UsageError, match=r"run\.json, which tells how the results beside it were made, is missing or damaged"
+    ):
+        ResultsFolder(root, resume=True)
+
+
+def test_what_is_no_line_of_a_run_does_not_stay_among_the_lines(tmp_path: Path) -> None:
+    root = write(tmp_path, record("a"), cut='{"path": "b\n')
+    with (root / "results.jsonl").open("ab") as lines:
+        lines.write(b'{"path": "\xff", "error": "x"}\n')
+    folder = ResultsFolder(root, resume=True)
+    folder.finish([("a",)], SETTINGS)
+    folder.close()
+    assert lines_of(root) == [record("a")]

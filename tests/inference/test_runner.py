@@ -1,0 +1,344 @@
+"""A run of a detector over many files."""
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oddlens
+from oddlens.detection import Detection
+from oddlens.detector import Detector
+from oddlens.encoding import BATCH_SIZE
+from oddlens.errors import DiskError, Failure, UsageError
+from oddlens.inference.results import Record, ResultsFolder
+from oddlens.inference.runner import DetectionRun, Task
+from oddlens.io.images import Picture
+from oddlens.methods.base import Scores
+from tests.noise import write_picture, write_pictures
+
+
+@pytest.fixture(scope="module")
+def detector(open_clip_folder: Path) -> Detector:
+    return oddlens.load(model=open_clip_folder)
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The names of the pictures that ran together, group by group."""
+    groups: list[list[str]] = []
+    detect_each = Detector.detect_each
+
+    def watched(self: Detector, images: list[os.PathLike[str]], *arguments: Any) -> Iterator[Detection | Failure]:
+        groups.append([Path(image).stem for image in images])
+        return detect_each(self, images, *arguments)
+
+    monkeypatch.setattr(Detector, "detect_each", watched)
+    return groups
+
+
+MakeTask = Callable[[int], Task]
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> MakeTask:
+    """A task of so many pictures."""
+    return lambda count: Task("bolt", tuple(write_pictures(tmp_path / "in", count)))
+
+
+def lines_of(out: Path) -> list[Record]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+class TestRunning:
+    def test_without_a_folder_nothing_is_written(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
+        records = list(DetectionRun(detector, task(2)))
+        assert [Path(record["path"]).name for record in records] == ["0.png", "1.png"]
+        assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+    def test_records_are_the_detections_with_path_and_time(self, detector: Detector, task: MakeTask) -> None:
+        (record,) = DetectionRun(detector, task(1))
+        (detection,) = detector.detect(record["path"], "bolt")
+        assert record.pop("ms") > 0
+        assert record == detection.to_dict()
+
+    def test_a_run_knows_its_length(self, detector: Detector, task: MakeTask) -> None:
+        assert len(DetectionRun(detector, task(3))) == 3
+
+    def test_pictures_run_in_fixed_groups_as_they_are_asked_for(
+        self, detector: Detector, task: MakeTask, looked_at: list[list[str]]
+    ) -> None:
+        records = iter(DetectionRun(detector, task(BATCH_SIZE + 2)))
+        assert looked_at == []
+        next(records)
+        assert looked_at == [[str(number) for number in range(BATCH_SIZE)]]
+        assert len(list(records)) == BATCH_SIZE + 1
+        assert looked_at[1:] == [[str(BATCH_SIZE), str(BATCH_SIZE + 1)]]
+
+    def test_iterating_twice_gives_the_same(self, detector: Detector, task: MakeTask) -> None:
+        run = DetectionRun(detector, task(2))
+        first, second = list(run), list(run)
+        assert [record | {"ms": 0} for record in first] == [record | {"ms": 0} for record in second]
+
+    def test_a_group_that_cannot_be_read_at_all_is_told_picture_by_picture(
+        self, detector: Detector, task: MakeTask
+    ) -> None:
+        given = task(2)
+        for path in given.items:
+            path.write_bytes(b"")
+        assert ["error" in record for record in DetectionRun(detector, given)] == [True, True]
+
+
+class TestGoingOn:
+    def test_a_group_with_a_picture_missing_runs_whole_so_that_its_numbers_are_the_same(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, looked_at: list[list[str]]
+    ) -> None:
+        pictures = task(2 * BATCH_SIZE)
+        out = tmp_path / "out"
+        whole = list(DetectionRun(detector, pictures, ResultsFolder(out)))
+        lines = (out / "results.jsonl").read_text().splitlines(keepends=True)
+        (out / "results.jsonl").write_text("".join(lines[: BATCH_SIZE + 3]))
+        looked_at.clear()
+        again = list(DetectionRun(detector, pictures, ResultsFolder(out, resume=True)))
+        assert looked_at == [[str(number) for number in range(BATCH_SIZE, 2 * BATCH_SIZE)]]
+        assert [record["score"] for record in again] == [record["score"] for record in whole]
+        assert again[: BATCH_SIZE + 3] == whole[: BATCH_SIZE + 3]
+
+    def test_new_pictures_among_the_old_ones_get_their_place(
+        self, detector: Detector, task: MakeTask, tmp_path: Path
+    ) -> None:
+        both = task(4)
+        odd = Task("bolt", both.items[1::2])
+        list(DetectionRun(detector, odd, ResultsFolder(tmp_path / "out")))
+        records = list(DetectionRun(detector, both, ResultsFolder(tmp_path / "out", resume=True)))
+        assert [record["path"] for record in records] == [str(path) for path in both.items]
+        done = ResultsFolder(tmp_path / "out", resume=True).done
+        assert [record["path"] for record in done.values()] == [str(path) for path in both.items]
+
+    def test_other_settings_are_refused_before_anything_runs(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, looked_at: list[list[str]]
+    ) -> None:
+        list(DetectionRun(detector, task(1), ResultsFolder(tmp_path / "out")))
+        looked_at.clear()
+        with pytest.raises(UsageError, match=r"\(object\)"):
+            DetectionRun(detector, Task("nut", task(1).items), ResultsFolder(tmp_path / "out", resume=True))
+        assert looked_at == []
+
+    def test_a_picture_that_was_replaced_is_looked_at_again_and_keeps_the_name_of_its_drawings(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, looked_at: list[list[str]]
+    ) -> None:
+        given = task(3)
+        before = list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out")))
+        write_picture(given.items[1], np.random.default_rng(99))
+        after = list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out", resume=True)))
+        assert len(looked_at) == 2
+        assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
+        assert after[1]["score"] != before[1]["score"]
+        assert after[1]["map"] == before[1]["map"]
+        assert lines_of(tmp_path / "out") == after
+
+    def test_a_picture_that_was_replaced_by_a_broken_one_has_no_result_any_more(
+        self, detector: Detector, task: MakeTask, tmp_path: Path
+    ) -> None:
+        given = task(3)
+        list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out")))
+        given.items[1].write_bytes(b"")
+        for _ in range(2):
+            records = list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out", resume=True)))
+            assert ["error" in record for record in records] == [False, True, False]
+            assert lines_of(tmp_path / "out") == records
+
+    def test_drawings_of_other_pictures_are_never_replaced(
+        self, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for folder in "ab":
+            write_pictures(tmp_path / folder, 2, seed=ord(folder))
+        for name in ("a", "b"):
+            out = ResultsFolder(Path("out"), resume=True)
+            list(DetectionRun(detector, Task("bolt", tuple(sorted(Path(name).iterdir()))), out))
+        lines = lines_of(Path("out"))
+        assert [line["path"] for line in lines] == ["a/0.png", "a/1.png", "b/0.png", "b/1.png"]
+        assert len({line["map"] for line in lines}) == 4
+        for line in lines:
+            (detection,) = detector.detect(line["path"], "bolt")
+            assert np.allclose(np.asarray(Image.open(Path("out") / line["map"])), detection.anomaly_map, atol=1e-5)
+
+    def test_names_of_drawings_are_those_of_a_run_that_nobody_stopped(self, detector: Detector, tmp_path: Path) -> None:
+        paths = [*write_pictures(tmp_path / "a", 1, seed=1), *write_pictures(tmp_path / "b", 1, seed=2)]
+        given = Task("bolt", tuple(paths))
+        whole = list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out")))
+        lines = (tmp_path / "out" / "results.jsonl").read_text().splitlines(keepends=True)
+        (tmp_path / "out" / "results.jsonl").write_text(lines[0])
+        again = list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out", resume=True)))
+        assert [record["map"] for record in again] == [record["map"] for record in whole]
+
+    def test_iterating_twice_adds_no_line_and_looks_at_nothing(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, looked_at: list[list[str]]
+    ) -> None:
+        run = DetectionRun(detector, task(BATCH_SIZE + 2), ResultsFolder(tmp_path / "out"))
+        first = list(run)
+        assert len(looked_at) == 2
+        assert list(run) == first
+        assert lines_of(tmp_path / "out") == first
+        assert len(looked_at) == 2
+
+    def test_iterating_again_after_breaking_off_goes_on(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, looked_at: list[list[str]]
+    ) -> None:
+        run = DetectionRun(detector, task(2 * BATCH_SIZE + 2), ResultsFolder(tmp_path / "out"))
+        for number, _ in enumerate(run):
+            if number == BATCH_SIZE:
+                break
+        records = list(run)
+        assert len(records) == 2 * BATCH_SIZE + 2
+        assert lines_of(tmp_path / "out") == records
+        assert [group[0] for group in looked_at] == ["0", "8", "8", "16"]
+
+
+class TestFailures:
+    def test_they_have_their_places_and_the_others_run(
+        self, detector: Detector, task: MakeTask, tmp_path: Path
+    ) -> None:
+        first, last = task(2).items
+        given = Task("bolt", (first, Failure("nowhere.png", "nowhere.png does not exist: check the path"), last))
+        for _ in range(2):
+            records = list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out", resume=True)))
+            assert ["error" in record for record in records] == [False, True, False]
+            assert records[1] == {"path": "nowhere.png", "error": "nowhere.png does not exist: check the path"}
+            assert lines_of(tmp_path / "out") == records
+
+    def test_what_is_not_finite_is_one_and_never_in_a_file(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        score = detector.method.score
+
+        def spoil(*arguments: Any) -> Scores:
+            found = score(*arguments)
+            found.scores[1] = float("nan")
+            return found
+
+        monkeypatch.setattr(detector.method, "score", spoil)
+        records = list(DetectionRun(detector, task(3), ResultsFolder(tmp_path / "out")))
+        assert ["error" in record for record in records] == [False, True, False]
+        assert "not finite" in records[1]["error"]
+        assert "NaN" not in (tmp_path / "out" / "results.jsonl").read_text()
+        assert sorted(path.name for path in (tmp_path / "out" / "maps").iterdir()) == ["0.tiff", "2.tiff"]
+
+    def test_a_full_disk_ends_the_run_with_what_is_done_kept(
+        self,
+        detector: Detector,
+        task: MakeTask,
+        tmp_path: Path,
+        looked_at: list[list[str]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        given = task(3 * BATCH_SIZE)
+        save = Image.Image.save
+
+        def fill(image: Image.Image, path: Path, **options: Any) -> None:
+            if len(looked_at) == 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            save(image, path, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Image.Image, "save", fill)
+            with pytest.raises(DiskError, match=r"\(No space left on device\): .*, then go on with --resume$"):
+                list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out")))
+        assert len(looked_at) == 2
+        assert len(lines_of(tmp_path / "out")) == BATCH_SIZE
+        records = list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out", resume=True)))
+        assert lines_of(tmp_path / "out") == records
+        assert not any("error" in record for record in records)
+
+
+class TestMemory:
+    def test_large_pictures_are_read_again_where_they_are_drawn_on_and_not_held(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reads: list[Path] = []
+        read = oddlens.inference.runner.read_image  # type: ignore[attr-defined]
+
+        def watched(path: Path, **options: Any) -> Picture:
+            reads.append(path)
+            return read(path, **options)
+
+        monkeypatch.setattr("oddlens.inference.runner.read_image", watched)
+        small = list(DetectionRun(detector, task(2), ResultsFolder(tmp_path / "small")))
+        assert len(reads) == 2
+        monkeypatch.setattr("oddlens.inference.runner._KEPT_PIXELS", 48 * 40 - 1)
+        large = list(DetectionRun(detector, task(2), ResultsFolder(tmp_path / "large")))
+        assert len(reads) == 6
+        for record, other in zip(small, large, strict=True):
+            drawn = [(tmp_path / place / record["overlay"]).read_bytes() for place in ("small", "large")]
+            assert drawn[0] == drawn[1]
+            assert record["score"] == other["score"]
+
+
+class TestSettings:
+    def test_they_name_all_that_the_numbers_depend_on(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
+        settings = DetectionRun(detector, task(1)).settings
+        assert set(settings["run"]) == {
+            "format", "oddlens", "method", "recipe", "fitted", "model", "model_sha256", "weights_sha256", "object", "references",
+            "thresholds", "overlays", "maps", "labels", "smoothing",
+        }  # fmt: skip
+        assert set(settings["machine"]) == {"torch", "python", "device", "weights", "references"}
+
+    def test_references_are_known_by_content_and_not_by_name(
+        self, open_clip_folder: Path, task: MakeTask, tmp_path: Path
+    ) -> None:
+        good = write_pictures(tmp_path / "good", 2, seed=5)
+
+        def told() -> Any:
+            return DetectionRun(oddlens.load(model=open_clip_folder).add_references(good), task(1)).settings["run"][
+                "references"
+            ]
+
+        before = told()
+        assert told() == before
+        good = [path.rename(path.with_name(f"renamed-{path.name}")) for path in good]
+        assert told() == before
+        write_picture(good[0], np.random.default_rng(99))
+        assert told() != before
+
+    def test_a_stations_references_are_those_it_was_saved_with(
+        self, open_clip_folder: Path, task: MakeTask, tmp_path: Path
+    ) -> None:
+        given = oddlens.load(model=open_clip_folder).add_references(write_pictures(tmp_path / "good", 2, seed=5))
+        given.save(tmp_path / "station")
+        opened = oddlens.open_station(tmp_path / "station")
+        first, second = (DetectionRun(each, task(1)).settings["run"]["references"] for each in (given, opened))
+        assert first == second
+
+    def test_they_are_looked_at_once_for_all_groups(
+        self, detector: Detector, task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looks: list[object] = []
+
+        def watched(value: Any) -> dict[str, Any]:
+            looks.append(value)
+            return asdict(value)
+
+        monkeypatch.setattr("oddlens.inference.runner.asdict", watched)
+        list(DetectionRun(detector, task(3 * BATCH_SIZE), ResultsFolder(tmp_path / "out")))
+        assert len(looks) == 2  # the recipe and the thresholds, each once
+
+    def test_what_was_passed_over_stands_beside_them(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
+        given = replace(task(1), passed_over={"masks": 3})
+        list(DetectionRun(detector, given, ResultsFolder(tmp_path / "out")))
+        assert json.loads((tmp_path / "out" / "run.json").read_text())["passed_over"] == {"masks": 3}
+        list(DetectionRun(detector, task(1), ResultsFolder(tmp_path / "out", resume=True)))
+
+    def test_learned_weights_are_known_by_content(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
+        hashes = []
+        for content in (b"first", b"trained again"):
+            (tmp_path / "weights.pth").write_bytes(content)
+            trained = Detector(detector.name, detector.method, weights=str(tmp_path / "weights.pth"))
+            hashes.append(DetectionRun(trained, task(1)).settings["run"]["weights_sha256"])
+        assert len({*hashes}) == 2

@@ -1,0 +1,390 @@
+"""APRIL-GAN against a plain restatement, its weights, and the two ways to a few-shot score."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+import oddlens
+from oddlens.backbone.load import load_backbone
+from oddlens.detector import Detector
+from oddlens.encoding import joined
+from oddlens.errors import ModelError, UsageError
+from oddlens.inference.runner import DetectionRun, Task
+from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe
+from oddlens.methods.common.prompt_ensemble import load_states, load_templates
+from oddlens.methods.weights import MethodWeights
+from tests.naive_clip import NaiveClip
+from tests.tiny_clip import Shape, Weights, random_weights, write_open_clip
+from tests.tiny_layers import random_layers, write_authors_layers, write_layers
+
+Pictures = list[NDArray[np.uint8]]
+SMALL = Shape(layers=2, text_layers=1)
+SIDE = 5
+
+
+@pytest.fixture(scope="module")
+def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the tiny CLIP's three blocks, as the authors write them. Not to be written to."""
+    return write_authors_layers(tmp_path_factory.mktemp("weights") / "layers.pth", random_layers())
+
+
+@pytest.fixture(scope="module")
+def loaded(open_clip_folder: Path, weights_file: Path) -> Detector:
+    """Without references; not to be given any."""
+    return oddlens.load("april-gan", open_clip_folder, weights_file, "cpu")
+
+
+@pytest.fixture
+def detector(loaded: Detector) -> Detector:
+    """A detector of the test's own, on the same towers."""
+    return Detector(loaded.name, loaded.method, loaded.notes, loaded.weights)
+
+
+class NaiveAprilGAN:
+    """texts: [2, embed_dim], unit norm. layers: the learned tensors; taps: the blocks that they follow."""
+
+    def __init__(self, clip: NaiveClip, texts: Tensor, layers: dict[str, Tensor], taps: tuple[int, ...]) -> None:
+        self.clip = clip
+        self.texts = texts
+        self.layers = {name: value.double() for name, value in layers.items()}
+        self.taps = taps
+
+    def look(self, picture: NDArray[np.uint8]) -> tuple[Tensor, list[Tensor]]:
+        """The whole picture's embedding, and the patches after each tapped block."""
+        resized = Image.fromarray(picture).resize((40, 40), Image.Resampling.BICUBIC)
+        pixels = (np.asarray(resized) / 255 - [0.5, 0.4, 0.3]) / [0.2, 0.25, 0.3]
+        tokens = self.clip.tokens(torch.tensor(pixels).permute(2, 0, 1))
+        hidden = self.clip.hidden(tokens)
+        return self.clip.image(tokens), [hidden[tap][1:] for tap in self.taps]
+
+    def enlarged(self, patches: Tensor) -> Tensor:
+        """[25] -> [40, 40]: between the centres of the outer patches, which lie in the corners."""
+        places = np.linspace(0, SIDE - 1, 40)
+        spread = torch.tensor(np.stack([np.interp(places, range(SIDE), row) for row in np.eye(SIDE)], axis=1))
+        return spread @ patches.view(SIDE, SIDE) @ spread.T
+
+    def probability(self, picture: NDArray[np.uint8]) -> float:
+        whole, _ = self.look(picture)
+        return float((100 * F.normalize(whole, dim=0) @ self.texts.T).softmax(dim=0)[1])
+
+    def words_map(self, picture: NDArray[np.uint8]) -> Tensor:
+        total = torch.zeros(40, 40, dtype=torch.float64)
+        for number, patches in enumerate(self.look(picture)[1]):
+            joint = patches @ self.layers[f"fc.{number}.weight"].T + self.layers[f"fc.{number}.bias"]
+            logits = 100 * F.normalize(joint, dim=1) @ self.texts.T
+            both = torch.stack([self.enlarged(logits[:, state]) for state in (0, 1)])
+            total += both.softmax(dim=0)[1]
+        return total
+
+    def map(self, picture: NDArray[np.uint8], references: Pictures) -> Tensor:
+        total = self.words_map(picture)
+        known = [self.look(each)[1] for each in references]
+        for number, patches in enumerate(self.look(picture)[1]):
+            if references:
+                rows = F.normalize(torch.cat([each[number] for each in known]), dim=1)
+                total += self.enlarged((1 - F.normalize(patches, dim=1) @ rows.T).amin(dim=1))
+        return total
+
+    def score(self, picture: NDArray[np.uint8], references: Pictures) -> float:
+        """Beside the references, of which each is held against the others."""
+        if not references:
+            return self.probability(picture)
+        others = [references[:number] + references[number + 1 :] for number in range(len(references))]
+        peaks = [float(self.map(each, rest).max()) for each, rest in zip(references, others, strict=True)]
+        return (self.probability(picture) + float(self.map(picture, references).max()) / np.mean(peaks)) / 2
+
+
+def restated(folder: Path, weights: Weights, layers: dict[str, Tensor], taps: tuple[int, ...]) -> NaiveAprilGAN:
+    backbone = load_backbone(folder, device="cpu")
+    states, templates = load_states("april_gan"), load_templates("april_gan")
+    means = []
+    for each in (states.normal, states.abnormal):
+        lines = [template.replace("{}", state.replace("{}", "metal_nut")) for template in templates for state in each]
+        means.append(F.normalize(backbone.encode_text(lines).double(), dim=1).mean(dim=0))
+    return NaiveAprilGAN(NaiveClip(weights), F.normalize(torch.stack(means), dim=1), layers, taps)
+
+
+class TestAgainstTheRestatement:
+    @pytest.mark.parametrize(("seed", "shots"), [(11, 0), (12, 1), (13, 2), (14, 4)])
+    def test_any_model_and_any_number_of_references(
+        self, tmp_path: Path, pictures: Pictures, seed: int, shots: int
+    ) -> None:
+        weights, layers = random_weights(seed, SMALL), random_layers(count=2, seed=seed)
+        write_open_clip(tmp_path / "model", weights, SMALL)
+        file = write_authors_layers(tmp_path / "layers.pth", layers)
+        detector = oddlens.load("april-gan", tmp_path / "model", file, "cpu")
+        assert detector.recipe.layers == (1, 2)
+        naive, references = restated(tmp_path / "model", weights, layers, (1, 2)), pictures[2 : 2 + shots]
+        if shots:
+            detector.add_references(references)
+        for found, query in zip(detector.detect(pictures[:2], "metal_nut"), pictures[:2], strict=True):
+            assert found.score == pytest.approx(naive.score(query, references), abs=1e-5)
+            assert np.abs(found.anomaly_map - naive.map(query, references).numpy()).max() < 2e-5
+
+    def test_transductive_scores(self, open_clip_folder: Path, weights: Weights, pictures: Pictures) -> None:
+        layers = random_layers()
+        naive = restated(open_clip_folder, weights, layers, (1, 2, 3))
+        queries, references = pictures[:3], pictures[4:6]
+        peaks = [float(naive.map(query, references).max()) for query in queries]
+        expected = [
+            (naive.probability(query) + (peak - min(peaks)) / (max(peaks) - min(peaks))) / 2
+            for query, peak in zip(queries, peaks, strict=True)
+        ]
+        method = AprilGAN(
+            load_backbone(open_clip_folder, device="cpu"),
+            AprilGANRecipe(image_size=40, layers=(1, 2, 3), image_score="transductive"),
+            MethodWeights("", layers),
+        )
+        found = Detector("april-gan", method).add_references(references).detect(queries, "metal_nut")
+        assert [each.score for each in found] == pytest.approx(expected, abs=1e-4)
+
+
+class TestWeights:
+    def test_the_authors_file_and_ours_say_the_same(
+        self, open_clip_folder: Path, loaded: Detector, pictures: Pictures, tmp_path: Path
+    ) -> None:
+        ours = write_layers(tmp_path / "a.safetensors", random_layers(), loaded.method.backbone, loaded.recipe)
+        other = oddlens.load("april-gan", open_clip_folder, ours, "cpu")
+        assert other.recipe == loaded.recipe
+        for one, two in zip(loaded.detect(pictures[:2]), other.detect(pictures[:2]), strict=True):
+            assert one.score == two.score
+            assert np.array_equal(one.anomaly_map, two.anomaly_map)
+
+    def test_ours_bring_the_layers_that_they_were_trained_for(
+        self, open_clip_folder: Path, loaded: Detector, tmp_path: Path
+    ) -> None:
+        recipe = AprilGANRecipe(image_size=48, layers=(2,))
+        file = write_layers(tmp_path / "a.safetensors", random_layers(count=1), loaded.method.backbone, recipe)
+        assert oddlens.load("april-gan", open_clip_folder, file, "cpu").recipe == recipe
+
+    def test_without_any_it_is_told_where_to_get_some(self, open_clip_folder: Path) -> None:
+        with pytest.raises(UsageError, match=r"'oddlens train april-gan'.*exps/pretrained/mvtec_pretrained\.pth"):
+            oddlens.load("april-gan", open_clip_folder, device="cpu")
+
+    @pytest.mark.parametrize(
+        ("layers", "told"),
+        [
+            (random_layers(count=4), "holds 4 linear layers from width 128 to 32"),
+            (random_layers(width=64), "holds 3 linear layers from width 64 to 32"),
+            (random_layers(embed_dim=16), "holds 3 linear layers from width 128 to 16"),
+            ({"ctx_pos": torch.zeros(1, 12, 8)}, "holds no linear layers of one kind"),
+            (random_layers() | {"fc.0.bias": torch.zeros(31)}, "holds 3 linear layers"),
+            (random_layers() | {"more": torch.zeros(1)}, "holds 3 linear layers"),
+        ],
+    )
+    def test_those_of_another_model_are_refused_in_one_sentence(
+        self, open_clip_folder: Path, tmp_path: Path, layers: dict[str, Tensor], told: str
+    ) -> None:
+        file = write_authors_layers(tmp_path / "layers.pth", layers)
+        with pytest.raises(ModelError) as error:
+            oddlens.load("april-gan", open_clip_folder, file, "cpu")
+        assert f"{file} {told}" in str(error.value)
+        assert "needs 3 linear layers from width 128 to 32, for the blocks 1, 2, 3:" in str(error.value)
+
+    def test_loading_leaves_the_random_numbers_alone(self, open_clip_folder: Path, weights_file: Path) -> None:
+        torch.manual_seed(3)
+        before = torch.random.get_rng_state()
+        oddlens.load("april-gan", open_clip_folder, weights_file, "cpu")
+        assert torch.equal(torch.random.get_rng_state(), before)
+
+
+class TestActivation:
+    """The two folders hold the same weights; the second one's mean QuickGELU."""
+
+    def test_exact_gelu_whatever_the_model_was_trained_with(
+        self, loaded: Detector, transformers_folder: Path, weights_file: Path, pictures: Pictures
+    ) -> None:
+        (expected,) = loaded.detect(pictures[0])
+        (found,) = oddlens.load("april-gan", transformers_folder, weights_file, "cpu").detect(pictures[0])
+        assert np.abs(found.anomaly_map - expected.anomaly_map).max() < 1e-5
+
+    def test_the_models_own_by_name(
+        self, loaded: Detector, transformers_folder: Path, weights_file: Path, pictures: Pictures
+    ) -> None:
+        (gelu,) = loaded.detect(pictures[0])
+        own = oddlens.load("april-gan", transformers_folder, weights_file, "cpu", activation=None)
+        assert own.method.backbone.vision.config.activation == "quick_gelu"
+        assert np.abs(own.detect(pictures[0])[0].anomaly_map - gelu.anomaly_map).max() > 1e-3
+
+
+class TestScoresBesideReferences:
+    def test_a_picture_as_odd_as_the_good_ones_adds_a_half(self, loaded: Detector) -> None:
+        relative = loaded.method.relative
+        assert relative is not None
+        peaks = {"text": torch.zeros(3), "peak": torch.tensor([3.0, 6.0, 30.0])}
+        references = {"text": torch.ones(2), "peak": torch.tensor([2.0, 4.0])}
+        assert relative.score(peaks, references).tolist() == [0.5, 1, 5]
+
+    @given(
+        st.lists(st.floats(0, 9), min_size=2, max_size=8, unique=True),
+        st.lists(st.floats(0, 9), min_size=1, max_size=4),
+        st.floats(0, 1),
+    )
+    def test_they_rise_with_the_peak_and_stay_finite(
+        self, loaded: Detector, peaks: list[float], references: list[float], text: float
+    ) -> None:
+        relative = loaded.method.relative
+        assert relative is not None
+        ordered = torch.tensor(sorted(peaks), dtype=torch.float64)
+        good = torch.tensor(references, dtype=torch.float64)
+        found = relative.score({"text": torch.full_like(ordered, text), "peak": ordered}, {"text": good, "peak": good})
+        assert found.isfinite().all()
+        steps, rises = ordered.diff(), found.diff()
+        assert bool((rises >= 0).all())
+        assert bool((rises[steps > 1e-9] > 0).all())
+
+    def test_thresholds_are_on_the_scale_of_the_scores(self, detector: Detector, pictures: Pictures) -> None:
+        """Good pictures' own scores, each with the others as references but on the scale of all of them."""
+        calibration = detector.add_references(pictures[:4]).calibrate("part")
+        assert calibration is not None
+        parts = calibration.parts
+        scores = (parts["text"] + parts["peak"] / parts["peak"].mean()) / 2
+        assert calibration.thresholds.image == pytest.approx(float(scores.max() + scores.std()), abs=1e-9)
+
+    def test_a_single_one_is_held_against_the_words(self, detector: Detector, pictures: Pictures) -> None:
+        (alone,) = detector.detect(pictures[1])
+        (found,) = detector.add_references(pictures[1]).detect(pictures[0])
+        expected = found.parts["text"] + found.parts["peak"] / float(alone.anomaly_map.max())
+        assert found.score == pytest.approx(expected / 2, abs=1e-6)
+        assert found.threshold is None
+
+    def test_copies_of_one_picture_as_references_upset_nothing(self, detector: Detector, pictures: Pictures) -> None:
+        detector.references = joined([detector.encode(pictures[1])] * 3)
+        found = detector.detect(pictures)
+        assert all(np.isfinite(each.score) for each in found)
+        assert len({each.score for each in found}) == len(pictures)
+
+
+class TestTransductiveScores:
+    @pytest.fixture
+    def transductive(self, open_clip_folder: Path, weights_file: Path, pictures: Pictures) -> Detector:
+        detector = oddlens.load("april-gan", open_clip_folder, weights_file, "cpu", image_score="transductive")
+        return detector.add_references(pictures[:2])
+
+    def test_they_are_of_the_pictures_that_are_asked_about_together(
+        self, transductive: Detector, pictures: Pictures
+    ) -> None:
+        found = transductive.detect(pictures)
+        peaks = [each.parts["peak"] for each in found]
+        for each in found:
+            scaled = (each.parts["peak"] - min(peaks)) / (max(peaks) - min(peaks))
+            assert each.score == pytest.approx((each.parts["text"] + scaled) / 2, abs=1e-9)
+        assert found[2].score != transductive.detect(pictures[2:5])[0].score
+
+    def test_pictures_that_are_all_the_same_score_by_the_words(
+        self, transductive: Detector, pictures: Pictures
+    ) -> None:
+        for each in transductive.detect([pictures[5]] * 2):
+            assert each.score == pytest.approx(each.parts["text"] / 2, abs=1e-6)
+
+    def test_one_alone_is_refused(self, transductive: Detector, pictures: Pictures) -> None:
+        with pytest.raises(UsageError, match="there is one alone: ask about two or more"):
+            transductive.detect(pictures[0])
+        assert transductive.detect([]) == []
+
+    def test_a_run_over_files_is_refused_before_it_begins(self, transductive: Detector, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="scores a whole set of pictures at once"):
+            DetectionRun(transductive, Task("part", (tmp_path / "a.png", tmp_path / "b.png")))
+
+    def test_they_have_no_threshold_but_heat_has(self, transductive: Detector, pictures: Pictures) -> None:
+        thresholds = transductive.detect(pictures[2:4])[0].thresholds
+        assert thresholds.image is None
+        assert thresholds.pixel is not None
+
+    def test_without_references_the_score_is_the_probability(
+        self, transductive: Detector, loaded: Detector, pictures: Pictures
+    ) -> None:
+        alone = Detector(transductive.name, transductive.method)
+        assert alone.detect(pictures[0])[0].score == loaded.detect(pictures[0])[0].score
+
+    def test_the_question_may_choose(self, detector: Detector, transductive: Detector, pictures: Pictures) -> None:
+        encoded = detector.add_references(pictures[:2]).encode(pictures)
+        expected = transductive.predict(encoded)
+        found = detector.predict(encoded, image_score="transductive")
+        assert [each.score for each in found] == [each.score for each in expected]
+
+
+class TestFeatures:
+    def test_how_many_run_together_changes_nothing(self, detector: Detector, pictures: Pictures) -> None:
+        detector.add_references(pictures[:2])
+        for together, picture in zip(detector.detect(pictures), pictures, strict=True):
+            (alone,) = detector.detect(picture)
+            assert alone.score == pytest.approx(together.score, abs=1e-6)
+            assert np.abs(alone.anomaly_map - together.anomaly_map).max() < 1e-5
+
+    def test_a_reference_itself_shows_what_the_words_show(self, detector: Detector, pictures: Pictures) -> None:
+        (words,) = detector.detect(pictures[0])
+        (found,) = detector.add_references(pictures[:3]).detect(pictures[0])
+        assert np.abs(found.anomaly_map - words.anomaly_map).max() < 1e-5
+
+    def test_maps_lie_within_their_range(self, detector: Detector, pictures: Pictures) -> None:
+        for shots, highest in ((0, 3), (2, 9)):
+            if shots:
+                detector.add_references(pictures[:shots])
+            low, high = detector.method.value_range(shots > 0)
+            assert (low, high) == (0, highest)
+            for found in detector.detect(pictures):
+                assert low <= found.anomaly_map.min() <= found.anomaly_map.max() <= high
+
+    def test_tokens_may_be_kept_in_half_precision_in_a_station_too(
+        self, open_clip_folder: Path, weights_file: Path, pictures: Pictures, tmp_path: Path
+    ) -> None:
+        whole, half = (
+            oddlens.load("april-gan", open_clip_folder, weights_file, "cpu", memory_dtype=kind).add_references(
+                pictures[:3]
+            )
+            for kind in ("float32", "float16")
+        )
+        assert half.references is not None
+        assert half.references.features["tokens:2"].dtype == torch.float16
+        for one, two in zip(whole.detect(pictures), half.detect(pictures), strict=True):
+            assert 0 < np.abs(one.anomaly_map - two.anomaly_map).max() < 0.02
+        sizes = []
+        for name, each in (("whole", whole), ("half", half)):
+            each.save(tmp_path / name)
+            sizes.append((tmp_path / name / "references.safetensors").stat().st_size)
+        assert sizes[1] < 0.6 * sizes[0]
+        opened = oddlens.open_station(tmp_path / "half", "cpu")
+        assert opened.recipe == half.recipe
+        for one, two in zip(half.detect(pictures[3:]), opened.detect(pictures[3:]), strict=True):
+            assert one.to_dict() == two.to_dict()
+            assert np.array_equal(one.anomaly_map, two.anomaly_map)
+
+
+class TestTheEmbeddedKind:
+    """A model with a stem: its card names what references are compared by."""
+
+    @pytest.fixture
+    def embedded(self, embedded_folder: Path, tmp_path: Path) -> Detector:
+        file = write_authors_layers(tmp_path / "layers.pth", random_layers(2, 32, 16))
+        return oddlens.load("april-gan", embedded_folder, file, "cpu")
+
+    def test_layers_are_its_blocks_and_references_its_stem(self, embedded: Detector, pictures: Pictures) -> None:
+        assert embedded.recipe.layers == (1, 2)
+        assert embedded.method.request.taps == (1, 2, "stem")
+        assert "layers (1, 2) for the 2 vision blocks of this model, instead of (6, 12, 18, 24)" in embedded.notes[1]
+        assert len(embedded.add_references(pictures[:2]).detect(pictures[2:])) == 6
+
+    def test_taps_given_by_hand_win_over_the_models_own(self, embedded: Detector, embedded_folder: Path) -> None:
+        assert embedded.weights is not None
+        other = oddlens.load("april-gan", embedded_folder, embedded.weights, "cpu", reference_taps=(2,))
+        assert other.method.request.taps == (1, 2)
+
+    def test_one_tap_weighs_as_much_as_the_layers_together(self, embedded: Detector, pictures: Pictures) -> None:
+        (words,) = embedded.detect(pictures[0])
+        (found,) = embedded.add_references(pictures[1:3]).detect(pictures[0])
+        assert embedded.references is not None
+        query = embedded.encode(pictures[0]).features["tokens:stem"]
+        distance = embedded.method.fit(embedded.references.features).distance("tokens:stem", query).view(4, 4)
+        added = found.anomaly_map - words.anomaly_map
+        assert added[[0, 0, -1, -1], [0, -1, 0, -1]] == pytest.approx(
+            2 * distance[[0, 0, -1, -1], [0, -1, 0, -1]].numpy(), abs=1e-5
+        )

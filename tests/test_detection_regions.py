@@ -1,0 +1,84 @@
+"""Heat at the picture's own size, and its regions, on examples small enough to count by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from oddlens.detection import find_regions, resize_map
+
+
+class TestSizes:
+    def test_heat_is_brought_to_the_pictures_size_without_overshooting(self) -> None:
+        anomaly_map = np.array([[0, 1], [0, 0]], np.float32)
+        resized = resize_map(anomaly_map, (7, 5))
+        assert resized.shape == (5, 7)
+        assert resized.dtype == np.float32
+        assert (resized.min(), resized.max()) == (0, 1)
+        assert resized[0, 6] == 1
+
+    def test_heat_that_has_the_size_is_unchanged(self) -> None:
+        anomaly_map = np.random.default_rng(0).random((4, 6), np.float32)
+        assert np.array_equal(resize_map(anomaly_map, (6, 4)), anomaly_map)
+
+
+def heat_of(*rows: str) -> NDArray[np.float32]:
+    """Digits as tenths."""
+    return np.array([[int(digit) / 10 for digit in row] for row in rows], np.float32)
+
+
+class TestRegions:
+    def test_each_has_its_box_area_peak_and_mean(self) -> None:
+        (region,) = find_regions(heat_of("00000", "00670", "00800", "00000"), 0.5)
+        assert (region.x, region.y, region.width, region.height, region.area) == (2, 1, 2, 2, 3)
+        assert region.peak == pytest.approx(0.8)
+        assert region.mean == pytest.approx(0.7)
+
+    def test_pixels_that_touch_by_a_corner_belong_together(self) -> None:
+        assert len(find_regions(heat_of("900", "090", "009"), 0.5)) == 1
+        assert len(find_regions(heat_of("90009", "00000", "00900"), 0.5)) == 3
+
+    def test_the_hottest_comes_first(self) -> None:
+        found = find_regions(heat_of("7000", "0000", "9008", "0000"), 0.5)
+        assert [region.peak for region in found] == pytest.approx([0.9, 0.8, 0.7])
+        assert [(region.x, region.y) for region in found] == [(0, 2), (3, 2), (0, 0)]
+
+    def test_what_reaches_the_threshold_exactly_belongs_to_it(self) -> None:
+        anomaly_map = np.array([[0.25, 0.5, 0.75]], np.float32)
+        assert [region.area for region in find_regions(anomaly_map, 0.5)] == [2]
+        assert find_regions(anomaly_map, 0.76) == ()
+
+    def test_a_region_inside_anothers_hole_is_its_own(self) -> None:
+        ring, core = find_regions(heat_of("99999", "90009", "90809", "90009", "99999"), 0.5)
+        assert (ring.area, ring.peak, ring.width) == (16, pytest.approx(0.9), 5)
+        assert (core.area, core.peak, core.x, core.y) == (1, pytest.approx(0.8), 2, 2)
+        assert core.mean == pytest.approx(0.8)
+
+    def test_neighbours_in_one_box_do_not_lend_each_other_their_heat(self) -> None:
+        """The box of the L holds the hotter pixel in its corner, which is not part of it."""
+        hot, bent = find_regions(heat_of("60000", "60080", "60000", "66666"), 0.5)
+        assert (bent.area, bent.peak) == (8, pytest.approx(0.6))
+        assert (hot.area, hot.peak) == (1, pytest.approx(0.8))
+
+    def test_the_outline_runs_along_the_regions_outer_pixels(self) -> None:
+        (region,) = find_regions(heat_of("0000", "0999", "0999", "0999"), 0.5)
+        assert set(region.outline) == {(1, 1), (3, 1), (3, 3), (1, 3)}
+
+    def test_a_heat_without_anything_has_none_and_one_full_of_it_has_one(self) -> None:
+        assert find_regions(np.zeros((3, 4), np.float32), 0.1) == ()
+        (region,) = find_regions(np.ones((3, 4), np.float32), 0.1)
+        assert (region.width, region.height, region.area) == (4, 3, 12)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(0, 10**6), st.floats(0, 1))
+    def test_their_areas_add_up_and_their_peaks_descend(self, seed: int, threshold: float) -> None:
+        anomaly_map = np.random.default_rng(seed).random((9, 7), np.float32)
+        found = find_regions(anomaly_map, threshold)
+        assert sum(region.area for region in found) == (anomaly_map >= np.float32(threshold)).sum()
+        peaks = [region.peak for region in found]
+        assert peaks == sorted(peaks, reverse=True)
+        for region in found:
+            inside = anomaly_map[region.y : region.y + region.height, region.x : region.x + region.width]
+            assert inside.max() >= region.peak >= region.mean >= np.float32(threshold) - 1e-6
+            assert all(anomaly_map[y, x] >= np.float32(threshold) for x, y in region.outline)

@@ -1,0 +1,212 @@
+"""The overlay shows heat by a fixed range, leaves good parts as they are, and covers nothing with text."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from oddlens.errors import UsageError
+from oddlens.visualization.overlay import Verdict, blend, draw_overlay, heat_colours
+
+FIXED = (0.0, 1.0)
+PANEL = (22, 24, 29)
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def heat_of(height: int, width: int, value: float = 0.0) -> np.ndarray:
+    return np.full((height, width), value, dtype=np.float32)
+
+
+def draw(pixels: np.ndarray, anomaly_map: np.ndarray | None = None, **changes: object) -> Image.Image:
+    settings = {
+        "value_range": FIXED,
+        "outlines": [],
+        "title": "part.png",
+        "range_label": "fixed range 0..1",
+        "verdict": None,
+    }
+    return draw_overlay(
+        pixels, heat_of(*pixels.shape[:2]) if anomaly_map is None else anomaly_map, **settings | changes
+    )
+
+
+def shown_picture(sheet: Image.Image, size: tuple[int, int], header: int) -> np.ndarray:
+    left = (sheet.width - size[0]) // 2
+    return np.asarray(sheet.crop((left, header, left + size[0], header + size[1])))
+
+
+def header_height(sheet: Image.Image, height: int) -> int:
+    strips = sheet.height - height
+    assert strips % 2 == 0, "header and footer are of one height"
+    return strips // 2
+
+
+class TestColours:
+    def test_hotter_colours_are_ever_darker_so_that_they_read_in_grey(self) -> None:
+        colours = heat_colours(np.linspace(0, 1, 32)[None])[0].astype(float)
+        lightness = colours @ (0.2126, 0.7152, 0.0722)
+        assert (np.diff(lightness) < 0).all()
+
+    def test_values_beyond_the_range_have_the_colour_of_its_end(self) -> None:
+        colours = heat_colours(np.array([[-5.0, 0.0], [1.0, 5.0]]))
+        assert colours.dtype == np.uint8
+        assert np.array_equal(colours[0, 0], colours[0, 1])
+        assert np.array_equal(colours[1, 0], colours[1, 1])
+
+    @given(st.floats(0, 0.15), st.integers(1, 80), st.integers(1, 80))
+    def test_a_cold_map_leaves_the_picture_exactly_as_it_is(self, value: float, height: int, width: int) -> None:
+        assert np.array_equal(blend(noise(height, width), heat_of(height, width, value), FIXED), noise(height, width))
+
+    def test_the_hotter_the_stronger_on_dark_and_on_bright_parts(self) -> None:
+        ramp = np.linspace(0.2, 0.75, 50, dtype=np.float32)[None]
+        for ground in (0, 128, 255):
+            pixels = np.full((1, 50, 3), ground, dtype=np.uint8)
+            change = np.abs(blend(pixels, ramp, FIXED).astype(float) - ground).sum(axis=2)[0]
+            assert change[0] < 40
+            assert change[-1] > 150
+            assert np.corrcoef(change, ramp[0])[0, 1] > 0.9
+
+    def test_the_hottest_pixel_still_shows_what_lies_beneath(self) -> None:
+        pixels = np.zeros((1, 2, 3), dtype=np.uint8)
+        pixels[0, 1] = 255
+        dark, bright = blend(pixels, heat_of(1, 2, 1.0), FIXED)[0].astype(int)
+        assert (bright - dark >= 60).all()
+
+    @given(st.floats(0, 1), st.floats(0, 1))
+    def test_a_pixel_is_coloured_by_its_own_heat_and_not_by_its_neighbours(self, value: float, other: float) -> None:
+        pixels = noise(1, 2)
+        alone = blend(pixels, heat_of(1, 2, value), FIXED)[0, 0]
+        assert np.array_equal(blend(pixels, np.array([[value, other]], np.float32), FIXED)[0, 0], alone)
+
+    @given(st.floats(-100, 100), st.floats(0.01, 1000))
+    def test_the_range_scales_and_shifts_the_heat(self, low: float, span: float) -> None:
+        levels = np.linspace(0, 1, 33)[None]
+        drawn = blend(noise(1, 33), low + levels * span, (low, low + span)).astype(int)
+        np.testing.assert_allclose(drawn, blend(noise(1, 33), levels, FIXED).astype(int), atol=5)
+
+
+class TestSheet:
+    @given(st.integers(1, 700), st.integers(1, 700))
+    @settings(max_examples=30, deadline=None)
+    def test_the_picture_keeps_its_size_and_nothing_covers_it(self, height: int, width: int) -> None:
+        sheet = draw(noise(height, width), verdict="anomalous")
+        assert sheet.mode == "RGB"
+        assert sheet.width == max(width, 320)
+        header = header_height(sheet, height)
+        assert np.array_equal(shown_picture(sheet, (width, height), header), noise(height, width))
+
+    @pytest.mark.parametrize("size", [(1, 1), (3, 2000), (2000, 3), (3000, 4000)])
+    def test_extreme_sizes_are_drawn_with_text_in_proportion(self, size: tuple[int, int]) -> None:
+        sheet = draw(np.zeros((*size, 3), np.uint8))
+        strip = header_height(sheet, size[0])
+        assert 25 <= strip <= 250
+        assert strip <= sheet.width / 8
+
+    def test_what_was_given_stays_as_it_was(self) -> None:
+        pixels, anomaly_map = noise(20, 30), heat_of(20, 30, 0.9)
+        draw(pixels, anomaly_map, outlines=[np.array([[2, 2], [20, 2], [20, 15]])])
+        assert np.array_equal(pixels, noise(20, 30))
+        assert np.array_equal(anomaly_map, heat_of(20, 30, 0.9))
+
+    def test_read_only_pixels_are_fine(self) -> None:
+        pixels = noise(20, 30)
+        pixels.flags.writeable = False
+        draw(pixels, outlines=[np.array([[2, 2], [20, 2], [20, 15]])])
+
+    def test_outlines_are_closed_and_light_on_dark_and_dark_on_light(self) -> None:
+        square = np.array([[50, 50], [150, 50], [150, 150], [50, 150]])
+        for ground in (0, 255):
+            sheet = draw(np.full((200, 400, 3), ground, np.uint8), outlines=[square])
+            picture = shown_picture(sheet, (400, 200), header_height(sheet, 200))
+            for x, y in [(100, 50), (150, 100), (100, 150), (50, 100)]:
+                assert picture[y, x].min() > 200, "the line"
+                assert picture[y - 3 : y + 4, x - 3 : x + 4].min() < 60, "its edge, or the dark ground"
+            assert (picture[90:110, 90:110] == ground).all(), "the inside is left alone"
+
+    def test_a_region_of_one_point_gets_a_box_around_it(self) -> None:
+        sheet = draw(np.zeros((20, 30, 3), np.uint8), outlines=[np.array([[10, 8]])])
+        picture = shown_picture(sheet, (30, 20), header_height(sheet, 20))
+        assert picture[8, 10].max() == 0
+        for x, y in [(7, 8), (13, 8), (10, 5), (10, 11)]:
+            assert picture[y, x].min() > 200
+
+    def test_a_region_of_two_points_is_marked_by_a_line(self) -> None:
+        sheet = draw(np.zeros((20, 30, 3), np.uint8), outlines=[np.array([[5, 5], [9, 5]])])
+        assert shown_picture(sheet, (30, 20), header_height(sheet, 20))[5, 7].min() > 200
+
+    @pytest.mark.parametrize(("verdict", "colour"), [("anomalous", (214, 48, 49)), ("normal", (25, 127, 88))])
+    def test_the_verdict_is_a_badge_above_the_picture(self, verdict: Verdict, colour: tuple[int, int, int]) -> None:
+        def badge_pixels(sheet: Image.Image) -> int:
+            strip = np.asarray(sheet.crop((0, 0, sheet.width, header_height(sheet, 100))))
+            return int((strip == colour).all(axis=2).sum())
+
+        assert badge_pixels(draw(noise(100, 600), verdict=verdict)) > 500
+        assert badge_pixels(draw(noise(100, 600), verdict=None)) == 0
+
+    def test_the_truth_is_outlined_over_the_hottest_heat(self) -> None:
+        pixels = np.full((60, 80, 3), 120, dtype=np.uint8)
+        truth = np.zeros((60, 80), dtype=bool)
+        truth[20:40, 30:50] = True
+        sheet, plain = (draw(pixels, heat_of(60, 80, 1.0), truth=each) for each in (truth, None))
+        shown, without = (shown_picture(each, (80, 60), header_height(each, 60)) for each in (sheet, plain))
+        assert (np.abs(shown[20, 32:48].astype(int) - (0, 229, 255)) < 12).all()
+        assert np.array_equal(shown[25:35, 35:45], without[25:35, 35:45])
+        assert (pixels == 120).all()
+
+    def test_title_and_range_label_are_drawn_in_their_own_strips(self) -> None:
+        plain = np.asarray(draw(noise(100, 600)))
+        titled = np.asarray(draw(noise(100, 600), title="other.png"))
+        labelled = np.asarray(draw(noise(100, 600), range_label="calibrated on 4 references"))
+        header = header_height(draw(noise(100, 600)), 100)
+        assert not np.array_equal(plain[:header], titled[:header])
+        assert np.array_equal(plain[header:], titled[header:])
+        assert not np.array_equal(plain[header + 100 :], labelled[header + 100 :])
+        assert np.array_equal(plain[: header + 100], labelled[: header + 100])
+
+    def test_the_ends_of_the_range_are_written_beside_the_colour_bar(self) -> None:
+        one, other = draw(noise(100, 600)), draw(noise(100, 600), value_range=(0.0, 0.37))
+        header = header_height(one, 100)
+        assert not np.array_equal(np.asarray(one)[header + 100 :], np.asarray(other)[header + 100 :])
+
+    @pytest.mark.parametrize("verdict", ["anomalous", None])
+    def test_a_long_title_is_cut_in_its_middle_and_stays_within_the_strip(self, verdict: Verdict | None) -> None:
+        for letter in "Wi":
+            sheet = draw(noise(100, 400), title=letter * 500 + " score 0.931", verdict=verdict)
+            strip = np.asarray(sheet.crop((0, 0, sheet.width, header_height(sheet, 100))))
+            assert (strip[:, :5] == PANEL).all()
+            assert (strip[:, -5:] == PANEL).all()
+
+    @pytest.mark.parametrize("title", ["", "two\nlines", "Prüfung – µ", "部品🔩", "\udcff.png", "\0"])
+    def test_any_title_can_be_drawn(self, title: str) -> None:
+        assert draw(noise(20, 30), title=title).size == draw(noise(20, 30)).size
+
+    def test_letters_without_accents_stand_for_those_with_them(self) -> None:
+        assert draw(noise(20, 30), title="Größe é").tobytes() == draw(noise(20, 30), title="Grosse e").tobytes()
+
+    def test_the_sheet_can_be_saved(self) -> None:
+        stream = io.BytesIO()
+        sheet = draw(noise(20, 30))
+        sheet.save(stream, "PNG")
+        assert np.array_equal(np.asarray(Image.open(stream)), np.asarray(sheet))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("value_range", [(1.0, 1.0), (1.0, 0.0), (0.0, np.nan), (np.nan, 1.0), (-np.inf, 1.0)])
+    def test_an_empty_or_endless_range_is_one_sentence(self, value_range: tuple[float, float]) -> None:
+        with pytest.raises(UsageError, match=r"cannot colour a map: its lower end must lie below its upper end"):
+            draw(noise(4, 4), value_range=value_range)
+
+    def test_heat_of_another_size_is_a_fault_of_the_program(self) -> None:
+        with pytest.raises(ValueError, match=r"heat of shape \(4, 5\) does not fit a picture of shape \(4, 4, 3\)"):
+            draw(noise(4, 4), heat_of(4, 5))
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_heat_that_is_not_finite_is_a_fault_of_the_program(self, value: float) -> None:
+        with pytest.raises(ValueError, match="not finite"):
+            draw(noise(4, 4), heat_of(4, 4, value))
