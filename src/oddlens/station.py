@@ -196,7 +196,7 @@ def _from_format_1(state: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(weights, str):
         weights = {"file": weights, "hash": None}
     if isinstance(references, dict):
-        references = {"digests": [], "seal": None, **references}  # a seal that is there counts, whatever the format is called
+        references = {"digests": [], "seal": None, **references}  # a seal counts, whatever the format is called
     return {**state, "format": FORMAT, "weights": weights, "references": references}
 
 
