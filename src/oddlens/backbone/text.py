@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Activation, Block
+from oddlens.backbone.layers import Block, Nonlinearity
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TextConfig:
     heads: int
     mlp_width: int
     embed_dim: int
-    activation: Activation
+    activation: Nonlinearity
     eps: float = 1e-5
 
 

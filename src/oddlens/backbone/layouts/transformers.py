@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_json, read_tensors, weight_files
 from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS
 from oddlens.backbone.layers import Activation
-from oddlens.backbone.layouts.renaming import rename
+from oddlens.backbone.layouts.renaming import pack_attention, rename
 from oddlens.backbone.model import LoadedModel, as_rgb, empty_model
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
@@ -84,13 +83,7 @@ def read(folder: Path) -> LoadedModel:
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Transformers' tensor names to ours; the three attention projections become one."""
-    renamed = {rename(name, _RENAMED, _IN_BLOCKS): value for name, value in tensors.items()}
-    for query in [name for name in renamed if ".self_attn.q_proj." in name]:
-        names = [query.replace(".q_proj.", f".{part}_proj.") for part in "qkv"]
-        if all(name in renamed and renamed[name].shape == renamed[query].shape for name in names):
-            packed = query.replace("self_attn.q_proj.", "qkv.")
-            renamed[packed] = torch.cat([renamed.pop(name) for name in names])
-    return renamed
+    return pack_attention({rename(name, _RENAMED, _IN_BLOCKS): value for name, value in tensors.items()})
 
 
 def _configs(config: dict[str, Any], where: Path) -> tuple[VisionConfig, TextConfig]:

@@ -1,0 +1,234 @@
+"""SigLIP and SigLIP 2 (of a fixed resolution): a ViT that pools its patches by attention, and a text tower without a causal mask.
+
+Zhai et al., ICCV 2023, arXiv 2303.15343; Tschannen et al., arXiv 2502.14786. Both have one architecture; their tokenizers differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from oddlens.backbone.layers import Block, Nonlinearity
+from oddlens.backbone.positions import PositionResize, resized_positions
+from oddlens.backbone.text import TextConfig, TextTower
+from oddlens.backbone.tower import Capabilities, VisionFeatures, check_pixels, check_taps
+from oddlens.backbone.vision import Embedded, Tap, window_index
+from oddlens.errors import UsageError
+
+WINDOW_BYTES = 16 << 20
+"""The largest activation that `SiglipTower.windows` makes for a batch; see `oddlens.backbone.vision.WINDOW_BYTES`."""
+
+
+@dataclass(frozen=True)
+class SiglipConfig:
+    """The shape of a SigLIP vision tower. image_size and patch_size are in pixels; the joint space is as wide as the tower."""
+
+    image_size: int
+    patch_size: int
+    width: int
+    layers: int
+    heads: int
+    mlp_width: int
+    activation: Nonlinearity = "gelu_tanh"
+    eps: float = 1e-6
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side at the native image size."""
+        return self.image_size // self.patch_size
+
+    @property
+    def embed_dim(self) -> int:
+        """The joint width with the text."""
+        return self.width
+
+
+@dataclass(frozen=True)
+class SiglipTextConfig(TextConfig):
+    """The shape of a SigLIP text tower. pad: the token that fills every prompt up to the context."""
+
+    pad: int = 1
+
+
+class PoolingHead(Block):
+    """What makes one embedding of any number of patch tokens: attention of a learned query, then a feed-forward.
+
+    A block whose query is a parameter and whose attention is not added to anything; its `ln_1` is the tower's final LayerNorm.
+    """
+
+    def __init__(self, width: int, heads: int, mlp_width: int, activation: Nonlinearity, eps: float) -> None:
+        super().__init__(width, heads, mlp_width, activation, eps)
+        self.probe = nn.Parameter(torch.zeros(width))
+
+    def pool(self, x: Tensor) -> Tensor:
+        """[batch, tokens, width] of the residual stream -> [batch, width] in the joint space."""
+        width = x.shape[-1]
+        query = F.linear(self.probe, self.qkv.weight[:width], self.qkv.bias[:width])
+        key_value = F.linear(self.ln_1(x), self.qkv.weight[width:], self.qkv.bias[width:])
+        batch, tokens, _ = x.shape
+        k, v = key_value.view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q = query.view(1, self.heads, 1, -1).expand(batch, -1, -1, -1)
+        return self.feed_forward(self.attend(q, k, v))[:, 0]
+
+    def each(self, x: Tensor, *, norm: bool = True) -> Tensor:
+        """What `pool` makes of every token alone: [..., width] -> [..., width]. Attention to one token is its value."""
+        width = x.shape[-1]
+        value = F.linear(self.ln_1(x) if norm else x, self.qkv.weight[2 * width :], self.qkv.bias[2 * width :])
+        return self.feed_forward(self.out(value))
+
+
+class SiglipTower(nn.Module):
+    """The vision tower: `embed` once, then `walk` and `windows` on the result. Every token is a patch: there is no class token."""
+
+    capabilities = Capabilities(local=True, text=True, windows=True)
+    prefix = 0
+
+    def __init__(self, config: SiglipConfig) -> None:
+        super().__init__()
+        self.config = config
+        shape = config.width, config.heads, config.mlp_width, config.activation, config.eps
+        self.patches = nn.Conv2d(3, config.width, config.patch_size, config.patch_size)
+        self.position_embedding = nn.Parameter(torch.zeros(config.grid**2, config.width))
+        self.blocks = nn.ModuleList(Block(*shape) for _ in range(config.layers))
+        self.head = PoolingHead(*shape)
+
+    @property
+    def ends(self) -> tuple[Tensor, ...]:
+        """Tensors by which the tower is known, the same in every layout."""
+        return self.position_embedding, self.head.probe
+
+    def embed(self, pixels: Tensor, position: PositionResize | None = None) -> Embedded:
+        """Tokens with positions for [batch, 3, height, width] normalised pixels of any size.
+
+        A remainder smaller than a patch is left out.
+        position: how position embeddings come to another grid than the native one; None: "bicubic_plain", as transformers does.
+        """
+        check_pixels(pixels, self.config.patch_size)
+        maps = self.patches(pixels)
+        grid = (int(maps.shape[-2]), int(maps.shape[-1]))
+        places = resized_positions(self.position_embedding, self.config.grid, grid, position or "bicubic_plain")
+        return Embedded(maps.flatten(2).transpose(1, 2) + places, grid, {})
+
+    def walk(
+        self,
+        embedded: Embedded,
+        taps: Sequence[Tap] = (),
+        local_taps: Sequence[int] = (),
+        local_from: int = 1,
+        *,
+        image: bool = True,
+    ) -> VisionFeatures:
+        """Run the blocks and keep what is asked for, before the final LayerNorm.
+
+        taps: blocks (1-based) whose output is kept.
+        local_taps: blocks after which the local stream is kept; the stream leaves the ordinary one before block `local_from`.
+        image: what the head pools from the last block; without it the walk ends at the last tap.
+        """
+        depth = len(self.blocks)
+        check_taps(taps, depth, local_taps, local_from)
+        last_local = max(local_taps, default=0)
+        last = depth if image else max((*(tap for tap in taps if isinstance(tap, int)), last_local), default=0)
+        kept: dict[Tap, Tensor] = {}
+        kept_local: dict[int, Tensor] = {}
+        x = local = embedded.tokens
+        for number, block in enumerate(self._blocks(), start=1):
+            if number > last:
+                break
+            if local_from <= number <= last_local:
+                x, local = block.forward_with_local(x, local)
+            else:
+                x = local = block(x)
+            if number in taps:
+                kept[number] = x
+            if number in local_taps:
+                kept_local[number] = local
+        return VisionFeatures(kept, embedded.grid, 0, self.head.pool(x) if image else None, kept_local)
+
+    def normed(self, tokens: Tensor) -> Tensor:
+        """The final LayerNorm of tokens [..., width]."""
+        normed: Tensor = self.head.ln_1(tokens)
+        return normed
+
+    def embed_image(self, features: VisionFeatures) -> Tensor:
+        """The image in the joint space: [batch, embed_dim], not normalised."""
+        return features.image
+
+    def project(self, x: Tensor, *, norm: bool = True) -> Tensor:
+        """What the head makes of every token alone: [..., width] -> [..., embed_dim]; norm=False leaves the final LayerNorm out."""
+        return self.head.each(x, norm=norm)
+
+    def windows(self, embedded: Embedded, size: int) -> Tensor:
+        """Embed every window of size x size patches on its own (WinCLIP): [batch, windows, embed_dim], not normalised.
+
+        A window is its patches, all others dropped, with the positions of the full grid; the head pools them. Stride 1, row-major
+        by the top-left corner. As many windows run at once as keep every activation within `WINDOW_BYTES`.
+        """
+        index = window_index(embedded.grid, size).to(embedded.tokens.device)
+        step = index.shape[0]
+        if not torch.compiler.is_exporting():
+            widest = max(3 * self.config.width, self.config.mlp_width)
+            step = max(1, WINDOW_BYTES // (4 * widest * index.shape[1] * embedded.tokens.shape[0]))
+        return torch.cat([self._embed_windows(embedded.tokens, part) for part in torch.split(index, step)], dim=1)
+
+    def _embed_windows(self, tokens: Tensor, index: Tensor) -> Tensor:
+        x = tokens[:, index].flatten(0, 1)
+        for block in self._blocks():
+            x = block(x)
+        return self.head.pool(x).view(-1, index.shape[0], self.config.embed_dim)
+
+    def _blocks(self) -> Iterator[Block]:
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            yield block
+
+
+class SiglipText(TextTower):
+    """SigLIP's text tower: every token sees every other, padding included, and the last place of the full context is read out.
+
+    So every prompt is filled up to the context with the padding token, as the tower was trained: callers may cut it anywhere.
+    """
+
+    config: SiglipTextConfig
+
+    def __init__(self, config: SiglipTextConfig) -> None:
+        super().__init__(config)
+        self.projection = nn.Linear(config.width, config.embed_dim)
+
+    def forward(self, ids: Tensor, ends: Tensor) -> Tensor:
+        """Ids int64 [prompts, tokens], ends int64 [prompts] (position of each EOT) -> [prompts, embed_dim], not normalised.
+
+        Whatever `ids` hold behind the end of a prompt is not looked at.
+        """
+        tokens = ids.shape[1]
+        behind = torch.arange(tokens, device=ids.device) > ends[:, None]
+        full = F.pad(ids.masked_fill(behind, self.config.pad), (0, self.config.context - tokens), value=self.config.pad)
+        x = self.token_embedding(full) + self.position_embedding
+        for block in self.blocks:
+            x = block(x)
+        features: Tensor = self.projection(self.ln_final(x[:, -1]))
+        return features
+
+    def encode_embeddings(self, embeddings: Tensor, ends: Tensor, deep_prompts: Sequence[Tensor] = ()) -> Tensor:
+        """Refused: learned prompts (AnomalyCLIP) stand behind a start token, which SigLIP does not have."""
+        raise UsageError("SigLIP's text tower takes words, not learned prompts: give a CLIP")
+
+
+class SiglipModel(nn.Module):
+    """The towers, and the trained logit scale (natural logarithm) and bias of sigmoid(exp(scale) * cosine + bias); scalars."""
+
+    def __init__(self, vision: SiglipConfig, text: SiglipTextConfig) -> None:
+        super().__init__()
+        self.vision = SiglipTower(vision)
+        self.text = SiglipText(text)
+        self.logit_scale = nn.Parameter(torch.zeros(()))
+        self.logit_bias = nn.Parameter(torch.zeros(()))
+
+
+def empty_siglip(vision: SiglipConfig, text: SiglipTextConfig) -> SiglipModel:
+    """A model without memory behind its tensors (torch's meta device), to be filled from a checkpoint."""
+    with torch.device("meta"):
+        return SiglipModel(vision, text)
