@@ -1,4 +1,4 @@
-"""Tiny DINOv2s of transformers' own with random weights: the reference that ours is held against, and what it looks like on disk."""
+"""Tiny DINOv2s of transformers' own with random weights: what ours is held against, and what it looks like on disk."""
 
 from __future__ import annotations
 

@@ -42,20 +42,22 @@ def close(ours: Tensor, theirs: NDArray[np.generic], tolerance: float = 1e-5) ->
     return ours.shape == expected.shape and bool((ours - expected).abs().max() <= tolerance * expected.std())
 
 
-@torch.inference_mode()
 @pytest.mark.parametrize("form", ["", "_rect"])
 class TestTokens:
+    @torch.inference_mode()
     def test_hidden_states(self, tower: Dinov2Tower, case: Case, name: str, form: str) -> None:
         embedded = tower.embed(torch.tensor(case[PIXELS[form]]))
         taps = tower.walk(embedded, taps=range(1, 13)).taps
         for block, theirs in zip(BLOCKS[form], case[f"{name}{form}_hidden_states"], strict=True):
             assert close(taps[block] if block else embedded.tokens, theirs)
 
+    @torch.inference_mode()
     def test_the_last_state_after_the_final_norm(self, tower: Dinov2Tower, case: Case, name: str, form: str) -> None:
         walked = tower.walk(tower.embed(torch.tensor(case[PIXELS[form]])), taps=(12,))
         assert close(tower.normed(walked.taps[12]), case[f"{name}{form}_last_hidden_state"])
         assert close(tower.normed(walked.image), case[f"{name}{form}_last_hidden_state"][:, 0])
 
+    @torch.inference_mode()
     def test_the_last_state_of_facebookresearch(self, tower: Dinov2Tower, case: Case, name: str, form: str) -> None:
         embedded = tower.embed(torch.tensor(case[PIXELS[form]]), HUBS_OWN[name])
         assert close(tower.normed(tower.walk(embedded, taps=(12,)).taps[12]), case[f"{name}{form}_hub_last"])
