@@ -13,7 +13,7 @@ from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.errors import ModelError, UsageError
 from tiny_siglip import GEMMA_MERGES, GEMMA_VOCABULARY, SIGLIP_PIECES, gemma_tokenizer, siglip_tokenizer_file
 
-CONTEXT = 16
+CONTEXT = 40
 PROMPTS = [
     "photo of a part", "A Photo of A PART", "", "photo", "  two  blanks\tand\na tab ", "it's a 'part', no. 7 (of 9)!",
     "metal_nut", "~{|}^`\\[]@?<=>;:/*+-,.", "ÄRGER", "a photo of 12 parts",
@@ -69,7 +69,7 @@ class TestSigLIP:
 
 
 class TestSigLIP2:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def theirs(self) -> Callable[[list[str]], list[list[int]]]:
         """Transformers' Siglip2Tokenizer over the same pieces, as the models on the hub set it up; its padding is cut."""
         from transformers import Siglip2Tokenizer
@@ -79,7 +79,7 @@ class TestSigLIP2:
 
     def test_ids_are_theirs(self, tmp_path: Path, theirs: Callable[[list[str]], list[list[int]]]) -> None:
         tokenizer, pad = opened(tmp_path, gemma_tokenizer())
-        assert rows(tokenizer, PROMPTS[:5]) == theirs(PROMPTS[:5])
+        assert rows(tokenizer, PROMPTS) == theirs(PROMPTS)
         assert pad == 0
 
     def test_text_is_lowered_and_keeps_its_punctuation(self, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ class TestRefusals:
             tokenizer(["b " * CONTEXT])
 
     def test_a_folder_without_a_tokenizer(self, tmp_path: Path) -> None:
-        with pytest.raises(ModelError, match="holds no tokenizer.json"):
+        with pytest.raises(ModelError, match="holds no tokenizer"):
             siglip_tokenizer(tmp_path, CONTEXT, 100)
 
     @pytest.mark.parametrize("content", ["", "{", "{}", '{"model": 3}'])

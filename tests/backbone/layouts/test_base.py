@@ -63,7 +63,7 @@ def test_a_setting_that_changes_the_arithmetic_is_refused() -> None:
 
 @pytest.mark.parametrize("values", [[], "vision", 3])
 def test_a_part_that_is_no_object_is_refused(values: object) -> None:
-    with pytest.raises(ModelError, match="vision_config in config.json is no JSON object"):
+    with pytest.raises(ModelError, match="is no JSON object"):
         Settings(values, "vision_config in config.json", {})
 
 
