@@ -20,7 +20,7 @@ def their_dinov2(registers: int = 0, swiglu: bool = False, grid: int = 5, seed: 
     )
 
     shape = {
-        "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "mlp_ratio": 3, "use_swiglu_ffn": swiglu,
+        "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "mlp_ratio": 5, "use_swiglu_ffn": swiglu,
         "image_size": grid * PATCH, "patch_size": PATCH, "layer_norm_eps": 1e-4,
     }  # fmt: skip
     model = (
