@@ -182,6 +182,10 @@ class TestFiles:
             ),
             (lambda state: state["token_suffix_neg"].mul_(1.1), "trained on another model than tiny"),
             (lambda state: state["token_prefix_pos"].neg_(), "trained on another model than tiny"),
+            (
+                lambda state: state.update(token_suffix_pos=state["token_suffix_pos"][..., :-1]),
+                "trained on another model than tiny",
+            ),
         ],
     )  # fmt: skip
     def test_what_does_not_fit_is_one_sentence(

@@ -102,8 +102,9 @@ class LearnablePrompts(nn.Module):
         for names, ours in zip(_STORED_WORDS, self.fixed, strict=True):
             if not tensors.keys() >= set(names):
                 continue
-            stored = torch.cat([_rows(tensors[name]) for name in names])[: len(ours)].to(ours)
-            if stored.shape != ours.shape or (stored - ours).norm() > 0.01 * ours.norm():
+            rows = [_rows(tensors[name]) for name in names]
+            stored = torch.cat(rows)[: len(ours)].to(ours) if len({each.shape[1] for each in rows}) == 1 else None
+            if stored is None or stored.shape != ours.shape or (stored - ours).norm() > 0.01 * ours.norm():
                 raise ModelError(
                     f"{source} was trained on another model than {model}, whose words have other embeddings: "
                     "give the model that it was trained on"
