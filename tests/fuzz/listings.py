@@ -152,7 +152,7 @@ def _set(rng: random.Random, root: Path) -> tuple[str, Path]:
         path = rng.choice(entries)
         change = rng.choice(_CHANGES)
         done.append(f"{change.__name__.strip('_')} {path.relative_to(root)}")
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):  # it cannot be changed so, or was changed already
             change(rng, path)
     return f"the set {name}, {', '.join(done)}", root
 

@@ -170,17 +170,15 @@ class World:
         }
 
     @cached_property
-    def cached_texts(self) -> dict[Path, bytes]:
-        """The files of the text cache that `text_answers` stands on, and what they hold."""
+    def cached_texts(self) -> dict[Path, tuple[str, float]]:
+        """The files of the text cache that hold the words for a gear, each with the method that asks for them and its score."""
         folder = self.root / "cache" / "text"
-        before = set(folder.rglob("*")) if folder.exists() else set()
-        _ = self.text_answers
-        return {path: path.read_bytes() for path in sorted(set(folder.rglob("*")) - before) if path.is_file()}
-
-    @cached_property
-    def text_answers(self) -> dict[str, float]:
-        """The scores that two methods give of the first picture of a gear, whose words are in the text cache afterwards."""
-        return {method: self.fresh(method).detect(self.pictures[0], "gear")[0].score for method in ("winclip", "vl4ad")}
+        found: dict[Path, tuple[str, float]] = {}
+        for method in ("winclip", "vl4ad"):
+            before = set(folder.rglob("*"))
+            score = self.fresh(method).detect(self.pictures[0], "gear")[0].score
+            found |= {path: (method, score) for path in sorted(set(folder.rglob("*")) - before) if path.is_file()}
+        return found
 
     @cached_property
     def large_file(self) -> Path:
