@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from oddlens.backbone.tensors import aligned
 from oddlens.errors import ModelError
 from oddlens.methods.weights import MethodWeights, read_weights, write_weights
 
@@ -96,6 +97,13 @@ class TestTheAuthorsFiles:
         assert list(found.tensors) == ["prompt_learner.ctx_pos"]
         assert found.provenance is None
         assert found.recipe == {}
+
+    def test_tensors_lie_in_memory_as_those_of_our_files_wherever_they_lay_before(self, tmp_path: Path) -> None:
+        whole = torch.arange(33.0)
+        torch.save({"cut": whole[1:], "turned": whole[:32].view(2, 16).T}, tmp_path / "w.pth")
+        found = read_weights(tmp_path / "w.pth").tensors
+        assert all(aligned(value) is value for value in found.values())
+        assert torch.equal(found["turned"].T.flatten(), whole[:32])
 
     @pytest.mark.parametrize("content", [{"epoch": 3}, [torch.zeros(1)], {}])
     def test_what_is_no_file_of_tensors_is_refused(self, content: object, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import read_state
-from oddlens.backbone.tensors import FLOATS, is_finite, read_safetensors, tensor_fault
+from oddlens.backbone.tensors import FLOATS, aligned, is_finite, read_safetensors, tensor_fault
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import is_closed, is_file, why_absent, why_not_opened
@@ -123,4 +123,4 @@ def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     for name, value in tensors.items():
         if fault := tensor_fault(value, dtypes=_DTYPES):
             raise ModelError(f"{path} cannot be used ({name} {fault}): make or fetch the weights again")
-    return tensors
+    return {name: aligned(value) for name, value in tensors.items()}
