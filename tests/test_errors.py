@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddlens.errors import DataError, ImageError, ModelError, OddlensError, UsageError, one_line, printable, shortened
+from oddlens.errors import (
+    DataError,
+    ImageError,
+    ModelError,
+    OddlensError,
+    UsageError,
+    choices,
+    known_name,
+    nearest,
+    one_line,
+    printable,
+    shortened,
+)
 
 
 @pytest.mark.parametrize("kind", [OddlensError, UsageError, ImageError, ModelError, DataError])
@@ -61,3 +73,49 @@ def test_values_are_shown_as_python_writes_them_and_long_ones_in_part() -> None:
         shown = shortened(value)
         assert len(shown) < 200
         assert shown.isprintable()
+
+
+METHODS = ("winclip", "april-gan", "anomalyclip", "AnoVL")
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("wincip", ", did you mean 'winclip'?"),
+        ("APRIL_GAN", ", did you mean 'april-gan'?"),
+        ("anov", ", did you mean 'AnoVL'?"),
+        ("patchcore", ""),
+        ("", ""),
+        (7, ""),
+        ("winclip" * 10**5, ""),
+    ],
+)
+def test_the_nearest_of_the_known_names_is_suggested(name: object, suggested: str) -> None:
+    assert nearest(name, METHODS) == suggested
+
+
+def test_an_unknown_name_is_followed_by_the_nearest_and_by_all_there_are() -> None:
+    assert choices("patchcore", METHODS) == ": choose one of winclip, april-gan, anomalyclip, AnoVL"
+    assert choices("wincip", ["winclip", "vl4ad"], "there are") == ", did you mean 'winclip'? There are winclip, vl4ad"
+
+
+@pytest.mark.parametrize("name", ["anovl", "AnoVL", "ANOVL"])
+def test_a_name_is_known_in_any_case_of_letters(name: str) -> None:
+    assert known_name("method", name, METHODS) == "AnoVL"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "wincip",
+            "there is no method 'wincip', did you mean 'winclip'? Choose one of winclip, april-gan, anomalyclip, AnoVL",
+        ),
+        (None, "there is no method None: choose one of winclip, april-gan, anomalyclip, AnoVL"),
+        ("", "there is no method '': choose one of winclip, april-gan, anomalyclip, AnoVL"),
+    ],
+)
+def test_a_name_that_is_not_known_is_one_sentence(name: object, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        known_name("method", name, METHODS)
+    assert str(error.value) == said

@@ -38,9 +38,9 @@ class TestRecipes:
     @pytest.mark.parametrize(
         ("override", "told"),
         [
-            ({"imagesize": 70}, "has no field 'imagesize': its fields are image_size, "),
+            ({"imagesize": 70}, r"has no field 'imagesize', did you mean 'image_size'\? Its fields are image_size, "),
             ({"image_size": "large"}, "cannot be 'large': give a whole number above 0"),
-            ({"templates": "port22"}, "cannot be 'port22': give one of 'paper', 'port21'"),
+            ({"templates": "port22"}, r"cannot be 'port22', did you mean 'port21'\? Give one of 'paper', 'port21'"),
             ({"window_sizes": []}, "give a list of one or more"),
         ],
     )
@@ -61,6 +61,10 @@ class TestModels:
             oddlens.load(model=tmp_path / "none")
         with pytest.raises(ModelError, match="holds no model that oddlens reads"):
             oddlens.load(model=tmp_path)
+
+    @pytest.mark.parametrize("name", ["WinCLIP", "winCLIP", "WINCLIP"])
+    def test_the_name_of_a_method_is_taken_in_any_case_of_letters(self, open_clip_folder: Path, name: str) -> None:
+        assert oddlens.load(name, model=open_clip_folder, device="cpu").name == "winclip"
 
     def test_an_unknown_method_or_device_is_refused(self, open_clip_folder: Path) -> None:
         with pytest.raises(UsageError, match="there is no method 'patchcore'"):
@@ -118,7 +122,8 @@ class TestLoneFiles:
 
     def test_another_word_is_refused(self, tmp_path: Path, weights: Weights, method: str) -> None:
         with pytest.raises(
-            UsageError, match="the recipe field activation cannot be 'relu': give one of 'gelu', 'quick_gelu'"
+            UsageError,
+            match=r"the recipe field activation cannot be 'relu', did you mean 'gelu'\? Give one of 'gelu', 'quick_gelu'",
         ):
             oddlens.load(method, write_openai_state(tmp_path / "ViT.pt", weights), device="cpu", activation="relu")
 

@@ -5,6 +5,7 @@ traceback; anything that is not an `OddlensError` is a bug of ours.
 """
 
 import reprlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,58 @@ def shortened(value: object) -> str:
         return printable(_REPR.repr(value))
     except ValueError:  # Python writes no whole number of more than 4300 digits
         return f"a number of {type(value).__name__} with thousands of digits"
+
+
+LONGEST_NAME = 100
+"""Characters of a name that is compared with others: longer ones are no slip of a key, and comparing them takes long."""
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The known name that is most like an unknown one, to stand behind it in a sentence.
+
+    Returns:
+        ", did you mean 'winclip'?", or "" where no name is near or `name` is not a text. Upper and lower case count as the same.
+    """
+    import difflib
+
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        return ""
+    folded = {each.casefold(): each for each in known}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f", did you mean {folded[found[0]]!r}?" if found else ""
+
+
+def choices(name: object, known: Iterable[str], lead: str = "choose one of") -> str:
+    """What follows an unknown name in a sentence: the nearest name, where there is one, and all names.
+
+    Returns:
+        ": choose one of winclip, anovl", or ", did you mean 'winclip'? Choose one of winclip, anovl".
+    """
+    names = tuple(known)
+    near = nearest(name, names)
+    listed = ", ".join(names)
+    return f"{near} {lead[:1].upper()}{lead[1:]} {listed}" if near else f": {lead} {listed}"
+
+
+def known_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """The name as it is spelled here, given in any case of letters.
+
+    Args:
+        kind: What the name is of, for the sentence: "method".
+        name: What was given.
+        known: The names that there are.
+
+    Raises:
+        UsageError: There is no such name; the sentence suggests the nearest one.
+    """
+    names = tuple(known)
+    if name in names:
+        return str(name)
+    if isinstance(name, str) and len(name) <= LONGEST_NAME:
+        for each in names:
+            if each.casefold() == name.casefold():
+                return each
+    raise UsageError(f"there is no {kind} {shortened(name)}{choices(name, names)}")
 
 
 class OddlensError(Exception):

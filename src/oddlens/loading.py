@@ -15,11 +15,11 @@ from oddlens.backbone.cards import MINI
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.detector import Detector
-from oddlens.errors import OddlensWarning
+from oddlens.errors import OddlensWarning, known_name
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import METHODS, method_class
 from oddlens.methods.weights import read_weights
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
@@ -36,10 +36,10 @@ def load(
 ) -> Detector:
     """A detector, ready to look at pictures.
 
-    method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad". model: None is the embedded model; else a card's name
-    (`oddlens models`), a hub id, or a local folder or file. weights: the learned part of the method: our .safetensors or the
-    authors' .pth. device: "auto", "cpu", "cuda". max_megapixels: larger pictures are refused; by default 128, or the number in the
-    environment variable ODDLENS_MAX_MEGAPIXELS.
+    method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad", in any case of letters. model: None is the embedded model;
+    else a card's name (`oddlens models`), a hub id, or a local folder or file. weights: the learned part of the method: our
+    .safetensors or the authors' .pth. device: "auto", "cpu", "cuda". max_megapixels: larger pictures are refused; by default 128,
+    or the number in the environment variable ODDLENS_MAX_MEGAPIXELS.
     recipe_overrides: any field of the method's recipe; an unknown one is an error. Every recipe has `activation`, which must be
     given for a weights file that stands alone and does not say which GELU it means. `recipe="name"` starts from one of the method's
     named recipes. Fields that neither gives are those that the weights were trained with, else the paper's, fitted to the model.
@@ -48,6 +48,7 @@ def load(
     fit. Nothing here touches the network. Detectors that are alive on the same model share its towers.
     """
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
+    method = known_name("method", method, METHODS)
     made = method_class(method)
     learned = None if weights is None else read_weights(Path(weights))
     trained: dict[str, Any] = {}

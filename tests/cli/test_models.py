@@ -110,14 +110,14 @@ class TestFetching:
         ("name", "said"),
         [
             ("mini", "the model mini is part of oddlens: there is nothing to fetch"),
-            ("nope", "there is no model 'nope': see 'oddlens models', or give a hub id (org/name)"),
-            ("a b/c", "there is no model 'a b/c': see 'oddlens models', or give a hub id (org/name)"),
+            ("nope", "there is no model 'nope': give one of mini, "),
+            ("a b/c", "there is no model 'a b/c': give one of mini, "),
         ],
     )
     def test_what_cannot_be_fetched_is_a_wrong_call(self, name: str, said: str) -> None:
         done = run("models", "fetch", name)
         assert done.code == 2
-        assert done.sentence == said
+        assert done.sentence.startswith(said)
 
     def test_a_folder_with_another_model_is_a_wrong_call(
         self, hub_server: HubServer, clip: str, tmp_path: Path

@@ -105,7 +105,10 @@ def test_a_linear_head_and_one_split_can_be_asked_for(streets: Path, words: Path
         (("--size", "huge"), "--size 'huge' is not known: choose one of full, small"),
         (("--crop", "512"), "--crop '512' is not of the form HEIGHTxWIDTH"),
         (("--crop", "48x64"), "a crop cannot be 48x64: give multiples of 32 pixels"),
-        (("--split", "tests"), "--split 'tests' is not known: choose one of train, validation, test, unlabelled"),
+        (
+            ("--split", "tests"),
+            "--split 'tests' is not known, did you mean 'test'? Choose one of train, validation, test, unlabelled",
+        ),
         (("--set", "wings=2"), "has no field 'wings'"),
         (("--set", "ignored=maybe"), "give one of 'left out', 'empty'"),
     ],

@@ -10,13 +10,20 @@ from oddlens.errors import DataError, UsageError
 from tests.data.small_sets import folder, images_and_masks, mask, meta_json, mvtec, picture
 
 
+@pytest.mark.parametrize("name", ["MVTec", "MVTEC", "Auto"])
+def test_a_layout_is_named_in_any_case_of_letters(tmp_path, name):
+    assert open_dataset(mvtec(tmp_path), name).layout == "mvtec"
+
+
 def test_nothing_at_the_path_is_a_fault_of_the_call(tmp_path):
     with pytest.raises(UsageError, match=r"There is nothing at .*nowhere"):
         open_dataset(tmp_path / "nowhere")
 
 
 def test_an_unknown_layout_name_is_answered_with_those_there_are(tmp_path):
-    with pytest.raises(UsageError, match=r'"mvtek" is no layout: choose auto or one of .*mvtec'):
+    with pytest.raises(
+        UsageError, match=r"there is no layout 'mvtek', did you mean 'mvtec'\? Choose one of auto, .*mvtec"
+    ):
         open_dataset(mvtec(tmp_path), layout="mvtek")
 
 

@@ -55,7 +55,8 @@ class TestMaking:
 
     def test_an_unknown_field_is_refused_with_the_known_ones(self) -> None:
         with pytest.raises(
-            UsageError, match="Settings has no field 'imagesize': its fields are image_size, temperature, blur"
+            UsageError,
+            match=r"no field 'imagesize', did you mean 'image_size'\? Its fields are image_size, temperature, blur",
         ):
             make_recipe(Settings, {"imagesize": 70})
 

@@ -18,7 +18,11 @@ def test_winclip_is_one_of_them() -> None:
     assert method_class("winclip") is WinCLIP
 
 
-@pytest.mark.parametrize("name", ["WinCLIP", "", "patchcore"])
+def test_the_letters_of_a_name_may_be_of_any_case() -> None:
+    assert method_class("WinCLIP") is WinCLIP
+
+
+@pytest.mark.parametrize("name", ["", "patchcore"])
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError, match=f"there is no method '{name}': choose one of .*winclip"):
         method_class(name)

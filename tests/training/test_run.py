@@ -176,7 +176,7 @@ def test_a_name_that_nothing_could_read_again_is_refused(backbone: Backbone, set
 
 
 def test_methods_that_learn_nothing_are_not_trained() -> None:
-    with pytest.raises(UsageError, match="there is no method 'winclip' to train: choose one of anomalyclip, april-gan"):
+    with pytest.raises(UsageError, match="there is no method to train 'winclip': choose one of anomalyclip, april-gan"):
         trainable_class("winclip")
 
 

@@ -132,6 +132,6 @@ def card_of_digest(digest: str) -> Card | None:
 
 
 def find_card(name: str) -> Card | None:
-    """The card of that name or hub id, or None."""
-    bare = name.removeprefix("hf-hub:")
-    return next((card for card in CARDS if bare in {card.name, card.hub_id} and bare), None)
+    """The card of that name or hub id, in any case of letters, or None."""
+    bare = name.removeprefix("hf-hub:").casefold()
+    return next((card for card in CARDS if bare and bare in {card.name.casefold(), card.hub_id.casefold()}), None)

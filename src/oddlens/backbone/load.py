@@ -16,7 +16,7 @@ from oddlens.backbone.hub import cached_folder, is_hub_id
 from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded, open_clip, openai, transformers
 from oddlens.backbone.model import LoadedModel
-from oddlens.errors import ModelError, UsageError, printable
+from oddlens.errors import ModelError, UsageError, choices, printable
 from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_opened
 
 _READERS: dict[LayoutName, ModuleType] = {
@@ -69,10 +69,8 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
         return card, embedded.FOLDER
     hub_id = card.hub_id if card is not None else name.removeprefix("hf-hub:")
     if not is_hub_id(hub_id):
-        names = ", ".join(known.name for known in CARDS)
-        raise UsageError(
-            f"there is no model {str(model)!r}: give one of {names}, a hub id (org/name), or a path that exists"
-        )
+        known = choices(str(model), [each.name for each in CARDS], "give one of")
+        raise UsageError(f"there is no model {str(model)!r}{known}, a hub id (org/name), or a path that exists")
     folder = cached_folder(hub_id, revision or None)
     asked = (hub_id if card is None else card.name) + (f" --revision {revision}" if revision else "")
     if folder is None:

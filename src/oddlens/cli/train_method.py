@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oddlens.cli.settings import ActivationOption, recipe_overrides
-from oddlens.errors import UsageError, printable
+from oddlens.errors import UsageError, choices, printable
 
 if TYPE_CHECKING:
     from oddlens.training.samples import SampleSet
@@ -176,9 +176,9 @@ def _settings(
     return replace(make_recipe(kind, chosen), **zeros), recipe_fields
 
 
-def _one_of(option: str, value: str, choices: tuple[str, ...]) -> Any:
-    if value not in choices:
-        raise UsageError(f"{option} {value!r} is not known: choose one of {', '.join(choices)}")
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        raise UsageError(f"{option} {value!r} is not known{choices(value, known)}")
     return value
 
 

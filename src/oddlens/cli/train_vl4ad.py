@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oddlens.cli.settings import ActivationOption, recipe_overrides
-from oddlens.errors import UsageError, printable
+from oddlens.errors import UsageError, choices, printable
 
 if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_shape import DecoderShape
@@ -115,8 +115,8 @@ def vl4ad(
     shape, settings = _settings(size, given, seed)
     vocabulary = make_vocabulary(classes)
     parts = [each for each in SPLITS if each in (split or ("train", "unlabelled"))]
-    if unknown := set(split or ()) - set(SPLITS):
-        raise UsageError(f"--split {unknown.pop()!r} is not known: choose one of {', '.join(SPLITS)}")
+    if unknown := [each for each in split or () if each not in SPLITS]:
+        raise UsageError(f"--split {unknown[0]!r} is not known{choices(unknown[0], SPLITS)}")
     chosen = None if activation is None else make_recipe(VL4ADRecipe, {"activation": activation}).activation
     scenes = RecordScenes(open_dataset(data), parts)
     _tell(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
@@ -146,7 +146,7 @@ def _settings(size: str, given: dict[str, Any], seed: int) -> tuple[DecoderShape
     from oddlens.training.vl4ad import SIZES
 
     if size not in SIZES:
-        raise UsageError(f"--size {size!r} is not known: choose one of {', '.join(SIZES)}")
+        raise UsageError(f"--size {size!r} is not known{choices(size, SIZES)}")
     shape, settings = SIZES[size]
     measures = {each.name for each in fields(shape)}
     of_shape = {name: value for name, value in given.items() if name in measures}

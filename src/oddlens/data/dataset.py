@@ -7,7 +7,7 @@ from pathlib import Path
 from oddlens.data.legend import load_legend
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
-from oddlens.errors import DataError, UsageError
+from oddlens.errors import DataError, UsageError, choices
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Dataset:
             UsageError: there is no such category, or the split is no word of ours. A split that this set lacks is just empty.
         """
         if category is not None and category not in self.categories:
-            raise UsageError(f'{self.root} has no category "{category}": it has {", ".join(self.categories)}.')
+            raise UsageError(f'{self.root} has no category "{category}"{choices(category, self.categories, "it has")}.')
         if split is not None and split not in SPLITS:
-            raise UsageError(f'"{split}" is no split: choose one of {", ".join(SPLITS)}.')
+            raise UsageError(f'"{split}" is no split{choices(split, SPLITS)}.')
         chosen = (
             record
             for record in self.records

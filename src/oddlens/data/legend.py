@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.data.listing import read_json
-from oddlens.errors import DataError
+from oddlens.errors import DataError, choices
 
 Values = NDArray[np.uint8]
 
@@ -133,7 +133,7 @@ def load_legend(legend: str | Path) -> Legend:
     """
     if isinstance(legend, str):
         if legend not in LEGENDS:
-            raise DataError(f'"{legend}" is no legend of label files: choose one of {", ".join(LEGENDS)}.')
+            raise DataError(f'"{legend}" is no legend of label files{choices(legend, LEGENDS)}.')
         return LEGENDS[legend]
     return _parse(legend, read_json(legend))
 

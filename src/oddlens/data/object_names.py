@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from oddlens.data.named import NamedDataset
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, choices
 from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import parse_json
 
@@ -59,7 +59,7 @@ def read_names(path: Path, sources: Iterable[NamedDataset]) -> ObjectNames:
     known = {category for _, category in pairs} | {f"{dataset}/{category}" for dataset, category in pairs}
     for key in names:
         if key not in known:
-            raise UsageError(f"{path} names {key!r}, which is no category here: choose from {', '.join(sorted(known))}")
+            raise UsageError(f"{path} names {key!r}, which is no category here{choices(key, sorted(known))}")
     return ObjectNames(by_category=names)
 
 

@@ -11,7 +11,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.folder import read_named
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.errors import DataError, UsageError, printable
+from oddlens.errors import DataError, UsageError, known_name, printable
 from oddlens.io.paths import exists, expanded, is_closed, is_dir, why_absent
 
 FOLDER = "folder"
@@ -29,7 +29,7 @@ def open_dataset(
     """Open the data set at a path.
 
     - `path`: its folder (of all categories or of one), or its listing (a manifest, a meta.json).
-    - `layout`: a layout's name, or "auto": the most specific one that recognises the path; `Dataset.layout` says which.
+    - `layout`: a name, or "auto": the most specific one that recognises the path; `Dataset.layout` says which.
     - `normal_dir`, `abnormal_dir`, `mask_dir`: the folders of a plain set with names of its own, relative to `path`.
 
     What is wrong with single files is no error: it is in `Dataset.problems`.
@@ -43,6 +43,7 @@ def open_dataset(
         raise UsageError(f"{printable(str(root))} {why_absent(root)}.")
     if not exists(root):
         raise UsageError(f"There is nothing at {printable(str(root))}: give the folder of a data set or its listing.")
+    layout = known_name("layout", layout, (AUTO, *(each.name for each in LAYOUTS)))
     problems: list[Problem] = []
     if normal_dir is not None or abnormal_dir is not None or mask_dir is not None:
         if layout not in (AUTO, FOLDER):
@@ -95,9 +96,7 @@ def _recognise(root: Path) -> Layout:
 
 
 def _named(root: Path, name: str) -> Layout:
-    layout = next((layout for layout in LAYOUTS if layout.name == name), None)
-    if layout is None:
-        raise UsageError(f'"{name}" is no layout: choose {AUTO} or one of {", ".join(each.name for each in LAYOUTS)}.')
+    layout = next(layout for layout in LAYOUTS if layout.name == name)
     if not layout.recognise(root):
         raise DataError(f'{printable(str(root))} is not laid out like "{name}": it lacks {layout.looks_for}.')
     return layout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oddlens.data.named import NamedDataset
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, choices
 from oddlens.evaluation.figures import METRICS
 from oddlens.evaluation.road_sets import find_road_set
 from oddlens.metrics import COMPONENT_SIZES, ComponentSizes
@@ -69,12 +69,13 @@ def choose_protocol(source: NamedDataset, category: str, full_size: bool | None,
 
 def read_sizes(text: str) -> Sizes:
     """Sizes as a name, or as two areas in pixels: "50,10" is 50 found and 10 true. Raises `UsageError` for anything else."""
-    if text in (*COMPONENT_SIZES, BY_AREA):
+    names = (*COMPONENT_SIZES, BY_AREA)
+    if text in names:
         return text
     parts = text.split(",")
     if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(
-            f"{text!r} are no sizes of components: give one of {', '.join((*COMPONENT_SIZES, BY_AREA))}, or the pixels that a "
+            f"{text!r} are no sizes of components{choices(text, names, 'give one of')}, or the pixels that a "
             "found and a true one has at least, for instance 50,10"
         )
     return ComponentSizes(int(parts[0]), int(parts[1]))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from oddlens.errors import UsageError, shortened
+from oddlens.errors import UsageError, choices, nearest, shortened
 from oddlens.methods.registry import methods_with
 
 Recipe = TypeVar("Recipe")
@@ -89,10 +89,12 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
             others = methods_with(name, beside=recipe_type)
             owner = f", which {', '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
             raise UsageError(
-                f"{recipe_type.__name__} has no field {shortened(name)}{owner}: its fields are {', '.join(known)}"
+                f"{recipe_type.__name__} has no field {shortened(name)}{owner}{choices(name, known, 'its fields are')}"
             )
         if not _fits(value, hints[name]):
-            raise UsageError(f"the recipe field {name} cannot be {shortened(value)}: give {_described(hints[name])}")
+            raise UsageError(
+                f"the recipe field {name} cannot be {shortened(value)}{_near_word(value, hints[name])}{_described(hints[name])}"
+            )
         for number in _numbers(value):
             least, most = _range(known[name], number)
             if not least <= number <= most:
@@ -108,10 +110,8 @@ def named_fields(recipe_type: type[Any], name: object) -> Mapping[str, Any]:
         return {}
     named: Mapping[str, Mapping[str, Any]] = getattr(recipe_type, "NAMED", {})
     if not isinstance(name, str) or name not in named:
-        known = ", ".join(named) or "no named recipes"
-        raise UsageError(
-            f"{recipe_type.__name__} has no recipe named {shortened(name)}: there {_is_or_are(named)} {known}"
-        )
+        known = choices(name, named or ["no named recipes"], f"there {_is_or_are(named)}")
+        raise UsageError(f"{recipe_type.__name__} has no recipe named {shortened(name)}{known}")
     return named[name]
 
 
@@ -207,3 +207,10 @@ def _described(hint: Any) -> str:
         int: "a whole number above 0", float: "a number above 0", bool: "True or False", str: "text", type(None): "None"
     }  # fmt: skip
     return words.get(hint, str(hint))
+
+
+def _near_word(value: Any, hint: Any) -> str:
+    """The words before `_described`, with the nearest of the texts that the field may be."""
+    words = [each for part in (hint, *get_args(hint)) for each in get_args(part) if isinstance(each, str)]
+    near = nearest(value, words)
+    return f"{near} Give " if near else ": give "

@@ -7,7 +7,7 @@ from dataclasses import fields
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from oddlens.errors import UsageError
+from oddlens.errors import known_name
 
 if TYPE_CHECKING:
     from oddlens.methods.base import MethodClass
@@ -29,10 +29,8 @@ MARKS: dict[str, str] = {
 
 
 def method_class(name: str) -> MethodClass:
-    """The class of a method; `UsageError` for an unknown name."""
-    if name not in METHODS:
-        raise UsageError(f"there is no method {name!r}: choose one of {', '.join(METHODS)}")
-    module, attribute = METHODS[name].split(":")
+    """The class of a method, whose name may be given in any case of letters; `UsageError` for an unknown name."""
+    module, attribute = METHODS[known_name("method", name, METHODS)].split(":")
     return cast("MethodClass", getattr(import_module(module), attribute))
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, choices
 from oddlens.metrics.inputs import BoolArray, Images, LabelledMap, labelled_maps
 from oddlens.metrics.pixel import rank_pixels
 
@@ -99,7 +99,7 @@ class ComponentAccumulator:
 
     def __init__(self, threshold: float, sizes: ComponentSizes | str = "anomaly-track") -> None:
         if isinstance(sizes, str) and sizes not in COMPONENT_SIZES:
-            raise UsageError(f'"{sizes}" are no sizes of components: choose one of {", ".join(COMPONENT_SIZES)}.')
+            raise UsageError(f'"{sizes}" are no sizes of components{choices(sizes, COMPONENT_SIZES)}.')
         self.threshold = threshold
         self.sizes = COMPONENT_SIZES[sizes] if isinstance(sizes, str) else sizes
         self.n_images = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oddlens.errors import UsageError
+from oddlens.errors import known_name
 
 if TYPE_CHECKING:
     from oddlens.backbone.backbone import Backbone
@@ -38,6 +38,5 @@ def settings_class(name: str) -> type[Any]:
 
 
 def _part(name: str, which: int) -> Any:
-    if name not in TRAINABLE:
-        raise UsageError(f"there is no method {name!r} to train: choose one of {', '.join(TRAINABLE)}")
-    return getattr(import_module(TRAINABLE[name][0]), TRAINABLE[name][which])
+    module, *parts = TRAINABLE[known_name("method to train", name, TRAINABLE)]
+    return getattr(import_module(module), parts[which - 1])

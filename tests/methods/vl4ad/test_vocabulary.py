@@ -116,7 +116,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            ({"classes": "citiscapes"}, "classes 'citiscapes' is no list of ours: give one of cityscapes, .* or a .json or .toml"),
+            ({"classes": "citiscapes"}, r"'citiscapes' is no list of ours, did you mean 'cityscapes'\? Give .* a .json or .toml"),
             ({"merge": "seven"}, "merge 'seven' is no list of ours: give one of none, cityscapes7"),
             ({"ood": ["dog", "Street"]}, "'Street' is given as unknown and belongs to the known class 'road'"),
             ({"ood": ["sky"]}, "'sky' is given as unknown and belongs to the known class 'sky'"),
@@ -173,3 +173,9 @@ class TestFaults:
         (tmp_path / "words.json").write_text('{"dog": ["hound"]}')
         with pytest.raises(UsageError, match="does not hold a list of words"):
             make_vocabulary(STREET, str(tmp_path / "words.json"))
+
+
+@pytest.mark.parametrize("name", ["Cityscapes", "CITYSCAPES"])
+def test_a_list_is_named_in_any_case_of_letters(name: str) -> None:
+    assert make_vocabulary(name) == make_vocabulary("cityscapes")
+    assert resolved_lists("classes", name) == "cityscapes"

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, choices
 
 TextEncoder = Callable[[Sequence[str]], Tensor]
 
@@ -78,6 +78,6 @@ def prototypes(
 def _entry(file: str, name: str) -> dict[str, list[str]]:
     lists = json.loads(resources.files("oddlens.methods.common").joinpath("data", file).read_text(encoding="utf-8"))
     if name not in lists:
-        raise UsageError(f"there is no list named {name!r} in {file}: choose one of {', '.join(sorted(lists))}")
+        raise UsageError(f"there is no list named {name!r} in {file}{choices(name, sorted(lists))}")
     entry: dict[str, list[str]] = lists[name]
     return entry

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
-from oddlens.errors import ModelError, UsageError, shortened
+from oddlens.errors import ModelError, UsageError, choices, shortened
 
 Head = Literal["words", "linear"]
 """How a mask gets its class: by its cosine with words, or by a linear classifier of trained ones (vision only, the baseline)."""
@@ -46,7 +46,7 @@ class DecoderShape:
                 )
         if self.head not in get_args(Head):
             raise UsageError(
-                f"a mask decoder's head cannot be {shortened(self.head)}: give one of {', '.join(get_args(Head))}"
+                f"a mask decoder's head cannot be {shortened(self.head)}{choices(self.head, get_args(Head), 'give one of')}"
             )
         if self.width % _GROUPS or self.width % self.heads:
             raise UsageError(

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from oddlens.errors import UsageError, printable, shortened
+from oddlens.errors import UsageError, choices, printable, shortened
 from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import parse_json
 
@@ -26,6 +26,7 @@ Groups = Sequence[str | Sequence[str]]
 """Words for the unknown: a word, or several for the same."""
 
 _SUFFIXES = (".json", ".toml")
+_FILES = {"classes": "road_classes.json", "merge": "road_merges.json"}
 _FILE_NAME = re.compile(r".*\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 
 
@@ -73,8 +74,10 @@ def make_vocabulary(classes: str | Lists, ood: str | Groups = (), merge: str | L
 
 def resolved_lists(field: str, given: str | Lists) -> str | dict[str, list[str]]:
     """A packaged name as it is, all else as plain lists: what a recipe can keep, and JSON too. field: "classes" or "merge"."""
+    if isinstance(given, str) and not _is_path(given):
+        return _packaged_name(field, given)
     lists = _lists(field, given)
-    return given if isinstance(given, str) and not _is_path(given) else {name: list(lists[name]) for name in lists}
+    return {name: list(lists[name]) for name in lists}
 
 
 def resolved_groups(given: str | Groups | None) -> str | tuple[str | list[str], ...]:
@@ -104,19 +107,25 @@ def _divided(words: str) -> list[str]:
 
 def _lists(field: str, given: str | Lists) -> Lists:
     """Names with their words, from wherever they are."""
-    packaged = _packaged("road_classes.json" if field == "classes" else "road_merges.json")
     if not isinstance(given, str):
         return given
     if _is_path(given):
         content: Lists = _read(given, field)
         return content
-    if given not in packaged:
-        raise UsageError(
-            f"{field} {shortened(given)} is no list of ours: give one of {', '.join(packaged)}, a dictionary, or a .json or .toml "
-            "file"
-        )
-    lists: Lists = packaged[given]["classes"]
+    lists: Lists = _packaged(_FILES[field])[_packaged_name(field, given)]["classes"]
     return lists
+
+
+def _packaged_name(field: str, given: str) -> str:
+    """The name of a packaged list, given in any case of letters. `UsageError` where there is none of that name."""
+    packaged = _packaged(_FILES[field])
+    names = {name.casefold(): name for name in packaged}
+    if given.casefold() not in names:
+        raise UsageError(
+            f"{field} {shortened(given)} is no list of ours{choices(given, packaged, 'give one of')}, a dictionary, or a .json or "
+            ".toml file"
+        )
+    return names[given.casefold()]
 
 
 def _unknown(ood: str | Groups, taken: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
@@ -169,7 +178,7 @@ def _check_merge(merged: Mapping[str, tuple[str, ...]], known: Mapping[str, obje
     for member in members:
         if _fold(member) not in names:
             raise UsageError(
-                f"the merge names the class {member!r}, which is not known: the classes are {', '.join(known)}"
+                f"the merge names the class {member!r}, which is not known{choices(member, known, 'the classes are')}"
             )
     if (double := _double(members)) is not None:
         raise UsageError(f"the merge names the class {double!r} twice: a class belongs to one super-class")
