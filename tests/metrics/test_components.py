@@ -192,12 +192,12 @@ def test_shards_of_other_thresholds_or_sizes_do_not_merge():
             ComponentAccumulator(0.6, ALL).merge(other)
 
 
-def test_faulty_input_is_told():
-    with pytest.raises(UsageError, match='"street" are no sizes of components: choose one of anomaly-track'):
+def test_faulty_input_is_an_error():
+    with pytest.raises(UsageError, match="'street' are no component sizes: choose one of anomaly-track"):
         ComponentAccumulator(0.5, "street")
     with pytest.raises(UsageError, match="not NaN"):
         component_metrics([drawing("#")], [np.ones((1, 1))], threshold=nan)
     with pytest.raises(UsageError, match="no image"):
         ComponentAccumulator(0.5).compute()
-    with pytest.raises(UsageError, match="Mask 0 must have the shape"):
+    with pytest.raises(UsageError, match="mask 0 must have the shape"):
         ComponentAccumulator(0.5).update([drawing("##")], [np.ones((2, 2))])

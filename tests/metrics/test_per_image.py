@@ -58,5 +58,5 @@ def test_generators_are_read_image_by_image():
 
 
 def test_without_an_image_of_both_kinds_there_is_nothing_to_measure():
-    with pytest.raises(UsageError, match="No image has both"):
+    with pytest.raises(UsageError, match="no image has both"):
         per_image_pixel_metrics([np.zeros((2, 2)), np.ones((2, 2))], np.zeros((2, 2, 2)))

@@ -83,14 +83,14 @@ IMAGE = np.zeros((2, 3), np.uint8)
     ("labels", "predictions", "complaint"),
     [
         ([IMAGE], [], "one prediction"),
-        ([IMAGE], [IMAGE.T], "Label image 0 and its prediction must have one shape"),
-        ([IMAGE, IMAGE + 2], [IMAGE, IMAGE], "Label image 1 or its prediction holds other values"),
+        ([IMAGE], [IMAGE.T], "label image 0 and its prediction must have one shape"),
+        ([IMAGE, IMAGE + 2], [IMAGE, IMAGE], "label image 1 or its prediction holds other values"),
         ([IMAGE], [IMAGE + 254], "other values"),
         ([IMAGE], [IMAGE.astype(np.int8) - 1], "other values"),
         ([IMAGE], [IMAGE + 0.5], "other values"),
     ],
 )
-def test_faulty_input_is_told_and_adds_nothing(labels, predictions, complaint):
+def test_faulty_input_is_an_error_and_adds_nothing(labels, predictions, complaint):
     accumulator = SegmentationAccumulator(2)
     with pytest.raises(UsageError, match=complaint):
         accumulator.update(labels, predictions)

@@ -12,21 +12,28 @@ import numpy.typing as npt
 from oddlens.errors import UsageError
 from oddlens.metrics.counting import ScoreCounts, count_in_threads
 from oddlens.metrics.image import ImageMetrics, image_metrics
-from oddlens.metrics.inputs import BoolArray, FloatArray, Images, kept_scores, labels_and_scores
+from oddlens.metrics.inputs import BoolArray, FloatArray, Images, counted_scores, labels_and_scores
 from oddlens.metrics.pixel import PixelMetrics, pixel_metrics_from
 from oddlens.metrics.positives import PositiveScores
 from oddlens.metrics.ranking import Ranking
 
 
 class ImageAccumulator:
-    """Collects labels and scores of images. Memory O(images); picklable."""
+    """Collects labels and scores of images. Memory O(images); picklable.
+
+    Example:
+        >>> shards = [([0, 1], [0.1, 0.4]), ([0, 1], [0.3, 0.2])]
+        >>> first, second = (ImageAccumulator().update(labels, scores) for labels, scores in shards)
+        >>> first.merge(second).compute().auroc
+        0.75
+    """
 
     def __init__(self) -> None:
         self._labels: list[BoolArray] = []
         self._scores: list[FloatArray] = []
 
     def update(self, labels: npt.ArrayLike, scores: npt.ArrayLike) -> Self:
-        """Add images: labels bool or 0/1 [n], scores float [n]; errors as for `image_metrics`."""
+        """Add images: labels bool or 0/1 [n], scores float [n]. Raises UsageError as `image_metrics`."""
         checked, values = labels_and_scores(labels, scores)
         self._labels.append(checked.copy())
         self._scores.append(values.copy())
@@ -41,21 +48,28 @@ class ImageAccumulator:
     def compute(self) -> ImageMetrics:
         """Measure all images so far. Raises UsageError if there are none."""
         if not self._scores:
-            raise UsageError("There is no image to measure: update the accumulator with at least one.")
+            raise UsageError("there is no image to measure: update the accumulator with at least one")
         return image_metrics(np.concatenate(self._labels), np.concatenate(self._scores))
 
 
 class PixelAccumulator:
-    """Collects masks and maps. Memory O(pixels), 4 bytes each for float32 maps as the masks are not kept; picklable."""
+    """Collects masks and maps. Memory O(pixels), 4 bytes each for float32 maps, as the masks are dropped; picklable.
+
+    Example:
+        >>> shards = [([[[0, 1]]], [[[0.1, 0.4]]]), ([[[0, 1]]], [[[0.3, 0.2]]])]
+        >>> first, second = (PixelAccumulator().update(masks, maps) for masks, maps in shards)
+        >>> first.merge(second).compute().auroc
+        0.75
+    """
 
     def __init__(self) -> None:
         self._positives = PositiveScores()
         self._scores: list[FloatArray] = []
 
     def update(self, masks: Images, maps: Images, ignore: Images | None = None) -> Self:
-        """Add images: input and errors as for `pixel_metrics`. After an error nothing of the batch is added."""
+        """Add images, given as to `pixel_metrics`. Raises UsageError as that does; the batch is then not added."""
         positives = PositiveScores().update(masks, maps, ignore)
-        self._scores += [scores.copy() for scores in kept_scores(maps, ignore)]
+        self._scores += [scores.copy() for scores in counted_scores(maps, ignore)]
         self._positives.merge(positives)
         return self
 

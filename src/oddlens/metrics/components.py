@@ -1,7 +1,7 @@
-"""The component metrics of SegmentMeIfYouCan: how many odd objects are found, and how much of what is found is one.
+"""The component metrics of SegmentMeIfYouCan: how many anomalous objects are found, and how much of what is found is one.
 
-Source: Chan et al., NeurIPS 2021 (arXiv 2104.14812), with the order of steps of the authors' toolkit. What the toolkit leaves
-undefined is defined here: nothing found, nothing to find.
+Source: Chan et al., NeurIPS 2021 (arXiv 2104.14812), with the order of steps of the authors' toolkit. This module also defines the
+two cases that the toolkit leaves undefined: nothing is found, and there is nothing to find.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,9 @@ Shares = npt.NDArray[np.float64]
 class ComponentSizes(NamedTuple):
     """The areas, in pixels, from which components count.
 
-    found: a smaller one of the prediction is deleted. true: the pixels of a smaller one of the mask are left out.
+    Attributes:
+        found: A smaller component of the prediction is deleted.
+        true: The pixels of a smaller component of the mask are ignored.
     """
 
     found: int
@@ -42,12 +44,15 @@ COMPONENT_LEVELS = tuple(step / 20 for step in range(5, 16))
 class ComponentMetrics:
     """Metrics over the components of all images, fractions in [0, 1]; nan is "not defined on this data".
 
-    siou        mean overlap of the true components with what is found of them (sIoU); nan without true components
-    ppv         mean share of the found components that is true; 0 where nothing is found, nan where nothing is to be found either
-    f1          F1 at each of `COMPONENT_LEVELS`; nan where nothing is found and nothing is to be found
-    f1_mean     their mean (F1*)
-    threshold   the prediction is `score >= threshold`
-    n_images, n_true, n_found    images, and the components that count
+    Attributes:
+        siou: Mean overlap of the true components with what is found of them (sIoU); nan without true components.
+        ppv: Mean share of the found components that is true; 0 where nothing is found, nan where there is nothing to find either.
+        f1_mean: Mean of `f1` (F1*).
+        f1: F1 at each of `COMPONENT_LEVELS`; nan where nothing is found and there is nothing to find.
+        threshold: The prediction is `score >= threshold`.
+        n_images: Images.
+        n_true: True components that count.
+        n_found: Found components that count.
     """
 
     siou: float
@@ -69,37 +74,54 @@ def component_metrics(
 ) -> ComponentMetrics:
     """Measure how the 8-connected components of a prediction and of the masks agree.
 
-    masks, maps, ignore    as for `pixel_metrics`
-    sizes                  from which areas components count: one of `COMPONENT_SIZES`, or one's own for small images
-    threshold              of the prediction, `score >= threshold`; None: that of the best pixel F1 over all images, as in the
-                           toolkit (which writes `>`, but at a threshold taken from bins and not from the scores)
-
-    The steps: ignored pixels are neither true nor found; components; small found ones are deleted, small true ones ignored; what
-    is ignored is dropped. Then, of a true component k, with P all of the found components that touch it,
+    The steps: ignored pixels are neither true nor found; components are formed; small found components are deleted, small true
+    ones are ignored; ignored pixels are dropped. Then, for a true component k, with P all found components that touch it,
 
         sIoU(k) = |k and P| / |(k or P) without the other true components|,
 
-    and of a found component j, PPV(j) = |j and truth| / |j|. At a level, a true component is found if its sIoU is at least so
-    high, else missed, and a found component is false if its PPV is lower.
+    and for a found component j, PPV(j) = |j and truth| / |j|. At a level, a true component is found if its sIoU reaches the
+    level, else missed, and a found component is false if its PPV is below the level. Time O(pixels).
 
-    Time O(pixels). Raises UsageError as `pixel_metrics`, and for sizes or a threshold that are none.
+    Args:
+        masks: As for `pixel_metrics`.
+        maps: As for `pixel_metrics`.
+        ignore: As for `pixel_metrics`.
+        sizes: The areas from which components count: one of `COMPONENT_SIZES`, or a pair of your own for small images.
+        threshold: The prediction is `score >= threshold`. None takes that of the best pixel F1 over all images, as the toolkit
+            does (which writes `>`, but at a threshold taken from bins and not from the scores).
+
+    Raises:
+        UsageError: As `pixel_metrics`; for unknown sizes; for a threshold that is NaN.
+
+    Example:
+        One of two true components is found, half of it, and nothing else:
+
+        >>> masks, maps = [[[1, 1, 0, 1]]], [[[0.9, 0.2, 0.1, 0.3]]]
+        >>> found = component_metrics(masks, maps, sizes=ComponentSizes(1, 1), threshold=0.5)
+        >>> found.siou, found.ppv, found.n_true, found.n_found
+        (0.25, 1.0, 2, 1)
     """
     if threshold is None:
         threshold = rank_pixels(masks, maps, ignore).f1_max().threshold
     elif isnan(threshold):
-        raise UsageError("The threshold of components must be a number, not NaN.")
+        raise UsageError("the threshold of components must be a number, not NaN")
     return ComponentAccumulator(threshold, sizes).update(masks, maps, ignore).compute()
 
 
 class ComponentAccumulator:
-    """Collects what the components of images agree in, at a threshold that is known. Memory O(components); picklable.
+    """Collects how the components of images agree, at a known threshold. Memory O(components); picklable.
 
     Shards merge in any order into exactly the metrics of the whole.
+
+    Example:
+        >>> accumulator = ComponentAccumulator(0.5, ComponentSizes(found=1, true=1))
+        >>> accumulator.update([[[1, 1, 0, 1]]], [[[0.9, 0.2, 0.1, 0.3]]]).compute().siou
+        0.25
     """
 
     def __init__(self, threshold: float, sizes: ComponentSizes | str = "anomaly-track") -> None:
         if isinstance(sizes, str) and sizes not in COMPONENT_SIZES:
-            raise UsageError(f'"{sizes}" are no sizes of components{choices(sizes, COMPONENT_SIZES)}.')
+            raise UsageError(f"{sizes!r} are no component sizes{choices(sizes, COMPONENT_SIZES)}")
         self.threshold = threshold
         self.sizes = COMPONENT_SIZES[sizes] if isinstance(sizes, str) else sizes
         self.n_images = 0
@@ -112,7 +134,7 @@ class ComponentAccumulator:
         maps: Iterable[npt.ArrayLike],
         ignore: Iterable[npt.ArrayLike] | None = None,
     ) -> Self:
-        """Add images: input and errors as for `component_metrics`. After an error nothing of the batch is added."""
+        """Add images, given as to `component_metrics`. Raises UsageError as that does; the batch is then not added."""
         found = [_agreement(image, self.threshold, self.sizes) for image in labelled_maps(masks, maps, ignore)]
         self.n_images += len(found)
         self._overlaps += [overlaps for overlaps, _ in found]
@@ -122,7 +144,9 @@ class ComponentAccumulator:
     def merge(self, other: "ComponentAccumulator") -> Self:
         """Add the images of another shard. Raises UsageError if it was made with another threshold or other sizes."""
         if (self.threshold, self.sizes) != (other.threshold, other.sizes):
-            raise UsageError("Components merge only if threshold and sizes are the same: start every shard with them.")
+            raise UsageError(
+                "components merge only if threshold and sizes are the same: start every shard with the same ones"
+            )
         self.n_images += other.n_images
         self._overlaps += other._overlaps
         self._precisions += other._precisions
@@ -131,7 +155,7 @@ class ComponentAccumulator:
     def compute(self) -> ComponentMetrics:
         """Measure all images so far. Raises UsageError if there are none."""
         if not self.n_images:
-            raise UsageError("There is no image to measure: update the accumulator with at least one.")
+            raise UsageError("there is no image to measure: update the accumulator with at least one")
         overlaps, precisions = np.concatenate(self._overlaps), np.concatenate(self._precisions)
         f1 = tuple(_f1(overlaps, precisions, level) for level in COMPONENT_LEVELS)
         return ComponentMetrics(
@@ -160,13 +184,13 @@ def _mean(values: Shares) -> float:
 
 def _agreement(image: LabelledMap, threshold: float, sizes: ComponentSizes) -> tuple[Shares, Shares]:
     """The sIoU of every true component of an image, and the PPV of every found one."""
-    kept = np.ones_like(image.mask) if image.ignored is None else ~image.ignored
-    true, small = _components(image.mask & kept, sizes.true)
-    found, _ = _components((image.scores >= threshold) & kept, sizes.found)
-    kept &= ~small
+    counted = image.counted
+    true, small = _components(image.mask & counted, sizes.true)
+    found, _ = _components((image.scores >= threshold) & counted, sizes.found)
+    counted &= ~small
     n_true, n_found = int(true.max()) + 1, int(found.max()) + 1
     # How many pixels every pair shares; number 0 is outside of all components.
-    somewhere = kept & ((true > 0) | (found > 0))
+    somewhere = counted & ((true > 0) | (found > 0))
     codes, counts = np.unique(true[somewhere].astype(np.int64) * n_found + found[somewhere], return_counts=True)
     of_true, of_found = np.divmod(codes, n_found)
     areas = counts.astype(np.float64)

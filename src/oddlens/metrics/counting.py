@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from oddlens.errors import UsageError
-from oddlens.metrics.inputs import FloatArray, Images, IntArray, check_no_nan, kept_scores
+from oddlens.metrics.inputs import FloatArray, Images, IntArray, check_no_nan, counted_scores
 
 # How many scores are sorted at once. A sort costs less in the cache, but every chunk is searched for every threshold:
 # 2**24, 64 MiB of float32, is about where the two balance for maps with one to two percent of positives.
@@ -21,11 +21,20 @@ THREADS = min(4, os.cpu_count() or 1)
 class ScoreCounts:
     """How many scores lie at or above, and strictly above, each of some thresholds.
 
-    `thresholds` is ascending, float32 or float64 [t]. The counts are integers, so that shards merge by addition, in
-    any order, into exactly the counts of the whole. Comparisons between float32 and float64 are exact. Picklable.
+    The counts are integers, so that shards merge by addition, in any order, into exactly the counts of the whole.
+    Comparisons between float32 and float64 are exact. Picklable.
 
-    Scores are copied into a buffer of max(2**24, 8 t), which is sorted in place (values only), searched and not kept:
+    Scores are copied into a buffer of max(2**24, 8 t), which is sorted in place (values only), searched and dropped:
     time O(n log n) over n scores, memory O(t) and the buffer.
+
+    Attributes:
+        thresholds: Ascending, float32 or float64 [t].
+        total: Scores so far.
+
+    Example:
+        >>> counts = ScoreCounts(np.array([0.2, 0.5])).update([[0.1, 0.2], [0.9]])
+        >>> counts.at_least.tolist(), counts.above.tolist(), counts.total
+        ([2, 1], [1, 1], 3)
     """
 
     def __init__(self, thresholds: FloatArray) -> None:
@@ -39,18 +48,17 @@ class ScoreCounts:
     def update(self, maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None = None) -> Self:
         """Count the scores of `maps` (arrays of any shapes), without those where `ignore` (same shapes) is 1.
 
-        Raises UsageError for unequal numbers or shapes, and (now or when the counts are read) for NaN.
+        Raises:
+            UsageError: For unequal numbers or shapes, and (now or when the counts are read) for NaN.
         """
-        for scores in kept_scores(maps, ignore):
+        for scores in counted_scores(maps, ignore):
             self._add(scores)
         return self
 
     def merge(self, other: "ScoreCounts") -> Self:
-        """Add the counts of another shard, made with the same thresholds."""
+        """Add the counts of another shard. Raises UsageError if it has other thresholds."""
         if not np.array_equal(self.thresholds, other.thresholds):
-            raise UsageError(
-                "Counts merge only if their thresholds are the same: start every shard from the same ones."
-            )
+            raise UsageError("counts merge only if their thresholds are the same: start every shard from the same ones")
         self._at_least += other.at_least
         self._above += other.above
         self.total += other.total
@@ -90,7 +98,7 @@ class ScoreCounts:
             self._at_least += at_least
             self._above += above
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         self._count_buffer()
         return self.__dict__ | {"_buffer": np.empty(0, np.float32)}
 
@@ -100,7 +108,7 @@ def count_sorted(scores: FloatArray, thresholds: FloatArray) -> tuple[IntArray, 
 
     Time O(t log n). Raises UsageError for NaN, which sorting puts last.
     """
-    check_no_nan(scores[-1:], "Maps")
+    check_no_nan(scores[-1:], "maps")
     first = np.searchsorted(scores, thresholds)
     # Most thresholds meet no score or one: only where the next score is the same again is a second search needed.
     after = first + (scores.take(first, mode="clip") == thresholds)

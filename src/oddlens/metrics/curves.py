@@ -1,6 +1,6 @@
 """Points of curves for plotting: exact corners, thinned evenly along the curve."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from oddlens.metrics.inputs import FloatArray
 from oddlens.metrics.ranking import Ranking, rank
 
 Points = npt.NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
 
 
 class RocCurve(NamedTuple):
@@ -32,24 +33,43 @@ class PrecisionRecallCurve(NamedTuple):
 
 
 def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, max_points: int | None = 1000) -> RocCurve:
-    """Give the ROC curve of `scores` (float, any shape) against `labels` (bool or 0/1, same shape): `roc_points`."""
+    """Give the ROC curve of `scores` (float, any shape) against `labels` (bool or 0/1, same shape): see `roc_points`.
+
+    Example:
+        >>> curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> curve.fpr.tolist(), curve.tpr.tolist()
+        ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
+    """
     return roc_points(rank(labels, scores), max_points)
 
 
 def precision_recall_curve(
     labels: npt.ArrayLike, scores: npt.ArrayLike, max_points: int | None = 1000
 ) -> PrecisionRecallCurve:
-    """Give the precision-recall curve, input as for `roc_curve`: `precision_recall_points`."""
+    """Give the precision-recall curve, input as for `roc_curve`: see `precision_recall_points`.
+
+    Example:
+        >>> curve = precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> curve.recall.tolist(), [round(value, 3) for value in curve.precision.tolist()]
+        ([0.5, 1.0], [1.0, 0.667])
+    """
     return precision_recall_points(rank(labels, scores), max_points)
 
 
 def roc_points(ranking: Ranking, max_points: int | None = 1000) -> RocCurve:
     """Give at most `max_points` (>= 2) corners of the ROC curve, evenly along its length; None gives all of them.
 
-    All corners together enclose exactly the AUROC. Raises UsageError without positives or without negatives.
+    All corners together enclose exactly the AUROC.
+
+    Raises:
+        UsageError: Without positives or without negatives; for `max_points` below 2.
+
+    Example:
+        >>> roc_points(rank([0, 0, 1], [0.1, 0.4, 0.8])).tpr.tolist()
+        [0.0, 1.0, 1.0]
     """
     if not ranking.n_positive or not ranking.n_negative:
-        raise UsageError("A ROC curve needs positives and negatives.")
+        raise UsageError("a ROC curve needs positives and negatives")
     before = np.concatenate(([0], ranking.true_positives[:-1]))
     just_above = np.nextafter(ranking.thresholds, ranking.thresholds.dtype.type(np.inf))
     false_positives = _interleaved(ranking.false_positives_above, ranking.false_positives)
@@ -64,17 +84,22 @@ def roc_points(ranking: Ranking, max_points: int | None = 1000) -> RocCurve:
 def precision_recall_points(ranking: Ranking, max_points: int | None = 1000) -> PrecisionRecallCurve:
     """Give at most `max_points` (>= 2) points of the precision-recall curve, evenly along its length; None gives all.
 
-    Raises UsageError without positives.
+    Raises:
+        UsageError: Without positives; for `max_points` below 2.
+
+    Example:
+        >>> precision_recall_points(rank([0, 0, 1], [0.1, 0.4, 0.8])).precision.tolist()
+        [1.0]
     """
     if not ranking.n_positive:
-        raise UsageError("A precision-recall curve needs positives.")
+        raise UsageError("a precision-recall curve needs positives")
     precision = ranking.true_positives / (ranking.true_positives + ranking.false_positives)
     recall = ranking.true_positives / ranking.n_positive
     chosen = _evenly(recall, precision, max_points)
     return PrecisionRecallCurve(precision[chosen], recall[chosen], ranking.thresholds[chosen])
 
 
-def _interleaved(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _interleaved(first: npt.NDArray[Number], second: npt.NDArray[Number]) -> npt.NDArray[Number]:
     return np.stack((first, second), axis=1).ravel()
 
 
@@ -83,7 +108,7 @@ def _evenly(x: Points, y: Points, max_points: int | None) -> npt.NDArray[np.intp
     if max_points is None or x.size <= max_points:
         return np.arange(x.size)
     if max_points < 2:
-        raise UsageError(f"A curve needs at least 2 points, got max_points={max_points}.")
+        raise UsageError(f"a curve needs at least 2 points, got max_points={max_points}")
     path = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))))
     steps = np.linspace(0, path[-1], max_points)[:-1]
     return np.unique(np.concatenate((np.searchsorted(path, steps), [x.size - 1])))

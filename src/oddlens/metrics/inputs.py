@@ -1,4 +1,4 @@
-"""What the metrics accept, checked once at the door: labels and scores of images, masks and maps of pixels.
+"""What the metrics accept, checked once: labels and scores of images, masks and maps of pixels.
 
 Scores are taken as they are and never re-interpreted: float32 and float64 stay what they are; float16, booleans and
 integers are widened to the smaller of the two that holds them (integers beyond 2**53 lose digits in float64).
@@ -7,7 +7,7 @@ Infinite scores are legal: they rank first or last. NaN has no rank and is an er
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +16,33 @@ from oddlens.errors import UsageError
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.floating[Any]]
-Images = Sequence[npt.ArrayLike] | npt.NDArray[Any]
+FloatArray = npt.NDArray[np.floating]
+Images = Sequence[npt.ArrayLike] | npt.NDArray[np.generic]
 """One [h, w] array an image, of any sizes, or one [n, h, w] array."""
 
-_MISSING = object()
+_MISSING = np.empty(0)
 
 
 class LabelledMap(NamedTuple):
-    """One image: its mask bool [h, w], its map float [h, w], and the pixels to leave out, bool [h, w] or None."""
+    """One image.
+
+    Attributes:
+        mask: Bool [h, w], True = anomalous.
+        scores: The anomaly map, float32 or float64 [h, w].
+        ignored: The pixels to leave out, bool [h, w]; None leaves out none.
+    """
 
     mask: BoolArray
     scores: FloatArray
     ignored: BoolArray | None
 
     @property
-    def n_kept(self) -> int:
+    def counted(self) -> BoolArray:
+        """The pixels that are not left out, a new bool [h, w]."""
+        return np.ones_like(self.mask) if self.ignored is None else ~self.ignored
+
+    @property
+    def n_counted(self) -> int:
         """The number of pixels that are not left out."""
         return self.mask.size - (0 if self.ignored is None else int(np.count_nonzero(self.ignored)))
 
@@ -43,7 +54,7 @@ def binary_array(values: npt.ArrayLike, what: str) -> BoolArray:
         return array
     ones = np.asarray(array == 1)
     if not np.all(ones | (array == 0)):
-        raise UsageError(f"{what} must hold only 0 and 1 (or booleans): binarise first, for example with `mask > 0`.")
+        raise UsageError(f"{what} must hold only 0 and 1 (or booleans): binarise first, for example with `mask > 0`")
     return ones
 
 
@@ -51,23 +62,23 @@ def score_array(values: npt.ArrayLike, what: str) -> FloatArray:
     """Give `values` as float32 or float64 of the same shape, copied only where the type must be widened."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise UsageError(f"{what} must hold real numbers of at most 64 bits, not {array.dtype}.")
+        raise UsageError(f"{what} must hold real numbers of at most 64 bits, not {array.dtype}")
     return array.astype(np.result_type(array.dtype, np.float32), copy=False)
 
 
 def check_no_nan(scores: FloatArray, what: str) -> None:
     """Raise UsageError if `scores` holds NaN; one pass without a temporary, as the maximum over a NaN is NaN."""
     if scores.size and np.isnan(scores.max()):
-        raise UsageError(f"{what} must not hold NaN, which has no rank among scores: find out where it comes from.")
+        raise UsageError(f"{what} must not hold NaN, which has no rank among scores: find out where it comes from")
 
 
 def labels_and_scores(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[BoolArray, FloatArray]:
     """Check and flatten labels (1 = anomalous) and scores (higher = more anomalous) of one common shape."""
     binary, values = binary_array(labels, "labels"), score_array(scores, "scores")
     if binary.shape != values.shape:
-        raise UsageError(f"labels and scores must have one shape, got {binary.shape} and {values.shape}.")
+        raise UsageError(f"labels and scores must have one shape, got {binary.shape} and {values.shape}")
     if not values.size:
-        raise UsageError("There are no scores to measure: give at least one.")
+        raise UsageError("there are no scores to measure: give at least one")
     check_no_nan(values, "scores")
     return binary.ravel(), values.ravel()
 
@@ -76,44 +87,44 @@ def labelled_maps(
     masks: Iterable[npt.ArrayLike], maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None
 ) -> Iterator[LabelledMap]:
     """Check and give the images one by one; errors name the image by its position in this call."""
-    for index, (mask, values, skip) in enumerate(_together(masks, maps, ignore)):
-        scores = score_array(values, f"Map {index}")
+    given = (masks, maps) if ignore is None else (masks, maps, ignore)
+    for index, (mask, values, *skip) in enumerate(_together(*given)):
+        scores = score_array(values, f"map {index}")
         if scores.ndim != 2 or not scores.size:
             raise UsageError(
-                f"Map {index} must be one array [height, width], got shape {scores.shape}: give a list of maps, or one "
-                "array [n, height, width]."
+                f"map {index} must be one array [height, width], got shape {scores.shape}: give a list of maps, or one "
+                "array [n, height, width]"
             )
-        anomalous = _like(scores, mask, f"Mask {index}")
-        ignored = None if skip is None else _like(scores, skip, f"Ignore mask {index}")
-        check_no_nan(scores if ignored is None else scores[~ignored], f"Map {index}")
+        anomalous = _like(scores, mask, f"mask {index}")
+        ignored = _like(scores, skip[0], f"ignore mask {index}") if skip else None
+        check_no_nan(scores if ignored is None else scores[~ignored], f"map {index}")
         yield LabelledMap(anomalous, scores, ignored)
 
 
-def kept_scores(maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None) -> Iterator[FloatArray]:
+def counted_scores(maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None) -> Iterator[FloatArray]:
     """Give the scores of each map, flattened, without the pixels marked in `ignore`; NaN is not looked for."""
-    for index, (values, skip) in enumerate(_together(maps, ignore)):
-        scores = score_array(values, f"Map {index}")
-        yield scores.ravel() if skip is None else scores[~_like(scores, skip, f"Ignore mask {index}")]
+    given = (maps,) if ignore is None else (maps, ignore)
+    for index, (values, *skip) in enumerate(_together(*given)):
+        scores = score_array(values, f"map {index}")
+        yield scores[~_like(scores, skip[0], f"ignore mask {index}")] if skip else scores.ravel()
 
 
 def check_limit(limit: float) -> None:
     """Raise UsageError unless `limit`, the highest false positive rate of an AUPRO, lies in (0, 1]."""
     if not 0 < limit <= 1:
-        raise UsageError(f"The false positive rate limit of AUPRO must lie in (0, 1], got {limit}.")
+        raise UsageError(f"the false positive rate limit of AUPRO must lie in (0, 1], got {limit}")
 
 
-def _together(*sequences: Iterable[npt.ArrayLike] | None) -> Iterator[tuple[Any, ...]]:
-    """Zip sequences that must be equally long, generators too; None stands for as many Nones."""
-    present = [sequence for sequence in sequences if sequence is not None]
-    for row in zip_longest(*present, fillvalue=_MISSING):
+def _together(*sequences: Iterable[npt.ArrayLike]) -> Iterator[tuple[npt.ArrayLike, ...]]:
+    """Zip sequences that must be equally long, generators too."""
+    for row in zip_longest(*sequences, fillvalue=_MISSING):
         if any(entry is _MISSING for entry in row):
-            raise UsageError("Every map needs one mask, and one ignore mask if there are any: their numbers differ.")
-        entries = iter(row)
-        yield tuple(None if sequence is None else next(entries) for sequence in sequences)
+            raise UsageError("every map needs one mask, and one ignore mask if there are any: their numbers differ")
+        yield row
 
 
 def _like(scores: FloatArray, mask: npt.ArrayLike, what: str) -> BoolArray:
     binary = binary_array(mask, what)
     if binary.shape != scores.shape:
-        raise UsageError(f"{what} must have the shape of its map, got {binary.shape} and {scores.shape}.")
+        raise UsageError(f"{what} must have the shape of its map, got {binary.shape} and {scores.shape}")
     return binary

@@ -22,11 +22,13 @@ TPR = 0.95
 class PerImagePixelMetrics:
     """Means over images, fractions in [0, 1].
 
-    auroc, ap   as in `pixel_metrics`, of each image
-    fpr95       of each image by the script's rule: among the thresholds whose true positive rate is nearest to 95 %, the highest
-                false positive rate; only where that rate is 100 %, the lowest
-    n_images    images with anomalous and with other pixels, which alone are measured
-    n_skipped   the others
+    Attributes:
+        auroc: As in `pixel_metrics`, of each image.
+        ap: As in `pixel_metrics`, of each image.
+        fpr95: Of each image by the script's rule: among the thresholds whose true positive rate is nearest to 95 %, the highest
+            false positive rate; only where that rate is 100 %, the lowest.
+        n_images: Images with anomalous and with other pixels; only these are measured.
+        n_skipped: The other images.
     """
 
     auroc: float
@@ -39,20 +41,28 @@ class PerImagePixelMetrics:
 def per_image_pixel_metrics(
     masks: Iterable[npt.ArrayLike], maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None = None
 ) -> PerImagePixelMetrics:
-    """Measure anomaly maps against masks, image by image; input and errors as for `pixel_metrics`, generators too.
+    """Measure anomaly maps against masks, image by image; input as for `pixel_metrics`, generators too.
 
-    Raises UsageError where no image has pixels of both kinds.
+    Raises:
+        UsageError: As `pixel_metrics`; where no image has pixels of both kinds.
+
+    Example:
+        >>> masks = [[[0, 1]], [[0, 1]], [[0, 0]]]
+        >>> maps = [[[0.1, 0.9]], [[0.9, 0.1]], [[0.5, 0.5]]]
+        >>> found = per_image_pixel_metrics(masks, maps)
+        >>> found.auroc, found.n_images, found.n_skipped
+        (0.5, 2, 1)
     """
     rankings, skipped = [], 0
     for image in labelled_maps(masks, maps, ignore):
-        kept = np.ones_like(image.mask) if image.ignored is None else ~image.ignored
-        labels = image.mask[kept]
+        counted = image.counted
+        labels = image.mask[counted]
         if labels.any() and not labels.all():
-            rankings.append(rank(labels, image.scores[kept]))
+            rankings.append(rank(labels, image.scores[counted]))
         else:
             skipped += 1
     if not rankings:
-        raise UsageError("No image has both anomalous and other pixels: there is nothing to measure image by image.")
+        raise UsageError("no image has both anomalous and other pixels: there is nothing to measure image by image")
     n = len(rankings)
     return PerImagePixelMetrics(
         auroc=fsum(ranking.auroc() for ranking in rankings) / n,

@@ -17,14 +17,17 @@ from oddlens.metrics.ranking import Ranking
 class PixelMetrics:
     """Exact metrics over the pooled pixels of all images, fractions in [0, 1]; nan is "not defined on this data".
 
-    auroc             area under the ROC curve; nan without positive or without negative pixels
-    ap                average precision; nan without positive pixels
-    f1_max            best F1 over all thresholds, reached by `score >= f1_max_threshold`; nan without positive pixels
-    aupro             area under the per-region overlap curve up to the limit; nan without regions or negative pixels
-    fpr95             false positive rate where 95 % of the positive pixels are found; nan as auroc
-    n_images          images, with or without defects
-    n_positive, n_negative    pixels that are not ignored
-    n_regions         8-connected regions of the masks with a pixel that is not ignored
+    Attributes:
+        auroc: Area under the ROC curve; nan without positive or without negative pixels.
+        ap: Average precision; nan without positive pixels.
+        f1_max: Best F1 over all thresholds; nan without positive pixels.
+        f1_max_threshold: The highest threshold that reaches it (`score >= threshold`).
+        aupro: Area under the per-region overlap curve up to the limit; nan without regions or negative pixels.
+        fpr95: False positive rate where 95 % of the positive pixels are found; nan as `auroc`.
+        n_images: Images, with or without defects.
+        n_positive: Positive pixels that are not ignored.
+        n_negative: Negative pixels that are not ignored.
+        n_regions: 8-connected regions of the masks with a pixel that is not ignored.
     """
 
     auroc: float
@@ -42,38 +45,69 @@ class PixelMetrics:
 def pixel_metrics(masks: Images, maps: Images, aupro_limit: float = 0.3, ignore: Images | None = None) -> PixelMetrics:
     """Measure anomaly maps against masks, exactly, ties included.
 
-    masks   bool or 0/1 arrays [h, w], 1 = anomalous; a sequence (sizes may differ) or one array [n, h, w]
-    maps    float arrays of the same shapes, higher = more anomalous; raw scores of any range
-    ignore  pixels to leave out, bool or 0/1 arrays of the same shapes. Regions are those of the whole mask; one partly
-            ignored counts with what is left of it, one wholly ignored not at all.
-
     AUPRO follows Bergmann et al. (IJCV 2021): the mean over all regions of all images of the region's recall, as a
     function of the false positive rate over all negative pixels, integrated up to `aupro_limit` (in (0, 1]) and
     divided by it, with linear interpolation at the limit and along ties.
 
     Time O(n log n) over n pixels: the maps are sorted in chunks, values only, by a few threads. Memory beside the input
-    O(positive pixels) and the chunks. Raises UsageError for empty input, unequal shapes or numbers, NaN.
+    O(positive pixels) and the chunks.
+
+    Args:
+        masks: Bool or 0/1 arrays [h, w], 1 = anomalous; a sequence (sizes may differ) or one array [n, h, w].
+        maps: Float arrays of the same shapes, higher = more anomalous; raw scores of any range.
+        aupro_limit: The highest false positive rate of AUPRO, in (0, 1].
+        ignore: Pixels to leave out, bool or 0/1 arrays of the same shapes. Regions are those of the whole mask; a region
+            partly ignored counts with what is left of it, one wholly ignored not at all.
+
+    Raises:
+        UsageError: For empty input, unequal shapes or numbers, NaN, a limit outside (0, 1].
+
+    Example:
+        >>> masks, maps = [[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]
+        >>> found = pixel_metrics(masks, maps)
+        >>> found.auroc, found.aupro, found.fpr95, found.n_regions
+        (0.75, 0.5, 0.5, 1)
     """
     check_limit(aupro_limit)
     return pixel_metrics_from(*_two_passes(masks, maps, ignore), aupro_limit)
 
 
 def aupro(masks: Images, maps: Images, limit: float = 0.3, ignore: Images | None = None) -> float:
-    """Area under the per-region overlap curve up to the false positive rate `limit`; input as for `pixel_metrics`."""
+    """Area under the per-region overlap curve up to the false positive rate `limit`; input as for `pixel_metrics`.
+
+    Example:
+        >>> aupro([[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]], limit=1.0)
+        0.75
+    """
     return pixel_metrics(masks, maps, limit, ignore).aupro
 
 
 def rank_pixels(masks: Images, maps: Images, ignore: Images | None = None) -> Ranking:
-    """Rank all pixels, to draw curves or read other metrics from; input, cost and errors as for `pixel_metrics`."""
+    """Rank all pixels, to draw curves or read other metrics from; input, cost and errors as for `pixel_metrics`.
+
+    Example:
+        >>> rank_pixels([[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]).auroc()
+        0.75
+    """
     positives, counts = _two_passes(masks, maps, ignore)
     return positives.ranking(counts)
 
 
 def pixel_metrics_from(positives: PositiveScores, counts: ScoreCounts, aupro_limit: float = 0.3) -> PixelMetrics:
-    """Compute the metrics from two finished passes. Raises UsageError if they did not see the same pixels, or none."""
+    """Compute the metrics from two finished passes: see `PositiveScores`.
+
+    Raises:
+        UsageError: If the passes saw different pixels, or none.
+
+    Example:
+        >>> masks, maps = [[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]
+        >>> positives = PositiveScores().update(masks, maps)
+        >>> pixel_metrics_from(positives, positives.score_counts().update(maps), aupro_limit=1.0).aupro
+        0.75
+    """
     check_limit(aupro_limit)
     if not positives.n_pixels:
-        raise UsageError("There is no pixel to measure: give at least one map with a pixel that is not ignored.")
+        raise UsageError("there is no pixel to measure: give at least one map with a pixel that is not ignored")
     ranking = positives.ranking(counts)
     f1 = ranking.f1_max()
     return PixelMetrics(

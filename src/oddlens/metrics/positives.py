@@ -1,4 +1,4 @@
-"""The first pass over labelled maps: the scores of the positive pixels, all that has to be remembered of them."""
+"""The first pass over labelled maps: it collects the scores of the positive pixels, and the second pass needs nothing else."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -16,12 +16,16 @@ from oddlens.metrics.regions import RegionPixels, SizeArray, region_pixels
 class PositiveScores:
     """The positive pixels of some images and the sizes of their regions: the first of two passes, mergeable, picklable.
 
-        positives = PositiveScores().update(masks, maps)       # each shard; then merge
-        counts = positives.score_counts().update(maps)         # each shard, from the merged positives; then merge
-        metrics = pixel_metrics_from(positives, counts)
-
     The second pass needs no masks. Merging gives the same result, bit for bit, as one pass over all images in any
     order. Memory O(positive pixels), 8 bytes each for float32 maps; time O(pixels) and one sort of the positives.
+
+    Example:
+        >>> from oddlens.metrics import pixel_metrics_from
+        >>> masks, maps = [[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]
+        >>> positives = PositiveScores().update(masks, maps)  # each shard; then merge
+        >>> counts = positives.score_counts().update(maps)  # each shard, from the merged positives; then merge
+        >>> pixel_metrics_from(positives, counts).auroc
+        0.75
     """
 
     def __init__(self) -> None:
@@ -39,13 +43,14 @@ class PositiveScores:
     ) -> Self:
         """Add images: masks bool or 0/1 [h, w], maps float [h, w], `ignore` bool or 0/1 [h, w] (1 = leave out).
 
-        Raises UsageError for unequal numbers or shapes, masks other than 0/1 and NaN outside the ignored pixels;
-        nothing of this call is added then.
+        Raises:
+            UsageError: For unequal numbers or shapes, masks other than 0/1, NaN outside the ignored pixels. Nothing of
+                this call is then added.
         """
-        added = [(image.n_kept, region_pixels(image)) for image in labelled_maps(masks, maps, ignore)]
-        for n_kept, pixels in added:
+        added = [(image.n_counted, region_pixels(image)) for image in labelled_maps(masks, maps, ignore)]
+        for n_counted, pixels in added:
             self.n_images += 1
-            self.n_pixels += n_kept
+            self.n_pixels += n_counted
             self.n_regions += pixels.n_regions
             if pixels.scores.size:
                 self._parts.append((pixels.scores, pixels.region_sizes))
@@ -80,8 +85,8 @@ class PositiveScores:
         starts = _group_starts(scores)
         if counts.total != self.n_pixels or not np.array_equal(counts.thresholds, scores[starts]):
             raise UsageError(
-                f"Both passes must see the same maps: the first saw {self.n_pixels} pixels, the second {counts.total} "
-                "(or started from other positives)."
+                f"both passes must see the same maps: the first saw {self.n_pixels} pixels, the second {counts.total} "
+                "(or started from other positives)"
             )
         positives = np.diff(starts, append=scores.size)
         return Ranking.from_counts(counts.thresholds, positives, counts.at_least, counts.above, counts.total)

@@ -31,10 +31,13 @@ class F1Max(NamedTuple):
 class Ranking:
     """Counts at every distinct score of a positive, strictest first.
 
-    thresholds             float32 or float64 [t], strictly descending
-    true_positives         int64 [t], positives >= threshold
-    false_positives        int64 [t], negatives >= threshold
-    false_positives_above  int64 [t], negatives > threshold: it differs where negatives tie with positives
+    Attributes:
+        thresholds: Float32 or float64 [t], strictly descending.
+        true_positives: Positives >= threshold, int64 [t].
+        false_positives: Negatives >= threshold, int64 [t].
+        false_positives_above: Negatives > threshold, int64 [t]: it differs where negatives tie with positives.
+        n_positive: All positives.
+        n_negative: All negatives.
     """
 
     thresholds: FloatArray
@@ -50,7 +53,8 @@ class Ranking:
     ) -> "Ranking":
         """Build from ascending thresholds: `positives` tied at each, all scores >= and > each, `total` of all scores.
 
-        Raises UsageError where the counts cannot belong to the same data: fewer scores than positives.
+        Raises:
+            UsageError: Where the counts cannot belong to the same data: fewer scores than positives.
         """
         tied = positives[::-1]
         true_positives = np.cumsum(tied)
@@ -58,7 +62,7 @@ class Ranking:
         false_positives_above = above[::-1] - (true_positives - tied)
         n_positive = int(true_positives[-1]) if tied.size else 0
         if total < n_positive or (false_positives < false_positives_above).any() or (false_positives_above < 0).any():
-            raise UsageError("Positives and counts come from different maps: run both passes over the same data.")
+            raise UsageError("positives and counts come from different maps: run both passes over the same data")
         return cls(
             thresholds[::-1], true_positives, false_positives, false_positives_above, n_positive, total - n_positive
         )
@@ -90,7 +94,7 @@ class Ranking:
     def fpr_at_tpr(self, tpr: float = 0.95) -> float:
         """Give the false positive rate at the strictest threshold with a true positive rate >= `tpr`, in (0, 1]."""
         if not 0 < tpr <= 1:
-            raise UsageError(f"The true positive rate must lie in (0, 1], got {tpr}.")
+            raise UsageError(f"the true positive rate must lie in (0, 1], got {tpr}")
         if not self.n_positive or not self.n_negative:
             return nan
         reached = int(np.searchsorted(self.true_positives / self.n_positive, tpr))
@@ -101,7 +105,16 @@ def rank(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Ranking:
     """Rank `scores` (float, any shape, higher = more anomalous) against `labels` (bool or 0/1, same shape).
 
     Time O(n log n): one sort of the values, no argsort. Memory O(n): one copy of the scores.
-    Raises UsageError for empty input, unequal shapes, labels other than 0 and 1, and NaN.
+
+    Raises:
+        UsageError: For empty input, unequal shapes, labels other than 0 and 1, NaN.
+
+    Example:
+        >>> ranking = rank([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> ranking.thresholds.tolist(), ranking.true_positives.tolist(), ranking.false_positives.tolist()
+        ([0.8, 0.35], [1, 2], [0, 1])
+        >>> ranking.auroc(), ranking.f1_max()
+        (0.75, F1Max(value=0.8, threshold=0.35))
     """
     binary, values = labels_and_scores(labels, scores)
     thresholds, positives = np.unique(values[binary], return_counts=True)
@@ -110,20 +123,40 @@ def rank(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Ranking:
 
 
 def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Area under the ROC curve, in [0, 1], nan without positives or negatives; see `rank` for the input."""
+    """Area under the ROC curve, in [0, 1], nan without positives or negatives; see `rank` for the input.
+
+    Example:
+        >>> auroc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        0.75
+    """
     return rank(labels, scores).auroc()
 
 
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Average precision, in [0, 1], nan without positives; see `rank` for the input."""
+    """Average precision, in [0, 1], nan without positives; see `rank` for the input.
+
+    Example:
+        >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 3)
+        0.833
+    """
     return rank(labels, scores).average_precision()
 
 
 def f1_max(labels: npt.ArrayLike, scores: npt.ArrayLike) -> F1Max:
-    """Best F1 over all thresholds and its threshold, nan without positives; see `rank` for the input."""
+    """Best F1 over all thresholds and its threshold, nan without positives; see `rank` for the input.
+
+    Example:
+        >>> f1_max([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        F1Max(value=0.8, threshold=0.35)
+    """
     return rank(labels, scores).f1_max()
 
 
 def fpr_at_tpr(labels: npt.ArrayLike, scores: npt.ArrayLike, tpr: float = 0.95) -> float:
-    """Give the false positive rate where `tpr` of the positives are found (FPR95), in [0, 1]; input as for `rank`."""
+    """Give the false positive rate where `tpr` of the positives are found (FPR95), in [0, 1]; input as for `rank`.
+
+    Example:
+        >>> fpr_at_tpr([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        0.5
+    """
     return rank(labels, scores).fpr_at_tpr(tpr)

@@ -13,7 +13,7 @@ from oddlens.metrics.inputs import BoolArray, FloatArray, labels_and_scores
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A metric on all images, and the bounds that hold `level` of its bootstrap replicates."""
+    """A metric on all images, and the bounds that enclose the share `level` of its bootstrap replicates."""
 
     value: float
     low: float
@@ -31,16 +31,34 @@ def bootstrap_interval(
 ) -> Interval:
     """Bound `metric(labels, scores)`, for example `auroc`, by a stratified percentile bootstrap over `n` resamplings.
 
-    labels (bool or 0/1 [images]) and scores (float [images]) are drawn with replacement, positives and negatives
-    apart, so that every replicate has as many of each as the data. Stratified because the share of defects in a test
-    set is chosen by whoever made it and is no sample of anything, and because a replicate without one of the two
-    would have no metric. Give images, not pixels: neighbouring pixels are not independent.
+    Images are drawn with replacement, positives and negatives apart, so that every replicate has as many of each as the
+    data. Stratified because the share of defects in a test set is chosen by whoever made it and is no sample of anything,
+    and because a replicate without one of the two would have no metric. The same seed gives the same interval. Time O(n
+    times the metric), memory O(images + n).
 
-    The same seed gives the same interval. nan where the metric is nan. Time O(n times the metric), memory
-    O(images + n). Raises UsageError for n < 1, a level outside (0, 1), and as `auroc`.
+    Args:
+        labels: Bool or 0/1 [images]. Give images, not pixels: neighbouring pixels are not independent.
+        scores: Float [images].
+        metric: A function of labels and scores.
+        n: The number of replicates, at least 1.
+        level: The share of the replicates that the bounds enclose, in (0, 1).
+        seed: Of the draws.
+
+    Returns:
+        The interval; nan where the metric is nan.
+
+    Raises:
+        UsageError: For n < 1, a level outside (0, 1), and as `auroc`.
+
+    Example:
+        A perfect ranking stays perfect in every replicate:
+
+        >>> from oddlens.metrics import auroc
+        >>> bootstrap_interval([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], auroc, n=100)
+        Interval(value=1.0, low=1.0, high=1.0, level=0.95)
     """
     if n < 1 or not 0 < level < 1:
-        raise UsageError(f"A bootstrap needs n >= 1 and a level between 0 and 1, got n={n} and level={level}.")
+        raise UsageError(f"a bootstrap needs n >= 1 and a level between 0 and 1, got n={n} and level={level}")
     binary, values = labels_and_scores(labels, scores)
     generator = np.random.default_rng(seed)
     groups = [np.flatnonzero(binary), np.flatnonzero(~binary)]
@@ -69,13 +87,23 @@ class DeLongTest:
 def delong_test(labels: npt.ArrayLike, scores_a: npt.ArrayLike, scores_b: npt.ArrayLike) -> DeLongTest:
     """Test whether two methods differ in AUROC on the same images (DeLong, DeLong and Clarke-Pearson, Biometrics 1988).
 
-    labels bool or 0/1 [n], scores float [n]. The p-value is two-sided, from the normal distribution: an approximation
-    that wants some tens of images of each kind.
-
+    The p-value is two-sided, from the normal distribution: an approximation that wants some tens of images of each kind.
     Where the difference does not vary at all (standard error 0) there are two cases: a difference of 0 gives z = 0 and
     p = 1; any other (as of a perfect against an exactly wrong ranking) gives nan for both, as the estimate of its
-    error has failed. Time O(n log n), memory O(n). Raises UsageError with fewer than two positives or negatives, and
-    as `auroc`.
+    error has failed. Time O(n log n), memory O(n).
+
+    Args:
+        labels: Bool or 0/1 [n].
+        scores_a: Float [n], of one method.
+        scores_b: Float [n], of the other.
+
+    Raises:
+        UsageError: With fewer than two positives or negatives, and as `auroc`.
+
+    Example:
+        >>> test = delong_test([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.7, 0.6, 0.8, 0.9], [0.3, 0.6, 0.7, 0.2, 0.4, 0.9])
+        >>> round(test.auroc_a, 3), round(test.auroc_b, 3), round(test.z, 2), round(test.p_value, 2)
+        (0.889, 0.444, 1.79, 0.07)
     """
     binary, a = labels_and_scores(labels, scores_a)
     _, b = labels_and_scores(labels, scores_b)
@@ -84,7 +112,7 @@ def delong_test(labels: npt.ArrayLike, scores_a: npt.ArrayLike, scores_b: npt.Ar
     n_positive, n_negative = positives_a.size, negatives_a.size
     if n_positive < 2 or n_negative < 2:
         raise UsageError(
-            f"DeLong's test needs two images of each kind, got {n_positive} positive, {n_negative} negative."
+            f"DeLong's test needs two images of each kind, got {n_positive} positive, {n_negative} negative"
         )
 
     half_pairs = 2 * n_positive * n_negative

@@ -1,0 +1,36 @@
+"""The examples in docstrings are true: doctest runs those of every module that has one."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+import oddlens
+from oddlens import metrics
+
+SOURCE = Path(oddlens.__file__).parent
+MODULES = sorted(
+    ".".join(("oddlens", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
+    for path in SOURCE.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_a_module_are_true(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_every_public_metric_has_an_example():
+    lacking = [
+        name
+        for name in metrics.__all__
+        if callable(thing := getattr(metrics, name))
+        and (name.islower() or name.endswith(("Accumulator", "Scores", "Counts")))
+        and not any(test.examples for test in doctest.DocTestFinder(recurse=False).find(thing, name))
+    ]
+    assert lacking == []
