@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ def test_a_cell_comes_back_as_it_was_written(finished: Benchmark, tmp_path: Path
     cell = finished.cells[one_of(finished)]
     write_cell(tmp_path / "cell.json", cell)
     assert read_cell(tmp_path / "cell.json", cell.settings) == cell
+
+
+def test_a_cell_that_the_version_before_wrote_opens() -> None:
+    path = Path(__file__).parents[1] / "fixtures" / "cell_3" / "winclip-2shot-seed0.json"
+    written = json.loads(path.read_text())
+    cell = read_cell(path, written["settings"])
+    assert cell is not None
+    assert json.loads(json.dumps(asdict(cell))) == {name: value for name, value in written.items() if name != "sha256"}
+    assert (cell.figures["image_auroc"], cell.evaluated_at, len(cell.scores)) == (1.0, (40, 40), 2)
 
 
 def test_a_cell_that_was_edited_is_damaged(finished: Benchmark, tmp_path: Path) -> None:
@@ -88,7 +98,7 @@ def test_a_cell_of_an_earlier_version_is_refused(tmp_path: Path, finished: Bench
 @pytest.mark.parametrize(
     "content", ["", '{"settings": ', "[]", "{}", '{"settings": []}', '{"settings": "x"}', "[" * 100_000]
 )
-def test_a_damaged_cell_is_told(tmp_path: Path, content: str) -> None:
+def test_a_damaged_cell_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "cell.json"
     path.write_text(content)
     with pytest.raises(UsageError, match="is damaged"):

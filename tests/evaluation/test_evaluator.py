@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from oddlens.data import Record
 from oddlens.detection import Detection, Thresholds, ValueRange, resize_map
+from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.evaluator import Evaluator
-from oddlens.evaluation.measured import Measured
 from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.truth import Truth
 from oddlens.metrics import image_metrics, pixel_aupro_legacy, pixel_metrics
@@ -44,22 +44,25 @@ def pictures() -> list[Picture]:
     return made
 
 
-def measure(folder: Path, pictures: list[Picture], *, full_size: bool = False) -> Measured:
-    meter = Evaluator(folder, Protocol(full_size))
+def evaluate(folder: Path, pictures: list[Picture], *, full_size: bool = False) -> CellResult:
+    protocol = Protocol(full_size)
+    evaluator = Evaluator(folder, protocol)
     for number, picture in enumerate(pictures):
         defect = "block" if picture.label else "good"
         record = Record(Path(f"{number}.png"), None, picture.label, "bolt", defect, "test")
         found = Detection(picture.score, picture.anomaly_map, SIZE, Thresholds(), ValueRange(0, 1, "fixed"))
-        meter.add(record, f"bolt/{number}.png", found, Truth(picture.mask, picture.ignore))
-    return meter.measure()
+        evaluator.add(record, f"bolt/{number}.png", found, Truth(picture.mask, picture.ignore))
+    result = CellResult(settings={}, counts={}, figures=dict.fromkeys(protocol.figures))
+    evaluator.evaluate(result)
+    return result
 
 
 def test_all_figures_are_those_of_the_plain_functions(tmp_path: Path, pictures: list[Picture]) -> None:
-    measured = measure(tmp_path, pictures)
+    result = evaluate(tmp_path, pictures)
     image = image_metrics([p.label for p in pictures], [p.score for p in pictures])
     masks, maps = [p.mask for p in pictures], [p.anomaly_map for p in pictures]
     pixel = pixel_metrics(masks, maps)
-    assert measured.figures == {
+    assert result.figures == {
         "image_auroc": image.auroc,
         "image_ap": image.ap,
         "image_f1_max": image.f1_max,
@@ -70,13 +73,13 @@ def test_all_figures_are_those_of_the_plain_functions(tmp_path: Path, pictures: 
         "pixel_aupro_legacy": pixel_aupro_legacy(masks, maps),
         "pixel_fpr95": pixel.fpr95,
     }
-    assert measured.reasons == {}
-    assert measured.thresholds["image"] == image.f1_max_threshold
-    assert measured.thresholds["pixel"] == pixel.f1_max_threshold
-    assert measured.interval is not None
-    assert measured.interval[0] <= image.auroc <= measured.interval[1]
-    assert set(measured.curves) == {"image_roc", "image_pr", "pixel_roc", "pixel_pr"}
-    assert [score.path for score in measured.scores] == [f"bolt/{number}.png" for number in range(6)]
+    assert result.reasons == {}
+    assert result.thresholds["image"] == image.f1_max_threshold
+    assert result.thresholds["pixel"] == pixel.f1_max_threshold
+    assert result.interval is not None
+    assert result.interval[0] <= image.auroc <= result.interval[1]
+    assert set(result.curves) == {"image_roc", "image_pr", "pixel_roc", "pixel_pr"}
+    assert [score.path for score in result.scores] == [f"bolt/{number}.png" for number in range(6)]
 
 
 def test_at_full_size_maps_are_brought_to_the_pictures(tmp_path: Path, pictures: list[Picture]) -> None:
@@ -84,89 +87,87 @@ def test_at_full_size_maps_are_brought_to_the_pictures(tmp_path: Path, pictures:
     for picture in pictures:
         picture.mask = np.zeros((height, width), bool)
         picture.mask[3:9, 4:9] = picture.label == 1
-    measured = measure(tmp_path, pictures, full_size=True)
+    result = evaluate(tmp_path, pictures, full_size=True)
     wanted = pixel_metrics([p.mask for p in pictures], [resize_map(p.anomaly_map, SIZE) for p in pictures])
-    assert measured.figures["pixel_auroc"] == wanted.auroc
-    assert measured.figures["pixel_aupro"] == wanted.aupro
-    assert measured.figures["pixel_aupro_legacy"] is None
-    assert "size of the maps" in measured.reasons["pixel_aupro_legacy"]
+    assert result.figures["pixel_auroc"] == wanted.auroc
+    assert result.figures["pixel_aupro"] == wanted.aupro
+    assert result.figures["pixel_aupro_legacy"] is None
+    assert "size of the maps" in result.reasons["pixel_aupro_legacy"]
 
 
 def test_ignored_pixels_do_not_count(tmp_path: Path, pictures: list[Picture]) -> None:
     ignored = np.zeros((SIDE, SIDE), bool)
     ignored[:, :4] = True
     pictures[1].ignore = ignored
-    measured = measure(tmp_path, pictures)
+    result = evaluate(tmp_path, pictures)
     everywhere = [p.ignore if p.ignore is not None else np.zeros((SIDE, SIDE), bool) for p in pictures]
     wanted = pixel_metrics([p.mask for p in pictures], [p.anomaly_map for p in pictures], ignore=everywhere)
-    assert measured.figures["pixel_ap"] == wanted.ap
-    assert measured.figures["pixel_aupro"] == wanted.aupro
-    assert "ignore" in measured.reasons["pixel_aupro_legacy"]
+    assert result.figures["pixel_ap"] == wanted.ap
+    assert result.figures["pixel_aupro"] == wanted.aupro
+    assert "ignore" in result.reasons["pixel_aupro_legacy"]
 
 
 def test_a_defect_that_nobody_drew_counts_for_the_image_only(tmp_path: Path, pictures: list[Picture]) -> None:
     pictures[3].mask = None
-    measured = measure(tmp_path, pictures)
+    result = evaluate(tmp_path, pictures)
     drawn = [p for p in pictures if p.mask is not None]
+    assert result.figures["pixel_auroc"] == pixel_metrics([p.mask for p in drawn], [p.anomaly_map for p in drawn]).auroc
     assert (
-        measured.figures["pixel_auroc"] == pixel_metrics([p.mask for p in drawn], [p.anomaly_map for p in drawn]).auroc
+        result.figures["image_auroc"] == image_metrics([p.label for p in pictures], [p.score for p in pictures]).auroc
     )
-    assert (
-        measured.figures["image_auroc"] == image_metrics([p.label for p in pictures], [p.score for p in pictures]).auroc
-    )
-    assert measured.notes == ("1 abnormal picture has no mask: image figures only",)
+    assert result.notes == ("1 abnormal picture has no mask: image figures only",)
 
 
 def test_without_any_mask_there_are_image_figures_only(tmp_path: Path, pictures: list[Picture]) -> None:
     for picture in pictures:
         picture.mask = None if picture.label else picture.mask
-    measured = measure(tmp_path, pictures)
-    assert measured.figures["pixel_auroc"] is None
-    assert measured.reasons["pixel_auroc"] == "no abnormal test picture has a mask"
-    assert measured.figures["image_auroc"] is not None
-    assert set(measured.curves) == {"image_roc", "image_pr"}
-    assert measured.notes == ()
+    result = evaluate(tmp_path, pictures)
+    assert result.figures["pixel_auroc"] is None
+    assert result.reasons["pixel_auroc"] == "no abnormal test picture has a mask"
+    assert result.figures["image_auroc"] is not None
+    assert set(result.curves) == {"image_roc", "image_pr"}
+    assert result.notes == ()
 
 
 def test_without_normal_pictures_there_are_pixel_figures_only(tmp_path: Path, pictures: list[Picture]) -> None:
-    measured = measure(tmp_path, [picture for picture in pictures if picture.label])
-    assert {name for name, value in measured.figures.items() if value is None} == {
+    result = evaluate(tmp_path, [picture for picture in pictures if picture.label])
+    assert {name for name, value in result.figures.items() if value is None} == {
         "image_auroc",
         "image_ap",
         "image_f1_max",
     }
-    assert measured.reasons["image_ap"] == "there is no normal test picture"
-    assert measured.interval is None
-    assert measured.thresholds["image"] is None
+    assert result.reasons["image_ap"] == "there is no normal test picture"
+    assert result.interval is None
+    assert result.thresholds["image"] is None
 
 
 def test_without_abnormal_pictures_there_are_no_figures(tmp_path: Path, pictures: list[Picture]) -> None:
-    measured = measure(tmp_path, [picture for picture in pictures if not picture.label])
-    assert set(measured.figures.values()) == {None}
-    assert set(measured.reasons) == set(measured.figures)
+    result = evaluate(tmp_path, [picture for picture in pictures if not picture.label])
+    assert set(result.figures.values()) == {None}
+    assert set(result.reasons) == set(result.figures)
 
 
 def test_masks_that_may_be_black_on_white_are_told(tmp_path: Path, pictures: list[Picture]) -> None:
     pictures[1].mask = ~pictures[1].mask
-    assert measure(tmp_path, pictures).notes == (
+    assert evaluate(tmp_path, pictures).notes == (
         "1 mask marks nearly a whole picture as defect: are they black on white?",
     )
 
 
 def test_masks_that_vanish_at_the_maps_size_are_told(tmp_path: Path, pictures: list[Picture]) -> None:
     pictures[1].mask = np.zeros((SIDE, SIDE), bool)
-    assert measure(tmp_path, pictures).notes == (
+    assert evaluate(tmp_path, pictures).notes == (
         "1 mask is empty at 12 x 12 pixels, where all pixels then count as normal",
     )
     for picture in pictures:
         picture.mask = np.zeros((SIDE, SIDE), bool)
-    assert "no defect pixel is left" in measure(tmp_path, pictures).reasons["pixel_aupro"]
+    assert "no defect pixel is left" in evaluate(tmp_path, pictures).reasons["pixel_aupro"]
 
 
 def test_a_rule_that_gives_no_number_gives_none(tmp_path: Path, pictures: list[Picture]) -> None:
     for picture in pictures:
         picture.anomaly_map = np.ones((SIDE, SIDE), np.float32)
-    measured = measure(tmp_path, pictures)
-    assert measured.figures["pixel_auroc"] == 0.5
-    assert measured.figures["pixel_aupro_legacy"] is None
-    assert "no number" in measured.reasons["pixel_aupro_legacy"]
+    result = evaluate(tmp_path, pictures)
+    assert result.figures["pixel_auroc"] == 0.5
+    assert result.figures["pixel_aupro_legacy"] is None
+    assert "no number" in result.reasons["pixel_aupro_legacy"]

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from oddlens.evaluation import Benchmark, summarise
+from oddlens.evaluation.html_report import write_report
 from oddlens.evaluation.leaderboard import CAUTION, leaderboards
+from oddlens.evaluation.markdown_tables import write_table
 from oddlens.evaluation.published_roads import find_published_roads
-from oddlens.evaluation.report import write_report
-from oddlens.evaluation.table import write_table
-from tests.evaluation.test_report import Page
+from tests.evaluation.test_html_report import Page
 
 
 @pytest.fixture(scope="module")

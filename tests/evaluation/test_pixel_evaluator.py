@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from oddlens.detection import Detection, Thresholds, ValueRange, resize_map
-from oddlens.evaluation.measured import Measured
+from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.pixel_evaluator import PixelEvaluator
 from oddlens.evaluation.protocol import BY_AREA, Protocol
 from oddlens.evaluation.truth import Truth
@@ -50,16 +50,17 @@ def frames() -> list[Frame]:
     return made
 
 
-def measure(folder: Path, frames: list[Frame], protocol: Protocol, *, at_maps: bool = False) -> Measured:
-    meter = PixelEvaluator(folder, protocol)
+def evaluate(folder: Path, frames: list[Frame], protocol: Protocol, *, at_maps: bool = False) -> CellResult:
+    evaluator = PixelEvaluator(folder, protocol)
     for frame in frames:
         found = Detection(0, frame.anomaly_map, (WIDTH, HEIGHT), Thresholds(), ValueRange(0, 1, "fixed"))
         step = 2 if at_maps else 1
         ignore = None if frame.ignore is None else frame.ignore[::step, ::step]
-        meter.add(bool(frame.mask.any()), found, Truth(frame.mask[::step, ::step], ignore))
-    measured = Measured((), meter.finish(), 0.0, dict.fromkeys(protocol.figures))
-    meter.measure(measured)
-    return measured
+        evaluator.add(bool(frame.mask.any()), found, Truth(frame.mask[::step, ::step], ignore))
+    evaluator.finish()
+    result = CellResult(settings={}, counts={}, figures=dict.fromkeys(protocol.figures))
+    evaluator.evaluate(result)
+    return result
 
 
 def of(frames: list[Frame]) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
@@ -67,62 +68,62 @@ def of(frames: list[Frame]) -> tuple[list[np.ndarray], list[np.ndarray], list[np
 
 
 def test_pixels_of_frames_are_compared_at_their_own_size(tmp_path: Path, frames: list[Frame]) -> None:
-    measured = measure(tmp_path, frames, Protocol(True, SIZES))
+    result = evaluate(tmp_path, frames, Protocol(True, SIZES))
     masks, maps, ignored = of(frames)
     wanted = pixel_metrics(masks, maps, ignore=ignored)
     for name in ("auroc", "ap", "f1_max", "aupro", "fpr95"):
-        assert measured.figures[f"pixel_{name}"] == getattr(wanted, name)
-    assert measured.thresholds["pixel"] == wanted.f1_max_threshold
+        assert result.figures[f"pixel_{name}"] == getattr(wanted, name)
+    assert result.thresholds["pixel"] == wanted.f1_max_threshold
 
 
 def test_components_are_those_at_the_best_threshold_of_all_frames(tmp_path: Path, frames: list[Frame]) -> None:
-    measured = measure(tmp_path, frames, Protocol(True, SIZES))
+    result = evaluate(tmp_path, frames, Protocol(True, SIZES))
     masks, maps, ignored = of(frames)
     wanted = component_metrics(masks, maps, ignored, SIZES)
     assert wanted.n_true == 5  # two small ones lie under what is ignored, or are too small
-    assert measured.figures["component_siou"] == wanted.siou
-    assert measured.figures["component_ppv"] == wanted.ppv
-    assert measured.figures["component_f1_mean"] == wanted.f1_mean
-    assert measured.components == {"found_from": 6, "true_from": 3, "found": wanted.n_found, "true": 5}
+    assert result.figures["component_siou"] == wanted.siou
+    assert result.figures["component_ppv"] == wanted.ppv
+    assert result.figures["component_f1_mean"] == wanted.f1_mean
+    assert result.components == {"found_from": 6, "true_from": 3, "found": wanted.n_found, "true": 5}
 
 
 def test_by_area_components_are_smaller_in_small_frames(tmp_path: Path, frames: list[Frame]) -> None:
-    measured = measure(tmp_path, frames, Protocol(True, BY_AREA))
-    assert (measured.components["found_from"], measured.components["true_from"]) == (1, 1)
+    result = evaluate(tmp_path, frames, Protocol(True, BY_AREA))
+    assert (result.components["found_from"], result.components["true_from"]) == (1, 1)
 
 
 def test_where_no_component_is_large_enough_there_is_a_reason(tmp_path: Path, frames: list[Frame]) -> None:
-    measured = measure(tmp_path, frames, Protocol(True, ComponentSizes(1, 1000)))
-    assert measured.figures["component_siou"] is None
-    assert measured.reasons == {"component_siou": "no true component has 1000 pixels"}
+    result = evaluate(tmp_path, frames, Protocol(True, ComponentSizes(1, 1000)))
+    assert result.figures["component_siou"] is None
+    assert result.reasons == {"component_siou": "no true component has 1000 pixels"}
 
 
 def test_components_are_not_looked_for_in_maps(tmp_path: Path, frames: list[Frame]) -> None:
-    measured = measure(tmp_path, frames, Protocol(False, SIZES), at_maps=True)
-    assert measured.figures["pixel_ap"] is not None
-    assert measured.figures["component_f1_mean"] is None
-    assert "sizes of components are those of frames" in measured.reasons["component_f1_mean"]
-    assert measured.components == {}
+    result = evaluate(tmp_path, frames, Protocol(False, SIZES), at_maps=True)
+    assert result.figures["pixel_ap"] is not None
+    assert result.figures["component_f1_mean"] is None
+    assert "sizes of components are those of frames" in result.reasons["component_f1_mean"]
+    assert result.components == {}
 
 
 def test_image_by_image_is_told_beside_the_pooled_figures(tmp_path: Path, frames: list[Frame]) -> None:
-    measured = measure(tmp_path, frames, Protocol(True, SIZES, per_image=True))
+    result = evaluate(tmp_path, frames, Protocol(True, SIZES, per_image=True))
     wanted = per_image_pixel_metrics(*of(frames))
     for name in ("auroc", "ap", "fpr95"):
-        assert measured.figures[f"pixel_{name}_per_image"] == getattr(wanted, name)
-        assert measured.figures[f"pixel_{name}_per_image"] != measured.figures[f"pixel_{name}"]
+        assert result.figures[f"pixel_{name}_per_image"] == getattr(wanted, name)
+        assert result.figures[f"pixel_{name}_per_image"] != result.figures[f"pixel_{name}"]
 
 
 def test_image_by_image_needs_an_image_with_both_kinds_of_pixels(tmp_path: Path, frames: list[Frame]) -> None:
     frames[1].mask[:] = True
-    measured = measure(tmp_path, frames[:2], Protocol(True, SIZES, per_image=True))
-    assert measured.figures["pixel_ap"] is not None
-    assert measured.reasons["pixel_ap_per_image"] == "no picture has pixels of both kinds"
+    result = evaluate(tmp_path, frames[:2], Protocol(True, SIZES, per_image=True))
+    assert result.figures["pixel_ap"] is not None
+    assert result.reasons["pixel_ap_per_image"] == "no picture has pixels of both kinds"
 
 
 def test_without_anything_unknown_no_figure_is_defined_and_all_say_why(tmp_path: Path, frames: list[Frame]) -> None:
     protocol = Protocol(True, SIZES, per_image=True)
-    measured = measure(tmp_path, frames[:1], protocol)
-    assert set(measured.figures.values()) == {None}
+    result = evaluate(tmp_path, frames[:1], protocol)
+    assert set(result.figures.values()) == {None}
     told = {name for name in protocol.figures if not name.startswith("image_")}
-    assert measured.reasons == dict.fromkeys(told, "no abnormal test picture has a mask")
+    assert result.reasons == dict.fromkeys(told, "no abnormal test picture has a mask")

@@ -9,11 +9,11 @@ import pytest
 import oddlens
 from oddlens.data import open_dataset, read_ignore, read_mask
 from oddlens.evaluation import Benchmark, Key, Variant, evaluate, summarise
-from oddlens.evaluation.report import write_report
-from oddlens.evaluation.table import write_table
+from oddlens.evaluation.html_report import write_report
+from oddlens.evaluation.markdown_tables import write_table
 from oddlens.metrics import ComponentSizes, component_metrics, pixel_metrics, segmentation_metrics
 from tests.evaluation.scenes import plan_of, street
-from tests.evaluation.test_report import Page
+from tests.evaluation.test_html_report import Page
 from tests.evaluation.tiny_set import run_whole
 
 CAMVID = Key("camvid-ood", "camvid", "vl4ad", Variant(0))

@@ -14,16 +14,16 @@ OUT/cells/, OUT/picks/, OUT/maps/                                 one file a cel
 
 from oddlens.data.named import NamedDataset, open_sources
 from oddlens.data.object_names import ObjectNames, read_names
-from oddlens.evaluation.cell_results import CellResult, Key
-from oddlens.evaluation.figures import METRICS
+from oddlens.evaluation.cell_key import Key, Variant, variants
+from oddlens.evaluation.cell_results import CellResult
+from oddlens.evaluation.markdown_tables import bare_lines, skipped_lines, summary_table
+from oddlens.evaluation.metric_names import METRICS
+from oddlens.evaluation.metrics_document import summarise
+from oddlens.evaluation.outputs import write_results
 from oddlens.evaluation.picks import ListedPicks, Picks, RulePicks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, read_sizes
-from oddlens.evaluation.results import write_results
 from oddlens.evaluation.runner import Benchmark
-from oddlens.evaluation.summary import summarise
-from oddlens.evaluation.table import bare_lines, skipped_lines, summary_table
-from oddlens.evaluation.variant import Variant, variants
 
 __all__ = [
     "METRICS",

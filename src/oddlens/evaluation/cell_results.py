@@ -10,23 +10,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 from oddlens.data import Record, manifest_hash
 from oddlens.data.named import NamedDataset
-from oddlens.data.object_names import path_name
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.evaluation.protocol import Protocol
-from oddlens.evaluation.variant import Variant
 from oddlens.io.atomic import write_text
 from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import parse_json
+from oddlens.metrics import Ranking, precision_recall_points, roc_points
+from oddlens.metrics.curves import Points
 
 FORMAT = 3
 """Goes up whenever a cell of an earlier program would mean something else."""
+
+CURVE_POINTS = 150
 
 _DIGEST = "sha256"
 
@@ -34,23 +37,15 @@ Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Key:
-    """Which cell it is."""
-
-    dataset: str
-    category: str
-    method: str
-    variant: Variant
-
-    def path(self, out: Path) -> Path:
-        """Where its file lies below OUT."""
-        folder = out / "cells" / path_name(self.dataset) / path_name(self.category)
-        return folder / f"{self.method}-{self.variant.name}.json"
-
-
-@dataclass(frozen=True)
 class ImageScore:
-    """One test picture: its path relative to the data set, label (1 = abnormal), kind of defect and score."""
+    """One test image.
+
+    Attributes:
+        path: Relative to the data set.
+        label: 0 normal, 1 abnormal.
+        defect: Its defect type.
+        score: As the method gives it, raw.
+    """
 
     path: str
     label: int
@@ -68,50 +63,80 @@ class Curve:
 
 @dataclass(frozen=True)
 class ExampleImage:
-    """A picture chosen to be looked at: why, which of the scores, and the drawing as a data URI."""
+    """An image that the report shows.
+
+    Attributes:
+        kind: Why it was chosen, of `examples.choose`.
+        number: Its place among the scores of the cell.
+        drawing: The drawing as a data URI.
+    """
 
     kind: str
     number: int
     drawing: str
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True)
 class CellResult:
-    """A finished cell.
+    """The result of one cell. The evaluators fill it in step by step; a cell that `read_cell` gives is complete.
 
-    - counts: test pictures "normal", "abnormal", "drawn" (abnormal with a mask), "unlabelled" (left out).
-    - evaluated_at: (height, width) of the maps, where pixels were compared at that; None: at each picture's own size.
-    - figures: those of the category's protocol (`Protocol.figures`); None where undefined, and then `reasons` says why.
-    - interval: of the image AUROC, 95 %, by bootstrap over the test pictures; None where undefined.
-    - thresholds: "image" and "pixel" of the best F1 of these test pictures; "calibrated", which `detect` uses; None where there
-      is none.
-    - threshold_source: where "calibrated" comes from, in words; None where there is none.
-    - curves: "image_roc", "image_pr", "pixel_roc", "pixel_pr", where defined.
-    - value_range: the heat at the ends of the colours in `shown`.
-    - seconds: a picture, "encode" (reading and towers, shared by all cells of a method) and "ask".
-    - components: where they were looked at: the pixels from which "found_from" and "true_from" they count, and how many "found"
-      and "true" ones do; else {}.
-    - class_iou: intersection over union of every known class, None for one that is nowhere; {} where `figures` has no mIoU.
-    - maps: folder of the raw maps relative to OUT, where they were asked for.
+    Attributes:
+        settings: What the numbers depend on, from `cell_settings`.
+        counts: Test images "normal", "abnormal", "drawn" (abnormal with a mask), "unlabelled" (left out).
+        evaluated_at: (height, width) of the maps, where pixels were compared at that; None: at each image's own size.
+        figures: Those of the category's protocol (`Protocol.figures`), fractions; None where undefined.
+        reasons: Why a figure is undefined.
+        interval: Of the image AUROC, 95 %, by bootstrap over the test images; None where undefined.
+        thresholds: "image" and "pixel" of the best F1 of these test images; "calibrated", which `detect` uses; None where there
+            is none.
+        threshold_source: Where "calibrated" comes from, in words; None where there is none.
+        notes: Sentences on masks.
+        scores: One for each test image.
+        curves: "image_roc", "image_pr", "pixel_roc", "pixel_pr", where defined.
+        value_range: The values of the anomaly map at the ends of the colours in `shown`.
+        shown: The images that the report shows.
+        seconds: Of an image: "encode" (reading and towers, shared by all cells of a method) and "ask" (scoring).
+        components: Where components were compared: the pixels from which "found_from" and "true_from" they count, and how many
+            "found" and "true" ones there are; else {}.
+        class_iou: Intersection over union of every known class, None for a class that does not occur; {} where `figures` has no
+            mIoU.
+        maps: Folder of the raw maps relative to OUT, where they were asked for.
     """
 
     settings: Settings
     counts: dict[str, int]
-    evaluated_at: tuple[int, int] | None
+    evaluated_at: tuple[int, int] | None = None
     figures: dict[str, float | None]
-    reasons: dict[str, str]
-    interval: tuple[float, float] | None
-    thresholds: dict[str, float | None]
-    threshold_source: str | None
-    notes: tuple[str, ...]
-    scores: tuple[ImageScore, ...]
-    curves: dict[str, Curve]
-    value_range: tuple[float, float]
-    shown: tuple[ExampleImage, ...]
-    seconds: dict[str, float]
-    components: dict[str, int]
-    class_iou: dict[str, float | None]
+    reasons: dict[str, str] = field(default_factory=dict)
+    interval: tuple[float, float] | None = None
+    thresholds: dict[str, float | None] = field(
+        default_factory=lambda: {"image": None, "pixel": None, "calibrated": None}
+    )
+    threshold_source: str | None = None
+    notes: tuple[str, ...] = ()
+    scores: tuple[ImageScore, ...] = ()
+    curves: dict[str, Curve] = field(default_factory=dict)
+    value_range: tuple[float, float] = (0.0, 1.0)
+    shown: tuple[ExampleImage, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    components: dict[str, int] = field(default_factory=dict)
+    class_iou: dict[str, float | None] = field(default_factory=dict)
     maps: str | None = None
+
+    def set(self, name: str, value: float) -> None:
+        """Set a figure, where the category has it; NaN is no value."""
+        if name in self.figures and not isnan(value):
+            self.figures[name] = value
+
+    def set_undefined(self, names: Iterable[str], reason: str) -> None:
+        """Give the reason why figures are undefined, of those that the category has."""
+        self.reasons |= dict.fromkeys((name for name in names if name in self.figures), reason)
+
+    def add_curves(self, level: str, ranking: Ranking) -> None:
+        """Add both curves of a ranking. level: "image" or "pixel"."""
+        roc = roc_points(ranking, CURVE_POINTS)
+        precision, recall, _ = precision_recall_points(ranking, CURVE_POINTS)
+        self.curves |= {f"{level}_roc": _curve(roc.fpr, roc.tpr), f"{level}_pr": _curve(recall, precision)}
 
 
 def cell_settings(
@@ -141,8 +166,8 @@ def cell_settings(
 
 def write_cell(path: Path, cell: CellResult) -> None:
     """Write a cell, whole or not at all."""
-    told = asdict(cell)
-    write_text(path, json.dumps(told | {_DIGEST: _digest(told)}, allow_nan=False) + "\n")
+    content = asdict(cell)
+    write_text(path, json.dumps(content | {_DIGEST: _digest(content)}, allow_nan=False) + "\n")
 
 
 def read_cell(path: Path, settings: Settings) -> CellResult | None:
@@ -151,8 +176,8 @@ def read_cell(path: Path, settings: Settings) -> CellResult | None:
     Raises `UsageError` for one that was made with other settings, and for one that does not say what was written.
     """
     try:
-        told = parse_json(read_bytes(path))
-        found = told["settings"]
+        content = parse_json(read_bytes(path))
+        found = content["settings"]
         differing = _differing(found, settings)
     except FileNotFoundError:
         return None
@@ -172,27 +197,35 @@ def read_cell(path: Path, settings: Settings) -> CellResult | None:
             f"{path} was made with other settings ({', '.join(differing)}): give the same ones, another --out, "
             "or --no-resume to measure it again"
         )
-    if told.pop(_DIGEST, None) != _digest(told):
+    if content.pop(_DIGEST, None) != _digest(content):
         raise UsageError(_damaged(path))
-    told |= {
-        "evaluated_at": told["evaluated_at"] and tuple(told["evaluated_at"]),
-        "interval": told["interval"] and tuple(told["interval"]),
-        "notes": tuple(told["notes"]),
-        "scores": tuple(ImageScore(**score) for score in told["scores"]),
-        "curves": {name: Curve(tuple(curve["x"]), tuple(curve["y"])) for name, curve in told["curves"].items()},
-        "value_range": tuple(told["value_range"]),
-        "shown": tuple(ExampleImage(**shown) for shown in told["shown"]),
+    content |= {
+        "evaluated_at": content["evaluated_at"] and tuple(content["evaluated_at"]),
+        "interval": content["interval"] and tuple(content["interval"]),
+        "notes": tuple(content["notes"]),
+        "scores": tuple(ImageScore(**score) for score in content["scores"]),
+        "curves": {name: Curve(tuple(curve["x"]), tuple(curve["y"])) for name, curve in content["curves"].items()},
+        "value_range": tuple(content["value_range"]),
+        "shown": tuple(ExampleImage(**shown) for shown in content["shown"]),
     }
-    return CellResult(**told)
+    return CellResult(**content)
+
+
+def _curve(x: Points, y: Points) -> Curve:
+    return Curve(_rounded(x), _rounded(y))
+
+
+def _rounded(values: Points) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)
 
 
 def _damaged(path: Path) -> str:
     return f"{path} is damaged: delete it, and it is measured again"
 
 
-def _digest(told: Mapping[str, Any]) -> str:
+def _digest(content: Mapping[str, Any]) -> str:
     """The SHA-256 of all that a cell says."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8")).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

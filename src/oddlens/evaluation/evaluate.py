@@ -16,14 +16,14 @@ from oddlens.data.object_names import path_name
 from oddlens.detection import Detection, Thresholds
 from oddlens.detector import Detector
 from oddlens.encoding import BATCH_SIZE, EncodedBatch, encode_together, joined
+from oddlens.evaluation.cell_key import Variant
 from oddlens.evaluation.cell_results import CellResult, ExampleImage
 from oddlens.evaluation.evaluator import Evaluator
 from oddlens.evaluation.examples import choose, colour_range, draw
-from oddlens.evaluation.measured import Measured
+from oddlens.evaluation.map_file import Map
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.truth import Truth, read_truth
-from oddlens.evaluation.variant import Variant
 from oddlens.inference.results import unique_names
 from oddlens.io.atomic import replacing
 from oddlens.io.images import Picture, read_image
@@ -92,7 +92,7 @@ class _Probe:
         self._job = job
         self._full_size = job.protocol.full_size
         self._detector = detector
-        self._meter = Evaluator(out, job.protocol)
+        self._evaluator = Evaluator(out, job.protocol)
         self._parts: list[Mapping[str, float]] = []
         self._thresholds = Thresholds()
         self._asking = 0.0
@@ -112,7 +112,7 @@ class _Probe:
     def add(self, records: Sequence[Record], detections: Sequence[Detection], truths: Sequence[Truth]) -> None:
         """Take a chunk in."""
         for record, found, truth in zip(records, detections, truths, strict=True):
-            self._meter.add(record, self._job.source.relative(record), found, truth)
+            self._evaluator.add(record, self._job.source.relative(record), found, truth)
             self._parts.append(found.parts)
             self._thresholds = found.thresholds
             if self._maps is not None:
@@ -120,34 +120,27 @@ class _Probe:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
 
     def cell(self, encoding: float) -> CellResult:
-        """The finished cell. encoding: seconds a picture that all cells of the job share."""
-        measured = self._meter.measure(self._detector.score_set(self._parts) if self._detector.scores_sets else None)
-        fixed = self._detector.method.value_range(self._detector.references is not None)
-        value_range = colour_range(measured.usual, measured.thresholds["pixel"], fixed)
-        in_use = self._thresholds
+        """The finished cell. encoding: seconds an image that all cells of the job share."""
+        records, in_use = self._job.records, self._thresholds
         settings, _ = self._job.cells[self.variant]
-        return CellResult(
-            settings=settings,
-            counts=_counts(self._job),
-            evaluated_at=None if self._full_size else measured.maps[0].shape,
-            figures=measured.figures,
-            reasons=measured.reasons,
-            interval=measured.interval,
-            thresholds=measured.thresholds | {"calibrated": in_use.image},
-            threshold_source=None if in_use.image is None else in_use.source,
-            notes=measured.notes,
-            scores=measured.scores,
-            curves=measured.curves,
-            value_range=value_range,
-            shown=tuple(
-                ExampleImage(kind, number, _drawing(self._job.records[number], measured, number, value_range))
-                for kind, number in choose(measured.scores, in_use.image, measured.thresholds["image"])
-            ),
-            seconds={"encode": round(encoding, 6), "ask": round(self._asking / len(self._job.records), 6)},
-            components=measured.components,
-            class_iou=measured.class_iou,
-            maps=self._maps,
+        result = CellResult(
+            settings=settings, counts=_counts(self._job), figures=dict.fromkeys(self._job.protocol.figures)
         )
+        scores = self._detector.score_set(self._parts) if self._detector.scores_sets else None
+        self._evaluator.evaluate(result, scores)
+        maps, best = self._evaluator.maps, result.thresholds
+        fixed = self._detector.method.value_range(self._detector.references is not None)
+        result.evaluated_at = None if self._full_size else maps[0].shape
+        result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
+        result.thresholds["calibrated"] = in_use.image
+        result.threshold_source = None if in_use.image is None else in_use.source
+        result.shown = tuple(
+            ExampleImage(kind, number, _drawing(records[number], maps[number], result.value_range))
+            for kind, number in choose(result.scores, in_use.image, best["image"])
+        )
+        result.seconds = {"encode": round(encoding, 6), "ask": round(self._asking / len(records), 6)}
+        result.maps = self._maps
+        return result
 
 
 def _with_references(job: Job) -> dict[Variant, Detector]:
@@ -202,7 +195,7 @@ def _map_files(records: Sequence[Record]) -> dict[Path, str]:
     }
 
 
-def _drawing(record: Record, measured: Measured, number: int, value_range: tuple[float, float]) -> str:
+def _drawing(record: Record, anomaly_map: Map, value_range: tuple[float, float]) -> str:
     mask = None if record.mask is None else read_mask(record)
-    picture = draw(read_image(record.image).pixels, mask, measured.maps[number], value_range)
+    picture = draw(read_image(record.image).pixels, mask, anomaly_map, value_range)
     return html.data_uri(picture, quality=82)

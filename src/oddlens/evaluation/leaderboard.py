@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from oddlens.evaluation.figures import Figures, columns, percent
+from oddlens.evaluation.metric_names import Figures, columns, percent
 from oddlens.evaluation.published_roads import ROAD_METRICS
 
 CAUTION = (

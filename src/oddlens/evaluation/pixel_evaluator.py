@@ -1,4 +1,4 @@
-"""Measuring the maps of one cell: pixels, components, and pixels image by image."""
+"""Evaluating the maps of one cell: pixels, components, and pixels image by image."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy.typing as npt
 from oddlens.data import looks_inverted
 from oddlens.detection import Detection, resize_map
 from oddlens.errors import UsageError
+from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.map_file import Map, MapFile
-from oddlens.evaluation.measured import Measured
 from oddlens.evaluation.protocol import Protocol, sizes_for
 from oddlens.evaluation.truth import Folded, Mask, Truth
 from oddlens.metrics import (
@@ -30,7 +30,7 @@ COMPONENT_FIGURES = ("component_siou", "component_ppv", "component_f1_mean")
 
 
 class PixelEvaluator:
-    """Takes maps and what is true of them; then `finish` and `measure`.
+    """Takes maps and what is true of them; then `finish` and `evaluate`.
 
     The maps are looked at again and again, from disk: for the scores of the true pixels, for all others against these, and for
     components at the threshold that comes out of both.
@@ -67,12 +67,12 @@ class PixelEvaluator:
         self._map_file.close()
         return self._maps
 
-    def measure(self, measured: Measured) -> None:
-        """Fill in all that is said of pixels."""
-        measured.notes += self._notes()
-        names = [name for name in measured.figures if name.startswith(("pixel_", "component_"))]
+    def evaluate(self, result: CellResult) -> None:
+        """Fill in all figures of pixels and components."""
+        result.notes += self._notes()
+        names = [name for name in result.figures if name.startswith(("pixel_", "component_"))]
         if not any(self._abnormal[number] for number in self._drawn):
-            measured.set_undefined(names, "no abnormal test picture has a mask")
+            result.set_undefined(names, "no abnormal test picture has a mask")
             return
         counts = self._positives.score_counts()
         for number in self._drawn:
@@ -80,58 +80,58 @@ class PixelEvaluator:
         found = pixel_metrics_from(self._positives, counts)
         if not found.n_positive or not found.n_negative:
             what = "defect" if not found.n_positive else "normal"
-            measured.set_undefined(names, f"no {what} pixel is left at the size that is compared at")
+            result.set_undefined(names, f"no {what} pixel is left at the size that is compared at")
             return
         for name in ("auroc", "ap", "f1_max", "aupro", "fpr95"):
-            measured.tell(f"pixel_{name}", getattr(found, name))
-        measured.thresholds["pixel"] = found.f1_max_threshold
-        measured.draw("pixel", self._positives.ranking(counts))
-        if LEGACY in measured.figures:
-            self._measure_legacy(measured)
+            result.set(f"pixel_{name}", getattr(found, name))
+        result.thresholds["pixel"] = found.f1_max_threshold
+        result.add_curves("pixel", self._positives.ranking(counts))
+        if LEGACY in result.figures:
+            self._evaluate_legacy(result)
         if self._protocol.per_image:
-            self._measure_per_image(measured)
+            self._evaluate_per_image(result)
         if self._protocol.components is not None:
-            self._measure_components(measured, found.f1_max_threshold)
+            self._evaluate_components(result, found.f1_max_threshold)
 
     @property
     def _drawn(self) -> list[int]:
         """The numbers of the pictures of which it is known where the defect is, or that there is none."""
         return [number for number, mask in enumerate(self._masks) if mask is not None]
 
-    def _measure_legacy(self, measured: Measured) -> None:
+    def _evaluate_legacy(self, result: CellResult) -> None:
         if self._protocol.full_size:
-            measured.set_undefined([LEGACY], "the authors' program compares at the size of the maps")
+            result.set_undefined([LEGACY], "the authors' program compares at the size of the maps")
         elif any(self._ignored[number] is not None for number in self._drawn):
-            measured.set_undefined([LEGACY], "the authors' program knows no pixels to ignore")
+            result.set_undefined([LEGACY], "the authors' program knows no pixels to ignore")
         else:
             value = pixel_aupro_legacy(list(map(self._mask, self._drawn)), [self._maps[n] for n in self._drawn])
-            measured.tell(LEGACY, value)
+            result.set(LEGACY, value)
             if math.isnan(value):
-                measured.set_undefined([LEGACY], "the authors' rule gives no number on these maps")
+                result.set_undefined([LEGACY], "the authors' rule gives no number on these maps")
 
-    def _measure_per_image(self, measured: Measured) -> None:
+    def _evaluate_per_image(self, result: CellResult) -> None:
         names = ("auroc", "ap", "fpr95")
         try:
             found = per_image_pixel_metrics(*self._triples())
         except UsageError:
-            measured.set_undefined([f"pixel_{name}_per_image" for name in names], "no picture has pixels of both kinds")
+            result.set_undefined([f"pixel_{name}_per_image" for name in names], "no picture has pixels of both kinds")
             return
         for name in names:
-            measured.tell(f"pixel_{name}_per_image", getattr(found, name))
+            result.set(f"pixel_{name}_per_image", getattr(found, name))
 
-    def _measure_components(self, measured: Measured, threshold: float) -> None:
+    def _evaluate_components(self, result: CellResult, threshold: float) -> None:
         assert self._protocol.components is not None
         if not self._protocol.full_size:
-            measured.set_undefined(COMPONENT_FIGURES, "sizes of components are those of frames, and maps were compared")
+            result.set_undefined(COMPONENT_FIGURES, "sizes of components are those of frames, and maps were compared")
             return
         area = median(width * height for width, height in self._sizes)
         sizes = sizes_for(self._protocol.components, area)
         found = ComponentAccumulator(threshold, sizes).update(*self._triples()).compute()
         for name, value in zip(COMPONENT_FIGURES, (found.siou, found.ppv, found.f1_mean), strict=True):
-            measured.tell(name, value)
+            result.set(name, value)
             if math.isnan(value):
-                measured.set_undefined([name], f"no true component has {sizes.true} pixels")
-        measured.components = {
+                result.set_undefined([name], f"no true component has {sizes.true} pixels")
+        result.components = {
             "found_from": sizes.found,
             "true_from": sizes.true,
             "found": found.n_found,

@@ -9,10 +9,10 @@ from oddlens.data import Record
 from oddlens.data.named import NamedDataset
 from oddlens.data.object_names import ObjectNames
 from oddlens.detector import Detector
-from oddlens.evaluation.cell_results import Key, Settings
+from oddlens.evaluation.cell_key import Key, Variant
+from oddlens.evaluation.cell_results import Settings
 from oddlens.evaluation.picks import Picks
 from oddlens.evaluation.protocol import Protocol, Sizes
-from oddlens.evaluation.variant import Variant
 
 
 @dataclass(frozen=True)

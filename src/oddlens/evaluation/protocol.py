@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from oddlens.data.named import NamedDataset
 from oddlens.errors import UsageError, choices
-from oddlens.evaluation.figures import METRICS
+from oddlens.evaluation.metric_names import METRICS
 from oddlens.evaluation.road_sets import find_road_set
 from oddlens.metrics import COMPONENT_SIZES, ComponentSizes
 

@@ -10,12 +10,12 @@ from oddlens.data import Record
 from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, printable
-from oddlens.evaluation.cell_results import CellResult, Key, Settings, cell_settings, read_cell, write_cell
+from oddlens.evaluation.cell_key import Key, Variant
+from oddlens.evaluation.cell_results import CellResult, Settings, cell_settings, read_cell, write_cell
 from oddlens.evaluation.evaluate import measure_category
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, choose_protocol
-from oddlens.evaluation.variant import Variant
 from oddlens.io.paths import why_no_folder
 
 

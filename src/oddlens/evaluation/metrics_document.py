@@ -15,10 +15,11 @@ from oddlens import __version__
 from oddlens.data import manifest_hash
 from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
-from oddlens.evaluation.cell_results import CellResult, Key
-from oddlens.evaluation.figures import METRICS, Figures
+from oddlens.evaluation.cell_key import Key
+from oddlens.evaluation.cell_results import CellResult
+from oddlens.evaluation.metric_names import METRICS, Figures
 from oddlens.evaluation.plan import Plan, Skipped
-from oddlens.evaluation.published import Published, find_published, recognise
+from oddlens.evaluation.published_methods import Published, find_published, recognise
 from oddlens.evaluation.published_roads import find_published_roads
 from oddlens.evaluation.road_sets import find_road_set
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from oddlens.evaluation.figures import Figures, columns, percent
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
+from oddlens.evaluation.metric_names import Figures, columns, percent
 
 
 def summary_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

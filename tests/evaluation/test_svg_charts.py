@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddlens.evaluation.cell_results import Curve
-from oddlens.evaluation.charts import Line, histogram, legend, line_chart
+from oddlens.evaluation.svg_charts import Line, histogram, legend, line_chart
 
 UNIT = st.floats(0, 1)
 

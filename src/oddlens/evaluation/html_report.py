@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from oddlens.evaluation.cell_results import CellResult, ImageScore, Key
-from oddlens.evaluation.charts import STYLE as CHART_STYLE
-from oddlens.evaluation.charts import Line, histogram, legend, line_chart
+from oddlens.evaluation.cell_key import Key
+from oddlens.evaluation.cell_results import CellResult, ImageScore
 from oddlens.evaluation.examples import BORDERLINE, CLEAR, MISTAKEN
-from oddlens.evaluation.figures import columns, heading, headings, percent
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
-from oddlens.evaluation.table import published_rows, shown_figures, skipped_lines, told_sizes, undefined_lines
+from oddlens.evaluation.markdown_tables import published_rows, shown_figures, skipped_lines, told_sizes, undefined_lines
+from oddlens.evaluation.metric_names import columns, heading, headings, percent
+from oddlens.evaluation.svg_charts import STYLE as CHART_STYLE
+from oddlens.evaluation.svg_charts import Line, histogram, legend, line_chart
 from oddlens.visualization import html
 
 STYLE = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from oddlens.evaluation.report import write_report
+from oddlens.evaluation.html_report import write_report
+from oddlens.evaluation.markdown_tables import write_table
+from oddlens.evaluation.metrics_document import score_lines, summarise
 from oddlens.evaluation.runner import Benchmark
-from oddlens.evaluation.summary import score_lines, summarise
-from oddlens.evaluation.table import write_table
 from oddlens.io.atomic import write_text
 
 

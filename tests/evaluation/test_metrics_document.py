@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from oddlens.evaluation import METRICS, Benchmark, Key, Skipped, Variant, summarise
-from oddlens.evaluation.summary import score_lines
+from oddlens.evaluation.metrics_document import score_lines
 
 
 @pytest.fixture(scope="module")

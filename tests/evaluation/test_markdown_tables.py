@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from oddlens.evaluation import METRICS, Benchmark, Key, Skipped, Variant, summarise, summary_table
-from oddlens.evaluation.table import (
+from oddlens.evaluation.markdown_tables import (
     bare_lines,
     pipe_table,
     published_rows,

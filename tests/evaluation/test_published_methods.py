@@ -8,7 +8,7 @@ import pytest
 from oddlens.backbone.cards import CARDS
 from oddlens.data import Dataset, Record
 from oddlens.evaluation import METRICS, NamedDataset
-from oddlens.evaluation.published import all_published, find_published, recognise
+from oddlens.evaluation.published_methods import all_published, find_published, recognise
 
 MVTEC = (
     "bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut", "pill", "screw", "tile", "toothbrush",

@@ -1,7 +1,7 @@
 """Published figures, to stand beside ours where method, data set, shots and model are the same.
 
-They lie in `published.json`, percentages as printed, each with its source and how it was read: "R" in the authors' repository,
-"img" off a picture of their results, "3rd" in another paper's table, "S" in another secondary source.
+They lie in `published_methods.json`, percentages as printed, each with its source and a mark that says how it was read: "R" in the
+authors' repository, "img" off an image of their results, "3rd" in another paper's table, "S" in another secondary source.
 """
 
 from __future__ import annotations
@@ -85,6 +85,6 @@ def all_published() -> tuple[Published, ...]:
 
 @cache
 def _content() -> dict[str, Any]:
-    text = resources.files("oddlens.evaluation").joinpath("published.json").read_text(encoding="utf-8")
+    text = resources.files("oddlens.evaluation").joinpath("published_methods.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oddlens.evaluation import Benchmark, Key, Skipped, Variant, summarise
-from oddlens.evaluation.report import write_report
+from oddlens.evaluation.html_report import write_report
 
 VOID = {"meta", "img", "br"}
 

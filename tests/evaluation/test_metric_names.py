@@ -2,7 +2,7 @@
 
 import pytest
 
-from oddlens.evaluation.figures import FIGURES, METRICS, columns, heading, headings, percent
+from oddlens.evaluation.metric_names import FIGURES, METRICS, columns, heading, headings, percent
 from oddlens.evaluation.published_roads import ROAD_METRICS
 
 
