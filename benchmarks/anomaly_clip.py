@@ -24,8 +24,9 @@ from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.vision_pass import pass_pixels
-from oddlens.methods.anomaly_clip.method import AnomalyCLIP, AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.method import AnomalyCLIP
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.weights import MethodWeights
 
 

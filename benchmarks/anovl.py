@@ -25,8 +25,10 @@ from oddlens.backbone.cards import CARDS
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.vision_pass import pass_pixels
-from oddlens.methods.anovl.method import AnoVL, AnoVLRecipe
+from oddlens.methods.anovl.method import AnoVL
+from oddlens.methods.anovl.recipe import AnoVLRecipe
 from oddlens.methods.base import Features
+from oddlens.methods.registry import method_card
 
 TOGETHER = 8
 
@@ -89,7 +91,7 @@ def main() -> None:
 
 
 def _backbone() -> Backbone:
-    card = next(card for card in CARDS if "anovl" in card.used_by)
+    card = next(card for card in CARDS if card.name in method_card("anovl").models)
     model = random_model(VIT_B_16_PLUS, TEXT_B_16_PLUS)
     return Backbone(LoadedModel(model, clip_tokenizer(), card.mean, card.std, ()), card, "random", torch.device("cpu"))
 

@@ -33,9 +33,10 @@ from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch
-from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe
+from oddlens.methods.april_gan.method import AprilGAN
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.common.maps import upsample
-from oddlens.methods.common.prompt_ensemble import load_states, load_templates, sentences
+from oddlens.methods.common.templates import load_states, load_templates, sentences
 from oddlens.methods.weights import MethodWeights
 
 Way = Callable[[Detector, NDArray[np.uint8], str], NDArray[np.float32]]

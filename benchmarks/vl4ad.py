@@ -76,7 +76,8 @@ def measure(model: str, frame: str, rounds: int) -> dict[str, float]:
     import torch
 
     from oddlens.detector import Detector
-    from oddlens.methods.vl4ad.method import VL4AD, VL4ADRecipe
+    from oddlens.methods.vl4ad.method import VL4AD
+    from oddlens.methods.vl4ad.recipe import VL4ADRecipe
 
     height, width = map(int, frame.split("x"))
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)

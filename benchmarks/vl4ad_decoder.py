@@ -81,7 +81,8 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     from oddlens.methods.vl4ad.decoder import weights_of
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
     from oddlens.methods.vl4ad.decoder_shape import DecoderShape
-    from oddlens.methods.vl4ad.method import VL4AD, VL4ADRecipe
+    from oddlens.methods.vl4ad.method import VL4AD
+    from oddlens.methods.vl4ad.recipe import VL4ADRecipe
     from oddlens.methods.weights import MethodWeights
 
     torch.manual_seed(0)

@@ -11,7 +11,7 @@ from importlib import resources
 import numpy as np
 
 from lab.synthetic import CLASSES, DEFECTS, TRAIN_CLASSES
-from oddlens.methods.common.prompt_ensemble import States, load_states, load_templates
+from oddlens.methods.common.templates import States, load_states, load_templates
 
 STATE_LISTS = ("winclip", "april_gan", "anovl")
 TEMPLATE_LISTS = ("paper", "april_gan")

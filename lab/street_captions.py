@@ -8,7 +8,7 @@ import numpy as np
 
 from lab.mini_captions import vocabulary as mini_vocabulary
 from lab.streets import WORDS
-from oddlens.methods.common.prompt_ensemble import load_templates
+from oddlens.methods.common.templates import load_templates
 
 CONTEXT = 32
 """Tokens a prompt may have."""

@@ -16,8 +16,8 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
 from oddlens.loading import _introduce_embedded, load_fitted
-from oddlens.methods.april_gan.method import AprilGANRecipe
-from oddlens.methods.winclip.method import WinCLIPRecipe
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
+from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from tests.small_streets import LINEAR, trained
 from tests.tiny_clip import Weights, write_openai_state
 

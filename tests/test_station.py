@@ -21,7 +21,7 @@ from oddlens.backbone.load import load_backbone
 from oddlens.backbone.tensors import aligned
 from oddlens.detector import Detector
 from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
-from oddlens.methods.april_gan.method import AprilGANRecipe
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from tests.tiny_clip import (
     Weights,
     random_weights,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.methods.april_gan.method import AprilGANRecipe
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.weights import write_weights
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.weights import write_weights
 
 

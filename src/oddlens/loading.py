@@ -12,14 +12,15 @@ from weakref import WeakValueDictionary
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import MINI
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import choose_device, locate, read_backbone
+from oddlens.backbone.options import Activation
 from oddlens.detector import Detector
-from oddlens.errors import OddlensWarning, known_name
+from oddlens.errors import OddlensWarning
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import is_dir, is_file, matching
-from oddlens.methods.recipe import Depth, Recipe, fit_recipe, make_recipe, named_fields
-from oddlens.methods.registry import METHODS, method_class
+from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
+from oddlens.methods.recipe_fields import Recipe
+from oddlens.methods.registry import method_card
 from oddlens.methods.weights import read_weights
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
@@ -48,20 +49,20 @@ def load(
     fit. Nothing here touches the network. Detectors that are alive on the same model share its towers.
     """
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
-    method = known_name("method", method, METHODS)
-    made = method_class(method)
+    card = method_card(method)
+    made = card.method_class()
     learned = None if weights is None else read_weights(Path(weights))
     trained: dict[str, Any] = {}
     if learned is not None:
-        learned.check_method(method)
-        named = named_fields(made.recipe_type, recipe_overrides.get("recipe"))
+        learned.check_method(card.name)
+        named = named_fields(card.recipe, recipe_overrides.get("recipe"))
         trained = {name: value for name, value in learned.recipe.items() if name not in named}
     backbone, recipe, notes = load_fitted(
-        made.recipe_type, model, device, trained | recipe_overrides, introduce=learned is None
+        card.recipe, model, device, trained | recipe_overrides, introduce=learned is None
     )
     if learned is not None:
         learned.check_model(backbone.fingerprint, backbone.card.name)
-    detector = Detector(method, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
+    detector = Detector(card.name, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
     detector.max_megapixels = limit
     _ = detector.weights_hash  # of the file as it was read: it may be another one later
     return detector

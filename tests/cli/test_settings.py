@@ -8,7 +8,7 @@ import pytest
 
 from oddlens.cli.settings import overrides_by_method, recipe_overrides
 from oddlens.errors import UsageError
-from oddlens.methods.registry import METHODS
+from oddlens.methods.registry import method_cards
 from tests.cli.program import Done, run
 from tests.tiny_clip import Weights, write_openai_state
 
@@ -85,7 +85,7 @@ def test_a_field_of_one_method_takes_one_value() -> None:
 @pytest.mark.parametrize("verb", ["detect", "benchmark"])
 def test_help_names_every_method(verb: str) -> None:
     words = run(verb, "--help").out.split()
-    assert all({name, f"{name},", f"{name}."} & set(words) for name in METHODS)
+    assert all({name, f"{name},", f"{name}."} & set(words) for name in method_cards())
 
 
 class TestOptionsOfDetect:

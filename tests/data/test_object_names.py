@@ -11,33 +11,34 @@ from oddlens.data.object_names import path_name
 from oddlens.errors import UsageError
 from oddlens.evaluation import ObjectNames, open_sources, read_names
 
-
-@pytest.mark.parametrize("method", ["winclip", "april-gan", "anomalyclip", "anovl"])
-def test_the_authors_rule_is_the_category_as_it_is_written(method: str) -> None:
-    assert ObjectNames().of(method, "mvtec", "metal_nut") == "metal_nut"
-    assert ObjectNames().of(method, "btad", "01") == "01"
+AUTHORS = {"macaroni1": "macaroni", "macaroni2": "macaroni"}
 
 
-def test_only_anovl_calls_both_macaronis_by_one_name() -> None:
-    assert ObjectNames().of("anovl", "visa", "macaroni2") == "macaroni"
-    assert ObjectNames().of("winclip", "visa", "macaroni2") == "macaroni2"
+def test_the_rule_is_the_category_as_it_is_written() -> None:
+    assert ObjectNames().of("mvtec", "metal_nut") == "metal_nut"
+    assert ObjectNames().of("btad", "01", AUTHORS) == "01"
+
+
+def test_what_the_authors_of_a_method_call_otherwise_is_called_so() -> None:
+    assert ObjectNames().of("visa", "macaroni2", AUTHORS) == "macaroni"
+    assert ObjectNames().of("visa", "macaroni2") == "macaroni2"
 
 
 def test_one_name_can_be_given_to_everything() -> None:
-    assert ObjectNames("part").of("anovl", "visa", "macaroni1") == "part"
+    assert ObjectNames("part").of("visa", "macaroni1", AUTHORS) == "part"
 
 
 def test_names_by_category_win_over_the_rule_and_with_the_data_set_over_those_without() -> None:
     names = ObjectNames(by_category={"bolt": "screw", "parts/bolt": "steel bolt"})
-    assert names.of("winclip", "parts", "bolt") == "steel bolt"
-    assert names.of("winclip", "others", "bolt") == "screw"
-    assert names.of("winclip", "parts", "metal_nut") == "metal_nut"
+    assert names.of("parts", "bolt") == "steel bolt"
+    assert names.of("others", "bolt") == "screw"
+    assert names.of("parts", "metal_nut") == "metal_nut"
 
 
 def test_names_are_read_from_json(tmp_path: Path, small_set: Path) -> None:
     path = tmp_path / "names.json"
     path.write_text(json.dumps({"metal_nut": "metal nut"}))
-    assert read_names(path, open_sources([small_set])).of("winclip", "parts", "metal_nut") == "metal nut"
+    assert read_names(path, open_sources([small_set])).of("parts", "metal_nut") == "metal nut"
 
 
 @pytest.mark.parametrize(

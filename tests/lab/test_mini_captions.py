@@ -9,7 +9,7 @@ import pytest
 from lab.mini import build_tokenizer
 from lab.mini_captions import CONTEXT, all_states, any_name, state_sentences, true_caption, vocabulary
 from lab.synthetic import CLASSES, DEFECTS, TRAIN_CLASSES
-from oddlens.methods.common.prompt_ensemble import load_states, load_templates, sentences
+from oddlens.methods.common.templates import load_states, load_templates, sentences
 
 UNKNOWN = 2
 

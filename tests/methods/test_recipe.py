@@ -7,17 +7,9 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.methods.recipe import (
-    Depth,
-    change_recipe,
-    fit_recipe,
-    held,
-    layer_field,
-    make_recipe,
-    query_field,
-    size_field,
-)
-from oddlens.methods.registry import METHODS, method_class
+from oddlens.methods.recipe import Depth, change_recipe, fit_recipe, make_recipe
+from oddlens.methods.recipe_fields import held, layer_field, query_field, size_field
+from oddlens.methods.registry import method_cards, method_class
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ class TestBounds:
         with pytest.raises(UsageError, match=f"^the recipe field {field} cannot be .*: give {bound}$"):
             make_recipe(Bounded, {field: value})
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", method_cards())
     def test_every_methods_own_numbers_are_within_theirs(self, method: str) -> None:
         recipe_type = method_class(method).recipe_type
         assert make_recipe(recipe_type, asdict(make_recipe(recipe_type, {}))) == make_recipe(recipe_type, {})
@@ -129,7 +121,7 @@ class TestBounds:
     @pytest.mark.parametrize(
         ("method", "field", "value"),
         [
-            *((method, "image_size", 30_000) for method in METHODS),
+            *((method, "image_size", 30_000) for method in method_cards()),
             ("vl4ad", "short_side", 10**6),
             ("vl4ad", "window", 10**6),
             ("anovl", "steps", 10**6),
@@ -138,7 +130,7 @@ class TestBounds:
             ("anovl", "noise", 1e300),
             ("anovl", "hard_weight", 1e300),
             ("anomalyclip", "sigma", 1e6),
-            *((method, "temperature", value) for method in METHODS for value in (1e-300, 1e300)),
+            *((method, "temperature", value) for method in method_cards() for value in (1e-300, 1e300)),
         ],
     )
     def test_what_would_take_all_time_or_memory_or_give_no_number_is_refused(

@@ -1,35 +1,108 @@
-"""The methods by name."""
+"""The methods by name: their cards, found without torch."""
+
+import subprocess
+import sys
+from dataclasses import fields
 
 import pytest
 
+from oddlens.backbone.cards import CARDS
 from oddlens.errors import UsageError
-from oddlens.methods.registry import METHODS, method_class, methods_with
+from oddlens.methods.card import MethodCard
+from oddlens.methods.registry import method_card, method_cards, method_class, method_of_weights, methods_with
 from oddlens.methods.winclip.method import WinCLIP
+from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from oddlens.training.vl4ad import DecoderTraining
 
+EVERY = pytest.mark.parametrize("card", method_cards().values(), ids=list(method_cards()))
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_name_leads_to_a_class_with_a_recipe(name: str) -> None:
-    made = method_class(name)
-    assert made.recipe_type().image_size > 0
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # importing it raises ImportError
+from oddlens.methods.recipe import make_recipe
+from oddlens.methods.registry import method_cards, method_of_weights, methods_with
+for card in method_cards().values():
+    make_recipe(card.recipe, {})
+assert method_of_weights(["prompt_learner.ctx_pos"]) == "anomalyclip"
+assert methods_with("alpha", beside=method_cards()["winclip"].recipe) == ["vl4ad"]
+"""
 
 
-def test_winclip_is_one_of_them() -> None:
-    assert method_class("winclip") is WinCLIP
+@EVERY
+class TestEveryCard:
+    def test_it_leads_to_the_class_of_the_method(self, card: MethodCard) -> None:
+        made = method_class(card.name)
+        assert made.recipe_type is card.recipe
+        assert card.home.startswith("oddlens.methods.")
+
+    def test_it_says_in_one_line_each_what_a_table_shows(self, card: MethodCard) -> None:
+        for line in (card.title, card.paper, card.citation, card.purpose, card.backbone):
+            assert 0 < len(line) < 120
+            assert line == " ".join(line.split())
+
+    def test_its_papers_models_are_among_the_model_cards(self, card: MethodCard) -> None:
+        assert set(card.models) <= {model.name for model in CARDS}
+
+    def test_its_options_set_fields_of_its_recipe(self, card: MethodCard) -> None:
+        names = {each.name for each in fields(card.recipe)}
+        for option in card.options:
+            assert option.field in names
+            assert option.help.endswith(".")
+            assert bool(option.metavar) == (option.type is not bool)
+
+    def test_what_is_trained_by_us_needs_weights(self, card: MethodCard) -> None:
+        assert card.trainable is None or card.needs.weights != "no"
 
 
-def test_the_letters_of_a_name_may_be_of_any_case() -> None:
-    assert method_class("WinCLIP") is WinCLIP
+def test_the_cards_need_no_torch() -> None:
+    run = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("name", ["", "patchcore"])
+def test_no_two_methods_share_an_option_with_other_meanings() -> None:
+    flags = [option.flag for card in method_cards().values() for option in card.options]
+    assert len(set(flags)) == len(flags)
+
+
+def test_the_papers_models() -> None:
+    assert {name: card.models for name, card in method_cards().items() if card.models} == {
+        "winclip": ("laion400m-vit-b-16-plus-240-e31",),
+        "april-gan": ("openai-vit-l-14-336",),
+        "anomalyclip": ("openai-vit-l-14-336",),
+        "anovl": ("laion400m-vit-b-16-plus-240-e32",),
+    }
+
+
+def test_only_anovl_calls_both_macaronis_by_one_name() -> None:
+    renamed = {name: dict(card.object_names) for name, card in method_cards().items() if card.object_names}
+    assert renamed == {"anovl": {"macaroni1": "macaroni", "macaroni2": "macaroni"}}
+
+
+@pytest.mark.parametrize("name", ["winclip", "WinCLIP", "WINCLIP"])
+def test_a_name_may_have_any_case_of_letters(name: str) -> None:
+    assert method_class(name) is WinCLIP
+    assert method_card(name).name == "winclip"
+
+
+@pytest.mark.parametrize("name", ["", "patchcore", 3, None])
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(UsageError, match=f"there is no method '{name}': choose one of .*winclip"):
+    with pytest.raises(UsageError, match=f"there is no method {name!r}: choose one of winclip, .*vl4ad"):
         method_class(name)
 
 
+def test_for_a_name_that_is_nearly_right_the_right_one_is_suggested() -> None:
+    with pytest.raises(UsageError, match=r"there is no method 'anomaly-clip', did you mean 'anomalyclip'\?"):
+        method_card("anomaly-clip")
+
+
 def test_whose_field_it_is_can_be_asked_beside_a_methods_recipe_only() -> None:
-    assert methods_with("alpha", beside=WinCLIP.recipe_type) == ["vl4ad"]
-    assert methods_with("image_size", beside=WinCLIP.recipe_type) == list(METHODS)
-    assert methods_with("wings", beside=WinCLIP.recipe_type) == []
+    assert methods_with("alpha", beside=WinCLIPRecipe) == ["vl4ad"]
+    assert methods_with("image_size", beside=WinCLIPRecipe) == list(method_cards())
+    assert methods_with("wings", beside=WinCLIPRecipe) == []
     assert methods_with("alpha", beside=DecoderTraining) == []
+
+
+def test_weights_are_known_by_a_tensor_of_theirs_whatever_stands_before_its_name() -> None:
+    assert method_of_weights(["state_dict.trainable_linearlayer.fc.0.weight"]) == "april-gan"
+    assert method_of_weights(["prompt_learner.ctx_pos", "other"]) == "anomalyclip"
+    assert method_of_weights(["xfc.0.weight"]) is None

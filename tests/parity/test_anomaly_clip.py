@@ -11,7 +11,7 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
-from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.common.maps import abnormal_probability, upsample
 from oddlens.methods.weights import read_weights
 from oddlens.training.anomaly_clip import AnomalyCLIPTraining, TrainableAnomalyCLIP

@@ -11,7 +11,8 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
-from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe
+from oddlens.methods.april_gan.method import AprilGAN
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.common.maps import upsample
 from oddlens.methods.weights import read_weights
 from oddlens.training.april_gan import AprilGANTraining, TrainableAprilGAN

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
-from oddlens.methods.common.prompt_ensemble import load_states, load_templates, sentences
+from oddlens.methods.common.templates import load_states, load_templates, sentences
 
 Case = dict[str, NDArray[np.generic]]
 LAYERS = (6, 12, 18, 24)

@@ -11,7 +11,7 @@ import oddlens
 from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
 from oddlens.methods.base import Features
-from oddlens.methods.common.prompt_ensemble import load_states, load_templates, sentences
+from oddlens.methods.common.templates import load_states, load_templates, sentences
 
 Case = dict[str, NDArray[np.generic]]
 

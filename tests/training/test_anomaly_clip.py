@@ -14,7 +14,8 @@ import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.vision_pass import pass_pixels
-from oddlens.methods.anomaly_clip.method import AnomalyCLIP, AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.method import AnomalyCLIP
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.base import Features
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.weights import MethodWeights

@@ -16,7 +16,8 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
 from oddlens.errors import ModelError
-from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe, state_prototypes
+from oddlens.methods.april_gan.method import AprilGAN, state_prototypes
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.base import Features
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.weights import MethodWeights

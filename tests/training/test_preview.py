@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.methods.april_gan.method import AprilGANRecipe
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.training import trainable_class
 from oddlens.training.april_gan import AprilGANTraining
 from oddlens.training.preview import Preview, chosen

@@ -12,8 +12,8 @@ import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.data.manifest import manifest_hash
 from oddlens.errors import UsageError
-from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
-from oddlens.methods.april_gan.method import AprilGANRecipe
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.registry import method_class
 from oddlens.methods.weights import read_weights
 from oddlens.training import TRAINABLE, settings_class, trainable_class
@@ -176,7 +176,7 @@ def test_a_name_that_nothing_could_read_again_is_refused(backbone: Backbone, set
 
 
 def test_methods_that_learn_nothing_are_not_trained() -> None:
-    with pytest.raises(UsageError, match="there is no method to train 'winclip': choose one of anomalyclip, april-gan"):
+    with pytest.raises(UsageError, match="there is no method to train 'winclip': choose one of april-gan, anomalyclip"):
         trainable_class("winclip")
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from oddlens.backbone.cache import TextCache
 from oddlens.backbone.cards import Card
 from oddlens.backbone.convnext import ConvNextTower
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.model import LoadedModel, with_activation
+from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.vision import VisionTower
 from oddlens.errors import UsageError

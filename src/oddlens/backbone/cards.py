@@ -1,4 +1,4 @@
-"""One card a model: where its weights come from, what shape they have, under which licence, and who uses them."""
+"""One card a model: where its weights come from, what shape they have, under which licence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, HALF, LITE_MEAN, LITE_STD, Rgb
 
 if TYPE_CHECKING:
-    from oddlens.backbone.layers import Activation
+    from oddlens.backbone.options import Activation
 
 LayoutName = Literal["embedded", "open_clip", "transformers", "openai"]
 
@@ -22,11 +22,11 @@ class Card:
 
     hub_id: the Hugging Face repository ("" where there is none). image_size, patch_size in pixels; width, layers of the vision
     tower (of a ConvNeXt: a cell of its last map, its channels, all blocks); size_mb of the weights file. mean, std: of RGB in
-    [0, 1], as the model was trained (a folder's own values win). used_by: methods whose papers use this model. sha256: known
-    digests by file name, of the hub's file (`oddlens models fetch` warns where it has changed) or of the file that its makers
-    published (by which it is recognised wherever it lies); empty where none is known to us. activation: what the weights of
-    such a lone file mean, which it does not say itself. reference_taps: the features that serve references best, where the model's
-    makers say so; few-shot methods use them unless their recipe names others.
+    [0, 1], as the model was trained (a folder's own values win). sha256: known digests by file name, of the hub's file
+    (`oddlens models fetch` warns where it has changed) or of the file that its makers published (by which it is recognised
+    wherever it lies); empty where none is known to us. activation: what the weights of such a lone file mean, which it does not
+    say itself. reference_taps: the features that serve references best, where the model's makers say so; few-shot methods use
+    them unless their recipe names others.
     """
 
     name: str
@@ -40,7 +40,6 @@ class Card:
     size_mb: int
     licence: str
     paper: str
-    used_by: tuple[str, ...] = ()
     mean: Rgb = CLIP_MEAN
     std: Rgb = CLIP_STD
     sha256: tuple[tuple[str, str], ...] = ()
@@ -84,14 +83,12 @@ CARDS = (
     ),
     Card(
         "openai-vit-l-14-336", "openai/clip-vit-large-patch14-336", "transformers", 336, 14, 1024, 24, 768, 1712, "MIT", _CLIP,
-        used_by=("anomalyclip", "april-gan"),
         sha256=(("ViT-L-14-336px.pt", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"),),
         activation="quick_gelu",
     ),
     Card(
         "laion400m-vit-b-16-plus-240-e31", "timm/vit_base_patch16_plus_clip_240.laion400m_e31", "open_clip",
         240, 16, 896, 12, 640, 833, "MIT", _OPEN_CLIP,
-        used_by=("winclip",),
         sha256=(
             ("open_clip_pytorch_model.bin", "fa8eec9aff58e9215b9b44a977038179712694d3fc3a73eba62546bcff13deb3"),
             ("vit_b_16_plus_240-laion400m_e31-8fb26589.pt", "8fb26589b9a8bab2e7a683d280e48df89b8e742f3a82132707282620b36facba"),
@@ -101,7 +98,6 @@ CARDS = (
     Card(
         "laion400m-vit-b-16-plus-240-e32", "timm/vit_base_patch16_plus_clip_240.laion400m_e32", "open_clip",
         240, 16, 896, 12, 640, 833, "MIT", _OPEN_CLIP,
-        used_by=("anovl",),
         sha256=(
             ("vit_b_16_plus_240-laion400m_e32-699c4b84.pt", "699c4b843885d82733517f36f0911d7e1b360bcc1314dda81d8c56c76fe9524d"),
         ),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Activation = Literal["gelu", "quick_gelu"]
+from oddlens.backbone.options import Activation
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:

@@ -13,9 +13,9 @@ from oddlens.backbone.cache import content_hash, remembered_hash
 from oddlens.backbone.cards import CARDS, MINI, Card, LayoutName, card_of_digest, find_card
 from oddlens.backbone.files import LAYOUTS, what_is_missing
 from oddlens.backbone.hub import cached_folder, is_hub_id
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import embedded, open_clip, openai, transformers
 from oddlens.backbone.model import LoadedModel
+from oddlens.backbone.options import Activation
 from oddlens.errors import ModelError, UsageError, choices, printable
 from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_opened
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.backbone.convnext import ConvNextConfig, ConvNextTower
-from oddlens.backbone.layers import Activation, Block
+from oddlens.backbone.layers import Block
 from oddlens.backbone.normalisation import Rgb
+from oddlens.backbone.options import Activation
 from oddlens.backbone.stem import PatchStem
 from oddlens.backbone.text import TextConfig, TextTower
 from oddlens.backbone.tokenizer import Tokenizer

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Activation, Block
+from oddlens.backbone.layers import Block
+from oddlens.backbone.options import Activation
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Activation, Block
+from oddlens.backbone.layers import Block
+from oddlens.backbone.options import Activation, PositionResize, Tap
 from oddlens.errors import UsageError
-
-PositionResize = Literal["bilinear", "bicubic"]
-Tap = int | str
 
 WINDOW_BYTES = 16 << 20
 """The largest activation that `VisionTower.windows` makes. Larger ones would come from fresh pages each time, which costs more than

@@ -12,7 +12,8 @@ from typing import Literal
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision import PositionResize, StemOutput, Tap, VisionFeatures, VisionTower
+from oddlens.backbone.options import PositionResize, Tap
+from oddlens.backbone.vision import StemOutput, VisionFeatures, VisionTower
 from oddlens.io.pixels import Pixels
 
 

@@ -25,6 +25,7 @@ def models(context: typer.Context) -> None:
     from oddlens.backbone.cards import CARDS
     from oddlens.backbone.hub import is_present
     from oddlens.cli.table import print_table
+    from oddlens.methods.registry import method_cards
 
     print_table(
         ("name", "size", "offline", "used by", "licence", "pixels", "hub id"),
@@ -33,7 +34,7 @@ def models(context: typer.Context) -> None:
                 card.name,
                 f"{card.size_mb} MB",
                 "yes" if is_present(card) else "no",
-                ", ".join(card.used_by) or "-",
+                ", ".join(name for name, method in method_cards().items() if card.name in method.models) or "-",
                 card.licence,
                 str(card.image_size),
                 card.hub_id or "-",

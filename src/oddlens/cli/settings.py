@@ -9,7 +9,7 @@ import typer
 
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import parse_json
-from oddlens.methods.registry import METHODS
+from oddlens.methods.registry import method_cards
 
 ActivationOption = Annotated[
     str | None,
@@ -22,7 +22,7 @@ ActivationOption = Annotated[
 ]
 """Of every verb that names a model."""
 
-METHOD_NAMES = ", ".join(METHODS)
+METHOD_NAMES = ", ".join(method_cards())
 """The methods there are, for help texts."""
 
 

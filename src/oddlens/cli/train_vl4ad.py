@@ -103,7 +103,7 @@ def vl4ad(
     from oddlens.data.record import SPLITS
     from oddlens.methods.recipe import make_recipe
     from oddlens.methods.vl4ad.decoder_shape import check_installed
-    from oddlens.methods.vl4ad.method import VL4ADRecipe
+    from oddlens.methods.vl4ad.recipe import VL4ADRecipe
     from oddlens.methods.vl4ad.vocabulary import make_vocabulary
     from oddlens.methods.weights import read_weights
     from oddlens.training.reporting import Reporter, check_out

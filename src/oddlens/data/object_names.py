@@ -21,9 +21,6 @@ from oddlens.io.strict_json import parse_json
 LONGEST_NAME = 150
 """Bytes of a file's or folder's name that stands for a word; file systems take 255, and suffixes follow."""
 
-AUTHORS_NAMES: Mapping[str, Mapping[str, str]] = {"anovl": {"macaroni1": "macaroni", "macaroni2": "macaroni"}}
-"""Method -> category -> what its authors' program calls it instead."""
-
 
 @dataclass(frozen=True)
 class ObjectNames:
@@ -35,14 +32,14 @@ class ObjectNames:
     everywhere: str | None = None
     by_category: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, method: str, dataset: str, category: str) -> str:
-        """The object name that a method's prompts get for a category."""
+    def of(self, dataset: str, category: str, authors: Mapping[str, str] | None = None) -> str:
+        """The object name that prompts get for a category. authors: what a method's authors call some categories instead."""
         if self.everywhere is not None:
             return self.everywhere
         for key in (f"{dataset}/{category}", category):
             if key in self.by_category:
                 return self.by_category[key]
-        return AUTHORS_NAMES.get(method, {}).get(category, category)
+        return (authors or {}).get(category, category)
 
 
 def read_names(path: Path, sources: Iterable[NamedDataset]) -> ObjectNames:

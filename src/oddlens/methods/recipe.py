@@ -1,20 +1,22 @@
-"""Recipes: a paper's settings as a frozen dataclass, changed by hand or fitted to another tower, never silently."""
+"""Recipes as they are used: made from overrides, changed for a question, fitted to a tower of another shape. Never silently."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import Field, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from oddlens.errors import UsageError, choices, nearest, shortened
+from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import methods_with
 
-Recipe = TypeVar("Recipe")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-
-Tower = Literal["vision", "text"]
+R = TypeVar("R", bound=Recipe)
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -25,45 +27,7 @@ class Depth:
     text: int
 
 
-def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
-    """A recipe field that counts blocks, 1-based, of the paper's tower of `of` blocks: a number or several.
-
-    On a tower of another depth it becomes proportional, rounded up: see `fit_recipe`.
-    """
-    return field(default=value, metadata={"tower": tower, "of": of})
-
-
-LARGEST_SIDE = 4096
-"""Pixels a side that a tower may be given: what it costs grows with the fourth power, and 4096 is 80 times what any paper takes."""
-
-LARGEST_FRAME = 8192
-"""Pixels of the shorter side of a frame that is looked at in windows."""
-
-
-def size_field(value: int, *, native: int) -> Any:
-    """The recipe field `image_size` of a paper that gives its model, whose own size is `native`, pictures of `value` pixels a side.
-
-    Models of that own size get `value`; others their own size: see `fit_recipe`.
-    """
-    return field(default=value, metadata={"native": native, "most": LARGEST_SIDE})
-
-
-def held(default: Any, *, least: float | None = None, most: float | None = None) -> Any:
-    """A recipe field that is fixed when a detector is loaded. least, most: of its numbers; None: see `_RANGE`."""
-    return field(default=default, metadata={"least": least, "most": most})
-
-
-def query_field(
-    default: Any = MISSING, factory: Any = MISSING, *, least: float | None = None, most: float | None = None
-) -> Any:
-    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.predict`).
-
-    least, most: of its numbers; None: see `_RANGE`.
-    """
-    return field(default=default, default_factory=factory, metadata={"query_field": True, "least": least, "most": most})
-
-
-def held_fields(recipe: Any) -> dict[str, Any]:
+def held_fields(recipe: Recipe) -> dict[str, Any]:
     """The fields, by name, that what is encoded may depend on: all that no question can change."""
     return {each.name: getattr(recipe, each.name) for each in fields(recipe) if "query_field" not in each.metadata}
 
@@ -72,15 +36,17 @@ _RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-9, 1e9
 """What numbers of a recipe may be where their field does not say it: beyond all that makes sense, and all of it can be computed."""
 
 
-def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Recipe:
-    """The paper's recipe with the given fields changed. `UsageError` for an unknown field or a value of the wrong kind.
+def make_recipe(recipe_type: type[Settings], overrides: Mapping[str, Any]) -> Settings:
+    """The paper's recipe with the given fields changed; of a training's settings likewise, or of any other frozen dataclass.
+
+    Raises `UsageError` for an unknown field or a value of the wrong kind.
 
     "recipe" among the overrides names one of the type's `NAMED` recipes, which the other fields then change.
     """
     overrides = {**named_fields(recipe_type, overrides.get("recipe")), **overrides}
     overrides.pop("recipe", None)
     hints = get_type_hints(recipe_type)
-    known = {each.name: each for each in fields(recipe_type)}  # type: ignore[arg-type]
+    known = {each.name: each for each in fields(recipe_type)}
     overrides = {
         name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in overrides.items()
     }
@@ -104,18 +70,18 @@ def make_recipe(recipe_type: type[Recipe], overrides: Mapping[str, Any]) -> Reci
     return recipe_type(**values)
 
 
-def named_fields(recipe_type: type[Any], name: object) -> Mapping[str, Any]:
+def named_fields(recipe_type: type, name: object) -> Mapping[str, object]:
     """The fields of one of the type's `NAMED` recipes; none for None. `UsageError` for an unknown name."""
     if name is None:
         return {}
-    named: Mapping[str, Mapping[str, Any]] = getattr(recipe_type, "NAMED", {})
+    named: Mapping[str, Mapping[str, object]] = getattr(recipe_type, "NAMED", {})
     if not isinstance(name, str) or name not in named:
         known = choices(name, named or ["no named recipes"], f"there {_is_or_are(named)}")
         raise UsageError(f"{recipe_type.__name__} has no recipe named {shortened(name)}{known}")
     return named[name]
 
 
-def change_recipe(recipe: Any, changes: Mapping[str, Any]) -> Any:
+def change_recipe(recipe: R, changes: Mapping[str, Any]) -> R:
     """The recipe with other values in fields that only the question depends on. `UsageError` for any other field."""
     changed = make_recipe(type(recipe), changes)
     free = [each.name for each in fields(recipe) if "query_field" in each.metadata]
@@ -127,7 +93,7 @@ def change_recipe(recipe: Any, changes: Mapping[str, Any]) -> Any:
     return replace(recipe, **{name: getattr(changed, name) for name in changes})
 
 
-def fit_recipe(recipe: Any, given: Collection[str], image_size: int, depth: Depth) -> tuple[Any, list[str]]:
+def fit_recipe(recipe: R, given: Collection[str], image_size: int, depth: Depth) -> tuple[R, list[str]]:
     """The recipe at the model's own image size and depth, but for the `given` fields; and what was changed, in words."""
     fitted: dict[str, Any] = {}
     notes: list[str] = []

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
-from oddlens.methods.anomaly_clip.method import AnomalyCLIP, AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.card import CARD
+from oddlens.methods.anomaly_clip.method import AnomalyCLIP
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.base import Features
 from oddlens.methods.common.maps import upsample
 from oddlens.methods.weights import MethodWeights
@@ -51,7 +53,8 @@ class AnomalyCLIPTraining:
 class TrainableAnomalyCLIP:
     """A `Trainable`: new prompts, drawn by the settings' seed. Its features are the method's own."""
 
-    name = "anomalyclip"
+    name = CARD.name
+    settings_type = AnomalyCLIPTraining
 
     def __init__(self, backbone: Backbone, recipe: AnomalyCLIPRecipe, settings: AnomalyCLIPTraining) -> None:
         """Raises `UsageError` where the recipe's prompts do not fit the model."""

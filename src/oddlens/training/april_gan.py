@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
-from oddlens.methods.april_gan.method import AprilGANRecipe, LinearLayers, patch_tokens, state_prototypes
+from oddlens.methods.april_gan.card import CARD
+from oddlens.methods.april_gan.method import LinearLayers, patch_tokens, state_prototypes
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.base import Features
 from oddlens.methods.weights import MethodWeights
 from oddlens.training.losses import dice_loss, focal_loss
@@ -44,7 +46,8 @@ class AprilGANTraining:
 class TrainableAprilGAN:
     """A `Trainable`: new linear layers, drawn by the settings' seed, on the tokens of the recipe's layers."""
 
-    name = "april-gan"
+    name = CARD.name
+    settings_type = AprilGANTraining
 
     def __init__(self, backbone: Backbone, recipe: AprilGANRecipe, settings: AprilGANTraining) -> None:
         self.backbone = backbone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from oddlens.data.named import NamedDataset
 from oddlens.data.object_names import ObjectNames
 from oddlens.data.record import Record, Split
 from oddlens.errors import DataError
+from oddlens.methods.registry import method_card
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def gather_samples(
     Raises `DataError` for a data set that has no picture to learn from in this split, or none of them all an abnormal one.
     """
     names = names or ObjectNames()
-    sets = tuple(_gather(source, split, method, names) for source in sources)
+    authors = method_card(method).object_names
+    sets = tuple(_gather(source, split, names, authors) for source in sources)
     if not sum(each.abnormal for each in sets):
         told = ", ".join(each.name for each in sets)
         raise DataError(
@@ -90,11 +92,11 @@ def gather_samples(
     return sets
 
 
-def _gather(source: NamedDataset, split: Split, method: str, names: ObjectNames) -> SampleSet:
+def _gather(source: NamedDataset, split: Split, names: ObjectNames, authors: Mapping[str, str]) -> SampleSet:
     records = source.dataset.select(split=split).records
     state = Counter(map(_state, records))
     samples = tuple(
-        Sample(record, names.of(method, source.name, record.category))
+        Sample(record, names.of(source.name, record.category, authors))
         for record in records
         if _state(record) == "usable"
     )

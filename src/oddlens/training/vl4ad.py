@@ -23,7 +23,7 @@ from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.data.legend import IGNORED
 from oddlens.errors import DataError, OddlensError, UsageError
 from oddlens.io.preprocess import to_tensor
-from oddlens.methods.common.prompt_ensemble import load_templates
+from oddlens.methods.common.templates import load_templates
 from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.decoder import load_network, weights_of
 from oddlens.methods.vl4ad.decoder_shape import SMALL, DecoderShape, check_installed, shape_of

@@ -18,7 +18,7 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.detector import Detector
 from oddlens.errors import ModelError, UsageError
-from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.weights import write_weights
 from tests.naive_clip import NaiveClip, resized_positions
 from tests.tiny_clip import SHAPE, Shape, Weights, random_weights, write_open_clip

@@ -12,8 +12,8 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ModelError, UsageError
-from oddlens.methods.anomaly_clip.method import AnomalyCLIPRecipe
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.weights import MethodWeights
 from tests.naive_clip import NaiveClip
 from tests.tiny_clip import Shape, Weights, random_weights, write_open_clip

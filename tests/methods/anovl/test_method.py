@@ -25,8 +25,9 @@ from oddlens.errors import UsageError
 from oddlens.methods.anovl import method as anovl
 from oddlens.methods.anovl.adapter import draw_noise, draw_start
 from oddlens.methods.anovl.augmentations import views
-from oddlens.methods.anovl.method import AnoVL, AnoVLRecipe
-from oddlens.methods.common.prompt_ensemble import load_states
+from oddlens.methods.anovl.method import AnoVL
+from oddlens.methods.anovl.recipe import AnoVLRecipe
+from oddlens.methods.common.templates import load_states
 from oddlens.methods.common.tiling import cut, tiling
 from tests.naive_clip import NaiveClip
 from tests.tiny_clip import Shape, Weights, random_weights, write_open_clip

@@ -18,8 +18,9 @@ from oddlens.detector import Detector
 from oddlens.encoding import joined
 from oddlens.errors import ModelError, UsageError
 from oddlens.inference.runner import DetectionRun, Task
-from oddlens.methods.april_gan.method import AprilGAN, AprilGANRecipe
-from oddlens.methods.common.prompt_ensemble import load_states, load_templates
+from oddlens.methods.april_gan.method import AprilGAN
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
+from oddlens.methods.common.templates import load_states, load_templates
 from oddlens.methods.weights import MethodWeights
 from tests.naive_clip import NaiveClip
 from tests.tiny_clip import Shape, Weights, random_weights, write_open_clip

@@ -8,14 +8,8 @@ import torch
 from torch import Tensor
 
 from oddlens.errors import UsageError
-from oddlens.methods.common.prompt_ensemble import (
-    States,
-    load_framed,
-    load_states,
-    load_templates,
-    prototypes,
-    sentences,
-)
+from oddlens.methods.common.prompt_ensemble import prototypes
+from oddlens.methods.common.templates import States, load_framed, load_states, load_templates, sentences
 
 TEMPLATES = {"paper": 22, "port21": 21, "april_gan": 35}
 STATES = {"winclip": (7, 4), "april_gan": (7, 5), "anovl": (7, 7)}

@@ -25,7 +25,8 @@ from oddlens.errors import OddlensWarning, UsageError
 from oddlens.methods.base import Features, Text
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.vl4ad.dense import trained_temperature
-from oddlens.methods.vl4ad.method import VL4AD, VL4ADRecipe, _warn_of_mini
+from oddlens.methods.vl4ad.method import VL4AD, _warn_of_mini
+from oddlens.methods.vl4ad.recipe import VL4ADRecipe
 from oddlens.methods.vl4ad.scores import SCORES, ClassificationRule, MaskPredictions, probabilities
 
 Frame = NDArray[np.uint8]

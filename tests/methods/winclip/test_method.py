@@ -17,8 +17,9 @@ from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.methods.base import Features, Method
-from oddlens.methods.common.prompt_ensemble import load_states, load_templates
-from oddlens.methods.winclip.method import WinCLIP, WinCLIPRecipe
+from oddlens.methods.common.templates import load_states, load_templates
+from oddlens.methods.winclip.method import WinCLIP
+from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from tests.naive_clip import NaiveClip
 from tests.tiny_clip import Shape, Weights, random_weights, write_open_clip
 

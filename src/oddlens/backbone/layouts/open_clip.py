@@ -9,12 +9,12 @@ from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.files import OPEN_CLIP, read_json, weight_files
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts import convnext
 from oddlens.backbone.layouts.naming import Pairs, rename, towers_only
 from oddlens.backbone.layouts.shapes import as_rgb, check_tower, check_towers, whole
 from oddlens.backbone.model import AnyClip, LoadedModel, empty_convnext, empty_model, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
+from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig

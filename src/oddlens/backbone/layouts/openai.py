@@ -8,12 +8,12 @@ from pathlib import Path
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_tensors
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.layouts.naming import towers_only
 from oddlens.backbone.layouts.open_clip import canonical
 from oddlens.backbone.layouts.shapes import check_towers
 from oddlens.backbone.model import LoadedModel, empty_model
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
+from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.torchscript import is_torchscript, read_torchscript

@@ -7,56 +7,20 @@ published weights and figures come from it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.layers import Activation
-from oddlens.backbone.vision import PositionResize
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import UsageError
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.base import Features, Scores, Text
 from oddlens.methods.common.maps import abnormal_probability, smooth, upsample
 from oddlens.methods.common.memory_bank import MemoryBank
-from oddlens.methods.recipe import layer_field, query_field, size_field
 from oddlens.methods.weights import MethodWeights
-
-
-@dataclass(frozen=True)
-class AnomalyCLIPRecipe:
-    """The settings of AnomalyCLIP; the values are those of the released code.
-
-    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: in both
-    towers; None: what the model's weights mean, as the code has it (OpenAI's: QuickGELU). temperature: of all softmaxes. layers:
-    blocks after which the local stream gives a map. local_from: the block that the local stream begins with. context_length:
-    learned tokens of a prompt. prompt_depth: text blocks that learned tokens enter, the first included. deep_tokens: how many enter
-    each further one. sigma: of the Gaussian that smooths the map, in pixels at image_size.
-
-    Named recipes: "published", layer 24 alone, is what the published weights mean: the code of their time summed four copies of it,
-    which ranks alike. "multilayer" sums layers 6, 12, 18 and 24, which that code meant to do.
-    """
-
-    image_size: int = size_field(518, native=336)
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
-    position: PositionResize = "bilinear"
-    activation: Activation | None = None
-    temperature: float = query_field(0.07)
-    layers: tuple[int, ...] = layer_field((24,), of=24)
-    local_from: int = layer_field(6, of=24)
-    context_length: int = 12
-    prompt_depth: int = layer_field(9, of=12, tower="text")
-    deep_tokens: int = 4
-    sigma: float = query_field(4.0, most=1000)
-
-    NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {
-        "published": {"layers": (24,)},
-        "multilayer": {"layers": (6, 12, 18, 24)},
-    }
 
 
 class AnomalyCLIP:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision import PositionResize
+from oddlens.backbone.options import PositionResize
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels

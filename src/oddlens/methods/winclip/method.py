@@ -7,47 +7,21 @@ differently as named recipe values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.layers import Activation
-from oddlens.backbone.vision import PositionResize
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import UsageError
 from oddlens.methods.base import Features, Scores, Text
 from oddlens.methods.common.maps import abnormal_probability, harmonic_mean_of_windows, upsample, window_means
 from oddlens.methods.common.memory_bank import MemoryBank
-from oddlens.methods.common.prompt_ensemble import load_states, load_templates, prototypes
-from oddlens.methods.recipe import LARGEST_SIDE, held, query_field
+from oddlens.methods.common.prompt_ensemble import prototypes
+from oddlens.methods.common.templates import load_states, load_templates
 from oddlens.methods.weights import MethodWeights
-
-
-@dataclass(frozen=True)
-class WinCLIPRecipe:
-    """The settings of WinCLIP.
-
-    image_size: pixels a side (240, section 5). interpolation, position: how pictures and position embeddings are resized.
-    activation: of both towers; None: what the model's weights mean. templates: "paper", 22 templates, or "port21", the public
-    ports' list with its typo. temperature: 0.07 (ports by zqhang and anomalib; others use 0.01). window_sizes: in patches (2
-    and 3; section 4.2). reference_taps: the features that few-shot compares patch by patch: block numbers or a stem's tap
-    names; None: what the model's card names, else the last block. fusion: how the few-shot map joins the zero-shot map: "sum"
-    (zqhang), "mean" (anomalib), "harmonic" (caoyunkang).
-    """
-
-    image_size: int = held(240, most=LARGEST_SIDE)
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
-    position: PositionResize = "bicubic"
-    activation: Activation | None = None
-    templates: Literal["paper", "port21"] = query_field("paper")
-    temperature: float = query_field(0.07)
-    window_sizes: tuple[int, ...] = (2, 3)
-    reference_taps: tuple[int | str, ...] | None = None
-    fusion: Literal["sum", "mean", "harmonic"] = query_field("sum")
+from oddlens.methods.winclip.recipe import WinCLIPRecipe
 
 
 class WinCLIP:

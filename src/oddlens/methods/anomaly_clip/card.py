@@ -1,0 +1,19 @@
+"""What AnomalyCLIP is, without its code."""
+
+from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
+from oddlens.methods.card import MethodCard, Needs
+
+CARD = MethodCard(
+    name="anomalyclip",
+    title="AnomalyCLIP",
+    paper="ICLR 2024, arXiv 2310.18961",
+    citation="Zhou et al., AnomalyCLIP: Object-agnostic Prompt Learning for Zero-shot Anomaly Detection",
+    purpose="defects of any object, with learned prompts that name none",
+    backbone="a CLIP with a ViT",
+    models=("openai-vit-l-14-336",),
+    home="oddlens.methods.anomaly_clip.method:AnomalyCLIP",
+    recipe=AnomalyCLIPRecipe,
+    needs=Needs(text=True, references="no", weights="required"),
+    trainable="oddlens.training.anomaly_clip:TrainableAnomalyCLIP",
+    weights_mark="ctx_pos",
+)

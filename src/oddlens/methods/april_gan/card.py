@@ -1,0 +1,19 @@
+"""What APRIL-GAN is, without its code."""
+
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
+from oddlens.methods.card import MethodCard, Needs
+
+CARD = MethodCard(
+    name="april-gan",
+    title="APRIL-GAN",
+    paper="VAND workshop at CVPR 2023, arXiv 2305.17382",
+    citation="Chen et al., APRIL-GAN: A Zero-/Few-Shot Anomaly Classification and Segmentation Method",
+    purpose="parts and surfaces, with linear layers that were trained on other objects; good examples help",
+    backbone="a CLIP with a ViT",
+    models=("openai-vit-l-14-336",),
+    home="oddlens.methods.april_gan.method:AprilGAN",
+    recipe=AprilGANRecipe,
+    needs=Needs(text=True, references="optional", weights="required"),
+    trainable="oddlens.training.april_gan:TrainableAprilGAN",
+    weights_mark="fc.0.weight",
+)

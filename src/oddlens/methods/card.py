@@ -1,0 +1,103 @@
+"""Method cards: all that is known of a method without importing its code or torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, cast
+
+from oddlens.methods.recipe_fields import Recipe
+
+if TYPE_CHECKING:
+    from oddlens.methods.base import MethodClass
+
+Need = Literal["no", "optional", "required"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What a method cannot do without, and what it can use.
+
+    Attributes:
+        text: Whether it compares images with prompts, so that the model must have a text tower.
+        references: Good examples: it takes none, scores better with some, or scores nothing without.
+        weights: Learned weights, likewise.
+        set: Whether it scores images beside each other, many at once.
+    """
+
+    text: bool
+    references: Need
+    weights: Need = "no"
+    set: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardOption:
+    """A command-line option that `oddlens detect` gets from a method: a field of its recipe under a name of its own.
+
+    Attributes:
+        flag: As it is written: "--views", or "--adapt/--no-adapt" for a bool.
+        field: The recipe field that it sets.
+        type: bool, int, float or str.
+        metavar: What stands for its value in the help; "" for a bool.
+        help: One sentence; the default, in words, is `default`.
+        repeatable: Whether it may be given several times; the field gets the list of all values.
+    """
+
+    flag: str
+    field: str
+    type: type[bool | int | float | str]
+    help: str
+    metavar: str = ""
+    default: str = "the method's"
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodCard:
+    """One method: what it is, what it needs, where its code is.
+
+    Attributes:
+        name: As users write it.
+        title: As its paper writes it.
+        paper: Where it was published.
+        citation: Authors and title of the paper.
+        purpose: What it is for, in one line.
+        backbone: What model it wants, in one line.
+        models: The model cards (`backbone.cards`) that its paper used, by name.
+        home: "module:Class" of the method, imported when one is made.
+        recipe: The class of its settings.
+        needs: See `Needs`.
+        trainable: "module:Class" of what the training loop trains (`training.trainable`); None where it trains nothing.
+        weights_mark: A tensor that its authors' weights hold: by it a file is known that says nothing of itself.
+        object_names: What its authors' program calls an object instead of the data set's own word for the category.
+        options: What `oddlens detect` gets from it.
+    """
+
+    name: str
+    title: str
+    paper: str
+    citation: str
+    purpose: str
+    backbone: str
+    models: tuple[str, ...] = ()
+    home: str
+    recipe: type[Recipe]
+    needs: Needs
+    trainable: str | None = None
+    weights_mark: str | None = None
+    object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    options: tuple[CardOption, ...] = ()
+
+    def method_class(self) -> MethodClass:
+        """The class of the method; importing it imports torch."""
+        return cast("MethodClass", imported(self.home))
+
+
+def imported(home: str) -> object:
+    """What "module:name" names."""
+    module, _, name = home.partition(":")
+    found: object = getattr(import_module(module), name)
+    return found

@@ -1,0 +1,56 @@
+"""Recipes as they are declared: a frozen dataclass of a paper's settings, whose fields say what may be changed, and how far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field
+from typing import Any, ClassVar, Literal
+
+Tower = Literal["vision", "text"]
+
+LARGEST_SIDE = 4096
+"""Pixels a side that a tower may be given: what it costs grows with the fourth power, and 4096 is 80 times what any paper takes."""
+
+LARGEST_FRAME = 8192
+"""Pixels of the shorter side of a frame that is looked at in windows."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all recipes are: the settings of a method as frozen fields whose defaults are the paper's.
+
+    NAMED: fields of variants by the variant's name; `load(recipe="name")` starts from them.
+    """
+
+    NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+
+
+def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
+    """A recipe field that counts blocks, 1-based, of the paper's tower of `of` blocks: a number or several.
+
+    On a tower of another depth it becomes proportional, rounded up: see `fit_recipe`.
+    """
+    return field(default=value, metadata={"tower": tower, "of": of})
+
+
+def size_field(value: int, *, native: int) -> Any:
+    """The recipe field `image_size` of a paper that gives its model, whose own size is `native`, pictures of `value` pixels a side.
+
+    Models of that own size get `value`; others their own size: see `fit_recipe`.
+    """
+    return field(default=value, metadata={"native": native, "most": LARGEST_SIDE})
+
+
+def held(default: Any, *, least: float | None = None, most: float | None = None) -> Any:
+    """A recipe field that is fixed when a detector is loaded. least, most: of its numbers; None: see `_RANGE`."""
+    return field(default=default, metadata={"least": least, "most": most})
+
+
+def query_field(
+    default: Any = MISSING, factory: Any = MISSING, *, least: float | None = None, most: float | None = None
+) -> Any:
+    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.predict`).
+
+    least, most: of its numbers; None: see `_RANGE`.
+    """
+    return field(default=default, default_factory=factory, metadata={"query_field": True, "least": least, "most": most})

@@ -1,0 +1,70 @@
+"""VL4AD's settings, without the code that uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from oddlens.backbone.options import Activation, PositionResize
+from oddlens.errors import UsageError
+from oddlens.methods.common.templates import load_templates
+from oddlens.methods.recipe_fields import LARGEST_FRAME, LARGEST_SIDE, Recipe, held, query_field
+from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary, resolved_groups, resolved_lists
+
+
+@dataclass(frozen=True)
+class VL4ADRecipe(Recipe):
+    """The settings of VL4AD. Words may be asked anew after the frames were encoded.
+
+    masks: "dense", every patch of the tower a mask (ours, needs no weights), or "decoder", learned ones. short_side: of frames
+    at the working resolution, in pixels; None: the frame's own, or what a decoder was trained at. image_size: the side of dense
+    masks' windows; window: the longest side of what goes through a decoder at once, None: whole frames; overlap: of windows.
+    position, local_from: of dense masks, see `DenseMasks`. activation: of the towers; None: what the model's weights mean.
+    classes, ood, merge: the words, see `make_vocabulary`; files are read at once and kept as lists. merging, void, alpha: see
+    `scores.ClassificationRule`. templates: the name of a packaged list, or sentences with {} for the word. score: one of
+    `scores.SCORES`. temperature: of the softmax over words; None: the one that belongs to the masks. top: the share of a map, its
+    highest values, whose mean is the score of a frame (0.001, ours).
+    """
+
+    masks: Literal["dense", "decoder"] = "dense"
+    short_side: int | None = held(None, most=LARGEST_FRAME)
+    image_size: int = held(224, most=LARGEST_SIDE)
+    window: int | None = held(None, most=LARGEST_FRAME)
+    overlap: Literal[0] | float = held(0.5, least=0)
+    position: PositionResize = "bicubic"
+    activation: Activation | None = None
+    local_from: int | None = None
+    classes: str | Mapping[str, tuple[str, ...]] = query_field("cityscapes")
+    ood: str | tuple[()] | tuple[str | tuple[str, ...], ...] | None = query_field(())
+    merge: str | Mapping[str, tuple[str, ...]] = query_field("none")
+    merging: Literal["max", "sum"] = query_field("max")
+    templates: str | tuple[str, ...] = query_field("scene")
+    score: Literal["vl4ad", "max_logit", "msp", "energy", "entropy", "rba", "eam"] = query_field("vl4ad")
+    temperature: float | None = query_field(None)
+    void: Literal["factor", "in_softmax", "ignore"] = query_field("factor")
+    alpha: Literal[0] | float = query_field(0.0, least=0)
+    top: float = query_field(0.001)
+
+    def __post_init__(self) -> None:
+        """Read files and bring words to the form that JSON gives back. Raises `UsageError` for values out of their range."""
+        for name in ("alpha", "top"):
+            if getattr(self, name) > 1:
+                raise UsageError(f"{name} cannot be {getattr(self, name)}: it is a share, at most 1")
+        if self.overlap >= 1:
+            raise UsageError(f"overlap cannot be {self.overlap}: it is a share of a window, below 1")
+        for name in ("classes", "merge"):
+            object.__setattr__(self, name, resolved_lists(name, getattr(self, name)))
+        object.__setattr__(self, "ood", resolved_groups(self.ood))
+        if bad := [each for each in self.sentences if "{}" not in each]:
+            raise UsageError(f"the template {bad[0]!r} has no place for a word: write {{}} where it belongs")
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The templates themselves."""
+        return load_templates(self.templates) if isinstance(self.templates, str) else self.templates
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words in force. Raises `UsageError` where they contradict each other."""
+        return make_vocabulary(self.classes, self.ood or (), self.merge)

@@ -1,0 +1,17 @@
+"""What WinCLIP is, without its code."""
+
+from oddlens.methods.card import MethodCard, Needs
+from oddlens.methods.winclip.recipe import WinCLIPRecipe
+
+CARD = MethodCard(
+    name="winclip",
+    title="WinCLIP",
+    paper="CVPR 2023, arXiv 2303.14814",
+    citation="Jeong et al., WinCLIP: Zero-/Few-Shot Anomaly Classification and Segmentation",
+    purpose="parts and surfaces, from prompts alone or with a few good examples; nothing to train",
+    backbone="a CLIP with a ViT",
+    models=("laion400m-vit-b-16-plus-240-e31",),
+    home="oddlens.methods.winclip.method:WinCLIP",
+    recipe=WinCLIPRecipe,
+    needs=Needs(text=True, references="optional"),
+)
