@@ -9,7 +9,14 @@ import pytest
 from oddlens.backbone.cards import CARDS
 from oddlens.errors import UsageError
 from oddlens.methods.card import MethodCard
-from oddlens.methods.registry import method_card, method_cards, method_class, method_of_weights, methods_with
+from oddlens.methods.registry import (
+    authors_names,
+    method_card,
+    method_cards,
+    method_class,
+    method_of_weights,
+    methods_with,
+)
 from oddlens.methods.winclip.method import WinCLIP
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from oddlens.training.vl4ad import DecoderTraining
@@ -76,6 +83,8 @@ def test_the_papers_models() -> None:
 def test_only_anovl_calls_both_macaronis_by_one_name() -> None:
     renamed = {name: dict(card.object_names) for name, card in method_cards().items() if card.object_names}
     assert renamed == {"anovl": {"macaroni1": "macaroni", "macaroni2": "macaroni"}}
+    assert authors_names("anovl") == renamed["anovl"]
+    assert authors_names("winclip") == authors_names("of nobody") == {}
 
 
 @pytest.mark.parametrize("name", ["winclip", "WinCLIP", "WINCLIP"])

@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 from oddlens.cli.settings import METHOD_NAMES, ActivationOption, overrides_by_method
 from oddlens.errors import UsageError, known_name
-from oddlens.methods.registry import METHODS
+from oddlens.methods.registry import method_cards
 
 
 class ManyValues(TyperCommand):
@@ -130,7 +130,7 @@ def benchmark(
     if object_name is not None and names is not None:
         raise UsageError("--object and --names contradict each other: give one of them")
     wanted_shots, wanted_seeds = _numbers("--shots", "0,1,4" if shots is None else shots), _numbers("--seeds", seeds)
-    methods = list(dict.fromkeys(known_name("method", name, METHODS) for name in method or ["winclip"]))
+    methods = list(dict.fromkeys(known_name("method", name, method_cards()) for name in method or ["winclip"]))
     files = _weights(methods, weights or [])
     overrides = overrides_by_method(setting or [], methods, activation=activation)
 

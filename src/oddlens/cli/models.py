@@ -34,7 +34,7 @@ def models(context: typer.Context) -> None:
                 card.name,
                 f"{card.size_mb} MB",
                 "yes" if is_present(card) else "no",
-                ", ".join(name for name, method in method_cards().items() if card.name in method.models) or "-",
+                ", ".join(sorted(name for name, method in method_cards().items() if card.name in method.models)) or "-",
                 card.licence,
                 str(card.image_size),
                 card.hub_id or "-",

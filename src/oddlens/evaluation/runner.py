@@ -17,7 +17,7 @@ from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, choose_protocol
 from oddlens.io.paths import why_no_folder
-from oddlens.methods.registry import method_cards
+from oddlens.methods.registry import authors_names
 
 
 class Benchmark:
@@ -93,8 +93,7 @@ class Benchmark:
     ) -> None:
         """Sort the cells of a category and method into done, skipped and still to do."""
         records = source.tests(category)
-        card = method_cards().get(detector.name)
-        object_name = self.plan.names.of(source.name, category, card.object_names if card else None)
+        object_name = self.plan.names.of(source.name, category, authors_names(detector.name))
         to_do: dict[Variant, tuple[Settings, tuple[Record, ...]]] = {}
         for variant in self.plan.variants_of(detector):
             chosen = examples[variant]

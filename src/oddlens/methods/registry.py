@@ -36,6 +36,12 @@ def method_class(name: str) -> MethodClass:
     return method_card(name).method_class()
 
 
+def authors_names(method: str) -> Mapping[str, str]:
+    """What the authors of a method call objects instead of the data set's own words; {} also for a name that is no method's."""
+    card = _CARDS.get(method)
+    return {} if card is None else card.object_names
+
+
 def methods_with(field: str, beside: type) -> list[str]:
     """The methods whose recipe has a field of this name; none where `beside` is the recipe of no method."""
     if beside not in (card.recipe for card in _CARDS.values()):

@@ -16,7 +16,7 @@ from oddlens.data.named import NamedDataset
 from oddlens.data.object_names import ObjectNames
 from oddlens.data.record import Record, Split
 from oddlens.errors import DataError
-from oddlens.methods.registry import method_card
+from oddlens.methods.registry import authors_names
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def gather_samples(
     Raises `DataError` for a data set that has no picture to learn from in this split, or none of them all an abnormal one.
     """
     names = names or ObjectNames()
-    authors = method_card(method).object_names
+    authors = authors_names(method)
     sets = tuple(_gather(source, split, names, authors) for source in sources)
     if not sum(each.abnormal for each in sets):
         told = ", ".join(each.name for each in sets)
