@@ -7,12 +7,13 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from copy import copy
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,10 +23,11 @@ from oddlens.backbone.cache import remembered_hash
 from oddlens.backbone.tensors import aligned
 from oddlens.calibration import NOT_FINITE, Calibration, chosen, leave_one_out
 from oddlens.detection import Detection, Thresholds, ValueRange
-from oddlens.encoding import BATCH_SIZE, EncodedBatch, check_shape, encode_together, joined
-from oddlens.errors import Failure, ImageError, OddlensError, OddlensWarning, UsageError, printable
+from oddlens.encoding import BATCH_SIZE, EncodedBatch, Encoder, Prepared, encode_together, joined
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable
 from oddlens.io.images import Picture
-from oddlens.io.inputs import Images, Input, each_input
+from oddlens.io.inputs import Images, Input, each_input, is_live
+from oddlens.io.loader import AHEAD, load, load_each
 from oddlens.methods.base import Method, Relative, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
@@ -103,20 +105,24 @@ class Detector:
         earlier = joined([] if self.references is None else [self.references])
         sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the picture
         count, doubles = len(sources), []
+        encoder = Encoder([self.method])
 
-        def new() -> Iterator[Picture]:
-            for each in each_input(images, self.max_megapixels):
-                picture = each.read()
-                digest = picture.digest()
-                if digest in sources:
-                    names = dict.fromkeys(printable(name) for name in (picture.source, sources[digest]))
+        def prepare(picture: Picture) -> _Reference:
+            return _Reference(encoder.prepare(picture), picture.digest())
+
+        def new(references: Iterable[_Reference]) -> Iterator[Prepared]:
+            for each in references:
+                source = each.image.source
+                if each.digest in sources:
+                    names = dict.fromkeys(printable(name) for name in (source, sources[each.digest]))
                     doubles.append(" is ".join(names))
                 else:
-                    sources[digest] = picture.source
-                    yield picture
-                del picture  # before the next one is read
+                    sources[each.digest] = source
+                    yield each.image
+                del each  # before the next one is read
 
-        added = self.encode_pictures(new())
+        with closing(load(each_input(images, self.max_megapixels), prepare, group=BATCH_SIZE)) as read:
+            (added,) = encoder.encode_all(new(read))
         if doubles:
             _warn_of(doubles)
         elif not len(added):
@@ -153,9 +159,10 @@ class Detector:
         if self.scores_sets:
             return self.predict(self.encode(images), object_name)
         self._encode_prompts(object_name)
-        inputs, found = each_input(images, self.max_megapixels), []
-        while batch := self.encode_pictures(each.read() for each in islice(inputs, BATCH_SIZE)):
-            found += self.predict(batch, object_name)
+        encoder, found = Encoder([self.method]), []
+        with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
+            while len(batch := encoder.encode(islice(read, BATCH_SIZE))[0]):
+                found += self.predict(batch, object_name)
         return found
 
     def detect_each(
@@ -163,7 +170,8 @@ class Detector:
     ) -> Iterator[Detection | Failure]:
         """As `detect`, of any number of pictures: in order, as they come, with a `Failure` for each bad one.
 
-        images: may be endless; at most `batch_size` of them are held. Pictures run through the towers in groups of `batch_size`
+        images: may be endless. They are read ahead in threads (see `oddlens.io.loader`); of an iterator no more is taken than the
+        group that is at work, for it may be a camera. Pictures run through the towers in groups of `batch_size`
         consecutive ones, bad ones counted: what is found of a picture is the same to the bit wherever its group is run again.
         Raises `UsageError` where scores are those of a set, and for a name or a size that cannot be; `ImageError` for references
         whose own scores are not finite.
@@ -177,36 +185,30 @@ class Detector:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
         self._encode_prompts(object_name)
         self.calibrate(object_name)
-        return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size)
+        ahead = 0 if is_live(images) else max(batch_size, AHEAD)
+        return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size, ahead)
 
-    def _detect_each(self, inputs: Iterator[Input], object_name: str, size: int) -> Iterator[Detection | Failure]:
-        while True:
-            group: list[Failure | None] = []
-            encoded = encode_together([self.method], self._readable(islice(inputs, size), group), size)[0]
-            if not group:
-                return
-            found = iter(self._outcomes(encoded, object_name))
-            yield from (next(found) if failure is None else failure for failure in group)
-
-    def _readable(self, inputs: Iterator[Input], group: list[Failure | None]) -> Iterator[Picture]:
-        """The pictures that can be used; `group` gets an entry each: None, or the failure of one that cannot."""
-        for each in inputs:
-            try:
-                picture = each.read()
-                check_shape(picture, [self.method])
-            except OddlensError as error:
-                group.append(Failure(each.source, str(error)))
-            else:
-                group.append(None)
-                yield picture
-                del picture  # before the next one is read
+    def _detect_each(
+        self, inputs: Iterator[Input], object_name: str, size: int, ahead: int
+    ) -> Iterator[Detection | Failure]:
+        encoder = Encoder([self.method])
+        with closing(load_each(inputs, encoder.prepare, ahead=ahead, group=size)) as read:
+            while True:
+                group: list[Failure | None] = []
+                (encoded,) = encoder.encode(_usable(islice(read, size), group))
+                if not group:
+                    return
+                found = iter(self._outcomes(encoded, object_name))
+                yield from (next(found) if failure is None else failure for failure in group)
 
     def encode(self, images: Images) -> EncodedBatch:
         """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references.
 
-        Pictures are read one after the other. Raises as `detect` does for those that cannot be read.
+        Raises as `detect` does for those that cannot be read.
         """
-        return self.encode_pictures(each.read() for each in each_input(images, self.max_megapixels))
+        encoder = Encoder([self.method])
+        with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
+            return encoder.encode_all(read)[0]
 
     def encode_pictures(self, pictures: Iterable[Picture]) -> EncodedBatch:
         """As `encode`, of pictures that are read already, or as they are asked for."""
@@ -347,6 +349,29 @@ def _threshold(value: float | None) -> float | None:
     if not math.isfinite(number):
         raise UsageError(f"{value!r} is no threshold: give a finite number")
     return number
+
+
+class _Reference(NamedTuple):
+    """A reference that is read, and the digest of the picture that it was."""
+
+    image: Prepared
+    digest: str
+
+    @property
+    def pixel_count(self) -> int:
+        """Pixels in memory."""
+        return self.image.pixel_count
+
+
+def _usable(outcomes: Iterable[Prepared | Failure], group: list[Failure | None]) -> Iterator[Prepared]:
+    """The images that can be used; `group` gets an entry each: None, or the failure of one that cannot."""
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            group.append(outcome)
+        else:
+            group.append(None)
+            yield outcome
+        del outcome  # before the next one is waited for
 
 
 def _insisted(outcome: Detection | Failure) -> Detection:

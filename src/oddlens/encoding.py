@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import islice
-from typing import NamedTuple
 
 import torch
 
@@ -85,35 +84,77 @@ def joined(parts: Sequence[EncodedBatch]) -> EncodedBatch:
     )
 
 
-@torch.inference_mode()
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An image as the towers take it.
+
+    views: its pixels for each pass that is made, see `Encoder`. size: (width, height) of the image itself. seconds: spent on this.
+    """
+
+    views: tuple[Pixels, ...] = field(repr=False)
+    size: tuple[int, int]
+    source: str
+    note: str | None
+    seconds: float
+
+    @property
+    def pixel_count(self) -> int:
+        """Pixels in memory."""
+        return sum(view.shape[0] * view.shape[1] for view in self.views)
+
+
+class Encoder:
+    """Images -> features, for several methods: those that agree on model, size and preprocessing share each vision pass."""
+
+    def __init__(self, methods: Sequence[Method]) -> None:
+        self._methods = tuple(methods)
+        self._groups = _groups(methods)
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Bring an image to what the methods want of it; any thread may do it. Raises `ImageError` as `check_shape` does."""
+        started = time.perf_counter()
+        check_shape(picture, self._methods)
+        views = tuple(_view(picture.pixels, request) for _, request in self._groups)
+        return Prepared(views, picture.size, picture.source, picture.note, time.perf_counter() - started)
+
+    @torch.inference_mode()
+    def encode(self, images: Iterable[Prepared]) -> list[EncodedBatch]:
+        """One batch, encoded for each method. Images that a method takes whole run alone, and at once."""
+        passes = [_Pass(self._methods, numbers, request) for numbers, request in self._groups]
+        for image in images:
+            for number, each in enumerate(passes):
+                each.take(image, image.views[number])
+            del image  # before the next one is read
+        batches: list[EncodedBatch | None] = [None] * len(self._methods)
+        for each in passes:
+            for number, encoded in each.finish():
+                batches[number] = encoded
+        return [joined([]) if batch is None else batch for batch in batches]
+
+    def encode_all(self, images: Iterable[Prepared], batch_size: int = BATCH_SIZE) -> list[EncodedBatch]:
+        """Any number of images in batches of `batch_size` consecutive ones, encoded for each method."""
+        parts: list[list[EncodedBatch]] = [[] for _ in self._methods]
+        rest = iter(images)
+        while len((batches := self.encode(islice(rest, batch_size)))[0]):
+            for number, batch in enumerate(batches):
+                parts[number].append(batch)
+        return [joined(each) for each in parts]
+
+
 def encode_together(
     methods: Sequence[Method], pictures: Iterable[Picture], batch_size: int = BATCH_SIZE
 ) -> list[EncodedBatch]:
-    """The pictures encoded for every method, in order; methods that agree on model, size and preprocessing share each walk.
+    """The images encoded for every method, in order; methods that agree on model, size and preprocessing share each pass.
 
     pictures: may be read as they are asked for. One of them is held at a time: what waits for the rest of its batch has the size
     that the tower takes. Raises `ImageError` as `check_shape` does.
     """
-    looks = [_Look(methods, numbers, request) for numbers, request in _groups(methods)]
-    batches: list[list[EncodedBatch]] = [[] for _ in methods]
-    rest = iter(pictures)
-    while True:
-        count = 0
-        for picture in islice(rest, batch_size):
-            count += 1
-            check_shape(picture, methods)
-            for preprocess_key in looks:
-                preprocess_key.take(picture)
-            del picture  # before the next one is read
-        if not count:
-            return [joined(parts) for parts in batches]
-        for preprocess_key in looks:
-            for number, encoded in preprocess_key.finish():
-                batches[number].append(encoded)
+    encoder = Encoder(methods)
+    return encoder.encode_all(map(encoder.prepare, pictures), batch_size)
 
 
 def _groups(methods: Sequence[Method]) -> list[tuple[list[int], FeatureRequest]]:
-    """The numbers of the methods that one walk serves, and its request."""
+    """The numbers of the methods that one pass serves, and its request."""
     alike: dict[object, list[int]] = {}
     for number, method in enumerate(methods):
         alike.setdefault((id(method.backbone), method.request.preprocess_key), []).append(number)
@@ -123,62 +164,53 @@ def _groups(methods: Sequence[Method]) -> list[tuple[list[int], FeatureRequest]]
     ]
 
 
-class _Waiting(NamedTuple):
-    """What is left of a picture until its batch is complete. size: the picture's own."""
-
-    pixels: Pixels
-    size: tuple[int, int]
-    source: str
-    note: str | None
+def _view(pixels: Pixels, request: FeatureRequest) -> Pixels:
+    if request.whole:
+        return pixels
+    return resized(pixels, (request.image_size, request.image_size), request.interpolation)
 
 
-class _Look:
-    """One walk of a batch, for the methods that it serves: pictures are taken one by one, and walked together at the end.
+class _Pass:
+    """The passes of one batch, for the methods that they serve: images are taken one by one, and run together at the end.
 
-    Where methods look at pictures as they are (`FeatureRequest.whole`), each is walked alone, and at once.
+    Where methods take images whole (`FeatureRequest.whole`), each runs alone, and at once.
     """
 
     def __init__(self, methods: Sequence[Method], numbers: Sequence[int], request: FeatureRequest) -> None:
         self._methods = {number: methods[number] for number in numbers}
         self._request = request
-        self._waiting: list[_Waiting] = []
-        self._seconds = 0.0
+        self._waiting: list[tuple[Prepared, Pixels]] = []
         self._done: dict[int, list[EncodedBatch]] = {number: [] for number in numbers}
 
-    def take(self, picture: Picture) -> None:
-        """Take one more picture in."""
-        started = time.perf_counter()
-        side, pixels = self._request.image_size, picture.pixels
-        if not self._request.whole:
-            pixels = resized(pixels, (side, side), self._request.interpolation)
-        self._waiting.append(_Waiting(pixels, picture.size, picture.source, picture.note))
-        self._seconds += time.perf_counter() - started
+    def take(self, image: Prepared, view: Pixels) -> None:
+        """Take one more image in."""
+        self._waiting.append((image, view))
         if self._request.whole:
-            self._walk()
+            self._run()
 
     def finish(self) -> Iterator[tuple[int, EncodedBatch]]:
         """The batch as it is encoded for each method, by the method's number."""
         if self._waiting:
-            self._walk()
+            self._run()
         for number, parts in self._done.items():
             yield number, joined(parts)
-            parts.clear()
 
-    def _walk(self) -> None:
+    def _run(self) -> None:
         backbone = next(iter(self._methods.values())).backbone
-        pictures, self._waiting = self._waiting, []
-        vision_pass = VisionPass(backbone, [picture.pixels for picture in pictures], self._request)
+        waiting, self._waiting = self._waiting, []
+        vision_pass = VisionPass(backbone, [view for _, view in waiting], self._request)
+        images = [image for image, _ in waiting]
+        prepared = sum(image.seconds for image in images)
         for number, method in self._methods.items():
-            shared = self._seconds + vision_pass.seconds
+            shared = prepared + vision_pass.seconds
             started = time.perf_counter()
             features = method.encode(vision_pass)
             self._done[number].append(
                 EncodedBatch(
                     features,
-                    tuple(picture.size for picture in pictures),
-                    tuple(picture.source for picture in pictures),
-                    tuple(picture.note for picture in pictures),
+                    tuple(image.size for image in images),
+                    tuple(image.source for image in images),
+                    tuple(image.note for image in images),
                     shared + time.perf_counter() - started,
                 )
             )
-        self._seconds = 0.0

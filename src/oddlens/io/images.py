@@ -60,6 +60,12 @@ class Picture:
         height, width, _ = self.pixels.shape
         return width, height
 
+    @property
+    def pixel_count(self) -> int:
+        """How many pixels it has."""
+        width, height = self.size
+        return width * height
+
     def digest(self) -> str:
         """SHA-256 of the pixels and their shape: the same for the same picture, whatever its name and file format."""
         digest = hashlib.sha256(str(self.pixels.shape).encode())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
+
+import numpy as np
 
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable
 from oddlens.io.finding import find_images, say_passed_over
@@ -21,18 +23,24 @@ class Readable(Protocol):
         """The picture, or its encoded bytes."""
 
 
-Image = ImageInput | bytearray | memoryview | Picture | Readable
-Images = Image | Iterable[Image]
-"""One picture or several: paths, folders and patterns, encoded bytes, open files, Pillow images, arrays, pictures read already."""
-
-
 @dataclass(frozen=True)
 class Input:
-    """A picture that can be read. source: its path as given, or "image 3"."""
+    """An image that can be read. source: its path as given, or "image 3"."""
 
     source: str
     read: Callable[[], Picture]
-    """Raises `ImageError` for a picture that cannot be read, `UsageError` for a path that names none."""
+    """Raises `ImageError` for an image that cannot be read, `UsageError` for a path that names none."""
+    in_order: bool = False
+    """Whether it must be read by one thread, after the inputs before it that say so too: a frame of a video, an open file."""
+
+    def __str__(self) -> str:
+        """What it is called."""
+        return self.source
+
+
+Image = ImageInput | bytearray | memoryview | Picture | Readable
+Images = Image | Iterable[Image]
+"""One image or several: paths, folders and patterns, encoded bytes, open files, Pillow images, arrays, images read already."""
 
 
 def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[Input]:
@@ -49,13 +57,22 @@ def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[
     return _inputs(images, max_megapixels)
 
 
+def is_live(images: Images) -> bool:
+    """Whether the images come one by one, nobody knows when: those of an iterator, which may be a camera, and not of a list."""
+    return not (isinstance(images, Sized) or _is_single(images))
+
+
 def _inputs(images: Iterable[object], limit: float | None) -> Iterator[Input]:
     for number, image in enumerate(images, start=1):
-        if isinstance(image, str | os.PathLike) and not hasattr(image, "read"):
+        if isinstance(image, Input):
+            yield image
+        elif isinstance(image, str | os.PathLike) and not hasattr(image, "read"):
             yield from _inputs_of_path(image, limit)
         else:
             source = str(image) if isinstance(image, os.PathLike) else f"image {number}"
-            yield Input(source, partial(_read, image, source, limit))
+            # What reads itself, or is a Pillow image, may be shared with others or stand twice in a list.
+            in_order = not isinstance(image, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Picture)
+            yield Input(source, partial(_read, image, source, limit), in_order)
 
 
 def _inputs_of_path(path: str | os.PathLike[str], limit: float | None) -> Iterator[Input]:
