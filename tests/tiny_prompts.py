@@ -11,6 +11,7 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.weights import write_weights
+from oddlens.provenance import ModelIdentity
 
 
 def random_prompts(backbone: Backbone, recipe: AnomalyCLIPRecipe, seed: int = 0) -> LearnablePrompts:
@@ -25,8 +26,7 @@ def random_prompts(backbone: Backbone, recipe: AnomalyCLIPRecipe, seed: int = 0)
 
 
 def write_ours(path: Path, tensors: dict[str, Tensor], backbone: Backbone, recipe: AnomalyCLIPRecipe) -> Path:
-    model = {"name": backbone.card.name, "fingerprint": backbone.fingerprint}
-    made = {"method": "anomalyclip", "recipe": asdict(recipe), "model": model}
+    made = {"method": "anomalyclip", "recipe": asdict(recipe), **ModelIdentity.of(backbone).to_dict()}
     write_weights(path, tensors, made)
     return path
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from copy import copy
 from dataclasses import asdict, replace
 from functools import cached_property
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -32,6 +33,7 @@ from oddlens.methods.base import Method, Relative, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
+from oddlens.provenance import Identity, ModelIdentity, plain_recipe, preprocessing_sha256, versions
 
 _KEPT_TEXTS = 16
 """Object names whose text side is kept: 2 MB each with AnoVL's 924 sentences."""
@@ -54,7 +56,8 @@ class Detector:
         self.notes = tuple(notes)
         self.weights = weights
         self.max_megapixels: float | None = None
-        self.thresholds = Thresholds()
+        self._thresholds = Thresholds()
+        self._identity: Identity | None = None
         self._references: EncodedBatch | None = None
         self._memory: MemoryBank | None = None
         self._calibrations: Recent[str, Calibration] = Recent(_KEPT_CALIBRATIONS)
@@ -65,6 +68,44 @@ class Detector:
     def weights_hash(self) -> str | None:
         """SHA-256 of the learned part's file, looked at once; None without one."""
         return None if self.weights is None else remembered_hash(Path(self.weights))
+
+    @property
+    def identity(self) -> Identity:
+        """What its detections depend on: computed once, and again where references or thresholds are other ones."""
+        if self._identity is None:
+            self._identity = self._identify()
+        return self._identity
+
+    def _identify(self) -> Identity:
+        backbone, request, references = self.method.backbone, self.method.request, self.references
+        return Identity(
+            method=self.name,
+            recipe=plain_recipe(self.recipe),
+            model=ModelIdentity.of(backbone),
+            fitted=self.notes,
+            preprocessing_sha256=preprocessing_sha256(
+                backbone.mean, backbone.std, request.image_size, request.short_side, request.interpolation
+            ),
+            weights_sha256=self.weights_hash,
+            reference_count=0 if references is None else len(references),
+            references_sha256=None if references is None else _references_sha256(references),
+            thresholds=asdict(self.thresholds),
+            machine={
+                **versions(),
+                "device": str(backbone.device),
+                "weights": self.weights,
+                "references": None if references is None else list(references.sources),
+            },
+        )
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The thresholds given by hand: they win over calibrated ones."""
+        return self._thresholds
+
+    @thresholds.setter
+    def thresholds(self, thresholds: Thresholds) -> None:
+        self._thresholds, self._identity = thresholds, None
 
     @property
     def recipe(self) -> Any:
@@ -91,7 +132,7 @@ class Detector:
             features = {name: aligned(value) for name, value in references.features.items()}
             references = replace(references, features=features)  # they lie as those that a station gives back
         memory = None if references is None else self.method.fit(references.features)
-        self._references, self._memory = references, memory
+        self._references, self._memory, self._identity = references, memory, None
         self._calibrations.clear()
 
     def add_references(self, images: Images) -> Detector:
@@ -303,6 +344,7 @@ class Detector:
         other.thresholds = self.thresholds
         if other._references is not self._references:
             other._references, other._memory = self._references, self._memory  # which no question can change
+            other._identity = None
             other._calibrations.clear()
         return other
 
@@ -387,6 +429,18 @@ def _check_finite(references: EncodedBatch) -> None:
                 f"the reference {printable(source)} has features that are not finite: check the model and the weights, or make the "
                 "station again"
             )
+
+
+def _references_sha256(references: EncodedBatch) -> str:
+    """A hash of what the references are, in their order, whatever their files are called."""
+    digest = sha256()
+    if len(references.digests) == len(references):
+        digest.update("".join(references.digests).encode())
+    else:  # whoever set them encoded them by hand
+        for name, value in sorted(references.features.items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _warn_of(doubles: Sequence[str]) -> None:

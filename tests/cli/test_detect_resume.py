@@ -118,7 +118,7 @@ class TestGoingOn:
         ("change", "differing"),
         [
             (["--object", "bolt"], "object"),
-            (["--set", "temperature=0.01"], "recipe"),
+            (["--set", "temperature=0.01"], "recipe temperature"),
             (["--threshold", "0.5"], "thresholds"),
             (["--reference", "parts/0.png"], "references"),
             (["--no-maps", "--object", "bolt"], "object, maps"),

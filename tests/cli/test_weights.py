@@ -13,7 +13,9 @@ from tests.cli.program import run
 MADE: dict[str, Any] = {
     "method": "april-gan",
     "recipe": {"layers": [1, 2]},
-    "model": {"name": "mini", "hash": "00ff", "fingerprint": "abc"},
+    "model": "mini",
+    "model_sha256": "00ff",
+    "model_fingerprint": "abc",
     "data": [{"name": "lids", "pictures": 3}, {"name": "nuts", "pictures": 4}],
     "seed": 3,
     "losses": {"focal": 0.25},
@@ -34,7 +36,7 @@ def test_our_files_tell_how_they_were_made(ours: Path) -> None:
     assert lines[0] == "weights of april-gan: 8 numbers in 2 tensors"
     for line in (
         "layers 1, 2",
-        "name mini",
+        "model mini",
         "name lids",
         "name nuts",
         "seed 3",
@@ -47,7 +49,7 @@ def test_our_files_tell_how_they_were_made(ours: Path) -> None:
 def test_as_json_everything_is_there(ours: Path) -> None:
     done = run("weights", "show", ours, "--json")
     told = json.loads(done.out)
-    assert told["provenance"] == {"format": 1, **MADE}
+    assert told["provenance"] == {"format": 2, **MADE}
     assert (told["method"], told["numbers"]) == ("april-gan", 8)
     assert told["tensors"]["fc.0.bias"] == {"shape": [2], "type": "float32"}
 

@@ -74,13 +74,12 @@ def test_every_category_tells_pictures_names_examples_and_time(document: dict[st
 
 def test_methods_and_data_sets_are_identified(document: dict[str, object], finished: Benchmark) -> None:
     method = document["methods"]["winclip"]
-    assert method["model"] == {
-        "name": "open-clip",
-        "sha256": finished.plan.detectors[0].method.backbone.model_hash,
-    }
+    identity = finished.plan.detectors[0].identity
+    assert (method["model"], method["model_sha256"]) == ("open-clip", identity.model.sha256)
+    assert method["preprocessing_sha256"] == identity.preprocessing_sha256
     assert method["recipe"]["image_size"] == 40
     assert method["fitted"] == list(finished.plan.detectors[0].notes)
-    assert method["weights"] is None
+    assert method["weights"] is method["weights_sha256"] is None
     assert document["datasets"]["parts"]["recognised_as"] is None
     assert document["datasets"]["parts"]["leaderboards"] == {}
     assert document["evaluation"]["pixels_compared_at"].startswith("the size of the method's maps")

@@ -22,6 +22,7 @@ from oddlens.backbone.tokenizer import word_tokenizer
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.registry import method_class
 from oddlens.methods.weights import write_weights
+from oddlens.provenance import ModelIdentity
 from tests.tiny_clip import (
     WORDS,
     Shape,
@@ -113,7 +114,7 @@ class World:
         from oddlens.methods.april_gan.method import LinearLayers
 
         layers = LinearLayers(self.backbone, april.layers)
-        made = {"method": "april-gan", "recipe": asdict(april), "model": self._trained_on}
+        made = {"method": "april-gan", "recipe": asdict(april), **ModelIdentity.of(self.backbone).to_dict()}
         write_weights(root / "april-gan.safetensors", layers.state_dict(), made)
         torch.save({"trainable_linearlayer": layers.state_dict()}, root / "april-gan.pth")
         drawn = random_prompts(self.backbone, prompts)
@@ -125,10 +126,6 @@ class World:
             ),
             "authors' anomalyclip": write_authors(root / "anomalyclip.pth", drawn, self.backbone),
         }
-
-    @property
-    def _trained_on(self) -> dict[str, str]:
-        return {"name": self.backbone.card.name, "fingerprint": self.backbone.fingerprint}
 
     def detector(self, method: str, references: bool = False) -> Detector:
         """A detector of the method on `model`, with four references where they are asked for."""

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,10 +285,9 @@ class TestSettings:
     def test_they_name_all_that_the_numbers_depend_on(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
         settings = DetectionRun(detector, task(1)).settings
         assert set(settings["run"]) == {
-            "format", "oddlens", "method", "recipe", "fitted", "model", "model_sha256", "weights_sha256", "object", "references",
-            "thresholds", "overlays", "maps", "labels", "smoothing",
+            "format", *detector.identity.to_dict(), "object", "overlays", "maps", "labels", "smoothing",
         }  # fmt: skip
-        assert set(settings["machine"]) == {"torch", "python", "device", "weights", "references"}
+        assert set(settings["machine"]) == {"oddlens", "torch", "python", "device", "weights", "references"}
 
     def test_references_are_known_by_content_and_not_by_name(
         self, open_clip_folder: Path, task: MakeTask, tmp_path: Path
@@ -297,7 +296,7 @@ class TestSettings:
 
         def told() -> Any:
             return DetectionRun(oddlens.load(model=open_clip_folder).add_references(good), task(1)).settings["run"][
-                "references"
+                "references_sha256"
             ]
 
         before = told()
@@ -313,21 +312,8 @@ class TestSettings:
         given = oddlens.load(model=open_clip_folder).add_references(write_pictures(tmp_path / "good", 2, seed=5))
         given.save(tmp_path / "station")
         opened = oddlens.open_station(tmp_path / "station")
-        first, second = (DetectionRun(each, task(1)).settings["run"]["references"] for each in (given, opened))
+        first, second = (DetectionRun(each, task(1)).settings["run"]["references_sha256"] for each in (given, opened))
         assert first == second
-
-    def test_they_are_looked_at_once_for_all_groups(
-        self, detector: Detector, task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        looks: list[object] = []
-
-        def watched(value: Any) -> dict[str, Any]:
-            looks.append(value)
-            return asdict(value)
-
-        monkeypatch.setattr("oddlens.inference.runner.asdict", watched)
-        list(DetectionRun(detector, task(3 * BATCH_SIZE), ResultsFolder(tmp_path / "out")))
-        assert len(looks) == 2  # the recipe and the thresholds, each once
 
     def test_what_was_passed_over_stands_beside_them(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
         given = replace(task(1), passed_over={"masks": 3})

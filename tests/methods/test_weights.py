@@ -15,16 +15,20 @@ from oddlens.methods.weights import MethodWeights, read_weights, write_weights
 MADE: dict[str, Any] = {
     "method": "april-gan",
     "recipe": {"layers": [1, 2]},
-    "model": {"name": "mini", "fingerprint": "abc"},
+    "model": "mini",
+    "model_fingerprint": "abc",
     "seed": 3,
 }
 WRONG = [
     json.dumps(each)
     for each in (
-        None, 3, [], {}, {"format": 1}, {"format": 2, **MADE},
-        {"format": 1, **MADE, "method": 3}, {"format": 1, **MADE, "recipe": []},
-        {"format": 1, **MADE, "model": "mini"}, {"format": 1, **MADE, "model": {"name": "mini"}},
-        {"format": 1, **MADE, "model": {"name": 1, "fingerprint": "abc"}}, {"format": 1, **MADE, "loss": float("nan")},
+        None, 3, [], {}, {"format": 1}, {"format": 3, **MADE},
+        {"format": 2, **MADE, "method": 3}, {"format": 2, **MADE, "recipe": []},
+        {"format": 2, **MADE, "model": 3}, {"format": 2, **MADE, "model_fingerprint": None},
+        {"format": 1, "method": "april-gan", "recipe": {}, "model": "mini"},
+        {"format": 1, "method": "april-gan", "recipe": {}, "model": {"name": "mini"}},
+        {"format": 1, "method": "april-gan", "recipe": {}, "model": {"name": 1, "fingerprint": "abc"}},
+        {"format": 2, **MADE, "loss": float("nan")},
     )
 ] + ["", "{", "[" * 100_000]  # fmt: skip
 
@@ -35,9 +39,23 @@ class TestOurFiles:
         write_weights(path, {"w": torch.arange(6.0).view(2, 3).T}, MADE)
         found = read_weights(path)
         assert found.tensors["w"].tolist() == [[0, 3], [1, 4], [2, 5]]
-        assert found.provenance == {"format": 1, **MADE}
+        assert found.provenance == {"format": 2, **MADE}
         assert found.recipe == {"layers": [1, 2]}
         assert found.source == str(path)
+
+    def test_format_1_which_nests_the_model_is_read_in_the_names_of_today(self, tmp_path: Path) -> None:
+        path = tmp_path / "earlier.safetensors"
+        made = {
+            "format": 1,
+            "method": "april-gan",
+            "recipe": {},
+            "model": {"name": "mini", "hash": "ff", "fingerprint": "abc"},
+        }
+        save_file({"w": torch.zeros(1)}, path, {"oddlens": json.dumps(made)})
+        found = read_weights(path).provenance
+        assert found == {
+            "format": 1, "method": "april-gan", "recipe": {}, "model": "mini", "model_sha256": "ff", "model_fingerprint": "abc",
+        }  # fmt: skip
 
     def test_one_that_does_not_say_how_it_was_made_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "anything.safetensors"

@@ -109,7 +109,7 @@ def test_the_weights_say_how_they_were_made(backbone: Backbone, tmp_path: Path) 
     assert told["recipe"] == {
         "masks": "decoder", "activation": "gelu", "short_side": 32, "classes": WORDS, "templates": "scene",
     }  # fmt: skip
-    assert told["model"]["fingerprint"] == backbone.fingerprint
+    assert told["model_fingerprint"] == backbone.fingerprint
     assert told["decoder"]["queries"] == 6
     assert told["data"] == [{"name": "small", "frames": 2}]
     assert told["settings"]["iterations"] == 3
@@ -128,7 +128,7 @@ def test_a_training_may_begin_with_other_weights_and_new_words(backbone: Backbon
         tmp_path / "next.safetensors",
         start=start,
     )
-    assert begun.provenance()["start"] == {"file": "start.safetensors", "sha256": file_hash(Path(start.source))}
+    assert begun.provenance()["start"] == {"file": "start.safetensors", "weights_sha256": file_hash(Path(start.source))}
     for name, value in begun.network.state_dict().items():
         assert torch.equal(value, start.tensors[f"decoder.{name}"])
     assert all(parameter.requires_grad for parameter in begun.network.parameters())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
@@ -25,6 +25,7 @@ from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import parse_json
 from oddlens.metrics import Ranking, precision_recall_points, roc_points
 from oddlens.metrics.curves import Points
+from oddlens.provenance import differing
 
 FORMAT = 3
 """Goes up whenever a cell of an earlier program would mean something else."""
@@ -150,10 +151,7 @@ def cell_settings(
     """What the numbers of a cell depend on, as JSON values."""
     return {
         "cell_format": FORMAT,
-        "method": detector.name,
-        "recipe": json.loads(json.dumps(asdict(detector.recipe))),
-        "model_sha256": detector.method.backbone.model_hash,
-        "weights_sha256": detector.weights_hash,
+        **detector.identity.part("method", "recipe", "model_sha256", "weights_sha256"),
         "data_sha256": manifest_hash(source.dataset.select(category=category)),
         "object_name": object_name,
         "references": [source.relative(record) for record in examples],
@@ -178,7 +176,9 @@ def read_cell(path: Path, settings: Settings) -> CellResult | None:
     try:
         content = parse_json(read_bytes(path))
         found = content["settings"]
-        differing = _differing(found, settings)
+        if not isinstance(found, dict):
+            raise TypeError
+        names = differing(found, settings)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -187,14 +187,14 @@ def read_cell(path: Path, settings: Settings) -> CellResult | None:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(_damaged(path)) from error
-    if "cell_format" in differing:
+    if "cell_format" in names:
         raise UsageError(
             f"{path} is of another version of oddlens, which measured other figures: give another --out, or --no-resume to "
             "measure it again"
         )
-    if differing:
+    if names:
         raise UsageError(
-            f"{path} was made with other settings ({', '.join(differing)}): give the same ones, another --out, "
+            f"{path} was made with other settings ({', '.join(names)}): give the same ones, another --out, "
             "or --no-resume to measure it again"
         )
     if content.pop(_DIGEST, None) != _digest(content):
@@ -226,21 +226,3 @@ def _damaged(path: Path) -> str:
 def _digest(content: Mapping[str, Any]) -> str:
     """The SHA-256 of all that a cell says."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
-
-
-def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The names of the settings that differ; of the recipe, its fields."""
-    names: list[str] = []
-    for key in _all_keys(found, wanted):
-        mine, theirs = wanted.get(key), found.get(key)
-        if mine == theirs:
-            continue
-        if key == "recipe" and isinstance(mine, dict) and isinstance(theirs, dict):
-            names += [f"recipe {field}" for field in _all_keys(mine, theirs) if mine.get(field) != theirs.get(field)]
-        else:
-            names.append(key)
-    return names
-
-
-def _all_keys(*parts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(key for part in parts for key in part))

@@ -66,7 +66,7 @@ def write_report(document: Mapping[str, Any], cells: Mapping[Key, CellResult]) -
 
 
 def _lead(document: Mapping[str, Any]) -> str:
-    methods = ", ".join(f"{name} on {method['model']['name']}" for name, method in document["methods"].items())
+    methods = ", ".join(f"{name} on {method['model']}" for name, method in document["methods"].items())
     shots = ", ".join(str(shots) for shots in sorted({result["shots"] for result in document["results"]}))
     return (
         f"{methods}; shots {shots}. Percent; figures with ± are means and standard deviations over the seeds that pick the good "
@@ -251,16 +251,17 @@ def _settings(document: Mapping[str, Any]) -> Iterator[str]:
     for name, method in document["methods"].items():
         recipe = ", ".join(f"{field} {value}" for field, value in method["recipe"].items())
         told = [f"{name}: {recipe}", *method["fitted"]]
-        model = method["model"]
-        told.append(f"model {model['name']}, SHA-256 {model['sha256']}")
+        told.append(f"model {method['model']}, SHA-256 {method['model_sha256']}")
         if method["weights"]:
-            told.append(f"weights {method['weights']['path']}, SHA-256 {method['weights']['sha256']}")
+            told.append(f"weights {method['weights']}, SHA-256 {method['weights_sha256']}")
         yield _list(told)
     machine = document["machine"]
     yield html.paragraph(
         f"oddlens {document['oddlens']}, torch {machine['torch']}, Python {machine['python']}, {machine['device']}, "
         f"{machine['threads']} threads. Data sets: "
-        + ", ".join(f"{name} ({told['layout']}, {told['sha256'][:12]})" for name, told in document["datasets"].items())
+        + ", ".join(
+            f"{name} ({told['layout']}, {told['data_sha256'][:12]})" for name, told in document["datasets"].items()
+        )
         + ". The good examples are listed in picks/, every picture's scores in scores.jsonl."
     )
 

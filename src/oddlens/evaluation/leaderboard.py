@@ -55,7 +55,7 @@ def leaderboards(document: Mapping[str, Any], dataset: str) -> list[Leaderboard]
 def _our_row(
     document: Mapping[str, Any], result: Mapping[str, Any], entry: Mapping[str, Any], names: tuple[str, ...]
 ) -> list[str]:
-    model = document["methods"][result["method"]]["model"]["name"]
+    model = document["methods"][result["method"]]["model"]
     shots = "zero-shot" if result["shots"] == 0 else f"{result['shots']}-shot"
     frames = entry["pictures"]["normal"] + entry["pictures"]["abnormal"]
     figures = [percent(entry["mean"].get(name), entry["std"].get(name)) for name in names]

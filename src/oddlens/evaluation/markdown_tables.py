@@ -50,7 +50,7 @@ def _preamble(document: Mapping[str, Any], head: Sequence[str]) -> str:
 
 def title(document: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """What a result is of: "mvtec, winclip on mini, 4 shots (seeds 0, 1, 2)"."""
-    model = document["methods"][result["method"]]["model"]["name"]
+    model = document["methods"][result["method"]]["model"]
     shots = "zero-shot" if result["shots"] == 0 else f"{result['shots']} shot{'s' if result['shots'] > 1 else ''}"
     seeds = [str(seed) for seed in result["seeds"] if seed is not None]
     drawn = f" (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})" if seeds else ""

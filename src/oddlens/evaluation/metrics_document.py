@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -22,8 +21,10 @@ from oddlens.evaluation.plan import Plan, Skipped
 from oddlens.evaluation.published_methods import Published, find_published, recognise
 from oddlens.evaluation.published_roads import find_published_roads
 from oddlens.evaluation.road_sets import find_road_set
+from oddlens.provenance import versions
 
-FORMAT = 2
+FORMAT = 3
+"""Format 2 nested the hashes of model and weights."""
 
 
 def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Skipped]) -> dict[str, Any]:
@@ -50,9 +51,8 @@ def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Ski
         ],
         "skipped": [_place(skip.key) | {"reason": skip.reason} for skip in skipped],
         "machine": {
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "device": str(plan.detectors[0].method.backbone.device),
+            **versions(),
+            "device": plan.detectors[0].identity.machine["device"],
             "threads": torch.get_num_threads(),
         },
     }
@@ -71,19 +71,14 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
 
 
 def _method(detector: Detector) -> dict[str, Any]:
-    backbone = detector.method.backbone
-    return {
-        "recipe": asdict(detector.recipe),
-        "fitted": list(detector.notes),
-        "model": {"name": backbone.card.name, "sha256": backbone.model_hash},
-        "weights": None if detector.weights is None else {"path": detector.weights, "sha256": detector.weights_hash},
-    }
+    names = "recipe", "fitted", "model", "model_sha256", "preprocessing_sha256", "weights_sha256"
+    return detector.identity.part(*names) | {"weights": detector.weights}
 
 
 def _dataset(source: NamedDataset) -> dict[str, Any]:
     return {
         "layout": source.dataset.layout,
-        "sha256": manifest_hash(source.dataset),
+        "data_sha256": manifest_hash(source.dataset),
         "problems": len(source.dataset.problems),
         "recognised_as": recognise(source),
         "leaderboards": {
@@ -105,7 +100,7 @@ def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping
         _over_seeds([by_seed[seed].figures for by_seed in categories.values() if seed in by_seed], names)["mean"]
         for seed in seeds
     ]
-    published = find_published(recognise(source), detector.name, shots, detector.method.backbone.card.name)
+    published = find_published(recognise(source), detector.name, shots, detector.identity.model.name)
     return {
         "dataset": source.name,
         "method": detector.name,

@@ -23,6 +23,7 @@ from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_file, matching, read_bytes, why_no_folder
 from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.provenance import differing
 
 Record = dict[str, Any]
 """What is told of one picture: its path, and what was found (`Detection.to_dict`) or an error."""
@@ -134,11 +135,15 @@ class ResultsFolder:
         """Whether the results that are gone on with were made with these settings; `UsageError` naming what differs."""
         if self._earlier is None:
             return
-        now = settings["run"]
-        differing = [key for key in now if self._earlier.get(key) != now[key]]
-        if differing:
+        if self._earlier.get("format") != settings["run"].get("format"):
             raise UsageError(
-                f"{printable(str(self.root))} holds results of other settings ({', '.join(differing)}): "
+                f"{printable(str(self.root))} holds results of another version of oddlens, whose lines do not say which file "
+                "they are of: give another --out to keep them, or add --overwrite to begin anew"
+            )
+        names = differing(self._earlier, settings["run"])
+        if names:
+            raise UsageError(
+                f"{printable(str(self.root))} holds results of other settings ({', '.join(names)}): "
                 "give the same ones, or another --out"
             )
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
-from oddlens import __version__
 from oddlens.detection import Detection
 from oddlens.detector import Detector
-from oddlens.encoding import BATCH_SIZE, EncodedBatch
+from oddlens.encoding import BATCH_SIZE
 from oddlens.errors import DiskError, Failure, ImageError, OddlensError, UsageError, printable
 from oddlens.inference.results import Record, ResultsFolder, unfiled
 from oddlens.inference.smoothing import Smoothing
@@ -105,35 +101,17 @@ class DetectionRun:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What the run is: under "run" what its numbers depend on, under "machine" where it ran and what its files were called."""
-        detector, backbone = self._detector, self._detector.method.backbone
-        references = detector.references
+        identity = self._detector.identity
         run = {
             "format": FORMAT,
-            "oddlens": __version__,
-            "method": detector.name,
-            "recipe": asdict(detector.recipe),
-            "fitted": detector.notes,
-            "model": backbone.card.name,
-            "model_sha256": backbone.model_hash,
-            "weights_sha256": detector.weights_hash,
+            **identity.to_dict(),
             "object": self._task.object_name,
-            "references": None
-            if references is None
-            else {"count": len(references), "sha256": _content_hash(references)},
-            "thresholds": asdict(detector.thresholds),
             "overlays": self._overlays,
             "maps": self._maps,
             "labels": self._labels,
             "smoothing": self._smoothing and {"share": self._smoothing.share, "every": self._steps()},
         }
-        machine = {
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "device": str(backbone.device),
-            "weights": detector.weights,
-            "references": None if references is None else references.sources,
-        }
-        told = {"run": run, "machine": machine, "passed_over": dict(self._task.passed_over)}
+        told = {"run": run, "machine": dict(identity.machine), "passed_over": dict(self._task.passed_over)}
         plain: dict[str, Any] = json.loads(json.dumps(told))  # as it is read back from disk
         return plain
 
@@ -259,15 +237,3 @@ def _save(image: Image.Image, root: Path, path: Path, **options: Any) -> str:
     with replacing(path) as temporary:
         image.save(temporary, **options)
     return path.relative_to(root).as_posix()
-
-
-def _content_hash(references: EncodedBatch) -> str:
-    """One SHA-256 of what the references are, in their order, whatever their files are called."""
-    digest = sha256()
-    if len(references.digests) == len(references):
-        digest.update("".join(references.digests).encode())
-    else:  # whoever set them encoded them by hand
-        for name, value in sorted(references.features.items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

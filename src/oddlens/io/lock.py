@@ -13,7 +13,7 @@ from oddlens.errors import OddlensWarning, UsageError, printable
 from oddlens.io.atomic import unwritable
 from oddlens.io.paths import is_file
 
-_NAME = ".oddlens.io.lock"
+_NAME = ".oddlens.lock"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 

@@ -19,10 +19,13 @@ from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import is_closed, is_file, why_absent, why_not_opened
 from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.provenance import respelled
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 nested the model: see `provenance.respelled`, which reads it."""
+
 _KEY = "oddlens"
-_FORM = {"method": str, "recipe": dict, "model": {"name": str, "fingerprint": str}}
+_FORM = {"method": str, "recipe": dict, "model": str, "model_fingerprint": str}
 _DTYPES = (*FLOATS, torch.int32, torch.int64)  # whole numbers are numbers of words and classes
 _DEEPEST = 8
 
@@ -32,8 +35,8 @@ class MethodWeights:
     """The trained part of a method.
 
     source: the file it comes from. tensors: by name; of a nested file of the authors the names are joined with dots.
-    provenance: how it was made: "method", "recipe" and "model" ("name", "fingerprint") always, and what its training tells; None
-    for a file of the authors, which says nothing of itself.
+    provenance: how it was made: "method", "recipe", "model" and "model_fingerprint" always, and what its training says besides;
+    None for a file of the authors, which says nothing of itself.
     """
 
     source: str
@@ -56,10 +59,9 @@ class MethodWeights:
         """Raises `ModelError` where it is known to be trained on another model. fingerprint: `Backbone`'s."""
         if self.provenance is None:
             return
-        trained_on = self.provenance["model"]
-        if trained_on["fingerprint"] != fingerprint:
+        if self.provenance["model_fingerprint"] != fingerprint:
             raise ModelError(
-                f"{self.source} was trained on the model {trained_on['name']}, whose features are not those of {model}: "
+                f"{self.source} was trained on the model {self.provenance['model']}, whose features are not those of {model}: "
                 "give that model, or train on this one"
             )
 
@@ -78,16 +80,25 @@ def read_weights(path: Path) -> MethodWeights:
         return MethodWeights(str(path), _checked(_flat(read_state(path), path), path))
     try:
         tensors, metadata = read_safetensors(path)
-        told = parse_json(metadata.get(_KEY, "null"))
+        document = parse_json(metadata.get(_KEY, "null"))
     except OSError as error:
         raise UsageError(f"the weights file {printable(str(path))} {why_not_opened(path, error)}") from error
     except (SafetensorError, ValueError) as error:
         raise ModelError(f"{path} is damaged or no safetensors file: make or fetch the weights again") from error
-    if not isinstance(told, dict) or told.get("format") != FORMAT or form_fault(told, _FORM):
+    provenance = _provenance(document)
+    if provenance is None:
         raise ModelError(
             f"{path} does not say how it was made: give weights that oddlens trained, or the authors' .pth"
         )
-    return MethodWeights(str(path), _checked(tensors, path), told)
+    return MethodWeights(str(path), _checked(tensors, path), provenance)
+
+
+def _provenance(document: object) -> dict[str, Any] | None:
+    """What a file of any format says of its making, in the names of today; None where it says nothing that counts."""
+    if not isinstance(document, dict) or document.get("format") not in (1, FORMAT):
+        return None
+    provenance = respelled(document) if document["format"] == 1 else document
+    return None if form_fault(provenance, _FORM) else provenance
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:

@@ -15,7 +15,6 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from oddlens import __version__
 from oddlens.errors import OddlensError, printable
 from oddlens.io.atomic import write_text
 from oddlens.io.paths import exists, read_bytes
@@ -25,6 +24,7 @@ from oddlens.training.feature_cache import Arrays, FeatureCache
 from oddlens.training.frozen import MASK, Batch, Encoder, stacked
 from oddlens.training.images import TrainingImage, epoch_views, pictures_of
 from oddlens.training.samples import SampleSet
+from oddlens.training.trainable import identity_of
 
 Storage = Literal["float32", "float16"]
 
@@ -158,10 +158,8 @@ def _encoder_facts(encoder: Encoder, storage: Storage) -> dict[str, Any]:
     trainable = encoder.trainable
     backbone, recipe = trainable.backbone, trainable.recipe
     return {
-        "oddlens": __version__,
-        "method": trainable.name,
+        **identity_of(trainable).part("oddlens", "method", "model_sha256", "preprocessing_sha256"),
         "recipe": held_fields(recipe),
-        "model": backbone.model_hash,
         "activation": backbone.vision.config.activation,
         "request": asdict(trainable.request),
         "device": backbone.device.type,

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import read_bytes
+from oddlens.provenance import differing
 
 EVERY_SECONDS = 60.0
 _DIGEST_BYTES = 32
@@ -72,12 +73,12 @@ class Checkpoint:
         if state is None:
             return None
         facts = state["facts"]
-        return sorted(name for name in {*facts, *self._facts} if facts.get(name) != self._facts.get(name))
+        return sorted(differing(facts, self._facts))
 
     def resume(self, learner: Checkpointable, optimiser: torch.optim.Optimizer) -> History:
         """Bring both to where the file stands and give what happened until there; nothing has, where no file fits."""
         state = self._read()
-        if state is None or state["facts"] != self._facts:
+        if state is None or differing(state["facts"], self._facts):
             return History()
         learner.load(state["tensors"])
         optimiser.load_state_dict(state["optimiser"])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from oddlens import __version__
 from oddlens.errors import printable
 from oddlens.methods.weights import write_weights
+from oddlens.provenance import MODEL, versions
 from oddlens.training.cached_features import CachedFeatures, Storage, collections
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Encoder, FrozenFeatures, RecomputedFeatures
@@ -21,7 +18,7 @@ from oddlens.training.precision import Precision
 from oddlens.training.preview import Preview
 from oddlens.training.report import write_report
 from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
-from oddlens.training.trainable import Trainable
+from oddlens.training.trainable import Trainable, identity_of
 
 __all__ = ["CacheConfig", "Reporter", "TrainingRun", "check_out", "checkpoint_file", "in_words"]
 
@@ -74,17 +71,15 @@ class TrainingRun:
 
     def provenance(self) -> dict[str, Any]:
         """How the weights are made, as they say it themselves; JSON values."""
-        settings, backbone = asdict(self.schedule.settings), self.trainable.backbone  # type: ignore[call-overload]
+        settings, trainable = asdict(self.schedule.settings), self.trainable  # type: ignore[call-overload]
         return {
-            "method": self.trainable.name,
-            "recipe": asdict(self.trainable.recipe),
-            "model": {"name": backbone.card.name, "hash": backbone.model_hash, "fingerprint": backbone.fingerprint},
+            **identity_of(trainable).part("method", "recipe", *MODEL, "preprocessing_sha256"),
             "data": [each.told() for each in self.schedule.sets],
             "settings": settings,
             "seed": settings["seed"],
             "features": self._numbers(),
-            "device": backbone.device.type,
-            "versions": {"oddlens": __version__, "torch": torch.__version__, "python": platform.python_version()},
+            "device": trainable.backbone.device.type,
+            "versions": versions(),
         }
 
     def _numbers(self) -> dict[str, str]:
@@ -98,7 +93,7 @@ class TrainingRun:
         """What the result depends on."""
         told = self.provenance()
         return {
-            **{name: told[name] for name in ("method", "recipe", "model", "settings", "features", "device")},
+            **{name: told[name] for name in ("method", "recipe", *MODEL, "settings", "features", "device")},
             "pictures": [each.stamp for each in self.schedule.sets],
         }
 

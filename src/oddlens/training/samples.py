@@ -61,10 +61,10 @@ class SampleSet:
         return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
     def told(self) -> dict[str, object]:
-        """What the weights say of it. "manifest": the hash of the whole data set's manifest."""
+        """What the weights say of it. "data_sha256": the hash of the whole data set's manifest."""
         return {
             "name": self.name,
-            "manifest": manifest_hash(self.source.dataset),
+            "data_sha256": manifest_hash(self.source.dataset),
             "split": self.split,
             "pictures": len(self),
             "normal": len(self) - self.abnormal,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.methods.base import Features
+from oddlens.provenance import Identity, ModelIdentity, plain_recipe, preprocessing_sha256
 
 
 class Trainable(Protocol):
@@ -55,3 +56,16 @@ class Trainable(Protocol):
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from such tensors."""
+
+
+def identity_of(trainable: Trainable) -> Identity:
+    """What the features that it learns from depend on."""
+    backbone, request = trainable.backbone, trainable.request
+    return Identity(
+        method=trainable.name,
+        recipe=plain_recipe(trainable.recipe),
+        model=ModelIdentity.of(backbone),
+        preprocessing_sha256=preprocessing_sha256(
+            backbone.mean, backbone.std, request.image_size, request.short_side, request.interpolation
+        ),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oddlens import __version__
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.files import file_hash
 from oddlens.backbone.pyramid import STRIDE, map_tower
@@ -29,6 +27,7 @@ from oddlens.methods.vl4ad.decoder import load_network, weights_of
 from oddlens.methods.vl4ad.decoder_shape import SMALL, DecoderShape, check_installed, shape_of
 from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary
 from oddlens.methods.weights import MethodWeights, write_weights
+from oddlens.provenance import ModelIdentity, versions
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.report import write_report
 from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
@@ -119,7 +118,9 @@ class DecoderCourse:
         self._tower = map_tower(backbone.tower)
         self.network = self._fresh_network(start)
         self._start = (
-            None if start is None else {"file": Path(start.source).name, "sha256": file_hash(Path(start.source))}
+            None
+            if start is None
+            else {"file": Path(start.source).name, "weights_sha256": file_hash(Path(start.source))}
         )
         self._loss = MaskLoss(len(self.vocabulary.names), settings.points, leave_out=settings.ignored == "left out").to(
             backbone.device
@@ -154,8 +155,6 @@ class DecoderCourse:
 
     def provenance(self) -> dict[str, Any]:
         """How the weights are made, as they say it themselves; JSON values."""
-        import transformers
-
         backbone = self.backbone
         return {
             "method": "vl4ad",
@@ -169,18 +168,13 @@ class DecoderCourse:
                 },
                 "templates": self._templates,
             },
-            "model": {"name": backbone.card.name, "hash": backbone.model_hash, "fingerprint": backbone.fingerprint},
+            **ModelIdentity.of(backbone).to_dict(),
             "decoder": asdict(self.shape),
             "data": [self.scenes.told()],
             "settings": asdict(self.settings),
             "start": self._start,
             "device": backbone.device.type,
-            "versions": {
-                "oddlens": __version__,
-                "torch": torch.__version__,
-                "transformers": transformers.__version__,
-                "python": platform.python_version(),
-            },
+            "versions": versions("transformers"),
         }
 
     def tensors(self) -> dict[str, Tensor]:

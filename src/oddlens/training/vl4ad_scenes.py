@@ -87,7 +87,7 @@ class RecordScenes:
             "layout": self._dataset.layout,
             "splits": list(self._splits),
             "frames": len(self),
-            "manifest": manifest_hash(self._dataset),
+            "data_sha256": manifest_hash(self._dataset),
         }
 
 

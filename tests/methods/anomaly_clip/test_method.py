@@ -174,7 +174,7 @@ class TestWeights:
 
     def test_those_of_another_method_are_refused(self, open_clip_folder: Path, tmp_path: Path) -> None:
         """Whether the file says so or only looks so."""
-        made = {"method": "april-gan", "recipe": {"states": "april_gan"}, "model": {"name": "x", "fingerprint": "x"}}
+        made = {"method": "april-gan", "recipe": {"states": "april_gan"}, "model": "x", "model_fingerprint": "x"}
         write_weights(tmp_path / "linear.safetensors", {"fc.0.weight": torch.zeros(1)}, made)
         with pytest.raises(ModelError, match=r"linear\.safetensors holds weights of april-gan, not of anomalyclip"):
             oddlens.load("anomalyclip", open_clip_folder, tmp_path / "linear.safetensors", "cpu")
