@@ -4,5 +4,5 @@ A kind of input is one file here: a function that draws an input from a random n
 inputs of a kind are known by a seed and a number, so that any of them can be drawn again.
 
     test_fuzz.py          a share of each kind, in the test suite
-    python -m tests.fuzz        the long run (`make fuzz`; from the folder tests/), and one input again: --again KIND:SEED:NUMBER
+    python -m tests.fuzz        the long run (`make fuzz`), and one input again: --again KIND:SEED:NUMBER
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -172,10 +173,15 @@ def _stays(name: str) -> bool:
     return not name.startswith(("/", "~")) and name.count("..") < 3
 
 
+def _as_argument(name: str) -> str:
+    """The name as a program gets it: bytes that are no UTF-8 arrive as low surrogates, and no other surrogate can arrive."""
+    return re.sub("[\ud800-\udc7f\udd00-\udfff]", "?", name)
+
+
 def _program(rng: random.Random, world: World, work: Path) -> Case:
     """A name on the command line."""
     name = hostile_text(rng).replace("\0", "0")
-    name = name.encode("utf-8", "surrogateescape" if "\udcff" in name else "replace").decode("utf-8", "surrogateescape")
+    name = _as_argument(name)
     (work / "plain.png").write_bytes(world.png)
     target = name if _stays(name) else "out"
     detect = ["detect", "plain.png", "--model", str(world.model)]

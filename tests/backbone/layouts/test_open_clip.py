@@ -132,7 +132,15 @@ class TestWeights:
         assert told in sentence_on(write_open_clip(tmp_path, weights, change=change))
 
     @pytest.mark.parametrize(
-        "look", [{"mean": [0.5, 0.5]}, {"mean": ["a", 0, 0]}, {"std": [0, 1, 1]}, {"std": [-1, 1, 1]}, {"mean": 0.5}]
+        "look",
+        [
+            {"mean": [0.5, 0.5]},
+            {"mean": ["a", 0, 0]},
+            {"std": [0, 1, 1]},
+            {"std": [-1, 1, 1]},
+            {"mean": 0.5},
+            {"std": [1, 1, 10**400]},
+        ],
     )
     def test_colours_that_no_picture_has_are_told(
         self, tmp_path: Path, weights: Weights, look: dict[str, object]

@@ -180,6 +180,10 @@ class TestFiles:
                 lambda state: state.update({f"compound_prompts_text.{number}": torch.zeros(3, 64) for number in range(3)}),
                 "deep_tokens 3, and the recipe wants",
             ),
+            (
+                lambda state: state.update({"compound_prompts_text.1": torch.zeros(0, 0)}),
+                "holds deep prompts of several shapes: copy the file again",
+            ),
             (lambda state: state["token_suffix_neg"].mul_(1.1), "trained on another model than tiny"),
             (lambda state: state["token_prefix_pos"].neg_(), "trained on another model than tiny"),
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -55,14 +56,14 @@ def check_tower(shape: VisionConfig | ConvNextConfig | TextConfig) -> None:
 
 
 def as_rgb(values: Any, name: str, default: Rgb, least: float = -math.inf) -> Rgb:
-    """Three numbers above `least`, or the default for None. Raises `ValueError` for anything else."""
+    """Three numbers above `least` that floats can hold, or the default for None. Raises `ValueError` for anything else."""
     if values is None:
         return default
     if (
         not isinstance(values, list | tuple)
         or len(values) != 3
         or any(isinstance(value, bool) or not isinstance(value, int | float) for value in values)
-        or not all(least < value < math.inf for value in values)
+        or not all(least < value < sys.float_info.max for value in values)
     ):
         raise ValueError(f"{name} is {values!r}, which are no three numbers of a picture's colours")
     return (float(values[0]), float(values[1]), float(values[2]))

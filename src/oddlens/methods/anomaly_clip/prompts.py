@@ -81,8 +81,11 @@ class LearnablePrompts(nn.Module):
             )
         self._check_width(found["ctx_pos"].shape[1], learned.source, model)
         if {name: value.shape for name, value in found.items()} != {name: each.shape for name, each in wanted.items()}:
+            holds, wants = _described(found), _described(wanted)
+            if holds == wants:  # some deep prompts only are of another shape, which no recipe asks for
+                raise ModelError(f"{learned.source} holds deep prompts of several shapes: copy the file again")
             raise ModelError(
-                f"{learned.source} holds prompts with {_described(found)}, and the recipe wants {_described(wanted)}: "
+                f"{learned.source} holds prompts with {holds}, and the recipe wants {wants}: "
                 "set the recipe's fields to what the file holds"
             )
         self._check_words(tensors, learned.source, model)
@@ -127,7 +130,7 @@ def _check_fit(text: TextTower, words: int, context_length: int, depth: int, dee
 
 def _rows(value: Tensor) -> Tensor:
     """[tokens, width]: in the authors' files both stand behind two dimensions of size 1."""
-    return value.reshape(-1, value.shape[-1] if value.ndim else 1)
+    return value.flatten(0, -2) if value.ndim > 1 else value.reshape(1, -1)
 
 
 def _described(tensors: dict[str, Tensor] | dict[str, nn.Parameter]) -> str:
