@@ -96,7 +96,7 @@ def test_the_annotations_of_coco_belong_to_pictures_by_name(tmp_path):
     areas = {name: int(read_mask(record(picture(tmp_path / name), path)).sum()) for name in drawn}
     assert areas == {"a.png": 17, "b.png": 3}
     assert not read_mask(record(tmp_path / "a.png", path))[0, 1:].any()
-    with pytest.raises(DataError, match=r"c\.json does not say anything of .*z\.png"):
+    with pytest.raises(DataError, match=r"c\.json does not list .*z\.png"):
         read_mask(record(picture(tmp_path / "z.png"), path))
     with pytest.raises(DataError, match="annotations of many pictures: say of which"):
         read_mask(path)

@@ -57,7 +57,8 @@ def test_every_planted_fault_is_described_and_nothing_else(tmp_path):
     assert len(report.problems) == len(planted)
     for problem in report.problems:
         assert str(problem.path) in problem.sentence
-        assert problem.sentence.endswith(".")
+        assert not problem.sentence.endswith(".")
+        assert not problem.sentence[0].isupper()
         assert "\n" not in problem.sentence
 
 
@@ -214,4 +215,4 @@ def test_a_picture_that_may_not_be_what_its_owner_thinks_is_a_problem(tmp_path):
     assert {each.kind for each in found.values()} == {"image-doubtful"}
     assert sorted(found) == ["dark.png", "pages.tif"]
     assert "only the lower 12 bits are in use" in found["dark.png"].sentence
-    assert found["pages.tif"].sentence.endswith("pages.tif: the first of several pictures in the file.")
+    assert found["pages.tif"].sentence.endswith("pages.tif: the first of several pictures in the file")

@@ -93,7 +93,7 @@ def test_a_label_file_that_cannot_be_read_or_is_too_deep_is_one_clear_error(tmp_
     with pytest.raises(DataError, match=r"labels\.png is deeper than 8 bits"):
         read_classes(record)
     record.mask.write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"The label file .*labels\.png is a text file"):
+    with pytest.raises(DataError, match=r"the label file .*labels\.png is a text file"):
         read_classes(record)
 
 

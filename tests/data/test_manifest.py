@@ -127,7 +127,7 @@ def test_a_line_at_fault_is_told_by_its_number_and_left_out(tmp_path, line, faul
     dataset = open_dataset(tmp_path / "m.jsonl")
     (problem,) = dataset.problems
     assert problem.kind == "row-invalid"
-    assert problem.sentence.startswith("Line 3 of ")
+    assert problem.sentence.startswith("line 3 of ")
     assert fault in problem.sentence
     assert len(dataset) == 1
 
@@ -183,8 +183,8 @@ def test_the_words_for_splits_are_those_of_other_programs_too(tmp_path):
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ("image,label\n1.png,2.0\n", 'Line 2 of .*m.csv has the label "2.0"'),
-        ("image,label\nold/1.png,1\n", "Line 2 of .*m.csv lists .*old/1.png, which does not exist: check the path"),
+        ("image,label\n1.png,2.0\n", 'line 2 of .*m.csv has the label "2.0"'),
+        ("image,label\nold/1.png,1\n", "line 2 of .*m.csv lists .*old/1.png, which does not exist: check the path"),
         (
             "image,label\nold/1.png,1\n1.png,2\n",
             r"which does not exist: check the path \(1 more problems like this one\)",

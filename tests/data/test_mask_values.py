@@ -93,5 +93,5 @@ def test_pages_count_together_unless_they_differ_in_size(tmp_path):
     pages[0].save(tmp_path / "m.tif", save_all=True, append_images=pages[1:])
     assert np.array_equal(read_mask(tmp_path / "m.tif"), MARKED)
     pages[0].save(tmp_path / "m.tif", save_all=True, append_images=[Image.new("L", (2, 2))])
-    with pytest.raises(DataError, match=r"The mask .*m\.tif holds pictures of several sizes"):
+    with pytest.raises(DataError, match=r"the mask .*m\.tif holds pictures of several sizes"):
         read_mask(tmp_path / "m.tif")

@@ -75,14 +75,14 @@ def test_a_mask_of_another_size_than_its_picture_or_its_fellows_is_refused(tmp_p
 def test_a_mask_that_cannot_be_read_is_one_clear_error(tmp_path, content, reason):
     if content is not None:
         (tmp_path / "m.png").write_bytes(content)
-    with pytest.raises(DataError, match=rf"The mask .*m\.png {reason}"):
+    with pytest.raises(DataError, match=rf"the mask .*m\.png {reason}"):
         read_mask(tmp_path / "m.png")
 
 
 def test_no_mask_at_all_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", []):
-        with pytest.raises(DataError, match="There is no mask image"):
+        with pytest.raises(DataError, match="there is no mask image"):
             read_mask(nothing)
 
 

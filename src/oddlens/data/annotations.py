@@ -20,14 +20,14 @@ class Drawing(Protocol):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(height, width) of the picture, upright; None where the file does not tell it."""
+        """(height, width) of the picture, upright; None where the file does not say."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """What is drawn, each kind once; () where nothing is."""
 
     def mark(self, mask: NDArray[np.bool_]) -> None:
-        """Mark it all in a mask [h, w]. Raises `DataError` for what cannot be drawn."""
+        """Mark everything in a mask, bool [h, w]. Raises DataError for a shape that cannot be drawn."""
 
 
 def is_annotation(path: Path) -> bool:
@@ -37,34 +37,34 @@ def is_annotation(path: Path) -> bool:
     try:
         content = read_json(path)
     except DataError:
-        return True  # and whoever reads it is told what is wrong with it
+        return True  # reading it gives the error
     return is_labelme(content) or is_coco(content)
 
 
 def read_drawing(file: Path, image: Path | None) -> Drawing:
-    """What an annotation file says of a picture, whose path only COCO's files need.
+    """What is drawn on a picture in an annotation file; only COCO's files need the picture's path.
 
     Raises:
-        DataError: the file cannot be read, is no such file, or does not know the picture.
+        DataError: The file cannot be read, is no annotation file, or does not list the picture.
     """
     content = read_annotations(file)
     if isinstance(content, Annotation):
         return content
     if image is None:
-        raise DataError(f"{file} has annotations of many pictures: say of which.")
+        raise DataError(f"{file} has annotations of many pictures: give the picture, too")
     return content.entry(image)
 
 
 def read_annotations(file: Path) -> Annotation | Coco:
-    """The content of an annotation file; the last few are kept in memory, until they change on disk.
+    """The content of an annotation file; the last few stay in memory until they change on disk.
 
     Raises:
-        DataError: the file cannot be read, or is no such file.
+        DataError: The file cannot be read, or is no annotation file.
     """
     try:
         state = file.stat()
     except OSError as error:
-        raise DataError(f"The mask {file} cannot be read ({error.strerror}): check that it is there.") from error
+        raise DataError(f"the mask {file} cannot be read ({error.strerror}): check that it is there") from error
     return _load(file, state.st_mtime_ns, state.st_size)
 
 
@@ -75,4 +75,4 @@ def _load(file: Path, _modified: int, _size: int) -> Annotation | Coco:
         return coco_of(file, content)
     if is_labelme(content):
         return labelme_of(file, content)
-    raise DataError(f"{file} is an annotation neither of labelme nor of COCO: correct it or leave it out.")
+    raise DataError(f"{file} is an annotation neither of labelme nor of COCO: correct it or leave it out")

@@ -1,4 +1,4 @@
-"""Looking at every file of a data set: what `open_dataset` does not, because it takes a while."""
+"""Checking every file of a data set, which `open_dataset` leaves out because it takes a while."""
 
 import hashlib
 import os
@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oddlens.data.annotations import SUFFIX as ANNOTATION
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import Legend, load_legend
+from oddlens.data.mask_values import Values
 from oddlens.data.masks import looks_inverted, mask_files, read_marks, read_values
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
@@ -27,7 +26,16 @@ HIGHEST_CLASS = 32
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many pictures one category has in one split; `drawn` of the abnormal ones have a mask."""
+    """How many pictures one category has in one split.
+
+    Attributes:
+        category: The category.
+        split: The split.
+        normal: Pictures with label 0.
+        abnormal: Pictures with label 1.
+        drawn: The abnormal pictures that have a mask.
+        unlabelled: Pictures without a label.
+    """
 
     category: str
     split: Split
@@ -39,9 +47,14 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `check_dataset` found: the counts, in the order of categories and splits, and everything that is wrong.
+    """What `check_dataset` found.
 
-    `classes`: the known classes of every category whose pictures have class labels.
+    Attributes:
+        root: The folder of the data set.
+        layout: The name of its layout.
+        counts: In the order of categories and splits.
+        problems: Everything that is wrong.
+        classes: The known classes of every category whose pictures have class labels.
     """
 
     root: Path
@@ -55,8 +68,8 @@ class Report:
         """Whether nothing is wrong."""
         return not self.problems
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain values, for JSON."""
+    def to_dict(self) -> dict[str, object]:
+        """The report as JSON values."""
         return {
             "root": str(self.root),
             "layout": self.layout,
@@ -70,11 +83,15 @@ class Report:
 
 
 def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Read every picture and every mask of a data set and say what is wrong, with what opening it found.
+    """Read every picture and every mask of a data set and report what is wrong, with the problems of opening it.
 
-    Pictures are decoded by `read_image`, as detection does, which takes about 20 ms a megapixel and core; of a mask the size,
-    the values and whether it shows anything are looked at. Two files are the same picture if all their pixels are.
-    `progress(done, total)` is called after each picture, in the calling thread.
+    `read_image` decodes pictures, as in detection, which takes about 20 ms a megapixel and core. The check compares the size of a
+    mask with its picture's, and examines its values and whether it marks anything. Two files are the same picture if all their
+    pixels are equal.
+
+    Args:
+        dataset: The data set.
+        progress: Called as `progress(done, total)` after each picture, in the calling thread.
     """
     problems = list(dataset.problems)
     seen: list[tuple[Record, bytes | None]] = []
@@ -111,22 +128,22 @@ def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
             if (record.split == "test") != (other.split == "test"):
                 test, known = (record, other) if record.split == "test" else (other, record)
                 sentence = (
-                    f"The test image {test.image} is the same picture as {known.image} ({known.split}): leave one out."
+                    f"the test image {test.image} is the same picture as {known.image} ({known.split}): leave one out"
                 )
                 yield Problem(test.image, "image-shared", sentence)
                 break
             if record.label != other.label:
                 normal, abnormal = sorted((record, other), key=lambda each: each.label or 0)
-                sentence = f"{abnormal.image} is said to be abnormal and is the same picture as {normal.image}, said to be normal."
+                sentence = f"{abnormal.image} is said to be abnormal and is the same picture as {normal.image}, said to be normal"
                 yield Problem(abnormal.image, "image-shared", sentence)
                 break
         earlier[content].append(record)
 
 
 def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
-    """What is wrong with a record's files, and what its picture shows, as a hash; None for one that cannot be read."""
+    """What is wrong with a record's files, and a hash of its pixels; None for a picture that cannot be read."""
     problems: list[Problem] = []
-    size, content = _look(record.image, problems)
+    size, content = _read(record.image, problems)
     legend = None if record.legend is None else load_legend(record.legend)
     masks = [] if record.mask is None else mask_files(record.mask)
     for file in dict.fromkeys((record.ignore, record.classes)):
@@ -135,25 +152,23 @@ def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
     if record.mask is not None:
         shown = [_shows(file, record.image, size, problems, legend) for file in masks]
         if record.label == 1 and None not in shown and True not in shown:
-            sentence = (
-                f"The mask {record.mask} shows no defect, though its image {record.image} is said to be abnormal."
-            )
+            sentence = f"the mask {record.mask} shows no defect, though its image {record.image} is said to be abnormal"
             problems.append(Problem(record.mask, "mask-empty", sentence))
         if record.label == 0 and True in shown:
-            sentence = f"The mask {record.mask} shows a defect, though its image {record.image} is said to be normal."
+            sentence = f"the mask {record.mask} shows a defect, though its image {record.image} is said to be normal"
             problems.append(Problem(record.mask, "mask-of-normal", sentence))
     return problems, content
 
 
-def _look(image: Path, problems: list[Problem]) -> tuple[tuple[int, int] | None, bytes | None]:
+def _read(image: Path, problems: list[Problem]) -> tuple[tuple[int, int] | None, bytes | None]:
     """(width, height) of a picture, and a hash of its size and pixels."""
     try:
         picture = read_image(image)
     except ImageError as error:
-        problems.append(Problem(image, "image-unreadable", f"The image {error}."))
+        problems.append(Problem(image, "image-unreadable", f"the image {error}"))
         return None, None
     if picture.doubt is not None:
-        problems.append(Problem(image, "image-doubtful", f"The image {image}: {picture.doubt}."))
+        problems.append(Problem(image, "image-doubtful", f"the image {image}: {picture.doubt}"))
     digest = hashlib.blake2b(repr(picture.size).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(picture.pixels).data)
     return picture.size, digest.digest()
@@ -172,27 +187,27 @@ def _shows(
     height, width = grey.shape
     name = f"{mask} of {image}" if mask.suffix.lower() == ANNOTATION else str(mask)
     if size is not None and size != (width, height):
-        sentence = f"The mask {name} has {width} x {height} pixels, its image {size[0]} x {size[1]}."
+        sentence = f"the mask {name} has {width} x {height} pixels, its image {size[0]} x {size[1]}"
         problems.append(Problem(mask, "mask-size", sentence))
     if legend is not None:
-        return bool(legend.is_anomalous(grey).any())
+        return bool(legend.is_anomalous(np.asarray(grey, np.uint8)).any())
     if looks_inverted(grey > 0):
         share = f"{(grey > 0).mean():.0%}"
         sentence = (
-            f"The mask {name} marks {share} of its picture as defect: if it is black on white, save it white on black."
+            f"the mask {name} marks {share} of its picture as defect: if it is black on white, save it white on black"
         )
         problems.append(Problem(mask, "mask-inverted", sentence))
     values = _values(grey)
     if len(values) > 1 and not (grey.dtype.kind in "iu" and values[-1] <= HIGHEST_CLASS):
         sentence = (
-            f"The mask {name} has {len(values)} values above 0, from {values[0]:g} to {values[-1]:g}, "
-            "and each of them counts as defect: save it in black and white."
+            f"the mask {name} has {len(values)} values above 0, from {values[0]:g} to {values[-1]:g}, "
+            "and each of them counts as defect: save it in black and white"
         )
         problems.append(Problem(mask, "mask-not-binary", sentence))
     return len(values) > 0
 
 
-def _values(grey: NDArray[Any]) -> NDArray[Any]:
+def _values(grey: Values) -> Values:
     """The values above 0, ascending."""
     if grey.dtype == np.uint8:
         return np.flatnonzero(np.bincount(grey.ravel(), minlength=1)[1:]) + 1

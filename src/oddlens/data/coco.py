@@ -1,18 +1,18 @@
-"""COCO's annotation files: what somebody drew on many pictures, as one JSON.
+"""COCO's annotation files: the shapes drawn on many pictures, in one JSON file.
 
     {"images": [{"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}, ...],
      "categories": [{"id": 1, "name": "scratch"}, ...],
      "annotations": [{"image_id": 1, "category_id": 1, "segmentation": [[x, y, x, y, ...], ...], "bbox": [x, y, w, h]}, ...]}
 
-A segmentation is a list of polygons, or runs of pixels: {"size": [h, w], "counts": [...] or COCO's text of them}. Where there is
-none, the box counts.
+A segmentation is a list of polygons, or runs of pixels: {"size": [h, w], "counts": [...] or COCO's text of them}. An annotation
+without a segmentation counts as its box.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import NotRequired, TypedDict, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,35 +22,66 @@ from oddlens.data.words import is_defect_word, name_key
 from oddlens.errors import DataError
 
 
+class _Image(TypedDict):
+    id: Hashable
+    file_name: object
+    height: NotRequired[object]
+    width: NotRequired[object]
+
+
+class _Category(TypedDict):
+    id: Hashable
+    name: object
+
+
+class _Annotation(TypedDict):
+    image_id: Hashable
+    category_id: NotRequired[Hashable]
+    segmentation: NotRequired[object]
+    bbox: NotRequired[object]
+
+
+class CocoFile(TypedDict):
+    """The content of a COCO file; `coco_of` checks what is typed `object`."""
+
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: NotRequired[list[_Category] | None]
+
+
 @dataclass(frozen=True)
 class Entry:
     """One picture of a COCO file.
 
-    size: (height, width); None where it is not told. kinds: the categories of what is drawn on it, each once. drawn: the
-    annotations, as they are in the file.
+    Attributes:
+        path: The COCO file.
+        name: The picture's "file_name".
+        size: (height, width); None where the file does not say.
+        kinds: The categories of its annotations, each once.
+        drawn: The annotations, as they are in the file.
     """
 
     path: Path
     name: str
     size: tuple[int, int] | None
     kinds: tuple[str, ...]
-    drawn: tuple[Mapping[str, Any], ...]
+    drawn: tuple[_Annotation, ...]
 
     def mark(self, mask: NDArray[np.bool_]) -> None:
         """Mark everything that is drawn in a mask [h, w].
 
         Raises:
-            DataError: an annotation says neither what it covers nor a box, or says it wrongly.
+            DataError: An annotation has neither a segmentation nor a box, or a faulty one.
         """
         for annotation in self.drawn:
             try:
                 _mark(mask, annotation)
             except ValueError as error:
-                raise DataError(f"{self.path} has an annotation of {self.name} that {error}.") from error
+                raise DataError(f"{self.path} has an annotation of {self.name} that {error}") from error
 
 
 class Coco:
-    """A COCO file: its pictures, and what is drawn on each."""
+    """A COCO file: its pictures and their annotations."""
 
     def __init__(self, path: Path, entries: Sequence[Entry]) -> None:
         self.path = path
@@ -60,10 +91,10 @@ class Coco:
             self._by_name[_parts(entry.name)[-1]].append(entry)
 
     def entry(self, image: Path) -> Entry:
-        """What the file says of a picture on disk, found by its name and, where several have it, by the folders before it.
+        """The entry of a picture on disk, found by its name and, where several have it, by the folders before it.
 
         Raises:
-            DataError: it says nothing of it.
+            DataError: The file does not list the picture.
         """
         mine = _parts(image.as_posix())
         found = self._by_name.get(mine[-1], [])
@@ -71,34 +102,34 @@ class Coco:
             theirs = _parts(entry.name)
             if len(found) == 1 or mine[-len(theirs) :] == theirs:
                 return entry
-        raise DataError(f"{self.path} does not say anything of {image}: add it there or leave it out.")
+        raise DataError(f"{self.path} does not list {image}: add it there or leave it out")
 
 
-def is_coco(content: object) -> bool:
+def is_coco(content: object) -> TypeGuard[CocoFile]:
     """Whether the content of a JSON file is that of one of COCO's."""
     return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in ("images", "annotations"))
 
 
-def coco_of(path: Path, content: Mapping[str, Any]) -> Coco:
+def coco_of(path: Path, content: CocoFile) -> Coco:
     """The pictures in the content of a file, with what is drawn on them, less normal things and the background.
 
     Raises:
-        DataError: an image, an annotation or a category lacks what it needs.
+        DataError: An image, an annotation or a category lacks a key.
     """
     try:
         kinds = {category["id"]: str(category["name"]) for category in content.get("categories") or []}
-        drawn: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+        drawn: dict[Hashable, list[_Annotation]] = defaultdict(list)
         for annotation in content["annotations"]:
             if is_defect_word(kinds.get(annotation.get("category_id"), "defect")):
                 drawn[annotation["image_id"]].append(annotation)
         return Coco(path, [_entry(path, image, kinds, drawn[image["id"]]) for image in content["images"]])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path} is no COCO file: an image needs an id and a file_name, an annotation an image_id, a category an id and a name."
+            f"{path} is no COCO file: an image needs an id and a file_name, an annotation an image_id, a category an id and a name"
         ) from error
 
 
-def _entry(path: Path, image: Mapping[str, Any], kinds: Mapping[Any, str], drawn: Sequence[Mapping[str, Any]]) -> Entry:
+def _entry(path: Path, image: _Image, kinds: Mapping[Hashable, str], drawn: Sequence[_Annotation]) -> Entry:
     name = image["file_name"]
     if not isinstance(name, str) or not _parts(name):
         raise ValueError(name)
@@ -110,7 +141,7 @@ def _parts(name: str) -> tuple[str, ...]:
     return tuple(name_key(part) for part in PurePosixPath(name.replace("\\", "/")).parts)
 
 
-def _mark(mask: NDArray[np.bool_], annotation: Mapping[str, Any]) -> None:
+def _mark(mask: NDArray[np.bool_], annotation: _Annotation) -> None:
     covered, box = annotation.get("segmentation"), annotation.get("bbox")
     if isinstance(covered, dict):
         _mark_runs(mask, covered)
@@ -126,7 +157,7 @@ def _mark(mask: NDArray[np.bool_], annotation: Mapping[str, Any]) -> None:
         raise ValueError("covers nothing: give it a segmentation or a bbox")
 
 
-def _mark_runs(mask: NDArray[np.bool_], covered: Mapping[str, Any]) -> None:
+def _mark_runs(mask: NDArray[np.bool_], covered: Mapping[str, object]) -> None:
     counts = covered.get("counts")
     if covered.get("size") != list(mask.shape):
         raise ValueError(f"is of another size, {covered.get('size')} instead of {list(mask.shape)}: draw it again")

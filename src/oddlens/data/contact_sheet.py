@@ -1,4 +1,4 @@
-"""A contact sheet: a data set at one glance, to see whether its pictures, labels and masks belong together."""
+"""A contact sheet: one picture of a data set that shows whether its pictures, labels and masks belong together."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -28,14 +28,14 @@ def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
     """Write a picture with a row a category: a few normal pictures, a few abnormal ones with their masks outlined.
 
     The pictures are spread evenly over the category's test split (over all of it where there is none), the abnormal ones
-    over its kinds of defect. One that cannot be read is a tile that says so. The format follows the suffix.
+    over its kinds of defect. A picture that cannot be read is a tile with the word "unreadable". The suffix chooses the format.
 
     Raises:
-        UsageError: the name ends in none of .png, .jpg, .jpeg.
-        OddlensError: the file cannot be written.
+        UsageError: The name ends in none of .png, .jpg, .jpeg.
+        OddlensError: The file cannot be written.
     """
     if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"The contact sheet {path} must end in .png or .jpg: rename it.")
+        raise UsageError(f"the contact sheet {path} must end in .png or .jpg: rename it")
     columns, categories = NORMALS + DEFECTS, len(dataset.categories)
     width = 2 * MARGIN + LABEL_COLUMN + columns * TILE + (columns - 1) * GAP + GROUP_GAP
     row_height = TILE + CAPTION + GAP

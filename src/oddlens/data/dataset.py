@@ -1,4 +1,4 @@
-"""A data set in memory: its records, and what is wrong with it."""
+"""A data set in memory: its records and its problems."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,12 +12,20 @@ from oddlens.errors import DataError, UsageError, choices
 
 @dataclass(frozen=True)
 class Dataset:
-    """The pictures of a data set, in a stable order; made by `open_dataset`, iterated like the tuple of its records.
+    """The pictures of a data set, in a stable order. `open_dataset` makes it; iterating gives its records.
 
-    - `root`: the folder it lies in.
-    - `layout`: the name of the layout it was read by.
-    - `records`: one a picture; no pixels.
-    - `problems`: what opening it found wrong. `check_dataset` looks further.
+    Attributes:
+        root: The folder it lies in.
+        layout: The name of the layout it was read by.
+        records: One a picture; no pixels.
+        problems: What opening it found wrong. `check_dataset` finds more.
+
+    Example:
+        >>> good = Record(Path("bolt/good/1.png"), None, 0, "bolt", "good", "test")
+        >>> bent = Record(Path("bolt/bent/1.png"), None, 1, "bolt", "bent", "test")
+        >>> dataset = Dataset(Path("bolt"), "folder", (good, bent))
+        >>> len(dataset), dataset.categories, [record.defect for record in dataset.select(label=1)]
+        (2, ('bolt',), ['bent'])
     """
 
     root: Path
@@ -44,31 +52,29 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the known classes, in the order of the indices that `read_classes` gives; () where nobody has told them.
+        """The names of the known classes, in the order of the indices that `read_classes` gives; () for a set without classes.
 
         Raises:
-            DataError: a legend cannot be read, or the records have different ones: select a category first.
+            DataError: A legend cannot be read, or the records have different ones: select a category first.
         """
         legends = dict.fromkeys(record.legend for record in self.records if record.classes is not None)
         found = dict.fromkeys(load_legend(legend).names for legend in legends if legend is not None)
         if len(found) > 1:
-            raise DataError(
-                f"The pictures of {self.root} are labelled with different classes: select a category first."
-            )
+            raise DataError(f"the pictures of {self.root} are labelled with different classes: select a category first")
         return next(iter(found), ())
 
     def select(self, category: str | None = None, split: Split | None = None, label: int | None = None) -> "Dataset":
         """The records of a category, of a split, of a label (0 normal, 1 abnormal), as a data set; None = any.
 
-        The problems stay those of the whole.
+        The problems stay those of the whole. A split that this set lacks gives an empty set.
 
         Raises:
-            UsageError: there is no such category, or the split is no word of ours. A split that this set lacks is just empty.
+            UsageError: The data set has no such category, or `split` is none of `record.SPLITS`.
         """
         if category is not None and category not in self.categories:
-            raise UsageError(f'{self.root} has no category "{category}"{choices(category, self.categories, "it has")}.')
+            raise UsageError(f'{self.root} has no category "{category}"{choices(category, self.categories, "it has")}')
         if split is not None and split not in SPLITS:
-            raise UsageError(f'"{split}" is no split{choices(split, SPLITS)}.')
+            raise UsageError(f'"{split}" is no split{choices(split, SPLITS)}')
         chosen = (
             record
             for record in self.records

@@ -1,7 +1,7 @@
 """Listing folders and pairing pictures with their masks: what every layout shares.
 
-Nothing here opens a picture. Masks are paired with pictures by stem, never by position: one missing file would shift every
-pair after it without a word.
+Nothing here opens a picture. Masks are paired with pictures by stem, never by position: one missing file would silently shift
+every pair after it.
 """
 
 import os
@@ -36,7 +36,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
                 (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
             )
     except OSError as error:
-        raise DataError(f"The folder {folder} cannot be listed ({error.strerror}): change its permissions.") from error
+        raise DataError(f"the folder {folder} cannot be listed ({error.strerror}): change its permissions") from error
     ours = earlier_outputs({entry.name for entry in visible})
     return [entry for entry in visible if entry.name not in ours and entry.name.casefold() not in JUNK_FOLDERS]
 
@@ -52,7 +52,7 @@ def _names(folder: Path) -> list[str]:
 def folders_in(folder: Path) -> list[Path]:
     """The visible sub-folders of a folder, by name; none if there is no such folder.
 
-    Folders that systems leave there, and what earlier runs drew, are passed over as `find_images` does.
+    As in `find_images`, folders that systems leave there and the outputs of earlier runs are left out.
     """
     return [Path(entry.path) for entry in _entries(folder) if is_dir(entry)]
 
@@ -118,19 +118,19 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
     images = [file for file in files if file not in masks]
     if not images:
         deeper = ", only folders of such" if holds_images(folder) else ""
-        problems.append(Problem(folder, "folder-empty", f"The folder {folder} holds no image{deeper}."))
+        problems.append(Problem(folder, "folder-empty", f"the folder {folder} holds no image{deeper}"))
     unread = [name for name in _names(folder) if _suffix(name) in OTHER_PICTURES]
     if unread:
         count = "a picture" if len(unread) == 1 else f"{len(unread)} pictures"
         sentence = (
-            f"The folder {folder} holds {count} in a format that is not read, such as {unread[0]}: save them as PNG."
+            f"the folder {folder} holds {count} in a format that is not read, such as {unread[0]}: save them as PNG"
         )
         problems.append(Problem(folder, "image-format", sentence))
     seen: dict[str, Path] = {}
     for image in images:
         twin = seen.setdefault(name_key(image.stem), image)
         if twin is not image:
-            sentence = f"{image} and {twin.name} share a name, so that a mask of it could be either's."
+            sentence = f"{image} and {twin.name} share a name, so that a mask of it could be either's"
             problems.append(Problem(image, "name-duplicate", sentence))
     return images
 
@@ -158,8 +158,8 @@ def find_categories(
 ) -> list[tuple[str, Path]]:
     """The categories of a root as (name, folder): the root itself if it is one, else its sub-folders that are.
 
-    With `problems`, the other sub-folders are reported: an empty one is most likely a category that never arrived, and one
-    with images is left out, which must not happen in silence.
+    With `problems`, the other sub-folders are reported: an empty one is most likely a category that was not copied, and one
+    with images is left out, which must not happen silently.
     """
     if is_category(root):
         return [(root.name, root)]
@@ -170,13 +170,13 @@ def find_categories(
         elif problems is not None and holds_images(folder):
             report_left_out(folder, "is not laid out like a category", problems)
         elif problems is not None and not _holds_files(folder):
-            problems.append(Problem(folder, "category-empty", f"The category folder {folder} is empty."))
+            problems.append(Problem(folder, "category-empty", f"the category folder {folder} is empty"))
     return categories
 
 
 def report_left_out(folder: Path, reason: str, problems: list[Problem]) -> None:
-    """Report a folder whose images are not read, which must not happen in silence; `reason` goes on with "The folder ... "."""
-    sentence = f"The folder {folder} holds images but {reason}, so it is left out."
+    """Report a folder whose images are not read. reason: continues the sentence "the folder ... "."""
+    sentence = f"the folder {folder} holds images but {reason}, so it is left out"
     problems.append(Problem(folder, "folder-unknown", sentence))
 
 
@@ -184,7 +184,7 @@ def report_loose(folder: Path, problems: list[Problem]) -> None:
     """Report the images that lie directly in a folder of which only the sub-folders are read."""
     if loose := images_in(folder):
         count = "1 image that lies" if len(loose) == 1 else f"{len(loose)} images that lie"
-        sentence = f"The folder {folder} has {count} in none of its sub-folders, and left out, such as {loose[0].name}."
+        sentence = f"the folder {folder} has {count} in none of its sub-folders, and left out, such as {loose[0].name}"
         problems.append(Problem(folder, "image-loose", sentence))
 
 
@@ -206,16 +206,20 @@ def match_masks(
 ) -> dict[Path, Path]:
     """Match masks with pictures by stem, as {image: mask}; a mask without a picture and a second mask of one are problems.
 
-    `suffixes`: what a mask's stem may add to its image's stem ("" for nothing), the likeliest first.
+    Args:
+        images: The pictures.
+        masks: The masks, files or folders.
+        suffixes: What a mask's stem may add to its image's stem ("" for nothing), the likeliest first.
+        problems: Problems are added here.
     """
     by_stem = {name_key(image.stem): image for image in images}
     matched: dict[Path, Path] = {}
     for mask in masks:
         image = next((by_stem[stem] for stem in stems_of(mask, suffixes) if stem in by_stem), None)
         if image is None:
-            problems.append(Problem(mask, "mask-orphan", f"The mask {mask} belongs to no image: none has its name."))
+            problems.append(Problem(mask, "mask-orphan", f"the mask {mask} belongs to no image: none has its name"))
         elif image in matched:
-            sentence = f"{mask} and {matched[image].name} are both masks of {image.name}."
+            sentence = f"{mask} and {matched[image].name} are both masks of {image.name}"
             problems.append(Problem(mask, "name-duplicate", sentence))
         else:
             matched[image] = mask
@@ -241,7 +245,11 @@ def find_masks(
 ) -> dict[Path, Path]:
     """The masks of abnormal pictures, as {picture: mask}: those beside them, and of the others those in a folder of masks.
 
-    `kinds`: the pictures by the folder that they lie in. `truth`: the folder of masks, if there is one.
+    Args:
+        kinds: The pictures by the folder that they lie in.
+        truth: The folder of masks, if there is one.
+        suffixes: As for `match_masks`.
+        problems: Problems are added here.
     """
     beside = {picture: mask for folder in kinds for picture, mask in masks_beside(folder).items()}
     others = [picture for pictures in kinds.values() for picture in pictures if picture not in beside]
@@ -249,7 +257,7 @@ def find_masks(
         return beside | pair_masks(others, truth, suffixes, problems)
     if beside:
         for picture in others:
-            sentence = f"The abnormal image {picture} has no mask beside it, unlike others."
+            sentence = f"the abnormal image {picture} has no mask beside it, unlike others"
             problems.append(Problem(picture, "mask-missing", sentence))
     return beside
 
@@ -264,13 +272,13 @@ def pair_masks(
     """
     masks = masks_in(folder)
     if images and not masks:
-        sentence = f"None of the {len(images)} abnormal images in {images[0].parent} has a mask in {folder}."
+        sentence = f"none of the {len(images)} abnormal images in {images[0].parent} has a mask in {folder}"
         problems.append(Problem(folder, "mask-missing", sentence))
         return {}
     matched = match_masks(images, masks, suffixes, problems)
     for image in images:
         if image not in matched:
             problems.append(
-                Problem(image, "mask-missing", f"The abnormal image {image} has no mask of its name in {folder}.")
+                Problem(image, "mask-missing", f"the abnormal image {image} has no mask of its name in {folder}")
             )
     return matched

@@ -1,4 +1,4 @@
-"""labelme's annotation files: what somebody drew on one picture, as JSON.
+"""labelme's annotation files: the shapes drawn on one picture, in a JSON file.
 
     {"shapes": [{"label": "scratch", "shape_type": "polygon", "points": [[x, y], ...]}, ...], "imageHeight": 480, "imageWidth": 640}
 
@@ -8,10 +8,9 @@ Shapes: polygon; rectangle (two corners); circle (centre, a point on the edge); 
 import base64
 import binascii
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +26,17 @@ from oddlens.io.pixels import UnreadableError
 WITHOUT_AREA = ("line", "linestrip", "point", "points")
 
 
+class LabelmeFile(TypedDict):
+    """The content of a labelme file; `labelme_of` checks what is typed `object`."""
+
+    shapes: list[object]
+    imageHeight: NotRequired[object]
+    imageWidth: NotRequired[object]
+
+
 @dataclass(frozen=True)
 class Shape:
-    """One shape: what it marks, its kind, its points, and the PNG of a "mask"."""
+    """One shape: its label, its kind, its points (x, y), and the PNG of a "mask"."""
 
     label: str
     kind: str
@@ -39,7 +46,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is drawn on one picture. size: (height, width) of the picture as labelme saw it, upright; None where it is not told."""
+    """What is drawn on one picture.
+
+    Attributes:
+        path: The annotation file.
+        size: (height, width) of the picture as labelme saw it, upright; None where the file does not say.
+        shapes: The shapes that mark a defect.
+    """
 
     path: Path
     size: tuple[int, int] | None
@@ -54,35 +67,35 @@ class Annotation:
         """Mark everything that is drawn in a mask [h, w].
 
         Raises:
-            DataError: a shape has no area, another number of points than its kind has, or a damaged PNG.
+            DataError: A shape has no area, another number of points than its kind has, or a damaged PNG.
         """
         for shape in self.shapes:
             try:
                 _mark(mask, shape)
             except ValueError as error:
-                raise DataError(f"{self.path} has a {shape.kind} ({shape.label}) that {error}.") from error
+                raise DataError(f"{self.path} has a {shape.kind} ({shape.label}) that {error}") from error
 
 
-def is_labelme(content: object) -> bool:
+def is_labelme(content: object) -> TypeGuard[LabelmeFile]:
     """Whether the content of a JSON file is that of one of labelme's."""
     return isinstance(content, dict) and isinstance(content.get("shapes"), list)
 
 
-def labelme_of(path: Path, content: Mapping[str, Any]) -> Annotation:
-    """The annotation in the content of a file, less what it says of normal things and of the background.
+def labelme_of(path: Path, content: LabelmeFile) -> Annotation:
+    """The annotation in the content of a file, without shapes that mark something normal or the background.
 
     Raises:
-        DataError: a shape is none of labelme's.
+        DataError: A shape is not in labelme's form.
     """
     try:
         drawn = tuple(map(_shape, content["shapes"]))
     except ValueError as error:
-        raise DataError(f"{path} has a shape that {error}.") from error
+        raise DataError(f"{path} has a shape that {error}") from error
     size = size_of(content.get("imageHeight"), content.get("imageWidth"))
     return Annotation(path, size, tuple(shape for shape in drawn if is_defect_word(shape.label)))
 
 
-def _shape(content: Any) -> Shape:
+def _shape(content: object) -> Shape:
     if not isinstance(content, dict) or not isinstance(content.get("label"), str):
         raise ValueError('has no "label": give it one')
     kind = content.get("shape_type") or "polygon"

@@ -7,7 +7,7 @@ and Found; the authors' loader of RoadAnomaly; the CAOS repository for StreetHaz
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from oddlens.data.listing import read_json
 from oddlens.errors import DataError, choices
 
 Values = NDArray[np.uint8]
+Value = TypeVar("Value")
 
 IGNORED = 255
 """The class index of a pixel that does not count."""
@@ -25,10 +26,11 @@ IGNORED = 255
 class Legend:
     """What the values 0 to 255 of a label file mean. A value that is not named does not count.
 
-    - `normal`: the values of what is in-distribution.
-    - `anomalous`: the values of what is not.
-    - `names`: the known classes, in the order of their indices; () where the files tell none.
-    - `class_values`: the value of each of them, all of them normal.
+    Attributes:
+        normal: The values of in-distribution pixels.
+        anomalous: The values of anomalous pixels.
+        names: The known classes, in the order of their indices; () where the files have none.
+        class_values: The value of each class, all of them normal.
     """
 
     normal: frozenset[int]
@@ -129,27 +131,32 @@ def load_legend(legend: str | Path) -> Legend:
     known classes.
 
     Raises:
-        DataError: there is no such name, or the file is no such legend.
+        DataError: There is no such name, or the file is no such legend.
+
+    Example:
+        >>> legend = load_legend("ood")
+        >>> legend.is_anomalous(np.array([0, 1, 255], np.uint8)).tolist()
+        [False, True, False]
     """
     if isinstance(legend, str):
         if legend not in LEGENDS:
-            raise DataError(f'"{legend}" is no legend of label files{choices(legend, LEGENDS)}.')
+            raise DataError(f'"{legend}" is no legend of label files{choices(legend, LEGENDS)}')
         return LEGENDS[legend]
     return _parse(legend, read_json(legend))
 
 
-def _parse(path: Path, content: Any) -> Legend:
-    fields = content if isinstance(content, dict) else {}
+def _parse(path: Path, content: object) -> Legend:
+    fields: dict[str, object] = content if isinstance(content, dict) else {}
     names, anomalous, ignored = fields.get("classes", []), fields.get("ood", []), fields.get("ignore", [])
     ignored = ignored if isinstance(ignored, list) else [ignored]
     if not (_are(names, str) and 0 < len(set(names)) == len(names) <= IGNORED):
-        raise DataError(f'The legend {path} must list up to {IGNORED} different names as "classes": correct it.')
+        raise DataError(f'the legend {path} must list up to {IGNORED} different names as "classes": correct it')
     if not (_are(anomalous, int) and _are(ignored, int) and all(0 <= value <= 255 for value in anomalous + ignored)):
-        raise DataError(f'"ood" and "ignore" of the legend {path} must be values from 0 to 255: correct it.')
+        raise DataError(f'"ood" and "ignore" of the legend {path} must be values from 0 to 255: correct it')
     known = [value for value in range(len(names)) if value not in (*anomalous, *ignored)]
     return _of_classes((names[value] for value in known), known, anomalous)
 
 
-def _are(values: Any, kind: type) -> bool:
+def _are(values: object, kind: type[Value]) -> TypeGuard[list[Value]]:
     # type() and not isinstance(): true and false are numbers in Python.
     return isinstance(values, list) and all(type(value) is kind for value in values)

@@ -1,4 +1,4 @@
-"""Listings: files that say which pictures there are. What their readers share: text, JSON, tables, paths as others write them."""
+"""Listings: files that name pictures. Their readers share this: text, JSON, tables, paths as others write them."""
 
 import codecs
 import csv
@@ -23,29 +23,29 @@ def read_text(path: Path) -> str:
     """The text of a file: UTF-8, with or without a byte order mark, or UTF-16 with one.
 
     Raises:
-        DataError: the file cannot be read, or is in another encoding.
+        DataError: The file cannot be read, or has another encoding.
     """
     try:
         content = read_bytes(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): check that it is there and may be read.") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}): check that it is there and may be read") from error
     try:
         is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not text in UTF-8: save it as such.") from error
+        raise DataError(f"{path} is not text in UTF-8: save it as such") from error
 
 
 def read_json(path: Path) -> Any:
     """The value in a JSON file.
 
     Raises:
-        DataError: the file cannot be read, or holds no JSON.
+        DataError: The file cannot be read, or holds no JSON.
     """
     try:
         return parse_json(read_text(path))
     except ValueError as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}): correct it or make it again.") from error
+        raise DataError(f"{path} cannot be read as JSON ({error}): correct it or make it again") from error
 
 
 def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -55,7 +55,7 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
     cells are stripped, missing cells are "".
 
     Raises:
-        DataError: the file cannot be read, is not text, or no CSV.
+        DataError: The file cannot be read, is not text, or no CSV.
     """
     text = read_text(path)
     header = text.partition("\n")[0]
@@ -69,14 +69,14 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
             for row in reader
         ]
     except csv.Error as error:
-        raise DataError(f"{path} is not readable as CSV ({error}): correct or remove it.") from error
+        raise DataError(f"{path} is not readable as CSV ({error}): correct or remove it") from error
 
 
 def locate(folder: Path, listed: str) -> Path:
-    """The file that a path in a listing means, relative to the listing's folder; as it is written where there is no such file.
+    """The file that a path in a listing means, relative to the listing's folder; the path as written if there is no file.
 
-    Where nothing lies at the path as it is written, backslashes count as slashes, and an accented letter counts as the same
-    whether it is written as one character or as two.
+    If the path as written does not exist, backslashes count as slashes, and an accented letter counts as the same whether it is
+    written as one character or as two.
     """
     spellings = [
         spelling
@@ -88,9 +88,9 @@ def locate(folder: Path, listed: str) -> Path:
 
 
 def absence(path: Path, *, file: bool = False) -> str | None:
-    """Why there is nothing to read at a path (no file, if `file`), as the end of a sentence; None if there is.
+    """Why there is nothing to read at a path, as the end of a sentence; None if there is.
 
-    For instance: "which does not exist: check the path".
+    For instance: "which does not exist: check the path". file: a folder does not count.
     """
     if is_file(path) or (is_dir(path) and not file):
         return None
@@ -98,16 +98,16 @@ def absence(path: Path, *, file: bool = False) -> str | None:
 
 
 def drop_lost_masks(records: Sequence[Record], problems: list[Problem]) -> list[Record]:
-    """The records of a listing, less the masks it names that are not on disk.
+    """The records of a listing, without the masks it names that are not on disk.
 
-    An abnormal picture that is listed without a mask is a problem only where others of its category have one: elsewhere the set
-    is an image-level one.
+    An abnormal picture that is listed without a mask is a problem only where others of its category have one: otherwise the set
+    has image-level labels only.
     """
     drawn = {record.category for record in records if record.mask is not None}
-    kept = []
+    found = []
     for record in records:
         if record.mask is None and record.label == 1 and record.category in drawn:
-            sentence = f"The abnormal image {record.image} is listed without a mask, unlike others of its category."
+            sentence = f"the abnormal image {record.image} is listed without a mask, unlike others of its category"
             problems.append(Problem(record.image, "mask-missing", sentence))
         if record.mask is not None and (reason := absence(record.mask)):
             _report_lost("mask", record.mask, reason, record, problems)
@@ -118,10 +118,10 @@ def drop_lost_masks(records: Sequence[Record], problems: list[Problem]) -> list[
         if record.classes is not None and (reason := absence(record.classes)):
             _report_lost("file of class labels", record.classes, reason, record, problems)
             record = replace(record, classes=None)
-        kept.append(record)
-    return kept
+        found.append(record)
+    return found
 
 
 def _report_lost(what: str, path: Path, reason: str, record: Record, problems: list[Problem]) -> None:
-    sentence = f"The image {record.image} is listed with the {what} {path}, {reason}."
+    sentence = f"the image {record.image} is listed with the {what} {path}, {reason}"
     problems.append(Problem(record.image, "mask-missing", sentence))

@@ -4,9 +4,9 @@ One record a line, with the fields of `Record` as keys or columns; paths are rel
 
     {"image": "test/crack/000.png", "mask": "masks/000.png", "label": 1, "category": "bottle", "defect": "crack", "split": "test"}
 
-Needed are `image` and, unless the split is "unlabelled", `label`: 0 or normal, 1 or abnormal, as `words.label_of` reads them.
-Without the others: no mask, the folder's name as category, "good" or "anomaly" as defect, split "test". A manifest means what it
-says: its masks are not held against names. A "legend" is the name of one of ours, or the path of a file.
+Required are `image` and, unless the split is "unlabelled", `label`: 0 or normal, 1 or abnormal, as `words.label_of` reads them.
+The defaults of the others: no mask, the folder's name as category, "good" or "anomaly" as defect, split "test". A manifest pairs
+masks explicitly: their names need not match. A "legend" is one of `legend.LEGENDS`, or the path of a file.
 """
 
 import hashlib
@@ -14,7 +14,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import LEGENDS
@@ -36,19 +35,19 @@ def write_manifest(dataset: Dataset, path: str | Path) -> None:
     """Write the records of a data set as JSON lines, their paths relative to the file's folder; whole or not at all.
 
     Raises:
-        UsageError: the name does not end in .jsonl.
-        OddlensError: the file cannot be written.
+        UsageError: The name does not end in .jsonl.
+        OddlensError: The file cannot be written.
     """
     if Path(path).suffix != ".jsonl":
         raise UsageError(
-            f"{path} does not end in .jsonl, as a manifest of JSON lines must to be opened again: rename it."
+            f"{path} does not end in .jsonl, as a manifest of JSON lines must to be opened again: rename it"
         )
     folder = Path(path).absolute().parent
     write_text(path, "".join(_line(record, folder) + "\n" for record in dataset))
 
 
 def manifest_hash(dataset: Dataset) -> str:
-    """SHA-256 (hex) of which pictures a data set holds and what it says about them, in any order, wherever it lies.
+    """SHA-256 (hex) of the records of a data set, in any order, wherever it lies.
 
     Paths count relative to the data set's root; the pictures' bytes do not count.
     """
@@ -57,25 +56,25 @@ def manifest_hash(dataset: Dataset) -> str:
 
 
 def read_manifest(path: Path, problems: list[Problem]) -> list[Record]:
-    """The records of a manifest, .jsonl or .csv by its suffix; lines and files that are at fault go to `problems`.
+    """The records of a manifest, .jsonl or .csv by its suffix; faulty lines and files become `problems`.
 
     Raises:
-        DataError: the file cannot be read, is no text, or a table without a column "image".
+        DataError: The file cannot be read, is no text, or is a table without a column "image".
     """
     records = []
     for number, row in _rows(path):
-        where = f"Line {number} of {path}"
+        where = f"line {number} of {path}"
         if isinstance(row, str):
-            problems.append(Problem(path, "row-invalid", f"{where} is {row}."))
+            problems.append(Problem(path, "row-invalid", f"{where} is {row}"))
             continue
         if fault := _fault(row):
-            problems.append(Problem(path, "row-invalid", f"{where} has {fault}."))
+            problems.append(Problem(path, "row-invalid", f"{where} has {fault}"))
             continue
         record = _record(row, path.parent)
         if reason := absence(record.image, file=True):
-            problems.append(Problem(record.image, "image-missing", f"{where} lists {record.image}, {reason}."))
+            problems.append(Problem(record.image, "image-missing", f"{where} lists {record.image}, {reason}"))
         elif isinstance(record.legend, Path) and not is_file(record.legend):
-            sentence = f"{where} names the legend {record.legend}, neither one of ours nor a file."
+            sentence = f"{where} names the legend {record.legend}, neither one of ours nor a file"
             problems.append(Problem(path, "row-invalid", sentence))
         else:
             records.append(record)
@@ -104,13 +103,13 @@ def _relative(path: Path, folder: Path) -> str:
         return path.as_posix()
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
     """The rows with their line numbers; of a line that is none, what it is instead."""
     if path.suffix == ".csv":
         table = read_table(path)
         if table and "image" not in table[0][1]:
             columns = ", ".join(filter(None, table[0][1]))
-            raise DataError(f'{path} has no column "image": it has {columns or "none"}; rename the one with the paths.')
+            raise DataError(f'{path} has no column "image": it has {columns or "none"}; rename the one with the paths')
         yield from table
         return
     for number, line in enumerate(read_text(path).split("\n"), start=1):
@@ -123,7 +122,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
                 yield number, row if isinstance(row, dict) else "no JSON object"
 
 
-def _fault(row: Mapping[str, Any]) -> str | None:
+def _fault(row: Mapping[str, object]) -> str | None:
     """What is wrong with a row, as the rest of a sentence that ends "... has"; None if nothing."""
     no_text = next((key for key in TEXTS if not isinstance(row.get(key), str | None)), None)
     if no_text is not None:
@@ -142,8 +141,8 @@ def _fault(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _split(row: Mapping[str, Any]) -> Split | None:
-    word = row.get("split") or "test"
+def _split(row: Mapping[str, object]) -> Split | None:
+    word = str(row.get("split") or "test")
     return "unlabelled" if word.casefold() in ("unlabelled", "unlabeled") else split_of(word)
 
 
@@ -153,16 +152,17 @@ def _shown(value: object) -> str:
     return f'"{text[:40]}{"..." if len(text) > 40 else ""}"'
 
 
-def _record(row: Mapping[str, Any], folder: Path) -> Record:
+def _record(row: Mapping[str, object], folder: Path) -> Record:
     split = _split(row)
     assert split is not None  # or the row has a fault
     label = None if split == "unlabelled" else label_of(row["label"])
+    texts = {key: str(row.get(key) or "") for key in TEXTS}
     mask, ignore, classes = (
-        locate(folder, row[key]) if row.get(key) else None for key in ("mask", "ignore", "classes")
+        locate(folder, texts[key]) if texts[key] else None for key in ("mask", "ignore", "classes")
     )
-    legend = row.get("legend") or None
-    if legend is not None and legend not in LEGENDS:
+    legend: str | Path | None = texts["legend"] or None
+    if isinstance(legend, str) and legend not in LEGENDS:
         legend = locate(folder, legend)
-    defect = row.get("defect") or {0: NORMAL, 1: "anomaly", None: "unknown"}[label]
-    category = row.get("category") or folder.name
-    return Record(locate(folder, row["image"]), mask, label, category, defect, split, ignore, classes, legend)
+    defect = texts["defect"] or {0: NORMAL, 1: "anomaly", None: "unknown"}[label]
+    category = texts["category"] or folder.name
+    return Record(locate(folder, texts["image"]), mask, label, category, defect, split, ignore, classes, legend)

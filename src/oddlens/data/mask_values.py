@@ -1,30 +1,31 @@
-"""The values of one mask: what is above 0 is marked, whatever a program or a label tool saved.
+"""The values of one mask: a pixel above 0 is marked, whatever a program or a label tool saved.
 
-- Grey, also beyond 8 bits: the values themselves. Colours: the largest of the three, as what is not black is marked.
-- Numbers with a palette: where the palette has black and it is in use, black is the ground, as in all formats; else number 0 is.
+- Grey, also beyond 8 bits: the values themselves. Colours: the largest of the three, as every pixel that is not black is marked.
+- Numbers with a palette: where the palette has black and uses it, black is the background, as in all formats; else number 0 is.
 - Several pages count together.
-- Transparency: what is transparent is not marked; of what is black on transparent, the rest is.
+- Transparency: transparent pixels are not marked; in a mask that is black on transparent, the opaque pixels are marked.
 
 The picture is upright, as `read_image` gives the one that it belongs to.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 DEEP_MODES = ("I", "F")
+Values = NDArray[np.bool_ | np.integer | np.floating]
 
 
-def mask_values(pages: Sequence[Image.Image]) -> NDArray[Any]:
+def mask_values(pages: Sequence[Image.Image]) -> Values:
     """The values of a mask [h, w]: uint8, or its own type where it is deeper than 8 bits (which 8 would clip).
 
-    `pages`: the pictures of its file; several count together, bool.
+    Args:
+        pages: The pictures of its file; several count together, bool.
 
     Raises:
-        ValueError: they differ in size.
+        ValueError: The pages differ in size.
     """
     if len(pages) == 1:
         return _values(pages[0])
@@ -34,7 +35,7 @@ def mask_values(pages: Sequence[Image.Image]) -> NDArray[Any]:
     return union
 
 
-def _values(image: Image.Image) -> NDArray[Any]:
+def _values(image: Image.Image) -> Values:
     drawn, opaque = _drawn(image), _opaque(image)
     if opaque is None:
         return drawn
@@ -43,7 +44,7 @@ def _values(image: Image.Image) -> NDArray[Any]:
     return np.where(opaque, drawn, 0)
 
 
-def _drawn(image: Image.Image) -> NDArray[Any]:
+def _drawn(image: Image.Image) -> Values:
     if image.mode == "P":
         return _by_palette(image)
     if image.mode.startswith(DEEP_MODES):

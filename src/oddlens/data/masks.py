@@ -1,15 +1,14 @@
 """Reading masks and bringing them to the size of a map, by the authors' rules.
 
 Source of both rules: the data loaders of APRIL-GAN and AnomalyCLIP (see the spec of the two): a pixel is defect where the grey
-value is above 0; a mask is scaled as a picture of 0 and 255, bilinearly with antialiasing, and cut above one half. What "above 0"
-means of colours, palettes and transparency is in `mask_values`; files of label tools (`annotations`) are masks, too.
+value is above 0; a mask is scaled as a picture of 0 and 255, bilinearly with antialiasing, and cut above one half. `mask_values`
+says what "above 0" means for colours, palettes and transparency; files of label tools (`annotations`) are masks, too.
 
-Label files of road scenes hold several things at once. What their values mean is in a `Legend`.
+Label files of road scenes hold masks, ignored pixels and classes in one file. A `Legend` says what their values mean.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from oddlens.data.annotations import SUFFIX as ANNOTATION
 from oddlens.data.annotations import read_drawing
 from oddlens.data.files import images_in
 from oddlens.data.legend import Legend, load_legend
-from oddlens.data.mask_values import DEEP_MODES, mask_values
+from oddlens.data.mask_values import DEEP_MODES, Values, mask_values
 from oddlens.data.record import Record
 from oddlens.errors import DataError, ImageError
 from oddlens.io.decoding import check_size
@@ -35,26 +34,28 @@ def mask_files(mask: Path) -> list[Path]:
     return images_in(mask) if is_dir(mask) else [mask]
 
 
-def read_marks(file: Path, image: Path | None = None, shape: tuple[int, int] | None = None) -> NDArray[Any]:
+def read_marks(file: Path, image: Path | None = None, shape: tuple[int, int] | None = None) -> Values:
     """One mask file as values [h, w], of which those above 0 are marked; see `mask_values`.
 
-    `image` and `shape`: the picture that it belongs to, which an annotation of many pictures needs, and its (height, width), which
-    one that does not tell it needs.
+    Args:
+        file: The mask: a picture or an annotation.
+        image: The picture that it belongs to; an annotation file of many pictures needs it.
+        shape: The picture's (height, width); an annotation file without a size needs it.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: The file cannot be read.
     """
     if file.suffix.lower() != ANNOTATION:
         try:
             return mask_values(_stored(file, "mask"))
         except ValueError as error:
-            raise DataError(f"The mask {file} {error}.") from error
+            raise DataError(f"the mask {file} {error}") from error
     drawing = read_drawing(file, image)
     height, width = drawing.size or shape or _size_of(file, image)
     try:
         check_size((width, height), checked_limit())
     except UnreadableError as error:
-        raise DataError(f"The picture of {file} {error}.") from error
+        raise DataError(f"the picture of {file} {error}") from error
     marked = np.zeros((height, width), np.bool_)
     drawing.mark(marked)
     return marked
@@ -64,34 +65,35 @@ def read_values(path: Path) -> NDArray[np.uint8]:
     """One label file as its values, uint8 [h, w]; of a palette the indices.
 
     Raises:
-        DataError: the file cannot be read as an image, or is deeper than 8 bits.
+        DataError: The file cannot be read as an image, or is deeper than 8 bits.
     """
     image, *others = _stored(path, "label file")
     if others:
-        raise DataError(f"The label file {path} holds several pictures: save each in a file of its own.")
+        raise DataError(f"the label file {path} holds several pictures: save each in a file of its own")
     if image.mode.startswith(DEEP_MODES):
-        raise DataError(f"The label file {path} is deeper than 8 bits: save it with 8.")
+        raise DataError(f"the label file {path} is deeper than 8 bits: save it with 8")
     return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
 
 
 def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:
     """The defect's pixels, bool [h, w]: True where the grey value of any of the mask's files is above 0.
 
-    - `source`: a record (of which the legend, if it has one, says which values are defect), a mask (a file, or a folder of
-      files), or several masks that count together.
-    - `shape`: the (h, w) it must have; a normal record, which has no mask file, is False everywhere in this shape (in the
-      shape of its picture if None).
+    Args:
+        source: A record (whose legend, if it has one, says which values are defect), a mask (a file, or a folder of files),
+            or several masks that count together.
+        shape: The (h, w) it must have. A normal record, which has no mask file, is False everywhere in this shape (in the
+            shape of its picture if None).
 
     Raises:
-        ImageError: the picture of a normal record is needed for its shape, and cannot be read.
-        DataError: a mask cannot be read, the files differ in size or from `shape`, or the record is abnormal or unlabelled
-            without a mask: where its defect is, nobody knows.
+        ImageError: The picture of a normal record is needed for its shape, and cannot be read.
+        DataError: A mask cannot be read, the files differ in size or from `shape`, or the record is abnormal or unlabelled
+            without a mask, so that the place of its defect is unknown.
     """
     if isinstance(source, Record):
         if source.mask is not None:
             return _union([source.mask], shape, _legend(source), source.image)
         if source.label != 0:
-            raise DataError(f"{source.image} has no mask and is not known to be normal: leave it out of pixel metrics.")
+            raise DataError(f"{source.image} has no mask and is not known to be normal: leave it out of pixel metrics")
         return np.zeros(shape or read_image(source.image).pixels.shape[:2], dtype=np.bool_)
     return _union([source] if isinstance(source, Path) else list(source), shape, None, None)
 
@@ -99,11 +101,11 @@ def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | N
 def read_ignore(record: Record, shape: tuple[int, int] | None = None) -> NDArray[np.bool_] | None:
     """The pixels that do not count, bool [h, w] of the given shape if any; None = all of them count.
 
-    With a legend these are the values that are neither normal nor anomalous. In a picture that is said to be normal what is
-    anomalous nonetheless, a few pixels of a passer-by, does not count either.
+    With a legend these are the values that are neither normal nor anomalous. In a picture that is labelled normal, anomalous
+    pixels (a few of a passer-by) do not count either.
 
     Raises:
-        DataError: the file cannot be read, or does not have the shape.
+        DataError: The file cannot be read, or does not have the shape.
     """
     if record.ignore is None:
         return None
@@ -120,11 +122,11 @@ def read_classes(record: Record, shape: tuple[int, int] | None = None) -> NDArra
     """The known class of every pixel, uint8 [h, w] of the given shape if any: its index in `Dataset.classes`, 255 where none.
 
     Raises:
-        DataError: the record has no class labels, the file cannot be read, or does not have the shape.
+        DataError: The record has no class labels, the file cannot be read, or does not have the shape.
     """
     legend = _legend(record)
     if record.classes is None or legend is None:
-        raise DataError(f"{record.image} has no class labels: leave it out of what is learnt or measured by class.")
+        raise DataError(f"{record.image} has no class labels: leave it out where classes are trained or evaluated")
     values = read_values(record.classes)
     _check_size(record.classes, values.shape, shape)
     return legend.indices(values)
@@ -138,12 +140,12 @@ def check_shape(mask: NDArray[np.bool_], size: tuple[int, int], file: Path | Non
     """Refuse a mask [h, w] that cannot be its picture, of (height, width), made smaller or larger: a side must fit, to a pixel.
 
     Raises:
-        DataError: it is narrower or wider than its picture. The sentence names the file.
+        DataError: The mask is narrower or wider than its picture. The sentence names `file`.
     """
     (height, width), (rows, columns) = mask.shape, size
     if abs(height - rows * width / columns) > 1 and abs(width - columns * height / rows) > 1:
         raise DataError(
-            f"The mask {file} has {width} x {height} pixels and its picture {columns} x {rows}: it must have its shape."
+            f"the mask {file} has {width} x {height} pixels and its picture {columns} x {rows}: it must have its shape"
         )
 
 
@@ -163,13 +165,13 @@ def _stored(file: Path, what: str) -> list[Image.Image]:
     try:
         return read_stored(file)
     except ImageError as error:
-        raise DataError(f"The {what} {error}.") from error
+        raise DataError(f"the {what} {error}") from error
 
 
 def _size_of(file: Path, image: Path | None) -> tuple[int, int]:
     """(height, width) of the picture that an annotation belongs to."""
     if image is None:
-        raise DataError(f"{file} does not tell the size of its picture: annotate it again.")
+        raise DataError(f"{file} does not tell the size of its picture: annotate it again")
     width, height = read_image(image).size
     return height, width
 
@@ -179,7 +181,7 @@ def _union(
 ) -> NDArray[np.bool_]:
     files = [file for mask in masks for file in mask_files(mask)]
     if not files:
-        raise DataError(f"There is no mask image in {', '.join(map(str, masks)) or 'an empty list of masks'}.")
+        raise DataError(f"there is no mask image in {', '.join(map(str, masks)) or 'an empty list of masks'}")
     union: NDArray[np.bool_] | None = None
     for file in files:
         drawn = read_marks(file, image, shape) > 0 if legend is None else legend.is_anomalous(read_values(file))
@@ -192,7 +194,7 @@ def _union(
 def _check_size(file: Path, found: tuple[int, ...], wanted: tuple[int, ...] | None) -> None:
     if wanted is not None and found != tuple(wanted):
         sizes = f"{found[1]} x {found[0]} pixels instead of {wanted[1]} x {wanted[0]}"
-        raise DataError(f"The mask {file} has {sizes}: it must have the size of its picture.")
+        raise DataError(f"the mask {file} has {sizes}: it must have the size of its picture")
 
 
 def resize_mask(mask: NDArray[np.bool_], size: int | tuple[int, int]) -> NDArray[np.bool_]:

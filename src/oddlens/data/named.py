@@ -1,4 +1,4 @@
-"""The data sets of a benchmark, each under the name that its results carry."""
+"""Data sets with the names that results use for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oddlens.io.paths import expanded, is_file
 
 @dataclass(frozen=True)
 class NamedDataset:
-    """A data set and its name: that of its folder, or of its listing where that is not called meta.json."""
+    """A data set and its name: that of its folder, or of its listing if that is not called meta.json."""
 
     name: str
     dataset: Dataset
@@ -35,7 +35,12 @@ class NamedDataset:
 
 
 def open_sources(paths: Iterable[str | os.PathLike[str]]) -> tuple[NamedDataset, ...]:
-    """Open data sets. Raises `UsageError` for two of one name and for a path with nothing at it, `DataError` as `open_dataset`."""
+    """Open data sets.
+
+    Raises:
+        UsageError: Two have the same name; there is nothing at a path; none is given.
+        DataError: As `open_dataset`.
+    """
     sources: dict[str, tuple[Path, NamedDataset]] = {}
     for given in map(Path, paths):
         dataset = open_dataset(given)
@@ -45,7 +50,7 @@ def open_sources(paths: Iterable[str | os.PathLike[str]]) -> tuple[NamedDataset,
             name = path.parent.name
         if name in sources:
             raise UsageError(
-                f"{sources[name][0]} and {path} have the same name, and results are told apart by it: "
+                f"{sources[name][0]} and {path} have the same name, which results use to distinguish them: "
                 "make a link of another name to one of them"
             )
         sources[name] = path, NamedDataset(name, dataset)

@@ -1,4 +1,4 @@
-"""Opening a data set: recognise its layout, read its records, look at its structure. No picture is decoded.
+"""Opening a data set: recognise its layout, read its records, check its structure. No picture is decoded.
 
 (KolektorSDD, KolektorSDD2 and most road sets are the exception: there only the pixels of the masks tell which pictures are normal.)
 """
@@ -28,27 +28,32 @@ def open_dataset(
 ) -> Dataset:
     """Open the data set at a path.
 
-    - `path`: its folder (of all categories or of one), or its listing (a manifest, a meta.json).
-    - `layout`: a name, or "auto": the most specific one that recognises the path; `Dataset.layout` says which.
-    - `normal_dir`, `abnormal_dir`, `mask_dir`: the folders of a plain set with names of its own, relative to `path`.
+    Args:
+        path: Its folder (of all categories or of one), or its listing (a manifest, a meta.json).
+        layout: A layout's name in any case of letters, or "auto": the most specific one that recognises the path;
+            `Dataset.layout` says which.
+        normal_dir: The folder of normal pictures of a plain set with names of its own, relative to `path`.
+        abnormal_dir: The folder of its abnormal pictures.
+        mask_dir: The folder of its masks.
 
-    What is wrong with single files is no error: it is in `Dataset.problems`.
+    Returns:
+        The data set. What is wrong with single files is no error: it is in `Dataset.problems`.
 
     Raises:
-        UsageError: there is nothing at the path, the layout has no such name, or a named folder is not there.
-        DataError: no layout recognises the path, the named one does not, or it holds no picture.
+        UsageError: There is nothing at the path, the layout has no such name, or a named folder is not there.
+        DataError: No layout recognises the path, the named one does not, or it holds no picture.
     """
     root = expanded(path).absolute()
     if is_closed(root):
-        raise UsageError(f"{printable(str(root))} {why_absent(root)}.")
+        raise UsageError(f"{printable(str(root))} {why_absent(root)}")
     if not exists(root):
-        raise UsageError(f"There is nothing at {printable(str(root))}: give the folder of a data set or its listing.")
+        raise UsageError(f"there is nothing at {printable(str(root))}: give the folder of a data set or its listing")
     layout = known_name("layout", layout, (AUTO, *(each.name for each in LAYOUTS)))
     problems: list[Problem] = []
     if normal_dir is not None or abnormal_dir is not None or mask_dir is not None:
         if layout not in (AUTO, FOLDER):
             raise UsageError(
-                f'normal_dir, abnormal_dir and mask_dir belong to the layout "{FOLDER}", not to "{layout}".'
+                f'normal_dir, abnormal_dir and mask_dir belong to the layout "{FOLDER}", not to "{layout}"'
             )
         name, supervised = FOLDER, False
         records = read_named(root, normal_dir, abnormal_dir, mask_dir, problems)
@@ -70,7 +75,7 @@ def _without_repeats(records: list[Record], problems: list[Problem]) -> list[Rec
         earlier = first.setdefault(record.image, record)
         if earlier is not record:
             contradiction = "" if earlier.label == record.label else ", with another label"
-            sentence = f"The image {record.image} is listed more than once{contradiction}: only the first counts."
+            sentence = f"the image {record.image} is listed more than once{contradiction}: only the first counts"
             problems.append(Problem(record.image, "image-repeated", sentence))
     return list(first.values())
 
@@ -79,9 +84,9 @@ def _no_picture(root: Path, layout: str, problems: list[Problem]) -> str:
     """The sentence for a data set without a picture; what is wrong with the first of those that it names is part of it."""
     sentence = f'{printable(str(root))}, read by the layout "{layout}", holds no picture'
     if not problems:
-        return f"{sentence}: fill it or name another."
+        return f"{sentence}: fill it or name another"
     others = "" if len(problems) == 1 else f" ({len(problems) - 1} more problems like this one)"
-    return f"{sentence} that can be used: {printable(problems[0].sentence.removesuffix('.'))}{others}."
+    return f"{sentence} that can be used: {printable(problems[0].sentence)}{others}"
 
 
 def _recognise(root: Path) -> Layout:
@@ -89,8 +94,8 @@ def _recognise(root: Path) -> Layout:
     if found is None:
         looked_for = "; ".join(f"{layout.looks_for} ({layout.name})" for layout in LAYOUTS)
         raise DataError(
-            f"{printable(str(root))} is laid out like no data set known here: looked for {looked_for}. "
-            "Arrange it like one of these, write a manifest, or name its folders with normal_dir, abnormal_dir and mask_dir."
+            f"{printable(str(root))} is laid out like no data set known here: looked for {looked_for}; "
+            "arrange it like one of these, write a manifest, or name its folders with normal_dir, abnormal_dir and mask_dir"
         )
     return found
 
@@ -98,7 +103,7 @@ def _recognise(root: Path) -> Layout:
 def _named(root: Path, name: str) -> Layout:
     layout = next(layout for layout in LAYOUTS if layout.name == name)
     if not layout.recognise(root):
-        raise DataError(f'{printable(str(root))} is not laid out like "{name}": it lacks {layout.looks_for}.')
+        raise DataError(f'{printable(str(root))} is not laid out like "{name}": it lacks {layout.looks_for}')
     return layout
 
 
@@ -111,9 +116,9 @@ def _structural_problems(root: Path, records: list[Record], supervised: bool) ->
         if abnormal and not supervised:
             sentence = (
                 f'{len(abnormal)} of the {len(training)} training images of "{category}" are abnormal, '
-                f"such as {abnormal[0].image}: they must not serve as good examples."
+                f"such as {abnormal[0].image}: they must not serve as good examples"
             )
             problems.append(Problem(abnormal[0].image.parent, "abnormal-in-train", sentence))
         if all(record.split in ("train", "validation") for record in ours):
-            problems.append(Problem(root, "test-empty", f'The category "{category}" of {root} has no test image.'))
+            problems.append(Problem(root, "test-empty", f'the category "{category}" of {root} has no test image'))
     return problems

@@ -35,7 +35,13 @@ ProblemKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of a data set: the file or folder it sits in, its kind, and one sentence for a person."""
+    """One fault of a data set.
+
+    Attributes:
+        path: The file or folder at fault.
+        kind: The kind of fault, for programs.
+        sentence: What is wrong, for people: lower case, without a full stop, as in errors.
+    """
 
     path: Path
     kind: ProblemKind

@@ -15,18 +15,19 @@ NORMAL = "good"
 class Record:
     """One picture of a data set: paths and labels only, no pixels.
 
-    - `image`: the picture's file.
-    - `mask`: where its defect is drawn: an image file, or a folder whose image files count together (MVTec LOCO draws one
-      file a defect). None for a normal picture, and for an abnormal one that nobody has drawn.
-    - `label`: 0 normal, 1 abnormal, None where the data set does not tell (split "unlabelled").
-    - `category`: the data set's own word for what is on the picture ("bottle").
-    - `defect`: the kind of defect ("crack"); "good" for a normal picture.
-    - `split`: "train" (normal pictures, unless the set is a supervised one), "validation" (normal pictures kept aside), "test",
-      or "unlabelled".
-    - `ignore`: a mask of the pixels that count neither as normal nor as abnormal; None = every pixel counts.
-    - `classes`: a label file that tells the known class of every pixel (`read_classes`); None = nobody has told them.
-    - `legend`: what the values of `mask`, `ignore` and `classes` mean, which may then be one and the same file: the name of one
-      of `legend.LEGENDS`, or a JSON file of such; None = what is above 0 is marked.
+    Attributes:
+        image: The picture's file.
+        mask: Where its defect is drawn: an image file, or a folder whose image files count together (MVTec LOCO draws one
+            file a defect). None for a normal picture, and for an abnormal one without a mask.
+        label: 0 normal, 1 abnormal, None if the data set has no label (split "unlabelled").
+        category: The data set's own word for what is on the picture ("bottle").
+        defect: The defect type ("crack"); "good" for a normal picture.
+        split: "train" (normal pictures, unless the set is a supervised one), "validation" (normal pictures set aside),
+            "test", or "unlabelled".
+        ignore: A mask of the pixels that count neither as normal nor as abnormal; None = every pixel counts.
+        classes: A label file with the known class of every pixel (`read_classes`); None = there are no class labels.
+        legend: What the values of `mask`, `ignore` and `classes` mean, which may then be one and the same file: a name of
+            `legend.LEGENDS`, or a JSON file in that form; None = values above 0 are marked.
     """
 
     image: Path

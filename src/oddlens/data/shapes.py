@@ -4,7 +4,6 @@ Coordinates are those of label tools: (0, 0) is the corner of the first pixel an
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +19,21 @@ def points_of(values: object) -> Points:
     """Points from JSON, [[x, y], ...].
 
     Raises:
-        ValueError: it is no list of such, or a number is beyond all pictures.
+        ValueError: It is no list of points, or a number is beyond all pictures.
     """
-    points: list[Any] = values if isinstance(values, list) else [None]
+    points: list[object] = values if isinstance(values, list) else [None]
+    found: list[tuple[float, float]] = []
     for point in points:
         if not (isinstance(point, list) and len(point) == 2 and all(type(each) in (int, float) for each in point)):
             raise ValueError("has points that are no pairs of numbers: draw it again")
         if not all(abs(each) <= FARTHEST for each in point):
             raise ValueError("has a point that is far outside of every picture: draw it again")
-    return tuple((float(x), float(y)) for x, y in points)
+        found.append((float(point[0]), float(point[1])))
+    return tuple(found)
 
 
 def size_of(height: object, width: object) -> tuple[int, int] | None:
-    """The (height, width) that an annotation file tells; None where it does not."""
+    """The (height, width) in an annotation file; None if they are no positive whole numbers."""
     if type(height) is int and type(width) is int and height > 0 and width > 0:
         return height, width
     return None
@@ -69,7 +70,7 @@ def fill_runs(mask: Mask, counts: Sequence[int]) -> None:
     """Mark COCO's runs: so many pixels outside, so many inside, and so on, column by column.
 
     Raises:
-        ValueError: they are not as many as the mask has pixels.
+        ValueError: They are not as many as the mask has pixels.
     """
     if min(counts, default=0) < 0 or sum(counts) != mask.size:
         raise ValueError("has runs that do not add up to the picture: draw it again")
@@ -84,7 +85,7 @@ def unpack_runs(text: str) -> list[int]:
     more follow; the highest bit is the sign. From the fourth on they are differences to the last but one.
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: It is no such text.
     """
     counts: list[int] = []
     value = shift = 0

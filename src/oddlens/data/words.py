@@ -44,6 +44,10 @@ def label_of(value: object) -> int | None:
     """The label that a value of a listing means, 0 normal or 1 abnormal; None if it means neither.
 
     Programs write 1 as 1.0 (pandas, where a cell of the column is empty), "1,0" (Excel in other languages), True, or a word.
+
+    Example:
+        >>> label_of("1,0"), label_of("Good"), label_of("2")
+        (1, 0, None)
     """
     if not isinstance(value, str | int | float):
         return None

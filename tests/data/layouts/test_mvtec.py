@@ -80,7 +80,7 @@ def test_pictures_one_folder_deeper_are_told(tmp_path):
     picture(mvtec(tmp_path) / "nut" / "test" / "dent" / "rgb" / "000.png")
     (problem,) = open_dataset(tmp_path).problems
     assert problem.kind == "folder-empty"
-    assert problem.sentence.endswith("dent holds no image, only folders of such.")
+    assert problem.sentence.endswith("dent holds no image, only folders of such")
 
 
 def test_a_single_category_opens_by_its_own_folder(tmp_path):

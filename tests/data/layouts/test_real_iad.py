@@ -60,7 +60,7 @@ def test_entries_at_fault_and_files_that_are_gone_are_told(tmp_path):
     path.write_text(json.dumps(content))
     problems = open_dataset(tmp_path).problems
     assert [each.kind for each in problems] == ["row-invalid"] * 3 + ["image-missing", "mask-missing"]
-    assert 'Entry 2 of "test"' in problems[0].sentence
+    assert 'entry 2 of "test"' in problems[0].sentence
 
 
 @pytest.mark.parametrize("content", ["[]", '{"meta": 3}', '{"test": {}}', '{"meta": {"prefix": 3}}', "{"])

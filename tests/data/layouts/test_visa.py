@@ -27,5 +27,5 @@ def test_rows_that_lack_something_or_name_a_picture_that_is_gone_are_told_by_lin
     table.write_text(table.read_text() + "candle,dev,normal,x.JPG,\ncandle,test,normal,candle/gone.JPG,\n")
     problems = open_dataset(tmp_path).problems
     assert [each.kind for each in problems] == ["row-invalid", "image-missing"]
-    assert "Line 5" in problems[0].sentence
+    assert "line 5" in problems[0].sentence
     assert problems[1].path == tmp_path / "candle" / "gone.JPG"

@@ -1,4 +1,4 @@
-"""What a layout is: the way one family of data sets lies on disk."""
+"""What a layout is: how one family of data sets is arranged on disk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +11,14 @@ from oddlens.data.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One way a data set lies on disk.
+    """One way a data set is arranged on disk.
 
-    - `name`: what `open_dataset(..., layout=)` and `Dataset.layout` call it.
-    - `looks_for`: what has to be there, in a few words, for the error that lists the layouts.
-    - `recognise(root)`: whether that is there; cheap, opens no picture.
-    - `read(root, problems)`: the records, in a stable order; appends what is wrong to `problems`.
-    - `supervised`: the set is made for supervised learning, so that defects among its training pictures are no fault.
+    Attributes:
+        name: What `open_dataset(..., layout=)` and `Dataset.layout` call it.
+        looks_for: What has to be there, in a few words, for the error that lists the layouts.
+        recognise: `recognise(root)` says whether that is there; cheap, opens no picture.
+        read: `read(root, problems)` gives the records, in a stable order, and appends faults to `problems`.
+        supervised: The set is made for supervised learning, so that defects among its training pictures are no fault.
     """
 
     name: str

@@ -41,7 +41,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
             for image in images:
                 file = labels.get(image)
                 if file is None:
-                    sentence = f"The image {image} has no label file in {files}."
+                    sentence = f"the image {image} has no label file in {files}"
                     problems.append(Problem(image, "mask-missing", sentence))
                 records.append(_record(image, file, category, split, kind.name, legend))
     return records

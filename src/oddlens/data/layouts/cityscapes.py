@@ -41,7 +41,7 @@ def label_file(folder: Path, kind: str, legends: dict[str, str], stem: str) -> t
 
 def report_missing(image: Path, folder: Path, problems: list[Problem]) -> None:
     """Report a frame whose label file is not there."""
-    problems.append(Problem(image, "mask-missing", f"The image {image} has no label file in {folder}."))
+    problems.append(Problem(image, "mask-missing", f"the image {image} has no label file in {folder}"))
 
 
 def _is_set(folder: Path) -> bool:

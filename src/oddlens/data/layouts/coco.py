@@ -4,7 +4,7 @@
     annotations/instances_<name>.json and images/ or images/<name>/ or <name>/ (CVAT, COCO)
     result.json and images/ (Label Studio)
 
-The root is the folder of them, or one such file. The split is told by the name of the file or of its folder; without such a name
+The root is the folder of them, or one such file. The name of the file or of its folder says the split; without such a name
 everything is test. Files are known by `NAMES`; one of another name is given as the root.
 """
 
@@ -39,7 +39,7 @@ def _is_coco(file: Path) -> bool:
     try:
         return isinstance(read_annotations(file), Coco)
     except DataError:
-        return "coco" in file.name.lower()  # whoever reads it is told what is wrong with it
+        return "coco" in file.name.lower()  # reading it gives the error
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:
@@ -49,7 +49,7 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     for folder in dict.fromkeys(image.parent for image in listed):
         for image in images_in(folder):
             if image not in listed:
-                sentence = f"The image {image} is listed in no annotation file, so it is left out."
+                sentence = f"the image {image} is listed in no annotation file, so it is left out"
                 problems.append(Problem(image, "image-loose", sentence))
     return records
 
@@ -57,14 +57,14 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
 def _read_file(file: Path, category: str, problems: list[Problem]) -> list[Record]:
     content = read_annotations(file)
     if not isinstance(content, Coco):
-        raise DataError(f"{file} is the annotation of one picture: give the folder of both.")
+        raise DataError(f"{file} is the annotation of one picture: give the folder of both")
     split, folders = _split(file), _folders(file)
     records: list[Record] = []
     for entry in content.entries:
         images = [locate(folder, entry.name) for folder in folders]
         image = next((each for each in images if is_file(each)), images[0])
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{file} lists {image}, {reason}."))
+            problems.append(Problem(image, "image-missing", f"{file} lists {image}, {reason}"))
         elif entry.kinds:
             records.append(Record(image, file, 1, category, kind_of(entry.kinds), split))
         else:

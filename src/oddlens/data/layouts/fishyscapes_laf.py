@@ -43,7 +43,7 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
         if stem in images:
             frames.append((images[stem], labels, "ood"))
         else:
-            sentence = f"The frame {stem}{SUFFIX} of {labels} is not below {root}: it is one of Lost and Found, put that beside."
+            sentence = f"the frame {stem}{SUFFIX} of {labels} is not below {root}: it is one of Lost and Found, put that beside"
             problems.append(Problem(labels, "image-missing", sentence))
     return labelled_frames(frames, root.name, "test", problems)
 

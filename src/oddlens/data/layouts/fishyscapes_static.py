@@ -35,7 +35,7 @@ def _read_version(folder: Path, problems: list[Problem]) -> list[Record]:
                 frames.append((images[name], labels, "ood"))
             else:
                 places = f"neither in {folder} nor in {made}"
-                sentence = f"The picture {name} of {labels} is {places}: add its difference to the frame of Cityscapes."
+                sentence = f"the picture {name} of {labels} is {places}: add its difference to the frame of Cityscapes"
                 problems.append(Problem(labels, "image-missing", sentence))
     return labelled_frames(frames, folder.name, "test", problems)
 

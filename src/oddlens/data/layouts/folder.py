@@ -74,13 +74,13 @@ def read_named(
     `abnormal_dir` is one kind of defect or, where its pictures lie in sub-folders, one a sub-folder.
 
     Raises:
-        UsageError: a named folder is not there.
+        UsageError: A named folder is not there.
     """
     named: dict[str, Path | None] = {}
     for option, given in (("normal_dir", normal_dir), ("abnormal_dir", abnormal_dir), ("mask_dir", mask_dir)):
         named[option] = None if given is None else root / given
         if given is not None and not is_dir(root / given):
-            raise UsageError(f"{option} names {root / given}, which is no folder: correct it.")
+            raise UsageError(f"{option} names {root / given}, which is no folder: correct it")
     abnormal = named["abnormal_dir"]
     kinds: list[Path] = []
     if abnormal is not None:

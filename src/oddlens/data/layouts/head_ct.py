@@ -32,18 +32,18 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
             labels[name.lstrip("0")] = label
         else:
             problems.append(
-                Problem(table, "row-invalid", f"Line {number} of {table} is not an id and a hemorrhage of 0 or 1.")
+                Problem(table, "row-invalid", f"line {number} of {table} is not an id and a hemorrhage of 0 or 1")
             )
     records = []
     for image in list_images(folder, problems):
         known = labels.pop(image.stem.lstrip("0"), None)
         if known is None:
-            problems.append(Problem(image, "row-invalid", f"{table} has no label for {image}, so it is left out."))
+            problems.append(Problem(image, "row-invalid", f"{table} has no label for {image}, so it is left out"))
         else:
             records.append(Record(image, None, known, root.name, "hemorrhage" if known else NORMAL, "test"))
     for name in labels:
         problems.append(
-            Problem(table, "image-missing", f"{table} lists the id {name or 0}, which has no image in {folder}.")
+            Problem(table, "image-missing", f"{table} lists the id {name or 0}, which has no image in {folder}")
         )
     return records
 

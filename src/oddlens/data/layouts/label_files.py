@@ -1,4 +1,4 @@
-"""Frames of the road with label files: only the values of its file tell whether a frame shows something unknown."""
+"""Frames of the road with label files: only the values of its file say whether a frame shows an anomaly."""
 
 import os
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ ANOMALY, UNKNOWN = "anomaly", "unknown"
 
 
 def normal_frame(image: Path, labels: Path | None, category: str, split: Split, legend: str | Path) -> Record:
-    """A frame that is known to show nothing unknown, with the class labels of its known classes."""
+    """A frame without an anomaly, with the class labels of its known classes."""
     return Record(image, None, 0, category, NORMAL, split, labels, labels, legend)
 
 
 def unlabelled_frame(image: Path, category: str) -> Record:
-    """A frame of which nothing is told."""
+    """A frame without a label."""
     return Record(image, None, None, category, UNKNOWN, "unlabelled")
 
 
@@ -30,8 +30,8 @@ def labelled_frames(
 ) -> list[Record]:
     """The records of frames, each (image, label file, legend), in order. Reads every label file, a few at a time.
 
-    A frame is abnormal where its file shows an anomaly, and normal where it shows none but something normal. One whose pixels all
-    do not count is unlabelled (Lost and Found has 23 such), and so is one whose file cannot be read, which is a problem.
+    A frame is abnormal if its file has anomalous pixels, and normal if it has only normal ones. A frame without any pixel that
+    counts is unlabelled (Lost and Found has 23); so is one whose file cannot be read, which is also a problem.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(partial(_frame, category, split), frames))

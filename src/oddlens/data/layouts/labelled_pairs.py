@@ -1,4 +1,4 @@
-"""Pictures each with a mask of its own, which alone tells whether it is normal: a black mask, or an annotation of nothing."""
+"""Pictures with one mask each, where only the mask says whether a picture is normal: it is black, or an empty annotation."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -19,20 +19,20 @@ def read_labelled_pairs(
 ) -> list[Record]:
     """The records of pictures by what their masks show, in order. Reads every mask, a few at a time.
 
-    A picture without a mask, or with one that cannot be read, is unlabelled, and a problem; where none has a mask, all are one.
+    A picture without a mask, or with one that cannot be read, is unlabelled, and a problem; a set without any mask is one problem.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda image: _defect(image, masks.get(image)), images))
     lacking = [image for image in images if image not in masks]
     if lacking and len(lacking) == len(images):
         sentence = (
-            f"None of the {len(images)} images in {images[0].parent} has a mask, and only masks tell which are normal."
+            f"none of the {len(images)} images in {images[0].parent} has a mask, and only masks say which are normal"
         )
         problems.append(Problem(images[0].parent, "mask-missing", sentence))
         lacking = []
     for image in lacking:
         sentence = (
-            f"The image {image} has no mask, which alone tells whether it is normal: give it one, black if it is."
+            f"the image {image} has no mask, and only masks say which are normal: give it one, black if it is normal"
         )
         problems.append(Problem(image, "mask-missing", sentence))
     records = []
@@ -50,7 +50,7 @@ def read_labelled_pairs(
 
 
 def _defect(image: Path, mask: Path | None) -> str | DataError | None:
-    """The kind of defect that a mask shows; None where there is no mask."""
+    """The defect type that a mask shows; None without a mask."""
     if mask is None:
         return None
     try:
@@ -62,5 +62,5 @@ def _defect(image: Path, mask: Path | None) -> str | DataError | None:
 
 
 def kind_of(kinds: Sequence[str]) -> str:
-    """The kind of defect of a picture on which several kinds are drawn, or one, or none."""
+    """The defect type of a picture with annotations of these kinds."""
     return NORMAL if not kinds else kinds[0] if len(kinds) == 1 else SEVERAL

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, TypeGuard
 
 from oddlens.data.files import stems_of
 from oddlens.data.layouts.base import Layout
@@ -30,39 +30,46 @@ MASK_SUFFIXES = ("", "_mask", "_label", "_gt", "_segmentation")
 ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
+class _Entry(TypedDict):
+    img_path: str
+    anomaly: object
+    mask_path: NotRequired[str | None]
+    specie_name: NotRequired[str | None]
+
+
 def _file(root: Path) -> Path:
     return root if is_file(root) else root / NAME
 
 
-def _load(meta: Path) -> dict[str, dict[str, list[Any]]]:
+def _load(meta: Path) -> dict[str, dict[str, list[object]]]:
     listing = read_json(meta)
     parts = listing.values() if isinstance(listing, dict) else [None]
     if not all(
         isinstance(part, dict) and all(isinstance(entries, list) for entries in part.values()) for part in parts
     ):
         raise DataError(
-            f'{meta} is not a listing of the form {{"test": {{category: [entries]}}}}: correct or remove it.'
+            f'{meta} is not a listing of the form {{"test": {{category: [entries]}}}}: correct or remove it'
         )
     return dict(listing)
 
 
-def _entries(meta: Path, problems: list[Problem]) -> Iterator[tuple[Split, str, dict[str, Any]]]:
+def _entries(meta: Path, problems: list[Problem]) -> Iterator[tuple[Split, str, _Entry]]:
     for part, categories in _load(meta).items():
         split = split_of(part)
         if split is None:
-            sentence = f'{meta} has a part "{part}", which is none of {", ".join(SPLITS)}.'
+            sentence = f'{meta} has a part "{part}", which is none of {", ".join(SPLITS)}'
             problems.append(Problem(meta, "row-invalid", sentence))
             continue
         for category, entries in categories.items():
             for number, entry in enumerate(entries):
-                if _is_whole(entry):
+                if _is_entry(entry):
                     yield split, category, entry
                 else:
-                    sentence = f'Entry {number} of "{part}", "{category}" in {meta} lacks a path as text or an anomaly of 0 or 1.'
+                    sentence = f'entry {number} of "{part}", "{category}" in {meta} lacks a path as text or an anomaly of 0 or 1'
                     problems.append(Problem(meta, "row-invalid", sentence))
 
 
-def _is_whole(entry: object) -> bool:
+def _is_entry(entry: object) -> TypeGuard[_Entry]:
     if not isinstance(entry, dict) or not entry.get("img_path") or label_of(entry.get("anomaly")) is None:
         return False
     return all(isinstance(entry.get(key) or "", str) for key in ("img_path", "mask_path", "specie_name"))
@@ -84,10 +91,10 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     for split, category, entry in _entries(meta, problems):
         image = _locate(meta.parent, entry["img_path"])
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{meta} lists {image}, {reason}."))
+            problems.append(Problem(image, "image-missing", f"{meta} lists {image}, {reason}"))
             continue
         if label_of(entry["anomaly"]):
-            mask = _locate(meta.parent, entry["mask_path"]) if entry.get("mask_path") else None
+            mask = _locate(meta.parent, listed) if (listed := entry.get("mask_path")) else None
             records.append(Record(image, mask, 1, category, entry.get("specie_name") or "anomaly", split))
         else:
             records.append(Record(image, None, 0, category, NORMAL, split))
@@ -103,7 +110,7 @@ def _with_its_own_mask(record: Record, names: set[tuple[Path, str]], problems: l
         return replace(record, mask=mask.parent)
     stems = stems_of(mask, MASK_SUFFIXES)
     if name_key(image.stem) not in stems and any((image.parent, stem) in names for stem in stems):
-        sentence = f"The mask {mask} is listed for {image} but by its name belongs to another image, so it is not used."
+        sentence = f"the mask {mask} is listed for {image} but by its name belongs to another image, so it is not used"
         problems.append(Problem(image, "mask-mismatched", sentence))
         return replace(record, mask=None)
     return record

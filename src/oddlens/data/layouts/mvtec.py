@@ -63,7 +63,7 @@ def read_category(folder: Path, category: str, problems: list[Problem]) -> list[
     for truth in folders_in(truths) if truths else []:
         if not is_normal_word(truth.name) and not any(child(place, truth.name) for place in tested):
             where = " or ".join(str(place / truth.name) for place in tested or [folder / "test"])
-            sentence = f"The masks in {truth} belong to no images: there is no folder {where}."
+            sentence = f"the masks in {truth} belong to no images: there is no folder {where}"
             problems.append(Problem(truth, "mask-orphan", sentence))
     report_loose(folder, problems)
     report_unknown_splits(folder, problems)

@@ -10,9 +10,9 @@ realiad_jsons_fuiad_0.1, whose training pictures are partly abnormal), or one of
 first of those above that is there is read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, TypeGuard
 
 from oddlens.data.files import annotations_in
 from oddlens.data.layouts.base import Layout
@@ -26,7 +26,18 @@ LISTINGS = (".", "realiad_jsons", "realiad_jsons/realiad_jsons")
 SIZES = (".", "realiad_1024", "realiad_512", "realiad_256", "realiad_raw")
 LABELLED = ("OK", "NG")
 SPLITS: tuple[Split, ...] = ("train", "test")
-KEYS = ("anomaly_class", "image_path", "mask_path")
+
+
+class _Entry(TypedDict):
+    anomaly_class: str
+    image_path: str
+    mask_path: NotRequired[str | None]
+
+
+def _is_entry(entry: object) -> TypeGuard[_Entry]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("mask_path"), str | None):
+        return False
+    return all(isinstance(text := entry.get(key), str) and text for key in ("anomaly_class", "image_path"))
 
 
 def _listings(root: Path) -> list[Path]:
@@ -52,35 +63,34 @@ def _read_category(listing: Path, problems: list[Problem]) -> list[Record]:
     content = read_json(listing)
     meta = content.get("meta", {}) if isinstance(content, dict) else None
     if not isinstance(meta, dict) or not all(isinstance(content.get(split, []), list) for split in SPLITS):
-        raise DataError(f'{listing} is no listing of Real-IAD, {{"meta": {{}}, "train": [], "test": []}}: correct it.')
+        raise DataError(f'{listing} is no listing of Real-IAD, {{"meta": {{}}, "train": [], "test": []}}: correct it')
     normal, prefix = meta.get("normal_class", "OK"), meta.get("prefix", f"{listing.stem}/")
     folder = _images(listing)
     if not isinstance(prefix, str) or folder is None:
-        raise DataError(f'{listing} has a "prefix" that is no text: correct it.')
+        raise DataError(f'{listing} has a "prefix" that is no text: correct it')
     records = []
     for split, where, entry in _entries(listing, content, problems):
         image = locate(folder, prefix + entry["image_path"])
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{where} lists {image}, {reason}."))
+            problems.append(Problem(image, "image-missing", f"{where} lists {image}, {reason}"))
         elif entry["anomaly_class"] == normal:
             records.append(Record(image, None, 0, listing.stem, NORMAL, split))
         else:
-            mask = locate(folder, prefix + entry["mask_path"]) if entry.get("mask_path") else None
+            mask = locate(folder, prefix + listed) if (listed := entry.get("mask_path")) else None
             records.append(Record(image, mask, 1, listing.stem, entry["anomaly_class"], split))
     return drop_lost_masks(records, problems)
 
 
 def _entries(
-    listing: Path, content: dict[str, Any], problems: list[Problem]
-) -> Iterator[tuple[Split, str, dict[str, Any]]]:
+    listing: Path, content: Mapping[str, list[object]], problems: list[Problem]
+) -> Iterator[tuple[Split, str, _Entry]]:
     for split in SPLITS:
         for number, entry in enumerate(content.get(split, [])):
-            where = f'Entry {number} of "{split}" in {listing}'
-            texts = [entry.get(key) for key in KEYS] if isinstance(entry, dict) else []
-            if all(texts[:2]) and texts and all(isinstance(text, str | None) for text in texts):
+            where = f'entry {number} of "{split}" in {listing}'
+            if _is_entry(entry):
                 yield split, where, entry
             else:
-                sentence = f"{where} lacks an anomaly_class or an image_path, or has something else there than text."
+                sentence = f"{where} lacks an anomaly_class or an image_path, or has something else there than text"
                 problems.append(Problem(listing, "row-invalid", sentence))
 
 

@@ -30,7 +30,7 @@ def _is_set(folder: Path) -> bool:
 def _listed(listing: Path) -> list[str]:
     names = read_json(listing)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"{listing} is not a list of file names: correct it.")
+        raise DataError(f"{listing} is not a list of file names: correct it")
     return names
 
 
@@ -52,7 +52,7 @@ def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path,
     for name in _listed(folder / LISTING):
         image = locate(folder / FRAMES, name)
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{folder / LISTING} lists {image}, {reason}."))
+            problems.append(Problem(image, "image-missing", f"{folder / LISTING} lists {image}, {reason}"))
             continue
         labels = image.with_suffix(".labels") / "labels_semantic.png"
         if not is_file(labels):
@@ -64,7 +64,7 @@ def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path,
 
 def _missing(image: Path, folder: Path, problems: list[Problem]) -> None:
     problems.append(
-        Problem(image, "mask-missing", f"The image {image} has no label file in {folder}, so it is left out.")
+        Problem(image, "mask-missing", f"the image {image} has no label file in {folder}, so it is left out")
     )
 
 

@@ -40,7 +40,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
                 if is_file(labels):
                     pairs.append((image, labels))
                 else:
-                    sentence = f"The image {image} has no label file {labels}, so it is left out."
+                    sentence = f"the image {image} has no label file {labels}, so it is left out"
                     problems.append(Problem(image, "mask-missing", sentence))
         if split == "test":
             frames = ((image, labels, LEGEND) for image, labels in pairs)

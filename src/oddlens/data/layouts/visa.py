@@ -27,10 +27,10 @@ def _read_rows(root: Path, problems: list[Problem]) -> list[Record]:
         category, label, name = row.get("object"), row.get("label"), row.get("image")
         split = split_of(row.get("split", ""))
         if not (category and label and name and split):
-            sentence = f"Line {number} of {table} lacks an object, a label, an image, or a split such as train or test."
+            sentence = f"line {number} of {table} lacks an object, a label, an image, or a split such as train or test"
             problems.append(Problem(table, "row-invalid", sentence))
         elif reason := absence(image := locate(root, name), file=True):
-            sentence = f"Line {number} of {table} lists {image}, {reason}."
+            sentence = f"line {number} of {table} lists {image}, {reason}"
             problems.append(Problem(image, "image-missing", sentence))
         elif is_normal_word(label):
             records.append(Record(image, None, 0, category, NORMAL, split))
