@@ -58,7 +58,7 @@ def test_a_file_that_does_not_tell_the_size_has_that_of_its_picture(tmp_path):
     path = labelme_file(tmp_path / "1.json", [{"label": "scratch", "points": SQUARE}], size=None)
     assert read_mask(record(picture(tmp_path / "1.png", (20, 9)), path)).shape == (9, 20)
     assert read_mask(path, shape=(30, 40)).shape == (30, 40)
-    with pytest.raises(DataError, match="does not tell the size of its picture"):
+    with pytest.raises(DataError, match="has no size of its picture"):
         read_mask(path)
 
 
@@ -98,7 +98,7 @@ def test_the_annotations_of_coco_belong_to_pictures_by_name(tmp_path):
     assert not read_mask(record(tmp_path / "a.png", path))[0, 1:].any()
     with pytest.raises(DataError, match=r"c\.json does not list .*z\.png"):
         read_mask(record(picture(tmp_path / "z.png"), path))
-    with pytest.raises(DataError, match="annotations of many pictures: say of which"):
+    with pytest.raises(DataError, match="annotations of many pictures: give the picture"):
         read_mask(path)
 
 

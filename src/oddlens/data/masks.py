@@ -171,7 +171,7 @@ def _stored(file: Path, what: str) -> list[Image.Image]:
 def _size_of(file: Path, image: Path | None) -> tuple[int, int]:
     """(height, width) of the picture that an annotation belongs to."""
     if image is None:
-        raise DataError(f"{file} does not tell the size of its picture: annotate it again")
+        raise DataError(f"{file} has no size of its picture: annotate it again")
     width, height = read_image(image).size
     return height, width
 
