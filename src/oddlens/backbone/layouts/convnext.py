@@ -8,7 +8,7 @@ from torch import Tensor
 
 from oddlens.backbone.convnext import ConvNextConfig
 from oddlens.backbone.layouts.shapes import check_tower, whole
-from oddlens.errors import ModelError
+from oddlens.errors import ModelError, shortened
 
 RENAMED = (
     ("visual.trunk.stem.0.", "vision.stages.0.reduce."),
@@ -38,7 +38,7 @@ def check_head(vision: dict[str, Any], where: str) -> None:
     for setting, known in _KNOWN_HEADS.items():
         if vision.get(setting) not in known:
             raise ModelError(
-                f"{where} has {setting} {vision.get(setting)!r}, where oddlens reads {' or '.join(map(repr, known))}: "
+                f"{where} has {setting} {shortened(vision.get(setting))}, where oddlens reads {' or '.join(map(repr, known))}: "
                 "choose a ConvNeXt CLIP with such a head"
             )
 

@@ -12,6 +12,7 @@ from oddlens.backbone.convnext import ConvNextConfig
 from oddlens.backbone.normalisation import Rgb
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.vision import VisionConfig
+from oddlens.errors import shortened
 
 _MOST = {
     "image_size": 4096, "patch_size": 512, "width": 16384, "layers": 256, "heads": 256, "mlp_width": 65536, "embed_dim": 16384,
@@ -26,7 +27,7 @@ def whole(section: Mapping[str, Any], name: str, default: int | None = None) -> 
     if value is None:
         raise ValueError(f"{name} is missing")
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{name} is {value!r}, which is no whole number")
+        raise ValueError(f"{name} is {shortened(value)}, which is no whole number")
     return value
 
 
@@ -49,10 +50,10 @@ def check_tower(shape: VisionConfig | ConvNextConfig | TextConfig) -> None:
     if isinstance(shape, VisionConfig) and shape.image_size < shape.patch_size:
         raise ValueError(f"image_size {shape.image_size} is less than patch_size {shape.patch_size}")
     if values.get("activation", "gelu") not in ("gelu", "quick_gelu"):
-        raise ValueError(f"the activation is {values['activation']!r}, where oddlens knows 'gelu' and 'quick_gelu'")
+        raise ValueError(f"the activation is {shortened(values['activation'])}, where oddlens knows 'gelu' and 'quick_gelu'")
     eps = values["eps"]
     if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 < eps < 1:
-        raise ValueError(f"eps is {eps!r}, which is no small number above 0")
+        raise ValueError(f"eps is {shortened(eps)}, which is no small number above 0")
 
 
 def as_rgb(values: Any, name: str, default: Rgb, least: float = -math.inf) -> Rgb:
@@ -65,5 +66,5 @@ def as_rgb(values: Any, name: str, default: Rgb, least: float = -math.inf) -> Rg
         or any(isinstance(value, bool) or not isinstance(value, int | float) for value in values)
         or not all(least < value < sys.float_info.max for value in values)
     ):
-        raise ValueError(f"{name} is {values!r}, which are no three numbers of a picture's colours")
+        raise ValueError(f"{name} is {shortened(values)}, which are no three numbers of a picture's colours")
     return (float(values[0]), float(values[1]), float(values[2]))

@@ -17,7 +17,7 @@ from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError, first_line
+from oddlens.errors import ModelError, first_line, shortened
 from oddlens.io.paths import is_file
 
 CONFIG, WEIGHTS = TRANSFORMERS
@@ -64,7 +64,7 @@ def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
     config = read_json(path)
     if config.get("model_type") not in MODEL_TYPES:
         raise ModelError(
-            f"{path} describes a model of type {config.get('model_type')!r}: oddlens reads models of type "
+            f"{path} describes a model of type {shortened(config.get('model_type'))}: oddlens reads models of type "
             f"{' and '.join(map(repr, MODEL_TYPES))} in this layout"
         )
     try:
