@@ -11,10 +11,13 @@ import typer
 
 from oddlens import __version__
 from oddlens.cli import benchmark, data, demo, detect, doctor, models, train, weights
+from oddlens.cli.card_options import CardOptionsCommand
+from oddlens.cli.command import Command, Group, grouped
 from oddlens.errors import OddlensError, OddlensWarning, UsageError
 
 app = typer.Typer(
     name="oddlens",
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,14 +25,14 @@ app = typer.Typer(
     add_help_option=False,  # ours is below: typer's own, where it is not given, makes every call import pydantic
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("detect", no_args_is_help=True, epilog=detect.EXAMPLES)(detect.detect)
-app.command("benchmark", cls=benchmark.ManyValues, no_args_is_help=True, epilog=benchmark.EXAMPLES)(benchmark.benchmark)
-app.command("demo")(demo.demo)
-app.add_typer(models.app, name="models")
-app.add_typer(data.app, name="data")
-app.add_typer(train.app, name="train")
-app.add_typer(weights.app, name="weights")
-app.command("doctor")(doctor.doctor)
+app.command("detect", cls=CardOptionsCommand, no_args_is_help=True, epilog=detect.EXAMPLES)(grouped(detect.detect))
+app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(grouped(benchmark.benchmark))
+app.command("demo", cls=Command)(demo.demo)
+app.add_typer(models.app, name="models", cls=Group)
+app.add_typer(data.app, name="data", cls=Group)
+app.add_typer(train.app, name="train", cls=Group)
+app.add_typer(weights.app, name="weights", cls=Group)
+app.command("doctor", cls=Command)(doctor.doctor)
 
 
 @app.callback(invoke_without_command=True)
@@ -38,7 +41,7 @@ def options(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
     show_help: Annotated[bool, typer.Option("--help", "-h", help="Show this message and leave.")] = False,
 ) -> None:
-    """Find what is wrong in a picture with vision-language models."""
+    """Find what is wrong in an image with vision-language models."""
     if show_version:
         print(f"oddlens {__version__}")
     if show_help:

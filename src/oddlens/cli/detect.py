@@ -1,4 +1,4 @@
-"""`oddlens detect`: look at pictures."""
+"""`oddlens detect`: score images."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import json
 import math
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.settings import METHOD_NAMES, ActivationOption, recipe_overrides
-from oddlens.errors import UsageError, printable
+from oddlens.cli.card_options import card_fields
+from oddlens.cli.options import DeviceName, MethodName, ModelName, WeightsFile, one_of, say, settings_option
+from oddlens.cli.settings import recipe_overrides
+from oddlens.errors import UsageError, printable, shortened
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -25,152 +29,125 @@ Examples:
   oddlens detect 'parts/*.png' --object screw --reference good/ --out results/
   oddlens detect drive.mp4 --every 10 --method vl4ad --model openai-vit-b-16 --out results/
   oddlens detect frames/ --method vl4ad --model openai-vit-b-16 --ood "caravan, dog, cardboard box" --merge cityscapes7
+
+A method may add options of its own: 'oddlens detect --method vl4ad --help' shows them. 'oddlens methods' lists the methods.
 """
 
 
+WRITTEN = ("overlays", "maps", "labels")
+"""What a run can write of each image, beside its results."""
+
+_SETTINGS = ("max_megapixels", "smooth")
+"""What `--set` sets beside fields of the recipe."""
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """What is to look at the images."""
+
+    object_name: Annotated[
+        str, typer.Option("--object", metavar="NAME", help="What is on the images, in a word or two.")
+    ] = "part"
+    method: MethodName = "winclip"
+    model: ModelName = None
+    weights: WeightsFile = None
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IMAGES", help="Good examples: a folder, a file or a pattern; may be repeated."),
+    ] = None
+    station: Annotated[
+        str | None, typer.Option(metavar="DIR", help="A saved detector: brings method, model and references.")
+    ] = None
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCORE[,PIXEL]",
+            help="An image is anomalous from SCORE on. A region is marked where the anomaly map is PIXEL or more.",
+            show_default="from the references",
+        ),
+    ] = None
+    setting: Annotated[
+        list[str] | None,
+        settings_option("A field of the method's recipe, max_megapixels of the images, or smooth of videos"),
+    ] = None
+    device: DeviceName = "auto"
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What becomes of the results."""
+
+    out: Annotated[Path | None, typer.Option(metavar="OUT", help="A folder for results and what --write names.")] = None
+    write: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="What to write into OUT: overlays (PNG), maps (TIFF, float32, raw), labels (PNG, of methods that know "
+            "classes), divided by commas; or nothing.",
+            show_default="overlays,maps,labels",
+        ),
+    ] = None
+    resume: Annotated[
+        bool | None,
+        typer.Option(
+            "--resume/--overwrite",
+            help="Go on in OUT with the images that have no result, or remove what is there and begin anew.",
+            show_default="OUT holds no results",
+        ),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print the settings, and every note of every image.")
+    ] = False
+
+
 def detect(
+    context: typer.Context,
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="PICTURES",
+            metavar="IMAGES",
             help="Files, folders (searched through) or patterns; also videos, by their names.",
             show_default=False,
         ),
     ],
-    object_name: Annotated[
-        str, typer.Option("--object", metavar="NAME", help="What is on the pictures, in a word or two.")
-    ] = "part",
-    method: Annotated[str, typer.Option(metavar="NAME", help=f"How to look: {METHOD_NAMES}.")] = "winclip",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
-        ),
-    ] = None,
-    activation: ActivationOption = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The learned part of a method that is trained.")
-    ] = None,
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PICTURES", help="Good examples: a folder, a file or a pattern; may be repeated."),
-    ] = None,
-    station: Annotated[
-        str | None, typer.Option(metavar="DIR", help="A saved detector: brings method, model and references.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="A folder for results, overlays, maps and labels.")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="A picture is anomalous from this score on.")
-    ] = None,
-    pixel_threshold: Annotated[
-        float | None, typer.Option(metavar="HEAT", help="A region is marked from this heat on.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A field of the method's recipe; may be repeated."),
-    ] = None,
-    adapt: Annotated[
-        bool | None,
-        typer.Option(
-            "--adapt/--no-adapt", help="Adapt to every picture, of methods that can.", show_default="the method's"
-        ),
-    ] = None,
-    views: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="How many views of a picture give its score, of methods with several.",
-            show_default="the method's",
-        ),
-    ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="What is known, of methods that see by words: a list's name, or a .json or .toml file.",
-            show_default="the method's",
-        ),
-    ] = None,
-    ood: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WORDS",
-            help="Words for the unknown, divided by commas; 'default' for ours, or a .json or .toml file.",
-            show_default="none",
-        ),
-    ] = None,
-    merge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Which classes count as one: a merge's name, or a file.", show_default="none"
-        ),
-    ] = None,
-    every: Annotated[int, typer.Option(metavar="N", min=1, help="Look at every Nth frame of a video.")] = 1,
-    smooth: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Maps and scores of a video become exponential means, in which a frame counts this much (0 to 1).",
-            show_default="off",
-        ),
-    ] = None,
-    max_megapixels: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            help="Larger pictures are refused.",
-            show_default="128, or ODDLENS_MAX_MEGAPIXELS in the environment",
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
-    overlays: Annotated[bool, typer.Option(help="Write OUT/overlays/*.png.")] = True,
-    maps: Annotated[bool, typer.Option(help="Write OUT/maps/*.tiff (float32, raw).")] = True,
-    labels: Annotated[
-        bool, typer.Option(help="Write OUT/labels/*.png (class numbers, coloured), of methods that know classes.")
-    ] = True,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on in OUT: only pictures without a result are looked at.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin anew in OUT: earlier results and pictures of them are removed.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a picture.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell the settings, and every note of every picture.")
-    ] = False,
+    what: DetectorOptions,
+    output: OutputOptions,
+    every: Annotated[int, typer.Option(metavar="N", min=1, help="Take every Nth frame of a video.")] = 1,
 ) -> None:
-    """Score pictures and show where they are odd.
+    """Score images and show where they are anomalous.
 
-    Without --out, score, verdict and path of each picture are printed. Good examples make it far better: pictures are compared
-    with them, and from two of them on they give the thresholds, too; a threshold that is given wins.
+    Without --out, the command prints score, verdict and path of each image. Good examples improve the scores a lot: the method
+    compares images with them, and two or more of them also give the thresholds. A threshold that you give wins.
 
-    With --out, OUT/results.jsonl gets a line a picture as it is done, OUT/run.json tells what was run.
+    With --out, OUT/results.jsonl gets a line for each image as soon as it is done, and OUT/run.json says what was run.
 
-    Exit code: 0, 1 if pictures failed (the others are done all the same), 2 if the call was wrong.
+    Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong.
     """
-    if (resume or overwrite) and out is None:
+    overrides = recipe_overrides(what.setting or [], card_fields(context))
+    run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
+    if output.resume is not None and output.out is None:
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
-    if resume and overwrite:
-        raise UsageError("--resume and --overwrite contradict each other: give one of them")
-    overrides = recipe_overrides(
-        setting or [], adapt=adapt, views=views, classes=classes, ood=ood, merge=merge, activation=activation
-    )
-    if station is not None and (model or weights or reference or overrides or method != "winclip"):
+    written = _written(output.write)
+    if what.station is not None and (
+        what.model or what.weights or what.reference or overrides or what.method.casefold() != "winclip"
+    ):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
-    for option, value in (("--threshold", threshold), ("--pixel-threshold", pixel_threshold)):
-        if value is not None and not math.isfinite(value):
-            raise UsageError(f"{option} {value} is no threshold: give a finite number")
+    threshold, pixel_threshold = _thresholds(what.threshold or [])
 
     from oddlens.inference.results import ResultsFolder
     from oddlens.io.images import checked_limit
 
+    max_megapixels = run_settings.get("max_megapixels")
     if max_megapixels is not None:
-        checked_limit(max_megapixels, "--max-megapixels")
-    results = None if out is None else ResultsFolder(out, resume=resume, overwrite=overwrite)
+        checked_limit(max_megapixels, "max_megapixels")
+    results = (
+        None
+        if output.out is None
+        else ResultsFolder(output.out, resume=output.resume is True, overwrite=output.resume is False)
+    )
     found = _find(images, results)
-    good = None if reference is None else _find_all(reference)
+    good = None if what.reference is None else _find_all(what.reference)
 
     import oddlens
     from oddlens.cli.progress import progress, stages
@@ -178,63 +155,106 @@ def detect(
     from oddlens.inference.smoothing import Smoothing
     from oddlens.io.video import is_video, with_frames
 
-    smoothing = None if smooth is None else Smoothing(smooth)
+    smoothing = Smoothing(run_settings["smooth"]) if "smooth" in run_settings else None
     if (every > 1 or smoothing) and not any(map(is_video, found.paths)):
-        raise UsageError("--every and --smooth are for videos, and there is none among the pictures: leave them out")
-    notes = _Notes(everything=verbose)
-    if station is not None:
-        detector = oddlens.open_station(station, device)
+        raise UsageError("--every and smooth are for videos, and there is none among the images: leave them out")
+    notes = _Notes(everything=output.verbose)
+    if what.station is not None:
+        detector = oddlens.open_station(what.station, what.device)
         detector.max_megapixels = max_megapixels
     else:
-        detector = oddlens.load(method, model, weights, device, max_megapixels=max_megapixels, **overrides)
+        detector = oddlens.load(
+            what.method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
+        )
         if good is not None:
             detector.add_references(good)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
-    if verbose:
-        _tell_settings(detector)
-    if detector.references is not None and station is None:
+    if output.verbose:
+        _say_settings(detector)
+    if detector.references is not None and what.station is None:
         for source, note in zip(detector.references.sources, detector.references.notes, strict=True):
-            notes.tell(source, note)
+            notes.add(source, note)
     with stages() as tell:
         items = with_frames(
             found.items, every, lambda path, done, of: tell(f"frames of {path.name}", done, max(done, of))
         )
-    task = Task(object_name, tuple(items), found.passed_over)
-    run = DetectionRun(detector, task, results, overlays=overlays, maps=maps, labels=labels, smoothing=smoothing)
+    task = Task(what.object_name, tuple(items), found.passed_over)
+    drawn = {kind: kind in written for kind in WRITTEN}
+    run = DetectionRun(detector, task, results, **drawn, smoothing=smoothing)
     if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
-        print(
-            "oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold",
-            file=sys.stderr,
-        )
+        say("oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold")
     failed = 0
     try:
-        with progress("pictures", len(run)) as advance:
+        with progress("images", len(run)) as advance:
             for record in run:
                 failed += "error" in record
-                _tell(record, as_json=as_json, for_people=not as_json and (out is None or verbose))
-                notes.tell(record["path"], record.get("note"))
+                show_record = not output.as_json and (output.out is None or output.verbose)
+                _show(record, as_json=output.as_json, for_people=show_record)
+                notes.add(record["path"], record.get("note"))
                 advance(1)
     except KeyboardInterrupt:
         if results is not None:
-            print("stopped: the same call with --resume goes on from here", file=sys.stderr)
+            say("stopped: the same call with --resume goes on from here")
         raise
     finally:
-        notes.tell_rest()
+        notes.finish()
     if results is not None:
-        print(f"{_pictures(len(run))}, {failed} failed: {printable(str(results.lines))}", file=sys.stderr)
+        say(f"{_images(len(run))}, {failed} failed: {results.lines}")
     if failed:
         raise typer.Exit(1)
 
 
-def _pictures(count: int) -> str:
-    return f"{count} picture{'' if count == 1 else 's'}"
+def _written(kinds: str | None) -> tuple[str, ...]:
+    """What a run writes of each image."""
+    if kinds is None:
+        return WRITTEN
+    named = [kind.strip() for kind in kinds.split(",") if kind.strip()]
+    if named == ["nothing"]:
+        return ()
+    return tuple(one_of("--write", kind, (*WRITTEN, "nothing")) for kind in named)
+
+
+def _thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
+    """The thresholds of images and of pixels: None for one that is not given."""
+    found: list[float | None] = [None, None]
+    for text in given:
+        parts = text.split(",")
+        if len(parts) > len(found) or not any(part.strip() for part in parts):
+            raise UsageError(f"--threshold {text!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5")
+        for number, part in enumerate(parts):
+            if not part.strip():
+                continue
+            if found[number] is not None:
+                raise UsageError("--threshold is given more than once: give it one value")
+            found[number] = _finite(part)
+    return found[0], found[1]
+
+
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"--threshold {text.strip()} is no threshold: give a finite number")
+    return value
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{name} cannot be {shortened(value)}: give a number")
+    return value
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def _find(images: list[str], results: ResultsFolder | None) -> Found:
-    """What is to be looked at, without what an earlier run drew where that lies among it; what is passed over is said.
+    """The images, without what an earlier run drew where that lies among them; what is passed over is said.
 
-    Raises `UsageError` where nothing is left, after telling all that is at fault.
+    Raises `UsageError` where nothing is left, after saying all that is at fault.
     """
     from oddlens.io.finding import Found, find_images
 
@@ -243,8 +263,8 @@ def _find(images: list[str], results: ResultsFolder | None) -> Found:
         others = tuple(item for item in found.items if not (isinstance(item, Path) and results.is_output(item)))
         if not others:
             raise UsageError(
-                f"there is only what a run drew in {printable(str(results.root))} among the pictures: "
-                "name the pictures themselves"
+                f"there is only what a run drew in {printable(str(results.root))} among the images: "
+                "name the images themselves"
             )
         found = Found(others, found.passed_over)
     if not found.paths:
@@ -276,35 +296,35 @@ def _say_passed_over(found: Found, where: str) -> None:
 
 
 class _Notes:
-    """What was noticed of pictures, on stderr: of the pictures with one note the first few, the others as a number at the end."""
+    """What was noticed of images, on stderr: of the images with one note the first few, the others as a number at the end."""
 
     MOST = 3
 
     def __init__(self, *, everything: bool) -> None:
         self._everything = everything
-        self._told: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
-    def tell(self, path: str, note: str | None) -> None:
-        """Tell the note of a picture."""
+    def add(self, path: str, note: str | None) -> None:
+        """Print the note of an image, or count it."""
         if note is None:
             return
-        self._told[note] += 1
-        if self._everything or self._told[note] <= self.MOST:
+        self._counts[note] += 1
+        if self._everything or self._counts[note] <= self.MOST:
             print(f"{printable(path)}: {note}", file=sys.stderr)
 
-    def tell_rest(self) -> None:
-        """Tell how many more pictures have a note."""
-        for note, count in self._told.items():
+    def finish(self) -> None:
+        """Print how many more images have a note."""
+        for note, count in self._counts.items():
             if not self._everything and count > self.MOST:
-                print(f"the same of {_pictures(count - self.MOST)} more: {note}", file=sys.stderr)
+                print(f"the same of {_images(count - self.MOST)} more: {note}", file=sys.stderr)
 
 
-def _tell_settings(detector: Detector) -> None:
+def _say_settings(detector: Detector) -> None:
     print(f"method {detector.name}, model {detector.method.backbone.card.name}", file=sys.stderr)
     print(detector.recipe, *detector.notes, sep="\n", file=sys.stderr)
 
 
-def _tell(record: Record, *, as_json: bool, for_people: bool) -> None:
+def _show(record: Record, *, as_json: bool, for_people: bool) -> None:
     """What was found goes to stdout, what went wrong to stderr."""
     if as_json:
         print(json.dumps(record), flush=True)

@@ -1,0 +1,133 @@
+"""What all verbs have in common: how a call is read, and that a wrong one is one sentence."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from typing import Any, TypeAlias, get_type_hints
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from oddlens.cli.earlier_spellings import replace_earlier
+from oddlens.errors import OddlensWarning, UsageError, known_name, nearest
+
+_Context: TypeAlias = Any
+"""What typer calls a context: the class behind `typer.Context`, which typer keeps to itself."""
+
+_CallError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for a call that is wrong: the base of its public errors."""
+
+
+class Command(TyperCommand):
+    """A verb. An option whose metavar ends in "..." takes all the words up to the next option: --data A B C."""
+
+    def parse_args(self, ctx: _Context, args: list[str]) -> list[str]:
+        """Read the words of a call. Raises `UsageError` where they are wrong."""
+        if not args and self.no_args_is_help:
+            return super().parse_args(ctx, args)
+        own = {name for each in self.get_params(ctx) for name in (*each.opts, *each.secondary_opts)}
+        args, warned = replace_earlier(args, own)
+        ctx.meta["oddlens warnings"] = warned
+        self._refuse_contradictions(ctx, args)
+        with _in_one_sentence(ctx, own):
+            return super().parse_args(ctx, self._repeated(ctx, args))
+
+    def invoke(self, ctx: _Context) -> object:
+        """Run the verb; what is to be said of the call itself comes last."""
+        result: object = super().invoke(ctx)
+        for warning in ctx.meta["oddlens warnings"]:
+            warnings.warn(warning, OddlensWarning, stacklevel=1)
+        return result
+
+    def _refuse_contradictions(self, ctx: _Context, args: Sequence[str]) -> None:
+        for each in self.get_params(ctx):
+            yes, no = ([name for name in names if name in args] for names in (each.opts, each.secondary_opts))
+            if yes and no:
+                raise UsageError(f"{yes[0]} and {no[0]} contradict each other: give one of them")
+
+    def _repeated(self, ctx: _Context, args: Sequence[str]) -> list[str]:
+        """The options that take many words, each before each of its words: the form that typer knows."""
+        many = {name for each in self.get_params(ctx) if (each.metavar or "").endswith("...") for name in each.opts}
+        repeated: list[str] = []
+        option, first = None, False
+        for word in args:
+            if word.startswith("-"):
+                option, first = (word, True) if word in many else (None, False)
+            elif option is not None and not first:
+                repeated.append(option)
+            repeated.append(word)
+            first = first and word == option
+        return repeated
+
+
+class Group(TyperGroup):
+    """A verb of verbs, which are named in any case of letters."""
+
+    def parse_args(self, ctx: _Context, args: list[str]) -> list[str]:
+        """Read the words of a call. Raises `UsageError` where they are wrong."""
+        if not args and self.no_args_is_help:
+            return super().parse_args(ctx, args)
+        with _in_one_sentence(ctx, {name for each in self.get_params(ctx) for name in each.opts}):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: _Context, args: list[str]) -> _Context:
+        """The verb that is named. Raises `UsageError` where there is none of that name."""
+        shown = [name for name, command in self.commands.items() if not command.hidden]
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            args = [known_name("verb", args[0], shown), *args[1:]]
+        return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _in_one_sentence(ctx: _Context, options: set[str]) -> Iterator[None]:
+    """What typer finds wrong with a call becomes a `UsageError`."""
+    try:
+        yield
+    except _CallError as error:
+        path = f"'{ctx.command_path} --help'"
+        if (option := getattr(error, "option_name", None)) and option not in options:
+            near = nearest(option, options)
+            raise UsageError(
+                f"{ctx.command_path!r} has no option {option!r}{near}{'' if near else ':'} {path} lists them"
+            ) from error
+        said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+        raise UsageError(f"{said[:1].lower()}{said[1:]}: {path} shows how it is called") from error
+
+
+def grouped(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb as typer wants it: the fields of its parameters that are dataclasses are options of their own."""
+    hints = get_type_hints(verb, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    parameters: list[inspect.Parameter] = []
+    for each in inspect.signature(verb).parameters.values():
+        if each.name in groups:
+            parameters += _fields_as_parameters(groups[each.name])
+        else:
+            parameters.append(each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name]))
+
+    @wraps(verb)
+    def call(**given: object) -> None:
+        made = {name: kind(**{each.name: given.pop(each.name) for each in fields(kind)}) for name, kind in groups.items()}
+        verb(**given, **made)
+
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    return call
+
+
+def _fields_as_parameters(group: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if each.default is MISSING else each.default,
+            annotation=hints[each.name],
+        )
+        for each in fields(group)
+    ]

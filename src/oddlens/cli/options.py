@@ -1,0 +1,101 @@
+"""The options that verbs share, each declared once, and what their values mean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from oddlens.errors import UsageError, choices, printable
+from oddlens.methods.registry import method_cards
+
+if TYPE_CHECKING:
+    from oddlens.data.named import NamedDataset
+    from oddlens.data.object_names import ObjectNames
+
+METHOD_NAMES = ", ".join(method_cards())
+"""The methods there are, for help texts."""
+
+MethodName = Annotated[
+    str, typer.Option("--method", metavar="NAME", help=f"A method of 'oddlens methods': {METHOD_NAMES}.")
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="A model of 'oddlens models', a hub id or a path.",
+        show_default="the one in oddlens",
+    ),
+]
+DeviceName = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu or cuda.")]
+WeightsFile = Annotated[
+    str | None, typer.Option("--weights", metavar="FILE", help="The learned part of a method that is trained.")
+]
+DataFolders = Annotated[
+    list[str],
+    typer.Option("--data", metavar="DIR...", help="Data sets: folders or listings, one or more.", show_default=False),
+]
+WeightsOut = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="The .safetensors file to write.", show_default=False)
+]
+WriteReport = Annotated[
+    bool, typer.Option("--report/--no-report", help="Write the report; it needs 'oddlens[train]'.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")]
+
+
+def settings_option(what: str) -> typer.models.OptionInfo:
+    """`--set`, which may be repeated. what: whose fields it sets."""
+    option: typer.models.OptionInfo = typer.Option(
+        "--set", metavar="FIELD=VALUE", help=f"{what} ('oddlens methods NAME' lists the fields); may be repeated."
+    )
+    return option
+
+
+@dataclass(frozen=True)
+class NamingOptions:
+    """What is on the images of data sets."""
+
+    object_name: Annotated[
+        str | None,
+        typer.Option(
+            "--object", metavar="NAME", help="What is on all images.", show_default="the category's name as it is"
+        ),
+    ] = None
+    names: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help='Object names by category: JSON, {"metal_nut": "metal nut"}.'),
+    ] = None
+
+    def check(self) -> None:
+        """Raise `UsageError` where both are given."""
+        if self.object_name is not None and self.names is not None:
+            raise UsageError("--object and --names contradict each other: give one of them")
+
+    def for_datasets(self, datasets: Sequence[NamedDataset]) -> ObjectNames:
+        """The object names of these data sets."""
+        from oddlens.data.object_names import ObjectNames, read_names
+
+        return ObjectNames(self.object_name) if self.names is None else read_names(self.names, datasets)
+
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def one_of(option: str, value: str, known: Sequence[Choice]) -> Choice:
+    """The value, if it is one of those that the option knows. Raises `UsageError` otherwise."""
+    for each in known:
+        if each == value:
+            return each
+    raise UsageError(f"{option} {value!r} is not known{choices(value, known)}")
+
+
+def say(*sentences: str) -> None:
+    """Print each sentence as a line on stderr."""
+    for sentence in sentences:
+        print(printable(sentence), file=sys.stderr)
