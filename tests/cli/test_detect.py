@@ -63,7 +63,7 @@ class TestWhatIsPrinted:
     def test_with_a_folder_stdout_stays_empty(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         done = detect(parts, "--out", tmp_path / "out")
         assert done.out == ""
-        assert done.err == f"3 pictures, 0 failed: {tmp_path}/out/results.jsonl\n"
+        assert done.err == f"3 images, 0 failed: {tmp_path}/out/results.jsonl\n"
 
     def test_verbose_tells_settings_and_notes_on_stderr(self, detect: Detect, parts: Path) -> None:
         Image.new("I;16", (48, 40), 500).save(parts / "deep.png")
@@ -75,10 +75,10 @@ class TestWhatIsPrinted:
         assert f"{parts}/deep.png: 16-bit values reduced to their high byte" in done.err
 
     def test_regions_are_marked_from_the_pixel_threshold_on(self, detect: Detect, parts: Path) -> None:
-        (record, *_) = detect(parts, "--json", "--pixel-threshold", 0).records
+        (record, *_) = detect(parts, "--json", "--threshold", ",0").records
         assert [region["box"] for region in record["regions"]] == [[0, 0, 48, 40]]
         assert record["threshold_source"] == "given"
-        (record, *_) = detect(parts, "--json", "--pixel-threshold", 2).records
+        (record, *_) = detect(parts, "--json", "--threshold", ",2").records
         assert record["regions"] == []
 
     def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(
@@ -172,7 +172,7 @@ class TestWhatIsWritten:
             assert [record["path"] for record in records] == ["0.png", "1.png", "2.png"]
         done = detect("results/overlays", "--out", "results", "--overwrite")
         assert done.code == 2
-        assert "there is only what a run drew in results among the pictures" in done.sentence
+        assert "there is only what a run drew in results among the images" in done.sentence
 
 
 def bomb() -> bytes:
@@ -204,7 +204,7 @@ class TestBrokenPictures:
         sentence, summary = done.err.splitlines()
         assert sentence.startswith(f"oddlens: {parts}/1.png ")
         assert said in sentence
-        assert summary.startswith("3 pictures, 1 failed")
+        assert summary.startswith("3 images, 1 failed")
         first, broken, last = (
             json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()
         )
@@ -214,13 +214,13 @@ class TestBrokenPictures:
         assert names_in(tmp_path / "out" / "maps") == ["0.tiff", "2.tiff"]
 
     def test_one_above_the_limit_is_looked_at_where_the_limit_is_raised(self, detect: Detect, parts: Path) -> None:
-        done = detect(parts, "--max-megapixels", 0.001, "--json")
+        done = detect(parts, "--set", "max_megapixels=0.001", "--json")
         assert done.code == 1
         assert "more than the limit of 0.001 megapixels" in done.records[0]["error"]
-        assert detect(parts, "--max-megapixels", 0.002).code == 0
-        done = detect(parts, "--max-megapixels", -1)
+        assert detect(parts, "--set", "max_megapixels=0.002").code == 0
+        done = detect(parts, "--set", "max_megapixels=-1")
         assert done.code == 2
-        assert done.sentence == "--max-megapixels is -1.0: give a number above 0"
+        assert done.sentence == "max_megapixels is -1: give a number above 0"
 
     def test_nothing_but_broken_ones(self, detect: Detect, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(b"")
@@ -275,7 +275,7 @@ class TestWhatIsFound:
             "oddlens: nowhere.png does not exist: check the path",
             f"oddlens: {'n' * 300}.png is no possible file name: check the path",
         ]
-        assert summary.startswith("4 pictures, 2 failed")
+        assert summary.startswith("4 images, 2 failed")
         lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
         assert ["error" in line for line in lines] == [False, True, True, False]
 
@@ -304,7 +304,7 @@ class TestWhatIsFound:
         assert done.code == 0
         first, summary = done.err.splitlines()
         assert first == "oddlens: 3 files passed over: 1 .dcm, 2 masks; 1 folder passed over: 1 @eaDir"
-        assert summary.startswith("3 pictures, 0 failed")
+        assert summary.startswith("3 images, 0 failed")
         told = json.loads((tmp_path / "out" / "run.json").read_text())
         assert told["passed_over"] == {"masks": 2, ".dcm": 1, "@eaDir/": 1}
 
@@ -353,8 +353,8 @@ class TestNotes:
             *(f"{deep}/deep{number}.png: {note}" for number in range(3)),
             f"{deep}/pages.tif: the first of several pictures in the file",
         ]
-        assert rest == f"the same of 2 pictures more: {note}"
-        assert summary.startswith("9 pictures")
+        assert rest == f"the same of 2 images more: {note}"
+        assert summary.startswith("9 images")
         lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
         assert [line.get("note") for line in lines][3:] == [*[note] * 5, "the first of several pictures in the file"]
 
@@ -382,7 +382,15 @@ REFUSED = {
     "parts --weights none.pth": "the weights file none.pth does not exist",
     "parts --object ' '": "the object name is empty",
     "parts --threshold nan": "--threshold nan is no threshold: give a finite number",
-    "parts --pixel-threshold inf": "--pixel-threshold inf is no threshold: give a finite number",
+    "parts --threshold ,inf": "--threshold inf is no threshold: give a finite number",
+    "parts --threshold high": "--threshold high is no threshold: give a finite number",
+    "parts --threshold 1,2,3": "--threshold '1,2,3' is not of the form SCORE[,PIXEL]",
+    "parts --threshold ,": "--threshold ',' is not of the form SCORE[,PIXEL]",
+    "parts --threshold 1 --threshold 2": "--threshold is given more than once: give it one value",
+    "parts --write overlay": "--write 'overlay' is not known, did you mean 'overlays'? Choose one of overlays, maps",
+    "parts --write maps,nothing,pictures": "--write 'pictures' is not known: choose one of overlays",
+    "parts --set max_megapixels=many": "max_megapixels cannot be 'many': give a number",
+    "parts --set smooth=true": "smooth cannot be True: give a number",
     "parts --reference empty": "the folder empty holds no image",
     "parts --reference nowhere": "nowhere does not exist: check the path",
     "parts --resume": "--resume and --overwrite need --out",
@@ -431,7 +439,7 @@ class TestCallsThatAreRefused:
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
-        [(["--nonsense"], "--nonsense"), (["a.png", "--threshold", "high"], "--threshold"), (["--json"], "PICTURES")],
+        [(["--nonsense"], "--nonsense"), (["a.png", "--every", "0"], "--every"), (["--json"], "IMAGES")],
     )
     def test_options_that_do_not_exist_or_fit(self, arguments: list[str], said: str) -> None:
         done = run("detect", *arguments)
@@ -547,7 +555,7 @@ class TestOnATerminal:
         assert [json.loads(line)["image_size"] for line in (tmp_path / "data").read_text().splitlines()] == [
             [48, 40]
         ] * 3
-        assert "pictures" in seen.getvalue().decode()
+        assert "images" in seen.getvalue().decode()
         assert "3/3" in seen.getvalue().decode()
 
 

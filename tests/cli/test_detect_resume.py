@@ -44,7 +44,7 @@ class TestGoingOn:
         count, until = 40, 11
         write_pictures(tmp_path / "in", count)
         (tmp_path / "in" / "20.png").write_bytes(b"")
-        options = ("--threshold", "0.5", "--pixel-threshold", "0.5")
+        options = ("--threshold", "0.5,0.5")
         detect(tmp_path / "in", *options, "--out", tmp_path / "whole")
 
         out = tmp_path / "stopped"
@@ -121,7 +121,7 @@ class TestGoingOn:
             (["--set", "temperature=0.01"], "recipe temperature"),
             (["--threshold", "0.5"], "thresholds"),
             (["--reference", "parts/0.png"], "references"),
-            (["--no-maps", "--object", "bolt"], "object, maps"),
+            (["--write", "overlays,labels", "--object", "bolt"], "object, maps"),
         ],
         ids=["object", "recipe", "threshold", "references", "two of them"],
     )

@@ -44,8 +44,8 @@ def test_frames_and_pictures_go_together(detect: Detect, video: Path, parts: Pat
 
 
 def test_smoothed_maps_are_exponential_means_of_plain_ones(detect: Detect, video: Path, tmp_path: Path) -> None:
-    for name, options in (("plain", ()), ("smooth", ("--smooth", 0.4))):
-        assert detect(video, "--every", 2, *options, "--out", tmp_path / name, "--no-overlays").code == 0
+    for name, options in (("plain", ()), ("smooth", ("--set", "smooth=0.4"))):
+        assert detect(video, "--every", 2, *options, "--out", tmp_path / name, "--write", "maps").code == 0
     plain, smooth = maps(tmp_path / "plain"), maps(tmp_path / "smooth")
     mean, score = plain[0], scores(tmp_path / "plain")[0]
     for anomaly_map, found, own, told in zip(
@@ -57,46 +57,46 @@ def test_smoothed_maps_are_exponential_means_of_plain_ones(detect: Detect, video
     assert not np.allclose(plain[-1], smooth[-1], atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [(), ("--smooth", 0.4)])
+@pytest.mark.parametrize("options", [(), ("--set", "smooth=0.4")])
 def test_a_run_that_was_stopped_ends_as_an_undisturbed_one(
     detect: Detect, video: Path, tmp_path: Path, options: tuple[object, ...]
 ) -> None:
     whole, out = tmp_path / "whole", tmp_path / "stopped"
     for folder in (whole, out):
-        detect(video, *options, "--out", folder, "--no-overlays")
+        detect(video, *options, "--out", folder, "--write", "maps")
     lines = (out / "results.jsonl").read_text().splitlines(keepends=True)
     (out / "results.jsonl").write_text("".join(lines[:11]))  # in the second group of eight
     for path in sorted((out / "maps").iterdir())[11:]:
         path.unlink()
-    assert detect(video, *options, "--out", out, "--no-overlays", "--resume").code == 0
+    assert detect(video, *options, "--out", out, "--write", "maps", "--resume").code == 0
     assert scores(out) == scores(whole)
     assert all(np.array_equal(a, b) for a, b in zip(maps(out), maps(whole), strict=True))
 
 
 def test_frames_further_apart_are_another_smoothing(detect: Detect, video: Path, tmp_path: Path) -> None:
-    detect(video, "--every", 4, "--smooth", 0.4, "--out", tmp_path / "out")
-    done = detect(video, "--every", 2, "--smooth", 0.4, "--out", tmp_path / "out", "--resume")
+    detect(video, "--every", 4, "--set", "smooth=0.4", "--out", tmp_path / "out")
+    done = detect(video, "--every", 2, "--set", "smooth=0.4", "--out", tmp_path / "out", "--resume")
     assert done.code == 2
     assert "holds results of other settings (smoothing)" in done.sentence
 
 
 def test_smoothing_cannot_go_on_from_a_map_that_is_gone(detect: Detect, video: Path, tmp_path: Path) -> None:
-    detect(video, "--smooth", 0.4, "--out", tmp_path / "out")
+    detect(video, "--set", "smooth=0.4", "--out", tmp_path / "out")
     (tmp_path / "out" / "maps" / "drive-000007.tiff").unlink()
-    done = detect(video, "--smooth", 0.4, "--out", tmp_path / "out", "--resume")
+    done = detect(video, "--set", "smooth=0.4", "--out", tmp_path / "out", "--resume")
     assert done.code == 2
     assert "drive-000007.tiff, from which smoothing would go on, is missing or damaged" in done.sentence
 
 
-@pytest.mark.parametrize("options", [("--every", 2), ("--smooth", 0.5)])
+@pytest.mark.parametrize("options", [("--every", 2), ("--set", "smooth=0.5")])
 def test_what_is_for_videos_is_refused_without_one(detect: Detect, parts: Path, options: tuple[object, ...]) -> None:
     done = detect(parts, *options)
     assert done.code == 2
-    assert done.sentence.startswith("--every and --smooth are for videos, and there is none among the pictures")
+    assert done.sentence.startswith("--every and smooth are for videos, and there is none among the images")
 
 
 def test_smoothing_needs_maps_to_go_on_from(detect: Detect, video: Path, tmp_path: Path) -> None:
-    done = detect(video, "--smooth", 0.5, "--no-maps", "--out", tmp_path / "out")
+    done = detect(video, "--set", "smooth=0.5", "--write", "overlays", "--out", tmp_path / "out")
     assert done.code == 2
     assert done.sentence == "smoothing goes on from the maps of a stopped run: let them be written"
 

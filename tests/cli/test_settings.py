@@ -1,4 +1,4 @@
-"""Recipe fields on the command line: pairs, and options of their own, which every method takes that has such a field."""
+"""Recipe fields on the command line: pairs, and the options that methods add to `detect`."""
 
 import json
 from collections.abc import Callable
@@ -21,13 +21,13 @@ def test_values_are_json_where_they_read_as_it_else_text() -> None:
 
 
 def test_options_that_were_not_given_set_nothing() -> None:
-    assert recipe_overrides(["seed=3"], adapt=None, views=22) == {"views": 22, "seed": 3}
+    assert recipe_overrides(["seed=3"], {"adapt": None, "views": 22}) == {"views": 22, "seed": 3}
 
 
 @pytest.mark.parametrize("settings", [["views=22"], ["seed=1", "seed=2"]])
 def test_a_field_takes_one_value(settings: list[str]) -> None:
     with pytest.raises(UsageError, match="is given more than once"):
-        recipe_overrides(settings, views=1)
+        recipe_overrides(settings, {"views": 1})
 
 
 def test_of_several_methods_a_field_is_of_all_or_of_the_one_that_is_named() -> None:
@@ -43,20 +43,11 @@ def test_a_field_of_a_method_that_does_not_run_is_refused() -> None:
         overrides_by_method(["anovl.views=1"], ["winclip", "vl4ad"])
 
 
-def test_an_option_of_all_methods_gives_way_to_a_field_of_one() -> None:
-    assert overrides_by_method(["vl4ad.activation=gelu"], ["winclip", "vl4ad"], activation="quick_gelu") == {
+def test_a_field_of_all_methods_gives_way_to_one_of_a_method_in_any_case_of_letters() -> None:
+    assert overrides_by_method(["activation=quick_gelu", "VL4AD.activation=gelu"], ["winclip", "vl4ad"]) == {
         "winclip": {"activation": "quick_gelu"},
         "vl4ad": {"activation": "gelu"},
     }
-
-
-@pytest.mark.parametrize(
-    "verb", [("detect",), ("benchmark",), ("train", "anomalyclip"), ("train", "april-gan"), ("train", "vl4ad")]
-)
-def test_every_verb_that_names_a_model_takes_its_activation(verb: tuple[str, ...]) -> None:
-    help_text = run(*verb, "--help").out
-    assert "--model" in help_text
-    assert "--activation" in help_text
 
 
 def test_an_activation_reaches_a_weights_file_that_does_not_say_it(
@@ -65,11 +56,11 @@ def test_an_activation_reaches_a_weights_file_that_does_not_say_it(
     path = write_openai_state(tmp_path / "ViT.pt", weights)
     done = run("detect", parts, "--model", path)
     assert done.code == 2
-    assert "(on the command line --activation) quick_gelu for OpenAI's" in done.sentence
+    assert "(on the command line --set activation=) quick_gelu for OpenAI's" in done.sentence
     scores = {
         activation: [
             record["score"]
-            for record in run("detect", parts, "--model", path, "--activation", activation, "--json").records
+            for record in run("detect", parts, "--model", path, "--set", f"activation={activation}", "--json").records
         ]
         for activation in ("gelu", "quick_gelu")
     }
@@ -97,19 +88,41 @@ class TestOptionsOfDetect:
     def test_they_are_fields_of_the_recipe(
         self, detect: Detect, parts: Path, tmp_path: Path, option: str, adapt: bool
     ) -> None:
-        done = detect(parts, "--method", "anovl", option, "--views", 1, "--out", tmp_path / "out", "--no-overlays")
+        done = detect(parts, "--method", "anovl", option, "--views", 1, "--out", tmp_path / "out", "--write", "maps")
         assert done.code == 0
         assert (self.recipe(tmp_path / "out")["adapt"], self.recipe(tmp_path / "out")["views"]) == (adapt, 1)
 
     def test_without_them_the_methods_own_values_hold(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
-        assert detect(parts, "--method", "anovl", "--out", tmp_path / "out", "--no-overlays").code == 0
+        assert detect(parts, "--method", "anovl", "--out", tmp_path / "out", "--write", "maps").code == 0
         assert (self.recipe(tmp_path / "out")["adapt"], self.recipe(tmp_path / "out")["views"]) == (True, 22)
 
-    @pytest.mark.parametrize("option", [["--no-adapt"], ["--views", 1]])
-    def test_a_method_without_the_field_refuses(self, detect: Detect, parts: Path, option: list[object]) -> None:
+    @pytest.mark.parametrize(("option", "flag"), [(["--no-adapt"], "--no-adapt"), (["--views", 1], "--views")])
+    def test_one_of_another_method_is_refused_with_the_method_that_has_it(
+        self, detect: Detect, parts: Path, option: list[object], flag: str
+    ) -> None:
         done = detect(parts, *option)
         assert done.code == 2
-        assert done.sentence.startswith(f"WinCLIPRecipe has no field '{str(option[0])[2:].removeprefix('no-')}'")
+        assert done.sentence.startswith("--")
+        assert done.sentence.endswith("is an option of anovl, not of winclip: leave it out, or add --method anovl")
+        assert flag in done.sentence
+
+    @pytest.mark.parametrize("name", ["anovl", "AnoVL"])
+    def test_the_help_of_a_method_shows_them(self, name: str) -> None:
+        text = run("detect", "--method", name, "--help").out
+        assert "--adapt / --no-adapt" in text
+        assert "--views N" in text
+        assert "--classes" not in text
+
+    def test_the_help_without_a_method_shows_none(self) -> None:
+        text = run("detect", "--help").out
+        assert not [
+            option.flag for card in method_cards().values() for option in card.options if f"  {option.flag}" in text
+        ]
+
+    def test_a_station_brings_them(self, detect: Detect, parts: Path) -> None:
+        done = run("detect", parts, "--station", "anywhere", "--views", 1)
+        assert done.code == 2
+        assert done.sentence.startswith("--station brings method, model, weights, references and settings")
 
     def test_another_number_of_views_is_refused(self, detect: Detect, parts: Path) -> None:
         done = detect(parts, "--method", "anovl", "--views", 7)

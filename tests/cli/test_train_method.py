@@ -49,8 +49,8 @@ def test_it_prints_the_file_and_tells_the_rest_on_stderr(trained: tuple[str, Pat
     _, out, done = trained
     assert (done.code, done.out) == (0, f"{out}\n")
     lines = done.err.splitlines()
-    assert lines[0] == "parts: 10 pictures, 5 of them abnormal; 1 abnormal ones without a mask are left out"
-    assert lines[1] == f"parts has 1 problem(s): 'oddlens data check {data}' tells them"
+    assert lines[0] == "parts: 10 images, 5 of them abnormal; 1 abnormal ones without a mask are left out"
+    assert lines[1] == f"parts has 1 problem(s): 'oddlens data check {data}' lists them"
     assert any(line.startswith("features of ") and f"in {out.parent / 'cache'}" in line for line in lines)
     assert [line[:9] for line in lines[-2:]] == ["epoch 1/2", "epoch 2/2"]
 
@@ -133,7 +133,7 @@ def test_several_data_sets_are_learned_from_together(train: Train, tmp_path: Pat
     other = write_category(tmp_path / "tins" / "tin", 1, 1).parent
     done = train("--no-cache", "--data", other, "--object", "thing")
     assert done.code == 0
-    assert "tins: 2 pictures, 1 of them abnormal" in done.err.splitlines()
+    assert "tins: 2 images, 1 of them abnormal" in done.err.splitlines()
 
 
 def test_interrupted_it_says_how_to_go_on_and_then_does(train: Train) -> None:

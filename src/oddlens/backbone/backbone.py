@@ -74,7 +74,7 @@ class Backbone:
         if activation is None and not self.says_activation:
             raise UsageError(
                 f"{self.files[0]} does not say which GELU its weights were trained with: give as activation (on the command line "
-                "--activation) quick_gelu for OpenAI's, gelu for LAION's and most others"
+                "--set activation=) quick_gelu for OpenAI's, gelu for LAION's and most others"
             )
         towers = [each for each in (self.text, self.tower) if not isinstance(each, ConvNextTower)]
         if activation is None or all(each.config.activation == activation for each in towers):

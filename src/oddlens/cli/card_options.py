@@ -46,7 +46,9 @@ class CardOptionsCommand(Command):
         return rest
 
     def _method(self, ctx: Any) -> str:
-        return ctx.meta.get("oddlens method") or next(str(each.default) for each in self.params if each.name == "method")
+        return ctx.meta.get("oddlens method") or next(
+            str(each.default) for each in self.params if each.name == "method"
+        )
 
 
 def card_fields(context: typer.Context) -> Mapping[str, object]:
@@ -107,4 +109,4 @@ def _annotation(owners: Mapping[str, CardOption], method: str) -> object:
         show_default=option.default,
         hidden=method not in owners,
     )
-    return Annotated[Optional[kind], shown]  # noqa: UP007, UP045 what typer is given is made here
+    return Annotated[Optional[kind], shown]  # noqa: UP045 what typer is given is made here

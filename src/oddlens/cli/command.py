@@ -102,7 +102,7 @@ def _in_one_sentence(ctx: _Context, options: set[str]) -> Iterator[None]:
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     """The verb as typer wants it: the fields of its parameters that are dataclasses are options of their own."""
     hints = get_type_hints(verb, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
     parameters: list[inspect.Parameter] = []
     for each in inspect.signature(verb).parameters.values():
         if each.name in groups:
@@ -112,7 +112,9 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(verb)
     def call(**given: object) -> None:
-        made = {name: kind(**{each.name: given.pop(each.name) for each in fields(kind)}) for name, kind in groups.items()}
+        made = {
+            name: kind(**{each.name: given.pop(each.name) for each in fields(kind)}) for name, kind in groups.items()
+        }
         verb(**given, **made)
 
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

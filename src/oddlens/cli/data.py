@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oddlens.cli.command import Command
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,7 +22,7 @@ LayoutName = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
     folder: Folder,
     layout: LayoutName = "auto",
@@ -51,7 +53,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def manifest(
     folder: Folder,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .jsonl file to write.")],

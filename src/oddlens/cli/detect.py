@@ -66,6 +66,7 @@ class DetectorOptions:
             show_default="from the references",
         ),
     ] = None
+    every: Annotated[int, typer.Option(metavar="N", min=1, help="Take every Nth frame of a video.")] = 1
     setting: Annotated[
         list[str] | None,
         settings_option("A field of the method's recipe, max_megapixels of the images, or smooth of videos"),
@@ -91,8 +92,9 @@ class OutputOptions:
         bool | None,
         typer.Option(
             "--resume/--overwrite",
-            help="Go on in OUT with the images that have no result, or remove what is there and begin anew.",
-            show_default="OUT holds no results",
+            help="Go on in OUT with the images that have no result, or remove what is there and begin anew. Without them a "
+            "folder that holds results is refused.",
+            show_default=False,
         ),
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")] = False
@@ -113,7 +115,6 @@ def detect(
     ],
     what: DetectorOptions,
     output: OutputOptions,
-    every: Annotated[int, typer.Option(metavar="N", min=1, help="Take every Nth frame of a video.")] = 1,
 ) -> None:
     """Score images and show where they are anomalous.
 
@@ -156,7 +157,7 @@ def detect(
     from oddlens.io.video import is_video, with_frames
 
     smoothing = Smoothing(run_settings["smooth"]) if "smooth" in run_settings else None
-    if (every > 1 or smoothing) and not any(map(is_video, found.paths)):
+    if (what.every > 1 or smoothing) and not any(map(is_video, found.paths)):
         raise UsageError("--every and smooth are for videos, and there is none among the images: leave them out")
     notes = _Notes(everything=output.verbose)
     if what.station is not None:
@@ -177,7 +178,7 @@ def detect(
             notes.add(source, note)
     with stages() as tell:
         items = with_frames(
-            found.items, every, lambda path, done, of: tell(f"frames of {path.name}", done, max(done, of))
+            found.items, what.every, lambda path, done, of: tell(f"frames of {path.name}", done, max(done, of))
         )
     task = Task(what.object_name, tuple(items), found.passed_over)
     drawn = {kind: kind in written for kind in WRITTEN}
@@ -221,7 +222,9 @@ def _thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
     for text in given:
         parts = text.split(",")
         if len(parts) > len(found) or not any(part.strip() for part in parts):
-            raise UsageError(f"--threshold {text!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5")
+            raise UsageError(
+                f"--threshold {text!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5"
+            )
         for number, part in enumerate(parts):
             if not part.strip():
                 continue

@@ -30,7 +30,8 @@ def replace_earlier(args: Sequence[str], own: Collection[str]) -> tuple[list[str
             break
         option, equals, value = word.partition("=")
         kind = option.removeprefix("--").removeprefix("no-")
-        if option in own or option not in _WITH_VALUE and ("--write" not in own or kind not in _WRITTEN):
+        known = option in _WITH_VALUE or (option.startswith("--") and "--write" in own and kind in _WRITTEN)
+        if option in own or not known:
             replaced.append(word)
         elif option in _WITH_VALUE:
             now, form = _WITH_VALUE[option]

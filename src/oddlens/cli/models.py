@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from oddlens.cli.command import Command
 from oddlens.errors import UsageError, choices
 
 app = typer.Typer(invoke_without_command=True)
@@ -44,7 +45,7 @@ def models(context: typer.Context) -> None:
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name, or any hub id (org/name).")],
     to: Annotated[

@@ -14,15 +14,14 @@ from oddlens.errors import UsageError, choices, printable
 from oddlens.methods.registry import method_cards
 
 if TYPE_CHECKING:
+    from oddlens.data.dataset import Dataset
     from oddlens.data.named import NamedDataset
     from oddlens.data.object_names import ObjectNames
 
 METHOD_NAMES = ", ".join(method_cards())
 """The methods there are, for help texts."""
 
-MethodName = Annotated[
-    str, typer.Option("--method", metavar="NAME", help=f"A method of 'oddlens methods': {METHOD_NAMES}.")
-]
+MethodName = Annotated[str, typer.Option("--method", metavar="NAME", help=f"{METHOD_NAMES}: see 'oddlens methods'.")]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -43,9 +42,7 @@ DataFolders = Annotated[
 WeightsOut = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="The .safetensors file to write.", show_default=False)
 ]
-WriteReport = Annotated[
-    bool, typer.Option("--report/--no-report", help="Write the report; it needs 'oddlens[train]'.")
-]
+WriteReport = Annotated[bool, typer.Option("--report/--no-report", help="Write the report; it needs 'oddlens[train]'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")]
 
 
@@ -93,6 +90,12 @@ def one_of(option: str, value: str, known: Sequence[Choice]) -> Choice:
         if each == value:
             return each
     raise UsageError(f"{option} {value!r} is not known{choices(value, known)}")
+
+
+def problems(name: str, dataset: Dataset) -> str:
+    """That a data set has problems, and what lists them."""
+    count = len(dataset.problems)
+    return f"{name} has {count} problem(s): 'oddlens data check {dataset.root}' lists them"
 
 
 def say(*sentences: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import parse_json
 
-Overrides = dict[str, object]
+Overrides = dict[str, Any]
 """Recipe fields by name."""
 
 

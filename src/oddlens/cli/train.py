@@ -1,21 +1,22 @@
-"""`oddlens train`: make what learns."""
+"""`oddlens train`: train the methods that learn."""
 
 from __future__ import annotations
 
 import typer
 
-from oddlens.cli.benchmark import ManyValues
-from oddlens.cli.train_method import EXAMPLES, summary, train_method
-from oddlens.cli.train_vl4ad import EXAMPLES as VL4AD_EXAMPLES
-from oddlens.cli.train_vl4ad import vl4ad
+from oddlens.cli import train_vl4ad
+from oddlens.cli.command import Command, grouped
+from oddlens.cli.train_method import examples, summary, train_method
 from oddlens.training import TRAINABLE
 
 app = typer.Typer(no_args_is_help=True)
 for method in TRAINABLE:
-    app.command(method, cls=ManyValues, no_args_is_help=True, help=summary(method), epilog=EXAMPLES)(train_method)
-app.command(no_args_is_help=True, epilog=VL4AD_EXAMPLES)(vl4ad)
+    app.command(method, cls=Command, no_args_is_help=True, help=summary(method), epilog=examples(method))(
+        grouped(train_method)
+    )
+app.command("vl4ad", cls=Command, no_args_is_help=True, epilog=train_vl4ad.EXAMPLES)(grouped(train_vl4ad.vl4ad))
 
 
 @app.callback()
 def train() -> None:
-    """Train what learns."""
+    """Train the methods that learn, on a frozen model."""

@@ -2,127 +2,148 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from oddlens.cli.settings import ActivationOption, recipe_overrides
-from oddlens.errors import UsageError, choices, printable
+from oddlens.cli.options import (
+    DataFolders,
+    DeviceName,
+    ModelName,
+    NamingOptions,
+    WeightsOut,
+    WriteReport,
+    one_of,
+    problems,
+    say,
+    settings_option,
+)
+from oddlens.cli.settings import Overrides, recipe_overrides
+from oddlens.errors import UsageError
 
 if TYPE_CHECKING:
     from oddlens.training.samples import SampleSet
 
-EXAMPLES = """\b
+
+def examples(method: str) -> str:
+    """The examples in the help of one method's verb."""
+    weights = f"{method}.safetensors"
+    return f"""\b
 Examples:
-  oddlens train anomalyclip --data visa --model openai-vit-l-14-336 --out prompts.safetensors
-  oddlens detect parts/ --method anomalyclip --model openai-vit-l-14-336 --weights prompts.safetensors
+  oddlens train {method} --data visa --model openai-vit-l-14-336 --out {weights}
+  oddlens detect parts/ --method {method} --model openai-vit-l-14-336 --weights {weights}
 """
 
 
 def summary(method: str) -> str:
     """The help of one method's verb."""
-    return f"""Train {method} on pictures whose defects are drawn.
+    return f"""Train {method} on images whose defects are drawn.
 
-    The model stays as it is: what it sees in a picture is computed once and kept, for all epochs and for the next trainings. As
-    published, it learns from the test split of a data set that it is not tested on. A stopped training goes on when it is started
-    again.
+    The model stays as it is: oddlens computes its features of each image once and keeps them, for all epochs and for the next
+    trainings. As published, the method learns from the test split of a data set that it is not tested on. Start a training that
+    was stopped again, and it goes on.
 
     Writes OUT, OUT.report.json and OUT.report.png; OUT says how it was made ('oddlens weights show OUT').
     """
 
 
-def train_method(
-    context: typer.Context,
-    data: Annotated[
-        list[str],
-        typer.Option(metavar="DIR...", help="Data sets: folders or listings, one or more.", show_default=False),
-    ],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The weights to write: a .safetensors file.", show_default=False)
-    ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
-        ),
-    ] = None,
-    activation: ActivationOption = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="The part of the data sets to learn from.")] = "test",
+@dataclass(frozen=True)
+class ScheduleOptions:
+    """What the method learns from, and how."""
+
+    split: Annotated[str, typer.Option(metavar="NAME", help="The part of the data sets to learn from.")] = "test"
     schedule: Annotated[
         str | None, typer.Option(metavar="NAME", help="One of the method's named ways of training.", show_default=False)
-    ] = None,
+    ] = None
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Times every picture is seen.", show_default="as published")
-    ] = None,
+        int | None, typer.Option(metavar="N", min=1, help="How often every image is seen.", show_default="as published")
+    ] = None
     batch: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Pictures a step.", show_default="as published")
-    ] = None,
+        int | None, typer.Option(metavar="N", min=1, help="Images in a step.", show_default="as published")
+    ] = None
     learning_rate: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Of Adam.", show_default="as published")
-    ] = None,
+        float | None, typer.Option(metavar="RATE", help="The learning rate of Adam.", show_default="as published")
+    ] = None
     mosaic: Annotated[
         float | None,
         typer.Option(
-            metavar="SHARE", min=0, max=1, help="Of pictures replaced by mosaics of four.", show_default="as published"
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="The share of images that mosaics of four replace.",
+            show_default="as published",
         ),
-    ] = None,
+    ] = None
     seed: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=0, help="Of the first values, the order and the mosaics.", show_default="as published"
+            metavar="N",
+            min=0,
+            help="The seed of the first values, the order and the mosaics.",
+            show_default="as published",
         ),
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A field of the recipe or the training; may be repeated."),
-    ] = None,
-    object_name: Annotated[
-        str | None,
-        typer.Option(
-            "--object", metavar="NAME", help="What is on all pictures.", show_default="the category's name as it is"
-        ),
-    ] = None,
-    names: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help='Object names by category: JSON, {"metal_nut": "metal nut"}.'),
-    ] = None,
-    preview: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Show after each epoch what is found on a few pictures.")
-    ] = None,
-    report: Annotated[bool, typer.Option(help="Write the report; it needs 'oddlens[train]'.")] = True,
+    ] = None
+    setting: Annotated[list[str] | None, settings_option("A field of the recipe or of the training")] = None
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """How the features of the frozen model are computed and kept."""
+
     cache: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where features are kept.", show_default="oddlens' own cache"),
-    ] = None,
+    ] = None
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compute features anew in every epoch: slow, the same result.")
-    ] = False,
+    ] = False
     cache_dtype: Annotated[
         str | None,
         typer.Option(metavar="TYPE", help="float32, or float16: half the size, rounded.", show_default="float32"),
-    ] = None,
+    ] = None
     precision: Annotated[
-        str, typer.Option(metavar="TYPE", help="Of the model: float32, bfloat16, float16; auto: what is faster here.")
-    ] = "float32",
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+        str,
+        typer.Option(
+            metavar="TYPE", help="Numbers of the model: float32, bfloat16, float16, or auto: the fastest of them here."
+        ),
+    ] = "float32"
+    device: DeviceName = "auto"
+
+    def check(self) -> None:
+        """Raise `UsageError` where the options contradict each other."""
+        if self.no_cache and (self.cache is not None or self.cache_dtype is not None):
+            raise UsageError("--no-cache keeps no features: leave --cache and --cache-dtype out")
+        one_of("--cache-dtype", self.cache_dtype or "float32", _CACHE_TYPES)
+
+
+_CACHE_TYPES: tuple[Literal["float32", "float16"], ...] = ("float32", "float16")
+
+
+def train_method(
+    context: typer.Context,
+    data: DataFolders,
+    out: WeightsOut,
+    schedule: ScheduleOptions,
+    naming: NamingOptions,
+    features: FeatureOptions,
+    model: ModelName = None,
+    preview: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw after each epoch what the method finds on a few images.")
+    ] = None,
+    report: WriteReport = True,
 ) -> None:
     """Train the method that the verb names."""
-    method = str(context.info_name)
-    if no_cache and (cache is not None or cache_dtype is not None):
-        raise UsageError("--no-cache keeps no features: leave --cache and --cache-dtype out")
-    if object_name is not None and names is not None:
-        raise UsageError("--object and --names contradict each other: give one of them")
-    numbers = _one_of("--cache-dtype", cache_dtype or "float32", ("float32", "float16"))
-    overrides = recipe_overrides(setting or [], activation=activation)
+    method = str(context.command.name)
+    features.check()
+    naming.check()
+    overrides = recipe_overrides(schedule.setting or [])
 
     from oddlens.backbone.cache import cache_folder
     from oddlens.cli.progress import stages
-    from oddlens.data.record import SPLITS, Split
-    from oddlens.evaluation import ObjectNames, open_sources, read_names
+    from oddlens.data.record import SPLITS
+    from oddlens.evaluation import open_sources
     from oddlens.loading import load_fitted
     from oddlens.methods.registry import method_class
     from oddlens.training import trainable_class
@@ -131,70 +152,62 @@ def train_method(
     from oddlens.training.run import CacheConfig, Reporter, TrainingRun, check_out
     from oddlens.training.samples import gather_samples
 
-    _one_of("--precision", precision, (AUTO, *PRECISIONS))
-    part: Split = _one_of("--split", split, SPLITS)
+    one_of("--precision", features.precision, (AUTO, *PRECISIONS))
+    part = one_of("--split", schedule.split, SPLITS)
     check_out(out, report=report)
-    options = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "recipe": schedule}
-    settings, recipe_fields = _settings(method, overrides, options, seed=seed, mosaic=mosaic)
+    settings, recipe_fields = _settings(method, overrides, schedule)
     sources = open_sources(data)
-    called = ObjectNames(object_name) if names is None else read_names(names, sources)
-    sets = gather_samples(sources, part, method, called)
-    _tell_pictures(sets)
-    backbone, recipe, notes = load_fitted(method_class(method).recipe_type, model, device, recipe_fields)
-    _tell(*notes)
+    sets = gather_samples(sources, part, method, naming.for_datasets(sources))
+    _say_samples(sets)
+    backbone, recipe, notes = load_fitted(method_class(method).recipe_type, model, features.device, recipe_fields)
+    say(*notes)
     trainable = trainable_class(method)(backbone, recipe, settings)
-    chosen = choose_precision(precision, backbone, trainable.request.image_size)
+    chosen = choose_precision(features.precision, backbone, trainable.request.image_size)
     if chosen.speed:
         speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in chosen.speed.items())
-        _tell(f"precision {chosen.name}; times as fast as float32 on this device: {speeds}")
-    kept = None if no_cache else CacheConfig(cache or cache_folder() / "features", numbers)
+        say(f"precision {chosen.name}; times as fast as float32 on this device: {speeds}")
+    numbers = one_of("--cache-dtype", features.cache_dtype or "float32", _CACHE_TYPES)
+    kept = None if features.no_cache else CacheConfig(features.cache or cache_folder() / "features", numbers)
     run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, kept, preview, report)
     try:
         with stages() as progress:
-            run.run(Reporter(_tell, progress))
+            run.run(Reporter(say, progress))
     except KeyboardInterrupt:
-        _tell("stopped: the same command goes on from here")
+        say("stopped: the same command goes on from here")
         raise
     print(out)
 
 
-def _settings(
-    method: str, given: Mapping[str, Any], options: Mapping[str, Any], *, seed: int | None, mosaic: float | None
-) -> tuple[Any, dict[str, Any]]:
+def _settings(method: str, given: Overrides, schedule: ScheduleOptions) -> tuple[Any, Overrides]:
     """The training settings, and those of the given fields that are the recipe's. Seed and mosaic may be 0, which no field may."""
     from oddlens.methods.recipe import make_recipe
-    from oddlens.methods.registry import method_class
+    from oddlens.methods.registry import method_card
     from oddlens.training import settings_class
 
+    options = {
+        "epochs": schedule.epochs,
+        "batch": schedule.batch,
+        "learning_rate": schedule.learning_rate,
+        "recipe": schedule.schedule,
+    }
     kind = settings_class(method)
     own = {each.name for each in fields(kind)}
     chosen = {name: value for name, value in given.items() if name in own}
     chosen |= {name: value for name, value in options.items() if value is not None}
-    zeros = {name: value for name, value in (("seed", seed), ("mosaic", mosaic)) if value is not None}
+    zeros = {"seed": schedule.seed, "mosaic": schedule.mosaic}
     recipe_fields = {name: value for name, value in given.items() if name not in own}
-    make_recipe(method_class(method).recipe_type, recipe_fields)  # what is wrong is told before pictures are read
-    return replace(make_recipe(kind, chosen), **zeros), recipe_fields
+    make_recipe(method_card(method).recipe, recipe_fields)  # what is wrong is said before images are read
+    settings = make_recipe(kind, chosen)
+    return replace(settings, **{name: value for name, value in zeros.items() if value is not None}), recipe_fields
 
 
-def _one_of(option: str, value: str, known: tuple[str, ...]) -> Any:
-    if value not in known:
-        raise UsageError(f"{option} {value!r} is not known{choices(value, known)}")
-    return value
-
-
-def _tell_pictures(sets: tuple[SampleSet, ...]) -> None:
+def _say_samples(sets: tuple[SampleSet, ...]) -> None:
     for each in sets:
-        told = f"{each.name}: {len(each)} pictures, {each.abnormal} of them abnormal"
+        sentence = f"{each.name}: {len(each)} images, {each.abnormal} of them abnormal"
         if each.undrawn:
-            told += f"; {each.undrawn} abnormal ones without a mask are left out"
+            sentence += f"; {each.undrawn} abnormal ones without a mask are left out"
         if each.unlabelled:
-            told += f"; {each.unlabelled} of unknown state are left out"
-        _tell(told)
-        problems, root = len(each.source.dataset.problems), each.source.dataset.root
-        if problems:
-            _tell(f"{each.name} has {problems} problem(s): 'oddlens data check {root}' tells them")
-
-
-def _tell(*sentences: str) -> None:
-    for sentence in sentences:
-        print(printable(sentence), file=sys.stderr)
+            sentence += f"; {each.unlabelled} of unknown state are left out"
+        say(sentence)
+        if each.source.dataset.problems:
+            say(problems(each.name, each.source.dataset))

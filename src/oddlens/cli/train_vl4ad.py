@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.settings import ActivationOption, recipe_overrides
-from oddlens.errors import UsageError, choices, printable
+from oddlens.cli.options import DeviceName, ModelName, WeightsOut, WriteReport, one_of, say
+from oddlens.cli.settings import Overrides, recipe_overrides
+from oddlens.errors import UsageError
 
 if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_shape import DecoderShape
@@ -24,78 +24,104 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class DecoderOptions:
+    """The measures of the mask decoder."""
+
+    size: Annotated[
+        str, typer.Option(metavar="SIZE", help="full: as published; small: minutes on a CPU.", show_default=True)
+    ] = "full"
+    queries: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Masks in a frame.", show_default="by size")
+    ] = None
+    layers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Layers of the transformer decoder.", show_default="by size")
+    ] = None
+    linear: Annotated[
+        bool, typer.Option("--linear", help="Vision only: a classifier in place of words, the baseline.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """What a step of the training takes, and how many there are."""
+
+    iterations: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Steps of the training.", show_default="by size")
+    ] = None
+    batch: Annotated[int | None, typer.Option(metavar="N", min=1, help="Crops in a step.", show_default="by size")] = (
+        None
+    )
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Height and width of a crop, multiples of 32.", show_default="by size"),
+    ] = None
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=32, help="The shorter side of a frame at the working resolution.", show_default="by size"
+        ),
+    ] = None
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="The learning rate of AdamW at the start.", show_default="by size"),
+    ] = None
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of the first values and the crops.")] = 0
+    start: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights to begin with.", show_default="drawn by the seed")
+    ] = None
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="A field of the decoder or the training, or activation of the model; may be repeated.",
+        ),
+    ] = None
+
+
 def vl4ad(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Road scenes with class labels.", show_default=False)],
     classes: Annotated[
         str,
         typer.Option(
-            metavar="LIST", help="Words for the classes: a list of ours, or a .json or .toml.", show_default=False
+            metavar="LIST",
+            help="Words for the classes: a list of oddlens, or a .json or .toml file.",
+            show_default=False,
         ),
     ],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The weights to write: a .safetensors file.", show_default=False)
-    ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="A model of 'oddlens models', a hub id or a path.", show_default="the one in oddlens"
-        ),
-    ] = None,
-    activation: ActivationOption = None,
-    size: Annotated[
-        str, typer.Option(metavar="SIZE", help="full: as published; small: minutes on a CPU.", show_default=True)
-    ] = "full",
-    iterations: Annotated[int | None, typer.Option(metavar="N", min=1, help="Steps.", show_default="by size")] = None,
-    batch: Annotated[int | None, typer.Option(metavar="N", min=1, help="Views a step.", show_default="by size")] = None,
-    crop: Annotated[
-        str | None,
-        typer.Option(metavar="HxW", help="Height and width of a view, multiples of 32.", show_default="by size"),
-    ] = None,
-    short_side: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=32, help="Of frames at the working resolution.", show_default="by size"),
-    ] = None,
-    queries: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Masks a frame.", show_default="by size")
-    ] = None,
-    layers: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Of the transformer decoder.", show_default="by size")
-    ] = None,
-    linear: Annotated[
-        bool, typer.Option("--linear", help="Vision only: a classifier in place of words, the baseline.")
-    ] = False,
-    learning_rate: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Of AdamW, at the start.", show_default="by size")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the first values and the views.")] = 0,
+    out: WeightsOut,
+    decoder: DecoderOptions,
+    steps: StepOptions,
+    model: ModelName = None,
     split: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Part of the data; may be repeated.", show_default="train and unlabelled"),
     ] = None,
-    start: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights to begin with.", show_default="drawn by the seed")
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A field of the decoder or the training; may be repeated."),
-    ] = None,
-    report: Annotated[bool, typer.Option(help="Write the report; it needs 'oddlens[train]'.")] = True,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    report: WriteReport = True,
+    device: DeviceName = "auto",
 ) -> None:
     """Train masks for vl4ad on road scenes whose classes are drawn.
 
-    The model stays as it is; a mask decoder learns on it to find the known classes by their words. Pixels without a class are left
-    out. It needs 'oddlens[road]'. A stopped training goes on when it is started again.
+    The model stays as it is; a mask decoder learns on it to find the known classes by their words. Pixels without a class do not
+    count. The training needs 'oddlens[road]'. Start a training that was stopped again, and it goes on.
 
     Writes OUT, OUT.report.json and OUT.report.png; OUT says how it was made.
     """
-    options = {"iterations": iterations, "batch": batch, "short_side": short_side, "learning_rate": learning_rate}
-    measures = {"queries": queries, "layers": layers, "head": "linear" if linear else None}
-    given = recipe_overrides(setting or []) | {
-        name: value for name, value in (options | measures).items() if value is not None
-    }
-    if crop is not None:
-        given["crop"] = _pair(crop)
+    given = recipe_overrides(
+        steps.setting or [],
+        {
+            "iterations": steps.iterations,
+            "batch": steps.batch,
+            "crop": None if steps.crop is None else _pair(steps.crop),
+            "short_side": steps.short_side,
+            "learning_rate": steps.learning_rate,
+            "queries": decoder.queries,
+            "layers": decoder.layers,
+            "head": "linear" if decoder.linear else None,
+        },
+    )
+    activation = {name: given.pop(name) for name in ("activation",) if name in given}
 
     from oddlens.backbone.load import load_backbone
     from oddlens.cli.progress import stages
@@ -112,15 +138,14 @@ def vl4ad(
 
     check_installed()
     check_out(out, report=report)
-    shape, settings = _settings(size, given, seed)
+    shape, settings = _settings(decoder.size, given, steps.seed)
     vocabulary = make_vocabulary(classes)
-    parts = [each for each in SPLITS if each in (split or ("train", "unlabelled"))]
-    if unknown := [each for each in split or () if each not in SPLITS]:
-        raise UsageError(f"--split {unknown[0]!r} is not known{choices(unknown[0], SPLITS)}")
-    chosen = None if activation is None else make_recipe(VL4ADRecipe, {"activation": activation}).activation
+    wanted = [one_of("--split", each, SPLITS) for each in split or ("train", "unlabelled")]
+    parts = [each for each in SPLITS if each in wanted]
+    chosen = make_recipe(VL4ADRecipe, activation).activation
     scenes = RecordScenes(open_dataset(data), parts)
-    _tell(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
-    learned = None if start is None else read_weights(start)
+    say(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
+    learned = None if steps.start is None else read_weights(steps.start)
     schedule = DecoderCourse(
         load_backbone(model, device=device, activation=chosen),
         scenes,
@@ -133,21 +158,19 @@ def vl4ad(
     )
     try:
         with stages() as progress:
-            schedule.run(Reporter(_tell, progress))
+            schedule.run(Reporter(say, progress))
     except KeyboardInterrupt:
-        _tell("stopped: the same command goes on from here")
+        say("stopped: the same command goes on from here")
         raise
     print(out)
 
 
-def _settings(size: str, given: dict[str, Any], seed: int) -> tuple[DecoderShape, DecoderTraining]:
+def _settings(size: str, given: Overrides, seed: int) -> tuple[DecoderShape, DecoderTraining]:
     """The measures and settings of a size, with the given fields changed."""
     from oddlens.methods.recipe import make_recipe
     from oddlens.training.vl4ad import SIZES
 
-    if size not in SIZES:
-        raise UsageError(f"--size {size!r} is not known{choices(size, SIZES)}")
-    shape, settings = SIZES[size]
+    shape, settings = SIZES[one_of("--size", size, tuple(SIZES))]
     measures = {each.name for each in fields(shape)}
     of_shape = {name: value for name, value in given.items() if name in measures}
     others = {name: value for name, value in given.items() if name not in measures}
@@ -161,8 +184,3 @@ def _pair(crop: str) -> list[int]:
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
         raise UsageError(f"--crop {crop!r} is not of the form HEIGHTxWIDTH, for instance 512x1024")
     return [int(side) for side in sides]
-
-
-def _tell(*sentences: str) -> None:
-    for sentence in sentences:
-        print(printable(sentence), file=sys.stderr)

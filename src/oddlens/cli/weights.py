@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from oddlens.cli.command import Command
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -17,7 +19,7 @@ def weights() -> None:
     """Tell what a file of learned weights is."""
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Ours (.safetensors), or one of the authors' (.pth).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
