@@ -58,7 +58,7 @@ def test_a_run_goes_on_with_the_same_words_only(detect: Detect, parts: Path, tmp
     assert detect(parts, "--method", "vl4ad", "--ood", "dog", "--out", out, "--resume").code == 0
     done = detect(parts, "--method", "vl4ad", "--ood", "cat", "--out", out, "--resume")
     assert done.code == 2
-    assert "holds results of other settings (recipe)" in done.sentence
+    assert "holds results of other settings (recipe ood)" in done.sentence
 
 
 def test_words_of_ones_own_come_from_a_file(detect: Detect, parts: Path, tmp_path: Path) -> None:

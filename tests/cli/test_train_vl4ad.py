@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from oddlens.methods.weights import read_weights
+from oddlens.methods.weights import FORMAT, read_weights
 from tests.cli.program import Done, run
 from tests.small_streets import WORDS, frame
 from tests.tiny_convnext import convnext_weights, write_convnext
@@ -62,7 +62,7 @@ def test_the_weights_and_the_report_say_how_they_were_made(trained: tuple[Path, 
     assert (told["method"], told["settings"]["iterations"], told["settings"]["crop"]) == ("vl4ad", 3, [32, 64])
     assert (told["decoder"]["queries"], told["decoder"]["layers"], told["decoder"]["head"]) == (5, 1, "words")
     report = json.loads(Path(f"{out}.report.json").read_text())
-    assert report["training"] | {"format": 1} == told
+    assert report["training"] | {"format": FORMAT} == told
     assert len(report["steps"]) == 3
     assert Path(f"{out}.report.png").is_file()
 
