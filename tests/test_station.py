@@ -209,7 +209,7 @@ class TestFaults:
         (station / "station.json").write_text(content, encoding="latin-1")
         assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
 
-    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 3}'])
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 4}', '{"format": true}'])
     def test_one_of_another_format_is_told(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content)
         assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)
@@ -221,7 +221,9 @@ class TestFaults:
         with pytest.raises(OddlensError, match=r"is no regular file: check the path|is missing or damaged"):
             oddlens.open_station(station, device="cpu")
 
-    @pytest.mark.parametrize("missing", ["method", "recipe", "model", "weights", "thresholds", "references"])
+    @pytest.mark.parametrize(
+        "missing", ["method", "recipe", "model", "model_sha256", "files", "thresholds", "references"]
+    )
     def test_one_that_lacks_something_is_told(self, station: Path, missing: str) -> None:
         told = told_of(station)
         del told[missing]
@@ -254,6 +256,7 @@ class TestFaults:
             path.write_bytes(path.read_bytes()[:-5] if damage == "truncated" else b"")
         sentence = self.sentence_on(station, ModelError)
         assert ("is missing" if damage == "missing" else "is damaged") in sentence
+        assert str(path) in sentence
         assert sentence.endswith("make the station again")
 
 
@@ -362,7 +365,9 @@ class TestEdited:
         told = told_of(station)
         told["recipe"]["window_sizes"] = [3]
         (station / "station.json").write_text(json.dumps(told))
-        with pytest.raises(ModelError, match="is damaged, or was made by another recipe: make the station again"):
+        with pytest.raises(
+            ModelError, match=r"station\.json was edited: the references were made with another method, model or rec"
+        ):
             oddlens.open_station(station, device="cpu")
         told["recipe"] |= {"window_sizes": [2], "temperature": 0.5}  # which no feature depends on
         (station / "station.json").write_text(json.dumps(told))
@@ -381,6 +386,58 @@ def test_references_that_the_state_no_longer_names_are_not_left_out_in_silence(s
     (station / "station.json").write_text(json.dumps(state | {"references": None}))
     with pytest.raises(ModelError, match="knows nothing of references"):
         oddlens.open_station(station, device="cpu")
+
+
+class TestEditors:
+    """station.json after an editor saved it."""
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+    def test_a_mark_at_its_beginning_says_how_it_is_read(
+        self, station: Path, detector: Detector, pictures: Pictures, encoding: str
+    ) -> None:
+        file = station / "station.json"
+        file.write_text(file.read_text(), encoding=encoding)
+        hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[3:4])
+
+    def test_thresholds_may_be_edited(self, station: Path, pictures: Pictures) -> None:
+        state = told_of(station)
+        state["thresholds"] |= {"image": 0.25, "source": "by hand"}
+        (station / "station.json").write_text(json.dumps(state))
+        (found,) = oddlens.open_station(station, device="cpu").detect(pictures[3])
+        assert (found.threshold, found.thresholds.source) == (
+            0.25,
+            "image: given; the other: leave-one-out scores of 3 references",
+        )
+
+    @pytest.mark.parametrize("name", ["preprocessing_sha256", "model_fingerprint"])
+    def test_another_way_to_the_tower_is_told(self, station: Path, name: str) -> None:
+        (station / "station.json").write_text(json.dumps(told_of(station) | {name: "0"}))
+        with pytest.raises(
+            ModelError, match=f"gives the model other pixels \\({name} differs\\): make the station again"
+        ):
+            oddlens.open_station(station, device="cpu")
+
+
+class TestWhere:
+    """Into which folders a station is saved."""
+
+    def test_a_folder_with_other_files_is_refused(self, detector: Detector, tmp_path: Path) -> None:
+        folder = tmp_path / "pictures"
+        folder.mkdir()
+        (folder / "part.png").write_bytes(b"mine")
+        with pytest.raises(
+            UsageError, match=r"pictures is no station and holds other files \(part\.png\): give an empty or"
+        ):
+            detector.save(folder)
+        assert [path.name for path in folder.iterdir()] == ["part.png"]
+
+    def test_an_empty_folder_and_what_a_stopped_save_left_are_taken(
+        self, detector: Detector, station: Path, pictures: Pictures
+    ) -> None:
+        (station / "station.json").unlink()
+        (station / ".DS_Store").touch()
+        detector.save(station)
+        hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[3:4])
 
 
 class TestFormat1:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from oddlens.detection import Detection, Region
     from oddlens.detector import Detector
     from oddlens.errors import Failure
-    from oddlens.loading import load
-    from oddlens.station import open_station
+    from oddlens.loading import load, open_station
 
 __version__ = "0.1.0"
 
@@ -30,7 +29,7 @@ _HOMES = {
     "Failure": "oddlens.errors",
     "Region": "oddlens.detection",
     "load": "oddlens.loading",
-    "open_station": "oddlens.station",
+    "open_station": "oddlens.loading",
 }
 _ROOMS = ("backbone", "data", "errors", "metrics", "training")
 

@@ -1,68 +1,72 @@
-"""What good examples say of themselves, each scored against the others: thresholds, and what their maps usually hold."""
+"""What good examples say of themselves, each scored against the others: thresholds, and what their maps usually hold.
+
+No torch is needed here: a detector scores its references (`Detector.calibrate`), and this makes numbers of the scores.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from oddlens.detection import Thresholds, ValueRange
-from oddlens.encoding import BATCH_SIZE, EncodedBatch
 from oddlens.errors import ImageError, printable
-from oddlens.methods.base import Method, Parts
-from oddlens.methods.common.memory_bank import MemoryBank
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Of good examples, each scored against the others (leave-one-out).
-
-    thresholds: the largest value of a good example plus one standard deviation of those values (ours); image None where scores are
-    those of a set, which mean nothing in another set. value_range: from what is usual up to as far beyond the pixel threshold; None
-    where maps are the same everywhere, which leaves nothing to calibrate a scale on. parts: of the references' scores.
-    """
-
-    thresholds: Thresholds
-    value_range: ValueRange | None
-    parts: Parts
-
-
-def leave_one_out(
-    method: Method, references: EncodedBatch, memory: MemoryBank, text: Mapping[str, torch.Tensor]
-) -> Calibration:
-    """The calibration of at least two references. Raises `ImageError` for one whose score or map is not finite."""
-    scores: list[torch.Tensor] = []
-    parts: list[Parts] = []
-    maps: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
-    for first in range(0, len(references), BATCH_SIZE):
-        result = method.score(references[first : first + BATCH_SIZE].features, text, memory.leaving_out_from(first))
-        scores.append(result.scores)
-        parts.append(result.parts)
-        maps += [each.float().cpu().numpy() for each in result.maps]
-    together = {name: torch.cat([each[name] for each in parts]) for name in parts[0]}
-    relative = method.relative
-    if relative is not None:
-        scores = [relative.score(together, together)]
-    told = torch.cat(scores).tolist()
-    for source, score, each in zip(references.sources, told, maps, strict=True):
-        if not np.isfinite(score) or not np.isfinite(each).all():
-            raise ImageError(f"the reference {printable(source)} {NOT_FINITE}")
-    pixel, usual = _above([float(each.max()) for each in maps]), float(np.median(maps))
-    image = None if relative is not None and relative.to == "set" else _above(told)
-    label = f"{len(references)} references"
-    return Calibration(
-        Thresholds(image, pixel, f"leave-one-out scores of {label}"),
-        ValueRange(usual, 2 * pixel - usual, f"calibrated on {label}") if pixel > usual else None,
-        together,
-    )
-
 
 NOT_FINITE = (
     "has a score or a map that is not finite, so that nothing is known of it: check the model, the weights, the references and "
     "the recipe's numbers"
 )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is known from good examples, each scored against the others (leave-one-out).
+
+    Attributes:
+        thresholds: The largest value of a good example plus one standard deviation of those values (ours). `image` is None where
+            scores are those of a set, which mean nothing in another set.
+        value_range: From what is usual up to as far beyond the pixel threshold. None where all maps are the same everywhere, which
+            leaves nothing to calibrate a scale on.
+        parts: What the references' scores are made of, float32 [references] by name.
+    """
+
+    thresholds: Thresholds
+    value_range: ValueRange | None
+    parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def calibrate_on(
+    sources: Sequence[str],
+    scores: Sequence[float],
+    maps: Sequence[NDArray[np.float32]],
+    parts: Mapping[str, NDArray[np.float32]],
+    *,
+    of_a_set: bool = False,
+) -> Calibration:
+    """The calibration on at least two good examples that were scored.
+
+    Args:
+        sources: What the images are called.
+        scores: One an image.
+        maps: One an image, float32 [height, width].
+        parts: See `Calibration`.
+        of_a_set: Whether the scores are those of a set.
+
+    Raises:
+        ImageError: A score or a map is not finite.
+    """
+    for source, score, each in zip(sources, scores, maps, strict=True):
+        if not np.isfinite(score) or not np.isfinite(each).all():
+            raise ImageError(f"the reference {printable(source)} {NOT_FINITE}")
+    pixel, usual = _above([float(each.max()) for each in maps]), float(np.median(maps))
+    label = f"{len(sources)} references"
+    return Calibration(
+        Thresholds(None if of_a_set else _above(scores), pixel, f"leave-one-out scores of {label}"),
+        ValueRange(usual, 2 * pixel - usual, f"calibrated on {label}") if pixel > usual else None,
+        parts,
+    )
 
 
 def chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:

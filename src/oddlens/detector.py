@@ -18,22 +18,25 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from oddlens.backbone.cache import remembered_hash
+from oddlens.backbone.files import MINI_FOLDER
 from oddlens.backbone.tensors import aligned
-from oddlens.calibration import NOT_FINITE, Calibration, chosen, leave_one_out
+from oddlens.calibration import NOT_FINITE, Calibration, calibrate_on, chosen
 from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.encoding import BATCH_SIZE, EncodedBatch, Encoder, Prepared, encode_together, joined
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import AHEAD, load, load_each
-from oddlens.methods.base import Method, Relative, Scores, Text
+from oddlens.methods.base import Method, Parts, Relative, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
 from oddlens.provenance import Identity, ModelIdentity, plain_recipe, preprocessing_sha256, versions
+from oddlens.station import StationState, write_station
 
 _KEPT_TEXTS = 16
 """Object names whose text side is kept: 2 MB each with AnoVL's 924 sentences."""
@@ -327,14 +330,28 @@ class Detector:
             return None
         references, memory = self.references, self._memory
         return self._calibrations.get(
-            object_name, lambda: leave_one_out(self.method, references, memory, self._encode_prompts(object_name))
+            object_name, lambda: _leave_one_out(self.method, references, memory, self._encode_prompts(object_name))
         )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`."""
-        from oddlens.station import save_station
+        """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`.
 
-        save_station(self, folder)
+        Raises `UsageError` for a folder that holds other files and no station, `OddlensError` where the disk takes no more.
+        """
+        backbone, references = self.method.backbone, self.references
+        home = backbone.files[0].parent
+        files = () if home == MINI_FOLDER else tuple(path for path in backbone.files if path.parent == home)
+        write_station(
+            StationState(
+                identity=self.identity,
+                model=None if not files else files[0] if len(files) == 1 else home,
+                model_files=files,
+                weights=None if self.weights is None else Path(self.weights),
+                thresholds=self.thresholds,
+                references=None if references is None else references.to_arrays(),
+            ),
+            folder,
+        )
 
     def _changed(self, changes: Mapping[str, Any]) -> Detector:
         """The same detector with another recipe; what was prepared for such a question is kept for the next one."""
@@ -367,7 +384,9 @@ class Detector:
             return result.scores
         calibration = self.calibrate(object_name)
         if calibration is not None:
-            return relative.score(result.parts, calibration.parts)
+            return relative.score(
+                result.parts, {name: torch.from_numpy(part) for name, part in calibration.parts.items()}
+            )
         alone = self.method.score(references.features, self._encode_prompts(object_name), None)
         return relative.score(result.parts, alone.parts)
 
@@ -429,6 +448,29 @@ def _check_finite(references: EncodedBatch) -> None:
                 f"the reference {printable(source)} has features that are not finite: check the model and the weights, or make the "
                 "station again"
             )
+
+
+def _leave_one_out(method: Method, references: EncodedBatch, memory: MemoryBank, text: Text) -> Calibration:
+    """The calibration of at least two references. Raises `ImageError` for one whose score or map is not finite."""
+    scores: list[Tensor] = []
+    parts: list[Parts] = []
+    maps: list[NDArray[np.float32]] = []
+    for first in range(0, len(references), BATCH_SIZE):
+        result = method.score(references[first : first + BATCH_SIZE].features, text, memory.leaving_out_from(first))
+        scores.append(result.scores)
+        parts.append(result.parts)
+        maps += [each.float().cpu().numpy() for each in result.maps]
+    together = {name: torch.cat([each[name] for each in parts]) for name in parts[0]}
+    relative = method.relative
+    if relative is not None:
+        scores = [relative.score(together, together)]
+    return calibrate_on(
+        references.sources,
+        torch.cat(scores).tolist(),
+        maps,
+        {name: part.cpu().numpy() for name, part in together.items()},
+        of_a_set=relative is not None and relative.to == "set",
+    )
 
 
 def _references_sha256(references: EncodedBatch) -> str:

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from functools import reduce
 from itertools import islice
 
+import numpy as np
 import torch
 
+from oddlens.backbone.tensors import aligned
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import ImageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
 from oddlens.io.preprocess import resized
 from oddlens.methods.base import Features, Method, join_features
+from oddlens.station import SavedReferences
 
 BATCH_SIZE = 8
 """Pictures that run through the towers together."""
@@ -42,6 +45,24 @@ class EncodedBatch:
     def __len__(self) -> int:
         """How many pictures it holds."""
         return len(self.sources)
+
+    @classmethod
+    def of_arrays(cls, saved: SavedReferences, device: torch.device) -> EncodedBatch:
+        """What `to_arrays` gave, on a device."""
+        features = {
+            name: aligned(torch.from_numpy(np.array(value))).to(device) for name, value in saved.features.items()
+        }
+        return cls(features, saved.sizes, saved.sources, saved.notes, digests=saved.digests)
+
+    def to_arrays(self) -> SavedReferences:
+        """As arrays and plain values, which a station holds."""
+        return SavedReferences(
+            features={name: value.contiguous().cpu().numpy() for name, value in self.features.items()},
+            sources=self.sources,
+            sizes=self.sizes,
+            notes=self.notes,
+            digests=self.digests,
+        )
 
     def __getitem__(self, part: slice) -> EncodedBatch:
         """Some of the pictures, in the same memory; their `seconds` are not known."""

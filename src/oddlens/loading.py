@@ -1,4 +1,7 @@
-"""`oddlens.load`: from a method's name and a model to a detector."""
+"""`oddlens.load` and `oddlens.open_station`: from a method's name and a model, or from a folder, to a detector.
+
+The module is not called `load`: as a submodule it would hide the function `oddlens.load`.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,23 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
+
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import MINI
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.backbone.options import Activation
+from oddlens.backbone.tensors import tensor_faults
 from oddlens.detector import Detector
-from oddlens.errors import OddlensWarning
+from oddlens.encoding import EncodedBatch
+from oddlens.errors import ModelError, OddlensWarning, printable
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import method_card
 from oddlens.methods.weights import read_weights
+from oddlens.station import REFERENCES, read_station
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
 
@@ -66,6 +74,62 @@ def load(
     detector.max_megapixels = limit
     _ = detector.weights_hash  # of the file as it was read: it may be another one later
     return detector
+
+
+def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detector:
+    """The detector that `Detector.save` wrote. It needs nothing but the folder.
+
+    Args:
+        folder: The station.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        UsageError: There is no station, or station.json is damaged.
+        ModelError: A file beside it is missing, damaged or another one.
+
+    Example:
+        >>> import oddlens
+        >>> detector = oddlens.open_station("stations/line-3")  # doctest: +SKIP
+        >>> detector.detect("today/*.png")  # doctest: +SKIP
+    """
+    state = read_station(folder)
+    made = state.identity
+    recipe: dict[str, Any] = dict(made.recipe)
+    detector = load(made.method, state.model, state.weights, device, **recipe)
+    now = detector.identity
+    if now.model.sha256 != made.model.sha256:
+        raise ModelError(
+            f"{printable(os.fspath(folder))} was made with another version of the model {made.model.name} (its hash differs): "
+            "its references mean nothing here; make the station again"
+        )
+    if made.weights_sha256 and now.weights_sha256 != made.weights_sha256:
+        raise ModelError(f"{state.weights} is damaged or of another station: make the station again")
+    for what, here, there in (
+        ("model_fingerprint", now.model.fingerprint, made.model.fingerprint),
+        ("preprocessing_sha256", now.preprocessing_sha256, made.preprocessing_sha256),
+    ):
+        if there and here != there:
+            raise ModelError(
+                f"{printable(os.fspath(folder))} was edited, or made by a version of oddlens that gives the model other pixels "
+                f"({what} differs): make the station again"
+            )
+    detector.thresholds = state.thresholds
+    if state.references is not None:
+        references = EncodedBatch.of_arrays(state.references, detector.method.backbone.device)
+        if not state.is_sealed:
+            _judge_unsealed(references, detector, folder)
+        detector.references = references
+    return detector
+
+
+def _judge_unsealed(references: EncodedBatch, detector: Detector, folder: str | os.PathLike[str]) -> None:
+    """Raise `ModelError` for references of format 1 that are not finite, or not of the form that an image has after the towers."""
+    blank = detector.encode(np.zeros((64, 64, 3), np.uint8)).features
+    fault = tensor_faults(
+        references.features, {name: (len(references), *value.shape[1:]) for name, value in blank.items()}
+    )
+    if fault:
+        raise ModelError(f"{Path(folder) / REFERENCES} is damaged ({fault}): make the station again")
 
 
 def load_fitted(

@@ -1,9 +1,12 @@
-"""Stations: a detector as a folder, with everything needed to detect again, on another machine and without a network.
+"""Stations on disk: what a detector is, as plain values and arrays, in a folder with everything needed to detect again.
 
-STATION/station.json              method, recipe, thresholds, model, what the references were, and checksums of the files beside it
-STATION/references.safetensors    features of the good examples, where there are some
-STATION/model/                    the model's files, unless it is the packaged one
-STATION/weights.*                 the learned part of the method, where there is one
+    STATION/station.json              what made the detections (`provenance.Identity`), the files, the thresholds, the references
+    STATION/references.safetensors    features of the good examples, where there are some
+    STATION/model/                    the model's files, unless it is the packaged one
+    STATION/weights.*                 the learned part of the method, where there is one
+
+This module needs no torch and knows no detector: `Detector.save` fills a `StationState`, `oddlens.open_station` makes a detector of
+one. Formats 1 and 2 of earlier versions are read too: format 1 has no checksums of weights and references, both nest the model.
 """
 
 from __future__ import annotations
@@ -12,200 +15,273 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.numpy import load, save
 
-from oddlens import __version__
-from oddlens.backbone.layouts import embedded
-from oddlens.backbone.tensors import aligned, tensor_faults
 from oddlens.detection import Thresholds
-from oddlens.detector import Detector
-from oddlens.encoding import EncodedBatch
-from oddlens.errors import ModelError, UsageError
+from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import replacing, write_bytes, write_text
-from oddlens.io.paths import is_closed, is_file, matching, read_bytes, why_absent, why_not_opened
+from oddlens.io.paths import is_closed, is_dir, is_file, matching, read_bytes, why_absent, why_not_opened
 from oddlens.io.strict_json import form_fault, parse_json
-from oddlens.loading import load
 from oddlens.methods.recipe import held_fields, make_recipe
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import method_card
+from oddlens.provenance import Identity, ModelIdentity, respelled
 
-FORMAT = 2
-"""Format 1, of version 0.1.0, had no checksums of weights and references."""
+FORMAT = 3
 
-_FILE, _REFERENCES, _MODEL = "station.json", "references.safetensors", "model"
-_FORM = {
+REFERENCES = "references.safetensors"
+_FILE, _MODEL = "station.json", "model"
+_THRESHOLDS = {"image": (float, None), "pixel": (float, None), "source": (str, None)}
+_LISTS = {"sources": [str], "sizes": [[int]], "notes": [(str, None)], "digests": [str], "seal": (str, None)}
+_FORM_2 = {
     "method": str,
     "recipe": {},
     "model": {"name": str, "hash": str, "path": (str, None)},
     "weights": ({"file": str, "hash": (str, None)}, None),
-    "thresholds": {"image": (float, None), "pixel": (float, None), "source": (str, None)},
-    "references": (
-        {"sources": [str], "sizes": [[int]], "notes": [(str, None)], "digests": [str], "seal": (str, None)},
-        None,
-    ),
+    "thresholds": _THRESHOLDS,
+    "references": (_LISTS, None),
+}
+_FORM = {
+    "method": str,
+    "recipe": {},
+    "model": str,
+    "model_sha256": str,
+    "model_fingerprint": (str, None),
+    "preprocessing_sha256": (str, None),
+    "weights_sha256": (str, None),
+    "files": {"model": (str, None), "weights": (str, None)},
+    "thresholds": _THRESHOLDS,
+    "references": (_LISTS | {"file_sha256": (str, None)}, None),
 }
 
 
-def save_station(detector: Detector, folder: str | os.PathLike[str]) -> None:
-    """Write a detector as a station. The model's files are linked where the file system can, else copied."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SavedReferences:
+    """Good examples after the towers.
+
+    Attributes:
+        features: By name; the first dimension is the image.
+        sources: What the images are called.
+        sizes: (width, height) of the images, in pixels.
+        notes: What was noted when they were read, or None.
+        digests: Of their pixels; () where they are not known.
+    """
+
+    features: Mapping[str, NDArray[np.generic]]
+    sources: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+    notes: tuple[str | None, ...]
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StationState:
+    """All that a station says.
+
+    Attributes:
+        identity: What made it; of a station of formats 1 and 2, "" and None stand for what it does not say.
+        model: The model's folder or file, as `oddlens.load` takes it; None: the packaged one.
+        model_files: The files of that model, which a station takes along.
+        weights: The file of the learned part; None without one.
+        thresholds: Those given by hand.
+        references: None without good examples.
+        is_sealed: Whether checksums vouch for the references: those of format 1 have none, and must be judged otherwise.
+    """
+
+    identity: Identity
+    model: Path | None = None
+    model_files: tuple[Path, ...] = ()
+    weights: Path | None = None
+    thresholds: Thresholds
+    references: SavedReferences | None = None
+    is_sealed: bool = True
+
+
+def write_station(state: StationState, folder: str | os.PathLike[str]) -> None:
+    """Write a station, in the place of an earlier one. The model's files are linked where the file system can, else copied.
+
+    Raises `UsageError` for a folder that holds something else, `OddlensError` where the disk takes no more.
+    """
     root = Path(folder)
-    backbone = detector.method.backbone
-    home = backbone.files[0].parent
-    own = () if home == embedded.FOLDER else tuple(path for path in backbone.files if path.parent == home)
-    weights = None if detector.weights is None else "weights" + Path(detector.weights).suffix
-    references = detector.references
-    _clear(root, {*(f"{_MODEL}/{path.name}" for path in own), weights, _REFERENCES if references else None})
-    for path in own:
+    _refuse_other_files(root)
+    files, references = state.model_files, state.references
+    weights = None if state.weights is None else "weights" + state.weights.suffix
+    _clear(root, {*(f"{_MODEL}/{path.name}" for path in files), weights, REFERENCES if references else None})
+    for path in files:
         _link_or_copy(path, root / _MODEL / path.name)
-    if detector.weights is not None and weights is not None:
-        _link_or_copy(Path(detector.weights), root / weights)
-    state: dict[str, Any] = {
+    if state.weights is not None and weights is not None:
+        _link_or_copy(state.weights, root / weights)
+    document: dict[str, Any] = {
         "format": FORMAT,
-        "oddlens": __version__,
-        "method": detector.name,
-        "recipe": asdict(detector.recipe),
-        "model": {
-            "name": backbone.card.name,
-            "hash": backbone.model_hash,
-            "path": _model_path(own) if own else None,
-        },
-        "weights": weights and {"file": weights, "hash": detector.weights_hash},
-        "thresholds": asdict(detector.thresholds),
+        **state.identity.part("oddlens", "method", "recipe", "model", "model_sha256", "model_fingerprint"),
+        **state.identity.part("preprocessing_sha256", "weights_sha256"),
+        "files": {"model": _model_path(files), "weights": weights},
+        "thresholds": asdict(state.thresholds),
         "references": None,
     }
     if references is not None:
-        data = save({name: value.contiguous().cpu() for name, value in references.features.items()})
-        write_bytes(root / _REFERENCES, data)
-        state["references"] = {
+        data = save({name: np.ascontiguousarray(value) for name, value in references.features.items()})
+        write_bytes(root / REFERENCES, data)
+        document["references"] = {
             "sources": references.sources,
             "sizes": references.sizes,
             "notes": references.notes,
             "digests": references.digests,
-            "seal": _seal(detector, data),
+            "file_sha256": hashlib.sha256(data).hexdigest(),
+            "seal": _seal(state.identity, data),
         }
-    write_text(root / _FILE, json.dumps(state, indent=2) + "\n")  # last: a station without it is not one
+    write_text(root / _FILE, json.dumps(document, indent=2) + "\n")  # last: a station without it is not one
 
 
-def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detector:
-    """The detector that `Detector.save` wrote.
+def read_station(folder: str | os.PathLike[str]) -> StationState:
+    """What a station says, checked as far as it can be without its model.
 
-    Raises `UsageError` where there is none or station.json is damaged, `ModelError` where a file beside it is missing, damaged or
-    another one.
+    Raises `UsageError` where there is none or station.json is damaged, `ModelError` where the references are missing, damaged, or
+    others.
     """
     root = Path(folder)
-    state = _read(root / _FILE)
-    model, weights, references = state["model"], state["weights"], state["references"]
-    detector = load(
-        state["method"],
-        None if model["path"] is None else str(root / model["path"]),
-        weights and root / weights["file"],
-        device,
-        **state["recipe"],
+    document = _read(root / _FILE)
+    model, weights = document["files"]["model"], document["files"]["weights"]
+    thresholds, references = document["thresholds"], document["references"]
+    identity = Identity(
+        method=document["method"],
+        recipe=document["recipe"],
+        model=ModelIdentity(
+            name=document["model"],
+            sha256=document["model_sha256"],
+            fingerprint=document["model_fingerprint"] or "",
+        ),
+        preprocessing_sha256=document["preprocessing_sha256"],
+        weights_sha256=document["weights_sha256"],
     )
-    if detector.method.backbone.model_hash != model["hash"]:
-        raise ModelError(
-            f"{root} was made with another version of the model {model['name']} (its hash differs): "
-            "its references mean nothing here; make the station again"
-        )
-    if weights and weights["hash"] and detector.weights_hash != weights["hash"]:
-        raise ModelError(f"{root / weights['file']} is damaged or of another station: make the station again")
-    given = state["thresholds"]
-    detector.thresholds = Thresholds(given["image"], given["pixel"], given["source"])
-    if references is None and is_file(root / _REFERENCES):
-        raise ModelError(f"{root / _FILE} knows nothing of {_REFERENCES} beside it: make the station again")
-    if references is not None:
-        features = _read_references(root / _REFERENCES, detector, references)
-        at = detector.method.backbone.device
-        detector.references = EncodedBatch(
-            {name: value.to(at) for name, value in features.items()},
-            tuple((width, height) for width, height in references["sizes"]),
-            tuple(references["sources"]),
-            tuple(references["notes"]),
-            digests=tuple(references["digests"]),
-        )
-    return detector
+    if references is None and is_file(root / REFERENCES):
+        raise ModelError(f"{root / _FILE} knows nothing of {REFERENCES} beside it: make the station again")
+    return StationState(
+        identity=identity,
+        model=None if model is None else root / model,
+        weights=None if weights is None else root / weights,
+        thresholds=Thresholds(thresholds["image"], thresholds["pixel"], thresholds["source"]),
+        references=None if references is None else _read_references(root, identity, references),
+        is_sealed=references is None or references["seal"] is not None,
+    )
 
 
-def _seal(detector: Detector, data: bytes) -> str:
-    """A hash of the references' file and of all that their features depend on but the pictures themselves."""
-    made_of = [detector.name, detector.method.backbone.model_hash, held_fields(detector.recipe)]
+def _seal(identity: Identity, data: bytes) -> str:
+    """A hash of the references' file and of all that their features depend on but the images themselves."""
+    recipe = make_recipe(method_card(identity.method).recipe, identity.recipe)
+    made_of = [identity.method, identity.model.sha256, held_fields(recipe)]
     return hashlib.sha256(json.dumps(made_of).encode() + data).hexdigest()
 
 
-def _read_references(path: Path, detector: Detector, references: Mapping[str, Any]) -> dict[str, Tensor]:
+def _read_references(root: Path, identity: Identity, references: Mapping[str, Any]) -> SavedReferences:
+    path = root / REFERENCES
     try:
         data = read_bytes(path)
     except OSError as error:
         raise ModelError(f"{path} is missing or damaged: make the station again") from error
-    if references["seal"] is None:
-        if fault := _judge_unsealed(data, detector, len(references["sources"])):
-            raise ModelError(f"{path} is damaged ({fault}): make the station again")
-    elif _seal(detector, data) != references["seal"]:
-        raise ModelError(f"{path} is damaged, or was made by another recipe: make the station again")
-    return {name: aligned(value) for name, value in load_tensors(data).items()}
-
-
-def _judge_unsealed(data: bytes, detector: Detector, count: int) -> str:
-    """What is wrong with references of format 1: they must be finite, and of the form that a picture has after the towers."""
-    blank = detector.encode(np.zeros((64, 64, 3), np.uint8)).features
+    seal, digest = references["seal"], references["file_sha256"]
+    if digest is not None and digest != hashlib.sha256(data).hexdigest():
+        raise ModelError(f"{path} is damaged, or not the file that {_FILE} names: make the station again")
+    if seal is not None and seal != _seal(identity, data):
+        whose = f"{root / _FILE} was edited" if digest else f"{path} is damaged, or {_FILE} was edited"
+        raise ModelError(
+            f"{whose}: the references were made with another method, model or recipe than it names; make the station again"
+        )
     try:
-        features = load_tensors(data)
-    except SafetensorError:
-        return "it is no safetensors file"
-    return tensor_faults(features, {name: (count, *value.shape[1:]) for name, value in blank.items()})
+        features = load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"{path} is damaged (it is no safetensors file): make the station again") from error
+    return SavedReferences(
+        features=features,
+        sources=tuple(references["sources"]),
+        sizes=tuple((width, height) for width, height in references["sizes"]),
+        notes=tuple(references["notes"]),
+        digests=tuple(references["digests"]),
+    )
 
 
-def _model_path(files: tuple[Path, ...]) -> str:
-    """What `load` is given: the folder, or the one file of OpenAI's layout."""
+def _model_path(files: tuple[Path, ...]) -> str | None:
+    """Where the model lies in the station, as `load` takes it: the folder, or the one file of OpenAI's layout."""
+    if not files:
+        return None
     return f"{_MODEL}/{files[0].name}" if len(files) == 1 else _MODEL
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """What station.json says, in the names of today."""
     if is_closed(path):
         raise UsageError(f"{path} {why_absent(path)}")
     try:
-        state = parse_json(read_bytes(path).decode("utf-8"))
+        data = read_bytes(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
         ) from error
     except OSError as error:
         raise UsageError(f"{path} {why_not_opened(path, error)}") from error
+    try:
+        document = parse_json(_decoded(data))
     except ValueError as error:
         raise UsageError(f"{path} is damaged: make the station again") from error
-    if isinstance(state, dict) and state.get("format") == 1:
-        state = _from_format_1(state)
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    found = document.get("format") if isinstance(document, dict) else None
+    if found not in (1, 2, FORMAT) or isinstance(found, bool):
         raise UsageError(f"{path} is of a format that this version of oddlens does not read: make the station again")
-    if fault := form_fault(state, _FORM) or _fault_of(state):
+    fault = ""
+    if found != FORMAT:
+        document = _with_checksums(document) if found == 1 else document
+        fault = form_fault(document, _FORM_2)
+        document = document if fault else _from_format_2(document)
+    if fault := fault or form_fault(document, _FORM) or _fault_of(document):
         raise UsageError(f"{path} is damaged ({fault}): make the station again")
-    return state
+    checked: dict[str, Any] = document
+    return checked
 
 
-def _from_format_1(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What format 1 says, in the words of format 2; what it cannot say is None, and what is damaged stays as it is."""
-    weights, references = state.get("weights"), state.get("references")
+def _decoded(data: bytes) -> str:
+    """A text as editors save it: UTF-8, or with a mark at its beginning that says which other form of Unicode it is."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding)
+    return data.decode("utf-8")
+
+
+def _with_checksums(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What format 1 says, in the form of format 2; what it cannot say is None, and what is damaged stays as it is."""
+    weights, references = document.get("weights"), document.get("references")
     if isinstance(weights, str):
         weights = {"file": weights, "hash": None}
     if isinstance(references, dict):
         references = {"digests": [], "seal": None, **references}  # a seal counts, whatever the format is called
-    return {**state, "format": FORMAT, "weights": weights, "references": references}
+    return {**document, "weights": weights, "references": references}
 
 
-def _fault_of(state: Mapping[str, Any]) -> str:
-    """What is wrong with a state that has the right form; "" where nothing is."""
-    for place in (state["model"]["path"], state["weights"] and state["weights"]["file"]):
+def _from_format_2(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What format 2 says, in the form of today."""
+    weights, references = document["weights"], document["references"]
+    return {
+        **respelled({"model": document["model"]}),
+        **{name: document[name] for name in ("method", "recipe", "thresholds")},
+        "model_fingerprint": None,
+        "preprocessing_sha256": None,
+        "weights_sha256": weights and weights["hash"],
+        "files": {"model": document["model"]["path"], "weights": weights and weights["file"]},
+        "references": references and {**references, "file_sha256": None},
+    }
+
+
+def _fault_of(document: Mapping[str, Any]) -> str:
+    """What is wrong with a document that has the right form; "" where nothing is."""
+    for place in document["files"].values():
         if place is not None and (Path(place).is_absolute() or ".." in Path(place).parts):
             return "it names a file that lies elsewhere"
-    references = state["references"]
+    references = document["references"]
     if references is not None:
         counts = {len(references[name]) for name in ("sources", "sizes", "notes")}
         if len(counts) > 1 or len(references["digests"]) not in (0, *counts):
@@ -213,17 +289,36 @@ def _fault_of(state: Mapping[str, Any]) -> str:
         if not all(len(size) == 2 and min(size) > 0 for size in references["sizes"]):
             return "a size of its references is none"
     try:
-        make_recipe(method_class(state["method"]).recipe_type, state["recipe"])
+        make_recipe(method_card(document["method"]).recipe, document["recipe"])
     except UsageError as error:
         return str(error)
     return ""
 
 
-def _clear(root: Path, kept: set[str | None]) -> None:
+def _refuse_other_files(root: Path) -> None:
+    """Raise `UsageError` for a folder that holds something and no station. What a stopped `write_station` left may lie there."""
+    if is_file(root / _FILE):
+        return
+    other = next((path for path in _visible(root) if not _is_ours(path)), None)
+    if other is not None:
+        raise UsageError(
+            f"{printable(str(root))} is no station and holds other files ({printable(other.name)}): give an empty or a new folder"
+        )
+
+
+def _visible(root: Path) -> Iterator[Path]:
+    return (path for path in matching(root, "*") if not path.name.startswith("."))
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name == REFERENCES or path.stem == "weights" or (path.name == _MODEL and is_dir(path))
+
+
+def _clear(root: Path, wanted: set[str | None]) -> None:
     """Take away what an earlier station in this folder holds and the new one does not: its model would be mistaken for ours."""
     if is_file(root / _FILE):
-        for path in [*matching(root, f"{_MODEL}/*"), *matching(root, "weights.*"), root / _REFERENCES]:
-            if is_file(path) and path.relative_to(root).as_posix() not in kept:
+        for path in [*matching(root, f"{_MODEL}/*"), *matching(root, "weights.*"), root / REFERENCES]:
+            if is_file(path) and path.relative_to(root).as_posix() not in wanted:
                 path.unlink()
 
 
