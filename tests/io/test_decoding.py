@@ -337,7 +337,7 @@ def test_all_pages_are_read_where_values_mean_something(form: str) -> None:
     pages[0].save(stream, form, save_all=True, append_images=pages[1:])
     found = decode_stored(io.BytesIO(stream.getvalue()), 1.0)
     assert [np.asarray(page.convert("L")).tolist() for page in found] == [np.asarray(page).tolist() for page in pages]
-    with pytest.raises(UnreadableError, match="more pictures than can be looked at"):
+    with pytest.raises(UnreadableError, match="more pictures than are read here"):
         decode_stored(io.BytesIO(stream.getvalue()), 30 / 1e6)
 
 

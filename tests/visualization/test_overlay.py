@@ -1,4 +1,4 @@
-"""The overlay shows heat by a fixed range, leaves good parts as they are, and covers nothing with text."""
+"""The overlay shows anomaly maps by a fixed range, leaves good parts as they are, and covers nothing with text."""
 
 import io
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from oddlens.errors import UsageError
-from oddlens.visualization.overlay import Verdict, blend, draw_overlay, heat_colours
+from oddlens.visualization.overlay import Verdict, blend, draw_overlay, map_colours
 
 FIXED = (0.0, 1.0)
 PANEL = (22, 24, 29)
@@ -19,7 +19,7 @@ def noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def heat_of(height: int, width: int, value: float = 0.0) -> np.ndarray:
+def flat_map(height: int, width: int, value: float = 0.0) -> np.ndarray:
     return np.full((height, width), value, dtype=np.float32)
 
 
@@ -32,7 +32,7 @@ def draw(pixels: np.ndarray, anomaly_map: np.ndarray | None = None, **changes: o
         "verdict": None,
     }
     return draw_overlay(
-        pixels, heat_of(*pixels.shape[:2]) if anomaly_map is None else anomaly_map, **settings | changes
+        pixels, flat_map(*pixels.shape[:2]) if anomaly_map is None else anomaly_map, **settings | changes
     )
 
 
@@ -49,19 +49,19 @@ def header_height(sheet: Image.Image, height: int) -> int:
 
 class TestColours:
     def test_hotter_colours_are_ever_darker_so_that_they_read_in_grey(self) -> None:
-        colours = heat_colours(np.linspace(0, 1, 32)[None])[0].astype(float)
+        colours = map_colours(np.linspace(0, 1, 32)[None])[0].astype(float)
         lightness = colours @ (0.2126, 0.7152, 0.0722)
         assert (np.diff(lightness) < 0).all()
 
     def test_values_beyond_the_range_have_the_colour_of_its_end(self) -> None:
-        colours = heat_colours(np.array([[-5.0, 0.0], [1.0, 5.0]]))
+        colours = map_colours(np.array([[-5.0, 0.0], [1.0, 5.0]]))
         assert colours.dtype == np.uint8
         assert np.array_equal(colours[0, 0], colours[0, 1])
         assert np.array_equal(colours[1, 0], colours[1, 1])
 
     @given(st.floats(0, 0.15), st.integers(1, 80), st.integers(1, 80))
     def test_a_cold_map_leaves_the_picture_exactly_as_it_is(self, value: float, height: int, width: int) -> None:
-        assert np.array_equal(blend(noise(height, width), heat_of(height, width, value), FIXED), noise(height, width))
+        assert np.array_equal(blend(noise(height, width), flat_map(height, width, value), FIXED), noise(height, width))
 
     def test_the_hotter_the_stronger_on_dark_and_on_bright_parts(self) -> None:
         ramp = np.linspace(0.2, 0.75, 50, dtype=np.float32)[None]
@@ -75,17 +75,17 @@ class TestColours:
     def test_the_hottest_pixel_still_shows_what_lies_beneath(self) -> None:
         pixels = np.zeros((1, 2, 3), dtype=np.uint8)
         pixels[0, 1] = 255
-        dark, bright = blend(pixels, heat_of(1, 2, 1.0), FIXED)[0].astype(int)
+        dark, bright = blend(pixels, flat_map(1, 2, 1.0), FIXED)[0].astype(int)
         assert (bright - dark >= 60).all()
 
     @given(st.floats(0, 1), st.floats(0, 1))
-    def test_a_pixel_is_coloured_by_its_own_heat_and_not_by_its_neighbours(self, value: float, other: float) -> None:
+    def test_a_pixel_is_coloured_by_its_own_value_and_not_by_its_neighbours(self, value: float, other: float) -> None:
         pixels = noise(1, 2)
-        alone = blend(pixels, heat_of(1, 2, value), FIXED)[0, 0]
+        alone = blend(pixels, flat_map(1, 2, value), FIXED)[0, 0]
         assert np.array_equal(blend(pixels, np.array([[value, other]], np.float32), FIXED)[0, 0], alone)
 
     @given(st.floats(-100, 100), st.floats(0.01, 1000))
-    def test_the_range_scales_and_shifts_the_heat(self, low: float, span: float) -> None:
+    def test_the_range_scales_and_shifts_the_colours(self, low: float, span: float) -> None:
         levels = np.linspace(0, 1, 33)[None]
         drawn = blend(noise(1, 33), low + levels * span, (low, low + span)).astype(int)
         np.testing.assert_allclose(drawn, blend(noise(1, 33), levels, FIXED).astype(int), atol=5)
@@ -109,10 +109,10 @@ class TestSheet:
         assert strip <= sheet.width / 8
 
     def test_what_was_given_stays_as_it_was(self) -> None:
-        pixels, anomaly_map = noise(20, 30), heat_of(20, 30, 0.9)
+        pixels, anomaly_map = noise(20, 30), flat_map(20, 30, 0.9)
         draw(pixels, anomaly_map, outlines=[np.array([[2, 2], [20, 2], [20, 15]])])
         assert np.array_equal(pixels, noise(20, 30))
-        assert np.array_equal(anomaly_map, heat_of(20, 30, 0.9))
+        assert np.array_equal(anomaly_map, flat_map(20, 30, 0.9))
 
     def test_read_only_pixels_are_fine(self) -> None:
         pixels = noise(20, 30)
@@ -149,11 +149,11 @@ class TestSheet:
         assert badge_pixels(draw(noise(100, 600), verdict=verdict)) > 500
         assert badge_pixels(draw(noise(100, 600), verdict=None)) == 0
 
-    def test_the_truth_is_outlined_over_the_hottest_heat(self) -> None:
+    def test_the_truth_is_outlined_over_the_highest_values(self) -> None:
         pixels = np.full((60, 80, 3), 120, dtype=np.uint8)
         truth = np.zeros((60, 80), dtype=bool)
         truth[20:40, 30:50] = True
-        sheet, plain = (draw(pixels, heat_of(60, 80, 1.0), truth=each) for each in (truth, None))
+        sheet, plain = (draw(pixels, flat_map(60, 80, 1.0), truth=each) for each in (truth, None))
         shown, without = (shown_picture(each, (80, 60), header_height(each, 60)) for each in (sheet, plain))
         assert (np.abs(shown[20, 32:48].astype(int) - (0, 229, 255)) < 12).all()
         assert np.array_equal(shown[25:35, 35:45], without[25:35, 35:45])
@@ -202,11 +202,13 @@ class TestRefusals:
         with pytest.raises(UsageError, match=r"cannot colour a map: its lower end must lie below its upper end"):
             draw(noise(4, 4), value_range=value_range)
 
-    def test_heat_of_another_size_is_a_fault_of_the_program(self) -> None:
-        with pytest.raises(ValueError, match=r"heat of shape \(4, 5\) does not fit a picture of shape \(4, 4, 3\)"):
-            draw(noise(4, 4), heat_of(4, 5))
+    def test_a_map_of_another_size_is_a_fault_of_the_program(self) -> None:
+        with pytest.raises(
+            ValueError, match=r"an anomaly map of shape \(4, 5\) does not fit a picture of shape \(4, 4, 3\)"
+        ):
+            draw(noise(4, 4), flat_map(4, 5))
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_heat_that_is_not_finite_is_a_fault_of_the_program(self, value: float) -> None:
+    def test_a_map_that_is_not_finite_is_a_fault_of_the_program(self, value: float) -> None:
         with pytest.raises(ValueError, match="not finite"):
-            draw(noise(4, 4), heat_of(4, 4, value))
+            draw(noise(4, 4), flat_map(4, 4, value))

@@ -1,7 +1,7 @@
 """Files written whole or not at all.
 
-The data go to a temporary neighbour that replaces the target in one step, so that a reader never meets half a file and
-a program that is stopped leaves the old one. This guards against a stopped program, not against a power cut: nothing is
+The data go to a temporary file in the same folder that replaces the target in one step, so that a reader never meets half a file
+and a program that is stopped leaves the old one. This guards against a stopped program, not against a power cut: nothing is
 synced.
 """
 
@@ -27,13 +27,13 @@ _NO_MORE = frozenset(
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path in the folder of `path`; it replaces `path` on success and is removed on failure.
 
-    The temporary path keeps the suffix, which some writers choose their format by. A missing folder is made; a link is
-    followed, so that it goes on pointing where it did. The body is for writing: every `OSError` in it is told as a
-    failure to write `path`.
+    The temporary path keeps the suffix, by which some writers choose their format. A missing folder is made; a link is
+    followed, so that it goes on pointing where it did. The body is for writing: every `OSError` in it becomes the error that
+    `path` cannot be written.
 
     Raises:
-        OddlensError: the folder cannot be made or written to or is a link to nowhere, or `path` is a folder or a device.
-        DiskError: the disk is full, or took itself away.
+        OddlensError: The folder cannot be made or written to or is a link to nowhere, or `path` is a folder or a device.
+        DiskError: The disk is full, read-only, damaged or gone.
     """
     target = Path(path)
     try:
@@ -52,12 +52,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise the `OddlensError` that `replacing` would for what lies at the path: for whoever computes long before writing."""
+    """Raise the `OddlensError` that `replacing` would for this path: for programs that compute long before they write."""
     try:
         os.lstat(path)
     except ValueError as error:  # a null character, or what the file system's encoding lacks
         raise OddlensError(f"{printable(os.fsdecode(path))} is no possible file name: choose another name") from error
-    except OSError:  # nothing is there, or what is there is told below
+    except OSError:  # nothing is there, or the checks below say what is
         pass
     for folder in Path(path).parents:
         if exists(folder):
@@ -75,7 +75,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OddlensError:
-    """What is to be raised where a path cannot be written: a `DiskError` where the whole disk takes no more."""
+    """The error for a path that cannot be written: a `DiskError` if the whole disk takes no more."""
     kind = DiskError if error.errno in _NO_MORE else OddlensError
     reason = error.strerror or str(error)
     return kind(

@@ -38,9 +38,14 @@ from oddlens.io.quiet import quiet_libraries, quiet_pillow
 
 @dataclass(frozen=True)
 class Format:
-    """A picture format: its name, the suffixes its files bear, how its bytes begin, and Pillow's class for it.
+    """A picture format.
 
-    lacking: what this installation would need to read it, as a sentence's end; None where it can.
+    Attributes:
+        name: Its name.
+        suffixes: Of its files, in lower case.
+        signature: How its bytes begin.
+        opener: Pillow's class for it.
+        lacking: What this installation needs to read it, as a sentence's end; None if it can.
     """
 
     name: str
@@ -102,11 +107,11 @@ KNOWN_FORMATS = (
     ),
 )
 FORMATS = tuple(form for form in KNOWN_FORMATS if form.lacking is None)
-"""Those that can be read here."""
+"""The formats that can be read here."""
 FORMAT_NAMES = ", ".join(form.name for form in FORMATS)
 FORMAT_OF_SUFFIX = {suffix: form for form in FORMATS for suffix in form.suffixes}
 
-# What people hand over by mistake, by how it begins.
+# Files that people give by mistake, by how they begin.
 _LOOKALIKES = (
     (re.compile(rb"version https://git-lfs"), "is a Git LFS pointer, not the picture: fetch it with `git lfs pull`"),
     (re.compile(rb"....ftyp", re.DOTALL), "is a video, or a picture in a video's format: save it as PNG or JPEG"),
@@ -115,7 +120,7 @@ _LOOKALIKES = (
 )
 _HEAD = 64
 MOST_PAGES = 64
-"""Pictures in one file whose values mean something, at most."""
+"""The most pages in one mask or label file."""
 
 _ROTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -131,11 +136,11 @@ _ROTATIONS = {
 def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[Pixels, Format]:
     """Decode the first picture of an encoded stream (seekable, at its start), upright.
 
-    Returns uint8 [height, width, 3], which may be read-only, and the format found. What a person should know of the
-    picture is appended to `notes`.
+    Returns uint8 [height, width, 3], which may be read-only, and the format found. Remarks on the picture are appended to
+    `notes`.
 
     Raises:
-        UnreadableError: no picture of a known format, damaged, cut short, or above `max_megapixels` (1e6 pixels each).
+        UnreadableError: No picture of a known format, damaged, cut short, or above `max_megapixels` (1e6 pixels each).
     """
     form = _format_of(stream)
     with _decoder_errors():
@@ -165,7 +170,7 @@ def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
     which Pillow would cut to 8 bits, the largest is kept, 0 where they are transparent.
 
     Raises:
-        UnreadableError: as `decode`; the limit is for all pictures together.
+        UnreadableError: As `decode`; the limit is for all pictures together.
     """
     form = _format_of(stream)
     with _decoder_errors():
@@ -185,7 +190,7 @@ def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
                     return pictures
             pixels += image.width * image.height
             if number == MOST_PAGES or pixels > max_megapixels * 1e6:
-                raise UnreadableError("holds more pictures than can be looked at: save each in a file of its own")
+                raise UnreadableError("holds more pictures than are read here: save each in a file of its own")
             pictures.append(_upright(image, []).copy())
         return pictures
 
@@ -258,7 +263,7 @@ def _load(image: Image.Image, notes: list[str]) -> None:
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
-    """The image decoded and turned by its EXIF orientation; the pixels of what was given stay as they are."""
+    """The image decoded and turned by its EXIF orientation; the given image does not change."""
     _load(image, notes)  # Pillow turns a TIFF as it loads, and then forgets the orientation
     try:
         with quiet_pillow():

@@ -1,4 +1,4 @@
-"""Which picture files a list of files, folders and patterns means, what of the list is at fault, and what was passed over."""
+"""Finding image files: the files that a list of files, folders and patterns means, its faults, and what was passed over."""
 
 from __future__ import annotations
 
@@ -43,9 +43,11 @@ _MOST_KINDS = 8
 class Found:
     """What a list of names means.
 
-    items: the pictures in the order of the list, and a failure in the place of each name that leads to none and of each folder
-    that cannot be listed. passed_over: how many files below folders and patterns are not taken, by kind (".avif", "masks"); of
-    folders that nobody looked into, by name with a slash ("@eaDir/").
+    Attributes:
+        items: The images in the order of the list, and a failure in the place of each name that leads to none and of each folder
+            that cannot be listed.
+        passed_over: How many files below folders and patterns are left out, by kind (".avif", "masks"), and how many folders, by
+            name with a slash ("@eaDir/").
     """
 
     items: tuple[Path | Failure, ...]
@@ -58,7 +60,7 @@ class Found:
 
     @property
     def failures(self) -> list[Failure]:
-        """What was at fault."""
+        """The failures."""
         return [item for item in self.items if isinstance(item, Failure)]
 
 
@@ -70,13 +72,13 @@ def find_images(inputs: Iterable[StrPath]) -> Found:
     - A pattern (`*`, `?`, `[...]`, and `**` for folders of any depth) gives what it matches, in natural order, folders
       walked as above. A file or folder whose name merely looks like a pattern is taken as itself.
 
-    In folders and patterns, images are known by their suffix. Passed over are hidden files and folders, `JUNK_FOLDERS`, what
-    earlier runs drew (`overlays`, `maps` and `labels` beside a `run.json`), and masks: `*_mask` files, what lies below
-    `ground_truth`, and in `masks` what is named as a picture is. The order is that of the inputs; what is named twice, by
-    whatever spelling, is kept at its first place.
+    In folders and patterns, the suffix says which files are images. Passed over are hidden files and folders, `JUNK_FOLDERS`,
+    the outputs of earlier runs (`overlays`, `maps` and `labels` beside a `run.json`), and masks: `*_mask` files, files below
+    `ground_truth`, and files in `masks` that have the name of an image. The order is that of the inputs; a file that is named
+    twice, in any spelling, counts at its first place.
 
     Raises:
-        UsageError: nothing was given.
+        UsageError: Nothing was given.
     """
     if isinstance(inputs, str | os.PathLike):
         inputs = [inputs]
@@ -91,7 +93,7 @@ def find_images(inputs: Iterable[StrPath]) -> Found:
 def path_identity() -> Callable[[StrPath], str]:
     """A function that gives the spellings of a path, relative or through linked folders, one name: an absolute path.
 
-    A link to a file stays a file of its own. The function remembers the folders it met: make a new one for every task.
+    A link to a file stays a file of its own. The function caches the folders it met: make a new one for every task.
     """
     real = cache(os.path.realpath)
 
@@ -103,17 +105,17 @@ def path_identity() -> Callable[[StrPath], str]:
 
 
 def earlier_outputs(names: Set[str]) -> Set[str]:
-    """Which names of a folder's content are those of what an earlier run or benchmark drew there."""
+    """Which names of a folder's content are outputs of an earlier run or benchmark."""
     ours: set[str] = set()
     if "run.json" in names:
         ours |= _OF_A_RUN
-    if "cells" in names and names & {"picks", "metrics.json"}:  # "cells" alone may be what is on the pictures
+    if "cells" in names and names & {"picks", "metrics.json"}:  # "cells" alone may be a folder of images of cells
         ours |= _OF_A_BENCHMARK
     return ours & names
 
 
 def is_mask_name(path: Path) -> bool:
-    """Whether a file is called as a mask beside its picture is: <stem>_mask."""
+    """Whether a file has the name of a mask beside its image: <stem>_mask."""
     return path.stem.casefold().endswith(MASK_ENDING)
 
 
@@ -140,7 +142,7 @@ def _shown(kind: str, count: int) -> str:
 
 
 class _Search:
-    """The state of a search: what is taken so far and what is passed over, each file once."""
+    """The state of a search: the files that are taken and passed over so far, each file once."""
 
     def __init__(self) -> None:
         self.items: dict[str, Path | Failure] = {}
@@ -148,7 +150,7 @@ class _Search:
         self._identity = path_identity()
 
     def add(self, text: str) -> None:
-        """Take what one name means."""
+        """Add the files that one name means."""
         if not text:
             self._fail(
                 text, "an empty name is among the pictures: give files, folders or patterns such as 'parts/*.png'"
@@ -174,22 +176,22 @@ class _Search:
 
     def _take_below(self, text: str, folder: Path, parts: Sequence[str], nothing: str) -> None:
         """Take the images that lie below a folder and match the parts of a pattern, which a name has been divided into."""
-        vision_pass = _Walk()
-        vision_pass.run(folder, tuple(parts))
-        for path, kind in vision_pass.passed.items():
+        search = _FolderSearch()
+        search.run(folder, tuple(parts))
+        for path, kind in search.passed.items():
             self._passed.setdefault(self._identity(path), kind)
-        for path in sorted(vision_pass.images, key=_natural):
+        for path in sorted(search.images, key=_natural):
             self.items.setdefault(self._identity(path), path)
-        for failure in vision_pass.failures:
+        for failure in search.failures:
             self._fail(failure.source, failure.reason)
-        if not vision_pass.images and not vision_pass.failures:
+        if not search.images and not search.failures:
             reason = f"{nothing}: looked for files ending in {', '.join(FORMAT_OF_SUFFIX)}"
-            passed = say_passed_over(Counter(vision_pass.passed.values()))
+            passed = say_passed_over(Counter(search.passed.values()))
             self._fail(text, f"{reason}; {passed}" if passed else reason)
 
 
-class _Walk:
-    """What lies below a folder and matches a pattern: images, what is passed over and as what, folders that cannot be listed."""
+class _FolderSearch:
+    """The files below a folder that match a pattern: images, files passed over with their kind, folders that cannot be listed."""
 
     def __init__(self) -> None:
         self.images: list[Path] = []
@@ -198,7 +200,7 @@ class _Walk:
         self._perhaps: list[Path] = []
 
     def run(self, top: Path, parts: tuple[str, ...]) -> None:
-        """Look; parts: a pattern, one part a folder deep ("**": any number of them)."""
+        """Search. parts: a pattern, one part for each level of folders ("**": any number of levels)."""
         pending: deque[tuple[Path, tuple[str, ...], str | None]] = deque([(top, parts, None)])
         seen: set[tuple[str, tuple[str, ...]]] = set()  # a linked folder may hold itself
         while pending:
@@ -206,7 +208,7 @@ class _Walk:
             mark = os.path.realpath(folder), parts
             if mark not in seen:
                 seen.add(mark)
-                pending.extend(self._look(folder, parts, kind))
+                pending.extend(self._search_folder(folder, parts, kind))
         stems = {path.stem.casefold() for path in self.images}
         for path in self._perhaps:
             if stems.isdisjoint(path.stem.casefold().removesuffix(suffix) for suffix in _MASK_SUFFIXES):
@@ -214,15 +216,15 @@ class _Walk:
             else:
                 self.passed[path] = _MASK
 
-    def _look(
+    def _search_folder(
         self, folder: Path, parts: tuple[str, ...], kind: str | None
     ) -> Iterator[tuple[Path, tuple[str, ...], str | None]]:
-        """Judge what lies in one folder; gives the folders in it that are looked into, each with what is left of the pattern.
+        """Judge the files in one folder; gives the folders in it to search, each with the rest of the pattern.
 
-        kind: as what all files in it are passed over.
+        kind: the kind under which all files in it are passed over; None if they are not.
         """
         part, rest = parts[0], parts[1:]
-        if not has_magic(part):  # what is named by a word of its own is not judged by it
+        if not has_magic(part):  # a name without a wildcard is taken literally
             place = folder / part
             if is_dir(place):
                 yield place, rest or _ALL_BELOW, kind

@@ -85,8 +85,8 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
     how 16-bit, float, transparent and CMYK pixels become 8-bit RGB. Nothing is resampled.
 
     Raises:
-        ImageError: one sentence that names the picture, says what is wrong with it and what to do.
-        UsageError: a limit that is no number above 0.
+        ImageError: One sentence that names the picture, says what is wrong with it and what to do.
+        UsageError: A limit that is no number above 0.
     """
     source = name or (os.fsdecode(image) if isinstance(image, str | os.PathLike) else "") or "the image"
     limit, notes = checked_limit(max_megapixels), list[str]()
@@ -102,7 +102,7 @@ def read_stored(path: str | os.PathLike[str], max_megapixels: float | None = Non
     """Read the pictures of a file whose values mean something, a mask or a label file, as `decoding.decode_stored` does.
 
     Raises:
-        ImageError: one sentence that names the file, says what is wrong with it and what to do.
+        ImageError: One sentence that names the file, says what is wrong with it and what to do.
     """
     limit = checked_limit(max_megapixels)
     try:

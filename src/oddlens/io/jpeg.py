@@ -36,10 +36,10 @@ _SPARE = 16
 
 
 def load(image: JpegImageFile, notes: list[str]) -> None:
-    """Decode an image as its own `load` does; what a person should know is appended to `notes`.
+    """Decode an image as its own `load` does; remarks on the picture are appended to `notes`.
 
     Raises:
-        UnreadableError: data are missing; the sentence says where.
+        UnreadableError: Data are missing; the sentence says where.
         OSError: the decoder cannot go on.
     """
     data = _read(image)

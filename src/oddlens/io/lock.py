@@ -1,4 +1,4 @@
-"""A folder that one program writes to at a time."""
+"""A lock on a folder, so that only one program writes to it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 class FolderLock:
-    """Holds a folder for this program, until `release` or until the program ends, however it does.
+    """Locks a folder for this program, until `release` or until the program ends.
 
-    The lock is the operating system's: a file that a killed program leaves behind holds nobody up.
+    The lock is the operating system's: a file that a killed program leaves behind locks nothing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,16 +29,17 @@ class FolderLock:
         self._lock = FileLock(self._file, timeout=0, thread_local=False)
 
     def check(self) -> None:
-        """Raise `UsageError` where another program holds the folder. It makes nothing."""
+        """Raise UsageError if another program has locked the folder. Creates nothing."""
         if is_file(self._file):
             self.acquire()
             self.release()
 
     def acquire(self) -> None:
-        """Take hold of the folder, which is made where it is missing.
+        """Lock the folder, which is made if it is missing. A disk without locks gives a warning.
 
-        Raises `UsageError` where another program holds it, `OddlensError` where it cannot be written. A disk that knows no locks is
-        a warning.
+        Raises:
+            UsageError: Another program has locked the folder.
+            OddlensError: The folder cannot be written.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ class FolderLock:
             )
 
     def release(self) -> None:
-        """Let the folder go."""
+        """Unlock the folder."""
         if self._lock.is_locked:
             with suppress(OSError):  # of Windows, where only the lock itself can remove its file
                 self._file.unlink()

@@ -1,7 +1,7 @@
-"""Questions about paths whose answer is never an error, and opening only what has an end.
+"""Tests of paths that never raise, and opening regular files only.
 
 `Path.exists`, `is_dir`, `is_file`, `glob` and `expanduser` raise for ordinary paths: below a folder that may not be searched, with
-a name that is too long, of a user that does not exist. All of oddlens asks here what lies at a path.
+a name that is too long, of a user that does not exist. All of oddlens uses these functions instead.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ StrPath = str | os.PathLike[str]
 
 
 def exists(path: StrPath) -> bool:
-    """Whether something lies at a path; False too where this user may not look."""
+    """Whether something lies at a path; also False without permission."""
     return os.path.exists(path)  # noqa: PTH110 this one never raises
 
 
 def is_dir(path: StrPath) -> bool:
-    """Whether a folder, or a link to one, lies at a path; False too where this user may not look."""
-    if isinstance(path, os.DirEntry):  # which mostly knows without asking the disk
+    """Whether a folder, or a link to one, lies at a path; also False without permission."""
+    if isinstance(path, os.DirEntry):  # it mostly knows without reading the disk
         try:
             return bool(path.is_dir())
         except OSError:
@@ -32,7 +32,7 @@ def is_dir(path: StrPath) -> bool:
 
 
 def is_file(path: StrPath) -> bool:
-    """Whether a regular file, or a link to one, lies at a path; False too where this user may not look."""
+    """Whether a regular file, or a link to one, lies at a path; also False without permission."""
     if isinstance(path, os.DirEntry):
         try:
             return bool(path.is_file())
@@ -47,7 +47,7 @@ def is_link(path: StrPath) -> bool:
 
 
 def matching(folder: StrPath, pattern: str) -> list[Path]:
-    """What matches a pattern below a folder, hidden files too, sorted; nothing where this user may not look."""
+    """What matches a pattern below a folder, hidden files too, sorted; nothing without permission."""
     return sorted(Path(folder, name) for name in glob.glob(pattern, root_dir=folder, include_hidden=True))  # noqa: PTH207 it never raises
 
 
@@ -70,7 +70,7 @@ def expanded(path: StrPath) -> Path:
 
 
 def is_closed(path: StrPath) -> bool:
-    """Whether a path cannot be looked at, so that nothing is known of what lies there."""
+    """Whether this user has no access to a path, so that nothing is known of it."""
     try:
         os.stat(path)  # noqa: PTH116 a path may be any text
     except (FileNotFoundError, NotADirectoryError):
@@ -90,7 +90,7 @@ def why_absent(path: StrPath) -> str:
 
 
 def why_no_folder(path: StrPath) -> str | None:
-    """What keeps a path from being the folder that something is written to, as `why_absent` tells it; None where nothing does."""
+    """What keeps a path from being the folder that something is written to, worded as in `why_absent`; None if it can be."""
     if is_dir(path):
         return None
     if exists(path):
@@ -103,7 +103,7 @@ def why_no_folder(path: StrPath) -> str | None:
 
 
 def why_not_opened(path: StrPath, error: OSError | ValueError) -> str:
-    """As `why_absent`, from what looking at the path or opening it raised."""
+    """As `why_absent`, from the error that opening the path raised."""
     if "://" in os.fsdecode(path):
         return "is an address and not a file: download it first"
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Pixels of any kind -> RGB uint8 [height, width, 3], by rules that never depend on the picture.
+"""Pixels of any kind -> RGB uint8 [height, width, 3], by rules that never depend on the picture's content.
 
 - 16-bit values keep their high byte, as Pillow does for 16-bit colour: full scale stays full scale, and 8-bit data
   stored as v * 256 or v * 257 come back exactly. Values that are known to have fewer bits (10, 12, 14) are divided by
@@ -6,10 +6,10 @@
 - Float values lie in [0, 1] and are scaled by 255 and rounded; outside of that they are refused, because stretching
   each picture by its own extremes would make two pictures of one part differ.
 - Transparent parts are shown on white, as a viewer shows them: the colour hidden beneath full transparency is whatever
-  an editor left there, and nobody has seen it.
+  an editor left there.
 - CMYK is converted without its colour profile, and RGB profiles are left alone, as the authors' programs do.
 
-What was done to a picture beyond the obvious is appended to `notes`, in the words of a sentence's second half.
+Each conversion that a person should know of is appended to `notes`, as the second half of a sentence.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ _WHOLE_NUMBERS = [np.dtype(kind) for kind in ("u1", "<u2", ">u2")]
 
 
 class Doubt(str):
-    """A note on a picture that may not be what its owner thinks: whoever checks a data set wants to know."""
+    """A note on a picture that may not be what its owner thinks; the check of a data set reports it."""
 
 
 class UnreadableError(Exception):
@@ -33,10 +33,10 @@ class UnreadableError(Exception):
 
 
 def array_size(values: NDArray[Any]) -> tuple[int, int]:
-    """(width, height) of an array that is a picture by its shape and dtype; looks at no value.
+    """(width, height) of an array that is a picture by its shape and dtype; it reads no value.
 
     Raises:
-        UnreadableError: another shape or dtype, or no pixels.
+        UnreadableError: Another shape or dtype, or no pixels.
     """
     channels = 1 if values.ndim == 2 else values.shape[-1] if values.ndim == 3 else 0
     if channels not in (1, 3, 4):
@@ -56,7 +56,7 @@ def rgb_from_array(values: NDArray[Any], notes: list[str], bits: int = 16) -> Pi
     A contiguous uint8 [h, w, 3] is given back as it is, without a copy. `bits`: how many are in use of uint16.
 
     Raises:
-        UnreadableError: another shape or dtype, no pixels, or float values that are not finite or not in 0..1.
+        UnreadableError: Another shape or dtype, no pixels, or float values that are not finite or not in 0..1.
     """
     array_size(values)
     channels = values.shape[2] if values.ndim == 3 else 1
@@ -70,7 +70,7 @@ def rgb_from_pil(image: Image.Image, notes: list[str]) -> Pixels:
     """Bring a Pillow image of any mode to uint8 [h, w, 3]; the array may be read-only.
 
     Raises:
-        UnreadableError: whole numbers beyond 16 bits, or float values that are not finite or not in 0..1.
+        UnreadableError: Whole numbers beyond 16 bits, or float values that are not finite or not in 0..1.
     """
     if image.mode == "I":
         values = np.asarray(image)

@@ -1,4 +1,4 @@
-"""PNG files without what stands beside their pixels: Pillow refuses a picture for long texts and large colour profiles."""
+"""PNG files without their long texts and large colour profiles, for which Pillow refuses a picture."""
 
 import io
 import struct
@@ -16,14 +16,14 @@ _LONG = 1000  # bytes; deflate packs 1032 to 1 at best, so that less stays below
 
 def open_png(stream: BinaryIO) -> PngImagePlugin.PngImageFile:
     """Open a PNG whatever texts and profiles it carries: a CT's header, an editor's history. Long ones are left out."""
-    kept, left_out = [(0, len(_SIGNATURE))], False
+    needed, left_out = [(0, len(_SIGNATURE))], False
     for kind, start, end in _chunks(stream):
         if kind in _ASIDE and end - start > _LONG and _is_needless(kind, stream.read(end - start - 12)):
             left_out = True
         else:
-            kept.append((start, end))
+            needed.append((start, end))
     stream.seek(0)
-    return PngImagePlugin.PngImageFile(_joined(stream, kept) if left_out else stream)
+    return PngImagePlugin.PngImageFile(_joined(stream, needed) if left_out else stream)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -39,7 +39,7 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _is_needless(kind: bytes, data: bytes) -> bool:
-    """Whether a long text or profile says nothing that a picture is read by, or more than Pillow would take."""
+    """Whether reading does not need a long text or profile, or Pillow would refuse it."""
     name, _, rest = data.partition(b"\0")
     if kind == b"iCCP" or name not in _WITH_EXIF:
         return True

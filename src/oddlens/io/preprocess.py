@@ -1,4 +1,4 @@
-"""Pictures -> the tensor a tower takes, exactly as the authors' programs make it."""
+"""Images -> the tensor that a tower takes, exactly as the authors' programs make it."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Silence for decoders: what they say of odd files on their own, oddlens says in its sentences."""
+"""Silence for decoders: oddlens reports faulty files in its own sentences, not the libraries in theirs."""
 
 import ctypes
 import logging
@@ -11,7 +11,7 @@ from functools import cache
 import cv2
 from PIL import Image
 
-# What Pillow logs, Python prints where nobody listens; who set up a log still gets it.
+# Python prints what Pillow logs if the program has no log handler; a program with one still gets it.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _pillow_lock = threading.Lock()
@@ -39,7 +39,7 @@ def quiet_pillow() -> Iterator[None]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Without what OpenCV logs and what libtiff prints. No thread waits for another: the last one that leaves restores both."""
+    """Without OpenCV's log and libtiff's output. No thread waits for another: the last one that leaves restores both."""
     global _silencing, _spoken_level, _spoken_stderr
     with _libraries_lock:
         if _silencing == 0:
@@ -63,7 +63,7 @@ def _exchange_log_level(level: int) -> int:
 
 
 def _exchange_stderr(stream: int | None) -> int | None:
-    """Give C's `stderr` another stream; returns the earlier one. Python has its own way to standard error, which stays as it is.
+    """Give C's `stderr` another stream; returns the earlier one. Python's own standard error does not change.
 
     Does nothing (None) where the C library is not glibc: elsewhere the variable may be a constant.
     """

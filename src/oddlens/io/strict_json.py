@@ -1,4 +1,4 @@
-"""JSON from disk or from a user, read strictly: what is no JSON is a `ValueError`, and what has another form is told in words."""
+"""JSON from disk or from a user, read strictly, and a check of the form of its values."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from typing import Any, NoReturn
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises `ValueError` for anything else: also for NaN, infinities, and nesting that is too deep.
+    """The value of a JSON text.
 
     Python's own reader takes NaN and 1e999, and ends in a `RecursionError` on deep nesting.
+
+    Raises:
+        ValueError: The text is no JSON, or holds NaN, infinities or nesting that is too deep.
+
+    Example:
+        >>> parse_json('{"scores": [0.5]}')
+        {'scores': [0.5]}
     """
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)
@@ -18,11 +25,20 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def form_fault(value: Any, form: Any, name: str = "it") -> str:
-    """What keeps a JSON value from having a form ("sizes is no list"); "" where nothing does.
+def form_fault(value: object, form: object, name: str = "it") -> str:
+    """The reason why a JSON value does not have a form; "" if it has.
 
-    form: a type, where float takes whole numbers too, and int takes no bool; None; `[form]`, a list of such; `{key: form}`, an
-    object that has these keys at least; `(form, form)`, either. name: how the value is called.
+    Args:
+        value: The JSON value.
+        form: A type (float takes whole numbers too, and int takes no bool); None; `[form]`, a list of such; `{key: form}`, an
+            object that has at least these keys; `(form, form)`, either.
+        name: The name of the value in the reason.
+
+    Example:
+        >>> form_fault({"sizes": 3}, {"sizes": [int], "note": (str, None)})
+        'it lacks note'
+        >>> form_fault({"sizes": 3, "note": None}, {"sizes": [int], "note": (str, None)})
+        'sizes is no list'
     """
     if isinstance(form, tuple):
         faults = [form_fault(value, each, name) for each in form]
@@ -39,8 +55,10 @@ def form_fault(value: Any, form: Any, name: str = "it") -> str:
         return next(filter(None, (form_fault(each, form[0], f"an entry of {name}") for each in value)), "")
     if form is None:
         return "" if value is None else f"{name} is not null"
+    assert isinstance(form, type)
     fits = isinstance(value, int | float if form is float else form) and (form is bool or not isinstance(value, bool))
-    fits = fits and (form is not float or abs(value) < 2**1023)  # a whole number may be beyond what float can hold
+    if form is float and isinstance(value, int | float):
+        fits = fits and abs(value) < 2**1023  # a whole number may be beyond what float can hold
     return "" if fits else f"{name} is no {_KINDS[form]}"
 
 

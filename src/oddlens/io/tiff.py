@@ -1,4 +1,4 @@
-"""TIFF files: what their tags say that Pillow drops, and the kinds of pixels that it does not know."""
+"""TIFF files: tags that Pillow drops, and kinds of pixels that it does not know."""
 
 import io
 from collections.abc import Callable
@@ -20,10 +20,10 @@ _NO_ALPHA, _PREMULTIPLIED_ALPHA, _ALPHA = 0, 1, 2  # what ExtraSamples says of a
 
 
 def load(image: TiffImageFile) -> None:
-    """Decode an image as its own `load` does, without a word of libtiff on standard error.
+    """Decode an image as its own `load` does, without output of libtiff on standard error.
 
     Raises:
-        UnreadableError: deep grey values with white as zero, or JPEG data within it of which some are missing.
+        UnreadableError: Deep grey values with white as zero, or JPEG data within it of which some are missing.
     """
     _refuse_white_is_zero(image.tag_v2)
     if image.tag_v2.get(ExifTags.Base.Compression) == _JPEG:
@@ -46,7 +46,7 @@ def decode_otherwise(stream: BinaryIO, check_size: Callable[[tuple[int, int]], N
     `check_size` is called with (width, height) before anything is decoded.
 
     Raises:
-        UnreadableError: damaged, or of a kind that OpenCV does not know or misreads.
+        UnreadableError: Damaged, or of a kind that OpenCV does not know or misreads.
     """
     stream.seek(0)
     header = stream.read(8)
@@ -60,7 +60,7 @@ def decode_otherwise(stream: BinaryIO, check_size: Callable[[tuple[int, int]], N
         raise UnreadableError("is damaged or cut short (its TIFF header is incomplete): save or copy it again")
     check_size((tags[ExifTags.Base.ImageWidth], tags[ExifTags.Base.ImageLength]))
     _refuse_white_is_zero(tags)
-    if tags.get(ExifTags.Base.PhotometricInterpretation) not in (_GREY, _RGB):  # OpenCV would misread others in silence
+    if tags.get(ExifTags.Base.PhotometricInterpretation) not in (_GREY, _RGB):  # OpenCV would silently misread others
         raise UnreadableError("is a TIFF with an unusual kind of colours: save it as RGB with 8 or 16 bits")
     stream.seek(0)
     with quiet_libraries():

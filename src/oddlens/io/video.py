@@ -1,4 +1,4 @@
-"""Videos as pictures: every frame, or every nth, under the name of its file and its number."""
+"""Videos as images: every frame, or every nth, named by its file and its number."""
 
 from __future__ import annotations
 
@@ -17,19 +17,26 @@ if TYPE_CHECKING:
     from av import VideoFrame as Decoded
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts")
-"""By which a file is known as a video."""
+"""The suffixes of videos."""
 
 Advance = Callable[[Path, int, int], None]
-"""Told while frames are counted: of which video, how many there are so far, and how many its file speaks of (0: of none)."""
+"""Called while frames are counted, with the video, the count so far, and the count that its file states (0: none)."""
 
 
 class Video:
-    """A video file. count: its frames. every: only frames 0, every, 2 * every, ... are looked at.
+    """A video file.
 
-    A frame is what decoding gives: what a file says of its length may be missing or wrong, edit lists cut frames off, and nothing
-    comes of data that are broken or lack their key frame. So frames are counted by decoding the file once.
+    A frame is what decoding gives: the length in a file may be missing or wrong, edit lists cut frames off, and broken data or
+    data without their key frame give no frame. So frames are counted by decoding the file once.
 
-    Raises `UsageError` where PyAV is not installed, `ImageError` for a file without a frame.
+    Attributes:
+        path: The file.
+        every: Only frames 0, every, 2 * every, ... are used.
+        count: All its frames.
+
+    Raises:
+        UsageError: PyAV is not installed.
+        ImageError: The file has no frame that can be decoded.
     """
 
     def __init__(self, path: Path, every: int = 1, advance: Advance | None = None) -> None:
@@ -47,7 +54,7 @@ class Video:
             ) from error
         try:
             self.count = self._counted(advance)
-            if self._is_broken:  # which is known now, and decoded otherwise
+            if self._is_broken:  # known only now, and decoded in another way
                 self.count = self._counted(advance)
         except OSError as error:
             raise ImageError(f"{printable(str(path))} cannot be read ({error.strerror}): check the file") from error
@@ -58,13 +65,14 @@ class Video:
 
     @property
     def frames(self) -> list[VideoFrame]:
-        """Those that are looked at, in order."""
+        """The frames that are used, in order."""
         return [VideoFrame(self, number) for number in range(0, self.count, self.every)]
 
     def read(self, number: int) -> Picture:
         """The picture of a frame, upright. Frames that are read in order are decoded once.
 
-        Raises `ImageError` where it is not there, or the file cannot be read.
+        Raises:
+            ImageError: The video has no such frame, or the file cannot be read.
         """
         import av
 
@@ -94,7 +102,7 @@ class Video:
         return count
 
     def _decoded(self) -> Iterator[_Frame]:
-        """The frames in order. What cannot be decoded is passed over, and noted of the frame behind it, or of the last one."""
+        """The frames in order. Data that cannot be decoded are passed over, with a note on the next frame, or on the last one."""
         import av
         from av.video.stream import VideoStream
 
@@ -134,13 +142,13 @@ class Video:
 
 
 def _is_of_the_file(error: Exception) -> bool:
-    """Whether a file cannot be read, which says nothing of its frames."""
+    """Whether the error is of the file and not of a frame."""
     return isinstance(error, OSError) and not isinstance(error, BlockingIOError)
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """A frame that was decoded; of: how many frames its file speaks of."""
+    """A decoded frame. of: how many frames its file states."""
 
     image: Decoded
     of: int
@@ -155,24 +163,24 @@ class _Frame:
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """A frame of a video: what runs take beside the paths of pictures. It is called FILE#NUMBER."""
+    """A frame of a video, which runs take as they take paths of images. Its name is FILE#NUMBER."""
 
     video: Video
     number: int
 
     @property
     def stem(self) -> str:
-        """A file name without suffix for what is written about it."""
+        """The stem of the files that are written for it."""
         return f"{self.video.path.stem}-{self.number:06d}"
 
     def __fspath__(self) -> str:
-        """What it is called."""
+        """Its name."""
         return f"{self.video.path}#{self.number:06d}"
 
     __str__ = __fspath__
 
     def read(self) -> Picture:
-        """The picture. Raises `ImageError` where it cannot be decoded."""
+        """The picture. Raises ImageError if it cannot be decoded."""
         return self.video.read(self.number)
 
 

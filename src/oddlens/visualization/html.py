@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: pictures inline, no script or style from elsewhere."""
+"""Self-contained HTML pages: images inline, no script or style from another place."""
 
 from __future__ import annotations
 
@@ -61,7 +61,14 @@ def gallery(figures: Iterable[str]) -> str:
 
 
 def figure(picture: Image.Image | str, caption: str, mood: str = "", detail: str = "") -> str:
-    """A picture, or the data URI of one, with its caption; mood "good" or "bad" colours it. detail: a quieter line below."""
+    """A picture, or the data URI of one, with its caption.
+
+    Args:
+        picture: The picture, or its data URI.
+        caption: The line below it.
+        mood: "good" or "bad" colours the caption.
+        detail: A fainter line below the caption.
+    """
     source = picture if isinstance(picture, str) else data_uri(picture)
     small = f"<small>{escape(detail)}</small>" if detail else ""
     return (

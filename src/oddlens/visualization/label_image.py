@@ -1,4 +1,4 @@
-"""The classes of a picture's pixels as a picture: numbers for programs, colours for people."""
+"""The classes of an image's pixels as a palette image: numbers for programs, colours for people."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Found by trial: of two dozen classes no two look alike.
+# Found by trial: no two of two dozen classes have similar colours.
 _TURN = 0.4607  # of the colour circle, from one number to the next
 _SHADES = ((0.77, 0.75), (0.73, 0.54), (0.53, 0.96), (0.44, 0.72))  # saturation and value, in turn
 
 
 def draw_labels(labels: NDArray[np.uint8], image_size: tuple[int, int]) -> Image.Image:
-    """Class numbers [h, w] as a palette picture of a size (width, height): its values are the numbers, nothing is mixed."""
+    """Class numbers [h, w] as a palette picture of a size (width, height): its values are the numbers, without interpolation."""
     shown = np.asarray(cv2.resize(labels, image_size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
     image = Image.fromarray(shown)
     image.putpalette([channel for number in range(256) for channel in class_colour(number)])

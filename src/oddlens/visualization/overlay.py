@@ -1,8 +1,8 @@
-"""A picture with its heat map over it, for people who would rather look than read.
+"""A picture with its anomaly map drawn over it.
 
-The range of the colours is the caller's and is written on the picture: stretching each map by its own extremes would paint
-a red spot on every good part. Cold pixels stay as the camera saw them, and nothing but outlines lies on the picture: title
-and verdict stand in a strip above it, the colour bar in a strip below.
+The caller gives the range of the colours, and the drawing names it: stretching each map by its own extremes would paint a red
+spot on every good part. Pixels with low values stay as the camera saw them, and only outlines cover the picture: title and
+verdict stand in a strip above it, the colour bar in a strip below.
 """
 
 import math
@@ -24,7 +24,7 @@ Verdict = Literal["anomalous", "normal"]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 # Ours: yellow, orange, red, magenta. Ever darker, so that it reads in grey and to colour-blind eyes too; with the opacity
-# that rises alongside, hotter is stronger on bright and on dark parts alike, which a map ending in pale yellow is not.
+# that rises alongside, a higher value is stronger on bright and on dark parts alike, unlike in a scale ending in pale yellow.
 _ANCHORS = (
     (0.00, (255, 236, 150)),
     (0.30, (255, 208, 66)),
@@ -32,7 +32,7 @@ _ANCHORS = (
     (0.78, (230, 40, 48)),
     (1.00, (190, 0, 104)),
 )
-_STRONGEST = 0.65  # the hottest pixel still shows the defect beneath it
+_STRONGEST = 0.65  # the pixel of the highest value still shows the defect beneath it
 _CLEAR_BELOW, _STRONG_ABOVE = 0.15, 0.75
 
 _PANEL = (22, 24, 29)
@@ -59,15 +59,16 @@ def _tables() -> tuple[Pixels, NDArray[np.float32]]:
 _COLOURS, _OPACITY = _tables()
 
 
-def heat_colours(values: NDArray[np.floating]) -> Pixels:
-    """The colours of heat values [h, w] in 0..1 (beyond is clipped): uint8 [h, w, 3]."""
+def map_colours(values: NDArray[np.floating]) -> Pixels:
+    """The colours of an anomaly map [h, w] scaled to 0..1 (values beyond are clipped): uint8 [h, w, 3]."""
     return _COLOURS[_levels(values, (0.0, 1.0))]
 
 
 def blend(pixels: Pixels, anomaly_map: NDArray[np.floating], value_range: tuple[float, float]) -> Pixels:
-    """The picture [h, w, 3] with the colours of its heat [h, w] over it, the more the hotter: uint8 [h, w, 3].
+    """The picture [h, w, 3] with the colours of its anomaly map [h, w] over it: uint8 [h, w, 3].
 
-    Heat in the lowest part of the range (up to 0.15 of it) leaves the pixel exactly as it is.
+    The higher the value, the more opaque its colour. A value in the lowest part of the range (up to 0.15 of it) leaves the pixel
+    exactly as it is.
     """
     opacity = np.rint(_OPACITY * 255).astype(np.uint16)[:, None]
     colour_share = _COLOURS * opacity + 127  # 127: rounds the division by 255 below
@@ -82,7 +83,7 @@ def blend(pixels: Pixels, anomaly_map: NDArray[np.floating], value_range: tuple[
 
 
 def outline_mask(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
-    """A copy of a picture, uint8 [h, w, 3], with the border of a mask [h, w] drawn in cyan, which no heat has: the truth."""
+    """A copy of a picture, uint8 [h, w, 3], with the border of a mask [h, w] in cyan, which no anomaly map has: the true defect."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     drawn: Pixels = cv2.drawContours(pixels.copy(), contours, -1, _TRUTH, 2, cv2.LINE_AA).astype(np.uint8, copy=False)
     return drawn
@@ -98,25 +99,26 @@ def draw_overlay(
     verdict: Verdict | None,
     truth: NDArray[np.bool_] | None = None,
 ) -> Image.Image:
-    """Draw a picture with its heat map, region outlines, title, verdict and colour bar.
+    """Draw a picture with its anomaly map, region outlines, title, verdict and colour bar.
 
-    - `pixels`: uint8 [h, w, 3]. It keeps its size in the drawing; a small one is set in the middle of a wider sheet.
-    - `anomaly_map`: float [h, w], finite, of the picture's own size.
-    - `value_range`: the heat values at the two ends of the colours; what lies beyond is drawn as the end.
-    - `outlines`: closed polygons, int [n, 2] of (x, y) in the picture's pixels.
-    - `title`: one line, such as name and score; a long one is cut in its middle.
-    - `range_label`: says which range it is: "fixed range 0..1", "calibrated on 4 references".
-    - `verdict`: shown as a badge; None if no threshold was set.
-    - `truth`: a mask [h, w] of the defects as somebody drew them; its border lies over the heat, see `outline_mask`.
+    Args:
+        pixels: Uint8 [h, w, 3]. It keeps its size in the drawing; a small one is set in the middle of a wider sheet.
+        anomaly_map: Float [h, w], finite, of the picture's own size.
+        value_range: The values at the two ends of the colours; values beyond are drawn as the end.
+        outlines: Closed polygons, int [n, 2] of (x, y) in the picture's pixels.
+        title: One line, such as name and score; a long one is cut in its middle.
+        range_label: Names the range: "fixed range 0..1", "calibrated on 4 references".
+        verdict: Shown as a badge; None if no threshold was set.
+        truth: A mask [h, w] of the true defects; its border lies over the anomaly map, see `outline_mask`.
 
     Raises:
-        UsageError: the value range is empty or not finite.
-        ValueError: heat and picture differ in size, or the heat is not finite.
+        UsageError: The value range is empty or not finite.
+        ValueError: Anomaly map and picture differ in size, or the map is not finite.
     """
     if anomaly_map.shape != pixels.shape[:2]:
-        raise ValueError(f"heat of shape {anomaly_map.shape} does not fit a picture of shape {pixels.shape}")
+        raise ValueError(f"an anomaly map of shape {anomaly_map.shape} does not fit a picture of shape {pixels.shape}")
     if not np.isfinite(anomaly_map).all():
-        raise ValueError("the heat holds values that are not finite")
+        raise ValueError("the anomaly map holds values that are not finite")
     low, high = value_range
     if not low < high or not np.isfinite((low, high)).all():
         raise UsageError(f"the range {low:g}..{high:g} cannot colour a map: its lower end must lie below its upper end")
@@ -215,12 +217,12 @@ def _fit(text: str, font: Font, width: float) -> str:
     if font.getlength(text) <= width:
         return text
 
-    def cut(kept: int) -> str:
-        start = kept // 3
-        return f"{text[:start]}…{text[len(text) - (kept - start) :]}"
+    def cut(length: int) -> str:
+        start = length // 3
+        return f"{text[:start]}…{text[len(text) - (length - start) :]}"
 
-    kept = bisect(range(1, len(text)), width, key=lambda kept: font.getlength(cut(kept)))
-    return cut(kept) if kept else ""
+    longest = bisect(range(1, len(text)), width, key=lambda length: font.getlength(cut(length)))
+    return cut(longest) if longest else ""
 
 
 def _drawable(text: str) -> str:

@@ -50,7 +50,9 @@ def check_tower(shape: VisionConfig | ConvNextConfig | TextConfig) -> None:
     if isinstance(shape, VisionConfig) and shape.image_size < shape.patch_size:
         raise ValueError(f"image_size {shape.image_size} is less than patch_size {shape.patch_size}")
     if values.get("activation", "gelu") not in ("gelu", "quick_gelu"):
-        raise ValueError(f"the activation is {shortened(values['activation'])}, where oddlens knows 'gelu' and 'quick_gelu'")
+        raise ValueError(
+            f"the activation is {shortened(values['activation'])}, where oddlens knows 'gelu' and 'quick_gelu'"
+        )
     eps = values["eps"]
     if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 < eps < 1:
         raise ValueError(f"eps is {shortened(eps)}, which is no small number above 0")
