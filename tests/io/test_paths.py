@@ -110,7 +110,7 @@ def test_a_user_without_a_home_has_a_cache_all_the_same() -> None:
     assert Path(done.stdout.strip()).name == f"oddlens-{os.getuid()}"
 
 
-def test_all_of_oddlens_asks_here() -> None:
+def test_all_of_oddlens_uses_these_functions() -> None:
     root = Path(oddlens.__file__).parent
     raising = {
         "exists",
@@ -131,6 +131,7 @@ def test_all_of_oddlens_asks_here() -> None:
         if isinstance(node, ast.Attribute)
         and node.attr in raising
         and ast.unparse(node.value) not in ("os.path", "glob")
+        and ast.unparse(node) != "self.home"  # a card's own field
     ]
     assert asked == []
 
