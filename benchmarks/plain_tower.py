@@ -21,7 +21,7 @@ from towers import TEXT_L_14, VIT_L_14_336
 from transformers import CLIPConfig, CLIPModel
 
 from oddlens.backbone.layouts import transformers as layout
-from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.vision import ClipTower
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
         ours = layout.read(Path(folder)).model.vision
-        assert isinstance(ours, VisionTower)
+        assert isinstance(ours, ClipTower)
     pixels = torch.randn(1, 3, 518, 518)
 
     def run_theirs() -> Tensor:

@@ -23,7 +23,7 @@ from lab.synthetic.mvtec import write_mvtec
 from oddlens.data import open_dataset, read_mask, resize_mask
 from oddlens.evaluation import open_sources
 from oddlens.loading import load_fitted
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import method_card
 from oddlens.metrics import image_metrics, pixel_metrics
 from oddlens.training import settings_class, trainable_class
 from oddlens.training.loop import Schedule
@@ -73,9 +73,7 @@ def train(name: str, layers: Layers, seed: int, work: Path) -> Path:
     if not pictures.is_dir():
         write_mvtec(pictures, TRAIN_CLASSES, seed, train_good=1, test_good=14, test_per_defect=1)
     settings = settings_class(name)(seed=seed)
-    backbone, recipe, _ = load_fitted(
-        method_class(name).recipe_type, None, "cpu", {} if layers is None else {"layers": layers}
-    )
+    backbone, recipe, _ = load_fitted(method_card(name), None, "cpu", {} if layers is None else {"layers": layers})
     sets = gather_samples(open_sources([str(pictures)]), "test", name)
     trainable = trainable_class(name)(backbone, recipe, settings)
     schedule = Schedule(sets, settings)

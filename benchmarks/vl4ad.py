@@ -132,7 +132,7 @@ def _backbone(model: str) -> Backbone:
     vision = VisionConfig(224, 16, 768, 12, 12, 3072, 512, "quick_gelu")
     text = TextConfig(77, 49408, 512, 12, 8, 2048, 512, "quick_gelu")
     loaded = LoadedModel(random_model(vision, text), clip_tokenizer(), CLIP_MEAN, CLIP_STD, (Path("random"),))
-    card = Card(model, "", "openai", 224, 16, 768, 12, 512, 0, "none", "random weights")
+    card = Card(name=model, layout="openai", image_size=224, patch_size=16, width=768, layers=12, embed_dim=512)
     return Backbone(loaded, card, "random", torch.device("cpu"))
 
 

@@ -88,7 +88,7 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     torch.manual_seed(0)
     height, width = map(int, frame.split("x"))
     backbone = _backbone(model)
-    tower = map_tower(backbone.tower)
+    tower = map_tower(backbone.vision)
     shape = DecoderShape(queries=queries)
     network = MaskDecoder(shape, tower.strides, tower.channels, backbone.card.embed_dim).eval().requires_grad_(False)
     concepts = F.normalize(torch.randn(WORDS + 3, backbone.card.embed_dim), dim=-1)
@@ -104,7 +104,7 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     found: dict[str, list[float]] = {}
     with torch.inference_mode():
         pixels = torch.randn(1, 3, *seen_at_once)
-        maps = _timed(found, "tower", rounds, tower.look, pixels).maps
+        maps = _timed(found, "tower", rounds, tower.feature_maps, pixels).maps
         seen = _timed(found, "pixels", rounds, _pixels, network, maps)
         _timed(found, "queries", rounds, _queries, network, seen)
         del maps, seen
@@ -169,18 +169,19 @@ def _backbone(model: str) -> Backbone:
 
     from oddlens.backbone.backbone import Backbone
     from oddlens.backbone.cards import MINI
-    from oddlens.backbone.convnext import ConvNextConfig
+    from oddlens.backbone.convnext import ConvNextConfig, ConvNextTower
     from oddlens.backbone.load import load_backbone
-    from oddlens.backbone.model import ConvNextClip, LoadedModel
+    from oddlens.backbone.model import LoadedModel, Model
     from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
-    from oddlens.backbone.text import TextConfig
+    from oddlens.backbone.text import TextConfig, TextTower
     from oddlens.backbone.tokenizer import clip_tokenizer
 
     if model == "mini":
         return load_backbone(None, device="cpu")
     widths = STAGES[model]
     vision = ConvNextConfig(320, (3, 3, 27, 3), widths, 640)
-    clip = ConvNextClip(vision, TextConfig(77, 49408, 64, 1, 1, 64, 640, "gelu")).requires_grad_(False)
+    text = TextConfig(77, 49408, 64, 1, 1, 64, 640, "gelu")
+    clip = Model(ConvNextTower(vision), TextTower(text)).requires_grad_(False)
     loaded = LoadedModel(clip, clip_tokenizer(), CLIP_MEAN, CLIP_STD, (Path("random"),))
     card = replace(MINI, name=model, image_size=320, patch_size=32, width=widths[-1], layers=36, embed_dim=640)
     return Backbone(loaded, card, "random", torch.device("cpu"))

@@ -30,7 +30,8 @@ from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.tensors import aligned
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import Tokenizer, word_tokenizer
-from oddlens.backbone.vision import StemOutput, VisionConfig
+from oddlens.backbone.tower import StemOutput
+from oddlens.backbone.vision import VisionConfig
 from oddlens.io.preprocess import to_tensor
 from oddlens.training.feature_cache import FeatureCache
 from oddlens.training.losses import contrastive_loss

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import oddlens
-from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.vision import ClipTower
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError
@@ -60,7 +60,7 @@ class TestAsking:
         def refuse(*_: object) -> None:
             raise AssertionError("the vision tower ran")
 
-        monkeypatch.setattr(VisionTower, "embed", refuse)
+        monkeypatch.setattr(ClipTower, "embed", refuse)
         first, second = (loaded.predict(encoded, name)[0] for name in ("bottle", "cable"))
         assert first.score != second.score
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import oddlens
-from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.vision import ClipTower
 from oddlens.detection import Detection
 from oddlens.encoding import BATCH_SIZE, EncodedBatch, encode_together, joined
 from oddlens.errors import Failure, ImageError
@@ -28,15 +28,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     counted = {"embed": 0, "run_blocks": 0, "windows": 0}
     for name in counted:
 
-        def count(self: VisionTower, *arguments: object, _name: str = name, **options: object) -> object:
+        def count(self: ClipTower, *arguments: object, _name: str = name, **options: object) -> object:
             counted[_name] += 1
             return originals[_name](self, *arguments, **options)
 
-        monkeypatch.setattr(VisionTower, name, count)
+        monkeypatch.setattr(ClipTower, name, count)
     return counted
 
 
-originals = {name: getattr(VisionTower, name) for name in ("embed", "run_blocks", "windows")}
+originals = {name: getattr(ClipTower, name) for name in ("embed", "run_blocks", "windows")}
 
 
 def test_methods_that_want_the_same_of_a_model_share_every_walk(

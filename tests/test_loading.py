@@ -16,7 +16,7 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
 from oddlens.loading import _introduce_embedded, load_fitted
-from oddlens.methods.april_gan.recipe import AprilGANRecipe
+from oddlens.methods.registry import method_card
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from tests.small_streets import LINEAR, trained
 from tests.tiny_clip import Weights, write_openai_state
@@ -145,7 +145,8 @@ class TestSharing:
     ) -> None:
         shutil.copytree(open_clip_folder, tmp_path / "model")
         towers = {
-            each: load_fitted(AprilGANRecipe, tmp_path / "model", "cpu", {"activation": each})[0] for each in asked
+            each: load_fitted(method_card("april-gan"), tmp_path / "model", "cpu", {"activation": each})[0]
+            for each in asked
         }
         assert towers["gelu"] is towers[None]
         assert towers["quick_gelu"] is not towers[None]

@@ -25,6 +25,7 @@ from oddlens.encoding import EncodedBatch
 from oddlens.errors import ModelError, OddlensWarning, printable
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import is_dir, is_file, matching
+from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import method_card
@@ -65,9 +66,7 @@ def load(
         learned.check_method(card.name)
         named = named_fields(card.recipe, recipe_overrides.get("recipe"))
         trained = {name: value for name, value in learned.recipe.items() if name not in named}
-    backbone, recipe, notes = load_fitted(
-        card.recipe, model, device, trained | recipe_overrides, introduce=learned is None
-    )
+    backbone, recipe, notes = load_fitted(card, model, device, trained | recipe_overrides, introduce=learned is None)
     if learned is not None:
         learned.check_model(backbone.fingerprint, backbone.card.name)
     detector = Detector(card.name, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
@@ -133,24 +132,26 @@ def _judge_unsealed(references: EncodedBatch, detector: Detector, folder: str | 
 
 
 def load_fitted(
-    recipe_type: type[Recipe],
+    card: MethodCard,
     model: str | os.PathLike[str] | None,
     device: str,
     given: Mapping[str, Any],
     *,
     introduce: bool = True,
 ) -> tuple[Backbone, Recipe, list[str]]:
-    """What a method is made of: a model, a recipe fitted to it, and notes of that in words.
+    """What a method is made of: a model that can do what it needs, a recipe fitted to it, and notes of that in words.
 
-    given: as `load`'s recipe_overrides. introduce: say of the embedded model what it is; weights that were learned on it need it.
+    card: of the method. given: as `load`'s recipe_overrides. introduce: say of the embedded model what it is; weights that were
+    learned on it need it. Raises `UsageError` where the model cannot do what the method needs.
     """
-    recipe = make_recipe(recipe_type, given)
+    recipe = make_recipe(card.recipe, given)
     backbone = _shared_backbone(
         None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
     )
     if introduce and backbone.card.name == MINI.name:
         _introduce_embedded()
-    depth = Depth(backbone.card.layers, backbone.text.config.layers)
+    backbone.require(card.needs.capabilities, card.name)
+    depth = Depth(backbone.vision.config.layers, backbone.text.config.layers if backbone.has_text else 0)
     fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
     return backbone, fitted, notes
 

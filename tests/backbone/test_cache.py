@@ -14,8 +14,8 @@ from oddlens.backbone import cache
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cache import TextCache, cache_folder, content_hash
 from oddlens.backbone.files import file_hash
-from oddlens.backbone.layers import Activation
 from oddlens.backbone.load import load_backbone
+from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextTower
 
 PROMPTS = ["a photo of a part.", "a damaged part", "part"]

@@ -158,13 +158,15 @@ class TestRefusals:
         ("config", "told"),
         [
             (
-                {"model_type": "dinov2"},
-                "its config.json describes a model of type 'dinov2': oddlens reads models of type 'clip'",
+                {"model_type": "siglip2"},
+                "its config.json describes a model of type 'siglip2': oddlens reads models of type 'dinov2', ",
             ),
             (
                 {"model_type": "clip", "vision_config": {"patch_size": "x"}},
                 "its config.json does not describe a CLIP (patch_size is 'x'",
             ),
+            ({"model_type": "dinov2", "qkv_bias": False}, "its config.json sets qkv_bias to False"),
+            ({"model_type": "siglip", "vision_config": [1]}, "vision_config in its config.json is no JSON object"),
             ([], "its config.json holds no JSON object"),
         ],
     )

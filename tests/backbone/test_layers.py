@@ -1,11 +1,12 @@
 """A block, and its shortcuts: each equals the part of the whole that it stands for."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 
-from oddlens.backbone.layers import Block, activate
+from oddlens.backbone.layers import Block, Nonlinearity, activate
 from tests.tiny_clip import randomise
 
 
@@ -31,6 +32,29 @@ def test_the_two_gelus_are_what_their_formulas_say() -> None:
     ):
         assert exact == pytest.approx(value * (1 + math.erf(value / math.sqrt(2))) / 2, abs=1e-6)
         assert quick == pytest.approx(value / (1 + math.exp(-1.702 * value)), abs=1e-6)
+
+
+def test_gelu_by_tanh_is_what_its_formula_says() -> None:
+    values = torch.linspace(-4, 4, 33)
+    for value, found in zip(values.tolist(), activate(values.clone(), "gelu_tanh").tolist(), strict=True):
+        inner = math.sqrt(2 / math.pi) * (value + 0.044715 * value**3)
+        assert found == pytest.approx(value * (1 + math.tanh(inner)) / 2, abs=1e-6)
+
+
+def test_the_first_half_is_the_gate_of_swiglu() -> None:
+    gate, up = torch.linspace(-4, 4, 33), torch.linspace(3, -2, 33)
+    found = activate(torch.stack([gate, up], dim=1), "swiglu")
+    for row, (value, factor) in enumerate(zip(gate.tolist(), up.tolist(), strict=True)):
+        assert found[row].item() == pytest.approx(value / (1 + math.exp(-value)) * factor, abs=1e-6)
+
+
+@pytest.mark.parametrize("activation", get_args(Nonlinearity))
+def test_gradients_change_no_activation(activation: Nonlinearity) -> None:
+    """Where none are wanted memory is overwritten; where some are it is not."""
+    values = torch.linspace(-4, 4, 34)
+    wanted = values.clone().requires_grad_()
+    assert torch.allclose(activate(wanted, activation).detach(), activate(values.clone(), activation), atol=1e-6)
+    assert torch.equal(wanted.detach(), values)
 
 
 def test_the_first_row_alone_is_the_first_row(block: Block, x: torch.Tensor) -> None:

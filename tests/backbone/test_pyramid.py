@@ -20,7 +20,7 @@ def test_patches_of_the_middle_and_last_block_lie_side_by_side_on_their_own_grid
     tower = map_tower(vision)
     assert (tower.strides, tower.channels) == ((8,), (2 * 64,))
     with torch.inference_mode():
-        (found,) = tower.look(noise()).maps
+        (found,) = tower.feature_maps(noise()).maps
         walked = vision.run_blocks(vision.embed(noise(), "bicubic"), taps=(2, 3))
     assert found.shape == (2, 128, 8, 12)
     for number, tap in enumerate((2, 3)):
@@ -31,18 +31,18 @@ def test_patches_of_the_middle_and_last_block_lie_side_by_side_on_their_own_grid
 def test_the_dense_map_is_the_local_stream_in_the_joint_space() -> None:
     vision = random_model(layers=3).vision
     with torch.inference_mode():
-        dense = VisionMaps(vision).look(noise()).dense
+        dense = VisionMaps(vision).feature_maps(noise()).dense
         walked = vision.run_blocks(vision.embed(noise(), "bicubic"), local_taps=(3,), local_from=1)
         local = F.normalize(vision.project(walked.local[3][:, 1:]), dim=-1)
     assert dense is not None
     torch.testing.assert_close(dense.flatten(2).transpose(1, 2), local)
-    assert VisionMaps(vision).embed(dense) is dense
+    assert VisionMaps(vision).embed_pooled(dense) is dense
 
 
 def test_what_is_not_asked_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     vision = random_model().vision
     monkeypatch.setattr(type(vision), "project", lambda *_: pytest.fail("the dense map was computed"))
-    assert VisionMaps(vision).look(noise(), dense=False).dense is None
+    assert VisionMaps(vision).feature_maps(noise(), dense=False).dense is None
 
 
 def test_patches_of_14_pixels_are_brought_to_a_grid_of_16(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_patches_of_14_pixels_are_brought_to_a_grid_of_16(tmp_path: Path) -> Non
     tower = VisionMaps(vision)
     assert tower.strides == (16,)
     with torch.inference_mode():
-        (found,) = tower.look(noise(), dense=False).maps
+        (found,) = tower.feature_maps(noise(), dense=False).maps
     assert found.shape == (2, 256, 4, 6)
 
 
@@ -60,7 +60,7 @@ def test_a_stem_with_finer_features_gives_them_at_half_the_stride(embedded_folde
     tower = VisionMaps(vision)
     assert (tower.strides, tower.channels) == ((8, 16), (40, 2 * 32))
     with torch.inference_mode():
-        seen = tower.look(noise())
+        seen = tower.feature_maps(noise())
         fine, _ = vision.stem.trunk(noise())
     assert [tuple(each.shape) for each in seen.maps] == [(2, 40, 8, 12), (2, 64, 4, 6)]
     cells = F.normalize(F.pixel_unshuffle(fine, 2), dim=1)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from oddlens.backbone import vision as vision_module
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.vision import VisionFeatures, VisionTower, window_index
+from oddlens.backbone.tower import StemOutput, VisionFeatures, window_index
+from oddlens.backbone.vision import ClipTower
 from oddlens.errors import UsageError
 from tests.naive_clip import NaiveClip, resized_positions
 from tests.tiny_clip import SHAPE, Weights, random_model, randomise
@@ -19,7 +19,7 @@ DEPTH = SHAPE.layers
 
 
 @pytest.fixture(scope="module")
-def tower(open_clip_folder: Path) -> VisionTower:
+def tower(open_clip_folder: Path) -> ClipTower:
     return load_backbone(open_clip_folder, device="cpu").vision
 
 
@@ -53,7 +53,7 @@ def theirs(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(scope="module")
-def ours(theirs: Any, tmp_path_factory: pytest.TempPathFactory) -> VisionTower:
+def ours(theirs: Any, tmp_path_factory: pytest.TempPathFactory) -> ClipTower:
     """What they saved, loaded by us."""
     folder = tmp_path_factory.mktemp("theirs")
     theirs.save_pretrained(folder)
@@ -62,12 +62,12 @@ def ours(theirs: Any, tmp_path_factory: pytest.TempPathFactory) -> VisionTower:
 
 class TestAgainstTransformers:
     @torch.no_grad()
-    def test_the_image_embedding_is_the_same(self, theirs: Any, ours: VisionTower) -> None:
+    def test_the_image_embedding_is_the_same(self, theirs: Any, ours: ClipTower) -> None:
         expected = theirs.visual_projection(theirs.vision_model(pixels()).pooler_output)
         assert close(ours.project(ours.run_blocks(ours.embed(pixels())).cls), expected)
 
     @torch.no_grad()
-    def test_every_tap_is_their_hidden_state(self, theirs: Any, ours: VisionTower) -> None:
+    def test_every_tap_is_their_hidden_state(self, theirs: Any, ours: ClipTower) -> None:
         hidden = theirs.vision_model(pixels(), output_hidden_states=True).hidden_states
         walked = ours.run_blocks(ours.embed(pixels()), taps=(1, 2, 3))
         assert close(ours.ln_pre(ours.embed(pixels()).tokens), hidden[0])
@@ -77,7 +77,7 @@ class TestAgainstTransformers:
     @torch.no_grad()
     @pytest.mark.parametrize("position", ["bilinear", "bicubic"])
     def test_at_another_size_it_is_their_model_with_resized_positions(
-        self, theirs: Any, ours: VisionTower, position: Literal["bilinear", "bicubic"]
+        self, theirs: Any, ours: ClipTower, position: Literal["bilinear", "bicubic"]
     ) -> None:
         from transformers import CLIPVisionConfig, CLIPVisionModel
 
@@ -92,14 +92,14 @@ class TestAgainstTransformers:
 
 
 class TestEmbedding:
-    def test_patches_are_read_row_by_row_and_cls_comes_first(self, tower: VisionTower, naive: NaiveClip) -> None:
+    def test_patches_are_read_row_by_row_and_cls_comes_first(self, tower: ClipTower, naive: NaiveClip) -> None:
         for picture, tokens in zip(pixels(), tower.embed(pixels()).tokens, strict=True):
             assert close(tokens, naive.tokens(picture).float())
 
     @pytest.mark.parametrize("position", ["bilinear", "bicubic"])
     @pytest.mark.parametrize("size", [(24, 24), (56, 56), (40, 72), (80, 32)])
     def test_positions_are_resized_to_any_grid(
-        self, tower: VisionTower, weights: Weights, size: tuple[int, int], position: Literal["bilinear", "bicubic"]
+        self, tower: ClipTower, weights: Weights, size: tuple[int, int], position: Literal["bilinear", "bicubic"]
     ) -> None:
         grid = (size[0] // 8, size[1] // 8)
         embedded = tower.embed(torch.zeros(1, 3, *size), position)  # black pixels: nothing but CLS and positions
@@ -108,16 +108,16 @@ class TestEmbedding:
         assert embedded.grid == grid
         assert close(embedded.tokens[0], expected)
 
-    def test_a_remainder_smaller_than_a_patch_is_left_out(self, tower: VisionTower) -> None:
+    def test_a_remainder_smaller_than_a_patch_is_left_out(self, tower: ClipTower) -> None:
         picture = pixels(45, 47)
         assert torch.equal(tower.embed(picture).tokens, tower.embed(picture[:, :, :40, :40]).tokens)
 
     @pytest.mark.parametrize("size", [(7, 40), (40, 7), (1, 1)])
-    def test_a_picture_smaller_than_a_patch_is_refused(self, tower: VisionTower, size: tuple[int, int]) -> None:
+    def test_a_picture_smaller_than_a_patch_is_refused(self, tower: ClipTower, size: tuple[int, int]) -> None:
         with pytest.raises(UsageError, match=f"{size[1]}x{size[0]} pixels is smaller than one patch of 8 pixels"):
             tower.embed(torch.zeros(1, 3, *size))
 
-    def test_sizes_seen_before_leave_no_trace(self, tower: VisionTower) -> None:
+    def test_sizes_seen_before_leave_no_trace(self, tower: ClipTower) -> None:
         before = tower.embed(pixels(), "bilinear").tokens
         tower.embed(pixels(64, 64), "bilinear")
         tower.embed(pixels(24, 24), "bicubic")
@@ -126,7 +126,7 @@ class TestEmbedding:
 
 class TestLocalStream:
     @pytest.mark.parametrize("start", [1, 2, 3])
-    def test_it_adds_value_attention_from_any_block_on(self, tower: VisionTower, naive: NaiveClip, start: int) -> None:
+    def test_it_adds_value_attention_from_any_block_on(self, tower: ClipTower, naive: NaiveClip, start: int) -> None:
         taps = range(start, DEPTH + 1)
         embedded = tower.embed(pixels())
         walked = tower.run_blocks(embedded, local_taps=taps, local_from=start)
@@ -136,7 +136,7 @@ class TestLocalStream:
             for tap in taps:
                 assert close(walked.local[tap][image], expected[tap].float())
 
-    def test_it_leaves_the_ordinary_stream_as_it_is(self, tower: VisionTower) -> None:
+    def test_it_leaves_the_ordinary_stream_as_it_is(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         plain = tower.run_blocks(embedded, taps=(1, 2, 3))
         both = tower.run_blocks(embedded, taps=(1, 2, 3), local_taps=(2, 3), local_from=2)
@@ -144,32 +144,30 @@ class TestLocalStream:
         for block in (1, 2, 3):
             assert close(both.taps[block], plain.taps[block], 1e-6)
 
-    def test_what_is_tapped_early_does_not_depend_on_later_taps(self, tower: VisionTower) -> None:
+    def test_what_is_tapped_early_does_not_depend_on_later_taps(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         early = tower.run_blocks(embedded, local_taps=(1,)).local[1]
         assert torch.equal(tower.run_blocks(embedded, local_taps=(1, 2, 3)).local[1], early)
 
-    def test_a_tap_before_its_start_is_refused(self, tower: VisionTower) -> None:
+    def test_a_tap_before_its_start_is_refused(self, tower: ClipTower) -> None:
         with pytest.raises(UsageError, match="starts at block 3: it has nothing after block 2"):
             tower.run_blocks(tower.embed(pixels()), local_taps=(2, 3), local_from=3)
 
 
 class TestWalking:
-    def test_the_last_block_for_cls_alone_equals_the_full_run(self, tower: VisionTower) -> None:
+    def test_the_last_block_for_cls_alone_equals_the_full_run(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         full = tower.run_blocks(embedded, taps=(DEPTH,))
         assert torch.equal(full.cls, full.taps[DEPTH][:, 0])
         assert close(tower.run_blocks(embedded).cls, full.cls, 2e-6)
         assert close(tower.run_blocks(embedded, local_taps=(DEPTH,)).cls, full.cls, 2e-6)
 
-    def test_the_local_stream_after_the_last_block_is_the_same_with_and_without_its_tap(
-        self, tower: VisionTower
-    ) -> None:
+    def test_the_local_stream_after_the_last_block_is_the_same_with_and_without_its_tap(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         alone = tower.run_blocks(embedded, local_taps=(DEPTH,)).local[DEPTH]
         assert close(tower.run_blocks(embedded, taps=(DEPTH,), local_taps=(DEPTH,)).local[DEPTH], alone, 2e-6)
 
-    def test_taps_are_the_stream_of_the_restatement(self, tower: VisionTower, naive: NaiveClip) -> None:
+    def test_taps_are_the_stream_of_the_restatement(self, tower: ClipTower, naive: NaiveClip) -> None:
         embedded = tower.embed(pixels(40, 56), "bilinear")
         walked = tower.run_blocks(embedded, taps=(1, 3))
         hidden = naive.hidden(embedded.tokens[1].double())
@@ -179,14 +177,14 @@ class TestWalking:
             assert close(walked.taps[tap][1], hidden[tap].float())
 
     @pytest.mark.parametrize("taps", [(0,), (4,), (-1,), (1, 9)])
-    def test_a_layer_that_does_not_exist_is_refused(self, tower: VisionTower, taps: tuple[int, ...]) -> None:
+    def test_a_layer_that_does_not_exist_is_refused(self, tower: ClipTower, taps: tuple[int, ...]) -> None:
         embedded = tower.embed(pixels())
         with pytest.raises(UsageError, match="this model has blocks 1 to 3"):
             tower.run_blocks(embedded, taps=taps)
         with pytest.raises(UsageError, match="this model has blocks 1 to 3"):
             tower.run_blocks(embedded, local_taps=taps)
 
-    def test_a_stem_tap_that_does_not_exist_is_refused(self, tower: VisionTower) -> None:
+    def test_a_stem_tap_that_does_not_exist_is_refused(self, tower: ClipTower) -> None:
         with pytest.raises(UsageError, match="no stem features named 'stem': it has none"):
             tower.run_blocks(tower.embed(pixels()), taps=("stem",))
 
@@ -199,32 +197,31 @@ class TestWalking:
         with pytest.raises(UsageError, match="it has stem"):
             tower.run_blocks(embedded, taps=("fine",))
 
-    def test_projection_without_norm_leaves_ln_post_out(self, tower: VisionTower, weights: Weights) -> None:
+    def test_projection_without_norm_leaves_ln_post_out(self, tower: ClipTower, weights: Weights) -> None:
         x = torch.randn(3, SHAPE.width, generator=torch.Generator().manual_seed(0))
         assert close(tower.project(x, norm=False), x @ weights["visual.proj"])
 
 
 class TestWindows:
     @pytest.mark.parametrize("size", [1, 2, 3, 5])
-    def test_each_is_embedded_as_if_it_were_alone(self, tower: VisionTower, naive: NaiveClip, size: int) -> None:
+    def test_each_is_embedded_as_if_it_were_alone(self, tower: ClipTower, naive: NaiveClip, size: int) -> None:
         embedded = tower.embed(pixels())
         found = tower.windows(embedded, size)
         for image in range(2):
             expected = naive.windows(embedded.tokens[image].double(), (5, 5), size)
             assert close(found[image], expected.float())
 
-    def test_on_a_grid_that_is_not_square(self, tower: VisionTower, naive: NaiveClip) -> None:
+    def test_on_a_grid_that_is_not_square(self, tower: ClipTower, naive: NaiveClip) -> None:
         embedded = tower.embed(pixels(24, 48, batch=1))
         assert close(tower.windows(embedded, 2)[0], naive.windows(embedded.tokens[0].double(), (3, 6), 2).float())
 
-    def test_how_many_run_at_once_changes_nothing(self, tower: VisionTower, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_how_many_run_at_once_changes_nothing(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         together = tower.windows(embedded, 2)
         for tokens in (1, 7, 12):
-            monkeypatch.setattr(vision_module, "WINDOW_BYTES", tokens * 4 * 4 * tower.config.width)
-            assert close(tower.windows(embedded, 2), together, 2e-6)
+            assert close(tower.windows(embedded, 2, tokens * 4 * 4 * tower.config.width), together, 2e-6)
 
-    def test_a_window_over_the_whole_grid_is_the_picture(self, tower: VisionTower) -> None:
+    def test_a_window_over_the_whole_grid_is_the_picture(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         assert close(tower.windows(embedded, 5)[:, 0], tower.project(tower.run_blocks(embedded).cls), 5e-6)
 
@@ -233,10 +230,10 @@ class TestWindows:
         tower = random_model(layers=layers).vision
         embedded = tower.embed(pixels())
         single = embedded.tokens[:, [0, 1, 2, 6, 7]]  # the first window of 2x2
-        expected = tower.project(tower.run_blocks(vision_module.StemOutput(single, (2, 2), {}), taps=(layers,)).cls)
+        expected = tower.project(tower.run_blocks(StemOutput(single, (2, 2), {}), taps=(layers,)).cls)
         assert close(tower.windows(embedded, 2)[:, 0], expected, 5e-6)
 
-    def test_a_window_larger_than_the_grid_is_refused(self, tower: VisionTower) -> None:
+    def test_a_window_larger_than_the_grid_is_refused(self, tower: ClipTower) -> None:
         with pytest.raises(UsageError, match="a window of 6x6 patches does not fit a grid of 5x5 patches"):
             tower.windows(tower.embed(pixels()), 6)
 
@@ -247,13 +244,13 @@ class TestWindows:
 
 
 class TestNoState:
-    def ask_everything(self, tower: VisionTower, seed: int) -> list[Tensor]:
+    def ask_everything(self, tower: ClipTower, seed: int) -> list[Tensor]:
         size = 40 + 8 * (seed % 3)
         embedded = tower.embed(pixels(size, size, seed=seed), "bicubic" if seed % 2 else "bilinear")
         walked: VisionFeatures = tower.run_blocks(embedded, taps=(1, 3), local_taps=(2, 3), local_from=2)
         return [walked.cls, walked.taps[1], walked.local[3], tower.windows(embedded, 2)]
 
-    def test_the_weights_are_untouched_by_every_call(self, tower: VisionTower) -> None:
+    def test_the_weights_are_untouched_by_every_call(self, tower: ClipTower) -> None:
         before = {name: value.clone() for name, value in tower.state_dict().items()}
         for seed in range(3):
             self.ask_everything(tower, seed)
@@ -262,7 +259,7 @@ class TestNoState:
         assert all(torch.equal(after[name], value) for name, value in before.items())
         assert not any(parameter.requires_grad for parameter in tower.parameters())
 
-    def test_threads_get_what_one_caller_gets(self, tower: VisionTower) -> None:
+    def test_threads_get_what_one_caller_gets(self, tower: ClipTower) -> None:
         alone = [self.ask_everything(tower, seed) for seed in range(12)]
         with ThreadPoolExecutor(4) as pool:
             together = list(pool.map(lambda seed: self.ask_everything(tower, seed), range(12)))
@@ -272,10 +269,10 @@ class TestNoState:
 
 class TestGradients:
     @pytest.fixture
-    def model(self) -> VisionTower:
+    def model(self) -> ClipTower:
         return random_model(seed=4).vision
 
-    def test_they_flow_through_a_walk_to_the_tokens(self, model: VisionTower) -> None:
+    def test_they_flow_through_a_walk_to_the_tokens(self, model: ClipTower) -> None:
         embedded = model.embed(pixels())
         tokens = embedded.tokens.requires_grad_()
         walked = model.run_blocks(embedded, taps=(2,), local_taps=(3,), local_from=2)
@@ -283,7 +280,7 @@ class TestGradients:
         assert tokens.grad is not None
         assert (tokens.grad.abs().sum(dim=(1, 2)) > 0).all()
 
-    def test_they_flow_to_the_weights_when_these_learn(self, model: VisionTower) -> None:
+    def test_they_flow_to_the_weights_when_these_learn(self, model: ClipTower) -> None:
         model.requires_grad_()
         walked = model.run_blocks(model.embed(pixels()), local_taps=(3,))
         (model.project(walked.cls).square().sum() + model.project(walked.local[3]).square().sum()).backward()

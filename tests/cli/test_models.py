@@ -11,7 +11,7 @@ from oddlens.backbone.cards import CARDS
 from tests.cli.program import call, run, terminal
 from tests.hub_server import HubServer
 
-COLUMNS = ["name", "size", "offline", "used by", "licence", "pixels", "hub id"]
+COLUMNS = ["name", "kind", "text", "size", "offline", "used by", "licence", "pixels", "hub id"]
 
 
 def columns_of(head: str, line: str) -> list[str]:
@@ -28,10 +28,12 @@ class TestTheList:
         assert columns_of(head, head) == COLUMNS
         told = [columns_of(head, line) for line in lines]
         assert [line[0] for line in told] == [card.name for card in CARDS]
-        assert [line[6] for line in told[1:]] == [card.hub_id for card in CARDS[1:]]
+        assert [line[8] for line in told[1:]] == [card.hub_id for card in CARDS[1:]]
         assert next(line for line in told if line[0] == "openai-vit-l-14-336") == [
-            "openai-vit-l-14-336", "1712 MB", "no", "anomalyclip, april-gan", "MIT", "336", "openai/clip-vit-large-patch14-336",
+            "openai-vit-l-14-336", "CLIP", "yes", "1712 MB", "no", "anomalyclip, april-gan", "MIT", "336",
+            "openai/clip-vit-large-patch14-336",
         ]  # fmt: skip
+        assert {line[0] for line in told if line[2] == "no"} == {card.name for card in CARDS if card.kind == "DINOv2"}
 
     def test_a_terminal_of_80_columns_gets_whole_names_and_no_wrapped_lines(
         self, monkeypatch: pytest.MonkeyPatch
@@ -42,7 +44,7 @@ class TestTheList:
             assert call("models") == 0
         head, *lines = seen.getvalue().decode().splitlines()
         assert [line.split()[0] for line in lines] == [card.name for card in CARDS]
-        assert columns_of(head, head) == ["name", "size", "offline", "used by"]
+        assert columns_of(head, head) == ["name", "kind", "text", "size", "offline"]
         assert all(len(line) <= 80 for line in lines)
 
 
@@ -76,7 +78,7 @@ class TestFetching:
         assert run("models", "fetch", "openai-vit-b-32").code == 0
         head, *lines = run("models").out.splitlines()
         told = [columns_of(head, line) for line in lines]
-        assert [line[0] for line in told[1:] if line[2] == "yes"] == ["openai-vit-b-32"]
+        assert [line[0] for line in told[1:] if line[4] == "yes"] == ["openai-vit-b-32"]
 
     @pytest.mark.parametrize(
         "call", [("org/clip@v1",), ("org/clip", "--revision", "v1"), ("org/clip@v1", "--revision", "v1")]

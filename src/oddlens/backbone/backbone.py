@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from oddlens.backbone.cache import TextCache
 from oddlens.backbone.cards import Card
-from oddlens.backbone.convnext import ConvNextTower
-from oddlens.backbone.model import LoadedModel, with_activation
-from oddlens.backbone.options import Activation
+from oddlens.backbone.model import LoadedModel
+from oddlens.backbone.options import Activation, Capabilities, Interpolation
 from oddlens.backbone.text import TextTower
-from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.tokenizer import Tokenizer
+from oddlens.backbone.tower import VisionTower
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.io.preprocess import to_tensor
@@ -25,10 +24,9 @@ _TEXT_BATCH = 64
 
 
 class Backbone:
-    """Two frozen towers of one model.
+    """The frozen towers of one model. Safe to call from several threads.
 
-    card: what is known about the model. files: what it was loaded from. model_hash: SHA-256 over their contents. Safe to
-    call from several threads.
+    card: what is known about the model. files: what it was loaded from. model_hash: SHA-256 over their contents.
     """
 
     def __init__(self, loaded: LoadedModel, card: Card, model_hash: str, device: torch.device) -> None:
@@ -37,38 +35,53 @@ class Backbone:
         self.says_activation = loaded.says_activation
         self.model_hash = model_hash
         self.device = device
-        self.tokenizer = loaded.tokenizer
         self.mean, self.std = loaded.mean, loaded.std
         self.model = loaded.model.to(device).eval()
+        self._loaded = loaded
         self._own: Backbone | None = None
-        self._texts = TextCache(
-            f"{model_hash}:{self.text.config.activation}{':cleaned' if self.tokenizer.cleans else ''}"
-        )
-
-    @property
-    def tower(self) -> VisionTower | ConvNextTower:
-        """The vision tower, whatever it is."""
-        return self.model.vision
+        self._texts = None if self.model.text is None else TextCache(_text_identity(loaded, model_hash))
 
     @property
     def vision(self) -> VisionTower:
-        """The vision tower of patches and blocks. Raises `UsageError` where the model has none."""
-        tower = self.tower
-        if not isinstance(tower, VisionTower):
-            raise UsageError(
-                f"the vision tower of {self.card.name} is a ConvNeXt, which has no patches and blocks to walk: give a model "
-                "with a ViT (a ConvNeXt serves mask decoders only)"
-            )
-        return tower
+        """The vision tower."""
+        return self.model.vision
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a text tower."""
+        return self.model.text is not None
 
     @property
     def text(self) -> TextTower:
-        """The text tower."""
+        """The text tower. Raises `UsageError` where the model has none."""
+        if self.model.text is None:
+            raise self._wordless()
         return self.model.text
 
-    def with_activation(self, activation: Activation | None) -> Backbone:
-        """The same weights, in the same memory, under another GELU variant; itself where that is its own, or for None.
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The text tower's tokenizer. Raises `UsageError` where the model has none."""
+        if self._loaded.tokenizer is None:
+            raise self._wordless()
+        return self._loaded.tokenizer
 
+    def _wordless(self) -> UsageError:
+        return UsageError(
+            f"{self.card.name} has no words: give a model with a text tower, a CLIP or a SigLIP (see 'oddlens models')"
+        )
+
+    def require(self, needs: Capabilities, who: str) -> None:
+        """Raise `UsageError` where the model cannot do what `who` (a method's name) needs of it."""
+        if lacking := self.model.capabilities.lacking(needs):
+            raise UsageError(
+                f"{who} needs {lacking[0]}, which {self.card.name} ({self.vision.kind}) does not have: give a CLIP with a ViT as "
+                "the model, see 'oddlens models'"
+            )
+
+    def with_activation(self, activation: Activation | None) -> Backbone:
+        """The same weights, in the same memory, under another GELU variant.
+
+        Itself where that is its own, for None, and for a model of which there is one variant (SigLIP, DINOv2).
         Raises `UsageError` for None where the model's files do not say which one its weights mean.
         """
         if activation is None and not self.says_activation:
@@ -76,25 +89,23 @@ class Backbone:
                 f"{self.files[0]} does not say which GELU its weights were trained with: give as activation (on the command line "
                 "--set activation=) quick_gelu for OpenAI's, gelu for LAION's and most others"
             )
-        towers = [each for each in (self.text, self.tower) if not isinstance(each, ConvNextTower)]
-        if activation is None or all(each.config.activation == activation for each in towers):
+        if activation is None or self._loaded.activations <= {activation}:
             return self
-        model = with_activation(self.model, activation)
-        loaded = LoadedModel(model, self.tokenizer, self.mean, self.std, self.files)
-        other = Backbone(loaded, self.card, self.model_hash, self.device)
+        other = Backbone(self._loaded.with_activation(activation), self.card, self.model_hash, self.device)
         other._own = self  # who asks for the weights' own variant meanwhile shall find it loaded
         return other
 
     @cached_property
     def fingerprint(self) -> str:
         """A short hash of the towers' ends, the same in whatever layout the model lies on disk: what learned weights belong to."""
+        ends = self.vision.ends if self.model.text is None else (*self.vision.ends, self.text.projection.weight)
         digest = hashlib.sha256()
-        for end in (*self.tower.ends, self.text.projection.weight):
+        for end in ends:
             digest.update(end.detach().float().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def to_pixels(
-        self, pictures: Sequence[Pixels], image_size: int, interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+        self, pictures: Sequence[Pixels], image_size: int, interpolation: Interpolation = "bicubic"
     ) -> Tensor:
         """Pictures, uint8 [height, width, 3] each, resized to a square and normalised: float32 [batch, 3, size, size]."""
         return to_tensor(pictures, (image_size, image_size), self.mean, self.std, interpolation).to(self.device)
@@ -102,6 +113,8 @@ class Backbone:
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Text features of prompts, float32 [prompts, embed_dim], not normalised; from the disk cache where they are known."""
+        if self._texts is None:
+            raise self._wordless()
         known = self._texts.get(prompts)
         if known is None:
             known = self._encode_text(prompts).cpu()
@@ -117,3 +130,10 @@ class Backbone:
             ids = tokens.ids[part, : int(ends.max()) + 1]
             features[part] = self.text(ids.to(self.device), ends.to(self.device))
         return features
+
+
+def _text_identity(loaded: LoadedModel, model_hash: str) -> str:
+    """What text features depend on beside the prompts."""
+    assert loaded.model.text is not None
+    assert loaded.tokenizer is not None
+    return f"{model_hash}:{loaded.model.text.config.activation}{':cleaned' if loaded.tokenizer.cleans else ''}"

@@ -1,55 +1,77 @@
-"""One card a model: where its weights come from, what shape they have, under which licence."""
+"""One card a model: where its weights come from, what shape they have, and under which licence. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, HALF, LITE_MEAN, LITE_STD, Rgb
+from oddlens.backbone.normalisation import (
+    CLIP_MEAN,
+    CLIP_STD,
+    HALF,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    LITE_MEAN,
+    LITE_STD,
+    Rgb,
+)
+from oddlens.backbone.options import Activation, Interpolation
 
-if TYPE_CHECKING:
-    from oddlens.backbone.options import Activation
-
-LayoutName = Literal["embedded", "open_clip", "transformers", "openai"]
+Kind = Literal["CLIP", "ConvNeXt CLIP", "SigLIP", "DINOv2"]
 
 _CLIP = "Radford et al., ICML 2021, arXiv 2103.00020"
 _OPEN_CLIP = "Cherti et al., CVPR 2023, arXiv 2212.07143; Ilharco et al., OpenCLIP, 2021"
+_DINOV2 = "Oquab et al., TMLR 2024, arXiv 2304.07193"
+_REGISTERS = "Darcet et al., ICLR 2024, arXiv 2309.16588"
+_SIGLIP = "Zhai et al., ICCV 2023, arXiv 2303.15343"
+_SIGLIP2 = "Tschannen et al., 2025, arXiv 2502.14786"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What is known about a model before its weights are touched.
 
-    hub_id: the Hugging Face repository ("" where there is none). image_size, patch_size in pixels; width, layers of the vision
-    tower (of a ConvNeXt: a cell of its last map, its channels, all blocks); size_mb of the weights file. mean, std: of RGB in
-    [0, 1], as the model was trained (a folder's own values win). sha256: known digests by file name, of the hub's file
-    (`oddlens models fetch` warns where it has changed) or of the file that its makers published (by which it is recognised
-    wherever it lies); empty where none is known to us. activation: what the weights of such a lone file mean, which it does not
-    say itself. reference_taps: the features that serve references best, where the model's makers say so; few-shot methods use
-    them unless their recipe names others.
+    name: what it is called on the command line. layout: how its files lie (`oddlens.backbone.layouts`). hub_id: the Hugging Face
+    repository ("" where there is none). kind: of its vision tower.
+    image_size, patch_size: in pixels. width, layers: of the vision tower (of a ConvNeXt: channels of its last map, of which
+    patch_size is a cell, and all blocks). embed_dim: of the joint space with text; 0 where there is none.
+    registers: tokens beside class token and patches. size_mb: of the weights file.
+    mean, std: of RGB in [0, 1], as the model was trained (a folder's own values win). interpolation: how its makers resize images.
+    sha256: known digests by file name, of the hub's file (`oddlens models fetch` warns where it has changed) or of the file that
+    its makers published (by which it is recognised wherever it lies); empty where none is known to us.
+    activation: what the weights of such a lone file mean, which it does not say itself.
+    reference_taps: the features that serve references best, where the model's makers say so; few-shot methods use them unless
+    their recipe names others.
     """
 
     name: str
-    hub_id: str
-    layout: LayoutName
-    image_size: int
-    patch_size: int
-    width: int
-    layers: int
-    embed_dim: int
-    size_mb: int
-    licence: str
-    paper: str
+    layout: str
+    hub_id: str = ""
+    kind: Kind = "CLIP"
+    image_size: int = 0
+    patch_size: int = 0
+    width: int = 0
+    layers: int = 0
+    embed_dim: int = 0
+    registers: int = 0
+    size_mb: int = 0
+    licence: str = "unknown"
+    paper: str = "unknown"
     mean: Rgb = CLIP_MEAN
     std: Rgb = CLIP_STD
+    interpolation: Interpolation = "bicubic"
     sha256: tuple[tuple[str, str], ...] = ()
     activation: Activation | None = None
     reference_taps: tuple[str, ...] = ()
 
+    @property
+    def has_text(self) -> bool:
+        """Whether the model has a text tower, in one space with its images."""
+        return self.embed_dim > 0
+
 
 MINI = Card(
     name="mini",
-    hub_id="",
     layout="embedded",
     image_size=224,
     patch_size=16,
@@ -67,59 +89,353 @@ MINI = Card(
 CARDS = (
     MINI,
     Card(
-        "openai-vit-b-32", "openai/clip-vit-base-patch32", "transformers", 224, 32, 768, 12, 512, 605, "MIT", _CLIP,
+        name="openai-vit-b-32",
+        layout="transformers",
+        hub_id="openai/clip-vit-base-patch32",
+        image_size=224,
+        patch_size=32,
+        width=768,
+        layers=12,
+        embed_dim=512,
+        size_mb=605,
+        licence="MIT",
+        paper=_CLIP,
         sha256=(("ViT-B-32.pt", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"),),
         activation="quick_gelu",
     ),
     Card(
-        "openai-vit-b-16", "openai/clip-vit-base-patch16", "transformers", 224, 16, 768, 12, 512, 599, "MIT", _CLIP,
+        name="openai-vit-b-16",
+        layout="transformers",
+        hub_id="openai/clip-vit-base-patch16",
+        image_size=224,
+        patch_size=16,
+        width=768,
+        layers=12,
+        embed_dim=512,
+        size_mb=599,
+        licence="MIT",
+        paper=_CLIP,
         sha256=(("ViT-B-16.pt", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"),),
         activation="quick_gelu",
     ),
     Card(
-        "openai-vit-l-14", "openai/clip-vit-large-patch14", "transformers", 224, 14, 1024, 24, 768, 1711, "MIT", _CLIP,
+        name="openai-vit-l-14",
+        layout="transformers",
+        hub_id="openai/clip-vit-large-patch14",
+        image_size=224,
+        patch_size=14,
+        width=1024,
+        layers=24,
+        embed_dim=768,
+        size_mb=1711,
+        licence="MIT",
+        paper=_CLIP,
         sha256=(("ViT-L-14.pt", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"),),
         activation="quick_gelu",
     ),
     Card(
-        "openai-vit-l-14-336", "openai/clip-vit-large-patch14-336", "transformers", 336, 14, 1024, 24, 768, 1712, "MIT", _CLIP,
+        name="openai-vit-l-14-336",
+        layout="transformers",
+        hub_id="openai/clip-vit-large-patch14-336",
+        image_size=336,
+        patch_size=14,
+        width=1024,
+        layers=24,
+        embed_dim=768,
+        size_mb=1712,
+        licence="MIT",
+        paper=_CLIP,
         sha256=(("ViT-L-14-336px.pt", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"),),
         activation="quick_gelu",
     ),
     Card(
-        "laion400m-vit-b-16-plus-240-e31", "timm/vit_base_patch16_plus_clip_240.laion400m_e31", "open_clip",
-        240, 16, 896, 12, 640, 833, "MIT", _OPEN_CLIP,
+        name="laion400m-vit-b-16-plus-240-e31",
+        layout="open_clip",
+        hub_id="timm/vit_base_patch16_plus_clip_240.laion400m_e31",
+        image_size=240,
+        patch_size=16,
+        width=896,
+        layers=12,
+        embed_dim=640,
+        size_mb=833,
+        licence="MIT",
+        paper=_OPEN_CLIP,
         sha256=(
             ("open_clip_pytorch_model.bin", "fa8eec9aff58e9215b9b44a977038179712694d3fc3a73eba62546bcff13deb3"),
-            ("vit_b_16_plus_240-laion400m_e31-8fb26589.pt", "8fb26589b9a8bab2e7a683d280e48df89b8e742f3a82132707282620b36facba"),
+            (
+                "vit_b_16_plus_240-laion400m_e31-8fb26589.pt",
+                "8fb26589b9a8bab2e7a683d280e48df89b8e742f3a82132707282620b36facba",
+            ),
         ),
         activation="gelu",
     ),
     Card(
-        "laion400m-vit-b-16-plus-240-e32", "timm/vit_base_patch16_plus_clip_240.laion400m_e32", "open_clip",
-        240, 16, 896, 12, 640, 833, "MIT", _OPEN_CLIP,
+        name="laion400m-vit-b-16-plus-240-e32",
+        layout="open_clip",
+        hub_id="timm/vit_base_patch16_plus_clip_240.laion400m_e32",
+        image_size=240,
+        patch_size=16,
+        width=896,
+        layers=12,
+        embed_dim=640,
+        size_mb=833,
+        licence="MIT",
+        paper=_OPEN_CLIP,
         sha256=(
-            ("vit_b_16_plus_240-laion400m_e32-699c4b84.pt", "699c4b843885d82733517f36f0911d7e1b360bcc1314dda81d8c56c76fe9524d"),
+            (
+                "vit_b_16_plus_240-laion400m_e32-699c4b84.pt",
+                "699c4b843885d82733517f36f0911d7e1b360bcc1314dda81d8c56c76fe9524d",
+            ),
         ),
         activation="gelu",
     ),
-    Card("laion2b-vit-b-16", "laion/CLIP-ViT-B-16-laion2B-s34B-b88K", "open_clip", 224, 16, 768, 12, 512, 599, "MIT", _OPEN_CLIP),
     Card(
-        "laion2b-vit-l-14", "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "open_clip", 224, 14, 1024, 24, 768, 1711, "MIT", _OPEN_CLIP,
-        mean=HALF, std=HALF,
+        name="laion2b-vit-b-16",
+        layout="open_clip",
+        hub_id="laion/CLIP-ViT-B-16-laion2B-s34B-b88K",
+        image_size=224,
+        patch_size=16,
+        width=768,
+        layers=12,
+        embed_dim=512,
+        size_mb=599,
+        licence="MIT",
+        paper=_OPEN_CLIP,
     ),
     Card(
-        "laion2b-vit-h-14", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "open_clip", 224, 14, 1280, 32, 1024, 3944, "MIT", _OPEN_CLIP,
+        name="laion2b-vit-l-14",
+        layout="open_clip",
+        hub_id="laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
+        image_size=224,
+        patch_size=14,
+        width=1024,
+        layers=24,
+        embed_dim=768,
+        size_mb=1711,
+        licence="MIT",
+        paper=_OPEN_CLIP,
+        mean=HALF,
+        std=HALF,
     ),
     Card(
-        "laion-convnext-base-w-320", "laion/CLIP-convnext_base_w_320-laion_aesthetic-s13B-b82K-augreg", "open_clip",
-        320, 32, 1024, 36, 640, 718, "MIT", _OPEN_CLIP,
+        name="laion2b-vit-h-14",
+        layout="open_clip",
+        hub_id="laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+        image_size=224,
+        patch_size=14,
+        width=1280,
+        layers=32,
+        embed_dim=1024,
+        size_mb=3944,
+        licence="MIT",
+        paper=_OPEN_CLIP,
     ),
     Card(
-        "laion2b-convnext-large-d-320", "laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup", "open_clip",
-        320, 32, 1536, 36, 768, 1407, "MIT", _OPEN_CLIP,
+        name="laion-convnext-base-w-320",
+        layout="open_clip",
+        hub_id="laion/CLIP-convnext_base_w_320-laion_aesthetic-s13B-b82K-augreg",
+        kind="ConvNeXt CLIP",
+        image_size=320,
+        patch_size=32,
+        width=1024,
+        layers=36,
+        embed_dim=640,
+        size_mb=718,
+        licence="MIT",
+        paper=_OPEN_CLIP,
     ),
-)  # fmt: skip
+    Card(
+        name="laion2b-convnext-large-d-320",
+        layout="open_clip",
+        hub_id="laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup",
+        kind="ConvNeXt CLIP",
+        image_size=320,
+        patch_size=32,
+        width=1536,
+        layers=36,
+        embed_dim=768,
+        size_mb=1407,
+        licence="MIT",
+        paper=_OPEN_CLIP,
+    ),
+    Card(
+        name="siglip-base-patch16-224",
+        layout="siglip",
+        hub_id="google/siglip-base-patch16-224",
+        kind="SigLIP",
+        image_size=224,
+        patch_size=16,
+        width=768,
+        layers=12,
+        embed_dim=768,
+        size_mb=813,
+        licence="Apache-2.0",
+        paper=_SIGLIP,
+        mean=HALF,
+        std=HALF,
+    ),
+    Card(
+        name="siglip-so400m-patch14-384",
+        layout="siglip",
+        hub_id="google/siglip-so400m-patch14-384",
+        kind="SigLIP",
+        image_size=384,
+        patch_size=14,
+        width=1152,
+        layers=27,
+        embed_dim=1152,
+        size_mb=3512,
+        licence="Apache-2.0",
+        paper=_SIGLIP,
+        mean=HALF,
+        std=HALF,
+    ),
+    Card(
+        name="siglip2-base-patch16-224",
+        layout="siglip",
+        hub_id="google/siglip2-base-patch16-224",
+        kind="SigLIP",
+        image_size=224,
+        patch_size=16,
+        width=768,
+        layers=12,
+        embed_dim=768,
+        size_mb=1501,
+        licence="Apache-2.0",
+        paper=_SIGLIP2,
+        mean=HALF,
+        std=HALF,
+        interpolation="bilinear",
+    ),
+    Card(
+        name="dinov2-small",
+        layout="dinov2",
+        hub_id="facebook/dinov2-small",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=384,
+        layers=12,
+        size_mb=88,
+        licence="Apache-2.0",
+        paper=_DINOV2,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        sha256=(("model.safetensors", "ae1e99fcefd534ed978cdeb8326f08030c96e28b7a81ffcbc98a857c84d14be1"),),
+    ),
+    Card(
+        name="dinov2-base",
+        layout="dinov2",
+        hub_id="facebook/dinov2-base",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=768,
+        layers=12,
+        size_mb=346,
+        licence="Apache-2.0",
+        paper=_DINOV2,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        sha256=(("model.safetensors", "d73036b56966966d07975d696bde331762f37297e2f095de8cea0040c3aa0841"),),
+    ),
+    Card(
+        name="dinov2-large",
+        layout="dinov2",
+        hub_id="facebook/dinov2-large",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=1024,
+        layers=24,
+        size_mb=1217,
+        licence="Apache-2.0",
+        paper=_DINOV2,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        sha256=(("model.safetensors", "399fba97a95f22c36834418bc69373364a99af3a1153da1c0fb31db567c92e23"),),
+    ),
+    Card(
+        name="dinov2-giant",
+        layout="dinov2",
+        hub_id="facebook/dinov2-giant",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=1536,
+        layers=40,
+        size_mb=4546,
+        licence="Apache-2.0",
+        paper=_DINOV2,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        sha256=(("model.safetensors", "917d3c470db999d32a312f8542149be91c7cbac61ee8fb4b67ae3d82b79ce21f"),),
+    ),
+    Card(
+        name="dinov2-with-registers-small",
+        layout="dinov2",
+        hub_id="facebook/dinov2-with-registers-small",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=384,
+        layers=12,
+        registers=4,
+        size_mb=88,
+        licence="Apache-2.0",
+        paper=f"{_DINOV2}; {_REGISTERS}",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    Card(
+        name="dinov2-with-registers-base",
+        layout="dinov2",
+        hub_id="facebook/dinov2-with-registers-base",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=768,
+        layers=12,
+        registers=4,
+        size_mb=346,
+        licence="Apache-2.0",
+        paper=f"{_DINOV2}; {_REGISTERS}",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    Card(
+        name="dinov2-with-registers-large",
+        layout="dinov2",
+        hub_id="facebook/dinov2-with-registers-large",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=1024,
+        layers=24,
+        registers=4,
+        size_mb=1217,
+        licence="Apache-2.0",
+        paper=f"{_DINOV2}; {_REGISTERS}",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    Card(
+        name="dinov2-with-registers-giant",
+        layout="dinov2",
+        hub_id="facebook/dinov2-with-registers-giant",
+        kind="DINOv2",
+        image_size=518,
+        patch_size=14,
+        width=1536,
+        layers=40,
+        registers=4,
+        size_mb=4546,
+        licence="Apache-2.0",
+        paper=f"{_DINOV2}; {_REGISTERS}",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+)
 
 
 def card_of_digest(digest: str) -> Card | None:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.backbone.layers import activate
+from oddlens.backbone.options import Capabilities
 from oddlens.backbone.pyramid import FrozenMaps
+from oddlens.backbone.tower import VisionTower
 
 _KERNEL = 7
 _EXPANSION = 4
@@ -44,9 +46,24 @@ class ConvNextConfig:
         return self.widths[-1]
 
     @property
+    def mlp_width(self) -> int:
+        """Channels between the two layers of a feed-forward part of the last stage."""
+        return _EXPANSION * self.width
+
+    @property
     def layers(self) -> int:
         """Blocks in all."""
         return sum(self.depths)
+
+    @property
+    def activation(self) -> str:
+        """Exact GELU, always."""
+        return "gelu"
+
+    @property
+    def grid(self) -> int:
+        """Cells along one side of the last map at the native image size."""
+        return self.image_size // self.patch_size
 
 
 class _Block(nn.Module):
@@ -87,9 +104,13 @@ class _Stage(nn.Module):
         return normed
 
 
-class ConvNextTower(nn.Module):
-    """The tower: a `pyramid.MapTower` by itself."""
+class ConvNextTower(VisionTower):
+    """The tower: a `pyramid.MapTower` by itself, without patch tokens. It serves mask decoders only."""
 
+    kind = "a ConvNeXt"
+    capabilities = Capabilities()
+    config: ConvNextConfig
+    prefix = 0
     strides = (4, 8, 16, 32)
 
     def __init__(self, config: ConvNextConfig) -> None:
@@ -111,10 +132,10 @@ class ConvNextTower(nn.Module):
 
     @property
     def ends(self) -> tuple[Tensor, ...]:
-        """Tensors by which the tower is known, the same in every layout."""
+        """Last norm and projection."""
         return self.norm.weight, self.projection.weight
 
-    def look(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
+    def feature_maps(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
         """The maps of normalised pixels [batch, 3, height, width], sides multiples of 32; `dense` is the last of them."""
         x = pixels.contiguous(memory_format=torch.channels_last)  # norms and feed-forwards then need no copies
         maps = []
@@ -123,7 +144,7 @@ class ConvNextTower(nn.Module):
             maps.append(x)
         return FrozenMaps(tuple(maps), x if dense else None)
 
-    def embed(self, pooled: Tensor) -> Tensor:
+    def embed_pooled(self, pooled: Tensor) -> Tensor:
         """Means over the last map, of the picture or of a mask, into the joint space: [..., width] -> [..., embed_dim]."""
         x = self.norm(pooled)
         if self.hidden is not None:

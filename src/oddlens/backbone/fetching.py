@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from oddlens.backbone.cards import Card
 from oddlens.backbone.files import (
-    OPEN_CLIP,
     PREPROCESSOR,
     TOKENIZER,
-    TRANSFORMERS,
     LayoutFiles,
     file_hash,
     read_json,
     weight_files,
 )
-from oddlens.backbone.hub import HUB_FILES, HUB_LAYOUTS, is_hub_id, layout_of
+from oddlens.backbone.hub import HUB_FILES, HUB_LAYOUTS, files_of, is_hub_id
 from oddlens.backbone.repository import Repository
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_text
@@ -75,7 +73,7 @@ def fetch_model(hub_id: str, card: Card | None = None, to: Path | None = None, r
 
 def _choose(repository: Repository, entries: Mapping[str, RepoFile], card: Card | None) -> tuple[LayoutFiles, str]:
     """The layout and the weights to fetch. Raises `ModelError` where the repository holds no model that oddlens reads."""
-    layouts = HUB_LAYOUTS if card is None else (layout_of(card),)
+    layouts = HUB_LAYOUTS if card is None else (files_of(card),)
     known = () if card is None else [name for name, _ in card.sha256]
     refusals: list[ModelError] = []
     for layout in layouts:
@@ -95,13 +93,12 @@ def _choose(repository: Repository, entries: Mapping[str, RepoFile], card: Card 
 
 def _judge(repository: Repository, layout: LayoutFiles) -> None:
     """Fetch the configuration alone, to a place of its own. Raises `ModelError` where oddlens does not read its model."""
-    from oddlens.backbone.layouts import open_clip, transformers
+    from oddlens.backbone.layouts import judge_config
 
-    reader = {OPEN_CLIP: open_clip, TRANSFORMERS: transformers}[layout]
     with TemporaryDirectory(prefix="oddlens-") as place:
         path = repository.download_apart(layout.config, Path(place))
         try:
-            reader.read_config(path)
+            judge_config(path)
         except ModelError as error:
             reason = str(error).replace(str(path), f"its {layout.config}")
             raise ModelError(f"{repository.hub_id} is not fetched: {reason}") from error

@@ -46,7 +46,7 @@ TRANSFORMERS = LayoutFiles(
     "config.json",
     ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}"),
 )
-LAYOUTS = (EMBEDDED, OPEN_CLIP, TRANSFORMERS)
+LAYOUT_FILES = (EMBEDDED, OPEN_CLIP, TRANSFORMERS)
 PREPROCESSOR = "preprocessor_config.json"
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 
@@ -58,7 +58,7 @@ _LFS_POINTER = b"version https://git-lfs"
 
 def what_is_missing(folder: Path) -> str:
     """What a folder lacks to hold a model, as the beginning of a sentence; "" where it lacks nothing, or nothing is there."""
-    if any(layout.is_complete(folder) for layout in LAYOUTS):
+    if any(layout.is_complete(folder) for layout in LAYOUT_FILES):
         return ""
     for layout in (OPEN_CLIP, TRANSFORMERS):
         weights, has_config = layout.weights_in(folder), is_file(folder / layout.config)

@@ -45,9 +45,9 @@ def is_present(card: Card) -> bool:
     if card.layout == "embedded":
         return EMBEDDED.are_in(MINI_FOLDER)
     folder = cached_folder(card.hub_id)
-    return folder is not None and layout_of(card).is_complete(folder)
+    return folder is not None and files_of(card).is_complete(folder)
 
 
-def layout_of(card: Card) -> LayoutFiles:
+def files_of(card: Card) -> LayoutFiles:
     """The files of a card's repository."""
     return OPEN_CLIP if card.layout == "open_clip" else TRANSFORMERS

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oddlens.backbone.options import Activation
 
+Nonlinearity = Activation | Literal["gelu_tanh", "swiglu"]
+"""All that a block can compute between its two feed-forward layers; "swiglu" halves the width."""
 
-def activate(x: Tensor, activation: Activation) -> Tensor:
-    """Exact GELU (LAION's CLIPs) or QuickGELU, x * sigmoid(1.702 x) (OpenAI's CLIPs).
 
+def activate(x: Tensor, activation: Nonlinearity) -> Tensor:
+    """Exact GELU (LAION's CLIPs, DINOv2), QuickGELU, x * sigmoid(1.702 x) (OpenAI's CLIPs), GELU by tanh (SigLIP), or SwiGLU.
+
+    SwiGLU: [..., 2 * width] -> [..., width], SiLU(first half) * second half (DINOv2 giant).
     Overwrites x where no gradient is wanted: fresh memory for the widest tensor of a block costs more than the arithmetic.
     """
+    if activation == "swiglu":
+        gate, up = x.chunk(2, dim=-1)
+        return F.silu(gate) * up if x.requires_grad else F.silu(gate).mul_(up)
+    if activation == "quick_gelu":
+        return x * torch.sigmoid(1.702 * x) if x.requires_grad else x.mul_(torch.sigmoid(1.702 * x))
+    approximate = "tanh" if activation == "gelu_tanh" else "none"
     if x.requires_grad:
-        return F.gelu(x) if activation == "gelu" else x * torch.sigmoid(1.702 * x)
-    if activation == "gelu":
-        overwritten: Tensor = torch.ops.aten.gelu_(x)
-        return overwritten
-    return x.mul_(torch.sigmoid(1.702 * x))
+        return F.gelu(x, approximate=approximate)
+    overwritten: Tensor = torch.ops.aten.gelu_(x, approximate=approximate)
+    return overwritten
 
 
 class Block(nn.Module):
@@ -28,15 +38,15 @@ class Block(nn.Module):
     Shapes: x [batch, tokens, width]; q, k, v [batch, heads, tokens, width / heads].
     """
 
-    def __init__(self, width: int, heads: int, mlp_width: int, activation: Activation, eps: float = 1e-5) -> None:
+    def __init__(self, width: int, heads: int, mlp_width: int, activation: Nonlinearity, eps: float = 1e-5) -> None:
         super().__init__()
         self.heads = heads
-        self.activation: Activation = activation
+        self.activation: Nonlinearity = activation
         self.ln_1 = nn.LayerNorm(width, eps)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.ln_2 = nn.LayerNorm(width, eps)
-        self.fc_1 = nn.Linear(width, mlp_width)
+        self.fc_1 = nn.Linear(width, 2 * mlp_width if activation == "swiglu" else mlp_width)
         self.fc_2 = nn.Linear(mlp_width, width)
 
     def project_qkv(self, x: Tensor) -> Tensor:
@@ -58,9 +68,13 @@ class Block(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """Add the feed-forward part of LN2(x) to x. Overwrites x where no gradient is wanted: callers pass what is theirs alone."""
-        hidden = activate(self.fc_1(self.ln_2(x)), self.activation)
-        added: Tensor = self.fc_2(hidden)
+        added = self.transform(self.ln_2(x))
         return x + added if added.requires_grad else x.add_(added)
+
+    def transform(self, x: Tensor) -> Tensor:
+        """The feed-forward layers alone: [..., width] -> [..., width]."""
+        transformed: Tensor = self.fc_2(activate(self.fc_1(x), self.activation))
+        return transformed
 
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
         """The ordinary block."""

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cache import content_hash, remembered_hash
-from oddlens.backbone.cards import CARDS, MINI, Card, LayoutName, card_of_digest, find_card
-from oddlens.backbone.files import LAYOUTS, what_is_missing
+from oddlens.backbone.cards import CARDS, MINI, Card, card_of_digest, find_card
+from oddlens.backbone.files import LAYOUT_FILES, MINI_FOLDER, what_is_missing
 from oddlens.backbone.hub import cached_folder, is_hub_id
-from oddlens.backbone.layouts import embedded, open_clip, openai, transformers
+from oddlens.backbone.layouts import LAYOUTS, layout_of
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation
 from oddlens.errors import ModelError, UsageError, choices, printable
 from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_opened
-
-_READERS: dict[LayoutName, ModuleType] = {
-    "embedded": embedded,
-    "open_clip": open_clip,
-    "transformers": transformers,
-    "openai": openai,
-}
 
 
 def load_backbone(
@@ -43,9 +35,10 @@ def load_backbone(
 def read_backbone(card: Card, path: Path, device: str | torch.device) -> Backbone:
     """As `load_backbone`, from what `locate` gives. The activation may be unknown: `Backbone.with_activation` settles it."""
     target = choose_device(device)
-    loaded: LoadedModel = (
-        openai.read(path, card.activation) if card.layout == "openai" else _READERS[card.layout].read(path)
-    )
+    layout = LAYOUTS[card.layout]
+    loaded = layout.read(path)
+    if layout.read_config is None and card.activation is not None:  # a lone file, known by its digest
+        loaded = loaded.with_activation(card.activation)
     for file in loaded.files:
         _refuse_damaged(file)
     return Backbone(loaded, _completed(card, loaded), content_hash(loaded.files), target)
@@ -57,7 +50,7 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
     A name or hub id may end in @REVISION, as it was fetched.
     """
     if model is None:
-        return MINI, embedded.FOLDER
+        return MINI, MINI_FOLDER
     path = _with_configuration(expanded(model))
     if exists(path):
         return _card_of(path), path
@@ -66,7 +59,7 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
     name, _, revision = str(model).partition("@")
     card = find_card(name)
     if card is not None and card.layout == "embedded" and not revision:
-        return card, embedded.FOLDER
+        return card, MINI_FOLDER
     hub_id = card.hub_id if card is not None else name.removeprefix("hf-hub:")
     if not is_hub_id(hub_id):
         known = choices(str(model), [each.name for each in CARDS], "give one of")
@@ -99,7 +92,10 @@ def choose_device(device: str | torch.device) -> torch.device:
 
 def _with_configuration(path: Path) -> Path:
     """The folder of a weights file that lies beside its configuration, which alone says what the weights mean."""
-    beside = any(path.name in reader.WEIGHTS and reader.recognise(path.parent) for reader in (open_clip, transformers))
+    beside = any(
+        layout.files is not None and path.name in layout.files.weights and layout.recognise(path.parent)
+        for layout in LAYOUTS.values()
+    )
     return path.parent if beside else path
 
 
@@ -124,21 +120,21 @@ def _completed(card: Card, loaded: LoadedModel) -> Card:
 
 def _card_of(path: Path, name: str | None = None) -> Card:
     """A card for a model that has none: its layout as found on disk, its name as given."""
-    layout = next((layout for layout, reader in _READERS.items() if reader.recognise(path)), None)
+    layout = layout_of(path)
     if layout is None:
         if missing := what_is_missing(path):
             raise ModelError(f"{missing}: fetch the model again, or copy all of its files")
         raise ModelError(
             f"{printable(str(path))} holds no model that oddlens reads: expected "
-            f"{', '.join(files.config for files in LAYOUTS)} beside their weights, or one .pt file"
+            f"{', '.join(files.config for files in LAYOUT_FILES)} beside their weights, or one .pt file"
         )
-    if layout == "embedded":
+    if layout.name == MINI.layout:
         return replace(MINI, name=path.name)
-    if layout == "openai":
+    if layout.files is None:
         try:
             known = card_of_digest(remembered_hash(path))
         except OSError as error:
             raise ModelError(f"{printable(str(path))} {why_not_opened(path, error)}") from error
         if known is not None:
-            return replace(known, layout="openai")
-    return Card(name or path.name, "", layout, 0, 0, 0, 0, 0, 0, "unknown", "unknown")
+            return replace(known, layout=layout.name)
+    return Card(name=name or path.name, layout=layout.name)

@@ -1,86 +1,112 @@
-"""A CLIP as oddlens holds it: two towers, a tokenizer and what a picture must look like at its door."""
+"""A model as oddlens holds it: a vision tower, a text tower where there is one, and what images and prompts must look like."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import chain
+from operator import or_
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from oddlens.backbone.convnext import ConvNextConfig, ConvNextTower
-from oddlens.backbone.layers import Block
+from oddlens.backbone.layers import Nonlinearity
 from oddlens.backbone.normalisation import Rgb
-from oddlens.backbone.options import Activation
+from oddlens.backbone.options import Activation, Capabilities
 from oddlens.backbone.stem import PatchStem
 from oddlens.backbone.text import TextConfig, TextTower
 from oddlens.backbone.tokenizer import Tokenizer
-from oddlens.backbone.vision import VisionConfig, VisionTower
+from oddlens.backbone.tower import VisionTower
+from oddlens.backbone.vision import ClipTower, VisionConfig
 
 
-class ClipModel(nn.Module):
-    """The towers and the trained logit scale (natural logarithm; a scalar). Every layout on disk is read into these names."""
+class Model(nn.Module):
+    """The towers. Every layout on disk is read into these names.
+
+    With a text tower it has the trained logit scale (natural logarithm), a scalar; with_bias: and SigLIP's logit bias, of
+    sigmoid(exp(scale) * cosine + bias).
+    """
+
+    vision: VisionTower
+    text: TextTower | None
+
+    def __init__(self, vision: VisionTower, text: TextTower | None = None, *, with_bias: bool = False) -> None:
+        super().__init__()
+        self.vision = vision
+        self.text = text
+        if text is not None:
+            self.logit_scale = nn.Parameter(torch.zeros(()))
+        if with_bias:
+            self.logit_bias = nn.Parameter(torch.zeros(()))
+
+    @property
+    def towers(self) -> tuple[VisionTower | TextTower, ...]:
+        """The vision tower, and the text tower where there is one."""
+        return (self.vision,) if self.text is None else (self.vision, self.text)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its towers can do together."""
+        return reduce(or_, (tower.capabilities for tower in self.towers))
+
+
+class ClipModel(Model):
+    """A CLIP of two transformers."""
+
+    vision: ClipTower
+    text: TextTower
 
     def __init__(self, vision: VisionConfig, text: TextConfig, stem: nn.Module | None = None) -> None:
-        super().__init__()
-        self.vision = VisionTower(vision, stem or PatchStem(vision.width, vision.patch_size))
-        self.text = TextTower(text)
-        self.logit_scale = nn.Parameter(torch.zeros(()))
-
-
-class ConvNextClip(nn.Module):
-    """A CLIP whose vision tower is a ConvNeXt; otherwise as `ClipModel`."""
-
-    def __init__(self, vision: ConvNextConfig, text: TextConfig) -> None:
-        super().__init__()
-        self.vision = ConvNextTower(vision)
-        self.text = TextTower(text)
-        self.logit_scale = nn.Parameter(torch.zeros(()))
-
-
-AnyClip = ClipModel | ConvNextClip
+        super().__init__(ClipTower(vision, stem or PatchStem(vision.width, vision.patch_size)), TextTower(text))
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What a layout reader gives. mean and std are for RGB in [0, 1]; files are
-    those whose content makes the model what it is: weights, configuration, tokenizer.
+    """What a layout gives.
 
+    tokenizer: None where the model has no text. mean, std: of RGB in [0, 1].
+    files: those whose content makes the model what it is: weights, configuration, tokenizer.
     says_activation: whether they say which GELU the weights were trained with. Where they do not, the model has any.
     """
 
-    model: AnyClip
-    tokenizer: Tokenizer
+    model: Model
+    tokenizer: Tokenizer | None
     mean: Rgb
     std: Rgb
     files: tuple[Path, ...]
     says_activation: bool = True
 
+    @property
+    def activations(self) -> set[Nonlinearity]:
+        """The GELU variants of the towers that can be switched to another one; none in a model of which there is one variant."""
+        return {tower.gelu for tower in self.model.towers if tower.gelu is not None}
 
-def with_activation(model: AnyClip, activation: Activation) -> AnyClip:
+    def with_activation(self, activation: Activation) -> LoadedModel:
+        """The same weights, in the same memory, as a model that computes this GELU."""
+        return replace(self, model=with_activation(self.model, activation), says_activation=True)
+
+
+def with_activation(model: Model, activation: Activation) -> Model:
     """The model under another GELU variant. The weights are the same tensors; only what holds them is made anew."""
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     other = copy.deepcopy(model, shared)
-    for module in other.modules():
-        if isinstance(module, Block):
-            module.activation = activation
-        elif isinstance(module, VisionTower | TextTower):
-            module.config = replace(module.config, activation=activation)
+    for tower in other.towers:
+        if tower.gelu is not None:
+            tower.set_gelu(activation)
     return other
 
 
-def empty_model(vision: VisionConfig, text: TextConfig, stem: nn.Module | None = None) -> ClipModel:
+M = TypeVar("M", bound=nn.Module)
+
+
+def empty(make: Callable[[], M]) -> M:
     """A model without memory behind its tensors (torch's meta device), to be filled from a checkpoint."""
     with torch.device("meta"):
-        return ClipModel(vision, text, stem)
-
-
-def empty_convnext(vision: ConvNextConfig, text: TextConfig) -> ConvNextClip:
-    """As `empty_model`."""
-    with torch.device("meta"):
-        return ConvNextClip(vision, text)
+        return make()
 
 
 def transposed(tensors: dict[str, Tensor], *names: str) -> dict[str, Tensor]:

@@ -1,14 +1,60 @@
-"""What can be chosen of a tower, by name. No torch is needed to name it."""
+"""What can be chosen of a tower, by name, and what a model can do. No torch is needed to name it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Literal
 
 Activation = Literal["gelu", "quick_gelu"]
-"""The nonlinearity of a tower's blocks: exact GELU, or QuickGELU (OpenAI's CLIPs)."""
+"""The two GELUs of CLIPs, exact GELU and QuickGELU (OpenAI's), between which a CLIP can be switched."""
 
-PositionResize = Literal["bilinear", "bicubic"]
-"""How position embeddings are resized to another grid: bilinear without antialias, or bicubic with it."""
+Interpolation = Literal["bicubic", "bilinear"]
+"""How an image is resized to the tower's size."""
+
+PositionResize = Literal["bilinear", "bicubic", "bicubic_plain", "bicubic_offset"]
+"""How position embeddings are resized to another grid; all with half-pixel centres.
+
+bilinear: without antialias (AnomalyCLIP). bicubic: with antialias (APRIL-GAN, open_clip; DINOv2 with registers). bicubic_plain:
+without antialias (DINOv2 without registers and SigLIP in transformers; MuSc). bicubic_offset: as bicubic_plain, but the scale is
+(grid + 0.1) / native grid (DINOv2 without registers in facebookresearch's own code, on which AnomalyDINO runs). The variants differ
+also where the grid grows: torch's antialiased bicubic filter is another one.
+"""
 
 Tap = int | str
-"""Features inside a tower: a block by its number, 1-based, or what a stem names."""
+"""Where features are taken from: behind a block (its number, from 1), or a stem's own features by name."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can do, or what a method needs of it.
+
+    text: prompts in a joint space with images. patches: tokens of image patches after any block. local: the local (V-V) stream
+    beside them. joint: images and single tokens in that joint space. windows: windows of patches in it.
+    learned_prompts: token embeddings in place of words, and deep prompts.
+    """
+
+    text: bool = False
+    patches: bool = False
+    local: bool = False
+    joint: bool = False
+    windows: bool = False
+    learned_prompts: bool = False
+
+    def __or__(self, other: Capabilities) -> Capabilities:
+        """All that either of the two has."""
+        return Capabilities(**{name: getattr(self, name) or getattr(other, name) for name in _NAMES})
+
+    def lacking(self, needs: Capabilities) -> list[str]:
+        """What of the needs is absent here, in words."""
+        return [_WORDS[name] for name in _NAMES if getattr(needs, name) and not getattr(self, name)]
+
+
+_NAMES = tuple(field.name for field in fields(Capabilities))
+_WORDS = {
+    "text": "a text tower",
+    "patches": "patch tokens",
+    "local": "a local (V-V) stream",
+    "joint": "images in a joint space with text",
+    "windows": "windows in a joint space with text",
+    "learned_prompts": "a text tower that takes learned prompts",
+}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.tower import VisionTower
 
 STRIDE = 32
 """Frames come with sides that are multiples of this many pixels."""
@@ -20,13 +20,14 @@ class FrozenMaps:
     """What a tower makes of frames [batch, 3, height, width].
 
     maps: one a stride, [batch, channels, height / stride, width / stride]. dense: [batch, channels, rows, columns], what masks are
-    pooled from on their way into the joint space (`MapTower.embed`); None where it was not asked for.
+    pooled from on their way into the joint space (`MapTower.embed_pooled`); None where it was not asked for.
     """
 
     maps: tuple[Tensor, ...]
     dense: Tensor | None
 
 
+@runtime_checkable
 class MapTower(Protocol):
     """A frozen vision tower as a source of maps."""
 
@@ -38,10 +39,10 @@ class MapTower(Protocol):
     def channels(self) -> tuple[int, ...]:
         """Channels of each map."""
 
-    def look(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
+    def feature_maps(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
         """The maps of normalised pixels [batch, 3, height, width]; sides are multiples of `STRIDE`."""
 
-    def embed(self, pooled: Tensor) -> Tensor:
+    def embed_pooled(self, pooled: Tensor) -> Tensor:
         """Means over cells of `FrozenMaps.dense` into the joint space: [..., channels] -> [..., embed_dim], not normalised."""
 
 
@@ -60,7 +61,8 @@ class VisionMaps:
         self._tower = tower
         self._stride = min((8, 16, 32), key=lambda stride: abs(stride - config.patch_size))
         self._taps = tuple(dict.fromkeys((-(-config.layers // 2), config.layers)))
-        self._finer: int = getattr(tower.stem, "finer_channels", 0)
+        self._stem: Any = getattr(tower, "stem", None)
+        self._finer: int = getattr(self._stem, "finer_channels", 0)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -73,34 +75,33 @@ class VisionMaps:
         patches = len(self._taps) * self._tower.config.width
         return (self._finer, patches) if self._finer else (patches,)
 
-    def look(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
+    def feature_maps(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
         """The maps of normalised pixels [batch, 3, height, width]; sides are multiples of `STRIDE`."""
         tower, depth = self._tower, self._tower.config.layers
         if tower.config.patch_size != self._stride:
             size = [side // self._stride * tower.config.patch_size for side in pixels.shape[-2:]]
             pixels = F.interpolate(pixels, size=size, mode="bicubic", align_corners=False, antialias=True)
         embedded = tower.embed(pixels, "bicubic")
-        walked = tower.run_blocks(embedded, self._taps, (depth,) if dense else (), -(-depth // 4))
-        taps = [F.layer_norm(walked.taps[tap], (tower.config.width,)) for tap in self._taps]
+        features = tower.run_blocks(embedded, self._taps, (depth,) if dense else (), -(-depth // 4), image=False)
+        taps = [F.layer_norm(features.patches(tap), (tower.config.width,)) for tap in self._taps]
         maps = [_as_map(torch.cat(taps, dim=-1), embedded.grid)]
         if self._finer:
-            stem: Any = tower.stem
-            maps.insert(0, stem.finer(embedded.raw))
+            maps.insert(0, self._stem.finer(embedded.raw))
         if not dense:
             return FrozenMaps(tuple(maps), None)
-        local = F.normalize(tower.project(walked.local[depth]), dim=-1)
+        local = F.normalize(tower.project(features.local[depth])[:, features.prefix :], dim=-1)
         return FrozenMaps(tuple(maps), _as_map(local, embedded.grid))
 
-    def embed(self, pooled: Tensor) -> Tensor:
+    def embed_pooled(self, pooled: Tensor) -> Tensor:
         """The dense map is in the joint space already."""
         return pooled
 
 
-def map_tower(tower: VisionTower | MapTower) -> MapTower:
+def map_tower(tower: VisionTower) -> MapTower:
     """Any vision tower as a source of maps."""
-    return VisionMaps(tower) if isinstance(tower, VisionTower) else tower
+    return tower if isinstance(tower, MapTower) else VisionMaps(tower)
 
 
 def _as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Tokens [batch, 1 + patches, channels], CLS first, to a map [batch, channels, rows, columns] of the patches."""
-    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *grid)
+    """Patch tokens [batch, patches, channels] to a map [batch, channels, rows, columns]."""
+    return tokens.transpose(1, 2).view(tokens.shape[0], -1, *grid)

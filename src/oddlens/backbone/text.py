@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Block
-from oddlens.backbone.options import Activation
+from oddlens.backbone.layers import Block, Nonlinearity
+from oddlens.backbone.options import Activation, Capabilities
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class TextConfig:
     heads: int
     mlp_width: int
     embed_dim: int
-    activation: Activation
+    activation: Nonlinearity
     eps: float = 1e-5
 
 
@@ -32,6 +33,8 @@ class TextTower(nn.Module):
 
     The tower is causal, so tokens behind the last EOT of a batch cannot change anything: callers pass sequences cut there.
     """
+
+    capabilities: ClassVar[Capabilities] = Capabilities(text=True, learned_prompts=True)
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -48,6 +51,18 @@ class TextTower(nn.Module):
         self.ln_final = nn.LayerNorm(config.width, config.eps)
         self.projection = nn.Linear(config.width, config.embed_dim, bias=False)
 
+    @property
+    def gelu(self) -> Nonlinearity | None:
+        """As `VisionTower.gelu`."""
+        return self.config.activation
+
+    def set_gelu(self, activation: Activation) -> None:
+        """Compute another GELU from now on."""
+        self.config = replace(self.config, activation=activation)
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            block.activation = activation
+
     def forward(self, ids: Tensor, ends: Tensor) -> Tensor:
         """Ids int64 [prompts, tokens], ends int64 [prompts] (position of each EOT) -> [prompts, embed_dim], not normalised."""
         return self.encode_embeddings(self.token_embedding(ids), ends)
@@ -62,9 +77,9 @@ class TextTower(nn.Module):
         x = embeddings + self.position_embedding[: embeddings.shape[1]]
         for number, block in enumerate(self.blocks):
             if 0 < number <= len(deep_prompts):
-                inserted = deep_prompts[number - 1].expand(len(x), -1, -1)
+                inserted = deep_prompts[number - 1].expand(x.shape[0], -1, -1)
                 x = torch.cat([x[:, :1], inserted, x[:, 1 + inserted.shape[1] :]], dim=1)
             x = block(x, causal=True)
-        at_end = x[torch.arange(len(x), device=x.device), ends]
+        at_end = x[torch.arange(x.shape[0], device=x.device), ends]
         features: Tensor = self.projection(self.ln_final(at_end))
         return features

@@ -1,25 +1,20 @@
-"""The vision tower: stem, blocks, taps, the local (V-V) stream and the embedding of windows.
+"""CLIP's vision tower: stem, blocks, taps, the local (V-V) stream and the embedding of windows.
 
-The tower walks its blocks itself and computes what is asked for and no more; it keeps no state between calls, so that it can
-be called from several threads at once.
+The tower runs its blocks itself and computes what is asked for and no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oddlens.backbone.layers import Block
-from oddlens.backbone.options import Activation, PositionResize, Tap
-from oddlens.errors import UsageError
-
-WINDOW_BYTES = 16 << 20
-"""The largest activation that `VisionTower.windows` makes. Larger ones would come from fresh pages each time, which costs more than
-the smaller matrix products lose."""
+from oddlens.backbone.options import Activation, Capabilities, PositionResize, Tap
+from oddlens.backbone.positions import resized_positions
+from oddlens.backbone.tower import WINDOW_BYTES, StemOutput, VisionFeatures, VisionTower, last_block, window_index
 
 
 @dataclass(frozen=True)
@@ -42,36 +37,12 @@ class VisionConfig:
         return self.image_size // self.patch_size
 
 
-@dataclass(frozen=True)
-class StemOutput:
-    """A batch after the stem: tokens [batch, 1 + patches, width] with positions, before ln_pre; CLS first.
+class ClipTower(VisionTower):
+    """A ViT with a class token. stem: what turns pixels into patch tokens (`oddlens.backbone.stem`)."""
 
-    grid is (rows, columns) of patches; raw holds the stem's own features by tap name [batch, channels, rows, columns].
-    """
-
-    tokens: Tensor
-    grid: tuple[int, int]
-    raw: dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class VisionFeatures:
-    """What a walk through the blocks gives; all tensors belong to the residual stream, before ln_post and projection.
-
-    cls: [batch, width], the class token after the last block.
-    taps: block number (1-based) -> [batch, 1 + patches, width], CLS row first; or a stem's tap name -> [batch, patches, channels].
-    local: block number -> [batch, 1 + patches, width] of the local stream.
-    grid: (rows, columns) of patches, row-major in the token order.
-    """
-
-    cls: Tensor
-    taps: dict[Tap, Tensor]
-    local: dict[int, Tensor]
-    grid: tuple[int, int]
-
-
-class VisionTower(nn.Module):
-    """A CLIP vision tower: `embed` once, then `vision_pass` and `windows` on the result, then `project` into the joint space."""
+    kind = "a CLIP's vision tower"
+    capabilities = Capabilities(patches=True, local=True, joint=True, windows=True)
+    config: VisionConfig
 
     def __init__(self, config: VisionConfig, stem: nn.Module) -> None:
         super().__init__()
@@ -89,48 +60,54 @@ class VisionTower(nn.Module):
 
     @property
     def ends(self) -> tuple[Tensor, ...]:
-        """Tensors by which the tower is known, the same in every layout."""
+        """Class token and projection."""
         return self.class_embedding, self.projection.weight
 
-    def embed(self, pixels: Tensor, position: PositionResize = "bilinear") -> StemOutput:
-        """Stem, class token and positions for [batch, 3, height, width] normalised pixels of any size.
+    @property
+    def gelu(self) -> Activation:
+        """As its shape says."""
+        return self.config.activation
 
-        Where the grid is not the native one the position embedding is resized: "bilinear" without antialias (AnomalyCLIP),
-        "bicubic" with antialias (APRIL-GAN, open_clip).
-        """
-        if min(pixels.shape[-2:]) < self.config.patch_size:
-            raise UsageError(
-                f"a picture of {pixels.shape[-1]}x{pixels.shape[-2]} pixels is smaller than one patch of "
-                f"{self.config.patch_size} pixels: use a larger image_size"
-            )
+    def set_gelu(self, activation: Activation) -> None:
+        """Compute another GELU from now on."""
+        self.config = replace(self.config, activation=activation)
+        for block in self._blocks():
+            block.activation = activation
+
+    def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
+        """Stem, class token and positions, before ln_pre; position: None is "bicubic", as in open_clip."""
+        self._check_pixels(pixels)
         stemmed = self.stem(pixels)
         grid = (int(stemmed.tokens.shape[-2]), int(stemmed.tokens.shape[-1]))
         patches = stemmed.tokens.flatten(2).transpose(1, 2)
-        cls = self.class_embedding.expand(len(patches), 1, -1)
-        tokens = torch.cat([cls, patches], dim=1) + self._positions(grid, position)
-        return StemOutput(tokens, grid, stemmed.raw)
+        own, places = self.position_embedding[:1], self.position_embedding[1:]
+        positions = torch.cat([own, resized_positions(places, self.config.grid, grid, position or "bicubic")])
+        cls = self.class_embedding.expand(patches.shape[0], 1, -1)
+        return StemOutput(torch.cat([cls, patches], dim=1) + positions, grid, stemmed.raw)
 
     def run_blocks(
-        self, embedded: StemOutput, taps: Sequence[Tap] = (), local_taps: Sequence[int] = (), local_from: int = 1
+        self,
+        embedded: StemOutput,
+        taps: Sequence[Tap] = (),
+        local_taps: Sequence[int] = (),
+        local_from: int = 1,
+        *,
+        image: bool = True,
     ) -> VisionFeatures:
-        """Run the blocks and keep what is asked for.
-
-        taps: blocks (1-based) whose output is kept, or names of the stem's raw features.
-        local_taps: blocks after which the local stream is kept; the stream leaves the ordinary one before block `local_from`.
-        The last block runs for the CLS row only, unless its output is tapped.
-        """
-        depth = len(self.blocks)
-        self._check_taps(taps, local_taps, local_from)
-        blocks_tapped = {tap for tap in taps if isinstance(tap, int)}
+        """The last block runs for the class token only, unless its output is tapped."""
+        depth = self.config.layers
+        self._check_taps(taps, local_taps, local_from, tuple(getattr(self.stem, "raw_taps", ())))
         kept: dict[Tap, Tensor] = {
             tap: embedded.raw[tap].flatten(2).transpose(1, 2) for tap in taps if isinstance(tap, str)
         }
         kept_local: dict[int, Tensor] = {}
-        last_local = max(local_taps, default=0)
+        last, last_local = last_block(taps, local_taps, depth, image), max(local_taps, default=0)
         x = self.ln_pre(embedded.tokens)
         local = x
         for number, block in enumerate(self._blocks(), start=1):
-            only_cls = number == depth and number not in blocks_tapped
+            if number > last:
+                break
+            only_cls = number == depth and number not in taps
             if number < local_from or number > last_local:
                 x = block.forward_first_row(x) if only_cls else block(x)
                 local = x
@@ -141,82 +118,65 @@ class VisionTower(nn.Module):
                 x = block.forward_first_row(x, packed)
             else:
                 x, local = block.forward_with_local(x, local)
-            if number in blocks_tapped:
+            if number in taps:
                 kept[number] = x
             if number in local_taps:
                 kept_local[number] = local
-        return VisionFeatures(x[:, 0], kept, kept_local, embedded.grid)
+        return VisionFeatures(kept, embedded.grid, self.prefix, x[:, 0] if image else None, kept_local)
 
-    def windows(self, embedded: StemOutput, size: int) -> Tensor:
-        """Embed every window of size x size patches on its own (WinCLIP): [batch, windows, embed_dim], not normalised.
+    def normed(self, tokens: Tensor) -> Tensor:
+        """ln_post."""
+        normed: Tensor = self.ln_post(tokens)
+        return normed
 
-        A window is the class token and the window's patches, all other tokens dropped, with the positions of the full grid;
-        stride 1, row-major by the top-left corner. As many windows run at once as keep every activation within
-        `WINDOW_BYTES`, of which about four are alive: 64 MB, plus one image's first projections.
-        """
-        index = window_index(embedded.grid, size).to(embedded.tokens.device)
-        tokens = torch.cat([torch.zeros_like(index[:, :1]), index + 1], dim=1)
-        widest = max(3 * self.config.width, self.config.mlp_width)
-        step = max(1, WINDOW_BYTES // (4 * widest * tokens.shape[1]))
-        first, *rest = self._blocks()
-        images = []
-        for image in embedded.tokens:
-            x = self.ln_pre(image)
-            packed = first.project_qkv(
-                x
-            )  # the first block's projections see one token at a time: all windows share them
-            cls = [self._window_cls(x[part], packed[part], first, rest) for part in torch.split(tokens, step)]
-            images.append(torch.cat(cls))
-        return self.project(torch.stack(images))
+    def embed_image(self, image: Tensor) -> Tensor:
+        """The class token, projected."""
+        return self.project(image)
 
     def project(self, x: Tensor, *, norm: bool = True) -> Tensor:
-        """Into the joint space: [..., width] -> [..., embed_dim]; norm=False leaves ln_post out (AnomalyCLIP's CLS)."""
+        """ln_post and the projection."""
         projected: Tensor = self.projection(self.ln_post(x) if norm else x)
         return projected
 
-    def _window_cls(self, x: Tensor, packed: Tensor, first: Block, rest: list[Block]) -> Tensor:
-        if not rest:
-            return first.forward_first_row(x, packed)[:, 0]
-        x = first.feed_forward(x + first.attend(*first.split_heads(packed)))
-        for block in rest[:-1]:
-            x = block(x)
-        return rest[-1].forward_first_row(x)[:, 0]
+    def windows(self, embedded: StemOutput, size: int, most_bytes: int = WINDOW_BYTES) -> Tensor:
+        """About four activations of `most_bytes` are alive at once, 64 MB by default, beside one image's first projections.
+
+        Images run one after another, so that their numbers are the same to the last bit in any batch; an exported graph runs all at
+        once.
+        """
+        index = window_index(embedded.grid, size).to(embedded.tokens.device)
+        rows = torch.cat([torch.zeros_like(index[:, :1]), index + 1], dim=1)
+        images: Sequence[Tensor] = (embedded.tokens,)
+        step = rows.shape[0]
+        if not torch.compiler.is_exporting():
+            widest = max(3 * self.config.width, self.config.mlp_width)
+            images, step = torch.split(embedded.tokens, 1), max(1, most_bytes // (4 * widest * rows.shape[1]))
+        return self.project(torch.cat([self._window_cls(image, torch.split(rows, step)) for image in images]))
+
+    def _window_cls(self, tokens: Tensor, parts: Sequence[Tensor]) -> Tensor:
+        """The class token of every window after the last block: [batch, windows, width].
+
+        tokens: [batch, 1 + patches, width]. parts: rows of windows, [windows, rows of a window] each.
+        """
+        first, *rest = self._blocks()
+        x = self.ln_pre(tokens)
+        packed = first.project_qkv(x)  # the projections see one token at a time: all windows share them
+        made = []
+        for part in parts:
+            cls = _cls_of(x[:, part].flatten(0, 1), packed[:, part].flatten(0, 1), first, rest)
+            made.append(cls.view(-1, part.shape[0], self.config.width))
+        return torch.cat(made, dim=1)
 
     def _blocks(self) -> Iterator[Block]:
         for block in self.blocks:
             assert isinstance(block, Block)
             yield block
 
-    def _positions(self, grid: tuple[int, int], resize: PositionResize) -> Tensor:
-        native = self.config.grid
-        if grid == (native, native):
-            return self.position_embedding
-        cls, patches = self.position_embedding[:1], self.position_embedding[1:]
-        square = patches.T.reshape(1, -1, native, native)
-        resized = F.interpolate(square, size=grid, mode=resize, align_corners=False, antialias=resize == "bicubic")
-        return torch.cat([cls, resized[0].flatten(1).T])
 
-    def _check_taps(self, taps: Sequence[Tap], local_taps: Sequence[int], local_from: int) -> None:
-        depth = len(self.blocks)
-        named = tuple(getattr(self.stem, "raw_taps", ()))
-        for tap in (*taps, *local_taps, local_from):
-            if isinstance(tap, str) and tap not in named:
-                raise UsageError(f"this model has no stem features named {tap!r}: it has {', '.join(named) or 'none'}")
-            if isinstance(tap, int) and not 1 <= tap <= depth:
-                raise UsageError(f"layer {tap} does not exist: this model has blocks 1 to {depth}")
-        if local_taps and min(local_taps) < local_from:
-            raise UsageError(
-                f"the local stream starts at block {local_from}: it has nothing after block {min(local_taps)}"
-            )
-
-
-def window_index(grid: tuple[int, int], size: int) -> Tensor:
-    """Patch numbers (row-major, int64) of every size x size window: [windows, size * size]; row-major by top-left corner."""
-    rows, columns = grid
-    if size > min(rows, columns):
-        raise UsageError(
-            f"a window of {size}x{size} patches does not fit a grid of {rows}x{columns} patches: give smaller window_sizes or a "
-            "larger image_size"
-        )
-    numbers = torch.arange(rows * columns).view(rows, columns)
-    return numbers.unfold(0, size, 1).unfold(1, size, 1).reshape(-1, size * size)
+def _cls_of(x: Tensor, packed: Tensor, first: Block, rest: list[Block]) -> Tensor:
+    if not rest:
+        return first.forward_first_row(x, packed)[:, 0]
+    x = first.feed_forward(x + first.attend(*first.split_heads(packed)))
+    for block in rest[:-1]:
+        x = block(x)
+    return rest[-1].forward_first_row(x)[:, 0]

@@ -7,34 +7,37 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.options import PositionResize, Tap
-from oddlens.backbone.vision import StemOutput, VisionFeatures, VisionTower
+from oddlens.backbone.options import Interpolation, PositionResize, Tap
+from oddlens.backbone.tower import StemOutput, VisionFeatures, VisionTower
 from oddlens.io.pixels import Pixels
 
 
 @dataclass(frozen=True)
 class FeatureRequest:
-    """What a method wants of the tower. `Backbone.to_pixels`, `VisionTower.embed` and `.run_blocks` explain the fields."""
+    """What a method wants of the vision tower for a batch of images.
+
+    image_size: pixels a side of the square that images are resized to. interpolation: how they are resized. position: how position
+    embeddings are; None is the way of the model's own code. taps, local_taps, local_from: as in `VisionTower.run_blocks`.
+    whole: whether the method looks at the images themselves; they come one at a time then, and at the tower's size otherwise.
+    short_side: the shorter side, in pixels, that the method brings whole images to; None: it takes them as they are.
+    """
 
     image_size: int
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
-    position: PositionResize = "bicubic"
+    interpolation: Interpolation = "bicubic"
+    position: PositionResize | None = None
     taps: tuple[Tap, ...] = ()
     local_taps: tuple[int, ...] = ()
     local_from: int = 1
     whole: bool = False
-    """Whether the method looks at the pictures themselves: they come one at a time. Else they come at the tower's size."""
     short_side: int | None = None
-    """The shorter side, in pixels, that the method brings whole pictures to; None: it takes them as they are."""
 
     @property
     def preprocess_key(self) -> tuple[object, ...]:
-        """What two requests must agree on to be met by one walk; a local stream must begin at the same block."""
+        """What two requests must agree on to share one pass; a local stream must begin at the same block."""
         local_from = self.local_from if self.local_taps else None
         return self.image_size, self.interpolation, self.position, local_from, self.whole, self.short_side
 

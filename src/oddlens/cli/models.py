@@ -18,8 +18,8 @@ app = typer.Typer(invoke_without_command=True)
 def models(context: typer.Context) -> None:
     """List the models, or fetch one.
 
-    The list tells which of them are on this machine ("offline"), and which the papers use. Any other CLIP can be named by its
-    hub id or its path.
+    The list shows which of them have a text tower ("text"), which methods that work from words need, which are on this machine
+    ("offline"), and which methods' papers use them. Any other CLIP, SigLIP or DINOv2 can be named by its hub id or its path.
     """
     if context.invoked_subcommand is not None:
         return
@@ -29,10 +29,12 @@ def models(context: typer.Context) -> None:
     from oddlens.methods.registry import method_cards
 
     print_table(
-        ("name", "size", "offline", "used by", "licence", "pixels", "hub id"),
+        ("name", "kind", "text", "size", "offline", "used by", "licence", "pixels", "hub id"),
         [
             (
                 card.name,
+                card.kind,
+                "yes" if card.has_text else "no",
                 f"{card.size_mb} MB",
                 "yes" if is_present(card) else "no",
                 ", ".join(sorted(name for name, method in method_cards().items() if card.name in method.models)) or "-",

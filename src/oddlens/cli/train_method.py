@@ -145,7 +145,7 @@ def train_method(
     from oddlens.data.record import SPLITS
     from oddlens.evaluation import open_sources
     from oddlens.loading import load_fitted
-    from oddlens.methods.registry import method_class
+    from oddlens.methods.registry import method_card
     from oddlens.training import trainable_class
     from oddlens.training.loop import Schedule
     from oddlens.training.precision import AUTO, PRECISIONS, choose_precision
@@ -159,7 +159,7 @@ def train_method(
     sources = open_sources(data)
     sets = gather_samples(sources, part, method, naming.for_datasets(sources))
     _say_samples(sets)
-    backbone, recipe, notes = load_fitted(method_class(method).recipe_type, model, features.device, recipe_fields)
+    backbone, recipe, notes = load_fitted(method_card(method), model, features.device, recipe_fields)
     say(*notes)
     trainable = trainable_class(method)(backbone, recipe, settings)
     chosen = choose_precision(features.precision, backbone, trainable.request.image_size)

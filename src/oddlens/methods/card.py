@@ -8,6 +8,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, cast
 
+from oddlens.backbone.options import Capabilities
 from oddlens.methods.recipe_fields import Recipe
 
 if TYPE_CHECKING:
@@ -25,12 +26,19 @@ class Needs:
         references: Good examples: it takes none, scores better with some, or scores nothing without.
         weights: Learned weights, likewise.
         set: Whether it scores images beside each other, many at once.
+        model: What the model must be able to do beside a text tower.
     """
 
     text: bool
     references: Need
     weights: Need = "no"
     set: bool = False
+    model: Capabilities = field(default_factory=Capabilities)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """All that the model must be able to do."""
+        return self.model | Capabilities(text=self.text)
 
 
 @dataclass(frozen=True, kw_only=True)

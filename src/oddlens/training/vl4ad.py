@@ -115,7 +115,7 @@ class DecoderCourse:
         self._text = ConceptEncoder(backbone.encode_text).text(self.vocabulary, load_templates(templates))
         if shape.head == "words":
             check_told_apart(self._text["concepts"], self._text["columns"], self.vocabulary.names)
-        self._tower = map_tower(backbone.tower)
+        self._tower = map_tower(backbone.vision)
         self.network = self._fresh_network(start)
         self._start = (
             None
@@ -194,7 +194,7 @@ class DecoderCourse:
         from oddlens.training.vl4ad_loss import targets_of
 
         with torch.no_grad():
-            seen = self._tower.look(pixels, dense=False)
+            seen = self._tower.feature_maps(pixels, dense=False)
         layers = self.network(seen.maps)
         logits = [
             self.network.head.logits(each.classes, self._text["concepts"], self._text["columns"]) for each in layers

@@ -33,10 +33,10 @@ def test_its_maps_are_those_of_the_trunk(tmp_path: Path, name: str, eps: float) 
     weights = {key: value.clone() for key, value in convnext_weights(1).items()}
     weights["visual.trunk.stem.0.weight"] *= 1e-3  # so small that eps shows
     weights["visual.trunk.stem.0.bias"] *= 1e-3
-    tower = load_backbone(write_convnext(tmp_path, weights, name), device="cpu").tower
+    tower = load_backbone(write_convnext(tmp_path, weights, name), device="cpu").vision
     pixels = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        seen = tower.look(pixels)
+        seen = tower.feature_maps(pixels)
     for ours, plain, stride in zip(seen.maps, naive_stages(weights, pixels, eps), tower.strides, strict=True):
         assert ours.shape[-2:] == (64 // stride, 96 // stride)
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
@@ -46,7 +46,7 @@ def test_its_maps_are_those_of_the_trunk(tmp_path: Path, name: str, eps: float) 
 @pytest.mark.parametrize("hidden", [0, 48])
 def test_means_of_the_last_map_go_through_the_head(tmp_path: Path, hidden: int) -> None:
     weights = convnext_weights(2, hidden)
-    tower = load_backbone(write_convnext(tmp_path, weights), device="cpu").tower
+    tower = load_backbone(write_convnext(tmp_path, weights), device="cpu").vision
     pooled = torch.randn(3, WIDTHS[-1], generator=torch.Generator().manual_seed(0))
     norm = "visual.trunk.head.norm."
     plain = F.layer_norm(pooled, pooled.shape[1:], weights[norm + "weight"], weights[norm + "bias"], 1e-6)
@@ -55,12 +55,12 @@ def test_means_of_the_last_map_go_through_the_head(tmp_path: Path, hidden: int) 
         plain = F.gelu(plain @ weights[fc + "fc1.weight"].T + weights[fc + "fc1.bias"]) @ weights[fc + "fc2.weight"].T
     else:
         plain = plain @ weights["visual.head.proj.weight"].T
-    torch.testing.assert_close(tower.embed(pooled), plain)
+    torch.testing.assert_close(tower.embed_pooled(pooled), plain)
 
 
 def test_the_card_and_the_shape_are_read_off_the_weights(folder: Path) -> None:
     backbone = load_backbone(folder, device="cpu")
-    config = backbone.tower.config
+    config = backbone.vision.config
     assert (config.depths, config.widths, config.embed_dim) == (DEPTHS, WIDTHS, EMBED_DIM)
     assert (backbone.card.layers, backbone.card.width, backbone.card.image_size) == (sum(DEPTHS), WIDTHS[-1], 64)
     assert backbone.mean == (0.5, 0.4, 0.3)
@@ -75,7 +75,7 @@ def test_its_text_tower_is_that_of_any_open_clip_model(folder: Path, open_clip_f
 
 def test_a_method_that_walks_patches_refuses_it_in_one_sentence(folder: Path) -> None:
     with pytest.raises(
-        UsageError, match="is a ConvNeXt, which has no patches and blocks to walk: give a model with a ViT"
+        UsageError, match=r"winclip needs patch tokens, which .* \(a ConvNeXt\) does not have: give a CLIP with a ViT"
     ):
         oddlens.load("winclip", folder, device="cpu")
 

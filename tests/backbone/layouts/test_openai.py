@@ -39,7 +39,7 @@ def test_their_archive_says_quick_gelu_and_a_state_dict_nothing(tmp_path: Path, 
     path = write_openai_state(tmp_path / "b.pt", weights)
     assert not openai.read(path).says_activation
     assert openai.read(path).files == (path,)
-    known = openai.read(path, "gelu")
+    known = openai.read(path).with_activation("gelu")
     assert known.says_activation
     assert known.model.text.config.activation == "gelu"
 

@@ -110,7 +110,7 @@ class TestFrames:
         features = of_frame(encode(masks, backbone, picture))
         padded = F.pad(backbone_pixels(backbone, picture), (0, 20, 0, 32))
         with torch.inference_mode():
-            (said,) = masks._network(backbone.tower.look(padded).maps, last_only=True)
+            (said,) = masks._network(backbone.vision.feature_maps(padded).maps, last_only=True)
         assert torch.equal(features["logits"], said.masks[0, :, :8, :19].half())
         assert torch.equal(features["embeddings"], said.classes[0])
 
@@ -184,7 +184,7 @@ class TestWords:
         detector = oddlens.load("vl4ad", model, decoder, device="cpu")
         encoded = detector.encode([frame()[0], frame(1, 80, 50)[0]])
         before = detector.predict(encoded)
-        monkeypatch.setattr(ConvNextTower, "look", lambda *_: pytest.fail("the tower ran again"))
+        monkeypatch.setattr(ConvNextTower, "feature_maps", lambda *_: pytest.fail("the tower ran again"))
         monkeypatch.setattr(MaskDecoder, "forward", lambda *_: pytest.fail("the decoder ran again"))
         with_unknown = detector.predict(encoded, ood=["caravan"])
         fewer = detector.predict(encoded, classes={"road": ["lane"], "rest": ["sky", "car"]})
@@ -220,7 +220,7 @@ class TestWords:
         with torch.inference_mode():
             found = masks._pooled(logits, dense)
             inside = F.interpolate(logits[None], (2, 4), mode="bilinear") > 0
-            expected = F.normalize(backbone.tower.embed(mean_under(dense, inside)[0]), dim=-1)
+            expected = F.normalize(backbone.vision.embed_pooled(mean_under(dense, inside)[0]), dim=-1)
         assert not found[1].any()
         for number in (0, 2, 3):
             torch.testing.assert_close(found[number], expected[number] * inside[0, number].any())

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.vision import ClipTower
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import UsageError
 from oddlens.methods.base import Features
@@ -121,13 +121,13 @@ class TestEmbeddings:
     ) -> None:
         """What bounds the memory of the tower."""
         batches: list[int] = []
-        embed = VisionTower.embed
+        embed = ClipTower.embed
 
-        def watched(self: VisionTower, pixels: Tensor, *arguments: Any) -> Any:
+        def watched(self: ClipTower, pixels: Tensor, *arguments: Any) -> Any:
             batches.append(len(pixels))
             return embed(self, pixels, *arguments)
 
-        monkeypatch.setattr(VisionTower, "embed", watched)
+        monkeypatch.setattr(ClipTower, "embed", watched)
         encode(tower, DenseMasks(tower, image_size=40, overlap=0), noise(200, 240))
         assert sum(batches) == 5 * 6
         assert max(batches) <= 8

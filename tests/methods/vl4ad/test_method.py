@@ -18,7 +18,7 @@ from torch import Tensor
 
 import oddlens
 from oddlens.backbone.text import TextTower
-from oddlens.backbone.vision import VisionTower
+from oddlens.backbone.vision import ClipTower
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
@@ -88,7 +88,7 @@ class TestMaps:
 class TestWords:
     def test_other_words_cost_no_second_look(self, street: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
         encoded = street.encode([noise(40, 80)])
-        monkeypatch.setattr(VisionTower, "embed", lambda *_: pytest.fail("the vision tower ran"))
+        monkeypatch.setattr(ClipTower, "embed", lambda *_: pytest.fail("the vision tower ran"))
         (plain,), (other,) = (
             street.predict(encoded),
             street.predict(encoded, classes="camvid", ood=["dog"], merge="camvid6"),

@@ -12,8 +12,9 @@ from typing import Any
 from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.efficientnet import HybridStem, trunk_file, trunk_tensors
 from oddlens.backbone.files import EMBEDDED, MINI_FOLDER, read_json
+from oddlens.backbone.layouts.base import Layout
 from oddlens.backbone.layouts.shapes import check_towers
-from oddlens.backbone.model import ClipModel, LoadedModel, empty_model
+from oddlens.backbone.model import ClipModel, LoadedModel, empty
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
@@ -32,18 +33,24 @@ def recognise(path: Path) -> bool:
     return is_file(path / CONFIG)
 
 
-def read(folder: Path) -> LoadedModel:
-    """Load the folder. Raises `ModelError`."""
-    config = read_json(folder / CONFIG)
+def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
+    """Read and judge the configuration alone. Raises `ModelError`."""
+    config = read_json(path)
     try:
         vision = VisionConfig(**_section(config, "vision"))
         text = TextConfig(**_section(config, "text"))
         check_towers(vision, text)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{folder / CONFIG} does not describe an oddlens model ({first_line(error)}): train or copy it again"
+            f"{path} does not describe an oddlens model ({first_line(error)}): train or copy it again"
         ) from error
-    model = empty_model(vision, text, HybridStem(vision.width))
+    return vision, text
+
+
+def read(folder: Path) -> LoadedModel:
+    """Load the folder. Raises `ModelError`."""
+    vision, text = read_config(folder / CONFIG)
+    model = empty(lambda: ClipModel(vision, text, HybridStem(vision.width)))
     tensors = read_tensors(folder / WEIGHTS) | {
         TRUNK + name: value for name, value in trunk_tensors(read_tensors(trunk_file())).items()
     }
@@ -62,3 +69,6 @@ def _section(config: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(section, dict):
         raise TypeError(f"{name} is not an object")
     return section
+
+
+LAYOUT = Layout("embedded", EMBEDDED, recognise, read_config, read)

@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_tensors
+from oddlens.backbone.convnext import ConvNextTower
 from oddlens.backbone.files import OPEN_CLIP, read_json, weight_files
 from oddlens.backbone.layouts import convnext
+from oddlens.backbone.layouts.base import Layout, find_weights
 from oddlens.backbone.layouts.naming import Pairs, rename, towers_only
 from oddlens.backbone.layouts.shapes import as_rgb, check_tower, check_towers, whole
-from oddlens.backbone.model import AnyClip, LoadedModel, empty_convnext, empty_model, transposed
+from oddlens.backbone.model import ClipModel, LoadedModel, Model, empty, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.options import Activation
-from oddlens.backbone.text import TextConfig
+from oddlens.backbone.text import TextConfig, TextTower
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
 from oddlens.errors import ModelError, first_line
-
-CONFIG, WEIGHTS = OPEN_CLIP
 
 _VISION = (
     ("visual.conv1.", "vision.stem.conv."),
@@ -76,14 +76,12 @@ def read_config(path: Path) -> Described:
 
 def read(folder: Path) -> LoadedModel:
     """Load the folder. Raises `ModelError`."""
-    described = read_config(folder / CONFIG)
-    weights = OPEN_CLIP.weights_in(folder)
-    if weights is None:
-        raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
-    model, tensors = _model(described, towers_only(read_tensors(weights), weights), folder / CONFIG)
+    path, weights = folder / OPEN_CLIP.config, find_weights(folder, OPEN_CLIP)
+    described = read_config(path)
+    model, tensors = _model(described, towers_only(read_tensors(weights), weights), path)
     fill(model, tensors, str(weights))
     tokenizer = folder_tokenizer(folder, described.text.context, described.text.vocabulary)
-    files = (folder / CONFIG, *weight_files(weights), *tokenizer_files(folder))
+    files = (path, *weight_files(weights), *tokenizer_files(folder))
     return LoadedModel(model, tokenizer, described.mean, described.std, files)
 
 
@@ -99,13 +97,14 @@ def _renamed(tensors: dict[str, Tensor], vision: Pairs, in_blocks: Pairs = ()) -
     }
 
 
-def _model(described: Described, raw: dict[str, Tensor], where: Path) -> tuple[AnyClip, dict[str, Tensor]]:
+def _model(described: Described, raw: dict[str, Tensor], where: Path) -> tuple[Model, dict[str, Tensor]]:
     """The empty model that a configuration describes, and its tensors under our names."""
-    if isinstance(described.vision, VisionConfig):
-        return empty_model(described.vision, described.text), canonical(raw)
+    vision, text = described.vision, described.text
+    if isinstance(vision, VisionConfig):
+        return empty(lambda: ClipModel(vision, text)), canonical(raw)
     tensors = transposed(_renamed(raw, convnext.RENAMED, convnext.IN_BLOCKS), "text.projection.weight")
-    shape = convnext.config_of(described.vision, described.text.embed_dim, tensors, str(where))
-    return empty_convnext(shape, described.text), tensors
+    shape = convnext.config_of(vision, text.embed_dim, tensors, str(where))
+    return empty(lambda: Model(ConvNextTower(shape), TextTower(text))), tensors
 
 
 def _described(config: dict[str, Any], look: Any, where: Path) -> Described:
@@ -164,3 +163,6 @@ def _text_config(text: dict[str, Any], embed_dim: int, activation: Activation) -
         embed_dim=embed_dim,
         activation=activation,
     )
+
+
+LAYOUT = Layout("open_clip", OPEN_CLIP, recognise, read_config, read)

@@ -8,12 +8,12 @@ from pathlib import Path
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_tensors
+from oddlens.backbone.layouts.base import Layout
 from oddlens.backbone.layouts.naming import towers_only
 from oddlens.backbone.layouts.open_clip import canonical
 from oddlens.backbone.layouts.shapes import check_towers
-from oddlens.backbone.model import LoadedModel, empty_model
+from oddlens.backbone.model import ClipModel, LoadedModel, empty
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
-from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.torchscript import is_torchscript, read_torchscript
@@ -33,31 +33,29 @@ def recognise(path: Path) -> bool:
     return is_file(path) and path.suffix in {".pt", ".pth", ".bin", ".safetensors"}
 
 
-def read(path: Path, activation: Activation | None = None) -> LoadedModel:
+def read(path: Path) -> LoadedModel:
     """Load the file. Raises `ModelError`.
 
-    activation: what the weights mean, where that is known of the file. Otherwise an archive in OpenAI's own form means QuickGELU,
-    and no other file says.
+    An archive in OpenAI's own form means QuickGELU; no other file says which GELU its weights mean.
     """
     scripted = is_torchscript(path)
     raw = read_torchscript(path) if scripted else read_tensors(path)
     tensors = canonical(towers_only(raw, path))
     is_openais = scripted and all(name in raw for name in _OPENAIS_OWN)
     try:
-        vision, text = _configs(tensors, activation or "quick_gelu")
+        vision, text = _configs(tensors)
         check_towers(vision, text)
     except (KeyError, ValueError) as error:
         raise ModelError(
             f"{path} is not a ViT CLIP in OpenAI's layout (no usable {first_line(error)}): name another file"
         ) from error
-    model = empty_model(vision, text)
+    model = empty(lambda: ClipModel(vision, text))
     fill(model, tensors, str(path))
     tokenizer = clip_tokenizer(text.context, text.vocabulary)
-    says_activation = is_openais or activation is not None
-    return LoadedModel(model, tokenizer, CLIP_MEAN, CLIP_STD, (path,), says_activation)
+    return LoadedModel(model, tokenizer, CLIP_MEAN, CLIP_STD, (path,), says_activation=is_openais)
 
 
-def _configs(tensors: dict[str, Tensor], activation: Activation) -> tuple[VisionConfig, TextConfig]:
+def _configs(tensors: dict[str, Tensor]) -> tuple[VisionConfig, TextConfig]:
     width, _, patch, _ = tensors["vision.stem.conv.weight"].shape
     positions, _ = tensors["vision.position_embedding"].shape
     vocabulary, text_width = tensors["text.token_embedding.weight"].shape
@@ -80,7 +78,7 @@ def _configs(tensors: dict[str, Tensor], activation: Activation) -> tuple[Vision
         heads=width // _HEAD_WIDTH,
         mlp_width=vision_mlp,
         embed_dim=embed_dim,
-        activation=activation,
+        activation="quick_gelu",
     )
     text = TextConfig(
         context=context,
@@ -90,7 +88,7 @@ def _configs(tensors: dict[str, Tensor], activation: Activation) -> tuple[Vision
         heads=text_width // _HEAD_WIDTH,
         mlp_width=text_mlp,
         embed_dim=embed_dim,
-        activation=activation,
+        activation="quick_gelu",
     )
     return vision, text
 
@@ -98,3 +96,6 @@ def _configs(tensors: dict[str, Tensor], activation: Activation) -> tuple[Vision
 def _depth(tensors: dict[str, Tensor], tower: str) -> int:
     prefix = f"{tower}.blocks."
     return 1 + max(int(name.removeprefix(prefix).split(".")[0]) for name in tensors if name.startswith(prefix))
+
+
+LAYOUT = Layout("openai", None, recognise, None, read)

@@ -5,22 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from oddlens.backbone.checkpoint import fill, read_tensors
-from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS, read_json, weight_files
-from oddlens.backbone.layouts.naming import rename, towers_only
-from oddlens.backbone.layouts.shapes import as_rgb, check_towers, whole
-from oddlens.backbone.model import LoadedModel, empty_model
-from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
+from oddlens.backbone.files import TRANSFORMERS, weight_files
+from oddlens.backbone.layouts.base import Layout, find_weights, read_normalisation, read_typed
+from oddlens.backbone.layouts.naming import pack_attention, rename, towers_only
+from oddlens.backbone.layouts.shapes import check_towers, whole
+from oddlens.backbone.model import ClipModel, LoadedModel, empty
+from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError, first_line, shortened
-from oddlens.io.paths import is_file
-
-CONFIG, WEIGHTS = TRANSFORMERS
+from oddlens.errors import ModelError, first_line
 
 # CLIPConfig leaves out of the file what equals these defaults.
 _VISION_DEFAULTS = {
@@ -50,23 +47,16 @@ _IN_BLOCKS = (
     ("layer_norm1.", "ln_1."), ("layer_norm2.", "ln_2."), ("self_attn.out_proj.", "out."),
     ("mlp.fc1.", "fc_1."), ("mlp.fc2.", "fc_2."),
 )  # fmt: skip
-MODEL_TYPES = ("clip",)
-"""What `model_type` may say."""
 
 
 def recognise(path: Path) -> bool:
-    """A folder with this layout's configuration and weights."""
+    """A folder with this layout's configuration and weights, whatever type of model it says it holds: `read` judges that."""
     return TRANSFORMERS.are_in(path)
 
 
 def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
     """Read and judge the configuration alone. Raises `ModelError` where its model is none that oddlens reads."""
-    config = read_json(path)
-    if config.get("model_type") not in MODEL_TYPES:
-        raise ModelError(
-            f"{path} describes a model of type {shortened(config.get('model_type'))}: oddlens reads models of type "
-            f"{' and '.join(map(repr, MODEL_TYPES))} in this layout"
-        )
+    config = read_typed(path, "transformers")
     try:
         vision, text = _configs(config)
         check_towers(vision, text)
@@ -77,42 +67,18 @@ def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
 
 def read(folder: Path) -> LoadedModel:
     """Load the folder. Raises `ModelError`."""
-    vision, text = read_config(folder / CONFIG)
-    weights = TRANSFORMERS.weights_in(folder)
-    if weights is None:
-        raise ModelError(f"{folder} holds no weights: one of {', '.join(WEIGHTS)} must lie beside {CONFIG}")
-    model = empty_model(vision, text)
+    vision, text = read_config(folder / TRANSFORMERS.config)
+    weights = find_weights(folder)
+    model = empty(lambda: ClipModel(vision, text))
     fill(model, canonical(towers_only(read_tensors(weights), weights)), str(weights))
-    look = folder / PREPROCESSOR
-    mean, std = _colours(look) if is_file(look) else (CLIP_MEAN, CLIP_STD)
-    more = (*tokenizer_files(folder), *([look] if is_file(look) else []))
-    return LoadedModel(
-        model,
-        folder_tokenizer(folder, text.context, text.vocabulary),
-        mean,
-        std,
-        (folder / CONFIG, *weight_files(weights), *more),
-    )
-
-
-def _colours(path: Path) -> tuple[Rgb, Rgb]:
-    look = read_json(path)
-    try:
-        mean = as_rgb(look.get("image_mean"), "image_mean", CLIP_MEAN)
-        return mean, as_rgb(look.get("image_std"), "image_std", CLIP_STD, least=0)
-    except ValueError as error:
-        raise ModelError(f"{path} does not say how pictures are prepared ({error}): fetch the model again") from error
+    mean, std, more = read_normalisation(folder, CLIP_MEAN, CLIP_STD)
+    files = (folder / TRANSFORMERS.config, *weight_files(weights), *tokenizer_files(folder), *more)
+    return LoadedModel(model, folder_tokenizer(folder, text.context, text.vocabulary), mean, std, files)
 
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Transformers' tensor names to ours; the three attention projections become one."""
-    renamed = {rename(name, _RENAMED, _IN_BLOCKS): value for name, value in tensors.items()}
-    for query in [name for name in renamed if ".self_attn.q_proj." in name]:
-        names = [query.replace(".q_proj.", f".{part}_proj.") for part in "qkv"]
-        if all(name in renamed and renamed[name].shape == renamed[query].shape for name in names):
-            packed = query.replace("self_attn.q_proj.", "qkv.")
-            renamed[packed] = torch.cat([renamed.pop(name) for name in names])
-    return renamed
+    return pack_attention({rename(name, _RENAMED, _IN_BLOCKS): value for name, value in tensors.items()})
 
 
 def _configs(config: dict[str, Any]) -> tuple[VisionConfig, TextConfig]:
@@ -154,3 +120,6 @@ def _section(config: dict[str, Any], name: str, defaults: dict[str, Any]) -> dic
     older = config.get(f"{name}_dict")
     settings: dict[str, Any] = defaults | section
     return settings if older is None else settings | defaults | older
+
+
+LAYOUT = Layout("transformers", TRANSFORMERS, recognise, read_config, read)

@@ -1,5 +1,6 @@
 """What AnomalyCLIP is, without its code."""
 
+from oddlens.backbone.options import Capabilities
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.card import MethodCard, Needs
 
@@ -13,7 +14,12 @@ CARD = MethodCard(
     models=("openai-vit-l-14-336",),
     home="oddlens.methods.anomaly_clip.method:AnomalyCLIP",
     recipe=AnomalyCLIPRecipe,
-    needs=Needs(text=True, references="no", weights="required"),
+    needs=Needs(
+        text=True,
+        references="no",
+        weights="required",
+        model=Capabilities(patches=True, local=True, joint=True, learned_prompts=True),
+    ),
     trainable="oddlens.training.anomaly_clip:TrainableAnomalyCLIP",
     weights_mark="ctx_pos",
 )

@@ -2,6 +2,7 @@
 
 from types import MappingProxyType
 
+from oddlens.backbone.options import Capabilities
 from oddlens.methods.anovl.recipe import AnoVLRecipe
 from oddlens.methods.card import CardOption, MethodCard, Needs
 
@@ -15,7 +16,7 @@ CARD = MethodCard(
     models=("laion400m-vit-b-16-plus-240-e32",),
     home="oddlens.methods.anovl.method:AnoVL",
     recipe=AnoVLRecipe,
-    needs=Needs(text=True, references="no"),
+    needs=Needs(text=True, references="no", model=Capabilities(patches=True, local=True, joint=True)),
     object_names=MappingProxyType({"macaroni1": "macaroni", "macaroni2": "macaroni"}),
     options=(
         CardOption(flag="--adapt/--no-adapt", field="adapt", type=bool, help="Adapt to every image."),

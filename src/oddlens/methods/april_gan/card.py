@@ -1,5 +1,6 @@
 """What APRIL-GAN is, without its code."""
 
+from oddlens.backbone.options import Capabilities
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.card import MethodCard, Needs
 
@@ -13,7 +14,7 @@ CARD = MethodCard(
     models=("openai-vit-l-14-336",),
     home="oddlens.methods.april_gan.method:AprilGAN",
     recipe=AprilGANRecipe,
-    needs=Needs(text=True, references="optional", weights="required"),
+    needs=Needs(text=True, references="optional", weights="required", model=Capabilities(patches=True, joint=True)),
     trainable="oddlens.training.april_gan:TrainableAprilGAN",
     weights_mark="fc.0.weight",
 )

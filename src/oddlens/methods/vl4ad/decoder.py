@@ -66,7 +66,7 @@ class DecoderMasks:
         """
         check_installed()
         self._backbone = backbone
-        self._tower = map_tower(backbone.tower)
+        self._tower = map_tower(backbone.vision)
         self.shape, self._network, self._words = _read(backbone, learned)
         self.short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
         self._window = None if window is None else _pixels("window", window)
@@ -131,7 +131,7 @@ class DecoderMasks:
     def _look(self, pixels: Tensor) -> Features:
         """What the network says of one window, [1, 3, height, width]: a row a mask."""
         height, width = pixels.shape[-2:]
-        seen = self._tower.look(F.pad(pixels, (0, _missing(width), 0, _missing(height))), dense=self.pooled)
+        seen = self._tower.feature_maps(F.pad(pixels, (0, _missing(width), 0, _missing(height))), dense=self.pooled)
         (said,) = self._network(seen.maps, last_only=True)
         classes = self._network.head.logits(said.classes[0], **self._words)
         made = {
@@ -144,7 +144,7 @@ class DecoderMasks:
     def _pooled(self, logits: Tensor, dense: Tensor) -> Tensor:
         """The frozen model's own embeddings of masks (FC-CLIP): [masks, embed_dim], unit norm; zero where a mask has no cell."""
         inside = F.interpolate(logits[None], dense.shape[-2:], mode="bilinear", align_corners=False) > 0
-        embedded = F.normalize(self._tower.embed(mean_under(dense, inside)[0]), dim=-1)
+        embedded = F.normalize(self._tower.embed_pooled(mean_under(dense, inside)[0]), dim=-1)
         return embedded * inside[0].flatten(1).any(dim=1, keepdim=True)
 
 
@@ -170,7 +170,7 @@ def _read(backbone: Backbone, learned: MethodWeights) -> tuple[DecoderShape, Mas
         raise ModelError(f"{learned.source} lacks the words that it was trained with: train it again")
     if fault := form_fault(learned.recipe, _RECIPE, "its recipe") or _fault_of(words, backbone.card.embed_dim):
         raise ModelError(f"{learned.source} cannot be used ({fault}): train it again")
-    tower = map_tower(backbone.tower)
+    tower = map_tower(backbone.vision)
     with torch.device("meta"):
         network = MaskDecoder(
             shape, tower.strides, tower.channels, backbone.card.embed_dim, int(words["columns"].max()) + 1

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.options import PositionResize
+from oddlens.backbone.options import Capabilities, PositionResize
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
@@ -54,6 +54,7 @@ class DenseMasks:
 
         local_from: the block before which the local stream leaves the ordinary one; None: the last.
         """
+        backbone.require(Capabilities(patches=True, local=True, joint=True), "vl4ad without a mask decoder")
         config = backbone.vision.config
         if image_size < config.patch_size:
             raise UsageError(

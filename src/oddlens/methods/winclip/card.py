@@ -1,5 +1,6 @@
 """What WinCLIP is, without its code."""
 
+from oddlens.backbone.options import Capabilities
 from oddlens.methods.card import MethodCard, Needs
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 
@@ -13,5 +14,5 @@ CARD = MethodCard(
     models=("laion400m-vit-b-16-plus-240-e31",),
     home="oddlens.methods.winclip.method:WinCLIP",
     recipe=WinCLIPRecipe,
-    needs=Needs(text=True, references="optional"),
+    needs=Needs(text=True, references="optional", model=Capabilities(patches=True, joint=True, windows=True)),
 )

@@ -1,0 +1,148 @@
+"""DINOv2 as a vision tower: a ViT with LayerScale and, in later models, registers. It has no text.
+
+Oquab et al., arXiv 2304.07193; registers: Darcet et al., ICLR 2024, arXiv 2309.16588.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from oddlens.backbone.layers import Block, Nonlinearity
+from oddlens.backbone.options import Capabilities, PositionResize, Tap
+from oddlens.backbone.positions import resized_positions
+from oddlens.backbone.tower import StemOutput, VisionFeatures, VisionTower, last_block
+
+
+@dataclass(frozen=True)
+class Dinov2Config:
+    """The shape of a DINOv2. image_size and patch_size are in pixels.
+
+    registers: tokens without a place in the image, behind the class token. mlp_width: of the hidden layer that the activation gives
+    ("swiglu" computes it from twice as many channels). position: how the model's own code resizes position embeddings.
+    """
+
+    image_size: int
+    patch_size: int
+    width: int
+    layers: int
+    heads: int
+    mlp_width: int
+    registers: int = 0
+    activation: Nonlinearity = "gelu"
+    position: PositionResize = "bicubic_plain"
+    eps: float = 1e-6
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side at the native image size."""
+        return self.image_size // self.patch_size
+
+    @property
+    def embed_dim(self) -> int:
+        """0: there is no joint space with text."""
+        return 0
+
+
+class ScaledBlock(Block):
+    """A block with LayerScale: what attention and feed-forward add is first multiplied by a vector over the channels."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int, activation: Nonlinearity, eps: float) -> None:
+        super().__init__(width, heads, mlp_width, activation, eps)
+        self.scale_1 = nn.Parameter(torch.zeros(width))
+        self.scale_2 = nn.Parameter(torch.zeros(width))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
+        """As `Block.attend`, scaled."""
+        return _scaled(super().attend(q, k, v, causal=causal), self.scale_1)
+
+    def transform(self, x: Tensor) -> Tensor:
+        """As `Block.transform`, scaled."""
+        return _scaled(super().transform(x), self.scale_2)
+
+
+class Dinov2Tower(VisionTower):
+    """The tower. Every token sequence is the class token, the registers, the patches.
+
+    It has no joint space, so it embeds no windows; the local (V-V) stream is absent, as it serves to compare patches with text.
+    """
+
+    kind = "DINOv2"
+    capabilities = Capabilities(patches=True)
+    config: Dinov2Config
+
+    def __init__(self, config: Dinov2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.prefix = 1 + config.registers
+        self.patches = nn.Conv2d(3, config.width, config.patch_size, config.patch_size)
+        self.class_embedding = nn.Parameter(torch.zeros(config.width))
+        self.register_tokens = nn.Parameter(torch.zeros(config.registers, config.width)) if config.registers else None
+        self.position_embedding = nn.Parameter(torch.zeros(1 + config.grid**2, config.width))
+        self.blocks = nn.ModuleList(
+            ScaledBlock(config.width, config.heads, config.mlp_width, config.activation, config.eps)
+            for _ in range(config.layers)
+        )
+        self.ln_post = nn.LayerNorm(config.width, config.eps)
+
+    @property
+    def ends(self) -> tuple[Tensor, ...]:
+        """Class token and final LayerNorm."""
+        return self.class_embedding, self.ln_post.weight
+
+    def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
+        """The state before the first block (transformers' hidden state 0); position: None is as `Dinov2Config.position` says.
+
+        Registers have no positions.
+        """
+        self._check_pixels(pixels)
+        maps = self.patches(pixels)
+        grid = (int(maps.shape[-2]), int(maps.shape[-1]))
+        own, places = self.position_embedding[:1], self.position_embedding[1:]
+        places = resized_positions(places, self.config.grid, grid, position or self.config.position)
+        prefix = self.class_embedding + own
+        if self.register_tokens is not None:
+            prefix = torch.cat([prefix, self.register_tokens])
+        patches = maps.flatten(2).transpose(1, 2) + places
+        return StemOutput(torch.cat([prefix.expand(maps.shape[0], -1, -1), patches], dim=1), grid)
+
+    def run_blocks(
+        self,
+        embedded: StemOutput,
+        taps: Sequence[Tap] = (),
+        local_taps: Sequence[int] = (),
+        local_from: int = 1,
+        *,
+        image: bool = True,
+    ) -> VisionFeatures:
+        """The last block runs for the class token only, unless its output is tapped."""
+        depth = self.config.layers
+        self._check_taps(taps, local_taps, local_from)
+        last = last_block(taps, (), depth, image)
+        kept: dict[Tap, Tensor] = {}
+        x = embedded.tokens
+        for number, block in enumerate(self._blocks(), start=1):
+            if number > last:
+                break
+            x = block.forward_first_row(x) if number == depth and depth not in taps else block(x)
+            if number in taps:
+                kept[number] = x
+        return VisionFeatures(kept, embedded.grid, self.prefix, x[:, 0] if image else None)
+
+    def normed(self, tokens: Tensor) -> Tensor:
+        """The final LayerNorm."""
+        normed: Tensor = self.ln_post(tokens)
+        return normed
+
+    def _blocks(self) -> Iterator[ScaledBlock]:
+        for block in self.blocks:
+            assert isinstance(block, ScaledBlock)
+            yield block
+
+
+def _scaled(x: Tensor, scale: Tensor) -> Tensor:
+    """Overwrites x where no gradient is wanted; it is fresh from a linear layer."""
+    return x * scale if x.requires_grad or scale.requires_grad else x.mul_(scale)

@@ -1,0 +1,232 @@
+"""What every vision tower is: its shape, what it can do, and one sentence for what it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NoReturn, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from oddlens.backbone.layers import Nonlinearity
+from oddlens.backbone.options import Activation, Capabilities, PositionResize, Tap
+from oddlens.errors import UsageError
+
+WINDOW_BYTES = 16 << 20
+"""The largest activation that `VisionTower.windows` makes. Larger ones would come from fresh pages each time, which costs more than
+the smaller matrix products lose."""
+
+
+@dataclass(frozen=True)
+class StemOutput:
+    """A batch before the first block.
+
+    tokens: [batch, prefix + patches, width] with positions; the prefix (class token, registers) comes first.
+    grid: (rows, columns) of patches. raw: the stem's own features by tap name, [batch, channels, rows, columns] each.
+    """
+
+    tokens: Tensor
+    grid: tuple[int, int]
+    raw: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VisionFeatures:
+    """What a pass through the blocks gives. Tokens belong to the residual stream, before the final LayerNorm.
+
+    taps: block number (from 1) -> [batch, prefix + patches, width]; or a stem's tap name -> [batch, patches, channels].
+    local: block number -> [batch, prefix + patches, width] of the local stream.
+    grid: (rows, columns) of patches, row-major in the token order.
+    prefix: tokens before the patches: the class token, then the registers; 0 where a tower has neither.
+    pooled: what stands for the whole image, or None where the pass was not asked for it.
+    """
+
+    taps: dict[Tap, Tensor]
+    grid: tuple[int, int]
+    prefix: int
+    pooled: Tensor | None = None
+    local: dict[int, Tensor] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Tensor:
+        """What stands for the whole image, [batch, width]; `VisionTower.embed_image` brings it into the joint space.
+
+        The class token after the last block, before the final LayerNorm; in a tower that pools its patches (SigLIP) what its head
+        makes of them, which lies in the joint space already.
+        """
+        if self.pooled is None:
+            raise UsageError("the pass through the vision tower was not asked for the image: ask with image=True")
+        return self.pooled
+
+    @property
+    def cls(self) -> Tensor:
+        """The class token after the last block, [batch, width]: `image` of a tower that has one."""
+        return self.image
+
+    def patches(self, tap: Tap) -> Tensor:
+        """The patch tokens of a tap, without the prefix: [batch, patches, width]."""
+        return self.taps[tap][:, self.prefix :] if isinstance(tap, int) else self.taps[tap]
+
+    def local_patches(self, tap: int) -> Tensor:
+        """The patch tokens of the local stream, without the prefix: [batch, patches, width]."""
+        return self.local[tap][:, self.prefix :]
+
+
+class TowerConfig(Protocol):
+    """The shape of a vision tower, whatever its kind."""
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side that the tower was trained at."""
+
+    @property
+    def patch_size(self) -> int:
+        """Pixels a side of a patch."""
+
+    @property
+    def width(self) -> int:
+        """Channels of a token."""
+
+    @property
+    def mlp_width(self) -> int:
+        """Channels between the two layers of a feed-forward part."""
+
+    @property
+    def layers(self) -> int:
+        """Blocks."""
+
+    @property
+    def embed_dim(self) -> int:
+        """The joint width with the text; 0 where there is none."""
+
+    @property
+    def activation(self) -> str:
+        """The nonlinearity of the feed-forward parts."""
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side at the native image size."""
+
+
+class VisionTower(nn.Module):
+    """A vision tower. It keeps no state between calls, so several threads may call it at once.
+
+    What a kind of tower can do stands in its `capabilities`; it overrides the methods that belong to them, and the others raise
+    `UsageError`. `embed` runs once for a batch, then `run_blocks` and `windows` on the result.
+    """
+
+    kind: ClassVar[str]
+    """The kind of tower, in words."""
+    capabilities: ClassVar[Capabilities]
+    config: TowerConfig
+    prefix: int = 1
+    """Tokens before the patches: class token and registers."""
+
+    @property
+    def ends(self) -> tuple[Tensor, ...]:
+        """Tensors by which the tower is known, the same in every layout."""
+        raise NotImplementedError
+
+    @property
+    def gelu(self) -> Nonlinearity | None:
+        """Which GELU the tower computes, where models of its kind come with either of two; else None."""
+        return None
+
+    def set_gelu(self, activation: Activation) -> None:
+        """Compute another GELU from now on; only where `gelu` is not None."""
+        raise NotImplementedError
+
+    def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
+        """Tokens with positions for normalised pixels [batch, 3, height, width] of any size.
+
+        A remainder smaller than a patch is left out.
+        position: how position embeddings come to another grid than the native one; None is the way of the model's own code.
+        """
+        self._refuse(Capabilities(patches=True))
+
+    def run_blocks(
+        self,
+        embedded: StemOutput,
+        taps: Sequence[Tap] = (),
+        local_taps: Sequence[int] = (),
+        local_from: int = 1,
+        *,
+        image: bool = True,
+    ) -> VisionFeatures:
+        """Run the blocks and keep what is asked for.
+
+        taps: blocks (from 1) whose output is kept, or names of the stem's raw features.
+        local_taps: blocks after which the local stream is kept; the stream leaves the ordinary one before block `local_from`.
+        image: what stands for the whole image; without it the pass ends at the last tap.
+        """
+        self._refuse(Capabilities(patches=True))
+
+    def normed(self, tokens: Tensor) -> Tensor:
+        """The final LayerNorm of tokens [..., width]."""
+        self._refuse(Capabilities(patches=True))
+
+    def embed_image(self, image: Tensor) -> Tensor:
+        """What stands for images (`VisionFeatures.image`) in the joint space: [..., width] -> [..., embed_dim], not normalised."""
+        self._refuse(Capabilities(joint=True))
+
+    def project(self, x: Tensor, *, norm: bool = True) -> Tensor:
+        """Tokens, each on its own, into the joint space: [..., width] -> [..., embed_dim], not normalised.
+
+        norm=False leaves the final LayerNorm out (AnomalyCLIP's class token).
+        """
+        self._refuse(Capabilities(joint=True))
+
+    def windows(self, embedded: StemOutput, size: int, most_bytes: int = WINDOW_BYTES) -> Tensor:
+        """Embed every window of size x size patches on its own (WinCLIP): [batch, windows, embed_dim], not normalised.
+
+        A window is its patches, and the class token where there is one, all others dropped, with the positions of the full grid.
+        Stride 1, row-major by the top-left corner. As many windows run at once as keep every activation within `most_bytes`.
+        """
+        self._refuse(Capabilities(windows=True))
+
+    def _refuse(self, asked: Capabilities) -> NoReturn:
+        raise UsageError(
+            f"{self.kind} does not have {Capabilities().lacking(asked)[0]}: give a CLIP with a ViT as the model"
+        )
+
+    def _check_pixels(self, pixels: Tensor) -> None:
+        """Raise `UsageError` where an image [batch, 3, height, width] has no room for a patch."""
+        if min(pixels.shape[-2:]) < self.config.patch_size:
+            raise UsageError(
+                f"a picture of {pixels.shape[-1]}x{pixels.shape[-2]} pixels is smaller than one patch of "
+                f"{self.config.patch_size} pixels: use a larger image_size"
+            )
+
+    def _check_taps(
+        self, taps: Sequence[Tap], local_taps: Sequence[int], local_from: int, named: Sequence[str] = ()
+    ) -> None:
+        """Raise `UsageError` for taps that the tower does not have. named: those of its stem."""
+        for tap in (*taps, *local_taps, local_from):
+            if isinstance(tap, str) and tap not in named:
+                raise UsageError(f"this model has no stem features named {tap!r}: it has {', '.join(named) or 'none'}")
+            if isinstance(tap, int) and not 1 <= tap <= self.config.layers:
+                raise UsageError(f"layer {tap} does not exist: this model has blocks 1 to {self.config.layers}")
+        if local_taps and not self.capabilities.local:
+            self._refuse(Capabilities(local=True))
+        if local_taps and min(local_taps) < local_from:
+            raise UsageError(
+                f"the local stream starts at block {local_from}: it has nothing after block {min(local_taps)}"
+            )
+
+
+def last_block(taps: Sequence[Tap], local_taps: Sequence[int], layers: int, image: bool) -> int:
+    """The block at which a pass ends: the last for the image, else the last that is tapped."""
+    return layers if image else max((*(tap for tap in taps if isinstance(tap, int)), *local_taps), default=0)
+
+
+def window_index(grid: tuple[int, int], size: int) -> Tensor:
+    """Patch numbers (row-major, int64) of every size x size window: [windows, size * size]; row-major by top-left corner."""
+    rows, columns = grid
+    if size > min(rows, columns):
+        raise UsageError(
+            f"a window of {size}x{size} patches does not fit a grid of {rows}x{columns} patches: give smaller window_sizes or a "
+            "larger image_size"
+        )
+    numbers = torch.arange(rows * columns).view(rows, columns)
+    return numbers.unfold(0, size, 1).unfold(1, size, 1).reshape(-1, size * size)
