@@ -212,8 +212,8 @@ class TestLoneFiles:
         with pytest.raises(UsageError) as error:
             load_backbone(path, device="cpu")
         assert str(error.value) == (
-            f"{path} does not say which GELU its weights were trained with: give as activation (on the command line --set activation=) "
-            "quick_gelu for OpenAI's, gelu for LAION's and most others"
+            f"{path} does not say which GELU its weights were trained with: give as activation (on the command line --set "
+            "activation=) quick_gelu for OpenAI's, gelu for LAION's and most others"
         )
         for activation in ("gelu", "quick_gelu"):
             assert load_backbone(path, device="cpu", activation=activation).vision.config.activation == activation

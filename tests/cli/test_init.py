@@ -1,8 +1,10 @@
 """The frame of the command line: help that comes at once, exit codes, one sentence for each fault."""
 
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,8 @@ from oddlens import __version__, cli
 from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
 from tests.cli.program import run
 
-VERBS = ["detect", "demo", "doctor", "models", "data", "train", "weights"]
+VERBS = ["detect", "benchmark", "demo", "methods", "models", "data", "train", "weights", "doctor"]
+GOLDEN = Path(__file__).parent / "golden"
 HEAVY = {"torch", "numpy", "cv2", "PIL", "rich", "huggingface_hub", "tokenizers", "pydantic"}
 
 
@@ -24,16 +27,28 @@ def test_help_tells_every_verb_in_one_line_each() -> None:
     done = run("-h")
     assert done.code == 0
     lines = done.out[done.out.index("Commands:") :].splitlines()[1:]
-    assert {line.split()[0] for line in lines} >= set(VERBS)
+    assert [line.split()[0] for line in lines] == VERBS
+    assert lines == (GOLDEN / "verbs.txt").read_text().splitlines()
     assert not [line for line in lines if line.endswith("...")]
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "models fetch", "train anomalyclip", "train april-gan", "weights show"])
+@pytest.mark.parametrize(
+    "verb",
+    [*VERBS, "models fetch", "train anomalyclip", "train april-gan", "train vl4ad", "data check", "weights show"],
+)
 def test_every_verb_has_help(verb: str) -> None:
     done = run(*verb.split(), "--help")
     assert done.code == 0
     assert done.err == ""
     assert f"Usage: oddlens {verb} " in done.out
+
+
+def test_detect_has_at_most_15_options_beside_what_a_method_adds() -> None:
+    options = re.findall(r"^  (-.*?)(?:  |$)", run("detect", "--help").out, re.MULTILINE)
+    assert [each for each in options if "--help" not in each] == (
+        GOLDEN / "detect_options.txt"
+    ).read_text().splitlines()
+    assert len(options) <= 15 + 1
 
 
 def test_help_of_detect_shows_how_it_is_called() -> None:

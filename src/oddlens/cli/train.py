@@ -14,6 +14,9 @@ for method in TRAINABLE:
     app.command(method, cls=Command, no_args_is_help=True, help=summary(method), epilog=examples(method))(
         grouped(train_method)
     )
+TRAINED = (*TRAINABLE, "vl4ad")
+"""The methods that can be trained: vl4ad has a verb of its own, as it learns from road scenes."""
+
 app.command("vl4ad", cls=Command, no_args_is_help=True, epilog=train_vl4ad.EXAMPLES)(grouped(train_vl4ad.vl4ad))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 
 from oddlens.errors import UsageError, choices, nearest, shortened
 from oddlens.methods.recipe_fields import Recipe
-from oddlens.methods.registry import methods_with
+from oddlens.methods.registry import method_of_recipe, methods_with
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -54,12 +54,13 @@ def make_recipe(recipe_type: type[Settings], overrides: Mapping[str, Any]) -> Se
         if name not in known:
             others = methods_with(name, beside=recipe_type)
             owner = f", which {', '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
-            raise UsageError(
-                f"{recipe_type.__name__} has no field {shortened(name)}{owner}{choices(name, known, 'its fields are')}"
-            )
+            method = method_of_recipe(recipe_type)
+            explained = "" if method is None else f" ('oddlens methods {method}' explains them)"
+            fields_known = choices(name, known, "its fields are")
+            raise UsageError(f"{recipe_type.__name__} has no field {shortened(name)}{owner}{fields_known}{explained}")
         if not _fits(value, hints[name]):
             raise UsageError(
-                f"the recipe field {name} cannot be {shortened(value)}{_near_word(value, hints[name])}{_described(hints[name])}"
+                f"the recipe field {name} cannot be {shortened(value)}{_near_word(value, hints[name])}{described(hints[name])}"
             )
         for number in _numbers(value):
             least, most = _range(known[name], number)
@@ -159,16 +160,17 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-def _described(hint: Any) -> str:
+def described(hint: Any) -> str:
+    """What a field of this type may be, in words."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return "one of " + ", ".join(repr(choice) for choice in inner)
+        return ("one of " if len(inner) > 1 else "") + ", ".join(repr(choice) for choice in inner)
     if origin is tuple:
-        return f"a list of one or more, each {_described(inner[0])}" if inner else "an empty list"
+        return f"a list of one or more, each {described(inner[0])}" if inner else "an empty list"
     if origin is Mapping:
-        return f"a dictionary of {_described(inner[0])} to {_described(inner[1])}"
+        return f"a dictionary of {described(inner[0])} to {described(inner[1])}"
     if inner:
-        return " or ".join(_described(option) for option in inner)
+        return " or ".join(described(option) for option in inner)
     words = {
         int: "a whole number above 0", float: "a number above 0", bool: "True or False", str: "text", type(None): "None"
     }  # fmt: skip
@@ -176,7 +178,7 @@ def _described(hint: Any) -> str:
 
 
 def _near_word(value: Any, hint: Any) -> str:
-    """The words before `_described`, with the nearest of the texts that the field may be."""
+    """The words before `described`, with the nearest of the texts that the field may be."""
     words = [each for part in (hint, *get_args(hint)) for each in get_args(part) if isinstance(each, str)]
     near = nearest(value, words)
     return f"{near} Give " if near else ": give "

@@ -42,6 +42,11 @@ def authors_names(method: str) -> Mapping[str, str]:
     return {} if card is None else card.object_names
 
 
+def method_of_recipe(recipe_type: type) -> str | None:
+    """The method whose recipe this is; None where it is the recipe of none."""
+    return next((name for name, card in _CARDS.items() if card.recipe is recipe_type), None)
+
+
 def methods_with(field: str, beside: type) -> list[str]:
     """The methods whose recipe has a field of this name; none where `beside` is the recipe of no method."""
     if beside not in (card.recipe for card in _CARDS.values()):

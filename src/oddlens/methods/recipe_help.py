@@ -1,0 +1,71 @@
+"""What the fields of a recipe are, for people: value, kind, range and meaning, out of the recipe's own declaration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, get_type_hints
+
+from oddlens.methods.recipe import described
+from oddlens.methods.recipe_fields import Recipe
+
+
+@dataclass(frozen=True)
+class FieldHelp:
+    """One field of a recipe.
+
+    Attributes:
+        name: As `--set` and `oddlens.load` take it.
+        value: What it is unless it is set: the paper's value.
+        kind: What it may be, in words.
+        may_change: Whether it may change after the images were encoded (`Detector.predict`).
+        meaning: From the recipe's docstring.
+    """
+
+    name: str
+    value: object
+    kind: str
+    may_change: bool
+    meaning: str
+
+
+def recipe_help(recipe_type: type[Recipe]) -> tuple[FieldHelp, ...]:
+    """The fields of a recipe, in their order."""
+    hints = get_type_hints(recipe_type)
+    meanings = _meanings(recipe_type)
+    return tuple(
+        FieldHelp(
+            each.name,
+            _value(each),
+            described(hints[each.name]) + _bound(each),
+            "query_field" in each.metadata,
+            meanings.get(each.name, ""),
+        )
+        for each in fields(recipe_type)
+    )
+
+
+def _value(field: Field[Any]) -> object:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _bound(field: Field[Any]) -> str:
+    """The most that numbers of the field may be, where the field says it."""
+    most = field.metadata.get("most")
+    return "" if most is None else f", at most {most:g}"
+
+
+def _meanings(recipe_type: type) -> dict[str, str]:
+    """Field -> what the docstring says of it: what stands between "name: " (or "name, other: ") and the next such words."""
+    names = "|".join(each.name for each in fields(recipe_type))
+    starts = re.compile(rf"\b((?:{names})(?:,\s+(?:{names}))*):\s")
+    text = recipe_type.__doc__ or ""
+    found = list(starts.finditer(text))
+    meanings: dict[str, str] = {}
+    for start, following in zip(found, [*found[1:], None], strict=True):
+        meaning = text[start.end() : following.start() if following else len(text)].split("\n\n")[0]
+        for name in re.split(r",\s+", start[1]):
+            meanings[name] = " ".join(meaning.split()).rstrip(".;")
+    return meanings
