@@ -12,7 +12,7 @@ from oddlens import __version__, cli
 from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
 from tests.cli.program import run
 
-VERBS = ["detect", "benchmark", "demo", "methods", "models", "data", "train", "weights", "doctor"]
+VERBS = ["detect", "benchmark", "demo", "methods", "doctor", "models", "data", "train", "weights"]
 GOLDEN = Path(__file__).parent / "golden"
 HEAVY = {"torch", "numpy", "cv2", "PIL", "rich", "huggingface_hub", "tokenizers", "pydantic"}
 

@@ -1,4 +1,4 @@
-"""`oddlens data`: look at a data set before something is measured on it."""
+"""`oddlens data`: check a data set before you measure or train on it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import Command
+from oddlens.cli.options import AsJson, problems, say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from oddlens.data import Report
 
-app = typer.Typer(no_args_is_help=True, help="Check a data set, or write it down as a manifest.")
+app = typer.Typer(no_args_is_help=True, help="Check a data set, or list it in a manifest.")
 
 SHOWN_OF_A_KIND = 10
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The data set's folder, or its manifest or meta.json.")]
-LayoutName = Annotated[
-    str, typer.Option("--layout", "-l", help="How it is laid out; found out by itself if not given.")
-]
+LayoutName = Annotated[str, typer.Option("--layout", "-l", metavar="NAME", help="How it is laid out; auto: found out.")]
 
 
 @app.command(cls=Command)
@@ -27,11 +26,14 @@ def check(
     folder: Folder,
     layout: LayoutName = "auto",
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", help="Also write a contact sheet to this .png or .jpg.")
+        Path | None, typer.Option("--sheet", help="Also write a contact sheet to this .png or .jpg file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Read every picture and mask, count them, and say what is wrong; the exit code is 1 if anything is."""
+    """Read every image and mask, count them, and say what is wrong.
+
+    Exit code: 0, 1 if something is wrong with the data set, 2 if the call was wrong.
+    """
     import json
 
     from rich.console import Console
@@ -59,15 +61,14 @@ def manifest(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .jsonl file to write.")],
     layout: LayoutName = "auto",
 ) -> None:
-    """Write the data set down as one file, a picture a line, and print the hash that names its content."""
+    """Write the data set into one file, a line for each image, and print the hash that names its content."""
     from oddlens.data import manifest_hash, open_dataset, write_manifest
 
     dataset = open_dataset(folder, layout)
     write_manifest(dataset, out)
     typer.echo(manifest_hash(dataset))
     if dataset.problems:
-        count = len(dataset.problems)
-        typer.echo(f"The data set has {count} problem(s): `oddlens data check {folder}` tells them.", err=True)
+        say(problems("the data set", dataset))
 
 
 def _show(report: "Report", console: "Console") -> None:

@@ -1,4 +1,4 @@
-"""`oddlens demo`: see it work, without a network and without pictures of one's own."""
+"""`oddlens demo`: see it work, without a network and without images of your own."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from oddlens.io.atomic import check_target
 def demo(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("oddlens-demo.html"),
 ) -> None:
-    """See it work, on pictures that oddlens carries.
+    """See it work on images that oddlens carries.
 
-    They are scored zero-shot and with four good examples; scores and verdicts are printed, overlays are on the page.
+    The command scores them zero-shot and with four good examples, prints scores and verdicts, and writes a page with overlays.
     """
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
     from oddlens.inference.demo import REFERENCES, picture_count, run_demo, write_page
 
     check_target(out)
-    with progress("pictures", picture_count()) as advance:
+    with progress("images", picture_count()) as advance:
         results = list(run_demo(advance))
     print_table(
-        ("category", "picture", "truth", "zero-shot", f"{REFERENCES} references", "verdict"),
+        ("category", "image", "truth", "zero-shot", f"{REFERENCES} references", "verdict"),
         [
             (
                 result.name,
@@ -51,5 +51,5 @@ def demo(
             for result in results
         ],
     )
-    write_page(results, out)  # last: what was found is told even where the page cannot be written
+    write_page(results, out)  # last: the scores are printed even where the page cannot be written
     print(f"\npage: {printable(str(out))}")

@@ -176,9 +176,9 @@ def detect(
     if detector.references is not None and what.station is None:
         for source, note in zip(detector.references.sources, detector.references.notes, strict=True):
             notes.add(source, note)
-    with stages() as tell:
+    with stages() as show:
         items = with_frames(
-            found.items, what.every, lambda path, done, of: tell(f"frames of {path.name}", done, max(done, of))
+            found.items, what.every, lambda path, done, of: show(f"frames of {path.name}", done, max(done, of))
         )
     task = Task(what.object_name, tuple(items), found.passed_over)
     drawn = {kind: kind in written for kind in WRITTEN}

@@ -15,7 +15,7 @@ _PACKAGES = (
 
 
 def doctor() -> None:
-    """Tell what this machine has, and what would be missing offline."""
+    """Show what this machine has, and what would be missing offline."""
     import os
     import platform
 

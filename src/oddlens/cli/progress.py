@@ -1,4 +1,4 @@
-"""Progress on stderr: how far, how fast, how long still. Silent where stderr is not a terminal."""
+"""Progress on stderr: how much is done, how fast, how long still. Silent where stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 
-class Tell(Protocol):
-    """Who is told of a stage how much of it is done, and in a note what else is worth watching."""
+class ShowStage(Protocol):
+    """Shows how much of a stage is done, and in a note what else is worth watching."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
         """Show it."""
@@ -18,20 +18,20 @@ class Tell(Protocol):
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar over `total` things; the value given is called with how many more are done."""
-    with stages() as tell:
+    with stages() as show:
         done = 0
 
         def advance(more: int) -> None:
             nonlocal done
             done += more
-            tell(what, done, total)
+            show(what, done, total)
 
-        tell(what, 0, total)
+        show(what, 0, total)
         yield advance
 
 
 @contextmanager
-def stages() -> Iterator[Tell]:
+def stages() -> Iterator[ShowStage]:
     """Bars for several stages: the value given is called with (stage, done, total) and, if there is one, a note."""
     if not sys.stderr.isatty():
         yield lambda *_: None
@@ -67,9 +67,9 @@ def stages() -> Iterator[Tell]:
     lift = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=lift) as bar:
 
-        def tell(stage: str, done: int, total: int, note: str = "", /) -> None:
+        def show(stage: str, done: int, total: int, note: str = "", /) -> None:
             if stage not in tasks:
                 tasks[stage] = bar.add_task(stage, total=total, note=note)
             bar.update(tasks[stage], completed=done, note=note)
 
-        yield tell
+        yield show

@@ -5,38 +5,55 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import typer
 
 from oddlens.cli.command import Command
+from oddlens.cli.options import AsJson
 
 app = typer.Typer(no_args_is_help=True)
 
 
+class Tensor(TypedDict):
+    """A tensor as JSON values."""
+
+    shape: list[int]
+    type: str
+
+
+class WeightsDocument(TypedDict):
+    """What a file of weights holds, as JSON values. method, provenance: None where the file does not say it."""
+
+    file: str
+    method: str | None
+    numbers: int
+    tensors: dict[str, Tensor]
+    provenance: Mapping[str, object] | None
+
+
 @app.callback()
 def weights() -> None:
-    """Tell what a file of learned weights is."""
+    """Show what a file of learned weights is."""
 
 
 @app.command(cls=Command)
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Ours (.safetensors), or one of the authors' (.pth).")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Tell whose weights a file holds, how they were made, and what is in it."""
+    """Show whose weights a file holds, how they were made, and what is in it."""
     from oddlens.errors import printable
 
-    told = _described(file)
+    document = _described(file)
     if as_json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(document, indent=2))
         return
-    for line in _lines(told):
+    for line in _lines(document):
         print(printable(line))
 
 
-def _described(file: Path) -> dict[str, Any]:
-    """All there is to tell, as JSON values. "method" is None where nobody can tell; "provenance" where the file does not."""
+def _described(file: Path) -> WeightsDocument:
     from oddlens.methods.registry import method_of_weights
     from oddlens.methods.weights import read_weights
 
@@ -54,27 +71,27 @@ def _described(file: Path) -> dict[str, Any]:
     }
 
 
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    method, provenance = told["method"], told["provenance"]
-    size = f"{told['numbers']:,} numbers in {len(told['tensors'])} tensors"
+def _lines(document: WeightsDocument) -> Iterator[str]:
+    method, provenance = document["method"], document["provenance"]
+    size = f"{document['numbers']:,} numbers in {len(document['tensors'])} tensors"
     if provenance is not None:
         yield f"weights of {method}: {size}"
         for name, value in provenance.items():
             if name not in ("format", "method"):
-                yield from _told(name, value)
+                yield from _fact(name, value)
     else:
         looks = "of no method known here" if method is None else f"of {method}, by the names in it"
         yield f"weights {looks}: {size}; the file does not say how they were made"
     yield "tensors"
-    for name, tensor in told["tensors"].items():
+    for name, tensor in document["tensors"].items():
         yield f"  {name}  {' x '.join(map(str, tensor['shape'])) or 'one number'}  {tensor['type']}"
 
 
-def _told(name: str, value: Any) -> Iterator[str]:
+def _fact(name: str, value: object) -> Iterator[str]:
     """A fact as a line, several of one kind as lines below it."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
         for each in value:
-            yield from _told(name, each)
+            yield from _fact(name, each)
     elif isinstance(value, dict):
         yield name
         for key, inner in value.items():
@@ -83,7 +100,7 @@ def _told(name: str, value: Any) -> Iterator[str]:
         yield f"{name:20}  {_short(value)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return ", ".join(map(_short, value)) if isinstance(value, list) else str(value)
