@@ -23,12 +23,12 @@ from oddlens import __version__
 from oddlens.backbone.efficientnet import COARSE_CHANNELS, FINE_CHANNELS, HybridStem
 from oddlens.backbone.model import ClipModel
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
+from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.tensors import aligned
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import Tokenizer, word_tokenizer
 from oddlens.backbone.tower import StemOutput, window_index
 from oddlens.backbone.vision import VisionConfig
-from oddlens.io.preprocess import to_tensor
 from oddlens.training.feature_cache import FeatureCache
 from oddlens.training.losses import contrastive_loss, dice_loss, focal_loss
 

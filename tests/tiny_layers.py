@@ -9,7 +9,6 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.weights import write_weights
-from oddlens.provenance import ModelIdentity
 
 
 def random_layers(count: int = 3, width: int = 128, embed_dim: int = 32, seed: int = 0) -> dict[str, Tensor]:
@@ -28,7 +27,5 @@ def write_authors_layers(path: Path, tensors: dict[str, Tensor]) -> Path:
 
 
 def write_layers(path: Path, tensors: dict[str, Tensor], backbone: Backbone, recipe: AprilGANRecipe) -> Path:
-    write_weights(
-        path, tensors, {"method": "april-gan", "recipe": asdict(recipe), **ModelIdentity.of(backbone).to_dict()}
-    )
+    write_weights(path, tensors, {"method": "april-gan", "recipe": asdict(recipe), **backbone.identity.to_dict()})
     return path

@@ -11,7 +11,6 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.weights import write_weights
-from oddlens.provenance import ModelIdentity
 
 
 def random_prompts(backbone: Backbone, recipe: AnomalyCLIPRecipe, seed: int = 0) -> LearnablePrompts:
@@ -26,7 +25,7 @@ def random_prompts(backbone: Backbone, recipe: AnomalyCLIPRecipe, seed: int = 0)
 
 
 def write_ours(path: Path, tensors: dict[str, Tensor], backbone: Backbone, recipe: AnomalyCLIPRecipe) -> Path:
-    made = {"method": "anomalyclip", "recipe": asdict(recipe), **ModelIdentity.of(backbone).to_dict()}
+    made = {"method": "anomalyclip", "recipe": asdict(recipe), **backbone.identity.to_dict()}
     write_weights(path, tensors, made)
     return path
 

@@ -35,7 +35,7 @@ from oddlens.methods.base import Method, Parts, Relative, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
-from oddlens.provenance import Identity, ModelIdentity, plain_recipe, preprocessing_sha256, versions
+from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
 from oddlens.station import StationState, write_station
 
 _KEPT_TEXTS = 16
@@ -84,7 +84,7 @@ class Detector:
         return Identity(
             method=self.name,
             recipe=plain_recipe(self.recipe),
-            model=ModelIdentity.of(backbone),
+            model=backbone.identity,
             fitted=self.notes,
             preprocessing_sha256=preprocessing_sha256(
                 backbone.mean, backbone.std, request.image_size, request.short_side, request.interpolation
@@ -96,6 +96,7 @@ class Detector:
             machine={
                 **versions(),
                 "device": str(backbone.device),
+                "threads": torch.get_num_threads(),
                 "weights": self.weights,
                 "references": None if references is None else list(references.sources),
             },

@@ -20,8 +20,6 @@ from oddlens import __version__
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from oddlens.backbone.backbone import Backbone
-
 
 MODEL = ("model", "model_sha256", "model_fingerprint")
 """The names that say which model it was: the entries of `ModelIdentity`."""
@@ -37,11 +35,6 @@ class ModelIdentity:
     name: str
     sha256: str
     fingerprint: str
-
-    @classmethod
-    def of(cls, backbone: Backbone) -> ModelIdentity:
-        """The identity of a loaded model."""
-        return cls(name=backbone.card.name, sha256=backbone.model_hash, fingerprint=backbone.fingerprint)
 
     def to_dict(self) -> dict[str, str]:
         """As JSON values."""

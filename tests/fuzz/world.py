@@ -22,7 +22,6 @@ from oddlens.backbone.tokenizer import word_tokenizer
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.registry import method_class
 from oddlens.methods.weights import write_weights
-from oddlens.provenance import ModelIdentity
 from tests.tiny_clip import (
     WORDS,
     Shape,
@@ -114,7 +113,7 @@ class World:
         from oddlens.methods.april_gan.method import LinearLayers
 
         layers = LinearLayers(self.backbone, april.layers)
-        made = {"method": "april-gan", "recipe": asdict(april), **ModelIdentity.of(self.backbone).to_dict()}
+        made = {"method": "april-gan", "recipe": asdict(april), **self.backbone.identity.to_dict()}
         write_weights(root / "april-gan.safetensors", layers.state_dict(), made)
         torch.save({"trainable_linearlayer": layers.state_dict()}, root / "april-gan.pth")
         drawn = random_prompts(self.backbone, prompts)

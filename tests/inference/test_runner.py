@@ -287,7 +287,7 @@ class TestSettings:
         assert set(settings["run"]) == {
             "format", *detector.identity.to_dict(), "object", "overlays", "maps", "labels", "smoothing",
         }  # fmt: skip
-        assert set(settings["machine"]) == {"oddlens", "torch", "python", "device", "weights", "references"}
+        assert set(settings["machine"]) == {"oddlens", "torch", "python", "device", "threads", "weights", "references"}
 
     def test_references_are_known_by_content_and_not_by_name(
         self, open_clip_folder: Path, task: MakeTask, tmp_path: Path

@@ -16,7 +16,6 @@ from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.registry import method_class
 from oddlens.methods.weights import read_weights
-from oddlens.provenance import ModelIdentity
 from oddlens.training import TRAINABLE, settings_class, trainable_class
 from oddlens.training.loop import Schedule
 from oddlens.training.precision import Precision
@@ -90,7 +89,7 @@ def test_the_weights_say_how_they_were_made(backbone: Backbone, sets: Sets, tmp_
     told = read_weights(tmp_path / "w.safetensors").provenance
     assert told is not None
     assert (told["method"], told["seed"], told["recipe"]["layers"]) == ("april-gan", 9, [1, 3])
-    model = ModelIdentity.of(backbone).to_dict()
+    model = backbone.identity.to_dict()
     assert {name: told[name] for name in model} == model
     (data,) = told["data"]
     assert data["data_sha256"] == manifest_hash(sets[0].source.dataset)

@@ -13,12 +13,13 @@ from oddlens.backbone.cache import TextCache
 from oddlens.backbone.cards import Card
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation, Capabilities, Interpolation
+from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.tower import VisionTower
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
-from oddlens.io.preprocess import to_tensor
+from oddlens.provenance import ModelIdentity
 
 _TEXT_BATCH = 64
 
@@ -94,6 +95,11 @@ class Backbone:
         other = Backbone(self._loaded.with_activation(activation), self.card, self.model_hash, self.device)
         other._own = self  # who asks for the weights' own variant meanwhile shall find it loaded
         return other
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What results on it are recorded under."""
+        return ModelIdentity(name=self.card.name, sha256=self.model_hash, fingerprint=self.fingerprint)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -12,6 +12,10 @@ OUT/table.md        the figures as papers print them              OUT/report.htm
 OUT/cells/, OUT/picks/, OUT/maps/                                 one file a cell; lists of good examples; raw maps on demand
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from oddlens.data.named import NamedDataset, open_sources
 from oddlens.data.object_names import ObjectNames, read_names
 from oddlens.evaluation.cell_key import Key, Variant, variants
@@ -23,7 +27,9 @@ from oddlens.evaluation.outputs import write_results
 from oddlens.evaluation.picks import ListedPicks, Picks, RulePicks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, read_sizes
-from oddlens.evaluation.runner import Benchmark
+
+if TYPE_CHECKING:
+    from oddlens.evaluation.runner import Benchmark
 
 __all__ = [
     "METRICS",
@@ -50,3 +56,12 @@ __all__ = [
     "variants",
     "write_results",
 ]
+
+
+def __getattr__(name: str) -> type[Benchmark]:
+    """`Benchmark` runs detectors: torch comes in with it, and not with the tables and pages."""
+    if name == "Benchmark":
+        from oddlens.evaluation.runner import Benchmark
+
+        return Benchmark
+    raise AttributeError(f"module 'oddlens.evaluation' has no attribute {name!r}")

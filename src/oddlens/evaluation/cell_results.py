@@ -13,11 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oddlens.data import Record, manifest_hash
 from oddlens.data.named import NamedDataset
-from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.evaluation.protocol import Protocol
 from oddlens.io.atomic import write_text
@@ -26,6 +25,9 @@ from oddlens.io.strict_json import parse_json
 from oddlens.metrics import Ranking, precision_recall_points, roc_points
 from oddlens.metrics.curves import Points
 from oddlens.provenance import differing
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
 
 FORMAT = 3
 """Goes up whenever a cell of an earlier program would mean something else."""

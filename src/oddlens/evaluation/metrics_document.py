@@ -6,14 +6,11 @@ import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from oddlens import __version__
 from oddlens.data import manifest_hash
 from oddlens.data.named import NamedDataset
-from oddlens.detector import Detector
 from oddlens.evaluation.cell_key import Key
 from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.metric_names import METRICS, Figures
@@ -22,6 +19,9 @@ from oddlens.evaluation.published_methods import Published, find_published, reco
 from oddlens.evaluation.published_roads import find_published_roads
 from oddlens.evaluation.road_sets import find_road_set
 from oddlens.provenance import versions
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
 
 FORMAT = 3
 """Format 2 nested the hashes of model and weights."""
@@ -52,8 +52,7 @@ def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Ski
         "skipped": [_place(skip.key) | {"reason": skip.reason} for skip in skipped],
         "machine": {
             **versions(),
-            "device": plan.detectors[0].identity.machine["device"],
-            "threads": torch.get_num_threads(),
+            **{name: plan.detectors[0].identity.machine[name] for name in ("device", "threads")},
         },
     }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oddlens.evaluation.html_report import write_report
 from oddlens.evaluation.markdown_tables import write_table
 from oddlens.evaluation.metrics_document import score_lines, summarise
-from oddlens.evaluation.runner import Benchmark
 from oddlens.io.atomic import write_text
+
+if TYPE_CHECKING:
+    from oddlens.evaluation.runner import Benchmark
 
 
 def write_results(run: Benchmark) -> dict[str, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from oddlens.data import Record
 from oddlens.data.named import NamedDataset
 from oddlens.data.object_names import ObjectNames
-from oddlens.detector import Detector
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import Settings
 from oddlens.evaluation.picks import Picks
 from oddlens.evaluation.protocol import Protocol, Sizes
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
 
 
 @dataclass(frozen=True)

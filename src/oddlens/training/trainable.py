@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.methods.base import Features
-from oddlens.provenance import Identity, ModelIdentity, plain_recipe, preprocessing_sha256
+from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256
 
 
 class Trainable(Protocol):
@@ -64,7 +64,7 @@ def identity_of(trainable: Trainable) -> Identity:
     return Identity(
         method=trainable.name,
         recipe=plain_recipe(trainable.recipe),
-        model=ModelIdentity.of(backbone),
+        model=backbone.identity,
         preprocessing_sha256=preprocessing_sha256(
             backbone.mean, backbone.std, request.image_size, request.short_side, request.interpolation
         ),

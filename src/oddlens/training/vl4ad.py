@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.files import file_hash
+from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.data.legend import IGNORED
 from oddlens.errors import DataError, OddlensError, UsageError
-from oddlens.io.preprocess import to_tensor
 from oddlens.methods.common.templates import load_templates
 from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.decoder import load_network, weights_of
 from oddlens.methods.vl4ad.decoder_shape import SMALL, DecoderShape, check_installed, shape_of
 from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary
 from oddlens.methods.weights import MethodWeights, write_weights
-from oddlens.provenance import ModelIdentity, versions
+from oddlens.provenance import versions
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.report import write_report
 from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
@@ -168,7 +168,7 @@ class DecoderCourse:
                 },
                 "templates": self._templates,
             },
-            **ModelIdentity.of(backbone).to_dict(),
+            **backbone.identity.to_dict(),
             "decoder": asdict(self.shape),
             "data": [self.scenes.told()],
             "settings": asdict(self.settings),

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.checkpoint import fill
+from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.backbone.tensors import tensor_fault
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import ModelError, UsageError
 from oddlens.io.pixels import Pixels
-from oddlens.io.preprocess import to_tensor
 from oddlens.io.strict_json import form_fault
 from oddlens.methods.base import Features, Text, join_features
 from oddlens.methods.vl4ad.decoder_shape import DecoderShape, check_installed, shape_of

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from oddlens.io.preprocess import to_tensor
+from oddlens.backbone.pixel_values import to_tensor
 
 PARITY = Path(__file__).parents[3] / "shared" / "parity"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

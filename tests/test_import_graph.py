@@ -1,0 +1,217 @@
+"""The house: which room may import which, that nothing goes in circles, and what runs where torch is not installed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
+FIXTURES = ROOT / "tests" / "fixtures"
+
+ROOMS = (
+    "service", "cli", "training", "evaluation", "inference", "loading", "detector", "encoding", "station", "calibration",
+    "detection", "methods", "backbone", "provenance", "visualization", "data", "metrics", "images", "io", "errors",
+)  # fmt: skip
+"""The rooms from top to bottom. A module imports from its own room and from those below it, wherever the import stands: in a
+function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""
+
+TORCH_FREE = (
+    "oddlens", "oddlens.__main__", "oddlens.cli", "oddlens.station", "oddlens.calibration", "oddlens.detection",
+    "oddlens.provenance",     "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
+    "oddlens.evaluation", "oddlens.inference",
+    "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",
+    *(f"oddlens.methods.{name}.{part}" for name in ("winclip", "april_gan", "anomaly_clip", "anovl", "vl4ad")
+      for part in ("card", "recipe")),
+)  # fmt: skip
+"""Modules and packages, with all that is in them, that need no torch."""
+
+RUNS_A_DETECTOR = (
+    "oddlens.evaluation.evaluate", "oddlens.evaluation.runner", "oddlens.inference.runner", "oddlens.inference.demo",
+)  # fmt: skip
+"""What of them does: it runs models, or reads and writes tensors."""
+
+MOST_ROOT_MODULES = 10
+
+
+class Import(NamedTuple):
+    """An import statement: the module that it stands in, what it names, its line."""
+
+    module: str
+    target: str
+    line: int
+    for_types: bool
+
+
+@cache
+def modules() -> Mapping[str, Path]:
+    """All modules of the package by name; a package is called by its name, without `__init__`."""
+    found = {}
+    for path in sorted((SOURCE / "oddlens").rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    """All imports of our own modules."""
+    return tuple(each for module, path in modules().items() for each in imports_of(module, ast.parse(path.read_text())))
+
+
+def imports_of(module: str, tree: ast.AST, for_types: bool = False) -> Iterator[Import]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for inner in node.body:
+                yield from imports_of(module, ast.Module([inner], []), True)
+            for inner in node.orelse:
+                yield from imports_of(module, ast.Module([inner], []), for_types)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] in ("oddlens", "lab", "tests"):
+                    yield Import(module, alias.name, node.lineno, for_types)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, (
+                f"{module} line {node.lineno} imports relatively: the graph is read from whole names"
+            )
+            name = node.module or ""
+            if name.partition(".")[0] in ("oddlens", "lab", "tests"):
+                for alias in node.names:
+                    inner_module = f"{name}.{alias.name}"
+                    yield Import(module, inner_module if inner_module in modules() else name, node.lineno, for_types)
+        else:
+            yield from imports_of(module, node, for_types)
+
+
+def room(module: str) -> str | None:
+    """The room of a module; None for the package itself, which all may ask for the version and which names them lazily."""
+    _, _, inside = module.partition(".")
+    return inside.partition(".")[0] or None
+
+
+def test_every_module_is_in_a_room() -> None:
+    assert {room(module) for module in modules()} - {None, "__main__"} <= set(ROOMS)
+
+
+def test_a_room_imports_only_from_rooms_below_it() -> None:
+    wrong = [
+        f"{each.module} line {each.line} imports {each.target}"
+        for each in imports()
+        if (here := room(each.module)) in ROOMS
+        and (there := room(each.target)) is not None
+        and ROOMS.index(there) < ROOMS.index(here)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_in_the_package_imports_the_lab_or_the_tests() -> None:
+    assert not [each for each in imports() if each.target.partition(".")[0] != "oddlens"]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """What is imported for types only does not run: it makes no circle. Neither does the package's own name."""
+    graph: dict[str, set[str]] = {module: set() for module in modules()}
+    for each in imports():
+        if not each.for_types and each.target != "oddlens" and each.module != "oddlens":
+            graph[each.module].add(each.target)
+    circles = [" -> ".join(circle) for circle in find_circles(graph)]
+    assert not circles, "\n".join(circles)
+
+
+def find_circles(graph: Mapping[str, set[str]]) -> Iterator[list[str]]:
+    """A circle for each way back to a module that is not left yet."""
+    state: dict[str, str] = {}
+    trail: list[str] = []
+
+    def visit(module: str) -> Iterator[list[str]]:
+        state[module] = "entered"
+        trail.append(module)
+        for target in sorted(graph.get(module, ())):
+            if state.get(target) == "entered":
+                yield [*trail[trail.index(target) :], target]
+            elif target not in state:
+                yield from visit(target)
+        trail.pop()
+        state[module] = "left"
+
+    for module in graph:
+        if module not in state:
+            yield from visit(module)
+
+
+def test_the_search_finds_circles() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"d"}, "e": {"a"}}
+    assert list(find_circles(graph)) == [["a", "b", "c", "a"], ["d", "d"]]
+
+
+def test_the_root_is_no_corridor() -> None:
+    alone = [path.stem for path in (SOURCE / "oddlens").glob("*.py") if not path.stem.startswith("__")]
+    assert len(alone) <= MOST_ROOT_MODULES, alone
+
+
+def is_under(module: str, places: tuple[str, ...]) -> bool:
+    return any(module == place or module.startswith(f"{place}.") for place in places if place != "oddlens")
+
+
+WITHOUT_TORCH = """
+import sys
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+station, *names = sys.argv[1:]
+for name in names:
+    try:
+        import_module(name)
+    except ImportError as error:
+        print(name, "needs torch:", error)
+
+from oddlens.detection import find_regions
+from oddlens.station import read_station
+
+state = read_station(station)
+assert state.identity.method == "winclip" and len(state.references.sources) == 3
+assert len(find_regions(state.references.features["image"], -2.0)) == 1
+"""
+
+
+def test_the_rooms_without_torch_import_where_it_is_not_installed() -> None:
+    """In a process in which importing torch fails."""
+    free = [
+        module
+        for module in modules()
+        if module in ("oddlens", "oddlens.__main__") or (is_under(module, TORCH_FREE) and module not in RUNS_A_DETECTOR)
+    ]
+    assert len(free) > 100
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            WITHOUT_TORCH,
+            FIXTURES / "station_1",
+            *(each for each in free if each != "oddlens.__main__"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("place", [*TORCH_FREE, *RUNS_A_DETECTOR])
+def test_the_lists_name_what_there_is(place: str) -> None:
+    assert place in modules()
