@@ -17,7 +17,7 @@ import torch
 
 import oddlens
 from oddlens.data import open_dataset
-from oddlens.encoding import BATCH_SIZE
+from oddlens.io.loader import BATCH_SIZE
 from oddlens.inference.demo import FOLDER
 from oddlens.io.images import read_image
 

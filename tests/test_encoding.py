@@ -11,9 +11,10 @@ import torch
 import oddlens
 from oddlens.backbone.vision import ClipTower
 from oddlens.detection import Detection
-from oddlens.encoding import BATCH_SIZE, EncodedBatch, encode_together, joined
+from oddlens.encoding import EncodedBatch, encode_together, joined
 from oddlens.errors import Failure, ImageError
 from oddlens.io.images import Picture
+from oddlens.io.loader import BATCH_SIZE
 
 
 @pytest.fixture

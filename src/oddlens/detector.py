@@ -26,11 +26,11 @@ from oddlens.backbone.files import MINI_FOLDER
 from oddlens.backbone.tensors import aligned
 from oddlens.calibration import NOT_FINITE, Calibration, calibrate_on, chosen
 from oddlens.detection import Detection, Thresholds, ValueRange
-from oddlens.encoding import BATCH_SIZE, EncodedBatch, Encoder, Prepared, encode_together, joined
+from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together, joined
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
-from oddlens.io.loader import AHEAD, load, load_each
+from oddlens.io.loader import AHEAD, BATCH_SIZE, load, load_each
 from oddlens.methods.base import Method, Parts, Relative, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
@@ -50,7 +50,8 @@ class Detector:
     """A method on a model, with good examples where there are some. Made by `oddlens.load` or `oddlens.open_station`.
 
     notes: what of the recipe was fitted to the model, in words. weights: the path of the learned part, or None. max_megapixels:
-    larger pictures are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
+    larger pictures are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`). object_name: what is on
+    the pictures where nobody says otherwise.
     """
 
     def __init__(self, name: str, method: Method, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -59,6 +60,7 @@ class Detector:
         self.notes = tuple(notes)
         self.weights = weights
         self.max_megapixels: float | None = None
+        self.object_name = "part"
         self._thresholds = Thresholds()
         self._identity: Identity | None = None
         self._references: EncodedBatch | None = None
@@ -399,6 +401,11 @@ class Detector:
     def _fixed_range(self) -> ValueRange:
         low, high = self.method.value_range(self.references is not None)
         return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
+
+
+def encoder_of(detectors: Sequence[Detector]) -> Encoder:
+    """What encodes images for several detectors at once, see `Encoder`; the batches are in the detectors' order."""
+    return Encoder([detector.method for detector in detectors])
 
 
 def _threshold(value: float | None) -> float | None:

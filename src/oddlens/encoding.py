@@ -15,13 +15,11 @@ from oddlens.backbone.tensors import aligned
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import ImageError, printable
 from oddlens.io.images import Picture
+from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.pixels import Pixels
 from oddlens.io.preprocess import resized
 from oddlens.methods.base import Features, Method, join_features
 from oddlens.station import SavedReferences
-
-BATCH_SIZE = 8
-"""Pictures that run through the towers together."""
 
 LARGEST_SCALED = 2**27
 """Pixels of a picture at the size that a method looks at: one that is a thousand times as long as wide must not take all memory."""

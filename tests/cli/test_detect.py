@@ -16,7 +16,9 @@ from PIL import Image
 
 import oddlens
 from oddlens.detector import Detector
-from oddlens.inference.runner import DetectionRun, Task
+from oddlens.errors import Failure
+from oddlens.inference import runner
+from oddlens.inference.task import Task
 from oddlens.io.finding import find_images
 from oddlens.methods.base import Scores
 from oddlens.methods.winclip.method import WinCLIP
@@ -110,7 +112,7 @@ class TestWhatIsWritten:
         out = tmp_path / "out"
         printed = detect(parts, "--out", out, "--json", "--object", "bolt").records
         assert [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()] == printed
-        assert names_in(out) == ["maps", "overlays", "results.jsonl", "run.json"]
+        assert names_in(out) == ["maps", "overlays", "results.csv", "results.jsonl", "run.json"]
         for record in printed:
             stem = Path(record["path"]).stem
             assert (record["overlay"], record["map"]) == (f"overlays/{stem}.png", f"maps/{stem}.tiff")
@@ -137,7 +139,7 @@ class TestWhatIsWritten:
     def test_overlays_and_maps_can_be_left_out(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         (record, *_) = detect(parts, "--out", tmp_path / "out", "--json", "--no-overlays", "--no-maps").records
         assert not {"overlay", "map"} & set(record)
-        assert names_in(tmp_path / "out") == ["results.jsonl", "run.json"]
+        assert names_in(tmp_path / "out") == ["results.csv", "results.jsonl", "run.json"]
 
     def test_pictures_of_one_name_from_several_folders_do_not_overwrite_each_other(
         self, detect: Detect, tmp_path: Path
@@ -325,8 +327,8 @@ class TestWhatIsFound:
         write_pictures(ordinary_user / "closed", 1)
         (ordinary_user / "closed").chmod(0)
         found = find_images([ordinary_user])
-        records = list(DetectionRun(towers, Task("part", found.items)))
-        assert [record.get("error") for record in records] == [
+        outcomes = list(runner.run(towers, Task("part", found.items)))
+        assert [outcome.reason if isinstance(outcome, Failure) else None for outcome in outcomes] == [
             None,
             f"the folder {ordinary_user}/closed cannot be listed (Permission denied): "
             "change its permissions or leave it out",

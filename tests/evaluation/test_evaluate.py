@@ -12,7 +12,8 @@ from torch import Tensor
 
 import oddlens
 from oddlens.backbone.backbone import Backbone
-from oddlens.evaluation import Benchmark, Key, Variant, evaluate
+from oddlens.evaluation import Benchmark, Key, Variant
+from oddlens.evaluation.evaluate import Chunks
 from oddlens.io.pixels import Pixels
 from tests.evaluation.tiny_set import SIZE, make_plan, run_whole, write_set
 from tests.tiny_layers import random_layers, write_authors_layers
@@ -72,10 +73,9 @@ def test_a_cell_does_not_depend_on_what_is_measured_with_it(
 
 
 def test_chunks_change_nothing_but_the_last_digits(
-    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(evaluate, "CHUNK", 4)
-    chunked = run_whole(make_plan(small_set, open_clip_folder), tmp_path)
+    chunked = run_whole(make_plan(small_set, open_clip_folder), tmp_path, Chunks(images=4))
     for key, cell in finished.cells.items():
         ours, theirs = ([score.score for score in run.cells[key].scores] for run in (finished, chunked))
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -109,14 +109,13 @@ def test_raw_maps_lie_as_the_mvtec_evaluator_wants_them(
 
 @pytest.mark.parametrize("chunk", [32, 5])
 def test_scores_of_a_set_are_those_of_the_whole_category(
-    small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+    small_set: Path, open_clip_folder: Path, tmp_path: Path, chunk: int
 ) -> None:
     """Even where a chunk is a single picture: six of them in chunks of five."""
-    monkeypatch.setattr(evaluate, "CHUNK", chunk)
     weights = write_authors_layers(tmp_path / "layers.pth", random_layers())
     detector = oddlens.load("april-gan", open_clip_folder, weights, image_score="transductive")
     plan = make_plan(small_set / "bolt", open_clip_folder, shots=(0, 2), seeds=(0,), detectors=(detector,))
-    benchmark = run_whole(plan, tmp_path / "out")
+    benchmark = run_whole(plan, tmp_path / "out", Chunks(images=chunk))
     (zero, few), pictures = benchmark.cells.values(), [small_set / "bolt" / path for path in _paths(benchmark)]
     alone = [each.score for each in detector.detect(pictures, "bolt")]
     np.testing.assert_allclose([each.score for each in zero.scores], alone, atol=1e-6)

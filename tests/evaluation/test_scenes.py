@@ -1,5 +1,6 @@
 """Road scenes from their folders to the figures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 import oddlens
 from oddlens.data import open_dataset, read_ignore, read_mask
-from oddlens.evaluation import Benchmark, Key, Variant, evaluate, summarise
+from oddlens.encoding import EncodedBatch, Encoder, Prepared
+from oddlens.evaluation import Benchmark, Key, Variant, summarise
+from oddlens.evaluation.evaluate import Chunks
 from oddlens.evaluation.html_report import write_report
 from oddlens.evaluation.markdown_tables import write_table
 from oddlens.metrics import ComponentSizes, component_metrics, pixel_metrics, segmentation_metrics
@@ -134,16 +137,14 @@ def test_of_large_frames_fewer_are_held_at_once(
     roads: dict[str, Path], open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[int] = []
-    together = evaluate.encode_together
+    encode_all = Encoder.encode_all
 
-    def counted(methods: object, pictures: list[object]) -> object:
-        held.append(len(pictures))
-        return together(methods, pictures)
+    def counted(self: Encoder, images: Sequence[Prepared], batch_size: int) -> list[EncodedBatch]:
+        held.append(len(images))
+        return encode_all(self, images, batch_size)
 
-    monkeypatch.setattr(evaluate, "encode_together", counted)
-    monkeypatch.setattr(evaluate, "BATCH_SIZE", 2)
-    monkeypatch.setattr(evaluate, "CHUNK_PIXELS", 16 * 12)
+    monkeypatch.setattr(Encoder, "encode_all", counted)
     plan = plan_of([roads["road-anomaly"]], oddlens.load("winclip", open_clip_folder))
-    (cell,) = run_whole(plan, tmp_path).cells.values()
+    (cell,) = run_whole(plan, tmp_path, Chunks(pixels=16 * 12, batch_size=2)).cells.values()
     assert held == [2, 1]
     assert len(cell.scores) == 3

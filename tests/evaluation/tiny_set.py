@@ -9,6 +9,7 @@ from PIL import Image
 
 import oddlens
 from oddlens.evaluation import Benchmark, Plan, RulePicks, open_sources, variants
+from oddlens.evaluation.evaluate import CHUNKS, Chunks
 
 SIZE = (48, 40)
 """(width, height) of the pictures."""
@@ -51,9 +52,9 @@ def make_plan(
     return Plan(**(parts | changes))
 
 
-def run_whole(plan: Plan, out: Path) -> Benchmark:
+def run_whole(plan: Plan, out: Path, chunks: Chunks = CHUNKS) -> Benchmark:
     """Open and run a plan to its end."""
     benchmark = Benchmark(plan, out)
     benchmark.open()
-    list(benchmark.run())
+    list(benchmark.run(chunks=chunks))
     return benchmark

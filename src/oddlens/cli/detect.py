@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections import Counter
@@ -20,7 +19,7 @@ from oddlens.errors import UsageError, printable, shortened
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
-    from oddlens.inference.results import Record, ResultsFolder
+    from oddlens.inference.results import ResultsFolder
     from oddlens.io.finding import Found
 
 EXAMPLES = """\b
@@ -151,9 +150,12 @@ def detect(
     good = None if what.reference is None else _find_all(what.reference)
 
     import oddlens
+    from oddlens.cli.console import ConsoleSink
     from oddlens.cli.progress import progress, stages
-    from oddlens.inference.runner import DetectionRun, Task
+    from oddlens.inference.runner import Times, run
+    from oddlens.inference.sinks import CsvSink, FolderSink, Sink
     from oddlens.inference.smoothing import Smoothing
+    from oddlens.inference.task import Task
     from oddlens.io.video import is_video, with_frames
 
     smoothing = Smoothing(run_settings["smooth"]) if "smooth" in run_settings else None
@@ -181,28 +183,30 @@ def detect(
             found.items, what.every, lambda path, done, of: show(f"frames of {path.name}", done, max(done, of))
         )
     task = Task(what.object_name, tuple(items), found.passed_over)
-    drawn = {kind: kind in written for kind in WRITTEN}
-    run = DetectionRun(detector, task, results, **drawn, smoothing=smoothing)
+    sinks: list[Sink] = []
+    if results is not None:
+        sinks.append(FolderSink(results, **{kind: kind in written for kind in WRITTEN}))
+        sinks.append(CsvSink(results.root / "results.csv"))
+    lines = output.out is None or output.verbose
+    console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
+    outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()))
     if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
         say("oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold")
-    failed = 0
     try:
-        with progress("images", len(run)) as advance:
-            for record in run:
-                failed += "error" in record
-                show_record = not output.as_json and (output.out is None or output.verbose)
-                _show(record, as_json=output.as_json, for_people=show_record)
-                notes.add(record["path"], record.get("note"))
-                advance(1)
+        with progress("images", len(items)) as console.advance:
+            for _ in outcomes:
+                pass  # the sinks have taken it
     except KeyboardInterrupt:
         if results is not None:
             say("stopped: the same call with --resume goes on from here")
         raise
     finally:
         notes.finish()
+    if output.verbose:
+        say(f"{times}")
     if results is not None:
-        say(f"{_images(len(run))}, {failed} failed: {results.lines}")
-    if failed:
+        say(f"{_images(len(items))}, {console.failed} failed: {results.lines}")
+    if console.failed:
         raise typer.Exit(1)
 
 
@@ -325,14 +329,3 @@ class _Notes:
 def _say_settings(detector: Detector) -> None:
     print(f"method {detector.name}, model {detector.method.backbone.card.name}", file=sys.stderr)
     print(detector.recipe, *detector.notes, sep="\n", file=sys.stderr)
-
-
-def _show(record: Record, *, as_json: bool, for_people: bool) -> None:
-    """What was found goes to stdout, what went wrong to stderr."""
-    if as_json:
-        print(json.dumps(record), flush=True)
-    if "error" in record:
-        print(f"oddlens: {record['error']}", file=sys.stderr)
-    elif for_people:
-        verdict = {True: "anomalous", False: "normal", None: "-"}[record["is_anomalous"]]
-        print(f"{record['score']:.4f}  {verdict:9}  {printable(record['path'])}", flush=True)

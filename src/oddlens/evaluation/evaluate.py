@@ -7,6 +7,9 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -14,8 +17,8 @@ from PIL import Image
 from oddlens.data import Record, read_mask
 from oddlens.data.object_names import path_name
 from oddlens.detection import Detection, Thresholds
-from oddlens.detector import Detector
-from oddlens.encoding import BATCH_SIZE, EncodedBatch, encode_together, joined
+from oddlens.detector import Detector, encoder_of
+from oddlens.encoding import EncodedBatch, Prepared, joined
 from oddlens.evaluation.cell_key import Variant
 from oddlens.evaluation.cell_results import CellResult, ExampleImage
 from oddlens.evaluation.evaluator import Evaluator
@@ -26,20 +29,30 @@ from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.truth import Truth, read_truth
 from oddlens.inference.results import unique_names
 from oddlens.io.atomic import replacing
-from oddlens.io.images import Picture, read_image
+from oddlens.io.images import read_image
+from oddlens.io.inputs import Input
+from oddlens.io.loader import BATCH_SIZE, load
 from oddlens.visualization import html
 
-CHUNK = 4 * BATCH_SIZE
-"""Pictures whose features are held at once, at most."""
 
-CHUNK_PIXELS = 2**24
-"""Of large pictures fewer are held: no further batch is begun beyond so many pixels. 8 frames of 2 megapixels."""
+@dataclass(frozen=True)
+class Chunks:
+    """How many images' features are held at once: `images` at most, and of large ones fewer: after a batch with which `pixels` are
+    reached, no other is begun. batch_size: images that run together, whatever the chunks.
+    """
+
+    images: int = 4 * BATCH_SIZE
+    pixels: int = 2**24
+    batch_size: int = BATCH_SIZE
+
+
+CHUNKS = Chunks()
 
 
 def measure_category(
-    jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None]
+    jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None], chunks: Chunks = CHUNKS
 ) -> list[dict[Variant, CellResult]]:
-    """The cells of the jobs of one category, in order; `advance` is told how many more pictures are done, once a method.
+    """The cells of the jobs of one category, in order; `advance` is told how many more images are done, once a method.
 
     Raises `OddlensError` for a picture or mask that cannot be read: without it the figures would be those of another data set.
     """
@@ -48,40 +61,47 @@ def measure_category(
         for job in jobs
     ]
     seconds = [0.0] * len(jobs)
-    for chunk, pictures, reading in _chunks(jobs[0].records):
-        encoded = encode_together([job.detector.method for job in jobs], pictures)
-        for number, features in enumerate(encoded):
-            seconds[number] += reading + features.seconds
-            truths: list[Truth] = []
-            for probe in probes[number]:
-                detections = probe.predict(features)
-                truths = truths or [
-                    _truth(record, detection, jobs[number].protocol)
-                    for record, detection in zip(chunk, detections, strict=True)
-                ]
-                probe.add(chunk, detections, truths)
-            advance(len(chunk))
+    encoder = encoder_of([job.detector for job in jobs])
+    records = jobs[0].records
+    inputs = (Input(str(record.image), partial(read_image, record.image)) for record in records)
+    first = 0
+    with closing(load(inputs, encoder.prepare, group=chunks.batch_size)) as images:
+        for part, waited in _chunks(images, chunks):
+            shown = records[first : first + len(part)]
+            first += len(part)
+            encoded = encoder.encode_all(part, chunks.batch_size)
+            for number, features in enumerate(encoded):
+                seconds[number] += waited + features.seconds
+                truths: list[Truth] = []
+                for probe in probes[number]:
+                    detections = probe.predict(features)
+                    truths = truths or [
+                        _truth(record, detection, jobs[number].protocol)
+                        for record, detection in zip(shown, detections, strict=True)
+                    ]
+                    probe.add(shown, detections, truths)
+                advance(len(part))
     return [
         {probe.variant: probe.cell(spent / len(job.records)) for probe in of_job}
         for job, of_job, spent in zip(jobs, probes, seconds, strict=True)
     ]
 
 
-def _chunks(records: Sequence[Record]) -> Iterator[tuple[list[Record], list[Picture], float]]:
-    """Records with their pictures, as many as are held at once, and the seconds that reading them took."""
-    first = 0
-    while first < len(records):
+def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[Prepared], float]]:
+    """The images that are held at once, and the seconds that they were waited for."""
+    while True:
         started = time.perf_counter()
-        pictures: list[Picture] = []
+        part: list[Prepared] = []
         pixels = 0
-        for record in records[first : first + CHUNK]:
-            if pixels >= CHUNK_PIXELS and len(pictures) % BATCH_SIZE == 0:
+        while len(part) < chunks.images and (pixels < chunks.pixels or len(part) % chunks.batch_size):
+            image = next(images, None)
+            if image is None:
                 break
-            pictures.append(read_image(record.image))
-            pixels += pictures[-1].pixels[..., 0].size
-        chunk = list(records[first : first + len(pictures)])
-        yield chunk, pictures, time.perf_counter() - started
-        first += len(chunk)
+            part.append(image)
+            pixels += image.size[0] * image.size[1]
+        if not part:
+            return
+        yield part, time.perf_counter() - started
 
 
 class _Probe:

@@ -12,7 +12,7 @@ from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, Settings, cell_settings, read_cell, write_cell
-from oddlens.evaluation.evaluate import measure_category
+from oddlens.evaluation.evaluate import CHUNKS, Chunks, measure_category
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, choose_protocol
@@ -55,7 +55,7 @@ class Benchmark:
                 for detector in self.plan.detectors:
                     self._prepare(source, category, detector, examples, protocol, resume)
 
-    def run(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[Job]:
+    def run(self, advance: Callable[[int], None] = lambda _: None, chunks: Chunks = CHUNKS) -> Iterator[Job]:
         """Measure what is left, giving each job when its cells are written; `advance` is told how many more pictures are done.
 
         The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
@@ -63,7 +63,7 @@ class Benchmark:
         for _, group in groupby(self._jobs, key=lambda job: (job.source, job.category)):
             jobs = list(group)
             try:
-                measured = measure_category(jobs, self.plan, self.out, advance)
+                measured = measure_category(jobs, self.plan, self.out, advance, chunks)
             except OddlensError as error:
                 self.skipped += [Skipped(job.key(variant), str(error)) for job in jobs for variant in job.cells]
                 continue

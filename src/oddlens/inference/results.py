@@ -1,6 +1,6 @@
 """The folder that a run writes, and going on in it after a stop.
 
-OUT/run.json        what was run and where: see `DetectionRun.settings`
+OUT/run.json        what was run and where: see `RunInfo.settings`
 OUT/results.jsonl   one line a picture, written as it is done; in the order of the pictures once the run has ended
 OUT/overlays/*.png  OUT/maps/*.tiff  OUT/labels/*.png
 """

@@ -1,239 +1,412 @@
-"""A run of a detector over many pictures: results as they come, what is drawn of them, and going on after a stop."""
+"""A run over many images: a predictor looks at them, threads draw what it found, sinks take the results in the images' order."""
 
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-from PIL import Image
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from itertools import chain, islice
 
 from oddlens.detection import Detection
-from oddlens.detector import Detector
-from oddlens.encoding import BATCH_SIZE
-from oddlens.errors import DiskError, Failure, ImageError, OddlensError, UsageError, printable
-from oddlens.inference.results import Record, ResultsFolder, unfiled
+from oddlens.errors import DiskError, Failure, ImageError, OddlensError
+from oddlens.inference.predictor import Predictor
+from oddlens.inference.results import Record
+from oddlens.inference.sinks import Sink
 from oddlens.inference.smoothing import Smoothing
-from oddlens.io.atomic import replacing
+from oddlens.inference.task import Item, RunInfo, Task
 from oddlens.io.images import Picture, read_image
+from oddlens.io.inputs import Input
+from oddlens.io.loader import BATCH_SIZE, thread_count
+from oddlens.io.pixels import Pixels
 from oddlens.io.video import VideoFrame
-from oddlens.visualization.label_image import draw_labels
 
 FORMAT = 2
 """Goes up whenever the lines of an earlier program would mean something else."""
 
-Item = Path | VideoFrame | Failure
-"""What a run looks at; a failure stands where no picture was found."""
+KEPT_PIXELS = 48_000_000
+"""Pixels of images that are held from their reading until they are drawn on, at most; beyond, they are read once more."""
 
-_KEPT_PIXELS = 6_000_000  # a larger picture is read once more where it is drawn on
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is looked at, and the name of the object on it. passed_over: what was not taken, see `finding.Found`."""
-
-    object_name: str
-    items: tuple[Item, ...]
-    passed_over: Mapping[str, int] = field(default_factory=dict)
+_GROUPS_WAITING = 3
+"""Groups of detections that wait for their drawings, at most."""
 
 
-class DetectionRun:
-    """Iterating runs it: yields one record a picture, in order; where it goes on, the earlier ones among them.
+@dataclass
+class Times:
+    """Where the time of a run went, in seconds.
 
-    out None: nothing is written. Pictures run in fixed groups of `BATCH_SIZE`, the same ones on a resumed run, so that a run that
-    was stopped ends with the same numbers as an undisturbed one. smoothing: of the frames of videos; it goes on from the maps in
-    `out`. Raises `UsageError` where `out` holds results of other settings, for a detector whose scores are those of a set, and for
-    smoothing without maps to go on from. Where the disk takes no more, iterating ends in a `DiskError`.
+    reading: in the threads that read images. predicting: the predictor, and what it waited for images. drawing: in the threads that
+    draw, and write what is drawn. waiting: until drawings were done. writing: what sinks write of each result.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        task: Task,
-        out: ResultsFolder | None = None,
-        *,
-        overlays: bool = True,
-        maps: bool = True,
-        labels: bool = True,
-        smoothing: Smoothing | None = None,
-    ) -> None:
-        self._detector = detector
-        self._task = task
-        self._out = out
-        self._overlays, self._maps, self._labels = overlays, maps, labels
-        self._smoothing = smoothing
-        if detector.scores_sets:
-            raise UsageError(
-                f"with this recipe {detector.name} scores a whole set of pictures at once, and a run tells of each as it comes: "
-                "take the method's own recipe, or measure with 'oddlens benchmark'"
-            )
-        if smoothing is not None and out is not None and not maps:
-            raise UsageError("smoothing goes on from the maps of a stopped run: let them be written")
-        if out is not None:
-            out.check(self.settings)
+    reading: float = 0.0
+    predicting: float = 0.0
+    drawing: float = 0.0
+    waiting: float = 0.0
+    writing: float = 0.0
 
-    def __len__(self) -> int:
-        """How many pictures there are."""
-        return len(self._task.items)
+    def __str__(self) -> str:
+        """In words."""
+        in_threads = f"reading {self.reading:.1f} s and drawing {self.drawing:.1f} s in threads"
+        return f"{in_threads}; predicting {self.predicting:.1f} s, waiting {self.waiting:.1f} s, writing {self.writing:.1f} s"
 
-    def __iter__(self) -> Iterator[Record]:
-        """Run; see the class. Iterating once more gives the same records; with `out` none is computed again."""
-        items, out = self._task.items, self._out
-        smoothing = None if self._smoothing is None else Smoothing(self._smoothing.share)
-        names: dict[str, str] = {}
-        if out is not None:
-            pictures = {item: _key(out, item) for item in items if not isinstance(item, Failure)}
-            names = {str(item): name for item, name in out.names(pictures).items()}
-        try:
-            for first in range(0, len(items), BATCH_SIZE):
-                yield from self._group(items[first : first + BATCH_SIZE], names, smoothing)
-            if out is not None:
-                out.finish([(_key(out, item), unfiled(str(item))) for item in items], self.settings)
-        finally:
-            if out is not None:
-                out.close()
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """What the run is: under "run" what its numbers depend on, under "machine" where it ran and what its files were called."""
-        identity = self._detector.identity
-        run = {
-            "format": FORMAT,
-            **identity.to_dict(),
-            "object": self._task.object_name,
-            "overlays": self._overlays,
-            "maps": self._maps,
-            "labels": self._labels,
-            "smoothing": self._smoothing and {"share": self._smoothing.share, "every": self._steps()},
-        }
-        told = {"run": run, "machine": dict(identity.machine), "passed_over": dict(self._task.passed_over)}
-        plain: dict[str, Any] = json.loads(json.dumps(told))  # as it is read back from disk
-        return plain
-
-    def _steps(self) -> list[int]:
-        """How far apart the frames of videos lie."""
-        return sorted({item.video.every for item in self._task.items if isinstance(item, VideoFrame)})
-
-    def _group(self, items: Sequence[Item], names: Mapping[str, str], smoothing: Smoothing | None) -> Iterator[Record]:
-        """The records of pictures that run together; nothing runs where all of them are done."""
-        out = self._out
-        files = [None if out is None else _file(out, item) for item in items]
-        done = [None if out is None else out.known(file) for file in files]
-        if out is not None and done[-1] is not None and all(done):
-            self._go_on_from(out, items[-1], done[-1], smoothing)
-            yield from (record for record in done if record is not None)
-            return
-        keep = out is not None and self._overlays
-        looks = [_Look(item, self._detector.max_megapixels, keep=keep) for item in items]
-        started = time.perf_counter()
-        outcomes = list(self._detector.detect_each(looks, self._task.object_name, BATCH_SIZE))
-        found = sum(isinstance(outcome, Detection) for outcome in outcomes)
-        ms = 1000 * (time.perf_counter() - started) / max(1, found)
-        if out is not None:  # only now: a run that cannot even start leaves the earlier one as it is
-            out.begin(self.settings)
-        for look, file, record, outcome in zip(looks, files, done, outcomes, strict=True):
-            if isinstance(outcome, Detection) and smoothing is not None and isinstance(look.item, VideoFrame):
-                outcome = smoothing(look.item.video, outcome)
-            if record is None:
-                record = self._record(look, outcome, ms, names)
-                if out is not None:
-                    record = out.append(record, file)
-            look.kept = None
-            yield record
-
-    def _go_on_from(self, out: ResultsFolder, item: Item, record: Record, smoothing: Smoothing | None) -> None:
-        """Tell the smoothing what an earlier run found last."""
-        if smoothing is None or not isinstance(item, VideoFrame):
-            return
-        place = out.root / record["map"]
-        try:
-            with Image.open(place) as image:
-                anomaly_map = np.asarray(image, np.float32)
-        except OSError as error:
-            raise UsageError(
-                f"{printable(str(place))}, from which smoothing would go on, is missing or damaged: "
-                "add --overwrite to begin anew, or give another --out"
-            ) from error
-        smoothing.go_on_from(item.video, anomaly_map, record["score"])
-
-    def _record(self, look: _Look, outcome: Detection | Failure, ms: float, names: Mapping[str, str]) -> Record:
-        path = str(look)
-        if isinstance(outcome, Failure):
-            return {"path": path, "error": outcome.reason}
-        record = outcome.to_dict() | {"path": path, "ms": round(ms, 1)}
-        if self._out is not None:
-            try:
-                record |= self._draw(self._out, names[path], look, outcome)
-            except DiskError as error:
-                raise DiskError(f"{error}, then go on with --resume") from error
-            except OddlensError as error:
-                return {"path": path, "error": str(error)}
-        return record
-
-    def _draw(self, out: ResultsFolder, name: str, look: _Look, detection: Detection) -> Record:
-        """Write overlay, map and labels; their places, relative to the folder."""
-        written: Record = {}
-        if self._overlays:
-            overlay = detection.overlay((look.kept or look.read()).pixels)
-            written["overlay"] = _save(overlay, out.root, out.overlays / f"{name}.png", compress_level=1)
-        if self._maps:
-            written["map"] = _save(Image.fromarray(detection.anomaly_map), out.root, out.maps / f"{name}.tiff")
-        if self._labels and detection.labels is not None:
-            labels = draw_labels(detection.labels, detection.image_size)
-            written["labels"] = _save(labels, out.root, out.labels / f"{name}.png")
-        return written
+    def add(self, kind: str, started: float) -> float:
+        """Count the seconds since `started` (`time.perf_counter`), and give them. Threads may do it at once."""
+        seconds = time.perf_counter() - started
+        with _counting:
+            setattr(self, kind, getattr(self, kind) + seconds)
+        return seconds
 
 
-class _Look:
-    """An item as the detector reads it. keep: `kept` has the picture then, for drawing on it, unless it is a large file."""
+_counting = threading.Lock()
 
-    def __init__(self, item: Item, max_megapixels: float | None, *, keep: bool) -> None:
+
+def run(
+    predictor: Predictor,
+    task: Task,
+    sinks: Sequence[Sink] = (),
+    *,
+    smoothing: Smoothing | None = None,
+    batch_size: int = BATCH_SIZE,
+    max_pixels: int = KEPT_PIXELS,
+    threads: int | None = None,
+    times: Times | None = None,
+) -> Generator[Detection | Failure, None, None]:
+    """Look at the images of a task: one outcome for each that has no result yet, in order, when every sink has taken it.
+
+    Images run in fixed groups of `batch_size`, the same ones in a run that goes on: one that was stopped ends with the same numbers
+    as an undisturbed one. What an earlier run found, as a sink knows it, goes to the sinks again and is not computed; it is given
+    here neither. While the predictor is at work, threads draw what it found before.
+
+    Args:
+        predictor: what looks at the images.
+        task: which images, and what is on them.
+        sinks: take the results, one after the other; each gets the record as the one before it gives it.
+        smoothing: of the frames of videos. It goes on from the maps that a sink has.
+        batch_size: images that run together.
+        max_pixels: of images that are held for drawing.
+        threads: that draw; None: as many as read.
+        times: is told where the time went.
+
+    Raises:
+        UsageError: a sink cannot take this run; before anything is looked at.
+        DiskError: while iterating, where a disk takes no more. What is done is kept.
+    """
+    work = _Run(predictor, task, tuple(sinks), smoothing, batch_size, max_pixels, threads, times or Times())
+    work.check()
+    return work.outcomes()
+
+
+class _Image:
+    """An image of a task on its way: read by the predictor's threads, held where there is room, and drawn on.
+
+    earlier: what an earlier run found of it. runs: whether it goes through the predictor: it, or another one of its group, is new.
+    """
+
+    def __init__(self, item: Item, number: int, earlier: Record | None, runs: bool, work: _Run) -> None:
         self.item = item
+        self.number = number
+        self.earlier = earlier
+        self.runs = runs
         self.kept: Picture | None = None
-        self._max_megapixels = max_megapixels
-        self._keep = keep
+        self._work = work
 
-    def __fspath__(self) -> str:
-        """What it is called."""
-        return str(self.item)
-
-    __str__ = __fspath__
+    @property
+    def pixels_kept(self) -> int:
+        """How many pixels it holds."""
+        return 0 if self.kept is None else self.kept.pixel_count
 
     def read(self) -> Picture:
-        """The picture. Raises `ImageError` where there is none."""
-        if isinstance(self.item, Failure):
-            raise ImageError(self.item.reason)
-        if isinstance(self.item, VideoFrame):
-            picture = self.item.read()
-            keep = True  # a video goes forwards: one step back is all the way again
-        else:
-            picture = read_image(self.item, max_megapixels=self._max_megapixels)
-            width, height = picture.size
-            keep = width * height <= _KEPT_PIXELS
-        if self._keep and keep:
+        """The image. Raises `ImageError` where there is none."""
+        started = time.perf_counter()
+        picture = self._read()
+        self._work.times.add("reading", started)
+        is_frame = isinstance(self.item, VideoFrame)  # kept in any case: one frame back is all the way again
+        if self._work.keeps and self.earlier is None and self._work.room.take(picture.pixel_count, anyway=is_frame):
             self.kept = picture
         return picture
 
+    def pixels(self) -> Pixels:
+        """Its pixels, to draw on."""
+        started = time.perf_counter()
+        picture = self.kept or self._read()
+        self._work.times.add("reading", started)
+        return picture.pixels
 
-def _key(out: ResultsFolder, item: Item) -> str:
-    if isinstance(item, VideoFrame):
-        return out.key_of(item.video.path, item.number)
-    return unfiled(item.source) if isinstance(item, Failure) else out.key_of(item)
+    def let_go(self) -> None:
+        """Hold it no longer."""
+        self._work.room.give_back(self.pixels_kept)
+        self.kept = None
+
+    def _read(self) -> Picture:
+        if isinstance(self.item, Failure):
+            raise ImageError(self.item.reason)
+        if isinstance(self.item, VideoFrame):
+            return self.item.read()
+        return read_image(self.item, max_megapixels=self._work.predictor.max_megapixels)
 
 
-def _file(out: ResultsFolder, item: Item) -> Record | None:
-    if isinstance(item, VideoFrame):
-        return out.file_of(item.video.path, item.number)
-    return None if isinstance(item, Failure) else out.file_of(item)
+class _Room:
+    """Pixels that may be held."""
+
+    def __init__(self, pixels: int) -> None:
+        self._left = pixels
+        self._lock = threading.Lock()
+
+    def take(self, pixels: int, *, anyway: bool) -> bool:
+        """Whether there is room; anyway: there always is."""
+        with self._lock:
+            if pixels > self._left and not anyway:
+                return False
+            self._left -= pixels
+            return True
+
+    def give_back(self, pixels: int) -> None:
+        """Make room again."""
+        with self._lock:
+            self._left += pixels
 
 
-def _save(image: Image.Image, root: Path, path: Path, **options: Any) -> str:
-    """Write a drawing; its place relative to the root."""
-    with replacing(path) as temporary:
-        image.save(temporary, **options)
-    return path.relative_to(root).as_posix()
+class _Images:
+    """The images that must run, as the predictor is given them: a collection, so that it reads them ahead."""
+
+    def __init__(self, images: Iterable[Input], most: int) -> None:
+        self._images = images
+        self._most = most
+
+    def __len__(self) -> int:
+        return self._most
+
+    def __iter__(self) -> Iterator[Input]:
+        return iter(self._images)
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Images that ran together, with what was found of each; None: they did not run. ms: milliseconds a detection."""
+
+    images: Sequence[_Image]
+    outcomes: Sequence[Detection | Failure | None]
+    ms: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A result that is not written yet. outcome: None for a result of an earlier run."""
+
+    image: _Image
+    outcome: Detection | Failure | None
+    record: Future[Record] | Record
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing has to be waited for."""
+        return not isinstance(self.record, Future) or self.record.done()
+
+
+class _Run:
+    """One run at work."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        task: Task,
+        sinks: tuple[Sink, ...],
+        smoothing: Smoothing | None,
+        batch_size: int,
+        max_pixels: int,
+        threads: int | None,
+        times: Times,
+    ) -> None:
+        self.predictor = predictor
+        self.times = times
+        self.keeps = any(sink.needs_image for sink in sinks)
+        self.room = _Room(max_pixels)
+        self._task = task
+        self._sinks = sinks
+        self._smoothing = None if smoothing is None else Smoothing(smoothing.share)
+        self._batch_size = batch_size
+        self._max_pixels = max_pixels
+        self._threads = threads or thread_count()
+        self._ahead: deque[_Image] = deque()  # read or passed over, and not yet waited for
+        self._waiting: deque[_Waiting] = deque()
+        self._info = RunInfo(task, smoothing is not None, self._settings)
+        self._begun = self._given = self._is_broken = False
+
+    def check(self) -> None:
+        """Raise `UsageError` where a sink cannot take the run."""
+        checked: list[Sink] = []
+        try:
+            for sink in self._sinks:
+                checked.append(sink)
+                sink.check(self._info)
+        except BaseException:
+            for sink in checked:
+                sink.close()
+            raise
+
+    def outcomes(self) -> Generator[Detection | Failure, None, None]:
+        """See `run`."""
+        pool = ThreadPoolExecutor(self._threads, "oddlens-draw")
+        try:
+            with closing(self._groups()) as groups:
+                for group in groups:
+                    for image, outcome in zip(group.images, group.outcomes, strict=True):
+                        self._waiting.append(self._taken(pool, image, outcome, group.ms))
+                    yield from self._written()
+            yield from self._written(everything=True)
+            for sink in self._sinks:
+                sink.finish()
+        except BaseException:  # also where somebody stops the run: what is found is not lost
+            with suppress(OddlensError):
+                if not self._is_broken:
+                    deque(self._written(everything=True), maxlen=0)
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            for sink in self._sinks:
+                sink.close()
+
+    def _settings(self) -> Mapping[str, object]:
+        identity = self.predictor.identity
+        run: dict[str, object] = {"format": FORMAT, **identity.to_dict(), "object": self._task.object_name}
+        for sink in self._sinks:
+            run |= sink.settings()
+        every = sorted({item.video.every for item in self._task.items if isinstance(item, VideoFrame)})
+        run["smoothing"] = self._smoothing and {"share": self._smoothing.share, "every": every}
+        document = {"run": run, "machine": dict(identity.machine), "passed_over": dict(self._task.passed_over)}
+        plain: dict[str, object] = json.loads(json.dumps(document))  # as it is read back from disk
+        return plain
+
+    def _groups(self) -> Generator[_Group, None, None]:
+        """The images in order, group by group as they ran; those of groups that are done already come as groups of their own."""
+        images = self._to_run()
+        first = next(images, None)
+        if first is not None:
+            inputs = _Images(chain([first], images), len(self._task.items))
+            outcomes = self.predictor.detect_each(inputs, self._task.object_name, self._batch_size)
+            try:
+                started = time.perf_counter()
+                while group := list(islice(outcomes, self._batch_size)):
+                    seconds = self.times.add("predicting", started)
+                    ms = 1000 * seconds / max(1, sum(isinstance(outcome, Detection) for outcome in group))
+                    passed = self._passed_over()
+                    self._begin_sinks()  # only now: a run that cannot even start leaves the earlier one as it is
+                    yield passed
+                    yield _Group([self._ahead.popleft() for _ in group], group, ms)
+                    started = time.perf_counter()
+            finally:
+                if isinstance(outcomes, Generator):
+                    outcomes.close()
+        yield self._passed_over()
+        if self._ahead:
+            raise RuntimeError(f"{len(self._ahead)} images were given to the predictor, and nothing came of them")
+
+    def _begin_sinks(self) -> None:
+        if not self._begun:
+            self._begun = True
+            for sink in self._sinks:
+                sink.begin()
+
+    def _to_run(self) -> Iterator[Input]:
+        """The images of the groups that are not done, as the predictor asks for them; `_ahead` gets every image."""
+        items = self._task.items
+        for first in range(0, len(items), self._batch_size):
+            numbers = range(first, min(first + self._batch_size, len(items)))
+            earlier = [self._earlier(number) for number in numbers]
+            runs = not all(earlier)
+            for number, record in zip(numbers, earlier, strict=True):
+                image = _Image(items[number], number, record, runs, self)
+                self._ahead.append(image)
+                if runs:
+                    yield Input(str(image.item), image.read, isinstance(image.item, VideoFrame), self.keeps)
+
+    def _earlier(self, number: int) -> Record | None:
+        """What a sink knows of an image; all of them are asked, before the image is read."""
+        known = [sink.earlier(number) for sink in self._sinks]
+        return next((record for record in known if record is not None), None)
+
+    def _passed_over(self) -> _Group:
+        """The next images whose groups are done already."""
+        images = []
+        while self._ahead and not self._ahead[0].runs:
+            image = self._ahead.popleft()
+            images.append(image)
+            ends_group = (image.number + 1) % self._batch_size == 0
+            if self._smoothing is not None and isinstance(image.item, VideoFrame) and ends_group:
+                self._go_on_from(self._smoothing, image.item, image.earlier or {})
+        return _Group(images, [None] * len(images), 0.0)
+
+    def _go_on_from(self, smoothing: Smoothing, frame: VideoFrame, record: Record) -> None:
+        """Have the smoothing begin with what an earlier run found last."""
+        for sink in self._sinks:
+            anomaly_map = sink.earlier_map(record)
+            if anomaly_map is not None:
+                smoothing.go_on_from(frame.video, anomaly_map, record["score"])
+                return
+
+    def _taken(
+        self, pool: ThreadPoolExecutor, image: _Image, outcome: Detection | Failure | None, ms: float
+    ) -> _Waiting:
+        """Have an outcome drawn, where there is anything to draw."""
+        item = image.item
+        if self._smoothing is not None and isinstance(outcome, Detection) and isinstance(item, VideoFrame):
+            outcome = self._smoothing(item.video, outcome)
+        if image.earlier is not None:  # the outcome is the same: it ran for the others of its group
+            return _Waiting(image, None, image.earlier)
+        assert outcome is not None
+        if isinstance(outcome, Failure):
+            image.let_go()
+            return _Waiting(image, outcome, {"path": str(item), "error": outcome.reason})
+        if not self._sinks:
+            return _Waiting(image, outcome, {})
+        return _Waiting(image, outcome, pool.submit(self._drawn, image, outcome, ms))
+
+    def _drawn(self, image: _Image, detection: Detection, ms: float) -> Record:
+        """Have the sinks draw a detection; its record. Called in a thread."""
+        started = time.perf_counter()
+        path = str(image.item)
+        try:
+            record = detection.to_dict() | {"path": path, "ms": round(ms, 1)}
+            for sink in self._sinks:
+                record |= sink.draw(image.number, detection, image.pixels)
+        except DiskError as error:
+            raise DiskError(f"{error}, then go on with --resume") from error
+        except OddlensError as error:
+            return {"path": path, "error": str(error)}
+        finally:
+            image.let_go()
+            self.times.add("drawing", started)
+        return record
+
+    def _written(self, *, everything: bool = False) -> Iterator[Detection | Failure]:
+        """Have the sinks take what is drawn, in order, and give it; everything: also what has to be waited for."""
+        while self._waiting:
+            head = self._waiting[0]
+            # The first result is waited for: the next group would hold it up.
+            if not (everything or head.is_done or not self._given or self._is_crowded()):
+                return
+            started = time.perf_counter()
+            try:
+                record = head.record.result() if isinstance(head.record, Future) else head.record
+                self.times.add("waiting", started)
+                started = time.perf_counter()
+                del self._waiting[0]
+                for sink in self._sinks:
+                    record = sink.write(head.image.number, record)
+            except Exception:
+                self._is_broken = True
+                raise
+            self.times.add("writing", started)
+            if head.outcome is not None:
+                self._given = True
+                yield head.outcome if "error" not in record else Failure(str(head.image.item), record["error"])
+
+    def _is_crowded(self) -> bool:
+        """Whether so much waits for being drawn that the next group must wait too."""
+        held = sum(each.image.pixels_kept for each in self._waiting)
+        return len(self._waiting) > _GROUPS_WAITING * self._batch_size or 2 * held > self._max_pixels

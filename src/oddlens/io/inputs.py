@@ -32,6 +32,8 @@ class Input:
     """Raises `ImageError` for an image that cannot be read, `UsageError` for a path that names none."""
     in_order: bool = False
     """Whether it must be read by one thread, after the inputs before it that say so too: a frame of a video, an open file."""
+    keeps: bool = False
+    """Whether `read` also keeps the image for somebody: in the loader it then counts with all its pixels, whatever it becomes."""
 
     def __str__(self) -> str:
         """What it is called."""

@@ -13,6 +13,9 @@ from oddlens.errors import Failure, OddlensError
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Input
 
+BATCH_SIZE = 8
+"""Images that run through a model together, where nobody says otherwise."""
+
 AHEAD = 16
 """Images that are begun before they are asked for, at most."""
 
@@ -93,10 +96,11 @@ def load_each(
 
 
 class _Read(NamedTuple, Generic[T]):
-    """An image that is read. pixels: how many its reading held."""
+    """An image that is read. pixels: how many its reading held. held: how many stay."""
 
     value: T
     pixels: int
+    held: int
 
 
 def _of(error: BaseException | None) -> BaseException:
@@ -116,8 +120,8 @@ def _read_ahead(
 
     def read(each: Input) -> _Read[T]:
         picture = each.read()
-        width, height = picture.size
-        return _Read(prepare(picture), width * height)
+        pixels, value = picture.pixel_count, prepare(picture)
+        return _Read(value, pixels, pixels if each.keeps else value.pixel_count)
 
     window = _Window[T](max_pixels)
     rest, ended = iter(inputs), False
@@ -165,9 +169,9 @@ class _Window(Generic[T]):
         error = reading.exception()
         if error is not None:
             return source, None, error
-        value, pixels = reading.result()
-        self._largest = max(self._largest, pixels)
-        return source, value, None
+        read = reading.result()
+        self._largest = max(self._largest, read.pixels)
+        return source, read.value, None
 
     def has_room(self) -> bool:
         """Whether one more can be begun. How large it will be is not known: it counts as the largest so far."""
@@ -178,9 +182,9 @@ class _Window(Generic[T]):
             if not reading.done():
                 running += 1
             elif reading.exception() is None:
-                value, pixels = reading.result()
-                held += value.pixel_count
-                self._largest = max(self._largest, pixels)
+                read = reading.result()
+                held += read.held
+                self._largest = max(self._largest, read.pixels)
         if not self._largest and running:
             return False  # the first one is read alone
         return held + (running + 1) * self._largest <= self._max_pixels

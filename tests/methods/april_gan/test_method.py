@@ -17,7 +17,8 @@ from oddlens.backbone.load import load_backbone
 from oddlens.detector import Detector
 from oddlens.encoding import joined
 from oddlens.errors import ModelError, UsageError
-from oddlens.inference.runner import DetectionRun, Task
+from oddlens.inference.runner import run
+from oddlens.inference.task import Task
 from oddlens.methods.april_gan.method import AprilGAN
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.common.templates import load_states, load_templates
@@ -293,7 +294,7 @@ class TestTransductiveScores:
 
     def test_a_run_over_files_is_refused_before_it_begins(self, transductive: Detector, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="scores a whole set of pictures at once"):
-            DetectionRun(transductive, Task("part", (tmp_path / "a.png", tmp_path / "b.png")))
+            next(run(transductive, Task("part", (tmp_path / "a.png", tmp_path / "b.png"))))
 
     def test_they_have_no_threshold_but_heat_has(self, transductive: Detector, pictures: Pictures) -> None:
         thresholds = transductive.detect(pictures[2:4])[0].thresholds

@@ -1,0 +1,228 @@
+"""Where the results of a run go: a folder, lines of JSON, a table. A run has any number of sinks, each fed in the images' order."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from oddlens.errors import Failure, UsageError, printable
+from oddlens.inference.results import Record, ResultsFolder, unfiled
+from oddlens.inference.task import Item, RunInfo
+from oddlens.io.atomic import replacing, unwritable, write_text
+from oddlens.io.pixels import Pixels
+from oddlens.io.video import VideoFrame
+from oddlens.visualization.label_image import draw_labels
+
+if TYPE_CHECKING:
+    from oddlens.detection import Detection
+
+
+class Sink:
+    """Takes the results of a run. A sink overrides what it needs; an image is known by its number in the task.
+
+    The run calls `check` before anything else; of each image in order `earlier`, before it is read; `begin` when the first new
+    result is there; of each new detection `draw`, in some thread; of each image in order `write`. `finish` comes after the last
+    one, unless the run was broken off, and `close` always. Any of them may raise an `OddlensError`, which ends the run; one from
+    `draw` that is no `DiskError` fails the image alone.
+    """
+
+    needs_image = False
+    """Whether `draw` asks for the image's pixels."""
+
+    def settings(self) -> Mapping[str, object]:
+        """What the sink adds to the settings of the run: a run that goes on must have the same."""
+        return {}
+
+    def check(self, run: RunInfo) -> None:
+        """Raise `UsageError` where the run cannot be taken. Nothing is written yet."""
+
+    def earlier(self, number: int) -> Record | None:
+        """The result that an earlier run wrote of this image; None: there is none, or the image is another one now."""
+        return None
+
+    def earlier_map(self, record: Record) -> NDArray[np.float32] | None:
+        """The anomaly map of an earlier result; None: this sink holds none. Raises `UsageError` where it is gone."""
+        return None
+
+    def begin(self) -> None:
+        """Make way for the first new result."""
+
+    def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
+        """Write what is large; gives what the record says of it. Called in threads, in any order.
+
+        pixels: reads the image where it is not held any more; only for a sink that `needs_image`.
+        """
+        return {}
+
+    def write(self, number: int, record: Record) -> Record:
+        """Take the record of an image, an earlier one too; gives the record as the sinks behind this one get it."""
+        return record
+
+    def finish(self) -> None:
+        """All images of the task are written."""
+
+    def close(self) -> None:
+        """Let go of what is held; called once for every `check` that passed."""
+
+
+class FolderSink(Sink):
+    """A results folder: run.json, results.jsonl, and of each image an overlay, a map and, where there are any, labels."""
+
+    def __init__(self, folder: ResultsFolder, *, overlays: bool = True, maps: bool = True, labels: bool = True) -> None:
+        self.folder = folder
+        self.needs_image = overlays
+        self._overlays, self._maps, self._labels = overlays, maps, labels
+        self._files: dict[int, Record | None] = {}
+
+    def settings(self) -> Mapping[str, object]:
+        """See `Sink`."""
+        return {"overlays": self._overlays, "maps": self._maps, "labels": self._labels}
+
+    def check(self, run: RunInfo) -> None:
+        """See `Sink`."""
+        if run.smooths and not self._maps:
+            raise UsageError("smoothing goes on from the maps of a stopped run: let them be written")
+        self._run = run
+        self.folder.check(run.settings)
+        self._files.clear()
+        keys = {item: self._key(item) for item in run.task.items if not isinstance(item, Failure)}
+        self._names = {str(item): name for item, name in self.folder.names(keys).items()}
+
+    def earlier(self, number: int) -> Record | None:
+        """See `Sink`."""
+        item = self._run.task.items[number]
+        if isinstance(item, Failure):
+            file = None
+        elif isinstance(item, VideoFrame):
+            file = self.folder.file_of(item.video.path, item.number)
+        else:
+            file = self.folder.file_of(item)
+        self._files[number] = file  # as it is before the image is read
+        return self.folder.known(file)
+
+    def earlier_map(self, record: Record) -> NDArray[np.float32]:
+        """See `Sink`."""
+        place = self.folder.root / record["map"]
+        try:
+            with Image.open(place) as image:
+                return np.asarray(image, np.float32)
+        except OSError as error:
+            raise UsageError(
+                f"{printable(str(place))}, from which smoothing would go on, is missing or damaged: "
+                "add --overwrite to begin anew, or give another --out"
+            ) from error
+
+    def begin(self) -> None:
+        """See `Sink`."""
+        self.folder.begin(self._run.settings)
+
+    def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
+        """See `Sink`. Gives the places of what is drawn, relative to the folder."""
+        folder, name = self.folder, self._names[str(self._run.task.items[number])]
+        written: Record = {}
+        if self._overlays:
+            written["overlay"] = self._save(detection.overlay(pixels()), folder.overlays / f"{name}.png")
+        if self._maps:
+            written["map"] = self._save(Image.fromarray(detection.anomaly_map), folder.maps / f"{name}.tiff")
+        if self._labels and detection.labels is not None:
+            labels = draw_labels(detection.labels, detection.image_size)
+            written["labels"] = self._save(labels, folder.labels / f"{name}.png")
+        return written
+
+    def write(self, number: int, record: Record) -> Record:
+        """See `Sink`. A record of an earlier run stands in the folder already."""
+        file = self._files.pop(number)
+        return record if "file" in record else self.folder.append(record, file)
+
+    def finish(self) -> None:
+        """See `Sink`."""
+        task = self._run.task
+        self.folder.finish([(self._key(item), unfiled(str(item))) for item in task.items], self._run.settings)
+
+    def close(self) -> None:
+        """See `Sink`."""
+        self.folder.close()
+
+    def _key(self, item: Item) -> str:
+        if isinstance(item, VideoFrame):
+            return self.folder.key_of(item.video.path, item.number)
+        return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(item)
+
+    def _save(self, image: Image.Image, path: Path) -> str:
+        """Write a drawing; its place relative to the folder."""
+        with replacing(path) as temporary:
+            if path.suffix == ".png":
+                image.save(temporary, compress_level=1)
+            else:
+                image.save(temporary)
+        return path.relative_to(self.folder.root).as_posix()
+
+
+class JsonLinesSink(Sink):
+    """One line of JSON an image, to an open text stream: each is there as soon as its image is done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, number: int, record: Record) -> Record:
+        """See `Sink`."""
+        print(json.dumps(record, allow_nan=False), file=self._stream, flush=True)
+        return record
+
+
+COLUMNS = (
+    "path", "score", "is_anomalous", "threshold", "regions", "largest_region", "width", "height", "ms", "note", "error",
+    "overlay", "map", "labels",
+)  # fmt: skip
+"""Of results.csv. regions: how many; empty without a pixel threshold. largest_region: its area in pixels."""
+
+
+class CsvSink(Sink):
+    """A table, one row an image of the run in their order: UTF-8, with the names of `COLUMNS`. It is there when the run has ended.
+
+    A table of an earlier run is taken away when this one begins: it never lies beside results that it does not show.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._table = io.StringIO(newline="")
+        self._rows = csv.DictWriter(self._table, COLUMNS, restval="", lineterminator="\n")
+
+    def check(self, run: RunInfo) -> None:
+        """See `Sink`."""
+        self._table.truncate(self._table.seek(0))
+        self._rows.writeheader()
+
+    def begin(self) -> None:
+        """See `Sink`."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def write(self, number: int, record: Record) -> Record:
+        """See `Sink`."""
+        self._rows.writerow(_row(record))
+        return record
+
+    def finish(self) -> None:
+        """See `Sink`."""
+        write_text(self._path, self._table.getvalue())
+
+
+def _row(record: Record) -> dict[str, object]:
+    row: dict[str, object] = {name: record[name] for name in COLUMNS if name in record and name != "regions"}
+    if record.get("pixel_threshold") is not None:
+        areas = [region["area"] for region in record["regions"]]
+        row |= {"regions": len(areas), "largest_region": max(areas, default=0)}
+    if "image_size" in record:
+        row["width"], row["height"] = record["image_size"]
+    return row

@@ -1,0 +1,37 @@
+"""What a run is asked to do, and what its sinks may know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from oddlens.errors import Failure
+from oddlens.io.video import VideoFrame
+
+Item = Path | VideoFrame | Failure
+"""What a run looks at; a failure stands where no image was found."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The images of a run, and the name of the object on them. passed_over: what was not taken, see `finding.Found`."""
+
+    object_name: str
+    items: tuple[Item, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class RunInfo:
+    """A run, as its sinks see it. smooths: whether the frames of videos are smoothed. make_settings: computes `settings`."""
+
+    task: Task
+    smooths: bool
+    make_settings: Callable[[], Mapping[str, object]] = field(repr=False)
+
+    @cached_property
+    def settings(self) -> Mapping[str, object]:
+        """As run.json has them: "run" (all that numbers depend on), "machine", "passed_over"; computed once, when asked for."""
+        return self.make_settings()
