@@ -25,7 +25,7 @@ SIGLIP_PIECES = ["<pad>", "</s>", "<unk>", "▁", *string.ascii_letters, *string
 Kind = Literal["siglip", "siglip2"]
 
 
-def their_siglip(kind: Kind = "siglip", grid: int = 5, seed: int = 0) -> Any:
+def their_siglip(kind: Kind = "siglip", grid: int = 5, seed: int = 0, context: int = CONTEXT) -> Any:
     """A model of theirs, 4 vision heads of 12 and 2 text heads of 16; every bias and LayerNorm is drawn at random."""
     from transformers import SiglipConfig, SiglipModel
 
@@ -39,7 +39,7 @@ def their_siglip(kind: Kind = "siglip", grid: int = 5, seed: int = 0) -> Any:
         text_config=shared
         | {
             "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "projection_size": WIDTH,
-            "vocab_size": len(GEMMA_VOCABULARY if kind == "siglip2" else SIGLIP_PIECES), "max_position_embeddings": CONTEXT,
+            "vocab_size": len(GEMMA_VOCABULARY if kind == "siglip2" else SIGLIP_PIECES), "max_position_embeddings": context,
         },
     )  # fmt: skip
     model = SiglipModel(config)

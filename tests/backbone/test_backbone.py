@@ -1,6 +1,8 @@
 """A loaded backbone: text in any number and order, pixels as the model wants them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,11 @@ from PIL import Image
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.tokenizer import clip_tokenizer
+from oddlens.errors import UsageError
 from tests.naive_clip import NaiveClip
 from tests.tiny_clip import Weights, write_open_clip
+from tests.tiny_dinov2 import write_dinov2
+from tests.tiny_siglip import CONTEXT, their_siglip, write_siglip
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +98,70 @@ class TestAnotherActivation:
         assert all(map(torch.Tensor.is_set_to, other.model.parameters(), backbone.model.parameters()))
         assert backbone.vision.config.activation == "gelu"
         assert backbone.with_activation("gelu") is backbone
+
+
+class TestWithoutText:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def wordless(cls, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+        return load_backbone(write_dinov2(tmp_path_factory.mktemp("model") / "dino", registers=4), device="cpu")
+
+    def test_what_needs_words_is_refused_in_one_sentence(self, wordless: Backbone) -> None:
+        calls: list[Callable[[], object]] = [
+            lambda: wordless.text,
+            lambda: wordless.tokenizer,
+            lambda: wordless.encode_text(["a part"]),
+        ]
+        assert not wordless.has_text
+        for call in calls:
+            with pytest.raises(UsageError) as error:
+                call()
+            assert str(error.value) == (
+                "dino has no words: give a model with a text tower, a CLIP or a SigLIP (see 'oddlens models')"
+            )
+
+    def test_the_card_tells_the_models_own_measures(self, wordless: Backbone) -> None:
+        card = wordless.card
+        assert (card.name, card.layout, card.kind) == ("dino", "dinov2", "DINOv2")
+        assert (card.image_size, card.patch_size, card.layers, card.registers, card.embed_dim) == (40, 8, 4, 4, 0)
+        assert not card.has_text
+
+    def test_the_same_weights_have_the_same_fingerprint_and_others_another(
+        self, wordless: Backbone, tmp_path: Path
+    ) -> None:
+        again = load_backbone(write_dinov2(tmp_path / "again", registers=4), device="cpu")
+        other = load_backbone(write_dinov2(tmp_path / "other", registers=4, seed=1), device="cpu")
+        assert wordless.fingerprint == again.fingerprint != other.fingerprint
+
+    def test_there_is_one_variant_of_its_gelu(self, wordless: Backbone) -> None:
+        assert wordless.with_activation("quick_gelu") is wordless
+
+
+class TestSigLIP:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def theirs(cls) -> Any:
+        return their_siglip()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def siglip(cls, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+        return load_backbone(write_siglip(tmp_path_factory.mktemp("siglip")), device="cpu")
+
+    def test_text_is_theirs_padded_to_the_context(self, siglip: Backbone, theirs: Any) -> None:
+        prompts = ["a photo", "photo of a part", "a"]
+        tokens = siglip.tokenizer(prompts)
+        padded = torch.ones(3, CONTEXT, dtype=torch.long)
+        for row, (ids, end) in enumerate(zip(tokens.ids, tokens.ends.tolist(), strict=True)):
+            padded[row, : end + 1] = ids[: end + 1]
+        with torch.inference_mode():
+            expected = theirs.get_text_features(padded)
+        torch.testing.assert_close(siglip.encode_text(prompts), getattr(expected, "pooler_output", expected))
+
+    def test_there_is_one_variant_of_its_gelu(self, siglip: Backbone) -> None:
+        for activation in ("gelu", "quick_gelu", None):
+            assert siglip.with_activation(activation) is siglip
+
+    def test_the_card_tells_the_models_own_measures(self, siglip: Backbone) -> None:
+        assert (siglip.card.kind, siglip.card.layout, siglip.card.registers) == ("SigLIP", "siglip", 0)
+        assert siglip.card.embed_dim == siglip.card.width == 48

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from oddlens.backbone.normalisation import (
     CLIP_MEAN,
@@ -15,9 +14,7 @@ from oddlens.backbone.normalisation import (
     LITE_STD,
     Rgb,
 )
-from oddlens.backbone.options import Activation, Interpolation
-
-Kind = Literal["CLIP", "ConvNeXt CLIP", "SigLIP", "DINOv2"]
+from oddlens.backbone.options import Activation, Interpolation, Kind
 
 _CLIP = "Radford et al., ICML 2021, arXiv 2103.00020"
 _OPEN_CLIP = "Cherti et al., CVPR 2023, arXiv 2212.07143; Ilharco et al., OpenCLIP, 2021"

@@ -107,7 +107,7 @@ class _Stage(nn.Module):
 class ConvNextTower(VisionTower):
     """The tower: a `pyramid.MapTower` by itself, without patch tokens. It serves mask decoders only."""
 
-    kind = "a ConvNeXt"
+    kind = "ConvNeXt CLIP"
     capabilities = Capabilities()
     config: ConvNextConfig
     prefix = 0

@@ -111,10 +111,11 @@ def _refuse_damaged(path: Path) -> None:
 
 def _completed(card: Card, loaded: LoadedModel) -> Card:
     """The card with the shapes that the weights really have; for a model without a card of ours, all there is to know."""
-    shape = loaded.model.vision.config
+    vision = loaded.model.vision
+    shape = vision.config
     return replace(
-        card, image_size=shape.image_size, patch_size=shape.patch_size, width=shape.width, layers=shape.layers,
-        embed_dim=shape.embed_dim, mean=loaded.mean, std=loaded.std,
+        card, kind=vision.kind, image_size=shape.image_size, patch_size=shape.patch_size, width=shape.width, layers=shape.layers,
+        embed_dim=shape.embed_dim, registers=max(vision.prefix - 1, 0), mean=loaded.mean, std=loaded.std,
     )  # fmt: skip
 
 

@@ -24,6 +24,10 @@ Tap = int | str
 """Where features are taken from: behind a block (its number, from 1), or a stem's own features by name."""
 
 
+Kind = Literal["CLIP", "ConvNeXt CLIP", "SigLIP", "DINOv2"]
+"""Kinds of model, by their vision towers."""
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What a model can do, or what a method needs of it.

@@ -81,7 +81,7 @@ class PoolingHead(Block):
 class SiglipTower(VisionTower):
     """The vision tower. Every token is a patch: there is no class token."""
 
-    kind = "SigLIP's vision tower"
+    kind = "SigLIP"
     capabilities = Capabilities(patches=True, local=True, joint=True, windows=True)
     config: SiglipConfig
     prefix = 0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.backbone.layers import Nonlinearity
-from oddlens.backbone.options import Activation, Capabilities, PositionResize, Tap
+from oddlens.backbone.options import Activation, Capabilities, Kind, PositionResize, Tap
 from oddlens.errors import UsageError
 
 WINDOW_BYTES = 16 << 20
@@ -116,8 +116,7 @@ class VisionTower(nn.Module):
     `UsageError`. `embed` runs once for a batch, then `run_blocks` and `windows` on the result.
     """
 
-    kind: ClassVar[str]
-    """The kind of tower, in words."""
+    kind: ClassVar[Kind]
     capabilities: ClassVar[Capabilities]
     config: TowerConfig
     prefix: int = 1

@@ -40,7 +40,7 @@ class VisionConfig:
 class ClipTower(VisionTower):
     """A ViT with a class token. stem: what turns pixels into patch tokens (`oddlens.backbone.stem`)."""
 
-    kind = "a CLIP's vision tower"
+    kind = "CLIP"
     capabilities = Capabilities(patches=True, local=True, joint=True, windows=True)
     config: VisionConfig
 

@@ -75,7 +75,8 @@ def test_its_text_tower_is_that_of_any_open_clip_model(folder: Path, open_clip_f
 
 def test_a_method_that_walks_patches_refuses_it_in_one_sentence(folder: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"winclip needs patch tokens, which .* \(a ConvNeXt\) does not have: give a CLIP with a ViT"
+        UsageError,
+        match=r"winclip needs patch tokens, which .* \(ConvNeXt CLIP\) does not have: give a CLIP with a ViT",
     ):
         oddlens.load("winclip", folder, device="cpu")
 

@@ -145,7 +145,7 @@ class AnoVL:
     def _look(self, vision_pass: VisionPass) -> tuple[Tensor, Tensor]:
         """Of every row of a walk: its views [rows, views, embed_dim], unit norm, and its patches [rows, patches, embed_dim]."""
         tower = vision_pass.vision
-        local = vision_pass.features.local[tower.config.layers]
+        local = vision_pass.features.local_patches(tower.config.layers)
         seen = [vision_pass.features.cls]
         if self.recipe.views > 1:
             rows = len(seen[0])
@@ -153,7 +153,7 @@ class AnoVL:
             others = islice(views(vision_pass.pixels), 1, None)
             while group := list(islice(others, max(1, ROWS // rows))):
                 seen += pass_pixels(self.backbone, torch.cat(group), plain).features.cls.chunk(len(group))
-        return F.normalize(tower.project(torch.stack(seen, dim=1)), dim=-1), tower.project(local[:, 1:])
+        return F.normalize(tower.embed_image(torch.stack(seen, dim=1)), dim=-1), tower.project(local)
 
     def _look_at_tiles(self, vision_pass: VisionPass, plans: Sequence[Tiling]) -> tuple[Tensor, Tensor]:
         """As `_look`, of the tiles of all pictures, a few at a time."""

@@ -114,7 +114,7 @@ class AprilGAN:
         """The picture's embedding, and its tokens tap by tap."""
         kept: torch.dtype = getattr(torch, self.recipe.memory_dtype)
         tokens = {name: value.to(kept) for name, value in patch_tokens(vision_pass, self.request.taps).items()}
-        return {"image": F.normalize(vision_pass.vision.project(vision_pass.features.cls), dim=-1)} | tokens
+        return {"image": F.normalize(vision_pass.vision.embed_image(vision_pass.features.image), dim=-1)} | tokens
 
     def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
         """The tokens of the good examples."""

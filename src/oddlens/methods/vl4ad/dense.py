@@ -129,7 +129,7 @@ class DenseMasks:
         walked = vision.run_blocks(
             vision.embed(pixels, self._position), local_taps=(last,), local_from=self._local_from
         )
-        return F.normalize(vision.project(walked.local[last][:, 1:]), dim=-1).view(
+        return F.normalize(vision.project(walked.local_patches(last)), dim=-1).view(
             -1, side, side, vision.config.embed_dim
         )
 

@@ -57,7 +57,7 @@ class WinCLIP:
 
     def encode(self, vision_pass: VisionPass) -> Features:
         """Embeddings of the picture and of its windows, and what the references are matched by."""
-        features = {"image": F.normalize(vision_pass.vision.project(vision_pass.features.cls), dim=-1)}
+        features = {"image": F.normalize(vision_pass.vision.embed_image(vision_pass.features.image), dim=-1)}
         patches = torch.cat(
             [_patches_only(vision_pass.features.taps[tap], vision_pass.grid) for tap in self._taps], dim=-1
         )
