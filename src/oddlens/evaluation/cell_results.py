@@ -1,8 +1,8 @@
-"""Cells: the result of one method on one category with one draw of examples, as a file that is there whole or not at all.
+"""Cells: the result of one method on one category with one draw of examples, as a file that is written whole or not at all.
 
     OUT/cells/<data set>/<category>/<method>-<shots>shot[-seed<k>].json
 
-A cell carries the settings that its numbers depend on, and a digest of all that it says. It is used again only where both hold.
+A cell carries the settings that its numbers depend on, and a digest of its content. It is used again only if both match.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from oddlens.data import Record, manifest_hash
 from oddlens.data.named import NamedDataset
@@ -36,7 +36,20 @@ CURVE_POINTS = 150
 
 _DIGEST = "sha256"
 
-Settings = dict[str, Any]
+
+class CellSettings(TypedDict):
+    """What the numbers of a cell depend on, as JSON values."""
+
+    cell_format: int
+    method: str
+    recipe: dict[str, object]
+    model_sha256: str
+    weights_sha256: str | None
+    data_sha256: str
+    object_name: str
+    references: list[str]
+    full_size: bool
+    component_sizes: str | list[int] | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,7 @@ class CellResult:
         maps: Folder of the raw maps relative to OUT, where they were asked for.
     """
 
-    settings: Settings
+    settings: CellSettings
     counts: dict[str, int]
     evaluated_at: tuple[int, int] | None = None
     figures: dict[str, float | None]
@@ -149,11 +162,14 @@ def cell_settings(
     object_name: str,
     examples: Sequence[Record],
     protocol: Protocol,
-) -> Settings:
+) -> CellSettings:
     """What the numbers of a cell depend on, as JSON values."""
     return {
         "cell_format": FORMAT,
-        **detector.identity.part("method", "recipe", "model_sha256", "weights_sha256"),
+        "method": detector.identity.method,
+        "recipe": dict(detector.identity.recipe),
+        "model_sha256": detector.identity.model.sha256,
+        "weights_sha256": detector.identity.weights_sha256,
         "data_sha256": manifest_hash(source.dataset.select(category=category)),
         "object_name": object_name,
         "references": [source.relative(record) for record in examples],
@@ -170,10 +186,11 @@ def write_cell(path: Path, cell: CellResult) -> None:
     write_text(path, json.dumps(content | {_DIGEST: _digest(content)}, allow_nan=False) + "\n")
 
 
-def read_cell(path: Path, settings: Settings) -> CellResult | None:
-    """The cell in a file, or None where there is no file.
+def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
+    """The cell in a file, or None if there is no file.
 
-    Raises `UsageError` for one that was made with other settings, and for one that does not say what was written.
+    Raises:
+        UsageError: The cell was made with other settings, or the file is damaged.
     """
     try:
         content = parse_json(read_bytes(path))
@@ -225,6 +242,6 @@ def _damaged(path: Path) -> str:
     return f"{path} is damaged: delete it, and it is measured again"
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    """The SHA-256 of all that a cell says."""
+def _digest(content: Mapping[str, object]) -> str:
+    """The SHA-256 of everything in a cell."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()

@@ -1,16 +1,22 @@
-"""OUT/report.html: everything worth seeing of a benchmark on one page that needs nothing else."""
+"""OUT/report.html: figures, curves and pictures of a benchmark on one self-contained page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
 
 from oddlens.evaluation.cell_key import Key
 from oddlens.evaluation.cell_results import CellResult, ImageScore
+from oddlens.evaluation.document import CategoryEntry, Means, MetricsDocument, ResultEntry
 from oddlens.evaluation.examples import BORDERLINE, CLEAR, MISTAKEN
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
-from oddlens.evaluation.markdown_tables import published_rows, shown_figures, skipped_lines, told_sizes, undefined_lines
+from oddlens.evaluation.markdown_tables import (
+    component_size_lines,
+    published_rows,
+    shown_figures,
+    skipped_lines,
+    undefined_lines,
+)
 from oddlens.evaluation.metric_names import columns, heading, headings, percent
 from oddlens.evaluation.svg_charts import STYLE as CHART_STYLE
 from oddlens.evaluation.svg_charts import Line, histogram, legend, line_chart
@@ -53,7 +59,7 @@ _QUOTED = (
 """The figures that papers quote: of industrial sets, and of scenes."""
 
 
-def write_report(document: Mapping[str, Any], cells: Mapping[Key, CellResult]) -> str:
+def write_report(document: MetricsDocument, cells: Mapping[Key, CellResult]) -> str:
     """The page, from the document of metrics.json and the cells."""
     body = [_navigation(document), html.heading("Summary"), _summary(document)]
     if document["skipped"]:
@@ -65,7 +71,7 @@ def write_report(document: Mapping[str, Any], cells: Mapping[Key, CellResult]) -
     return html.page("Benchmark", _lead(document), body, STYLE + CHART_STYLE)
 
 
-def _lead(document: Mapping[str, Any]) -> str:
+def _lead(document: MetricsDocument) -> str:
     methods = ", ".join(f"{name} on {method['model']}" for name, method in document["methods"].items())
     shots = ", ".join(str(shots) for shots in sorted({result["shots"] for result in document["results"]}))
     return (
@@ -74,7 +80,7 @@ def _lead(document: Mapping[str, Any]) -> str:
     )
 
 
-def _navigation(document: Mapping[str, Any]) -> str:
+def _navigation(document: MetricsDocument) -> str:
     links = [
         f'<a href="#{_anchor(result["dataset"], entry["category"])}">{escape(entry["category"])}</a>'
         for result in _first_of_each_dataset(document)
@@ -83,19 +89,19 @@ def _navigation(document: Mapping[str, Any]) -> str:
     return f"<nav>{''.join(links)}</nav>" if len(links) > 1 else ""
 
 
-def _summary(document: Mapping[str, Any]) -> str:
+def _summary(document: MetricsDocument) -> str:
     names = columns(result["mean"] for result in document["results"])
     groups = [("", ["data set", "method", "shots"]), *headings(names), ("", ["ms a picture"])]
     rows = []
     for result in document["results"]:
         if result["categories"]:
-            first = [_cell(result[name]) for name in ("dataset", "method", "shots")]
+            first = [_cell(result["dataset"]), _cell(result["method"]), _cell(result["shots"])]
             rows.append([*first, *_bars(result, names), _cell(f"{1000 * _seconds(result):.0f}")])
     return _table(groups, rows)
 
 
 def _dataset(
-    document: Mapping[str, Any], name: str, results: Sequence[Mapping[str, Any]], cells: Mapping[Key, CellResult]
+    document: MetricsDocument, name: str, results: Sequence[ResultEntry], cells: Mapping[Key, CellResult]
 ) -> Iterator[str]:
     yield html.heading(name)
     for result in results:
@@ -119,7 +125,7 @@ def _dataset(
         )
 
 
-def _overview(dataset: str, categories: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
+def _overview(dataset: str, categories: Sequence[str], results: Sequence[ResultEntry]) -> str:
     """The figures that papers quote, a row a category."""
     scenes = any("component_f1_mean" in result["mean"] for result in results)
     quoted = columns((entry["mean"] for result in results for entry in result["categories"]), _QUOTED[scenes])
@@ -134,16 +140,16 @@ def _overview(dataset: str, categories: Sequence[str], results: Sequence[Mapping
 
 
 def _category(
-    dataset: str, category: str, results: Sequence[Mapping[str, Any]], cells: Mapping[Key, CellResult]
+    dataset: str, category: str, results: Sequence[ResultEntry], cells: Mapping[Key, CellResult]
 ) -> Iterator[str]:
     entries = [(result, entry) for result in results for entry in result["categories"] if entry["category"] == category]
     counts = entries[0][1]["pictures"]
     yield f'<h3 id="{_anchor(dataset, category)}">{escape(category)}</h3>'
     named = " and ".join(dict.fromkeys(f"“{entry['object_name']}”" for _, entry in entries))
-    told = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test pictures"
-    told += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
-    notes = dict.fromkeys(note for _, entry in entries for note in [*entry["notes"], *told_sizes(entry)])
-    yield f'<p class="quiet">{escape("; ".join([told, *notes]))}.</p>'
+    lead = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test pictures"
+    lead += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
+    notes = dict.fromkeys(note for _, entry in entries for note in [*entry["notes"], *component_size_lines(entry)])
+    yield f'<p class="quiet">{escape("; ".join([lead, *notes]))}.</p>'
     names = columns(entry["mean"] for _, entry in entries)
     yield _table(
         [("", [""]), *headings(names), ("", ["image AUROC, 95 % interval"])],
@@ -172,13 +178,13 @@ def _category(
         yield "</details>"
 
 
-def _classes(entries: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Iterator[str]:
-    """How well every known class is told, where a method tells them; of the first seed."""
-    told = [(_label(result), entry["by_seed"][0]["class_iou"]) for result, entry in entries]
-    told = [(label, iou) for label, iou in told if iou]
-    if told:
-        rows = [[_cell(label), *(_cell(percent(value), value) for value in iou.values())] for label, iou in told]
-        yield _table([("", [""]), ("intersection over union of the known classes", list(told[0][1]))], rows)
+def _classes(entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> Iterator[str]:
+    """How well every known class is recognised, for methods that recognise classes; of the first seed."""
+    found = [(_label(result), entry["by_seed"][0]["class_iou"]) for result, entry in entries]
+    found = [(label, iou) for label, iou in found if iou]
+    if found:
+        rows = [[_cell(label), *(_cell(percent(value), value) for value in iou.values())] for label, iou in found]
+        yield _table([("", [""]), ("intersection over union of the known classes", list(found[0][1]))], rows)
 
 
 def _curves(cells: Mapping[Key, CellResult]) -> Iterator[str]:
@@ -222,15 +228,15 @@ def _figure(cell: CellResult, number: int, drawing: str) -> str:
 
 
 def _verdicts(cell: CellResult) -> str:
-    """At which threshold pictures are called anomalous here, where it comes from, and how often it is wrong."""
+    """The threshold in use, where it comes from, and how often it is wrong."""
     in_use, best = cell.thresholds["calibrated"], cell.thresholds["image"]
     if in_use is None:
-        told = "No verdicts: detect has no threshold of its own here, for which it needs two good examples or more."
+        lead = "No verdicts: detect has no threshold of its own here, for which it needs two good examples or more."
         if best is None:
-            return told
+            return lead
         return (
-            f"{told} Which pictures are mistaken or borderline is told by the best F1 on these very pictures, at {best:.4g}: "
-            "nobody knows that threshold beforehand."
+            f"{lead} Which pictures are mistaken or borderline follows from the best F1 on these same pictures, at {best:.4g}: "
+            "that threshold is not known beforehand."
         )
     scores: dict[int, list[float]] = {0: [], 1: []}
     for each in cell.scores:
@@ -246,21 +252,21 @@ def _truth(score: ImageScore) -> str:
     return "normal" if score.label == 0 else score.defect.replace("_", " ")
 
 
-def _settings(document: Mapping[str, Any]) -> Iterator[str]:
+def _settings(document: MetricsDocument) -> Iterator[str]:
     yield html.heading("Settings")
     for name, method in document["methods"].items():
         recipe = ", ".join(f"{field} {value}" for field, value in method["recipe"].items())
-        told = [f"{name}: {recipe}", *method["fitted"]]
-        told.append(f"model {method['model']}, SHA-256 {method['model_sha256']}")
+        lines = [f"{name}: {recipe}", *method["fitted"]]
+        lines.append(f"model {method['model']}, SHA-256 {method['model_sha256']}")
         if method["weights"]:
-            told.append(f"weights {method['weights']}, SHA-256 {method['weights_sha256']}")
-        yield _list(told)
+            lines.append(f"weights {method['weights']}, SHA-256 {method['weights_sha256']}")
+        yield _list(lines)
     machine = document["machine"]
     yield html.paragraph(
         f"oddlens {document['oddlens']}, torch {machine['torch']}, Python {machine['python']}, {machine['device']}, "
         f"{machine['threads']} threads. Data sets: "
         + ", ".join(
-            f"{name} ({told['layout']}, {told['data_sha256'][:12]})" for name, told in document["datasets"].items()
+            f"{name} ({entry['layout']}, {entry['data_sha256'][:12]})" for name, entry in document["datasets"].items()
         )
         + ". The good examples are listed in picks/, every picture's scores in scores.jsonl."
     )
@@ -274,15 +280,15 @@ def _first_seeds(cells: Mapping[Key, CellResult]) -> dict[Key, CellResult]:
     return dict(first.values())
 
 
-def _first_of_each_dataset(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    first: dict[str, Mapping[str, Any]] = {}
+def _first_of_each_dataset(document: MetricsDocument) -> list[ResultEntry]:
+    first: dict[str, ResultEntry] = {}
     for result in document["results"]:
         if result["categories"]:
             first.setdefault(result["dataset"], result)
     return list(first.values())
 
 
-def _label(result: Mapping[str, Any]) -> str:
+def _label(result: ResultEntry) -> str:
     return f"{result['method']}, {_shots(result['shots'])}"
 
 
@@ -295,22 +301,22 @@ def _shots(number: int) -> str:
     return "zero-shot" if number == 0 else f"{number}-shot"
 
 
-def _entry(result: Mapping[str, Any], category: str) -> Mapping[str, Any] | None:
+def _entry(result: ResultEntry, category: str) -> CategoryEntry | None:
     return next((entry for entry in result["categories"] if entry["category"] == category), None)
 
 
-def _interval(entry: Mapping[str, Any]) -> str:
+def _interval(entry: CategoryEntry) -> str:
     """Of the first seed."""
     bounds = entry["by_seed"][0]["image_auroc_interval"]
     return "-" if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}"
 
 
-def _seconds(result: Mapping[str, Any]) -> float:
+def _seconds(result: ResultEntry) -> float:
     cells = [cell["seconds"] for entry in result["categories"] for cell in entry["by_seed"]]
     return float(sum(seconds["encode"] + seconds["ask"] for seconds in cells) / len(cells))
 
 
-def _bars(entry: Mapping[str, Any] | None, names: Sequence[str]) -> list[str]:
+def _bars(entry: Means | None, names: Sequence[str]) -> list[str]:
     """Figures as cells with a bar behind each; "" for one that such data does not have."""
     if entry is None:
         return [_cell("-")] * len(names)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from oddlens.evaluation.document import CategoryEntry, LeaderboardRow, MetricsDocument, ResultEntry
 from oddlens.evaluation.metric_names import Figures, columns, percent
 from oddlens.evaluation.published_roads import ROAD_METRICS
 
 CAUTION = (
-    "The published rows are of other models, and those of a hidden test set are of other frames than these: they say what is "
-    "usual, stand in no mean, and are no comparison one by one."
+    "The published rows are of other models, and those of a hidden test set are of other frames than these: they show what is "
+    "usual, enter no mean, and cannot be compared one by one."
 )
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """names: the figures, of `published_roads.ROAD_METRICS`. rows: texts, under `LEADING`, the names, and "source"."""
+    """One table.
+
+    Attributes:
+        dataset: The data set.
+        category: Its category.
+        names: The figures, of `published_roads.ROAD_METRICS`.
+        rows: Texts, below the heads `LEADING`, the names, and "source".
+    """
 
     dataset: str
     category: str
@@ -26,7 +32,7 @@ class Leaderboard:
 
     @property
     def title(self) -> str:
-        """What it is of."""
+        """The heading of the table."""
         return f"{self.dataset} / {self.category}: ours and published"
 
 
@@ -34,7 +40,7 @@ LEADING = ("method", "frames", "needs outlier data")
 """The heads of the columns before the figures."""
 
 
-def leaderboards(document: Mapping[str, Any], dataset: str) -> list[Leaderboard]:
+def leaderboards(document: MetricsDocument, dataset: str) -> list[Leaderboard]:
     """One for each category of a data set of which something is published and measured."""
     results = [result for result in document["results"] if result["dataset"] == dataset]
     found = []
@@ -52,9 +58,7 @@ def leaderboards(document: Mapping[str, Any], dataset: str) -> list[Leaderboard]
     return found
 
 
-def _our_row(
-    document: Mapping[str, Any], result: Mapping[str, Any], entry: Mapping[str, Any], names: tuple[str, ...]
-) -> list[str]:
+def _our_row(document: MetricsDocument, result: ResultEntry, entry: CategoryEntry, names: tuple[str, ...]) -> list[str]:
     model = document["methods"][result["method"]]["model"]
     shots = "zero-shot" if result["shots"] == 0 else f"{result['shots']}-shot"
     frames = entry["pictures"]["normal"] + entry["pictures"]["abnormal"]
@@ -62,7 +66,7 @@ def _our_row(
     return [f"ours: {result['method']} on {model}, {shots}", f"these {frames}", "", *figures, ""]
 
 
-def _published_row(row: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
+def _published_row(row: LeaderboardRow, names: tuple[str, ...]) -> list[str]:
     variant = f" ({row['variant']})" if row["variant"] else ""
     figures = [f"{row['percent'][name]:.1f}" if name in row["percent"] else "" for name in names]
     outliers = "yes" if row["outliers"] else "no"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from oddlens.evaluation.document import CategoryEntry, Means, MetricsDocument, ResultEntry
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.metric_names import Figures, columns, percent
 
 
-def summary_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def summary_table(document: MetricsDocument) -> tuple[list[str], list[list[str]]]:
     """Head and rows, one row a data set, method and number of shots that was measured; figures that no row has are left out."""
     results = [result for result in document["results"] if result["categories"]]
     names = columns(result["mean"] for result in results)
@@ -19,7 +19,7 @@ def summary_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str
     return ["data set", "method", "shots", *names], rows
 
 
-def write_table(document: Mapping[str, Any]) -> str:
+def write_table(document: MetricsDocument) -> str:
     """The whole file: the summary, then one table a data set, method and number of shots, its last row the mean."""
     head, rows = summary_table(document)
     parts = ["# Benchmark", _preamble(document, head), pipe_table(head, rows)]
@@ -35,21 +35,21 @@ def write_table(document: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _preamble(document: Mapping[str, Any], head: Sequence[str]) -> str:
-    told = [
+def _preamble(document: MetricsDocument, head: Sequence[str]) -> str:
+    parts = [
         "Percent. Means over the categories are unweighted; ± is the standard deviation over the seeds of the picks. "
         f"Pixels compared at {document['evaluation']['pixels_compared_at']}; AUPRO up to a false positive rate of "
         f"{document['evaluation']['aupro_limit']}"
     ]
     if "pixel_aupro_legacy" in head:
-        told.append(", `pixel_aupro_legacy` by the rule of the authors' programs")
+        parts.append(", `pixel_aupro_legacy` by the rule of the authors' programs")
     if "pixel_fpr95" in head:
-        told.append("; of `pixel_fpr95` less is better")
-    return "".join(told) + ". - : not defined on this data."
+        parts.append("; of `pixel_fpr95` less is better")
+    return "".join(parts) + ". - : not defined on this data."
 
 
-def title(document: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """What a result is of: "mvtec, winclip on mini, 4 shots (seeds 0, 1, 2)"."""
+def title(document: MetricsDocument, result: ResultEntry) -> str:
+    """The heading of a result: "mvtec, winclip on mini, 4 shots (seeds 0, 1, 2)"."""
     model = document["methods"][result["method"]]["model"]
     shots = "zero-shot" if result["shots"] == 0 else f"{result['shots']} shot{'s' if result['shots'] > 1 else ''}"
     seeds = [str(seed) for seed in result["seeds"] if seed is not None]
@@ -57,19 +57,19 @@ def title(document: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     return f"{result['dataset']}, {result['method']} on {model}, {shots}{drawn}"
 
 
-def figure_cells(entry: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def figure_cells(entry: Means, names: Sequence[str]) -> list[str]:
     """The figures of a result or of one of its categories; "" for one that such data does not have."""
     mean, std = entry["mean"], entry["std"]
     return [percent(mean[name], std[name]) if name in mean else "" for name in names]
 
 
-def shown_figures(result: Mapping[str, Any]) -> tuple[str, ...]:
+def shown_figures(result: ResultEntry) -> tuple[str, ...]:
     """The figures of a result that are worth a column: those with a value, and those that are published."""
     entries = [result["mean"], *(entry["mean"] for entry in result["categories"])]
     return columns([*entries, *(entry["percent"] for entry in result["published"])])
 
 
-def skipped_lines(document: Mapping[str, Any]) -> list[str]:
+def skipped_lines(document: MetricsDocument) -> list[str]:
     """What has no figures and why, cells with the same reason on one line."""
     shots: dict[tuple[str, str], dict[str, None]] = {}
     for skip in document["skipped"]:
@@ -78,8 +78,8 @@ def skipped_lines(document: Mapping[str, Any]) -> list[str]:
     return [f"{reason}: no figures for {method} {', '.join(which)}" for (method, reason), which in shots.items()]
 
 
-def bare_lines(document: Mapping[str, Any]) -> list[str]:
-    """What was looked at and has not a single figure, and why: categories without truth to compare with, or none for a method."""
+def bare_lines(document: MetricsDocument) -> list[str]:
+    """Categories without a single figure for a method, and why: they lack the truth to compare with."""
     methods: dict[tuple[str, str], dict[str, None]] = {}
     for result in document["results"]:
         for category in result["categories"]:
@@ -90,8 +90,8 @@ def bare_lines(document: Mapping[str, Any]) -> list[str]:
     return [f"{where} has no figures at all for {', '.join(which)}: {why}" for (where, why), which in methods.items()]
 
 
-def published_rows(result: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
-    """What is published of this, "ours / published" of each of the figures; first cells: where, source."""
+def published_rows(result: ResultEntry, names: Sequence[str]) -> list[list[str]]:
+    """Published rows of a result: category, source, then "ours / published" for each figure."""
     ours = {entry["category"]: entry["mean"] for entry in result["categories"]}
     rows = []
     for entry in result["published"]:
@@ -120,7 +120,7 @@ def pipe_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
 
 
-def _section(document: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+def _section(document: MetricsDocument, result: ResultEntry) -> list[str]:
     if not result["categories"]:
         return []
     names = shown_figures(result)
@@ -139,7 +139,7 @@ def _section(document: Mapping[str, Any], result: Mapping[str, Any]) -> list[str
     remarks = undefined_lines(result) + [
         f"{entry['category']}: {note}"
         for entry in result["categories"]
-        for note in [*entry["notes"], *told_sizes(entry)]
+        for note in [*entry["notes"], *component_size_lines(entry)]
     ]
     if remarks:
         parts.append(_bullets(remarks))
@@ -149,15 +149,15 @@ def _section(document: Mapping[str, Any], result: Mapping[str, Any]) -> list[str
     return parts
 
 
-def told_sizes(entry: Mapping[str, Any]) -> list[str]:
-    """From which areas components of a category count; [] where they are not looked at."""
+def component_size_lines(entry: CategoryEntry) -> list[str]:
+    """The areas from which components of a category count; [] if they were not compared."""
     sizes = entry["by_seed"][0]["components"]
     if not sizes:
         return []
     return [f"components count from {sizes['true_from']} true and {sizes['found_from']} found pixels on"]
 
 
-def undefined_lines(result: Mapping[str, Any]) -> list[str]:
+def undefined_lines(result: ResultEntry) -> list[str]:
     """Why there is a "-": one line for the categories that lack the same figures for the same reason."""
     lacking: dict[tuple[str, str], dict[str, None]] = {}
     for entry in result["categories"]:

@@ -1,22 +1,32 @@
-"""All figures of a benchmark in one JSON document: OUT/metrics.json, which tables and report are made from."""
+"""All figures of a benchmark in one JSON document: OUT/metrics.json, from which tables and report are made."""
 
 from __future__ import annotations
 
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oddlens import __version__
 from oddlens.data import manifest_hash
 from oddlens.data.named import NamedDataset
 from oddlens.evaluation.cell_key import Key
 from oddlens.evaluation.cell_results import CellResult
+from oddlens.evaluation.document import (
+    CategoryEntry,
+    DatasetEntry,
+    LeaderboardRow,
+    Means,
+    MethodEntry,
+    MetricsDocument,
+    Place,
+    PublishedEntry,
+    ResultEntry,
+)
 from oddlens.evaluation.metric_names import METRICS, Figures
 from oddlens.evaluation.plan import Plan, Skipped
 from oddlens.evaluation.published_methods import Published, find_published, recognise
-from oddlens.evaluation.published_roads import find_published_roads
+from oddlens.evaluation.published_roads import PublishedRoad, find_published_roads
 from oddlens.evaluation.road_sets import find_road_set
 from oddlens.provenance import versions
 
@@ -27,15 +37,9 @@ FORMAT = 3
 """Format 2 nested the hashes of model and weights."""
 
 
-def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Skipped]) -> dict[str, Any]:
-    """The document.
-
-    methods: by name, the recipe in force and the model. datasets: by name. results: one a data set, method and number of shots:
-    `mean` and `std` over the seeds (sample standard deviation; None for fewer than two) of the unweighted mean over the categories
-    that define a figure, `categories_counted` how many those are, and the same by category. skipped: cells without figures.
-    All figures are fractions; None is "not defined on this data", and `reasons` in the cell says why. Which figures a category has
-    at all depends on what it is of. `leaderboards` of a data set: published rows of its categories, which enter no mean.
-    """
+def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Skipped]) -> MetricsDocument:
+    """The document of OUT/metrics.json, in the form that `document` describes. A category's protocol decides which figures it has."""
+    found, machine = versions(), plan.detectors[0].identity.machine
     return {
         "format": FORMAT,
         "oddlens": __version__,
@@ -49,10 +53,13 @@ def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Ski
             for detector in plan.detectors
             for shots in sorted({variant.shots for variant in plan.variants_of(detector)})
         ],
-        "skipped": [_place(skip.key) | {"reason": skip.reason} for skip in skipped],
+        "skipped": [{**_place(skip.key), "reason": skip.reason} for skip in skipped],
         "machine": {
-            **versions(),
-            **{name: plan.detectors[0].identity.machine[name] for name in ("device", "threads")},
+            "oddlens": found["oddlens"],
+            "python": found["python"],
+            "torch": found["torch"],
+            "device": machine["device"],
+            "threads": machine["threads"],
         },
     }
 
@@ -61,7 +68,7 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
     """OUT/scores.jsonl: one line a picture and cell."""
     lines = [
         json.dumps(
-            _place(key) | {"path": score.path, "label": score.label, "defect": score.defect, "score": score.score}
+            {**_place(key), "path": score.path, "label": score.label, "defect": score.defect, "score": score.score}
         )
         for key, cell in cells.items()
         for score in cell.scores
@@ -69,26 +76,47 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _method(detector: Detector) -> dict[str, Any]:
-    names = "recipe", "fitted", "model", "model_sha256", "preprocessing_sha256", "weights_sha256"
-    return detector.identity.part(*names) | {"weights": detector.weights}
+def _method(detector: Detector) -> MethodEntry:
+    identity = detector.identity
+    return {
+        "recipe": dict(identity.recipe),
+        "fitted": list(identity.fitted),
+        "model": identity.model.name,
+        "model_sha256": identity.model.sha256,
+        "preprocessing_sha256": identity.preprocessing_sha256,
+        "weights_sha256": identity.weights_sha256,
+        "weights": detector.weights,
+    }
 
 
-def _dataset(source: NamedDataset) -> dict[str, Any]:
+def _dataset(source: NamedDataset) -> DatasetEntry:
     return {
         "layout": source.dataset.layout,
         "data_sha256": manifest_hash(source.dataset),
         "problems": len(source.dataset.problems),
         "recognised_as": recognise(source),
         "leaderboards": {
-            category: [asdict(row) for row in rows]
+            category: [_leaderboard_row(row) for row in rows]
             for category in source.dataset.categories
             if (known := find_road_set(source, category)) and (rows := find_published_roads(known.name))
         },
     }
 
 
-def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping[Key, CellResult]) -> dict[str, Any]:
+def _leaderboard_row(row: PublishedRoad) -> LeaderboardRow:
+    return {
+        "method": row.method,
+        "variant": row.variant,
+        "outliers": row.outliers,
+        "dataset": row.dataset,
+        "frames": row.frames,
+        "percent": row.percent,
+        "source": row.source,
+        "mark": row.mark,
+    }
+
+
+def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping[Key, CellResult]) -> ResultEntry:
     categories: dict[str, dict[int | None, CellResult]] = {}
     for key, cell in cells.items():
         if (key.dataset, key.method, key.variant.shots) == (source.name, detector.name, shots):
@@ -114,11 +142,11 @@ def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping
             for name in names
         },
         "categories": [_category(category, by_seed) for category, by_seed in categories.items()],
-        "published": [_told(entry) for entry in published],
+        "published": [_published(entry) for entry in published],
     }
 
 
-def _category(category: str, cells: Mapping[int | None, CellResult]) -> dict[str, Any]:
+def _category(category: str, cells: Mapping[int | None, CellResult]) -> CategoryEntry:
     any_cell = next(iter(cells.values()))
     return {
         "category": category,
@@ -147,14 +175,14 @@ def _category(category: str, cells: Mapping[int | None, CellResult]) -> dict[str
 
 
 def _sameness(cells: Sequence[CellResult]) -> list[str]:
-    """Why the seeds do not differ, where they cannot."""
+    """A note if the seeds cannot differ, because they all pick the same examples."""
     picked = {frozenset(cell.settings["references"]) for cell in cells}
     return (
         ["there is nothing to draw: every seed picks the same good examples"] if len(cells) > len(picked) == 1 else []
     )
 
 
-def _over_seeds(rows: Sequence[Figures], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+def _over_seeds(rows: Sequence[Figures], names: Sequence[str]) -> Means:
     """Mean and standard deviation of every figure over the rows that define it."""
     values = {name: [value for row in rows if (value := row.get(name)) is not None] for name in names}
     return {
@@ -178,7 +206,7 @@ def _compared_at(cells: Mapping[Key, CellResult]) -> str:
     return own if True in sizes else maps
 
 
-def _place(key: Key) -> dict[str, Any]:
+def _place(key: Key) -> Place:
     return {
         "dataset": key.dataset,
         "category": key.category,
@@ -188,6 +216,11 @@ def _place(key: Key) -> dict[str, Any]:
     }
 
 
-def _told(entry: Published) -> dict[str, Any]:
-    told = asdict(entry)
-    return {name: told[name] for name in ("source", "mark", "percent", "std", "by_category")}
+def _published(entry: Published) -> PublishedEntry:
+    return {
+        "source": entry.source,
+        "mark": entry.mark,
+        "percent": entry.percent,
+        "std": entry.std,
+        "by_category": entry.by_category,
+    }

@@ -1,10 +1,11 @@
-"""Writing what a benchmark leaves behind."""
+"""Writing the outputs of a benchmark."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from oddlens.evaluation.document import MetricsDocument
 from oddlens.evaluation.html_report import write_report
 from oddlens.evaluation.markdown_tables import write_table
 from oddlens.evaluation.metrics_document import score_lines, summarise
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from oddlens.evaluation.runner import Benchmark
 
 
-def write_results(run: Benchmark) -> dict[str, Any]:
-    """Write metrics.json, table.md, scores.jsonl and report.html into OUT; the document of metrics.json is given back."""
-    document = json.loads(json.dumps(summarise(run.plan, run.cells, run.skipped), allow_nan=False))
+def write_results(run: Benchmark) -> MetricsDocument:
+    """Write metrics.json, table.md, scores.jsonl and report.html into OUT. Returns the document of metrics.json."""
+    document: MetricsDocument = json.loads(json.dumps(summarise(run.plan, run.cells, run.skipped), allow_nan=False))
     write_text(run.out / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_text(run.out / "scores.jsonl", score_lines(run.cells))
     write_text(run.out / "table.md", write_table(document))
     write_text(run.out / "report.html", write_report(document, run.cells))
-    return document  # type: ignore[no-any-return]
+    return document

@@ -10,7 +10,7 @@ from oddlens.data import Record
 from oddlens.data.named import NamedDataset
 from oddlens.data.object_names import ObjectNames
 from oddlens.evaluation.cell_key import Key, Variant
-from oddlens.evaluation.cell_results import Settings
+from oddlens.evaluation.cell_results import CellSettings
 from oddlens.evaluation.picks import Picks
 from oddlens.evaluation.protocol import Protocol, Sizes
 
@@ -51,7 +51,7 @@ class Job:
     detector: Detector
     object_name: str
     records: tuple[Record, ...]
-    cells: Mapping[Variant, tuple[Settings, tuple[Record, ...]]]
+    cells: Mapping[Variant, tuple[CellSettings, tuple[Record, ...]]]
     protocol: Protocol
 
     def key(self, variant: Variant) -> Key:

@@ -12,17 +12,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from oddlens.data.named import NamedDataset
 
 
+class _KnownDataset(TypedDict):
+    folders: list[str]
+    categories: list[str] | None
+    test_pictures: int | None
+
+
+class _Row(TypedDict):
+    dataset: str
+    shots: int
+    percent: NotRequired[dict[str, float]]
+    std: NotRequired[dict[str, float]]
+    by_category: NotRequired[dict[str, dict[str, float]]]
+
+
+class _Source(TypedDict):
+    method: str
+    models: list[str]
+    source: str
+    mark: str
+    rows: list[_Row]
+
+
+class _File(TypedDict):
+    datasets: dict[str, _KnownDataset]
+    sources: list[_Source]
+
+
 @dataclass(frozen=True)
 class Published:
-    """What one source says of one method with one number of shots on one data set.
+    """The figures of one source for one method with one number of shots on one data set.
 
-    percent: means over the categories, by our names of the figures. std: over seeds, where printed. by_category: where printed.
-    models: the cards that the figures belong to. pixel_aupro_legacy is the name where the source's program computes PRO that way.
+    Attributes:
+        method: Our name of the method.
+        dataset: The name of the data set in `published_methods.json`.
+        shots: The number of good examples.
+        models: The cards that the figures belong to.
+        source: Paper or repository.
+        mark: How it was read.
+        percent: Means over the categories, by our names of the figures; "pixel_aupro_legacy" where the source's program computes
+            PRO that way.
+        std: Over seeds, where printed.
+        by_category: Where printed.
     """
 
     method: str
@@ -39,7 +75,7 @@ class Published:
 def recognise(source: NamedDataset) -> str | None:
     """The published data set that this is, or None.
 
-    Its folder must be called so, and its categories and number of test pictures must be those of the published one where they are
+    Its folder must have that name, and its categories and number of test images must be those of the published one where they are
     known: a subset is another data set.
     """
     word = re.sub(r"[^a-z0-9]", "", source.name.casefold())
@@ -50,7 +86,7 @@ def recognise(source: NamedDataset) -> str | None:
             and known["categories"] in (None, sorted(source.dataset.categories))
             and known["test_pictures"] in (None, tests)
         ):
-            return str(name)
+            return name
     return None
 
 
@@ -84,7 +120,7 @@ def all_published() -> tuple[Published, ...]:
 
 
 @cache
-def _content() -> dict[str, Any]:
+def _content() -> _File:
     text = resources.files("oddlens.evaluation").joinpath("published_methods.json").read_text(encoding="utf-8")
-    content: dict[str, Any] = json.loads(text)
+    content: _File = json.loads(text)
     return content

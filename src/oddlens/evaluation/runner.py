@@ -11,7 +11,7 @@ from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.evaluation.cell_key import Key, Variant
-from oddlens.evaluation.cell_results import CellResult, Settings, cell_settings, read_cell, write_cell
+from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
 from oddlens.evaluation.evaluate import CHUNKS, Chunks, measure_category
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped
@@ -94,7 +94,7 @@ class Benchmark:
         """Sort the cells of a category and method into done, skipped and still to do."""
         records = source.tests(category)
         object_name = self.plan.names.of(source.name, category, authors_names(detector.name))
-        to_do: dict[Variant, tuple[Settings, tuple[Record, ...]]] = {}
+        to_do: dict[Variant, tuple[CellSettings, tuple[Record, ...]]] = {}
         for variant in self.plan.variants_of(detector):
             chosen = examples[variant]
             key = Key(source.name, category, detector.name, variant)
