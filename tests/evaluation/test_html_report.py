@@ -111,7 +111,10 @@ def test_without_a_threshold_of_detects_own_there_is_no_verdict(finished: Benchm
     assert "called anomalous" not in text
     assert "called normal" not in text
     assert "No verdicts: detect has no threshold of its own here" in text
-    assert f"follows from the best F1 on these same pictures, at {best:.4g}: that threshold is not known beforehand" in text
+    assert (
+        f"follows from the best F1 on these same pictures, at {best:.4g}: that threshold is not known beforehand"
+        in text
+    )
 
 
 def test_figures_are_those_of_the_document(page: Page, document: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ FORMAT = 3
 
 
 def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Skipped]) -> MetricsDocument:
-    """The document of OUT/metrics.json, in the form that `document` describes. A category's protocol decides which figures it has."""
+    """The document of OUT/metrics.json, in the form that `document` describes. A category's protocol decides its figures."""
     found, machine = versions(), plan.detectors[0].identity.machine
     return {
         "format": FORMAT,
