@@ -17,12 +17,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from oddlens.backbone.checkpoint import read_state as read_torch_file
+from oddlens.errors import OddlensError
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import read_bytes
 from oddlens.provenance import differing
 
 EVERY_SECONDS = 60.0
 _DIGEST_BYTES = 32
+
+_PARTS = {"facts", "tensors", "optimiser", "losses", "seconds"}
 
 Losses = dict[str, float]
 """The parts of one step's loss by name, weighted: their sum is what is minimised."""
@@ -107,7 +111,8 @@ class Checkpoint:
 
     def _read(self) -> dict[str, Any] | None:
         """What was written; None where there is no file, or none that is whole."""
-        return read_state(self.path)
+        state = read_state(self.path)
+        return _without_checksum(self.path) if state is None else state
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -129,3 +134,12 @@ def read_state(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return state
+
+
+def _without_checksum(path: Path) -> dict[str, Any] | None:
+    """The checkpoint of the first version, a torch file alone; None for anything else."""
+    try:
+        state = read_torch_file(path)
+    except OddlensError:
+        return None
+    return state if isinstance(state, dict) and state.keys() == _PARTS else None
