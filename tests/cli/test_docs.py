@@ -1,0 +1,76 @@
+"""What the documents say of the command is so: verbs and options exist, and what README shows as output is printed."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from oddlens import cli
+from tests.cli.program import run
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="needs the documents of a checkout")
+
+
+def commands(document: Path) -> list[list[str]]:
+    """Every call of oddlens in a document: lines of blocks, and words between backticks."""
+    text = re.sub(r"\\\n\s*", "", document.read_text(encoding="utf-8"))
+    lines = re.findall(r"^(?:\$ +| {4,}|.*?; do +)(oddlens .*?)(?:;|$)", text, re.MULTILINE)
+    words = [" ".join(each.split()) for each in re.findall(r"`(oddlens [a-z][^`]*)`", text)]
+    return [shlex.split(call.split("    #")[0].replace("[", " ").replace("]", " ")) for call in lines + words]
+
+
+CALLS = [(document.name, call) for document in DOCUMENTS for call in commands(document)]
+
+
+@pytest.mark.parametrize(("document", "call"), CALLS, ids=[f"{name}: {' '.join(call)}" for name, call in CALLS])
+def test_every_verb_and_option_that_a_document_names_exists(document: str, call: list[str]) -> None:
+    command, words = get_command(cli.app), call[1:]
+    while hasattr(command, "commands") and words and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    assert not hasattr(command, "commands") or not words or words[0].startswith("-") or words[0].isupper(), words
+    method = words[words.index("--method") + 1 :] if "--method" in words else []
+    method = [name for name in method[:1] if name.islower()]
+    help_text = run(
+        *call[1 : len(call) - len(words)], *[x for name in method for x in ("--method", name)], "--help"
+    ).out
+    options = re.findall(r"(?<!\S)--?[a-z][a-z-]*", help_text.split("Examples:")[0])
+    assert {word.split("=")[0] for word in words if re.match("--?[a-z]", word)} <= {*options, "-v"}
+
+
+def shown(call: str) -> list[str]:
+    """What README shows below a call."""
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = (each for each in blocks if each.splitlines()[0] == f"$ {call}")
+    return [line for line in block.splitlines()[1:] if line]
+
+
+@pytest.mark.parametrize("call", ["oddlens methods", "oddlens models"])
+def test_readme_shows_the_table_of(call: str) -> None:
+    here, there = (
+        [re.sub(r" MB +(yes|no) +", " MB ? ", line) for line in lines]
+        for lines in (run(*call.split()[1:]).out.splitlines(), shown(call))
+    )
+    assert [line for line in there if line != "..."] == [line for line in here if line in there]
+    assert len(there) > 5
+
+
+@pytest.mark.parametrize("options", ["", "--reference src/oddlens/assets/demo/star/train/good --out OUT -v"])
+def test_readme_shows_what_detect_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str) -> None:
+    monkeypatch.chdir(ROOT)
+    call = f"oddlens detect src/oddlens/assets/demo/star/test --object star {options}".strip()
+    done = run(*call.replace("OUT", str(tmp_path / "out")).split()[1:])
+    assert done.code == 0
+    found = [line.split() for line in done.out.splitlines()]
+    printed = shown(call.replace("OUT", "results"))
+    expected = [line for line in printed if line[0].isdigit() and line[1] == "."]
+    assert [words[1:] for words in found] == [line.split()[1:] for line in expected]
+    assert [float(words[0]) for words in found] == pytest.approx(
+        [float(line.split()[0]) for line in expected], abs=2e-4
+    )
+    for line in set(printed) - set(expected):
+        assert line.replace("results/results.jsonl", f"{tmp_path}/out/results.jsonl") in done.err
