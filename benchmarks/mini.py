@@ -60,7 +60,7 @@ def main() -> None:
 def _aurocs(records: list[Record], detections: list[Detection], detector: Detector) -> tuple[float, float]:
     maps = [detection.anomaly_map for detection in detections]
     masks = [
-        resize_mask(read_mask(record), detector.recipe.image_size) if record.mask else np.zeros(m.shape, bool)
+        resize_mask(read_mask(record), detector.method.request.image_size) if record.mask else np.zeros(m.shape, bool)
         for record, m in zip(records, maps, strict=True)
     ]
     labels = [record.label or 0 for record in records]

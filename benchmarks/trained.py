@@ -91,7 +91,7 @@ def measure(name: str, weights: Path | None, root: Path) -> str:
     for category in dataset.categories:
         records = list(dataset.select(category=category, split="test"))
         found = detector.detect([record.image for record in records], category.replace("_", " "))
-        size = detector.recipe.image_size
+        size = detector.method.request.image_size
         masks = [
             resize_mask(read_mask(record), size) if record.mask else np.zeros((size, size), bool) for record in records
         ]

@@ -22,7 +22,7 @@ from towers import random_backbone
 from lab.synthetic import write_mvtec
 from oddlens.backbone.backbone import Backbone
 from oddlens.evaluation import open_sources
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import method_card
 from oddlens.methods.weights import read_weights
 from oddlens.training import TRAINABLE, settings_class, trainable_class
 from oddlens.training.loop import Schedule
@@ -70,7 +70,7 @@ def _train(
 ) -> tuple[tuple[float, float], dict[str, Tensor]]:
     """Seconds by the clock and of the processors, and what was learned."""
     settings = replace(settings_class(method)(), epochs=epochs)
-    trainable = trainable_class(method)(backbone, method_class(method).recipe_type(), settings)
+    trainable = trainable_class(method)(backbone, method_card(method).recipe(), settings)
     kept = None if cache is None else CacheConfig(cache)
     run = TrainingRun(trainable, Schedule((samples,), settings), out, Precision("float32", {}), kept, report=False)
     started = time.perf_counter(), time.process_time()

@@ -328,7 +328,7 @@ class TestReferences:
     ) -> None:
         words_only = oddlens.load("anovl", open_clip_folder, device="cpu")
         monkeypatch.setattr(words_only, "encode", lambda *_: pytest.fail("it looked"))
-        with pytest.raises(UsageError, match="anovl compares with words only: leave the references out"):
+        with pytest.raises(UsageError, match="anovl takes no good examples: leave the references out"):
             words_only.add_references(pictures[0])
 
     def test_one_that_cannot_be_read_leaves_the_others_as_they_were(

@@ -5,8 +5,8 @@ No torch is needed here: a detector scores its references (`Detector.calibrate`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,34 +25,22 @@ class Calibration:
     """What is known from good examples, each scored against the others (leave-one-out).
 
     Attributes:
-        thresholds: The largest value of a good example plus one standard deviation of those values (ours). `image` is None where
-            scores are those of a set, which mean nothing in another set.
+        thresholds: The largest value of a good example plus one standard deviation of those values (ours).
         value_range: From what is usual up to as far beyond the pixel threshold. None where all maps are the same everywhere, which
             leaves nothing to calibrate a scale on.
-        parts: What the references' scores are made of, float32 [references] by name.
     """
 
     thresholds: Thresholds
     value_range: ValueRange | None
-    parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def calibrate_on(
-    sources: Sequence[str],
-    scores: Sequence[float],
-    maps: Sequence[NDArray[np.float32]],
-    parts: Mapping[str, NDArray[np.float32]],
-    *,
-    of_a_set: bool = False,
-) -> Calibration:
+def calibrate_on(sources: Sequence[str], scores: Sequence[float], maps: Sequence[NDArray[np.float32]]) -> Calibration:
     """The calibration on at least two good examples that were scored.
 
     Args:
         sources: What the images are called.
         scores: One an image.
         maps: One an image, float32 [height, width].
-        parts: See `Calibration`.
-        of_a_set: Whether the scores are those of a set.
 
     Raises:
         ImageError: A score or a map is not finite.
@@ -63,9 +51,8 @@ def calibrate_on(
     pixel, usual = _above([float(each.max()) for each in maps]), float(np.median(maps))
     label = f"{len(sources)} references"
     return Calibration(
-        Thresholds(None if of_a_set else _above(scores), pixel, f"leave-one-out scores of {label}"),
+        Thresholds(_above(scores), pixel, f"leave-one-out scores of {label}"),
         ValueRange(usual, 2 * pixel - usual, f"calibrated on {label}") if pixel > usual else None,
-        parts,
     )
 
 

@@ -8,18 +8,16 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from copy import copy
 from dataclasses import asdict, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from oddlens.backbone.cache import remembered_hash
 from oddlens.backbone.files import MINI_FOLDER
@@ -31,10 +29,11 @@ from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, prin
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import AHEAD, BATCH_SIZE, load, load_each
-from oddlens.methods.base import Method, Parts, Relative, Scores, Text
+from oddlens.methods.base import AnyMethod, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
+from oddlens.methods.recipe_fields import Recipe
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
 from oddlens.station import StationState, write_station
 
@@ -54,7 +53,7 @@ class Detector:
     the pictures where nobody says otherwise.
     """
 
-    def __init__(self, name: str, method: Method, notes: Sequence[str] = (), weights: str | None = None) -> None:
+    def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
         self.name = name
         self.method = method
         self.notes = tuple(notes)
@@ -65,6 +64,7 @@ class Detector:
         self._identity: Identity | None = None
         self._references: EncodedBatch | None = None
         self._memory: MemoryBank | None = None
+        self._memories: Recent[str, MemoryBank] = Recent(_KEPT_TEXTS)
         self._calibrations: Recent[str, Calibration] = Recent(_KEPT_CALIBRATIONS)
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
         self._changes: Recent[str, Detector] = Recent(_KEPT_CHANGES)
@@ -114,14 +114,19 @@ class Detector:
         self._thresholds, self._identity = thresholds, None
 
     @property
-    def recipe(self) -> Any:
+    def recipe(self) -> Recipe:
         """The frozen recipe in force."""
-        return self.method.recipe
+        recipe: Recipe = self.method.recipe
+        return recipe
 
-    @property
-    def scores_sets(self) -> bool:
-        """Whether scores are told only of a whole set of pictures together (a matter of the recipe, and of having references)."""
-        return self._relative("set") is not None
+    def check_alone(self) -> None:
+        """Raises `UsageError` where the recipe gives images no scores of their own, see `Recipe.alone`."""
+        if self._references is not None and self.recipe.alone:
+            instead = ", ".join(f"{name}={value!r}" for name, value in self.recipe.alone.items())
+            raise UsageError(
+                f"with this recipe {self.name} scores a whole set of images at once, which only 'oddlens benchmark' does: "
+                f"give {instead}"
+            )
 
     @property
     def references(self) -> EncodedBatch | None:
@@ -139,6 +144,7 @@ class Detector:
             references = replace(references, features=features)  # they lie as those that a station gives back
         memory = None if references is None else self.method.fit(references.features)
         self._references, self._memory, self._identity = references, memory, None
+        self._memories.clear()
         self._calibrations.clear()
 
     def add_references(self, images: Images) -> Detector:
@@ -203,8 +209,7 @@ class Detector:
         Raises at the first bad picture: `ImageError` where it cannot be read or its score or map is not finite, `UsageError` for a
         path that does not exist. `detect_each` goes on.
         """
-        if self.scores_sets:
-            return self.predict(self.encode(images), object_name)
+        self.check_alone()
         self._encode_prompts(object_name)
         encoder, found = Encoder([self.method]), []
         with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
@@ -220,14 +225,10 @@ class Detector:
         images: may be endless. They are read ahead in threads (see `oddlens.io.loader`); of an iterator no more is taken than the
         group that is at work, for it may be a camera. Pictures run through the towers in groups of `batch_size`
         consecutive ones, bad ones counted: what is found of a picture is the same to the bit wherever its group is run again.
-        Raises `UsageError` where scores are those of a set, and for a name or a size that cannot be; `ImageError` for references
-        whose own scores are not finite.
+        Raises `UsageError` where scores are those of a set (`check_alone`), and for a name or a size that cannot be; `ImageError`
+        for references whose own scores are not finite.
         """
-        if self.scores_sets:
-            raise UsageError(
-                f"with this recipe {self.name} scores a whole set of pictures at once and cannot tell of each as it comes: "
-                "take the method's own recipe, or 'detect'"
-            )
+        self.check_alone()
         if not isinstance(batch_size, int) or batch_size < 1:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
         self._encode_prompts(object_name)
@@ -265,19 +266,12 @@ class Detector:
     def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: Any) -> list[Detection]:
         """Detections of encoded pictures for an object name; the towers' vision side does not run again.
 
-        changes: other values of recipe fields that only the question depends on. Raises `UsageError` for any other field, and for
-        a single picture where scores are those of a set.
+        changes: other values of recipe fields that only the question depends on. Raises `UsageError` for any other field, and where
+        scores are those of a set.
         """
         if changes:
             return self._changed(changes).predict(encoded, object_name)
-        found = self.ask_each(encoded, object_name)
-        if not found or not self.scores_sets:
-            return found
-        scores = self.score_set([each.parts for each in found])
-        return [replace(each, score=score) for each, score in zip(found, scores, strict=True)]
-
-    def ask_each(self, encoded: EncodedBatch, object_name: str = "part") -> list[Detection]:
-        """As `ask`, for a part of a set: where scores are those of a set, they are NaN until `score_set` tells them."""
+        self.check_alone()
         return [_insisted(outcome) for outcome in self._outcomes(encoded, object_name)]
 
     @torch.inference_mode()
@@ -290,13 +284,11 @@ class Detector:
         calibration = self.calibrate(object_name)
         thresholds = chosen(self.thresholds, calibration)
         value_range = (calibration and calibration.value_range) or self._fixed_range()
-        result = self.method.score(encoded.features, self._encode_prompts(object_name), self._memory)
-        scores = self._told(result, object_name).tolist()
-        for number, (score, anomaly_map) in enumerate(zip(scores, result.maps, strict=True)):
+        result = self.method.score(encoded.features, self._encode_prompts(object_name), self._memory_for(object_name))
+        for number, (score, anomaly_map) in enumerate(zip(result.scores.tolist(), result.maps, strict=True)):
             source, anomaly_map = encoded.sources[number], anomaly_map.float().cpu().numpy()
             parts = {name: float(values[number]) for name, values in result.parts.items()}
-            numbers = [*parts.values(), *([] if self.scores_sets else [score])]
-            if not (np.isfinite(numbers).all() and np.isfinite(anomaly_map).all()):
+            if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):
                 yield Failure(source, f"{printable(source)} {NOT_FINITE}")
                 continue
             yield Detection(
@@ -312,28 +304,23 @@ class Detector:
                 result.label_names,
             )
 
-    def score_set(self, parts: Sequence[Mapping[str, float]]) -> list[float]:
-        """The scores of a whole set of pictures, where `scores_sets`, from the parts of each. `UsageError` for fewer than two."""
-        relative = self._relative("set")
-        assert relative is not None
-        if len(parts) < 2:
-            raise UsageError(
-                f"with this recipe {self.name} scores pictures beside each other, and there is one alone: ask about two or more"
-            )
-        together = {name: torch.tensor([each[name] for each in parts], dtype=torch.float64) for name in parts[0]}
-        scores: list[float] = relative.score(together, together).tolist()
-        if not all(map(math.isfinite, scores)):
-            raise ImageError(f"the set of {len(scores)} pictures {NOT_FINITE}")
-        return scores
-
     @torch.inference_mode()
     def calibrate(self, object_name: str) -> Calibration | None:
         """What the references say of themselves, see `Calibration`; None with fewer than two. Raises `ImageError` for a bad one."""
-        if self.references is None or self._memory is None or len(self.references) < 2:
+        references, memory = self._references, self._memory_for(object_name)
+        if references is None or memory is None or len(references) < 2:
             return None
-        references, memory = self.references, self._memory
         return self._calibrations.get(
             object_name, lambda: _leave_one_out(self.method, references, memory, self._encode_prompts(object_name))
+        )
+
+    def _memory_for(self, object_name: str) -> MemoryBank | None:
+        """The memory as an object is scored with, see `Method.fit_prompts`; None without references."""
+        references, memory = self._references, self._memory
+        if references is None or memory is None:
+            return None
+        return self._memories.get(
+            object_name, lambda: self.method.fit_prompts(memory, references.features, self._encode_prompts(object_name))
         )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -365,13 +352,12 @@ class Detector:
         if other._references is not self._references:
             other._references, other._memory = self._references, self._memory  # which no question can change
             other._identity = None
+            other._memories.clear()
             other._calibrations.clear()
         return other
 
-    def _with(self, recipe: Any) -> Detector:
-        method = copy(self.method)
-        method.recipe = recipe
-        return Detector(self.name, method, self.notes, self.weights)
+    def _with(self, recipe: Recipe) -> Detector:
+        return Detector(self.name, self.method.with_recipe(recipe), self.notes, self.weights)
 
     def _encode_prompts(self, object_name: str) -> Text:
         if not isinstance(object_name, str) or not object_name.strip():
@@ -379,24 +365,6 @@ class Detector:
                 "the object name is empty: say in a word or two what is on the pictures, for instance 'part'"
             )
         return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
-
-    def _told(self, result: Scores, object_name: str) -> Tensor:
-        """The scores of a result, told beside the references where that is how the method tells them."""
-        relative, references = self._relative("references"), self.references
-        if relative is None or references is None:
-            return result.scores
-        calibration = self.calibrate(object_name)
-        if calibration is not None:
-            return relative.score(
-                result.parts, {name: torch.from_numpy(part) for name, part in calibration.parts.items()}
-            )
-        alone = self.method.score(references.features, self._encode_prompts(object_name), None)
-        return relative.score(result.parts, alone.parts)
-
-    def _relative(self, to: Literal["references", "set"]) -> Relative | None:
-        """How the method tells few-shot scores beside such pictures; None where it does not, or there are no references."""
-        relative = self.method.relative
-        return relative if self._memory is not None and relative is not None and relative.to == to else None
 
     def _fixed_range(self) -> ValueRange:
         low, high = self.method.value_range(self.references is not None)
@@ -458,27 +426,16 @@ def _check_finite(references: EncodedBatch) -> None:
             )
 
 
-def _leave_one_out(method: Method, references: EncodedBatch, memory: MemoryBank, text: Text) -> Calibration:
-    """The calibration of at least two references. Raises `ImageError` for one whose score or map is not finite."""
-    scores: list[Tensor] = []
-    parts: list[Parts] = []
+def _leave_one_out(method: AnyMethod, references: EncodedBatch, memory: MemoryBank, text: Text) -> Calibration:
+    """The calibration on at least two references. Raises `ImageError` for one whose score or map is not finite."""
+    scores: list[float] = []
     maps: list[NDArray[np.float32]] = []
     for first in range(0, len(references), BATCH_SIZE):
-        result = method.score(references[first : first + BATCH_SIZE].features, text, memory.leaving_out_from(first))
-        scores.append(result.scores)
-        parts.append(result.parts)
+        batch = references[first : first + BATCH_SIZE]
+        result = method.score(batch.features, text, memory.leaving_out(torch.arange(first, first + len(batch))))
+        scores += result.scores.tolist()
         maps += [each.float().cpu().numpy() for each in result.maps]
-    together = {name: torch.cat([each[name] for each in parts]) for name in parts[0]}
-    relative = method.relative
-    if relative is not None:
-        scores = [relative.score(together, together)]
-    return calibrate_on(
-        references.sources,
-        torch.cat(scores).tolist(),
-        maps,
-        {name: part.cpu().numpy() for name, part in together.items()},
-        of_a_set=relative is not None and relative.to == "set",
-    )
+    return calibrate_on(references.sources, scores, maps)
 
 
 def _references_sha256(references: EncodedBatch) -> str:

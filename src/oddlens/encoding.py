@@ -18,7 +18,7 @@ from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.pixels import Pixels
 from oddlens.io.preprocess import resized
-from oddlens.methods.base import Features, Method, join_features
+from oddlens.methods.base import AnyMethod, Features, join_features
 from oddlens.station import SavedReferences
 
 LARGEST_SCALED = 2**27
@@ -73,7 +73,7 @@ class EncodedBatch:
         )
 
 
-def check_shape(picture: Picture, methods: Sequence[Method]) -> None:
+def check_shape(picture: Picture, methods: Sequence[AnyMethod]) -> None:
     """Raises `ImageError` for a picture that is too long and narrow for a method that looks at it as a whole.
 
     It is brought to the shorter side that the method wants, and grows to one of the method's windows at least.
@@ -125,7 +125,7 @@ class Prepared:
 class Encoder:
     """Images -> features, for several methods: those that agree on model, size and preprocessing share each vision pass."""
 
-    def __init__(self, methods: Sequence[Method]) -> None:
+    def __init__(self, methods: Sequence[AnyMethod]) -> None:
         self._methods = tuple(methods)
         self._groups = _groups(methods)
 
@@ -161,7 +161,7 @@ class Encoder:
 
 
 def encode_together(
-    methods: Sequence[Method], pictures: Iterable[Picture], batch_size: int = BATCH_SIZE
+    methods: Sequence[AnyMethod], pictures: Iterable[Picture], batch_size: int = BATCH_SIZE
 ) -> list[EncodedBatch]:
     """The images encoded for every method, in order; methods that agree on model, size and preprocessing share each pass.
 
@@ -172,7 +172,7 @@ def encode_together(
     return encoder.encode_all(map(encoder.prepare, pictures), batch_size)
 
 
-def _groups(methods: Sequence[Method]) -> list[tuple[list[int], FeatureRequest]]:
+def _groups(methods: Sequence[AnyMethod]) -> list[tuple[list[int], FeatureRequest]]:
     """The numbers of the methods that one pass serves, and its request."""
     alike: dict[object, list[int]] = {}
     for number, method in enumerate(methods):
@@ -195,7 +195,7 @@ class _Pass:
     Where methods take images whole (`FeatureRequest.whole`), each runs alone, and at once.
     """
 
-    def __init__(self, methods: Sequence[Method], numbers: Sequence[int], request: FeatureRequest) -> None:
+    def __init__(self, methods: Sequence[AnyMethod], numbers: Sequence[int], request: FeatureRequest) -> None:
         self._methods = {number: methods[number] for number in numbers}
         self._request = request
         self._waiting: list[tuple[Prepared, Pixels]] = []

@@ -132,7 +132,7 @@ class TestOptionsOfDetect:
     def test_references_are_refused(self, detect: Detect, parts: Path) -> None:
         done = detect(parts, "--method", "anovl", "--views", 1, "--reference", parts)
         assert done.code == 2
-        assert "anovl compares with words only: leave the references out" in done.sentence
+        assert "anovl takes no good examples: leave the references out" in done.sentence
 
 
 def test_a_value_that_is_nested_too_deeply_counts_as_text() -> None:

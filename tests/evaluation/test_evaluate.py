@@ -120,7 +120,12 @@ def test_scores_of_a_set_are_those_of_the_whole_category(
     alone = [each.score for each in detector.detect(pictures, "bolt")]
     np.testing.assert_allclose([each.score for each in zero.scores], alone, atol=1e-6)
     detector.add_references([small_set / "bolt" / path for path in few.settings["references"]])
-    peaks = np.array([each.anomaly_map.max() for each in detector.detect(pictures, "bolt")])
+    peaks = np.array(
+        [
+            each.anomaly_map.max()
+            for each in detector.predict(detector.encode(pictures), "bolt", image_score="references")
+        ]
+    )
     expected = (alone + (peaks - peaks.min()) / (peaks.max() - peaks.min())) / 2
     np.testing.assert_allclose([each.score for each in few.scores], expected, atol=1e-5)
     assert few.thresholds["calibrated"] is None
@@ -137,7 +142,7 @@ def test_a_set_of_one_picture_is_skipped_with_the_reason(open_clip_folder: Path,
     root = write_set(tmp_path / "one", ["bolt"], train=1, normal=0, abnormal=1)
     benchmark = run_whole(make_plan(root, open_clip_folder, shots=(1,), detectors=(detector,)), tmp_path / "out")
     assert not benchmark.cells
-    assert all("there is one alone" in skipped.reason for skipped in benchmark.skipped)
+    assert all("there is 1: give two or more" in skipped.reason for skipped in benchmark.skipped)
 
 
 def test_no_map_is_left_where_none_was_asked_for(finished: Benchmark) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from oddlens.cli.settings import recipe_overrides
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import method_card
 from tests.fuzz.case import Case, check_detections, check_json
 from tests.fuzz.hostile import HOSTILE_FLOATS, HOSTILE_NUMBERS, HOSTILE_TEXTS, hostile_text, hostile_value
 from tests.fuzz.mutate import json_bytes, mutate_json
@@ -25,7 +25,7 @@ _WORDS = {
 def make(rng: random.Random, world: World, scratch: Path) -> Case:
     """A method loaded with one to three odd values, or asked with them, and run."""
     method = rng.choice(("winclip", "winclip", "april-gan", "anomalyclip", "anovl", "anovl", "vl4ad", "vl4ad"))
-    names = [each.name for each in fields(method_class(method).recipe_type)]
+    names = [each.name for each in fields(method_card(method).recipe)]
     overrides: dict[str, Any] = {}
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         name = rng.choice(names) if rng.random() < 0.95 else hostile_text(rng)

@@ -20,7 +20,7 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.tokenizer import word_tokenizer
 from oddlens.methods.recipe import make_recipe
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import method_card
 from oddlens.methods.weights import write_weights
 from tests.tiny_clip import (
     WORDS,
@@ -108,8 +108,8 @@ class World:
         """Learned parts for `model`: by method, ours and (with "authors' " before it) as the authors write them."""
         root = self.root / "weights"
         root.mkdir(exist_ok=True)
-        april = make_recipe(method_class("april-gan").recipe_type, SMALL["april-gan"])
-        prompts = make_recipe(method_class("anomalyclip").recipe_type, SMALL["anomalyclip"])
+        april = make_recipe(method_card("april-gan").recipe, SMALL["april-gan"])
+        prompts = make_recipe(method_card("anomalyclip").recipe, SMALL["anomalyclip"])
         from oddlens.methods.april_gan.method import LinearLayers
 
         layers = LinearLayers(self.backbone, april.layers)

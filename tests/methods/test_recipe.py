@@ -9,7 +9,7 @@ import pytest
 from oddlens.errors import UsageError
 from oddlens.methods.recipe import Depth, change_recipe, fit_recipe, make_recipe
 from oddlens.methods.recipe_fields import held, layer_field, query_field, size_field
-from oddlens.methods.registry import method_cards, method_class
+from oddlens.methods.registry import method_card, method_cards
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class TestBounds:
 
     @pytest.mark.parametrize("method", method_cards())
     def test_every_methods_own_numbers_are_within_theirs(self, method: str) -> None:
-        recipe_type = method_class(method).recipe_type
+        recipe_type = method_card(method).recipe
         assert make_recipe(recipe_type, asdict(make_recipe(recipe_type, {}))) == make_recipe(recipe_type, {})
         for named in getattr(recipe_type, "NAMED", {}):
             make_recipe(recipe_type, {"recipe": named})
@@ -137,7 +137,7 @@ class TestBounds:
         self, method: str, field: str, value: object
     ) -> None:
         with pytest.raises(UsageError, match=f"the recipe field {field} cannot be"):
-            make_recipe(method_class(method).recipe_type, {field: value})
+            make_recipe(method_card(method).recipe, {field: value})
 
     def test_a_value_of_any_size_is_told_in_one_short_sentence(self) -> None:
         deep: list[object] = []

@@ -39,7 +39,7 @@ assert methods_with("alpha", beside=method_cards()["winclip"].recipe) == ["vl4ad
 class TestEveryCard:
     def test_it_leads_to_the_class_of_the_method(self, card: MethodCard) -> None:
         made = method_class(card.name)
-        assert made.recipe_type is card.recipe
+        assert made.card is card
         assert card.home.startswith("oddlens.methods.")
 
     def test_it_says_in_one_line_each_what_a_table_shows(self, card: MethodCard) -> None:

@@ -14,7 +14,7 @@ from oddlens.data.manifest import manifest_hash
 from oddlens.errors import UsageError
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import method_card
 from oddlens.methods.weights import read_weights
 from oddlens.training import TRAINABLE, settings_class, trainable_class
 from oddlens.training.loop import Schedule
@@ -181,4 +181,4 @@ def test_methods_that_learn_nothing_are_not_trained() -> None:
 
 def test_every_trainable_method_is_a_method() -> None:
     for name in TRAINABLE:
-        assert method_class(name).recipe_type is type(RECIPES[name])
+        assert method_card(name).recipe is type(RECIPES[name])

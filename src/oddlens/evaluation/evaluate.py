@@ -26,6 +26,7 @@ from oddlens.evaluation.examples import choose, colour_range, draw
 from oddlens.evaluation.map_file import Map
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.protocol import Protocol
+from oddlens.evaluation.set_scores import transductive_scores
 from oddlens.evaluation.truth import Truth, read_truth
 from oddlens.inference.results import unique_names
 from oddlens.io.atomic import replacing
@@ -112,6 +113,8 @@ class _Probe:
         self._job = job
         self._full_size = job.protocol.full_size
         self._detector = detector
+        # What must change for images to have scores of their own, where the recipe scores the whole set: see `set_scores`.
+        self._alone = detector.recipe.alone if detector.references is not None else {}
         self._evaluator = Evaluator(out, job.protocol)
         self._parts: list[Mapping[str, float]] = []
         self._thresholds = Thresholds()
@@ -125,7 +128,7 @@ class _Probe:
     def predict(self, encoded: EncodedBatch) -> list[Detection]:
         """The detections of a chunk."""
         started = time.perf_counter()
-        detections = self._detector.ask_each(encoded, self._job.object_name)
+        detections = self._detector.predict(encoded, self._job.object_name, **self._alone)
         self._asking += time.perf_counter() - started
         return detections
 
@@ -134,7 +137,8 @@ class _Probe:
         for record, found, truth in zip(records, detections, truths, strict=True):
             self._evaluator.add(record, self._job.source.relative(record), found, truth)
             self._parts.append(found.parts)
-            self._thresholds = found.thresholds
+            if not self._alone:  # a threshold of scores that are not these
+                self._thresholds = found.thresholds
             if self._maps is not None:
                 with replacing(self._out / self._maps / self._files[record.image]) as temporary:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
@@ -146,8 +150,7 @@ class _Probe:
         result = CellResult(
             settings=settings, counts=_counts(self._job), figures=dict.fromkeys(self._job.protocol.figures)
         )
-        scores = self._detector.score_set(self._parts) if self._detector.scores_sets else None
-        self._evaluator.evaluate(result, scores)
+        self._evaluator.evaluate(result, transductive_scores(self._parts) if self._alone else None)
         maps, best = self._evaluator.maps, result.thresholds
         fixed = self._detector.method.value_range(self._detector.references is not None)
         result.evaluated_at = None if self._full_size else maps[0].shape

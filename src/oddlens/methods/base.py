@@ -1,10 +1,12 @@
-"""What every method is: a recipe, a text side that is prepared once, an image side that is encoded once, and a score."""
+"""What every method is: a recipe, prompts that are encoded once, images that are encoded once, and a score of both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -12,16 +14,23 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.errors import UsageError
+from oddlens.methods.card import MethodCard
 from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.recipe import held_fields
+from oddlens.methods.recipe_fields import Recipe
+from oddlens.methods.registry import method_cards
 from oddlens.methods.weights import MethodWeights
 
+R = TypeVar("R", bound=Recipe)
+
 Features = dict[str, Tensor]
-"""The image side of a batch by name; every tensor's first dimension is the image. Where pictures differ in size, so may the other
+"""The image side of a batch by name; every tensor's first dimension is the image. Where images differ in size, so may the other
 dimensions: batches are joined at the largest, padded with zeros, and a method keeps beside them what is real."""
 
 
 def join_features(parts: Sequence[Mapping[str, Tensor]]) -> Features:
-    """Batches of one method as one. Where pictures of several sizes have features of several sizes, smaller ones end in zeros."""
+    """Batches of one method as one. Where images of several sizes have features of several sizes, smaller ones end in zeros."""
     return {name: _stacked([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -37,80 +46,112 @@ def _stacked(parts: Sequence[Tensor]) -> Tensor:
 Text = dict[str, Tensor]
 """The text side of an object by name: "prototypes" [2, embed_dim], unit norm, row 0 normal; and what else a method needs."""
 
-Parts = Mapping[str, Tensor]
-"""What the image scores of pictures are made of, by name, [pictures] each; empty in methods whose scores are never `Relative`."""
-
 
 @dataclass(frozen=True)
 class Scores:
-    """scores: [batch], image level; NaN where they are `Relative`. maps: one [height, width] a picture, stacked where all have a
-    size. Higher = more anomalous.
+    """What a method says of a batch. Higher is more anomalous.
 
-    labels: the known class of every pixel, one uint8 [height, width] a picture, as numbers into label_names; None where a method
-    tells none.
+    Attributes:
+        scores: Of the images, [batch].
+        maps: Anomaly maps, one [height, width] an image, stacked where all have one size.
+        parts: What the scores are made of, by name, [batch] each, where the scores of a whole set are made of them
+            (`evaluation.set_scores`); else {}.
+        labels: The known class of every pixel, one uint8 [height, width] an image, as numbers into `label_names`; None where a
+            method knows no classes.
+        label_names: The known classes.
     """
 
     scores: Tensor
     maps: Tensor | Sequence[Tensor]
-    parts: Parts = field(default_factory=dict)
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
     labels: Sequence[Tensor] | None = None
     label_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Relative:
-    """How few-shot image scores are told beside other pictures.
+class Method(ABC, Generic[R]):
+    """A method bound to a backbone. `encode` sees images, `encode_prompts` words, `score` brings both together.
 
-    to: "references", the good examples, each looked at with the others as its memory (one alone: zero-shot); or "set", all pictures
-    that are asked about together, at least two. score: the parts of pictures, and the parts of these others -> scores [pictures].
+    `encode` and `score` are functions of tensors: they keep nothing, and `torch.export` takes them with any number of images
+    where the recipe trains nothing on them.
+
+    Attributes:
+        card: What is known of the method without its code.
+        backbone: The model that it runs on.
+        recipe: The settings in force.
     """
 
-    to: Literal["references", "set"]
-    score: Callable[[Parts, Parts], Tensor]
+    card: ClassVar[MethodCard]
 
+    def __init__(self, backbone: Backbone, recipe: R, weights: MethodWeights | None = None) -> None:
+        """Bind the method to a backbone.
 
-class Method(Protocol):
-    """A method bound to a backbone. `encode` looks at pictures, `encode_prompts` at words, `score` brings both together."""
+        Raises:
+            UsageError: Weights are given to a method that takes none, or are missing; or the recipe does not fit the model.
+            ModelError: The weights are not of this method or not for this model.
+        """
+        if weights is not None and self.card.needs.weights == "no":
+            raise UsageError(f"{self.card.name} takes no weights: leave them out")
+        self.backbone = backbone
+        self.recipe = recipe
 
-    recipe: Any
-    """The frozen recipe in force. A question may be put to a copy with other values in the fields marked `query_field`."""
+    def learned(self, weights: MethodWeights | None) -> MethodWeights:
+        """The weights of a method that needs some. Raises `UsageError` that says where they come from where none are given."""
+        if weights is None:
+            raise UsageError(f"{self.card.name} needs {self.card.weights}")
+        return weights
 
     @property
-    def backbone(self) -> Backbone:
-        """The model it runs on."""
+    def no_export(self) -> str | None:
+        """Why `torch.export` cannot take `encode` and `score` under this recipe, in a sentence; None where it can."""
+        return None
 
     @property
     def no_references(self) -> str | None:
         """Why it takes no good examples, in a sentence; None where it takes them."""
+        if self.card.needs.references != "no":
+            return None
+        able = " or ".join(name for name, card in method_cards().items() if card.needs.references != "no")
+        return f"{self.card.name} takes no good examples: leave the references out, or take {able}, which use them"
+
+    def with_recipe(self, recipe: R) -> Self:
+        """The same method, in the same memory, with another recipe. Only query fields may differ."""
+        if held_fields(recipe) != held_fields(self.recipe):
+            raise ValueError("another recipe of a loaded method may differ in query fields only")
+        other = copy(self)
+        other.recipe = recipe
+        return other
 
     @property
-    def relative(self) -> Relative | None:
-        """How its scores are told beside other pictures; None where each picture's stands alone, as `score` gives it."""
-
-    def encode_prompts(self, object_name: str) -> Text:
-        """The text side for an object."""
-
-    @property
+    @abstractmethod
     def request(self) -> FeatureRequest:
         """What it wants of the vision tower."""
 
+    @abstractmethod
+    def encode_prompts(self, object_name: str) -> Text:
+        """The text side for an object."""
+
+    @abstractmethod
     def encode(self, vision_pass: VisionPass) -> Features:
         """The image side of a batch that met the request: all that `score` and `fit` need."""
 
     def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
-        """A memory of the encoded good examples; never asked of a method that takes none."""
+        """A memory of good examples, from their features. Raises `UsageError` where the method takes none."""
+        raise UsageError(self.no_references)
 
+    def fit_prompts(
+        self, memory: MemoryBank, references: Mapping[str, Tensor], text: Mapping[str, Tensor]
+    ) -> MemoryBank:
+        """The memory with what depends on the prompts besides; the features stay shared. The memory itself where nothing does."""
+        return memory
+
+    @abstractmethod
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
-        """Scores and maps of encoded pictures; few-shot where there is a memory."""
+        """Scores and maps of encoded images; few-shot where there is a memory, which `fit_prompts` gave for this text."""
 
+    @abstractmethod
     def value_range(self, with_references: bool) -> tuple[float, float]:
-        """The values that the method's maps can take, for pictures without a calibration."""
+        """The values that the method's maps can take, for images without a calibration."""
 
 
-class MethodClass(Protocol):
-    """How a method is made: its recipe type, and a constructor that takes backbone, recipe and learned weights."""
-
-    recipe_type: type[Any]
-
-    def __call__(self, backbone: Backbone, recipe: Any, weights: MethodWeights | None) -> Method:
-        """Bind the method to a backbone. Raises `UsageError` for weights it cannot use or lacks, `ModelError` for misfits."""
+AnyMethod = Method[Any]
+"""A method whatever its recipe."""

@@ -12,7 +12,7 @@ from oddlens.backbone.options import Capabilities
 from oddlens.methods.recipe_fields import Recipe
 
 if TYPE_CHECKING:
-    from oddlens.methods.base import MethodClass
+    from oddlens.methods.base import AnyMethod
 
 Need = Literal["no", "optional", "required"]
 
@@ -78,6 +78,7 @@ class MethodCard:
         home: "module:Class" of the method, imported when one is made.
         recipe: The class of its settings.
         needs: See `Needs`.
+        weights: What weights it needs and where they come from, to stand behind "april-gan needs "; "" where it needs none.
         trainable: "module:Class" of what the training loop trains (`training.trainable`); None where it trains nothing.
         weights_mark: A tensor that its authors' weights hold: by it a file is known that says nothing of itself.
         object_names: What its authors' program calls an object instead of the data set's own word for the category.
@@ -94,14 +95,15 @@ class MethodCard:
     home: str
     recipe: type[Recipe]
     needs: Needs
+    weights: str = ""
     trainable: str | None = None
     weights_mark: str | None = None
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()
 
-    def method_class(self) -> MethodClass:
+    def method_class(self) -> type[AnyMethod]:
         """The class of the method; importing it imports torch."""
-        return cast("MethodClass", imported(self.home))
+        return cast("type[AnyMethod]", imported(self.home))
 
 
 def imported(home: str) -> object:

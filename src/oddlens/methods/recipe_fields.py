@@ -24,6 +24,14 @@ class Recipe:
 
     NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {}
 
+    @property
+    def alone(self) -> Mapping[str, object]:
+        """The query fields, with values, under which every image has a score of its own; {} where it has one already.
+
+        Scores of a whole test set at once exist in evaluations only, see `evaluation.set_scores`.
+        """
+        return {}
+
 
 def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
     """A recipe field that counts blocks, 1-based, of the paper's tower of `of` blocks: a number or several.

@@ -16,7 +16,7 @@ from oddlens.methods.vl4ad.card import CARD as VL4AD
 from oddlens.methods.winclip.card import CARD as WINCLIP
 
 if TYPE_CHECKING:
-    from oddlens.methods.base import MethodClass
+    from oddlens.methods.base import AnyMethod
 
 _CARDS = MappingProxyType({card.name: card for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD)})
 
@@ -31,7 +31,7 @@ def method_card(name: str) -> MethodCard:
     return _CARDS[known_name("method", name, _CARDS)]
 
 
-def method_class(name: str) -> MethodClass:
+def method_class(name: str) -> type[AnyMethod]:
     """The class of a method. Raises `UsageError` for an unknown name."""
     return method_card(name).method_class()
 

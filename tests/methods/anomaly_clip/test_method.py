@@ -222,7 +222,7 @@ class TestUse:
         self, open_clip_folder: Path, authors: Path, pictures: Pictures
     ) -> None:
         detector = oddlens.load("anomalyclip", open_clip_folder, authors, "cpu")
-        with pytest.raises(UsageError, match="anomalyclip compares with words only: leave the references out"):
+        with pytest.raises(UsageError, match="anomalyclip takes no good examples: leave the references out"):
             detector.add_references(pictures[:2])
         assert detector.references is None
         assert detector.detect(pictures[0])[0].threshold is None

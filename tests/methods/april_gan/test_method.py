@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -19,10 +17,8 @@ from oddlens.encoding import joined
 from oddlens.errors import ModelError, UsageError
 from oddlens.inference.runner import run
 from oddlens.inference.task import Task
-from oddlens.methods.april_gan.method import AprilGAN
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.common.templates import load_states, load_templates
-from oddlens.methods.weights import MethodWeights
 from tests.naive_clip import NaiveClip
 from tests.tiny_clip import Shape, Weights, random_weights, write_open_clip
 from tests.tiny_layers import random_layers, write_authors_layers, write_layers
@@ -131,23 +127,6 @@ class TestAgainstTheRestatement:
             assert found.score == pytest.approx(naive.score(query, references), abs=1e-5)
             assert np.abs(found.anomaly_map - naive.map(query, references).numpy()).max() < 2e-5
 
-    def test_transductive_scores(self, open_clip_folder: Path, weights: Weights, pictures: Pictures) -> None:
-        layers = random_layers()
-        naive = restated(open_clip_folder, weights, layers, (1, 2, 3))
-        queries, references = pictures[:3], pictures[4:6]
-        peaks = [float(naive.map(query, references).max()) for query in queries]
-        expected = [
-            (naive.probability(query) + (peak - min(peaks)) / (max(peaks) - min(peaks))) / 2
-            for query, peak in zip(queries, peaks, strict=True)
-        ]
-        method = AprilGAN(
-            load_backbone(open_clip_folder, device="cpu"),
-            AprilGANRecipe(image_size=40, layers=(1, 2, 3), image_score="transductive"),
-            MethodWeights("", layers),
-        )
-        found = Detector("april-gan", method).add_references(references).detect(queries, "metal_nut")
-        assert [each.score for each in found] == pytest.approx(expected, abs=1e-4)
-
 
 class TestWeights:
     def test_the_authors_file_and_ours_say_the_same(
@@ -217,39 +196,36 @@ class TestActivation:
         assert np.abs(own.detect(pictures[0])[0].anomaly_map - gelu.anomaly_map).max() > 1e-3
 
 
-class TestScoresBesideReferences:
-    def test_a_picture_as_odd_as_the_good_ones_adds_a_half(self, loaded: Detector) -> None:
-        relative = loaded.method.relative
-        assert relative is not None
-        peaks = {"text": torch.zeros(3), "peak": torch.tensor([3.0, 6.0, 30.0])}
-        references = {"text": torch.ones(2), "peak": torch.tensor([2.0, 4.0])}
-        assert relative.score(peaks, references).tolist() == [0.5, 1, 5]
+def usual_peaks(detector: Detector) -> list[float]:
+    """The peak of every good example, with the others as its memory."""
+    references, text = detector.references, detector.method.encode_prompts("part")
+    assert references is not None
+    peaks = []
+    for number in range(len(references)):
+        others = joined([references[each : each + 1] for each in range(len(references)) if each != number])
+        memory = detector.method.fit(others.features).with_values(usual_peak=torch.ones(()))
+        peaks.append(float(detector.method.score(references[number : number + 1].features, text, memory).maps.amax()))
+    return peaks
 
-    @given(
-        st.lists(st.floats(0, 9), min_size=2, max_size=8, unique=True),
-        st.lists(st.floats(0, 9), min_size=1, max_size=4),
-        st.floats(0, 1),
-    )
-    def test_they_rise_with_the_peak_and_stay_finite(
-        self, loaded: Detector, peaks: list[float], references: list[float], text: float
-    ) -> None:
-        relative = loaded.method.relative
-        assert relative is not None
-        ordered = torch.tensor(sorted(peaks), dtype=torch.float64)
-        good = torch.tensor(references, dtype=torch.float64)
-        found = relative.score({"text": torch.full_like(ordered, text), "peak": ordered}, {"text": good, "peak": good})
-        assert found.isfinite().all()
-        steps, rises = ordered.diff(), found.diff()
-        assert bool((rises >= 0).all())
-        assert bool((rises[steps > 1e-9] > 0).all())
+
+class TestScoresBesideReferences:
+    def test_an_image_as_odd_as_the_good_ones_adds_a_half(self, detector: Detector, pictures: Pictures) -> None:
+        """Its peak is held against the mean peak of the good examples, each looked at with the others as its memory."""
+        detector.add_references(pictures[:4])
+        for found in detector.detect(pictures[4:]):
+            usual = np.mean(usual_peaks(detector))
+            assert found.score == pytest.approx((found.parts["text"] + found.parts["peak"] / usual) / 2, abs=1e-6)
 
     def test_thresholds_are_on_the_scale_of_the_scores(self, detector: Detector, pictures: Pictures) -> None:
         """Good pictures' own scores, each with the others as references but on the scale of all of them."""
         calibration = detector.add_references(pictures[:4]).calibrate("part")
         assert calibration is not None
-        parts = calibration.parts
-        scores = (parts["text"] + parts["peak"] / parts["peak"].mean()) / 2
-        assert calibration.thresholds.image == pytest.approx(float(scores.max() + scores.std()), abs=1e-9)
+        peaks = torch.tensor(usual_peaks(detector), dtype=torch.float64)
+        assert detector.references is not None
+        text = detector.method.encode_prompts("part")
+        words = detector.method.score(detector.references.features, text, None).scores
+        scores = (words + peaks / peaks.mean()) / 2
+        assert calibration.thresholds.image == pytest.approx(float(scores.max() + scores.std()), abs=1e-6)
 
     def test_a_single_one_is_held_against_the_words(self, detector: Detector, pictures: Pictures) -> None:
         (alone,) = detector.detect(pictures[1])
@@ -266,40 +242,25 @@ class TestScoresBesideReferences:
 
 
 class TestTransductiveScores:
+    """They are of a whole test set, so an evaluation has them and no detector: see tests/evaluation/test_set_scores.py."""
+
     @pytest.fixture
     def transductive(self, open_clip_folder: Path, weights_file: Path, pictures: Pictures) -> Detector:
         detector = oddlens.load("april-gan", open_clip_folder, weights_file, "cpu", image_score="transductive")
         return detector.add_references(pictures[:2])
 
-    def test_they_are_of_the_pictures_that_are_asked_about_together(
-        self, transductive: Detector, pictures: Pictures
+    def test_every_way_to_single_images_is_refused(
+        self, transductive: Detector, pictures: Pictures, tmp_path: Path
     ) -> None:
-        found = transductive.detect(pictures)
-        peaks = [each.parts["peak"] for each in found]
-        for each in found:
-            scaled = (each.parts["peak"] - min(peaks)) / (max(peaks) - min(peaks))
-            assert each.score == pytest.approx((each.parts["text"] + scaled) / 2, abs=1e-9)
-        assert found[2].score != transductive.detect(pictures[2:5])[0].score
-
-    def test_pictures_that_are_all_the_same_score_by_the_words(
-        self, transductive: Detector, pictures: Pictures
-    ) -> None:
-        for each in transductive.detect([pictures[5]] * 2):
-            assert each.score == pytest.approx(each.parts["text"] / 2, abs=1e-6)
-
-    def test_one_alone_is_refused(self, transductive: Detector, pictures: Pictures) -> None:
-        with pytest.raises(UsageError, match="there is one alone: ask about two or more"):
-            transductive.detect(pictures[0])
-        assert transductive.detect([]) == []
-
-    def test_a_run_over_files_is_refused_before_it_begins(self, transductive: Detector, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="scores a whole set of pictures at once"):
-            next(run(transductive, Task("part", (tmp_path / "a.png", tmp_path / "b.png"))))
-
-    def test_they_have_no_threshold_but_heat_has(self, transductive: Detector, pictures: Pictures) -> None:
-        thresholds = transductive.detect(pictures[2:4])[0].thresholds
-        assert thresholds.image is None
-        assert thresholds.pixel is not None
+        encoded = transductive.encode(pictures[:2])
+        for ask in (
+            lambda: transductive.detect(pictures),
+            lambda: transductive.detect_each(pictures),
+            lambda: transductive.predict(encoded),
+            lambda: next(run(transductive, Task("part", (tmp_path / "a.png", tmp_path / "b.png")))),
+        ):
+            with pytest.raises(UsageError, match=r"a whole set of images at once.*: give image_score='references'"):
+                ask()
 
     def test_without_references_the_score_is_the_probability(
         self, transductive: Detector, loaded: Detector, pictures: Pictures
@@ -309,9 +270,11 @@ class TestTransductiveScores:
 
     def test_the_question_may_choose(self, detector: Detector, transductive: Detector, pictures: Pictures) -> None:
         encoded = detector.add_references(pictures[:2]).encode(pictures)
-        expected = transductive.predict(encoded)
-        found = detector.predict(encoded, image_score="transductive")
+        expected = detector.predict(encoded)
+        found = transductive.predict(encoded, image_score="references")
         assert [each.score for each in found] == [each.score for each in expected]
+        with pytest.raises(UsageError, match="a whole set of images at once"):
+            detector.predict(encoded, image_score="transductive")
 
 
 class TestFeatures:

@@ -1,12 +1,15 @@
-"""Reference memory: the nearest of all rows, exactly, however it is computed."""
+"""Memory bank: the nearest of all rows, exactly, however it is computed; and how banks are joined, thinned out and kept."""
+
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from oddlens.methods.common import memory_bank as memory_module
+from oddlens.errors import ModelError, UsageError
 from oddlens.methods.common.memory_bank import MemoryBank
 
 
@@ -27,26 +30,27 @@ def drawn(*shape: int, seed: int) -> Tensor:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    images=st.integers(1, 4), rows=st.integers(1, 6), batch=st.integers(1, 3), query_field=st.integers(1, 5),
+    images=st.integers(1, 4), rows=st.integers(1, 6), batch=st.integers(1, 3), query_rows=st.integers(1, 5),
     channels=st.integers(1, 9), seed=st.integers(0, 10**6),
 )  # fmt: skip
 def test_the_distance_is_that_of_the_nearest_row(
-    images: int, rows: int, batch: int, query_field: int, channels: int, seed: int
+    images: int, rows: int, batch: int, query_rows: int, channels: int, seed: int
 ) -> None:
-    references, queries = drawn(images, rows, channels, seed=seed), drawn(batch, query_field, channels, seed=seed + 1)
+    references, queries = drawn(images, rows, channels, seed=seed), drawn(batch, query_rows, channels, seed=seed + 1)
     found = MemoryBank({"patch": references}).distance("patch", queries)
-    assert found.shape == (batch, query_field)
+    assert found.shape == (batch, query_rows)
     assert found.dtype == torch.float32
     assert (found - brute_force(references, queries)).abs().max() < 2e-6
     assert found.min() >= 0
 
 
-@pytest.mark.parametrize("elements", [1, 7, 50, 10**6])
-def test_how_much_is_compared_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch, elements: int) -> None:
+@pytest.mark.parametrize("chunk", [1, 7, 50, 10**6])
+def test_how_much_is_compared_at_once_changes_nothing(chunk: int) -> None:
     references, queries = drawn(3, 10, 16, seed=1), drawn(2, 11, 16, seed=2)
     together = MemoryBank({"patch": references}).distance("patch", queries)
-    monkeypatch.setattr(memory_module, "_CHUNK_ELEMENTS", elements)
-    assert torch.allclose(MemoryBank({"patch": references}).distance("patch", queries), together, atol=1e-6)
+    assert torch.allclose(
+        MemoryBank({"patch": references}, chunk=chunk).distance("patch", queries), together, atol=1e-6
+    )
 
 
 def test_a_row_that_is_known_has_no_distance() -> None:
@@ -83,19 +87,166 @@ def test_features_are_kept_by_name_and_of_half_precision_too() -> None:
     assert memory.distance("window", drawn(1, 6, 5, seed=10)).shape == (1, 6)
 
 
-@pytest.mark.parametrize("elements", [1, 30, 10**6])
-@pytest.mark.parametrize("first", [0, 2])
-def test_a_reference_is_held_against_all_others(monkeypatch: pytest.MonkeyPatch, first: int, elements: int) -> None:
-    references = drawn(5, 7, 16, seed=11)
-    memory, query_field = MemoryBank({"patch": references}), references[first : first + 3]
-    monkeypatch.setattr(memory_module, "_CHUNK_ELEMENTS", elements)
-    found = memory.leaving_out_from(first).distance("patch", query_field)
-    for number, row in enumerate(found, start=first):
-        others = MemoryBank({"patch": references[[each for each in range(5) if each != number]]})
-        assert torch.allclose(row, others.distance("patch", references[number : number + 1])[0], atol=1e-6)
-    assert memory.distance("patch", query_field).max() < 1e-6  # the memory itself leaves nothing out
+class TestLeavingOut:
+    @pytest.mark.parametrize("chunk", [1, 30, 10**6])
+    @settings(max_examples=20, deadline=None)
+    @given(images=st.integers(2, 5), rows=st.integers(1, 6), data=st.data())
+    def test_a_reference_is_held_against_all_others(
+        self, chunk: int, images: int, rows: int, data: st.DataObject
+    ) -> None:
+        references = drawn(images, rows, 9, seed=data.draw(st.integers(0, 10**6)))
+        numbers = data.draw(st.lists(st.integers(0, images - 1), min_size=1, max_size=4))
+        memory, queries = MemoryBank({"patch": references}, chunk=chunk), references[numbers]
+        found = memory.leaving_out(torch.tensor(numbers)).distance("patch", queries)
+        assert torch.equal(memory.distance("patch", queries, exclude=torch.tensor(numbers)), found)
+        for number, query, row in zip(numbers, queries, found, strict=True):
+            others = references[[each for each in range(images) if each != number]]
+            assert (row - brute_force(others, query[None])[0]).abs().max() < 2e-6
+        assert memory.distance("patch", queries).max() < 1e-6  # the memory itself leaves nothing out
+
+    def test_it_copies_nothing(self) -> None:
+        memory = MemoryBank({"patch": drawn(3, 4, 8, seed=12)})
+        for other in (memory.leaving_out(torch.tensor([0])), memory.with_values(usual=torch.ones(()))):
+            assert other.rows("patch") is memory.rows("patch")
+
+    def test_values_stay(self) -> None:
+        memory = MemoryBank({"patch": drawn(3, 4, 8, seed=12)}).with_values(usual=torch.tensor(2.0))
+        assert memory.leaving_out(torch.tensor([0])).values == {"usual": torch.tensor(2.0)}
+
+    def test_of_a_single_image_nothing_is_left(self) -> None:
+        references = drawn(1, 4, 8, seed=12)
+        found = MemoryBank({"patch": references}).leaving_out(torch.tensor([0])).distance("patch", references)
+        assert found.isinf().all()
 
 
-def test_leaving_out_copies_nothing() -> None:
-    memory = MemoryBank({"patch": drawn(3, 4, 8, seed=12)})
-    assert memory.leaving_out_from(0)._features is memory._features
+class TestAdding:
+    @settings(max_examples=20, deadline=None)
+    @given(first=st.integers(1, 3), second=st.integers(1, 3), rows=st.integers(1, 5), seed=st.integers(0, 10**6))
+    def test_it_is_as_if_all_images_had_come_at_once(self, first: int, second: int, rows: int, seed: int) -> None:
+        features = {
+            "patch": drawn(first + second, rows, 7, seed=seed),
+            "window": drawn(first + second, 2, 3, seed=seed),
+        }
+        whole = MemoryBank(features)
+        parts = [{name: value[of] for name, value in features.items()} for of in (slice(first), slice(first, None))]
+        joined = MemoryBank(parts[0]).add(MemoryBank(parts[1]))
+        assert len(joined) == len(whole) == first + second
+        for name in features:
+            assert torch.equal(joined.rows(name), whole.rows(name))
+            assert torch.equal(joined.owners(name), whole.owners(name))
+
+    def test_neither_bank_changes(self) -> None:
+        one, two = (MemoryBank({"patch": drawn(2, 3, 4, seed=seed)}) for seed in (1, 2))
+        one.add(two)
+        assert len(one) == len(two) == 2
+        assert len(one.rows("patch")) == 6
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"window": drawn(1, 3, 4, seed=1)},
+            {"patch": drawn(1, 3, 5, seed=1)},
+            {"patch": drawn(1, 3, 4, seed=1).half()},
+        ],
+    )
+    def test_other_features_are_refused(self, other: dict[str, Tensor]) -> None:
+        with pytest.raises(UsageError, match=r"banks of other features cannot be joined: this one has .*4 x float32"):
+            MemoryBank({"patch": drawn(1, 3, 4, seed=1)}).add(MemoryBank(other))
+
+
+class TestCoreset:
+    @settings(max_examples=30, deadline=None)
+    @given(images=st.integers(1, 4), rows=st.integers(1, 8), most=st.integers(4, 20), seed=st.integers(0, 10**6))
+    def test_each_row_taken_was_the_farthest_of_all(self, images: int, rows: int, most: int, seed: int) -> None:
+        references = drawn(images, rows, 5, seed=seed)
+        unit = torch.nn.functional.normalize(references, dim=-1).flatten(0, 1)
+        bank = MemoryBank({"patch": references}, max_rows=most)
+        kept = [int((unit == row).all(dim=1).nonzero()[0]) for row in bank.rows("patch")]
+        assert len(set(kept)) == len(kept) == min(most, images * rows)
+        assert kept == sorted(kept)
+        assert bank.owners("patch").tolist() == [number // rows for number in kept]
+        # Brute force: from the first rows on, the farthest row in float64; a tie in rounding may go to either.
+        taken = [image * rows for image in range(images)]
+        while len(taken) < len(kept):
+            far = 1 - (unit.double() @ unit[taken].double().T).amax(dim=1)
+            far[taken] = -1
+            taken.append(max(set(kept) - set(taken), key=lambda number: float(far[number])))
+            assert far[taken[-1]] > far.max() - 1e-6
+
+    def test_it_is_the_same_every_time(self) -> None:
+        references = drawn(3, 20, 8, seed=3)
+        one, two = (MemoryBank({"patch": references}, max_rows=17) for _ in range(2))
+        assert torch.equal(one.rows("patch"), two.rows("patch"))
+
+    def test_equal_rows_go_last(self) -> None:
+        references = torch.cat([torch.ones(1, 5, 2), torch.tensor([[[1.0, 0]]])], dim=1)
+        bank = MemoryBank({"patch": references}, max_rows=2)
+        assert bank.rows("patch")[1].tolist() == [1, 0]
+
+    def test_a_query_is_at_most_so_much_farther_as_the_rows_left_out_are_from_those_kept(self) -> None:
+        references, queries = drawn(4, 30, 6, seed=5), drawn(2, 10, 6, seed=6)
+        whole, core = MemoryBank({"patch": references}), MemoryBank({"patch": references}, max_rows=40)
+        angle = lambda distance: torch.acos(1 - distance)  # noqa: E731 angles obey the triangle inequality
+        radius = angle(core.distance("patch", references)).max()
+        apart = angle(core.distance("patch", queries)) - angle(whole.distance("patch", queries))
+        assert apart.min() >= -1e-3
+        assert apart.max() <= radius + 1e-3
+
+    def test_every_image_keeps_a_row(self) -> None:
+        references = drawn(5, 9, 4, seed=7)
+        assert set(MemoryBank({"patch": references}, max_rows=5).owners("patch").tolist()) == set(range(5))
+        with pytest.raises(UsageError, match="max_rows 4 is less than the 5 images"):
+            MemoryBank({"patch": references}, max_rows=4)
+
+
+class TestFiles:
+    def bank(self) -> MemoryBank:
+        features = {"patch": drawn(3, 4, 8, seed=8).half(), "window": drawn(3, 2, 5, seed=9)}
+        return MemoryBank(features).with_values(usual_peak=torch.tensor(1.25, dtype=torch.float64))
+
+    def test_what_was_saved_is_loaded(self, tmp_path: Path) -> None:
+        bank = self.bank()
+        bank.save(tmp_path / "bank.safetensors")
+        opened = MemoryBank.load(tmp_path / "bank.safetensors")
+        assert opened.names == bank.names
+        assert opened.values == bank.values
+        for name in bank.names:
+            assert opened.rows(name).dtype == bank.rows(name).dtype
+            assert torch.equal(opened.rows(name), bank.rows(name))
+            assert torch.equal(opened.owners(name), bank.owners(name))
+        queries = drawn(1, 6, 5, seed=10)
+        assert torch.equal(opened.distance("window", queries), bank.distance("window", queries))
+
+    @pytest.mark.parametrize(
+        ("change", "fault"),
+        [
+            ({"rows:patch": torch.full((12, 8), torch.nan)}, "not finite"),
+            ({"rows:patch": torch.ones(12, 8)}, "not of unit length"),
+            ({"rows:patch": torch.zeros(12, 8, dtype=torch.int64)}, "of type int64 instead of"),
+            ({"rows:patch": torch.zeros(12, 8, 1)}, r"\[12, 8, 1\] instead of \[any, any\]"),
+            ({"owners:patch": torch.zeros(11, dtype=torch.int64)}, r"\[11\] instead of \[12\]"),
+            ({"owners:patch": torch.full((12,), -1)}, "names images that have no rows"),
+            ({"owners:patch": torch.full((12,), 12)}, "names images that have no rows"),
+            ({"owners:patch": torch.zeros(12, dtype=torch.int64)}, "of other images"),
+            ({"owners:more": torch.zeros(12, dtype=torch.int64)}, "do not fit together"),
+            ({"more": torch.zeros(1)}, "more is no part of one"),
+            ({"values:usual_peak": torch.tensor(torch.inf)}, "values:usual_peak with numbers that are not finite"),
+        ],
+    )
+    def test_a_file_that_is_damaged_is_refused(self, tmp_path: Path, change: dict[str, Tensor], fault: str) -> None:
+        path = tmp_path / "bank.safetensors"
+        self.bank().save(path)
+        save_file(load_file(path) | change, path, metadata={"oddlens": "memory-bank-1"})
+        with pytest.raises(ModelError, match=f"is no memory bank .*{fault}.*: make it again"):
+            MemoryBank.load(path)
+
+    def test_something_else_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "bank.safetensors"
+        with pytest.raises(UsageError, match="does not exist"):
+            MemoryBank.load(path)
+        path.write_bytes(b"nothing")
+        with pytest.raises(ModelError, match="damaged or no safetensors file"):
+            MemoryBank.load(path)
+        save_file({"rows:patch": torch.ones(1, 1), "owners:patch": torch.zeros(1, dtype=torch.int64)}, path)
+        with pytest.raises(ModelError, match="does not say that it is one"):
+            MemoryBank.load(path)

@@ -301,7 +301,7 @@ class TestRecipe:
 
 class TestWhatItDoesNotTake:
     def test_good_examples_are_refused_and_leave_no_trace(self, street: Detector) -> None:
-        with pytest.raises(UsageError, match="vl4ad compares streets with words and takes no good examples"):
+        with pytest.raises(UsageError, match="vl4ad takes no good examples"):
             street.add_references([noise(40, 40)])
         assert street.references is None
 

@@ -20,6 +20,11 @@ CARD = MethodCard(
         weights="required",
         model=Capabilities(patches=True, local=True, joint=True, learned_prompts=True),
     ),
+    weights=(
+        "learned prompts: give as weights a file that 'oddlens train anomalyclip' wrote for this model, or for openai-vit-l-14-336 "
+        "one of the authors' (github.com/zqhang/AnomalyCLIP): checkpoints/9_12_4_multiscale_visa/epoch_15.pth, or "
+        "9_12_4_multiscale/epoch_15.pth to test MVTec AD"
+    ),
     trainable="oddlens.training.anomaly_clip:TrainableAnomalyCLIP",
     weights_mark="ctx_pos",
 )

@@ -14,16 +14,16 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
-from oddlens.errors import UsageError
+from oddlens.methods.anomaly_clip.card import CARD
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
-from oddlens.methods.base import Features, Scores, Text
-from oddlens.methods.common.maps import abnormal_probability, smooth, upsample
+from oddlens.methods.base import Features, Method, Scores, Text
+from oddlens.methods.common.maps import abnormal_probability, smooth, square_grid, upsample
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.weights import MethodWeights
 
 
-class AnomalyCLIP:
+class AnomalyCLIP(Method[AnomalyCLIPRecipe]):
     """AnomalyCLIP on a backbone, with learned prompts. It takes no references.
 
     Features: "image" [batch, embed_dim], unit norm, without ln_post as the code has it; "layer<n>" [batch, patches, embed_dim],
@@ -31,25 +31,15 @@ class AnomalyCLIP:
     alone.
     """
 
-    recipe_type = AnomalyCLIPRecipe
-    no_references = (
-        "anomalyclip compares with words only: leave the references out, or take winclip or april-gan, which use them"
-    )
-    relative = None
+    card = CARD
 
     def __init__(self, backbone: Backbone, recipe: AnomalyCLIPRecipe, weights: MethodWeights | None = None) -> None:
-        if weights is None:
-            raise UsageError(
-                "anomalyclip needs learned prompts: give as weights a file that 'oddlens train anomalyclip' wrote for this model, "
-                "or for openai-vit-l-14-336 one of the authors' (github.com/zqhang/AnomalyCLIP): "
-                "checkpoints/9_12_4_multiscale_visa/epoch_15.pth, or 9_12_4_multiscale/epoch_15.pth to test MVTec AD"
-            )
-        self.backbone = backbone
-        self.recipe = recipe
+        super().__init__(backbone, recipe, weights)
+        learned = self.learned(weights)
         self.prompts = LearnablePrompts(
             backbone.text, backbone.tokenizer, recipe.context_length, recipe.prompt_depth, recipe.deep_tokens
         )
-        self.prompts.fill(weights, backbone.card.name)
+        self.prompts.fill(learned, backbone.card.name)
 
     @torch.no_grad()
     def encode_prompts(self, object_name: str) -> Text:
@@ -76,19 +66,14 @@ class AnomalyCLIP:
             features[f"layer{layer}"] = F.normalize(vision_pass.vision.project(patches), dim=-1)
         return features
 
-    def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
-        """Refused, with a `UsageError`."""
-        raise UsageError(self.no_references)
-
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps. What is upsampled are probabilities, summed over the layers."""
         recipe, states = self.recipe, text["prototypes"]
         image_score = abnormal_probability(features["image"], states, recipe.temperature)
         layers = [abnormal_probability(features[f"layer{n}"], states, recipe.temperature) for n in recipe.layers]
         patches = torch.stack(layers).sum(dim=0)
-        side = round(patches.shape[1] ** 0.5)
         size = recipe.image_size, recipe.image_size
-        maps = upsample(patches.view(-1, side, side), size, align_corners=False)
+        maps = upsample(patches.view(-1, *square_grid(patches.shape[1])), size, align_corners=False)
         return Scores(image_score, smooth(maps, recipe.sigma))
 
     def value_range(self, with_references: bool) -> tuple[float, float]:

@@ -35,6 +35,6 @@ def views(pixels: Tensor) -> Iterator[Tensor]:
 
 def _warped(pixels: Tensor, affine: tuple[tuple[float, ...], ...]) -> Tensor:
     """The pixels at affine(place), places in [-1, 1] from the centre of the first pixel to the centre of the last."""
-    matrix = pixels.new_tensor(affine).expand(len(pixels), 2, 3)
+    matrix = pixels.new_tensor(affine).expand(pixels.shape[0], 2, 3)
     grid = F.affine_grid(matrix, list(pixels.shape), align_corners=True)
     return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=True)

@@ -19,12 +19,12 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass, pass_pixels
-from oddlens.errors import UsageError
 from oddlens.methods.anovl.adapter import Adapter, Start, draw_noise, draw_start, log_odds
-from oddlens.methods.anovl.augmentations import views
+from oddlens.methods.anovl.augmentations import VIEWS, views
+from oddlens.methods.anovl.card import CARD
 from oddlens.methods.anovl.recipe import AnoVLRecipe
-from oddlens.methods.base import Features, Scores, Text
-from oddlens.methods.common.maps import abnormal_probability, mean_filter
+from oddlens.methods.base import Features, Method, Scores, Text
+from oddlens.methods.common.maps import abnormal_probability, mean_filter, square_grid
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.templates import load_framed, load_states, sentences
 from oddlens.methods.common.tiling import Tiling, cut, stitch, tiling
@@ -40,7 +40,7 @@ ADAPTING_BYTES = 256 << 20
 """About what adapters that are trained side by side, and what belongs to them, may take."""
 
 
-class AnoVL:
+class AnoVL(Method[AnoVLRecipe]):
     """AnoVL on a backbone. It takes no references.
 
     Features: "views" [batch, tiles * views, embed_dim], unit norm; "local" [batch, tiles * patches, embed_dim], the last block's
@@ -48,17 +48,10 @@ class AnoVL:
     along a tile. Map: [0, 1], close around one half without a temperature; of the height and width that the tiles cover.
     """
 
-    recipe_type = AnoVLRecipe
-    no_references = (
-        "anovl compares with words only: leave the references out, or take winclip or april-gan, which use them"
-    )
-    relative = None
+    card = CARD
 
     def __init__(self, backbone: Backbone, recipe: AnoVLRecipe, weights: MethodWeights | None = None) -> None:
-        if weights is not None:
-            raise UsageError("anovl keeps nothing of what it learns, so it takes no weights: leave them out")
-        self.backbone = backbone
-        self.recipe = recipe
+        super().__init__(backbone, recipe, weights)
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -102,28 +95,24 @@ class AnoVL:
         """Embeddings of the views of each tile, and of its patches."""
         side = self.recipe.image_size
         if self.recipe.tiles == "none":
-            plans = [Tiling(side, side, side)] * len(vision_pass.pixels)
             seen, local = self._look(vision_pass)
-        else:
-            plans = [tiling(picture, side) for picture in vision_pass.pictures]
-            seen, local = self._look_at_tiles(vision_pass, plans)
+            layout = torch.tensor((side, side, square_grid(local.shape[1])[0]), device=local.device)
+            return {"views": seen, "local": local, "layout": layout.expand(local.shape[0], 3)}
+        plans = [tiling(picture, side) for picture in vision_pass.pictures]
+        seen, local = self._look_at_tiles(vision_pass, plans)
         counts = [len(plan.corners) for plan in plans]
-        patches = round(local.shape[1] ** 0.5)
+        patches, _ = square_grid(local.shape[1])
         return {
             "views": _by_picture(seen, counts),
             "local": _by_picture(local, counts),
             "layout": torch.tensor([(plan.height, plan.width, patches) for plan in plans], device=local.device),
         }
 
-    def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
-        """Refused, with a `UsageError`."""
-        raise UsageError(self.no_references)
-
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores, the mean over views and tiles; maps, of adapted tokens where the recipe says so."""
         scores: list[Tensor] = []
         maps: list[Tensor] = []
-        for rows, plan, grid in self._alike(features["layout"], text):
+        for rows, plan, grid in self._alike(features, text):
             tiles = len(plan.corners)
             states, temperature = text["prototypes"], self.recipe.temperature
             looks = features["views"][rows, : tiles * self.recipe.views]
@@ -133,9 +122,16 @@ class AnoVL:
                 tokens = self._adapted(tokens, text, plan, grid)
             anomaly_map = abnormal_probability(F.normalize(tokens, dim=-1), states, temperature)
             smoothed = mean_filter(anomaly_map.view(-1, grid, grid), 3)
-            maps += stitch(smoothed.view(-1, tiles, grid, grid), plan).unbind()
-        of_one_size = len({anomaly_map.shape for anomaly_map in maps}) == 1
-        return Scores(torch.cat(scores), torch.stack(maps) if of_one_size else maps)
+            maps.append(stitch(smoothed.view(-1, tiles, grid, grid), plan))
+        of_one_size = len({each.shape[1:] for each in maps}) == 1
+        return Scores(torch.cat(scores), torch.cat(maps) if of_one_size else [one for each in maps for one in each])
+
+    @property
+    def no_export(self) -> str | None:
+        """Adapting trains on every image, and long images have tiles of their own number."""
+        if self.recipe.adapt:
+            return "anovl trains on every image, which no exported graph can: give adapt=False"
+        return None if self.recipe.tiles == "none" else "anovl with tiles cannot be exported: give tiles='none'"
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """What cosines that differ by 0.4 make of the softmax: beyond the maps of a CLIP, which lie close around one half."""
@@ -148,11 +144,12 @@ class AnoVL:
         local = vision_pass.features.local_patches(tower.config.layers)
         seen = [vision_pass.features.cls]
         if self.recipe.views > 1:
-            rows = len(seen[0])
             plain = FeatureRequest(self.recipe.image_size, self.recipe.interpolation, self.recipe.position)
             others = islice(views(vision_pass.pixels), 1, None)
-            while group := list(islice(others, max(1, ROWS // rows))):
-                seen += pass_pixels(self.backbone, torch.cat(group), plain).features.cls.chunk(len(group))
+            together = VIEWS if torch.compiler.is_exporting() else max(1, ROWS // len(seen[0]))
+            while group := list(islice(others, together)):
+                cls = pass_pixels(self.backbone, torch.cat(group), plain).features.cls
+                seen += cls.view(len(group), -1, cls.shape[-1]).unbind()
         return F.normalize(tower.embed_image(torch.stack(seen, dim=1)), dim=-1), tower.project(local)
 
     def _look_at_tiles(self, vision_pass: VisionPass, plans: Sequence[Tiling]) -> tuple[Tensor, Tensor]:
@@ -170,10 +167,14 @@ class AnoVL:
         seen, local = zip(*parts, strict=True)
         return torch.cat(seen), torch.cat(local)
 
-    def _alike(self, layouts: Tensor, text: Mapping[str, Tensor]) -> Iterator[tuple[slice, Tiling, int]]:
-        """Neighbouring pictures of one layout, as many as may be adapted together: which, their tiles, patches along a tile."""
+    def _alike(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor]) -> Iterator[tuple[slice, Tiling, int]]:
+        """Neighbouring images of one layout, as many as may be adapted together: which, their tiles, patches along a tile."""
+        if torch.compiler.is_exporting():  # one layout, of which no number can be read
+            side = self.recipe.image_size
+            yield slice(None), Tiling(side, side, side), square_grid(features["local"].shape[1])[0]
+            return
         first = 0
-        for (height, width, grid), group in groupby(layouts.tolist()):
+        for (height, width, grid), group in groupby(features["layout"].tolist()):
             plan = Tiling(height, width, self.recipe.image_size)
             end = first + len(list(group))
             step = self._together(len(plan.corners) * grid * grid, text)

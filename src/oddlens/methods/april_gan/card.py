@@ -15,6 +15,11 @@ CARD = MethodCard(
     home="oddlens.methods.april_gan.method:AprilGAN",
     recipe=AprilGANRecipe,
     needs=Needs(text=True, references="optional", weights="required", model=Capabilities(patches=True, joint=True)),
+    weights=(
+        "trained linear layers: give as weights a file that 'oddlens train april-gan' wrote for this model, or for "
+        "openai-vit-l-14-336 one of the authors' (github.com/ByChelsea/VAND-APRIL-GAN): exps/pretrained/mvtec_pretrained.pth, or "
+        "visa_pretrained.pth to test MVTec AD"
+    ),
     trainable="oddlens.training.april_gan:TrainableAprilGAN",
     weights_mark="fc.0.weight",
 )

@@ -15,14 +15,18 @@ from torch import Tensor, nn
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.options import Tap
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
-from oddlens.errors import ModelError, UsageError
+from oddlens.errors import ModelError
+from oddlens.methods.april_gan.card import CARD
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
-from oddlens.methods.base import Features, Parts, Relative, Scores, Text
-from oddlens.methods.common.maps import abnormal_probability, upsample
+from oddlens.methods.base import Features, Method, Scores, Text
+from oddlens.methods.common.maps import abnormal_probability, square_grid, upsample
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.prompt_ensemble import prototypes
 from oddlens.methods.common.templates import load_states, load_templates
 from oddlens.methods.weights import MethodWeights
+
+_TOGETHER = 8
+"""Good examples that are held against each other at once."""
 
 
 class LinearLayers(nn.Module):
@@ -61,7 +65,7 @@ class LinearLayers(nn.Module):
             yield _upsample((words @ direction)[..., 0], size).sigmoid()
 
 
-class AprilGAN:
+class AprilGAN(Method[AprilGANRecipe]):
     """APRIL-GAN on a backbone, with trained linear layers; few-shot as soon as `score` is given a memory.
 
     Features: "image" [batch, embed_dim], unit norm; "tokens:<tap>" [batch, patches, width], after that block as they are, without
@@ -73,23 +77,16 @@ class AprilGAN:
     - "references": (p + m / u) / 2, where u is the mean peak of the good examples, each held against the others: a picture as odd
       as a good one adds 1/2, one twice as odd adds 1. One good example alone is held against the words only, so that u is less
       than another good picture's m. u counts as at least a hundredth of the map's range, lest m drown p where u is next to nothing.
-    - "transductive": (p + (m - low) / (high - low)) / 2, where low and high are the least and largest m of the whole test set.
+    - "transductive", the authors': of the whole test set, see `evaluation.set_scores`; `score` gives the other one all the same.
     """
 
-    recipe_type = AprilGANRecipe
-    no_references = None
+    card = CARD
 
     def __init__(self, backbone: Backbone, recipe: AprilGANRecipe, weights: MethodWeights | None = None) -> None:
-        if weights is None:
-            raise UsageError(
-                "april-gan needs trained linear layers: give as weights a file that 'oddlens train april-gan' wrote for this "
-                "model, or for openai-vit-l-14-336 one of the authors' (github.com/ByChelsea/VAND-APRIL-GAN): "
-                "exps/pretrained/mvtec_pretrained.pth, or visa_pretrained.pth to test MVTec AD"
-            )
-        self.backbone = backbone
-        self.recipe = recipe
+        super().__init__(backbone, recipe, weights)
+        learned = self.learned(weights)
         self.layers = LinearLayers(backbone, recipe.layers).requires_grad_(False)
-        self.layers.fill(weights)
+        self.layers.fill(learned)
         self._reference_taps: tuple[Tap, ...] = recipe.reference_taps or backbone.card.reference_taps or recipe.layers
 
     def encode_prompts(self, object_name: str) -> Text:
@@ -103,13 +100,6 @@ class AprilGAN:
         taps = tuple(dict.fromkeys((*recipe.layers, *self._reference_taps)))
         return FeatureRequest(recipe.image_size, recipe.interpolation, recipe.position, taps)
 
-    @property
-    def relative(self) -> Relative:
-        """How few-shot scores are told: see the class."""
-        if self.recipe.image_score == "transductive":
-            return Relative("set", _beside_the_set)
-        return Relative("references", self._beside_references)
-
     def encode(self, vision_pass: VisionPass) -> Features:
         """The picture's embedding, and its tokens tap by tap."""
         kept: torch.dtype = getattr(torch, self.recipe.memory_dtype)
@@ -120,31 +110,46 @@ class AprilGAN:
         """The tokens of the good examples."""
         return MemoryBank({name: references[name] for name in map(_name, self._reference_taps)})
 
+    def fit_prompts(
+        self, memory: MemoryBank, references: Mapping[str, Tensor], text: Mapping[str, Tensor]
+    ) -> MemoryBank:
+        """The memory with "usual_peak": the mean peak of the good examples, see the class."""
+        count, peaks = len(memory), []
+        for first in range(0, count, _TOGETHER):
+            some = {name: value[first : first + _TOGETHER] for name, value in references.items()}
+            others = memory.leaving_out(torch.arange(first, min(first + _TOGETHER, count))) if count > 1 else None
+            peaks.append(_peaks(self._maps(some, text, others)))
+        least = self.value_range(True)[1] / 100
+        return memory.with_values(usual_peak=torch.cat(peaks).mean().clamp(min=least))
+
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps, zero-shot or (with a memory) few-shot: sections 3.1 and 3.2."""
         recipe, states = self.recipe, text["prototypes"]
         probability = abnormal_probability(features["image"], states, recipe.temperature).double()
-        maps = torch.zeros(len(probability), recipe.image_size, recipe.image_size, device=probability.device)
-        for layer in self.layers.maps(features, states, recipe.temperature, recipe.image_size):
-            maps += layer
-        if memory is not None:
-            maps += self._distances(features, memory)
-        parts = {"text": probability, "peak": maps.flatten(1).amax(dim=1).double()}
-        return Scores(probability if memory is None else torch.full_like(probability, torch.nan), maps, parts)
+        maps = self._maps(features, text, memory)
+        parts = {"text": probability, "peak": _peaks(maps)}
+        scores = probability if memory is None else (probability + parts["peak"] / memory.values["usual_peak"]) / 2
+        return Scores(scores, maps, parts)
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """A probability of each layer; with references besides a distance in [0, 2] of each."""
         return 0.0, float((3 if with_references else 1) * len(self.recipe.layers))
+
+    def _maps(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Tensor:
+        """[batch, image_size, image_size]: of the words, and of the memory where there is one."""
+        recipe, images = self.recipe, features["image"]
+        maps = torch.zeros(images.shape[0], recipe.image_size, recipe.image_size, device=images.device)
+        for layer in self.layers.maps(features, text["prototypes"], recipe.temperature, recipe.image_size):
+            maps += layer
+        if memory is not None:
+            maps += self._distances(features, memory)
+        return maps
 
     def _distances(self, features: Mapping[str, Tensor], memory: MemoryBank) -> Tensor:
         """The references' map: [batch, size, size]. It weighs as many layers as the words' map, of however many taps it is made."""
         distances = [memory.distance(name, features[name]) for name in map(_name, self._reference_taps)]
         mean = torch.stack(distances).mean(dim=0)
         return len(self.recipe.layers) * _upsample(mean, self.recipe.image_size)
-
-    def _beside_references(self, parts: Parts, references: Parts) -> Tensor:
-        usual = references["peak"].mean().clamp(min=self.value_range(True)[1] / 100)
-        return (parts["text"] + parts["peak"] / usual) / 2
 
 
 def state_prototypes(backbone: Backbone, object_name: str) -> Tensor:
@@ -165,14 +170,12 @@ def _name(tap: Tap) -> str:
 
 def _upsample(patches: Tensor, size: int) -> Tensor:
     """[batch, patches] -> [batch, size, size]; the corners of both grids are aligned, as in the code."""
-    side = round(patches.shape[1] ** 0.5)
-    return upsample(patches.view(-1, side, side), (size, size), align_corners=True)
+    return upsample(patches.view(-1, *square_grid(patches.shape[1])), (size, size), align_corners=True)
 
 
-def _beside_the_set(parts: Parts, together: Parts) -> Tensor:
-    low, high = together["peak"].aminmax()
-    scaled = (parts["peak"] - low) / (high - low).clamp(min=torch.finfo(low.dtype).tiny)  # 0 where all peaks are one
-    return (parts["text"] + scaled) / 2
+def _peaks(maps: Tensor) -> Tensor:
+    """The highest value of each map, float64 [batch]."""
+    return maps.flatten(1).amax(dim=1).double()
 
 
 def _described(tensors: Mapping[str, Tensor]) -> str:

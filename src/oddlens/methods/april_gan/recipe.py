@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,8 @@ class AprilGANRecipe(Recipe):
     temperature: of both softmaxes. memory_dtype: what tokens are kept in between looking and asking, those of good examples and in
     stations among them; float16 is half as large.
 
-    image_score: what few-shot scores are told beside: "references" (ours) or "transductive", the set (theirs). See `AprilGAN`.
+    image_score: what few-shot scores are relative to: "references" (ours), or "transductive", the whole test set (theirs), which
+    only an evaluation can do. See `AprilGAN`.
     """
 
     image_size: int = size_field(518, native=336)
@@ -33,3 +35,8 @@ class AprilGANRecipe(Recipe):
     temperature: float = query_field(0.01)
     image_score: Literal["references", "transductive"] = query_field("references")
     memory_dtype: Literal["float32", "float16"] = "float32"
+
+    @property
+    def alone(self) -> Mapping[str, object]:
+        """See `Recipe.alone`: the transductive scores are those of a set."""
+        return {"image_score": "references"} if self.image_score == "transductive" else {}

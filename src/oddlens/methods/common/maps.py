@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+def square_grid(patches: int) -> tuple[int, int]:
+    """(rows, columns) of the patches of a square image."""
+    side = math.isqrt(patches)
+    if side * side != patches:
+        raise ValueError(f"{patches} patches are no square")
+    return side, side
 
 
 def abnormal_probability(features: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
@@ -30,7 +40,7 @@ def harmonic_mean_of_windows(scores: Tensor, grid: tuple[int, int], size: int) -
 
 def window_means(patches: Tensor, grid: tuple[int, int], size: int) -> Tensor:
     """The mean of the patch features in every size x size window: [batch, patches, channels] -> [batch, windows, channels]."""
-    square = patches.transpose(1, 2).reshape(len(patches), -1, *grid)
+    square = patches.transpose(1, 2).reshape(patches.shape[0], -1, *grid)
     return F.avg_pool2d(square, size, stride=1).flatten(2).transpose(1, 2)
 
 

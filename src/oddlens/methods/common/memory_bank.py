@@ -3,48 +3,226 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import save
 from torch import Tensor
 
-_CHUNK_ELEMENTS = 1 << 24
+from oddlens.backbone.tensors import FLOATS, read_safetensors, tensor_fault
+from oddlens.errors import ModelError, UsageError, printable
+from oddlens.io.atomic import write_bytes
+from oddlens.io.paths import why_not_opened
+
+CHUNK = 1 << 24
 """Similarities held at once (64 MB of float32)."""
+
+_KEY, _FORMAT = "oddlens", "memory-bank-1"
+_ROWS, _OWNERS, _VALUES = "rows:", "owners:", "values:"
 
 
 class MemoryBank:
-    """Features of reference images by name, each [images, rows, channels]; float32 or float16, scaled to unit length on entry."""
+    """Rows of features of good examples, by name, and the distance of queries to the nearest row. A value: nothing changes it.
 
-    def __init__(self, features: Mapping[str, Tensor]) -> None:
-        self._features = {name: F.normalize(value.float(), dim=-1).to(value.dtype) for name, value in features.items()}
-        self._first: int | None = None
+    Every row belongs to one image, known by its number from 0 in the order of adding. Banks that are made of one another share
+    their rows in memory.
 
-    def leaving_out_from(self, first: int) -> MemoryBank:
-        """The same features, in the same memory, for queries that are reference images themselves.
+    Args:
+        features: By name [images, rows, channels], float32 or float16, of the same images under every name. Rows are scaled to
+            unit length.
+        max_rows: The most rows to keep under each name; None keeps all. A greedy coreset: the first row of every image, then again
+            and again the row that is farthest from all kept ones, by cosine (k-center greedy; ties go to the first row). A row left
+            out is at most as far from a kept one as the last one taken was. Distances of references to each other
+            (`leaving_out`) grow by that, so that thresholds become generous.
+        chunk: Similarities that are held at once.
 
-        first: the number of the reference that is the first query; the others follow. Each is compared with all images but itself.
+    Raises:
+        UsageError: `max_rows` is less than the number of images.
+    """
+
+    def __init__(self, features: Mapping[str, Tensor], *, max_rows: int | None = None, chunk: int = CHUNK) -> None:
+        self._rows: dict[str, Tensor] = {}
+        self._owners: dict[str, Tensor] = {}
+        self.values: Mapping[str, Tensor] = {}
+        self.chunk = chunk
+        self._left_out: Tensor | None = None
+        for name, value in features.items():
+            images, rows, _ = value.shape
+            if max_rows is not None and max_rows < images:
+                raise UsageError(
+                    f"max_rows {max_rows} is less than the {images} images: give at least one row an image"
+                )
+            flat = F.normalize(value.float(), dim=-1).to(value.dtype).flatten(0, 1)
+            owners = torch.arange(images, device=value.device).repeat_interleave(rows)
+            if max_rows is not None and max_rows < images * rows:
+                kept = _coreset(flat.float(), torch.arange(images, device=value.device) * rows, max_rows)
+                flat, owners = flat[kept], owners[kept]
+            self._rows[name], self._owners[name] = flat, owners
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its features."""
+        return tuple(self._rows)
+
+    def rows(self, name: str) -> Tensor:
+        """The rows under a name, [rows, channels], unit norm. Not to be written to."""
+        return self._rows[name]
+
+    def owners(self, name: str) -> Tensor:
+        """The number of the image that each row belongs to, int64 [rows]. Not to be written to."""
+        return self._owners[name]
+
+    def __len__(self) -> int:
+        """How many images it holds."""
+        return max((int(owners.max()) + 1 for owners in self._owners.values() if len(owners)), default=0)
+
+    def add(self, other: MemoryBank) -> MemoryBank:
+        """A bank of the images of both, this one's first. `values` are of neither any more.
+
+        Raises:
+            UsageError: The banks hold features of other names, widths or types.
         """
-        other = object.__new__(MemoryBank)
-        other._features, other._first = self._features, first
-        return other
+        known, added = ({name: _kind(rows) for name, rows in each._rows.items()} for each in (self, other))
+        if known != added:
+            raise UsageError(f"banks of other features cannot be joined: this one has {known}, the other {added}")
+        bank, first = self._like(), len(self)
+        bank._rows = {name: torch.cat([rows, other._rows[name]]) for name, rows in self._rows.items()}
+        bank._owners = {name: torch.cat([own, other._owners[name] + first]) for name, own in self._owners.items()}
+        return bank
 
-    def distance(self, name: str, queries: Tensor) -> Tensor:
-        """1 - the cosine to the nearest row, exactly: queries [batch, rows, channels] -> float32 [batch, rows] in [0, 2].
+    def with_values(self, **values: Tensor) -> MemoryBank:
+        """The same bank with named tensors beside its rows, which a method's `score` reads."""
+        bank = self._like()
+        bank.values = {**self.values, **values}
+        return bank
 
-        Computed in chunks of at most 16 million similarities; memory O(chunk), time O(queries * rows * channels).
+    def leaving_out(self, images: Tensor) -> MemoryBank:
+        """The same bank for queries that are images of it themselves: each is compared with all images but itself.
+
+        Args:
+            images: The number of the image that each query is, int64 [batch].
         """
-        known = self._features[name].float()
+        bank = self._like()
+        bank.values, bank._left_out = self.values, images
+        return bank
+
+    def distance(self, name: str, queries: Tensor, exclude: Tensor | None = None) -> Tensor:
+        """1 - the cosine to the nearest row, exactly.
+
+        Computed in chunks; memory O(chunk), time O(queries * rows * channels).
+
+        Args:
+            name: The name of the features.
+            queries: [batch, rows, channels], of any length; a query of length 0 is at distance 1 from everything.
+            exclude: The number of the image that each query is not compared with, int64 [batch]; None compares with all.
+
+        Returns:
+            float32 [batch, rows] in [0, 2]; infinite where an excluded image is the only one.
+        """
+        known, owners = self._rows[name].float(), self._owners[name]
+        exclude = self._left_out if exclude is None else exclude
         flat = F.normalize(queries.flatten(0, -2).float(), dim=-1)
-        images, rows = known.shape[:2]
-        step = max(1, _CHUNK_ELEMENTS // (images * rows))
-        chunks = []
-        for start in range(0, len(flat), step):
-            similar = flat[start : start + step] @ known.flatten(0, 1).T
-            if self._first is not None:
-                asking = torch.arange(start, start + len(similar), device=similar.device) // queries.shape[1]
-                own = (self._first + asking).view(-1, 1, 1).expand(-1, 1, rows)
-                similar.view(-1, images, rows).scatter_(1, own, -torch.inf)
-            chunks.append(similar.amax(dim=1))
-        return (
-            (1 - torch.cat(chunks)).clamp(min=0).view(queries.shape[:-1])
-        )  # rounding can make a perfect match negative
+        own = None if exclude is None else exclude.to(owners.device).repeat_interleave(queries.shape[1])
+        if torch.compiler.is_exporting():  # the number of rows may be a symbol, of which no chunk can be made
+            return (1 - _nearest(flat, known, owners, own)).clamp(min=0).view(queries.shape[:-1])
+        step = max(1, self.chunk // max(1, len(known)))
+        chunks = [
+            _nearest(flat[at : at + step], known, owners, None if own is None else own[at : at + step])
+            for at in range(0, len(flat), step)
+        ]
+        # Rounding can make a perfect match negative.
+        return (1 - torch.cat(chunks)).clamp(min=0).view(queries.shape[:-1])
+
+    def save(self, path: Path) -> None:
+        """Write the bank as a .safetensors file, whole or not at all."""
+        tensors = {_ROWS + name: rows for name, rows in self._rows.items()}
+        tensors |= {_OWNERS + name: owners for name, owners in self._owners.items()}
+        tensors |= {_VALUES + name: value for name, value in self.values.items()}
+        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        write_bytes(path, save(plain, metadata={_KEY: _FORMAT}))
+
+    @classmethod
+    def load(cls, path: Path, *, device: torch.device | str = "cpu", chunk: int = CHUNK) -> MemoryBank:
+        """The bank in a file that `save` wrote.
+
+        Raises:
+            UsageError: There is no such file.
+            ModelError: The file is damaged or something else: a tensor is not finite, of another shape or type, or misses an image.
+        """
+        shown = printable(str(path))
+        try:
+            tensors, metadata = read_safetensors(path)
+        except OSError as error:
+            raise UsageError(f"the memory bank {shown} {why_not_opened(path, error)}") from error
+        except SafetensorError as error:
+            raise ModelError(f"{shown} is damaged or no safetensors file: make the memory bank again") from error
+        fault = "it does not say that it is one" if metadata.get(_KEY) != _FORMAT else _fault_of(tensors)
+        if fault:
+            raise ModelError(f"{shown} is no memory bank ({fault}): make it again")
+        bank = cls({}, chunk=chunk)
+        bank._rows = {name: rows.to(device) for name, rows in _part(tensors, _ROWS).items()}
+        bank._owners = {name: owners.to(device) for name, owners in _part(tensors, _OWNERS).items()}
+        bank.values = {name: value.to(device) for name, value in _part(tensors, _VALUES).items()}
+        return bank
+
+    def _like(self) -> MemoryBank:
+        """A bank of the same rows, in the same memory."""
+        bank = MemoryBank({}, chunk=self.chunk)
+        bank._rows, bank._owners = self._rows, self._owners
+        return bank
+
+
+def _nearest(queries: Tensor, known: Tensor, owners: Tensor, own: Tensor | None) -> Tensor:
+    """The largest similarity of unit rows [n, channels] with known ones, [n]. own: the image of each that does not count, [n]."""
+    similar = queries @ known.T
+    if own is not None:
+        similar = similar.masked_fill_(owners == own[:, None], -torch.inf)
+    return similar.amax(dim=1)
+
+
+def _coreset(rows: Tensor, first: Tensor, most: int) -> Tensor:
+    """The numbers of the rows to keep, rising: `first`, then always the one that is farthest from all kept ones."""
+    kept = list(first.tolist())
+    nearest = torch.stack([rows @ rows[number] for number in kept]).amax(dim=0)
+    nearest[first] = torch.inf
+    while len(kept) < most:
+        farthest = int((nearest == nearest.min()).nonzero()[0])
+        kept.append(farthest)
+        nearest = torch.maximum(nearest, rows @ rows[farthest])
+        nearest[farthest] = torch.inf  # rounding could make it its own farthest
+    return torch.tensor(sorted(kept), device=rows.device)
+
+
+def _kind(rows: Tensor) -> str:
+    return f"{rows.shape[1]} x {str(rows.dtype).removeprefix('torch.')}"
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _fault_of(tensors: Mapping[str, Tensor]) -> str:
+    """What is wrong with the tensors of a file; "" where nothing is."""
+    rows, owners = _part(tensors, _ROWS), _part(tensors, _OWNERS)
+    if rows.keys() != owners.keys() or not rows:
+        return "rows and the images that they belong to do not fit together"
+    if strange := [name for name in tensors if not name.startswith((_ROWS, _OWNERS, _VALUES))]:
+        return f"{strange[0]} is no part of one"
+    for name, value in _part(tensors, _VALUES).items():
+        if fault := tensor_fault(value, dtypes=FLOATS):
+            return f"{_VALUES}{name} {fault}"
+    for name, value in rows.items():
+        if fault := tensor_fault(value, (None, None), (torch.float32, torch.float16)):
+            return f"{_ROWS}{name} {fault}"
+        if fault := tensor_fault(owners[name], (len(value),), [torch.int64]):
+            return f"{_OWNERS}{name} {fault}"
+        if not len(value) or int(owners[name].min()) < 0 or int(owners[name].max()) >= len(value):
+            return f"{_OWNERS}{name} names images that have no rows"
+        lengths = value.float().norm(dim=-1)
+        if not bool(((lengths - 1).abs().lt(0.01) | lengths.eq(0)).all()):
+            return f"{_ROWS}{name} has rows that are not of unit length"
+    if len({frozenset(each.tolist()) for each in owners.values()}) > 1:
+        return "its features are of other images under one name than under another"
+    return ""

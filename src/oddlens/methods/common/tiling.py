@@ -46,7 +46,7 @@ def stitch(maps: Tensor, plan: Tiling) -> Tensor:
     """
     tiles = upsample(maps.flatten(0, 1), (plan.side, plan.side), align_corners=True)
     tiles = tiles.view(*maps.shape[:2], plan.side, plan.side)
-    total, count = tiles.new_zeros(len(maps), plan.height, plan.width), tiles.new_zeros(plan.height, plan.width)
+    total, count = tiles.new_zeros(maps.shape[0], plan.height, plan.width), tiles.new_zeros(plan.height, plan.width)
     for tile, (top, left) in zip(tiles.unbind(dim=1), plan.corners, strict=True):
         place = slice(top, top + plan.side), slice(left, left + plan.side)
         total[:, *place] += tile

@@ -17,8 +17,9 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import MINI
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import OddlensWarning, UsageError
-from oddlens.methods.base import Features, Scores, Text
+from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.vl4ad.card import CARD
 from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.dense import DenseMasks, trained_temperature
 from oddlens.methods.vl4ad.masks import Masks
@@ -28,19 +29,16 @@ from oddlens.methods.vl4ad.vocabulary import Vocabulary
 from oddlens.methods.weights import MethodWeights
 
 
-class VL4AD:
+class VL4AD(Method[VL4ADRecipe]):
     """VL4AD on a backbone. Features: those of its way to masks (`masks.Masks`). Text: see `ConceptEncoder`.
 
     Map: of the score, at the masks' own resolution. Frames keep their sizes and aspects.
     """
 
-    recipe_type = VL4ADRecipe
-    no_references = "vl4ad compares streets with words and takes no good examples: leave the references out"
-    relative = None
+    card = CARD
 
     def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: MethodWeights | None = None) -> None:
-        self.backbone = backbone
-        self.recipe = recipe
+        super().__init__(backbone, recipe, weights)
         self._masks = _way_to_masks(backbone, recipe, weights)
         self._asked()  # what cannot be asked is told before any frame is looked at
         self._words = ConceptEncoder(backbone.encode_text)
@@ -62,10 +60,6 @@ class VL4AD:
     def encode(self, vision_pass: VisionPass) -> Features:
         """Masks and their embeddings, before any word."""
         return self._masks.encode(vision_pass)
-
-    def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
-        """Raises `UsageError`: streets are told by words alone."""
-        raise UsageError(self.no_references)
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Maps, the scores of frames, and at every pixel the number of the known class (before merging) that is most probable."""

@@ -14,32 +14,33 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
-from oddlens.errors import UsageError
-from oddlens.methods.base import Features, Scores, Text
-from oddlens.methods.common.maps import abnormal_probability, harmonic_mean_of_windows, upsample, window_means
+from oddlens.methods.base import Features, Method, Scores, Text
+from oddlens.methods.common.maps import (
+    abnormal_probability,
+    harmonic_mean_of_windows,
+    square_grid,
+    upsample,
+    window_means,
+)
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.prompt_ensemble import prototypes
 from oddlens.methods.common.templates import load_states, load_templates
 from oddlens.methods.weights import MethodWeights
+from oddlens.methods.winclip.card import CARD
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 
 
-class WinCLIP:
+class WinCLIP(Method[WinCLIPRecipe]):
     """WinCLIP on a backbone; WinCLIP+ as soon as `score` is given a memory.
 
     Features: "image" [batch, embed_dim], unit norm; "window<k>" [batch, windows, embed_dim], unit norm; "reference:<scale>" what is
     matched with the references, [batch, patches or windows, channels]. Map: [0, 1]; with references by fusion [0, 2] or [0, 1].
     """
 
-    recipe_type = WinCLIPRecipe
-    no_references = None
-    relative = None
+    card = CARD
 
     def __init__(self, backbone: Backbone, recipe: WinCLIPRecipe, weights: MethodWeights | None = None) -> None:
-        if weights is not None:
-            raise UsageError("winclip learns nothing, so it takes no weights: leave them out")
-        self.backbone = backbone
-        self.recipe = recipe
+        super().__init__(backbone, recipe, weights)
         card_taps = backbone.card.reference_taps
         self._taps: tuple[int | str, ...] = recipe.reference_taps or card_taps or (backbone.vision.config.layers,)
         # Where a model's makers name features for references, windows are compared by them too: as means of their patches.
@@ -75,7 +76,7 @@ class WinCLIP:
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps, zero-shot or (with a memory) few-shot: section 4.2 and 4.3."""
-        grid = self._grid(features)
+        grid = square_grid(features["reference:patch"].shape[1])
         tau, states = self.recipe.temperature, text["prototypes"]
         image_score = abnormal_probability(features["image"], states, tau).double()
         maps = [
@@ -111,10 +112,6 @@ class WinCLIP:
 
     def _upsample(self, maps: Tensor) -> Tensor:
         return upsample(maps, (self.recipe.image_size, self.recipe.image_size), align_corners=False)
-
-    def _grid(self, features: Mapping[str, Tensor]) -> tuple[int, int]:
-        side = round(features["reference:patch"].shape[1] ** 0.5)
-        return side, side
 
 
 def _patches_only(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
