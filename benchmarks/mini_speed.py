@@ -17,9 +17,9 @@ import torch
 
 import oddlens
 from oddlens.data import open_dataset
-from oddlens.io.loader import BATCH_SIZE
 from oddlens.inference.demo import FOLDER
 from oddlens.io.images import read_image
+from oddlens.io.loader import BATCH_SIZE
 
 
 def main() -> None:

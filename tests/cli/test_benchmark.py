@@ -151,7 +151,7 @@ def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Pat
         (("--seeds", "-1"), "--seeds '-1' is not a list of whole numbers"),
         (
             ("--component-sizes", "50"),
-            "'50' are no sizes of components: give one of anomaly-track, obstacle-track, by-area",
+            "'50' are no component sizes: give one of anomaly-track, obstacle-track, by-area",
         ),
         (("--set", "vl4ad.classes=camvid"), "is of a method that does not run: here run winclip"),
         (("--object", "a", "--names", "b"), "--object and --names contradict each other"),

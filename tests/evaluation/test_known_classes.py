@@ -67,7 +67,7 @@ def test_a_class_that_is_nowhere_has_no_figure(truth: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("labels", "names", "reason"),
     [
-        (None, (), "the method tells no classes"),
+        (None, (), "the method recognises no classes"),
         (np.zeros((3, 4)), ("sky", "road"), "the method does not know 'Traffic_Sign' of the data set's classes"),
         (np.zeros((3, 4)), ("car",), "does not know 'sky', 'Traffic_Sign', 'road' of"),
     ],

@@ -78,7 +78,7 @@ def test_sizes_are_a_name_or_two_areas(text: str, sizes: object) -> None:
 
 @pytest.mark.parametrize("text", ["", "50", "50,10,1", "a,b", "-1,2", "1.5,2", "anomaly"])
 def test_anything_else_are_no_sizes(text: str) -> None:
-    with pytest.raises(UsageError, match="are no sizes of components"):
+    with pytest.raises(UsageError, match="are no component sizes"):
         read_sizes(text)
 
 

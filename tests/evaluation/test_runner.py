@@ -161,7 +161,7 @@ def test_a_job_that_is_interrupted_leaves_no_cell(
     def interrupt(*_: object) -> list[dict[Variant, CellResult]]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "measure_category", interrupt)
+    monkeypatch.setattr(runner, "evaluate_category", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_whole(make_plan(small_set, open_clip_folder), tmp_path)
     assert not list(tmp_path.rglob("*.json"))

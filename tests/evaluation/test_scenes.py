@@ -69,7 +69,7 @@ def test_known_classes_are_those_that_detect_tells(
 
 def test_without_the_data_sets_classes_there_is_no_miou_and_a_reason(scenes: Benchmark) -> None:
     blind = scenes.cells[Key("camvid-ood", "camvid", "winclip", Variant(0))]
-    assert (blind.figures["miou"], blind.reasons["miou"]) == (None, "the method tells no classes")
+    assert (blind.figures["miou"], blind.reasons["miou"]) == (None, "the method recognises no classes")
     other = scenes.cells[Key("street-hazards", "street-hazards", "vl4ad", Variant(0))]
     assert other.reasons["miou"] == (
         "the method does not know 'unlabeled', 'building', 'fence' and 9 more of the data set's classes"
@@ -96,7 +96,7 @@ def test_components_and_classes_are_on_the_page(scenes: Benchmark) -> None:
     assert "pixel, image by image" in page.text
     assert "PRO (legacy)" not in page.text
     text = write_table(document)
-    assert "camvid: no miou: the method tells no classes" in text
+    assert "camvid: no miou: the method recognises no classes" in text
     assert "pixel_aupro_legacy" not in text
 
 

@@ -7,9 +7,9 @@
         print(job.category)
     document = write_results(run)
 
-OUT/metrics.json    every figure and what it depends on           OUT/scores.jsonl   every picture's scores
-OUT/table.md        the figures as papers print them              OUT/report.html    curves, histograms and pictures, on one page
-OUT/cells/, OUT/picks/, OUT/maps/                                 one file a cell; lists of good examples; raw maps on demand
+OUT/metrics.json    every figure and what it depends on           OUT/scores.jsonl   every image's scores
+OUT/table.md        the figures as papers print them              OUT/report.html    curves, histograms and images, on one page
+OUT/cells/, OUT/picks/, OUT/maps/                                 one file a cell; lists of good examples; raw maps with --maps
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class CellResult:
             "found" and "true" ones there are; else {}.
         class_iou: Intersection over union of every known class, None for a class that does not occur; {} where `figures` has no
             mIoU.
-        maps: Folder of the raw maps relative to OUT, where they were asked for.
+        maps: Folder of the raw maps relative to OUT, where they were written.
     """
 
     settings: CellSettings
@@ -208,7 +208,7 @@ def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
         raise UsageError(_damaged(path)) from error
     if "cell_format" in names:
         raise UsageError(
-            f"{path} is of another version of oddlens, which measured other figures: give another --out, or --no-resume to "
+            f"{path} is of another version of oddlens, whose figures differ: give another --out, or --no-resume to "
             "measure it again"
         )
     if names:

@@ -1,5 +1,5 @@
-"""Measuring a category: its pictures run through the towers once for all methods that want the same of them, in chunks, and every
-cell of a method asks the same features.
+"""Evaluating a category: its images run through the towers once for all methods that need the same features, in chunks, and all
+cells of a method use the same features.
 """
 
 from __future__ import annotations
@@ -38,8 +38,12 @@ from oddlens.visualization import html
 
 @dataclass(frozen=True)
 class Chunks:
-    """How many images' features are held at once: `images` at most, and of large ones fewer: after a batch with which `pixels` are
-    reached, no other is begun. batch_size: images that run together, whatever the chunks.
+    """How many images' features are held at once.
+
+    Attributes:
+        images: The most images.
+        pixels: After a batch that reaches this number of pixels, no other begins: of large images fewer are held.
+        batch_size: Images that run through a tower together.
     """
 
     images: int = 4 * BATCH_SIZE
@@ -50,15 +54,23 @@ class Chunks:
 CHUNKS = Chunks()
 
 
-def measure_category(
+def evaluate_category(
     jobs: Sequence[Job], plan: Plan, out: Path, advance: Callable[[int], None], chunks: Chunks = CHUNKS
 ) -> list[dict[Variant, CellResult]]:
-    """The cells of the jobs of one category, in order; `advance` is told how many more images are done, once a method.
+    """The cells of the jobs of one category, in order.
 
-    Raises `OddlensError` for a picture or mask that cannot be read: without it the figures would be those of another data set.
+    Args:
+        jobs: One a method, all of one category.
+        plan: The plan.
+        out: The folder OUT.
+        advance: Called with the number of images that have just been done, once a method.
+        chunks: How many images are held at once.
+
+    Raises:
+        OddlensError: An image or mask cannot be read; without it the figures would be those of another data set.
     """
-    probes = [
-        [_Probe(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
+    open_cells = [
+        [_OpenCell(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
         for job in jobs
     ]
     seconds = [0.0] * len(jobs)
@@ -74,22 +86,22 @@ def measure_category(
             for number, features in enumerate(encoded):
                 seconds[number] += waited + features.seconds
                 truths: list[Truth] = []
-                for probe in probes[number]:
-                    detections = probe.predict(features)
+                for cell in open_cells[number]:
+                    detections = cell.predict(features)
                     truths = truths or [
                         _truth(record, detection, jobs[number].protocol)
                         for record, detection in zip(shown, detections, strict=True)
                     ]
-                    probe.add(shown, detections, truths)
+                    cell.add(shown, detections, truths)
                 advance(len(part))
     return [
-        {probe.variant: probe.cell(spent / len(job.records)) for probe in of_job}
-        for job, of_job, spent in zip(jobs, probes, seconds, strict=True)
+        {cell.variant: cell.result(spent / len(job.records)) for cell in of_job}
+        for job, of_job, spent in zip(jobs, open_cells, seconds, strict=True)
     ]
 
 
 def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[Prepared], float]]:
-    """The images that are held at once, and the seconds that they were waited for."""
+    """The images that are held at once, and the seconds spent waiting for them."""
     while True:
         started = time.perf_counter()
         part: list[Prepared] = []
@@ -105,8 +117,8 @@ def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[P
         yield part, time.perf_counter() - started
 
 
-class _Probe:
-    """One cell in the making."""
+class _OpenCell:
+    """One cell while it is evaluated."""
 
     def __init__(self, job: Job, variant: Variant, plan: Plan, out: Path, detector: Detector) -> None:
         self.variant = variant
@@ -118,7 +130,7 @@ class _Probe:
         self._evaluator = Evaluator(out, job.protocol)
         self._parts: list[Mapping[str, float]] = []
         self._thresholds = Thresholds()
-        self._asking = 0.0
+        self._scoring = 0.0
         self._out = out
         # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
         folder = f"maps/{path_name(job.source.name)}/{job.detector.name}-{variant.name}/{path_name(job.category)}/test"
@@ -129,11 +141,11 @@ class _Probe:
         """The detections of a chunk."""
         started = time.perf_counter()
         detections = self._detector.predict(encoded, self._job.object_name, **self._alone)
-        self._asking += time.perf_counter() - started
+        self._scoring += time.perf_counter() - started
         return detections
 
     def add(self, records: Sequence[Record], detections: Sequence[Detection], truths: Sequence[Truth]) -> None:
-        """Take a chunk in."""
+        """Add a chunk."""
         for record, found, truth in zip(records, detections, truths, strict=True):
             self._evaluator.add(record, self._job.source.relative(record), found, truth)
             self._parts.append(found.parts)
@@ -143,7 +155,7 @@ class _Probe:
                 with replacing(self._out / self._maps / self._files[record.image]) as temporary:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
 
-    def cell(self, encoding: float) -> CellResult:
+    def result(self, encoding: float) -> CellResult:
         """The finished cell. encoding: seconds an image that all cells of the job share."""
         records, in_use = self._job.records, self._thresholds
         settings, _ = self._job.cells[self.variant]
@@ -161,7 +173,7 @@ class _Probe:
             ExampleImage(kind, number, _drawing(records[number], maps[number], result.value_range))
             for kind, number in choose(result.scores, in_use.image, best["image"])
         )
-        result.seconds = {"encode": round(encoding, 6), "ask": round(self._asking / len(records), 6)}
+        result.seconds = {"encode": round(encoding, 6), "ask": round(self._scoring / len(records), 6)}
         result.maps = self._maps
         return result
 
@@ -169,7 +181,7 @@ class _Probe:
 def _with_references(job: Job) -> dict[Variant, Detector]:
     """A detector a variant, all on the same method.
 
-    Every example runs through the towers once, and alone: so a cell's numbers do not depend on which cells are measured with it.
+    Every example runs through the towers once, and alone, so that a cell's numbers do not depend on the cells evaluated with it.
     """
     plain = job.detector
     encoded: dict[Path, EncodedBatch] = {}
@@ -190,7 +202,7 @@ def _with_references(job: Job) -> dict[Variant, Detector]:
 
 
 def _truth(record: Record, found: Detection, protocol: Protocol) -> Truth:
-    """What is true of a picture, at the size that is compared at."""
+    """The truth of an image, at the size at which pixels are compared."""
     width, height = found.image_size
     rows, columns = found.anomaly_map.shape
     return read_truth(record, (height, width), None if protocol.full_size else (rows, columns))

@@ -1,4 +1,4 @@
-"""Which pictures of a cell are worth looking at, and drawing them: the picture, and what was found in it."""
+"""Choosing the images of a cell that the report shows, and drawing each beside its anomaly map."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ _GAP = 4
 
 
 def choose(scores: Sequence[ImageScore], in_use: float | None, best: float | None = None) -> list[tuple[str, int]]:
-    """Pictures by kind, as (kind, number), none twice.
+    """Images by kind, as (kind, number), none twice.
 
-    in_use: the threshold that `detect` would use; where there is none, `best` counts, that of the best F1 on these pictures.
+    - "clear": the abnormal images of the highest scores and the normal one of the lowest.
+    - "mistaken": the abnormal images of the lowest scores and the normal one of the highest, if they lie on the wrong side of the
+      threshold.
+    - "borderline": the images nearest to the threshold.
 
-    - "clear": the abnormal ones of the highest scores and the normal one of the lowest.
-    - "mistaken": the abnormal ones of the lowest and the normal one of the highest score, as far as they lie on the wrong side of
-      the threshold.
-    - "borderline": those nearest to the threshold.
+    Args:
+        scores: The images of the cell.
+        in_use: The threshold that `detect` would use.
+        best: The threshold of the best F1 on these images, which counts if `in_use` is None.
     """
     threshold = best if in_use is None else in_use
     by_score = sorted(range(len(scores)), key=lambda number: (scores[number].score, scores[number].path))
@@ -55,9 +58,9 @@ def choose(scores: Sequence[ImageScore], in_use: float | None, best: float | Non
 def draw(
     pixels: Pixels, mask: NDArray[np.bool_] | None, anomaly_map: Map, value_range: tuple[float, float]
 ) -> Image.Image:
-    """The picture and the picture under its heat, the true defect outlined in both, on a sheet of one size.
+    """The image, and the image under its anomaly map, on a sheet of one size, with the true defect outlined in both.
 
-    They lie side by side, or above each other where they are larger that way.
+    They lie side by side, or one above the other if they are larger that way.
     """
     height, width = pixels.shape[:2]
     (sheet_width, sheet_height), half = SHEET, _GAP // 2
@@ -83,8 +86,8 @@ def draw(
     return sheet
 
 
-def colour_range(usual: float, threshold: float | None, otherwise: tuple[float, float]) -> tuple[float, float]:
-    """The heat at the ends of the colours, one range for all pictures of a cell: the usual heat, and as far above the threshold."""
-    if threshold is None or not threshold > usual:
+def colour_range(median: float, threshold: float | None, otherwise: tuple[float, float]) -> tuple[float, float]:
+    """The values at the ends of the colours, for all images of a cell: the median, and as far above the threshold."""
+    if threshold is None or not threshold > median:
         return otherwise
-    return usual, 2 * threshold - usual
+    return median, 2 * threshold - median

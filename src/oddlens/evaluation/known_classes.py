@@ -1,4 +1,4 @@
-"""How well a method tells the known classes of a scene, frame by frame."""
+"""How well a method recognises the known classes of a scene, frame by frame."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ Labels = NDArray[np.uint8]
 class KnownClasses:
     """Intersection over union of the classes of a data set. Memory O(classes squared).
 
-    A method's classes are matched by name, without regard to case and underscores; it must know all of the data set's. What it
-    takes for another class is a miss of the true one and no false alarm of any.
+    A method's classes are matched by name, without regard to case and underscores; it must know all of the data set's. A pixel
+    that it assigns to another class is a miss of the true class and no false alarm of any.
 
-    reason: why there is no figure; "" if there is one.
+    Attributes:
+        reason: Why there is no figure; "" if there is one.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.reason = "no test picture with class labels was looked at"
+        self.reason = "no test picture has class labels"
         self._names = tuple(names)
         self._counts = SegmentationAccumulator(len(names), IGNORED) if names else None
 
     def add(self, detection: Detection, classes: Labels | None) -> None:
-        """Add a frame. classes: the true ones, uint8 [height, width] at the frame's own size; None where nobody has told them."""
+        """Add a frame. classes: the true ones, uint8 [height, width] at the frame's own size; None without labels."""
         if self._counts is None or classes is None:
             return
         if detection.labels is None:
-            self.reason = "the method tells no classes"
+            self.reason = "the method recognises no classes"
             return
-        told = {_plain(name): number for number, name in enumerate(detection.label_names)}
-        lacking = [name for name in self._names if _plain(name) not in told]
+        numbers = {_plain(name): number for number, name in enumerate(detection.label_names)}
+        lacking = [name for name in self._names if _plain(name) not in numbers]
         if lacking:
             self.reason = f"the method does not know {_some(lacking)} of the data set's classes"
             return
         self.reason = ""
         table = np.full(256, IGNORED, np.uint8)
-        table[[told[_plain(name)] for name in self._names]] = np.arange(len(self._names))
+        table[[numbers[_plain(name)] for name in self._names]] = np.arange(len(self._names))
         labels = cv2.resize(table.take(detection.labels), detection.image_size, interpolation=cv2.INTER_NEAREST_EXACT)
         self._counts.update([classes], [labels])
 

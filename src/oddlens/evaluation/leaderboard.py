@@ -41,7 +41,7 @@ LEADING = ("method", "frames", "needs outlier data")
 
 
 def leaderboards(document: MetricsDocument, dataset: str) -> list[Leaderboard]:
-    """One for each category of a data set of which something is published and measured."""
+    """One for each category of a data set that has published rows and results of ours."""
     results = [result for result in document["results"] if result["dataset"] == dataset]
     found = []
     for category, published in document["datasets"][dataset]["leaderboards"].items():

@@ -1,4 +1,4 @@
-"""Maps on disk for as long as a category is measured: what does not fit in memory beside a large tower."""
+"""Anomaly maps on disk while a category is evaluated: they do not fit in memory beside a large tower."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ Map = NDArray[np.float32]
 class MapFile:
     """Float32 maps [h, w] of any sizes, appended and then read back.
 
-    They lie in a file without a name in `folder`, which is gone with the process, however that ends. Memory O(1): what is read back
-    are views into the file.
+    They lie in a file without a name in `folder`, which disappears with the process. Memory O(1): `read` gives views into the file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,7 +24,7 @@ class MapFile:
         self._shapes: list[tuple[int, int]] = []
 
     def append(self, anomaly_map: Map) -> None:
-        """Add a map behind the others."""
+        """Add a map after the others."""
         height, width = anomaly_map.shape
         self._shapes.append((height, width))
         self._file.write(anomaly_map.astype(np.float32, copy=False).tobytes())

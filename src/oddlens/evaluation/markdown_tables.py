@@ -10,7 +10,7 @@ from oddlens.evaluation.metric_names import Figures, columns, percent
 
 
 def summary_table(document: MetricsDocument) -> tuple[list[str], list[list[str]]]:
-    """Head and rows, one row a data set, method and number of shots that was measured; figures that no row has are left out."""
+    """Head and rows, one row for each data set, method and number of shots with figures; figures that no row has are left out."""
     results = [result for result in document["results"] if result["categories"]]
     names = columns(result["mean"] for result in results)
     rows = [

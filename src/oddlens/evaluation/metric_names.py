@@ -1,4 +1,4 @@
-"""The figures of a cell: their names in files, and in the heads of tables."""
+"""The metrics of a cell: their names in files and in the heads of tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ Figures = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Figure:
-    """name: in files. level: what is measured, a heading over several figures. short: the heading of its own column."""
+    """One metric.
+
+    Attributes:
+        name: Its name in files.
+        level: What it evaluates; a heading over several columns.
+        short: The heading of its own column.
+    """
 
     name: str
     level: str
@@ -61,7 +67,12 @@ def heading(name: str) -> str:
 
 
 def percent(mean: float | None, std: float | None = None) -> str:
-    """A fraction as papers print it: "92.0", "92.0 ± 0.3" over seeds, "-" where undefined."""
+    """A fraction as papers print it, in percent.
+
+    Example:
+        >>> percent(0.92), percent(0.92, 0.003), percent(None)
+        ('92.0', '92.0 ± 0.3', '-')
+    """
     if mean is None:
         return "-"
     return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f} ± {100 * std:.1f}"

@@ -1,4 +1,4 @@
-"""Few-shot picks: which good examples a category gets, by a rule that any program can repeat, kept as lists of files.
+"""Few-shot picks: the good examples of a category, chosen by a rule that any program can repeat and written as lists of files.
 
 The rule (ours): the normal training pictures of a category are put in the order of the SHA-256 (hex) of "SEED/CATEGORY/NAME" in
 UTF-8, where NAME is the file's name without folders; the first k are the picks for k shots. So the picks for k are among those
@@ -26,7 +26,7 @@ from oddlens.io.paths import exists, is_file, read_bytes
 
 
 class Picks(Protocol):
-    """Says which good examples a category has for a seed, the first ones first."""
+    """Chooses the good examples of a category for a seed, in order."""
 
     def of(self, source: NamedDataset, category: str, seed: int) -> tuple[Record, ...]:
         """All examples in order; k shots are the first k."""
@@ -88,7 +88,7 @@ def write_picks(folder: Path, source: NamedDataset, category: str, seed: int, ex
 
 
 def _usable(source: NamedDataset) -> dict[str, Record]:
-    """What may serve as a good example: normal, and not among the pictures that are measured on."""
+    """The records that may serve as good examples: normal, and not in the test split."""
     return {
         source.relative(record): record for record in source.dataset if record.label == 0 and record.split != "test"
     }

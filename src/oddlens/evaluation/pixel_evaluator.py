@@ -30,10 +30,10 @@ COMPONENT_FIGURES = ("component_siou", "component_ppv", "component_f1_mean")
 
 
 class PixelEvaluator:
-    """Takes maps and what is true of them; then `finish` and `evaluate`.
+    """Takes anomaly maps and their truth; then `finish` and `evaluate`.
 
-    The maps are looked at again and again, from disk: for the scores of the true pixels, for all others against these, and for
-    components at the threshold that comes out of both.
+    The maps are read from disk several times: for the scores of the true pixels, for all others against these, and for components
+    at the threshold that follows from both.
     """
 
     def __init__(self, folder: Path, protocol: Protocol) -> None:
@@ -62,7 +62,7 @@ class PixelEvaluator:
             self._inverted += looks_inverted(truth.mask)
 
     def finish(self) -> Sequence[Map]:
-        """All maps, as the method gave them; nothing can be added after that."""
+        """All maps, as the method gave them; nothing can be added afterwards."""
         self._maps = self._map_file.read()
         self._map_file.close()
         return self._maps
@@ -95,7 +95,7 @@ class PixelEvaluator:
 
     @property
     def _drawn(self) -> list[int]:
-        """The numbers of the pictures of which it is known where the defect is, or that there is none."""
+        """The numbers of the images whose defect has a mask, and of those without a defect."""
         return [number for number, mask in enumerate(self._masks) if mask is not None]
 
     def _evaluate_legacy(self, result: CellResult) -> None:

@@ -22,8 +22,17 @@ if TYPE_CHECKING:
 class Plan:
     """Methods (one detector each, without references) x data sets x variants.
 
-    full_size, components: see `protocol.Protocol`; None leaves it to each category. maps: raw maps are written. insist: cells with
-    good examples of a method that takes none are told as lacking; otherwise they are no part of the plan.
+    Attributes:
+        sources: The data sets.
+        detectors: The methods.
+        variants: Numbers of good examples and seeds.
+        picks: Chooses the good examples.
+        names: The object names in prompts.
+        full_size: As in `protocol.Protocol`; None leaves it to each category.
+        components: As in `protocol.Protocol`; None leaves it to each category.
+        maps: Raw anomaly maps are written.
+        report_unsupported: Cells with good examples of a method that takes none are reported as skipped; otherwise they are no
+            part of the plan.
     """
 
     sources: tuple[NamedDataset, ...]
@@ -44,7 +53,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Job:
-    """One category for one method: the cells that are measured together, each with its settings and good examples, and how."""
+    """One category for one method: the cells that are evaluated together, each with its settings and good examples."""
 
     source: NamedDataset
     category: str

@@ -1,4 +1,4 @@
-"""How the pictures of a category are compared: what its records carry decides, and what the plan says otherwise."""
+"""How the images of a category are compared: its records decide, unless the plan says otherwise."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ Sizes = str | ComponentSizes
 class Protocol:
     """How the pictures of a category are compared.
 
-    full_size: pixels at each picture's own size instead of the map's. components: from which areas components count; None: they are
-    not looked at. per_image: pixels also image by image (`metrics.per_image_pixel_metrics`). classes: the known classes, in the
-    order of `read_classes`; () where nobody has told them.
+    Attributes:
+        full_size: Pixels are compared at each image's own size instead of the map's.
+        components: The areas from which components count; None: components are not compared.
+        per_image: Pixels are also compared image by image (`metrics.per_image_pixel_metrics`).
+        classes: The known classes, in the order of `read_classes`; () for a set without class labels.
     """
 
     full_size: bool = False
@@ -47,11 +49,19 @@ class Protocol:
 
 
 def choose_protocol(source: NamedDataset, category: str, full_size: bool | None, components: Sizes | None) -> Protocol:
-    """The protocol of a category. full_size, components: None leaves it to the category.
+    """The protocol of a category.
 
-    A scene is what has label files with a legend: its pixels are compared at the frames' own size, and its components are looked
-    at, from the areas that the set's makers take (`road_sets`), else in proportion to the frames. Raises `DataError` for test
-    pictures whose classes are not the same ones.
+    A category is a scene if its test images have label files with a legend. Then pixels are compared at the frames' own size, and
+    components from the areas that the set's makers take (`road_sets`), else in proportion to the frames.
+
+    Args:
+        source: The data set.
+        category: Its category.
+        full_size: As in `Protocol`; None leaves it to the category.
+        components: As in `Protocol`; None leaves it to the category.
+
+    Raises:
+        DataError: The test images do not all have the same classes.
     """
     tests = source.dataset.select(category, "test")
     scene = any(record.legend is not None for record in tests)
@@ -68,14 +78,19 @@ def choose_protocol(source: NamedDataset, category: str, full_size: bool | None,
 
 
 def read_sizes(text: str) -> Sizes:
-    """Sizes as a name, or as two areas in pixels: "50,10" is 50 found and 10 true. Raises `UsageError` for anything else."""
+    """Sizes as a name, or as two areas in pixels. Raises UsageError for anything else.
+
+    Example:
+        >>> read_sizes("50,10")
+        ComponentSizes(found=50, true=10)
+    """
     names = (*COMPONENT_SIZES, BY_AREA)
     if text in names:
         return text
     parts = text.split(",")
     if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(
-            f"{text!r} are no sizes of components{choices(text, names, 'give one of')}, or the pixels that a "
+            f"{text!r} are no component sizes{choices(text, names, 'give one of')}, or the pixels that a "
             "found and a true one has at least, for instance 50,10"
         )
     return ComponentSizes(int(parts[0]), int(parts[1]))

@@ -1,8 +1,8 @@
-"""Published figures of road scenes: the leaderboards that a street's map of the unknown is held against.
+"""Published figures of road scenes: the leaderboards beside which our figures of road sets stand.
 
 They lie in `published_roads.json`, percentages as printed, each with its source and how it was read: "L" in a leaderboard's own
 files, "R" in the authors' repository. They are apart from `published`, as their methods are mostly not ours, their figures others
-(`pixel_fpr95`, components), and most were measured on frames whose labels are hidden: on public frames of the same name figures
+(`pixel_fpr95`, components), and most are of frames whose labels are hidden: on public frames of the same name figures
 are others.
 """
 
@@ -22,8 +22,15 @@ ROAD_METRICS = ("pixel_ap", "pixel_fpr95", "component_siou", "component_ppv", "c
 class PublishedRoad:
     """One row of a leaderboard.
 
-    dataset, frames: what it was measured on. variant: what tells it from other rows of the method, or "". outliers: whether the
-    source says that it needs data out of the distribution. percent: of `ROAD_METRICS`.
+    Attributes:
+        method: The method's name.
+        variant: What distinguishes it from other rows of the method, or "".
+        outliers: Whether it needs out-of-distribution data, according to the source.
+        dataset: The data set.
+        frames: Its frames.
+        percent: Of `ROAD_METRICS`.
+        source: The leaderboard or paper.
+        mark: How it was read.
     """
 
     method: str

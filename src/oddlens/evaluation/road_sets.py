@@ -1,4 +1,4 @@
-"""The road sets that have a protocol or a leaderboard of their own: what tells them, and how their makers measure.
+"""The road sets that have a protocol or a leaderboard of their own: how to recognise them, and how their makers evaluate.
 
 Component sizes by data set: the commands of SegmentMeIfYouCan's toolkit, which measures Fishyscapes Lost and Found as the anomaly
 track and Lost and Found as the obstacle track; RoadAnomaly, which it does not list, has what it takes by default. Image by image:
@@ -17,9 +17,12 @@ from oddlens.data.named import NamedDataset
 class RoadSet:
     """A road set.
 
-    name: as in `published_roads`. layout: `Dataset.layout`. words: one of them is in the name of its category or folder, letters
-    and digits only; (): any will do. components: one of `metrics.COMPONENT_SIZES`, or None: none are published. per_image: its
-    authors measure every picture alone.
+    Attributes:
+        name: As in `published_roads`.
+        layout: `Dataset.layout`.
+        words: One of them is in the name of its category or folder, letters and digits only; () fits any name.
+        components: One of `metrics.COMPONENT_SIZES`; None: no sizes are published.
+        per_image: Its authors evaluate every image alone.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Running a benchmark: what is done is kept, what is left is measured, what cannot be measured is told."""
+"""Running a benchmark: finished cells are used again, the others are evaluated, and skipped cells carry a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
-from oddlens.evaluation.evaluate import CHUNKS, Chunks, measure_category
+from oddlens.evaluation.evaluate import CHUNKS, Chunks, evaluate_category
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, choose_protocol
@@ -21,7 +21,7 @@ from oddlens.methods.registry import authors_names
 
 
 class Benchmark:
-    """A plan and the folder OUT in which its cells are kept: `open`, then `run`; afterwards `cells` and `skipped` are complete."""
+    """A plan and the folder OUT with its cells: `open`, then `run`; afterwards `cells` and `skipped` are complete."""
 
     def __init__(self, plan: Plan, out: Path) -> None:
         self.plan = plan
@@ -37,14 +37,17 @@ class Benchmark:
 
     @property
     def pending(self) -> int:
-        """How many pictures still have to go through a tower."""
+        """How many images still have to run through a tower."""
         return sum(len(job.records) for job in self._jobs)
 
     def open(self, *, resume: bool = True) -> None:
-        """Write the lists of picks and look what is done already.
+        """Write the lists of picks and find the cells that are done already. Nothing is evaluated yet.
 
-        resume: cells in OUT are used again. Raises `UsageError` for one that was made with other settings, and for an OUT that
-        is no folder and cannot become one, before anything is measured.
+        Args:
+            resume: Cells in OUT are used again.
+
+        Raises:
+            UsageError: A cell was made with other settings, or OUT is no folder and cannot become one.
         """
         if reason := why_no_folder(self.out):
             raise UsageError(f"{printable(str(self.out))} {reason}")
@@ -56,18 +59,22 @@ class Benchmark:
                     self._prepare(source, category, detector, examples, protocol, resume)
 
     def run(self, advance: Callable[[int], None] = lambda _: None, chunks: Chunks = CHUNKS) -> Iterator[Job]:
-        """Measure what is left, giving each job when its cells are written; `advance` is told how many more pictures are done.
+        """Evaluate the cells that are left; yields each job when its cells are written.
 
         The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
+
+        Args:
+            advance: Called with the number of images that have just been done.
+            chunks: How many images are held at once.
         """
         for _, group in groupby(self._jobs, key=lambda job: (job.source, job.category)):
             jobs = list(group)
             try:
-                measured = measure_category(jobs, self.plan, self.out, advance, chunks)
+                results = evaluate_category(jobs, self.plan, self.out, advance, chunks)
             except OddlensError as error:
                 self.skipped += [Skipped(job.key(variant), str(error)) for job in jobs for variant in job.cells]
                 continue
-            for job, done in zip(jobs, measured, strict=True):
+            for job, done in zip(jobs, results, strict=True):
                 for variant, cell in done.items():
                     write_cell(job.key(variant).path(self.out), cell)
                     self._cells[job.key(variant)] = cell

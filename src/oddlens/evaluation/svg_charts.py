@@ -1,4 +1,4 @@
-"""Charts as inline SVG: curves and histograms that follow the page's light or dark colours. No script, nothing from elsewhere.
+"""Charts as inline SVG: curves and histograms that follow the page's light or dark colours, without scripts or other files.
 
 Colours are CSS variables of the page: --series-<n> for curves, --normal and --abnormal for the two kinds of pictures.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from oddlens.evaluation.cell_results import Curve
 
 SERIES = 8
-"""How many colours there are; after that they come round again."""
+"""The number of colours; then they repeat."""
 
 STYLE = """
 :root { --normal: #2f7fb8; --abnormal: #d9541e; --series-0: #1f77b4; --series-1: #d95f02; --series-2: #1b9e77; --series-3: #b8419b;
@@ -48,7 +48,7 @@ class Line:
 def line_chart(
     title: str, x_label: str, y_label: str, lines: Sequence[Line], chance: Sequence[tuple[float, float]] = ()
 ) -> str:
-    """Curves over [0, 1] x [0, 1]; chance: points of the dashed line that a blind method would give."""
+    """Curves over [0, 1] x [0, 1]; chance: points of the dashed line, the curve of chance."""
     parts = [_frame(title, x_label, y_label)]
     if chance:
         parts.append(f'<polyline class="chance" points="{_points(chance)}"/>')
@@ -97,8 +97,8 @@ def histogram(
     parts.append(_text(left, top - 6, f"normal ({len(normal)})", "start", "var(--normal)"))
     parts.append(_text(left, bottom + 11, f"abnormal ({len(abnormal)})", "start", "var(--abnormal)"))
     for y, (label, score, soft) in zip((top - 6, bottom + 11), marks, strict=False):
-        look = "mark soft" if soft else "mark"
-        parts.append(f'<line class="{look}" x1="{x(score):.1f}" y1="{top}" x2="{x(score):.1f}" y2="{bottom}"/>')
+        style = "mark soft" if soft else "mark"
+        parts.append(f'<line class="{style}" x1="{x(score):.1f}" y1="{top}" x2="{x(score):.1f}" y2="{bottom}"/>')
         parts.append(_text(right, y, f"{'¦' if soft else '|'} {label} {score:.3g}", "end"))
     parts.append(_text(left, bottom + 23, f"{low:.3g}", "start", faint=True))
     parts.append(_text(right, bottom + 23, f"{high:.3g}", "end", faint=True))
@@ -146,8 +146,8 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str = "", faint: bool = False) -> str:
     style = f' style="fill: {colour}"' if colour else ""
-    look = ' class="faint"' if faint else ""
-    return f'<text{look} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
+    classes = ' class="faint"' if faint else ""
+    return f'<text{classes} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
 
 
 def _svg(title: str, parts: Sequence[str], height: int) -> str:

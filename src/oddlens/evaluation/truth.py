@@ -1,4 +1,4 @@
-"""What is true of a picture, and keeping it in little memory until all maps are there."""
+"""The truth of an image, held in little memory until all maps are there."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """One picture's truth.
+    """The truth of one image.
 
-    mask: where the defect is, bool [h, w] at the size that is compared at; None where nobody knows: an abnormal picture without a
-    mask. ignore: pixels that do not count, bool [h, w]; None: all count. classes: the known class of every pixel, uint8 [height,
-    width] at the picture's own size, as `read_classes` gives it; None where nobody has told it.
+    Attributes:
+        mask: Where the defect is, bool [h, w] at the size at which pixels are compared; None for an abnormal image without a mask.
+        ignore: Pixels that do not count, bool [h, w]; None: all count.
+        classes: The known class of every pixel, uint8 [height, width] at the image's own size, as `read_classes` gives it; None
+            without class labels.
     """
 
     mask: Mask | None
@@ -33,9 +35,13 @@ class Truth:
 def read_truth(record: Record, size: tuple[int, int], map_size: tuple[int, int] | None = None) -> Truth:
     """The truth of a labelled record.
 
-    size: the picture's own (height, width), which the files must have. map_size: masks are brought to it by the authors' rule
-    (`resize_mask`), so that they need only have the shape of their picture. Raises `DataError` for a file that cannot be read or
-    does not have the size, or the shape.
+    Args:
+        record: The record.
+        size: The image's own (height, width), which the files must have.
+        map_size: Masks are brought to it by the authors' rule (`resize_mask`); they need only have the shape of their image.
+
+    Raises:
+        DataError: A file cannot be read, or does not have the size or the shape.
     """
     own = size if map_size is None else None
     mask: Mask | None = None
