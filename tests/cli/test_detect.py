@@ -45,6 +45,12 @@ class TestWhatIsPrinted:
         assert [line.split()[1] for line in detect(parts, "--threshold", 0).out.splitlines()] == ["anomalous"] * 3
         assert [line.split()[1] for line in detect(parts, "--threshold", 2).out.splitlines()] == ["normal"] * 3
 
+    def test_with_a_folder_the_anomalous_ones_are_counted(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        scores = sorted(record["score"] for record in detect(parts, "--json").records)
+        middle = (scores[0] + scores[1]) / 2
+        done = detect(parts, "--threshold", middle, "--out", tmp_path / "out")
+        assert done.err == f"3 images, 0 failed, 2 anomalous: {tmp_path}/out/results.jsonl\n"
+
     def test_json_is_a_line_a_picture_and_nothing_else(self, detect: Detect, parts: Path) -> None:
         done = detect(parts, "--json")
         assert done.err == ""

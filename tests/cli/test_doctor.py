@@ -1,6 +1,6 @@
 """`oddlens doctor`: a fact a line."""
 
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import pytest
@@ -29,11 +29,18 @@ def test_versions_device_and_cache_are_told(own_cache: Path) -> None:
 
 def test_models_are_here_or_missing_and_the_missing_have_a_remedy() -> None:
     told = facts()
-    here, missing = ([] if told[key] == "none" else told[key].split(", ") for key in ("models here", "missing"))
+    here, missing = ([] if told[key] == "none" else told[key].split(", ") for key in ("models here", "models not here"))
     assert {*here, *missing} == {card.name for card in CARDS}
     assert not {*here} & {*missing}
     assert "openai-vit-b-32" in missing
     assert "oddlens models fetch NAME" in run("doctor").out
+
+
+def test_every_extra_that_users_can_install_is_named_with_its_packages() -> None:
+    extras = {extra for extra in metadata("oddlens").get_all("Provides-Extra") or () if extra not in ("test", "dev")}
+    shown = {name.removeprefix("extra "): fact for name, fact in facts().items() if name.startswith("extra ")}
+    assert set(shown) == extras
+    assert shown["video"].startswith("av ")
 
 
 def test_a_package_that_is_not_installed_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:

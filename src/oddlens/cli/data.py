@@ -44,6 +44,7 @@ def check(
     dataset = open_dataset(folder, layout)
     if sheet is not None:
         write_contact_sheet(dataset, sheet)
+        say(f"contact sheet: {sheet}")
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Reading", total=len(dataset))
         report = check_dataset(dataset, lambda done, total: progress.update(task, completed=done))

