@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS, LayoutFiles, read_json
 from oddlens.backbone.layers import Nonlinearity
-from oddlens.backbone.layouts.shapes import as_rgb
+from oddlens.backbone.layouts.shapes import as_rgb, check_shape
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.normalisation import Rgb
 from oddlens.errors import ModelError, shortened
 from oddlens.io.paths import is_file
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _ACTIVATIONS: dict[object, Nonlinearity] = {
     "gelu": "gelu",
@@ -112,6 +116,13 @@ class Settings:
         """Refuse a setting that changes what a tower computes into something that oddlens does not compute."""
         if self._values.get(name) != value:
             raise self._unusable(name, f"{value!r}")
+
+    def check(self, shape: DataclassInstance) -> None:
+        """Refuse a shape, made of these settings, that is out of bounds or does not fit together."""
+        try:
+            check_shape(asdict(shape))
+        except ValueError as error:
+            raise ModelError(f"{self._where} does not describe a model ({error}): fetch the model again") from error
 
     def _unusable(self, name: str, wanted: str) -> ModelError:
         return ModelError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
 
 from oddlens.backbone.convnext import ConvNextConfig
-from oddlens.backbone.layouts.shapes import check_tower, whole
+from oddlens.backbone.layouts.shapes import check_shape, whole
 from oddlens.errors import ModelError, shortened
 
 RENAMED = (
@@ -59,7 +60,7 @@ def config_of(vision: dict[str, Any], embed_dim: int, tensors: dict[str, Tensor]
             hidden_width=_hidden_width(tensors),
             eps=1e-5 if str(vision["timm_model_name"]).startswith("convnext_xxlarge") else 1e-6,  # as timm builds them
         )
-        check_tower(shape)
+        check_shape(asdict(shape))
     except KeyError as error:
         raise ModelError(
             f"{where} describes a ConvNeXt, and its weights lack {error}: fetch the model again"

@@ -77,7 +77,7 @@ def config_of(config: dict[str, object], where: str) -> Dinov2Config:
     width = settings.whole("hidden_size")
     mlp_width = width * settings.whole("mlp_ratio")
     swiglu = settings.flag("use_swiglu_ffn")
-    return Dinov2Config(
+    shape = Dinov2Config(
         image_size=settings.side("image_size"),
         patch_size=settings.side("patch_size"),
         width=width,
@@ -89,6 +89,8 @@ def config_of(config: dict[str, object], where: str) -> Dinov2Config:
         position="bicubic" if has_registers else "bicubic_plain",
         eps=settings.number("layer_norm_eps"),
     )
+    settings.check(shape)
+    return shape
 
 
 def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from oddlens.backbone.files import OPEN_CLIP, read_json, weight_files
 from oddlens.backbone.layouts import convnext
 from oddlens.backbone.layouts.base import Layout, find_weights
 from oddlens.backbone.layouts.naming import Pairs, rename, towers_only
-from oddlens.backbone.layouts.shapes import as_rgb, check_tower, check_towers, whole
+from oddlens.backbone.layouts.shapes import as_rgb, check_shape, check_towers, whole
 from oddlens.backbone.model import ClipModel, LoadedModel, Model, empty, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.options import Activation
@@ -130,7 +131,7 @@ def _described(config: dict[str, Any], look: Any, where: Path) -> Described:
     mean, std = as_rgb(look.get("mean"), "mean", CLIP_MEAN), as_rgb(look.get("std"), "std", CLIP_STD, least=0)
     if is_convnext:
         convnext.check_head(vision, str(where))
-        check_tower(text_config)
+        check_shape(asdict(text_config))
         return Described(vision, text_config, mean, std)
     shape = _vision_config(vision, text_config.embed_dim, activation)
     check_towers(shape, text_config)

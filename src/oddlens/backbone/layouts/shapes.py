@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from oddlens.backbone.convnext import ConvNextConfig
 from oddlens.backbone.normalisation import Rgb
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.vision import VisionConfig
@@ -18,7 +17,8 @@ _MOST = {
     "image_size": 4096, "patch_size": 512, "width": 16384, "layers": 256, "heads": 256, "mlp_width": 65536, "embed_dim": 16384,
     "context": 8192, "vocabulary": 4_000_000,
 }  # fmt: skip
-"""Far above every CLIP there is: a damaged number must not ask for all memory."""
+"""Far above every model there is: a damaged number must not ask for all memory."""
+_ACTIVATIONS = ("gelu", "quick_gelu")
 
 
 def whole(section: Mapping[str, Any], name: str, default: int | None = None) -> int:
@@ -31,28 +31,28 @@ def whole(section: Mapping[str, Any], name: str, default: int | None = None) -> 
     return value
 
 
-def check_towers(vision: VisionConfig | ConvNextConfig, text: TextConfig) -> None:
-    """Raises `ValueError` for shapes of which no towers can be made."""
-    check_tower(vision)
-    check_tower(text)
+def check_towers(vision: VisionConfig, text: TextConfig) -> None:
+    """Raise `ValueError` for shapes of which no towers can be made."""
+    check_shape(asdict(vision))
+    check_shape(asdict(text))
+    for shape in (vision, text):
+        if shape.activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"the activation is {shortened(shape.activation)}, where oddlens knows 'gelu' and 'quick_gelu'"
+            )
     if vision.embed_dim != text.embed_dim:
         raise ValueError(f"the towers have other embed_dims, {vision.embed_dim} and {text.embed_dim}")
 
 
-def check_tower(shape: VisionConfig | ConvNextConfig | TextConfig) -> None:
-    """As `check_towers`, for one."""
-    values = asdict(shape)
+def check_shape(values: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for the shape of a tower, as its config names it, that is out of bounds or does not fit together."""
     for name, most in _MOST.items():
         if name in values and not 0 < whole(values, name) <= most:
             raise ValueError(f"{name} is {values[name]}, where 1 to {most} is possible")
     if "heads" in values and values["width"] % values["heads"]:
         raise ValueError(f"a width of {values['width']} cannot be shared among {values['heads']} heads")
-    if isinstance(shape, VisionConfig) and shape.image_size < shape.patch_size:
-        raise ValueError(f"image_size {shape.image_size} is less than patch_size {shape.patch_size}")
-    if values.get("activation", "gelu") not in ("gelu", "quick_gelu"):
-        raise ValueError(
-            f"the activation is {shortened(values['activation'])}, where oddlens knows 'gelu' and 'quick_gelu'"
-        )
+    if "patch_size" in values and values["image_size"] < values["patch_size"]:
+        raise ValueError(f"image_size {values['image_size']} is less than patch_size {values['patch_size']}")
     eps = values["eps"]
     if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 < eps < 1:
         raise ValueError(f"eps is {shortened(eps)}, which is no small number above 0")

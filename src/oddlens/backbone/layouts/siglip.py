@@ -109,6 +109,8 @@ def config_of(config: dict[str, object], where: str) -> tuple[SiglipConfig, Sigl
         activation=read.activation("hidden_act"),
         eps=read.number("layer_norm_eps"),
     )
+    seen.check(vision)
+    read.check(text)
     if text.embed_dim != vision.embed_dim:
         raise ModelError(
             f"{where} describes texts {text.embed_dim} wide and images {vision.embed_dim} wide, which cannot be compared: "
