@@ -286,3 +286,34 @@ class TestGradients:
         (model.project(walked.cls).square().sum() + model.project(walked.local[3]).square().sum()).backward()
         without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
         assert without == []
+
+
+class ImageGraph(torch.nn.Module):
+    """What a zero-shot method takes of the tower."""
+
+    def __init__(self, tower: ClipTower) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        embedded = self.tower.embed(pixels)
+        last = self.tower.config.layers
+        features = self.tower.run_blocks(embedded, taps=(1,), local_taps=(last,), local_from=2)
+        local = self.tower.project(features.local_patches(last))
+        return self.tower.embed_image(features.image), features.patches(1), local, self.tower.windows(embedded, 2)
+
+
+@pytest.mark.parametrize("model", ["plain", "embedded"])
+def test_torch_export_takes_it_with_any_batch(model: str, embedded_folder: Path) -> None:
+    if model == "plain":
+        tower, size = random_model().vision, (48, 32)
+    else:
+        tower, size = load_backbone(embedded_folder, device="cpu").vision, (64, 80)
+    graph = ImageGraph(tower).eval()
+    shapes = ({0: torch.export.Dim("batch", min=1, max=64)},)
+    exported = torch.export.export(graph, (pixels(*size),), dynamic_shapes=shapes).module()
+    with torch.no_grad():
+        for images in (1, 2, 5):
+            given = pixels(*size, batch=images, seed=images)
+            for ours, expected in zip(exported(given), graph(given), strict=True):
+                assert close(ours, expected)
