@@ -95,6 +95,13 @@ class TestAsking:
         with pytest.raises(UsageError, match="the object name is empty"):
             loaded.detect(pictures[0], name)
 
+    @pytest.mark.parametrize("name", [3, None, ["nut"], b"nut"])
+    def test_an_object_name_that_is_no_text_is_refused(
+        self, loaded: Detector, pictures: Pictures, name: object
+    ) -> None:
+        with pytest.raises(UsageError, match=r"the object name cannot be .*: give a text that says in a word or two"):
+            loaded.detect(pictures[0], name)  # type: ignore[arg-type]
+
     def test_a_name_too_long_for_the_model_is_refused(self, loaded: Detector, pictures: Pictures) -> None:
         with pytest.raises(UsageError, match="use a shorter object name"):
             loaded.detect(pictures[0], "very " * 80 + "long name")

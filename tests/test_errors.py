@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from oddlens.errors import (
     DataError,
+    Failure,
     ImageError,
     ModelError,
     OddlensError,
@@ -119,3 +120,13 @@ def test_a_name_that_is_not_known_is_one_sentence(name: object, said: str) -> No
     with pytest.raises(UsageError) as error:
         known_name("method", name, METHODS)
     assert str(error.value) == said
+
+
+class TestFailure:
+    def test_printed_it_says_what_failed_and_why(self) -> None:
+        assert str(Failure("a.png", "a.png is cut short: copy it again")) == "a.png is cut short: copy it again"
+        assert str(Failure("a.png", "the disk is full")) == "a.png: the disk is full"
+        assert str(Failure("a\nb.png", r"a\nb.png is empty")) == r"a\nb.png is empty"
+
+    def test_it_is_called_as_its_image_is(self) -> None:
+        assert os.fspath(Failure("a\nb.png", "it is empty")) == "a\nb.png"

@@ -1,7 +1,7 @@
 """oddlens finds what is wrong in a picture with vision-language models.
 
     detector = oddlens.load("winclip")
-    detector.reference("good/")
+    detector.add_references("good/")
     for detection in detector.detect("line-3/*.png", object_name="bracket"):
         print(detection.source, detection.score, detection.is_anomalous)
 
@@ -11,14 +11,14 @@ Importing the package imports neither torch nor numpy; what needs them comes in 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oddlens.backbone.threads import share_processors as _share_processors
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection, Region
     from oddlens.detector import Detector
-    from oddlens.errors import Failure
+    from oddlens.errors import Failure, OddlensError, OddlensWarning
     from oddlens.loading import load, open_station
 
 __version__ = "0.1.0"
@@ -27,6 +27,8 @@ _HOMES = {
     "Detection": "oddlens.detection",
     "Detector": "oddlens.detector",
     "Failure": "oddlens.errors",
+    "OddlensError": "oddlens.errors",
+    "OddlensWarning": "oddlens.errors",
     "Region": "oddlens.detection",
     "load": "oddlens.loading",
     "open_station": "oddlens.loading",
@@ -35,10 +37,10 @@ _ROOMS = ("backbone", "data", "errors", "metrics", "training")
 
 _share_processors()  # before torch comes in
 
-__all__ = ["Detection", "Detector", "Failure", "Region", "load", "open_station"]
+__all__ = ["Detection", "Detector", "Failure", "OddlensError", "OddlensWarning", "Region", "load", "open_station"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name in _ROOMS:

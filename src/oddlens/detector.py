@@ -25,7 +25,7 @@ from oddlens.backbone.tensors import aligned
 from oddlens.calibration import NOT_FINITE, Calibration, calibrate_on, chosen
 from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together, joined
-from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable, shortened
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import AHEAD, BATCH_SIZE, load, load_each
@@ -360,9 +360,13 @@ class Detector:
         return Detector(self.name, self.method.with_recipe(recipe), self.notes, self.weights)
 
     def _encode_prompts(self, object_name: str) -> Text:
-        if not isinstance(object_name, str) or not object_name.strip():
+        if not isinstance(object_name, str):
             raise UsageError(
-                "the object name is empty: say in a word or two what is on the pictures, for instance 'part'"
+                f"the object name cannot be {shortened(object_name)}: give a text that says in a word or two what is on the images"
+            )
+        if not object_name.strip():
+            raise UsageError(
+                "the object name is empty: say in a word or two what is on the images, for instance 'part'"
             )
         return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
 

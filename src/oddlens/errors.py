@@ -126,19 +126,33 @@ class DataError(OddlensError):
     """A data set on disk is not what its layout says."""
 
 
+class LayoutError(DataError, UsageError):
+    """What was named is no data set that is known here: nothing in it was looked at. Exit code 2."""
+
+
 class OddlensWarning(UserWarning):
     """Something that a person should know and that stops nothing. The command line prints it as one line on stderr."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A picture without a detection: it cannot be read, or its score or map is not finite. reason: one sentence that names it."""
+    """An image without a detection: it cannot be read, or its score or map is not finite.
+
+    Attributes:
+        source: What the image is called: its path, or "image 3".
+        reason: Why, in one sentence that names it.
+    """
 
     source: str
     reason: str
 
     def __str__(self) -> str:
-        """What failed."""
+        """What failed, and why."""
+        reason, source = printable(self.reason), printable(self.source)
+        return reason if source in reason else f"{source}: {reason}"
+
+    def __fspath__(self) -> str:
+        """What the image is called, as a path says it."""
         return self.source
 
     def to_dict(self) -> dict[str, Any]:

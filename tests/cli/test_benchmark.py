@@ -140,7 +140,7 @@ def test_picks_of_one_run_serve_another(place: Path, open_clip_folder: Path) -> 
 def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Path) -> None:
     (place / "set" / "nut" / "ground_truth" / "crack" / "0_mask.png").unlink()
     done = bench(place, open_clip_folder, "--shots", "0")
-    assert "oddlens: set has 1 problem(s): 'oddlens data check" in done.err
+    assert "oddlens: set: 1 problem found without reading its images: 'oddlens data check" in done.err
     assert "no abnormal test picture has a mask" in (place / "out" / "table.md").read_text()
 
 

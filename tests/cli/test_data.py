@@ -11,7 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from oddlens.cli.data import SHOWN_OF_A_KIND, app
-from oddlens.errors import DataError, UsageError
+from oddlens.errors import LayoutError, UsageError
+from tests.cli.program import run as program
 
 
 def write_set(root: Path, missing_masks: int = 0) -> Path:
@@ -87,12 +88,12 @@ def test_a_manifest_opens_again_and_its_hash_is_printed(tmp_path):
 def test_a_manifest_of_a_faulty_set_says_so_beside_the_hash(tmp_path):
     result = run("manifest", write_set(tmp_path, missing_masks=1), "--out", tmp_path / "m.jsonl")
     assert result.exit_code == 0
-    assert "1 problem(s)" in result.stderr
+    assert "1 problem found without reading its images" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
-    [(["nowhere"], UsageError), (["set", "--layout", "mvtek"], UsageError), (["set", "--layout", "visa"], DataError)],
+    [(["nowhere"], UsageError), (["set", "--layout", "mvtek"], UsageError), (["set", "--layout", "visa"], LayoutError)],
 )
 def test_faults_of_the_call_go_through_to_the_frame(tmp_path, monkeypatch, arguments, error):
     write_set(tmp_path / "set")
@@ -104,3 +105,22 @@ def test_the_verbs_import_nothing_heavy_before_they_are_called():
     code = "import sys, oddlens.cli.data; print(*sorted({'numpy', 'PIL', 'cv2', 'torch', 'rich.table'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_folder_of_something_else_is_a_wrong_call(tmp_path):
+    """Nothing in it was looked at: 2. A set with a fault was: 1."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "to_do.txt").touch()
+    done = program("data", "check", tmp_path / "notes")
+    assert done.code == 2
+    assert "notes is laid out like no data set known here (" in done.sentence
+    assert len(done.sentence) < 900
+    assert program("data", "check", write_set(tmp_path / "set", missing_masks=1)).code == 1
+
+
+def test_a_folder_that_a_manifest_makes_is_named(tmp_path):
+    parts = write_set(tmp_path / "set")
+    assert run("manifest", parts, "--out", tmp_path / "m.jsonl").stderr == ""
+    done = run("manifest", parts, "--out", tmp_path / "new" / "lists" / "m.jsonl")
+    assert done.exit_code == 0
+    assert done.stderr == f"made the folder {tmp_path / 'new'}\n"

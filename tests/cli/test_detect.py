@@ -421,6 +421,39 @@ REFUSED = {
 }
 
 
+class TestBeforeTheFirstImage:
+    """What cannot be used makes the call wrong, code 2: no image was looked at."""
+
+    def refused(self, *arguments: object) -> str:
+        done = run("detect", *arguments, "--device", "cpu")
+        assert done.code == 2
+        return done.sentence
+
+    def test_a_reference_that_cannot_be_read(self, open_clip_folder: Path, parts: Path, tmp_path: Path) -> None:
+        (tmp_path / "torn.png").write_bytes(b"no image")
+        said = self.refused(parts, "--model", open_clip_folder, "--reference", tmp_path / "torn.png")
+        assert said.startswith(f"{tmp_path}/torn.png ")
+
+    @pytest.fixture
+    def station(self, open_clip_folder: Path, parts: Path, tmp_path: Path) -> Path:
+        oddlens.load("winclip", open_clip_folder, device="cpu").add_references(parts).save(tmp_path / "station")
+        return tmp_path / "station"
+
+    def test_a_damaged_station(self, station: Path, parts: Path) -> None:
+        (station / "references.safetensors").write_bytes(b"torn")
+        assert "references.safetensors is damaged" in self.refused(parts, "--station", station)
+
+    def test_a_station_with_another_model(self, station: Path, parts: Path) -> None:
+        file = station / "station.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"model_sha256": "0" * 64, "references": None}))
+        (station / "references.safetensors").unlink()
+        assert "was made with another version of the model" in self.refused(parts, "--station", station)
+
+    def test_a_model_that_is_no_model(self, parts: Path, tmp_path: Path) -> None:
+        (tmp_path / "clip.pt").write_bytes(b"torn")
+        assert "clip.pt is damaged" in self.refused(parts, "--model", tmp_path / "clip.pt")
+
+
 class TestCallsThatAreRefused:
     @pytest.mark.parametrize(("arguments", "said"), REFUSED.items(), ids=REFUSED)
     def test_in_one_sentence_with_code_2_and_nothing_written(
@@ -471,7 +504,7 @@ class TestCallsThatAreRefused:
 
     def test_a_model_that_is_not_here_names_the_command_that_fetches_it(self, parts: Path) -> None:
         done = run("detect", parts, "--model", "openai-vit-b-32")
-        assert done.code == 1
+        assert done.code == 2
         assert "run 'oddlens models fetch openai-vit-b-32' on a connected machine" in done.sentence
 
 
@@ -522,7 +555,7 @@ class TestReferences:
         write_pictures(tmp_path / "good", 2)
         (tmp_path / "good" / "1.png").write_bytes(b"")
         done = detect(parts, "--reference", tmp_path / "good")
-        assert done.code == 1
+        assert done.code == 2
         assert done.sentence == f"{tmp_path}/good/1.png is empty (0 bytes): save or copy it again"
 
 

@@ -50,7 +50,9 @@ def test_it_prints_the_file_and_tells_the_rest_on_stderr(trained: tuple[str, Pat
     assert (done.code, done.out) == (0, f"{out}\n")
     lines = done.err.splitlines()
     assert lines[0] == "parts: 10 images, 5 of them abnormal; 1 abnormal ones without a mask are left out"
-    assert lines[1] == f"parts has 1 problem(s): 'oddlens data check {data}' lists them"
+    assert lines[1] == (
+        f"parts: 1 problem found without reading its images: 'oddlens data check {data}' reads them and lists all problems"
+    )
     assert any(line.startswith("features of ") and f"in {out.parent / 'cache'}" in line for line in lines)
     assert [line[:9] for line in lines[-2:]] == ["epoch 1/2", "epoch 2/2"]
 

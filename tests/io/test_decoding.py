@@ -280,7 +280,8 @@ def test_what_is_no_picture_is_called_by_its_name(data: bytes, sentence: str) ->
 def test_a_decompression_bomb_is_refused_by_its_header_without_a_warning() -> None:
     assert sentence_on(png_header(100_000, 100_000), 128) == (
         "has 100000 x 100000 pixels, more than the limit of 128 megapixels: "
-        "cut it into tiles, make it smaller, or raise max_megapixels (ODDLENS_MAX_MEGAPIXELS in the environment)"
+        "cut it into tiles, make it smaller, or raise max_megapixels (on the command line --set max_megapixels=N; for all "
+        "programs ODDLENS_MAX_MEGAPIXELS)"
     )
 
 

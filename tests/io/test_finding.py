@@ -15,7 +15,7 @@ from oddlens.errors import UsageError
 from oddlens.io.decoding import FORMAT_OF_SUFFIX
 from oddlens.io.finding import find_images, path_identity, say_passed_over
 
-SUFFIXES = ", ".join(FORMAT_OF_SUFFIX)
+SUFFIXES = f".png, .jpg, .tif, .bmp, .webp or one of {len(FORMAT_OF_SUFFIX) - 5} other suffixes of images"
 
 
 @pytest.fixture

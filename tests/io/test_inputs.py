@@ -1,6 +1,7 @@
 """What people hand over as pictures: one or several, of any kind, each read when its turn comes."""
 
 import io
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_what_is_no_picture_is_refused(path: Path) -> None:
             image.read()
     with path.open(encoding="latin-1") as text:
         (image,) = each_input(text)  # type: ignore[arg-type]
-        with pytest.raises(ImageError, match="image 1 was opened as text: open it in binary mode"):
+        with pytest.raises(ImageError, match=r"part\.png was opened as text: open it in binary mode"):
             image.read()
 
 
@@ -124,3 +125,10 @@ def test_a_folder_of_which_one_part_is_closed_gives_the_rest(ordinary_user: Path
     assert first.source == str(ordinary_user / "open" / "1.png")
     with pytest.raises(UsageError, match=r"closed cannot be listed \(Permission denied\)"):
         last.read()
+
+
+def test_an_open_file_is_called_by_its_name(path: Path, tmp_path: Path) -> None:
+    with path.open("rb") as file, tempfile.TemporaryFile() as nameless:
+        first, second, third = each_input([file, nameless, io.BytesIO(b"")])
+        assert first.source == first.read().source == str(path)
+        assert (second.source, third.source) == ("image 2", "image 3")

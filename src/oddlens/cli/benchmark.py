@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import (
     METHOD_NAMES,
     DataFolders,
@@ -145,9 +146,11 @@ def benchmark(
     from oddlens.loading import load
 
     sources = open_sources(data)
+    with before_the_first_image():
+        detectors = tuple(load(name, what.model, files.get(name), what.device, **overrides[name]) for name in methods)
     plan = Plan(
         sources,
-        tuple(load(name, what.model, files.get(name), what.device, **overrides[name]) for name in methods),
+        detectors,
         variants(shots, seeds),
         RulePicks() if examples.picks is None else ListedPicks(examples.picks, sources),
         naming.for_datasets(sources),

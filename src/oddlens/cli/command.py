@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from oddlens.cli.earlier_spellings import replace_earlier
-from oddlens.errors import OddlensWarning, UsageError, known_name, nearest
+from oddlens.errors import OddlensError, OddlensWarning, UsageError, known_name, nearest
 
 _Context: TypeAlias = Any
 """What typer calls a context: the class behind `typer.Context`, which typer keeps to itself."""
@@ -97,6 +97,20 @@ def _in_one_sentence(ctx: _Context, options: set[str]) -> Iterator[None]:
             ) from error
         said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
         raise UsageError(f"{said[:1].lower()}{said[1:]}: {path} shows how it is called") from error
+
+
+@contextmanager
+def before_the_first_image() -> Iterator[None]:
+    """What fails in here makes the call wrong, exit code 2: a model, weights, a station or references that cannot be used.
+
+    Exit code 1 says that images failed and the others were looked at; here none was.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except OddlensError as error:
+        raise UsageError(str(error)) from error
 
 
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:

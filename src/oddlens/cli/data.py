@@ -64,9 +64,13 @@ def manifest(
 ) -> None:
     """Write the data set into one file, a line for each image, and print the hash that names its content."""
     from oddlens.data import manifest_hash, open_dataset, write_manifest
+    from oddlens.io.paths import exists
 
     dataset = open_dataset(folder, layout)
+    made = next((place for place in reversed(out.absolute().parents) if not exists(place)), None)
     write_manifest(dataset, out)
+    if made is not None:
+        say(f"made the folder {made}")
     typer.echo(manifest_hash(dataset))
     if dataset.problems:
         say(problems("the data set", dataset))

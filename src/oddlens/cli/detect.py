@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.card_options import card_fields
+from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import DeviceName, MethodName, ModelName, WeightsFile, one_of, say, settings_option
 from oddlens.cli.settings import recipe_overrides
 from oddlens.errors import UsageError, printable, shortened
@@ -122,7 +123,7 @@ def detect(
 
     With --out, OUT/results.jsonl gets a line for each image as soon as it is done, and OUT/run.json says what was run.
 
-    Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong.
+    Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong and no image was looked at.
     """
     overrides = recipe_overrides(what.setting or [], card_fields(context))
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
@@ -162,15 +163,16 @@ def detect(
     if (what.every > 1 or smoothing) and not any(map(is_video, found.paths)):
         raise UsageError("--every and smooth are for videos, and there is none among the images: leave them out")
     notes = _Notes(everything=output.verbose)
-    if what.station is not None:
-        detector = oddlens.open_station(what.station, what.device)
-        detector.max_megapixels = max_megapixels
-    else:
-        detector = oddlens.load(
-            what.method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
-        )
-        if good is not None:
-            detector.add_references(good)
+    with before_the_first_image():
+        if what.station is not None:
+            detector = oddlens.open_station(what.station, what.device)
+            detector.max_megapixels = max_megapixels
+        else:
+            detector = oddlens.load(
+                what.method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
+            )
+            if good is not None:
+                detector.add_references(good)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
     if output.verbose:

@@ -93,9 +93,12 @@ def one_of(option: str, value: str, known: Sequence[Choice]) -> Choice:
 
 
 def problems(name: str, dataset: Dataset) -> str:
-    """That a data set has problems, and what lists them."""
+    """That opening a data set found problems, and what looks for all of them: no image or mask is read to open one."""
     count = len(dataset.problems)
-    return f"{name} has {count} problem(s): 'oddlens data check {dataset.root}' lists them"
+    return (
+        f"{name}: {count} problem{'' if count == 1 else 's'} found without reading its images: "
+        f"'oddlens data check {dataset.root}' reads them and lists all problems"
+    )
 
 
 def say(*sentences: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import (
     DataFolders,
     DeviceName,
@@ -159,7 +160,8 @@ def train_method(
     sources = open_sources(data)
     sets = gather_samples(sources, part, method, naming.for_datasets(sources))
     _say_samples(sets)
-    backbone, recipe, notes = load_fitted(method_card(method), model, features.device, recipe_fields)
+    with before_the_first_image():
+        backbone, recipe, notes = load_fitted(method_card(method), model, features.device, recipe_fields)
     say(*notes)
     trainable = trainable_class(method)(backbone, recipe, settings)
     chosen = choose_precision(features.precision, backbone, trainable.request.image_size)

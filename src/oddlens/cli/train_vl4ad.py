@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import DeviceName, ModelName, WeightsOut, WriteReport, one_of, say
 from oddlens.cli.settings import Overrides, recipe_overrides
 from oddlens.errors import UsageError
@@ -145,9 +146,11 @@ def vl4ad(
     chosen = make_recipe(VL4ADRecipe, activation).activation
     scenes = RecordScenes(open_dataset(data), parts)
     say(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
-    learned = None if steps.start is None else read_weights(steps.start)
+    with before_the_first_image():
+        learned = None if steps.start is None else read_weights(steps.start)
+        backbone = load_backbone(model, device=device, activation=chosen)
     schedule = DecoderCourse(
-        load_backbone(model, device=device, activation=chosen),
+        backbone,
         scenes,
         vocabulary,
         shape,

@@ -11,7 +11,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.folder import read_named
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.errors import DataError, UsageError, known_name, printable
+from oddlens.errors import DataError, LayoutError, UsageError, known_name, printable
 from oddlens.io.paths import exists, expanded, is_closed, is_dir, why_absent
 
 FOLDER = "folder"
@@ -41,7 +41,8 @@ def open_dataset(
 
     Raises:
         UsageError: There is nothing at the path, the layout has no such name, or a named folder is not there.
-        DataError: No layout recognises the path, the named one does not, or it holds no picture.
+        LayoutError: No layout recognises the path, the named one does not, or it holds no picture.
+        DataError: None of the pictures that it names can be used.
     """
     root = expanded(path).absolute()
     if is_closed(root):
@@ -63,7 +64,7 @@ def open_dataset(
         records = chosen.read(root, problems)
     records = _without_repeats(records, problems)
     if not records:
-        raise DataError(_no_picture(root, name, problems))
+        raise (DataError if problems else LayoutError)(_no_picture(root, name, problems))
     problems += _structural_problems(root, records, supervised)
     return Dataset(root if is_dir(root) else root.parent, name, tuple(records), tuple(problems))
 
@@ -92,10 +93,10 @@ def _no_picture(root: Path, layout: str, problems: list[Problem]) -> str:
 def _recognise(root: Path) -> Layout:
     found = next((layout for layout in LAYOUTS if layout.recognise(root)), None)
     if found is None:
-        looked_for = "; ".join(f"{layout.looks_for} ({layout.name})" for layout in LAYOUTS)
-        raise DataError(
-            f"{printable(str(root))} is laid out like no data set known here: looked for {looked_for}; "
-            "arrange it like one of these, write a manifest, or name its folders with normal_dir, abnormal_dir and mask_dir"
+        raise LayoutError(
+            f"{printable(str(root))} is laid out like no data set known here ({', '.join(layout.name for layout in LAYOUTS)}): "
+            "arrange it like one of these (docs/data.md shows them), write a manifest, or name its folders with normal_dir, "
+            "abnormal_dir and mask_dir"
         )
     return found
 
@@ -103,7 +104,7 @@ def _recognise(root: Path) -> Layout:
 def _named(root: Path, name: str) -> Layout:
     layout = next(layout for layout in LAYOUTS if layout.name == name)
     if not layout.recognise(root):
-        raise DataError(f'{printable(str(root))} is not laid out like "{name}": it lacks {layout.looks_for}')
+        raise LayoutError(f'{printable(str(root))} is not laid out like "{name}": it lacks {layout.looks_for}')
     return layout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import deque
@@ -323,7 +324,7 @@ class _Run:
                 image = _Image(items[number], number, record, runs, self)
                 self._ahead.append(image)
                 if runs:
-                    yield Input(str(image.item), image.read, isinstance(image.item, VideoFrame), self.keeps)
+                    yield Input(os.fspath(image.item), image.read, isinstance(image.item, VideoFrame), self.keeps)
 
     def _earlier(self, number: int) -> Record | None:
         """What a sink knows of an image; all of them are asked, before the image is read."""
@@ -361,7 +362,7 @@ class _Run:
         assert outcome is not None
         if isinstance(outcome, Failure):
             image.let_go()
-            return _Waiting(image, outcome, {"path": str(item), "error": outcome.reason})
+            return _Waiting(image, outcome, {"path": os.fspath(item), "error": outcome.reason})
         if not self._sinks:
             return _Waiting(image, outcome, {})
         return _Waiting(image, outcome, pool.submit(self._drawn, image, outcome, ms))
@@ -369,7 +370,7 @@ class _Run:
     def _drawn(self, image: _Image, detection: Detection, ms: float) -> Record:
         """Have the sinks draw a detection; its record. Called in a thread."""
         started = time.perf_counter()
-        path = str(image.item)
+        path = os.fspath(image.item)
         try:
             record = detection.to_dict() | {"path": path, "ms": round(ms, 1)}
             for sink in self._sinks:
@@ -404,7 +405,7 @@ class _Run:
             self.times.add("writing", started)
             if head.outcome is not None:
                 self._given = True
-                yield head.outcome if "error" not in record else Failure(str(head.image.item), record["error"])
+                yield head.outcome if "error" not in record else Failure(os.fspath(head.image.item), record["error"])
 
     def _is_crowded(self) -> bool:
         """Whether so much waits for being drawn that the next group must wait too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -94,7 +95,7 @@ class FolderSink(Sink):
         self.folder.check(run.settings)
         self._files.clear()
         keys = {item: self._key(item) for item in run.task.items if not isinstance(item, Failure)}
-        self._names = {str(item): name for item, name in self.folder.names(keys).items()}
+        self._names = {os.fspath(item): name for item, name in self.folder.names(keys).items()}
 
     def earlier(self, number: int) -> Record | None:
         """See `Sink`."""
@@ -126,7 +127,7 @@ class FolderSink(Sink):
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """See `Sink`. Gives the places of what is drawn, relative to the folder."""
-        folder, name = self.folder, self._names[str(self._run.task.items[number])]
+        folder, name = self.folder, self._names[os.fspath(self._run.task.items[number])]
         written: Record = {}
         if self._overlays:
             written["overlay"] = self._save(detection.overlay(pixels()), folder.overlays / f"{name}.png")
@@ -145,7 +146,7 @@ class FolderSink(Sink):
     def finish(self) -> None:
         """See `Sink`."""
         task = self._run.task
-        self.folder.finish([(self._key(item), unfiled(str(item))) for item in task.items], self._run.settings)
+        self.folder.finish([(self._key(item), unfiled(os.fspath(item))) for item in task.items], self._run.settings)
 
     def close(self) -> None:
         """See `Sink`."""
@@ -174,7 +175,8 @@ class JsonLinesSink(Sink):
 
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
-        print(json.dumps(record, allow_nan=False), file=self._stream, flush=True)
+        self._stream.write(json.dumps(record, allow_nan=False) + "\n")
+        self._stream.flush()
         return record
 
 

@@ -210,7 +210,8 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> None:
     if width * height > max_megapixels * 1e6:
         raise UnreadableError(
             f"has {width} x {height} pixels, more than the limit of {max_megapixels:g} megapixels: "
-            "cut it into tiles, make it smaller, or raise max_megapixels (ODDLENS_MAX_MEGAPIXELS in the environment)"
+            "cut it into tiles, make it smaller, or raise max_megapixels (on the command line --set max_megapixels=N; for all "
+            "programs ODDLENS_MAX_MEGAPIXELS)"
         )
 
 

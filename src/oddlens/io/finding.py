@@ -185,7 +185,7 @@ class _Search:
         for failure in search.failures:
             self._fail(failure.source, failure.reason)
         if not search.images and not search.failures:
-            reason = f"{nothing}: looked for files ending in {', '.join(FORMAT_OF_SUFFIX)}"
+            reason = f"{nothing}: looked for {_LOOKED_FOR}"
             passed = say_passed_over(Counter(search.passed.values()))
             self._fail(text, f"{reason}; {passed}" if passed else reason)
 
@@ -288,6 +288,11 @@ class _FolderSearch:
         else:
             self.images.append(path)
 
+
+_COMMON = (".png", ".jpg", ".tif", ".bmp", ".webp")
+_LOOKED_FOR = (
+    f"files ending in {', '.join(_COMMON)} or one of {len(FORMAT_OF_SUFFIX) - len(_COMMON)} other suffixes of images"
+)
 
 _MASKS_PERHAPS = "masks, if pictures have their names"
 

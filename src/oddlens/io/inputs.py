@@ -71,10 +71,18 @@ def _inputs(images: Iterable[object], limit: float | None) -> Iterator[Input]:
         elif isinstance(image, str | os.PathLike) and not hasattr(image, "read"):
             yield from _inputs_of_path(image, limit)
         else:
-            source = str(image) if isinstance(image, os.PathLike) else f"image {number}"
+            source = _name_of(image) or f"image {number}"
             # What reads itself, or is a Pillow image, may be shared with others or stand twice in a list.
             in_order = not isinstance(image, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Picture)
             yield Input(source, partial(_read, image, source, limit), in_order)
+
+
+def _name_of(image: object) -> str | None:
+    """What an image is called that says so itself, as open files and frames of videos do."""
+    if isinstance(image, os.PathLike):
+        return os.fsdecode(image)
+    name = getattr(image, "name", None) if hasattr(image, "read") else None
+    return os.fsdecode(name) if isinstance(name, str | bytes) and name else None
 
 
 def _inputs_of_path(path: str | os.PathLike[str], limit: float | None) -> Iterator[Input]:

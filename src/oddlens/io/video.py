@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,8 +202,8 @@ def with_frames(
         try:
             frames = Video(item, every, advance).frames
             if not frames:
-                raise ImageError(f"{printable(str(item))} holds no frame: check the file")
+                raise ImageError(f"{printable(os.fspath(item))} holds no frame: check the file")
             found += frames
         except OddlensError as error:
-            found.append(Failure(str(item), str(error)))
+            found.append(Failure(os.fspath(item), str(error)))
     return found
