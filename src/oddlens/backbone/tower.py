@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from oddlens.backbone.layers import Nonlinearity
 from oddlens.backbone.options import Activation, Capabilities, Kind, PositionResize, Tap
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, choices
 
 WINDOW_BYTES = 16 << 20
 """The largest activation that `VisionTower.windows` makes. Larger ones would come from fresh pages each time, which costs more than
@@ -203,7 +203,9 @@ class VisionTower(nn.Module):
         """Raise `UsageError` for taps that the tower does not have. named: those of its stem."""
         for tap in (*taps, *local_taps, local_from):
             if isinstance(tap, str) and tap not in named:
-                raise UsageError(f"this model has no stem features named {tap!r}: it has {', '.join(named) or 'none'}")
+                raise UsageError(
+                    f"this model has no stem features named {tap!r}{choices(tap, named or ['none'], 'it has')}"
+                )
             if isinstance(tap, int) and not 1 <= tap <= self.config.layers:
                 raise UsageError(f"layer {tap} does not exist: this model has blocks 1 to {self.config.layers}")
         if local_taps and not self.capabilities.local:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 from typer.main import get_command
 
-from oddlens.cli.command import Command
+from oddlens.cli.command import Command, Context
 from oddlens.errors import UsageError
 from oddlens.methods.card import CardOption
 from oddlens.methods.registry import method_card, method_cards
@@ -21,12 +21,12 @@ _KEY = "oddlens card options"
 class CardOptionsCommand(Command):
     """A verb that runs one method: its help shows the options of that method's card, and those of others are refused."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
+    def get_params(self, ctx: Context) -> list[Context]:
         """The verb's own options, then the cards'. Those of methods that do not run are hidden."""
         *own, show_help = super().get_params(ctx)
         return [*own, *_params(self._method(ctx)), show_help]
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read the words of a call. Raises `UsageError` for an option of another method than the one that runs."""
         ctx.meta["oddlens method"] = _named_method(args)
         rest = super().parse_args(ctx, args)
@@ -45,7 +45,7 @@ class CardOptionsCommand(Command):
         ctx.meta[_KEY] = fields
         return rest
 
-    def _method(self, ctx: Any) -> str:
+    def _method(self, ctx: Context) -> str:
         return ctx.meta.get("oddlens method") or next(
             str(each.default) for each in self.params if each.name == "method"
         )
@@ -82,7 +82,7 @@ def _flag(owners: Mapping[str, CardOption]) -> str:
 
 
 @cache
-def _params(method: str) -> Sequence[Any]:
+def _params(method: str) -> Sequence[Context]:
     """All cards' options as typer's parameters, those of other methods hidden."""
 
     def no_verb(**_: object) -> None:
@@ -101,7 +101,7 @@ def _params(method: str) -> Sequence[Any]:
 
 def _annotation(owners: Mapping[str, CardOption], method: str) -> object:
     option = owners.get(method, next(iter(owners.values())))
-    kind: Any = list[option.type] if option.repeatable else option.type  # type: ignore[name-defined]
+    kind: object = list[option.type] if option.repeatable else option.type  # type: ignore[name-defined]
     shown = typer.Option(
         option.flag,
         metavar=option.metavar or None,

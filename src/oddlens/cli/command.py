@@ -16,8 +16,8 @@ from typer.core import TyperCommand, TyperGroup
 from oddlens.cli.earlier_spellings import replace_earlier
 from oddlens.errors import OddlensError, OddlensWarning, UsageError, known_name, nearest
 
-_Context: TypeAlias = Any
-"""What typer calls a context: the class behind `typer.Context`, which typer keeps to itself."""
+Context: TypeAlias = Any
+"""A call as typer's commands see it: the class behind `typer.Context`, which typer keeps to itself; so are its parameters."""
 
 _CallError: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a call that is wrong: the base of its public errors."""
@@ -26,7 +26,7 @@ _CallError: type[Exception] = typer.BadParameter.__mro__[1]
 class Command(TyperCommand):
     """A verb. An option whose metavar ends in "..." takes all the words up to the next option: --data A B C."""
 
-    def parse_args(self, ctx: _Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read the words of a call. Raises `UsageError` where they are wrong."""
         if not args and self.no_args_is_help:
             return super().parse_args(ctx, args)
@@ -37,20 +37,20 @@ class Command(TyperCommand):
         with _in_one_sentence(ctx, own):
             return super().parse_args(ctx, self._repeated(ctx, args))
 
-    def invoke(self, ctx: _Context) -> object:
+    def invoke(self, ctx: Context) -> object:
         """Run the verb; what is to be said of the call itself comes last."""
         result: object = super().invoke(ctx)
         for warning in ctx.meta["oddlens warnings"]:
             warnings.warn(warning, OddlensWarning, stacklevel=1)
         return result
 
-    def _refuse_contradictions(self, ctx: _Context, args: Sequence[str]) -> None:
+    def _refuse_contradictions(self, ctx: Context, args: Sequence[str]) -> None:
         for each in self.get_params(ctx):
             yes, no = ([name for name in names if name in args] for names in (each.opts, each.secondary_opts))
             if yes and no:
                 raise UsageError(f"{yes[0]} and {no[0]} contradict each other: give one of them")
 
-    def _repeated(self, ctx: _Context, args: Sequence[str]) -> list[str]:
+    def _repeated(self, ctx: Context, args: Sequence[str]) -> list[str]:
         """The options that take many words, each before each of its words: the form that typer knows."""
         many = {name for each in self.get_params(ctx) if (each.metavar or "").endswith("...") for name in each.opts}
         repeated: list[str] = []
@@ -68,14 +68,14 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A verb of verbs, which are named in any case of letters."""
 
-    def parse_args(self, ctx: _Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read the words of a call. Raises `UsageError` where they are wrong."""
         if not args and self.no_args_is_help:
             return super().parse_args(ctx, args)
         with _in_one_sentence(ctx, {name for each in self.get_params(ctx) for name in each.opts}):
             return super().parse_args(ctx, args)
 
-    def resolve_command(self, ctx: _Context, args: list[str]) -> _Context:
+    def resolve_command(self, ctx: Context, args: list[str]) -> Context:
         """The verb that is named. Raises `UsageError` where there is none of that name."""
         shown = [name for name, command in self.commands.items() if not command.hidden]
         if args[0] not in self.commands and not args[0].startswith("-"):
@@ -84,7 +84,7 @@ class Group(TyperGroup):
 
 
 @contextmanager
-def _in_one_sentence(ctx: _Context, options: set[str]) -> Iterator[None]:
+def _in_one_sentence(ctx: Context, options: set[str]) -> Iterator[None]:
     """What typer finds wrong with a call becomes a `UsageError`."""
     try:
         yield

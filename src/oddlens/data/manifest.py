@@ -21,7 +21,7 @@ from oddlens.data.listing import absence, drop_lost_masks, locate, read_table, r
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.data.words import label_of, split_of
-from oddlens.errors import DataError, UsageError
+from oddlens.errors import DataError, UsageError, nearest
 from oddlens.io.atomic import write_text
 from oddlens.io.paths import is_file
 from oddlens.io.strict_json import parse_json
@@ -133,7 +133,7 @@ def _fault(row: Mapping[str, object]) -> str | None:
         return "classes, but no legend that says what their values mean"
     split = _split(row)
     if split is None:
-        return f"the split {_shown(row['split'])}, which is none of {', '.join(SPLITS)}"
+        return f"the split {_shown(row['split'])}, which is none of {', '.join(SPLITS)}{nearest(row['split'], SPLITS)}"
     if split != "unlabelled" and label_of(row.get("label")) is None:
         label = row.get("label")
         given = "no label" if label in (None, "") else f"the label {_shown(label)}"
