@@ -14,11 +14,19 @@ from oddlens.methods.recipe_fields import Recipe, layer_field, query_field, size
 class AnomalyCLIPRecipe(Recipe):
     """The settings of AnomalyCLIP; the values are those of the released code.
 
-    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: in both
-    towers; None: what the model's weights mean, as the code has it (OpenAI's: QuickGELU). temperature: of all softmaxes. layers:
-    blocks after which the local stream gives a map. local_from: the block that the local stream begins with. context_length:
-    learned tokens of a prompt. prompt_depth: text blocks that learned tokens enter, the first included. deep_tokens: how many enter
-    each further one. sigma: of the Gaussian that smooths the map, in pixels at image_size.
+    Attributes:
+        image_size: Pixels on each side of the image that the model gets.
+        interpolation: How images are resized.
+        position: How position embeddings are resized.
+        activation: The GELU of both towers; None: the one that the model's weights were trained with, as in the code
+            (OpenAI's: QuickGELU).
+        temperature: Divides the cosines before all softmaxes.
+        layers: Blocks after which the local stream gives a map.
+        local_from: The block with which the local stream begins.
+        context_length: Learned tokens in a prompt.
+        prompt_depth: Text blocks that learned tokens enter, the first one included.
+        deep_tokens: Learned tokens that enter each of these blocks after the first.
+        sigma: Standard deviation of the Gaussian that smooths the map, in pixels at image_size.
 
     Named recipes: "published", layer 24 alone, is what the published weights mean: the code of their time summed four copies of it,
     which ranks alike. "multilayer" sums layers 6, 12, 18 and 24, which that code meant to do.

@@ -15,17 +15,29 @@ from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe, held, query_fiel
 class AnoVLRecipe(Recipe):
     """The settings of AnoVL; all are the released code's for MVTec AD, but for `optimiser` (there "kept").
 
-    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: of both
-    towers; None: what the model's weights mean. local_from: the block that the local stream begins with. domain: whose prompts,
-    an object's or a texture's; "auto" goes by `TEXTURES`. temperature: of all softmaxes; 1 is none. views: how many views of a
-    picture the score is the mean of. tiles: "none", a picture is squeezed to a square; "wide", its shorter side gets
-    image_size, squares cover it, and its map has its aspect.
-
-    adapt: whether an adapter is trained on every picture; it changes the map, never the score. adapter: "text" or "linear", see
-    `Adapter`. steps, learning_rate: of AdamW. noise: standard deviation of what corrupts tokens. ratio: the adapter's part of
-    adapted tokens. hard_weight: see `adaptation_loss`. seed: of first adapter and noise, the same for every picture. optimiser:
-    "fresh" for every picture, or "kept": its moments and count of steps go on from picture to picture, so that maps depend on the
-    order of asking; it begins anew with every detector and object name.
+    Attributes:
+        image_size: Pixels on each side of the image that the model gets.
+        interpolation: How images are resized.
+        position: How position embeddings are resized.
+        activation: The GELU of both towers; None: the one that the model's weights were trained with.
+        local_from: The block with which the local stream begins.
+        domain: Which prompts: those of an "object" or of a "texture"; "auto" takes MVTec AD's five texture names for
+            textures, all else for objects.
+        temperature: Divides the cosines before all softmaxes; 1 leaves them as they are.
+        views: The score is the mean over this many views of the image.
+        tiles: "none" squeezes the image to a square; "wide" scales its shorter side to image_size and covers it with
+            squares, so that the map has the image's aspect.
+        adapt: Whether an adapter is trained on every image. It changes the map, never the score.
+        adapter: "text", a residual that is a mix of prompt embeddings, or "linear", a plain linear layer.
+        steps: Training steps on each image.
+        learning_rate: The learning rate of AdamW.
+        noise: Standard deviation of the noise that makes tokens abnormal.
+        ratio: The adapter's share of adapted tokens, at most 1.
+        hard_weight: The weight of the cross-entropy (real tokens normal, noisy ones abnormal) beside the entropy in the
+            loss.
+        seed: Seed of the adapter's first values and of the noise, the same for every image.
+        optimiser: "fresh" for every image, or "kept": its moments and count of steps go on from image to image, so that
+            maps depend on the order of the images; it begins anew with every detector and object name.
 
     Named recipes: "clean", the default; "released", with the optimiser kept, as the released code has it for MVTec AD;
     "released-visa", its settings for VisA.

@@ -14,16 +14,21 @@ from oddlens.methods.recipe_fields import Recipe, layer_field, query_field, size
 class AprilGANRecipe(Recipe):
     """The settings of APRIL-GAN; all are the released code's, but for image_score.
 
-    image_size: pixels a side. interpolation, position: how pictures and position embeddings are resized. activation: of both
-    towers. The code runs OpenAI's weights, which were trained with QuickGELU, with exact GELU, and the published layers and figures
-    come of that: it is the default. None: what the model was trained with; a choice to make before training, as weights keep it.
-    layers: blocks whose tokens are compared with the words, by a linear layer each. reference_taps: what is compared with the
-    good examples, block numbers or a stem's tap names; None: what the model's card names, else `layers`, as in the code.
-    temperature: of both softmaxes. memory_dtype: what tokens are kept in between looking and asking, those of good examples and in
-    stations among them; float16 is half as large.
-
-    image_score: what few-shot scores are relative to: "references" (ours), or "transductive", the whole test set (theirs), which
-    only an evaluation can do. See `AprilGAN`.
+    Attributes:
+        image_size: Pixels on each side of the image that the model gets.
+        interpolation: How images are resized.
+        position: How position embeddings are resized.
+        activation: The GELU of both towers. The released code runs OpenAI's weights, which were trained with QuickGELU,
+            with exact GELU, and the published layers and figures rest on that: it is the default. None: the one that
+            the model's weights were trained with. Choose before training: the weights keep it.
+        layers: Blocks whose patch tokens are compared with the prompts, each by a linear layer.
+        reference_taps: The features by which images are compared with the references: block numbers or names of a
+            stem's taps; None: what the model's card names, else `layers`, as in the code.
+        temperature: Divides the cosines before both softmaxes.
+        image_score: What the scores with references are relative to: "references" (ours), or "transductive", the whole
+            test set (theirs), which only an evaluation can do.
+        memory_dtype: The numbers in which patch tokens are kept, also in the memory bank and in stations; float16 takes
+            half the space.
     """
 
     image_size: int = size_field(518, native=336)

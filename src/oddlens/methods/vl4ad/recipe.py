@@ -15,16 +15,34 @@ from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary, resolv
 
 @dataclass(frozen=True)
 class VL4ADRecipe(Recipe):
-    """The settings of VL4AD. Words may be asked anew after the frames were encoded.
+    """The settings of VL4AD. The words may change after the frames were encoded.
 
-    masks: "dense", every patch of the tower a mask (ours, needs no weights), or "decoder", learned ones. short_side: of frames
-    at the working resolution, in pixels; None: the frame's own, or what a decoder was trained at. image_size: the side of dense
-    masks' windows; window: the longest side of what goes through a decoder at once, None: whole frames; overlap: of windows.
-    position, local_from: of dense masks, see `DenseMasks`. activation: of the towers; None: what the model's weights mean.
-    classes, ood, merge: the words, see `make_vocabulary`; files are read at once and kept as lists. merging, void, alpha: see
-    `scores.ClassificationRule`. templates: the name of a packaged list, or sentences with {} for the word. score: one of
-    `scores.SCORES`. temperature: of the softmax over words; None: the one that belongs to the masks. top: the share of a map, its
-    highest values, whose mean is the score of a frame (0.001, ours).
+    Attributes:
+        masks: "dense", in which every patch of the tower is a mask (ours, needs no weights), or "decoder", learned
+            ones.
+        short_side: The shorter side of frames at the working resolution, in pixels; None: the frame's own, or what a
+            decoder was trained at.
+        image_size: The side of the windows of dense masks, in pixels.
+        window: The longest side of what goes through a decoder at once, in pixels; None: whole frames.
+        overlap: The share of a window that its neighbour covers, too.
+        position: How position embeddings are resized, for dense masks.
+        activation: The GELU of the towers; None: the one that the model's weights were trained with.
+        local_from: The block before which the local stream leaves the ordinary one, for dense masks; None: the last.
+        classes: The known classes with their words: a list's name, a .json or .toml file, or a dictionary. A file is
+            read at once and kept as lists.
+        ood: Words for the unknown, or lists of synonyms; "default" for our list, or a file.
+        merge: Which classes count as one: a merge's name, a file, or a dictionary.
+        merging: Classes are merged by the "max" of their similarities before the softmax (the paper), or by the "sum"
+            of their probabilities after it.
+        templates: The name of a packaged list, or sentences with {} for the word.
+        score: The value of a pixel: "vl4ad" and "max_logit" (one value), or what it is compared with: "msp", "energy",
+            "entropy", "rba" (Nayal et al., ICCV 2023), "eam" (Grcic et al., 2023).
+        temperature: Divides the cosines before the softmax over words; None: the one that belongs to the masks.
+        void: A decoder's probability that a mask is nothing counts as a "factor" 1 - void on all classes (FC-CLIP),
+            "in_softmax" as one more column, or not at all ("ignore").
+        alpha: The exponent of the frozen model's own view of a decoder's masks in a geometric mean with the learned
+            one, from 0 to 1 (FC-CLIP; one exponent for all words is ours).
+        top: The score of a frame is the mean of this share of its map, the highest values (0.001, ours).
     """
 
     masks: Literal["dense", "decoder"] = "dense"

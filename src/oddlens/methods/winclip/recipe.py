@@ -13,12 +13,19 @@ from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe, held, query_fiel
 class WinCLIPRecipe(Recipe):
     """The settings of WinCLIP.
 
-    image_size: pixels a side (240, section 5). interpolation, position: how pictures and position embeddings are resized.
-    activation: of both towers; None: what the model's weights mean. templates: "paper", 22 templates, or "port21", the public
-    ports' list with its typo. temperature: 0.07 (ports by zqhang and anomalib; others use 0.01). window_sizes: in patches (2
-    and 3; section 4.2). reference_taps: the features that few-shot compares patch by patch: block numbers or a stem's tap
-    names; None: what the model's card names, else the last block. fusion: how the few-shot map joins the zero-shot map: "sum"
-    (zqhang), "mean" (anomalib), "harmonic" (caoyunkang).
+    Attributes:
+        image_size: Pixels on each side of the image that the model gets (240, section 5).
+        interpolation: How images are resized.
+        position: How position embeddings are resized.
+        activation: The GELU of both towers; None: the one that the model's weights were trained with.
+        templates: "paper", 22 templates, or "port21", the public ports' list with its typo.
+        temperature: Divides the cosines of image and prompts before the softmax (0.07 in the ports by zqhang and
+            anomalib; others use 0.01).
+        window_sizes: Sides of the windows, in patches (2 and 3; section 4.2).
+        reference_taps: The features by which images are compared with the references: block numbers or names of a
+            stem's taps; None: what the model's card names, else the last block.
+        fusion: How the map from the references joins the map from the prompts: "sum" (zqhang), "mean" (anomalib),
+            "harmonic" (caoyunkang).
     """
 
     image_size: int = held(240, most=LARGEST_SIDE)
