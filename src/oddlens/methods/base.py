@@ -56,7 +56,7 @@ class Scores:
         maps: Anomaly maps, one [height, width] an image, stacked where all have one size.
         parts: What the scores are made of, by name, [batch] each, where the scores of a whole set are made of them
             (`evaluation.set_scores`); else {}.
-        labels: The known class of every pixel, one uint8 [height, width] an image, as numbers into `label_names`; None where a
+        labels: The known class of every pixel, uint8 as the maps are, as numbers into `label_names`; None where a
             method knows no classes.
         label_names: The known classes.
     """
@@ -64,7 +64,7 @@ class Scores:
     scores: Tensor
     maps: Tensor | Sequence[Tensor]
     parts: Mapping[str, Tensor] = field(default_factory=dict)
-    labels: Sequence[Tensor] | None = None
+    labels: Tensor | Sequence[Tensor] | None = None
     label_names: tuple[str, ...] = ()
 
 

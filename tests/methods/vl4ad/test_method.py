@@ -244,7 +244,7 @@ class TestRecipe:
         ("fields", "sentence"),
         [
             ({"alpha": 1.5}, "alpha cannot be 1.5: it is a share, at most 1"),
-            ({"alpha": -0.5}, "the recipe field alpha cannot be -0.5: give one of 0 or a number above 0"),
+            ({"alpha": -0.5}, "the recipe field alpha cannot be -0.5: give 0 or a number above 0"),
             ({"top": 2.0}, "top cannot be 2.0"),
             ({"overlap": 1.0}, "overlap cannot be 1.0: it is a share of a window, below 1"),
             ({"classes": 3}, "the recipe field classes cannot be 3: give text or a dictionary of text to a list of one or more"),

@@ -101,7 +101,7 @@ class TestProbabilities:
         more = probabilities(look, worded(concepts, [[0], [1], [2], [3], [4]], [0, 1, 2]), rule)
         assert torch.allclose(plain.sum(dim=1), torch.ones(5).double())
         assert torch.allclose(
-            plain, (similarities(look.embeddings, worded(concepts, [[0], [1], [2]], [0])) / 0.1).softmax(1)
+            plain, (similarities(look.embeddings, worded(concepts, [[0], [1], [2]], [0]), 3) / 0.1).softmax(1)
         )
         as_known = probabilities(look, worded(concepts, [[0], [1], [2], [3], [4]], [0, 1, 2, 3, 4]), rule)
         assert torch.allclose(as_known.sum(dim=1), torch.ones(5).double())

@@ -61,6 +61,19 @@ class MemoryBank:
                 flat, owners = flat[kept], owners[kept]
             self._rows[name], self._owners[name] = flat, owners
 
+    @classmethod
+    def of_rows(
+        cls, rows: Mapping[str, Tensor], values: Mapping[str, Tensor] | None = None, *, chunk: int = CHUNK
+    ) -> MemoryBank:
+        """A bank of rows that are of unit length already, [rows, channels] by name: what an exported graph is given.
+
+        Which images they are of is not known, so that none can be left out.
+        """
+        bank = cls({}, chunk=chunk)
+        bank._rows, bank.values = dict(rows), dict(values or {})
+        bank._owners = {name: torch.zeros_like(each[:, 0], dtype=torch.int64) for name, each in rows.items()}
+        return bank
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of its features."""

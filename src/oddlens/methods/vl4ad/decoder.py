@@ -89,6 +89,11 @@ class DecoderMasks:
         numbers = torch.arange(classes, device=self._backbone.device)
         return {"concepts": torch.eye(classes, device=numbers.device), "columns": numbers, "member": numbers}
 
+    @property
+    def no_export(self) -> str:
+        """Frames go through the network one by one, in windows of their own number."""
+        return "vl4ad with a mask decoder takes frames one by one and cannot be exported: give masks='dense'"
+
     @torch.inference_mode()
     def encode(self, vision_pass: VisionPass) -> Features:
         """See `masks.Masks`. Memory: the network's for one window, and the features."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -65,11 +66,24 @@ class DenseMasks:
         self.short_side = short_side
         self._position: PositionResize = position
         self._local_from = local_from or config.layers
+        self._temperature = trained_temperature(backbone)
 
     @property
     def temperature(self) -> float:
         """The model's own."""
-        return trained_temperature(self._backbone)
+        return self._temperature
+
+    @property
+    def no_export(self) -> str | None:
+        """A graph has one window for an image: how many windows cover a larger frame differs from frame to frame."""
+        if self.short_side in (None, self.side):
+            return None
+        return f"vl4ad exports images of one window, {self.side} pixels square: leave short_side {self.short_side} out"
+
+    @property
+    def side(self) -> int:
+        """Pixels a side of a window, which is what an exported graph takes for an image."""
+        return self._windows.side * self._windows.patch
 
     @property
     def text(self) -> Text | None:
@@ -87,7 +101,12 @@ class DenseMasks:
         return False
 
     def encode(self, vision_pass: VisionPass) -> Features:
-        """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings."""
+        """See `masks.Masks`. Memory: the tower's for a few windows, and the embeddings.
+
+        A pass over ready pixels is one over images that are a window each, `side` pixels square.
+        """
+        if not vision_pass.pictures:
+            return self._encode_windows(vision_pass.pixels)
         frames = [at_short_side(picture, self.short_side) for picture in vision_pass.pictures]
         embeddings = [self._embeddings(frame).flatten(0, 1) for frame in frames]
         at = embeddings[0].device
@@ -101,11 +120,23 @@ class DenseMasks:
         """See `masks.Masks`: values between the middles of patches are interpolated, [channels, height, width] at a quarter of the
         working resolution.
         """
-        height, width = features["frame"].tolist()
+        exporting = torch.compiler.is_exporting()  # then no number of a tensor can be read
+        height, width = (self.side, self.side) if exporting else features["frame"].tolist()
         patch = self._windows.patch
-        grid = values.T.reshape(-1, -(-height // patch), -(-width // patch))
-        down = _put_together([bumps @ grid[:, rows] for rows, bumps in _bumps(height, patch, values)], dim=1)
-        return _put_together([down[..., columns] @ bumps.T for columns, bumps in _bumps(width, patch, values)], dim=2)
+        grid = values.mT.reshape(*values.shape[:-2], values.shape[-1], -(-height // patch), -(-width // patch))
+        down = _put_together([bumps @ grid[..., rows, :] for rows, bumps in _bumps(height, patch, values)], dim=-2)
+        return _put_together([down[..., columns] @ bumps.T for columns, bumps in _bumps(width, patch, values)], dim=-1)
+
+    def _encode_windows(self, pixels: Tensor) -> Features:
+        """The features of images that are a window each: [batch, 3, side, side] normalised pixels."""
+        weights = self._windows.weights().to(pixels.device)[..., None]
+        embeddings = F.normalize(weights * self._look(pixels), dim=-1).flatten(1, 2)
+        count = pixels.shape[0]
+        return {
+            "embeddings": embeddings,
+            "masks": torch.full((count,), embeddings.shape[1], device=pixels.device),
+            "frame": torch.full((count, 2), self.side, device=pixels.device),
+        }
 
     def _embeddings(self, frame: Pixels) -> Tensor:
         """[rows, columns, embed_dim], unit norm."""
@@ -116,15 +147,15 @@ class DenseMasks:
         total = torch.zeros(max(rows, side), max(columns, side), self._backbone.vision.config.embed_dim, device=at)
         for first in range(0, len(corners), _WINDOWS_AT_ONCE):
             part = corners[first : first + _WINDOWS_AT_ONCE]
-            seen = self._look([self._windows.cut(grown, corner) for corner in part])
+            windows = [self._windows.cut(grown, corner) for corner in part]
+            seen = self._look(self._backbone.to_pixels(windows, self.side))
             for (row, column), window in zip(part, seen, strict=True):
                 total[row : row + side, column : column + side] += weights * window
         return F.normalize(total[:rows, :columns], dim=-1)
 
-    def _look(self, windows: list[Pixels]) -> Tensor:
-        """The patches of windows in the joint space: [windows, side, side, embed_dim], unit norm."""
+    def _look(self, pixels: Tensor) -> Tensor:
+        """Pixels of windows -> their patches in the joint space: [windows, rows, columns, embed_dim], unit norm."""
         vision, side = self._backbone.vision, self._windows.side
-        pixels = self._backbone.to_pixels(windows, side * self._windows.patch)
         last = vision.config.layers
         walked = vision.run_blocks(
             vision.embed(pixels, self._position), local_taps=(last,), local_from=self._local_from
@@ -152,8 +183,8 @@ def _bumps(pixels: int, patch: int, like: Tensor) -> Iterator[tuple[slice, Tenso
     """
     length, last = -(-pixels // MAP_STRIDE), -(-pixels // patch) - 1
     for start in range(0, length, _MAP_PIXELS_AT_ONCE):
-        numbers = torch.arange(start, min(start + _MAP_PIXELS_AT_ONCE, length), dtype=torch.float64)
-        middles = ((numbers + 0.5) * pixels / length / patch - 0.5).clamp(0, last)
-        patches = torch.arange(int(middles[0]), min(int(middles[-1]) + 1, last) + 1)
-        distance = (middles[:, None] - patches).abs()
-        yield slice(int(patches[0]), int(patches[-1]) + 1), (1 - distance).clamp(min=0).to(like)
+        numbers = np.arange(start, min(start + _MAP_PIXELS_AT_ONCE, length))
+        middles = ((numbers + 0.5) * pixels / length / patch - 0.5).clip(0, last)
+        first, end = int(middles[0]), min(int(middles[-1]) + 1, last) + 1
+        distance = np.abs(middles[:, None] - np.arange(first, end))
+        yield slice(first, end), torch.from_numpy((1 - distance).clip(min=0)).to(like)

@@ -38,6 +38,10 @@ class Masks(Protocol):
     def short_side(self) -> int | None:
         """Pixels of the shorter side that frames are scaled to; None: they keep their size."""
 
+    @property
+    def no_export(self) -> str | None:
+        """Why `torch.export` cannot take it, in a sentence; None where it can, for images of one size."""
+
     def encode(self, vision_pass: VisionPass) -> Features:
         """The frames of a walk (`VisionPass.pictures`, of any sizes) as features; the first dimension is the frame.
 
@@ -50,5 +54,6 @@ class Masks(Protocol):
     def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
         """sum_i s_i * values_i of one frame: [channels, height, width] at the working resolution of the map.
 
-        features: as `encode` gives them, of this frame alone (no batch dimension). values: float [real masks, channels].
+        features: as `encode` gives them, of this frame alone (no batch dimension). values: float [real masks, channels]; in an
+        exported graph both may have the batch before.
         """

@@ -24,7 +24,7 @@ from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.dense import DenseMasks, trained_temperature
 from oddlens.methods.vl4ad.masks import Masks
 from oddlens.methods.vl4ad.recipe import VL4ADRecipe
-from oddlens.methods.vl4ad.scores import SCORES, ClassificationRule, ClassMaps, MaskPredictions, probabilities
+from oddlens.methods.vl4ad.scores import SCORES, ClassificationRule, ClassMaps, Groups, MaskPredictions, probabilities
 from oddlens.methods.vl4ad.vocabulary import Vocabulary
 from oddlens.methods.weights import MethodWeights
 
@@ -40,6 +40,7 @@ class VL4AD(Method[VL4ADRecipe]):
     def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: MethodWeights | None = None) -> None:
         super().__init__(backbone, recipe, weights)
         self._masks = _way_to_masks(backbone, recipe, weights)
+        self._trained_temperature = trained_temperature(backbone)
         self._asked()  # what cannot be asked is told before any frame is looked at
         self._words = ConceptEncoder(backbone.encode_text)
         if backbone.card.name == MINI.name and recipe.masks == "dense":
@@ -63,18 +64,23 @@ class VL4AD(Method[VL4ADRecipe]):
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Maps, the scores of frames, and at every pixel the number of the known class (before merging) that is most probable."""
+        names = self.recipe.vocabulary.names
+        if torch.compiler.is_exporting():  # frames of one size, all masks real
+            anomaly_maps, numbers = self._maps(features, features["embeddings"].shape[1], text)
+            return Scores(_highest(anomaly_maps, self.recipe.top), anomaly_maps, labels=numbers, label_names=names)
         maps, labels = [], []
-        rule = ClassificationRule(self.recipe.merging, self.recipe.void, self.recipe.alpha)
         for number in range(len(features["masks"])):
             frame = {name: value[number] for name, value in features.items()}
-            look, spread = self._look(frame), partial(self._masks.spread, frame)
-            seen = ClassMaps(probabilities(look, text, rule), spread)
-            merged = self.recipe.merge != "none"
-            plain = ClassMaps(probabilities(look, text, rule, merged=False), spread) if merged else seen
-            maps.append(SCORES[self.recipe.score].map(seen))
-            labels.append(plain.best[1].to(torch.uint8))
+            anomaly_map, classes = self._maps(frame, int(frame["masks"]), text)
+            maps.append(anomaly_map)
+            labels.append(classes)
         scores = torch.stack([_highest(each, self.recipe.top) for each in maps])
-        return Scores(scores, maps, labels=labels, label_names=self.recipe.vocabulary.names)
+        return Scores(scores, maps, labels=labels, label_names=names)
+
+    @property
+    def no_export(self) -> str | None:
+        """As the way to masks says."""
+        return self._masks.no_export
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """Of the score, where masks do not overlap."""
@@ -93,16 +99,34 @@ class VL4AD(Method[VL4ADRecipe]):
             )
         return vocabulary
 
-    def _look(self, frame: Mapping[str, Tensor]) -> MaskPredictions:
-        """The real masks of one frame, without what fills them up to the batch."""
-        real = int(frame["masks"])
-        void, pooled = frame.get("void"), frame.get("pooled")
+    def _maps(self, features: Mapping[str, Tensor], real: int, text: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The anomaly map and the known classes of one frame, or of a batch of equal ones: [..., height, width] each.
+
+        real: how many masks a frame has; the others fill it up to the batch.
+        """
+        rule = ClassificationRule(self.recipe.merging, self.recipe.void, self.recipe.alpha)
+        vocabulary = self.recipe.vocabulary
+        groups = Groups(len(vocabulary.columns), len(vocabulary.supers))
+        look, spread = self._look(features, real), partial(self._masks.spread, features)
+        batch = features["embeddings"].shape[:-2]
+
+        def seen(merged: bool) -> ClassMaps:
+            found = probabilities(look, text, rule, merged=merged, groups=groups)
+            return ClassMaps(found.view(*batch, real, found.shape[-1]), spread)
+
+        scored = seen(merged=True)
+        plain = seen(merged=False) if self.recipe.merge != "none" else scored
+        return SCORES[self.recipe.score].map(scored), plain.best[1].to(torch.uint8)
+
+    def _look(self, features: Mapping[str, Tensor], real: int) -> MaskPredictions:
+        """The real masks, in one row."""
+        void, pooled = features.get("void"), features.get("pooled")
         return MaskPredictions(
-            frame["embeddings"][:real],
+            features["embeddings"][..., :real, :].flatten(0, -2),
             self.recipe.temperature or self._masks.temperature,
-            None if void is None else void[:real],
-            None if pooled is None else pooled[:real],
-            trained_temperature(self.backbone),
+            None if void is None else void[..., :real].flatten(),
+            None if pooled is None else pooled[..., :real, :].flatten(0, -2),
+            self._trained_temperature,
         )
 
 
@@ -137,9 +161,10 @@ def _way_to_masks(backbone: Backbone, recipe: VL4ADRecipe, weights: MethodWeight
     )
 
 
-def _highest(anomaly_map: Tensor, share: float) -> Tensor:
-    """The mean of the highest values of a map: a frame is as odd as its oddest spot, and a lone pixel is no spot."""
-    return anomaly_map.flatten().topk(max(1, math.ceil(share * anomaly_map.numel()))).values.mean()
+def _highest(maps: Tensor, share: float) -> Tensor:
+    """The mean of the highest values of each map: a frame is as odd as its oddest spot, and a lone pixel is no spot."""
+    pixels = maps.flatten(-2)
+    return pixels.topk(max(1, math.ceil(share * pixels.shape[-1])), dim=-1).values.mean(dim=-1)
 
 
 @cache

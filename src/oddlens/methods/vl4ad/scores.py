@@ -35,6 +35,14 @@ class MaskPredictions:
 
 
 @dataclass(frozen=True)
+class Groups:
+    """How many columns the words have (classes and groups of unknown words), and into how many super-classes the classes merge."""
+
+    columns: int
+    supers: int
+
+
+@dataclass(frozen=True)
 class ClassificationRule:
     """How probabilities come about.
 
@@ -49,36 +57,57 @@ class ClassificationRule:
     alpha: float = 0.0
 
 
-def similarities(embeddings: Tensor, text: Mapping[str, Tensor]) -> Tensor:
+def groups_of(text: Mapping[str, Tensor]) -> Groups:
+    """The groups that a text side has; it reads their numbers. text: see `ConceptEncoder`."""
+    return Groups(int(text["columns"].max()) + 1, int(text["member"].max()) + 1)
+
+
+def similarities(embeddings: Tensor, text: Mapping[str, Tensor], columns: int) -> Tensor:
     """The largest cosine among each column's words (max-logit prompt ensemble): [masks, columns]. text: see `ConceptEncoder`."""
-    return _by_group(embeddings @ text["concepts"].T, text["columns"], "amax")
+    return _by_group(embeddings @ text["concepts"].T, text["columns"], columns, "amax")
 
 
 def probabilities(
-    look: MaskPredictions, text: Mapping[str, Tensor], rule: ClassificationRule, *, merged: bool = True
+    look: MaskPredictions,
+    text: Mapping[str, Tensor],
+    rule: ClassificationRule,
+    *,
+    merged: bool = True,
+    groups: Groups | None = None,
 ) -> Tensor:
     """The probability of every known class, or super-class where `merged`, for every mask: [masks, classes], sums at most 1.
 
-    The softmax is over known and unknown columns; only the known ones are told, so that more unknown words can only lower them.
+    The softmax is over known and unknown columns; only the known ones are given, so that more unknown words can only lower them.
+    groups: of the text; None reads its numbers.
     """
-    member = text["member"] if merged else torch.arange(len(text["member"]), device=text["member"].device)
-    kept = int(member.max()) + 1
-    logits = _logits(look, text, rule.alpha, member if rule.merging == "max" else None)
-    known = kept if rule.merging == "max" else len(member)
-    found = _without_void(logits.softmax(dim=-1)[:, :known], look.void, rule.void)
-    return found if rule.merging == "max" else _by_group(found, member, "sum")
+    groups = groups or groups_of(text)
+    classes = text["member"].shape[0]
+    member = text["member"] if merged else torch.arange(classes, device=text["member"].device)
+    supers = groups.supers if merged else classes
+    if rule.merging == "max":
+        logits = _logits(look, text, rule.alpha, groups.columns, (member, supers))
+        return _without_void(logits.softmax(dim=-1)[:, :supers], look.void, rule.void)
+    logits = _logits(look, text, rule.alpha, groups.columns, None)
+    found = _without_void(logits.softmax(dim=-1)[:, :classes], look.void, rule.void)
+    return _by_group(found, member, supers, "sum")
 
 
-def _logits(look: MaskPredictions, text: Mapping[str, Tensor], alpha: float, member: Tensor | None) -> Tensor:
-    """[masks, columns], over the temperatures; with `member`, classes are put together by the largest."""
+def _logits(
+    look: MaskPredictions,
+    text: Mapping[str, Tensor],
+    alpha: float,
+    columns: int,
+    merge: tuple[Tensor, int] | None,
+) -> Tensor:
+    """[masks, columns], over the temperatures. merge: the super-class of each class, and how many there are; the largest counts."""
 
     def of(embeddings: Tensor, temperature: float) -> Tensor:
-        found = similarities(embeddings, text) / temperature
-        if member is None:
+        found = similarities(embeddings, text, columns) / temperature
+        if merge is None:
             return found
-        supers = int(member.max()) + 1
-        unknown = supers + torch.arange(found.shape[1] - len(member), device=member.device)
-        return _by_group(found, torch.cat([member, unknown]), "amax")
+        member, supers = merge
+        unknown = supers + torch.arange(columns - member.shape[0], device=member.device)
+        return _by_group(found, torch.cat([member, unknown]), supers + unknown.shape[0], "amax")
 
     inside = of(look.embeddings, look.temperature)
     if alpha == 0 or look.pooled is None:
@@ -97,14 +126,17 @@ def _without_void(known: Tensor, void: Tensor | None, mode: Void) -> Tensor:
     return known * something / (1 - void[:, None] * unknown).clamp(min=torch.finfo(known.dtype).tiny)
 
 
-def _by_group(values: Tensor, group: Tensor, how: Literal["amax", "sum"]) -> Tensor:
+def _by_group(values: Tensor, group: Tensor, groups: int, how: Literal["amax", "sum"]) -> Tensor:
     """Columns of [rows, columns] that belong to one group as one: [rows, groups]."""
-    found = values.new_zeros(len(values), int(group.max()) + 1)
+    found = values.new_zeros(values.shape[0], groups)
     return found.scatter_reduce_(1, group.expand_as(values), values, how, include_self=False)
 
 
 class ClassMaps:
-    """A frame as scores see it. p: [masks, K], the probabilities of the known classes. S: [K, height, width], sum_i s_i p_ik."""
+    """A frame as scores see it. p: [masks, K], the probabilities of the known classes. S: [K, height, width], sum_i s_i p_ik.
+
+    In an exported graph all have a batch dimension before.
+    """
 
     def __init__(self, p: Tensor, spread: Callable[[Tensor], Tensor]) -> None:
         self.p = p
@@ -118,7 +150,7 @@ class ClassMaps:
     @cached_property
     def best(self) -> tuple[Tensor, Tensor]:
         """The highest S_k at every pixel, and its k: [height, width] each. Both at once cost a third of asking for k alone."""
-        highest = self.S.max(dim=0)
+        highest = self.S.max(dim=-3)
         return highest.values, highest.indices
 
 
@@ -133,11 +165,11 @@ class Score:
 SCORES: dict[ScoreName, Score] = {
     "vl4ad": Score(lambda seen: -seen.best[0], lambda k: (-1.0, 0.0)),
     "max_logit": Score(lambda seen: -seen.best[0], lambda k: (-1.0, 0.0)),
-    "msp": Score(lambda seen: 1 - seen.S.softmax(0).amax(0), lambda k: (1 - math.e / (math.e + k - 1), 1 - 1 / k)),
-    "energy": Score(lambda seen: -seen.S.logsumexp(0), lambda k: (-math.log(math.e + k - 1), -math.log(k))),
+    "msp": Score(lambda seen: 1 - seen.S.softmax(-3).amax(-3), lambda k: (1 - math.e / (math.e + k - 1), 1 - 1 / k)),
+    "energy": Score(lambda seen: -seen.S.logsumexp(-3), lambda k: (-math.log(math.e + k - 1), -math.log(k))),
     "entropy": Score(lambda seen: _entropy(seen.S), lambda k: (0.0, math.log(k))),
-    "rba": Score(lambda seen: -seen.S.tanh().sum(0), lambda k: (-1.0, 0.0)),
-    "eam": Score(lambda seen: 1 - seen.spread(seen.p.amax(1, keepdim=True))[0], lambda k: (0.0, 1.0)),
+    "rba": Score(lambda seen: -seen.S.tanh().sum(-3), lambda k: (-1.0, 0.0)),
+    "eam": Score(lambda seen: 1 - seen.spread(seen.p.amax(-1, keepdim=True)).squeeze(-3), lambda k: (0.0, 1.0)),
 }
 """Scores over the same masks and words, all one way round.
 
@@ -151,5 +183,5 @@ eam: Grcic et al., 2023.
 def _entropy(S: Tensor) -> Tensor:
     """Of the known classes' shares, in nats; where no class has any share, as of equal shares."""
     some = S.clamp(min=torch.finfo(S.dtype).tiny)
-    shares = some / some.sum(dim=0)
-    return -(shares * shares.log()).sum(dim=0)
+    shares = some / some.sum(dim=-3, keepdim=True)
+    return -(shares * shares.log()).sum(dim=-3)
