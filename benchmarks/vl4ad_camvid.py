@@ -38,7 +38,7 @@ from oddlens.methods.vl4ad.vocabulary import make_vocabulary
 from oddlens.methods.weights import read_weights
 from oddlens.metrics import SegmentationAccumulator, pixel_metrics
 from oddlens.training.reporting import Reporter
-from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse
+from oddlens.training.vl4ad import SMALL_TRAINING, DecoderRun
 from oddlens.training.vl4ad_scenes import RecordScenes
 
 KNOWN = "camvid-ood"
@@ -103,7 +103,7 @@ def make_detector(way: str, seed: int, streets: Path, data: Path, runs: Path) ->
     out = runs / f"{way}-{seed}.safetensors"
     if not out.is_file():
         started = time.process_time()
-        DecoderCourse(
+        DecoderRun(
             load_backbone(model),
             RecordScenes(open_dataset(data)),
             make_vocabulary(KNOWN),

@@ -122,7 +122,7 @@ def training_step(model: str, rounds: int) -> list[float]:
 
     from oddlens.methods.vl4ad.decoder_shape import SMALL
     from oddlens.methods.vl4ad.vocabulary import make_vocabulary
-    from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse
+    from oddlens.training.vl4ad import SMALL_TRAINING, DecoderRun
     from oddlens.training.vl4ad_scenes import GivenScenes
 
     rng = np.random.default_rng(0)
@@ -131,7 +131,7 @@ def training_step(model: str, rounds: int) -> list[float]:
     names = [f"class {letter}" for letter in "abcdefgh"]
     scenes = GivenScenes("noise", tuple(names), [(picture, classes)])
     with tempfile.TemporaryDirectory() as folder:
-        schedule = DecoderCourse(
+        schedule = DecoderRun(
             _backbone(model), scenes, make_vocabulary({name: [name] for name in names}), SMALL, SMALL_TRAINING,
             Path(folder) / "decoder.safetensors",
         )  # fmt: skip

@@ -50,7 +50,7 @@ from oddlens.methods.vl4ad.vocabulary import make_vocabulary
 from oddlens.methods.weights import read_weights
 from oddlens.metrics import SegmentationAccumulator, pixel_metrics
 from oddlens.training.reporting import Reporter
-from oddlens.training.vl4ad import SMALL_TRAINING, DecoderCourse, DecoderTraining
+from oddlens.training.vl4ad import SMALL_TRAINING, DecoderRun, DecoderTraining
 from oddlens.training.vl4ad_scenes import GivenScenes
 
 GROUPS = {"near": NEAR_OOD, "far": FAR_OOD, "untold": UNTOLD_OOD}
@@ -169,7 +169,7 @@ def train_decoder(masks: str, backbone: Backbone, seed: int, folder: Path, secon
         if not out.is_file():
             started = time.process_time()
             frames = [stage.draw(number, seed) for number in range(stage.frames)]
-            schedule = DecoderCourse(
+            schedule = DecoderRun(
                 backbone,
                 GivenScenes(f"generated {stage.name}, seed {seed}", tuple(stage.classes), frames),
                 make_vocabulary(stage.classes),

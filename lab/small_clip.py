@@ -1,4 +1,4 @@
-"""What training a whole small CLIP over the frozen stem needs, whatever it learns: first weights, the course, the folder."""
+"""Training a whole small CLIP over the frozen stem: first weights, the loop, the model folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.vision import VisionConfig
 from oddlens.io.atomic import replacing, write_bytes, write_text
 from oddlens.training.checkpoint import read_state, write_state
+from oddlens.training.loop import minimise
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The optimiser's way: AdamW, linear warm-up over `warm_up` steps, a plateau, linear decay to a hundredth from the share
-    `decay_from` of all steps on.
+    """The schedule of AdamW's learning rate: linear warm-up, a plateau, linear decay to a hundredth.
+
+    Attributes:
+        steps: All steps.
+        learning_rate: Of the plateau.
+        weight_decay: On matrices.
+        warm_up: Steps of the warm-up.
+        decay_from: The share of all steps after which the decay begins.
     """
 
     steps: int
@@ -44,7 +51,7 @@ class Schedule:
 
 
 def fresh_model(vision: VisionConfig, text: TextConfig, seed: int, temperature: float) -> ClipModel:
-    """A model with freshly drawn weights (by the seed) over the published stem; the stem and the logit scale do not learn."""
+    """A model with weights drawn by the seed over the published stem; the stem and the logit scale are not trained."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         stem = HybridStem(vision.width)
@@ -67,22 +74,27 @@ def train_clip(
     model: ClipModel, schedule: Schedule, losses: Callable[[int], dict[str, Tensor]], checkpoint: Path,
     progress: Callable[[str, int, int], None], every: int,
 ) -> dict[str, float]:  # fmt: skip
-    """Train to the end of the course, from where the checkpoint stands; returns the last losses, averaged.
+    """Train to the end of the schedule, from the state of the checkpoint; returns the means of the last losses.
 
-    losses: the weighted parts of the loss of a step by name; it may depend on the step's number only, so that a resumed run equals
-    an undisturbed one. every: steps between two writings of the checkpoint. progress: called with ("training", done, total).
+    Args:
+        model: The model.
+        schedule: The schedule.
+        losses: Step -> the weighted parts of its loss by name; they may depend on the step's number only, so that a resumed run
+            equals an undisturbed one.
+        checkpoint: The checkpoint file.
+        progress: Called with ("training", done, total).
+        every: Steps between two writings of the checkpoint.
+
+    Raises:
+        OddlensError: A loss is not finite.
     """
     optimiser = torch.optim.AdamW(_groups(model, schedule.weight_decay), lr=schedule.learning_rate)
     first, recent = _resume(checkpoint, model, optimiser)
     for step in range(first, schedule.steps):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate(step)
-        parts = losses(step)
-        optimiser.zero_grad()
-        torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        recent = [*recent[-49:], {name: float(loss.detach()) for name, loss in parts.items()}]
+        values = minimise(losses(step), optimiser, f"step {step + 1}", (model.parameters(), 1.0))
+        recent = [*recent[-49:], values]
         if (step + 1) % every == 0:
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
             write_state(checkpoint, state | {"step": step + 1, "recent": recent})
@@ -91,7 +103,7 @@ def train_clip(
 
 
 def save_model(model: ClipModel, tokenizer: Tokenizer, out: Path, provenance: dict[str, object]) -> None:
-    """Write a model folder: what was trained in float16, the configuration with how it was made, the tokenizer."""
+    """Write a model folder: the trained weights in float16, the configuration with the provenance, the tokenizer."""
     tensors = {
         name: value.detach().half().contiguous()
         for name, value in model.state_dict().items()
@@ -105,7 +117,7 @@ def save_model(model: ClipModel, tokenizer: Tokenizer, out: Path, provenance: di
 
 
 def _groups(model: ClipModel, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay on matrices only; the stem's trunk and the logit scale do not learn."""
+    """Parameter groups: weight decay on matrices only; the stem's trunk and the logit scale are not trained."""
     learning = [(n, p) for n, p in model.named_parameters() if p.requires_grad and n != "logit_scale"]
     return [
         {"params": [p for _, p in learning if p.ndim > 1], "weight_decay": weight_decay},
@@ -114,7 +126,7 @@ def _groups(model: ClipModel, weight_decay: float) -> list[dict[str, object]]:
 
 
 def _resume(checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer) -> tuple[int, list[dict[str, float]]]:
-    """The step to go on with, and the losses of the last steps before it."""
+    """The step to continue with, and the losses of the last steps before it."""
     state = read_state(checkpoint)
     if state is None:
         return 0, []

@@ -12,7 +12,7 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.methods.vl4ad.decoder_shape import DecoderShape
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
 from oddlens.methods.weights import MethodWeights, read_weights
-from oddlens.training.vl4ad import DecoderCourse, DecoderTraining
+from oddlens.training.vl4ad import DecoderRun, DecoderTraining
 from oddlens.training.vl4ad_scenes import GivenScenes
 
 Pixels = NDArray[np.uint8]
@@ -45,8 +45,8 @@ def scenes(count: int = 2) -> GivenScenes:
 def schedule(
     backbone: Backbone, out: Path, shape: DecoderShape = SHAPE, settings: DecoderTraining = QUICK, count: int = 2,
     start: MethodWeights | None = None,
-) -> DecoderCourse:  # fmt: skip
-    return DecoderCourse(backbone, scenes(count), make_vocabulary(WORDS), shape, settings, out, start=start)
+) -> DecoderRun:  # fmt: skip
+    return DecoderRun(backbone, scenes(count), make_vocabulary(WORDS), shape, settings, out, start=start)
 
 
 def trained(

@@ -127,7 +127,7 @@ def test_a_cell_with_other_figures_is_refused_and_stays(place: Path) -> None:
         Plan(open_sources([Path("lids")]), (detector,), variants([2], [0]), RulePicks()), place / "out"
     )
     with pytest.raises(
-        UsageError, match=r"seed0\.json is of another version of oddlens, which measured other figures: give another"
+        UsageError, match=r"seed0\.json is of another version of oddlens, whose figures differ: give another"
     ):
         benchmark.open()
     assert cell.read_bytes() == before

@@ -15,7 +15,7 @@ from oddlens.errors import OddlensError
 from oddlens.training import cached_features
 from oddlens.training.cached_features import CachedFeatures, Storage, collections
 from oddlens.training.frozen import Encoder, RecomputedFeatures
-from oddlens.training.images import epoch_views, pictures_of
+from oddlens.training.images import epoch_images, single_images
 from oddlens.training.precision import Precision
 from oddlens.training.samples import SampleSet
 from tests.training.learning import FakeTrainable
@@ -50,7 +50,7 @@ def test_kept_features_are_those_that_are_computed_anew_to_the_bit(
     features = filled(trainable, sets, tmp_path / "cache", mosaic=mosaic)
     anew = RecomputedFeatures(Encoder(trainable, EXACT))
     for epoch in (0, 1):
-        views = epoch_views(sets[0], epoch, 0, mosaic)[2:9]
+        views = epoch_images(sets[0], epoch, 0, mosaic)[2:9]
         expected, found = anew.batch(views), features.batch(views)
         for name in expected.features:
             assert torch.equal(found.features[name], expected.features[name])
@@ -62,8 +62,8 @@ def test_every_view_of_all_epochs_runs_through_the_tower_once(
     trainable: FakeTrainable, sets: Sets, tmp_path: Path
 ) -> None:
     features = filled(trainable, sets, tmp_path / "cache", epochs=3, mosaic=0.5)
-    shown = {view for epoch in range(3) for view in epoch_views(sets[0], epoch, 0, 0.5)}
-    assert trainable.encoded == features.count == len(shown | set(pictures_of(sets[0])))
+    shown = {view for epoch in range(3) for view in epoch_images(sets[0], epoch, 0, 0.5)}
+    assert trainable.encoded == features.count == len(shown | set(single_images(sets[0])))
 
 
 def test_its_size_is_known_before_and_is_what_the_files_then_take(
@@ -129,7 +129,7 @@ def test_float16_halves_the_features_and_changes_them_a_little(
 ) -> None:
     whole, half = (filled(trainable, sets, tmp_path / "cache", storage) for storage in ("float32", "float16"))
     assert half.nbytes < 0.52 * whole.nbytes
-    views = pictures_of(sets[0])[:3]
+    views = single_images(sets[0])[:3]
     expected, found = whole.batch(views).features["image"], half.batch(views).features["image"]
     assert found.dtype == torch.float32
     assert 0 < (found - expected).abs().max() < 1e-2
@@ -161,7 +161,7 @@ def test_a_disk_without_room_is_told_before_anything_is_computed(
 def test_a_damaged_note_of_shapes_is_made_again(
     trainable: FakeTrainable, sets: Sets, tmp_path: Path, note: str
 ) -> None:
-    views = pictures_of(sets[0])
+    views = single_images(sets[0])
     expected = filled(trainable, sets, tmp_path / "cache").batch(views)
     for path in (tmp_path / "cache").glob("*/features.json"):
         path.write_text(note)

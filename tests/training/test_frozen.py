@@ -8,7 +8,7 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
 from oddlens.training.frozen import Encoder, RecomputedFeatures
-from oddlens.training.images import pictures_of
+from oddlens.training.images import single_images
 from oddlens.training.precision import Precision
 from oddlens.training.samples import SampleSet
 from tests.training.learning import SIZE, FakeTrainable
@@ -24,7 +24,7 @@ def features(backbone: Backbone) -> RecomputedFeatures:
 def test_a_batch_holds_features_masks_states_and_names(
     features: RecomputedFeatures, sets: tuple[SampleSet, ...], backbone: Backbone
 ) -> None:
-    views = pictures_of(sets[0])[1:6]
+    views = single_images(sets[0])[1:6]
     batch = features.batch(views)
     vision_pass = VisionPass(backbone, [view.read()[0] for view in views], FakeTrainable(backbone).request)
     assert torch.allclose(batch.features["image"], vision_pass.features.cls, atol=1e-5)
@@ -36,7 +36,7 @@ def test_a_batch_holds_features_masks_states_and_names(
 def test_masks_are_brought_to_the_towers_size_by_the_authors_rule(
     features: RecomputedFeatures, sets: tuple[SampleSet, ...]
 ) -> None:
-    views = pictures_of(sets[0])
+    views = single_images(sets[0])
     batch = features.batch(views)
     assert batch.masks.dtype == torch.int64
     assert batch.masks.shape == (len(views), SIZE, SIZE)
@@ -48,7 +48,7 @@ def test_masks_are_brought_to_the_towers_size_by_the_authors_rule(
 def test_a_views_features_are_the_same_bits_whatever_it_is_batched_with(
     features: RecomputedFeatures, sets: tuple[SampleSet, ...]
 ) -> None:
-    views = pictures_of(sets[0])
+    views = single_images(sets[0])
     together, alone = features.batch(views), features.batch([views[3]])
     for name in together.features:
         assert torch.equal(together.features[name][3:4], alone.features[name])
@@ -57,7 +57,7 @@ def test_a_views_features_are_the_same_bits_whatever_it_is_batched_with(
 def test_fewer_bits_change_features_a_little_and_give_float32(
     backbone: Backbone, features: RecomputedFeatures, sets: tuple[SampleSet, ...]
 ) -> None:
-    views = pictures_of(sets[0])[:2]
+    views = single_images(sets[0])[:2]
     exact = features.batch(views).features["image"]
     rounded = (
         RecomputedFeatures(Encoder(FakeTrainable(backbone), Precision("bfloat16", {}))).batch(views).features["image"]
@@ -69,7 +69,7 @@ def test_fewer_bits_change_features_a_little_and_give_float32(
 def test_what_learns_can_follow_gradients_through_the_batch(
     features: RecomputedFeatures, sets: tuple[SampleSet, ...]
 ) -> None:
-    batch = features.batch(pictures_of(sets[0])[:2])
+    batch = features.batch(single_images(sets[0])[:2])
     weight = torch.ones(batch.features["image"].shape[1], requires_grad=True)
     (batch.features["image"] @ weight).sum().backward()
     assert weight.grad is not None

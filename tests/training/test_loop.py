@@ -16,13 +16,13 @@ from oddlens.errors import OddlensError
 from oddlens.training.cached_features import CachedFeatures, collections
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Encoder, RecomputedFeatures
-from oddlens.training.loop import Schedule, Watcher, train_frozen
+from oddlens.training.loop import Callbacks, Schedule, train_frozen
 from oddlens.training.precision import Precision
 from oddlens.training.samples import SampleSet
 from tests.training.learning import FakeTrainable, FakeTraining
 
 EXACT = Precision("float32", {})
-IDLE = Watcher()
+IDLE = Callbacks()
 Sets = tuple[SampleSet, ...]
 
 
@@ -36,21 +36,21 @@ def schedule(sets: Sets) -> Schedule:
 
 
 def train(
-    backbone: Backbone, schedule: Schedule, folder: Path, watcher: Watcher = IDLE, every: float = 0.0
+    backbone: Backbone, schedule: Schedule, folder: Path, callbacks: Callbacks = IDLE, every: float = 0.0
 ) -> tuple[FakeTrainable, History]:
     """A training on features that are computed anew, with its checkpoint in the folder."""
     trainable = FakeTrainable(backbone)
     features = RecomputedFeatures(Encoder(trainable, EXACT))
     checkpoint = Checkpoint(folder / "checkpoint.pt", {"of": "a test"}, every)
-    return trainable, train_frozen(trainable, schedule, features, checkpoint, watcher)
+    return trainable, train_frozen(trainable, schedule, features, checkpoint, callbacks)
 
 
-def stop_at(step: int) -> Watcher:
+def stop_at(step: int) -> Callbacks:
     def stop(done: int, losses: Losses) -> None:
         if done == step:
             raise Stop
 
-    return Watcher(step=stop)
+    return Callbacks(step=stop)
 
 
 class TestTheCourse:
@@ -108,10 +108,10 @@ class TestSteps:
     ) -> None:
         steps: list[int] = []
         epochs: list[tuple[int, int]] = []
-        watcher = Watcher(
+        callbacks = Callbacks(
             lambda done, losses: steps.append(done), lambda epoch, history: epochs.append((epoch, len(history)))
         )
-        train(backbone, schedule, tmp_path, watcher)
+        train(backbone, schedule, tmp_path, callbacks)
         assert steps == list(range(1, 13))
         assert epochs == [(0, 4), (1, 8), (2, 12)]
 

@@ -12,7 +12,7 @@ from oddlens.backbone.backbone import Backbone
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.training import trainable_class
 from oddlens.training.april_gan import AprilGANTraining
-from oddlens.training.preview import Preview, chosen
+from oddlens.training.preview import Preview, choose_samples
 from oddlens.training.samples import SampleSet
 from oddlens.training.trainable import Trainable
 from oddlens.visualization.overlay import _TRUTH
@@ -30,16 +30,16 @@ def preview(folder: Path, trainable: Trainable, sets: tuple[SampleSet, ...]) -> 
 
 
 def test_half_of_the_pictures_are_abnormal_and_they_are_spread_over_the_data(sets: tuple[SampleSet, ...]) -> None:
-    samples = chosen(sets)
+    samples = choose_samples(sets)
     assert [sample.record.label for sample in samples] == [0, 0, 0, 1, 1, 1]
     assert {sample.record.category for sample in samples} == {"lid", "nut"}
     assert len(set(samples)) == 6
-    assert chosen(sets) == samples
+    assert choose_samples(sets) == samples
 
 
 def test_of_few_pictures_all_are_shown(sets: tuple[SampleSet, ...]) -> None:
     few = replace(sets[0], samples=sets[0].samples[:4])
-    assert sorted(map(str, chosen([few]))) == sorted(map(str, few.samples))
+    assert sorted(map(str, choose_samples([few]))) == sorted(map(str, few.samples))
 
 
 def test_every_epoch_has_a_folder_of_small_pictures(

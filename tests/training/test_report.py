@@ -18,9 +18,9 @@ HISTORY = History(
 MADE = {"method": "april-gan", "data": [{"name": "lids"}, {"name": "nuts"}]}
 
 
-def test_it_tells_every_step_and_the_means_of_epochs(tmp_path: Path) -> None:
+def test_it_holds_every_step_and_the_means_of_epochs(tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    write_report(out, HISTORY, 2, MADE)
+    write_report(out, HISTORY, 2, MADE, "a method on a data set")
     document = json.loads((tmp_path / "w.safetensors.report.json").read_text())
     assert document["training"] == MADE
     assert document["epochs"] == [
@@ -30,9 +30,9 @@ def test_it_tells_every_step_and_the_means_of_epochs(tmp_path: Path) -> None:
     assert document["steps"][1] == {"losses": {"image": 2.0, "local": 1.0}, "seconds": 2.0}
 
 
-def test_the_curves_are_a_picture_with_a_line_for_each_part(tmp_path: Path) -> None:
+def test_the_curves_are_an_image_with_a_line_for_each_part(tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    write_report(out, HISTORY, 2, MADE)
+    write_report(out, HISTORY, 2, MADE, "a method on a data set")
     _, drawn = report_files(out)
     pixels = np.asarray(Image.open(drawn).convert("RGB"))
     assert pixels.shape == (600, 1080, 3)

@@ -44,7 +44,7 @@ class Heard:
     def __init__(self) -> None:
         self.sentences: list[str] = []
         self.stages: list[tuple[str, int, int]] = []
-        self.teller = Reporter(
+        self.reporter = Reporter(
             self.sentences.append, lambda stage, done, total, note: self.stages.append((stage, done, total))
         )
 
@@ -86,26 +86,26 @@ class TestEveryMethod:
 def test_the_weights_say_how_they_were_made(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
     run = make("april-gan", backbone, sets, tmp_path / "w.safetensors", seed=9)
     history = run.run()
-    told = read_weights(tmp_path / "w.safetensors").provenance
-    assert told is not None
-    assert (told["method"], told["seed"], told["recipe"]["layers"]) == ("april-gan", 9, [1, 3])
+    metadata = read_weights(tmp_path / "w.safetensors").provenance
+    assert metadata is not None
+    assert (metadata["method"], metadata["seed"], metadata["recipe"]["layers"]) == ("april-gan", 9, [1, 3])
     model = backbone.identity.to_dict()
-    assert {name: told[name] for name in model} == model
-    (data,) = told["data"]
+    assert {name: metadata[name] for name in model} == model
+    (data,) = metadata["data"]
     assert data["data_sha256"] == manifest_hash(sets[0].source.dataset)
     assert (data["name"], data["pictures"], data["abnormal"], data["split"]) == ("data", 11, 6, "test")
-    assert told["settings"]["mosaic"] == 0.3
-    assert told["versions"].keys() == {"oddlens", "torch", "python"}
-    assert told["losses"] == history.epochs(run.schedule.steps)[-1]
-    assert told["seconds"] > 0
+    assert metadata["settings"]["mosaic"] == 0.3
+    assert metadata["versions"].keys() == {"oddlens", "torch", "python"}
+    assert metadata["losses"] == history.epochs(run.schedule.steps)[-1]
+    assert metadata["seconds"] > 0
 
 
-def test_it_tells_of_the_features_beforehand_and_of_every_epoch(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+def test_it_reports_the_features_beforehand_and_of_every_epoch(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
     heard = Heard()
     make("april-gan", backbone, sets, tmp_path / "w.safetensors", CacheConfig(tmp_path / "cache"), mosaic=0.0).run(
-        heard.teller
+        heard.reporter
     )
-    assert heard.sentences[0].startswith("features of 11 views take ")
+    assert heard.sentences[0].startswith("features of 11 images take ")
     assert f" MB (float32) in {tmp_path / 'cache'}" in heard.sentences[0]
     first, second = heard.sentences[1:]
     assert first.startswith("epoch 1/2: loss ")
@@ -115,9 +115,9 @@ def test_it_tells_of_the_features_beforehand_and_of_every_epoch(backbone: Backbo
     assert heard.stages[-1] == ("training", 6, 6)
     heard = Heard()
     make("april-gan", backbone, sets, tmp_path / "w.safetensors", CacheConfig(tmp_path / "cache"), mosaic=0.0).run(
-        heard.teller
+        heard.reporter
     )
-    assert heard.sentences[0].endswith(", and are there")
+    assert heard.sentences[0].endswith(", all cached")
 
 
 def test_a_stopped_training_goes_on_and_leaves_no_checkpoint_behind(
@@ -134,7 +134,7 @@ def test_a_stopped_training_goes_on_and_leaves_no_checkpoint_behind(
     assert not out.exists()
     assert checkpoint_file(out).exists()
     heard = Heard()
-    make("april-gan", backbone, sets, out).run(heard.teller)
+    make("april-gan", backbone, sets, out).run(heard.reporter)
     assert heard.sentences[0] == f"going on from {checkpoint_file(out)}"
     assert not any("epoch 1/2" in sentence for sentence in heard.sentences)
     assert not checkpoint_file(out).exists()
@@ -142,7 +142,9 @@ def test_a_stopped_training_goes_on_and_leaves_no_checkpoint_behind(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_checkpoint_of_other_settings_is_told_and_not_used(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_is_reported_and_not_used(
+    backbone: Backbone, sets: Sets, tmp_path: Path
+) -> None:
     def stop(stage: str, done: int, total: int, note: str) -> None:
         if (stage, done) == ("training", 4):
             raise KeyboardInterrupt
@@ -151,12 +153,12 @@ def test_a_checkpoint_of_other_settings_is_told_and_not_used(backbone: Backbone,
     with pytest.raises(KeyboardInterrupt):
         make("april-gan", backbone, sets, out).run(Reporter(progress=stop))
     heard = Heard()
-    make("april-gan", backbone, sets, out, seed=3).run(heard.teller)
+    make("april-gan", backbone, sets, out, seed=3).run(heard.reporter)
     assert heard.sentences[0] == f"{checkpoint_file(out)} is of a training with other settings: beginning anew"
     assert any("epoch 1/2" in sentence for sentence in heard.sentences)
 
 
-def test_report_and_early_views_lie_where_they_were_asked_for(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+def test_report_and_previews_lie_where_they_were_asked_for(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
     make("anomalyclip", backbone, sets, tmp_path / "w.safetensors", report=True, preview=tmp_path / "early").run()
     assert sorted(path.name for path in (tmp_path / "early").iterdir()) == ["epoch-01", "epoch-02"]
     document = json.loads((tmp_path / "w.safetensors.report.json").read_text())

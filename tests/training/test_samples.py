@@ -22,15 +22,16 @@ def test_it_learns_from_the_test_split_normal_and_abnormal(data: Path) -> None:
     assert {sample.record.split for sample in samples.samples} == {"test"}
     assert (len(samples), samples.abnormal) == (11, 6)
     assert (
-        samples.told().items() >= {"name": "data", "split": "test", "normal": 5, "abnormal": 6, "left_out": 0}.items()
+        samples.metadata().items()
+        >= {"name": "data", "split": "test", "normal": 5, "abnormal": 6, "left_out": 0}.items()
     )
 
 
 def test_abnormal_pictures_that_nobody_has_drawn_are_left_out_and_counted(data: Path) -> None:
     (data / "lid" / "ground_truth" / "spot" / "2_mask.png").unlink()
     (samples,) = gather(data)
-    assert (len(samples), samples.abnormal, samples.undrawn) == (10, 5, 1)
-    assert samples.told()["left_out"] == 1
+    assert (len(samples), samples.abnormal, samples.without_mask) == (10, 5, 1)
+    assert samples.metadata()["left_out"] == 1
 
 
 def test_several_data_sets_are_kept_apart(data: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from oddlens.methods.vl4ad.vocabulary import make_vocabulary
 from oddlens.methods.weights import read_weights
 from oddlens.training import vl4ad
 from oddlens.training.reporting import Reporter
-from oddlens.training.vl4ad import SIZES, DecoderCourse, DecoderTraining, of_classes
+from oddlens.training.vl4ad import SIZES, DecoderRun, DecoderTraining, of_classes
 from oddlens.training.vl4ad_scenes import GivenScenes
 from tests.small_streets import LINEAR, QUICK, SHAPE, WORDS, frame, scenes, schedule, trained
 from tests.tiny_convnext import convnext_weights, write_convnext
@@ -119,7 +119,7 @@ def test_the_weights_say_how_they_were_made(backbone: Backbone, tmp_path: Path) 
 
 def test_a_training_may_begin_with_other_weights_and_new_words(backbone: Backbone, tmp_path: Path) -> None:
     start = trained(backbone, tmp_path / "start.safetensors")
-    begun = DecoderCourse(
+    begun = DecoderRun(
         backbone,
         GivenScenes("cars", ("car", "sky"), [(frame()[0], np.minimum(frame()[1], 1))]),
         make_vocabulary({"sky": ["clouds"], "car": ["lorry"]}),
@@ -213,7 +213,7 @@ class TestRefusals:
 
     def test_frames_in_which_nothing_counts(self, backbone: Backbone, tmp_path: Path) -> None:
         blank = GivenScenes("blank", scenes().classes, [(frame()[0], np.full((64, 96), 255, np.uint8))])
-        one = DecoderCourse(backbone, blank, make_vocabulary(WORDS), SHAPE, QUICK, tmp_path / "a.safetensors")
+        one = DecoderRun(backbone, blank, make_vocabulary(WORDS), SHAPE, QUICK, tmp_path / "a.safetensors")
         with pytest.raises(DataError, match="in blank no pixel of the frames of step 1 has a known class"):
             one.run()
 
@@ -236,8 +236,8 @@ def test_words_that_are_all_the_same_to_a_model_are_no_words_to_learn_by(tmp_pat
 def test_every_class_needs_a_word_that_no_other_has(names: tuple[str, str]) -> None:
     concepts, road = torch.eye(3), names.index("road")
     columns = torch.tensor([road, 1 - road, road, 1 - road])
-    vl4ad.check_told_apart(concepts[[0, 0, 1, 2]], columns, names)
+    vl4ad.check_distinct_classes(concepts[[0, 0, 1, 2]], columns, names)
     with pytest.raises(UsageError, match="the words of 'road' are the same as words of 'sky'"):
-        vl4ad.check_told_apart(concepts[[0, 0, 0, 1]], columns, names)
+        vl4ad.check_distinct_classes(concepts[[0, 0, 0, 1]], columns, names)
     with pytest.raises(UsageError, match="the words of 'sky' are the same as words of 'road'"):
-        vl4ad.check_told_apart(concepts[[0, 0, 1, 0]], columns, names)
+        vl4ad.check_distinct_classes(concepts[[0, 0, 1, 0]], columns, names)

@@ -94,7 +94,7 @@ class TestRecords:
         pixels, classes = scenes.frame(30)
         assert pixels.shape[:2] == classes.shape
         assert set(np.unique(classes)) <= {*range(9), 255}
-        told = scenes.told()
+        told = scenes.metadata()
         assert (told["name"], told["layout"], told["frames"]) == ("camvid_ood", "camvid-ood", 204)
 
     def test_a_set_without_class_labels_is_refused(self, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,6 +26,7 @@ from oddlens.errors import UsageError
 
 if TYPE_CHECKING:
     from oddlens.training.samples import SampleSet
+    from oddlens.training.settings import TrainingSettings
 
 
 def examples(method: str) -> str:
@@ -180,7 +181,7 @@ def train_method(
     print(out)
 
 
-def _settings(method: str, given: Overrides, schedule: ScheduleOptions) -> tuple[Any, Overrides]:
+def _settings(method: str, given: Overrides, schedule: ScheduleOptions) -> tuple[TrainingSettings, Overrides]:
     """The training settings, and those of the given fields that are the recipe's. Seed and mosaic may be 0, which no field may."""
     from oddlens.methods.recipe import make_recipe
     from oddlens.methods.registry import method_card
@@ -196,18 +197,19 @@ def _settings(method: str, given: Overrides, schedule: ScheduleOptions) -> tuple
     own = {each.name for each in fields(kind)}
     chosen = {name: value for name, value in given.items() if name in own}
     chosen |= {name: value for name, value in options.items() if value is not None}
-    zeros = {"seed": schedule.seed, "mosaic": schedule.mosaic}
     recipe_fields = {name: value for name, value in given.items() if name not in own}
     make_recipe(method_card(method).recipe, recipe_fields)  # what is wrong is said before images are read
     settings = make_recipe(kind, chosen)
-    return replace(settings, **{name: value for name, value in zeros.items() if value is not None}), recipe_fields
+    seed = settings.seed if schedule.seed is None else schedule.seed
+    mosaic = settings.mosaic if schedule.mosaic is None else schedule.mosaic
+    return replace(settings, seed=seed, mosaic=mosaic), recipe_fields
 
 
 def _say_samples(sets: tuple[SampleSet, ...]) -> None:
     for each in sets:
         sentence = f"{each.name}: {len(each)} images, {each.abnormal} of them abnormal"
-        if each.undrawn:
-            sentence += f"; {each.undrawn} abnormal ones without a mask are left out"
+        if each.without_mask:
+            sentence += f"; {each.without_mask} abnormal ones without a mask are left out"
         if each.unlabelled:
             sentence += f"; {each.unlabelled} of unknown state are left out"
         say(sentence)

@@ -134,7 +134,7 @@ def vl4ad(
     from oddlens.methods.vl4ad.vocabulary import make_vocabulary
     from oddlens.methods.weights import read_weights
     from oddlens.training.reporting import Reporter, check_out
-    from oddlens.training.vl4ad import DecoderCourse
+    from oddlens.training.vl4ad import DecoderRun
     from oddlens.training.vl4ad_scenes import RecordScenes
 
     check_installed()
@@ -149,7 +149,7 @@ def vl4ad(
     with before_the_first_image():
         learned = None if steps.start is None else read_weights(steps.start)
         backbone = load_backbone(model, device=device, activation=chosen)
-    schedule = DecoderCourse(
+    schedule = DecoderRun(
         backbone,
         scenes,
         vocabulary,

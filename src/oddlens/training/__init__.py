@@ -1,8 +1,8 @@
-"""Training of what learns. Which methods can be trained, their cards say (`methods.registry`)."""
+"""Training. The cards of the methods say which can be trained (`methods.registry`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from oddlens.errors import known_name
 from oddlens.methods.card import imported
@@ -10,6 +10,8 @@ from oddlens.methods.registry import method_cards
 
 if TYPE_CHECKING:
     from oddlens.backbone.backbone import Backbone
+    from oddlens.methods.recipe_fields import Recipe
+    from oddlens.training.settings import TrainingSettings
     from oddlens.training.trainable import Trainable
 
 TRAINABLE = tuple(name for name, card in method_cards().items() if card.trainable)
@@ -17,24 +19,25 @@ TRAINABLE = tuple(name for name, card in method_cards().items() if card.trainabl
 
 
 class TrainableClass(Protocol):
-    """How a `Trainable` is made.
+    """The class of a `Trainable`.
 
-    settings_type: the class of its training settings, a frozen dataclass, see `loop.Settings`.
+    Attributes:
+        settings_type: The class of its training settings.
     """
 
-    settings_type: type[Any]
+    settings_type: type[TrainingSettings]
 
-    def __call__(self, backbone: Backbone, recipe: Any, settings: Any) -> Trainable:
-        """New tensors to learn, drawn by the settings' seed. Raises `UsageError` where the recipe does not fit the model."""
+    def __call__(self, backbone: Backbone, recipe: Recipe, settings: TrainingSettings) -> Trainable:
+        """New tensors to learn, drawn by the settings' seed. Raises UsageError if the recipe does not fit the model."""
 
 
 def trainable_class(name: str) -> TrainableClass:
-    """The learning part of a method. Raises `UsageError` for a name that is none, and for a method that learns nothing here."""
+    """The trainable part of a method. Raises UsageError for an unknown name, and for a method that cannot be trained here."""
     home = method_cards()[known_name("method to train", name, TRAINABLE)].trainable
     assert home is not None
     return cast("TrainableClass", imported(home))
 
 
-def settings_class(name: str) -> type[Any]:
+def settings_class(name: str) -> type[TrainingSettings]:
     """The class of a method's training settings. Raises as `trainable_class` does."""
     return trainable_class(name).settings_type

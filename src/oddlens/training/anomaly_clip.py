@@ -1,4 +1,4 @@
-"""AnomalyCLIP's learning: two prompts against the picture's state and against every pixel of its mask.
+"""Training of AnomalyCLIP: two prompts against the image's label and against every pixel of its mask.
 
 Zhou et al., ICLR 2024, arXiv 2310.18961; losses and values of the released code.
 """
@@ -23,25 +23,20 @@ from oddlens.methods.base import Features
 from oddlens.methods.common.maps import upsample
 from oddlens.methods.weights import MethodWeights
 from oddlens.training.losses import dice_loss, focal_loss
+from oddlens.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
-class AnomalyCLIPTraining:
-    """How AnomalyCLIP is trained, for `oddlens.training`'s loop: Adam without weight decay; `batch` pictures a step.
+class AnomalyCLIPTraining(TrainingSettings):
+    """How AnomalyCLIP is trained; it uses no mosaics.
 
-    mosaic: the share of pictures put together from four, which AnomalyCLIP does without. weight_local: of the losses of the maps,
-    summed over the recipe's layers, beside the loss of the image score.
+    Two ways are named: "released", the default, weighs by 4 as the released code does today; "published" weighs by 16, which with
+    layer 24 alone is how the published weights were trained: the code of their time summed four copies of that layer.
 
-    Two ways are named: "released", the default, weighs by 4 as the released code does today; "published", by 16, is with layer 24
-    alone what the published weights were trained with: the code of their time summed four copies of that layer.
+    Attributes:
+        weight_local: The weight of the losses of the maps, summed over the recipe's layers, beside the loss of the image score.
     """
 
-    epochs: int = 15
-    batch: int = 8
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.5, 0.999)
-    seed: int = 111
-    mosaic: float = 0.0
     weight_local: float = 4.0
 
     NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {

@@ -1,4 +1,4 @@
-"""APRIL-GAN's learning: linear layers, each against every pixel of the masks.
+"""Training of APRIL-GAN: linear layers, each against every pixel of the masks.
 
 Chen et al., VAND workshop at CVPR 2023, arXiv 2305.17382; losses and values of the released code.
 """
@@ -20,22 +20,16 @@ from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.base import Features
 from oddlens.methods.weights import MethodWeights
 from oddlens.training.losses import dice_loss, focal_loss
+from oddlens.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
-class AprilGANTraining:
-    """How APRIL-GAN is trained, for `oddlens.training`'s loop: Adam without weight decay; `batch` pictures a step.
+class AprilGANTraining(TrainingSettings):
+    """How APRIL-GAN is trained.
 
-    mosaic: the share of pictures put together from four of their category. Two ways were published, by the data set trained on:
-    "visa" is the default, as three epochs of a small set are few steps, and without mosaics every picture is encoded once.
+    Two ways were published, by the data set trained on: "visa" is the default, as three epochs of a small set are few steps, and
+    without mosaics every image is encoded once.
     """
-
-    epochs: int = 15
-    batch: int = 8
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.5, 0.999)
-    seed: int = 111
-    mosaic: float = 0.0
 
     NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "visa": {"epochs": 15},
@@ -58,7 +52,7 @@ class TrainableAprilGAN:
 
     @property
     def request(self) -> FeatureRequest:
-        """The whole picture, and the tokens after the recipe's layers."""
+        """The whole image, and the patch tokens after the recipe's layers."""
         recipe = self.recipe
         return FeatureRequest(recipe.image_size, recipe.interpolation, recipe.position, recipe.layers)
 

@@ -1,4 +1,4 @@
-"""Frozen features kept on disk: computed once, reused between epochs and between runs."""
+"""Frozen features cached on disk: computed once, reused between epochs and between runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from operator import index
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -22,45 +22,49 @@ from oddlens.io.strict_json import parse_json
 from oddlens.methods.recipe import held_fields
 from oddlens.training.feature_cache import Arrays, FeatureCache
 from oddlens.training.frozen import MASK, Batch, Encoder, stacked
-from oddlens.training.images import TrainingImage, epoch_views, pictures_of
+from oddlens.training.images import TrainingImage, epoch_images, single_images
 from oddlens.training.samples import SampleSet
 from oddlens.training.trainable import identity_of
 
 Storage = Literal["float32", "float16"]
 
-_SHARD = 8  # views a file: as many are computed again at most after a stop
-_TOLD = "features.json"
+_SHARD = 8  # images a file: at most as many are computed again after a stop
+_METADATA = "features.json"
 
 
 @dataclass(frozen=True)
 class Collection:
-    """Views whose features lie in one folder. facts: what tells them from others, JSON values."""
+    """Images whose features lie in one folder.
 
-    facts: dict[str, Any]
-    views: tuple[TrainingImage, ...]
+    Attributes:
+        facts: What their features depend on beside the encoder, JSON values.
+        images: The images.
+    """
+
+    facts: dict[str, object]
+    images: tuple[TrainingImage, ...]
 
 
 def collections(sets: Sequence[SampleSet], epochs: int, seed: int, mosaic: float) -> list[Collection]:
-    """All that a run shows: of each data set its pictures, whatever they are trained for, and its mosaics of all epochs.
+    """All images of a run: the single images of each data set, and its mosaics of all epochs.
 
-    More epochs add to the mosaics' end, so that what is there of fewer is used.
+    More epochs add mosaics at the end, so that the cache of a shorter run is used.
     """
     found = []
     for samples in sets:
-        pictures = pictures_of(samples)
-        found.append(Collection({"data": samples.stamp}, tuple(pictures)))
+        found.append(Collection({"data": samples.stamp}, tuple(single_images(samples))))
         if mosaic > 0:
-            shown = [view for epoch in range(epochs) for view in epoch_views(samples, epoch, seed, mosaic)]
-            others = dict.fromkeys(view for view in shown if len(view.samples) > 1)
+            shown = [image for epoch in range(epochs) for image in epoch_images(samples, epoch, seed, mosaic)]
+            others = dict.fromkeys(image for image in shown if len(image.samples) > 1)
             found.append(Collection({"data": samples.stamp, "mosaic": mosaic, "seed": seed}, tuple(others)))
-    return [each for each in found if each.views]
+    return [each for each in found if each.images]
 
 
 class CachedFeatures:
-    """The features of collections of views under a folder, float32 (exact) or float16 (half the size), in files of a few views.
+    """The features of collections of images under a folder, float32 (exact) or float16 (half the size), in files of a few images.
 
-    A collection's own folder is named by a hash of all that its features depend on: pictures, model, tower pass, the recipe's
-    fields that are not for questions only, precision, storage. The masks lie beside the features.
+    The name of a collection's folder is a hash of everything that its features depend on: images, model, vision pass, the recipe's
+    fields that no query can change, precision, storage. The masks lie beside the features.
     """
 
     def __init__(self, encoder: Encoder, given: Sequence[Collection], folder: Path, storage: Storage) -> None:
@@ -72,23 +76,23 @@ class CachedFeatures:
         self.folder = folder
         facts = _encoder_facts(encoder, storage)
         for collection in given:
-            told = facts | collection.facts
-            place = folder / hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
-            shapes = self._shapes(place, told, collection.views[0])
+            metadata = facts | collection.facts
+            place = folder / hashlib.sha256(json.dumps(metadata, sort_keys=True, default=str).encode()).hexdigest()[:16]
+            shapes = self._shapes(place, metadata, collection.images[0])
             arrays = {quote(name, safe=""): (shape, self._type(name)) for name, shape in shapes.items()}
-            store = FeatureCache(place, len(collection.views), arrays, _SHARD)
+            store = FeatureCache(place, len(collection.images), arrays, _SHARD)
             self._stores.append((collection, store))
-            for row, view in enumerate(collection.views):
-                self._places.setdefault(view, (store, row))
+            for row, image in enumerate(collection.images):
+                self._places.setdefault(image, (store, row))
 
     @property
     def count(self) -> int:
-        """How many views there are."""
+        """The number of images."""
         return sum(store.count for _, store in self._stores)
 
     @property
     def nbytes(self) -> int:
-        """Bytes on disk once all is there."""
+        """Bytes on disk once everything is computed."""
         return sum(store.nbytes for _, store in self._stores)
 
     @property
@@ -97,7 +101,7 @@ class CachedFeatures:
         return sum(store.missing_nbytes for _, store in self._stores)
 
     def check_room(self) -> None:
-        """Raises `OddlensError` where the disk has no room for what is missing."""
+        """Raise OddlensError if the disk has no room for the missing features."""
         free, missing = _free_bytes(self.folder), self.missing_nbytes
         if missing > free:
             smaller = "" if self._storage == "float16" else "--cache-dtype float16 for half of it, "
@@ -107,54 +111,54 @@ class CachedFeatures:
             )
 
     def fill(self) -> Iterator[int]:
-        """Compute what is missing; yields how many views are there, again and again."""
+        """Compute the missing features; yields the number of images that are done, after every file."""
         done = 0
         for collection, store in self._stores:
-            for there in store.fill(partial(self._compute, collection.views)):
+            for there in store.fill(partial(self._compute, collection.images)):
                 yield done + there
             done += store.count
 
-    def batch(self, views: Sequence[TrainingImage]) -> Batch:
-        """The batch of these views, which must be of the collections."""
-        places = [self._places[view] for view in views]
+    def batch(self, images: Sequence[TrainingImage]) -> Batch:
+        """The batch of these images, which must be in the collections."""
+        places = [self._places[image] for image in images]
         rows = [{unquote(name): array for name, array in store.row(row).items()} for store, row in places]
-        return self._encoder.batch(views, stacked(rows))
+        return self._encoder.batch(images, stacked(rows))
 
-    def _compute(self, views: Sequence[TrainingImage], rows: range) -> Arrays:
-        arrays = stacked([self._arrays(views[row]) for row in rows])
+    def _compute(self, images: Sequence[TrainingImage], rows: range) -> Arrays:
+        arrays = stacked([self._arrays(images[row]) for row in rows])
         for name, values in arrays.items():
             with np.errstate(over="ignore"):
-                kept = values.astype(self._type(name))
-            if not np.isfinite(kept).all() and np.isfinite(values).all():
+                stored = values.astype(self._type(name))
+            if not np.isfinite(stored).all() and np.isfinite(values).all():
                 raise OddlensError(
                     f"the features {name!r} are too large for float16: give --cache-dtype float32, which holds them as they are"
                 )
-            arrays[name] = kept
+            arrays[name] = stored
         return {quote(name, safe=""): values for name, values in arrays.items()}
 
-    def _arrays(self, view: TrainingImage) -> Arrays:
-        if self._first is not None and self._first[0] == view:
+    def _arrays(self, image: TrainingImage) -> Arrays:
+        if self._first is not None and self._first[0] == image:
             return self._first[1]
-        return self._encoder.arrays(view)
+        return self._encoder.arrays(image)
 
-    def _type(self, name: str) -> np.dtype[Any]:
+    def _type(self, name: str) -> np.dtype[np.generic]:
         return np.dtype(np.uint8 if name == MASK else self._storage)
 
-    def _shapes(self, place: Path, told: dict[str, Any], view: TrainingImage) -> dict[str, tuple[int, ...]]:
-        """Array name -> the shape for one view: as noted in the folder, else as one view that is encoded for it shows."""
+    def _shapes(self, place: Path, metadata: dict[str, object], image: TrainingImage) -> dict[str, tuple[int, ...]]:
+        """Array name -> the shape for one image: as noted in the folder, else from encoding one image."""
         try:
-            noted = parse_json(read_bytes(place / _TOLD))["arrays"]
+            noted = parse_json(read_bytes(place / _METADATA))["arrays"]
             return {name: tuple(map(index, shape)) for name, shape in noted.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             if self._first is None:
-                self._first = view, self._encoder.arrays(view)
+                self._first = image, self._encoder.arrays(image)
             shapes = {name: array.shape for name, array in self._first[1].items()}
-            write_text(place / _TOLD, json.dumps({"arrays": shapes, "of": told}, indent=2, default=str) + "\n")
+            write_text(place / _METADATA, json.dumps({"arrays": shapes, "of": metadata}, indent=2, default=str) + "\n")
             return shapes
 
 
-def _encoder_facts(encoder: Encoder, storage: Storage) -> dict[str, Any]:
-    """What features of the same pictures depend on."""
+def _encoder_facts(encoder: Encoder, storage: Storage) -> dict[str, object]:
+    """What features depend on beside the images."""
     trainable = encoder.trainable
     backbone, recipe = trainable.backbone, trainable.recipe
     return {

@@ -1,6 +1,7 @@
-"""Where a training stands: kept in a file while it runs, so that a stopped one goes on and ends with the same bits.
+"""Checkpoints: the state of a training in a file while it runs, so that a stopped one continues and ends with the same bits.
 
-The file is a SHA-256 (32 bytes) and what it is of: a torch file of tensors and plain values. One that was damaged counts as none.
+The file is a SHA-256 (32 bytes) and the content that it is of: a torch file of tensors and plain values. A damaged file counts as
+none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, cast
 
 import torch
 from torch import Tensor
@@ -29,70 +30,81 @@ _DIGEST_BYTES = 32
 _PARTS = {"facts", "tensors", "optimiser", "losses", "seconds"}
 
 Losses = dict[str, float]
-"""The parts of one step's loss by name, weighted: their sum is what is minimised."""
+"""The parts of one step's loss by name, weighted: training minimises their sum."""
 
 
 class Checkpointable(Protocol):
-    """What a checkpoint keeps: learned tensors by name."""
+    """What a checkpoint saves: learned tensors by name."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Them."""
+        """The tensors."""
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from such tensors."""
+        """Continue from such tensors."""
+
+
+class _State(TypedDict):
+    facts: dict[str, object]
+    tensors: dict[str, Tensor]
+    optimiser: dict[str, object]
+    losses: list[Losses]
+    seconds: list[float]
 
 
 @dataclass
 class History:
-    """What happened so far: of every step the losses and the seconds it took."""
+    """The losses and the seconds of every step so far."""
 
     losses: list[Losses] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """How many steps are done."""
+        """The number of steps."""
         return len(self.losses)
 
     def epochs(self, steps: int) -> list[Losses]:
-        """The means of every epoch that is begun, an epoch being so many steps."""
+        """The mean losses of every epoch that has begun. steps: of one epoch."""
         parts = [self.losses[first : first + steps] for first in range(0, len(self), steps)]
         return [{name: sum(each[name] for each in part) / len(part) for name in part[0]} for part in parts]
 
 
 class Checkpoint:
-    """The file of one training. facts: all that its result depends on, JSON values by name; a file of other facts is not used.
+    """The checkpoint file of one training.
 
-    every: seconds between two writings within an epoch.
+    Args:
+        path: The file.
+        facts: Everything that the result depends on, JSON values by name; a file with other facts is not used.
+        every: Seconds between two writings within an epoch.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], every: float = EVERY_SECONDS) -> None:
+    def __init__(self, path: Path, facts: Mapping[str, object], every: float = EVERY_SECONDS) -> None:
         self.path = path
         self._facts = json.loads(json.dumps(facts, default=str))
         self._every = every
         self._written = time.monotonic()
 
     def differs(self) -> list[str] | None:
-        """The names of the facts in which the file's training is another one: none, it can go on; None without a file."""
+        """The names of the facts in which the file differs: [] if the training can continue from it; None without a file."""
         state = self._read()
         if state is None:
             return None
         facts = state["facts"]
         return sorted(differing(facts, self._facts))
 
-    def resume(self, learner: Checkpointable, optimiser: torch.optim.Optimizer) -> History:
-        """Bring both to where the file stands and give what happened until there; nothing has, where no file fits."""
+    def resume(self, trained: Checkpointable, optimiser: torch.optim.Optimizer) -> History:
+        """Load the file into both and return its history; an empty one if no file fits."""
         state = self._read()
         if state is None or differing(state["facts"], self._facts):
             return History()
-        learner.load(state["tensors"])
+        trained.load(state["tensors"])
         optimiser.load_state_dict(state["optimiser"])
         return History(state["losses"], state["seconds"])
 
-    def write(self, learner: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
-        """Write where the training stands, whole or not at all."""
+    def write(self, trained: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
+        """Write the state of the training, whole or not at all."""
         state = {
             "facts": self._facts,
-            "tensors": learner.tensors(),
+            "tensors": trained.tensors(),
             "optimiser": optimiser.state_dict(),
             "losses": history.losses,
             "seconds": history.seconds,
@@ -100,31 +112,31 @@ class Checkpoint:
         write_state(self.path, state)
         self._written = time.monotonic()
 
-    def write_in_time(self, learner: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
+    def write_in_time(self, trained: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write if the last writing is long enough ago."""
         if time.monotonic() - self._written >= self._every:
-            self.write(learner, optimiser, history)
+            self.write(trained, optimiser, history)
 
     def remove(self) -> None:
-        """Forget it, as the training is done."""
+        """Delete the file after the training."""
         self.path.unlink(missing_ok=True)
 
-    def _read(self) -> dict[str, Any] | None:
-        """What was written; None where there is no file, or none that is whole."""
+    def _read(self) -> _State | None:
+        """The state in the file; None without a file, or for a damaged one."""
         state = read_state(self.path)
         return _without_checksum(self.path) if state is None else state
 
 
-def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors and plain values, whole or not at all, so that damage shows."""
+def write_state(path: Path, state: Mapping[str, object]) -> None:
+    """Write tensors and plain values with their SHA-256, whole or not at all."""
     stream = io.BytesIO()
     torch.save(dict(state), stream)
     content = stream.getvalue()
     write_bytes(path, sha256(content).digest() + content)
 
 
-def read_state(path: Path) -> dict[str, Any] | None:
-    """What `write_state` wrote, on the CPU; None where there is no file, or one that is not what was written."""
+def read_state(path: Path) -> Any:
+    """What `write_state` wrote, on the CPU; None without a file, or for a damaged one."""
     try:
         data = read_bytes(path)
     except OSError:  # there is none, or none that can be read
@@ -132,14 +144,13 @@ def read_state(path: Path) -> dict[str, Any] | None:
     digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if sha256(content).digest() != digest:
         return None
-    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return state
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def _without_checksum(path: Path) -> dict[str, Any] | None:
+def _without_checksum(path: Path) -> _State | None:
     """The checkpoint of the first version, a torch file alone; None for anything else."""
     try:
         state = read_torch_file(path)
     except OddlensError:
         return None
-    return state if isinstance(state, dict) and state.keys() == _PARTS else None
+    return cast("_State", state) if isinstance(state, dict) and state.keys() == _PARTS else None

@@ -1,4 +1,4 @@
-"""Features of a frozen encoder, computed once and kept on disk: resumable, reused between epochs and runs."""
+"""A cache of features of a frozen encoder on disk: resumable, reused between epochs and runs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,14 @@ _MOST_OPEN = 128
 class FeatureCache:
     """`count` rows of several named arrays under a folder, in shards of `shard` rows, one .npy file an array and shard.
 
-    arrays: name -> (shape of one row, dtype). The folder belongs to one content: callers name it by a hash of what the features
-    depend on. A shard is written whole or not at all, so a stopped run goes on where it was; one that is not what was written (cut
-    short, of another shape or type) is computed again.
+    The folder belongs to one content: callers name it by a hash of what the features depend on. A shard is written whole or not at
+    all, so that a stopped run continues; a damaged shard (cut short, of another shape or type) is computed again.
+
+    Args:
+        folder: The folder.
+        count: The number of rows.
+        arrays: Name -> (shape of one row, dtype).
+        shard: Rows a file.
     """
 
     def __init__(
@@ -39,19 +44,22 @@ class FeatureCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes on disk once full."""
+        """Bytes on disk once everything is computed."""
         return self.count * self._row_nbytes
 
     @property
     def missing_nbytes(self) -> int:
-        """Bytes that `fill` has still to write."""
+        """Bytes that `fill` still has to write."""
         return sum(len(rows) for rows in self._shards() if not self._is_there(rows)) * self._row_nbytes
 
     def fill(self, compute: Compute) -> Iterator[int]:
-        """Compute what is missing; yields the number of rows that are there after each shard.
+        """Compute the missing shards; yields the number of rows that are done after each shard.
 
-        compute: a range of row numbers -> name -> array [len(range), ...]. Raises `OddlensError` where the rows have another shape
-        than the cache was told.
+        Args:
+            compute: A range of row numbers -> name -> array [len(range), ...].
+
+        Raises:
+            OddlensError: The rows have another shape than `arrays` says.
         """
         for rows in self._shards():
             if not self._is_there(rows):
@@ -73,7 +81,7 @@ class FeatureCache:
         return {name: np.stack([row[name] for row in rows]) for name in self.arrays}
 
     def row(self, index: int) -> Arrays:
-        """One row by array name, as it lies on disk: nothing is copied. Raises `OddlensError` for numbers that are not finite."""
+        """One row by array name, as it lies on disk: nothing is copied. Raises OddlensError for numbers that are not finite."""
         row = {name: self._shard(name, index // self.shard)[index % self.shard] for name in self.arrays}
         for name, values in row.items():
             if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -95,7 +103,7 @@ class FeatureCache:
         return self._open[name, number]
 
     def _opened(self, name: str, rows: range) -> NDArray[np.generic] | None:
-        """A shard on disk, mapped; None where it is not what was written."""
+        """A shard on disk, mapped; None if it is missing or damaged."""
         path, (shape, dtype) = self._path(name, rows), self.arrays[name]
         if not is_file(path):
             return None

@@ -1,7 +1,7 @@
-"""The frozen features of views, as a training step takes them.
+"""The frozen features of training images, as a training step takes them.
 
-Views go through the tower one by one, so that a view's features are the same bits whatever it is batched with, in whatever order,
-in whatever run: whether they are kept on disk or computed again changes nothing.
+Images run through the tower one by one, so that an image's features are the same bits in every batch, order and run: whether they
+come from the cache or are computed again changes nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from oddlens.training.precision import Precision
 from oddlens.training.trainable import Trainable
 
 MASK = "mask"
-"""The name that a view's mask has among its arrays: as bits, uint8 [pixels / 8]."""
+"""The name of an image's mask among its arrays: as bits, uint8 [pixels / 8]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What `Trainable.losses` takes: features (float32), masks, labels and object names of some views."""
+    """What `Trainable.losses` takes: features (float32), masks, labels and object names of some images."""
 
     features: dict[str, Tensor]
     masks: Tensor
@@ -38,14 +38,14 @@ class Batch:
 
 
 class FrozenFeatures(Protocol):
-    """Where a step gets its batch from."""
+    """The source of a step's batch."""
 
-    def batch(self, views: Sequence[TrainingImage]) -> Batch:
-        """The batch of these views, on the model's device."""
+    def batch(self, images: Sequence[TrainingImage]) -> Batch:
+        """The batch of these images, on the model's device."""
 
 
 class Encoder:
-    """Views through the frozen tower of a trainable method, one by one."""
+    """Encodes images with the frozen tower of a trainable method, one by one."""
 
     def __init__(self, trainable: Trainable, precision: Precision) -> None:
         self.trainable = trainable
@@ -53,17 +53,17 @@ class Encoder:
         self.size = trainable.request.image_size
 
     @torch.inference_mode()
-    def arrays(self, view: TrainingImage) -> Arrays:
-        """The features of a view by name, float32 without a batch dimension, and its mask."""
+    def arrays(self, image: TrainingImage) -> Arrays:
+        """The features of an image by name, float32 without a batch dimension, and its mask."""
         backbone = self.trainable.backbone
-        pixels, mask = view.read()
+        pixels, mask = image.read()
         with self.precision.lowered(backbone.device):
             features = self.trainable.encode(VisionPass(backbone, [pixels], self.trainable.request))
         arrays: Arrays = {name: value[0].float().cpu().numpy() for name, value in features.items()}
         return arrays | {MASK: np.packbits(resize_mask(mask, self.size))}
 
-    def batch(self, views: Sequence[TrainingImage], arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
-        """The batch of views whose arrays are given, stacked."""
+    def batch(self, images: Sequence[TrainingImage], arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
+        """The batch of images whose arrays are given, stacked."""
         device = self.trainable.backbone.device
         bits = np.unpackbits(np.asarray(arrays[MASK], np.uint8), axis=1, count=self.size**2)
         return Batch(
@@ -72,24 +72,24 @@ class Encoder:
                 for name, array in arrays.items()
                 if name != MASK
             },
-            torch.from_numpy(bits.reshape(len(views), self.size, self.size)).to(device).long(),
-            torch.tensor([view.label for view in views], device=device),
-            [view.object_name for view in views],
+            torch.from_numpy(bits.reshape(len(images), self.size, self.size)).to(device).long(),
+            torch.tensor([image.label for image in images], device=device),
+            [image.object_name for image in images],
         )
 
 
 class RecomputedFeatures:
-    """Features that are computed anew for every batch: nothing is written, and every epoch costs as much as the first."""
+    """Features computed anew for every batch: nothing is written, and every epoch costs as much as the first."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
 
-    def batch(self, views: Sequence[TrainingImage]) -> Batch:
-        """The batch of these views."""
-        each = [self._encoder.arrays(view) for view in views]
-        return self._encoder.batch(views, stacked(each))
+    def batch(self, images: Sequence[TrainingImage]) -> Batch:
+        """The batch of these images."""
+        each = [self._encoder.arrays(image) for image in images]
+        return self._encoder.batch(images, stacked(each))
 
 
 def stacked(each: Sequence[Arrays]) -> Arrays:
-    """The arrays of several views along a new first dimension."""
+    """The arrays of several images along a new first dimension."""
     return {name: np.stack([arrays[name] for arrays in each]) for name in each[0]}

@@ -1,4 +1,4 @@
-"""What training shows the tower: pictures, and mosaics of four; drawn beforehand, so that a run's whole course is known."""
+"""Training images: single images, and mosaics of four, drawn beforehand, so that the whole schedule of a run is known."""
 
 from __future__ import annotations
 
@@ -23,28 +23,30 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """One picture as a step sees it: that of one sample, or a mosaic of four of one category (APRIL-GAN, released code).
+    """One image of a step: that of one sample, or a mosaic of four samples of one category (APRIL-GAN, released code).
 
-    A mosaic is a grid of 2x2 pictures at their own size, row by row, brought to the tower's size afterwards. Where pictures of
-    one category differ in size, they are brought to that of the first (ours: the data set it was made for has one size each).
+    A mosaic is a grid of 2x2 images at their own size, row by row, brought to the tower's size afterwards. If images of one
+    category differ in size, they are brought to that of the first (ours: the data set it was made for has one size each).
     """
 
     samples: tuple[Sample, ...]
 
     @property
     def label(self) -> int:
-        """1 where any of its pictures is abnormal, else 0."""
+        """1 if any of its samples is abnormal, else 0."""
         return int(any(sample.record.label == 1 for sample in self.samples))
 
     @property
     def object_name(self) -> str:
-        """What is on it."""
+        """The object on it."""
         return self.samples[0].object_name
 
     def read(self) -> tuple[Pixels, Mask]:
-        """The picture, uint8 [height, width, 3], and the pixels of its defects, bool [height, width] as drawn.
+        """The image, uint8 [height, width, 3], and its mask, bool [height, width], which may have a size of its own.
 
-        Raises `ImageError` or `DataError` for a file that cannot be read.
+        Raises:
+            ImageError: The image cannot be read.
+            DataError: The mask cannot be read, or does not have the shape of the image.
         """
         pairs = [_read(sample.record) for sample in self.samples]
         if len(pairs) == 1:
@@ -54,30 +56,30 @@ class TrainingImage:
         return _tiled(pictures), _tiled([resize_mask(mask, (height, width)) for _, mask in pairs])
 
 
-def pictures_of(samples: SampleSet) -> list[TrainingImage]:
-    """A view of every sample, in their order."""
+def single_images(samples: SampleSet) -> list[TrainingImage]:
+    """An image for every sample, in their order."""
     return [TrainingImage((sample,)) for sample in samples.samples]
 
 
-def epoch_views(samples: SampleSet, epoch: int, seed: int, mosaic: float) -> list[TrainingImage]:
-    """What one epoch shows of a data set: a view for every sample, in their order, each with probability `mosaic` a mosaic instead.
+def epoch_images(samples: SampleSet, epoch: int, seed: int, mosaic: float) -> list[TrainingImage]:
+    """The images of one epoch: one for every sample, in their order, each replaced by a mosaic with probability `mosaic`.
 
-    A mosaic's four are of the sample's category: a kind of defect is drawn, the normal one among them, then a picture of it. What
-    is drawn depends on the seed, the epoch (from 0) and the sample's place alone.
+    The four samples of a mosaic are of the sample's category: a defect type is drawn ("good" is one of them), then an image of it.
+    The draw depends on the seed, the epoch (from 0) and the sample's place only.
     """
-    views = pictures_of(samples)
+    images = single_images(samples)
     if mosaic <= 0:
-        return views
+        return images
     kinds = _by_kind(samples.samples)
     for place, sample in enumerate(samples.samples):
         rng = np.random.default_rng([seed, epoch, place])
         if rng.random() < mosaic:
-            views[place] = TrainingImage(tuple(_drawn(kinds[sample.record.category], rng)))
-    return views
+            images[place] = TrainingImage(tuple(_drawn(kinds[sample.record.category], rng)))
+    return images
 
 
 def _by_kind(samples: Sequence[Sample]) -> dict[str, list[list[Sample]]]:
-    """Category -> the samples of each kind of defect, kinds in the order of their names."""
+    """Category -> the samples of each defect type, types in the order of their names."""
     kinds: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
     for sample in samples:
         kinds[sample.record.category][sample.record.defect].append(sample)

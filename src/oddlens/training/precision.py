@@ -1,4 +1,4 @@
-"""In which numbers the frozen tower runs: float32, or fewer bits where the device is found to be faster with them."""
+"""The precision of the frozen tower: float32, or fewer bits if the device is faster with them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from oddlens.backbone.backbone import Backbone
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 AUTO = "auto"
 GAIN = 1.2
-"""How many times faster than float32 fewer bits must be to be worth what they round off."""
+"""How many times faster than float32 fewer bits must be to be worth their rounding."""
 
 _ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Precision:
-    """What was chosen, and how many times faster than float32 each kind was found, where that was asked."""
+    """A precision.
+
+    Attributes:
+        name: One of `PRECISIONS`.
+        speed: How many times faster than float32 each other precision was, where it was timed.
+    """
 
     name: str
     speed: dict[str, float]
@@ -36,8 +41,8 @@ class Precision:
 def choose_precision(name: str, backbone: Backbone, image_size: int) -> Precision:
     """The precision of that name; "auto" measures the tower's largest matrix product on its device and takes what is faster.
 
-    Only the tower runs in fewer bits; what is learned is always float32, so that no gradient needs scaling. Rounding float32 away
-    is worth it from `GAIN` times the speed on; of two that are, bfloat16 comes first, which cannot overflow.
+    Only the tower runs in fewer bits; what is learned is always float32, so that no gradient needs scaling. Fewer bits
+    are worth it from `GAIN` times the speed on; of two that are, bfloat16 comes first, which cannot overflow.
     """
     if name != AUTO:
         return Precision(name, {})

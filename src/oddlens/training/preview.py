@@ -1,11 +1,10 @@
-"""An early view of a training: what the method would find on a few pictures with what it has learned so far."""
+"""Previews of a training: what the method finds on a few images with the weights so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,28 +24,33 @@ from oddlens.training.samples import Sample, SampleSet
 from oddlens.training.trainable import Trainable
 from oddlens.visualization.overlay import draw_overlay
 
-PICTURES = 6
-"""How many pictures are looked at: half of them abnormal, spread over the data sets."""
+PREVIEW_IMAGES = 6
+"""The number of preview images: half of them abnormal, spread over the data sets."""
 
 _LONGEST_SIDE = 400
 
 
 class Preview:
-    """The same few pictures after every epoch, under FOLDER/epoch-03: the true defect outlined, the method's map over it.
+    """The same few images after every epoch, under FOLDER/epoch-03: the anomaly map over the image, the true defect outlined.
 
-    The maps come from the method's own score, and the colours have the method's fixed range: pictures of all epochs compare.
-    provenance: what the weights would say of themselves.
+    The colours have the method's fixed range, so that the images of all epochs compare.
+
+    Args:
+        folder: The folder for the drawings.
+        trainable: The method in training.
+        sets: The training samples.
+        provenance: How the weights are made; the method reads it as from a weights file.
     """
 
     def __init__(
-        self, folder: Path, trainable: Trainable, sets: Sequence[SampleSet], provenance: dict[str, Any]
+        self, folder: Path, trainable: Trainable, sets: Sequence[SampleSet], provenance: dict[str, object]
     ) -> None:
         self._folder = folder
         self._trainable = trainable
         self._provenance = provenance
         self._shown: list[_Shown] = []
         detector = self._detector()
-        for number, sample in enumerate(chosen(sets), start=1):
+        for number, sample in enumerate(choose_samples(sets), start=1):
             pixels, mask = TrainingImage((sample,)).read()
             encoded = detector.encode_pictures([Picture(pixels, str(sample.record.image))])
             small = Image.fromarray(pixels)
@@ -56,7 +60,7 @@ class Preview:
             self._shown.append(_Shown(name, encoded, sample.object_name, np.asarray(small), truth))
 
     def draw(self, epoch: int) -> None:
-        """Draw what is found after an epoch (from 0). Raises `OddlensError` where the folder cannot be written."""
+        """Draw the previews of an epoch (from 0). Raises OddlensError if the folder cannot be written."""
         detector = self._detector()
         for shown in self._shown:
             (detection,) = detector.predict(shown.encoded, shown.object_name)
@@ -64,7 +68,7 @@ class Preview:
                 shown.drawn(detection).save(temporary, "PNG")
 
     def _detector(self) -> Detector:
-        """The method with what is learned so far."""
+        """The method with the weights so far."""
         trainable = self._trainable
         learned = MethodWeights("the training so far", trainable.tensors(), self._provenance)
         method = method_class(trainable.name)(trainable.backbone, trainable.recipe, learned)
@@ -73,7 +77,7 @@ class Preview:
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """One of the pictures: its file's name, its features, and itself with its true defects as it is drawn, small."""
+    """One preview image: its file's name, its features, its pixels and its mask at the size of the drawing."""
 
     name: str
     encoded: EncodedBatch
@@ -82,7 +86,7 @@ class _Shown:
     truth: NDArray[np.bool_]
 
     def drawn(self, detection: Detection) -> Image.Image:
-        """The picture with what was found and, over it, what is there."""
+        """The image with its anomaly map, and over it the true defect."""
         height, width, _ = self.pixels.shape
         scale = detection.value_range
         return draw_overlay(
@@ -97,11 +101,11 @@ class _Shown:
         )
 
 
-def chosen(sets: Sequence[SampleSet]) -> list[Sample]:
-    """The pictures to look at: as many abnormal ones as normal ones where there are enough, evenly over the data sets' lists."""
+def choose_samples(sets: Sequence[SampleSet]) -> list[Sample]:
+    """The samples of the previews: as many abnormal as normal ones if there are enough, evenly over the lists of the data sets."""
     samples = [sample for each in sets for sample in each.samples]
-    abnormal = _spread([sample for sample in samples if sample.record.label == 1], PICTURES // 2)
-    normal = _spread([sample for sample in samples if sample.record.label == 0], PICTURES - PICTURES // 2)
+    abnormal = _spread([sample for sample in samples if sample.record.label == 1], PREVIEW_IMAGES // 2)
+    normal = _spread([sample for sample in samples if sample.record.label == 0], PREVIEW_IMAGES - PREVIEW_IMAGES // 2)
     return [*normal, *abnormal]
 
 

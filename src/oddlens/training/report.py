@@ -1,4 +1,4 @@
-"""The report of a training, beside the weights: what happened as JSON, and the curves of the losses as a picture."""
+"""The report of a training, beside the weights: the losses as JSON, and their curves as an image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from oddlens.errors import UsageError
 from oddlens.io.atomic import replacing, write_text
@@ -14,7 +13,7 @@ from oddlens.training.checkpoint import History
 
 
 def check_drawing() -> None:
-    """Raises `UsageError` where what draws the curves is not installed: better known before a training than after it."""
+    """Raise UsageError if matplotlib, which draws the curves, is not installed: before a training and not after it."""
     if find_spec("matplotlib") is None:
         raise UsageError(
             "the training report draws its curves with matplotlib, which is not installed: "
@@ -23,13 +22,21 @@ def check_drawing() -> None:
 
 
 def report_files(out: Path) -> tuple[Path, Path]:
-    """Where the report of these weights lies: OUT.report.json and OUT.report.png."""
+    """The files of the report of these weights: OUT.report.json and OUT.report.png."""
     return out.with_name(f"{out.name}.report.json"), out.with_name(f"{out.name}.report.png")
 
 
-def write_report(out: Path, history: History, steps: int, provenance: Mapping[str, Any]) -> None:
-    """Write both files. steps: of an epoch. provenance: what the weights say of themselves."""
-    told, drawn = report_files(out)
+def write_report(out: Path, history: History, steps: int, provenance: Mapping[str, object], title: str) -> None:
+    """Write both files.
+
+    Args:
+        out: The weights.
+        history: The losses of all steps.
+        steps: The steps of an epoch.
+        provenance: How the weights are made, JSON values.
+        title: The heading of the curves.
+    """
+    document_file, curves_file = report_files(out)
     epochs = history.epochs(steps)
     seconds = [sum(history.seconds[first : first + steps]) for first in range(0, len(history), steps)]
     document = {
@@ -40,8 +47,8 @@ def write_report(out: Path, history: History, steps: int, provenance: Mapping[st
             {"losses": losses, "seconds": took} for losses, took in zip(history.losses, history.seconds, strict=True)
         ],
     }
-    write_text(told, json.dumps(document, indent=1) + "\n")
-    _draw(drawn, history, steps, f"{provenance['method']} on {', '.join(each['name'] for each in provenance['data'])}")
+    write_text(document_file, json.dumps(document, indent=1) + "\n")
+    _draw(curves_file, history, steps, title)
 
 
 def _draw(path: Path, history: History, steps: int, title: str) -> None:
@@ -61,7 +68,7 @@ def _draw(path: Path, history: History, steps: int, title: str) -> None:
         axes.plot(at_steps, of_steps, color=line.get_color(), linewidth=0.7, alpha=0.35)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylabel("loss (weighted, as it is minimised)")
+    axes.set_ylabel("loss (weighted)")
     axes.set_ylim(bottom=0)
     axes.set_title(title)
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""What any training has around it: who is told how it goes, the file it writes, and the one beside it where it stands."""
+"""What every training shares: reports of its progress, the check of its output file, and its checkpoint file."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class Reporter:
-    """Who is told: `say` a sentence, and `progress` (stage, done, total, note) of what takes long."""
+    """Receives reports: `say` takes a sentence, `progress` takes stage, done, total and a note."""
 
     say: Callable[[str], None] = lambda _: None
     progress: Callable[[str, int, int, str], None] = lambda *_: None
 
 
 def checkpoint_file(out: Path) -> Path:
-    """Where the training of these weights stands while it runs."""
+    """The checkpoint file of the training of these weights."""
     return out.with_name(f"{out.name}.checkpoint.pt")
 
 
-def log_resume_state(checkpoint: Checkpoint, teller: Reporter) -> None:
-    """Say whether a training goes on from its checkpoint, or begins anew beside one of another training."""
+def log_resume_state(checkpoint: Checkpoint, reporter: Reporter) -> None:
+    """Report whether a training continues from its checkpoint, or begins anew because the checkpoint is of another training."""
     where = printable(str(checkpoint.path))
     differences = checkpoint.differs()
     if differences:
-        teller.say(f"{where} is of a training with other {', '.join(differences)}: beginning anew")
+        reporter.say(f"{where} is of a training with other {', '.join(differences)}: beginning anew")
     elif differences is not None:
-        teller.say(f"going on from {where}")
+        reporter.say(f"going on from {where}")
 
 
 def check_out(out: Path, *, report: bool) -> None:
-    """Raises `UsageError` for what would show after the training only: a name that nothing reads, curves that nothing draws."""
+    """Raise UsageError for faults that would otherwise show only after the training: the file's name, missing matplotlib."""
     if out.suffix != SUFFIX:
         raise UsageError(f"{printable(str(out))} cannot hold trained weights: give a name that ends in {SUFFIX}")
     check_target(out)

@@ -1,11 +1,10 @@
-"""A whole training over frozen features: encode, learn, look on the way, write the weights and the report."""
+"""A whole training over frozen features: encode, train, draw previews, write the weights and the report."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from oddlens.errors import printable
 from oddlens.methods.weights import write_weights
@@ -13,7 +12,7 @@ from oddlens.provenance import MODEL, versions
 from oddlens.training.cached_features import CachedFeatures, Storage, collections
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import Encoder, FrozenFeatures, RecomputedFeatures
-from oddlens.training.loop import Schedule, Watcher, train_frozen
+from oddlens.training.loop import Callbacks, Schedule, train_frozen
 from oddlens.training.precision import Precision
 from oddlens.training.preview import Preview
 from oddlens.training.report import write_report
@@ -25,56 +24,72 @@ __all__ = ["CacheConfig", "Reporter", "TrainingRun", "check_out", "checkpoint_fi
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """Where frozen features are kept, and in what numbers."""
+    """The cache of frozen features: its folder, and the type of its numbers."""
 
     folder: Path
     storage: Storage = "float32"
 
 
 class TrainingRun:
-    """One training of a method. A stopped one goes on when it is made and run again with the same arguments.
+    """One training of a method. A stopped training continues when it is made and run again with the same arguments.
 
-    out: the weights to write, .safetensors; beside them lie the checkpoint while it runs, and the report afterwards.
-    kept None: features are computed anew in every epoch, which changes nothing but the time. preview: a folder of early views.
-    Raises `UsageError` as `check_out` does.
+    Args:
+        trainable: The method.
+        schedule: The images of every step.
+        out: The weights to write, .safetensors; beside them lie the checkpoint during the training, and the report afterwards.
+        precision: The numbers that the tower computes in.
+        cache: The cache of features; None computes them anew in every epoch, which changes nothing but the time.
+        preview: A folder for images of what the method finds after each epoch.
+        report: Whether to write the report.
+
+    Raises:
+        UsageError: As `check_out`.
     """
 
     def __init__(
-        self, trainable: Trainable, schedule: Schedule, out: Path, precision: Precision, kept: CacheConfig | None = None,
+        self, trainable: Trainable, schedule: Schedule, out: Path, precision: Precision, cache: CacheConfig | None = None,
         preview: Path | None = None, report: bool = True,
     ) -> None:  # fmt: skip
         check_out(out, report=report)
         self.trainable = trainable
         self.schedule = schedule
         self.out = out
-        self.kept = kept
+        self.cache = cache
         self.preview = preview
         self.report = report
         self._encoder = Encoder(trainable, precision)
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
 
-    def run(self, teller: Reporter | None = None) -> History:
-        """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
+    def run(self, reporter: Reporter | None = None) -> History:
+        """Train and write; returns the losses of every step. Raises OddlensError if a disk is full or a loss is not finite."""
         started = time.perf_counter()
-        teller = teller or Reporter()
-        log_resume_state(self.checkpoint, teller)
-        features = self._features(teller)
-        told = self.provenance()
-        preview = None if self.preview is None else Preview(self.preview, self.trainable, self.schedule.sets, told)
-        history = train_frozen(self.trainable, self.schedule, features, self.checkpoint, self._watcher(teller, preview))
-        told |= {"losses": history.epochs(self.schedule.steps)[-1], "seconds": round(time.perf_counter() - started, 1)}
+        reporter = reporter or Reporter()
+        log_resume_state(self.checkpoint, reporter)
+        features = self._features(reporter)
+        provenance = self.provenance()
+        preview = (
+            None if self.preview is None else Preview(self.preview, self.trainable, self.schedule.sets, provenance)
+        )
+        history = train_frozen(
+            self.trainable, self.schedule, features, self.checkpoint, self._callbacks(reporter, preview)
+        )
+        provenance |= {
+            "losses": history.epochs(self.schedule.steps)[-1],
+            "seconds": round(time.perf_counter() - started, 1),
+        }
         if self.report:
-            write_report(self.out, history, self.schedule.steps, told)
-        write_weights(self.out, self.trainable.tensors(), told)
+            title = f"{self.trainable.name} on {', '.join(each.name for each in self.schedule.sets)}"
+            write_report(self.out, history, self.schedule.steps, provenance, title)
+        write_weights(self.out, self.trainable.tensors(), provenance)
         self.checkpoint.remove()
         return history
 
-    def provenance(self) -> dict[str, Any]:
-        """How the weights are made, as they say it themselves; JSON values."""
-        settings, trainable = asdict(self.schedule.settings), self.trainable  # type: ignore[call-overload]
+    def provenance(self) -> dict[str, object]:
+        """How the weights are made, JSON values; the weights file carries them."""
+        settings, trainable = asdict(self.schedule.settings), self.trainable
         return {
             **identity_of(trainable).part("method", "recipe", *MODEL, "preprocessing_sha256"),
-            "data": [each.told() for each in self.schedule.sets],
+            "data": [each.metadata() for each in self.schedule.sets],
             "settings": settings,
             "seed": settings["seed"],
             "features": self._numbers(),
@@ -83,47 +98,47 @@ class TrainingRun:
         }
 
     def _numbers(self) -> dict[str, str]:
-        """In what numbers the tower ran, and in what its features were kept; float32 keeps what was computed as it is."""
+        """The numbers that the tower computes in, and those that its features are stored in; float32 stores them unchanged."""
         return {
             "precision": self._encoder.precision.name,
-            "storage": "float32" if self.kept is None else self.kept.storage,
+            "storage": "float32" if self.cache is None else self.cache.storage,
         }
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, object]:
         """What the result depends on."""
-        told = self.provenance()
+        provenance = self.provenance()
         return {
-            **{name: told[name] for name in ("method", "recipe", *MODEL, "settings", "features", "device")},
+            **{name: provenance[name] for name in ("method", "recipe", *MODEL, "settings", "features", "device")},
             "pictures": [each.stamp for each in self.schedule.sets],
         }
 
-    def _features(self, teller: Reporter) -> FrozenFeatures:
-        if self.kept is None:
-            teller.say("features are computed anew in every epoch")
+    def _features(self, reporter: Reporter) -> FrozenFeatures:
+        if self.cache is None:
+            reporter.say("features are computed anew in every epoch")
             return RecomputedFeatures(self._encoder)
         settings = self.schedule.settings
         shown = collections(self.schedule.sets, settings.epochs, settings.seed, settings.mosaic)
-        features = CachedFeatures(self._encoder, shown, self.kept.folder, self.kept.storage)
-        there = "" if features.missing_nbytes else ", and are there"
-        teller.say(
-            f"features of {features.count} views take {features.nbytes / 1e6:,.0f} MB ({self.kept.storage}) in "
-            f"{printable(str(self.kept.folder))}{there}"
+        features = CachedFeatures(self._encoder, shown, self.cache.folder, self.cache.storage)
+        there = "" if features.missing_nbytes else ", all cached"
+        reporter.say(
+            f"features of {features.count} images take {features.nbytes / 1e6:,.0f} MB ({self.cache.storage}) in "
+            f"{printable(str(self.cache.folder))}{there}"
         )
         features.check_room()
         for done in features.fill():
-            teller.progress("encoding", done, features.count, "")
+            reporter.progress("encoding", done, features.count, "")
         return features
 
-    def _watcher(self, teller: Reporter, preview: Preview | None) -> Watcher:
+    def _callbacks(self, reporter: Reporter, preview: Preview | None) -> Callbacks:
         total, steps, epochs = self.schedule.all_steps, self.schedule.steps, self.schedule.settings.epochs
 
         def after_step(done: int, losses: Losses) -> None:
-            teller.progress("training", done, total, in_words(losses))
+            reporter.progress("training", done, total, in_words(losses))
 
         def after_epoch(epoch: int, history: History) -> None:
             seconds = sum(history.seconds[epoch * steps :])
-            teller.say(f"epoch {epoch + 1}/{epochs}: {in_words(history.epochs(steps)[epoch])}, {seconds:.1f} s")
+            reporter.say(f"epoch {epoch + 1}/{epochs}: {in_words(history.epochs(steps)[epoch])}, {seconds:.1f} s")
             if preview is not None:
                 preview.draw(epoch)
 
-        return Watcher(after_step, after_epoch)
+        return Callbacks(after_step, after_epoch)

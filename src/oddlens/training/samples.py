@@ -1,4 +1,4 @@
-"""The pictures that a method is trained on: those of a data set whose state and defects are known."""
+"""Training samples: the images of a data set whose label and defects are known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from oddlens.methods.registry import authors_names
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture to learn from, and what is on it."""
+    """One training image and its object name."""
 
     record: Record
     object_name: str
@@ -29,16 +29,22 @@ class Sample:
 
 @dataclass(frozen=True)
 class SampleSet:
-    """The training pictures of one data set: a split of it, as published the test split, normal and abnormal ones.
+    """The training images of one data set: one split, as published the test split, normal and abnormal images.
 
-    undrawn: how many abnormal pictures were left out because nobody has drawn their defects. unlabelled: how many because
-    nothing is known of them. Masks that say which pixels do not count are not obeyed: the published losses know none.
+    Masks of pixels to ignore are not used: the published losses know none.
+
+    Attributes:
+        source: The data set.
+        split: The split.
+        samples: The training images.
+        without_mask: The number of abnormal images left out because they have no mask.
+        unlabelled: The number of images left out because they have no label.
     """
 
     source: NamedDataset
     split: Split
     samples: tuple[Sample, ...]
-    undrawn: int = 0
+    without_mask: int = 0
     unlabelled: int = 0
 
     @property
@@ -51,17 +57,17 @@ class SampleSet:
 
     @cached_property
     def abnormal(self) -> int:
-        """How many of the pictures are abnormal."""
+        """The number of abnormal images."""
         return sum(sample.record.label == 1 for sample in self.samples)
 
     @cached_property
     def stamp(self) -> str:
-        """A hash of the pictures: names, what is said of them, and the files' sizes and times. It changes as soon as they do."""
+        """A hash of the images: names, labels, and the sizes and times of the files. It changes as soon as they do."""
         lines = [_facts(sample, self.source) for sample in self.samples]
         return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
-    def told(self) -> dict[str, object]:
-        """What the weights say of it. "data_sha256": the hash of the whole data set's manifest."""
+    def metadata(self) -> dict[str, object]:
+        """What the weights file says of it, JSON values. "data_sha256": the hash of the whole data set's manifest."""
         return {
             "name": self.name,
             "data_sha256": manifest_hash(self.source.dataset),
@@ -69,24 +75,31 @@ class SampleSet:
             "pictures": len(self),
             "normal": len(self) - self.abnormal,
             "abnormal": self.abnormal,
-            "left_out": self.undrawn + self.unlabelled,
+            "left_out": self.without_mask + self.unlabelled,
         }
 
 
 def gather_samples(
     sources: Iterable[NamedDataset], split: Split, method: str, names: ObjectNames | None = None
 ) -> tuple[SampleSet, ...]:
-    """The training pictures of several data sets. method: whose rule for object names counts.
+    """The training images of several data sets.
 
-    Raises `DataError` for a data set that has no picture to learn from in this split, or none of them all an abnormal one.
+    Args:
+        sources: The data sets.
+        split: The split to train on.
+        method: The method whose rule for object names counts.
+        names: Object names that replace the rule's.
+
+    Raises:
+        DataError: A data set has no training image in this split, or none of all sets is abnormal with a mask.
     """
     names = names or ObjectNames()
     authors = authors_names(method)
     sets = tuple(_gather(source, split, names, authors) for source in sources)
     if not sum(each.abnormal for each in sets):
-        told = ", ".join(each.name for each in sets)
+        given = ", ".join(each.name for each in sets)
         raise DataError(
-            f"no picture of {told} (split {split!r}) is abnormal and has a mask: "
+            f"no picture of {given} (split {split!r}) is abnormal and has a mask: "
             "a method learns from such pictures, so give a data set or a --split that holds some"
         )
     return sets
@@ -103,16 +116,16 @@ def _gather(source: NamedDataset, split: Split, names: ObjectNames, authors: Map
     if not samples:
         splits = ", ".join(source.dataset.splits)
         raise DataError(
-            f"{source.name} has no picture to learn from in the split {split!r}: it has {len(records)} there, {state['undrawn']} "
-            f"of them abnormal without a mask; the data set's splits are {splits}"
+            f"{source.name} has no picture to learn from in the split {split!r}: it has {len(records)} there, "
+            f"{state['without_mask']} of them abnormal without a mask; the data set's splits are {splits}"
         )
-    return SampleSet(source, split, samples, state["undrawn"], state["unlabelled"])
+    return SampleSet(source, split, samples, state["without_mask"], state["unlabelled"])
 
 
 def _state(record: Record) -> str:
     if record.label is None:
         return "unlabelled"
-    return "undrawn" if record.label == 1 and record.mask is None else "usable"
+    return "without_mask" if record.label == 1 and record.mask is None else "usable"
 
 
 def _facts(sample: Sample, source: NamedDataset) -> list[object]:

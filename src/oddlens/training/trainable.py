@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.methods.base import Features
+from oddlens.methods.recipe_fields import Recipe
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256
 
 
 class Trainable(Protocol):
-    """The learning part of a method on a backbone, one class a trainable method.
+    """The trainable part of a method on a backbone, one class for each method.
 
-    The tower never learns: what `encode` gives of a picture does not change during training, so the loop computes it once and keeps
-    it. Everything random in it comes from the seed that it was made with.
+    The tower is frozen: the features of an image do not change during training, so the loop computes them once. All random values
+    come from the seed of the settings.
     """
 
     @property
@@ -29,37 +30,40 @@ class Trainable(Protocol):
         """The frozen model."""
 
     @property
-    def recipe(self) -> Any:
+    def recipe(self) -> Recipe:
         """The method's recipe in force; written into the weights."""
 
     @property
     def request(self) -> FeatureRequest:
-        """What it wants of the vision tower."""
+        """What it needs from the vision tower."""
 
     def encode(self, vision_pass: VisionPass) -> Features:
-        """The frozen features of a batch of pictures: every tensor float32, its first dimension the picture."""
+        """The frozen features of a batch of images: every tensor float32, its first dimension the image."""
 
     def parameters(self) -> Sequence[nn.Parameter]:
-        """What learns, in a fixed order."""
+        """The parameters that are trained, in a fixed order."""
 
     def losses(
         self, features: Mapping[str, Tensor], masks: Tensor, labels: Tensor, object_names: Sequence[str]
     ) -> dict[str, Tensor]:
-        """The parts of the loss of a batch by name, weighted: their sum is what is minimised.
+        """The parts of the loss of a batch by name, weighted: training minimises their sum.
 
-        features: as `encode` gives them, float32. masks: int64 [batch, image_size, image_size], 1 = defect. labels: int64 [batch],
-        1 = abnormal. object_names: what is on each picture.
+        Args:
+            features: As `encode` gives them, float32.
+            masks: Int64 [batch, image_size, image_size], 1 = defect.
+            labels: Int64 [batch], 1 = abnormal.
+            object_names: The object on each image.
         """
 
     def tensors(self) -> dict[str, Tensor]:
-        """The learned tensors, as the weights file holds them and as the method reads them."""
+        """The learned tensors, by their names in the weights file."""
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from such tensors."""
+        """Continue from such tensors."""
 
 
 def identity_of(trainable: Trainable) -> Identity:
-    """What the features that it learns from depend on."""
+    """What its features depend on."""
     backbone, request = trainable.backbone, trainable.request
     return Identity(
         method=trainable.name,

@@ -1,4 +1,7 @@
-"""Training of mask decoders for streets, on a frozen tower: Mask2Former's recipe, by words (FC-CLIP) or by a linear classifier."""
+"""Training of mask decoders for streets, on a frozen tower, by Mask2Former's recipe.
+
+Masks are classified by prompt embeddings (as in FC-CLIP) or by a linear classifier.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -20,7 +23,7 @@ from oddlens.backbone.files import file_hash
 from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.data.legend import IGNORED
-from oddlens.errors import DataError, OddlensError, UsageError
+from oddlens.errors import DataError, UsageError
 from oddlens.methods.common.templates import load_templates
 from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.decoder import load_network, weights_of
@@ -29,6 +32,7 @@ from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary
 from oddlens.methods.weights import MethodWeights, write_weights
 from oddlens.provenance import versions
 from oddlens.training.checkpoint import Checkpoint, History, Losses
+from oddlens.training.loop import minimise
 from oddlens.training.report import write_report
 from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
 from oddlens.training.vl4ad_scenes import Crops, Scenes
@@ -39,12 +43,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DecoderTraining:
-    """How a mask decoder is trained. The values are Mask2Former's for Cityscapes (released code; RbA trains so too).
+    """How a mask decoder is trained. The values are Mask2Former's for Cityscapes (released code; RbA uses them too).
 
-    crop: height and width of a view, multiples of 32. short_side: of frames when they are looked at afterwards; in training it is
-    drawn from `least` to `most` of that. power: of the polynomial that the learning rate falls by. clip: the largest norm of all
-    gradients. points: sampled a mask. colour: colours are drawn anew. ignored: pixels without a class are "left out" (ours) or
-    belong to no mask ("empty", the released code).
+    Attributes:
+        iterations: Steps.
+        batch: Crops a step.
+        crop: Height and width of a crop, multiples of 32.
+        short_side: Of frames in detection; in training it is drawn from `least` to `most` times that.
+        least: See `short_side`.
+        most: See `short_side`.
+        learning_rate: AdamW's at the start.
+        weight_decay: AdamW's.
+        power: Of the polynomial by which the learning rate falls.
+        clip: The largest norm of all gradients.
+        points: Sampled points of a mask.
+        colour: Whether colours are drawn anew.
+        ignored: Pixels without a class are "left out" (ours) or belong to no mask ("empty", the released code).
+        seed: Of the first values and the crops.
     """
 
     iterations: int = 90_000
@@ -63,7 +78,7 @@ class DecoderTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises `UsageError` for values out of range."""
+        """Raise UsageError for values out of range."""
         if any(side < STRIDE or side % STRIDE for side in self.crop):
             raise UsageError(f"a crop cannot be {self.crop[0]}x{self.crop[1]}: give multiples of {STRIDE} pixels")
         if not 0 < self.least <= self.most:
@@ -87,16 +102,26 @@ SIZES: dict[str, tuple[DecoderShape, DecoderTraining]] = {
     "full": (DecoderShape(), DecoderTraining()),
     "small": (SMALL, SMALL_TRAINING),
 }
-"""By name: a decoder, and how it is trained."""
+"""Name -> a decoder, and how it is trained."""
 
 
-class DecoderCourse:
-    """One training of a mask decoder. A stopped one goes on when it is made and run again with the same arguments.
+class DecoderRun:
+    """One training of a mask decoder. A stopped training continues when it is made and run again with the same arguments.
 
-    vocabulary: classes with their concepts; those of the scenes are taken, by name. templates: a list of `prompts`. out: the
-    weights to write, .safetensors; beside them lies the checkpoint while it runs, and the report afterwards where one is wanted.
-    start: weights to begin with, of the same shape. Raises `UsageError` for settings, names and files that do not
-    fit, for a class whose words are to the model those of another, and where the extra "road" is not installed.
+    Args:
+        backbone: The frozen model.
+        scenes: The training frames.
+        vocabulary: Classes with their concepts; those of the scenes are taken, by name.
+        shape: The shape of the decoder.
+        settings: The training settings.
+        out: The weights to write, .safetensors; beside them lie the checkpoint during the training, and the report afterwards.
+        templates: The name of a list of prompt templates.
+        start: Weights to begin with, of the same shape.
+        report: Whether to write the report.
+
+    Raises:
+        UsageError: Settings, names or files do not fit; two classes have the same prompt embeddings in this model; the extra "road"
+            is not installed.
     """
 
     def __init__(
@@ -114,7 +139,7 @@ class DecoderCourse:
         self._number = _numbers(self.vocabulary, scenes.classes)
         self._text = ConceptEncoder(backbone.encode_text).text(self.vocabulary, load_templates(templates))
         if shape.head == "words":
-            check_told_apart(self._text["concepts"], self._text["columns"], self.vocabulary.names)
+            check_distinct_classes(self._text["concepts"], self._text["columns"], self.vocabulary.names)
         self._tower = map_tower(backbone.vision)
         self.network = self._fresh_network(start)
         self._start = (
@@ -130,11 +155,11 @@ class DecoderCourse:
         self._crops = Crops(settings.crop, around, settings.colour, (grey[0], grey[1], grey[2]))
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
 
-    def run(self, teller: Reporter | None = None) -> History:
-        """Train and write; returns the losses of every step. Raises `OddlensError` where a disk is full or a loss is not finite."""
+    def run(self, reporter: Reporter | None = None) -> History:
+        """Train and write; returns the losses of every step. Raises OddlensError if a disk is full or a loss is not finite."""
         started = time.perf_counter()
-        teller = teller or Reporter()
-        log_resume_state(self.checkpoint, teller)
+        reporter = reporter or Reporter()
+        log_resume_state(self.checkpoint, reporter)
         optimiser = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate)
         history = self.checkpoint.resume(self, optimiser)
         for step in range(len(history), self.settings.iterations):
@@ -143,18 +168,19 @@ class DecoderCourse:
             history.losses.append(losses)
             history.seconds.append(time.perf_counter() - began)
             self.checkpoint.write_in_time(self, optimiser, history)
-            teller.progress("training", step + 1, self.settings.iterations, in_words(losses))
+            reporter.progress("training", step + 1, self.settings.iterations, in_words(losses))
         last = History(history.losses[-50:])
         seconds = round(time.perf_counter() - started, 1)
-        told = self.provenance() | {"losses": last.epochs(50)[-1], "seconds": seconds}
+        provenance = self.provenance() | {"losses": last.epochs(50)[-1], "seconds": seconds}
         if self._report:
-            write_report(self.out, history, -(-len(self.scenes) // self.settings.batch), told)
-        write_weights(self.out, weights_of(self.network, self._text), told)
+            steps = -(-len(self.scenes) // self.settings.batch)
+            write_report(self.out, history, steps, provenance, f"vl4ad on {self.scenes.name}")
+        write_weights(self.out, weights_of(self.network, self._text), provenance)
         self.checkpoint.remove()
         return history
 
-    def provenance(self) -> dict[str, Any]:
-        """How the weights are made, as they say it themselves; JSON values."""
+    def provenance(self) -> dict[str, object]:
+        """How the weights are made, JSON values; the weights file carries them."""
         backbone = self.backbone
         return {
             "method": "vl4ad",
@@ -170,7 +196,7 @@ class DecoderCourse:
             },
             **backbone.identity.to_dict(),
             "decoder": asdict(self.shape),
-            "data": [self.scenes.told()],
+            "data": [self.scenes.metadata()],
             "settings": asdict(self.settings),
             "start": self._start,
             "device": backbone.device.type,
@@ -178,18 +204,19 @@ class DecoderCourse:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """What learns."""
+        """The tensors of the decoder."""
         return self.network.state_dict()
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from such tensors."""
+        """Continue from such tensors."""
         self.network.load_state_dict(dict(tensors))
 
     def losses(self, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        """The weighted parts of the loss of a batch of views.
+        """The weighted parts of the loss of a batch of crops.
 
-        pixels: normalised, [batch, 3, height, width]. classes: the vocabulary's class numbers, [batch, height, width]; 255 does not
-        count.
+        Args:
+            pixels: Normalised, float32 [batch, 3, height, width].
+            classes: The vocabulary's class numbers, [batch, height, width]; 255 does not count.
         """
         from oddlens.training.vl4ad_loss import targets_of
 
@@ -205,24 +232,24 @@ class DecoderCourse:
         return parts
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The views of a step, as `losses` takes them: the same for the same seed and step."""
+        """The crops of a step, as `losses` takes them: the same for the same seed and step."""
         settings, device = self.settings, self.backbone.device
-        views = []
+        crops = []
         for position in range(step * settings.batch, (step + 1) * settings.batch):
             epoch, place = divmod(position, len(self.scenes))
             order = np.random.default_rng([settings.seed, 0, epoch]).permutation(len(self.scenes))
             frame, classes = self.scenes.frame(int(order[place]))
-            views.append(self._crops.cut(frame, classes, np.random.default_rng([settings.seed, 1, position])))
-        pixels = to_tensor([view for view, _ in views], settings.crop, self.backbone.mean, self.backbone.std)
-        numbers = self._number[np.stack([classes for _, classes in views])]
+            crops.append(self._crops.cut(frame, classes, np.random.default_rng([settings.seed, 1, position])))
+        pixels = to_tensor([crop for crop, _ in crops], settings.crop, self.backbone.mean, self.backbone.std)
+        numbers = self._number[np.stack([classes for _, classes in crops])]
         if (numbers == IGNORED).all():
             raise DataError(
-                f"in {self.scenes.told()['name']} no pixel of the frames of step {step + 1} has a known class: check their labels"
+                f"in {self.scenes.name} no pixel of the frames of step {step + 1} has a known class: check their labels"
             )
         return pixels.to(device), torch.from_numpy(numbers).to(device)
 
     def step(self, step: int, optimiser: torch.optim.Optimizer) -> Losses:
-        """One step, and its losses; everything random in it comes from the seed and the step's number."""
+        """One step; returns its losses. All random values come from the seed and the step's number."""
         settings, device = self.settings, self.backbone.device
         pixels, classes = self.batch(step)
         for group in optimiser.param_groups:
@@ -230,19 +257,10 @@ class DecoderCourse:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(int(np.random.SeedSequence([settings.seed, 2, step]).generate_state(1)[0]))
             losses = self.losses(pixels, classes)
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
-        if not all(map(math.isfinite, values.values())):
-            raise OddlensError(
-                f"the loss is not finite in step {step + 1} ({in_words(values)}): try a smaller learning rate"
-            )
-        optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
-        optimiser.step()
-        return values
+        return minimise(losses, optimiser, f"step {step + 1}", (self.network.parameters(), settings.clip))
 
     def _fresh_network(self, start: MethodWeights | None) -> MaskDecoder:
-        """The network as the seed draws it, or as `start` has it."""
+        """The network with values drawn by the seed, or with those of `start`."""
         from oddlens.methods.vl4ad.decoder_network import MaskDecoder
 
         tower, classes = self._tower, len(self.vocabulary.names)
@@ -259,14 +277,13 @@ class DecoderCourse:
             load_network(network, start)
         return network.requires_grad_(True).to(self.backbone.device).train()
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, object]:
         """What the result depends on."""
-        told = self.provenance()
-        return {name: told[name] for name in told if name != "versions"}
+        return {name: value for name, value in self.provenance().items() if name != "versions"}
 
 
 def of_classes(vocabulary: Vocabulary, names: Sequence[str]) -> Vocabulary:
-    """The part of a vocabulary that is about these classes. Raises `UsageError` for a class that it does not know."""
+    """The entries of a vocabulary for these classes. Raises UsageError for a class that it does not have."""
     if missing := [name for name in names if name not in vocabulary.names]:
         raise UsageError(
             f"the frames have the class {missing[0]!r}, for which the list of classes has no words: it knows "
@@ -276,11 +293,17 @@ def of_classes(vocabulary: Vocabulary, names: Sequence[str]) -> Vocabulary:
     return make_vocabulary({name: words for name, words in pairs if name in names})
 
 
-def check_told_apart(concepts: Tensor, columns: Tensor, names: Sequence[str]) -> None:
-    """Whether masks can learn to tell classes apart by words. concepts: [words, embed_dim], unit norm; columns: the class of each.
+def check_distinct_classes(concepts: Tensor, columns: Tensor, names: Sequence[str]) -> None:
+    """Check that the prompt embeddings of all classes differ enough for masks to learn them.
 
-    Raises `UsageError` for a class whose logit no embedding whatever would put 1 above another's, even at the least temperature:
-    a model that does not know the words spells them, and all classes look alike to it.
+    Args:
+        concepts: Embeddings, float [concepts, embed_dim], unit norm.
+        columns: The class of each concept, int64 [concepts].
+        names: The classes.
+
+    Raises:
+        UsageError: No embedding would put the logit of a class 1 above that of another, even at the least temperature. A model that
+            does not know the words spells them, so that their embeddings are nearly the same.
     """
     from oddlens.methods.vl4ad.decoder_network import LEAST_TEMPERATURE
 

@@ -1,10 +1,10 @@
-"""What mask decoders learn from: frames whose every pixel has a known class or does not count, and the crops cut from them."""
+"""Training data of mask decoders: frames with a known class for every pixel that counts, and crops of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ _TRIES = 10
 
 
 class Scenes(Protocol):
-    """Frames to learn from, by number."""
+    """Training frames, by number."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -34,13 +34,17 @@ class Scenes(Protocol):
     def frame(self, number: int) -> tuple[Pixels, Pixels]:
         """A frame, uint8 [height, width, 3], and the class number of every pixel, uint8 [height, width]; 255 does not count."""
 
-    def told(self) -> dict[str, Any]:
-        """Which they are, as JSON values with a "name": weights say it of themselves, and a checkpoint belongs to it."""
+    @property
+    def name(self) -> str:
+        """The name of the data set."""
+
+    def metadata(self) -> dict[str, object]:
+        """What identifies them, as JSON values with a "name"; weights and checkpoints carry it."""
 
 
 @dataclass(frozen=True)
 class GivenScenes:
-    """Scenes that are in memory, or made by whatever `frames` is."""
+    """Scenes in memory, or made by the sequence `frames` when they are read."""
 
     name: str
     classes: tuple[str, ...]
@@ -53,23 +57,24 @@ class GivenScenes:
         """See `Scenes`."""
         return self.frames[number]
 
-    def told(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, object]:
         """See `Scenes`."""
         return {"name": self.name, "frames": len(self)}
 
 
 class RecordScenes:
-    """The frames of a data set that have class labels, of some of its splits. Raises `DataError` where there is none."""
+    """The frames of a data set that have class labels, of some of its splits. Raises DataError if there is none."""
 
     def __init__(self, dataset: Dataset, splits: Sequence[Split] = ("train", "unlabelled")) -> None:
         self._records = [each for each in dataset if each.split in splits and each.classes is not None]
         if not self._records:
             raise DataError(
-                f"{dataset.root} has no frames with class labels in {' or '.join(splits)}: give a data set of road scenes that has"
+                f"{dataset.root} has no frames with class labels in {' or '.join(splits)}: give a data set of road scenes"
             )
         self._dataset = dataset
         self._splits = tuple(splits)
         self.classes = dataset.classes
+        self.name = dataset.root.name
 
     def __len__(self) -> int:
         return len(self._records)
@@ -80,10 +85,10 @@ class RecordScenes:
         pixels = read_image(record.image).pixels
         return pixels, read_classes(record, pixels.shape[:2])
 
-    def told(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, object]:
         """See `Scenes`."""
         return {
-            "name": self._dataset.root.name,
+            "name": self.name,
             "layout": self._dataset.layout,
             "splits": list(self._splits),
             "frames": len(self),
@@ -93,10 +98,13 @@ class RecordScenes:
 
 @dataclass(frozen=True)
 class Crops:
-    """How a view of a frame is cut (Mask2Former's recipe for Cityscapes).
+    """How crops are cut from frames (Mask2Former's recipe for Cityscapes).
 
-    size: height and width of a view in pixels. short_side: least and most that a frame's short side is scaled to, drawn evenly.
-    colour: brightness, contrast, saturation and hue are drawn anew (SSD's way). fill: the colour beside a frame that is smaller.
+    Attributes:
+        size: Height and width of a crop, in pixels.
+        short_side: Least and most that a frame's short side is scaled to, drawn evenly.
+        colour: Brightness, contrast, saturation and hue are drawn anew (as in SSD).
+        fill: The colour beside a frame that is smaller.
     """
 
     size: tuple[int, int]
@@ -105,19 +113,19 @@ class Crops:
     fill: tuple[int, int, int]
 
     def cut(self, frame: Pixels, classes: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-        """A view and its class numbers; one in which something counts, where a few tries find one. Half of them are mirrored."""
+        """A crop and its class numbers, with a pixel that counts if a few tries find one. Half of the crops are mirrored."""
         for _ in range(_TRIES):
-            view = self._view(frame, classes, rng)
-            if (view[1] != IGNORED).any():
+            crop = self._crop(frame, classes, rng)
+            if (crop[1] != IGNORED).any():
                 break
-        pixels, numbers = view
+        pixels, numbers = crop
         if self.colour:
             pixels = other_colours(pixels, rng)
         if rng.random() < 0.5:
             pixels, numbers = pixels[:, ::-1], numbers[:, ::-1]
         return pixels, numbers
 
-    def _view(self, frame: Pixels, classes: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    def _crop(self, frame: Pixels, classes: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
         scale = rng.uniform(*self.short_side) / min(frame.shape[:2])
         box, shown = [], []
         for whole, wanted in zip(frame.shape[:2], self.size, strict=True):
