@@ -133,3 +133,85 @@ class TestDict:
         street = replace(detection(), labels=labels, label_names=("road", "sky", "car", "bus"))
         assert street.class_shares() == {"road": 0.3333, "sky": 0.0, "car": 0.6667, "bus": 0.0}
         assert list(street.to_dict()["classes"]) == ["road", "sky", "car", "bus"]
+
+
+class TestFromDict:
+    """What was written is read again."""
+
+    WHOLE = replace(
+        detection(image=0.5, pixel=0.5, note="the first of several pictures in the file"),
+        labels=np.array([[0, 1], [1, 1]], np.uint8),
+        label_names=("road", "sky"),
+    )
+
+    @pytest.mark.parametrize("found", [WHOLE, detection(), detection(pixel=0.5), detection(image=0.9)])
+    def test_it_says_the_same_with_its_map_and_without(self, found: Detection) -> None:
+        document = json.loads(json.dumps(found.to_dict()))
+        for again in (Detection.from_dict(document), Detection.from_dict(document, found.anomaly_map)):
+            assert again.to_dict() == document
+            assert (again.is_anomalous, again.thresholds) == (found.is_anomalous, found.thresholds)
+
+    def test_with_its_map_it_draws(self) -> None:
+        again = Detection.from_dict(self.WHOLE.to_dict(), MAP)
+        assert np.array_equal(again.heatmap(), self.WHOLE.heatmap())
+        assert again.regions == self.WHOLE.regions
+        assert again.overlay(PICTURE).width >= 120
+
+    def test_a_region_without_a_map_has_the_outline_of_its_box(self) -> None:
+        (region,) = Detection.from_dict(detection(pixel=0.5).to_dict()).regions
+        assert region.outline == ((60, 15), (89, 15), (89, 29), (60, 29))
+
+    def test_without_a_map_there_is_nothing_to_draw(self) -> None:
+        again = Detection.from_dict(detection(pixel=0.5).to_dict())
+        for draw in (again.heatmap, again.mask, lambda: again.overlay(PICTURE)):
+            with pytest.raises(UsageError, match=r"the anomaly map of parts/nut\.png is not at hand"):
+                draw()
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"score": None}, "score is no number"),
+            ({"score": float("nan")}, "score is no number"),
+            ({"threshold": float("inf")}, "threshold is no number"),
+            ({"image_size": [0, 5]}, "its image_size is not width, height"),
+            ({"image_size": [5]}, "its image_size is not width, height"),
+            ({"regions": [{}]}, "this is no region: it lacks area, box, mean, peak"),
+            (
+                {"regions": [{"box": [1, 2, 0, 4], "area": 1, "peak": 1, "mean": 1}]},
+                "its box is not x, y, width, height",
+            ),
+            ({"path": 3}, "path is no text"),
+        ],
+    )
+    def test_what_is_no_detection_is_refused(self, change: dict[str, object], said: str) -> None:
+        with pytest.raises(UsageError, match=said):
+            Detection.from_dict(detection(pixel=0.5).to_dict() | change)
+
+    def test_a_map_is_finite_and_flat(self) -> None:
+        for wrong in (MAP * np.nan, MAP[None]):
+            with pytest.raises(UsageError, match="its map is not finite, or has not two dimensions"):
+                Detection.from_dict(detection().to_dict(), wrong)
+
+
+class TestMask:
+    def test_it_is_where_the_map_reaches_the_threshold_at_the_images_size(self) -> None:
+        found = detection(pixel=0.5)
+        mask = found.mask()
+        assert (mask.dtype, mask.shape) == (np.bool_, (60, 120))
+        assert mask.sum() == sum(region.area for region in found.regions)
+        assert found.mask(2.0).sum() == 0
+        assert detection().mask(0.5).sum() == mask.sum()
+
+    def test_without_a_threshold_there_is_none(self) -> None:
+        with pytest.raises(UsageError, match="there is no pixel threshold: give one, or two good examples or more"):
+            detection(image=0.5).mask()
+        with pytest.raises(UsageError, match="nan is no threshold"):
+            detection().mask(float("nan"))
+
+
+def test_a_notebook_shows_the_overlay_and_the_text_where_there_is_no_image(tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "nut.png")
+    shown = replace(detection(), source=str(tmp_path / "nut.png"))._repr_html_()
+    assert shown is not None
+    assert shown.startswith('<img src="data:image/')
+    assert detection()._repr_html_() is None

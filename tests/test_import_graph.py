@@ -35,7 +35,7 @@ TORCH_FREE = (
 """Modules and packages, with all that is in them, that need no torch."""
 
 RUNS_A_DETECTOR = (
-    "oddlens.evaluation.evaluate", "oddlens.evaluation.runner", "oddlens.inference.runner", "oddlens.inference.demo",
+    "oddlens.evaluation.evaluate", "oddlens.evaluation.runner", "oddlens.inference.demo",
 )  # fmt: skip
 """What of them does: it runs models, or reads and writes tensors."""
 

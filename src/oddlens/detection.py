@@ -1,4 +1,4 @@
-"""The result of looking at one picture: the type that Python, the command line and every export speak."""
+"""What a method finds in one image: the type that Python, the command line and every sink speak."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.io.strict_json import form_fault
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,9 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Region:
-    """A connected part of a picture whose heat reaches the pixel threshold, in the picture's own pixels.
+    """A connected part of an image where the anomaly map reaches the pixel threshold, in the image's own pixels.
 
-    x, y: top-left corner of its box. area: pixels. peak, mean: of the heat inside. outline: (x, y) corners of its outer contour.
+    Attributes:
+        x: Left edge of its box.
+        y: Top edge of its box.
+        width: Of its box.
+        height: Of its box.
+        area: How many pixels it has.
+        peak: Largest value of the map inside.
+        mean: Mean value of the map inside.
+        outline: (x, y) corners of its outer contour.
     """
 
     x: int
@@ -36,8 +45,19 @@ class Region:
     mean: float
     outline: tuple[tuple[int, int], ...]
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Region:
+        """A region of which `to_dict` told; its outline is that of its box. Raises `UsageError` for anything else."""
+        _check(document, {"box": [int], "area": int, "peak": float, "mean": float}, "region")
+        if len(document["box"]) != 4 or min(document["box"][2:]) < 1:
+            raise UsageError("this is no region: its box is not x, y, width, height")
+        x, y, width, height = document["box"]
+        right, bottom = x + width - 1, y + height - 1
+        outline = ((x, y), (right, y), (right, bottom), (x, bottom))
+        return cls(x, y, width, height, document["area"], document["peak"], document["mean"], outline)
+
     def to_dict(self) -> dict[str, Any]:
-        """The box, area and heat as JSON values; the outline is left out."""
+        """The box (x, y, width, height), area, peak and mean as JSON values; the outline is left out."""
         return {
             "box": [self.x, self.y, self.width, self.height],
             "area": self.area,
@@ -48,9 +68,15 @@ class Region:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a verdict begins: `image` for scores, `pixel` for heat; None: no verdict. source: where they come from.
+    """Where a verdict begins.
 
-    Raises `UsageError` for one that is not finite: every score would be on the same side of it.
+    Attributes:
+        image: For scores; None: no verdict.
+        pixel: For values of the anomaly map; None: no regions.
+        source: Where they come from, in words.
+
+    Raises:
+        UsageError: One is not finite: every score would be on the same side of it.
     """
 
     image: float | None = None
@@ -65,21 +91,43 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class ValueRange:
-    """The heat that the ends of a picture's colour scale stand for, and why: "fixed" or "calibrated on ..."."""
+    """The values of an anomaly map that the ends of a colour scale stand for, and why: "fixed range ..." or "calibrated on ..."."""
 
     low: float
     high: float
     label: str
 
 
+_FORM: dict[str, object] = {"path": str, "score": float, "image_size": [int]}
+_OPTIONAL: dict[str, object] = {
+    "threshold": (float, None),
+    "pixel_threshold": (float, None),
+    "threshold_source": (str, None),
+    "regions": [dict],
+    "note": (str, None),
+    "classes": dict,
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """What a method says of one picture. Score and map are finite: what is not is a `Failure`.
+    """What a method finds in one image. Score and map are finite: an image where they are not is a `Failure`.
 
-    score: image level, higher = more anomalous. anomaly_map: float32 [h, w] at the recipe's output resolution, raw values as the
-    method defines them. image_size: (width, height) of the picture. Nothing in score and map depends on the thresholds. parts:
-    what the score is made of, where it is told beside other pictures' scores. labels: uint8 [h, w], the known class of every pixel
-    as a number into label_names, where the method tells one.
+    Nothing in score and map depends on the thresholds.
+
+    Attributes:
+        score: Of the whole image; higher = more anomalous.
+        anomaly_map: float32 [height, width] at the recipe's output resolution, the method's own values; [0, 0] where it is not at
+            hand (`from_dict`).
+        image_size: (width, height) of the image in pixels.
+        thresholds: Those in force.
+        value_range: The ends of the colour scale of `overlay`.
+        source: The image's path, or "image 3".
+        note: What a person should know of the image, in a sentence.
+        parts: What the score is made of, if a benchmark joins it with the scores of other images.
+        labels: uint8 [height, width], the known class of every pixel as a number into `label_names`, if the method knows classes.
+        label_names: The classes in the order of their numbers.
+        shares: See `class_shares`; only where `labels` are not at hand.
     """
 
     score: float
@@ -92,10 +140,52 @@ class Detection:
     parts: Mapping[str, float] = field(default_factory=dict)
     labels: NDArray[np.uint8] | None = None
     label_names: tuple[str, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], anomaly_map: NDArray[np.float32] | None = None) -> Detection:
+        """The detection of which `to_dict`, or a line of results.jsonl, told.
+
+        Args:
+            document: What it told.
+            anomaly_map: The map, for instance as read from OUT/maps. Without it there are the score, the verdict and the regions,
+                and no heatmap, mask or overlay.
+
+        Raises:
+            UsageError: The document is of something else, or a number is not finite.
+
+        Example:
+            >>> line = {"path": "nut.png", "score": 0.7, "threshold": 0.5, "image_size": [640, 480]}
+            >>> found = Detection.from_dict(line)
+            >>> found.is_anomalous, found.image_size
+            (True, (640, 480))
+        """
+        _check(document, _FORM | {name: form for name, form in _OPTIONAL.items() if name in document}, "detection")
+        size = document["image_size"]
+        if len(size) != 2 or min(size) < 1:
+            raise UsageError("this is no detection: its image_size is not width, height")
+        values = np.zeros((0, 0), np.float32) if anomaly_map is None else np.asarray(anomaly_map, np.float32)
+        if values.ndim != 2 or not np.isfinite(values).all():
+            raise UsageError("this is no detection: its map is not finite, or has not two dimensions")
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+        found = cls(
+            float(document["score"]),
+            values,
+            (size[0], size[1]),
+            Thresholds(document.get("threshold"), document.get("pixel_threshold"), document.get("threshold_source")),
+            ValueRange(low, high, "range of this image"),
+            document["path"],
+            document.get("note"),
+            shares=document.get("classes", {}),
+        )
+        if not values.size:
+            regions = tuple(Region.from_dict(each) for each in document.get("regions", []))
+            found.__dict__["regions"] = regions  # they cannot be found again
+        return found
 
     @property
     def threshold(self) -> float | None:
-        """The image-level threshold, or None where there is none."""
+        """The threshold of the score, or None where there is none."""
         return self.thresholds.image
 
     @property
@@ -105,17 +195,43 @@ class Detection:
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
-        """The parts of the picture that reach the pixel threshold, hottest first; empty without one."""
+        """The parts of the image that reach the pixel threshold, by descending peak; empty without a threshold."""
         return () if self.thresholds.pixel is None else find_regions(self.heatmap(), self.thresholds.pixel)
 
     def heatmap(self) -> NDArray[np.float32]:
-        """The map at the picture's own size, bilinear: float32 [height, width]."""
+        """The anomaly map at the image's own size, bilinear: float32 [height, width]. Raises `UsageError` where there is none."""
+        if not self.anomaly_map.size:
+            raise UsageError(
+                f"the anomaly map of {printable(self.source)} is not at hand: give it to Detection.from_dict"
+            )
         return resize_map(self.anomaly_map, self.image_size)
 
-    def overlay(self, image: ImageInput | None = None) -> Image.Image:
-        """The heat over the picture, with outlines of the regions, a colour bar that names its range, score and verdict.
+    def mask(self, threshold: float | None = None) -> NDArray[np.bool_]:
+        """Where the image reaches a threshold: bool [height, width], at the image's own size.
 
-        image: the picture; None: it is read again from where it came. Raises `ImageError` where it cannot be read.
+        Args:
+            threshold: For values of the anomaly map; None: the pixel threshold.
+
+        Raises:
+            UsageError: There is no threshold, or no map.
+        """
+        limit = self.thresholds.pixel if threshold is None else Thresholds(pixel=threshold).pixel
+        if limit is None:
+            raise UsageError(
+                "there is no pixel threshold: give one, or two good examples or more, from which the detector takes it"
+            )
+        reached: NDArray[np.bool_] = self.heatmap() >= limit
+        return reached
+
+    def overlay(self, image: ImageInput | None = None) -> Image.Image:
+        """The anomaly map over the image, with outlines of the regions, a colour bar that names its range, score and verdict.
+
+        Args:
+            image: The image; None: it is read again from `source`.
+
+        Raises:
+            ImageError: The image cannot be read.
+            UsageError: There is no map.
         """
         from oddlens.io.images import read_image
         from oddlens.visualization.overlay import draw_overlay
@@ -134,9 +250,9 @@ class Detection:
         )
 
     def class_shares(self) -> dict[str, float]:
-        """The share of the picture, 0..1, that each known class has, in the order of the numbers in `labels`; {} without labels."""
+        """The share of the image, from 0 to 1, that each known class has, in the order of `label_names`; {} without classes."""
         if self.labels is None:
-            return {}
+            return dict(self.shares)
         counts = np.bincount(self.labels.ravel(), minlength=len(self.label_names))
         return {
             name: round(int(count) / self.labels.size, 4) for name, count in zip(self.label_names, counts, strict=True)
@@ -144,7 +260,7 @@ class Detection:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but map and labels, as JSON values; "classes" has the shares of the known classes, where there are any."""
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "path": self.source,
             "score": self.score,
             "is_anomalous": self.is_anomalous,
@@ -155,14 +271,38 @@ class Detection:
             "image_size": list(self.image_size),
         }
         if self.note is not None:
-            told["note"] = self.note
-        if self.labels is not None:
-            told["classes"] = self.class_shares()
-        return told
+            document["note"] = self.note
+        if shares := self.class_shares():
+            document["classes"] = shares
+        return document
+
+    def _repr_html_(self) -> str | None:
+        """The overlay, as notebooks show it; None, which means the plain text, where there is no image or map to draw."""
+        from oddlens.visualization.html import data_uri
+
+        try:
+            drawing = self.overlay()
+        except OddlensError:
+            return None
+        return f'<img src="{data_uri(drawing)}" alt="score {self.score:.3f}" style="max-width: 100%">'
+
+
+def _check(document: object, form: dict[str, object], what: str) -> None:
+    """Raise `UsageError` for a document that does not have a form."""
+    if fault := form_fault(document, form):
+        raise UsageError(f"this is no {what}: {fault}")
 
 
 def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """A map brought to (width, height) pixels, bilinear; float32 [height, width]."""
+    """An anomaly map at another size, bilinear.
+
+    Args:
+        anomaly_map: float32 [height, width].
+        size: (width, height) in pixels.
+
+    Returns:
+        float32 [height, width].
+    """
     resized: NDArray[np.float32] = cv2.resize(anomaly_map, size, interpolation=cv2.INTER_LINEAR).astype(
         np.float32, copy=False
     )
@@ -170,7 +310,7 @@ def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArr
 
 
 def find_regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Region, ...]:
-    """The 8-connected regions of `anomaly_map` >= threshold, by descending peak. heat: float32 [height, width]."""
+    """The 8-connected regions where an anomaly map, float32 [height, width], reaches a threshold; by descending peak."""
     above = (anomaly_map >= threshold).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
     regions = []
