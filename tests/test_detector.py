@@ -294,7 +294,7 @@ class TestReferences:
         """By its pixels: under another name, in another format, by another call."""
         for name in ("a.png", "a copy.bmp", "b.png"):
             Image.fromarray(pictures["b" in name[:1]]).save(tmp_path / name)
-        with pytest.warns(OddlensWarning, match=r"the same picture .* counts once: .*a\.png is .*a copy\.bmp$") as told:
+        with pytest.warns(OddlensWarning, match=r"the same image .* counts once: .*a\.png is .*a copy\.bmp$") as told:
             detector.add_references(tmp_path)
         assert told[0].filename == __file__
         once = detector.references
@@ -326,7 +326,7 @@ class TestReferences:
         assert detector.references is None
 
     def test_none_is_refused(self, detector: Detector) -> None:
-        with pytest.raises(UsageError, match="no reference pictures were given"):
+        with pytest.raises(UsageError, match="no reference images were given"):
             detector.add_references([])
         assert detector.references is None
 

@@ -89,7 +89,7 @@ def test_a_picture_that_is_too_long_for_a_method_fails_alone(open_clip_folder: P
     assert isinstance(also_good, Detection)
     assert isinstance(bad, Failure)
     assert bad.reason == (
-        "image 2 has 200000 x 1 pixels, and as this method looks at it 320 megapixels, of which 134 are the most: cut it into parts"
+        "image 2 has 200000 x 1 pixels, and at the size of this method 320 megapixels, of which 134 are the most: cut it into parts"
     )
     with pytest.raises(ImageError, match="cut it into parts"):
         wide.encode(wire)

@@ -47,7 +47,7 @@ class Region:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Region:
-        """A region of which `to_dict` told; its outline is that of its box. Raises `UsageError` for anything else."""
+        """The region that `to_dict` wrote; its outline is that of its box. Raises `UsageError` for anything else."""
         _check(document, {"box": [int], "area": int, "peak": float, "mean": float}, "region")
         if len(document["box"]) != 4 or min(document["box"][2:]) < 1:
             raise UsageError("this is no region: its box is not x, y, width, height")
@@ -144,10 +144,10 @@ class Detection:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], anomaly_map: NDArray[np.float32] | None = None) -> Detection:
-        """The detection of which `to_dict`, or a line of results.jsonl, told.
+        """The detection that `to_dict`, or a line of results.jsonl, describes.
 
         Args:
-            document: What it told.
+            document: That dictionary.
             anomaly_map: The map, for instance as read from OUT/maps. Without it there are the score, the verdict and the regions,
                 and no heatmap, mask or overlay.
 

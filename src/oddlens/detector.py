@@ -1,4 +1,4 @@
-"""The detector: model, method, good examples and thresholds in one place. Encode pictures once, ask about them many times."""
+"""The detector: model, method, references and thresholds in one place. It encodes images once and predicts many times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from functools import cached_property
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,19 +37,25 @@ from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, ver
 from oddlens.station import StationState, write_station
 
 _KEPT_TEXTS = 16
-"""Object names whose text side is kept: 2 MB each with AnoVL's 924 sentences."""
+"""Object names whose prompt embeddings are kept: 2 MB each with AnoVL's 924 prompts."""
 
 _KEPT_CALIBRATIONS = 64
 _KEPT_CHANGES = 16
-"""Other recipes that questions were put with: each keeps texts and calibrations of its own, and shares the memory bank."""
+"""Other recipes that predictions were made with: each keeps embeddings and calibrations of its own, and shares the memory bank."""
 
 
 class Detector:
-    """A method on a model, with good examples where there are some. Made by `oddlens.load` or `oddlens.open_station`.
+    """A method on a model, with references (good examples) if there are some. `oddlens.load` and `oddlens.open_station` make it.
 
-    notes: what of the recipe was fitted to the model, in words. weights: the path of the learned part, or None. max_megapixels:
-    larger pictures are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`). object_name: what is on
-    the pictures where nobody says otherwise.
+    Several threads may use a detector at once.
+
+    Attributes:
+        name: The method's name.
+        method: The method, bound to its model.
+        notes: What of the recipe was fitted to the model, in words.
+        weights: The path of the learned part, or None.
+        max_megapixels: Larger images are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
+        object_name: What is on the images if nobody says otherwise.
     """
 
     def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -71,12 +76,12 @@ class Detector:
 
     @cached_property
     def weights_hash(self) -> str | None:
-        """SHA-256 of the learned part's file, looked at once; None without one."""
+        """SHA-256 of the learned part's file, computed once; None without one."""
         return None if self.weights is None else remembered_hash(Path(self.weights))
 
     @property
     def identity(self) -> Identity:
-        """What its detections depend on: computed once, and again where references or thresholds are other ones."""
+        """What its detections depend on; computed once, and again when references or thresholds change."""
         if self._identity is None:
             self._identity = self._identify()
         return self._identity
@@ -93,7 +98,7 @@ class Detector:
             ),
             weights_sha256=self.weights_hash,
             reference_count=0 if references is None else len(references),
-            references_sha256=None if references is None else _references_sha256(references),
+            references_sha256=None if references is None else references.content_sha256(),
             thresholds=asdict(self.thresholds),
             machine={
                 **versions(),
@@ -106,7 +111,7 @@ class Detector:
 
     @property
     def thresholds(self) -> Thresholds:
-        """The thresholds given by hand: they win over calibrated ones."""
+        """The thresholds given by hand; they win over calibrated ones."""
         return self._thresholds
 
     @thresholds.setter
@@ -130,7 +135,7 @@ class Detector:
 
     @property
     def references(self) -> EncodedBatch | None:
-        """The good examples, encoded; None without any. Setting them forgets what was learned of the earlier ones.
+        """The good examples, encoded; None without any. Setting them drops the memory bank and the calibration of the earlier ones.
 
         Setting raises `ImageError` for one whose features are not finite.
         """
@@ -139,7 +144,7 @@ class Detector:
     @references.setter
     def references(self, references: EncodedBatch | None) -> None:
         if references is not None:
-            _check_finite(references)
+            references.check_finite()
             features = {name: aligned(value) for name, value in references.features.items()}
             references = replace(references, features=features)  # they lie as those that a station gives back
         memory = None if references is None else self.method.fit(references.features)
@@ -148,10 +153,28 @@ class Detector:
         self._calibrations.clear()
 
     def add_references(self, images: Images) -> Detector:
-        """Add good examples: pictures, paths, folders or globs. Returns the detector itself. Raises `ImageError`, `UsageError`.
+        """Add good examples.
 
-        A picture that is there already, by its pixels, is left out with an `OddlensWarning`: held against itself it would be the
+        An image that is there already, by its pixels, is left out with an `OddlensWarning`: compared with itself it would be the
         best of examples, and the thresholds would be those of a line without any variation.
+
+        Args:
+            images: One image or several: paths, folders, patterns, arrays, Pillow images, encoded bytes, open files.
+
+        Returns:
+            The detector itself.
+
+        Raises:
+            UsageError: The method takes no references, a path names nothing, or no image is given.
+            ImageError: An image cannot be read, or its features are not finite. No reference is added then.
+
+        Example:
+            >>> import numpy as np
+            >>> import oddlens
+            >>> good = [np.full((64, 64, 3), grey, np.uint8) for grey in (100, 120)]
+            >>> detector = oddlens.load("winclip", device="cpu").add_references(good)
+            >>> len(detector.references)
+            2
         """
         if self.method.no_references is not None:
             raise UsageError(self.method.no_references)
@@ -179,7 +202,7 @@ class Detector:
         if doubles:
             _warn_of(doubles)
         elif not len(added):
-            raise UsageError("no reference pictures were given: give at least one good example")
+            raise UsageError("no reference images were given: give at least one good example")
         if len(added):
             added = replace(added, digests=tuple(sources)[count:])
             self.references = added if self.references is None else joined([self.references, added])
@@ -196,18 +219,43 @@ class Detector:
         return self.predict(encoded, object_name, **changes)
 
     def set_thresholds(self, image: float | None = None, pixel: float | None = None) -> Detector:
-        """Fix thresholds by hand: `image` for scores, `pixel` for heat. They win over those calibrated on references; None leaves
-        the calibrated one. Returns the detector itself. Raises `UsageError` for a threshold that is not finite.
+        """Set thresholds by hand. They win over those calibrated on references.
+
+        Args:
+            image: For scores; None leaves the calibrated one.
+            pixel: For values of the anomaly map; None leaves the calibrated one.
+
+        Returns:
+            The detector itself.
+
+        Raises:
+            UsageError: A threshold is not finite.
         """
         image, pixel = _threshold(image), _threshold(pixel)
         self.thresholds = Thresholds(image, pixel, None if image is None and pixel is None else "given")
         return self
 
     def detect(self, images: Images, object_name: str = "part") -> list[Detection]:
-        """Look at pictures: one detection an image, in order. Few pictures are held at a time.
+        """Score images. Few images are in memory at a time.
 
-        Raises at the first bad picture: `ImageError` where it cannot be read or its score or map is not finite, `UsageError` for a
-        path that does not exist. `detect_each` goes on.
+        Args:
+            images: One image or several: paths, folders, patterns, arrays, Pillow images, encoded bytes, open files.
+            object_name: What is on the images, in a word or two.
+
+        Returns:
+            One detection an image, in order.
+
+        Raises:
+            ImageError: An image cannot be read, or its score or map is not finite. `detect_each` goes on with the others.
+            UsageError: A path does not exist, the object name is empty, or the recipe scores a whole set (`check_alone`).
+
+        Example:
+            >>> import numpy as np
+            >>> import oddlens
+            >>> detector = oddlens.load("winclip", device="cpu").set_thresholds(image=0.9)
+            >>> (found,) = detector.detect(np.zeros((48, 64, 3), np.uint8), object_name="bracket")
+            >>> found.is_anomalous, found.image_size, found.heatmap().shape
+            (False, (64, 48), (48, 64))
         """
         self.check_alone()
         self._encode_prompts(object_name)
@@ -220,13 +268,18 @@ class Detector:
     def detect_each(
         self, images: Images, object_name: str = "part", batch_size: int = BATCH_SIZE
     ) -> Iterator[Detection | Failure]:
-        """As `detect`, of any number of pictures: in order, as they come, with a `Failure` for each bad one.
+        """As `detect`, for any number of images: in order, as they come, with a `Failure` for each bad one.
 
-        images: may be endless. They are read ahead in threads (see `oddlens.io.loader`); of an iterator no more is taken than the
-        group that is at work, for it may be a camera. Pictures run through the towers in groups of `batch_size`
-        consecutive ones, bad ones counted: what is found of a picture is the same to the bit wherever its group is run again.
-        Raises `UsageError` where scores are those of a set (`check_alone`), and for a name or a size that cannot be; `ImageError`
-        for references whose own scores are not finite.
+        Args:
+            images: As `detect` takes them; may be endless. Threads read them ahead (see `oddlens.io.loader`). Of an iterator no
+                more is taken than the batch at work needs, because it may be a camera.
+            object_name: What is on the images, in a word or two.
+            batch_size: Images that go through the towers together: so many consecutive ones, bad ones counted. The detection of an
+                image is the same to the bit wherever its batch is run again.
+
+        Raises:
+            UsageError: The recipe scores a whole set (`check_alone`), or the object name or the batch size cannot be used.
+            ImageError: The score of a reference is not finite.
         """
         self.check_alone()
         if not isinstance(batch_size, int) or batch_size < 1:
@@ -250,24 +303,30 @@ class Detector:
                 yield from (next(found) if failure is None else failure for failure in group)
 
     def encode(self, images: Images) -> EncodedBatch:
-        """The part of `detect` that looks at pixels: everything that does not depend on the object name or the references.
+        """The part of `detect` that needs pixels: all that does not depend on the object name or the references.
 
-        Raises as `detect` does for those that cannot be read.
+        Raises as `detect` does for an image that cannot be read.
         """
         encoder = Encoder([self.method])
         with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
             return encoder.encode_all(read)[0]
 
     def encode_pictures(self, pictures: Iterable[Picture]) -> EncodedBatch:
-        """As `encode`, of pictures that are read already, or as they are asked for."""
+        """As `encode`, for images that are read already, or that an iterator reads."""
         return encode_together([self.method], pictures)[0]
 
     @torch.inference_mode()
     def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: Any) -> list[Detection]:
-        """Detections of encoded pictures for an object name; the towers' vision side does not run again.
+        """The detections of encoded images for an object name; the vision tower does not run again.
 
-        changes: other values of recipe fields that only the question depends on. Raises `UsageError` for any other field, and where
-        scores are those of a set.
+        Args:
+            encoded: What `encode` gave.
+            object_name: What is on the images, in a word or two.
+            changes: Other values of recipe fields on which the encoding does not depend.
+
+        Raises:
+            UsageError: Such a field is unknown or the encoding depends on it, or the recipe scores a whole set (`check_alone`).
+            ImageError: A score or a map is not finite.
         """
         if changes:
             return self._changed(changes).predict(encoded, object_name)
@@ -276,7 +335,7 @@ class Detector:
 
     @torch.inference_mode()
     def _outcomes(self, encoded: EncodedBatch, object_name: str) -> list[Detection | Failure]:
-        """What is found of each picture; a failure where score or map is not finite. As many are scored at once as are encoded."""
+        """The detection of each image; a failure if score or map is not finite. A batch is scored at once, as it is encoded."""
         parts = (encoded[first : first + BATCH_SIZE] for first in range(0, len(encoded), BATCH_SIZE))
         return [outcome for part in parts for outcome in self._score(part, object_name)]
 
@@ -306,7 +365,10 @@ class Detector:
 
     @torch.inference_mode()
     def calibrate(self, object_name: str) -> Calibration | None:
-        """What the references say of themselves, see `Calibration`; None with fewer than two. Raises `ImageError` for a bad one."""
+        """Thresholds and value range from the references, see `Calibration`; None with fewer than two.
+
+        Raises `ImageError` for a reference whose score or map is not finite.
+        """
         references, memory = self._references, self._memory_for(object_name)
         if references is None or memory is None or len(references) < 2:
             return None
@@ -344,7 +406,7 @@ class Detector:
         )
 
     def _changed(self, changes: Mapping[str, Any]) -> Detector:
-        """The same detector with another recipe; what was prepared for such a question is kept for the next one."""
+        """The same detector with another recipe; what was computed for it is kept for the next time."""
         recipe = change_recipe(self.recipe, changes)
         # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
         other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._with(recipe))
@@ -393,7 +455,7 @@ def _threshold(value: float | None) -> float | None:
 
 
 class _Reference(NamedTuple):
-    """A reference that is read, and the digest of the picture that it was."""
+    """A reference that is read, and the digest of its pixels."""
 
     image: Prepared
     digest: str
@@ -421,15 +483,6 @@ def _insisted(outcome: Detection | Failure) -> Detection:
     return outcome
 
 
-def _check_finite(references: EncodedBatch) -> None:
-    for number, source in enumerate(references.sources):
-        if not all(value[number].isfinite().all() for value in references.features.values()):
-            raise ImageError(
-                f"the reference {printable(source)} has features that are not finite: check the model and the weights, or make the "
-                "station again"
-            )
-
-
 def _leave_one_out(method: AnyMethod, references: EncodedBatch, memory: MemoryBank, text: Text) -> Calibration:
     """The calibration on at least two references. Raises `ImageError` for one whose score or map is not finite."""
     scores: list[float] = []
@@ -442,22 +495,10 @@ def _leave_one_out(method: AnyMethod, references: EncodedBatch, memory: MemoryBa
     return calibrate_on(references.sources, scores, maps)
 
 
-def _references_sha256(references: EncodedBatch) -> str:
-    """A hash of what the references are, in their order, whatever their files are called."""
-    digest = sha256()
-    if len(references.digests) == len(references):
-        digest.update("".join(references.digests).encode())
-    else:  # whoever set them encoded them by hand
-        for name, value in sorted(references.features.items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _warn_of(doubles: Sequence[str]) -> None:
     rest = f", and {len(doubles) - 3} more" if len(doubles) > 3 else ""
     warnings.warn(
-        f"the same picture is among the references more than once, and counts once: {', '.join(doubles[:3])}{rest}",
+        f"the same image is among the references more than once, and counts once: {', '.join(doubles[:3])}{rest}",
         OddlensWarning,
         stacklevel=3,
     )

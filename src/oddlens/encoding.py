@@ -1,4 +1,4 @@
-"""Pictures through the towers: what comes out, and how several methods share one walk."""
+"""Images through the towers: what comes out, and how several methods share one vision pass."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from hashlib import sha256
 from itertools import islice
 
 import numpy as np
@@ -22,15 +23,20 @@ from oddlens.methods.base import AnyMethod, Features, join_features
 from oddlens.station import SavedReferences
 
 LARGEST_SCALED = 2**27
-"""Pixels of a picture at the size that a method looks at: one that is a thousand times as long as wide must not take all memory."""
+"""Pixels of an image at the size that a method gives it: one that is a thousand times as long as wide must not take all memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedBatch:
-    """Pictures after the towers: their features, and what is needed to tell of them. Ask about it as often as you like.
+    """Images after the towers: their features, and what a detection says of them besides. A value: predict from it again and again.
 
-    seconds: spent on them, the walk through the tower included also where other methods shared it. digests: of references, see
-    `Picture.digest`; () where they are not known.
+    Attributes:
+        features: By name; the first dimension is the image.
+        sizes: (width, height) of the images, in pixels.
+        sources: What the images are called.
+        notes: What was noted when they were read, or None.
+        seconds: Spent on them, the vision pass included even if other methods shared it.
+        digests: Of the pixels of references, see `Picture.digest`; () where they are not known.
     """
 
     features: Features
@@ -41,8 +47,28 @@ class EncodedBatch:
     digests: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """How many pictures it holds."""
+        """How many images it holds."""
         return len(self.sources)
+
+    def check_finite(self) -> None:
+        """Raises `ImageError` for a reference whose features are not finite."""
+        for number, source in enumerate(self.sources):
+            if not all(value[number].isfinite().all() for value in self.features.values()):
+                raise ImageError(
+                    f"the reference {printable(source)} has features that are not finite: check the model and the weights, or make "
+                    "the station again"
+                )
+
+    def content_sha256(self) -> str:
+        """A hash of what the images are, in their order, whatever they are called."""
+        digest = sha256()
+        if len(self.digests) == len(self):
+            digest.update("".join(self.digests).encode())
+        else:  # whoever made the batch encoded it by hand
+            for name, value in sorted(self.features.items()):
+                digest.update(name.encode())
+                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def of_arrays(cls, saved: SavedReferences, device: torch.device) -> EncodedBatch:
@@ -63,7 +89,7 @@ class EncodedBatch:
         )
 
     def __getitem__(self, part: slice) -> EncodedBatch:
-        """Some of the pictures, in the same memory; their `seconds` are not known."""
+        """Some of the images, in the same memory; their `seconds` are not known."""
         return EncodedBatch(
             {name: value[part] for name, value in self.features.items()},
             self.sizes[part],
@@ -74,9 +100,9 @@ class EncodedBatch:
 
 
 def check_shape(picture: Picture, methods: Sequence[AnyMethod]) -> None:
-    """Raises `ImageError` for a picture that is too long and narrow for a method that looks at it as a whole.
+    """Raises `ImageError` for an image that is too long and narrow for a method that takes it whole.
 
-    It is brought to the shorter side that the method wants, and grows to one of the method's windows at least.
+    Such a method scales it to a shorter side, and to the size of one of its windows at least.
     """
     width, height = picture.size
     for request in {method.request for method in methods if method.request.whole}:
@@ -84,7 +110,7 @@ def check_shape(picture: Picture, methods: Sequence[AnyMethod]) -> None:
         grown = max(width * scale, request.image_size) * max(height * scale, request.image_size)
         if grown > max(LARGEST_SCALED, width * height):
             raise ImageError(
-                f"{printable(picture.source)} has {width} x {height} pixels, and as this method looks at it {grown / 1e6:.0f} "
+                f"{printable(picture.source)} has {width} x {height} pixels, and at the size of this method {grown / 1e6:.0f} "
                 f"megapixels, of which {LARGEST_SCALED / 1e6:.0f} are the most: cut it into parts"
             )
 
@@ -165,7 +191,7 @@ def encode_together(
 ) -> list[EncodedBatch]:
     """The images encoded for every method, in order; methods that agree on model, size and preprocessing share each pass.
 
-    pictures: may be read as they are asked for. One of them is held at a time: what waits for the rest of its batch has the size
+    pictures: may be read one by one. One of them is held at a time: what waits for the rest of its batch has the size
     that the tower takes. Raises `ImageError` as `check_shape` does.
     """
     encoder = Encoder(methods)

@@ -44,18 +44,27 @@ def load(
     max_megapixels: float | None = None,
     **recipe_overrides: Any,
 ) -> Detector:
-    """A detector, ready to look at pictures.
+    """A detector, ready to score images. Nothing here touches the network. Detectors on the same model share its towers.
 
-    method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad", in any case of letters. model: None is the embedded model;
-    else a card's name (`oddlens models`), a hub id, or a local folder or file. weights: the learned part of the method: our
-    .safetensors or the authors' .pth. device: "auto", "cpu", "cuda". max_megapixels: larger pictures are refused; by default 128,
-    or the number in the environment variable ODDLENS_MAX_MEGAPIXELS.
-    recipe_overrides: any field of the method's recipe; an unknown one is an error. Every recipe has `activation`, which must be
-    given for a weights file that stands alone and does not say which GELU it means. `recipe="name"` starts from one of the method's
-    named recipes. Fields that neither gives are those that the weights were trained with, else the paper's, fitted to the model.
+    Args:
+        method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad", in any case of letters ('oddlens methods' tells of them).
+        model: None is the embedded model; else a card's name ('oddlens models'), a hub id, or a local folder or file.
+        weights: The learned part of the method: our .safetensors or the authors' .pth.
+        device: "auto", "cpu" or "cuda".
+        max_megapixels: Larger images are refused; by default 128, or the number in the environment variable ODDLENS_MAX_MEGAPIXELS.
+        recipe_overrides: Fields of the method's recipe. `recipe="name"` starts from one of its named recipes. Fields that neither
+            gives are those that the weights were trained with, else the paper's, fitted to the model. Every recipe has
+            `activation`, which must be given for a weights file that stands alone and does not say which GELU it means.
 
-    Raises `UsageError` for a name or setting that does not exist, `ModelError` where model or weights are absent, damaged or do not
-    fit. Nothing here touches the network. Detectors that are alive on the same model share its towers.
+    Raises:
+        UsageError: A name, a field or a value does not exist, or the weights file does not.
+        ModelError: Model or weights are absent, damaged, or do not fit.
+
+    Example:
+        >>> import oddlens
+        >>> detector = oddlens.load("winclip", device="cpu", temperature=0.05)
+        >>> detector.recipe.temperature
+        0.05
     """
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
     card = method_card(method)
@@ -88,8 +97,9 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
 
     Example:
         >>> import oddlens
-        >>> detector = oddlens.open_station("stations/line-3")  # doctest: +SKIP
-        >>> detector.detect("today/*.png")  # doctest: +SKIP
+        >>> oddlens.load("winclip", device="cpu").set_thresholds(image=0.5).save("line-3")
+        >>> oddlens.open_station("line-3", device="cpu").thresholds.image
+        0.5
     """
     state = read_station(folder)
     made = state.identity

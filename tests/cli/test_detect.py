@@ -545,7 +545,7 @@ class TestReferences:
         (tmp_path / "good" / "a copy.png").write_bytes(good.read_bytes())
         done = detect(parts, "--json", "--reference", tmp_path / "good")
         assert done.err == (
-            "oddlens: the same picture is among the references more than once, and counts once: "
+            "oddlens: the same image is among the references more than once, and counts once: "
             f"{tmp_path}/good/a copy.png is {good}\n"
             "oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold\n"
         )

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch, Encoder, Prepared
 from oddlens.io.images import Picture
 from tests.cli.program import Done, run
-from tests.noise import write_pictures
+from tests.noise import write_picture, write_pictures
 
 Detect = Callable[..., Done]
 
@@ -113,6 +114,19 @@ class TestGoingOn:
         records = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
         assert [Path(record["path"]).name for record in records] == ["0.png", "1.png", "2.png"]
         assert all("score" in record for record in records)
+
+    def test_it_says_how_many_images_are_new_and_keeps_the_lines_of_removed_ones(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        lines = tmp_path / "out" / "results.jsonl"
+        assert detect(parts, "--out", tmp_path / "out").err == f"3 images, 0 failed: {lines}\n"
+        first = lines.read_text().splitlines()[0]
+        (parts / "0.png").unlink()
+        write_picture(parts / "new.png", np.random.default_rng(4))
+        assert detect(parts, "--out", tmp_path / "out", "--resume").err == f"3 images, 1 new, 0 failed: {lines}\n"
+        after = lines.read_text().splitlines()
+        assert after[0] == first
+        assert [Path(json.loads(line)["path"]).name for line in after] == ["0.png", "1.png", "2.png", "new.png"]
 
     @pytest.mark.parametrize(
         ("change", "differing"),

@@ -187,8 +187,8 @@ def detect(
     task = Task(what.object_name, tuple(items), found.passed_over)
     sinks: list[Sink] = []
     if results is not None:
-        sinks.append(FolderSink(results, **{kind: kind in written for kind in WRITTEN}))
-        sinks.append(CsvSink(results.root / "results.csv"))
+        folder = FolderSink(results, **{kind: kind in written for kind in WRITTEN})
+        sinks += [folder, CsvSink(results.root / "results.csv")]
     lines = output.out is None or output.verbose
     console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
     outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()))
@@ -208,7 +208,8 @@ def detect(
         say(f"{times}")
     if results is not None:
         anomalous = f", {console.anomalous} anomalous" if console.judged else ""
-        say(f"{_images(len(items))}, {console.failed} failed{anomalous}: {results.lines}")
+        new = f", {folder.new} new" if output.resume else ""
+        say(f"{_images(len(items))}{new}, {console.failed} failed{anomalous}: {results.lines}")
     if console.failed:
         raise typer.Exit(1)
 

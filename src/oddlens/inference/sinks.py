@@ -75,10 +75,14 @@ class Sink:
 
 
 class FolderSink(Sink):
-    """A results folder: run.json, results.jsonl, and of each image an overlay, a map and, where there are any, labels."""
+    """A results folder: run.json, results.jsonl, and of each image an overlay, a map and, where there are any, labels.
+
+    new: how many lines this run has added; the others are those of earlier runs.
+    """
 
     def __init__(self, folder: ResultsFolder, *, overlays: bool = True, maps: bool = True, labels: bool = True) -> None:
         self.folder = folder
+        self.new = 0
         self.needs_image = overlays
         self._overlays, self._maps, self._labels = overlays, maps, labels
         self._files: dict[int, Record | None] = {}
@@ -141,7 +145,10 @@ class FolderSink(Sink):
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`. A record of an earlier run stands in the folder already."""
         file = self._files.pop(number)
-        return record if "file" in record else self.folder.append(record, file)
+        if "file" in record:
+            return record
+        self.new += 1
+        return self.folder.append(record, file)
 
     def finish(self) -> None:
         """See `Sink`."""
