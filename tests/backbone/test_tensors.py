@@ -133,3 +133,7 @@ def test_a_file_whose_tensors_need_more_memory_than_it_holds_is_refused() -> Non
     views = {str(number): shared.view(10, 100) for number in range(9)}
     assert storage_fault(views, 4000) == "its tensors need more memory than the file holds"
     assert storage_fault({"a": torch.ones(1).expand(1000)}, 4000) == "a is not stored as plain numbers"
+
+
+def test_a_name_of_any_length_makes_a_short_sentence() -> None:
+    assert len(tensor_faults({"x" * 100_000: torch.zeros(1)}, {})) < 300

@@ -27,7 +27,15 @@ _TEXT_BATCH = 64
 class Backbone:
     """The frozen towers of one model. Safe to call from several threads.
 
-    card: what is known about the model. files: what it was loaded from. model_hash: SHA-256 over their contents.
+    Attributes:
+        card: What is known about the model.
+        files: What it was loaded from.
+        model_hash: SHA-256 over the contents of the files.
+        says_activation: Whether the files say which GELU their weights mean.
+        device: Where the towers are.
+        mean: Of RGB in [0, 1], which images are normalised by.
+        std: Likewise.
+        model: The towers.
     """
 
     def __init__(self, loaded: LoadedModel, card: Card, model_hash: str, device: torch.device) -> None:
@@ -54,14 +62,22 @@ class Backbone:
 
     @property
     def text(self) -> TextTower:
-        """The text tower. Raises `UsageError` where the model has none."""
+        """The text tower.
+
+        Raises:
+            UsageError: The model has none.
+        """
         if self.model.text is None:
             raise self._wordless()
         return self.model.text
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The text tower's tokenizer. Raises `UsageError` where the model has none."""
+        """The text tower's tokenizer.
+
+        Raises:
+            UsageError: The model has none.
+        """
         if self._loaded.tokenizer is None:
             raise self._wordless()
         return self._loaded.tokenizer
@@ -72,7 +88,15 @@ class Backbone:
         )
 
     def require(self, needs: Capabilities, who: str) -> None:
-        """Raise `UsageError` where the model cannot do what `who` (a method's name) needs of it."""
+        """Check that the model can do what a method needs of it.
+
+        Args:
+            needs: What it must be able to do.
+            who: The method's name, for the sentence.
+
+        Raises:
+            UsageError: It cannot; the sentence names both.
+        """
         if lacking := self.model.capabilities.lacking(needs):
             raise UsageError(
                 f"{who} needs {lacking[0]}, which {self.card.name} ({self.vision.kind}) does not have: give a CLIP with a ViT as "
@@ -82,8 +106,11 @@ class Backbone:
     def with_activation(self, activation: Activation | None) -> Backbone:
         """The same weights, in the same memory, under another GELU variant.
 
-        Itself where that is its own, for None, and for a model of which there is one variant (SigLIP, DINOv2).
-        Raises `UsageError` for None where the model's files do not say which one its weights mean.
+        It is this backbone itself where that is its own variant, for None, and for a model of which there is one variant (SigLIP,
+        DINOv2).
+
+        Raises:
+            UsageError: None was given, and the model's files do not say which variant its weights mean.
         """
         if activation is None and not self.says_activation:
             raise UsageError(
@@ -93,7 +120,7 @@ class Backbone:
         if activation is None or self._loaded.activations <= {activation}:
             return self
         other = Backbone(self._loaded.with_activation(activation), self.card, self.model_hash, self.device)
-        other._own = self  # who asks for the weights' own variant meanwhile shall find it loaded
+        other._own = self  # keeps the weights' own variant loaded for others that want it
         return other
 
     @property
@@ -103,7 +130,7 @@ class Backbone:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of the towers' ends, the same in whatever layout the model lies on disk: what learned weights belong to."""
+        """A short hash of the towers' ends, the same for every layout on disk. Learned weights name the model by it."""
         ends = self.vision.ends if self.model.text is None else (*self.vision.ends, self.text.projection.weight)
         digest = hashlib.sha256()
         for end in ends:
@@ -111,14 +138,28 @@ class Backbone:
         return digest.hexdigest()[:16]
 
     def to_pixels(
-        self, pictures: Sequence[Pixels], image_size: int, interpolation: Interpolation = "bicubic"
+        self, pictures: Sequence[Pixels], image_size: int, interpolation: Interpolation | None = None
     ) -> Tensor:
-        """Pictures, uint8 [height, width, 3] each, resized to a square and normalised: float32 [batch, 3, size, size]."""
+        """Images resized to a square and normalised.
+
+        Args:
+            pictures: uint8 [height, width, 3] each.
+            image_size: Pixels a side.
+            interpolation: How they are resized; None: as the model's makers do.
+
+        Returns:
+            float32 [batch, 3, image_size, image_size], on the backbone's device.
+        """
+        interpolation = interpolation or self.card.interpolation
         return to_tensor(pictures, (image_size, image_size), self.mean, self.std, interpolation).to(self.device)
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
-        """Text features of prompts, float32 [prompts, embed_dim], not normalised; from the disk cache where they are known."""
+        """Prompt embeddings, float32 [prompts, embed_dim], not normalised; from the disk cache where they are known.
+
+        Raises:
+            UsageError: The model has no text tower, or a prompt is too long for it.
+        """
         if self._texts is None:
             raise self._wordless()
         known = self._texts.get(prompts)
@@ -128,7 +169,7 @@ class Backbone:
         return known.to(self.device)
 
     def _encode_text(self, prompts: Sequence[str]) -> Tensor:
-        """Batches of similar length, each cut at its own longest EOT: the tower is causal, so the cut changes nothing."""
+        """Prompts run in batches of similar length, each cut at its longest EOT, which changes nothing in any text tower."""
         tokens = self.tokenizer(prompts)
         features = torch.empty(len(prompts), self.text.config.embed_dim, device=self.device)
         for part in torch.split(tokens.ends.argsort(), _TEXT_BATCH):
@@ -139,7 +180,7 @@ class Backbone:
 
 
 def _text_identity(loaded: LoadedModel, model_hash: str) -> str:
-    """What text features depend on beside the prompts."""
+    """What prompt embeddings depend on beside the prompts."""
     assert loaded.model.text is not None
     assert loaded.tokenizer is not None
     return f"{model_hash}:{loaded.model.text.config.activation}{':cleaned' if loaded.tokenizer.cleans else ''}"

@@ -1,4 +1,4 @@
-"""What is computed once and kept on disk: text features by model and prompts, and the hashes of large files."""
+"""Caches on disk: prompt embeddings by model and prompts, and the hashes of large files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from oddlens.io.paths import expanded, is_file
 
 
 def cache_folder() -> Path:
-    """Where oddlens keeps what it can compute again: $ODDLENS_CACHE, else oddlens/ in the user's cache folder.
+    """The folder of what oddlens can compute again: $ODDLENS_CACHE, else oddlens/ in the user's cache folder.
 
-    A user without a home, as in many containers, has it among the temporary files.
+    For a user without a home, as in many containers, it is among the temporary files.
     """
     if chosen := os.environ.get("ODDLENS_CACHE"):
         return Path(chosen)
@@ -40,10 +40,10 @@ _CHECKSUM = "sha256"
 
 
 class TextCache:
-    """Text features on disk, one file a list of prompts, keyed by the text tower's identity and the exact prompts.
+    """Prompt embeddings on disk, one file a list of prompts, keyed by the text tower's identity and the exact prompts.
 
-    An entry holds a checksum of its key, shape and numbers: one that is damaged, or was moved under another key, counts as absent
-    and is made again. A folder that cannot be written leaves everything working, only slower.
+    An entry holds a checksum of its key, shape and numbers. One that is damaged, or was moved under another key, counts as absent
+    and is made again. Where the folder cannot be written, everything works, only slower.
     """
 
     def __init__(self, identity: str, folder: Path | None = None) -> None:

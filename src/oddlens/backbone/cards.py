@@ -28,17 +28,28 @@ _SIGLIP2 = "Tschannen et al., 2025, arXiv 2502.14786"
 class Card:
     """What is known about a model before its weights are touched.
 
-    name: what it is called on the command line. layout: how its files lie (`oddlens.backbone.layouts`). hub_id: the Hugging Face
-    repository ("" where there is none). kind: of its vision tower.
-    image_size, patch_size: in pixels. width, layers: of the vision tower (of a ConvNeXt: channels of its last map, of which
-    patch_size is a cell, and all blocks). embed_dim: of the joint space with text; 0 where there is none.
-    registers: tokens beside class token and patches. size_mb: of the weights file.
-    mean, std: of RGB in [0, 1], as the model was trained (a folder's own values win). interpolation: how its makers resize images.
-    sha256: known digests by file name, of the hub's file (`oddlens models fetch` warns where it has changed) or of the file that
-    its makers published (by which it is recognised wherever it lies); empty where none is known to us.
-    activation: what the weights of such a lone file mean, which it does not say itself.
-    reference_taps: the features that serve references best, where the model's makers say so; few-shot methods use them unless
-    their recipe names others.
+    Attributes:
+        name: As users write it.
+        layout: How its files lie on disk, by name (`oddlens.backbone.layouts`).
+        hub_id: The Hugging Face repository; "" where there is none.
+        kind: Of its vision tower.
+        image_size: Pixels a side that it was trained at.
+        patch_size: Pixels a side of a patch; of a ConvNeXt, of a cell of its last map.
+        width: Channels of a token; of a ConvNeXt, of its last map.
+        layers: Blocks of the vision tower.
+        embed_dim: Of the joint space with text; 0 where there is none.
+        registers: Tokens beside class token and patches.
+        size_mb: Of the weights file.
+        licence: Its SPDX identifier.
+        paper: Where it was published.
+        mean: Of RGB in [0, 1], as the model was trained. A folder's own values win.
+        std: Likewise.
+        interpolation: How its makers resize images.
+        sha256: Known digests by file name: of the hub's file (`oddlens models fetch` warns where it has changed), or of the file
+            that its makers published (the digest identifies it under any name). Empty where none is known.
+        activation: What the weights of such a published file mean, which the file does not say.
+        reference_taps: The features that serve references best, where the model's makers say so. Few-shot methods use them unless
+            their recipe names others.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""A ConvNeXt as the vision tower of a CLIP: four stages of maps, and what pools them into the joint space.
+"""A ConvNeXt as the vision tower of a CLIP: four stages of feature maps, and a head that brings means of them into the joint space.
 
-Liu et al., CVPR 2022, arXiv 2201.03545; as open_clip trains it on timm's trunk. A convolution sees a large street as it sees a
-small picture, which is why mask decoders stand on it (FC-CLIP, arXiv 2308.02487).
+Source: Liu et al., CVPR 2022, arXiv 2201.03545; as open_clip trains it on timm's trunk. Mask decoders use it because a convolution
+computes the same on an image of any size (FC-CLIP, arXiv 2308.02487).
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ _EXPANSION = 4
 
 @dataclass(frozen=True)
 class ConvNextConfig:
-    """The shape of a ConvNeXt tower: blocks and channels of its four stages, at strides 4, 8, 16 and 32.
+    """The shape of a ConvNeXt tower of four stages, at strides 4, 8, 16 and 32.
 
-    image_size: pixels a side it was trained at. embed_dim: the joint width with the text. hidden_width: of the head's hidden layer;
-    0 for a head that is one linear map.
+    Attributes:
+        image_size: Pixels a side that it was trained at.
+        depths: Blocks of each stage.
+        widths: Channels of each stage.
+        embed_dim: The joint width with the text.
+        hidden_width: Of the head's hidden layer; 0 for a head that is one linear map.
+        eps: Of the LayerNorms.
     """
 
     image_size: int
@@ -84,7 +89,7 @@ class _Block(nn.Module):
 
 
 class _Stage(nn.Module):
-    """A convolution without overlap, which makes the map, and the blocks on it. The first has its norm behind it, others before."""
+    """A strided convolution without overlap, then blocks. Its norm comes behind it in the first stage, before it in others."""
 
     def __init__(self, given: int, width: int, depth: int, eps: float, *, first: bool) -> None:
         super().__init__()
@@ -105,7 +110,7 @@ class _Stage(nn.Module):
 
 
 class ConvNextTower(VisionTower):
-    """The tower: a `pyramid.MapTower` by itself, without patch tokens. It serves mask decoders only."""
+    """A `pyramid.MapTower` without patch tokens. It serves mask decoders only."""
 
     kind = "ConvNeXt CLIP"
     capabilities = Capabilities()
@@ -145,7 +150,7 @@ class ConvNextTower(VisionTower):
         return FrozenMaps(tuple(maps), x if dense else None)
 
     def embed_pooled(self, pooled: Tensor) -> Tensor:
-        """Means over the last map, of the picture or of a mask, into the joint space: [..., width] -> [..., embed_dim]."""
+        """Bring means over the last map, of an image or of a mask, into the joint space: [..., width] -> [..., embed_dim]."""
         x = self.norm(pooled)
         if self.hidden is not None:
             x = activate(self.hidden(x), "gelu")

@@ -19,10 +19,19 @@ from oddlens.backbone.tower import StemOutput, VisionFeatures, VisionTower, last
 
 @dataclass(frozen=True)
 class Dinov2Config:
-    """The shape of a DINOv2. image_size and patch_size are in pixels.
+    """The shape of a DINOv2.
 
-    registers: tokens without a place in the image, behind the class token. mlp_width: of the hidden layer that the activation gives
-    ("swiglu" computes it from twice as many channels). position: how the model's own code resizes position embeddings.
+    Attributes:
+        image_size: Pixels a side that it was trained at.
+        patch_size: Pixels a side of a patch.
+        width: Channels of a token.
+        layers: Blocks.
+        heads: Attention heads.
+        mlp_width: Channels that the nonlinearity gives; "swiglu" makes them of twice as many.
+        registers: Tokens without a place in the image, between class token and patches.
+        activation: Of the feed-forward parts.
+        position: How the model's own code resizes position embeddings.
+        eps: Of the LayerNorms.
     """
 
     image_size: int
@@ -65,9 +74,9 @@ class ScaledBlock(Block):
 
 
 class Dinov2Tower(VisionTower):
-    """The tower. Every token sequence is the class token, the registers, the patches.
+    """DINOv2's tower. A token sequence is the class token, the registers, then the patches.
 
-    It has no joint space, so it embeds no windows; the local (V-V) stream is absent, as it serves to compare patches with text.
+    It has no joint space and so embeds no windows. It has no local (V-V) stream, which serves to compare patches with text.
     """
 
     kind = "DINOv2"
@@ -144,5 +153,5 @@ class Dinov2Tower(VisionTower):
 
 
 def _scaled(x: Tensor, scale: Tensor) -> Tensor:
-    """Overwrites x where no gradient is wanted; it is fresh from a linear layer."""
+    """Scale x, in place where no gradient is wanted: x is fresh from a linear layer."""
     return x * scale if x.requires_grad or scale.requires_grad else x.mul_(scale)

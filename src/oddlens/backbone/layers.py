@@ -11,14 +11,21 @@ from torch import Tensor, nn
 from oddlens.backbone.options import Activation
 
 Nonlinearity = Activation | Literal["gelu_tanh", "swiglu"]
-"""All that a block can compute between its two feed-forward layers; "swiglu" halves the width."""
+"""What a block can compute between its two feed-forward layers; "swiglu" halves the width."""
 
 
 def activate(x: Tensor, activation: Nonlinearity) -> Tensor:
-    """Exact GELU (LAION's CLIPs, DINOv2), QuickGELU, x * sigmoid(1.702 x) (OpenAI's CLIPs), GELU by tanh (SigLIP), or SwiGLU.
+    """Apply the nonlinearity of a feed-forward part.
 
-    SwiGLU: [..., 2 * width] -> [..., width], SiLU(first half) * second half (DINOv2 giant).
-    Overwrites x where no gradient is wanted: fresh memory for the widest tensor of a block costs more than the arithmetic.
+    x is overwritten where no gradient is wanted: fresh memory for the widest tensor of a block costs more than the arithmetic.
+
+    Args:
+        x: [..., width]; for "swiglu" [..., 2 * width].
+        activation: "gelu" is exact GELU (LAION's CLIPs, DINOv2), "quick_gelu" is x * sigmoid(1.702 x) (OpenAI's CLIPs), "gelu_tanh"
+            is GELU by tanh (SigLIP), "swiglu" is SiLU(first half) * second half (DINOv2 giant).
+
+    Returns:
+        [..., width].
     """
     if activation == "swiglu":
         gate, up = x.chunk(2, dim=-1)
@@ -33,7 +40,7 @@ def activate(x: Tensor, activation: Nonlinearity) -> Tensor:
 
 
 class Block(nn.Module):
-    """One pre-LN transformer block. Holds the weights only; all state flows through the arguments.
+    """One pre-LN transformer block. It holds weights only; all state flows through the arguments.
 
     Shapes: x [batch, tokens, width]; q, k, v [batch, heads, tokens, width / heads].
     """
@@ -67,7 +74,7 @@ class Block(nn.Module):
         return projected
 
     def feed_forward(self, x: Tensor) -> Tensor:
-        """Add the feed-forward part of LN2(x) to x. Overwrites x where no gradient is wanted: callers pass what is theirs alone."""
+        """Add the feed-forward part of LN2(x) to x, in place where no gradient is wanted: callers pass a tensor of their own."""
         added = self.transform(self.ln_2(x))
         return x + added if added.requires_grad else x.add_(added)
 
@@ -81,19 +88,27 @@ class Block(nn.Module):
         return self.feed_forward(x + self.attend(*self.split_heads(self.project_qkv(x)), causal=causal))
 
     def forward_with_local(self, x: Tensor, local: Tensor) -> tuple[Tensor, Tensor]:
-        """The ordinary block, and one step of the local stream beside it.
+        """The ordinary block, and one step of the local stream.
 
-        The local stream adds attention of the values with themselves, softmax(V V^T / sqrt d) V, computed from the
-        ordinary stream's LN1(x), and has no feed-forward (AnomalyCLIP's DPAM, AnoVL's V-V path: one mechanism).
+        The local stream adds attention of the values with themselves, softmax(V V^T / sqrt d) V, computed from the ordinary
+        stream's LN1(x), and has no feed-forward. Source: AnomalyCLIP's DPAM and AnoVL's V-V path, which are one mechanism.
+
+        Returns:
+            The ordinary stream and the local stream, [batch, tokens, width] each.
         """
         q, k, v = self.split_heads(self.project_qkv(x))
         local = local + self.attend(v, v, v)
         return self.feed_forward(x + self.attend(q, k, v)), local
 
     def forward_first_row(self, x: Tensor, packed: Tensor | None = None) -> Tensor:
-        """The ordinary block for the first token (CLS) only: [batch, 1, width]. The others serve as keys and values.
+        """The ordinary block for the first token (CLS) only. The others serve as keys and values.
 
-        `packed` is `project_qkv(x)` where the caller has it already.
+        Args:
+            x: [batch, tokens, width].
+            packed: `project_qkv(x)`, where the caller has it already.
+
+        Returns:
+            [batch, 1, width].
         """
         if packed is None:
             width = x.shape[-1]

@@ -1,4 +1,4 @@
-"""A model as oddlens holds it: a vision tower, a text tower where there is one, and what images and prompts must look like."""
+"""A model in memory: a vision tower, a text tower where there is one, the tokenizer and the normalisation of images."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from oddlens.backbone.vision import ClipTower, VisionConfig
 
 
 class Model(nn.Module):
-    """The towers. Every layout on disk is read into these names.
+    """The towers of a model. Every layout on disk is read into these names.
 
-    With a text tower it has the trained logit scale (natural logarithm), a scalar; with_bias: and SigLIP's logit bias, of
+    A model with a text tower has the trained logit scale, a scalar (its natural logarithm). SigLIP has a logit bias too, for
     sigmoid(exp(scale) * cosine + bias).
     """
 
@@ -55,7 +55,7 @@ class Model(nn.Module):
 
 
 class ClipModel(Model):
-    """A CLIP of two transformers."""
+    """A CLIP whose towers are both transformers."""
 
     vision: ClipTower
     text: TextTower
@@ -66,11 +66,15 @@ class ClipModel(Model):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What a layout gives.
+    """A model as it was read from disk.
 
-    tokenizer: None where the model has no text. mean, std: of RGB in [0, 1].
-    files: those whose content makes the model what it is: weights, configuration, tokenizer.
-    says_activation: whether they say which GELU the weights were trained with. Where they do not, the model has any.
+    Attributes:
+        model: The towers.
+        tokenizer: None where the model has no text tower.
+        mean: Of RGB in [0, 1], which images are normalised by.
+        std: Likewise.
+        files: Those that the model is made of: weights, configuration, tokenizer.
+        says_activation: Whether the files say which GELU the weights were trained with. Where they do not, the model has either.
     """
 
     model: Model
@@ -82,7 +86,7 @@ class LoadedModel:
 
     @property
     def activations(self) -> set[Nonlinearity]:
-        """The GELU variants of the towers that can be switched to another one; none in a model of which there is one variant."""
+        """The GELU variants of the towers that can be switched; none in a model of which there is one variant."""
         return {tower.gelu for tower in self.model.towers if tower.gelu is not None}
 
     def with_activation(self, activation: Activation) -> LoadedModel:
@@ -91,7 +95,7 @@ class LoadedModel:
 
 
 def with_activation(model: Model, activation: Activation) -> Model:
-    """The model under another GELU variant. The weights are the same tensors; only what holds them is made anew."""
+    """The model under another GELU variant. The weights are the same tensors; the modules that hold them are new."""
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     other = copy.deepcopy(model, shared)
     for tower in other.towers:

@@ -1,4 +1,4 @@
-"""How models want their pixels: mean and standard deviation of RGB in [0, 1]."""
+"""Mean and standard deviation of RGB in [0, 1] that models were trained with."""
 
 Rgb = tuple[float, float, float]
 

@@ -1,4 +1,4 @@
-"""What can be chosen of a tower, by name, and what a model can do. No torch is needed to name it."""
+"""Names of what can be chosen of a tower, and of what a model can do. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ Interpolation = Literal["bicubic", "bilinear"]
 PositionResize = Literal["bilinear", "bicubic", "bicubic_plain", "bicubic_offset"]
 """How position embeddings are resized to another grid; all with half-pixel centres.
 
-bilinear: without antialias (AnomalyCLIP). bicubic: with antialias (APRIL-GAN, open_clip; DINOv2 with registers). bicubic_plain:
-without antialias (DINOv2 without registers and SigLIP in transformers; MuSc). bicubic_offset: as bicubic_plain, but the scale is
-(grid + 0.1) / native grid (DINOv2 without registers in facebookresearch's own code, on which AnomalyDINO runs). The variants differ
-also where the grid grows: torch's antialiased bicubic filter is another one.
+- bilinear: without antialias.
+- bicubic: with antialias, as in open_clip and in DINOv2 with registers.
+- bicubic_plain: without antialias, as in transformers for SigLIP and DINOv2 without registers.
+- bicubic_offset: as bicubic_plain, with the scale (grid + 0.1) / native grid, as in facebookresearch's own code for DINOv2 without
+  registers.
+
+The variants also differ where the grid grows: torch's antialiased bicubic filter is another one.
 """
 
 Tap = int | str
-"""Where features are taken from: behind a block (its number, from 1), or a stem's own features by name."""
+"""Where features are taken from: behind a block, by its number from 1, or a stem's own features, by name."""
 
 
 Kind = Literal["CLIP", "ConvNeXt CLIP", "SigLIP", "DINOv2"]
@@ -32,9 +35,13 @@ Kind = Literal["CLIP", "ConvNeXt CLIP", "SigLIP", "DINOv2"]
 class Capabilities:
     """What a model can do, or what a method needs of it.
 
-    text: prompts in a joint space with images. patches: tokens of image patches after any block. local: the local (V-V) stream
-    beside them. joint: images and single tokens in that joint space. windows: windows of patches in it.
-    learned_prompts: token embeddings in place of words, and deep prompts.
+    Attributes:
+        text: Prompts in a joint space with images.
+        patches: Patch tokens after any block.
+        local: The local (V-V) stream.
+        joint: Images and single tokens in the joint space.
+        windows: Windows of patches in the joint space.
+        learned_prompts: Token embeddings in place of prompts, and deep prompts.
     """
 
     text: bool = False

@@ -1,6 +1,6 @@
 """Pickles and PyTorch's archives, judged before they are read: a small file may ask for much memory, or for a deep stack.
 
-Nothing here says that a pickle is harmless otherwise: readers that execute nothing do that.
+This does not show that a pickle is harmless otherwise: readers that execute nothing see to that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FILL = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
 
 
 def check_torch_file(path: Path) -> None:
-    """Judge what `torch.save` wrote. Raises `ValueError` with the reason where it must not be read."""
+    """Judge a file that `torch.save` wrote. Raises `ValueError` with the reason where it must not be read."""
     with path.open("rb") as file:
         if file.read(len(_ZIP)) != _ZIP:
             file.seek(0)
@@ -40,9 +40,9 @@ def check_torch_file(path: Path) -> None:
 
 
 def check_archive(archive: zipfile.ZipFile, size: int) -> None:
-    """Raises `ValueError` for an archive of `size` bytes that unpacks to more, or that holds one name twice.
+    """Raise `ValueError` for an archive of `size` bytes that unpacks to more, or that holds one name twice.
 
-    PyTorch packs scripted code only, which nobody here reads.
+    PyTorch compresses scripted code only, which oddlens does not read.
     """
     entries = [entry for entry in archive.infolist() if "/code/" not in entry.filename]
     if sum(entry.file_size for entry in entries) > size or any(entry.compress_type for entry in entries):
@@ -52,9 +52,12 @@ def check_archive(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def check_pickle(stream: BinaryIO) -> None:
-    """Read over one pickle. Raises `ValueError` where it is damaged, too long, too deep, or numbers entries that it has not.
+    """Read over one pickle.
 
     The depth is that of values as they are built: a list that is filled later, through the memo, counts as it was when it was used.
+
+    Raises:
+        ValueError: It is damaged, too long or too deep, or it numbers entries that it does not have.
     """
     depths: list[int | None] = []  # of the values on the stack; None is a mark
     memo: dict[int, int] = {}

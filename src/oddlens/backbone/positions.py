@@ -1,4 +1,4 @@
-"""Position embeddings of a square grid brought to another grid, in every way that published programs do it."""
+"""Position embeddings of a square grid, resized to another grid in each way that published programs do it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ _OFFSET = 0.1
 
 
 def resized_positions(positions: Tensor, native: int, grid: tuple[int, int], resize: PositionResize) -> Tensor:
-    """Position embeddings of patches, [native * native, width], row-major, for another grid: [rows * columns, width].
+    """Resize the position embeddings of patches. On the native grid they are returned unchanged, in every variant.
 
-    The native grid's are returned as they are, in every variant.
+    Args:
+        positions: [native * native, width], row-major.
+        native: Patches a side of the grid that they were trained on.
+        grid: (rows, columns) that are wanted.
+        resize: The variant.
+
+    Returns:
+        [rows * columns, width], row-major.
     """
     if grid == (native, native):
         return positions

@@ -1,4 +1,4 @@
-"""Maps at several scales from a frozen tower: what a mask decoder stands on, whatever the tower is."""
+"""Feature maps at several scales from a frozen tower of any kind: the input of mask decoders."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ STRIDE = 32
 
 @dataclass(frozen=True)
 class FrozenMaps:
-    """What a tower makes of frames [batch, 3, height, width].
+    """Feature maps of frames [batch, 3, height, width].
 
-    maps: one a stride, [batch, channels, height / stride, width / stride]. dense: [batch, channels, rows, columns], what masks are
-    pooled from on their way into the joint space (`MapTower.embed_pooled`); None where it was not asked for.
+    Attributes:
+        maps: One a stride, [batch, channels, height / stride, width / stride].
+        dense: [batch, channels, rows, columns]: masks are pooled from it before `MapTower.embed_pooled` brings them into the joint
+            space. None where it was not asked for.
     """
 
     maps: tuple[Tensor, ...]
@@ -29,7 +31,7 @@ class FrozenMaps:
 
 @runtime_checkable
 class MapTower(Protocol):
-    """A frozen vision tower as a source of maps."""
+    """A frozen vision tower as a source of feature maps."""
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -43,17 +45,17 @@ class MapTower(Protocol):
         """The maps of normalised pixels [batch, 3, height, width]; sides are multiples of `STRIDE`."""
 
     def embed_pooled(self, pooled: Tensor) -> Tensor:
-        """Means over cells of `FrozenMaps.dense` into the joint space: [..., channels] -> [..., embed_dim], not normalised."""
+        """Bring means over cells of `FrozenMaps.dense` into the joint space: [..., channels] -> [..., embed_dim]."""
 
 
 class VisionMaps:
-    """A transformer tower as a `MapTower`: its patches as one map, and the stem's finer features where it has any.
+    """A transformer tower as a `MapTower`: its patch tokens as one map, and the stem's finer features where it has any.
 
-    The patches are those after the middle and after the last block, side by side: the last ones mean most, the earlier ones know
-    better where they are. Their map has the power of two next to the patch size as its stride; where that is not the patch size
-    itself (14), the tower sees the frame so scaled that its patches lie on that grid. The dense map is the local stream after the
-    last block, every patch in the joint space with unit length. Source: ours, after Li et al., ECCV 2022, arXiv 2203.16527 (a
-    pyramid from a plain transformer) and AnomalyCLIP's local stream, which begins after a quarter of the blocks.
+    The patch tokens after the middle block and after the last one are concatenated: later ones carry more meaning, earlier ones are
+    more precise in place. The stride of their map is the power of two nearest to the patch size. Where that is not the patch size
+    itself (14), frames are resized so that patches lie on that grid. The dense map is the local stream after the last block, every
+    patch in the joint space with unit length. Source: ours, after Li et al., ECCV 2022, arXiv 2203.16527 (a pyramid from a plain
+    transformer) and AnomalyCLIP's local stream, which begins after a quarter of the blocks.
     """
 
     def __init__(self, tower: VisionTower) -> None:
@@ -98,7 +100,7 @@ class VisionMaps:
 
 
 def map_tower(tower: VisionTower) -> MapTower:
-    """Any vision tower as a source of maps."""
+    """Any vision tower as a source of feature maps."""
     return tower if isinstance(tower, MapTower) else VisionMaps(tower)
 
 

@@ -22,7 +22,18 @@ from oddlens.errors import UsageError
 
 @dataclass(frozen=True)
 class SiglipConfig:
-    """The shape of a SigLIP vision tower. image_size and patch_size are in pixels; the joint space is as wide as the tower."""
+    """The shape of a SigLIP vision tower. The joint space is as wide as the tower.
+
+    Attributes:
+        image_size: Pixels a side that it was trained at.
+        patch_size: Pixels a side of a patch.
+        width: Channels of a token.
+        layers: Blocks.
+        heads: Attention heads.
+        mlp_width: Channels between the two layers of a feed-forward part.
+        activation: Of the feed-forward parts.
+        eps: Of the LayerNorms.
+    """
 
     image_size: int
     patch_size: int
@@ -46,15 +57,19 @@ class SiglipConfig:
 
 @dataclass(frozen=True)
 class SiglipTextConfig(TextConfig):
-    """The shape of a SigLIP text tower. pad: the token that fills every prompt up to the context."""
+    """The shape of a SigLIP text tower.
+
+    Attributes:
+        pad: The token that fills every prompt up to the context.
+    """
 
     pad: int = 1
 
 
 class PoolingHead(Block):
-    """What makes one embedding of any number of patch tokens: attention of a learned query, then a feed-forward.
+    """The head that pools any number of patch tokens into one embedding: attention of a learned query, then a feed-forward part.
 
-    A block whose query is a parameter and whose attention is not added to anything; its `ln_1` is the tower's final LayerNorm.
+    It is a block whose query is a parameter and whose attention has no residual; its `ln_1` is the tower's final LayerNorm.
     """
 
     def __init__(self, width: int, heads: int, mlp_width: int, activation: Nonlinearity, eps: float) -> None:
@@ -79,7 +94,7 @@ class PoolingHead(Block):
 
 
 class SiglipTower(VisionTower):
-    """The vision tower. Every token is a patch: there is no class token."""
+    """SigLIP's vision tower. Every token is a patch; there is no class token."""
 
     kind = "SigLIP"
     capabilities = Capabilities(patches=True, local=True, joint=True, windows=True)
@@ -142,7 +157,7 @@ class SiglipTower(VisionTower):
         return normed
 
     def embed_image(self, image: Tensor) -> Tensor:
-        """What the head pools lies in the joint space already."""
+        """The image itself: what the head pools lies in the joint space already."""
         return image
 
     def project(self, x: Tensor, *, norm: bool = True) -> Tensor:
@@ -171,9 +186,9 @@ class SiglipTower(VisionTower):
 
 
 class SiglipText(TextTower):
-    """SigLIP's text tower: every token sees every other, padding included, and the last place of the full context is read out.
+    """SigLIP's text tower: every token attends to every other, padding included, and the last place of the context is read out.
 
-    So every prompt is filled up to the context with the padding token, as the tower was trained: callers may cut it anywhere.
+    The tower fills every prompt up to the context with the padding token, as it was trained, so callers may cut prompts behind EOT.
     """
 
     capabilities = Capabilities(text=True)
@@ -189,10 +204,7 @@ class SiglipText(TextTower):
         return None
 
     def forward(self, ids: Tensor, ends: Tensor) -> Tensor:
-        """Ids int64 [prompts, tokens], ends int64 [prompts] (position of each EOT) -> [prompts, embed_dim], not normalised.
-
-        Whatever `ids` hold behind the end of a prompt is not looked at.
-        """
+        """As `TextTower.forward`. Ids behind the end of a prompt are ignored."""
         tokens = ids.shape[1]
         behind = torch.arange(tokens, device=ids.device) > ends[:, None]
         full = F.pad(ids.masked_fill(behind, self.config.pad), (0, self.config.context - tokens), value=self.config.pad)

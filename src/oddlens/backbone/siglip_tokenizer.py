@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import tokenizers
 from tokenizers import Regex, normalizers, processors
 
-from oddlens.backbone.tokenizer import Tokenizer
+from oddlens.backbone.tokenizer import Tokenizer, read_tokenizer
 from oddlens.errors import ModelError
+from oddlens.io.paths import is_file
 
 _PUNCTUATION = r"[!-/:-@\[-`{-~]"
 
 
 def siglip_tokenizer(folder: Path, context: int, vocabulary: int) -> tuple[Tokenizer, int]:
-    """The tokenizer of a model folder and its padding token: every sequence is the words, lower-cased, and EOT.
+    """The tokenizer of a model folder, and its padding token. A sequence is the prompt, in lower case, and EOT.
 
-    SigLIP (SentencePiece, "</s>" ends and pads) also drops ASCII punctuation and joins white space; SigLIP 2 (Gemma's, "<eos>" ends
-    and "<pad>" pads) does not. What the file itself does to text comes after that, and its frame of special tokens is replaced, as
-    the files on the hub differ there. Sources: big_vision's `tokenize` and `lower|tok`; transformers' SiglipTokenizer and
-    Siglip2Tokenizer. Raises `ModelError`.
+    SigLIP (SentencePiece; "</s>" ends and pads) also drops ASCII punctuation and joins white space. SigLIP 2 (Gemma's; "<eos>"
+    ends, "<pad>" pads) does not. The file's own normalisation comes after that. Its special tokens are replaced, as files on the
+    hub differ there. Sources: big_vision's `tokenize` and `lower|tok`; transformers' SiglipTokenizer and Siglip2Tokenizer.
+
+    Args:
+        folder: Holds tokenizer.json.
+        context: The most tokens of a sequence.
+        vocabulary: How many ids the text tower knows.
+
+    Raises:
+        ModelError: The file is missing, damaged or not SigLIP's.
     """
     path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise ModelError(
-            f"{folder} holds no tokenizer.json, without which SigLIP's words mean nothing: fetch the model again"
-        )
-    try:
-        inner = tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exception for a damaged file
-        raise ModelError(f"{path} is not a readable tokenizer ({error}): fetch the model again") from error
+    if not is_file(path):
+        raise ModelError(f"{folder} holds no tokenizer.json, which SigLIP's text tower needs: fetch the model again")
+    inner = read_tokenizer(path)
     size = inner.get_vocab_size(with_added_tokens=False)
     if size > vocabulary:
         raise ModelError(f"{path} has {size} entries and the model {vocabulary}: fetch the model again")
@@ -50,4 +52,4 @@ def siglip_tokenizer(folder: Path, context: int, vocabulary: int) -> tuple[Token
         steps.append(inner.normalizer)
     inner.normalizer = normalizers.Sequence(steps)
     inner.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, end_id)])
-    return Tokenizer(inner, context), pad_id
+    return Tokenizer(inner, context, vocabulary), pad_id

@@ -1,4 +1,4 @@
-"""What turns pixels into patch tokens: CLIP's patch embedding. A stem gives a grid of tokens and, by name, its own raw features."""
+"""CLIP's patch embedding. A stem turns pixels into a grid of patch tokens; some stems also give raw features by name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 class Stemmed:
     """What a stem gives for a batch.
 
-    tokens: [batch, width, grid height, grid width], before class token and position embedding.
-    raw: features of the stem itself by tap name, each [batch, channels, grid height, grid width].
+    Attributes:
+        tokens: [batch, width, rows, columns], before class token and position embedding.
+        raw: Features of the stem itself by tap name, [batch, channels, rows, columns] each.
     """
 
     tokens: Tensor

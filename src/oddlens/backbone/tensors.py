@@ -1,9 +1,9 @@
-"""Tensors from disk: whether they can be used (names, types, shapes, values), and laid out as torch lays out its own.
+"""Tensors from disk: whether they can be used (names, types, shapes, values), and where they lie in memory.
 
-Everything that reads tensors asks here: a model's weights, a method's learned part, a station's references, cached text features.
+All that reads tensors uses this: a model's weights, a method's learned weights, a station's references, cached prompt embeddings.
 
-Kernels of linear algebra choose their path by where a tensor lies. What torch allocates starts at a multiple of 64 bytes, what a
-file holds starts anywhere: without a copy the same weights out of another file give other last bits (1e-7 in an embedding).
+Kernels of linear algebra choose their path by where a tensor lies. A tensor that torch allocates starts at a multiple of 64 bytes;
+one in a file starts anywhere. Without a copy the same weights from another file give other last bits (1e-7 in an embedding).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 ALIGNMENT = 64
-"""Bytes: what torch's own allocator keeps on a processor."""
+"""Bytes: the alignment of torch's own allocator on a processor."""
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -27,11 +27,11 @@ Shape = Sequence[int | None]
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a .safetensors file by name, aligned, and its metadata.
 
-    Raises `OSError` where there is none, `SafetensorError` for one that is damaged.
+    Raises:
+        OSError: There is no such file, or it may not be read.
+        SafetensorError: It is damaged.
     """
-    path.open(
-        "rb"
-    ).close()  # which says what is wrong; the next line knows no other reason than that there is no such file
+    path.open("rb").close()  # this error says what is wrong; safe_open says of any that there is no such file
     with safe_open(path, framework="pt") as file:
         tensors = {name: aligned(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         return tensors, file.metadata() or {}
@@ -40,7 +40,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def aligned(tensor: Tensor) -> Tensor:
     """The tensor itself where it is contiguous and starts at a multiple of 64 bytes, else a copy that does.
 
-    What is not stored as plain numbers (`tensor_fault`) has to be refused before.
+    Callers refuse a tensor that is not stored as plain numbers before (`tensor_fault`).
     """
     if tensor.is_contiguous() and tensor.data_ptr() % ALIGNMENT == 0:
         return tensor
@@ -48,10 +48,15 @@ def aligned(tensor: Tensor) -> Tensor:
 
 
 def tensor_fault(tensor: Tensor, shape: Shape | None = None, dtypes: Sequence[torch.dtype] = FLOATS) -> str:
-    """What is wrong with a tensor, to be set behind its name ("[5] instead of [128]"); "" where nothing is.
+    """What is wrong with a tensor, to stand behind its name ("[5] instead of [128]"); "" where nothing is.
 
-    shape: None is any. A number counts as finite where float32, which everything here computes in, can hold it. What is wrong in
-    form is said before the values are looked at, so that a small file cannot ask for much memory.
+    A number counts as finite where float32, which all towers compute in, can hold it. The form is checked before the values, so
+    that a small file cannot ask for much memory.
+
+    Args:
+        tensor: As it was read.
+        shape: None is any.
+        dtypes: Those that are possible.
     """
     if tensor.dtype not in dtypes:
         wanted = " or ".join(_dtype_name(dtype) for dtype in dtypes)
@@ -67,23 +72,25 @@ def tensor_fault(tensor: Tensor, shape: Shape | None = None, dtypes: Sequence[to
 
 
 def tensor_faults(given: Mapping[str, Tensor], shapes: Mapping[str, Shape]) -> str:
-    """What is wrong with a set of tensors, in words that name the first few of each kind; "" where nothing is.
+    """What is wrong with a set of tensors, naming the first few of each fault; "" where nothing is.
 
-    shapes: of every tensor that must be there, by name; all are of floating type. Any other tensor is a fault.
+    Args:
+        given: Tensors by name, as they were read.
+        shapes: Of every tensor that must be there, by name; all are of floating type. Any other tensor is a fault.
     """
     faults = {name: tensor_fault(given[name], shape) for name, shape in shapes.items() if name in given}
-    told = [
+    lists = [
         _listed("missing", [name for name in shapes if name not in given]),
         _listed("unexpected", [name for name in given if name not in shapes]),
         _listed("unusable", [f"{name} {fault}" for name, fault in faults.items() if fault]),
     ]
-    return "; ".join(filter(None, told))
+    return "; ".join(filter(None, lists))
 
 
 def storage_fault(tensors: Mapping[str, Tensor], size: int) -> str:
-    """Why the tensors of a file of `size` bytes must not be computed with, before anything is known of them; "" where they may.
+    """Why the tensors of a file of `size` bytes must not be used, before anything is known of them; "" where they may.
 
-    Tensors may share their numbers; but when each gets its own, a small file must not become a large model.
+    Tensors may share their numbers, but a small file must not become a large model once each tensor has its own.
     """
     unplain = next((name for name, tensor in tensors.items() if not _is_plain(tensor)), None)
     if unplain is not None:
@@ -94,7 +101,7 @@ def storage_fault(tensors: Mapping[str, Tensor], size: int) -> str:
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether float32 can hold every number of a floating tensor. Takes no memory beside it (float64 gets a copy)."""
+    """Whether float32 can hold every number of a floating tensor. It takes no memory (but a copy for float64)."""
     if not tensor.numel():
         return True
     low, high = torch.aminmax(tensor.detach().float() if tensor.dtype == torch.float64 else tensor.detach())
@@ -116,8 +123,9 @@ def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _listed(word: str, names: list[str], most: int = 4) -> str:
+def _listed(word: str, names: list[str], most: int = 4, longest: int = 200) -> str:
     if not names:
         return ""
+    named = ", ".join(name if len(name) <= longest else f"{name[:longest]}..." for name in names[:most])
     rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{len(names)} {word} ({', '.join(names[:most])}{rest})"
+    return f"{len(names)} {word} ({named}{rest})"

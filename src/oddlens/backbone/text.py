@@ -1,4 +1,4 @@
-"""The text tower: token ids, or ready embeddings with deep prompts, to joint-space features."""
+"""CLIP's text tower: token ids, or token embeddings with deep prompts, to the joint space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,19 @@ from oddlens.backbone.options import Activation, Capabilities
 
 @dataclass(frozen=True)
 class TextConfig:
-    """The shape of a text tower. context is the longest sequence in tokens, SOT and EOT included."""
+    """The shape of a text tower.
+
+    Attributes:
+        context: The longest sequence in tokens, SOT and EOT included.
+        vocabulary: Token ids.
+        width: Channels of a token.
+        layers: Blocks.
+        heads: Attention heads.
+        mlp_width: Channels between the two layers of a feed-forward part.
+        embed_dim: The joint width with images.
+        activation: Of the feed-forward parts.
+        eps: Of the LayerNorms.
+    """
 
     context: int
     vocabulary: int
@@ -64,15 +76,29 @@ class TextTower(nn.Module):
             block.activation = activation
 
     def forward(self, ids: Tensor, ends: Tensor) -> Tensor:
-        """Ids int64 [prompts, tokens], ends int64 [prompts] (position of each EOT) -> [prompts, embed_dim], not normalised."""
+        """Embed prompts.
+
+        Args:
+            ids: int64 [prompts, tokens].
+            ends: int64 [prompts], the position of each EOT.
+
+        Returns:
+            [prompts, embed_dim], not normalised.
+        """
         return self.encode_embeddings(self.token_embedding(ids), ends)
 
     def encode_embeddings(self, embeddings: Tensor, ends: Tensor, deep_prompts: Sequence[Tensor] = ()) -> Tensor:
-        """As `forward`, from token embeddings [prompts, tokens, width] without positions.
+        """As `forward`, from token embeddings.
 
-        deep_prompts: before block i + 1 (0-based; never before the first) the tokens behind SOT are overwritten by
-        deep_prompts[i - 1], [prompts, tokens, width], or [tokens, width] for all prompts alike (AnomalyCLIP, section 3.2 and its
-        released code).
+        Args:
+            embeddings: [prompts, tokens, width], without positions.
+            ends: int64 [prompts], the position of each EOT.
+            deep_prompts: Tokens that overwrite those behind SOT, [prompts, tokens, width], or [tokens, width] for all prompts: the
+                first before the second block, the second before the third, and so on. Source: AnomalyCLIP, section 3.2, and its
+                released code.
+
+        Returns:
+            [prompts, embed_dim], not normalised.
         """
         x = embeddings + self.position_embedding[: embeddings.shape[1]]
         for number, block in enumerate(self.blocks):

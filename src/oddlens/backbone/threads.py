@@ -1,11 +1,11 @@
 """How torch's threads share the processors with the rest of the machine, and what becomes of them in a forked process.
 
-Threads that wait for one another spin. On a processor that another program wants too they spin for its whole time slice: a picture
-then costs five to ten times its processor time. So they spin for tens of microseconds and sleep then, and there are no more of
-them than processors that this process may use. `benchmarks/threads.py` measures it.
+Threads that wait for one another spin. On a processor that another program wants too, they spin for its whole time slice, and an
+image costs five to ten times its processor time. oddlens therefore lets them spin for tens of microseconds and then sleep, and
+starts no more of them than there are processors that this process may use. `benchmarks/threads.py` measures that.
 
-OpenMP reads its settings when torch is imported, so oddlens makes them when it is imported itself. Where torch was there before
-they would have no effect, and none is made. A setting of the user's wins.
+OpenMP reads its settings when torch is imported, so oddlens makes them when it is imported. Where torch was imported before, they
+would have no effect, and oddlens makes none. A setting of the user's wins.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def share_processors(environment: MutableMapping[str, str] = os.environ, cgroups
 
 
 def _compute_alone() -> None:
-    """In a forked process: one thread. OpenMP would wait for ever for threads that stayed behind in the parent."""
+    """Use one thread in a forked process. OpenMP would wait for ever for threads that stayed behind in the parent."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
 
 
 def _allowed_processors(cgroups: str) -> int | None:
-    """How many processors' time a container may use, where that is less than the processors it sees; None where it is not."""
+    """How many processors' time a container may use; None where that is not less than the processors that it sees."""
     try:
         quota, period = _quota(cgroups)
         allowed = int(quota) / int(period)
@@ -53,7 +53,7 @@ def _allowed_processors(cgroups: str) -> int | None:
 
 
 def _quota(cgroups: str) -> list[str]:
-    """The processor time that a container may use, and in which time, as its system says it: one file, in older ones two."""
+    """The processor time that a container may use, and in which time. Its system says both in one file, an older one in two."""
     try:
         return _read(f"{cgroups}/cpu.max").split()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Strings to token ids: CLIP's byte-pair vocabulary (packaged, MIT) or the tokenizer a model folder brings."""
+"""Prompts to token ids: CLIP's byte-pair vocabulary (packaged, MIT), or the tokenizer in a model's folder."""
 
 from __future__ import annotations
 
@@ -28,22 +28,29 @@ _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\
 
 @dataclass(frozen=True)
 class Tokens:
-    """A batch: ids int64 [prompts, tokens], cut at the longest EOT and zero-padded; ends int64 [prompts], the EOT positions."""
+    """A batch of prompts as token ids.
+
+    Attributes:
+        ids: int64 [prompts, tokens], cut at the longest EOT and padded with zeros.
+        ends: int64 [prompts], the position of each EOT.
+    """
 
     ids: Tensor
     ends: Tensor
 
 
 class Tokenizer:
-    """Prompts to `Tokens`; every sequence is SOT, the words, EOT.
+    """Prompts to `Tokens`. A sequence is SOT (where the tokenizer has one), the prompt, EOT.
 
-    context: the most tokens of a sequence. vocabulary: how many ids the text tower knows; None where nothing is known of it.
-    cleans: whether prompts are cleaned first, see `cleaned`.
+    Attributes:
+        context: The most tokens of a sequence.
+        cleans: Whether prompts are cleaned first, see `cleaned`.
     """
 
     def __init__(
         self, inner: tokenizers.Tokenizer, context: int, vocabulary: int | None = None, *, cleans: bool = False
     ) -> None:
+        """Wrap a tokenizer. vocabulary: how many ids the text tower knows; None where that is not known."""
         inner.no_padding()
         inner.no_truncation()
         self._inner = inner
@@ -61,10 +68,11 @@ class Tokenizer:
         self._inner.save(str(path))
 
     def __call__(self, prompts: Sequence[str]) -> Tokens:
-        """Tokenize.
+        """Tokenize prompts.
 
-        Raises `UsageError` for a prompt that is no valid Unicode or longer than the model's context, `ModelError` where the
-        tokenizer and the text tower are not of one model.
+        Raises:
+            UsageError: A prompt is not valid Unicode, or longer than the model's context.
+            ModelError: The tokenizer is damaged, or it and the text tower are not of one model.
         """
         try:
             texts = [cleaned(prompt) if self.cleans else prompt for prompt in prompts]
@@ -94,14 +102,14 @@ class Tokenizer:
 
 
 def tokenizer_files(folder: Path) -> tuple[Path, ...]:
-    """The files in a model folder that its tokenizer is made of; none where it is CLIP's own."""
+    """The files of the tokenizer in a model's folder; none where it is CLIP's own."""
     return tuple(folder / name for name in TOKENIZER if is_file(folder / name))
 
 
 def cleaned(prompt: str) -> str:
-    """A prompt as OpenAI's tokenizer cleans it: encodings, full-width and curly forms (ftfy), HTML entities, spaces, case.
+    """Clean a prompt as OpenAI's tokenizer does: encodings, full-width and curly forms (ftfy), HTML entities, spaces, case.
 
-    What plain text is made of, ASCII without an ampersand, is as it was.
+    Printable ASCII without an ampersand stays as it is.
     """
     if prompt.isascii() and prompt.isprintable() and "&" not in prompt:
         return prompt
@@ -113,20 +121,21 @@ def cleaned(prompt: str) -> str:
 
 
 def folder_tokenizer(folder: Path, context: int, vocabulary: int | None = None) -> Tokenizer:
-    """The tokenizer of a model folder: tokenizer.json, else vocab.json + merges.txt, else CLIP's own, which all CLIPs share.
+    """The tokenizer of a model's folder: tokenizer.json, else vocab.json and merges.txt, else CLIP's own, which all CLIPs share.
 
-    context, vocabulary: of the text tower. One with CLIP's own vocabulary cleans prompts: its models have learned from such.
+    A tokenizer with CLIP's own vocabulary cleans prompts, as its models were trained with clean ones.
+
+    Args:
+        folder: The model's folder.
+        context: The most tokens that the text tower takes.
+        vocabulary: How many ids the text tower knows.
+
+    Raises:
+        ModelError: The files are damaged.
     """
     path = folder / "tokenizer.json"
     if is_file(path):
-        refuse_lfs_pointer(path)
-        try:
-            with _no_panic():
-                return _of_folder(tokenizers.Tokenizer.from_file(str(path)), context, vocabulary)
-        except Exception as error:  # the library raises bare Exception for a damaged file
-            raise ModelError(
-                f"{path} is not a readable tokenizer ({first_line(error)}): fetch the model again"
-            ) from error
+        return _of_folder(read_tokenizer(path), context, vocabulary)
     merges, entries = folder / "merges.txt", folder / "vocab.json"
     if is_file(merges) and is_file(entries):
         refuse_lfs_pointer(merges)
@@ -134,15 +143,25 @@ def folder_tokenizer(folder: Path, context: int, vocabulary: int | None = None) 
         try:
             with _no_panic():
                 return _of_folder(_clip_bpe(merges.read_text(encoding="utf-8"), ids), context, vocabulary)
-        except Exception as error:  # as above
+        except Exception as error:  # the library raises bare Exception for damaged files
             raise ModelError(
                 f"{merges} and {entries} are no readable tokenizer ({first_line(error)}): fetch the model again"
             ) from error
     return clip_tokenizer(context, vocabulary)
 
 
+def read_tokenizer(path: Path) -> tokenizers.Tokenizer:
+    """Read a tokenizer.json. Raises `ModelError` where it is damaged."""
+    refuse_lfs_pointer(path)
+    try:
+        with _no_panic():
+            return tokenizers.Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception for a damaged file
+        raise ModelError(f"{path} is not a readable tokenizer ({first_line(error)}): fetch the model again") from error
+
+
 def clip_tokenizer(context: int = 77, vocabulary: int | None = None, *, cleans: bool = True) -> Tokenizer:
-    """CLIP's byte-pair tokenizer from the packaged merges (49,408 entries). cleans: as OpenAI's program does, see `cleaned`."""
+    """CLIP's byte-pair tokenizer from the packaged merges (49,408 entries). cleans: whether prompts are cleaned, see `cleaned`."""
     data = resources.files("oddlens").joinpath("assets", "clip_merges.txt.gz").read_bytes()
     return Tokenizer(_clip_bpe(gzip.decompress(data).decode("utf-8")), context, vocabulary, cleans=cleans)
 
@@ -164,7 +183,7 @@ def _of_folder(inner: tokenizers.Tokenizer, context: int, vocabulary: int | None
 
 
 def word_tokenizer(words: Sequence[str], context: int) -> Tokenizer:
-    """A tokenizer of whole words with single characters for words it does not know (the embedded model's)."""
+    """A tokenizer of whole words, with single characters for words that it does not know (the embedded model's)."""
     entries = dict.fromkeys([_START, _END, "<|unknown|>", *words])  # a word given twice would leave a gap in the ids
     inner = tokenizers.Tokenizer(
         models.WordPiece({w: i for i, w in enumerate(entries)}, unk_token="<|unknown|>", continuing_subword_prefix="")

@@ -1,8 +1,8 @@
 """Tensors out of a TorchScript archive (OpenAI's CLIP `.pt`) without running anything in it.
 
 Such an archive is a zip with one pickle that describes the module tree and one raw file a tensor storage. The pickle is judged
-first (`pickles.py`) and then read by an unpickler that knows five harmless names, turns every scripted class into an inert bag of
-attributes and every tensor into a note of where its numbers lie. The scripted code in the archive is never looked at.
+first (`pickles.py`) and then read by an unpickler that knows five harmless names. It turns every scripted class into an inert bag
+of attributes, and every tensor into a note of where its numbers lie. The scripted code in the archive is never read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -65,20 +65,20 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
 
 
 class _Place(NamedTuple):
-    """Where the numbers of a tensor lie: in which file of the archive, and how."""
+    """Where the numbers of a tensor lie: in which file of the archive, and how. Nothing of it is checked yet."""
 
-    storage: Any
-    offset: Any
-    size: Any
-    stride: Any
+    storage: object
+    offset: object
+    size: object
+    stride: object
 
 
 class _ScriptedModule:
     """Stands for any scripted class: holds the attributes that the archive gives it and can do nothing."""
 
-    attributes: Any = None
+    attributes: object = None
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         self.attributes = state
 
 
@@ -88,7 +88,7 @@ class _InertUnpickler(pickle.Unpickler):
     What is called makes one small value and copies nothing, so that a pickle takes no more memory than its length allows.
     """
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if module.startswith("__torch__"):
             return _ScriptedModule
         if module == "torch" and name in _DTYPES:
@@ -106,16 +106,16 @@ class _InertUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no CLIP needs")
         return known[module, name]
 
-    def persistent_load(self, pid: Any) -> Any:
+    def persistent_load(self, pid: object) -> object:
         return pid
 
 
-def _places(root: Any) -> dict[str, _Place]:
+def _places(root: object) -> dict[str, _Place]:
     """All tensors of a module tree, by dotted name. A tree may hold one part twice; one that holds itself is refused."""
     if not isinstance(root, _ScriptedModule):
         raise ValueError("it describes no module")
     places: dict[str, _Place] = {}
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
+    waiting: list[tuple[tuple[str, ...], object]] = [((), root)]
     parts = 0
     while waiting:
         names, part = waiting.pop()
@@ -129,7 +129,7 @@ def _places(root: Any) -> dict[str, _Place]:
     return places
 
 
-def _name(name: Any) -> str:
+def _name(name: object) -> str:
     if not isinstance(name, str) or len(name) > _LONGEST:
         raise ValueError("it has an attribute without a proper name")
     return name
@@ -137,13 +137,22 @@ def _name(name: Any) -> str:
 
 def _tensors(archive: zipfile.ZipFile, folder: str, places: dict[str, _Place]) -> dict[str, Tensor]:
     """The tensors at their places; those that share a storage do so again."""
-    storages: dict[Any, Tensor] = {}
+    storages: dict[tuple[str, str], Tensor] = {}
     tensors: dict[str, Tensor] = {}
     for name, place in places.items():
-        _, kind, key, *_ = place.storage
+        if not isinstance(place.storage, tuple) or len(place.storage) < 3:
+            raise ValueError(f"it does not say where {name} is stored")
+        kind, key = str(place.storage[1]), str(place.storage[2])
         if (key, kind) not in storages:
             data = bytearray(archive.read(f"{folder}data/{key}"))
             dtype = _DTYPES[kind]
             storages[key, kind] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
-        tensors[name] = torch.as_strided(storages[key, kind], place.size, place.stride, place.offset)
+        size, stride, (offset,) = _wholes(place.size), _wholes(place.stride), _wholes([place.offset])
+        tensors[name] = torch.as_strided(storages[key, kind], size, stride, offset)
     return tensors
+
+
+def _wholes(values: object) -> list[int]:
+    if not isinstance(values, list | tuple) or not all(isinstance(value, int) for value in values):
+        raise ValueError("it has a tensor of no proper shape")
+    return list(values)

@@ -22,8 +22,10 @@ the smaller matrix products lose."""
 class StemOutput:
     """A batch before the first block.
 
-    tokens: [batch, prefix + patches, width] with positions; the prefix (class token, registers) comes first.
-    grid: (rows, columns) of patches. raw: the stem's own features by tap name, [batch, channels, rows, columns] each.
+    Attributes:
+        tokens: [batch, prefix + patches, width] with positions; the prefix (class token, registers) comes first.
+        grid: (rows, columns) of patches.
+        raw: The stem's own features by tap name, [batch, channels, rows, columns] each.
     """
 
     tokens: Tensor
@@ -35,11 +37,12 @@ class StemOutput:
 class VisionFeatures:
     """What a pass through the blocks gives. Tokens belong to the residual stream, before the final LayerNorm.
 
-    taps: block number (from 1) -> [batch, prefix + patches, width]; or a stem's tap name -> [batch, patches, channels].
-    local: block number -> [batch, prefix + patches, width] of the local stream.
-    grid: (rows, columns) of patches, row-major in the token order.
-    prefix: tokens before the patches: the class token, then the registers; 0 where a tower has neither.
-    pooled: what stands for the whole image, or None where the pass was not asked for it.
+    Attributes:
+        taps: Block number (from 1) -> [batch, prefix + patches, width]; or a stem's tap name -> [batch, patches, channels].
+        grid: (rows, columns) of patches, row-major in the token order.
+        prefix: Tokens before the patches: the class token, then the registers; 0 where a tower has neither.
+        pooled: What stands for the whole image; None where the pass was not asked for it.
+        local: Block number -> [batch, prefix + patches, width] of the local stream.
     """
 
     taps: dict[Tap, Tensor]
@@ -52,8 +55,8 @@ class VisionFeatures:
     def image(self) -> Tensor:
         """What stands for the whole image, [batch, width]; `VisionTower.embed_image` brings it into the joint space.
 
-        The class token after the last block, before the final LayerNorm; in a tower that pools its patches (SigLIP) what its head
-        makes of them, which lies in the joint space already.
+        This is the class token after the last block, before the final LayerNorm. In a tower that pools its patches (SigLIP) it is
+        what the head makes of them, which lies in the joint space already.
         """
         if self.pooled is None:
             raise UsageError("the pass through the vision tower was not asked for the image: ask with image=True")
@@ -74,7 +77,7 @@ class VisionFeatures:
 
 
 class TowerConfig(Protocol):
-    """The shape of a vision tower, whatever its kind."""
+    """The shape of a vision tower of any kind."""
 
     @property
     def image_size(self) -> int:
@@ -110,10 +113,10 @@ class TowerConfig(Protocol):
 
 
 class VisionTower(nn.Module):
-    """A vision tower. It keeps no state between calls, so several threads may call it at once.
+    """A vision tower: `embed` runs once for a batch, `run_blocks` and `windows` run on its result.
 
-    What a kind of tower can do stands in its `capabilities`; it overrides the methods that belong to them, and the others raise
-    `UsageError`. `embed` runs once for a batch, then `run_blocks` and `windows` on the result.
+    A tower holds no state between calls, so several threads may call it at once. `capabilities` states what a kind of tower can do.
+    Methods that belong to other capabilities raise `UsageError`.
     """
 
     kind: ClassVar[Kind]
@@ -124,7 +127,7 @@ class VisionTower(nn.Module):
 
     @property
     def ends(self) -> tuple[Tensor, ...]:
-        """Tensors by which the tower is known, the same in every layout."""
+        """Tensors that identify the tower, the same in every layout."""
         raise NotImplementedError
 
     @property
@@ -140,7 +143,13 @@ class VisionTower(nn.Module):
         """Tokens with positions for normalised pixels [batch, 3, height, width] of any size.
 
         A remainder smaller than a patch is left out.
-        position: how position embeddings come to another grid than the native one; None is the way of the model's own code.
+
+        Args:
+            pixels: float32.
+            position: How position embeddings are resized to another grid than the native one; None: as the model's own code does.
+
+        Raises:
+            UsageError: The image has no room for a patch.
         """
         self._refuse(Capabilities(patches=True))
 
@@ -153,11 +162,17 @@ class VisionTower(nn.Module):
         *,
         image: bool = True,
     ) -> VisionFeatures:
-        """Run the blocks and keep what is asked for.
+        """Run the blocks and return the features that are asked for.
 
-        taps: blocks (from 1) whose output is kept, or names of the stem's raw features.
-        local_taps: blocks after which the local stream is kept; the stream leaves the ordinary one before block `local_from`.
-        image: what stands for the whole image; without it the pass ends at the last tap.
+        Args:
+            embedded: What `embed` gave.
+            taps: Blocks (from 1) whose output is returned, or names of the stem's raw features.
+            local_taps: Blocks after which the local stream is returned.
+            local_from: The block before which the local stream leaves the ordinary one.
+            image: Whether to return what stands for the whole image; without it the pass ends at the last tap.
+
+        Raises:
+            UsageError: The tower has no such tap or no local stream.
         """
         self._refuse(Capabilities(patches=True))
 
@@ -172,15 +187,25 @@ class VisionTower(nn.Module):
     def project(self, x: Tensor, *, norm: bool = True) -> Tensor:
         """Tokens, each on its own, into the joint space: [..., width] -> [..., embed_dim], not normalised.
 
-        norm=False leaves the final LayerNorm out (AnomalyCLIP's class token).
+        Args:
+            x: Tokens of the residual stream.
+            norm: Whether the final LayerNorm comes first.
         """
         self._refuse(Capabilities(joint=True))
 
     def windows(self, embedded: StemOutput, size: int, most_bytes: int = WINDOW_BYTES) -> Tensor:
-        """Embed every window of size x size patches on its own (WinCLIP): [batch, windows, embed_dim], not normalised.
+        """Embed every window of size x size patches on its own: [batch, windows, embed_dim], not normalised.
 
-        A window is its patches, and the class token where there is one, all others dropped, with the positions of the full grid.
-        Stride 1, row-major by the top-left corner. As many windows run at once as keep every activation within `most_bytes`.
+        A window is its patches, and the class token where there is one; all other tokens are dropped. Positions are those of the
+        full grid. Windows have stride 1 and are ordered row by row by their top-left corner.
+
+        Args:
+            embedded: What `embed` gave.
+            size: Patches a side.
+            most_bytes: As many windows run at once as keep every activation within this.
+
+        Raises:
+            UsageError: A window does not fit the grid.
         """
         self._refuse(Capabilities(windows=True))
 
@@ -193,7 +218,7 @@ class VisionTower(nn.Module):
         """Raise `UsageError` where an image [batch, 3, height, width] has no room for a patch."""
         if min(pixels.shape[-2:]) < self.config.patch_size:
             raise UsageError(
-                f"a picture of {pixels.shape[-1]}x{pixels.shape[-2]} pixels is smaller than one patch of "
+                f"an image of {pixels.shape[-1]}x{pixels.shape[-2]} pixels is smaller than one patch of "
                 f"{self.config.patch_size} pixels: use a larger image_size"
             )
 
@@ -222,7 +247,11 @@ def last_block(taps: Sequence[Tap], local_taps: Sequence[int], layers: int, imag
 
 
 def window_index(grid: tuple[int, int], size: int) -> Tensor:
-    """Patch numbers (row-major, int64) of every size x size window: [windows, size * size]; row-major by top-left corner."""
+    """Patch numbers (row-major, int64) of every size x size window: [windows, size * size], row by row by top-left corner.
+
+    Raises:
+        UsageError: A window does not fit the grid.
+    """
     rows, columns = grid
     if size > min(rows, columns):
         raise UsageError(

@@ -1,6 +1,6 @@
 """CLIP's vision tower: stem, blocks, taps, the local (V-V) stream and the embedding of windows.
 
-The tower runs its blocks itself and computes what is asked for and no more.
+The tower runs its blocks one by one, without hooks, and computes only the features that are asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,19 @@ from oddlens.backbone.tower import WINDOW_BYTES, StemOutput, VisionFeatures, Vis
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """The shape of a vision tower. image_size and patch_size are in pixels; embed_dim is the joint width with the text."""
+    """The shape of a CLIP's vision tower.
+
+    Attributes:
+        image_size: Pixels a side that it was trained at.
+        patch_size: Pixels a side of a patch.
+        width: Channels of a token.
+        layers: Blocks.
+        heads: Attention heads.
+        mlp_width: Channels between the two layers of a feed-forward part.
+        embed_dim: The joint width with the text.
+        activation: Of the feed-forward parts.
+        eps: Of the LayerNorms.
+    """
 
     image_size: int
     patch_size: int
@@ -38,7 +50,7 @@ class VisionConfig:
 
 
 class ClipTower(VisionTower):
-    """A ViT with a class token. stem: what turns pixels into patch tokens (`oddlens.backbone.stem`)."""
+    """A ViT with a class token, on a stem (`oddlens.backbone.stem`) that turns pixels into patch tokens."""
 
     kind = "CLIP"
     capabilities = Capabilities(patches=True, local=True, joint=True, windows=True)
@@ -65,7 +77,7 @@ class ClipTower(VisionTower):
 
     @property
     def gelu(self) -> Activation:
-        """As its shape says."""
+        """The variant of its shape."""
         return self.config.activation
 
     def set_gelu(self, activation: Activation) -> None:
@@ -139,10 +151,10 @@ class ClipTower(VisionTower):
         return projected
 
     def windows(self, embedded: StemOutput, size: int, most_bytes: int = WINDOW_BYTES) -> Tensor:
-        """About four activations of `most_bytes` are alive at once, 64 MB by default, beside one image's first projections.
+        """About four activations of `most_bytes` are alive at once (64 MB by default), and one image's first projections.
 
-        Images run one after another, so that their numbers are the same to the last bit in any batch; an exported graph runs all at
-        once.
+        Images run one after another, so that their numbers are the same to the last bit in any batch. An exported graph runs all of
+        them at once.
         """
         index = window_index(embedded.grid, size).to(embedded.tokens.device)
         rows = torch.cat([torch.zeros_like(index[:, :1]), index + 1], dim=1)
@@ -156,7 +168,9 @@ class ClipTower(VisionTower):
     def _window_cls(self, tokens: Tensor, parts: Sequence[Tensor]) -> Tensor:
         """The class token of every window after the last block: [batch, windows, width].
 
-        tokens: [batch, 1 + patches, width]. parts: rows of windows, [windows, rows of a window] each.
+        Args:
+            tokens: [batch, 1 + patches, width].
+            parts: Token numbers, [windows, tokens of a window] each.
         """
         first, *rest = self._blocks()
         x = self.ln_pre(tokens)

@@ -1,4 +1,4 @@
-"""One look of the vision tower at a batch, shared by every method that wants the same size and preprocessing."""
+"""One pass of a batch through the vision tower, shared by all methods that want the same size and preprocessing."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ from oddlens.io.pixels import Pixels
 class FeatureRequest:
     """What a method wants of the vision tower for a batch of images.
 
-    image_size: pixels a side of the square that images are resized to. interpolation: how they are resized. position: how position
-    embeddings are; None is the way of the model's own code. taps, local_taps, local_from: as in `VisionTower.run_blocks`.
-    whole: whether the method looks at the images themselves; they come one at a time then, and at the tower's size otherwise.
-    short_side: the shorter side, in pixels, that the method brings whole images to; None: it takes them as they are.
+    Attributes:
+        image_size: Pixels a side of the square that images are resized to.
+        interpolation: How images are resized.
+        position: How position embeddings are resized; None: as the model's own code does.
+        taps: See `VisionTower.run_blocks`.
+        local_taps: Likewise.
+        local_from: Likewise.
+        whole: Whether the method takes images at their own size, one at a time. Otherwise they come at the tower's size.
+        short_side: The shorter side, in pixels, that the method resizes whole images to; None: it takes them as they are.
     """
 
     image_size: int
@@ -37,12 +42,12 @@ class FeatureRequest:
 
     @property
     def preprocess_key(self) -> tuple[object, ...]:
-        """What two requests must agree on to share one pass; a local stream must begin at the same block."""
+        """What two requests must agree on to share one pass. A local stream must begin at the same block."""
         local_from = self.local_from if self.local_taps else None
         return self.image_size, self.interpolation, self.position, local_from, self.whole, self.short_side
 
     def joined(self, other: FeatureRequest) -> FeatureRequest:
-        """One request that meets both; they must agree on `preprocess_key`."""
+        """One request for the features of both, which must agree on `preprocess_key`."""
         return replace(
             self,
             taps=tuple(dict.fromkeys((*self.taps, *other.taps))),
@@ -51,9 +56,11 @@ class FeatureRequest:
 
 
 class VisionPass:
-    """A batch of pictures and what the tower makes of it; every part is computed when it is first asked for, and kept.
+    """A batch of images and its features, each computed once, when it is first asked for.
 
-    pictures: uint8 [height, width, 3] each, as `FeatureRequest.whole` has them. seconds: what the parts that are there have cost.
+    Attributes:
+        pictures: The images, uint8 [height, width, 3] each, at the size that `FeatureRequest.whole` asks for.
+        seconds: What the features that were computed so far have cost.
     """
 
     def __init__(
@@ -68,12 +75,12 @@ class VisionPass:
 
     @property
     def vision(self) -> VisionTower:
-        """The tower that is walked."""
+        """The tower."""
         return self._backbone.vision
 
     @cached_property
     def pixels(self) -> Tensor:
-        """The pictures resized and normalised: [batch, 3, image_size, image_size]."""
+        """The images resized and normalised: float32 [batch, 3, image_size, image_size]."""
         if self._given is not None:
             return self._given
         with self._timed():
@@ -81,7 +88,7 @@ class VisionPass:
 
     @cached_property
     def features(self) -> VisionFeatures:
-        """What the request asks for of the blocks."""
+        """The features that the request asks for."""
         embedded, request = self._embedded, self._request
         with self._timed():
             return self.vision.run_blocks(embedded, request.taps, request.local_taps, request.local_from)
@@ -113,5 +120,5 @@ class VisionPass:
 
 
 def pass_pixels(backbone: Backbone, pixels: Tensor, request: FeatureRequest) -> VisionPass:
-    """A walk over pixels that are resized and normalised already: [batch, 3, size, size]."""
+    """A pass over pixels that are resized and normalised already: [batch, 3, size, size]."""
     return VisionPass(backbone, (), request, pixels)
