@@ -91,6 +91,7 @@ def _page(card: MethodCard) -> Iterator[str]:
         "model": card.backbone + (f"; the paper's: {', '.join(card.models)}" if card.models else ""),
         "needs": ", ".join(_needed(card, "required")) or "nothing",
         "can use": ", ".join(_needed(card, "optional")) or "-",
+        **({"weights": card.weights} if card.weights else {}),
         "compares with": "prompts" if card.needs.text else "images alone",
         "training": f"oddlens train {card.name}" if _is_trainable(card) else "-",
     }
