@@ -1,11 +1,11 @@
-"""AnomalyCLIP's look at one picture at ViT-L/14-336 size, 518 px, layer 24, against the plain forward of the same tower.
+"""AnomalyCLIP on one picture at ViT-L/14-336 size, 518 px, layer 24, against the plain forward of the same tower.
 
     python benchmarks/anomaly_clip.py [--rounds N]
 
-Random weights of full size; both run in turn, so that a shared machine slows them alike. The look is all that a picture costs:
-tower, projection, probabilities, map and smoothing. The text is encoded once and told apart. Prints the least time of each, which
-other programs on the machine disturb least, and their ratio; beside it that of the processor's seconds, which they disturb less.
-The authors' program takes 2.2 times the plain forward.
+Random weights of full size; both run in turn, so that a shared machine slows them alike. The method's time is all that a picture
+costs: tower, projection, probabilities, map and smoothing. The text is encoded once and timed apart. Prints the least time of each,
+which other programs on the machine disturb least, and their ratio; beside it that of the processor's seconds, which they disturb
+less. The authors' program takes 2.2 times the plain forward.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ def main() -> None:
     def plain() -> None:
         vision.project(vision.run_blocks(vision.embed(pixels), taps=(vision.config.layers,)).cls)
 
-    def look() -> None:
+    def whole() -> None:
         method.score(method.encode(pass_pixels(method.backbone, pixels, method.request)), text, None)
 
     with torch.inference_mode():
         text = method.encode_prompts("part")
         text_s, _ = _seconds(lambda: method.encode_prompts("part"))
-        work = {name: _flops(call) for name, call in (("plain", plain), ("look", look))}
-        rows = [(_seconds(plain), _seconds(look)) for _ in range(rounds)]
+        work = {name: _flops(call) for name, call in (("plain", plain), ("whole", whole))}
+        rows = [(_seconds(plain), _seconds(whole)) for _ in range(rounds)]
         peak = gemm_peak()
-    (plain_s, plain_cpu), (look_s, look_cpu) = (
+    (plain_s, plain_cpu), (whole_s, whole_cpu) = (
         (min(wall for wall, _ in column), min(cpu for _, cpu in column)) for column in zip(*rows, strict=True)
     )
     print(f"threads {torch.get_num_threads()}, rounds {rounds}")
     print(f"GEMM peak (2048 cubed)  {peak:8.1f} GFLOP/s")
     print(f"both prompts, once      {text_s:8.3f} s")
     print(f"plain forward           {plain_s:8.3f} s   {work['plain'] / 1e9:7.1f} GFLOP")
-    print(f"AnomalyCLIP's look      {look_s:8.3f} s   {work['look'] / 1e9:7.1f} GFLOP")
+    print(f"AnomalyCLIP             {whole_s:8.3f} s   {work['whole'] / 1e9:7.1f} GFLOP")
     print(
-        f"ratio of seconds        {look_s / plain_s:8.2f}     (aim: at most 1.25)   of work {work['look'] / work['plain']:.2f}"
+        f"ratio of seconds        {whole_s / plain_s:8.2f}     (aim: at most 1.25)   of work {work['whole'] / work['plain']:.2f}"
     )
-    print(f"of processor's seconds  {look_cpu / plain_cpu:8.2f}")
+    print(f"of processor's seconds  {whole_cpu / plain_cpu:8.2f}")
 
 
 def _method() -> AnomalyCLIP:

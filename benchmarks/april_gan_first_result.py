@@ -2,12 +2,12 @@
 
     python benchmarks/april_gan_first_result.py [--rounds N] [--shots K]
 
-Random weights of full size. K good examples are encoded beforehand; then a name and a picture come that nobody has seen. The plain
+Random weights of full size. K good examples are encoded beforehand; then a new name and a new picture come. The plain
 way is the authors' program's: 420 sentences of 77 tokens, the picture encoded once for the words and once for the good examples,
-nothing kept. It runs on our tower, so that only the way differs. Ours is the public door, with the text cache cold and then warm;
+nothing cached. It runs on our tower, so that only the way differs. Ours is the public API, with the text cache cold and then warm;
 it includes what the authors do not do, holding the good examples against each other for thresholds and the score. All three run in
 turn, so that a shared machine slows them alike; prints medians, ratios round by round, and how far the maps are apart. The
-processor's seconds, of all threads, stand beside: they know nothing of other programs.
+processor's seconds, of all threads, stand beside: other programs do not change them.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _backbone() -> Backbone:
 
 
 def _detector(backbone: Backbone, references: EncodedBatch | None = None) -> Detector:
-    """A new one, which remembers nothing; with good examples that are encoded already."""
+    """A new one without cached texts, with good examples that are encoded already."""
     generator = torch.Generator().manual_seed(0)
     shape = backbone.vision.config
     layers = {}

@@ -82,7 +82,7 @@ def compare(n_images: int, repeats: int) -> None:
 
 
 class Batches:
-    """Batches of 16 images, generated as they are asked for, and the seconds that took."""
+    """Batches of 16 images, generated on demand, and the seconds that took."""
 
     def __init__(self, n_images: int) -> None:
         self.n_images = n_images

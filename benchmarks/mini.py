@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", type=Path, required=True)
     parser.add_argument("--model", action="append", help="a card's name or a model folder; may be repeated")
     parser.add_argument("--method", default="winclip")
-    parser.add_argument("--limit", type=int, help="at most so many pictures a defect (a quick look; not for reporting)")
+    parser.add_argument("--limit", type=int, help="at most so many pictures a defect (a quick run; not for reporting)")
     arguments = parser.parse_args()
     for model in arguments.model or ["mini"]:
         print(f"\n{arguments.method} on {model}: image AUROC / pixel AUROC")
@@ -72,12 +72,12 @@ def _aurocs(records: list[Record], detections: list[Detection], detector: Detect
 
 def _limited(records: list[Record], most: int | None) -> list[Record]:
     seen: dict[str, int] = {}
-    kept = []
+    chosen = []
     for record in records:
         seen[record.defect] = seen.get(record.defect, 0) + 1
         if most is None or seen[record.defect] <= most:
-            kept.append(record)
-    return kept
+            chosen.append(record)
+    return chosen
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main() -> None:
     """Time, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=32, help="looked at in each process, one by one and in batches")
+    parser.add_argument("--pictures", type=int, default=32, help="pictures in each process, one by one and in batches")
     parser.add_argument("--burners", type=int, default=os.cpu_count(), help="0: without them only")
     parser.add_argument("--first", help=argparse.SUPPRESS)  # in a process of its own: what to import first
     given = parser.parse_args()

@@ -45,7 +45,7 @@ VARIANTS: tuple[tuple[str, Layers], ...] = (
 def main() -> None:
     """Print a table a data set: image and pixel AUROC, means over its categories, a column a seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="where pictures, features and weights are kept")
+    parser.add_argument("--work", type=Path, required=True, help="the folder of pictures, features and weights")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="real data sets to measure on besides")
     arguments = parser.parse_args()
@@ -59,8 +59,8 @@ def main() -> None:
         print(f"{'winclip':28}{measure('winclip', None, root)}", flush=True)
         for name, layers in VARIANTS:
             found = [measure(name, weights[name, layers, seed], root) for seed in arguments.seeds]
-            told = name if layers is None else f"{name}, layers {layers}"
-            print(f"{told:28}{'   '.join(found)}", flush=True)
+            label = name if layers is None else f"{name}, layers {layers}"
+            print(f"{label:28}{'   '.join(found)}", flush=True)
 
 
 def train(name: str, layers: Layers, seed: int, work: Path) -> Path:

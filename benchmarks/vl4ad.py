@@ -1,11 +1,11 @@
-"""VL4AD by stage: seconds and peak memory of looking at a frame and of asking about it, at 512x1024 and 1024x2048.
+"""VL4AD by stage: seconds and peak memory of encoding a frame and of predicting, at 512x1024 and 1024x2048.
 
     python benchmarks/vl4ad.py [--rounds N] [--model mini ...] [--frame HEIGHTxWIDTH ...]
 
 Models: "mini" as released, "vit-b-16" with random weights of OpenAI's measures, for timing only. Every model and frame runs
-in a process of its own, so that its peak memory is its own. Stages: look (pixels to masks), ask (the map and labels, words known),
-ask with words that are new to this process and on disk, and with words that the text tower never saw. Medians over the rounds, of
-processor time, all threads together, which a shared machine changes least; beside the look its wall time.
+in a process of its own, so that its peak memory is its own. Stages: encode (pixels to masks), predict (the map and labels, words
+known), predict with words that are new to this process and on disk, and with words that the text tower never saw. Medians over the
+rounds, of processor time, all threads together, which a shared machine changes least; beside encode its wall time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
     if given.measure:
         print(json.dumps(measure(given.model[0], given.frame[0], given.rounds)))
         return
-    heads = ("look", "wall", "ask", "new words", "look / it", "never seen", "loaded", "peak")
+    heads = ("encode", "wall", "predict", "new words", "encode / it", "never seen", "loaded", "peak")
     print(" " * 20 + "".join(f"{head:>{WIDTH}}" for head in heads))
     for model, frame in itertools.product(given.model, given.frame):
         command = [sys.executable, __file__, "--measure", "--model", model, "--frame", frame]
@@ -56,16 +56,16 @@ def main() -> None:
                 stderr=subprocess.DEVNULL,
                 check=True,
             )
-        told = json.loads(done.stdout)
+        row = json.loads(done.stdout)
         cells = [
-            f"{told['look']:.2f}s",
-            f"{told['wall']:.2f}s",
-            f"{1000 * told['ask']:.0f}ms",
-            f"{1000 * told['new']:.0f}ms",
-            f"{told['look'] / told['new']:.0f}x",
-            f"{told['never']:.2f}s",
-            f"{told['loaded']:.0f}MB",
-            f"{told['peak']:.0f}MB",
+            f"{row['encode']:.2f}s",
+            f"{row['wall']:.2f}s",
+            f"{1000 * row['predict']:.0f}ms",
+            f"{1000 * row['new']:.0f}ms",
+            f"{row['encode'] / row['new']:.0f}x",
+            f"{row['never']:.2f}s",
+            f"{row['loaded']:.0f}MB",
+            f"{row['peak']:.0f}MB",
         ]
         print(f"{model + ' ' + frame:20}" + "".join(f"{cell:>{WIDTH}}" for cell in cells), flush=True)
 
@@ -93,9 +93,9 @@ def measure(model: str, frame: str, rounds: int) -> dict[str, float]:
         loaded = _peak_mb()
         encoded = detector.encode([picture])
         started = time.perf_counter()
-        looks = [_seconds(lambda: detector.encode([picture])) for _ in range(rounds)]
+        encodes = [_seconds(lambda: detector.encode([picture])) for _ in range(rounds)]
         wall = (time.perf_counter() - started) / rounds
-        asks = [_seconds(lambda: detector.predict(encoded)) for _ in range(rounds + 1)][1:]
+        predicts = [_seconds(lambda: detector.predict(encoded)) for _ in range(rounds + 1)][1:]
         never = _seconds(lambda: detector.predict(encoded, ood=NEW))
         news = []
         for _ in range(rounds):
@@ -103,9 +103,9 @@ def measure(model: str, frame: str, rounds: int) -> dict[str, float]:
             other.predict(encoded)
             news.append(_seconds(lambda: other.predict(encoded, ood=NEW)))  # noqa: B023 called at once
     return {
-        "look": statistics.median(looks),
+        "encode": statistics.median(encodes),
         "wall": wall,
-        "ask": statistics.median(asks),
+        "predict": statistics.median(predicts),
         "new": statistics.median(news),
         "never": never,
         "loaded": loaded,

@@ -1,12 +1,12 @@
-"""VL4AD on real frames without any download: trained on CamVid's known classes, asked for its pedestrians and bicyclists.
+"""VL4AD on real frames without any download: trained on CamVid's known classes, with words for its pedestrians and bicyclists.
 
     python benchmarks/vl4ad_streets.py --runs runs/streets --masks decoder
     python benchmarks/vl4ad_camvid.py --data camvid --streets runs/streets --runs runs/camvid
 
-No CLIP is here, so two stand-ins are looked at. The street pair of each seed knows words from generated pictures alone: as it is
+No CLIP is here, so two stand-ins are evaluated. The street pair of each seed knows words from generated pictures alone: as it is
 ("dense"), with the decoder that learned generic scenes ("generic"), and with that decoder trained on CamVid's frames ("words").
 The embedded model has features of real pictures but does not know the words: a decoder with a linear classifier ("linear").
-Models and figures are kept under --runs; what is there is not made again.
+Models and figures lie under --runs; what is there is not made again.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def main() -> None:
     """Train and measure what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of CamVid-OOD")
-    parser.add_argument("--streets", type=Path, required=True, help="what vl4ad_streets.py kept")
-    parser.add_argument("--runs", type=Path, required=True, help="where models and figures are kept")
+    parser.add_argument("--streets", type=Path, required=True, help="the folder of vl4ad_streets.py")
+    parser.add_argument("--runs", type=Path, required=True, help="the folder of models and figures")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     arguments = parser.parse_args()
@@ -118,7 +118,7 @@ def make_detector(way: str, seed: int, streets: Path, data: Path, runs: Path) ->
 
 
 def measure(detector: Detector, frames: Frames, way: str) -> Figures:
-    """How well the known classes are told, and the unknown by every score, with words for it and without."""
+    """How well the known classes are recognised, and the unknown by every score, with words for it and without."""
     encoded = detector.encode(frames.pixels)
     known = SegmentationAccumulator(len(frames.classes))
     for found, truth in zip(detector.predict(encoded), frames.truths, strict=True):

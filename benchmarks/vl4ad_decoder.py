@@ -1,16 +1,16 @@
-"""VL4AD's mask decoder by stage: seconds and peak memory of a frame, and of asking about it, at 512x1024 and 1024x2048.
+"""VL4AD's mask decoder by stage: seconds and peak memory of encoding a frame and of predicting, at 512x1024 and 1024x2048.
 
     python benchmarks/vl4ad_decoder.py [--rounds N] [--model NAME ...] [--frame HEIGHTxWIDTH ...] [--queries N] [--window N]
 
 Random weights, for timing only: ConvNeXt CLIPs of the published measures without their text towers, and the embedded model. Every
 row runs in a process of its own. Stages: tower, pixels (the pixel decoder, with the pyramid where the tower has none), queries (the
-transformer decoder and the classes), look (all of it as `encode` does it, and what is kept), ask (class probabilities of 66 words,
-the map and the labels). Each cell: the median of wall time over the rounds / processor time, all threads together; then the largest
+transformer decoder and the classes), encode (all of it as `encode` does it), predict (class probabilities of 66 words, the map and
+the labels). Each cell: the median of wall time over the rounds / processor time, all threads together; then the largest
 memory of the process up to that stage.
 
     python benchmarks/vl4ad_decoder.py --step [--rounds N] [--model NAME ...]
 
-One step of training a small decoder, four views of 128x256, likewise.
+One step of training a small decoder, four crops of 128x256, likewise.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ def main() -> None:
             wall, processor, peak = training_step(model, given.rounds)
             print(f"{model}: {wall:.2f}s / {processor:.2f}s a step, {peak:.0f}MB")
         return
-    heads = ("tower", "pixels", "queries", "look", "ask")
-    print(" " * 25 + "".join(f"{head:>{WIDTH}}" for head in (*heads, "look / ask")))
+    heads = ("tower", "pixels", "queries", "encode", "predict")
+    print(" " * 25 + "".join(f"{head:>{WIDTH}}" for head in (*heads, "encode / predict")))
     for model, frame in itertools.product(given.model, given.frame):
         command = [sys.executable, __file__, "--measure", "--model", model, "--frame", frame]
         command += ["--rounds", str(given.rounds), "--queries", str(given.queries)]
         command += ["--window", str(given.window)] if given.window else []
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-        told = json.loads(done.stdout)
-        cells = [f"{told[head][0]:.2f}s/{told[head][1]:.2f}s {told[head][2]:.0f}MB" for head in heads]
-        cells.append(f"{told['look'][1] / told['ask'][1]:.0f}x")
+        row = json.loads(done.stdout)
+        cells = [f"{row[head][0]:.2f}s/{row[head][1]:.2f}s {row[head][2]:.0f}MB" for head in heads]
+        cells.append(f"{row['encode'][1] / row['predict'][1]:.0f}x")
         print(f"{model + ' ' + frame:25}" + "".join(f"{cell:>{WIDTH}}" for cell in cells), flush=True)
 
 
@@ -94,8 +94,8 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     concepts = F.normalize(torch.randn(WORDS + 3, backbone.card.embed_dim), dim=-1)
     columns = torch.cat([torch.arange(WORDS) % CLASSES, torch.arange(CLASSES, CLASSES + 3)])
     known = {"concepts": concepts[:WORDS], "columns": columns[:WORDS]}
-    told: dict[str, Any] = {"method": "vl4ad", "decoder": asdict(shape), "recipe": {"short_side": height}}
-    learned = MethodWeights("random weights", weights_of(network, known), told)
+    metadata: dict[str, Any] = {"method": "vl4ad", "decoder": asdict(shape), "recipe": {"short_side": height}}
+    learned = MethodWeights("random weights", weights_of(network, known), metadata)
     method = VL4AD(backbone, VL4ADRecipe(masks="decoder", window=window, overlap=0.25), learned)
     text = {"concepts": concepts, "columns": columns, "member": torch.arange(CLASSES)}
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -108,8 +108,8 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
         seen = _timed(found, "pixels", rounds, _pixels, network, maps)
         _timed(found, "queries", rounds, _queries, network, seen)
         del maps, seen
-        features = _timed(found, "look", rounds, method.encode, VisionPass(backbone, [picture], method.request))
-        _timed(found, "ask", rounds, method.score, features, text, None)
+        features = _timed(found, "encode", rounds, method.encode, VisionPass(backbone, [picture], method.request))
+        _timed(found, "predict", rounds, method.score, features, text, None)
     return found
 
 

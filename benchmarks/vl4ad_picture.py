@@ -3,8 +3,8 @@
     python benchmarks/vl4ad_streets.py --runs runs/streets --masks decoder --seeds 0
     python benchmarks/vl4ad_picture.py --runs runs/streets --out docs/streets.jpg
 
-Rows: near, far and untold unknown things, the first frame of each kind. Columns: the frame with the unknown outlined, the known
-classes that are found, heat without words for the unknown, with them, and with them and alpha 0.4; decoder, seed 0.
+Rows: near, far and unnamed unknown things, the first frame of each kind. Columns: the frame with the unknown outlined, the known
+classes that are found, the anomaly map without words for the unknown, with them, and with them and alpha 0.4; decoder, seed 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GAP = 6
 def main() -> None:
     """Draw it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, required=True, help="what vl4ad_streets.py kept")
+    parser.add_argument("--runs", type=Path, required=True, help="the folder of vl4ad_streets.py")
     parser.add_argument("--out", type=Path, required=True, help="the picture to write")
     arguments = parser.parse_args()
     detector, _ = make_detector("decoder", 0, arguments.runs / "seed-0")

@@ -5,7 +5,7 @@
 For every seed a vision-language pair, trained on generic scenes of all words, and masks on it: every patch one ("dense";
 "untrained" is the control), or a decoder's, which learns on generic scenes with all words and then on streets of known things
 ("decoder"), on such streets only ("streets-only"), or there without words ("linear"). Frames show unknown things that are near
-(like a truck), far, or never told; the test frames are the same for all seeds. Models and figures are kept under --runs; what is
+(like a truck), far, or never named; the test frames are the same for all seeds. Models and figures lie under --runs; what is
 there is not made again. --report prints the tables of what is there and makes nothing.
 """
 
@@ -32,7 +32,7 @@ from lab.streets import (
     FRAME,
     MERGED,
     NEAR_OOD,
-    UNTOLD_OOD,
+    UNNAMED_OOD,
     WORDS,
     Scene,
     generic,
@@ -53,7 +53,7 @@ from oddlens.training.reporting import Reporter
 from oddlens.training.vl4ad import SMALL_TRAINING, DecoderRun, DecoderTraining
 from oddlens.training.vl4ad_scenes import GivenScenes
 
-GROUPS = {"near": NEAR_OOD, "far": FAR_OOD, "untold": UNTOLD_OOD}
+GROUPS = {"near": NEAR_OOD, "far": FAR_OOD, "untold": UNNAMED_OOD}
 TOLD = (*NEAR_OOD, *FAR_OOD)
 SCORES = ("vl4ad", "rba", "entropy", "eam")
 """`max_logit` is `vl4ad` by another name."""
@@ -97,7 +97,7 @@ DECODERS: dict[str, tuple[DecoderShape, tuple[Stage, ...]]] = {
     "streets-only": (SMALL, (STREETS_ONLY,)),
     "linear": (replace(SMALL, head="linear"), (STREETS_ONLY,)),
 }
-"""The full course; the same without broad words; and without any words, the vision-only baseline."""
+"""The full training; the same without broad words; and without any words, the vision-only baseline."""
 
 WAYS = ("untrained", "dense", *DECODERS)
 
@@ -107,7 +107,7 @@ Figures = dict[str, Any]
 def main() -> None:
     """Train and measure what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, required=True, help="where models and figures are kept")
+    parser.add_argument("--runs", type=Path, required=True, help="the folder of models and figures")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--masks", nargs="+", choices=WAYS, default=["untrained", "dense", "decoder"])
     parser.add_argument(

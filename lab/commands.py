@@ -27,7 +27,7 @@ def mini(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The model to write; give it as --model afterwards.")],
     work: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where pictures and checkpoints are kept.", show_default="DIR-work"),
+        typer.Option(metavar="DIR", help="The folder for pictures and checkpoints.", show_default="DIR-work"),
     ] = None,
     seed: Annotated[
         int, typer.Option(metavar="N", min=0, help="Of the pictures, the first weights and the order.")
@@ -63,8 +63,8 @@ def mini(
     print(f"{settings.pictures} pictures' features take {megabytes:.0f} MB in {place}", file=sys.stderr)
     with stages() as progress:
         losses = train_mini(settings, out, place, progress, device=choose_device(device))
-    told = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
-    print(f"losses over the last steps: {told}" if told else "untrained", file=sys.stderr)
+    shown = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+    print(f"losses over the last steps: {shown}" if shown else "untrained", file=sys.stderr)
     print(out)
 
 
@@ -72,7 +72,7 @@ def street_pair(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The model to write; give it as --model afterwards.")],
     work: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where scenes and checkpoints are kept.", show_default="DIR-work"),
+        typer.Option(metavar="DIR", help="The folder for scenes and checkpoints.", show_default="DIR-work"),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of scenes, first weights and order.")] = 0,
     scenes: Annotated[
@@ -106,8 +106,8 @@ def street_pair(
     print(f"{settings.scenes} scenes' features take {megabytes:.0f} MB in {place}", file=sys.stderr)
     with stages() as progress:
         losses = train(settings, out, place, progress, device=choose_device(device))
-    told = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
-    print(f"losses over the last steps: {told}" if told else "untrained", file=sys.stderr)
+    shown = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+    print(f"losses over the last steps: {shown}" if shown else "untrained", file=sys.stderr)
     print(out)
 
 

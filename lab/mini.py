@@ -40,8 +40,10 @@ _CELL = 16
 class MiniTraining:
     """How the embedded model is made. The values are those of the released one; all were chosen on held-out generated classes.
 
-    pictures: generated once, features kept on disk. temperature: of every softmax in training. A picture's patch counts as
-    defective from `defect_share` of its area on.
+    Attributes:
+        pictures: The number of images, generated once; their features are cached on disk.
+        temperature: Of every softmax in training.
+        defect_share: The share of its area from which a patch counts as defective.
     """
 
     seed: int = 0
@@ -168,9 +170,19 @@ def train(
 ) -> dict[str, float]:  # fmt: skip
     """Train and write the model folder `out` (oddlens_model.json, model.safetensors, tokenizer.json).
 
-    work: where pictures and checkpoints are kept; a stopped run with the same settings goes on from there. progress: called
-    with (stage, done, total). Returns the last losses, averaged. The same settings give the same weights on one machine; a step
-    depends on the seed and its number only, so that a resumed run equals an undisturbed one.
+    The same settings give the same weights on one machine; a step depends on the seed and its number only, so that a resumed run
+    equals an undisturbed one.
+
+    Args:
+        settings: How the model is made.
+        out: The model folder.
+        work: The folder for images and checkpoints; a stopped run with the same settings continues from it.
+        progress: Called with (stage, done, total).
+        checkpoint_every: Steps between two writings of the checkpoint.
+        device: Where it trains; None: the CPU.
+
+    Returns:
+        The means of the last losses.
     """
     device = device or torch.device("cpu")
     model = build_model(settings).to(device)

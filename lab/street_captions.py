@@ -1,4 +1,4 @@
-"""What the street pair is told about its scenes: its vocabulary, and a sentence for every word."""
+"""The captions of street scenes: the vocabulary of the street pair, and a sentence for every word."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MORE_TEMPLATES = ("{}", "a {}", "the {}")
 
 @cache
 def templates() -> tuple[str, ...]:
-    """The templates that streets are asked with, and none at all."""
+    """The prompt templates of streets, and the bare word."""
     return (*load_templates("scene"), *_MORE_TEMPLATES)
 
 
 @cache
 def vocabulary() -> tuple[str, ...]:
-    """Every word of the templates and of the streets, and what the embedded model knows beside; then single characters."""
+    """Every word of the templates and of the streets, and of the embedded model; then single characters."""
     ours = {word for text in (*templates(), *WORDS) for word in text.replace("{}", "").replace(".", "").split()}
     parts = {part for word in ours for part in word.split("-")}
     return tuple(sorted({*mini_vocabulary(), *parts}))

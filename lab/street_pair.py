@@ -42,16 +42,21 @@ GRID, CELL = 16, 16
 IMAGE_SIZE = GRID * CELL
 """Side of the tower's picture: a frame of 128 pixels in height is shown at twice its size, so that a patch is 8 of its pixels."""
 
-_FINE = 4  # places along one side of a patch at which its word is looked up
+_FINE = 4  # places along one side of a patch at which its word is read
 
 
 @dataclass(frozen=True)
 class StreetPairTraining:
     """How the street pair is made.
 
-    scenes: generated once, features kept on disk. temperature: of every softmax in training, and the model's own. regions,
-    patches, image: weights of the parts of the loss. A word counts as seen from `seen` patches on, a patch as a word's from the
-    share `pure` on.
+    Attributes:
+        scenes: The number of scenes, generated once; their features are cached on disk.
+        temperature: Of every softmax in training, and the model's own.
+        regions: A weight of a part of the loss.
+        patches: A weight of a part of the loss.
+        image: A weight of a part of the loss.
+        seen: The number of patches from which a word counts as seen.
+        pure: The share of its area from which a patch is a word's.
     """
 
     seed: int = 0

@@ -54,7 +54,7 @@ with serving(place / "served") as hub:
     hub.log.clear()
     folder, warnings = fetch_model(card.hub_id, card)
     assert warnings == ()
-    resumed = [asked for _, path, asked in hub.log if "/lfs/" in path and asked]
+    resumed = [part for _, path, part in hub.log if "/lfs/" in path and part]
     assert resumed == [f"bytes={{3 << 20}}-"], resumed
     assert cached_folder(card.hub_id) == folder
     assert is_present(card)
@@ -67,12 +67,12 @@ with serving(place / "served") as hub:
     assert load_backbone(card.name, device="cpu").model_hash == backbone.model_hash
     carried, _ = fetch_model(card.hub_id, card, to=place / "carried")
     assert load_backbone(carried, device="cpu").model_hash == backbone.model_hash
-    for name, told in (("someone/nothing", "there is no repository"), (card.hub_id + "@v9", "has no revision")):
+    for name, sentence in (("someone/nothing", "there is no repository"), (card.hub_id + "@v9", "has no revision")):
         try:
             fetch_model(*name.split("@")[:1], revision=(name.split("@") + [None])[1])
             raise SystemExit("found what is not there")
         except ModelError as error:
-            assert told in str(error), error
+            assert sentence in str(error), error
 """
 
 

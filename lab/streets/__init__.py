@@ -4,7 +4,7 @@ from lab.streets.folder import unknown_of, write_streets
 from lab.streets.generic import generic
 from lab.streets.scene import Scene
 from lab.streets.street import FRAME, street
-from lab.streets.words import CLASSES, CONCEPTS, ELSEWHERE, FAR_OOD, MERGED, NEAR_OOD, OOD, UNTOLD_OOD, WORDS
+from lab.streets.words import CLASSES, CONCEPTS, ELSEWHERE, FAR_OOD, MERGED, NEAR_OOD, OOD, UNNAMED_OOD, WORDS
 
 __all__ = [
     "CLASSES",
@@ -15,7 +15,7 @@ __all__ = [
     "MERGED",
     "NEAR_OOD",
     "OOD",
-    "UNTOLD_OOD",
+    "UNNAMED_OOD",
     "WORDS",
     "Scene",
     "generic",

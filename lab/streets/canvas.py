@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.streets.looks import Look
+from lab.streets.materials import Material
 from lab.streets.shapes import Shape
 from lab.streets.words import NO_WORD, WORDS
 from lab.synthetic.layers import ColourField, mix
@@ -50,7 +50,7 @@ class Canvas:
         """Width of the frame in frame units."""
         return self.on.shape[1] / self.on.scale
 
-    def put(self, rng: Rng, shape: Shape, look: Look, word: str, zoom: float = 1.0, light: float = 1.0) -> None:
+    def put(self, rng: Rng, shape: Shape, material: Material, word: str, zoom: float = 1.0, light: float = 1.0) -> None:
         """Paint a shape (points in frame units from the top-left corner) in a material that `light` brightens.
 
         From half cover on, its pixels belong to the word.
@@ -59,7 +59,7 @@ class Canvas:
         if found is None:
             return
         window, on, cover = found
-        painted = look.paint(rng, on, zoom) * light
+        painted = material.paint(rng, on, zoom) * light
         self.colours[:, *window] = mix(self.colours[:, *window], painted, cover)
         self.words[window][cover >= 0.5] = WORDS.index(word)
 

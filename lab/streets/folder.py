@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lab.streets.generic import generic
 from lab.streets.scene import Scene
 from lab.streets.street import FRAME, street
-from lab.streets.words import CONCEPTS, FAR_OOD, NEAR_OOD, OOD, UNTOLD_OOD, WORDS
+from lab.streets.words import CONCEPTS, FAR_OOD, NEAR_OOD, OOD, UNNAMED_OOD, WORDS
 from oddlens.errors import OddlensError, UsageError
 from oddlens.io.paths import exists
 
@@ -42,7 +42,7 @@ def write_streets(
     root: str | os.PathLike[str], train: int, test: int, seed: int = 0, generic_scenes: int = 0,
     size: tuple[int, int] = FRAME, progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> list[Path]:  # fmt: skip
-    """Write the set `streets` (and `generic`, where scenes of it are asked for) below `root`; the sets' folders are returned.
+    """Write the set `streets` (and `generic`, if scenes of it are wanted) below `root`; the sets' folders are returned.
 
     `streets`: `train` frames of known things in train/good, `test` more in test/good, and `test` frames with one or two unknown
     things in test/ood. `generic`: scenes of all words in no order, one class a word, for broad pre-training; train/good only.
@@ -63,7 +63,7 @@ def write_streets(
 
 def unknown_of(number: int) -> tuple[str, ...]:
     """The unknown things of the test frame of that number: near, far and untold ones take turns, in ones and twos."""
-    group = (NEAR_OOD, FAR_OOD, UNTOLD_OOD)[number % 3]
+    group = (NEAR_OOD, FAR_OOD, UNNAMED_OOD)[number % 3]
     turn = number // 3
     return tuple(group[(turn + step) % len(group)] for step in range(1 + turn % 2))
 
@@ -80,7 +80,7 @@ def _streets(train: int, test: int, seed: int, size: tuple[int, int]) -> Iterato
 def _write_set(root: Path, wanted: _Set, progress: Callable[[str, int, int], None]) -> Path:
     folder = root / wanted.name
     if exists(folder):
-        raise UsageError(f"{folder} exists already: choose an empty folder or remove it.")
+        raise UsageError(f"{folder} exists already: choose an empty folder or remove it")
     temporary = root / f".oddlens-{secrets.token_hex(8)}"
     values = _values(wanted)
     try:
@@ -92,7 +92,7 @@ def _write_set(root: Path, wanted: _Set, progress: Callable[[str, int, int], Non
         temporary.replace(folder)
     except OSError as error:
         raise OddlensError(
-            f"{folder} cannot be written ({error.strerror}): check permissions and free space."
+            f"{folder} cannot be written ({error.strerror}): check permissions and free space"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -72,13 +72,13 @@ def place(canvas: Canvas, rng: Rng, word: str, spot: Spot, light: float = 1.0, s
     if shadow:
         middle = spot.left + thing.width * spot.height / 2
         canvas.shade(disc(middle, spot.foot, 0.55 * thing.width * spot.height, 0.06 * spot.height), 0.5)
-    for shape, look in thing.parts:
+    for shape, material in thing.parts:
         points: Path = shape.points.copy()
         if spot.mirrored:
             points[:, 0] = thing.width - points[:, 0]
         points = points * spot.height + [spot.left, spot.foot - spot.height]
         width = None if shape.width is None else shape.width * spot.height
-        canvas.put(rng, Shape(points, width), look, word, spot.height / TEXTURE_HEIGHT, light)
+        canvas.put(rng, Shape(points, width), material, word, spot.height / TEXTURE_HEIGHT, light)
 
 
 def photograph(canvas: Canvas, rng: Rng, things: tuple[str, ...]) -> Scene:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.streets.canvas import FRAME_HEIGHT, Canvas
-from lab.streets.looks import Look, plain
+from lab.streets.materials import Material, plain
 from lab.streets.scene import Scene, Spot, photograph, place
 from lab.streets.shapes import Shape, box, polygon
 from lab.streets.things import GROUNDS, THINGS
 from lab.synthetic.rng import Rng
 
 FRAME = (128, 256)
-"""Height and width of a frame in pixels, where nobody asks for others."""
+"""Height and width of a frame in pixels, unless others are given."""
 
 _ON_ROAD = ("car", "car", "taxi", "truck", "truck", "bus", "bus", "bicycle", "caravan", "trailer", "cardboard box",
             "traffic cone", "tyre", "cow", "boat", "dog", "tent")  # fmt: skip
@@ -23,7 +23,7 @@ _ON_SIDEWALK = ("person", "person", "person", "bicycle", "traffic sign", "stop s
 _KNOWN_THINGS = ("car", "car", "taxi", "truck", "truck", "bus", "bus", "bicycle", "bicycle", "person", "person", "person",
                  "traffic sign", "stop sign", "pole", "lamp post", "bushes")  # fmt: skip
 _SKYLINE = ("building", "building", "house", "tree", "bushes", "palm tree")
-_PAINT = Look((0.75, 0.75, 0.72), (0.8, 0.8, 0.78), plain, 0.1)
+_PAINT = Material((0.75, 0.75, 0.72), (0.8, 0.8, 0.78), plain, 0.1)
 
 FARTHEST = 0.55
 """How much smaller a thing is at the far end of the street than close by."""

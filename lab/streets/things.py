@@ -1,16 +1,16 @@
-"""How things look: for every word the parts it is drawn from, back to front, each a shape in thing units and a material."""
+"""Things by word: the parts that each is drawn from, back to front, each part a shape in thing units and a material."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from lab.streets.looks import Look, blotches, checks, dots, fibres, grain, grid, plain, ribs
+from lab.streets.materials import Material, blotches, checks, dots, fibres, grain, grid, plain, ribs
 from lab.streets.shapes import Shape, box, disc, line, polygon, rounded
 
 UPRIGHT, LEVEL, OBLIQUE = 0.0, math.pi / 2, math.pi / 4
 
-Part = tuple[Shape, Look]
+Part = tuple[Shape, Material]
 
 
 @dataclass(frozen=True)
@@ -22,50 +22,50 @@ class Thing:
     parts: tuple[Part, ...]
 
 
-_GLASS = Look((0.02, 0.03, 0.05), (0.12, 0.16, 0.2), plain)
-_RUBBER = Look((0.01, 0.01, 0.01), (0.03, 0.03, 0.03), plain, 0.1)
-_STEEL = Look((0.35, 0.36, 0.38), (0.5, 0.5, 0.52), plain)
-_SKIN = Look((0.55, 0.3, 0.2), (0.6, 0.36, 0.25), plain, 0.8)
-_BARK = Look((0.1, 0.05, 0.02), (0.2, 0.1, 0.05), fibres(2, 12, LEVEL))
-_CAR = Look((0.03, 0.1, 0.5), (0.06, 0.18, 0.65), plain, 0.6)
-_TAXI = Look((0.75, 0.5, 0.02), (0.03, 0.03, 0.03), checks(4))
-_CANVAS = Look((0.65, 0.28, 0.08), (0.8, 0.62, 0.45), ribs(5, UPRIGHT, 0.35), 0.5)
-_CABIN = Look((0.6, 0.6, 0.58), (0.5, 0.2, 0.05), plain, 0.6)
-_BUS = Look((0.02, 0.3, 0.16), (0.05, 0.45, 0.25), ribs(9, LEVEL, 0.3))
-_BUS_WINDOWS = Look((0.05, 0.08, 0.1), (0.05, 0.4, 0.22), grid(9, 40, 2.4))
-_COAT = Look((0.5, 0.04, 0.25), (0.65, 0.1, 0.4), fibres(2, 9, UPRIGHT))
-_TROUSERS = Look((0.04, 0.03, 0.12), (0.1, 0.08, 0.25), ribs(3, UPRIGHT))
-_SPOKES = Look((0.5, 0.55, 0.6), (0.02, 0.1, 0.12), checks(2.5), 0.1)
-_FRAME = Look((0.02, 0.5, 0.6), (0.05, 0.6, 0.65), plain)
-_BLUE_PLATE = Look((0.02, 0.1, 0.75), (0.9, 0.9, 0.9), dots(9, 0.33), 0.15)
-_RED_PLATE = Look((0.7, 0.02, 0.03), (0.9, 0.85, 0.85), ribs(13, LEVEL, 0.25), 0.15)
-_HAZARD = Look((0.05, 0.05, 0.05), (0.6, 0.6, 0.58), ribs(8, LEVEL), 0.15)
-_IRON = Look((0.03, 0.08, 0.06), (0.06, 0.14, 0.1), plain)
-_LAMP = Look((0.9, 0.85, 0.6), (0.95, 0.95, 0.8), plain, 0.1)
-_FACADE = Look((0.05, 0.07, 0.1), (0.42, 0.38, 0.33), grid(9, 11, 4.5), 0.5)
-_BRICK = Look((0.38, 0.14, 0.08), (0.55, 0.48, 0.4), grid(6, 3, 0.8, 0.5), 0.4)
-_ROOF = Look((0.2, 0.07, 0.05), (0.3, 0.12, 0.08), ribs(3, LEVEL))
-_LEAVES = Look((0.03, 0.1, 0.02), (0.12, 0.28, 0.04), blotches(7, 0.5, 0.6))
-_HEDGE = Look((0.06, 0.2, 0.02), (0.3, 0.4, 0.08), dots(3.2, 0.3))
-_FRONDS = Look((0.2, 0.3, 0.05), (0.35, 0.4, 0.12), fibres(2, 10, OBLIQUE))
-_PALM_BARK = Look((0.3, 0.22, 0.12), (0.15, 0.1, 0.05), ribs(3, LEVEL))
-_CARAVAN = Look((0.72, 0.68, 0.56), (0.5, 0.3, 0.16), ribs(12, LEVEL, 0.2), 0.25)
-_SLATS = Look((0.4, 0.36, 0.3), (0.2, 0.17, 0.14), ribs(5, LEVEL, 0.3), 0.4)
-_CARDBOARD = Look((0.42, 0.26, 0.12), (0.48, 0.31, 0.16), fibres(2, 20, UPRIGHT), 0.2)
-_TAPE = Look((0.62, 0.5, 0.3), (0.66, 0.55, 0.36), plain, 0.1)
-_CONE = Look((0.85, 0.2, 0.02), (0.9, 0.88, 0.85), ribs(11, LEVEL, 0.35), 0.15)
-_TREAD = Look((0.015, 0.015, 0.018), (0.07, 0.07, 0.075), checks(2.5), 0.15)
-_HUB = Look((0.25, 0.25, 0.26), (0.4, 0.4, 0.41), plain)
-_TENT = Look((0.3, 0.5, 0.02), (0.75, 0.7, 0.1), ribs(8, OBLIQUE), 0.2)
-_HIDE = Look((0.8, 0.77, 0.72), (0.03, 0.02, 0.02), blotches(13, 0.4, 0.1), 0.15)
-_HULL = Look((0.02, 0.05, 0.22), (0.75, 0.75, 0.78), ribs(9, LEVEL, 0.3), 0.2)
-_SAIL = Look((0.85, 0.82, 0.78), (0.7, 0.72, 0.75), fibres(3, 20, OBLIQUE), 0.1)
-_FUR = Look((0.3, 0.15, 0.05), (0.5, 0.28, 0.12), grain(3, 0.5), 0.4)
-_BALL = Look((0.8, 0.1, 0.5), (0.9, 0.8, 0.1), ribs(9, OBLIQUE))
-_BARREL = Look((0.02, 0.25, 0.5), (0.01, 0.1, 0.25), ribs(10, LEVEL, 0.25))
-_CASE = Look((0.35, 0.05, 0.4), (0.2, 0.02, 0.25), ribs(6, UPRIGHT, 0.3))
-_WOOD = Look((0.5, 0.3, 0.1), (0.35, 0.18, 0.06), fibres(2, 14, UPRIGHT))
-_SILK = Look((0.05, 0.55, 0.5), (0.85, 0.3, 0.3), ribs(12, UPRIGHT))
+_GLASS = Material((0.02, 0.03, 0.05), (0.12, 0.16, 0.2), plain)
+_RUBBER = Material((0.01, 0.01, 0.01), (0.03, 0.03, 0.03), plain, 0.1)
+_STEEL = Material((0.35, 0.36, 0.38), (0.5, 0.5, 0.52), plain)
+_SKIN = Material((0.55, 0.3, 0.2), (0.6, 0.36, 0.25), plain, 0.8)
+_BARK = Material((0.1, 0.05, 0.02), (0.2, 0.1, 0.05), fibres(2, 12, LEVEL))
+_CAR = Material((0.03, 0.1, 0.5), (0.06, 0.18, 0.65), plain, 0.6)
+_TAXI = Material((0.75, 0.5, 0.02), (0.03, 0.03, 0.03), checks(4))
+_CANVAS = Material((0.65, 0.28, 0.08), (0.8, 0.62, 0.45), ribs(5, UPRIGHT, 0.35), 0.5)
+_CABIN = Material((0.6, 0.6, 0.58), (0.5, 0.2, 0.05), plain, 0.6)
+_BUS = Material((0.02, 0.3, 0.16), (0.05, 0.45, 0.25), ribs(9, LEVEL, 0.3))
+_BUS_WINDOWS = Material((0.05, 0.08, 0.1), (0.05, 0.4, 0.22), grid(9, 40, 2.4))
+_COAT = Material((0.5, 0.04, 0.25), (0.65, 0.1, 0.4), fibres(2, 9, UPRIGHT))
+_TROUSERS = Material((0.04, 0.03, 0.12), (0.1, 0.08, 0.25), ribs(3, UPRIGHT))
+_SPOKES = Material((0.5, 0.55, 0.6), (0.02, 0.1, 0.12), checks(2.5), 0.1)
+_FRAME = Material((0.02, 0.5, 0.6), (0.05, 0.6, 0.65), plain)
+_BLUE_PLATE = Material((0.02, 0.1, 0.75), (0.9, 0.9, 0.9), dots(9, 0.33), 0.15)
+_RED_PLATE = Material((0.7, 0.02, 0.03), (0.9, 0.85, 0.85), ribs(13, LEVEL, 0.25), 0.15)
+_HAZARD = Material((0.05, 0.05, 0.05), (0.6, 0.6, 0.58), ribs(8, LEVEL), 0.15)
+_IRON = Material((0.03, 0.08, 0.06), (0.06, 0.14, 0.1), plain)
+_LAMP = Material((0.9, 0.85, 0.6), (0.95, 0.95, 0.8), plain, 0.1)
+_FACADE = Material((0.05, 0.07, 0.1), (0.42, 0.38, 0.33), grid(9, 11, 4.5), 0.5)
+_BRICK = Material((0.38, 0.14, 0.08), (0.55, 0.48, 0.4), grid(6, 3, 0.8, 0.5), 0.4)
+_ROOF = Material((0.2, 0.07, 0.05), (0.3, 0.12, 0.08), ribs(3, LEVEL))
+_LEAVES = Material((0.03, 0.1, 0.02), (0.12, 0.28, 0.04), blotches(7, 0.5, 0.6))
+_HEDGE = Material((0.06, 0.2, 0.02), (0.3, 0.4, 0.08), dots(3.2, 0.3))
+_FRONDS = Material((0.2, 0.3, 0.05), (0.35, 0.4, 0.12), fibres(2, 10, OBLIQUE))
+_PALM_BARK = Material((0.3, 0.22, 0.12), (0.15, 0.1, 0.05), ribs(3, LEVEL))
+_CARAVAN = Material((0.72, 0.68, 0.56), (0.5, 0.3, 0.16), ribs(12, LEVEL, 0.2), 0.25)
+_SLATS = Material((0.4, 0.36, 0.3), (0.2, 0.17, 0.14), ribs(5, LEVEL, 0.3), 0.4)
+_CARDBOARD = Material((0.42, 0.26, 0.12), (0.48, 0.31, 0.16), fibres(2, 20, UPRIGHT), 0.2)
+_TAPE = Material((0.62, 0.5, 0.3), (0.66, 0.55, 0.36), plain, 0.1)
+_CONE = Material((0.85, 0.2, 0.02), (0.9, 0.88, 0.85), ribs(11, LEVEL, 0.35), 0.15)
+_TREAD = Material((0.015, 0.015, 0.018), (0.07, 0.07, 0.075), checks(2.5), 0.15)
+_HUB = Material((0.25, 0.25, 0.26), (0.4, 0.4, 0.41), plain)
+_TENT = Material((0.3, 0.5, 0.02), (0.75, 0.7, 0.1), ribs(8, OBLIQUE), 0.2)
+_HIDE = Material((0.8, 0.77, 0.72), (0.03, 0.02, 0.02), blotches(13, 0.4, 0.1), 0.15)
+_HULL = Material((0.02, 0.05, 0.22), (0.75, 0.75, 0.78), ribs(9, LEVEL, 0.3), 0.2)
+_SAIL = Material((0.85, 0.82, 0.78), (0.7, 0.72, 0.75), fibres(3, 20, OBLIQUE), 0.1)
+_FUR = Material((0.3, 0.15, 0.05), (0.5, 0.28, 0.12), grain(3, 0.5), 0.4)
+_BALL = Material((0.8, 0.1, 0.5), (0.9, 0.8, 0.1), ribs(9, OBLIQUE))
+_BARREL = Material((0.02, 0.25, 0.5), (0.01, 0.1, 0.25), ribs(10, LEVEL, 0.25))
+_CASE = Material((0.35, 0.05, 0.4), (0.2, 0.02, 0.25), ribs(6, UPRIGHT, 0.3))
+_WOOD = Material((0.5, 0.3, 0.1), (0.35, 0.18, 0.06), fibres(2, 14, UPRIGHT))
+_SILK = Material((0.05, 0.55, 0.5), (0.85, 0.3, 0.3), ribs(12, UPRIGHT))
 
 
 def _wheels(radius: float, *middles: float) -> tuple[Part, ...]:
@@ -73,7 +73,7 @@ def _wheels(radius: float, *middles: float) -> tuple[Part, ...]:
     return (*rims, *((disc(x, 1 - radius, 0.45 * radius), _STEEL) for x in middles))
 
 
-def _car(body: Look) -> Thing:
+def _car(body: Material) -> Thing:
     outline = polygon(
         (0.02, 0.85), (0, 0.48), (0.35, 0.42), (0.65, 0.05), (1.3, 0.05), (1.6, 0.42), (1.95, 0.5), (2, 0.85)
     )
@@ -82,8 +82,8 @@ def _car(body: Look) -> Thing:
     return Thing(2.0, (26, 34), ((outline, body), *((pane, _GLASS) for pane in glass), *_wheels(0.2, 0.45, 1.55)))
 
 
-def _on_stick(plate: Shape, look: Look) -> Thing:
-    return Thing(0.5, (36, 48), ((box(0.21, 0.3, 0.29, 1), _STEEL), (plate, look)))
+def _on_stick(plate: Shape, material: Material) -> Thing:
+    return Thing(0.5, (36, 48), ((box(0.21, 0.3, 0.29, 1), _STEEL), (plate, material)))
 
 
 _OCTAGON = polygon(*(
@@ -180,19 +180,19 @@ THINGS: dict[str, Thing] = {
 }  # fmt: skip
 """Every word that is a thing."""
 
-GROUNDS: dict[str, Look] = {
-    "road": Look((0.07, 0.07, 0.075), (0.13, 0.13, 0.135), grain(3), 0.3),
-    "sidewalk": Look((0.42, 0.38, 0.33), (0.25, 0.22, 0.19), grid(12, 7, 1.2), 0.25),
-    "pavement": Look((0.4, 0.26, 0.24), (0.28, 0.17, 0.15), grid(5, 4, 1.1, 0.5), 0.25),
-    "sky": Look((0.28, 0.5, 0.85), (0.42, 0.62, 0.9), plain, 0.2),
-    "clouds": Look((0.6, 0.63, 0.68), (0.88, 0.88, 0.9), blotches(35, 0.5, 1.0), 0.15),
-    "sand": Look((0.62, 0.5, 0.3), (0.7, 0.58, 0.38), fibres(3, 25, UPRIGHT), 0.2),
-    "snow": Look((0.8, 0.84, 0.9), (0.92, 0.94, 0.97), blotches(12, 0.5, 1.0), 0.08),
-    "water": Look((0.02, 0.2, 0.28), (0.15, 0.42, 0.5), ribs(5, LEVEL, 0.3), 0.25),
-    "lawn": Look((0.12, 0.42, 0.02), (0.22, 0.58, 0.06), fibres(1.5, 5, LEVEL), 0.2),
-    "carpet": Look((0.4, 0.02, 0.06), (0.2, 0.01, 0.12), dots(6, 0.35), 0.25),
-    "tiles": Look((0.75, 0.8, 0.82), (0.2, 0.35, 0.4), checks(9), 0.2),
-    "wooden floor": Look((0.36, 0.18, 0.06), (0.2, 0.09, 0.03), grid(40, 6, 0.9, 0.37), 0.3),
-    "gravel": Look((0.2, 0.19, 0.17), (0.5, 0.48, 0.45), blotches(4, 0.5, 0.1), 0.25),
+GROUNDS: dict[str, Material] = {
+    "road": Material((0.07, 0.07, 0.075), (0.13, 0.13, 0.135), grain(3), 0.3),
+    "sidewalk": Material((0.42, 0.38, 0.33), (0.25, 0.22, 0.19), grid(12, 7, 1.2), 0.25),
+    "pavement": Material((0.4, 0.26, 0.24), (0.28, 0.17, 0.15), grid(5, 4, 1.1, 0.5), 0.25),
+    "sky": Material((0.28, 0.5, 0.85), (0.42, 0.62, 0.9), plain, 0.2),
+    "clouds": Material((0.6, 0.63, 0.68), (0.88, 0.88, 0.9), blotches(35, 0.5, 1.0), 0.15),
+    "sand": Material((0.62, 0.5, 0.3), (0.7, 0.58, 0.38), fibres(3, 25, UPRIGHT), 0.2),
+    "snow": Material((0.8, 0.84, 0.9), (0.92, 0.94, 0.97), blotches(12, 0.5, 1.0), 0.08),
+    "water": Material((0.02, 0.2, 0.28), (0.15, 0.42, 0.5), ribs(5, LEVEL, 0.3), 0.25),
+    "lawn": Material((0.12, 0.42, 0.02), (0.22, 0.58, 0.06), fibres(1.5, 5, LEVEL), 0.2),
+    "carpet": Material((0.4, 0.02, 0.06), (0.2, 0.01, 0.12), dots(6, 0.35), 0.25),
+    "tiles": Material((0.75, 0.8, 0.82), (0.2, 0.35, 0.4), checks(9), 0.2),
+    "wooden floor": Material((0.36, 0.18, 0.06), (0.2, 0.09, 0.03), grid(40, 6, 0.9, 0.37), 0.3),
+    "gravel": Material((0.2, 0.19, 0.17), (0.5, 0.48, 0.45), blotches(4, 0.5, 0.1), 0.25),
 }
 """Every word that is a ground or the sky."""

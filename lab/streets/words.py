@@ -16,18 +16,18 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "traffic sign": ("traffic sign", "stop sign"),
     "pole": ("pole", "lamp post"),
 }
-"""The known classes by name, in the order of their labels, each with its words. Every word looks different."""
+"""The known classes by name, in the order of their labels, each with its words. Every word has an appearance of its own."""
 
 NEAR_OOD = ("caravan", "trailer")
-"""Unknown on the street and much like a truck; told to the detector as words."""
+"""Unknown on the street and much like a truck; the detector gets these words."""
 
 FAR_OOD = ("cardboard box", "traffic cone", "tyre", "tent", "cow")
-"""Unknown on the street and unlike anything known there; told as words."""
+"""Unknown on the street and unlike anything known there; the detector gets these words."""
 
-UNTOLD_OOD = ("boat", "dog")
-"""Unknown on the street and never told."""
+UNNAMED_OOD = ("boat", "dog")
+"""Unknown on the street; the detector never gets these words."""
 
-OOD = (*NEAR_OOD, *FAR_OOD, *UNTOLD_OOD)
+OOD = (*NEAR_OOD, *FAR_OOD, *UNNAMED_OOD)
 
 ELSEWHERE = (
     "sand", "snow", "water", "lawn", "carpet", "tiles", "wooden floor", "gravel",

@@ -19,7 +19,7 @@ VISIBLE = 0.03
 """A pixel counts as changed when a defect moves one of its display values (0..1) by more than this."""
 
 MEDIAN_AREA, AREA_SPREAD = 0.016, 1.0
-"""Median and log-normal spread of the area asked of a defect, as a share of the picture."""
+"""Median and log-normal spread of the wanted area of a defect, as a share of the picture."""
 
 SMALLEST, LARGEST = 0.001, 0.15
 """Shares of the picture between which a defect's visible area lies."""

@@ -1,4 +1,4 @@
-"""What the surface of a part looks like close by.
+"""The surface of a part seen close by.
 
 Kept apart from the surfaces, so that a held-out surface is not seen on a part that is trained on.
 """

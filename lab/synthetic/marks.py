@@ -143,7 +143,7 @@ def pitting(layers: Layers, spot: Spot) -> Field:
 
 
 def dent(layers: Layers, spot: Spot) -> Field:
-    """The surface pressed in (or out) without losing material: only its shading and reflections tell."""
+    """The surface pressed in (or out) without losing material: only its shading and reflections change."""
     rng, on = spot.rng, spot.on
     radius = spot.radius * 1.15
     if rng.chance(0.6):

@@ -44,7 +44,7 @@ def _write_category(
 ) -> Path:
     folder = root / _folder(product.name)
     if exists(folder):
-        raise UsageError(f"{folder} exists already: choose an empty folder or remove it.")
+        raise UsageError(f"{folder} exists already: choose an empty folder or remove it")
     temporary = root / f".oddlens-{secrets.token_hex(8)}"
     try:
         for number in range(train_good):
@@ -61,7 +61,7 @@ def _write_category(
         temporary.replace(folder)
     except OSError as error:
         raise OddlensError(
-            f"{folder} cannot be written ({error.strerror}): check permissions and free space."
+            f"{folder} cannot be written ({error.strerror}): check permissions and free space"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

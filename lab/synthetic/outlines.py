@@ -2,7 +2,7 @@
 
 A shape draws its proportions once (from the product's design) and returns a function of the part's own coordinates (u, v),
 reference pixels from its middle, that gives the distance to the outline (negative inside) and the height of the body. So the
-same part can be drawn in any pose, and a feature can ask whether a place is on the part.
+same part can be drawn in any pose, and a feature can find out whether a place is on the part.
 """
 
 import math

@@ -75,7 +75,7 @@ def make_product(name: str, seed: int) -> "Product":
     Raises UsageError for a name that is not a class.
     """
     if name not in CLASSES:
-        raise UsageError(f"There is no class of generated pictures named {name!r}; known are: {', '.join(CLASSES)}.")
+        raise UsageError(f"there is no class of generated pictures named {name!r}; known are: {', '.join(CLASSES)}")
     return Product(name, seed)
 
 
@@ -107,9 +107,7 @@ class Product:
     def render(self, seed: int, defective: bool | None = None, defect: str | None = None, size: int = 224) -> Rendering:
         """Return the picture as an ideal sensor would see it, and without its defect. Arguments as `sample`."""
         if size < SMALLEST_SIZE:
-            raise UsageError(
-                f"Generated pictures of {size} pixels a side are too small: ask for {SMALLEST_SIZE} or more."
-            )
+            raise UsageError(f"generated pictures of {size} pixels a side are too small: give {SMALLEST_SIZE} or more")
         kind = self._choose(seed, defective, defect)
         on = plane(size)
         layers = self._layers(seed, on)
@@ -127,8 +125,8 @@ class Product:
         known = defects_of(self.name)
         if defect is not None and (defect not in known or defective is False):
             raise UsageError(
-                f"A picture of {self.name!r} with defective={defective} cannot be given the defect {defect!r}; "
-                f"known are: {', '.join(known)}."
+                f"a picture of {self.name!r} with defective={defective} cannot be given the defect {defect!r}; "
+                f"known are: {', '.join(known)}"
             )
         rng = self._stream("choice", seed)
         spoilt, pick = rng.chance(DEFECTIVE_SHARE), rng.pick(list(known))

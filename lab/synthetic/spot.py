@@ -1,4 +1,4 @@
-"""Where a defect goes, how large and how strong it is: what every defect is told."""
+"""The place, size and strength of a defect."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Spot:
     rng       the defect's own randomness
     on        the plane (a window of the picture) of the layers that the defect is given
     x, y      its middle, reference pixels from the middle of the picture
-    radius    reference pixels: the radius of the disc that has the area asked for
+    radius    reference pixels: the radius of the disc that has the wanted area
     inward    radians: from an edge towards the middle of the part (any direction where there is no edge)
     strength  about .3 (barely visible) to 1 (obvious), more when the first tries could not be seen
     """

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from lab.streets.canvas import Canvas, frame_plane
-from lab.streets.looks import Look, plain
+from lab.streets.materials import Material, plain
 from lab.streets.shapes import box, line
 from lab.streets.words import NO_WORD, WORDS
 from lab.synthetic.rng import Rng
 
-WHITE = Look((0.8, 0.8, 0.8), (0.8, 0.8, 0.8), plain, spread=0.0)
+WHITE = Material((0.8, 0.8, 0.8), (0.8, 0.8, 0.8), plain, spread=0.0)
 CAR = WORDS.index("car")
 
 

@@ -1,4 +1,4 @@
-from lab.streets import CLASSES, CONCEPTS, ELSEWHERE, FAR_OOD, MERGED, NEAR_OOD, OOD, UNTOLD_OOD, WORDS
+from lab.streets import CLASSES, CONCEPTS, ELSEWHERE, FAR_OOD, MERGED, NEAR_OOD, OOD, UNNAMED_OOD, WORDS
 from lab.streets.things import GROUNDS, THINGS
 from lab.streets.words import class_of
 
@@ -17,7 +17,7 @@ def test_the_class_of_a_word_is_the_one_that_lists_it() -> None:
 def test_unknown_words_are_no_known_ones_and_are_told_or_not() -> None:
     known = {word for words in CONCEPTS.values() for word in words}
     assert not known & set(OOD)
-    assert len({*NEAR_OOD, *FAR_OOD, *UNTOLD_OOD, *ELSEWHERE}) == len(OOD) + len(ELSEWHERE)
+    assert len({*NEAR_OOD, *FAR_OOD, *UNNAMED_OOD, *ELSEWHERE}) == len(OOD) + len(ELSEWHERE)
 
 
 def test_merging_keeps_every_class_once() -> None:
@@ -25,5 +25,5 @@ def test_merging_keeps_every_class_once() -> None:
 
 
 def test_no_two_words_look_alike() -> None:
-    looks = [tuple(id(look) for _, look in thing.parts) for thing in THINGS.values()]
-    assert len(set(looks)) == len(looks)
+    materials = [tuple(id(material) for _, material in thing.parts) for thing in THINGS.values()]
+    assert len(set(materials)) == len(materials)

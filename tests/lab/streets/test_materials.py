@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lab.streets.canvas import frame_plane
-from lab.streets.looks import Look, Texture, blotches, checks, dots, fibres, grain, grid, plain, ribs
+from lab.streets.materials import Material, Texture, blotches, checks, dots, fibres, grain, grid, plain, ribs
 from lab.synthetic.rng import Rng
 
 ON = frame_plane(128, 128)
@@ -44,8 +44,8 @@ def test_ribs_run_across_their_angle_and_grow_with_the_zoom() -> None:
 
 
 def test_a_look_paints_between_its_two_colours() -> None:
-    look = Look((0.5, 0.1, 0.1), (0.1, 0.1, 0.6), checks(6), spread=0.0)
-    painted = look.paint(Rng(2), ON, 1.0)
+    material = Material((0.5, 0.1, 0.1), (0.1, 0.1, 0.6), checks(6), spread=0.0)
+    painted = material.paint(Rng(2), ON, 1.0)
     assert painted.shape == (3, *ON.shape)
     red = painted[0] > painted[2]
     np.testing.assert_allclose(painted[:, red].mean(axis=1), [0.5, 0.1, 0.1], atol=0.02)

@@ -1,6 +1,6 @@
-"""What things are made of: two colours and a texture between them.
+"""The materials of things: two colours and a texture between them.
 
-Lengths are in *frame units*: a frame is 128 units high, whatever its pixels.
+Lengths are in *frame units*: a frame is 128 units high at any number of pixels.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ from lab.synthetic.plane import Field, Plane, fractal, noise, smoothstep, streak
 from lab.synthetic.rng import Rng
 
 Texture = Callable[[Rng, Plane, float], Field]
-"""(dice, window of the frame, zoom) -> where the second colour shows, 0..1; lengths of the texture are times `zoom`."""
+"""(rng, window of the frame, zoom) -> where the second colour shows, 0..1; lengths of the texture are times `zoom`."""
 
 Rgb = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Look:
-    """A material: `first` and `second` are red, green, blue in linear light (0..1), `texture` says where the second shows.
+class Material:
+    """A material: two colours and a texture.
 
-    spread: by how much one thing of the material may be lighter or darker than another.
+    Attributes:
+        first: Red, green, blue in linear light, 0..1.
+        second: The other colour.
+        texture: Where the second colour shows.
+        spread: How much one thing of the material may be lighter or darker than another.
     """
 
     first: Rgb
