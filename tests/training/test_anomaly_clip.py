@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
 from oddlens.backbone.vision_pass import pass_pixels
@@ -20,7 +19,6 @@ from oddlens.methods.base import Features
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.weights import MethodWeights
 from oddlens.training.anomaly_clip import AnomalyCLIPTraining, TrainableAnomalyCLIP
-from tests.tiny_prompts import write_ours
 
 RECIPE = AnomalyCLIPRecipe(image_size=40, layers=(2, 3), local_from=1, context_length=5, prompt_depth=2, deep_tokens=2)
 SETTINGS = AnomalyCLIPTraining()
@@ -107,61 +105,6 @@ class TestLosses:
     def test_the_objects_names_play_no_part(self, trainable: TrainableAnomalyCLIP, features: Features) -> None:
         others = trainable.losses(features, MASKS, LABELS, ["", "", ""])
         assert all(torch.equal(others[name], value) for name, value in losses(trainable, features).items())
-
-
-class TestLearning:
-    def learn(self, trainable: TrainableAnomalyCLIP, features: Features, steps: int) -> list[float]:
-        optimiser = torch.optim.Adam(trainable.parameters(), SETTINGS.learning_rate, SETTINGS.betas)
-        totals = []
-        for _ in range(steps):
-            total = torch.stack(list(losses(trainable, features).values())).sum()
-            optimiser.zero_grad()
-            total.backward()
-            optimiser.step()
-            totals.append(float(total.detach()))
-        return totals
-
-    def test_steps_make_the_losses_smaller(self, trainable: TrainableAnomalyCLIP, features: Features) -> None:
-        totals = self.learn(trainable, features, 25)
-        assert totals[-1] < 0.9 * totals[0]
-
-    def test_every_learned_number_learns_and_the_towers_do_not(
-        self, trainable: TrainableAnomalyCLIP, features: Features
-    ) -> None:
-        before = {name: value.clone() for name, value in trainable.backbone.model.state_dict().items()}
-        drawn = trainable.tensors()
-        self.learn(trainable, features, 1)
-        assert [name for name, value in trainable.tensors().items() if bool((value == drawn[name]).any())] == []
-        assert all(torch.equal(value, before[name]) for name, value in trainable.backbone.model.state_dict().items())
-
-    def test_the_same_seed_learns_the_same(self, backbone: Backbone, features: Features) -> None:
-        runs = [TrainableAnomalyCLIP(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 1, 2)]
-        one, same, other = (self.learn(each, features, 2) for each in runs)
-        assert one == same
-        assert one != other
-
-    def test_going_on_from_tensors_is_going_on(self, backbone: Backbone, features: Features) -> None:
-        """The optimiser's own state is the loop's to keep."""
-        first, second = (TrainableAnomalyCLIP(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 2))
-        self.learn(first, features, 2)
-        second.load(first.tensors())
-        assert self.learn(second, features, 2) == self.learn(first, features, 2)
-
-    def test_what_was_learned_is_what_the_method_reads(
-        self,
-        trainable: TrainableAnomalyCLIP,
-        features: Features,
-        pixels: Tensor,
-        open_clip_folder: Path,
-        tmp_path: Path,
-    ) -> None:
-        self.learn(trainable, features, 3)
-        weights = write_ours(tmp_path / "w.safetensors", trainable.tensors(), trainable.backbone, RECIPE)
-        detector = oddlens.load("anomalyclip", open_clip_folder, weights, "cpu")
-        assert detector.recipe == RECIPE
-        assert torch.equal(detector.method.encode_prompts("nut")["prototypes"], prototypes(trainable))
-        vision_pass = pass_pixels(trainable.backbone, pixels, detector.method.request)
-        assert all(torch.equal(value, features[name]) for name, value in detector.method.encode(vision_pass).items())
 
 
 @pytest.mark.parametrize(("name", "weight"), [("released", 4.0), ("published", 16.0)])

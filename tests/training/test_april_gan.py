@@ -1,28 +1,22 @@
 """APRIL-GAN's learning: its losses written out pixel by pixel, what learns, and what comes of it."""
 
 import math
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import pass_pixels
-from oddlens.detector import Detector
 from oddlens.errors import ModelError
-from oddlens.methods.april_gan.method import AprilGAN, state_prototypes
+from oddlens.methods.april_gan.method import state_prototypes
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.base import Features
 from oddlens.methods.recipe import make_recipe
-from oddlens.methods.weights import MethodWeights
 from oddlens.training.april_gan import AprilGANTraining, TrainableAprilGAN
-from tests.tiny_layers import random_layers, write_layers
+from tests.tiny_layers import random_layers
 
 RECIPE = AprilGANRecipe(image_size=40, layers=(1, 3))
 SETTINGS = AprilGANTraining()
@@ -102,60 +96,9 @@ class TestLosses:
 
 
 class TestLearning:
-    def learn(self, trainable: TrainableAprilGAN, features: Features, steps: int) -> list[float]:
-        optimiser = torch.optim.Adam(trainable.parameters(), SETTINGS.learning_rate, SETTINGS.betas)
-        totals = []
-        for _ in range(steps):
-            total = torch.stack(list(losses(trainable, features).values())).sum()
-            optimiser.zero_grad()
-            total.backward()
-            optimiser.step()
-            totals.append(float(total.detach()))
-        return totals
-
-    def test_steps_make_the_losses_smaller(self, trainable: TrainableAprilGAN, features: Features) -> None:
-        totals = self.learn(trainable, features, 25)
-        assert totals[-1] < 0.9 * totals[0]
-
-    def test_every_learned_number_learns_and_the_towers_do_not(
-        self, trainable: TrainableAprilGAN, features: Features
-    ) -> None:
-        before = {name: value.clone() for name, value in trainable.backbone.model.state_dict().items()}
-        drawn = trainable.tensors()
-        self.learn(trainable, features, 1)
-        assert [name for name, value in trainable.tensors().items() if bool((value == drawn[name]).any())] == []
-        assert all(torch.equal(value, before[name]) for name, value in trainable.backbone.model.state_dict().items())
-
-    def test_the_same_seed_learns_the_same(self, backbone: Backbone, features: Features) -> None:
-        runs = [TrainableAprilGAN(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 1, 2)]
-        one, same, other = (self.learn(each, features, 2) for each in runs)
-        assert one == same
-        assert one != other
-
-    def test_going_on_from_tensors_is_going_on(self, backbone: Backbone, features: Features) -> None:
-        """The optimiser's own state is the loop's to keep."""
-        first, second = (TrainableAprilGAN(backbone, RECIPE, replace(SETTINGS, seed=seed)) for seed in (1, 2))
-        self.learn(first, features, 2)
-        second.load(first.tensors())
-        assert self.learn(second, features, 2) == self.learn(first, features, 2)
-
     def test_tensors_of_other_layers_are_refused(self, trainable: TrainableAprilGAN) -> None:
         with pytest.raises(ModelError, match="needs 2 linear layers from width 128 to 32, for the blocks 1, 3"):
             trainable.load(random_layers(count=3))
-
-    def test_what_was_learned_is_what_the_method_reads(
-        self, trainable: TrainableAprilGAN, features: Features, pixels: Tensor, open_clip_folder: Path, tmp_path: Path
-    ) -> None:
-        self.learn(trainable, features, 3)
-        file = write_layers(tmp_path / "w.safetensors", trainable.tensors(), trainable.backbone, RECIPE)
-        detector = oddlens.load("april-gan", open_clip_folder, file, "cpu")
-        assert detector.recipe == RECIPE
-        method = AprilGAN(trainable.backbone, RECIPE, MethodWeights("the tensors", trainable.tensors()))
-        picture = np.full((40, 40, 3), 90, np.uint8)
-        expected = Detector("april-gan", method).detect(picture, "nut")[0]
-        assert np.array_equal(detector.detect(picture, "nut")[0].anomaly_map, expected.anomaly_map)
-        encoded = method.encode(pass_pixels(trainable.backbone, pixels, method.request))
-        assert all(torch.equal(encoded[name], value) for name, value in features.items())
 
 
 @pytest.mark.parametrize(("name", "epochs", "mosaic"), [("visa", 15, 0.0), ("mvtec", 3, 0.2)])

@@ -197,35 +197,12 @@ class TestWeights:
         ):
             oddlens.load("anomalyclip", embedded_folder, authors, "cpu")
 
-    def test_a_station_keeps_them(self, detector: Detector, tmp_path: Path, pictures: Pictures) -> None:
-        detector.save(tmp_path / "station")
-        opened = oddlens.open_station(tmp_path / "station", device="cpu")
-        assert opened.recipe == detector.recipe
-        for one, other in zip(opened.detect(pictures[:2]), detector.detect(pictures[:2]), strict=True):
-            assert one.score == other.score
-            assert np.array_equal(one.anomaly_map, other.anomaly_map)
-
 
 class TestUse:
-    def test_a_batch_is_its_pictures_one_by_one(self, detector: Detector, pictures: Pictures) -> None:
-        for together, picture in zip(detector.detect(pictures), pictures, strict=True):
-            (alone,) = detector.detect(picture)
-            assert together.score == pytest.approx(alone.score, abs=1e-6)
-            assert np.abs(together.anomaly_map - alone.anomaly_map).max() < 1e-5
-
     def test_the_objects_name_plays_no_part(self, detector: Detector, pictures: Pictures) -> None:
         (one,), (other,) = (detector.detect(pictures[0], name) for name in ("bottle", "a road"))
         assert one.score == other.score
         assert np.array_equal(one.anomaly_map, other.anomaly_map)
-
-    def test_references_are_refused_and_leave_no_trace(
-        self, open_clip_folder: Path, authors: Path, pictures: Pictures
-    ) -> None:
-        detector = oddlens.load("anomalyclip", open_clip_folder, authors, "cpu")
-        with pytest.raises(UsageError, match="anomalyclip takes no good examples: leave the references out"):
-            detector.add_references(pictures[:2])
-        assert detector.references is None
-        assert detector.detect(pictures[0])[0].threshold is None
 
     def test_smoothing_and_temperature_may_change_between_questions(
         self, open_clip_folder: Path, authors: Path, detector: Detector, pictures: Pictures

@@ -278,13 +278,6 @@ class TestTransductiveScores:
 
 
 class TestFeatures:
-    def test_how_many_run_together_changes_nothing(self, detector: Detector, pictures: Pictures) -> None:
-        detector.add_references(pictures[:2])
-        for together, picture in zip(detector.detect(pictures), pictures, strict=True):
-            (alone,) = detector.detect(picture)
-            assert alone.score == pytest.approx(together.score, abs=1e-6)
-            assert np.abs(alone.anomaly_map - together.anomaly_map).max() < 1e-5
-
     def test_a_reference_itself_shows_what_the_words_show(self, detector: Detector, pictures: Pictures) -> None:
         (words,) = detector.detect(pictures[0])
         (found,) = detector.add_references(pictures[:3]).detect(pictures[0])

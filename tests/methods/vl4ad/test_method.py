@@ -300,11 +300,6 @@ class TestRecipe:
 
 
 class TestWhatItDoesNotTake:
-    def test_good_examples_are_refused_and_leave_no_trace(self, street: Detector) -> None:
-        with pytest.raises(UsageError, match="vl4ad takes no good examples"):
-            street.add_references([noise(40, 40)])
-        assert street.references is None
-
     def test_masks_that_are_the_frozen_models_own_view_take_no_alpha(self, street: Detector) -> None:
         with pytest.raises(
             UsageError, match="alpha mixes the frozen model's own view into that of masks learned by words"

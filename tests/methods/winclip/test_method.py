@@ -236,8 +236,3 @@ class TestSettings:
             detector = oddlens.load("winclip", model=open_clip_folder, device="cpu", reference_taps=taps)
             with pytest.raises(UsageError, match="this model has"):
                 detector.detect(pictures[0])
-
-    def test_it_takes_no_weights(self, open_clip_folder: Path, tmp_path: Path) -> None:
-        torch.save({"w": torch.zeros(1)}, tmp_path / "weights.pth")
-        with pytest.raises(UsageError, match="winclip takes no weights"):
-            oddlens.load("winclip", model=open_clip_folder, weights=tmp_path / "weights.pth", device="cpu")

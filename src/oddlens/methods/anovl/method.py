@@ -37,7 +37,7 @@ ROWS = 8
 """Tiles or views that run through the tower together."""
 
 ADAPTING_BYTES = 256 << 20
-"""About what adapters that are trained side by side, and what belongs to them, may take."""
+"""What adapting takes by default, see `AnoVL`."""
 
 
 class AnoVL(Method[AnoVLRecipe]):
@@ -50,8 +50,17 @@ class AnoVL(Method[AnoVLRecipe]):
 
     card = CARD
 
-    def __init__(self, backbone: Backbone, recipe: AnoVLRecipe, weights: MethodWeights | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        recipe: AnoVLRecipe,
+        weights: MethodWeights | None = None,
+        *,
+        adapting_bytes: int = ADAPTING_BYTES,
+    ) -> None:
+        """adapting_bytes: about what adapters that are trained side by side, and what belongs to them, may take."""
         super().__init__(backbone, recipe, weights)
+        self._adapting_bytes = adapting_bytes
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -188,7 +197,7 @@ class AnoVL(Method[AnoVLRecipe]):
             return 1
         outputs, width = text["sentences"].shape
         floats = 4 * outputs * width + 2 * tokens * (4 * outputs + 5 * width)
-        return max(1, ADAPTING_BYTES // (4 * floats))
+        return max(1, self._adapting_bytes // (4 * floats))
 
     def _adapted(self, tokens: Tensor, text: Mapping[str, Tensor], plan: Tiling, grid: int) -> Tensor:
         """What adapters, trained on the tokens of one picture each, make of them."""
