@@ -6,9 +6,10 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.errors import ImageError, UsageError, printable
@@ -16,7 +17,7 @@ from oddlens.io.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil
 from oddlens.io.paths import why_not_opened
 from oddlens.io.pixels import Doubt, Pixels, UnreadableError, array_size, rgb_from_array
 
-ImageInput = str | os.PathLike[str] | bytes | Image.Image | np.ndarray[Any, Any]
+ImageInput = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
 
 DEFAULT_MAX_MEGAPIXELS = 128.0
 """Room for the large camera sensors (102 and 127 megapixels); decoding such a picture takes about 1.3 GB."""

@@ -12,8 +12,6 @@
 Each conversion that a person should know of is appended to `notes`, as the second half of a sentence.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +30,7 @@ class UnreadableError(Exception):
     """What is wrong with a picture and what to do, as the rest of a sentence that begins with the picture's name."""
 
 
-def array_size(values: NDArray[Any]) -> tuple[int, int]:
+def array_size(values: NDArray[np.generic]) -> tuple[int, int]:
     """(width, height) of an array that is a picture by its shape and dtype; it reads no value.
 
     Raises:
@@ -50,7 +48,7 @@ def array_size(values: NDArray[Any]) -> tuple[int, int]:
     return values.shape[1], values.shape[0]
 
 
-def rgb_from_array(values: NDArray[Any], notes: list[str], bits: int = 16) -> Pixels:
+def rgb_from_array(values: NDArray[np.generic], notes: list[str], bits: int = 16) -> Pixels:
     """Bring an array [h, w] or [h, w, 1 | 3 | 4] of uint8, uint16 or float (0..1) to uint8 [h, w, 3].
 
     A contiguous uint8 [h, w, 3] is given back as it is, without a copy. `bits`: how many are in use of uint16.
@@ -101,16 +99,16 @@ def note_depth(pixels: Pixels, notes: list[str]) -> None:
     notes.append(note)
 
 
-def _to_uint8(values: NDArray[Any], notes: list[str], bits: int) -> Pixels:
+def _to_uint8(values: NDArray[np.generic], notes: list[str], bits: int) -> Pixels:
     if values.dtype == np.uint8:
-        return values
+        return np.asarray(values, np.uint8)  # the same array
     if values.dtype.kind == "u":
         if bits < 16:
             full = 2**bits - 1
             notes.append(f"{bits}-bit values scaled to 0..255")
             scaled: NDArray[np.uint32] = (values.astype(np.uint32) * 255 + full // 2) // full
             return scaled.astype(np.uint8)
-        pixels: Pixels = (values >> 8).astype(np.uint8)
+        pixels: Pixels = (np.asarray(values, np.uint16) >> 8).astype(np.uint8)
         note_depth(pixels, notes)
         return pixels
     lowest, highest = float(values.min()), float(values.max())
