@@ -160,7 +160,7 @@ class TestDevices:
 
     @pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "cuda:99"])
     def test_one_that_cannot_be_used_is_refused(self, name: str) -> None:
-        with pytest.raises(UsageError, match="cannot be used here: give 'cpu', 'cuda' or 'auto'"):
+        with pytest.raises(UsageError, match=r"cannot be used here.*ive one of auto, cpu"):
             choose_device(name)
 
 

@@ -15,7 +15,7 @@ from oddlens.backbone.hub import cached_folder, is_hub_id
 from oddlens.backbone.layouts import LAYOUTS, layout_of
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation
-from oddlens.errors import ModelError, UsageError, choices, printable
+from oddlens.errors import ModelError, UsageError, choices, printable, shortened
 from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_opened
 
 
@@ -86,7 +86,9 @@ def choose_device(device: str | torch.device) -> torch.device:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"the device {str(device)!r} cannot be used here: give 'cpu', 'cuda' or 'auto'") from error
+        usable = ("auto", "cpu", "cuda") if torch.cuda.is_available() else ("auto", "cpu")
+        known = choices(str(device), usable, "give one of")
+        raise UsageError(f"the device {shortened(str(device))} cannot be used here{known}") from error
     return chosen
 
 
