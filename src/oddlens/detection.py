@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 import cv2
 import numpy as np
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from oddlens.io.images import ImageInput
+
+
+class RegionDict(TypedDict):
+    """What `Region.to_dict` gives."""
+
+    box: list[int]
+    area: int
+    peak: float
+    mean: float
 
 
 @dataclass(frozen=True)
@@ -46,17 +55,18 @@ class Region:
     outline: tuple[tuple[int, int], ...]
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Region:
+    def from_dict(cls, document: object) -> Region:
         """The region that `to_dict` wrote; its outline is that of its box. Raises `UsageError` for anything else."""
         _check(document, {"box": [int], "area": int, "peak": float, "mean": float}, "region")
-        if len(document["box"]) != 4 or min(document["box"][2:]) < 1:
+        region = cast("RegionDict", document)
+        if len(region["box"]) != 4 or min(region["box"][2:]) < 1:
             raise UsageError("this is no region: its box is not x, y, width, height")
-        x, y, width, height = document["box"]
+        x, y, width, height = region["box"]
         right, bottom = x + width - 1, y + height - 1
         outline = ((x, y), (right, y), (right, bottom), (x, bottom))
-        return cls(x, y, width, height, document["area"], document["peak"], document["mean"], outline)
+        return cls(x, y, width, height, region["area"], region["peak"], region["mean"], outline)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> RegionDict:
         """The box (x, y, width, height), area, peak and mean as JSON values; the outline is left out."""
         return {
             "box": [self.x, self.y, self.width, self.height],

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -213,7 +213,7 @@ class Detector:
         _warn_of_name("reference", "add_references")
         return self.add_references(images)
 
-    def ask(self, encoded: EncodedBatch, object_name: str = "part", **changes: Any) -> list[Detection]:
+    def ask(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
         """Deprecated: the earlier name of `predict`."""
         _warn_of_name("ask", "predict")
         return self.predict(encoded, object_name, **changes)
@@ -316,7 +316,7 @@ class Detector:
         return encode_together([self.method], pictures)[0]
 
     @torch.inference_mode()
-    def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: Any) -> list[Detection]:
+    def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
         """The detections of encoded images for an object name; the vision tower does not run again.
 
         Args:
@@ -405,7 +405,7 @@ class Detector:
             folder,
         )
 
-    def _changed(self, changes: Mapping[str, Any]) -> Detector:
+    def _changed(self, changes: Mapping[str, object]) -> Detector:
         """The same detector with another recipe; what was computed for it is kept for the next time."""
         recipe = change_recipe(self.recipe, changes)
         # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.

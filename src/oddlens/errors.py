@@ -7,7 +7,6 @@ traceback; anything that is not an `OddlensError` is a bug of ours.
 import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 100
@@ -155,6 +154,6 @@ class Failure:
         """What the image is called, as a path says it."""
         return self.source
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str]:
         """As JSON values."""
         return {"path": self.source, "error": self.reason}

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -42,7 +41,7 @@ def load(
     device: str = "auto",
     *,
     max_megapixels: float | None = None,
-    **recipe_overrides: Any,
+    **recipe_overrides: object,
 ) -> Detector:
     """A detector, ready to score images. Nothing here touches the network. Detectors on the same model share its towers.
 
@@ -67,19 +66,30 @@ def load(
         0.05
     """
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
+    detector = _loaded(method, model, weights, device, recipe_overrides)
+    detector.max_megapixels = limit
+    return detector
+
+
+def _loaded(
+    method: str,
+    model: str | os.PathLike[str] | None,
+    weights: str | os.PathLike[str] | None,
+    device: str,
+    overrides: Mapping[str, object],
+) -> Detector:
     card = method_card(method)
     made = card.method_class()
     learned = None if weights is None else read_weights(Path(weights))
-    trained: dict[str, Any] = {}
+    trained: dict[str, object] = {}
     if learned is not None:
         learned.check_method(card.name)
-        named = named_fields(card.recipe, recipe_overrides.get("recipe"))
+        named = named_fields(card.recipe, overrides.get("recipe"))
         trained = {name: value for name, value in learned.recipe.items() if name not in named}
-    backbone, recipe, notes = load_fitted(card, model, device, trained | recipe_overrides, introduce=learned is None)
+    backbone, recipe, notes = load_fitted(card, model, device, {**trained, **overrides}, introduce=learned is None)
     if learned is not None:
         learned.check_model(backbone.fingerprint, backbone.card.name)
     detector = Detector(card.name, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
-    detector.max_megapixels = limit
     _ = detector.weights_hash  # of the file as it was read: it may be another one later
     return detector
 
@@ -103,8 +113,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
     """
     state = read_station(folder)
     made = state.identity
-    recipe: dict[str, Any] = dict(made.recipe)
-    detector = load(made.method, state.model, state.weights, device, **recipe)
+    detector = _loaded(made.method, state.model, state.weights, device, made.recipe)
     now = detector.identity
     if now.model.sha256 != made.model.sha256:
         raise ModelError(
@@ -145,7 +154,7 @@ def load_fitted(
     card: MethodCard,
     model: str | os.PathLike[str] | None,
     device: str,
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     *,
     introduce: bool = True,
 ) -> tuple[Backbone, Recipe, list[str]]:
@@ -191,5 +200,5 @@ def _introduce_embedded() -> None:
         "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
         "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",
         OddlensWarning,
-        stacklevel=4,
+        stacklevel=5,
     )

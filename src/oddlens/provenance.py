@@ -13,7 +13,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oddlens import __version__
 
@@ -61,7 +61,7 @@ class Identity:
     thresholds: Mapping[str, object] = field(default_factory=dict)
     machine: Mapping[str, object] = field(default_factory=dict, compare=False)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """All that numbers depend on, as JSON values: two results of the same identity and image are the same."""
         return {
             "oddlens": __version__,
@@ -76,7 +76,7 @@ class Identity:
             "thresholds": dict(self.thresholds),
         }
 
-    def part(self, *names: str) -> dict[str, Any]:
+    def part(self, *names: str) -> dict[str, object]:
         """Some entries of `to_dict`, in the order given."""
         whole = self.to_dict()
         return {name: whole[name] for name in names}
@@ -114,7 +114,7 @@ _ADDED = frozenset({"preprocessing_sha256", "model_fingerprint"})
 """Names that earlier versions did not write."""
 
 
-def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
     """The names in which what a file says differs from what is wanted now; of a recipe its fields ("recipe temperature").
 
     found: in the names of any version. A name that its version did not write yet is not compared; an absent value is None.
@@ -132,7 +132,7 @@ def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def respelled(document: Mapping[str, Any]) -> dict[str, Any]:
+def respelled(document: Mapping[str, object]) -> dict[str, object]:
     """What a file says of its making, in the names that are written now; what says nothing of it stays as it is.
 
     Earlier versions nested: "model": {"name", "hash" or "sha256", "fingerprint"}, "references": {"count", "sha256"}, and called the

@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,32 @@ _FORM = {
     "thresholds": _THRESHOLDS,
     "references": (_LISTS | {"file_sha256": (str, None)}, None),
 }
+
+
+class _Lists(TypedDict):
+    """What station.json says of references."""
+
+    sources: list[str]
+    sizes: list[list[int]]
+    notes: list[str | None]
+    digests: list[str]
+    file_sha256: str | None
+    seal: str | None
+
+
+class _Document(TypedDict):
+    """What station.json says, of the form `_FORM`."""
+
+    method: str
+    recipe: dict[str, object]
+    model: str
+    model_sha256: str
+    model_fingerprint: str | None
+    preprocessing_sha256: str | None
+    weights_sha256: str | None
+    files: dict[str, str | None]
+    thresholds: dict[str, Any]
+    references: _Lists | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -118,7 +144,7 @@ def write_station(state: StationState, folder: str | os.PathLike[str]) -> None:
         _link_or_copy(path, root / _MODEL / path.name)
     if state.weights is not None and weights is not None:
         _link_or_copy(state.weights, root / weights)
-    document: dict[str, Any] = {
+    document: dict[str, object] = {
         "format": FORMAT,
         **state.identity.part("oddlens", "method", "recipe", "model", "model_sha256", "model_fingerprint"),
         **state.identity.part("preprocessing_sha256", "weights_sha256"),
@@ -180,7 +206,7 @@ def _seal(identity: Identity, data: bytes) -> str:
     return hashlib.sha256(json.dumps(made_of).encode() + data).hexdigest()
 
 
-def _read_references(root: Path, identity: Identity, references: Mapping[str, Any]) -> SavedReferences:
+def _read_references(root: Path, identity: Identity, references: _Lists) -> SavedReferences:
     path = root / REFERENCES
     try:
         data = read_bytes(path)
@@ -214,7 +240,7 @@ def _model_path(files: tuple[Path, ...]) -> str | None:
     return f"{_MODEL}/{files[0].name}" if len(files) == 1 else _MODEL
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _Document:
     """What station.json says, in the names of today."""
     if is_closed(path):
         raise UsageError(f"{path} {why_absent(path)}")
@@ -240,8 +266,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = document if fault else _from_format_2(document)
     if fault := fault or form_fault(document, _FORM) or _fault_of(document):
         raise UsageError(f"{path} is damaged ({fault}): make the station again")
-    checked: dict[str, Any] = document
-    return checked
+    return cast("_Document", document)
 
 
 def _decoded(data: bytes) -> str:
@@ -252,7 +277,7 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8")
 
 
-def _with_checksums(document: Mapping[str, Any]) -> dict[str, Any]:
+def _with_checksums(document: Mapping[str, object]) -> dict[str, object]:
     """What format 1 says, in the form of format 2; what it cannot say is None, and what is damaged stays as it is."""
     weights, references = document.get("weights"), document.get("references")
     if isinstance(weights, str):
@@ -276,7 +301,7 @@ def _from_format_2(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fault_of(document: Mapping[str, Any]) -> str:
+def _fault_of(document: _Document) -> str:
     """What is wrong with a document that has the right form; "" where nothing is."""
     for place in document["files"].values():
         if place is not None and (Path(place).is_absolute() or ".." in Path(place).parts):
