@@ -124,6 +124,22 @@ class Detector:
         recipe: Recipe = self.method.recipe
         return recipe
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.method.backbone.device
+
+    @property
+    def no_references(self) -> str | None:
+        """Why it takes no good examples, in a sentence; None where it takes them."""
+        return self.method.no_references
+
+    @property
+    def fixed_range(self) -> ValueRange:
+        """The values that its maps can take, whatever the images; with references others than without."""
+        low, high = self.method.value_range(self._references is not None)
+        return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
+
     def check_alone(self) -> None:
         """Raises `UsageError` where the recipe gives images no scores of their own, see `Recipe.alone`."""
         if self._references is not None and self.recipe.alone:
@@ -143,11 +159,14 @@ class Detector:
 
     @references.setter
     def references(self, references: EncodedBatch | None) -> None:
-        if references is not None:
-            references.check_finite()
-            features = {name: aligned(value) for name, value in references.features.items()}
-            references = replace(references, features=features)  # they lie as those that a station gives back
-        memory = None if references is None else self.method.fit(references.features)
+        if references is None:
+            self._keep(None, None)
+        else:
+            references = _ready(references)
+            self._keep(references, self.method.fit(references.features))
+
+    def _keep(self, references: EncodedBatch | None, memory: MemoryBank | None) -> None:
+        """Take other good examples, with the memory bank of them; what was made of the earlier ones goes."""
         self._references, self._memory, self._identity = references, memory, None
         self._memories.clear()
         self._calibrations.clear()
@@ -176,8 +195,8 @@ class Detector:
             >>> len(detector.references)
             2
         """
-        if self.method.no_references is not None:
-            raise UsageError(self.method.no_references)
+        if self.no_references is not None:
+            raise UsageError(self.no_references)
         earlier = joined([] if self.references is None else [self.references])
         sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the picture
         count, doubles = len(sources), []
@@ -204,8 +223,11 @@ class Detector:
         elif not len(added):
             raise UsageError("no reference images were given: give at least one good example")
         if len(added):
-            added = replace(added, digests=tuple(sources)[count:])
-            self.references = added if self.references is None else joined([self.references, added])
+            added = _ready(replace(added, digests=tuple(sources)[count:]))
+            memory = self.method.fit(added.features)
+            if self._references is not None and self._memory is not None:
+                added, memory = joined([self._references, added]), self._memory.add(memory)
+            self._keep(added, memory)
         return self
 
     def reference(self, images: Images) -> Detector:
@@ -342,7 +364,7 @@ class Detector:
     def _score(self, encoded: EncodedBatch, object_name: str) -> Iterator[Detection | Failure]:
         calibration = self.calibrate(object_name)
         thresholds = chosen(self.thresholds, calibration)
-        value_range = (calibration and calibration.value_range) or self._fixed_range()
+        value_range = (calibration and calibration.value_range) or self.fixed_range
         result = self.method.score(encoded.features, self._encode_prompts(object_name), self._memory_for(object_name))
         for number, (score, anomaly_map) in enumerate(zip(result.scores.tolist(), result.maps, strict=True)):
             source, anomaly_map = encoded.sources[number], anomaly_map.float().cpu().numpy()
@@ -432,14 +454,16 @@ class Detector:
             )
         return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
 
-    def _fixed_range(self) -> ValueRange:
-        low, high = self.method.value_range(self.references is not None)
-        return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
-
 
 def encoder_of(detectors: Sequence[Detector]) -> Encoder:
     """What encodes images for several detectors at once, see `Encoder`; the batches are in the detectors' order."""
     return Encoder([detector.method for detector in detectors])
+
+
+def _ready(references: EncodedBatch) -> EncodedBatch:
+    """Good examples that lie in memory as those that a station gives back. Raises `ImageError` where one is not finite."""
+    references.check_finite()
+    return replace(references, features={name: aligned(value) for name, value in references.features.items()})
 
 
 def _threshold(value: float | None) -> float | None:

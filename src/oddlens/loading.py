@@ -133,7 +133,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
             )
     detector.thresholds = state.thresholds
     if state.references is not None:
-        references = EncodedBatch.of_arrays(state.references, detector.method.backbone.device)
+        references = EncodedBatch.of_arrays(state.references, detector.device)
         if not state.is_sealed:
             _judge_unsealed(references, detector, folder)
         detector.references = references

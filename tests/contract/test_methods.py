@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -209,3 +210,16 @@ def test_every_recipe_is_plain_data_that_comes_back_from_json(card: MethodCard) 
     recipe = make_recipe(card.recipe, {})
     plain = json.loads(json.dumps({each.name: getattr(recipe, each.name) for each in fields(recipe)}))
     assert make_recipe(card.recipe, plain) == recipe
+
+
+def test_no_other_module_reaches_through_a_detector_to_its_method() -> None:
+    """What a detector stands on is its own affair: others know detectors, predictors and cards."""
+    root = Path(oddlens.__file__).parent
+    found = [
+        f"{path.relative_to(root)}:{number}"
+        for path in sorted(root.rglob("*.py"))
+        if path != root / "detector.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.search(r"(detector|predictor)\.method\b", line)
+    ]
+    assert found == []

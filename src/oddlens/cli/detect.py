@@ -331,5 +331,5 @@ class _Notes:
 
 
 def _say_settings(detector: Detector) -> None:
-    print(f"method {detector.name}, model {detector.method.backbone.card.name}", file=sys.stderr)
+    print(f"method {detector.name}, model {detector.identity.model.name}", file=sys.stderr)
     print(detector.recipe, *detector.notes, sep="\n", file=sys.stderr)

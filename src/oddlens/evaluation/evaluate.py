@@ -164,7 +164,7 @@ class _OpenCell:
         )
         self._evaluator.evaluate(result, transductive_scores(self._parts) if self._alone else None)
         maps, best = self._evaluator.maps, result.thresholds
-        fixed = self._detector.method.value_range(self._detector.references is not None)
+        fixed = self._detector.fixed_range.low, self._detector.fixed_range.high
         result.evaluated_at = None if self._full_size else maps[0].shape
         result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
         result.thresholds["calibrated"] = in_use.image

@@ -47,7 +47,7 @@ class Plan:
 
     def variants_of(self, detector: Detector) -> tuple[Variant, ...]:
         """Those that are planned for a method."""
-        takes_none = detector.method.no_references is not None and not self.report_unsupported
+        takes_none = detector.no_references is not None and not self.report_unsupported
         return tuple(each for each in self.variants if not (each.shots and takes_none))
 
 

@@ -108,8 +108,8 @@ class Benchmark:
             if not records:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test picture"))
                 continue
-            if variant.shots and detector.method.no_references is not None:
-                self.skipped.append(Skipped(key, detector.method.no_references))
+            if variant.shots and detector.no_references is not None:
+                self.skipped.append(Skipped(key, detector.no_references))
                 continue
             if len(chosen) < variant.shots:
                 have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"
