@@ -110,7 +110,7 @@ class UsageError(OddlensError):
 
 
 class ImageError(OddlensError):
-    """One picture cannot be read or used; the others can."""
+    """One image cannot be read or used; the others can."""
 
 
 class DiskError(OddlensError):
