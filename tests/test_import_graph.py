@@ -25,7 +25,7 @@ ROOMS = (
 function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""
 
 TORCH_FREE = (
-    "oddlens", "oddlens.__main__", "oddlens.cli", "oddlens.station", "oddlens.calibration", "oddlens.detection",
+    "oddlens.cli", "oddlens.station", "oddlens.calibration", "oddlens.detection",
     "oddlens.provenance",     "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
     "oddlens.evaluation", "oddlens.inference",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",
@@ -158,10 +158,10 @@ def test_the_root_is_no_corridor() -> None:
 
 
 def is_under(module: str, places: tuple[str, ...]) -> bool:
-    return any(module == place or module.startswith(f"{place}.") for place in places if place != "oddlens")
+    return any(module == place or module.startswith(f"{place}.") for place in places)
 
 
-WITHOUT_TORCH = """
+ABSENT = """
 import sys
 from importlib import import_module
 from importlib.abc import MetaPathFinder
@@ -172,6 +172,9 @@ class Absent(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
+"""
+
+WITHOUT_TORCH = """
 station, *names = sys.argv[1:]
 for name in names:
     try:
@@ -188,28 +191,32 @@ assert len(find_regions(state.references.features["image"], -2.0)) == 1
 """
 
 
-def test_the_rooms_without_torch_import_where_it_is_not_installed() -> None:
-    """In a process in which importing torch fails."""
-    free = [
-        module
-        for module in modules()
-        if module in ("oddlens", "oddlens.__main__") or (is_under(module, TORCH_FREE) and module not in RUNS_A_DETECTOR)
-    ]
-    assert len(free) > 100
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            WITHOUT_TORCH,
-            FIXTURES / "station_1",
-            *(each for each in free if each != "oddlens.__main__"),
-        ],
+def in_a_process_without_torch(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run code in a process in which importing torch fails."""
+    return subprocess.run(
+        [sys.executable, "-c", ABSENT + code, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
         env=os.environ | {"PYTHONPATH": str(SOURCE)},
     )
+
+
+def test_the_rooms_without_torch_import_where_it_is_not_installed() -> None:
+    """In a process in which importing torch fails."""
+    names = [each for each in modules() if is_under(each, TORCH_FREE) and each not in RUNS_A_DETECTOR]
+    assert len(names) > 100
+    done = in_a_process_without_torch(WITHOUT_TORCH, FIXTURES / "station_1", *names)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "call", ["--help", "detect --help", "methods winclip", "models", f"data check {FIXTURES / 'lids'}"]
+)
+def test_what_needs_no_model_runs_where_torch_is_not_installed(call: str) -> None:
+    done = in_a_process_without_torch("from oddlens.cli import main; sys.argv[0] = 'oddlens'; main()", *call.split())
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert done.stdout
 
 
 @pytest.mark.parametrize("place", [*TORCH_FREE, *RUNS_A_DETECTOR])
