@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from oddlens.methods.recipe import described
 from oddlens.methods.recipe_fields import Recipe
@@ -45,13 +45,13 @@ def recipe_help(recipe_type: type[Recipe]) -> tuple[FieldHelp, ...]:
     )
 
 
-def _value(field: Field[Any]) -> object:
+def _value(field: Field[object]) -> object:
     if field.default_factory is not MISSING:
         return field.default_factory()
     return field.default
 
 
-def _bound(field: Field[Any]) -> str:
+def _bound(field: Field[object]) -> str:
     """The most that numbers of the field may be, where the field says it."""
     most = field.metadata.get("most")
     return "" if most is None else f", at most {most:g}"
