@@ -1,4 +1,4 @@
-"""A detection: what it tells of a picture, in numbers, as a drawing and as JSON."""
+"""A detection: what it tells of an image, in numbers, as a drawing and as JSON."""
 
 import json
 from dataclasses import replace
@@ -20,7 +20,7 @@ PICTURE: NDArray[np.uint8] = np.full((60, 120, 3), 128, np.uint8)
 def detection(
     image: float | None = None, pixel: float | None = None, score: float = 0.6, note: str | None = None
 ) -> Detection:
-    """Of a picture of 120 x 60 pixels with one hot spot, right of the middle and above it."""
+    """Of an image of 120 x 60 pixels with one hot spot, right of the middle and above it."""
     thresholds = Thresholds(image, pixel, "given" if image is not None else None)
     return Detection(
         score, MAP, (120, 60), thresholds, ValueRange(0.0, 1.0, "fixed range 0 to 1"), "parts/nut.png", note
@@ -139,7 +139,7 @@ class TestFromDict:
     """What was written is read again."""
 
     WHOLE = replace(
-        detection(image=0.5, pixel=0.5, note="the first of several pictures in the file"),
+        detection(image=0.5, pixel=0.5, note="the first of several images in the file"),
         labels=np.array([[0, 1], [1, 1]], np.uint8),
         label_names=("road", "sky"),
     )

@@ -1,4 +1,4 @@
-"""Heat at the picture's own size, and its regions, on examples small enough to count by hand."""
+"""Heat at the image's own size, and its regions, on examples small enough to count by hand."""
 
 import numpy as np
 import pytest

@@ -153,11 +153,11 @@ class TestImages:
         assert len(loaded.detect(picture for picture in pictures[:3])) == 3
 
     def test_what_cannot_be_read_is_named(self, loaded: Detector, pictures: Pictures, tmp_path: Path) -> None:
-        (tmp_path / "broken.png").write_bytes(b"no picture")
+        (tmp_path / "broken.png").write_bytes(b"no image")
         with pytest.raises(ImageError, match=r"broken\.png"):
             loaded.detect(tmp_path / "broken.png")
         with pytest.raises(ImageError, match="image 2"):
-            loaded.detect([pictures[0], b"no picture"])
+            loaded.detect([pictures[0], b"no image"])
         with pytest.raises(UsageError, match="does not exist"):
             loaded.detect(tmp_path / "none.png")
 
@@ -174,7 +174,7 @@ class TestImages:
 
 
 class TestEach:
-    """`detect_each`: a stream, in order, with a failure for each bad picture."""
+    """`detect_each`: a stream, in order, with a failure for each bad image."""
 
     def test_it_finds_what_detecting_finds_to_the_bit(self, loaded: Detector, pictures: Pictures) -> None:
         images = [*pictures, *pictures[:3]]
@@ -239,7 +239,7 @@ class TestNotFinite:
 
     @pytest.fixture(params=["score", "map"])
     def broken(self, detector: Detector, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Detector:
-        """A detector that gets NaN for the second picture of every batch."""
+        """A detector that gets NaN for the second image of every batch."""
         score = type(detector.method).score
 
         def damaged(*arguments: Any) -> Scores:
@@ -343,7 +343,7 @@ class TestReferences:
     ) -> None:
         detector.add_references(pictures[0])
         with pytest.raises(ImageError):
-            detector.add_references([pictures[1], b"no picture"])
+            detector.add_references([pictures[1], b"no image"])
         assert detector.references is not None
         assert len(detector.references) == 1
 

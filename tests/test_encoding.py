@@ -62,7 +62,7 @@ def test_another_size_is_another_walk(open_clip_folder: Path, pictures: list[Pic
 
 
 def test_pictures_are_read_one_at_a_time(open_clip_folder: Path, pictures: list[Picture]) -> None:
-    """Whatever a method wants of them, and with the numbers of pictures that are all there."""
+    """Whatever a method wants of them, and with the numbers of images that are all there."""
     whole = oddlens.load("anovl", open_clip_folder, image_size=40, tiles="wide", views=1).method
     small = oddlens.load("winclip", open_clip_folder).method
     alive: WeakSet[Picture] = WeakSet()
@@ -81,7 +81,7 @@ def test_pictures_are_read_one_at_a_time(open_clip_folder: Path, pictures: list[
 
 
 def test_a_picture_that_is_too_long_for_a_method_fails_alone(open_clip_folder: Path) -> None:
-    """AnoVL's tiles and VL4AD's windows would need gigabytes for it; a method that squeezes pictures takes it."""
+    """AnoVL's tiles and VL4AD's windows would need gigabytes for it; a method that squeezes images takes it."""
     wide = oddlens.load("anovl", open_clip_folder, image_size=40, tiles="wide", views=1)
     wire = np.zeros((1, 200_000, 3), np.uint8)
     good, bad, also_good = wide.detect_each([np.zeros((40, 50, 3), np.uint8), wire, np.ones((40, 50, 3), np.uint8)])

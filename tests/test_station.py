@@ -245,12 +245,12 @@ class TestFaults:
         (station / "model" / "open_clip_model.safetensors").unlink()
         assert "holds open_clip_config.json but no weights" in self.sentence_on(station, ModelError)
 
-    @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "of fewer pictures"])
+    @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "of fewer images"])
     def test_damaged_references_are_told(self, station: Path, damage: str) -> None:
         path = station / "references.safetensors"
         if damage == "missing":
             path.unlink()
-        elif damage == "of fewer pictures":
+        elif damage == "of fewer images":
             save_file({name: value[:1].clone() for name, value in load_file(path).items()}, path)
         else:
             path.write_bytes(path.read_bytes()[:-5] if damage == "truncated" else b"")

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a few pictures, and no network."""
+"""What the tests of the command line share: a few images, and no network."""
 
 import socket
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Path:
-    """A folder of three pictures."""
+    """A folder of three images."""
     write_pictures(tmp_path / "parts", 3)
     return tmp_path / "parts"
 

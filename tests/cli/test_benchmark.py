@@ -19,7 +19,7 @@ def towers(open_clip_folder: Path) -> Detector:
 
 
 def write_set(root: Path) -> Path:
-    """One category of 2 good examples, 1 normal and 1 abnormal test picture."""
+    """One category of 2 good examples, 1 normal and 1 abnormal test image."""
     generator = np.random.default_rng(0)
     for name in ("train/good/0", "train/good/1", "test/good/0", "test/crack/0"):
         path = root / "nut" / f"{name}.png"
@@ -101,7 +101,7 @@ def test_settings_names_and_sizes_reach_the_cells(place: Path, open_clip_folder:
     document = metrics(place)
     assert document["methods"]["winclip"]["recipe"]["temperature"] == 0.01
     assert document["results"][0]["categories"][0]["object_name"] == "hex nut"
-    assert document["evaluation"]["pixels_compared_at"] == "each picture's own size"
+    assert document["evaluation"]["pixels_compared_at"] == "each image's own size"
 
 
 def test_a_field_can_be_of_one_of_several_methods(place: Path, open_clip_folder: Path) -> None:
@@ -141,7 +141,7 @@ def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Pat
     (place / "set" / "nut" / "ground_truth" / "crack" / "0_mask.png").unlink()
     done = bench(place, open_clip_folder, "--shots", "0")
     assert "oddlens: set: 1 problem found without reading its images: 'oddlens data check" in done.err
-    assert "no abnormal test picture has a mask" in (place / "out" / "table.md").read_text()
+    assert "no abnormal test image has a mask" in (place / "out" / "table.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -188,5 +188,5 @@ def test_a_category_without_anything_to_compare_with_is_told_and_counts_as_lacki
     (place / "set" / "nut" / "ground_truth" / "crack" / "0_mask.png").unlink()
     done = bench(place, open_clip_folder, "--shots", "0")
     assert done.code == 1
-    why = "there is no normal test picture; no abnormal test picture has a mask"
+    why = "there is no normal test image; no abnormal test image has a mask"
     assert done.err.splitlines()[-1] == f"oddlens: nut of set has no figures at all for winclip: {why}"

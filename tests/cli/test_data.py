@@ -16,7 +16,7 @@ from tests.cli.program import run as program
 
 
 def write_set(root: Path, missing_masks: int = 0) -> Path:
-    """Write an MVTec-like set whose pictures are sound, with some masks left out."""
+    """Write an MVTec-like set whose images are sound, with some masks left out."""
     for folder in ("train/good", "test/good", "test/crack", "ground_truth/crack"):
         (root / "nut" / folder).mkdir(parents=True)
     for colour, name in (("grey", "train/good/0.png"), ("silver", "test/good/0.png"), ("black", "test/crack/0.png")):

@@ -1,4 +1,4 @@
-"""`oddlens detect` as its users meet it: what is printed and written, what is refused, and what a broken picture does."""
+"""`oddlens detect` as its users meet it: what is printed and written, what is refused, and what a broken image does."""
 
 import json
 import os
@@ -359,12 +359,12 @@ class TestNotes:
         note = "16-bit values reduced to their high byte"
         assert notes == [
             *(f"{deep}/deep{number}.png: {note}" for number in range(3)),
-            f"{deep}/pages.tif: the first of several pictures in the file",
+            f"{deep}/pages.tif: the first of several images in the file",
         ]
         assert rest == f"the same of 2 images more: {note}"
         assert summary.startswith("9 images")
         lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
-        assert [line.get("note") for line in lines][3:] == [*[note] * 5, "the first of several pictures in the file"]
+        assert [line.get("note") for line in lines][3:] == [*[note] * 5, "the first of several images in the file"]
 
     def test_verbose_tells_all_of_them(self, detect: Detect, deep: Path) -> None:
         done = detect(deep, "-v")
@@ -373,7 +373,7 @@ class TestNotes:
 
     def test_those_of_references_too(self, detect: Detect, parts: Path, deep: Path) -> None:
         done = detect(parts / "0.png", "--reference", deep / "pages.tif", "--threshold", 0.5)
-        assert done.err == f"{deep}/pages.tif: the first of several pictures in the file\n"
+        assert done.err == f"{deep}/pages.tif: the first of several images in the file\n"
 
 
 REFUSED = {
@@ -417,7 +417,7 @@ REFUSED = {
     "nowhere": "nowhere does not exist: check the path",
     "empty": "the folder empty holds no image",
     "'*.bmp'": "no image matches the pattern *.bmp",
-    "''": "an empty name is among the pictures",
+    "''": "an empty name is among the images",
 }
 
 

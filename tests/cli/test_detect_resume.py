@@ -52,7 +52,7 @@ class TestGoingOn:
         with subprocess.Popen(
             [*map(str, command), "--out", str(out), "--json"],
             stdout=subprocess.PIPE,
-            pipesize=4096,  # so that it waits for us to read on, long before the last picture
+            pipesize=4096,  # so that it waits for us to read on, long before the last image
             env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
         ) as process:
             assert process.stdout is not None
@@ -73,7 +73,7 @@ class TestGoingOn:
 
         monkeypatch.setattr(Encoder, "prepare", watched)
         done = detect(tmp_path / "in", *options, "--out", out, "--resume")
-        assert done.code == 1  # for the empty picture
+        assert done.code == 1  # for the empty image
         finished_groups = len(left) // 8 * 8
         expected = {str(tmp_path / "in" / f"{number}.png") for number in range(finished_groups, count) if number != 20}
         assert set(looked_at) == expected

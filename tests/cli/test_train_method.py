@@ -22,7 +22,7 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two categories of a few pictures, one of them abnormal without a mask."""
+    """Two categories of a few images, one of them abnormal without a mask."""
     folder = tmp_path_factory.mktemp("data") / "parts"
     write_category(folder / "lid", 3, 4)
     write_category(folder / "nut", 2, 2, seed=1)
@@ -194,4 +194,4 @@ def test_a_name_for_the_weights_that_nothing_reads_is_refused(
 def test_a_split_without_defects_is_refused(train: Train) -> None:
     done = train("--split", "train")
     assert done.code == 1
-    assert done.sentence.startswith("no picture of parts (split 'train') is abnormal and has a mask")
+    assert done.sentence.startswith("no image of parts (split 'train') is abnormal and has a mask")

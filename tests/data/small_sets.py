@@ -1,4 +1,4 @@
-"""Small data sets of every layout, written to disk: pictures of 16 x 16, the fewest that show what is particular to a layout."""
+"""Small data sets of every layout, written to disk: images of 16 x 16, the fewest that show what is particular to a layout."""
 
 import json
 import zlib
@@ -11,7 +11,7 @@ from tests.data.small_roads import SMALL_ROADS
 
 
 def picture(path: Path, size: tuple[int, int] = (16, 16)) -> Path:
-    """Write a picture whose colour tells it from others of other names or folders."""
+    """Write an image whose colour tells it from others of other names or folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     colour = zlib.crc32("/".join(path.parts[-4:]).encode()).to_bytes(4, "big")
     Image.new("RGB", size, tuple(colour[:3])).save(path)
@@ -30,7 +30,7 @@ def mask(
 
 
 def labelme_file(path: Path, shapes: list[dict[str, object]], size: tuple[int, int] | None = (16, 16)) -> Path:
-    """Write an annotation of labelme for a picture of a size (height, width)."""
+    """Write an annotation of labelme for an image of a size (height, width)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     told = {} if size is None else {"imageHeight": size[0], "imageWidth": size[1]}
     path.write_text(json.dumps({"shapes": shapes, "imagePath": f"{path.stem}.png", **told}))
@@ -38,7 +38,7 @@ def labelme_file(path: Path, shapes: list[dict[str, object]], size: tuple[int, i
 
 
 def coco_file(path: Path, drawn: dict[str, object]) -> Path:
-    """Write a file of COCO for pictures of 16 x 16, {name: what covers its scratch; None: a box, []: it is normal}."""
+    """Write a file of COCO for images of 16 x 16, {name: what covers its scratch; None: a box, []: it is normal}."""
     path.parent.mkdir(parents=True, exist_ok=True)
     names = list(enumerate(drawn))
     annotations = [

@@ -58,7 +58,7 @@ def test_a_file_that_does_not_tell_the_size_has_that_of_its_picture(tmp_path):
     path = labelme_file(tmp_path / "1.json", [{"label": "scratch", "points": SQUARE}], size=None)
     assert read_mask(record(picture(tmp_path / "1.png", (20, 9)), path)).shape == (9, 20)
     assert read_mask(path, shape=(30, 40)).shape == (30, 40)
-    with pytest.raises(DataError, match="has no size of its picture"):
+    with pytest.raises(DataError, match="has no size of its image"):
         read_mask(path)
 
 
@@ -72,8 +72,8 @@ def test_a_file_that_does_not_tell_the_size_has_that_of_its_picture(tmp_path):
         ({"shape_type": "circle", "points": SQUARE}, "has 4 points, or is of a kind unknown here"),
         ({"shape_type": "polygon", "points": [[0, 0], [9, 9]]}, "has 2 points"),
         ({"shape_type": "mask", "points": [[0, 0], [9, 9]]}, "has 2 points"),
-        ({"shape_type": "mask", "points": [[0, 0], [9, 9]], "mask": "x"}, "holds a damaged picture"),
-        ({"shape_type": "mask", "points": [[0, 0], [9, 9]], "mask": "AAAA"}, "holds a picture that is no picture"),
+        ({"shape_type": "mask", "points": [[0, 0], [9, 9]], "mask": "x"}, "holds a damaged image"),
+        ({"shape_type": "mask", "points": [[0, 0], [9, 9]], "mask": "AAAA"}, "holds an image that is no image"),
         ({"shape_type": "mask", "points": [[-3, 0], [9, 9]], "mask": png([[1]])}, "begins outside"),
         ({"shape_type": 3, "points": SQUARE}, "is of no kind"),
         ({"points": [[0, 0], [9]]}, "no pairs of numbers"),
@@ -98,7 +98,7 @@ def test_the_annotations_of_coco_belong_to_pictures_by_name(tmp_path):
     assert not read_mask(record(tmp_path / "a.png", path))[0, 1:].any()
     with pytest.raises(DataError, match=r"c\.json does not list .*z\.png"):
         read_mask(record(picture(tmp_path / "z.png"), path))
-    with pytest.raises(DataError, match="annotations of many pictures: give the picture"):
+    with pytest.raises(DataError, match="annotations of many images: give the image"):
         read_mask(path)
 
 

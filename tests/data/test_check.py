@@ -19,9 +19,9 @@ def plant_every_fault(root):
     soft = Image.new("L", (16, 16))
     soft.paste(Image.linear_gradient("L").resize((16, 6)), (0, 5))
     soft.save(truth / "crack" / "002_mask.png")
-    (truth / "crack" / "003_mask.png").write_bytes(b"no picture")
+    (truth / "crack" / "003_mask.png").write_bytes(b"no image")
     mask(truth / "crack" / "004_mask.png", value=0)
-    mask(truth / "crack" / "0O5_mask.png")  # shifted: the picture is 005, with a zero
+    mask(truth / "crack" / "0O5_mask.png")  # shifted: the image is 005, with a zero
     (test / "crack" / "006.png").write_bytes((test / "crack" / "006.png").read_bytes()[:40])  # cut short
     mask(truth / "crack" / "006_mask.png")
     picture(test / "good" / "000.bmp")
@@ -110,7 +110,7 @@ def test_the_same_picture_in_training_and_test_is_found_by_what_it_shows(tmp_pat
     (problem,) = check_dataset(open_dataset(tmp_path)).problems
     assert problem.kind == "image-shared"
     assert problem.path == tmp_path / "bottle" / "test" / "crack" / "000.png"
-    assert "is the same picture as" in problem.sentence
+    assert "is the same image as" in problem.sentence
     assert "nut/train/good/000.png (train): leave one out" in problem.sentence
 
 
@@ -122,7 +122,7 @@ def test_one_picture_with_two_labels_is_a_problem_and_with_one_label_in_one_spli
     shutil.copy(tmp_path / "good" / "2.png", tmp_path / "dent" / "2.png")
     (problem,) = check_dataset(open_dataset(tmp_path)).problems
     assert (problem.kind, problem.path) == ("image-shared", tmp_path / "dent" / "2.png")
-    assert "said to be abnormal and is the same picture as" in problem.sentence
+    assert "said to be abnormal and is the same image as" in problem.sentence
 
 
 def test_a_picture_of_the_same_pixels_in_another_shape_is_another(tmp_path):
@@ -203,7 +203,7 @@ def test_a_picture_cut_short_is_unreadable_in_every_format(tmp_path, name):
 
 
 def test_a_picture_that_may_not_be_what_its_owner_thinks_is_a_problem(tmp_path):
-    """Of each set of pictures one: 12 bits in 16, several pages, and one that is just deep."""
+    """Of each set of images one: 12 bits in 16, several pages, and one that is just deep."""
     values = np.random.default_rng(0).integers(1000, 4096, (3, 16, 16), dtype=np.uint16)
     folder = tmp_path / "good"
     folder.mkdir()
@@ -215,4 +215,4 @@ def test_a_picture_that_may_not_be_what_its_owner_thinks_is_a_problem(tmp_path):
     assert {each.kind for each in found.values()} == {"image-doubtful"}
     assert sorted(found) == ["dark.png", "pages.tif"]
     assert "only the lower 12 bits are in use" in found["dark.png"].sentence
-    assert found["pages.tif"].sentence.endswith("pages.tif: the first of several pictures in the file")
+    assert found["pages.tif"].sentence.endswith("pages.tif: the first of several images in the file")

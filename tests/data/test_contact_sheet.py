@@ -50,7 +50,7 @@ def test_a_scratch_one_pixel_wide_in_a_large_picture_is_seen(tmp_path):
 
 def test_an_unreadable_picture_leaves_the_others_on_the_sheet(tmp_path):
     mvtec(tmp_path)
-    (tmp_path / "nut" / "test" / "crack" / "000.png").write_bytes(b"no picture")
+    (tmp_path / "nut" / "test" / "crack" / "000.png").write_bytes(b"no image")
     assert sheet_of(tmp_path, tmp_path / "sheet.png").std() > 0
 
 

@@ -37,7 +37,7 @@ def test_pictures_in_a_format_that_is_not_read_are_a_problem_and_other_files_are
     problems = []
     assert [image.name for image in list_images(tmp_path, problems)] == ["1.png"]
     assert [(each.kind, each.path) for each in problems] == [("image-format", tmp_path)]
-    assert "holds 2 pictures in a format that is not read, such as 2.DCM" in problems[0].sentence
+    assert "holds 2 images in a format that is not read, such as 2.DCM" in problems[0].sentence
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_label_file_that_cannot_be_read_or_is_too_deep_is_one_clear_error(tmp_
     Image.fromarray(np.array([[300]], np.uint16)).save(record.mask)
     with pytest.raises(DataError, match=r"labels\.png is deeper than 8 bits"):
         read_classes(record)
-    record.mask.write_bytes(b"no picture")
+    record.mask.write_bytes(b"no image")
     with pytest.raises(DataError, match=r"the label file .*labels\.png is a text file"):
         read_classes(record)
 

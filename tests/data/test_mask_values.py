@@ -48,7 +48,7 @@ def on_transparent(colour, alpha=255):
         on_transparent(WHITE).convert("LA"),
     ],
     ids=[
-        "white on black", "a colour that is nearly black", "red that a grey picture would lose", "a palette of black and red",
+        "white on black", "a colour that is nearly black", "red that a grey image would lose", "a palette of black and red",
         "a palette of black and nearly black", "a palette of black only", "a palette without black in use",
         "a palette that begins with white", "a palette filled up with white", "white on transparent", "black on transparent",
         "faint red on transparent", "opaque colours", "opaque grey", "grey on transparent",
@@ -93,5 +93,5 @@ def test_pages_count_together_unless_they_differ_in_size(tmp_path):
     pages[0].save(tmp_path / "m.tif", save_all=True, append_images=pages[1:])
     assert np.array_equal(read_mask(tmp_path / "m.tif"), MARKED)
     pages[0].save(tmp_path / "m.tif", save_all=True, append_images=[Image.new("L", (2, 2))])
-    with pytest.raises(DataError, match=r"the mask .*m\.tif holds pictures of several sizes"):
+    with pytest.raises(DataError, match=r"the mask .*m\.tif holds images of several sizes"):
         read_mask(tmp_path / "m.tif")

@@ -67,7 +67,7 @@ def test_a_mask_of_another_size_than_its_picture_or_its_fellows_is_refused(tmp_p
     [
         (None, "does not exist"),
         (b"", "is empty"),
-        (b"no picture", "is a text file"),
+        (b"no image", "is a text file"),
         (b"\x89PNG\r\n\x1a\n", "is damaged or cut short"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
     ],

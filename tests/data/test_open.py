@@ -44,7 +44,7 @@ def test_an_unknown_tree_is_one_error_that_lists_what_is_known(tmp_path):
 
 def test_a_known_tree_without_a_picture_is_an_error(tmp_path):
     (tmp_path / "bottle" / "train" / "good").mkdir(parents=True)
-    with pytest.raises(DataError, match='read by the layout "mvtec", holds no picture'):
+    with pytest.raises(DataError, match='read by the layout "mvtec", holds no image'):
         open_dataset(tmp_path)
 
 
@@ -85,7 +85,7 @@ def test_folders_that_are_no_category_are_told_unless_they_hold_neither_pictures
 
 def test_an_empty_folder_that_should_hold_pictures_is_named_where_there_is_no_other(tmp_path):
     (tmp_path / "good").mkdir()
-    with pytest.raises(DataError, match=r"holds no picture that can be used: the folder .*good holds no image$"):
+    with pytest.raises(DataError, match=r"holds no image that can be used: the folder .*good holds no image$"):
         open_dataset(tmp_path)
 
 
@@ -106,7 +106,7 @@ def test_folders_that_lead_back_to_themselves_are_walked_once(tmp_path):
 
 def test_opening_reads_no_pixels(tmp_path):
     for path in folder(tmp_path).rglob("*.png"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     assert open_dataset(tmp_path).problems == ()
 
 

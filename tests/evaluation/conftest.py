@@ -12,7 +12,7 @@ from tests.evaluation.tiny_set import make_plan, run_whole, write_set
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two categories, each of 3 good examples, 3 normal and 3 abnormal test pictures."""
+    """Two categories, each of 3 good examples, 3 normal and 3 abnormal test images."""
     return write_set(tmp_path_factory.mktemp("data") / "parts")
 
 

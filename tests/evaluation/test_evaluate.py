@@ -34,7 +34,7 @@ def test_scores_are_those_of_detect_with_the_same_examples(
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The pictures that went through the towers, as often as they did."""
+    """The images that went through the towers, as often as they did."""
     pictures: list[bytes] = []
     to_pixels = Backbone.to_pixels
 
@@ -111,7 +111,7 @@ def test_raw_maps_lie_as_the_mvtec_evaluator_wants_them(
 def test_scores_of_a_set_are_those_of_the_whole_category(
     small_set: Path, open_clip_folder: Path, tmp_path: Path, chunk: int
 ) -> None:
-    """Even where a chunk is a single picture: six of them in chunks of five."""
+    """Even where a chunk is a single image: six of them in chunks of five."""
     weights = write_authors_layers(tmp_path / "layers.pth", random_layers())
     detector = oddlens.load("april-gan", open_clip_folder, weights, image_score="transductive")
     plan = make_plan(small_set / "bolt", open_clip_folder, shots=(0, 2), seeds=(0,), detectors=(detector,))

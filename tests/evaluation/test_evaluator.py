@@ -20,7 +20,7 @@ SIDE, SIZE = 12, (20, 16)
 
 @dataclass
 class Picture:
-    """A picture of the test: what is found and what is true. A mask at the side of the maps, or None."""
+    """An image of the test: what is found and what is true. A mask at the side of the maps, or None."""
 
     label: int
     score: float
@@ -31,7 +31,7 @@ class Picture:
 
 @pytest.fixture
 def pictures() -> list[Picture]:
-    """Three normal and three abnormal pictures of noise, hotter at the defect."""
+    """Three normal and three abnormal images of noise, hotter at the defect."""
     generator = np.random.default_rng(2)
     made = []
     for number in range(6):
@@ -115,7 +115,7 @@ def test_a_defect_that_nobody_drew_counts_for_the_image_only(tmp_path: Path, pic
     assert (
         result.figures["image_auroc"] == image_metrics([p.label for p in pictures], [p.score for p in pictures]).auroc
     )
-    assert result.notes == ("1 abnormal picture has no mask: image figures only",)
+    assert result.notes == ("1 abnormal image has no mask: image figures only",)
 
 
 def test_without_any_mask_there_are_image_figures_only(tmp_path: Path, pictures: list[Picture]) -> None:
@@ -123,7 +123,7 @@ def test_without_any_mask_there_are_image_figures_only(tmp_path: Path, pictures:
         picture.mask = None if picture.label else picture.mask
     result = evaluate(tmp_path, pictures)
     assert result.figures["pixel_auroc"] is None
-    assert result.reasons["pixel_auroc"] == "no abnormal test picture has a mask"
+    assert result.reasons["pixel_auroc"] == "no abnormal test image has a mask"
     assert result.figures["image_auroc"] is not None
     assert set(result.curves) == {"image_roc", "image_pr"}
     assert result.notes == ()
@@ -136,7 +136,7 @@ def test_without_normal_pictures_there_are_pixel_figures_only(tmp_path: Path, pi
         "image_ap",
         "image_f1_max",
     }
-    assert result.reasons["image_ap"] == "there is no normal test picture"
+    assert result.reasons["image_ap"] == "there is no normal test image"
     assert result.interval is None
     assert result.thresholds["image"] is None
 
@@ -150,7 +150,7 @@ def test_without_abnormal_pictures_there_are_no_figures(tmp_path: Path, pictures
 def test_masks_that_may_be_black_on_white_are_told(tmp_path: Path, pictures: list[Picture]) -> None:
     pictures[1].mask = ~pictures[1].mask
     assert evaluate(tmp_path, pictures).notes == (
-        "1 mask marks nearly a whole picture as defect: are they black on white?",
+        "1 mask marks nearly a whole image as defect: are they black on white?",
     )
 
 

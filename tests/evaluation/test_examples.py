@@ -1,4 +1,4 @@
-"""Which pictures are shown, and how they are drawn."""
+"""Which images are shown, and how they are drawn."""
 
 import cv2
 import numpy as np
@@ -43,7 +43,7 @@ def test_without_a_threshold_only_the_clear_ones_are_shown() -> None:
 
 
 def panels(height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """The (left, top, right, bottom) of the bright panels of a drawing of a white picture."""
+    """The (left, top, right, bottom) of the bright panels of a drawing of a white image."""
     drawn = np.asarray(
         draw(np.full((height, width, 3), 255, np.uint8), None, np.zeros((8, 8), np.float32), (0, 1)).convert("L")
     )

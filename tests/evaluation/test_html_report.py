@@ -96,7 +96,7 @@ def test_verdicts_are_those_of_detect_with_the_same_examples_and_the_page_says_s
     missed = sum(not each.is_anomalous for each, score in zip(found, cell.scores, strict=True) if score.label)
     assert (
         f"Verdicts at {threshold:.4g}, the threshold that detect uses with these good examples "
-        f"(leave-one-out scores of 2 references): {alarms} of 3 normal pictures called anomalous, {missed} of 3 abnormal ones"
+        f"(leave-one-out scores of 2 references): {alarms} of 3 normal images called anomalous, {missed} of 3 abnormal ones"
     ) in page.text
     for shown in cell.shown:
         verdict = "anomalous" if found[shown.number].is_anomalous else "normal"
@@ -112,8 +112,7 @@ def test_without_a_threshold_of_detects_own_there_is_no_verdict(finished: Benchm
     assert "called normal" not in text
     assert "No verdicts: detect has no threshold of its own here" in text
     assert (
-        f"follows from the best F1 on these same pictures, at {best:.4g}: that threshold is not known beforehand"
-        in text
+        f"follows from the best F1 on these same images, at {best:.4g}: that threshold is not known beforehand" in text
     )
 
 
@@ -135,7 +134,7 @@ def test_what_is_undefined_or_skipped_or_published_is_told(finished: Benchmark) 
     bare = replace(
         finished.cells[key],
         figures=dict.fromkeys(finished.cells[key].figures),
-        reasons={"pixel_ap": "no abnormal test picture has a mask"},
+        reasons={"pixel_ap": "no abnormal test image has a mask"},
         thresholds={"image": None, "pixel": None, "calibrated": None},
         interval=None,
         curves={},
@@ -148,7 +147,7 @@ def test_what_is_undefined_or_skipped_or_published_is_told(finished: Benchmark) 
     ]
     page = Page(write_report(document, cells))
     assert "bolt of parts has 3 good examples, not 4" in page.text
-    assert "no pixel_ap: no abnormal test picture has a mask" in page.text
+    assert "no pixel_ap: no abnormal test image has a mask" in page.text
     assert "a <b>paper</b> [S]" in page.text
     assert "/ 91.8" in page.text
 

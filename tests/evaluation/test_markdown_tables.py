@@ -17,7 +17,7 @@ from oddlens.evaluation.markdown_tables import (
 )
 
 INDUSTRIAL = METRICS[:9]
-"""The figures of pictures with masks."""
+"""The figures of images with masks."""
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ def test_a_dash_has_its_reason_below(document: dict[str, Any]) -> None:
     names = [name for name in INDUSTRIAL if name.startswith("pixel")]
     for figures in (entry["mean"], entry["by_seed"][0]["figures"]):
         figures.update(dict.fromkeys(names))
-    entry["by_seed"][0]["reasons"] = dict.fromkeys(names, "no abnormal test picture has a mask")
+    entry["by_seed"][0]["reasons"] = dict.fromkeys(names, "no abnormal test image has a mask")
     text = write_table(document)
-    assert f"- bolt: no {', '.join(names)}: no abnormal test picture has a mask" in text
+    assert f"- bolt: no {', '.join(names)}: no abnormal test image has a mask" in text
     first_of_bolt = next(line for line in text.splitlines() if line.startswith("| bolt"))
     assert first_of_bolt.split("|")[6].strip() == "-"
 

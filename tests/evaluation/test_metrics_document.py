@@ -52,7 +52,7 @@ def test_a_figure_that_a_category_lacks_is_the_mean_of_the_others(finished: Benc
     key = Key("parts", "bolt", "winclip", Variant(0))
     cell = finished.cells[key]
     lacking = replace(
-        cell, figures=cell.figures | {"pixel_ap": None}, reasons={"pixel_ap": "no abnormal test picture has a mask"}
+        cell, figures=cell.figures | {"pixel_ap": None}, reasons={"pixel_ap": "no abnormal test image has a mask"}
     )
     result = summarise(finished.plan, finished.cells | {key: lacking}, [])["results"][0]
     other = finished.cells[Key("parts", "metal_nut", "winclip", Variant(0))]

@@ -68,12 +68,12 @@ def test_one_list_serves_all_categories_and_seeds(source: NamedDataset, tmp_path
 def test_what_is_measured_on_or_unknown_cannot_be_an_example(source: NamedDataset, tmp_path: Path, line: str) -> None:
     path = tmp_path / "k_shot.txt"
     path.write_text(line + "\n")
-    with pytest.raises(UsageError, match="no normal picture outside the test split"):
+    with pytest.raises(UsageError, match="no normal image outside the test split"):
         ListedPicks(path, [source])
     in_folder = list_path(tmp_path, "parts", "bolt", 0)
     in_folder.parent.mkdir()
     in_folder.write_text(line + "\n")
-    with pytest.raises(UsageError, match="no normal picture outside the test split"):
+    with pytest.raises(UsageError, match="no normal image outside the test split"):
         ListedPicks(tmp_path, [source]).of(source, "bolt", 0)
 
 

@@ -118,7 +118,7 @@ def test_image_by_image_needs_an_image_with_both_kinds_of_pixels(tmp_path: Path,
     frames[1].mask[:] = True
     result = evaluate(tmp_path, frames[:2], Protocol(True, SIZES, per_image=True))
     assert result.figures["pixel_ap"] is not None
-    assert result.reasons["pixel_ap_per_image"] == "no picture has pixels of both kinds"
+    assert result.reasons["pixel_ap_per_image"] == "no image has pixels of both kinds"
 
 
 def test_without_anything_unknown_no_figure_is_defined_and_all_say_why(tmp_path: Path, frames: list[Frame]) -> None:
@@ -126,4 +126,4 @@ def test_without_anything_unknown_no_figure_is_defined_and_all_say_why(tmp_path:
     result = evaluate(tmp_path, frames[:1], protocol)
     assert set(result.figures.values()) == {None}
     told = {name for name in protocol.figures if not name.startswith("image_")}
-    assert result.reasons == dict.fromkeys(told, "no abnormal test picture has a mask")
+    assert result.reasons == dict.fromkeys(told, "no abnormal test image has a mask")

@@ -1,4 +1,4 @@
-"""How pictures are compared: decided by what the records carry, unless the call says otherwise."""
+"""How images are compared: decided by what the records carry, unless the call says otherwise."""
 
 from pathlib import Path
 

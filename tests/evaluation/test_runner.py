@@ -125,7 +125,7 @@ def test_too_few_good_examples_skip_the_cell_and_say_so(
 def test_a_category_without_test_pictures_is_skipped(open_clip_folder: Path, tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", categories=("bolt",), normal=0, abnormal=0)
     done = run_whole(make_plan(root, open_clip_folder, shots=(0,)), tmp_path / "out")
-    assert [skip.reason for skip in done.skipped] == ["bolt of set has no labelled test picture"]
+    assert [skip.reason for skip in done.skipped] == ["bolt of set has no labelled test image"]
     assert done.cells == {}
 
 
@@ -152,7 +152,7 @@ def test_a_mask_of_another_size_is_a_fault_at_full_size_only(open_clip_folder: P
     save(root / "bolt" / "ground_truth" / "block" / "001_mask.png", np.full((20, 24), 255, np.uint8))
     assert run_whole(make_plan(root, open_clip_folder, shots=(0,)), tmp_path / "a").skipped == []
     (skip,) = run_whole(make_plan(root, open_clip_folder, shots=(0,), full_size=True), tmp_path / "b").skipped
-    assert "must have the size of its picture" in skip.reason
+    assert "must have the size of its image" in skip.reason
 
 
 def test_a_job_that_is_interrupted_leaves_no_cell(

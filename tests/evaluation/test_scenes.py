@@ -84,8 +84,8 @@ def test_street_hazards_has_its_authors_figures_too(scenes: Benchmark) -> None:
 
 def test_both_sizes_of_comparison_are_told(finished: Benchmark, scenes: Benchmark) -> None:
     both = summarise(scenes.plan, finished.cells | scenes.cells, [])["evaluation"]["pixels_compared_at"]
-    assert both.endswith("authors' rule; those of scenes with label files at each picture's own size")
-    assert summarise(scenes.plan, scenes.cells, [])["evaluation"]["pixels_compared_at"] == "each picture's own size"
+    assert both.endswith("authors' rule; those of scenes with label files at each image's own size")
+    assert summarise(scenes.plan, scenes.cells, [])["evaluation"]["pixels_compared_at"] == "each image's own size"
 
 
 def test_components_and_classes_are_on_the_page(scenes: Benchmark) -> None:

@@ -1,4 +1,4 @@
-"""What is true of a picture, at the size that maps are compared at."""
+"""What is true of an image, at the size that maps are compared at."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.evaluation.tiny_set import save
 
 
 def record(tmp_path: Path, label: int, mask: object = None, ignore: object = None) -> Record:
-    """A record whose masks are written; its picture is not there, as nobody should need it."""
+    """A record whose masks are written; its image is not there, as nobody should need it."""
     paths: list[Path | None] = []
     for name, values in (("mask", mask), ("ignore", ignore)):
         path = None if values is None else tmp_path / f"{name}.png"
@@ -54,10 +54,10 @@ def test_a_smaller_mask_of_the_pictures_shape_is_taken_and_one_of_another_shape_
             np.testing.assert_array_equal(truth.mask, resize_mask(BLOCK, (10, 10)))
         for size in ((48, 40), (480, 480)):
             with pytest.raises(
-                DataError, match=r"mask\.png has 48 x 40 pixels and its picture .*: it must have its shape"
+                DataError, match=r"mask\.png has 48 x 40 pixels and its image .*: it must have its shape"
             ):
                 read_truth(known, size, (10, 10))
-    with pytest.raises(DataError, match=r"ignore\.png has 48 x 40 pixels and its picture 40 x 40"):
+    with pytest.raises(DataError, match=r"ignore\.png has 48 x 40 pixels and its image 40 x 40"):
         read_truth(record(tmp_path, 0, ignore=BLOCK), (40, 40), (10, 10))
 
 

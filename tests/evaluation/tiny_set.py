@@ -12,7 +12,7 @@ from oddlens.evaluation import Benchmark, Plan, RulePicks, open_sources, variant
 from oddlens.evaluation.evaluate import CHUNKS, Chunks
 
 SIZE = (48, 40)
-"""(width, height) of the pictures."""
+"""(width, height) of the images."""
 
 
 def write_set(

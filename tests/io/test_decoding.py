@@ -1,4 +1,4 @@
-"""Encoded pictures are decoded by content, upright, and never beyond what their header promises."""
+"""Encoded images are decoded by content, upright, and never beyond what their header promises."""
 
 import contextlib
 import io
@@ -119,7 +119,7 @@ def test_a_format_that_this_installation_lacks_is_named_with_what_it_needs(
     data = encode(noise(), form, **(LOSSLESS | LOSSY)[form])
     lacking = tuple(replace(each, lacking="reading it needs X") if each.name == form else each for each in FORMATS)
     monkeypatch.setattr("oddlens.io.decoding.KNOWN_FORMATS", lacking)
-    assert sentence_on(data) == f"is a picture in the format {form}, and reading it needs X"
+    assert sentence_on(data) == f"is an image in the format {form}, and reading it needs X"
 
 
 @pytest.mark.parametrize(
@@ -219,13 +219,13 @@ def test_of_several_frames_or_pages_the_first_is_read_with_a_note(form: str) -> 
     stream = io.BytesIO()
     frames[0].save(stream, form, save_all=True, append_images=frames[1:])
     assert np.array_equal(read(stream.getvalue()), np.zeros((6, 8, 3), np.uint8))
-    assert notes_on(stream.getvalue()) == ["the first of several pictures in the file"]
+    assert notes_on(stream.getvalue()) == ["the first of several images in the file"]
 
 
 def test_a_gif_damaged_behind_its_first_frame_is_read_with_a_note() -> None:
     first = encode(noise(), "GIF")[:-1]
     assert np.array_equal(read(first + b"\x2c\0\0"), read(first + b";"))
-    assert notes_on(first + b"\x2c\0\0") == ["the first picture of the file, which is damaged behind it"]
+    assert notes_on(first + b"\x2c\0\0") == ["the first image of the file, which is damaged behind it"]
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.95])
@@ -263,13 +263,13 @@ def test_random_bytes_are_refused_with_a_sentence(data: bytes) -> None:
         (b"", "is empty (0 bytes): save or copy it again"),
         (b"just words\n", f"is a text file: give one of {FORMAT_NAMES}"),
         ("größe;maß\n".encode(), f"is a text file: give one of {FORMAT_NAMES}"),
-        (bytes(range(64)), f"is no picture of a known format: give one of {FORMAT_NAMES}"),
+        (bytes(range(64)), f"is no image of a known format: give one of {FORMAT_NAMES}"),
         (
             b"version https://git-lfs.github.com/spec/v1\n",
-            "is a Git LFS pointer, not the picture: fetch it with `git lfs pull`",
+            "is a Git LFS pointer, not the image: fetch it with `git lfs pull`",
         ),
-        (b"\0\0\0\x18ftypmp42\0\0", "is a video, or a picture in a video's format: save it as PNG or JPEG"),
-        (b"%PDF-1.7\n", "is a PDF document: save its picture as PNG or JPEG"),
+        (b"\0\0\0\x18ftypmp42\0\0", "is a video, or an image in a video's format: save it as PNG or JPEG"),
+        (b"%PDF-1.7\n", "is a PDF document: save its image as PNG or JPEG"),
         (b"PK\x03\x04\0\0", "is a ZIP archive: unpack it first"),
     ],
 )
@@ -338,7 +338,7 @@ def test_all_pages_are_read_where_values_mean_something(form: str) -> None:
     pages[0].save(stream, form, save_all=True, append_images=pages[1:])
     found = decode_stored(io.BytesIO(stream.getvalue()), 1.0)
     assert [np.asarray(page.convert("L")).tolist() for page in found] == [np.asarray(page).tolist() for page in pages]
-    with pytest.raises(UnreadableError, match="more pictures than are read here"):
+    with pytest.raises(UnreadableError, match="more images than are read here"):
         decode_stored(io.BytesIO(stream.getvalue()), 30 / 1e6)
 
 

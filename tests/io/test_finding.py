@@ -1,4 +1,4 @@
-"""Which picture files a list of names means: files, folders and patterns, mistakes in them, and what is passed over."""
+"""Which image files a list of names means: files, folders and patterns, mistakes in them, and what is passed over."""
 
 import errno
 import os
@@ -92,11 +92,11 @@ class TestFinding:
         assert found("b") == ["b/1.jpg", "b/link/x.png"]
 
     def test_nothing_given(self) -> None:
-        with pytest.raises(UsageError, match=r"^no picture was named: give files, folders or patterns such as"):
+        with pytest.raises(UsageError, match=r"^no image was named: give files, folders or patterns such as"):
             find_images([])
 
     def test_an_empty_name_does_not_mean_the_current_folder(self) -> None:
-        assert complaint("").startswith("an empty name is among the pictures: give files, folders or patterns")
+        assert complaint("").startswith("an empty name is among the images: give files, folders or patterns")
 
     def test_a_name_that_does_not_exist(self) -> None:
         assert complaint("img10.png", "none.png") == "none.png does not exist: check the path"
@@ -140,7 +140,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def looked(root: Path, *inputs: str) -> tuple[list[str], dict[str, int]]:
-    """The pictures that are found, relative to the root, and what is passed over."""
+    """The images that are found, relative to the root, and what is passed over."""
     found = find_images([root / each for each in inputs] or [root])
     assert found.failures == []
     return [path.relative_to(root).as_posix() for path in found.paths], dict(found.passed_over)

@@ -77,7 +77,7 @@ class TestReading:
         pages = [Image.fromarray(np.full((2, 2), 65535, np.uint16)) for _ in range(2)]
         pages[0].save(tmp_path / "part.png", "TIFF", save_all=True, append_images=pages[1:])
         assert read_image(tmp_path / "part.png").note == (
-            "16-bit values reduced to their high byte; the first of several pictures in the file; "
+            "16-bit values reduced to their high byte; the first of several images in the file; "
             "named .png but holds TIFF, and was read as that"
         )
 
@@ -114,14 +114,14 @@ class TestRefusals:
         assert sentence_on("no\nsuch.png") == r"no\nsuch.png does not exist: check the path"
 
     def test_an_empty_name(self) -> None:
-        assert sentence_on("") == "the image is a folder: name a picture in it"
+        assert sentence_on("") == "the image is a folder: name an image in it"
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        assert sentence_on(tmp_path) == f"{tmp_path} is a folder: name a picture in it"
+        assert sentence_on(tmp_path) == f"{tmp_path} is a folder: name an image in it"
 
     def test_a_pipe_which_may_never_end(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe.png")
-        assert sentence_on(tmp_path / "pipe.png").endswith("is not a regular file: save the picture to disk first")
+        assert sentence_on(tmp_path / "pipe.png").endswith("is not a regular file: save the image to disk first")
 
     def test_a_file_without_permission(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(path: Path, mode: str) -> None:

@@ -1,4 +1,4 @@
-"""What people hand over as pictures: one or several, of any kind, each read when its turn comes."""
+"""What people hand over as images: one or several, of any kind, each read when its turn comes."""
 
 import io
 import tempfile

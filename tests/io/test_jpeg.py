@@ -86,7 +86,7 @@ class TestWhole:
     def test_a_file_that_lacks_only_its_end_mark_is_read(self, whole: bytes, ending: bytes) -> None:
         assert np.array_equal(read(whole.removesuffix(END) + ending), by_pillow(whole))
 
-    @pytest.mark.parametrize("behind", [b"\0" * 1000, b"\xff" * 5, b"\xff\xd8\xff\xe1 another picture", b"\r\n"])
+    @pytest.mark.parametrize("behind", [b"\0" * 1000, b"\xff" * 5, b"\xff\xd8\xff\xe1 another image", b"\r\n"])
     def test_what_follows_the_end_mark_does_not_matter(self, whole: bytes, behind: bytes) -> None:
         assert np.array_equal(read(whole + behind), by_pillow(whole))
 

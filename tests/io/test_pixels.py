@@ -1,4 +1,4 @@
-"""Pixels of any kind become RGB uint8 by rules that do not depend on the picture."""
+"""Pixels of any kind become RGB uint8 by rules that do not depend on the image."""
 
 import re
 

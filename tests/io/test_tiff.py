@@ -128,7 +128,7 @@ class TestPages:
     def test_of_several_pages_the_first_is_read_with_a_note(self, values: np.ndarray) -> None:
         data = write_tiff(values, 8 if values.dtype == np.uint8 else 32, pages=3)
         assert np.array_equal(read(data), noise())
-        assert "the first of several pictures in the file" in notes_on(data)
+        assert "the first of several images in the file" in notes_on(data)
 
     def test_tens_of_thousands_of_pages_are_not_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Pillow counts them in quadratic time: 98 seconds of 60,000."""

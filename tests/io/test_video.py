@@ -1,4 +1,4 @@
-"""Videos as pictures: which frames there are, what they are called, and what is said of those that cannot be read."""
+"""Videos as images: which frames there are, what they are called, and what is said of those that cannot be read."""
 
 import struct
 import sys

@@ -40,9 +40,9 @@ class FakeTraining:
 
 
 class FakeTrainable:
-    """One linear layer from the tower's last block to two states, for the picture and for every patch.
+    """One linear layer from the tower's last block to two states, for the image and for every patch.
 
-    encoded: how many pictures went through the tower. fail_at: the call of `losses` from which on they are not numbers.
+    encoded: how many images went through the tower. fail_at: the call of `losses` from which on they are not numbers.
     """
 
     name = "fake"
@@ -95,7 +95,7 @@ class FakeTrainable:
 
 
 def write_category(folder: Path, good: int, bad: int, seed: int = 0, size: tuple[int, int] = (48, 40)) -> Path:
-    """A category in MVTec's layout: pictures of noise, the bad ones with a bright square that the mask tells."""
+    """A category in MVTec's layout: images of noise, the bad ones with a bright square that the mask tells."""
     generator = np.random.default_rng(seed)
     for number in range(good):
         _save(folder / "test" / "good" / f"{number}.png", _noise(generator, size))

@@ -41,7 +41,7 @@ def pixels() -> Tensor:
 
 @pytest.fixture(scope="module")
 def features(backbone: Backbone, pixels: Tensor) -> Features:
-    """Of three pictures; the first is normal, the others have a square."""
+    """Of three images; the first is normal, the others have a square."""
     trainable = TrainableAnomalyCLIP(backbone, RECIPE, SETTINGS)
     with torch.no_grad():
         return trainable.encode(pass_pixels(backbone, pixels, trainable.request))

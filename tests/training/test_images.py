@@ -1,4 +1,4 @@
-"""What training shows: pictures as they are, and mosaics that a seed draws."""
+"""What training shows: images as they are, and mosaics that a seed draws."""
 
 from pathlib import Path
 

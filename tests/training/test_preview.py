@@ -1,4 +1,4 @@
-"""Early views of a training: which pictures, and what is drawn of them."""
+"""Early views of a training: which images, and what is drawn of them."""
 
 from dataclasses import replace
 from pathlib import Path

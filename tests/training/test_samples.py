@@ -1,4 +1,4 @@
-"""Which pictures a method learns from."""
+"""Which images a method learns from."""
 
 import os
 from pathlib import Path
@@ -55,13 +55,13 @@ def test_generated_data_sets_can_be_learned_from(tmp_path: Path) -> None:
 
 def test_another_split_can_be_chosen_and_one_without_defects_is_refused(data: Path) -> None:
     with pytest.raises(
-        DataError, match=r"no picture of data \(split 'train'\) is abnormal and has a mask: a method learns"
+        DataError, match=r"no image of data \(split 'train'\) is abnormal and has a mask: a method learns"
     ):
         gather(data, split="train")
 
 
 def test_a_split_that_is_empty_is_refused(data: Path) -> None:
-    with pytest.raises(DataError, match=r"data has no picture to learn from in the split 'validation': .* train, test"):
+    with pytest.raises(DataError, match=r"data has no image to learn from in the split 'validation': .* train, test"):
         gather(data, split="validation")
 
 

@@ -1,4 +1,4 @@
-"""Class numbers as a picture."""
+"""Class numbers as an image."""
 
 import numpy as np
 from hypothesis import given

@@ -204,7 +204,7 @@ class TestRefusals:
 
     def test_a_map_of_another_size_is_a_fault_of_the_program(self) -> None:
         with pytest.raises(
-            ValueError, match=r"an anomaly map of shape \(4, 5\) does not fit a picture of shape \(4, 4, 3\)"
+            ValueError, match=r"an anomaly map of shape \(4, 5\) does not fit an image of shape \(4, 4, 3\)"
         ):
             draw(noise(4, 4), flat_map(4, 5))
 

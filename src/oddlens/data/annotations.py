@@ -1,4 +1,4 @@
-"""Annotation files in place of a mask: labelme's of one picture, or COCO's of many."""
+"""Annotation files in place of a mask: labelme's of one image, or COCO's of many."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +16,11 @@ SUFFIX = ".json"
 
 
 class Drawing(Protocol):
-    """What is drawn on one picture."""
+    """What is drawn on one image."""
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(height, width) of the picture, upright; None where the file does not say."""
+        """(height, width) of the image, upright; None where the file does not say."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -42,16 +42,16 @@ def is_annotation(path: Path) -> bool:
 
 
 def read_drawing(file: Path, image: Path | None) -> Drawing:
-    """What is drawn on a picture in an annotation file; only COCO's files need the picture's path.
+    """What is drawn on an image in an annotation file; only COCO's files need the image's path.
 
     Raises:
-        DataError: The file cannot be read, is no annotation file, or does not list the picture.
+        DataError: The file cannot be read, is no annotation file, or does not list the image.
     """
     content = read_annotations(file)
     if isinstance(content, Annotation):
         return content
     if image is None:
-        raise DataError(f"{file} has annotations of many pictures: give the picture, too")
+        raise DataError(f"{file} has annotations of many images: give the image, too")
     return content.entry(image)
 
 

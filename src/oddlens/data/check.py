@@ -26,15 +26,15 @@ HIGHEST_CLASS = 32
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many pictures one category has in one split.
+    """How many images one category has in one split.
 
     Attributes:
         category: The category.
         split: The split.
-        normal: Pictures with label 0.
-        abnormal: Pictures with label 1.
-        drawn: The abnormal pictures that have a mask.
-        unlabelled: Pictures without a label.
+        normal: Images with label 0.
+        abnormal: Images with label 1.
+        drawn: The abnormal images that have a mask.
+        unlabelled: Images without a label.
     """
 
     category: str
@@ -54,7 +54,7 @@ class Report:
         layout: The name of its layout.
         counts: In the order of categories and splits.
         problems: Everything that is wrong.
-        classes: The known classes of every category whose pictures have class labels.
+        classes: The known classes of every category whose images have class labels.
     """
 
     root: Path
@@ -83,15 +83,15 @@ class Report:
 
 
 def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Read every picture and every mask of a data set and report what is wrong, with the problems of opening it.
+    """Read every image and every mask of a data set and report what is wrong, with the problems of opening it.
 
-    `read_image` decodes pictures, as in detection, which takes about 20 ms a megapixel and core. The check compares the size of a
-    mask with its picture's, and examines its values and whether it marks anything. Two files are the same picture if all their
+    `read_image` decodes images, as in detection, which takes about 20 ms a megapixel and core. The check compares the size of a
+    mask with its image's, and examines its values and whether it marks anything. Two files are the same image if all their
     pixels are equal.
 
     Args:
         dataset: The data set.
-        progress: Called as `progress(done, total)` after each picture, in the calling thread.
+        progress: Called as `progress(done, total)` after each image, in the calling thread.
     """
     problems = list(dataset.problems)
     seen: list[tuple[Record, bytes | None]] = []
@@ -119,7 +119,7 @@ def _counts(dataset: Dataset) -> Iterator[Count]:
 
 
 def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
-    """The pictures that lie in two splits, of which one is for testing, or have two labels."""
+    """The images that lie in two splits, of which one is for testing, or have two labels."""
     earlier: dict[bytes, list[Record]] = defaultdict(list)
     for record, content in seen:
         if content is None or record.label is None:
@@ -128,20 +128,20 @@ def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
             if (record.split == "test") != (other.split == "test"):
                 test, known = (record, other) if record.split == "test" else (other, record)
                 sentence = (
-                    f"the test image {test.image} is the same picture as {known.image} ({known.split}): leave one out"
+                    f"the test image {test.image} is the same image as {known.image} ({known.split}): leave one out"
                 )
                 yield Problem(test.image, "image-shared", sentence)
                 break
             if record.label != other.label:
                 normal, abnormal = sorted((record, other), key=lambda each: each.label or 0)
-                sentence = f"{abnormal.image} is said to be abnormal and is the same picture as {normal.image}, said to be normal"
+                sentence = f"{abnormal.image} is said to be abnormal and is the same image as {normal.image}, said to be normal"
                 yield Problem(abnormal.image, "image-shared", sentence)
                 break
         earlier[content].append(record)
 
 
 def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
-    """What is wrong with a record's files, and a hash of its pixels; None for a picture that cannot be read."""
+    """What is wrong with a record's files, and a hash of its pixels; None for an image that cannot be read."""
     problems: list[Problem] = []
     size, content = _read(record.image, problems)
     legend = None if record.legend is None else load_legend(record.legend)
@@ -161,7 +161,7 @@ def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
 
 
 def _read(image: Path, problems: list[Problem]) -> tuple[tuple[int, int] | None, bytes | None]:
-    """(width, height) of a picture, and a hash of its size and pixels."""
+    """(width, height) of an image, and a hash of its size and pixels."""
     try:
         picture = read_image(image)
     except ImageError as error:
@@ -194,7 +194,7 @@ def _shows(
     if looks_inverted(grey > 0):
         share = f"{(grey > 0).mean():.0%}"
         sentence = (
-            f"the mask {name} marks {share} of its picture as defect: if it is black on white, save it white on black"
+            f"the mask {name} marks {share} of its image as defect: if it is black on white, save it white on black"
         )
         problems.append(Problem(mask, "mask-inverted", sentence))
     values = _values(grey)

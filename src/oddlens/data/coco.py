@@ -1,4 +1,4 @@
-"""COCO's annotation files: the shapes drawn on many pictures, in one JSON file.
+"""COCO's annotation files: the shapes drawn on many images, in one JSON file.
 
     {"images": [{"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}, ...],
      "categories": [{"id": 1, "name": "scratch"}, ...],
@@ -51,11 +51,11 @@ class CocoFile(TypedDict):
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture of a COCO file.
+    """One image of a COCO file.
 
     Attributes:
         path: The COCO file.
-        name: The picture's "file_name".
+        name: The image's "file_name".
         size: (height, width); None where the file does not say.
         kinds: The categories of its annotations, each once.
         drawn: The annotations, as they are in the file.
@@ -81,7 +81,7 @@ class Entry:
 
 
 class Coco:
-    """A COCO file: its pictures and their annotations."""
+    """A COCO file: its images and their annotations."""
 
     def __init__(self, path: Path, entries: Sequence[Entry]) -> None:
         self.path = path
@@ -91,10 +91,10 @@ class Coco:
             self._by_name[_parts(entry.name)[-1]].append(entry)
 
     def entry(self, image: Path) -> Entry:
-        """The entry of a picture on disk, found by its name and, where several have it, by the folders before it.
+        """The entry of an image on disk, found by its name and, where several have it, by the folders before it.
 
         Raises:
-            DataError: The file does not list the picture.
+            DataError: The file does not list the image.
         """
         mine = _parts(image.as_posix())
         found = self._by_name.get(mine[-1], [])
@@ -111,7 +111,7 @@ def is_coco(content: object) -> TypeGuard[CocoFile]:
 
 
 def coco_of(path: Path, content: CocoFile) -> Coco:
-    """The pictures in the content of a file, with what is drawn on them, less normal things and the background.
+    """The images in the content of a file, with what is drawn on them, less normal things and the background.
 
     Raises:
         DataError: An image, an annotation or a category lacks a key.

@@ -1,4 +1,4 @@
-"""A contact sheet: one picture of a data set that shows whether its pictures, labels and masks belong together."""
+"""A contact sheet: one image of a data set that shows whether its images, labels and masks belong together."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -25,10 +25,10 @@ OUTLINE, GOOD, BAD = "#ff2e88", "#2f8f5b", "#c2304f"
 
 
 def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
-    """Write a picture with a row a category: a few normal pictures, a few abnormal ones with their masks outlined.
+    """Write an image with a row a category: a few normal images, a few abnormal ones with their masks outlined.
 
-    The pictures are spread evenly over the category's test split (over all of it where there is none), the abnormal ones
-    over its kinds of defect. A picture that cannot be read is a tile with the word "unreadable". The suffix chooses the format.
+    The images are spread evenly over the category's test split (over all of it where there is none), the abnormal ones
+    over its kinds of defect. An image that cannot be read is a tile with the word "unreadable". The suffix chooses the format.
 
     Raises:
         UsageError: The name ends in none of .png, .jpg, .jpeg.

@@ -12,12 +12,12 @@ from oddlens.errors import DataError, UsageError, choices
 
 @dataclass(frozen=True)
 class Dataset:
-    """The pictures of a data set, in a stable order. `open_dataset` makes it; iterating gives its records.
+    """The images of a data set, in a stable order. `open_dataset` makes it; iterating gives its records.
 
     Attributes:
         root: The folder it lies in.
         layout: The name of the layout it was read by.
-        records: One a picture; no pixels.
+        records: One an image; no pixels.
         problems: What opening it found wrong. `check_dataset` finds more.
 
     Example:
@@ -60,7 +60,7 @@ class Dataset:
         legends = dict.fromkeys(record.legend for record in self.records if record.classes is not None)
         found = dict.fromkeys(load_legend(legend).names for legend in legends if legend is not None)
         if len(found) > 1:
-            raise DataError(f"the pictures of {self.root} are labelled with different classes: select a category first")
+            raise DataError(f"the images of {self.root} are labelled with different classes: select a category first")
         return next(iter(found), ())
 
     def select(self, category: str | None = None, split: Split | None = None, label: int | None = None) -> "Dataset":

@@ -1,6 +1,6 @@
-"""Listing folders and pairing pictures with their masks: what every layout shares.
+"""Listing folders and pairing images with their masks: what every layout shares.
 
-Nothing here opens a picture. Masks are paired with pictures by stem, never by position: one missing file would silently shift
+Nothing here opens an image. Masks are paired with images by stem, never by position: one missing file would silently shift
 every pair after it.
 """
 
@@ -24,7 +24,7 @@ OTHER_PICTURES = frozenset(
         *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),  # of cameras
     }
 ) - set(FORMAT_OF_SUFFIX)
-"""The suffixes of pictures that are not read here."""
+"""The suffixes of images that are not read here."""
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -72,7 +72,7 @@ def annotations_in(folder: Path) -> list[Path]:
 
 
 def normal_folders(folder: Path) -> list[Path]:
-    """The sub-folders whose name says that normal pictures lie in them: good, ok, normal, in any case."""
+    """The sub-folders whose name says that normal images lie in them: good, ok, normal, in any case."""
     return [each for each in folders_in(folder) if is_normal_word(each.name)]
 
 
@@ -111,7 +111,7 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
     """The image files of a folder that should hold some, less the masks beside them (`masks_beside`).
 
-    An empty folder, two images of one stem, and pictures in a format that is not read are problems.
+    An empty folder, two images of one stem, and images in a format that is not read are problems.
     """
     files = images_in(folder)
     masks = set(_mask_images(files).values())
@@ -121,7 +121,7 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
         problems.append(Problem(folder, "folder-empty", f"the folder {folder} holds no image{deeper}"))
     unread = [name for name in _names(folder) if _suffix(name) in OTHER_PICTURES]
     if unread:
-        count = "a picture" if len(unread) == 1 else f"{len(unread)} pictures"
+        count = "an image" if len(unread) == 1 else f"{len(unread)} images"
         sentence = (
             f"the folder {folder} holds {count} in a format that is not read, such as {unread[0]}: save them as PNG"
         )
@@ -136,7 +136,7 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
 
 
 def masks_beside(folder: Path) -> dict[Path, Path]:
-    """The masks that lie beside their pictures in one folder, as {picture: mask}: <stem>_mask.*, or an annotation <stem>.json."""
+    """The masks that lie beside their images in one folder, as {image: mask}: <stem>_mask.*, or an annotation <stem>.json."""
     files = images_in(folder)
     masks = _mask_images(files)
     annotations = annotations_in(folder)
@@ -204,10 +204,10 @@ def stems_of(mask: Path, suffixes: Sequence[str]) -> list[str]:
 def match_masks(
     images: Iterable[Path], masks: Iterable[Path], suffixes: Sequence[str], problems: list[Problem]
 ) -> dict[Path, Path]:
-    """Match masks with pictures by stem, as {image: mask}; a mask without a picture and a second mask of one are problems.
+    """Match masks with images by stem, as {image: mask}; a mask without an image and a second mask of one are problems.
 
     Args:
-        images: The pictures.
+        images: The images.
         masks: The masks, files or folders.
         suffixes: What a mask's stem may add to its image's stem ("" for nothing), the likeliest first.
         problems: Problems are added here.
@@ -227,7 +227,7 @@ def match_masks(
 
 
 def match_beside(files: Iterable[Path], suffix: str, problems: list[Problem]) -> tuple[list[Path], dict[Path, Path]]:
-    """The pictures among the files of a folder, and those whose stem ends in the suffix as their masks, as `match_masks` does."""
+    """The images among the files of a folder, and those whose stem ends in the suffix as their masks, as `match_masks` does."""
     listed = list(files)
     masks = [file for file in listed if file.stem.endswith(suffix)]
     images = [file for file in listed if not file.stem.endswith(suffix)]
@@ -243,10 +243,10 @@ def masks_in(folder: Path) -> list[Path]:
 def find_masks(
     kinds: Mapping[Path, Sequence[Path]], truth: Path | None, suffixes: Sequence[str], problems: list[Problem]
 ) -> dict[Path, Path]:
-    """The masks of abnormal pictures, as {picture: mask}: those beside them, and of the others those in a folder of masks.
+    """The masks of abnormal images, as {image: mask}: those beside them, and of the others those in a folder of masks.
 
     Args:
-        kinds: The pictures by the folder that they lie in.
+        kinds: The images by the folder that they lie in.
         truth: The folder of masks, if there is one.
         suffixes: As for `match_masks`.
         problems: Problems are added here.
@@ -265,9 +265,9 @@ def find_masks(
 def pair_masks(
     images: Sequence[Path], folder: Path, suffixes: Sequence[str], problems: list[Problem]
 ) -> dict[Path, Path]:
-    """Match abnormal pictures with the masks of a folder, as `match_masks` does.
+    """Match abnormal images with the masks of a folder, as `match_masks` does.
 
-    Masks are its image files, its annotations, and its sub-folders of images. A picture without a mask is a problem; where none
+    Masks are its image files, its annotations, and its sub-folders of images. An image without a mask is a problem; where none
     has one, the folder as a whole is.
     """
     masks = masks_in(folder)

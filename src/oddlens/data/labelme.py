@@ -1,4 +1,4 @@
-"""labelme's annotation files: the shapes drawn on one picture, in a JSON file.
+"""labelme's annotation files: the shapes drawn on one image, in a JSON file.
 
     {"shapes": [{"label": "scratch", "shape_type": "polygon", "points": [[x, y], ...]}, ...], "imageHeight": 480, "imageWidth": 640}
 
@@ -46,11 +46,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is drawn on one picture.
+    """What is drawn on one image.
 
     Attributes:
         path: The annotation file.
-        size: (height, width) of the picture as labelme saw it, upright; None where the file does not say.
+        size: (height, width) of the image as labelme saw it, upright; None where the file does not say.
         shapes: The shapes that mark a defect.
     """
 
@@ -105,7 +105,7 @@ def _shape(content: object) -> Shape:
     try:
         decoded = base64.b64decode(png) if isinstance(png, str) else None
     except binascii.Error as error:
-        raise ValueError("holds a damaged picture: draw it again") from error
+        raise ValueError("holds a damaged image: draw it again") from error
     return Shape(content["label"], kind, points_of(content.get("points")), decoded)
 
 
@@ -128,13 +128,13 @@ def _mark(mask: NDArray[np.bool_], shape: Shape) -> None:
 
 
 def _paste(mask: NDArray[np.bool_], corner: tuple[float, float], png: bytes) -> None:
-    """Mark what a small picture marks, whose first pixel lies at the corner."""
+    """Mark what a small image marks, whose first pixel lies at the corner."""
     try:
         marked = mask_values(decode_stored(io.BytesIO(png), checked_limit())) > 0
     except UnreadableError as error:
-        raise ValueError(f"holds a picture that {error}") from error
+        raise ValueError(f"holds an image that {error}") from error
     left, top = (round(value) for value in corner)
     if left < 0 or top < 0:
-        raise ValueError("begins outside of the picture: draw it again")
+        raise ValueError("begins outside of the image: draw it again")
     place = mask[top : top + marked.shape[0], left : left + marked.shape[1]]
     place |= marked[: place.shape[0], : place.shape[1]]

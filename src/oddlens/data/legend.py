@@ -1,4 +1,4 @@
-"""What the values of a label file mean: road sets draw classes, the unknown and what does not count into one picture.
+"""What the values of a label file mean: road sets draw classes, the unknown and what does not count into one image.
 
 Sources of the values: the data sets' own label tables and loaders (Cityscapes' label table; the SegmentMeIfYouCan toolkit for Lost
 and Found; the authors' loader of RoadAnomaly; the CAOS repository for StreetHazards).

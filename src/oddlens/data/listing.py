@@ -1,4 +1,4 @@
-"""Listings: files that name pictures. Their readers share this: text, JSON, tables, paths as others write them."""
+"""Listings: files that name images. Their readers share this: text, JSON, tables, paths as others write them."""
 
 import codecs
 import csv
@@ -100,7 +100,7 @@ def absence(path: Path, *, file: bool = False) -> str | None:
 def drop_lost_masks(records: Sequence[Record], problems: list[Problem]) -> list[Record]:
     """The records of a listing, without the masks it names that are not on disk.
 
-    An abnormal picture that is listed without a mask is a problem only where others of its category have one: otherwise the set
+    An abnormal image that is listed without a mask is a problem only where others of its category have one: otherwise the set
     has image-level labels only.
     """
     drawn = {record.category for record in records if record.mask is not None}

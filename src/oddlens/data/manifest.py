@@ -49,7 +49,7 @@ def write_manifest(dataset: Dataset, path: str | Path) -> None:
 def manifest_hash(dataset: Dataset) -> str:
     """SHA-256 (hex) of the records of a data set, in any order, wherever it lies.
 
-    Paths count relative to the data set's root; the pictures' bytes do not count.
+    Paths count relative to the data set's root; the images' bytes do not count.
     """
     lines = sorted(_line(record, dataset.root) for record in dataset)
     return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()

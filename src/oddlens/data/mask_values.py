@@ -5,7 +5,7 @@
 - Several pages count together.
 - Transparency: transparent pixels are not marked; in a mask that is black on transparent, the opaque pixels are marked.
 
-The picture is upright, as `read_image` gives the one that it belongs to.
+The image is upright, as `read_image` gives the one that it belongs to.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def mask_values(pages: Sequence[Image.Image]) -> Values:
     """The values of a mask [h, w]: uint8, or its own type where it is deeper than 8 bits (which 8 would clip).
 
     Args:
-        pages: The pictures of its file; several count together, bool.
+        pages: The images of its file; several count together, bool.
 
     Raises:
         ValueError: The pages differ in size.
@@ -30,7 +30,7 @@ def mask_values(pages: Sequence[Image.Image]) -> Values:
     if len(pages) == 1:
         return _values(pages[0])
     if len({page.size for page in pages}) > 1:
-        raise ValueError("holds pictures of several sizes: save each in a file of its own")
+        raise ValueError("holds images of several sizes: save each in a file of its own")
     union: NDArray[np.bool_] = np.any([_values(page) > 0 for page in pages], axis=0)
     return union
 
@@ -67,7 +67,7 @@ def _by_palette(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _opaque(image: Image.Image) -> NDArray[np.bool_] | None:
-    """Where a picture can be seen, bool [h, w]; None where that is everywhere."""
+    """Where an image can be seen, bool [h, w]; None where that is everywhere."""
     if not image.has_transparency_data or image.mode.startswith(DEEP_MODES):
         return None
     if image.mode == "La":

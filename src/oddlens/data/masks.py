@@ -1,7 +1,7 @@
 """Reading masks and bringing them to the size of a map, by the authors' rules.
 
 Source of both rules: the data loaders of APRIL-GAN and AnomalyCLIP (see the spec of the two): a pixel is defect where the grey
-value is above 0; a mask is scaled as a picture of 0 and 255, bilinearly with antialiasing, and cut above one half. `mask_values`
+value is above 0; a mask is scaled as an image of 0 and 255, bilinearly with antialiasing, and cut above one half. `mask_values`
 says what "above 0" means for colours, palettes and transparency; files of label tools (`annotations`) are masks, too.
 
 Label files of road scenes hold masks, ignored pixels and classes in one file. A `Legend` says what their values mean.
@@ -38,9 +38,9 @@ def read_marks(file: Path, image: Path | None = None, shape: tuple[int, int] | N
     """One mask file as values [h, w], of which those above 0 are marked; see `mask_values`.
 
     Args:
-        file: The mask: a picture or an annotation.
-        image: The picture that it belongs to; an annotation file of many pictures needs it.
-        shape: The picture's (height, width); an annotation file without a size needs it.
+        file: The mask: an image or an annotation.
+        image: The image that it belongs to; an annotation file of many images needs it.
+        shape: The image's (height, width); an annotation file without a size needs it.
 
     Raises:
         DataError: The file cannot be read.
@@ -55,7 +55,7 @@ def read_marks(file: Path, image: Path | None = None, shape: tuple[int, int] | N
     try:
         check_size((width, height), checked_limit())
     except UnreadableError as error:
-        raise DataError(f"the picture of {file} {error}") from error
+        raise DataError(f"the image of {file} {error}") from error
     marked = np.zeros((height, width), np.bool_)
     drawing.mark(marked)
     return marked
@@ -69,7 +69,7 @@ def read_values(path: Path) -> NDArray[np.uint8]:
     """
     image, *others = _stored(path, "label file")
     if others:
-        raise DataError(f"the label file {path} holds several pictures: save each in a file of its own")
+        raise DataError(f"the label file {path} holds several images: save each in a file of its own")
     if image.mode.startswith(DEEP_MODES):
         raise DataError(f"the label file {path} is deeper than 8 bits: save it with 8")
     return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
@@ -82,10 +82,10 @@ def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | N
         source: A record (whose legend, if it has one, says which values are defect), a mask (a file, or a folder of files),
             or several masks that count together.
         shape: The (h, w) it must have. A normal record, which has no mask file, is False everywhere in this shape (in the
-            shape of its picture if None).
+            shape of its image if None).
 
     Raises:
-        ImageError: The picture of a normal record is needed for its shape, and cannot be read.
+        ImageError: The image of a normal record is needed for its shape, and cannot be read.
         DataError: A mask cannot be read, the files differ in size or from `shape`, or the record is abnormal or unlabelled
             without a mask, so that the place of its defect is unknown.
     """
@@ -101,7 +101,7 @@ def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | N
 def read_ignore(record: Record, shape: tuple[int, int] | None = None) -> NDArray[np.bool_] | None:
     """The pixels that do not count, bool [h, w] of the given shape if any; None = all of them count.
 
-    With a legend these are the values that are neither normal nor anomalous. In a picture that is labelled normal, anomalous
+    With a legend these are the values that are neither normal nor anomalous. In an image that is labelled normal, anomalous
     pixels (a few of a passer-by) do not count either.
 
     Raises:
@@ -137,15 +137,15 @@ def _legend(record: Record) -> Legend | None:
 
 
 def check_shape(mask: NDArray[np.bool_], size: tuple[int, int], file: Path | None) -> None:
-    """Refuse a mask [h, w] that cannot be its picture, of (height, width), made smaller or larger: a side must fit, to a pixel.
+    """Refuse a mask [h, w] that cannot be its image, of (height, width), made smaller or larger: a side must fit, to a pixel.
 
     Raises:
-        DataError: The mask is narrower or wider than its picture. The sentence names `file`.
+        DataError: The mask is narrower or wider than its image. The sentence names `file`.
     """
     (height, width), (rows, columns) = mask.shape, size
     if abs(height - rows * width / columns) > 1 and abs(width - columns * height / rows) > 1:
         raise DataError(
-            f"the mask {file} has {width} x {height} pixels and its picture {columns} x {rows}: it must have its shape"
+            f"the mask {file} has {width} x {height} pixels and its image {columns} x {rows}: it must have its shape"
         )
 
 
@@ -169,9 +169,9 @@ def _stored(file: Path, what: str) -> list[Image.Image]:
 
 
 def _size_of(file: Path, image: Path | None) -> tuple[int, int]:
-    """(height, width) of the picture that an annotation belongs to."""
+    """(height, width) of the image that an annotation belongs to."""
     if image is None:
-        raise DataError(f"{file} has no size of its picture: annotate it again")
+        raise DataError(f"{file} has no size of its image: annotate it again")
     width, height = read_image(image).size
     return height, width
 
@@ -194,7 +194,7 @@ def _union(
 def _check_size(file: Path, found: tuple[int, ...], wanted: tuple[int, ...] | None) -> None:
     if wanted is not None and found != tuple(wanted):
         sizes = f"{found[1]} x {found[0]} pixels instead of {wanted[1]} x {wanted[0]}"
-        raise DataError(f"the mask {file} has {sizes}: it must have the size of its picture")
+        raise DataError(f"the mask {file} has {sizes}: it must have the size of its image")
 
 
 def resize_mask(mask: NDArray[np.bool_], size: int | tuple[int, int]) -> NDArray[np.bool_]:

@@ -20,17 +20,17 @@ class NamedDataset:
     dataset: Dataset
 
     def tests(self, category: str) -> tuple[Record, ...]:
-        """The test pictures of a category whose label is known."""
+        """The test images of a category whose label is known."""
         records = self.dataset.select(category=category, split="test")
         return tuple(record for record in records if record.label is not None)
 
     def normals(self, category: str) -> dict[str, Record]:
-        """The normal training pictures of a category by their relative path, in the order of these."""
+        """The normal training images of a category by their relative path, in the order of these."""
         records = self.dataset.select(category=category, split="train", label=0)
         return dict(sorted((self.relative(record), record) for record in records))
 
     def relative(self, record: Record) -> str:
-        """The path of a picture in its data set, with forward slashes."""
+        """The path of an image in its data set, with forward slashes."""
         return Path(os.path.relpath(record.image, self.dataset.root)).as_posix()
 
 

@@ -1,6 +1,6 @@
-"""Opening a data set: recognise its layout, read its records, check its structure. No picture is decoded.
+"""Opening a data set: recognise its layout, read its records, check its structure. No image is decoded.
 
-(KolektorSDD, KolektorSDD2 and most road sets are the exception: there only the pixels of the masks tell which pictures are normal.)
+(KolektorSDD, KolektorSDD2 and most road sets are the exception: there only the pixels of the masks tell which images are normal.)
 """
 
 from pathlib import Path
@@ -32,8 +32,8 @@ def open_dataset(
         path: Its folder (of all categories or of one), or its listing (a manifest, a meta.json).
         layout: A layout's name in any case of letters, or "auto": the most specific one that recognises the path;
             `Dataset.layout` says which.
-        normal_dir: The folder of normal pictures of a plain set with names of its own, relative to `path`.
-        abnormal_dir: The folder of its abnormal pictures.
+        normal_dir: The folder of normal images of a plain set with names of its own, relative to `path`.
+        abnormal_dir: The folder of its abnormal images.
         mask_dir: The folder of its masks.
 
     Returns:
@@ -41,8 +41,8 @@ def open_dataset(
 
     Raises:
         UsageError: There is nothing at the path, the layout has no such name, or a named folder is not there.
-        LayoutError: No layout recognises the path, the named one does not, or it holds no picture.
-        DataError: None of the pictures that it names can be used.
+        LayoutError: No layout recognises the path, the named one does not, or it holds no image.
+        DataError: None of the images that it names can be used.
     """
     root = expanded(path).absolute()
     if is_closed(root):
@@ -70,7 +70,7 @@ def open_dataset(
 
 
 def _without_repeats(records: list[Record], problems: list[Problem]) -> list[Record]:
-    """The records, less those whose picture was there before: counted twice, it would weigh twice."""
+    """The records, less those whose image was there before: counted twice, it would weigh twice."""
     first: dict[Path, Record] = {}
     for record in records:
         earlier = first.setdefault(record.image, record)
@@ -82,8 +82,8 @@ def _without_repeats(records: list[Record], problems: list[Problem]) -> list[Rec
 
 
 def _no_picture(root: Path, layout: str, problems: list[Problem]) -> str:
-    """The sentence for a data set without a picture; what is wrong with the first of those that it names is part of it."""
-    sentence = f'{printable(str(root))}, read by the layout "{layout}", holds no picture'
+    """The sentence for a data set without an image; what is wrong with the first of those that it names is part of it."""
+    sentence = f'{printable(str(root))}, read by the layout "{layout}", holds no image'
     if not problems:
         return f"{sentence}: fill it or name another"
     others = "" if len(problems) == 1 else f" ({len(problems) - 1} more problems like this one)"

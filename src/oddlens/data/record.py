@@ -1,4 +1,4 @@
-"""One picture of a data set and what is known about it."""
+"""One image of a data set and what is known about it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,21 +8,21 @@ Split = Literal["train", "validation", "test", "unlabelled"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 NORMAL = "good"
-"""The defect name of a normal picture in every layout, whatever its own folder is called."""
+"""The defect name of a normal image in every layout, whatever its own folder is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One picture of a data set: paths and labels only, no pixels.
+    """One image of a data set: paths and labels only, no pixels.
 
     Attributes:
-        image: The picture's file.
+        image: The image's file.
         mask: Where its defect is drawn: an image file, or a folder whose image files count together (MVTec LOCO draws one
-            file a defect). None for a normal picture, and for an abnormal one without a mask.
+            file a defect). None for a normal image, and for an abnormal one without a mask.
         label: 0 normal, 1 abnormal, None if the data set has no label (split "unlabelled").
-        category: The data set's own word for what is on the picture ("bottle").
-        defect: The defect type ("crack"); "good" for a normal picture.
-        split: "train" (normal pictures, unless the set is a supervised one), "validation" (normal pictures set aside),
+        category: The data set's own word for what is on the image ("bottle").
+        defect: The defect type ("crack"); "good" for a normal image.
+        split: "train" (normal images, unless the set is a supervised one), "validation" (normal images set aside),
             "test", or "unlabelled".
         ignore: A mask of the pixels that count neither as normal nor as abnormal; None = every pixel counts.
         classes: A label file with the known class of every pixel (`read_classes`); None = there are no class labels.

@@ -12,14 +12,14 @@ Mask = NDArray[np.bool_]
 Points = tuple[tuple[float, float], ...]
 
 FARTHEST = 1e7
-"""No coordinate of a picture lies beyond."""
+"""No coordinate of an image lies beyond."""
 
 
 def points_of(values: object) -> Points:
     """Points from JSON, [[x, y], ...].
 
     Raises:
-        ValueError: It is no list of points, or a number is beyond all pictures.
+        ValueError: It is no list of points, or a number is beyond all images.
     """
     points: list[object] = values if isinstance(values, list) else [None]
     found: list[tuple[float, float]] = []
@@ -27,7 +27,7 @@ def points_of(values: object) -> Points:
         if not (isinstance(point, list) and len(point) == 2 and all(type(each) in (int, float) for each in point)):
             raise ValueError("has points that are no pairs of numbers: draw it again")
         if not all(abs(each) <= FARTHEST for each in point):
-            raise ValueError("has a point that is far outside of every picture: draw it again")
+            raise ValueError("has a point that is far outside of every image: draw it again")
         found.append((float(point[0]), float(point[1])))
     return tuple(found)
 
@@ -73,7 +73,7 @@ def fill_runs(mask: Mask, counts: Sequence[int]) -> None:
         ValueError: They are not as many as the mask has pixels.
     """
     if min(counts, default=0) < 0 or sum(counts) != mask.size:
-        raise ValueError("has runs that do not add up to the picture: draw it again")
+        raise ValueError("has runs that do not add up to the image: draw it again")
     inside = np.arange(len(counts)) % 2 == 1
     mask |= np.repeat(inside, counts).reshape(mask.shape[::-1]).T
 

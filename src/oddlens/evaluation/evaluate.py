@@ -219,7 +219,7 @@ def _counts(job: Job) -> dict[str, int]:
 
 
 def _map_files(records: Sequence[Record]) -> dict[Path, str]:
-    """<defect>/<id>.tiff for every picture."""
+    """<defect>/<id>.tiff for every image."""
     by_defect: dict[str, list[Path]] = defaultdict(list)
     for record in records:
         by_defect[record.defect].append(record.image)

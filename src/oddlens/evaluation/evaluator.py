@@ -39,7 +39,7 @@ class Evaluator:
         self._classes = KnownClasses(protocol.classes)
 
     def add(self, record: Record, path: str, detection: Detection, truth: Truth) -> None:
-        """Add one picture: its labelled record, its path in the data set, what was found and what is true."""
+        """Add one image: its labelled record, its path in the data set, what was found and what is true."""
         self._images.append(ImageScore(path, int(record.label == 1), record.defect, detection.score))
         self._pixels.add(record.label == 1, detection, truth)
         self._classes.add(detection, truth.classes)
@@ -67,7 +67,7 @@ class Evaluator:
         labels, scores = [image.label for image in self._images], [image.score for image in self._images]
         missing = [word for label, word in ((0, "normal"), (1, "abnormal")) if label not in labels]
         if missing:
-            result.set_undefined(IMAGE_FIGURES, f"there is no {missing[0]} test picture")
+            result.set_undefined(IMAGE_FIGURES, f"there is no {missing[0]} test image")
             return
         found = image_metrics(labels, scores)
         for name, value in zip(IMAGE_FIGURES, (found.auroc, found.ap, found.f1_max), strict=True):

@@ -1,4 +1,4 @@
-"""OUT/report.html: figures, curves and pictures of a benchmark on one self-contained page."""
+"""OUT/report.html: figures, curves and images of a benchmark on one self-contained page."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ figcaption small { overflow-wrap: anywhere; }
 """
 
 _KINDS = {
-    CLEAR: "Clearest: the highest scores of abnormal pictures, the lowest of a normal one",
-    MISTAKEN: "Most mistaken: abnormal pictures scored lowest, a normal one scored highest",
+    CLEAR: "Clearest: the highest scores of abnormal images, the lowest of a normal one",
+    MISTAKEN: "Most mistaken: abnormal images scored lowest, a normal one scored highest",
     BORDERLINE: "Borderline: nearest to the threshold",
 }
 
@@ -91,7 +91,7 @@ def _navigation(document: MetricsDocument) -> str:
 
 def _summary(document: MetricsDocument) -> str:
     names = columns(result["mean"] for result in document["results"])
-    groups = [("", ["data set", "method", "shots"]), *headings(names), ("", ["ms a picture"])]
+    groups = [("", ["data set", "method", "shots"]), *headings(names), ("", ["ms an image"])]
     rows = []
     for result in document["results"]:
         if result["categories"]:
@@ -146,7 +146,7 @@ def _category(
     counts = entries[0][1]["pictures"]
     yield f'<h3 id="{_anchor(dataset, category)}">{escape(category)}</h3>'
     named = " and ".join(dict.fromkeys(f"“{entry['object_name']}”" for _, entry in entries))
-    lead = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test pictures"
+    lead = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test images"
     lead += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
     notes = dict.fromkeys(note for _, entry in entries for note in [*entry["notes"], *component_size_lines(entry)])
     yield f'<p class="quiet">{escape("; ".join([lead, *notes]))}.</p>'
@@ -167,7 +167,7 @@ def _category(
         best = cell.thresholds["pixel"]
         middle = ", with the threshold of their best pixel F1 in the middle" if best is not None and best > low else ""
         yield (
-            f"<details{opened}><summary>Pictures, {escape(_cell_label(key))}: the picture and what was found; "
+            f"<details{opened}><summary>Images, {escape(_cell_label(key))}: the image and what was found; "
             f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them{middle}.</summary>"
         )
         yield f'<p class="verdicts">{escape(_verdicts(cell))}</p>'
@@ -235,7 +235,7 @@ def _verdicts(cell: CellResult) -> str:
         if best is None:
             return lead
         return (
-            f"{lead} Which pictures are mistaken or borderline follows from the best F1 on these same pictures, at {best:.4g}: "
+            f"{lead} Which images are mistaken or borderline follows from the best F1 on these same images, at {best:.4g}: "
             "that threshold is not known beforehand."
         )
     scores: dict[int, list[float]] = {0: [], 1: []}
@@ -244,7 +244,7 @@ def _verdicts(cell: CellResult) -> str:
     alarms, missed = sum(score >= in_use for score in scores[0]), sum(score < in_use for score in scores[1])
     return (
         f"Verdicts at {in_use:.4g}, the threshold that detect uses with these good examples ({cell.threshold_source}): "
-        f"{alarms} of {len(scores[0])} normal pictures called anomalous, {missed} of {len(scores[1])} abnormal ones called normal."
+        f"{alarms} of {len(scores[0])} normal images called anomalous, {missed} of {len(scores[1])} abnormal ones called normal."
     )
 
 
@@ -268,7 +268,7 @@ def _settings(document: MetricsDocument) -> Iterator[str]:
         + ", ".join(
             f"{name} ({entry['layout']}, {entry['data_sha256'][:12]})" for name, entry in document["datasets"].items()
         )
-        + ". The good examples are listed in picks/, every picture's scores in scores.jsonl."
+        + ". The good examples are listed in picks/, every image's scores in scores.jsonl."
     )
 
 

@@ -26,7 +26,7 @@ class KnownClasses:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.reason = "no test picture has class labels"
+        self.reason = "no test image has class labels"
         self._names = tuple(names)
         self._counts = SegmentationAccumulator(len(names), IGNORED) if names else None
 

@@ -65,7 +65,7 @@ def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Ski
 
 
 def score_lines(cells: Mapping[Key, CellResult]) -> str:
-    """OUT/scores.jsonl: one line a picture and cell."""
+    """OUT/scores.jsonl: one line an image and cell."""
     lines = [
         json.dumps(
             {**_place(key), "path": score.path, "label": score.label, "defect": score.defect, "score": score.score}
@@ -199,7 +199,7 @@ def _names(rows: Iterable[Figures]) -> list[str]:
 
 def _compared_at(cells: Mapping[Key, CellResult]) -> str:
     """At which size pixels were compared, in words."""
-    own, maps = "each picture's own size", "the size of the method's maps, masks resized by the authors' rule"
+    own, maps = "each image's own size", "the size of the method's maps, masks resized by the authors' rule"
     sizes = {cell.settings["full_size"] for cell in cells.values()}
     if len(sizes) == 2:
         return f"{maps}; those of scenes with label files at {own}"

@@ -1,6 +1,6 @@
 """Few-shot picks: the good examples of a category, chosen by a rule that any program can repeat and written as lists of files.
 
-The rule (ours): the normal training pictures of a category are put in the order of the SHA-256 (hex) of "SEED/CATEGORY/NAME" in
+The rule (ours): the normal training images of a category are put in the order of the SHA-256 (hex) of "SEED/CATEGORY/NAME" in
 UTF-8, where NAME is the file's name without folders; the first k are the picks for k shots. So the picks for k are among those
 for k + 1, they do not depend on where the data set lies, on its layout or on any program's random numbers, and a file that is
 added changes at most one of them. The papers' own picks cannot be drawn again: they depend on every random number that their
@@ -36,7 +36,7 @@ class RulePicks:
     """Picks by the rule of this module."""
 
     def of(self, source: NamedDataset, category: str, seed: int) -> tuple[Record, ...]:
-        """Every normal training picture, in the rule's order."""
+        """Every normal training image, in the rule's order."""
 
         def rank(item: tuple[str, Record]) -> tuple[str, str]:
             path, record = item
@@ -62,7 +62,7 @@ class ListedPicks:
                     raise _unusable(place, line)
 
     def of(self, source: NamedDataset, category: str, seed: int) -> tuple[Record, ...]:
-        """The listed pictures of the category. Raises `UsageError` for a list that is missing or names anything else."""
+        """The listed images of the category. Raises `UsageError` for a list that is missing or names anything else."""
         usable = _usable(source)
         if is_file(self._place):
             listed = [usable[line] for line in _lines(self._place) if line in usable]
@@ -96,7 +96,7 @@ def _usable(source: NamedDataset) -> dict[str, Record]:
 
 def _unusable(path: Path, line: str) -> UsageError:
     return UsageError(
-        f"{path} lists {line!r}, which is no normal picture outside the test split here: "
+        f"{path} lists {line!r}, which is no normal image outside the test split here: "
         "give paths relative to the data set's folder"
     )
 

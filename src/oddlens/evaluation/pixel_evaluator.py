@@ -49,7 +49,7 @@ class PixelEvaluator:
         self._inverted = 0
 
     def add(self, abnormal: bool, detection: Detection, truth: Truth) -> None:
-        """Add a picture's map."""
+        """Add an image's map."""
         self._abnormal.append(abnormal)
         self._sizes.append(detection.image_size)
         self._map_file.append(detection.anomaly_map)
@@ -72,7 +72,7 @@ class PixelEvaluator:
         result.notes += self._notes()
         names = [name for name in result.figures if name.startswith(("pixel_", "component_"))]
         if not any(self._abnormal[number] for number in self._drawn):
-            result.set_undefined(names, "no abnormal test picture has a mask")
+            result.set_undefined(names, "no abnormal test image has a mask")
             return
         counts = self._positives.score_counts()
         for number in self._drawn:
@@ -114,7 +114,7 @@ class PixelEvaluator:
         try:
             found = per_image_pixel_metrics(*self._triples())
         except UsageError:
-            result.set_undefined([f"pixel_{name}_per_image" for name in names], "no picture has pixels of both kinds")
+            result.set_undefined([f"pixel_{name}_per_image" for name in names], "no image has pixels of both kinds")
             return
         for name in names:
             result.set(f"pixel_{name}_per_image", getattr(found, name))
@@ -139,7 +139,7 @@ class PixelEvaluator:
         }
 
     def _triples(self) -> tuple[Iterator[Mask], Iterator[Map], Iterator[Mask]]:
-        """Masks, maps as they are compared, and what is ignored, of all drawn pictures one by one."""
+        """Masks, maps as they are compared, and what is ignored, of all drawn images one by one."""
         ignored = (
             np.zeros(mask.shape, np.bool_) if (ignore := self._ignore(number)) is None else ignore
             for number, mask in enumerate(self._masks)
@@ -163,7 +163,7 @@ class PixelEvaluator:
         notes = []
         undrawn = len(self._masks) - len(self._drawn)
         if undrawn and any(self._abnormal[number] for number in self._drawn):
-            which = "1 abnormal picture has" if undrawn == 1 else f"{undrawn} abnormal pictures have"
+            which = "1 abnormal image has" if undrawn == 1 else f"{undrawn} abnormal images have"
             notes.append(f"{which} no mask: image figures only")
         if self._vanished:
             height, width = self._maps[0].shape
@@ -172,7 +172,7 @@ class PixelEvaluator:
             notes.append(f"{which} empty at {place}, where all pixels then count as normal")
         if self._inverted:
             which = "1 mask marks" if self._inverted == 1 else f"{self._inverted} masks mark"
-            notes.append(f"{which} nearly a whole picture as defect: are they black on white?")
+            notes.append(f"{which} nearly a whole image as defect: are they black on white?")
         return tuple(notes)
 
 

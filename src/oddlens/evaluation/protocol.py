@@ -19,7 +19,7 @@ Sizes = str | ComponentSizes
 
 @dataclass(frozen=True)
 class Protocol:
-    """How the pictures of a category are compared.
+    """How the images of a category are compared.
 
     Attributes:
         full_size: Pixels are compared at each image's own size instead of the map's.

@@ -106,7 +106,7 @@ class Benchmark:
             chosen = examples[variant]
             key = Key(source.name, category, detector.name, variant)
             if not records:
-                self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test picture"))
+                self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test image"))
                 continue
             if variant.shots and detector.no_references is not None:
                 self.skipped.append(Skipped(key, detector.no_references))

@@ -1,6 +1,6 @@
 """Charts as inline SVG: curves and histograms that follow the page's light or dark colours, without scripts or other files.
 
-Colours are CSS variables of the page: --series-<n> for curves, --normal and --abnormal for the two kinds of pictures.
+Colours are CSS variables of the page: --series-<n> for curves, --normal and --abnormal for the two kinds of images.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def line_chart(
 def histogram(
     title: str, normal: Sequence[float], abnormal: Sequence[float], marks: Sequence[tuple[str, float, bool]]
 ) -> str:
-    """Scores of normal pictures above the axis, of abnormal ones below it, each as shares of its kind.
+    """Scores of normal images above the axis, of abnormal ones below it, each as shares of its kind.
 
     marks: at most two vertical lines as (label, score, soft); a soft one is dashed.
     """

@@ -79,7 +79,7 @@ def _at(map_size: tuple[int, int] | None, mask: Mask, size: tuple[int, int], fil
 
 @lru_cache(maxsize=8)
 def _nothing(size: tuple[int, int]) -> Mask:
-    """The mask of a normal picture, one for all of a size."""
+    """The mask of a normal image, one for all of a size."""
     mask = np.zeros(size, np.bool_)
     mask.flags.writeable = False
     return mask

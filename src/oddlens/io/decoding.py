@@ -1,7 +1,7 @@
-"""Encoded pictures -> pixels, safely.
+"""Encoded images -> pixels, safely.
 
 Only the formats of the table below reach a decoder, chosen by content and never by file name. Pillow's format classes
-are called directly: `Image.open` would also try exotic formats, and warns of large pictures by a process-wide setting,
+are called directly: `Image.open` would also try exotic formats, and warns of large images by a process-wide setting,
 where the limit here is an argument. Everything a damaged or hostile file can make a decoder raise becomes an
 `UnreadableError`.
 """
@@ -38,7 +38,7 @@ from oddlens.io.quiet import quiet_libraries, quiet_pillow
 
 @dataclass(frozen=True)
 class Format:
-    """A picture format.
+    """An image format.
 
     Attributes:
         name: Its name.
@@ -113,9 +113,9 @@ FORMAT_OF_SUFFIX = {suffix: form for form in FORMATS for suffix in form.suffixes
 
 # Files that people give by mistake, by how they begin.
 _LOOKALIKES = (
-    (re.compile(rb"version https://git-lfs"), "is a Git LFS pointer, not the picture: fetch it with `git lfs pull`"),
-    (re.compile(rb"....ftyp", re.DOTALL), "is a video, or a picture in a video's format: save it as PNG or JPEG"),
-    (re.compile(rb"%PDF"), "is a PDF document: save its picture as PNG or JPEG"),
+    (re.compile(rb"version https://git-lfs"), "is a Git LFS pointer, not the image: fetch it with `git lfs pull`"),
+    (re.compile(rb"....ftyp", re.DOTALL), "is a video, or an image in a video's format: save it as PNG or JPEG"),
+    (re.compile(rb"%PDF"), "is a PDF document: save its image as PNG or JPEG"),
     (re.compile(rb"PK\x03\x04"), "is a ZIP archive: unpack it first"),
 )
 _HEAD = 64
@@ -134,13 +134,13 @@ _ROTATIONS = {
 
 
 def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[Pixels, Format]:
-    """Decode the first picture of an encoded stream (seekable, at its start), upright.
+    """Decode the first image of an encoded stream (seekable, at its start), upright.
 
-    Returns uint8 [height, width, 3], which may be read-only, and the format found. Remarks on the picture are appended to
+    Returns uint8 [height, width, 3], which may be read-only, and the format found. Remarks on the image are appended to
     `notes`.
 
     Raises:
-        UnreadableError: No picture of a known format, damaged, cut short, or above `max_megapixels` (1e6 pixels each).
+        UnreadableError: No image of a known format, damaged, cut short, or above `max_megapixels` (1e6 pixels each).
     """
     form = _format_of(stream)
     with _decoder_errors():
@@ -157,20 +157,20 @@ def decode(stream: BinaryIO, max_megapixels: float, notes: list[str]) -> tuple[P
             with quiet_pillow():
                 several = getattr(image, "is_animated", False)  # how many there are takes long to count
             if several:
-                notes.append(Doubt("the first of several pictures in the file"))
+                notes.append(Doubt("the first of several images in the file"))
         except Exception:
-            notes.append(Doubt("the first picture of the file, which is damaged behind it"))
+            notes.append(Doubt("the first image of the file, which is damaged behind it"))
         return pixels, form
 
 
 def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
-    """Decode all pictures of an encoded stream (seekable, at its start), upright, with their values as they are stored.
+    """Decode all images of an encoded stream (seekable, at its start), upright, with their values as they are stored.
 
     So a mask or a label file is read: there 1 is another value than 0, and a palette's numbers are the values. Of 16-bit colours,
     which Pillow would cut to 8 bits, the largest is kept, 0 where they are transparent.
 
     Raises:
-        UnreadableError: As `decode`; the limit is for all pictures together.
+        UnreadableError: As `decode`; the limit is for all images together.
     """
     form = _format_of(stream)
     with _decoder_errors():
@@ -190,7 +190,7 @@ def decode_stored(stream: BinaryIO, max_megapixels: float) -> list[Image.Image]:
                     return pictures
             pixels += image.width * image.height
             if number == MOST_PAGES or pixels > max_megapixels * 1e6:
-                raise UnreadableError("holds more pictures than are read here: save each in a file of its own")
+                raise UnreadableError("holds more images than are read here: save each in a file of its own")
             pictures.append(_upright(image, []).copy())
         return pictures
 
@@ -203,7 +203,7 @@ def decode_pil(image: Image.Image, max_megapixels: float, notes: list[str]) -> P
 
 
 def check_size(size: tuple[int, int], max_megapixels: float) -> None:
-    """Refuse a picture of (width, height) above the limit, or without pixels."""
+    """Refuse an image of (width, height) above the limit, or without pixels."""
     width, height = size
     if width < 1 or height < 1:
         raise UnreadableError(f"has no pixels ({width} x {height}): give at least one")
@@ -216,7 +216,7 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> None:
 
 
 def _largest_colour(image: ImageFile.ImageFile, stream: BinaryIO) -> Image.Image:
-    """A picture of 16-bit colours in grey, upright: of each pixel the largest value, 0 where it is transparent."""
+    """An image of 16-bit colours in grey, upright: of each pixel the largest value, 0 where it is transparent."""
     stream.seek(0)
     with quiet_libraries():
         values = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -235,7 +235,7 @@ def _format_of(stream: BinaryIO) -> Format:
     if form is None:
         raise UnreadableError(_what_else(head))
     if form.lacking is not None:
-        raise UnreadableError(f"is a picture in the format {form.name}, and {form.lacking}")
+        raise UnreadableError(f"is an image in the format {form.name}, and {form.lacking}")
     return form
 
 
@@ -282,7 +282,7 @@ def _what_else(head: bytes) -> str:
         if signature.match(head):
             return sentence
     text = re.fullmatch(rb"[\t\n\r\x20-\x7e\x80-\xff]+", head) is not None
-    return f"is {'a text file' if text else 'no picture of a known format'}: give one of {FORMAT_NAMES}"
+    return f"is {'a text file' if text else 'no image of a known format'}: give one of {FORMAT_NAMES}"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ JUNK_FOLDERS = frozenset(
         *("$recycle.bin", "system volume information", "__macosx", "lost+found", "__pycache__"),
     }
 )
-"""Folders that systems leave among pictures (thumbnails, waste, copies), by their case-folded names."""
+"""Folders that systems leave among images (thumbnails, waste, copies), by their case-folded names."""
 
 MASK_ENDING = "_mask"
 
@@ -55,7 +55,7 @@ class Found:
 
     @property
     def paths(self) -> list[Path]:
-        """The pictures."""
+        """The images."""
         return [item for item in self.items if isinstance(item, Path)]
 
     @property
@@ -86,7 +86,7 @@ def find_images(inputs: Iterable[StrPath]) -> Found:
     for each in inputs:
         search.add(os.fsdecode(each))
     if not search.items:
-        raise UsageError("no picture was named: give files, folders or patterns such as 'parts/*.png'")
+        raise UsageError("no image was named: give files, folders or patterns such as 'parts/*.png'")
     return Found(tuple(search.items.values()), search.passed_over())
 
 
@@ -152,9 +152,7 @@ class _Search:
     def add(self, text: str) -> None:
         """Add the files that one name means."""
         if not text:
-            self._fail(
-                text, "an empty name is among the pictures: give files, folders or patterns such as 'parts/*.png'"
-            )
+            self._fail(text, "an empty name is among the images: give files, folders or patterns such as 'parts/*.png'")
         elif is_dir(text):
             nothing = f"the folder {printable(text)} holds no image, nor do the folders in it"
             self._take_below(text, Path(text), _ALL_BELOW, nothing)
@@ -294,7 +292,7 @@ _LOOKED_FOR = (
     f"files ending in {', '.join(_COMMON)} or one of {len(FORMAT_OF_SUFFIX) - len(_COMMON)} other suffixes of images"
 )
 
-_MASKS_PERHAPS = "masks, if pictures have their names"
+_MASKS_PERHAPS = "masks, if images have their names"
 
 
 def _natural(path: Path) -> tuple[list[list[str | int]], str]:

@@ -1,4 +1,4 @@
-"""Pictures in: whatever people have -> RGB uint8."""
+"""Images in: whatever people have -> RGB uint8."""
 
 import hashlib
 import io
@@ -20,14 +20,14 @@ from oddlens.io.pixels import Doubt, Pixels, UnreadableError, array_size, rgb_fr
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
 
 DEFAULT_MAX_MEGAPIXELS = 128.0
-"""Room for the large camera sensors (102 and 127 megapixels); decoding such a picture takes about 1.3 GB."""
+"""Room for the large camera sensors (102 and 127 megapixels); decoding such an image takes about 1.3 GB."""
 
 LIMIT_VARIABLE = "ODDLENS_MAX_MEGAPIXELS"
 """Of the environment: another limit, for all commands and for Python."""
 
 
 def checked_limit(max_megapixels: object = None, name: str = "max_megapixels") -> float:
-    """A limit on the size of pictures, in 1e6 pixels; None is the environment's, else `DEFAULT_MAX_MEGAPIXELS`.
+    """A limit on the size of images, in 1e6 pixels; None is the environment's, else `DEFAULT_MAX_MEGAPIXELS`.
 
     Raises `UsageError` for what is no number above 0.
     """
@@ -44,7 +44,7 @@ def checked_limit(max_megapixels: object = None, name: str = "max_megapixels") -
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture read: its pixels, where it came from, and what a person should know of the reading."""
+    """An image read: its pixels, where it came from, and what a person should know of the reading."""
 
     pixels: Pixels = field(repr=False)
     """uint8 [height, width, 3], RGB, upright. It may be read-only, or the caller's own array: do not write into it."""
@@ -53,7 +53,7 @@ class Picture:
     note: str | None = None
     """What was done beyond the obvious ("16-bit values reduced to their high byte"); None if nothing."""
     doubt: str | None = None
-    """What of the note speaks against the picture: it is the first of several, nearly black, may be damaged."""
+    """What of the note speaks against the image: it is the first of several, nearly black, may be damaged."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,25 +68,25 @@ class Picture:
         return width * height
 
     def digest(self) -> str:
-        """SHA-256 of the pixels and their shape: the same for the same picture, whatever its name and file format."""
+        """SHA-256 of the pixels and their shape: the same for the same image, whatever its name and file format."""
         digest = hashlib.sha256(str(self.pixels.shape).encode())
         digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
 
 
 def read_image(image: ImageInput, name: str | None = None, max_megapixels: float | None = None) -> Picture:
-    """Read one picture of any kind as RGB uint8, turned upright by its EXIF orientation.
+    """Read one image of any kind as RGB uint8, turned upright by its EXIF orientation.
 
     - `image`: a path; encoded bytes; a Pillow image; or an array [h, w] or [h, w, 1 | 3 | 4] (RGB) of uint8, uint16
       or float in 0..1.
-    - `name`: how the picture is called in errors and in `Picture.source`; by default the path as given, or "the image".
-    - `max_megapixels`: larger pictures are refused from their header, before anything is decoded. None: see `checked_limit`.
+    - `name`: how the image is called in errors and in `Picture.source`; by default the path as given, or "the image".
+    - `max_megapixels`: larger images are refused from their header, before anything is decoded. None: see `checked_limit`.
 
     Files are read by content whatever their suffix. Of several frames or pages the first is read. `oddlens.io.pixels` says
     how 16-bit, float, transparent and CMYK pixels become 8-bit RGB. Nothing is resampled.
 
     Raises:
-        ImageError: One sentence that names the picture, says what is wrong with it and what to do.
+        ImageError: One sentence that names the image, says what is wrong with it and what to do.
         UsageError: A limit that is no number above 0.
     """
     source = name or (os.fsdecode(image) if isinstance(image, str | os.PathLike) else "") or "the image"
@@ -100,7 +100,7 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
 
 
 def read_stored(path: str | os.PathLike[str], max_megapixels: float | None = None) -> list[Image.Image]:
-    """Read the pictures of a file whose values mean something, a mask or a label file, as `decoding.decode_stored` does.
+    """Read the images of a file whose values mean something, a mask or a label file, as `decoding.decode_stored` does.
 
     Raises:
         ImageError: One sentence that names the file, says what is wrong with it and what to do.
@@ -130,9 +130,9 @@ def _opened(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
-            raise UnreadableError("is a folder: name a picture in it")
+            raise UnreadableError("is a folder: name an image in it")
         if not stat.S_ISREG(mode):  # a pipe or a device may never end
-            raise UnreadableError("is not a regular file: save the picture to disk first")
+            raise UnreadableError("is not a regular file: save the image to disk first")
         return Path(path).open("rb")
     except (OSError, ValueError) as error:
         raise UnreadableError(why_not_opened(path, error)) from error

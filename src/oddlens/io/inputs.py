@@ -1,4 +1,4 @@
-"""What people hand over as pictures -> pictures to read, one after the other: nothing is read before its turn."""
+"""What people hand over as images -> images to read, one after the other: nothing is read before its turn."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from oddlens.io.images import ImageInput, Picture, read_image
 
 
 class Readable(Protocol):
-    """What gives a picture when it is read: a frame of a video, an open file."""
+    """What gives an image when it is read: a frame of a video, an open file."""
 
     def read(self) -> Picture | bytes:
-        """The picture, or its encoded bytes."""
+        """The image, or its encoded bytes."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ Images = Image | Iterable[Image]
 
 
 def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[Input]:
-    """The pictures that are meant, in order; folders and patterns become their files. Raises `UsageError` for what is no picture.
+    """The images that are meant, in order; folders and patterns become their files. Raises `UsageError` for what is no image.
 
     A path that names nothing is an input that cannot be read, so that the others can. max_megapixels: as `read_image` takes it.
     """
@@ -97,7 +97,7 @@ def _inputs_of_path(path: str | os.PathLike[str], limit: float | None) -> Iterat
 
 
 def _is_single(images: object) -> bool:
-    """Whether it is one picture; what can be walked through may be one, too: bytes, arrays, open files."""
+    """Whether it is one image; what can be walked through may be one, too: bytes, arrays, open files."""
     if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Picture):
         return True
     kind = getattr(getattr(images, "dtype", None), "kind", None)

@@ -30,13 +30,13 @@ _COEFFICIENTS = 64
 # Bytes of ones, with which no Huffman code begins. libjpeg reads up to 8 bytes ahead, and then never takes a single one more.
 _ONE = b"\xff\0"
 _AHEAD = 8 * _ONE
-_HEADERS, _MOST_PER_PIXEL = 2**26, 16  # bytes: more than any picture takes
+_HEADERS, _MOST_PER_PIXEL = 2**26, 16  # bytes: more than any image takes
 _SPARE = 16
 """So many bytes without use at the end of a scan are no accident of an encoder."""
 
 
 def load(image: JpegImageFile, notes: list[str]) -> None:
-    """Decode an image as its own `load` does; remarks on the picture are appended to `notes`.
+    """Decode an image as its own `load` does; remarks on the image are appended to `notes`.
 
     Raises:
         UnreadableError: Data are missing; the sentence says where.
@@ -86,7 +86,7 @@ def _restart(number: int) -> int:
 
 
 def _read(image: JpegImageFile) -> bytes:
-    """The data of an image and what follows them, up to a length that no picture takes."""
+    """The data of an image and what follows them, up to a length that no image takes."""
     assert image.fp is not None
     width, height = image.size
     offset, most = image.tile[0].offset, _HEADERS + _MOST_PER_PIXEL * width * height
@@ -106,7 +106,7 @@ class _Decoder:
         self.finished = False
 
     def feed(self, data: bytes | memoryview) -> bool:
-        """Decode as much as these data allow. Whether all of them were taken, or the picture is finished."""
+        """Decode as much as these data allow. Whether all of them were taken, or the image is finished."""
         if self.finished:
             return True
         if self._rest:

@@ -1,10 +1,10 @@
-"""Pixels of any kind -> RGB uint8 [height, width, 3], by rules that never depend on the picture's content.
+"""Pixels of any kind -> RGB uint8 [height, width, 3], by rules that never depend on the image's content.
 
 - 16-bit values keep their high byte, as Pillow does for 16-bit colour: full scale stays full scale, and 8-bit data
   stored as v * 256 or v * 257 come back exactly. Values that are known to have fewer bits (10, 12, 14) are divided by
   their own full scale.
 - Float values lie in [0, 1] and are scaled by 255 and rounded; outside of that they are refused, because stretching
-  each picture by its own extremes would make two pictures of one part differ.
+  each image by its own extremes would make two images of one part differ.
 - Transparent parts are shown on white, as a viewer shows them: the colour hidden beneath full transparency is whatever
   an editor left there.
 - CMYK is converted without its colour profile, and RGB profiles are left alone, as the authors' programs do.
@@ -23,15 +23,15 @@ _WHOLE_NUMBERS = [np.dtype(kind) for kind in ("u1", "<u2", ">u2")]
 
 
 class Doubt(str):
-    """A note on a picture that may not be what its owner thinks; the check of a data set reports it."""
+    """A note on an image that may not be what its owner thinks; the check of a data set reports it."""
 
 
 class UnreadableError(Exception):
-    """What is wrong with a picture and what to do, as the rest of a sentence that begins with the picture's name."""
+    """What is wrong with an image and what to do, as the rest of a sentence that begins with the image's name."""
 
 
 def array_size(values: NDArray[np.generic]) -> tuple[int, int]:
-    """(width, height) of an array that is a picture by its shape and dtype; it reads no value.
+    """(width, height) of an array that is an image by its shape and dtype; it reads no value.
 
     Raises:
         UnreadableError: Another shape or dtype, or no pixels.

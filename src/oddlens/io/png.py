@@ -1,4 +1,4 @@
-"""PNG files without their long texts and large colour profiles, for which Pillow refuses a picture."""
+"""PNG files without their long texts and large colour profiles, for which Pillow refuses an image."""
 
 import io
 import struct

@@ -29,7 +29,7 @@ def load(image: TiffImageFile) -> None:
     if image.tag_v2.get(ExifTags.Base.Compression) == _JPEG:
         _refuse_cut_jpegs(image)
     with quiet_pillow():
-        image.getexif()  # or Pillow would read it, aloud, while the picture loads
+        image.getexif()  # or Pillow would read it, aloud, while the image loads
         image.load_prepare()  # or Pillow would hold its size against a limit of its own
     with quiet_libraries():
         image.load()
@@ -76,7 +76,7 @@ def decode_otherwise(stream: BinaryIO, check_size: Callable[[tuple[int, int]], N
     elif extra == _PREMULTIPLIED_ALPHA or (extra == _ALPHA and not colours):
         raise UnreadableError("is a TIFF that is transparent in an unusual way: save it as RGB with 8 or 16 bits")
     if tags.next:
-        notes.append(Doubt("the first of several pictures in the file"))
+        notes.append(Doubt("the first of several images in the file"))
     depth = bits(tags)
     if values.dtype == np.uint16 and depth < 16:
         return rgb_from_array(np.right_shift(values, 16 - depth), notes, depth)  # OpenCV fills up to 16 bits

@@ -51,7 +51,7 @@ class Video:
         except ImportError as error:
             raise UsageError(
                 f"{printable(str(path))} is a video, and reading it needs PyAV: pip install 'oddlens[video]', "
-                "or give its frames as pictures"
+                "or give its frames as images"
             ) from error
         try:
             self.count = self._counted(advance)
@@ -70,7 +70,7 @@ class Video:
         return [VideoFrame(self, number) for number in range(0, self.count, self.every)]
 
     def read(self, number: int) -> Picture:
-        """The picture of a frame, upright. Frames that are read in order are decoded once.
+        """The image of a frame, upright. Frames that are read in order are decoded once.
 
         Raises:
             ImageError: The video has no such frame, or the file cannot be read.
@@ -181,7 +181,7 @@ class VideoFrame:
     __str__ = __fspath__
 
     def read(self) -> Picture:
-        """The picture. Raises ImageError if it cannot be decoded."""
+        """The image. Raises ImageError if it cannot be decoded."""
         return self.video.read(self.number)
 
 

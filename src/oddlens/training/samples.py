@@ -99,8 +99,8 @@ def gather_samples(
     if not sum(each.abnormal for each in sets):
         given = ", ".join(each.name for each in sets)
         raise DataError(
-            f"no picture of {given} (split {split!r}) is abnormal and has a mask: "
-            "a method learns from such pictures, so give a data set or a --split that holds some"
+            f"no image of {given} (split {split!r}) is abnormal and has a mask: "
+            "a method learns from such images, so give a data set or a --split that holds some"
         )
     return sets
 
@@ -116,7 +116,7 @@ def _gather(source: NamedDataset, split: Split, names: ObjectNames, authors: Map
     if not samples:
         splits = ", ".join(source.dataset.splits)
         raise DataError(
-            f"{source.name} has no picture to learn from in the split {split!r}: it has {len(records)} there, "
+            f"{source.name} has no image to learn from in the split {split!r}: it has {len(records)} there, "
             f"{state['without_mask']} of them abnormal without a mask; the data set's splits are {splits}"
         )
     return SampleSet(source, split, samples, state["without_mask"], state["unlabelled"])
@@ -141,6 +141,6 @@ def _file_stamp(path: Path) -> list[object]:
         stat = path.stat()
     except OSError as error:
         raise DataError(
-            f"{path} of the training pictures cannot be read ({error.strerror}): check the data set"
+            f"{path} of the training images cannot be read ({error.strerror}): check the data set"
         ) from error
     return [path.name, stat.st_size, stat.st_mtime_ns]

@@ -1,1 +1,1 @@
-"""Pictures and pages for people: overlays, label images, HTML. Nothing here needs torch."""
+"""Images and pages for people: overlays, label images, HTML. Nothing here needs torch."""

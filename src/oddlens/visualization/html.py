@@ -61,10 +61,10 @@ def gallery(figures: Iterable[str]) -> str:
 
 
 def figure(picture: Image.Image | str, caption: str, mood: str = "", detail: str = "") -> str:
-    """A picture, or the data URI of one, with its caption.
+    """An image, or the data URI of one, with its caption.
 
     Args:
-        picture: The picture, or its data URI.
+        picture: The image, or its data URI.
         caption: The line below it.
         mood: "good" or "bad" colours the caption.
         detail: A fainter line below the caption.
@@ -78,7 +78,7 @@ def figure(picture: Image.Image | str, caption: str, mood: str = "", detail: str
 
 
 def data_uri(picture: Image.Image, quality: int = 88) -> str:
-    """A picture as a JPEG inside the page."""
+    """An image as a JPEG inside the page."""
     buffer = io.BytesIO()
     picture.convert("RGB").save(buffer, "JPEG", quality=quality)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

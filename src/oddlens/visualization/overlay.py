@@ -1,7 +1,7 @@
-"""A picture with its anomaly map drawn over it.
+"""An image with its anomaly map drawn over it.
 
 The caller gives the range of the colours, and the drawing names it: stretching each map by its own extremes would paint a red
-spot on every good part. Pixels with low values stay as the camera saw them, and only outlines cover the picture: title and
+spot on every good part. Pixels with low values stay as the camera saw them, and only outlines cover the image: title and
 verdict stand in a strip above it, the colour bar in a strip below.
 """
 
@@ -65,7 +65,7 @@ def map_colours(values: NDArray[np.floating]) -> Pixels:
 
 
 def blend(pixels: Pixels, anomaly_map: NDArray[np.floating], value_range: tuple[float, float]) -> Pixels:
-    """The picture [h, w, 3] with the colours of its anomaly map [h, w] over it: uint8 [h, w, 3].
+    """The image [h, w, 3] with the colours of its anomaly map [h, w] over it: uint8 [h, w, 3].
 
     The higher the value, the more opaque its colour. A value in the lowest part of the range (up to 0.15 of it) leaves the pixel
     exactly as it is.
@@ -83,7 +83,7 @@ def blend(pixels: Pixels, anomaly_map: NDArray[np.floating], value_range: tuple[
 
 
 def outline_mask(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
-    """A copy of a picture, uint8 [h, w, 3], with the border of a mask [h, w] in cyan, which no anomaly map has: the true defect."""
+    """A copy of an image, uint8 [h, w, 3], with the border of a mask [h, w] in cyan, which no anomaly map has: the true defect."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     drawn: Pixels = cv2.drawContours(pixels.copy(), contours, -1, _TRUTH, 2, cv2.LINE_AA).astype(np.uint8, copy=False)
     return drawn
@@ -99,13 +99,13 @@ def draw_overlay(
     verdict: Verdict | None,
     truth: NDArray[np.bool_] | None = None,
 ) -> Image.Image:
-    """Draw a picture with its anomaly map, region outlines, title, verdict and colour bar.
+    """Draw an image with its anomaly map, region outlines, title, verdict and colour bar.
 
     Args:
         pixels: Uint8 [h, w, 3]. It keeps its size in the drawing; a small one is set in the middle of a wider sheet.
-        anomaly_map: Float [h, w], finite, of the picture's own size.
+        anomaly_map: Float [h, w], finite, of the image's own size.
         value_range: The values at the two ends of the colours; values beyond are drawn as the end.
-        outlines: Closed polygons, int [n, 2] of (x, y) in the picture's pixels.
+        outlines: Closed polygons, int [n, 2] of (x, y) in the image's pixels.
         title: One line, such as name and score; a long one is cut in its middle.
         range_label: Names the range: "fixed range 0..1", "calibrated on 4 references".
         verdict: Shown as a badge; None if no threshold was set.
@@ -113,10 +113,10 @@ def draw_overlay(
 
     Raises:
         UsageError: The value range is empty or not finite.
-        ValueError: Anomaly map and picture differ in size, or the map is not finite.
+        ValueError: Anomaly map and image differ in size, or the map is not finite.
     """
     if anomaly_map.shape != pixels.shape[:2]:
-        raise ValueError(f"an anomaly map of shape {anomaly_map.shape} does not fit a picture of shape {pixels.shape}")
+        raise ValueError(f"an anomaly map of shape {anomaly_map.shape} does not fit an image of shape {pixels.shape}")
     if not np.isfinite(anomaly_map).all():
         raise ValueError("the anomaly map holds values that are not finite")
     low, high = value_range
@@ -156,7 +156,7 @@ def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> Pixels:
 
 
 def _font_size(width: int, height: int) -> int:
-    """Text grows with the picture, so that it is legible when the whole picture is fitted to a screen."""
+    """Text grows with the image, so that it is legible when the whole image is fitted to a screen."""
     return round(max(13, min(math.sqrt(width * height) / 38, width / 22, 96)))
 
 

@@ -52,7 +52,7 @@ def test_a_legend_that_cannot_be_read_is_an_error_at_once(tmp_path):
 def test_the_real_set_has_the_counts_of_its_readme_and_its_masks_agree_with_its_labels(shared):
     folder = shared / "data" / "camvid_ood" / "camvid"
     if not folder.is_dir():
-        pytest.skip("needs ../shared/data/camvid_ood, real pictures that are not part of the repository")
+        pytest.skip("needs ../shared/data/camvid_ood, real images that are not part of the repository")
     dataset = open_dataset(folder)
     assert check_dataset(dataset).ok
     assert [len(dataset.select(split=split)) for split in ("train", "test", "unlabelled")] == [20, 32, 184]

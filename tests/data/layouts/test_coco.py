@@ -43,7 +43,7 @@ def test_where_label_tools_put_files_and_pictures(tmp_path, annotations, image, 
 def test_a_file_of_any_name_is_opened_by_itself(tmp_path):
     picture(tmp_path / "1.png")
     assert open_dataset(coco_file(tmp_path / "mine.json", {"1.png": []})).layout == "coco"
-    with pytest.raises(DataError, match=r"l\.json is the annotation of one picture: give the folder of both"):
+    with pytest.raises(DataError, match=r"l\.json is the annotation of one image: give the folder of both"):
         open_dataset(labelme_file(tmp_path / "l.json", []))
     (tmp_path / "b.json").write_text("{")
     with pytest.raises(DataError, match=r"b\.json cannot be read as JSON"):

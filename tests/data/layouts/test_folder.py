@@ -113,5 +113,5 @@ def test_named_folders_go_with_no_other_layout(tmp_path):
 
 def test_named_folders_without_a_picture_are_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no picture"):
+    with pytest.raises(DataError, match="holds no image"):
         open_dataset(tmp_path, normal_dir="empty")

@@ -12,7 +12,7 @@ def test_the_pixels_of_the_label_tell_what_is_normal(tmp_path):
 
 def test_a_picture_without_a_readable_label_is_unlabelled_and_a_problem(tmp_path):
     picture(kolektor_sdd(tmp_path) / "kos01" / "Part1.jpg")
-    (tmp_path / "kos02" / "Part0_label.bmp").write_bytes(b"no picture")
+    (tmp_path / "kos02" / "Part0_label.bmp").write_bytes(b"no image")
     dataset = open_dataset(tmp_path)
     assert [each.kind for each in dataset.problems] == ["mask-missing", "mask-unreadable"]
     assert [record.split for record in dataset] == ["test", "unlabelled", "unlabelled"]

@@ -46,7 +46,7 @@ def test_a_frame_without_labels_is_left_out_and_told(tmp_path):
 
 def test_a_label_file_that_cannot_be_read_is_told_and_its_frame_unlabelled(tmp_path):
     (file,) = (lost_and_found(tmp_path) / "gtCoarse" / "train").rglob("*.png")
-    file.write_bytes(b"no picture")
+    file.write_bytes(b"no image")
     dataset = open_dataset(tmp_path)
     assert [(each.kind, each.path) for each in dataset.problems] == [("mask-unreadable", file)]
     assert len(dataset.select(split="train")) == 0

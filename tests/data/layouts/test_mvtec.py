@@ -134,7 +134,7 @@ def test_masks_of_a_defect_without_pictures_are_a_problem_and_those_of_good_ones
 @pytest.mark.parametrize("name", REAL_SETS)
 def test_a_real_set_has_the_counts_of_its_readme(name):
     if not (SHARED / name).is_dir():
-        pytest.skip(f"needs ../shared/data/{name}, real pictures that are not part of the repository")
+        pytest.skip(f"needs ../shared/data/{name}, real images that are not part of the repository")
     dataset = open_dataset(SHARED / name)
     assert dataset.layout == "mvtec"
     assert dataset.problems == ()
@@ -150,7 +150,7 @@ def test_a_real_set_has_the_counts_of_its_readme(name):
 def test_road_photos_without_official_labels_are_an_image_level_set(shared):
     folder = shared / "data" / "road_ood_samples" / "road"
     if not folder.is_dir():
-        pytest.skip("needs ../shared/data/road_ood_samples, real pictures that are not part of the repository")
+        pytest.skip("needs ../shared/data/road_ood_samples, real images that are not part of the repository")
     dataset = open_dataset(folder)
     assert (dataset.layout, dataset.problems) == ("mvtec", ())
     assert [len(dataset.select(split=split)) for split in ("train", "test")] == [2, 9]

@@ -30,7 +30,7 @@ from oddlens.data.layouts import (
 )
 from oddlens.data.layouts.base import Layout
 
-# A file that lists the pictures says more than a tree of folders, and a peculiar tree more than a plain one.
+# A file that lists the images says more than a tree of folders, and a peculiar tree more than a plain one.
 LAYOUTS: tuple[Layout, ...] = (
     manifest.LAYOUT,
     meta_json.LAYOUT,

@@ -16,9 +16,9 @@ class Layout:
     Attributes:
         name: What `open_dataset(..., layout=)` and `Dataset.layout` call it.
         looks_for: What has to be there, in a few words, for the error that lists the layouts.
-        recognise: `recognise(root)` says whether that is there; cheap, opens no picture.
+        recognise: `recognise(root)` says whether that is there; cheap, opens no image.
         read: `read(root, problems)` gives the records, in a stable order, and appends faults to `problems`.
-        supervised: The set is made for supervised learning, so that defects among its training pictures are no fault.
+        supervised: The set is made for supervised learning, so that defects among its training images are no fault.
     """
 
     name: str

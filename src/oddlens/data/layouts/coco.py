@@ -1,6 +1,6 @@
-"""Pictures with annotations in COCO's form, as label tools export them; a picture on which nothing is drawn is normal.
+"""Images with annotations in COCO's form, as label tools export them; an image on which nothing is drawn is normal.
 
-    {train,valid,test}/_annotations.coco.json and the pictures beside it (Roboflow)
+    {train,valid,test}/_annotations.coco.json and the images beside it (Roboflow)
     annotations/instances_<name>.json and images/ or images/<name>/ or <name>/ (CVAT, COCO)
     result.json and images/ (Label Studio)
 
@@ -57,7 +57,7 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
 def _read_file(file: Path, category: str, problems: list[Problem]) -> list[Record]:
     content = read_annotations(file)
     if not isinstance(content, Coco):
-        raise DataError(f"{file} is the annotation of one picture: give the folder of both")
+        raise DataError(f"{file} is the annotation of one image: give the folder of both")
     split, folders = _split(file), _folders(file)
     records: list[Record] = []
     for entry in content.entries:
@@ -78,7 +78,7 @@ def _split(file: Path) -> Split:
 
 
 def _folders(file: Path) -> list[Path]:
-    """Where the pictures of a file may lie: beside it, or in folders for them, of which some have the file's name."""
+    """Where the images of a file may lie: beside it, or in folders for them, of which some have the file's name."""
     here, name = file.parent, file.stem.removeprefix("instances_")
     above = here.parent if here.name == "annotations" else here
     return [*dict.fromkeys((here, above / "images", above / "images" / name, above / name, above))]
@@ -86,7 +86,7 @@ def _folders(file: Path) -> list[Path]:
 
 LAYOUT = Layout(
     name="coco",
-    looks_for="an annotation file of COCO (_annotations.coco.json, instances_*.json, result.json) and its pictures",
+    looks_for="an annotation file of COCO (_annotations.coco.json, instances_*.json, result.json) and its images",
     recognise=lambda root: bool(_files(root)),
     read=_read,
     supervised=True,

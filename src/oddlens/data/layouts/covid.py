@@ -1,7 +1,7 @@
 """The COVID-19 Radiography Database: an image-level set, everything is test.
 
 <class>/images/*.png, the class "Normal" is normal and every other is a defect. <class>/masks/ outlines the lungs, not a defect,
-and is not read. (The first edition has the pictures directly in the class folders: that is the layout "folder".)
+and is not read. (The first edition has the images directly in the class folders: that is the layout "folder".)
 """
 
 from pathlib import Path

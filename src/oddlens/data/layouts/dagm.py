@@ -2,7 +2,7 @@
 
     Class<n>/{Train,Test}/<stem>.PNG    Class<n>/{Train,Test}/Label/<stem>_label.PNG
 
-A picture with a label file is abnormal. The labels are ellipses around the defects.
+An image with a label file is abnormal. The labels are ellipses around the defects.
 """
 
 from pathlib import Path

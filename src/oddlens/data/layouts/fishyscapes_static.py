@@ -3,7 +3,7 @@
     fs_val_v<n>/<NNNN>_<stem>_labels.png
     fs_static_images_v<n>/<NNNN>_<stem>_rgb.png    (or beside the labels)
 
-The release holds the differences to frames of Cityscapes, in .npz files; the pictures have to be made of them first. Every version
+The release holds the differences to frames of Cityscapes, in .npz files; the images have to be made of them first. Every version
 is a category.
 """
 
@@ -35,7 +35,7 @@ def _read_version(folder: Path, problems: list[Problem]) -> list[Record]:
                 frames.append((images[name], labels, "ood"))
             else:
                 places = f"neither in {folder} nor in {made}"
-                sentence = f"the picture {name} of {labels} is {places}: add its difference to the frame of Cityscapes"
+                sentence = f"the image {name} of {labels} is {places}: add its difference to the frame of Cityscapes"
                 problems.append(Problem(labels, "image-missing", sentence))
     return labelled_frames(frames, folder.name, "test", problems)
 

@@ -3,7 +3,7 @@
     [<category>/]{good|ok|normal}/*    [<category>/]<defect>/*
     [<category>/]{masks|mask|ground_truth}/[<defect>/]<stem>.png or <stem>_mask.png, if there are any
 
-Masks may also lie beside their pictures: <stem>_mask.png, or labelme's <stem>.json. Or any folders, named: see `read_named`.
+Masks may also lie beside their images: <stem>_mask.png, or labelme's <stem>.json. Or any folders, named: see `read_named`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,7 +71,7 @@ def read_named(
 ) -> list[Record]:
     """The records of folders named by hand, relative to the root or absolute; the category is the root's name.
 
-    `abnormal_dir` is one kind of defect or, where its pictures lie in sub-folders, one a sub-folder.
+    `abnormal_dir` is one kind of defect or, where its images lie in sub-folders, one a sub-folder.
 
     Raises:
         UsageError: A named folder is not there.

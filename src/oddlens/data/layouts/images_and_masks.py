@@ -1,8 +1,8 @@
-"""Segmentation sets: a folder of pictures beside a folder of their masks. A picture whose mask is black is normal.
+"""Segmentation sets: a folder of images beside a folder of their masks. An image whose mask is black is normal.
 
 CVC-ColonDB, CVC-ClinicDB, Kvasir-SEG, Endo (EndoTect 2020), ISIC 2016, TN3K, what label tools export as images/ and masks/, and
 what else has the folders of `PAIRS`, or images/ and masks/ in those of its splits. A folder good/ (ok/, normal/) beside them holds
-normal pictures. A set of one part only is test; several objects lie in a folder each. Masks, of which some may be labelme's files,
+normal images. A set of one part only is test; several objects lie in a folder each. Masks, of which some may be labelme's files,
 are read when the set is opened.
 """
 

@@ -1,8 +1,8 @@
-"""KolektorSDD (Tabernik et al., 2019): 50 commutators, every picture with a label picture, black where there is no defect.
+"""KolektorSDD (Tabernik et al., 2019): 50 commutators, every image with a label image, black where there is no defect.
 
     kos<nn>/Part<n>.jpg    kos<nn>/Part<n>_label.bmp
 
-Only the pixels tell which pictures are normal, so this layout reads the labels when it is opened. The set states no split (its
+Only the pixels tell which images are normal, so this layout reads the labels when it is opened. The set states no split (its
 authors cross-validate): everything is test.
 """
 

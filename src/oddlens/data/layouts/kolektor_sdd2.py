@@ -1,4 +1,4 @@
-"""KolektorSDD2 (Bozic et al., 2021), a supervised set: pictures beside their label pictures, defects in both splits.
+"""KolektorSDD2 (Bozic et al., 2021), a supervised set: images beside their label images, defects in both splits.
 
 {train,test}/<stem>.png    {train,test}/<stem>_GT.png, black where there is no defect; read when the set is opened.
 """

@@ -1,4 +1,4 @@
-"""Pictures with one mask each, where only the mask says whether a picture is normal: it is black, or an empty annotation."""
+"""Images with one mask each, where only the mask says whether an image is normal: it is black, or an empty annotation."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ DEFECT, SEVERAL, UNKNOWN = "defect", "combined", "unknown"
 def read_labelled_pairs(
     images: Sequence[Path], masks: Mapping[Path, Path], category: str, split: Split, problems: list[Problem]
 ) -> list[Record]:
-    """The records of pictures by what their masks show, in order. Reads every mask, a few at a time.
+    """The records of images by what their masks show, in order. Reads every mask, a few at a time.
 
-    A picture without a mask, or with one that cannot be read, is unlabelled, and a problem; a set without any mask is one problem.
+    An image without a mask, or with one that cannot be read, is unlabelled, and a problem; a set without any mask is one problem.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda image: _defect(image, masks.get(image)), images))
@@ -62,5 +62,5 @@ def _defect(image: Path, mask: Path | None) -> str | DataError | None:
 
 
 def kind_of(kinds: Sequence[str]) -> str:
-    """The defect type of a picture with annotations of these kinds."""
+    """The defect type of an image with annotations of these kinds."""
     return NORMAL if not kinds else kinds[0] if len(kinds) == 1 else SEVERAL

@@ -1,8 +1,8 @@
-"""Pictures with their masks beside them in one folder, as label tools export them. A picture whose mask is black is normal.
+"""Images with their masks beside them in one folder, as label tools export them. An image whose mask is black is normal.
 
     [{train|valid|test}/]<stem>.*    [{train|valid|test}/]<stem>_mask.*, or <stem>.json of labelme
 
-A folder good/ (ok/, normal/) beside them holds normal pictures. Without folders of splits everything is test. Masks are read when
+A folder good/ (ok/, normal/) beside them holds normal images. Without folders of splits everything is test. Masks are read when
 the set is opened.
 """
 

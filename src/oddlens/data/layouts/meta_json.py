@@ -6,8 +6,8 @@
 - Those of the medical sets write absolute paths of their authors' machine: such a path is taken from the root's own folder name
   on; where that leads nowhere it is reported.
 - Most pair masks by position, so that one surplus file shifts every pair after it: a mask that by its name belongs to another
-  listed picture is reported and not used.
-- Image-level sets list abnormal pictures with an empty mask path: see `drop_lost_masks`.
+  listed image is reported and not used.
+- Image-level sets list abnormal images with an empty mask path: see `drop_lost_masks`.
 """
 
 import re

@@ -6,7 +6,7 @@
                                            <category>/ignore/<defect>/<stem>_ignore.png       (ours: pixels not to be counted)
 
 Folders of other hands: the splits also as training, val, valid, testing, good also as ok and normal, all in any case; masks also
-beside their pictures (<stem>_mask.png, or labelme's <stem>.json). A category without masks is an image-level one.
+beside their images (<stem>_mask.png, or labelme's <stem>.json). A category without masks is an image-level one.
 """
 
 from pathlib import Path

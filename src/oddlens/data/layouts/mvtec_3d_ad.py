@@ -1,4 +1,4 @@
-"""MVTec 3D-AD (Bergmann et al., VISAPP 2022): pictures and point clouds of ten objects; the pictures are read.
+"""MVTec 3D-AD (Bergmann et al., VISAPP 2022): images and point clouds of ten objects; the images are read.
 
     <category>/{train,validation}/good/rgb/<NNN>.png    <category>/test/{good,<defect>}/rgb/<NNN>.png
     <category>/test/<defect>/gt/<NNN>.png               (masks; test/good has black ones)

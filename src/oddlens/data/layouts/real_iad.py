@@ -1,4 +1,4 @@
-"""Real-IAD (Wang et al., CVPR 2024): 30 objects, each seen by five cameras; a JSON file a category lists its pictures.
+"""Real-IAD (Wang et al., CVPR 2024): 30 objects, each seen by five cameras; a JSON file a category lists its images.
 
     realiad_jsons/<category>.json (or realiad_jsons/realiad_jsons/<category>.json, or beside the categories):
         {"meta": {"normal_class": "OK", "prefix": "<category>/"}, "train": [entries], "test": [entries]}
@@ -6,7 +6,7 @@
     {realiad_1024,realiad_512,realiad_256,realiad_raw}/<category>/{OK,NG/<kind>}/S<NNNN>/*.jpg, and masks *.png beside them
 
 The root is that of the release, a folder of such JSON files (realiad_jsons_sv, whose splits are of one camera, or
-realiad_jsons_fuiad_0.1, whose training pictures are partly abnormal), or one of the files. Of several sizes of the pictures the
+realiad_jsons_fuiad_0.1, whose training images are partly abnormal), or one of the files. Of several sizes of the images the
 first of those above that is there is read.
 """
 

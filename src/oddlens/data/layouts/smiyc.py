@@ -25,7 +25,7 @@ def _is_track(folder: Path) -> bool:
 
 def _read_track(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
     images = list_images(folder / IMAGES, problems)
-    # Beside the labels lie their pictures in colour.
+    # Beside the labels lie their images in colour.
     files = [file for file in images_in(folder / LABELS) if file.stem.endswith(SUFFIX)]
     labels = match_masks(images, files, (SUFFIX,), problems)
     labelled = [(image, labels[image], "ood") for image in images if image in labels]
