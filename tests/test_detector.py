@@ -266,6 +266,14 @@ class TestNotFinite:
 
 
 class TestReferences:
+    def test_another_detector_with_other_references_keeps_all_else(self, loaded: Detector, pictures: Pictures) -> None:
+        plain = loaded.with_references(None).set_thresholds(pixel=0.75)
+        other = plain.with_references(loaded.encode(pictures[:2]))
+        assert plain.references is None
+        assert other.references is not None
+        assert (other.method, other.thresholds, other.notes) == (plain.method, plain.thresholds, plain.notes)
+        assert other.with_references(None).identity == plain.identity
+
     def test_they_change_what_is_found_and_can_be_chained(self, detector: Detector, pictures: Pictures) -> None:
         (before,) = detector.detect(pictures[0])
         assert detector.add_references(pictures[1]) is detector

@@ -431,7 +431,7 @@ class Detector:
         """The same detector with another recipe; what was computed for it is kept for the next time."""
         recipe = change_recipe(self.recipe, changes)
         # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
-        other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._with(recipe))
+        other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._on(self.method.with_recipe(recipe)))
         other.thresholds = self.thresholds
         if other._references is not self._references:
             other._references, other._memory = self._references, self._memory  # which no question can change
@@ -440,8 +440,18 @@ class Detector:
             other._calibrations.clear()
         return other
 
-    def _with(self, recipe: Recipe) -> Detector:
-        return Detector(self.name, self.method.with_recipe(recipe), self.notes, self.weights)
+    def with_references(self, references: EncodedBatch | None) -> Detector:
+        """Another detector with these references, and with the method, the thresholds and the limits of this one."""
+        other = self._on(self.method)
+        other.references = references
+        return other
+
+    def _on(self, method: AnyMethod) -> Detector:
+        other = Detector(self.name, method, self.notes, self.weights)
+        other.weights_hash = self.weights_hash  # of the file as it was read
+        other.max_megapixels, other.object_name = self.max_megapixels, self.object_name
+        other.thresholds = self.thresholds
+        return other
 
     def _encode_prompts(self, object_name: str) -> Text:
         if not isinstance(object_name, str):

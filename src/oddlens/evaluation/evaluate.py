@@ -194,10 +194,7 @@ def _with_references(job: Job) -> dict[Variant, Detector]:
 
     detectors: dict[Variant, Detector] = {}
     for variant, (_, examples) in job.cells.items():
-        detector = Detector(plain.name, plain.method, plain.notes, plain.weights)
-        if examples:
-            detector.references = encode(examples)
-        detectors[variant] = detector
+        detectors[variant] = plain.with_references(encode(examples) if examples else None)
     return detectors
 
 
