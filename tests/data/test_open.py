@@ -16,8 +16,18 @@ def test_a_layout_is_named_in_any_case_of_letters(tmp_path, name):
 
 
 def test_nothing_at_the_path_is_a_fault_of_the_call(tmp_path):
-    with pytest.raises(UsageError, match=r"there is nothing at .*nowhere"):
+    with pytest.raises(
+        UsageError, match=r"there is nothing at .*nowhere: give the folder of a data set or its listing"
+    ):
         open_dataset(tmp_path / "nowhere")
+
+
+def test_a_name_that_is_nearly_that_of_a_data_set_beside_it_is_answered_with_that(tmp_path):
+    mvtec(tmp_path / "mvtec")
+    with pytest.raises(
+        UsageError, match=r"there is nothing at .*mvtek, did you mean 'mvtec'\? Give the folder of a data set"
+    ):
+        open_dataset(tmp_path / "mvtek")
 
 
 def test_an_unknown_layout_name_is_answered_with_those_there_are(tmp_path):

@@ -3,6 +3,8 @@
 (KolektorSDD, KolektorSDD2 and most road sets are the exception: there only the pixels of the masks tell which images are normal.)
 """
 
+import os
+from itertools import islice
 from pathlib import Path
 
 from oddlens.data.dataset import Dataset
@@ -11,7 +13,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.folder import read_named
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.errors import DataError, LayoutError, UsageError, known_name, printable
+from oddlens.errors import DataError, LayoutError, UsageError, known_name, nearest, printable
 from oddlens.io.paths import exists, expanded, is_closed, is_dir, why_absent
 
 FOLDER = "folder"
@@ -48,7 +50,9 @@ def open_dataset(
     if is_closed(root):
         raise UsageError(f"{printable(str(root))} {why_absent(root)}")
     if not exists(root):
-        raise UsageError(f"there is nothing at {printable(str(root))}: give the folder of a data set or its listing")
+        near = nearest(root.name, _neighbours(root))
+        give = f"{near} Give" if near else ": give"
+        raise UsageError(f"there is nothing at {printable(str(root))}{give} the folder of a data set or its listing")
     layout = known_name("layout", layout, (AUTO, *(each.name for each in LAYOUTS)))
     problems: list[Problem] = []
     if normal_dir is not None or abnormal_dir is not None or mask_dir is not None:
@@ -88,6 +92,15 @@ def _no_picture(root: Path, layout: str, problems: list[Problem]) -> str:
         return f"{sentence}: fill it or name another"
     others = "" if len(problems) == 1 else f" ({len(problems) - 1} more problems like this one)"
     return f"{sentence} that can be used: {printable(problems[0].sentence)}{others}"
+
+
+def _neighbours(path: Path) -> list[str]:
+    """The names beside a path, one of which may have been meant: a thousand of them at most."""
+    try:
+        with os.scandir(path.parent) as entries:
+            return [entry.name for entry in islice(entries, 1000)]
+    except (OSError, ValueError):
+        return []
 
 
 def _recognise(root: Path) -> Layout:
