@@ -163,7 +163,7 @@ class TestRefusals:
             ),
             (
                 {"model_type": "clip", "vision_config": {"patch_size": "x"}},
-                "its config.json does not describe a CLIP (patch_size is 'x'",
+                "vision_config in its config.json sets patch_size to 'x'",
             ),
             ({"model_type": "dinov2", "qkv_bias": False}, "its config.json sets qkv_bias to False"),
             ({"model_type": "siglip", "vision_config": [1]}, "vision_config in its config.json is no JSON object"),

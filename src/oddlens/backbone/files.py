@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from oddlens.errors import ModelError, first_line, printable
 from oddlens.io.paths import is_file, open_file, read_bytes
@@ -86,7 +86,7 @@ def refuse_lfs_pointer(path: Path) -> None:
         raise ModelError(f"{path} is a Git LFS pointer, not the file: fetch it with `git lfs pull`")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, object]:
     """A JSON object from disk. Raises `ModelError` where it is missing, damaged, or something else."""
     try:
         refuse_lfs_pointer(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -142,7 +142,7 @@ def folder_tokenizer(folder: Path, context: int, vocabulary: int | None = None) 
         ids = read_json(entries)
         try:
             with _no_panic():
-                return _of_folder(_clip_bpe(merges.read_text(encoding="utf-8"), ids), context, vocabulary)
+                return _of_folder(_clip_bpe(merges.read_text(encoding="utf-8"), _whole(ids)), context, vocabulary)
         except Exception as error:  # the library raises bare Exception for damaged files
             raise ModelError(
                 f"{merges} and {entries} are no readable tokenizer ({first_line(error)}): fetch the model again"
@@ -164,6 +164,14 @@ def clip_tokenizer(context: int = 77, vocabulary: int | None = None, *, cleans: 
     """CLIP's byte-pair tokenizer from the packaged merges (49,408 entries). cleans: whether prompts are cleaned, see `cleaned`."""
     data = resources.files("oddlens").joinpath("assets", "clip_merges.txt.gz").read_bytes()
     return Tokenizer(_clip_bpe(gzip.decompress(data).decode("utf-8")), context, vocabulary, cleans=cleans)
+
+
+def _whole(ids: Mapping[str, object]) -> dict[str, int]:
+    """Token ids out of a vocab.json. Raises `ValueError` for one that is no whole number."""
+    whole = {name: number for name, number in ids.items() if isinstance(number, int)}
+    if len(whole) != len(ids):
+        raise ValueError("an id is no whole number")
+    return whole
 
 
 @contextmanager

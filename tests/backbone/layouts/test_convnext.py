@@ -85,7 +85,7 @@ def test_a_method_that_walks_patches_refuses_it_in_one_sentence(folder: Path) ->
 def test_another_head_is_refused(tmp_path: Path, setting: dict[str, Any]) -> None:
     write_convnext(tmp_path, convnext_weights(), change=lambda config: config["vision_cfg"].update(setting))
     ((name, value),) = setting.items()
-    assert f"has {name} {value!r}, where oddlens reads" in sentence_on(tmp_path)
+    assert f"sets {name} to {value!r}, where oddlens reads" in sentence_on(tmp_path)
 
 
 def test_a_trunk_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_trunk_of_another_kind_is_refused(tmp_path: Path) -> None:
     ("spoil", "told"),
     [
         (lambda w: w.pop("visual.trunk.stages.2.blocks.1.norm.bias"), "1 missing (vision.stages.2.blocks.1.norm.bias)"),
-        (lambda w: w.pop("visual.trunk.stages.1.downsample.1.weight"), "its weights lack 'vision.stages.1.reduce.weight'"),
+        (lambda w: w.pop("visual.trunk.stages.1.downsample.1.weight"), "whose weights lack 'vision.stages.1.reduce.weight'"),
         (lambda w: w.update({"visual.trunk.stages.0.blocks.0.mlp.grn.weight": torch.zeros(1)}), "1 unexpected"),
         (lambda w: w.update({"visual.trunk.stem.1.weight": torch.zeros(5)}), "1 unusable (vision.stages.0.norm.weight"),
         (lambda w: w.update({"visual.head.proj.weight": torch.zeros(7, 32)}), "vision.projection.weight [7, 32]"),

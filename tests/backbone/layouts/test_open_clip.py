@@ -108,19 +108,24 @@ class TestWeights:
     @pytest.mark.parametrize(
         ("section", "setting", "told"),
         [
-            (None, {"embed_dim": "32"}, "embed_dim is '32', which is no whole number"),
-            (None, {"embed_dim": 1.5}, "embed_dim is 1.5"),
-            ("vision_cfg", {"width": None}, "width is missing"),
-            ("vision_cfg", {"width": 128.0}, "width is 128.0"),
-            ("vision_cfg", {"layers": 10**9}, "layers is 1000000000, where 1 to 256 is possible"),
-            ("vision_cfg", {"layers": -1}, "layers is -1"),
-            ("vision_cfg", {"head_width": 0}, "division"),
-            ("vision_cfg", {"patch_size": 0}, "patch_size is 0"),
+            (
+                None,
+                {"embed_dim": "32"},
+                "model_cfg in {path} sets embed_dim to '32', where oddlens reads a positive whole number",
+            ),
+            (None, {"embed_dim": 1.5}, "sets embed_dim to 1.5"),
+            ("vision_cfg", {"width": None}, "vision_cfg in {path} lacks width (oddlens reads a positive whole number)"),
+            ("vision_cfg", {"width": 128.0}, "sets width to 128.0"),
+            ("vision_cfg", {"layers": 10**9}, "sets layers to 1000000000, where"),
+            ("vision_cfg", {"layers": 300}, "layers is 300, where 1 to 256 is possible"),
+            ("vision_cfg", {"layers": -1}, "sets layers to -1"),
+            ("vision_cfg", {"head_width": 0}, "sets head_width to 0"),
+            ("vision_cfg", {"patch_size": 0}, "sets patch_size to 0"),
             ("vision_cfg", {"patch_size": 41}, "image_size 40 is less than patch_size 41"),
             ("vision_cfg", {"mlp_ratio": float("inf")}, "Infinity"),
             ("text_cfg", {"heads": 3}, "a width of 64 cannot be shared among 3 heads"),
-            ("text_cfg", {"vocab_size": True}, "vocab_size is True"),
-            ("text_cfg", {"context_length": 10**30}, "context is"),
+            ("text_cfg", {"vocab_size": True}, "sets vocab_size to True"),
+            ("text_cfg", {"context_length": 10**30}, "sets context_length to "),
         ],
     )
     def test_numbers_of_which_no_tower_can_be_made_are_told(
@@ -129,7 +134,8 @@ class TestWeights:
         def change(config: dict[str, Any]) -> None:
             (config["model_cfg"] if section is None else config["model_cfg"][section]).update(setting)
 
-        assert told in sentence_on(write_open_clip(tmp_path, weights, change=change))
+        folder = write_open_clip(tmp_path, weights, change=change)
+        assert told.format(path=folder / "open_clip_config.json") in sentence_on(folder)
 
     @pytest.mark.parametrize(
         "look",
@@ -146,7 +152,7 @@ class TestWeights:
         self, tmp_path: Path, weights: Weights, look: dict[str, object]
     ) -> None:
         write_open_clip(tmp_path, weights, change=lambda config: config["preprocess_cfg"].update(look))
-        assert "which are no three numbers" in sentence_on(tmp_path)
+        assert "where oddlens reads three numbers" in sentence_on(tmp_path)
 
     def test_the_causal_mask_of_older_files_is_passed_over(self, tmp_path: Path, weights: Weights) -> None:
         open_clip.read(write_open_clip(tmp_path, weights | {"attn_mask": torch.zeros(77, 77)}))

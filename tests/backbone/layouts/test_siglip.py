@@ -84,7 +84,8 @@ class TestConfiguration:
         self, folder: Path, part: str, name: str, value: object
     ) -> None:
         sentence = sentence_on(change_config(folder, part, **{name: value}))
-        assert f"{part} in {folder / 'config.json'} sets {name} to {value!r}" in sentence
+        told = f"lacks {name}" if value is None else f"sets {name} to {value!r}"
+        assert f"{part} in {folder / 'config.json'} {told}" in sentence
 
     def test_texts_and_images_of_different_widths_are_refused(self, folder: Path) -> None:
         sentence = sentence_on(change_config(folder, "text_config", projection_size=40))

@@ -101,9 +101,8 @@ class TestConfiguration:
         assert transformers.read(tmp_path).model.text.config.width == 64
 
     def test_an_unknown_activation_is_refused(self, tmp_path: Path, weights: Weights) -> None:
-        assert "where oddlens knows 'gelu' and 'quick_gelu'" in sentence_on(
-            write_transformers(tmp_path, weights, activation="gelu_new")
-        )
+        sentence = sentence_on(write_transformers(tmp_path, weights, activation="gelu_new"))
+        assert "sets hidden_act to 'gelu_new', where oddlens reads 'gelu' or 'quick_gelu'" in sentence
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '"clip"'])
     def test_a_damaged_configuration_is_named(self, tmp_path: Path, weights: Weights, content: str) -> None:
@@ -113,7 +112,8 @@ class TestConfiguration:
     @pytest.mark.parametrize("value", [None, "wide", [64]])
     def test_a_measure_that_is_no_number_is_told(self, tmp_path: Path, weights: Weights, value: object) -> None:
         write_transformers(tmp_path, weights, change=lambda config: config["vision_config"].update(hidden_size=value))
-        assert "config.json does not describe a CLIP" in sentence_on(tmp_path)
+        verb = "lacks" if value is None else "sets"
+        assert f"vision_config in {tmp_path / 'config.json'} {verb} hidden_size" in sentence_on(tmp_path)
 
 
 class TestWeights:

@@ -1,33 +1,19 @@
-"""What a model layout is, and what the layouts of transformers' folders share: a configuration whose values are checked by name."""
+"""What a model layout is, and what the layouts of transformers' folders share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS, LayoutFiles, read_json
-from oddlens.backbone.layers import Nonlinearity
-from oddlens.backbone.layouts.shapes import as_rgb, check_shape
+from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.normalisation import Rgb
 from oddlens.errors import ModelError, shortened
 from oddlens.io.paths import is_file
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-_ACTIVATIONS: dict[object, Nonlinearity] = {
-    "gelu": "gelu",
-    "quick_gelu": "quick_gelu",
-    "gelu_pytorch_tanh": "gelu_tanh",
-}
-_TOO_LARGE = 1 << 24
-"""No measure of a tower comes near; products of larger ones would not fit torch's sizes."""
 
 MODEL_TYPES: dict[str, tuple[str, ...]] = {
     "dinov2": ("dinov2", "dinov2_with_registers"),
@@ -53,81 +39,6 @@ class Layout:
     recognise: Callable[[Path], bool]
     read_config: Callable[[Path], object] | None
     read: Callable[[Path], LoadedModel]
-
-
-class Settings:
-    """A part of a configuration. Every value is asked for by name, and what is not usable is one `ModelError` that names it.
-
-    values: as read from JSON. where: the file, and the part of it, for messages. defaults: what the program that wrote the file
-    leaves out where it equals them.
-    """
-
-    def __init__(self, values: object, where: str, defaults: Mapping[str, object]) -> None:
-        if values is not None and not isinstance(values, dict):
-            raise ModelError(f"{where} is no JSON object: fetch the model again")
-        self._values = {**defaults, **(values or {})}
-        self._where = where
-
-    def whole(self, name: str, default: int | None = None) -> int:
-        """A positive whole number; the default where the configuration has no such name."""
-        value = self._values.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < _TOO_LARGE:
-            raise self._unusable(name, "a positive whole number")
-        return value
-
-    def number(self, name: str) -> float:
-        """A positive number."""
-        value = self._values.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value) or value <= 0:
-            raise self._unusable(name, "a positive number")
-        return float(value)
-
-    def side(self, name: str) -> int:
-        """A side in pixels; a pair of equal ones counts as one."""
-        value = self._values.get(name)
-        if isinstance(value, list) and len(value) == 2 and value[0] == value[1]:
-            return Settings({name: value[0]}, self._where, {}).whole(name)
-        if isinstance(value, list):
-            raise self._unusable(name, "one side of a square")
-        return self.whole(name)
-
-    def flag(self, name: str) -> bool:
-        """True or false."""
-        value = self._values.get(name)
-        if not isinstance(value, bool):
-            raise self._unusable(name, "true or false")
-        return value
-
-    def activation(self, name: str) -> Nonlinearity:
-        """A GELU that oddlens computes."""
-        value = self._values.get(name)
-        if not isinstance(value, str) or value not in _ACTIVATIONS:
-            raise self._unusable(name, f"one of {', '.join(map(repr, _ACTIVATIONS))}")
-        return _ACTIVATIONS[value]
-
-    def heads(self, name: str, width: int) -> int:
-        """A number of heads that divides the width."""
-        heads = self.whole(name)
-        if width % heads:
-            raise self._unusable(name, f"a divisor of the width {width}")
-        return heads
-
-    def require(self, name: str, value: object) -> None:
-        """Refuse a setting that changes what a tower computes into something that oddlens does not compute."""
-        if self._values.get(name) != value:
-            raise self._unusable(name, f"{value!r}")
-
-    def check(self, shape: DataclassInstance) -> None:
-        """Refuse a shape, made of these settings, that is out of bounds or does not fit together."""
-        try:
-            check_shape(asdict(shape))
-        except ValueError as error:
-            raise ModelError(f"{self._where} does not describe a model ({error}): fetch the model again") from error
-
-    def _unusable(self, name: str, wanted: str) -> ModelError:
-        return ModelError(
-            f"{self._where} sets {name} to {shortened(self._values.get(name))}, where oddlens reads {wanted}"
-        )
 
 
 def is_of_type(folder: Path, layout: str) -> bool:
@@ -169,12 +80,8 @@ def read_normalisation(folder: Path, mean: Rgb, std: Rgb) -> tuple[Rgb, Rgb, tup
     path = folder / PREPROCESSOR
     if not is_file(path):
         return mean, std, ()
-    values = read_json(path)
-    try:
-        mean = as_rgb(values.get("image_mean"), "image_mean", mean)
-        std = as_rgb(values.get("image_std"), "image_std", std, least=0)
-    except ValueError as error:
-        raise ModelError(f"{path} does not say how pictures are prepared ({error}): fetch the model again") from error
+    settings = Settings(read_json(path), str(path))
+    mean, std = settings.rgb("image_mean", mean), settings.rgb("image_std", std, least=0)
     return mean, std, (path,)
 
 

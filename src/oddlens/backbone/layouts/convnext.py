@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from oddlens.backbone.convnext import ConvNextConfig
-from oddlens.backbone.layouts.shapes import check_shape, whole
-from oddlens.errors import ModelError, shortened
+from oddlens.backbone.layouts.settings import Settings
 
 RENAMED = (
     ("visual.trunk.stem.0.", "vision.stages.0.reduce."),
@@ -29,22 +27,18 @@ _STAGES = 4
 _KNOWN_HEADS = {"timm_pool": ("", "avg"), "timm_proj": ("linear", "mlp")}
 
 
-def is_convnext(vision: dict[str, Any]) -> bool:
+def is_convnext(vision: Mapping[str, object]) -> bool:
     """Whether open_clip's `vision_cfg` names timm's ConvNeXt."""
     return str(vision.get("timm_model_name", "")).startswith("convnext_")
 
 
-def check_head(vision: dict[str, Any], where: str) -> None:
-    """Raises `ModelError` for a head that oddlens does not read."""
+def check_head(settings: Settings) -> None:
+    """Raise `ModelError` for a head that oddlens does not compute. settings: open_clip's `vision_cfg`."""
     for setting, known in _KNOWN_HEADS.items():
-        if vision.get(setting) not in known:
-            raise ModelError(
-                f"{where} has {setting} {shortened(vision.get(setting))}, where oddlens reads {' or '.join(map(repr, known))}: "
-                "choose a ConvNeXt CLIP with such a head"
-            )
+        settings.require(setting, *known)
 
 
-def config_of(vision: dict[str, Any], embed_dim: int, tensors: dict[str, Tensor], where: str) -> ConvNextConfig:
+def config_of(settings: Settings, embed_dim: int, tensors: dict[str, Tensor]) -> ConvNextConfig:
     """The shape that the tensors have, under our names. Raises `ModelError` for tensors of something else."""
     depths = tuple(
         sum(name.startswith(f"vision.stages.{stage}.blocks.") and name.endswith(".gamma") for name in tensors)
@@ -52,21 +46,22 @@ def config_of(vision: dict[str, Any], embed_dim: int, tensors: dict[str, Tensor]
     )
     try:
         widths = tuple(tensors[f"vision.stages.{stage}.reduce.weight"].shape[0] for stage in range(_STAGES))
-        shape = ConvNextConfig(
-            image_size=whole(vision, "image_size"),
-            depths=depths,
-            widths=widths,
-            embed_dim=embed_dim,
-            hidden_width=_hidden_width(tensors),
-            eps=1e-5 if str(vision["timm_model_name"]).startswith("convnext_xxlarge") else 1e-6,  # as timm builds them
-        )
-        check_shape(asdict(shape))
+        hidden_width = _hidden_width(tensors)
     except KeyError as error:
-        raise ModelError(
-            f"{where} describes a ConvNeXt, and its weights lack {error}: fetch the model again"
-        ) from error
-    except (IndexError, ValueError) as error:
-        raise ModelError(f"{where} does not describe a ConvNeXt ({error}): fetch the model again") from error
+        raise settings.unfit(f"a ConvNeXt whose weights lack {error}") from error
+    except IndexError as error:
+        raise settings.unfit("a ConvNeXt whose weights are no maps") from error
+    shape = ConvNextConfig(
+        image_size=settings.whole("image_size"),
+        depths=depths,
+        widths=widths,
+        embed_dim=embed_dim,
+        hidden_width=hidden_width,
+        eps=1e-5
+        if str(settings.get("timm_model_name")).startswith("convnext_xxlarge")
+        else 1e-6,  # as timm builds them
+    )
+    settings.check(shape)
     return shape
 
 

@@ -11,7 +11,6 @@ from oddlens.backbone.dinov2 import Dinov2Config, Dinov2Tower
 from oddlens.backbone.files import TRANSFORMERS, weight_files
 from oddlens.backbone.layouts.base import (
     Layout,
-    Settings,
     find_weights,
     is_of_type,
     read_normalisation,
@@ -19,6 +18,7 @@ from oddlens.backbone.layouts.base import (
     without_leading_ones,
 )
 from oddlens.backbone.layouts.naming import pack_attention, rename
+from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import LoadedModel, Model, empty
 from oddlens.backbone.normalisation import IMAGENET_MEAN, IMAGENET_STD
 
@@ -85,7 +85,7 @@ def config_of(config: dict[str, object], where: str) -> Dinov2Config:
         heads=settings.heads("num_attention_heads", width),
         mlp_width=-(-int(mlp_width * 2 / 3) // 8) * 8 if swiglu else mlp_width,
         registers=settings.whole("num_register_tokens") if has_registers else 0,
-        activation="swiglu" if swiglu else settings.activation("hidden_act"),
+        activation="swiglu" if swiglu else settings.nonlinearity("hidden_act"),
         position="bicubic" if has_registers else "bicubic_plain",
         eps=settings.number("layer_norm_eps"),
     )

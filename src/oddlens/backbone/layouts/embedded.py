@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.efficientnet import HybridStem, trunk_file, trunk_tensors
 from oddlens.backbone.files import EMBEDDED, MINI_FOLDER, read_json
 from oddlens.backbone.layouts.base import Layout
-from oddlens.backbone.layouts.shapes import check_towers
+from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import ClipModel, LoadedModel, empty
 from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError, first_line
 from oddlens.io.paths import is_file
 
 CONFIG, (WEIGHTS,) = EMBEDDED
@@ -35,15 +33,36 @@ def recognise(path: Path) -> bool:
 
 def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
     """Read and judge the configuration alone. Raises `ModelError`."""
-    config = read_json(path)
-    try:
-        vision = VisionConfig(**_section(config, "vision"))
-        text = TextConfig(**_section(config, "text"))
-        check_towers(vision, text)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{path} does not describe an oddlens model ({first_line(error)}): train or copy it again"
-        ) from error
+    config = Settings(read_json(path), str(path))
+    seen = Settings(config.get("vision") or {}, f"vision in {path}")
+    read = Settings(config.get("text") or {}, f"text in {path}")
+    vision = VisionConfig(
+        image_size=seen.whole("image_size"),
+        patch_size=seen.whole("patch_size"),
+        width=seen.whole("width"),
+        layers=seen.whole("layers"),
+        heads=seen.whole("heads"),
+        mlp_width=seen.whole("mlp_width"),
+        embed_dim=seen.whole("embed_dim"),
+        activation=seen.gelu("activation"),
+        eps=seen.number("eps", VisionConfig.eps),
+    )
+    text = TextConfig(
+        context=read.whole("context"),
+        vocabulary=read.whole("vocabulary"),
+        width=read.whole("width"),
+        layers=read.whole("layers"),
+        heads=read.whole("heads"),
+        mlp_width=read.whole("mlp_width"),
+        embed_dim=read.whole("embed_dim"),
+        activation=read.gelu("activation"),
+        eps=read.number("eps", TextConfig.eps),
+    )
+    for settings, shape in ((seen, vision), (read, text)):
+        settings.refuse_others(shape)
+        settings.check(shape)
+    if vision.embed_dim != text.embed_dim:
+        raise config.unfit(f"the towers have other embed_dims, {vision.embed_dim} and {text.embed_dim}")
     return vision, text
 
 
@@ -59,16 +78,9 @@ def read(folder: Path) -> LoadedModel:
     return LoadedModel(model, folder_tokenizer(folder, text.context, text.vocabulary), LITE_MEAN, LITE_STD, files)
 
 
-def describe(model: ClipModel) -> dict[str, Any]:
+def describe(model: ClipModel) -> dict[str, dict[str, object]]:
     """The configuration that `read` needs, as JSON values."""
     return {"vision": asdict(model.vision.config), "text": asdict(model.text.config)}
-
-
-def _section(config: dict[str, Any], name: str) -> dict[str, Any]:
-    section = config[name]
-    if not isinstance(section, dict):
-        raise TypeError(f"{name} is not an object")
-    return section
 
 
 LAYOUT = Layout("embedded", EMBEDDED, recognise, read_config, read)

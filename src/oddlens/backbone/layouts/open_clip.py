@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -14,14 +14,14 @@ from oddlens.backbone.files import OPEN_CLIP, read_json, weight_files
 from oddlens.backbone.layouts import convnext
 from oddlens.backbone.layouts.base import Layout, find_weights
 from oddlens.backbone.layouts.naming import Pairs, rename, towers_only
-from oddlens.backbone.layouts.shapes import as_rgb, check_shape, check_towers, whole
+from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import ClipModel, LoadedModel, Model, empty, transposed
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
 from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextConfig, TextTower
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError, first_line
+from oddlens.errors import ModelError
 
 _VISION = (
     ("visual.conv1.", "vision.stem.conv."),
@@ -50,9 +50,16 @@ _PLAIN = ("tok", "argmax", "learnable", "linear", "default")
 
 
 class Described(NamedTuple):
-    """What the configuration says. vision: the tower's shape; of a ConvNeXt its settings, as the tensors tell its shape."""
+    """What a configuration says.
 
-    vision: VisionConfig | dict[str, Any]
+    Attributes:
+        vision: The shape of the vision tower; of a ConvNeXt its settings, as only the tensors show its shape.
+        text: The shape of the text tower.
+        mean: Of RGB in [0, 1].
+        std: Likewise.
+    """
+
+    vision: VisionConfig | Settings
     text: TextConfig
     mean: Rgb
     std: Rgb
@@ -66,20 +73,29 @@ def recognise(path: Path) -> bool:
 def read_config(path: Path) -> Described:
     """Read and judge the configuration alone. Raises `ModelError` where its model is none that oddlens reads."""
     config = read_json(path)
-    model = config.get("model_cfg")
-    if not isinstance(model, dict):
-        raise ModelError(f"{path} has no model_cfg: this is not an open_clip model")
-    try:
-        return _described(model, config.get("preprocess_cfg"), path)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise ModelError(f"{path} does not describe a CLIP ({first_line(error)}): fetch the model again") from error
+    model = Settings(config.get("model_cfg") or {}, f"model_cfg in {path}")
+    vision, text = model.get("vision_cfg"), model.get("text_cfg")
+    if not isinstance(vision, dict) or not isinstance(text, dict):
+        raise ModelError(f"{path} lacks model_cfg, or vision_cfg or text_cfg in it: this is not an open_clip model")
+    _refuse_foreign(vision, text, path)
+    activation: Activation = "quick_gelu" if model.get("quick_gelu") else "gelu"
+    embed_dim = model.whole("embed_dim")
+    seen = Settings(vision, f"vision_cfg in {path}")
+    text_config = _text_config(Settings(text, f"text_cfg in {path}"), embed_dim, activation)
+    pixels = config.get("preprocess_cfg")
+    pixels = Settings(pixels if isinstance(pixels, dict) else {}, f"preprocess_cfg in {path}")
+    mean, std = pixels.rgb("mean", CLIP_MEAN), pixels.rgb("std", CLIP_STD, least=0)
+    if convnext.is_convnext(vision):
+        convnext.check_head(seen)
+        return Described(seen, text_config, mean, std)
+    return Described(_vision_config(seen, embed_dim, activation), text_config, mean, std)
 
 
 def read(folder: Path) -> LoadedModel:
     """Load the folder. Raises `ModelError`."""
     path, weights = folder / OPEN_CLIP.config, find_weights(folder, OPEN_CLIP)
     described = read_config(path)
-    model, tensors = _model(described, towers_only(read_tensors(weights), weights), path)
+    model, tensors = _model(described, towers_only(read_tensors(weights), weights))
     fill(model, tensors, str(weights))
     tokenizer = folder_tokenizer(folder, described.text.context, described.text.vocabulary)
     files = (path, *weight_files(weights), *tokenizer_files(folder))
@@ -98,22 +114,19 @@ def _renamed(tensors: dict[str, Tensor], vision: Pairs, in_blocks: Pairs = ()) -
     }
 
 
-def _model(described: Described, raw: dict[str, Tensor], where: Path) -> tuple[Model, dict[str, Tensor]]:
+def _model(described: Described, raw: dict[str, Tensor]) -> tuple[Model, dict[str, Tensor]]:
     """The empty model that a configuration describes, and its tensors under our names."""
     vision, text = described.vision, described.text
     if isinstance(vision, VisionConfig):
         return empty(lambda: ClipModel(vision, text)), canonical(raw)
     tensors = transposed(_renamed(raw, convnext.RENAMED, convnext.IN_BLOCKS), "text.projection.weight")
-    shape = convnext.config_of(vision, text.embed_dim, tensors, str(where))
+    shape = convnext.config_of(vision, text.embed_dim, tensors)
     return empty(lambda: Model(ConvNextTower(shape), TextTower(text))), tensors
 
 
-def _described(config: dict[str, Any], look: Any, where: Path) -> Described:
-    vision, text = config.get("vision_cfg"), config.get("text_cfg")
-    if not isinstance(vision, dict) or not isinstance(text, dict):
-        raise ModelError(f"{where} lacks vision_cfg or text_cfg: this is not an open_clip model")
-    is_convnext = convnext.is_convnext(vision)
-    allowed = {"timm_model_name"} if is_convnext else set()
+def _refuse_foreign(vision: Mapping[str, object], text: Mapping[str, object], where: Path) -> None:
+    """Raise `ModelError` for towers that compute something else than a ViT CLIP's or a ConvNeXt."""
+    allowed = {"timm_model_name"} if convnext.is_convnext(vision) else set()
     foreign = [
         key
         for part in (vision, text)
@@ -125,45 +138,38 @@ def _described(config: dict[str, Any], look: Any, where: Path) -> Described:
             f"{where} describes a model that is not a plain ViT CLIP ({', '.join(foreign) or 'a ResNet'}): "
             "choose one whose towers are OpenAI-style transformers, or whose vision tower is a ConvNeXt"
         )
-    activation: Activation = "quick_gelu" if config.get("quick_gelu") else "gelu"
-    text_config = _text_config(text, whole(config, "embed_dim"), activation)
-    look = look if isinstance(look, dict) else {}
-    mean, std = as_rgb(look.get("mean"), "mean", CLIP_MEAN), as_rgb(look.get("std"), "std", CLIP_STD, least=0)
-    if is_convnext:
-        convnext.check_head(vision, str(where))
-        check_shape(asdict(text_config))
-        return Described(vision, text_config, mean, std)
-    shape = _vision_config(vision, text_config.embed_dim, activation)
-    check_towers(shape, text_config)
-    return Described(shape, text_config, mean, std)
 
 
-def _vision_config(vision: dict[str, Any], embed_dim: int, activation: Activation) -> VisionConfig:
-    width = whole(vision, "width")
-    return VisionConfig(
-        image_size=whole(vision, "image_size"),
-        patch_size=whole(vision, "patch_size"),
+def _vision_config(settings: Settings, embed_dim: int, activation: Activation) -> VisionConfig:
+    width = settings.whole("width")
+    shape = VisionConfig(
+        image_size=settings.whole("image_size"),
+        patch_size=settings.whole("patch_size"),
         width=width,
-        layers=whole(vision, "layers"),
-        heads=width // whole(vision, "head_width", 64),
-        mlp_width=int(width * float(vision.get("mlp_ratio", 4.0))),
+        layers=settings.whole("layers"),
+        heads=width // settings.whole("head_width", 64),
+        mlp_width=int(width * settings.number("mlp_ratio", 4.0)),
         embed_dim=embed_dim,
         activation=activation,
     )
+    settings.check(shape)
+    return shape
 
 
-def _text_config(text: dict[str, Any], embed_dim: int, activation: Activation) -> TextConfig:
-    width = whole(text, "width")
-    return TextConfig(
-        context=whole(text, "context_length", 77),
-        vocabulary=whole(text, "vocab_size", 49408),
+def _text_config(settings: Settings, embed_dim: int, activation: Activation) -> TextConfig:
+    width = settings.whole("width")
+    shape = TextConfig(
+        context=settings.whole("context_length", 77),
+        vocabulary=settings.whole("vocab_size", 49408),
         width=width,
-        layers=whole(text, "layers"),
-        heads=whole(text, "heads"),
-        mlp_width=int(width * float(text.get("mlp_ratio", 4.0))),
+        layers=settings.whole("layers"),
+        heads=settings.whole("heads"),
+        mlp_width=int(width * settings.number("mlp_ratio", 4.0)),
         embed_dim=embed_dim,
         activation=activation,
     )
+    settings.check(shape)
+    return shape
 
 
 LAYOUT = Layout("open_clip", OPEN_CLIP, recognise, read_config, read)

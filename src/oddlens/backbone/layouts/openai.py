@@ -11,7 +11,7 @@ from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.layouts.base import Layout
 from oddlens.backbone.layouts.naming import towers_only
 from oddlens.backbone.layouts.open_clip import canonical
-from oddlens.backbone.layouts.shapes import check_towers
+from oddlens.backbone.layouts.settings import check_shape
 from oddlens.backbone.model import ClipModel, LoadedModel, empty
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
@@ -44,7 +44,10 @@ def read(path: Path) -> LoadedModel:
     is_openais = scripted and all(name in raw for name in _OPENAIS_OWN)
     try:
         vision, text = _configs(tensors)
-        check_towers(vision, text)
+        check_shape(vision)
+        check_shape(text)
+        if vision.embed_dim != text.embed_dim:
+            raise ValueError(f"the towers have other embed_dims, {vision.embed_dim} and {text.embed_dim}")
     except (KeyError, ValueError) as error:
         raise ModelError(
             f"{path} is not a ViT CLIP in OpenAI's layout (no usable {first_line(error)}): name another file"

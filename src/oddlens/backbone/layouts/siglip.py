@@ -11,7 +11,6 @@ from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.files import TRANSFORMERS, weight_files
 from oddlens.backbone.layouts.base import (
     Layout,
-    Settings,
     find_weights,
     is_of_type,
     read_normalisation,
@@ -19,6 +18,7 @@ from oddlens.backbone.layouts.base import (
     without_leading_ones,
 )
 from oddlens.backbone.layouts.naming import pack_attention, rename
+from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import LoadedModel, Model, empty
 from oddlens.backbone.normalisation import HALF
 from oddlens.backbone.siglip import SiglipConfig, SiglipText, SiglipTextConfig, SiglipTower
@@ -93,7 +93,7 @@ def config_of(config: dict[str, object], where: str) -> tuple[SiglipConfig, Sigl
         layers=seen.whole("num_hidden_layers"),
         heads=seen.heads("num_attention_heads", width),
         mlp_width=seen.whole("intermediate_size"),
-        activation=seen.activation("hidden_act"),
+        activation=seen.nonlinearity("hidden_act"),
         eps=seen.number("layer_norm_eps"),
     )
     read = Settings(config.get("text_config"), f"text_config in {where}", _TEXT_DEFAULTS)
@@ -106,7 +106,7 @@ def config_of(config: dict[str, object], where: str) -> tuple[SiglipConfig, Sigl
         heads=read.heads("num_attention_heads", text_width),
         mlp_width=read.whole("intermediate_size"),
         embed_dim=read.whole("projection_size", text_width),
-        activation=read.activation("hidden_act"),
+        activation=read.nonlinearity("hidden_act"),
         eps=read.number("layer_norm_eps"),
     )
     seen.check(vision)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -11,13 +11,12 @@ from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.files import TRANSFORMERS, weight_files
 from oddlens.backbone.layouts.base import Layout, find_weights, read_normalisation, read_typed
 from oddlens.backbone.layouts.naming import pack_attention, rename, towers_only
-from oddlens.backbone.layouts.shapes import check_towers, whole
+from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import ClipModel, LoadedModel, empty
 from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
-from oddlens.errors import ModelError, first_line
 
 # CLIPConfig leaves out of the file what equals these defaults.
 _VISION_DEFAULTS = {
@@ -57,11 +56,33 @@ def recognise(path: Path) -> bool:
 def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
     """Read and judge the configuration alone. Raises `ModelError` where its model is none that oddlens reads."""
     config = read_typed(path, "transformers")
-    try:
-        vision, text = _configs(config)
-        check_towers(vision, text)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{path} does not describe a CLIP ({first_line(error)}): fetch the model again") from error
+    seen = Settings(_section(config, "vision_config", _VISION_DEFAULTS), f"vision_config in {path}")
+    read = Settings(_section(config, "text_config", _TEXT_DEFAULTS), f"text_config in {path}")
+    embed_dim = Settings(config, str(path)).whole("projection_dim", 512)
+    vision = VisionConfig(
+        image_size=seen.whole("image_size"),
+        patch_size=seen.whole("patch_size"),
+        width=seen.whole("hidden_size"),
+        layers=seen.whole("num_hidden_layers"),
+        heads=seen.whole("num_attention_heads"),
+        mlp_width=seen.whole("intermediate_size"),
+        embed_dim=embed_dim,
+        activation=seen.gelu("hidden_act"),
+        eps=seen.number("layer_norm_eps"),
+    )
+    text = TextConfig(
+        context=read.whole("max_position_embeddings"),
+        vocabulary=read.whole("vocab_size"),
+        width=read.whole("hidden_size"),
+        layers=read.whole("num_hidden_layers"),
+        heads=read.whole("num_attention_heads"),
+        mlp_width=read.whole("intermediate_size"),
+        embed_dim=embed_dim,
+        activation=read.gelu("hidden_act"),
+        eps=read.number("layer_norm_eps"),
+    )
+    seen.check(vision)
+    read.check(text)
     return vision, text
 
 
@@ -81,45 +102,15 @@ def canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return pack_attention({rename(name, _RENAMED, _IN_BLOCKS): value for name, value in tensors.items()})
 
 
-def _configs(config: dict[str, Any]) -> tuple[VisionConfig, TextConfig]:
-    vision = _section(config, "vision_config", _VISION_DEFAULTS)
-    text = _section(config, "text_config", _TEXT_DEFAULTS)
-    embed_dim = whole(config, "projection_dim", 512)
-    return (
-        VisionConfig(
-            image_size=whole(vision, "image_size"),
-            patch_size=whole(vision, "patch_size"),
-            width=whole(vision, "hidden_size"),
-            layers=whole(vision, "num_hidden_layers"),
-            heads=whole(vision, "num_attention_heads"),
-            mlp_width=whole(vision, "intermediate_size"),
-            embed_dim=embed_dim,
-            activation=vision["hidden_act"],
-            eps=vision["layer_norm_eps"],
-        ),
-        TextConfig(
-            context=whole(text, "max_position_embeddings"),
-            vocabulary=whole(text, "vocab_size"),
-            width=whole(text, "hidden_size"),
-            layers=whole(text, "num_hidden_layers"),
-            heads=whole(text, "num_attention_heads"),
-            mlp_width=whole(text, "intermediate_size"),
-            embed_dim=embed_dim,
-            activation=text["hidden_act"],
-            eps=text["layer_norm_eps"],
-        ),
-    )
-
-
-def _section(config: dict[str, Any], name: str, defaults: dict[str, Any]) -> dict[str, Any]:
+def _section(config: Mapping[str, object], name: str, defaults: Mapping[str, object]) -> object:
     """The settings of a tower. `text_config_dict` and `vision_config_dict`, of older files, win with all of their values.
 
     What they leave out counts as the default: they are whole configurations for `CLIPConfig`, which is followed here.
     """
-    section = config.get(name) or {}
-    older = config.get(f"{name}_dict")
-    settings: dict[str, Any] = defaults | section
-    return settings if older is None else settings | defaults | older
+    section, older = config.get(name) or {}, config.get(f"{name}_dict")
+    if not isinstance(section, dict) or not (older is None or isinstance(older, dict)):
+        return section if not isinstance(section, dict) else older
+    return {**defaults, **section} if older is None else {**defaults, **section, **defaults, **older}
 
 
 LAYOUT = Layout("transformers", TRANSFORMERS, recognise, read_config, read)

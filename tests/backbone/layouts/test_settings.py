@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from oddlens.backbone.layouts.base import Settings, without_leading_ones
+from oddlens.backbone.layouts.base import without_leading_ones
+from oddlens.backbone.layouts.settings import Settings
 from oddlens.errors import ModelError
 
 GOOD = {"width": 64, "eps": 1e-6, "square": [14, 14], "side": 14, "flag": False, "act": "gelu_pytorch_tanh", "heads": 4}
@@ -19,7 +20,7 @@ def test_good_values_are_read() -> None:
     read = settings()
     assert (read.whole("width"), read.number("eps"), read.flag("flag")) == (64, 1e-6, False)
     assert (read.side("side"), read.side("square"), read.heads("heads", 64)) == (14, 14, 4)
-    assert read.activation("act") == "gelu_tanh"
+    assert read.nonlinearity("act") == "gelu_tanh"
     assert read.whole("left_out") == 12
     assert read.whole("absent", 7) == 7
     read.require("flag", False)
@@ -31,7 +32,7 @@ READERS: dict[str, Callable[[Settings], object]] = {
     "flag": lambda read: read.flag("flag"),
     "square": lambda read: read.side("square"),
     "heads": lambda read: read.heads("heads", 64),
-    "act": lambda read: read.activation("act"),
+    "act": lambda read: read.nonlinearity("act"),
 }
 
 
@@ -48,16 +49,17 @@ READERS: dict[str, Callable[[Settings], object]] = {
 )
 def test_a_value_that_cannot_be_used_is_named(name: str, values: list[object]) -> None:
     for value in values:
-        with pytest.raises(ModelError, match=f"config.json sets {name} to ") as error:
+        with pytest.raises(ModelError) as error:
             READERS[name](settings(**{name: value}))
-        assert "where oddlens reads" in str(error.value)
+        told = f"config.json lacks {name} (" if value is None else f"config.json sets {name} to "
+        assert str(error.value).startswith(told)
         assert "\n" not in str(error.value)
 
 
 def test_a_setting_that_changes_the_arithmetic_is_refused() -> None:
     with pytest.raises(ModelError, match="sets flag to False, where oddlens reads True"):
         settings().require("flag", True)
-    with pytest.raises(ModelError, match="sets absent to None, where oddlens reads 3"):
+    with pytest.raises(ModelError, match=r"config.json lacks absent \(oddlens reads 3\)"):
         settings().require("absent", 3)
 
 
