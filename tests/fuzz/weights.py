@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 import oddlens
+from oddlens.backbone.load import load_backbone
 from tests.fuzz.case import Case, check_detections
 from tests.fuzz.mutate import json_bytes, mutate_bytes, mutate_json, mutate_safetensors, mutate_tensors, zeros_deflated
 from tests.fuzz.world import SMALL, World
@@ -32,7 +33,7 @@ def _model(rng: random.Random, world: World, scratch: Path) -> Case:
     layout = rng.choice(
         (
             "open_clip", "open_clip", "open_clip", "transformers", "transformers", "sharded", "bin", "embedded",
-            "embedded", "openai",
+            "embedded", "openai", "siglip", "siglip", "dinov2",
         )
     )  # fmt: skip
     original = world.models[layout]
@@ -48,6 +49,13 @@ def _model(rng: random.Random, world: World, scratch: Path) -> Case:
     given = rng.choice((place, place, place, path))
 
     def run() -> None:
+        if layout == "dinov2":  # no method of words runs on it
+            backbone = load_backbone(given, device="cpu")
+            vision = backbone.vision
+            pixels = backbone.to_pixels([world.pictures[0]], vision.config.image_size)
+            with torch.inference_mode():
+                vision.run_blocks(vision.embed(pixels), taps=(vision.config.layers,))
+            return
         recipe = SMALL[method] if layout != "openai" or method != "winclip" else {}
         detector = oddlens.load(method, given, device="cpu", **recipe)
         check_detections(detector.detect(world.pictures[:1]), 1)

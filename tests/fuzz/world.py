@@ -31,7 +31,9 @@ from tests.tiny_clip import (
     write_openai_archive,
     write_transformers,
 )
+from tests.tiny_dinov2 import write_dinov2
 from tests.tiny_prompts import random_prompts, write_authors, write_ours
+from tests.tiny_siglip import write_siglip
 
 if TYPE_CHECKING:
     from oddlens.backbone.backbone import Backbone
@@ -96,6 +98,8 @@ class World:
             "bin": in_bin,
             "embedded": write_embedded(root / "embedded"),
             "openai": archive,
+            "siglip": write_siglip(root / "siglip", context=160),
+            "dinov2": write_dinov2(root / "dinov2", registers=2),
         }
 
     @cached_property

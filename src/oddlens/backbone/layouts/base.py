@@ -59,7 +59,7 @@ def read_typed(path: Path, layout: str) -> dict[str, object]:
         known = [name for names in MODEL_TYPES.values() for name in names]
         raise ModelError(
             f"{path} describes a model of type {shortened(kind)}: oddlens reads models of type "
-            f"{', '.join(map(repr, known[:-1]))} and {known[-1]!r} in this layout"
+            f"{', '.join(map(repr, known[:-1]))} and {known[-1]!r} in this layout: give another"
         )
     return config
 

@@ -138,7 +138,9 @@ class Settings:
     def _unusable(self, name: str, value: object, wanted: str) -> ModelError:
         if value is None:
             return ModelError(f"{self._where} lacks {name} (oddlens reads {wanted}): fetch the model again")
-        return ModelError(f"{self._where} sets {name} to {shortened(value)}, where oddlens reads {wanted}")
+        return ModelError(
+            f"{self._where} sets {name} to {shortened(value)}, where oddlens reads {wanted}: fetch the model again, or give another"
+        )
 
 
 def check_shape(shape: DataclassInstance) -> None:
