@@ -1,6 +1,7 @@
 """Pictures through the towers: several methods share a walk, and none is changed by it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakSet
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import oddlens
+from oddlens.backbone.tensors import aligned
 from oddlens.backbone.vision import ClipTower
 from oddlens.detection import Detection
 from oddlens.encoding import EncodedBatch, encode_together, joined
@@ -123,3 +125,33 @@ def test_features_of_several_sizes_are_joined_at_the_largest_and_end_in_zeros() 
     assert found.shape == (3, 2, 3)
     assert found[0].tolist() == [[1, 1, 1], [0, 0, 0]]
     assert found[2].tolist() == [[1, 1, 0], [1, 1, 0]]
+
+
+class TestSaved:
+    """Features as a station holds them: arrays, and back."""
+
+    def test_they_come_back_to_the_bit_and_aligned(self, open_clip_folder: Path, pictures: list[Picture]) -> None:
+        encoded = oddlens.load("winclip", open_clip_folder, device="cpu").encode(pictures[:3])
+        again = EncodedBatch.of_arrays(encoded.to_arrays(), torch.device("cpu"))
+        assert (again.sources, again.sizes, again.notes) == (encoded.sources, encoded.sizes, encoded.notes)
+        assert all(value.equal(encoded.features[name]) for name, value in again.features.items())
+        assert all(aligned(value) is value for value in again.features.values())
+
+    def test_their_hash_is_of_what_they_are_and_not_of_what_they_are_called(
+        self, open_clip_folder: Path, pictures: list[Picture]
+    ) -> None:
+        encoded = oddlens.load("winclip", open_clip_folder, device="cpu").encode(pictures[:3])
+        other = replace(encoded, sources=("a", "b", "c"), seconds=3.0)
+        assert other.content_sha256() == encoded.content_sha256()
+        assert (
+            joined([encoded[1:], encoded[:1]]).content_sha256()
+            != encoded.content_sha256()
+            != encoded[:2].content_sha256()
+        )
+        assert replace(encoded, digests=("1", "2", "3")).content_sha256() != encoded.content_sha256()
+
+    def test_they_move(self, open_clip_folder: Path, pictures: list[Picture]) -> None:
+        encoded = oddlens.load("winclip", open_clip_folder, device="cpu").encode(pictures[:2])
+        moved = encoded.to("meta")
+        assert {value.device.type for value in moved.features.values()} == {"meta"}
+        assert (moved.sources, len(moved)) == (encoded.sources, 2)

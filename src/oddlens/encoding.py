@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from hashlib import sha256
 from itertools import islice
@@ -49,6 +49,10 @@ class EncodedBatch:
     def __len__(self) -> int:
         """How many images it holds."""
         return len(self.sources)
+
+    def to(self, device: str | torch.device) -> EncodedBatch:
+        """The same images with their features on another device."""
+        return replace(self, features={name: value.to(device) for name, value in self.features.items()})
 
     def check_finite(self) -> None:
         """Raises `ImageError` for a reference whose features are not finite."""
