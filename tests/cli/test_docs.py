@@ -74,3 +74,10 @@ def test_readme_shows_what_detect_prints(tmp_path: Path, monkeypatch: pytest.Mon
     )
     for line in set(printed) - set(expected):
         assert line.replace("results/results.jsonl", f"{tmp_path}/out/results.jsonl") in done.err
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not link.startswith("http")]
+    assert not [link for link in links if not (document.parent / link).exists()]
