@@ -1,8 +1,8 @@
-"""AnomalyCLIP on one picture at ViT-L/14-336 size, 518 px, layer 24, against the plain forward of the same tower.
+"""AnomalyCLIP on one image at ViT-L/14-336 size, 518 px, layer 24, against the plain forward of the same tower.
 
     python benchmarks/anomaly_clip.py [--rounds N]
 
-Random weights of full size; both run in turn, so that a shared machine slows them alike. The method's time is all that a picture
+Random weights of full size; both run in turn, so that a shared machine slows them alike. The method's time is all that an image
 costs: tower, projection, probabilities, map and smoothing. The text is encoded once and timed apart. Prints the least time of each,
 which other programs on the machine disturb least, and their ratio; beside it that of the processor's seconds, which they disturb
 less. The authors' program takes 2.2 times the plain forward.

@@ -1,9 +1,9 @@
-"""What AnoVL adds to one plain forward of ViT-B-16-plus-240: adaptation to a picture, and the 22 views.
+"""What AnoVL adds to one plain forward of ViT-B-16-plus-240: adaptation to an image, and the 22 views.
 
     python benchmarks/anovl.py [--rounds N]
 
 Random weights of full size; the figures of one round are taken in turn, so that a shared machine slows them alike. Prints medians,
-and ratios round by round. Adaptation is timed as its user meets it: scores and maps of encoded pictures with it, less those
+and ratios round by round. Adaptation is timed as its user meets it: scores and maps of encoded images with it, less those
 without.
 """
 

@@ -2,8 +2,8 @@
 
     python benchmarks/april_gan_first_result.py [--rounds N] [--shots K]
 
-Random weights of full size. K good examples are encoded beforehand; then a new name and a new picture come. The plain
-way is the authors' program's: 420 sentences of 77 tokens, the picture encoded once for the words and once for the good examples,
+Random weights of full size. K good examples are encoded beforehand; then a new name and a new image come. The plain
+way is the authors' program's: 420 sentences of 77 tokens, the image encoded once for the words and once for the good examples,
 nothing cached. It runs on our tower, so that only the way differs. Ours is the public API, with the text cache cold and then warm;
 it includes what the authors do not do, holding the good examples against each other for thresholds and the score. All three run in
 turn, so that a shared machine slows them alike; prints medians, ratios round by round, and how far the maps are apart. The

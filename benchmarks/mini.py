@@ -3,7 +3,7 @@
     python benchmarks/mini.py --data ../shared/data/mvtec_mini ../shared/data/magnetic_tile ../shared/data/bsdata \
         --model mini --model runs/seed1 --model runs/control0
 
-References are the first four pictures of train/good by name. Masks are brought to the map's size by the authors' rule.
+References are the first four images of train/good by name. Masks are brought to the map's size by the authors' rule.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", type=Path, required=True)
     parser.add_argument("--model", action="append", help="a card's name or a model folder; may be repeated")
     parser.add_argument("--method", default="winclip")
-    parser.add_argument("--limit", type=int, help="at most so many pictures a defect (a quick run; not for reporting)")
+    parser.add_argument("--limit", type=int, help="at most so many images a defect (a quick run; not for reporting)")
     arguments = parser.parse_args()
     for model in arguments.model or ["mini"]:
         print(f"\n{arguments.method} on {model}: image AUROC / pixel AUROC")
@@ -54,7 +54,7 @@ def main() -> None:
                 )
         mean = np.mean(rows, axis=0)
         print(f"{'mean':28}{seen:9}   {mean[0]:.3f} / {mean[1]:.3f}  {mean[2]:.3f} / {mean[3]:.3f}")
-        print(f"{(time.perf_counter() - started) / seen * 1000:.0f} ms a picture, decoding and metrics included")
+        print(f"{(time.perf_counter() - started) / seen * 1000:.0f} ms an image, decoding and metrics included")
 
 
 def _aurocs(records: list[Record], detections: list[Detection], detector: Detector) -> tuple[float, float]:

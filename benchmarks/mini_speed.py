@@ -1,8 +1,8 @@
-"""How long the embedded model takes: a picture warm in batches of eight, by stage, and one picture cold from the shell.
+"""How long the embedded model takes: an image warm in batches of eight, by stage, and one image cold from the shell.
 
     python benchmarks/mini_speed.py [--rounds N]
 
-Pictures are those of the demo. Medians over rounds. Aims on 2 cores: 60 ms a picture warm, 5 s cold.
+Images are those of the demo. Medians over rounds. Aims on 2 cores: 60 ms an image warm, 5 s cold.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
         times.append(time.perf_counter())
         for name, (first, last) in zip(stages, ((0, 1), (1, 2), (2, 3), (0, 3)), strict=True):
             stages[name].append(1000 * (times[last] - times[first]) / len(paths))
-    print(f"threads {torch.get_num_threads()}, batch {len(paths)}, 4 references, rounds {rounds}; ms a picture")
+    print(f"threads {torch.get_num_threads()}, batch {len(paths)}, 4 references, rounds {rounds}; ms an image")
     for name, values in stages.items():
         print(f"{name:8} median {statistics.median(values):7.1f}   least {min(values):7.1f}")
     cold = []
@@ -51,7 +51,7 @@ def main() -> None:
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "oddlens", "detect", str(paths[0])], check=True, capture_output=True)
         cold.append(time.perf_counter() - started)
-    print(f"cold from the shell, one picture: median {statistics.median(cold):.2f} s, least {min(cold):.2f} s")
+    print(f"cold from the shell, one image: median {statistics.median(cold):.2f} s, least {min(cold):.2f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What reading a picture costs beside Pillow alone, by format: the judging of JPEG data, the walk through PNG chunks, the rest.
+"""What reading an image costs beside Pillow alone, by format: the judging of JPEG data, the walk through PNG chunks, the rest.
 
     python benchmarks/reading.py [--megapixels N] [--rounds N]
 

@@ -1,8 +1,8 @@
-"""Generated pictures a second, for every class and over all, on one thread.
+"""Generated images a second, for every class and over all, on one thread.
 
     python benchmarks/synthetic.py [--pictures 20] [--size 224]
 
-Seconds of processor time, normal and defective pictures in the share that the generator draws. Other work on the machine
+Seconds of processor time, normal and defective images in the share that the generator draws. Other work on the machine
 slows them all the same: it shares the caches.
 """
 
@@ -15,7 +15,7 @@ from lab.synthetic import CLASSES, generate
 
 
 def seconds(name: str, pictures: int, size: int) -> float:
-    """Time the first `pictures` pictures of a class, after one that fills the caches."""
+    """Time the first `pictures` images of a class, after one that fills the caches."""
     generate(name, 0, size=size)
     start = time.process_time()
     for seed in range(pictures):

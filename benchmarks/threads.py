@@ -2,7 +2,7 @@
 
     python benchmarks/threads.py [--rounds N] [--pictures N] [--burners N]
 
-WinCLIP on the embedded model, pictures of the demo one by one and in batches of eight. Each line is a process of its own: one
+WinCLIP on the embedded model, images of the demo one by one and in batches of eight. Each line is a process of its own: one
 thread; torch's threads as they are without oddlens (torch is imported first); with what oddlens sets (`oddlens.backbone.threads`).
 Lines run in turn, without and with burners (busy processes, one for each processor). Ratios are against one thread, round by
 round; medians over rounds. Aims: with burners at most 1.5 times the processor time of one thread; without them the wall time of
@@ -36,7 +36,7 @@ _BURNER = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 
 class Taken(NamedTuple):
-    """Milliseconds a picture."""
+    """Milliseconds an image."""
 
     processor: float
     wall: float

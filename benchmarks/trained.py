@@ -2,9 +2,9 @@
 
     python benchmarks/trained.py --work runs/trained
 
-Both learn from generated pictures of the 40 training classes, several seeds each, with the published settings; all are then
+Both learn from generated images of the 40 training classes, several seeds each, with the published settings; all are then
 measured zero-shot on the 10 held-out classes, and where given on real data sets. The embedded model itself has seen generated
-pictures of the same 40 classes, and nothing else. A stopped run goes on.
+images of the same 40 classes, and nothing else. A stopped run goes on.
 
 Besides the recipes as they are fitted to the model there are two with other layers. These were chosen by seed 0 on held-out
 products of another design (seed 1000) than those that are measured here.
@@ -45,7 +45,7 @@ VARIANTS: tuple[tuple[str, Layers], ...] = (
 def main() -> None:
     """Print a table a data set: image and pixel AUROC, means over its categories, a column a seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="the folder of pictures, features and weights")
+    parser.add_argument("--work", type=Path, required=True, help="the folder of images, features and weights")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="real data sets to measure on besides")
     arguments = parser.parse_args()
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def train(name: str, layers: Layers, seed: int, work: Path) -> Path:
-    """The weights of a method trained on its seed's pictures; made unless they are there."""
+    """The weights of a method trained on its seed's images; made unless they are there."""
     numbers = "" if layers is None else "-layers-" + "-".join(map(str, layers))
     out = work / f"{name}{numbers}-{seed}.safetensors"
     if out.is_file():

@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--method anomalyclip|april-gan] [--pictures N] [--epochs N]
 
-Random weights of full size, generated pictures, the published settings. Both trainings run in full, from pictures to weights, and
+Random weights of full size, generated images, the published settings. Both trainings run in full, from images to weights, and
 must learn the same numbers. The ratio is of all that a training takes, encoding included. Aim: at least 8. Processor seconds stand
 beside those of the clock, which a shared machine disturbs.
 """
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=15)
     given = parser.parse_args()
     backbone = random_backbone()
-    print(f"threads {torch.get_num_threads()}, {given.method}, {given.pictures} pictures, {given.epochs} epochs")
+    print(f"threads {torch.get_num_threads()}, {given.method}, {given.pictures} images, {given.epochs} epochs")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         write_mvtec(work / "parts", ["ring"], seed=0, train_good=1, test_good=given.pictures // 2, test_per_defect=1)

@@ -3,9 +3,9 @@
     python benchmarks/vl4ad_streets.py --runs runs/streets --masks decoder
     python benchmarks/vl4ad_camvid.py --data camvid --streets runs/streets --runs runs/camvid
 
-No CLIP is here, so two stand-ins are evaluated. The street pair of each seed knows words from generated pictures alone: as it is
+No CLIP is here, so two stand-ins are evaluated. The street pair of each seed knows words from generated images alone: as it is
 ("dense"), with the decoder that learned generic scenes ("generic"), and with that decoder trained on CamVid's frames ("words").
-The embedded model has features of real pictures but does not know the words: a decoder with a linear classifier ("linear").
+The embedded model has features of real images but does not know the words: a decoder with a linear classifier ("linear").
 Models and figures lie under --runs; what is there is not made again.
 """
 

@@ -1,4 +1,4 @@
-"""The picture of docs/vl4ad-streets.md: generated streets with something unknown, without words for it and with them.
+"""The image of docs/vl4ad-streets.md: generated streets with something unknown, without words for it and with them.
 
     python benchmarks/vl4ad_streets.py --runs runs/streets --masks decoder --seeds 0
     python benchmarks/vl4ad_picture.py --runs runs/streets --out docs/streets.jpg
@@ -31,7 +31,7 @@ def main() -> None:
     """Draw it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, help="the folder of vl4ad_streets.py")
-    parser.add_argument("--out", type=Path, required=True, help="the picture to write")
+    parser.add_argument("--out", type=Path, required=True, help="the image to write")
     arguments = parser.parse_args()
     detector, _ = make_detector("decoder", 0, arguments.runs / "seed-0")
     frames = [street(0, TEST_SEED + 1, words[:1]) for words in GROUPS.values()]

@@ -27,13 +27,11 @@ def mini(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The model to write; give it as --model afterwards.")],
     work: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The folder for pictures and checkpoints.", show_default="DIR-work"),
+        typer.Option(metavar="DIR", help="The folder for images and checkpoints.", show_default="DIR-work"),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of the pictures, the first weights and the order.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the images, the first weights and the order.")] = 0,
     pictures: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Generated pictures.", show_default="as released")
+        int | None, typer.Option(metavar="N", min=1, help="Generated images.", show_default="as released")
     ] = None,
     steps: Annotated[
         int | None,
@@ -43,7 +41,7 @@ def mini(
 ) -> None:
     """Train the embedded model on generated defects.
 
-    It never sees a real picture. The same options give the same model; a stopped run goes on when it is started again.
+    It never sees a real image. The same options give the same model; a stopped run goes on when it is started again.
     """
     from lab.mini import MiniPictures, MiniTraining
     from lab.mini import train as train_mini
@@ -60,7 +58,7 @@ def mini(
     )
     place = work or out.with_name(out.name + "-work")
     megabytes = MiniPictures(settings, place).nbytes / 1e6
-    print(f"{settings.pictures} pictures' features take {megabytes:.0f} MB in {place}", file=sys.stderr)
+    print(f"{settings.pictures} images' features take {megabytes:.0f} MB in {place}", file=sys.stderr)
     with stages() as progress:
         losses = train_mini(settings, out, place, progress, device=choose_device(device))
     shown = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
@@ -86,7 +84,7 @@ def street_pair(
 ) -> None:
     """Train a small vision-language pair that knows the words of generated streets.
 
-    A stand-in for CLIP in trials of road methods; it knows no real picture. It learns from generic scenes, never from a street. The
+    A stand-in for CLIP in trials of road methods; it knows no real image. It learns from generic scenes, never from a street. The
     same options give the same model; a stopped run goes on when it is started again.
     """
     from lab.street_pair import GenericScenes, StreetPairTraining, train

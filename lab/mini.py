@@ -41,7 +41,7 @@ class MiniTraining:
     """How the embedded model is made. The values are those of the released one; all were chosen on held-out generated classes.
 
     Attributes:
-        pictures: The number of images, generated once; their features are cached on disk.
+        images: The number of images, generated once; their features are cached on disk.
         temperature: Of every softmax in training.
         defect_share: The share of its area from which a patch counts as defective.
     """
@@ -68,14 +68,14 @@ class MiniTraining:
     embed_dim: int = 128
 
     def picture_key(self) -> str:
-        """What the cached pictures depend on, as a short hash."""
+        """What the cached images depend on, as a short hash."""
         facts = [self.seed, GRID, generator_fingerprint()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 @cache
 def generator_fingerprint() -> str:
-    """A short hash of what the generator draws today: one picture of every training class.
+    """A short hash of what the generator draws today: one image of every training class.
 
     On processors with other vector instructions it is another one: a few pixels are rounded to the next level.
     """
@@ -106,7 +106,7 @@ def build_tokenizer() -> Tokenizer:
 
 
 class MiniPictures:
-    """The training pictures by number: frozen stem features and patch masks on disk, and what each shows."""
+    """The training images by number: frozen stem features and patch masks on disk, and what each shows."""
 
     def __init__(self, settings: MiniTraining, work: Path) -> None:
         self._settings = settings
@@ -127,13 +127,13 @@ class MiniPictures:
         return self._cache.nbytes
 
     def prepare(self, model: ClipModel) -> Iterator[int]:
-        """Generate and encode what is not on disk yet; yields the number of pictures that are ready."""
+        """Generate and encode what is not on disk yet; yields the number of images that are ready."""
         stem = model.vision.stem
         assert isinstance(stem, HybridStem)
         yield from self._cache.fill(lambda rows: self._encode(stem, rows))
 
     def name(self, number: int) -> str:
-        """The class of a picture."""
+        """The class of an image."""
         return TRAIN_CLASSES[number % len(TRAIN_CLASSES)]
 
     def batch(self, numbers: list[int], device: torch.device) -> tuple[Tensor, Tensor, Tensor, list[str | None]]:
@@ -146,7 +146,7 @@ class MiniPictures:
 
     @torch.inference_mode()
     def _encode(self, stem: HybridStem, rows: range) -> dict[str, NDArray[np.generic]]:
-        cv2.setNumThreads(1)  # pictures this small lose by being cut among threads
+        cv2.setNumThreads(1)  # images this small lose by being cut among threads
         samples = [generate(self.name(number), self._settings.seed * 10_000_019 + number) for number in rows]
         device = next(stem.parameters()).device
         images = [sample.image for sample in samples]

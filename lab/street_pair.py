@@ -37,10 +37,10 @@ from oddlens.training.feature_cache import FeatureCache
 from oddlens.training.losses import contrastive_loss
 
 GRID, CELL = 16, 16
-"""Patches along one side of the tower's picture, and pixels along one side of a patch."""
+"""Patches along one side of the tower's image, and pixels along one side of a patch."""
 
 IMAGE_SIZE = GRID * CELL
-"""Side of the tower's picture: a frame of 128 pixels in height is shown at twice its size, so that a patch is 8 of its pixels."""
+"""Side of the tower's image: a frame of 128 pixels in height is shown at twice its size, so that a patch is 8 of its pixels."""
 
 _FINE = 4  # places along one side of a patch at which its word is read
 
@@ -152,7 +152,7 @@ class GenericScenes:
 
     @torch.inference_mode()
     def _encode(self, stem: HybridStem, rows: range) -> dict[str, NDArray[np.generic]]:
-        cv2.setNumThreads(1)  # pictures this small lose by being cut among threads
+        cv2.setNumThreads(1)  # images this small lose by being cut among threads
         # Every other scene is drawn half as large and enlarged, as frames of that size will be.
         drawn = [generic(number, self._seed, (IMAGE_SIZE // (1 + number % 2),) * 2) for number in rows]
         device = next(stem.parameters()).device

@@ -1,9 +1,9 @@
-"""Make the pictures that `oddlens demo` scores: src/oddlens/assets/demo, in the MVTec AD layout.
+"""Make the images that `oddlens demo` scores: src/oddlens/assets/demo, in the MVTec AD layout.
 
     python scripts/make_demo_pictures.py
 
-Generated pictures of classes that the embedded model is never trained on, one product a class: good examples, and normal and
-defective test pictures with exact masks. Deterministic; pictures as JPEG (quality 92) to keep the package small.
+Generated images of classes that the embedded model is never trained on, one product a class: good examples, and normal and
+defective test images with exact masks. Deterministic; images as JPEG (quality 92) to keep the package small.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make docs/demo.jpg, the README's picture: four of the demo's defects, and what is found with four good examples.
+"""Make docs/demo.jpg, the README's image: four of the demo's defects, and what is found with four good examples.
 
 python scripts/make_readme_picture.py
 """

@@ -230,7 +230,7 @@ class TestEach:
             with pytest.raises(UsageError, match="batch_size cannot be"):
                 loaded.detect_each(pictures, batch_size=size)  # type: ignore[arg-type]
         for nothing in (None, 5, True):
-            with pytest.raises(UsageError, match="pictures cannot be"):
+            with pytest.raises(UsageError, match="images cannot be"):
                 loaded.detect_each(nothing)  # type: ignore[arg-type]
 
 

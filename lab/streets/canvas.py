@@ -19,7 +19,7 @@ FRAME_HEIGHT = 128
 """Height of every frame in frame units."""
 
 _ORIGIN = -REFERENCE / 2
-"""Where the planes of `synthetic` have the top-left corner of a picture."""
+"""Where the planes of `synthetic` have the top-left corner of an image."""
 
 
 @functools.lru_cache(maxsize=8)

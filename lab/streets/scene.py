@@ -82,7 +82,7 @@ def place(canvas: Canvas, rng: Rng, word: str, spot: Spot, light: float = 1.0, s
 
 
 def photograph(canvas: Canvas, rng: Rng, things: tuple[str, ...]) -> Scene:
-    """Take the picture: exposure, white balance, tone, a little blur and noise; different in every frame."""
+    """Take the image: exposure, white balance, tone, a little blur and noise; different in every frame."""
     warmth = rng.normal(0.05)
     camera = Camera(
         gain=rng.factor(0.18) * np.exp(0.05 * noise(rng, canvas.on, 120)),

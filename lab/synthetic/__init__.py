@@ -1,4 +1,4 @@
-"""Generated pictures of surfaces and generic parts, normal and defective, with exact masks."""
+"""Generated images of surfaces and generic parts, normal and defective, with exact masks."""
 
 from lab.synthetic.classes import (
     CLASSES,

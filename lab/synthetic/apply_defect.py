@@ -19,10 +19,10 @@ VISIBLE = 0.03
 """A pixel counts as changed when a defect moves one of its display values (0..1) by more than this."""
 
 MEDIAN_AREA, AREA_SPREAD = 0.016, 1.0
-"""Median and log-normal spread of the wanted area of a defect, as a share of the picture."""
+"""Median and log-normal spread of the wanted area of a defect, as a share of the image."""
 
 SMALLEST, LARGEST = 0.001, 0.15
-"""Shares of the picture between which a defect's visible area lies."""
+"""Shares of the image between which a defect's visible area lies."""
 
 TRIES = 30
 """The bar that a defect has to clear to be shown sinks from try to try, to nothing at the last."""
@@ -33,7 +33,7 @@ MARGIN = 14.0
 
 @dataclass(frozen=True)
 class Stage:
-    """A scene ready to be photographed, and its clean picture."""
+    """A scene ready to be photographed, and its clean image."""
 
     on: Plane
     layers: Layers
@@ -44,9 +44,9 @@ class Stage:
 
 
 def apply_defect(stage: Stage, defect: DefectType, rng: Rng) -> tuple[Exposed, NDArray[np.bool_]]:
-    """Put the defect in, stronger and elsewhere until it can be seen: the spoilt picture and the mask, bool [h, w].
+    """Put the defect in, stronger and elsewhere until it can be seen: the spoilt image and the mask, bool [h, w].
 
-    Outside the mask the picture is the clean one, value for value.
+    Outside the mask the image is the clean one, value for value.
     """
     area = min(max(MEDIAN_AREA * rng.factor(AREA_SPREAD), 1.5 * SMALLEST), 0.8 * LARGEST)
     strength = rng.uniform(0.35, 1.0)

@@ -1,6 +1,6 @@
 """The camera: exposure and tone (which say what is visible), then optics, sensor noise and compression.
 
-Normal and defective pictures of a product go through the same camera with the same random numbers.
+Normal and defective images of a product go through the same camera with the same random numbers.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class Camera:
     softness    sigma of the optics' blur, reference pixels
     sharpening  strength of the unsharp mask
     grain       standard deviation of the sensor noise at mid grey, 0..1
-    quality     JPEG quality, or None for a lossless picture
+    quality     JPEG quality, or None for a lossless image
     """
 
     gain: Field
@@ -50,12 +50,12 @@ class Camera:
     quality: int | None
 
     def cut(self, window: Window) -> "Camera":
-        """The camera for a window of its picture."""
+        """The camera for a window of its image."""
         return dataclasses.replace(self, gain=self.gain[window])
 
 
 def draw_camera(design: Rng, piece: Rng, on: Plane, clean: ColourField) -> Camera:
-    """Camera of a product's station (`design`), a touch different for each picture (`piece`).
+    """Camera of a product's station (`design`), a touch different for each image (`piece`).
 
     The exposure is set as a person would: by the bright parts of the `clean` scene, float32 [3, h, w] in linear light.
     """
@@ -95,7 +95,7 @@ def expose(scene: ColourField, camera: Camera) -> Exposed:
 
 
 def capture(exposed: Exposed, camera: Camera, piece: Rng, on: Plane) -> NDArray[np.uint8]:
-    """Display values to the file's picture, uint8 [h, w, 3] RGB: blur, sharpening, sensor noise, compression."""
+    """Display values to the file's image, uint8 [h, w, 3] RGB: blur, sharpening, sensor noise, compression."""
     rows, columns = on.shape
     grain = piece.normals(rows, columns)
     planes = [_optics(plane, camera, on) for plane in exposed]

@@ -1,4 +1,4 @@
-"""The classes of generated pictures, their defects, and which classes are never trained on."""
+"""The classes of generated images, their defects, and which classes are never trained on."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What normal pictures show beside the part itself: the edge of a sheet, a seam, a print, dust, lint on the table.
+"""What normal images show beside the part itself: the edge of a sheet, a seam, a print, dust, lint on the table.
 
 None of it is a defect; a detector has to learn to leave it alone.
 """
@@ -16,11 +16,11 @@ from lab.synthetic.rng import Rng
 from lab.synthetic.strokes import draw, tangle
 
 EDGE_SHARE, SEAM_SHARE, FEATURE_SHARE, DUST_SHARE, LINT_SHARE = 0.2, 0.1, 0.12, 0.25, 0.15
-"""Shares of products whose pictures show each of these."""
+"""Shares of products whose images show each of these."""
 
 
 def add_distractors(layers: Layers, is_surface: bool, design: Rng, piece: Rng, on: Plane) -> None:
-    """Add to the layers what the product's pictures show beside it."""
+    """Add to the layers what the product's images show beside it."""
     if is_surface:
         if design.chance(FEATURE_SHARE):
             _feature(layers, design, piece, on)
@@ -48,14 +48,14 @@ def _upright(design: Rng, piece: Rng) -> float:
 
 
 def _seam(layers: Layers, design: Rng, piece: Rng, on: Plane) -> None:
-    """Two sheets that meet: a line across the picture, one side a touch lighter."""
+    """Two sheets that meet: a line across the image, one side a touch lighter."""
     across = on.along(_upright(design, piece)) - (design.uniform(-70, 70) + piece.normal(3))
     layers.height = layers.height - design.uniform(-1.5, 2) * smoothstep(design.uniform(1, 2.5), 0, np.abs(across))
     layers.albedo = layers.albedo * (1 + design.normal(0.06) * smoothstep(-0.6, 0.6, across))
 
 
 def _edge(layers: Layers, design: Rng, piece: Rng, on: Plane) -> None:
-    """The sheet ends within the picture, at one side or two."""
+    """The sheet ends within the image, at one side or two."""
     layers.backdrop = np.broadcast_to(background(design), layers.backdrop.shape).astype(np.float32)
     first = _upright(design, piece)
     for side in range(design.whole(1, 2)):

@@ -1,4 +1,4 @@
-"""Irregular surfaces: random structure of one character over the whole picture. Signature and streams as in patterns.py."""
+"""Irregular surfaces: random structure of one character over the whole image. Signature and streams as in patterns.py."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from lab.synthetic.strokes import draw, tangle
 
 
 def direction(design: Rng, piece: Rng) -> float:
-    """Direction of a grain in radians: mostly upright or level, seldom oblique; nearly the same in every picture."""
+    """Direction of a grain in radians: mostly upright or level, seldom oblique; nearly the same in every image."""
     straight = design.pick([0.0, np.pi / 2]) + design.normal(0.03)
     return float((straight if design.chance(0.65) else design.uniform(0, np.pi)) + piece.normal(0.01))
 

@@ -1,4 +1,4 @@
-"""What a picture is drawn from: a flat stack of material layers under a light.
+"""What an image is drawn from: a flat stack of material layers under a light.
 
 A class (surface or shape) builds the layers, a defect changes them, and only then the light falls on them. So a dent is shaded
 by the same light as the part it is in, and the pixels that a defect changed are known exactly.

@@ -21,7 +21,7 @@ class Light:
     direction    unit vector towards the lamp (x right, y down, z to the camera)
     ambient      0..1, the share of light that comes from everywhere
     surroundings float32 [64, 64], brightness mirrored by a normal (nx, ny) in -1..1, about .5 on average
-    nearness     slope a reference pixel: how fast the angle to the lamp changes across the picture
+    nearness     slope a reference pixel: how fast the angle to the lamp changes across the image
     shadow       (dx, dy, softness, depth) of the shadow on the backdrop, the lengths in reference pixels
     """
 
@@ -33,7 +33,7 @@ class Light:
 
 
 def draw_light(design: Rng, piece: Rng) -> Light:
-    """Light of a product's station (`design`), a touch different for each picture (`piece`)."""
+    """Light of a product's station (`design`), a touch different for each image (`piece`)."""
     azimuth = design.angle() + piece.normal(0.05)
     elevation = min(max(design.uniform(0.45, 1.35) + piece.normal(0.03), 0.35), 1.45)
     flat = math.cos(elevation)
@@ -69,7 +69,7 @@ def _surroundings(design: Rng) -> Field:
 
 
 def shadow(cover: Field, light: Light, on: Plane) -> Field:
-    """How much light reaches the backdrop beside a part, float32 [h, w], 0..1. `on` is a whole picture."""
+    """How much light reaches the backdrop beside a part, float32 [h, w], 0..1. `on` is a whole image."""
     dx, dy, softness, depth = light.shadow
     if depth == 0 or float(cover.min()) >= 1:
         return np.ones_like(cover)

@@ -1,7 +1,7 @@
 """Defects that mark a part and leave its form: scratches, stains, pits, dents and the like.
 
 Every function changes the layers it is given and returns its support: float32 [h, w], above 0 wherever it may have changed
-something. It reassigns the layers' arrays and never writes into them, because the clean picture still needs them.
+something. It reassigns the layers' arrays and never writes into them, because the clean image still needs them.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Generated pictures on disk, in the layout of MVTec AD: for tests, examples and the demonstration."""
+"""Generated images on disk, in the layout of MVTec AD: for tests, examples and the demonstration."""
 
 import os
 import secrets

@@ -13,7 +13,7 @@ from lab.synthetic.plane import Field, Plane, smoothstep
 from lab.synthetic.rng import Rng
 
 CLOSE_SHARE = 0.15
-"""Share of products that are so near to the camera that the picture shows a section only."""
+"""Share of products that are so near to the camera that the image shows a section only."""
 
 
 def part(shape: Shape, design: Rng, piece: Rng, on: Plane) -> Layers:

@@ -1,7 +1,7 @@
-"""Regular surfaces: one motif repeated over the whole picture.
+"""Regular surfaces: one motif repeated over the whole image.
 
 Every function has the signature of `Surface`: what it draws from `design` belongs to the product and is the same in all its
-pictures, what it draws from `piece` is one picture's own.
+images, what it draws from `piece` is one image's own.
 """
 
 from collections.abc import Callable

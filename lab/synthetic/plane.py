@@ -1,7 +1,7 @@
-"""The picture plane: coordinates and random fields.
+"""The image plane: coordinates and random fields.
 
-Every length in this package is in *reference pixels*: pixels of a 224 x 224 picture. A plane of another size samples the same
-world more coarsely or more finely, so nothing else needs to know how large the picture is.
+Every length in this package is in *reference pixels*: pixels of a 224 x 224 image. A plane of another size samples the same
+world more coarsely or more finely, so nothing else needs to know how large the image is.
 """
 
 import functools
@@ -18,19 +18,19 @@ Field = NDArray[np.floating]
 """Float32 [h, w], one value a pixel."""
 
 Window = tuple[slice, slice]
-"""Rows and columns of a part of the picture."""
+"""Rows and columns of a part of the image."""
 
 REFERENCE = 224
-"""Side of the picture in reference pixels."""
+"""Side of the image in reference pixels."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Coordinates of the pixel centres of a picture, or of a window of it.
+    """Coordinates of the pixel centres of an image, or of a window of it.
 
-    x, y    float32 [h, w], reference pixels from the middle of the picture, x to the right, y down
+    x, y    float32 [h, w], reference pixels from the middle of the image, x to the right, y down
     scale   pixels per reference pixel
-    corner  row and column of the first pixel in the whole picture
+    corner  row and column of the first pixel in the whole image
     """
 
     x: Field
@@ -80,7 +80,7 @@ class Plane:
 
 @functools.lru_cache(maxsize=8)
 def plane(size: int) -> Plane:
-    """The plane of a square picture with `size` pixels a side."""
+    """The plane of a square image with `size` pixels a side."""
     axis = ((np.arange(size) + 0.5) * REFERENCE / size - REFERENCE / 2).astype(np.float32)
     x, y = np.meshgrid(axis, axis)
     for field in (x, y):

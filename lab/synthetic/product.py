@@ -1,9 +1,9 @@
-"""Products and their pictures: the entry to the generator.
+"""Products and their images: the entry to the generator.
 
-A product is one design (proportions, material, light, camera). Its pictures differ as those of a production line do: position,
-grain, noise. Training draws a new product for every picture; an evaluation set is one product per class.
+A product is one design (proportions, material, light, camera). Its images differ as those of a production line do: position,
+grain, noise. Training draws a new product for every image; an evaluation set is one product per class.
 
-All randomness comes from named streams of the product's and the picture's seed, so a normal and a defective picture of one
+All randomness comes from named streams of the product's and the image's seed, so a normal and a defective image of one
 seed are the same but for the defect. Same arguments, same bytes, for one build of numpy and OpenCV on one kind of processor:
 the vector units of another kind may round a pixel differently.
 """
@@ -29,16 +29,16 @@ SMALLEST_SIZE = 64
 """Pixels a side below which defects are no longer a pixel wide."""
 
 DEFECTIVE_SHARE = 0.6
-"""Share of defective pictures where the caller leaves it open."""
+"""Share of defective images where the caller leaves it open."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One generated picture.
+    """One generated image.
 
     image   uint8 [h, w, 3] RGB
     mask    bool [h, w], True on exactly the pixels that the defect changed visibly
-    defect  the type of the defect, or None on a normal picture
+    defect  the type of the defect, or None on a normal image
     kind    "surface" or "object"
     name    the class, as an object name for prompts
     """
@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A picture before optics, noise and compression, and the same without its defect (`clean`)."""
+    """An image before optics, noise and compression, and the same without its defect (`clean`)."""
 
     clean: Exposed
     exposed: Exposed
@@ -62,7 +62,7 @@ class Rendering:
 
 
 def generate(name: str, seed: int, defective: bool | None = None, size: int = 224, defect: str | None = None) -> Sample:
-    """Give a picture of a product of its own: another design, light and camera for every seed.
+    """Give an image of a product of its own: another design, light and camera for every seed.
 
     Arguments and errors as `make_product` and `Product.sample`.
     """
@@ -75,13 +75,13 @@ def make_product(name: str, seed: int) -> "Product":
     Raises UsageError for a name that is not a class.
     """
     if name not in CLASSES:
-        raise UsageError(f"there is no class of generated pictures named {name!r}; known are: {', '.join(CLASSES)}")
+        raise UsageError(f"there is no class of generated images named {name!r}; known are: {', '.join(CLASSES)}")
     return Product(name, seed)
 
 
 @dataclass(frozen=True)
 class Product:
-    """One design of class `name`; `sample` takes pictures of it."""
+    """One design of class `name`; `sample` takes images of it."""
 
     name: str
     seed: int
@@ -92,11 +92,11 @@ class Product:
         return "surface" if self.name in SURFACES else "object"
 
     def sample(self, seed: int, defective: bool | None = None, defect: str | None = None, size: int = 224) -> Sample:
-        """Picture number `seed` of the product, `size` pixels a side.
+        """Image number `seed` of the product, `size` pixels a side.
 
         `seed` is 0 or more. `defective` None leaves it to the seed whether there is a defect, `defect` None which one; a
-        given `defect` makes the picture defective. Equal arguments, equal bytes; with another `defective` or `defect` the same
-        picture but for the defect.
+        given `defect` makes the image defective. Equal arguments, equal bytes; with another `defective` or `defect` the same
+        image but for the defect.
 
         Raises UsageError for a defect that the class cannot have or that contradicts `defective`, and for a `size` below 64.
         """
@@ -105,9 +105,9 @@ class Product:
         return Sample(image, rendering.mask, rendering.defect, self.kind, self.name)
 
     def render(self, seed: int, defective: bool | None = None, defect: str | None = None, size: int = 224) -> Rendering:
-        """Return the picture as an ideal sensor would see it, and without its defect. Arguments as `sample`."""
+        """Return the image as an ideal sensor would see it, and without its defect. Arguments as `sample`."""
         if size < SMALLEST_SIZE:
-            raise UsageError(f"generated pictures of {size} pixels a side are too small: give {SMALLEST_SIZE} or more")
+            raise UsageError(f"generated images of {size} pixels a side are too small: give {SMALLEST_SIZE} or more")
         kind = self._choose(seed, defective, defect)
         on = plane(size)
         layers = self._layers(seed, on)
@@ -125,7 +125,7 @@ class Product:
         known = defects_of(self.name)
         if defect is not None and (defect not in known or defective is False):
             raise UsageError(
-                f"a picture of {self.name!r} with defective={defective} cannot be given the defect {defect!r}; "
+                f"an image of {self.name!r} with defective={defective} cannot be given the defect {defect!r}; "
                 f"known are: {', '.join(known)}"
             )
         rng = self._stream("choice", seed)
@@ -142,6 +142,6 @@ class Product:
         return layers
 
     def _stream(self, *what: str | int) -> Rng:
-        """The random stream of this product (or of one of its pictures) for one purpose."""
+        """The random stream of this product (or of one of its images) for one purpose."""
         words = [zlib.crc32(w.encode()) if isinstance(w, str) else w for w in (self.name, *what)]
         return Rng(self.seed, *words)

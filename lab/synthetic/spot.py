@@ -15,8 +15,8 @@ class Spot:
     """A place for a defect.
 
     rng       the defect's own randomness
-    on        the plane (a window of the picture) of the layers that the defect is given
-    x, y      its middle, reference pixels from the middle of the picture
+    on        the plane (a window of the image) of the layers that the defect is given
+    x, y      its middle, reference pixels from the middle of the image
     radius    reference pixels: the radius of the disc that has the wanted area
     inward    radians: from an edge towards the middle of the part (any direction where there is no edge)
     strength  about .3 (barely visible) to 1 (obvious), more when the first tries could not be seen
@@ -35,7 +35,7 @@ class Spot:
         return norm(self.on.x - self.x, self.on.y - self.y) * (1 / self.radius)
 
     def width(self, low: float, high: float) -> float:
-        """Width of a line, reference pixels: from `low` to `high`, but not too thin for the picture to show it."""
+        """Width of a line, reference pixels: from `low` to `high`, but not too thin for the image to show it."""
         return max(self.rng.uniform(low, high), 0.6 / self.on.scale)
 
     def near(self, reach: float) -> tuple[float, float]:
@@ -45,7 +45,7 @@ class Spot:
 
 
 def find_spot(rng: Rng, on: Plane, layers: Layers, area: float, strength: float, at_edge: bool) -> Spot:
-    """A random spot on the part for a defect of about `area` (a share of the picture): inside the part or on its edge."""
+    """A random spot on the part for a defect of about `area` (a share of the image): inside the part or on its edge."""
     step = max(1, min(on.shape) // 56)
     cover = layers.cover[step // 2 :: step, step // 2 :: step]
     solid = cover > 0.95

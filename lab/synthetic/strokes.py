@@ -33,7 +33,7 @@ def wander(
 
 
 def tangle(rng: Rng, count: int, length: float, curl: float) -> list[Path]:
-    """Random walks that start and head anywhere, all over the picture: what `wander` does, for many at once."""
+    """Random walks that start and head anywhere, all over the image: what `wander` does, for many at once."""
     steps = min(max(int(length / 4), 1), 20)
     angle = rng.uniforms(0, 2 * math.pi, count, 1) + np.cumsum(curl * rng.normals(count, steps), 1)
     moves = np.stack([np.cos(angle), np.sin(angle)], -1) * (length / steps)

@@ -1,4 +1,4 @@
-"""Training of the embedded model, on a handful of pictures: the same again, after a stop too; and what is released."""
+"""Training of the embedded model, on a handful of images: the same again, after a stop too; and what is released."""
 
 import json
 from pathlib import Path
@@ -108,7 +108,7 @@ def test_the_released_model_was_made_with_todays_settings() -> None:
 
 
 def sheet() -> NDArray[np.uint8]:
-    """What the generator's fingerprint is taken of, small: a picture of every training class, below it the place of its defect."""
+    """What the generator's fingerprint is taken of, small: an image of every training class, below it the place of its defect."""
     tiles = []
     for name in TRAIN_CLASSES:
         sample = generate(name, 1)

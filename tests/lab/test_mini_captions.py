@@ -1,4 +1,4 @@
-"""What the embedded model reads: its vocabulary, and captions that are true of a picture."""
+"""What the embedded model reads: its vocabulary, and captions that are true of an image."""
 
 import json
 from importlib import resources

@@ -23,7 +23,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
 def test_it_prints_the_folder_and_tells_the_rest_on_stderr(trained: tuple[Path, Done]) -> None:
     out, done = trained
     assert (done.code, done.out) == (0, f"{out}\n")
-    assert f"8 pictures' features take 1 MB in {out}-work" in done.err
+    assert f"8 images' features take 1 MB in {out}-work" in done.err
     assert "losses over the last steps: contrast " in done.err
 
 

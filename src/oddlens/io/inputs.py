@@ -54,7 +54,7 @@ def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[
         images = [images]  # type: ignore[list-item]
     elif not isinstance(images, Iterable):
         raise UsageError(
-            f"pictures cannot be {images!r}: give a path, encoded bytes, a Pillow image, an array, or several"
+            f"images cannot be {images!r}: give a path, encoded bytes, a Pillow image, an array, or several"
         )
     return _inputs(images, max_megapixels)
 
