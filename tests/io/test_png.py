@@ -3,13 +3,14 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from oddlens.io.decoding import decode
-from oddlens.io.png import open_png
+from oddlens.io.png import open_png, write_png
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 HEADER = 8 + 25  # the signature and the first chunk
@@ -83,3 +84,21 @@ def _text(words: str) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", words)
     return info
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (64, 5), (65, 5), (200, 90)])
+def test_what_is_written_is_read_as_it_was(tmp_path: Path, shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    for given in (pixels, np.zeros_like(pixels), np.ascontiguousarray(pixels[::-1])[::-1]):
+        write_png(tmp_path / "a.png", given)
+        with Image.open(tmp_path / "a.png") as image:
+            assert image.mode == "RGB"
+            assert np.array_equal(np.asarray(image), given)
+
+
+def test_what_is_written_is_about_as_small_as_pillow_makes_it(tmp_path: Path) -> None:
+    steps = np.random.default_rng(2).normal(0, 2, (300, 300, 3)).cumsum(axis=0).cumsum(axis=1)
+    pixels = (128 + 100 * np.sin(steps / 300)).astype(np.uint8)
+    write_png(tmp_path / "ours.png", pixels)
+    Image.fromarray(pixels).save(tmp_path / "pillow.png", compress_level=1)
+    assert (tmp_path / "ours.png").stat().st_size < 1.25 * (tmp_path / "pillow.png").stat().st_size

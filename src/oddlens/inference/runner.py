@@ -32,7 +32,7 @@ FORMAT = 2
 KEPT_PIXELS = 48_000_000
 """Pixels of images that are held from their reading until they are drawn on, at most; beyond, they are read once more."""
 
-_GROUPS_WAITING = 3
+_GROUPS_WAITING = 1
 """Groups of detections that wait for their drawings, at most."""
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +20,7 @@ from oddlens.inference.results import Record, ResultsFolder, unfiled
 from oddlens.inference.task import Item, RunInfo
 from oddlens.io.atomic import replacing, unwritable, write_text
 from oddlens.io.pixels import Pixels
+from oddlens.io.png import write_png
 from oddlens.io.video import VideoFrame
 from oddlens.visualization.label_image import draw_labels
 
@@ -134,12 +136,14 @@ class FolderSink(Sink):
         folder, name = self.folder, self._names[os.fspath(self._run.task.items[number])]
         written: Record = {}
         if self._overlays:
-            written["overlay"] = self._save(detection.overlay(pixels()), folder.overlays / f"{name}.png")
+            overlay = np.asarray(detection.overlay(pixels()))
+            written["overlay"] = self._save(folder.overlays / f"{name}.png", partial(write_png, pixels=overlay))
         if self._maps:
-            written["map"] = self._save(Image.fromarray(detection.anomaly_map), folder.maps / f"{name}.tiff")
+            anomaly_map = Image.fromarray(detection.anomaly_map)
+            written["map"] = self._save(folder.maps / f"{name}.tiff", anomaly_map.save)
         if self._labels and detection.labels is not None:
             labels = draw_labels(detection.labels, detection.image_size)
-            written["labels"] = self._save(labels, folder.labels / f"{name}.png")
+            written["labels"] = self._save(folder.labels / f"{name}.png", partial(labels.save, compress_level=1))
         return written
 
     def write(self, number: int, record: Record) -> Record:
@@ -164,13 +168,10 @@ class FolderSink(Sink):
             return self.folder.key_of(item.video.path, item.number)
         return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(item)
 
-    def _save(self, image: Image.Image, path: Path) -> str:
+    def _save(self, path: Path, write: Callable[[Path], None]) -> str:
         """Write a drawing; its place relative to the folder."""
         with replacing(path) as temporary:
-            if path.suffix == ".png":
-                image.save(temporary, compress_level=1)
-            else:
-                image.save(temporary)
+            write(temporary)
         return path.relative_to(self.folder.root).as_posix()
 
 

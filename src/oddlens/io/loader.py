@@ -16,10 +16,10 @@ from oddlens.io.inputs import Input
 BATCH_SIZE = 8
 """Images that run through a model together, where nobody says otherwise."""
 
-AHEAD = 16
+AHEAD = 8
 """Images that are begun before they are asked for, at most."""
 
-MAX_PIXELS = 32_000_000
+MAX_PIXELS = 16_000_000
 """Pixels that are held for whoever asks next, at most: 96 MB."""
 
 MOST_THREADS = 4
