@@ -7,9 +7,11 @@ in the same Python, in turn with this one, each run a process of its own with ov
 seconds until the first line of results.jsonl, and the most memory held. Ratios are taken round by round, medians over rounds.
 Aims: at least 1.3 times as fast, the first result no later, the memory no more.
 
-Then this version alone, on JPEGs of 1 megapixel made of those pictures: how many a second it takes with the embedded model, and with
-a stub that gives one constant map at once, and where the time went (seconds of threads are not seconds of the clock). Aim: at least
-8 times as many with the stub. Nobody else may need the processors meanwhile: the first line says how loaded the machine was before.
+Then this version alone, on JPEGs of 1 megapixel made of those pictures: how many a second it takes with the embedded model, and
+with a stub that gives one constant map at once, and where the time went (seconds of threads are not seconds of the clock). Aim: at
+least 8 times as many with the stub.
+
+Nobody else may need the processors meanwhile: the first line says how loaded the machine was before.
 """
 
 from __future__ import annotations

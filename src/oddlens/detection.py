@@ -243,13 +243,19 @@ class Detection:
             ImageError: The image cannot be read.
             UsageError: There is no map.
         """
+        from PIL import Image
+
+        return Image.fromarray(self.overlay_pixels(image))
+
+    def overlay_pixels(self, image: ImageInput | None = None) -> NDArray[np.uint8]:
+        """As `overlay`: uint8 [height, width, 3], RGB."""
         from oddlens.io.images import read_image
-        from oddlens.visualization.overlay import draw_overlay
+        from oddlens.visualization.overlay import draw_overlay_pixels
 
         verdict: Literal["anomalous", "normal"] | None = None
         if self.is_anomalous is not None:
             verdict = "anomalous" if self.is_anomalous else "normal"
-        return draw_overlay(
+        return draw_overlay_pixels(
             read_image(self.source if image is None else image).pixels,
             self.heatmap(),
             (self.value_range.low, self.value_range.high),

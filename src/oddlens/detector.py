@@ -308,7 +308,7 @@ class Detector:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
         self._encode_prompts(object_name)
         self.calibrate(object_name)
-        ahead = 0 if is_live(images) else max(batch_size, AHEAD)
+        ahead = 0 if is_live(images) else AHEAD
         return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size, ahead)
 
     def _detect_each(

@@ -212,3 +212,12 @@ class TestRefusals:
     def test_a_map_that_is_not_finite_is_a_fault_of_the_program(self, value: float) -> None:
         with pytest.raises(ValueError, match="not finite"):
             draw(noise(4, 4), flat_map(4, 4, value))
+
+
+def test_values_far_beyond_the_range_have_the_colours_of_its_ends() -> None:
+    values = np.array([[-1e30, -1.0, 0.0, 1.0, 2.0, 1e30]], np.float32)
+    grey = np.full((1, 6, 3), 128, np.uint8)
+    for value_range in ((0.0, 1.0), (0.0, 1e-12)):
+        low, *_, high = blend(grey, values, value_range)[0].tolist()
+        assert low == [128, 128, 128]
+        assert high == blend(grey[:, :1], np.ones((1, 1), np.float32), (0.0, 1.0))[0, 0].tolist()

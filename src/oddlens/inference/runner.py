@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from oddlens.detection import Detection
-from oddlens.errors import DiskError, Failure, ImageError, OddlensError
+from oddlens.errors import DiskError, Failure, ImageError, OddlensError, UsageError
 from oddlens.inference.predictor import Predictor
 from oddlens.inference.results import Record
 from oddlens.inference.sinks import Sink
@@ -23,6 +23,7 @@ from oddlens.inference.task import Item, RunInfo, Task
 from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Input
 from oddlens.io.loader import BATCH_SIZE, thread_count
+from oddlens.io.memory import give_back_memory
 from oddlens.io.pixels import Pixels
 from oddlens.io.video import VideoFrame
 
@@ -32,8 +33,8 @@ FORMAT = 2
 KEPT_PIXELS = 48_000_000
 """Pixels of images that are held from their reading until they are drawn on, at most; beyond, they are read once more."""
 
-_GROUPS_WAITING = 1
-"""Groups of detections that wait for their drawings, at most."""
+_MOST_WAITING = 4
+"""Detections that wait for their drawings while the next group is at work, at most."""
 
 
 @dataclass
@@ -77,11 +78,11 @@ def run(
     threads: int | None = None,
     times: Times | None = None,
 ) -> Generator[Detection | Failure, None, None]:
-    """Look at the images of a task: one outcome for each that has no result yet, in order, when every sink has taken it.
+    """Look at the images of a task: one outcome for each, in order, when every sink has taken it.
 
     Images run in fixed groups of `batch_size`, the same ones in a run that goes on: one that was stopped ends with the same numbers
-    as an undisturbed one. What an earlier run found, as a sink knows it, goes to the sinks again and is not computed; it is given
-    here neither. While the predictor is at work, threads draw what it found before.
+    as an undisturbed one. What an earlier run found, as a sink knows it, is not computed again: its record goes to the sinks as it
+    was, and here it is given without its map. While the predictor is at work, threads draw what it found before.
 
     Args:
         predictor: what looks at the images.
@@ -90,7 +91,7 @@ def run(
         smoothing: of the frames of videos. It goes on from the maps that a sink has.
         batch_size: images that run together.
         max_pixels: of images that are held for drawing.
-        threads: that draw; None: as many as read.
+        threads: that draw; None: half as many as read, for the model wants the processors too.
         times: is told where the time went.
 
     Raises:
@@ -232,7 +233,7 @@ class _Run:
         self._smoothing = None if smoothing is None else Smoothing(smoothing.share)
         self._batch_size = batch_size
         self._max_pixels = max_pixels
-        self._threads = threads or thread_count()
+        self._threads = threads or max(1, thread_count() // 2)
         self._ahead: deque[_Image] = deque()  # read or passed over, and not yet waited for
         self._waiting: deque[_Waiting] = deque()
         self._info = RunInfo(task, smoothing is not None, self._settings)
@@ -299,6 +300,10 @@ class _Run:
                     self._begin_sinks()  # only now: a run that cannot even start leaves the earlier one as it is
                     yield passed
                     yield _Group([self._ahead.popleft() for _ in group], group, ms)
+                    if (
+                        self.keeps
+                    ):  # images come and go in several threads: what they leave behind would be added to the model's
+                        give_back_memory()
                     started = time.perf_counter()
             finally:
                 if isinstance(outcomes, Generator):
@@ -403,11 +408,22 @@ class _Run:
                 self._is_broken = True
                 raise
             self.times.add("writing", started)
-            if head.outcome is not None:
+            if head.outcome is None:
+                if (earlier := _detection_of(record)) is not None:
+                    yield earlier
+            else:
                 self._given = True
                 yield head.outcome if "error" not in record else Failure(os.fspath(head.image.item), record["error"])
 
     def _is_crowded(self) -> bool:
         """Whether so much waits for being drawn that the next group must wait too."""
         held = sum(each.image.pixels_kept for each in self._waiting)
-        return len(self._waiting) > _GROUPS_WAITING * self._batch_size or 2 * held > self._max_pixels
+        return len(self._waiting) > _MOST_WAITING or 2 * held > self._max_pixels
+
+
+def _detection_of(record: Record) -> Detection | None:
+    """The detection that an earlier run wrote, without its map; None for a line that tells less. The sinks have it in any case."""
+    try:
+        return Detection.from_dict(record)
+    except UsageError:
+        return None

@@ -136,7 +136,7 @@ class FolderSink(Sink):
         folder, name = self.folder, self._names[os.fspath(self._run.task.items[number])]
         written: Record = {}
         if self._overlays:
-            overlay = np.asarray(detection.overlay(pixels()))
+            overlay = detection.overlay_pixels(pixels())
             written["overlay"] = self._save(folder.overlays / f"{name}.png", partial(write_png, pixels=overlay))
         if self._maps:
             anomaly_map = Image.fromarray(detection.anomaly_map)

@@ -16,11 +16,11 @@ from oddlens.io.inputs import Input
 BATCH_SIZE = 8
 """Images that run through a model together, where nobody says otherwise."""
 
-AHEAD = 8
+AHEAD = 4
 """Images that are begun before they are asked for, at most."""
 
 MAX_PIXELS = 16_000_000
-"""Pixels that are held for whoever asks next, at most: 96 MB."""
+"""Pixels that are held for whoever asks next, at most: 48 MB."""
 
 MOST_THREADS = 4
 

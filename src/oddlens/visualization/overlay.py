@@ -89,7 +89,7 @@ def outline_mask(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
     return drawn
 
 
-def draw_overlay(
+def draw_overlay_pixels(
     pixels: Pixels,
     anomaly_map: NDArray[np.floating],
     value_range: tuple[float, float],
@@ -98,8 +98,8 @@ def draw_overlay(
     range_label: str,
     verdict: Verdict | None,
     truth: NDArray[np.bool_] | None = None,
-) -> Image.Image:
-    """Draw an image with its anomaly map, region outlines, title, verdict and colour bar.
+) -> Pixels:
+    """Draw an image with its anomaly map, region outlines, title, verdict and colour bar: uint8 [height, width, 3].
 
     Args:
         pixels: Uint8 [h, w, 3]. It keeps its size in the drawing; a small one is set in the middle of a wider sheet.
@@ -123,23 +123,43 @@ def draw_overlay(
     if not low < high or not np.isfinite((low, high)).all():
         raise UsageError(f"the range {low:g}..{high:g} cannot colour a map: its lower end must lie below its upper end")
     drawn = _outline(blend(pixels, anomaly_map, value_range), outlines)
-    picture = Image.fromarray(drawn if truth is None else outline_mask(drawn, truth))
-    width = max(picture.width, _MIN_WIDTH)
-    font_size = _font_size(width, picture.height)
-    header = _header(width, font_size, title, verdict)
-    footer = _footer(width, font_size, value_range, range_label)
-    sheet = Image.new("RGB", (width, header.height + picture.height + footer.height), _PANEL)
-    sheet.paste(header, (0, 0))
-    sheet.paste(picture, ((width - picture.width) // 2, header.height))
-    sheet.paste(footer, (0, header.height + picture.height))
-    return sheet
+    if truth is not None:
+        drawn = outline_mask(drawn, truth)
+    height, picture_width, _ = drawn.shape
+    width = max(picture_width, _MIN_WIDTH)
+    font_size = _font_size(width, height)
+    header = np.asarray(_header(width, font_size, title, verdict))
+    footer = np.asarray(_footer(width, font_size, value_range, range_label))
+    if width > picture_width:
+        left = (width - picture_width) // 2
+        sheet = np.full((height, width, 3), _PANEL, np.uint8)
+        sheet[:, left : left + picture_width] = drawn
+        drawn = sheet
+    return np.concatenate([header, drawn, footer])
+
+
+def draw_overlay(
+    pixels: Pixels,
+    anomaly_map: NDArray[np.floating],
+    value_range: tuple[float, float],
+    outlines: Sequence[NDArray[np.integer]],
+    title: str,
+    range_label: str,
+    verdict: Verdict | None,
+    truth: NDArray[np.bool_] | None = None,
+) -> Image.Image:
+    """As `draw_overlay_pixels`, as a Pillow image."""
+    return Image.fromarray(
+        draw_overlay_pixels(pixels, anomaly_map, value_range, outlines, title, range_label, verdict, truth)
+    )
 
 
 def _levels(values: NDArray[np.floating], value_range: tuple[float, float]) -> NDArray[np.uint8]:
     low, high = value_range
     scaled = np.subtract(values, np.float32(low), dtype=np.float32)
     np.multiply(scaled, np.float32(255 / (high - low)), out=scaled)
-    return np.asarray(cv2.add(scaled, 0.0, dtype=cv2.CV_8U), np.uint8)  # rounds to even and clips, in one pass
+    np.minimum(scaled, 255, out=scaled)  # beyond whole numbers OpenCV would make 0 of it
+    return np.asarray(cv2.add(scaled, 0.0, dtype=cv2.CV_8U), np.uint8)  # rounds to even, no less than 0, in one pass
 
 
 def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> Pixels:
