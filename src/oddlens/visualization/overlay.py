@@ -158,8 +158,9 @@ def _levels(values: NDArray[np.floating], value_range: tuple[float, float]) -> N
     low, high = value_range
     scaled = np.subtract(values, np.float32(low), dtype=np.float32)
     np.multiply(scaled, np.float32(255 / (high - low)), out=scaled)
-    np.minimum(scaled, 255, out=scaled)  # beyond whole numbers OpenCV would make 0 of it
-    return np.asarray(cv2.add(scaled, 0.0, dtype=cv2.CV_8U), np.uint8)  # rounds to even, no less than 0, in one pass
+    np.clip(scaled, 0, 255, out=scaled)
+    levels: NDArray[np.uint8] = np.rint(scaled, out=scaled).astype(np.uint8)
+    return levels
 
 
 def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> Pixels:
