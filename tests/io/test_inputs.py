@@ -95,7 +95,7 @@ def test_a_path_that_names_nothing_stands_among_the_others(path: Path) -> None:
 
 def test_what_is_no_picture_is_refused(path: Path) -> None:
     for nothing in (None, 3, 2.5, True):
-        with pytest.raises(UsageError, match="pictures cannot be"):
+        with pytest.raises(UsageError, match="images cannot be"):
             each_input(nothing)  # type: ignore[arg-type]
     for each in (torch.zeros(3, 8, 8), np.zeros((2, 8, 8, 3), np.uint8), np.array("a"), io.BytesIO(b"x")):
         (image,) = each_input(each)  # type: ignore[arg-type]
