@@ -49,7 +49,7 @@ class MethodOptions:
     ] = None
     setting: Annotated[
         list[str] | None,
-        settings_option("A field of the recipe of every method, or of one as METHOD.FIELD=VALUE"),
+        settings_option("every method's recipe", ", or of one method's as METHOD.FIELD=VALUE"),
     ] = None
     device: DeviceName = "auto"
 
@@ -116,10 +116,10 @@ def benchmark(
 ) -> None:
     """Measure methods on data sets, zero-shot and with good examples.
 
-    Writes OUT/metrics.json, table.md, scores.jsonl and report.html, about what this call names. A run that was stopped goes on
-    when it is started again.
+    Writes OUT/metrics.json, table.md, scores.jsonl and report.html for the methods and data sets of this call. Start a run that
+    was stopped again, and it goes on.
 
-    Exit code: 0, 1 if some of it has no figures (and it is said why), 2 if the call was wrong.
+    Exit code: 0, 1 if some of it has no figures (the command says why), 2 if the call was wrong.
     """
     naming.check()
     shots = _numbers("--shots", "0,1,4" if examples.shots is None else examples.shots)

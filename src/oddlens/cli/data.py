@@ -26,7 +26,8 @@ def check(
     folder: Folder,
     layout: LayoutName = "auto",
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", help="Also write a contact sheet to this .png or .jpg file.")
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Also write a contact sheet to this .png or .jpg file."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -69,7 +69,7 @@ class DetectorOptions:
     every: Annotated[int, typer.Option(metavar="N", min=1, help="Take every Nth frame of a video.")] = 1
     setting: Annotated[
         list[str] | None,
-        settings_option("A field of the method's recipe, max_megapixels of the images, or smooth of videos"),
+        settings_option("the method's recipe", ", max_megapixels of the images, or smooth of videos"),
     ] = None
     device: DeviceName = "auto"
 

@@ -46,11 +46,10 @@ WriteReport = Annotated[bool, typer.Option("--report/--no-report", help="Write t
 AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")]
 
 
-def settings_option(what: str) -> typer.models.OptionInfo:
-    """`--set`, which may be repeated. what: whose fields it sets."""
-    option: typer.models.OptionInfo = typer.Option(
-        "--set", metavar="FIELD=VALUE", help=f"{what} ('oddlens methods NAME' lists the fields); may be repeated."
-    )
+def settings_option(recipe: str, more: str = "") -> typer.models.OptionInfo:
+    """`--set`, which may be repeated. recipe: whose fields it sets. more: what else it sets."""
+    listed = f"A field of {recipe} ('oddlens methods NAME' lists them){more}; may be repeated."
+    option: typer.models.OptionInfo = typer.Option("--set", metavar="FIELD=VALUE", help=listed)
     return option
 
 

@@ -87,7 +87,7 @@ class ScheduleOptions:
             show_default="as published",
         ),
     ] = None
-    setting: Annotated[list[str] | None, settings_option("A field of the recipe or of the training")] = None
+    setting: Annotated[list[str] | None, settings_option("the recipe", ", or of the training")] = None
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,13 @@ _CACHE_TYPES: tuple[Literal["float32", "float16"], ...] = ("float32", "float16")
 
 def train_method(
     context: typer.Context,
+    *,
     data: DataFolders,
     out: WeightsOut,
+    model: ModelName = None,
     schedule: ScheduleOptions,
     naming: NamingOptions,
     features: FeatureOptions,
-    model: ModelName = None,
     preview: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw after each epoch what the method finds on a few images.")
     ] = None,

@@ -82,6 +82,7 @@ class StepOptions:
 
 
 def vl4ad(
+    *,
     data: Annotated[Path, typer.Option(metavar="DIR", help="Road scenes with class labels.", show_default=False)],
     classes: Annotated[
         str,
@@ -92,9 +93,9 @@ def vl4ad(
         ),
     ],
     out: WeightsOut,
+    model: ModelName = None,
     decoder: DecoderOptions,
     steps: StepOptions,
-    model: ModelName = None,
     split: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Part of the data; may be repeated.", show_default="train and unlabelled"),
