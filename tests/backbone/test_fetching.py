@@ -159,7 +159,7 @@ class TestRefusals:
         [
             (
                 {"model_type": "siglip2"},
-                "its config.json describes a model of type 'siglip2': oddlens reads models of type 'dinov2', ",
+                "its config.json describes a model of type 'siglip2', where oddlens reads 'dinov2', ",
             ),
             (
                 {"model_type": "clip", "vision_config": {"patch_size": "x"}},

@@ -1,7 +1,7 @@
 """Weights from disk to tensors, safely, and into a module, strictly.
 
-safetensors and PyTorch's weights-only reader are the only ways in; OpenAI's TorchScript archives go through `torchscript.py`,
-which reads their tensors and executes nothing.
+Files are read as safetensors or by PyTorch's weights-only reader. OpenAI's TorchScript archives are read by `torchscript.py`, which
+executes nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from oddlens.io.paths import is_file
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file, a .bin / .pth / .pt state dict, or of all shards of an `.index.json`.
+    """The tensors of a .safetensors file, a .bin, .pth or .pt state dict, or of all shards of an `.index.json`.
 
-    Nothing in a file is ever executed. Raises `ModelError` naming the file.
+    Nothing in a file is ever executed.
+
+    Raises:
+        ModelError: The file is absent, damaged or holds something else; the sentence names it.
     """
     if path.name.endswith(INDEX):
         _, *shards = weight_files(path)
@@ -42,7 +45,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_state(path: Path) -> Any:
-    """What a .safetensors or a .bin / .pth / .pt file holds, as it is. Raises `ModelError` naming the file."""
+    """What a .safetensors, .bin, .pth or .pt file holds, unchanged. Raises `ModelError` naming the file."""
     if not is_file(path):
         raise ModelError(f"{path} does not exist: fetch the model again, or name another")
     try:
@@ -65,9 +68,14 @@ def read_state(path: Path) -> Any:
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str, ignored: Iterable[str] = ()) -> None:
     """Put tensors into a module (float32, aligned), strictly.
 
-    Missing, unexpected or unusable ones are one `ModelError` that names them.
+    Args:
+        module: Its parameters are replaced, and not trained.
+        tensors: By the module's names.
+        source: The file, for the message.
+        ignored: Names of tensors that files of the layout hold and no tower needs.
 
-    ignored: names that a layout is known to carry and that no tower needs.
+    Raises:
+        ModelError: Tensors are missing, unexpected or unusable; the sentence names them.
     """
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     given = {name: value for name, value in tensors.items() if name not in set(ignored)}

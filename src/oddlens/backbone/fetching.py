@@ -27,25 +27,38 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
 _MARK = "oddlens_fetched.json"
-"""Says in a folder of `--to` which model it holds, from before the first file comes."""
+"""The file in a folder of `--to` that says which model it holds. It is written before the first file is fetched."""
 
 
 class Fetched(NamedTuple):
-    """Where a fetched model lies, and what is to be said about it."""
+    """A fetched model.
+
+    Attributes:
+        folder: Where its files are.
+        warnings: Sentences for the user.
+    """
 
     folder: Path
     warnings: tuple[str, ...]
 
 
 def fetch_model(hub_id: str, card: Card | None = None, to: Path | None = None, revision: str | None = None) -> Fetched:
-    """Download a model's files, resumably, into the hub cache or the folder `to`, checked against the hub's hashes.
+    """Download a model's files, resumably, checked against the hub's hashes.
 
-    card: of the model, where it has one; otherwise open_clip's layout is taken where the repository has it, else transformers'. The
-    configuration comes first: a model that oddlens does not read is refused before its weights come. A file that is there and whose
-    content is not the hub's is replaced.
+    The configuration is fetched first, and a model that oddlens does not read is refused before its weights are. A file that is
+    there already and whose content is not the hub's is replaced.
 
-    Raises `UsageError` for a name that cannot be one and a folder with another model; `ModelError` where there is no such
-    repository or revision, it is gated, the hub cannot be reached, the download breaks off, or oddlens does not read the model.
+    Args:
+        hub_id: The repository, "org/name".
+        card: Of the model, where it has one. For a model without one, open_clip's layout is taken where the repository has it, else
+            transformers'.
+        to: A folder; None is the hub cache.
+        revision: A branch, a tag or a commit; None is the main branch.
+
+    Raises:
+        UsageError: The name cannot be one, or the folder holds another model.
+        ModelError: There is no such repository or revision, it is gated, the hub cannot be reached, the download breaks off, or
+            oddlens does not read the model.
     """
     if not is_hub_id(hub_id):
         raise UsageError(f"{printable(hub_id)!r} cannot be the name of a repository on the hub: give owner/name")
@@ -62,7 +75,7 @@ def fetch_model(hub_id: str, card: Card | None = None, to: Path | None = None, r
         large = [path.name for path in weight_files(folder / weights) if not _is_small(path.name)]
         if missing := [name for name in large if name not in entries]:
             raise ModelError(
-                f"{hub_id} lacks {missing[0]}, which {weights} lists: tell its owner, or give another model"
+                f"{hub_id} lacks {missing[0]}, which {weights} lists: report it to its owner, or give another model"
             )
         damaged = [name for name in large if repository.download_large(entries[name], folder)]
     warnings = [f"{name} of {hub_id} was damaged (SHA-256 differs), and was fetched again" for name in damaged]
@@ -92,7 +105,7 @@ def _choose(repository: Repository, entries: Mapping[str, RepoFile], card: Card 
 
 
 def _judge(repository: Repository, layout: LayoutFiles) -> None:
-    """Fetch the configuration alone, to a place of its own. Raises `ModelError` where oddlens does not read its model."""
+    """Fetch the configuration alone, to a folder of its own. Raises `ModelError` where oddlens does not read its model."""
     from oddlens.backbone.layouts import judge_config
 
     with TemporaryDirectory(prefix="oddlens-") as place:
@@ -119,7 +132,7 @@ def _changed_since_card(folder: Path, card: Card, names: list[str]) -> Iterator[
 
 
 def _refuse_other_model(to: Path, hub_id: str, revision: str | None) -> None:
-    """Raises `UsageError` where a folder holds a model and not, or not surely, the one that is to come."""
+    """Raise `UsageError` where a folder holds a model which is not, or may not be, the one to fetch."""
     if exists(to) and not is_dir(to):
         raise UsageError(f"{printable(str(to))} is a file: give as --to a folder, which may be new")
     if is_file(to / _MARK):

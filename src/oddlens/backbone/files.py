@@ -1,4 +1,4 @@
-"""The files of a model on disk: their names in each layout, what they are made of, and their hash. Imports no torch."""
+"""The files of a model on disk: their names in each layout, and their hash. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from oddlens.io.paths import is_file, open_file, read_bytes
 from oddlens.io.strict_json import parse_json
 
 INDEX = ".index.json"
-"""How the name of a file ends that says which tensors lie in which of several weights files (shards)."""
+"""The ending of the name of a file that says which tensors lie in which of several weights files (shards)."""
 
 
 class LayoutFiles(NamedTuple):
-    """The configuration's name, and the names that the weights may have, in order of preference."""
+    """The names of a layout's files.
+
+    Attributes:
+        config: Of the configuration.
+        weights: That the weights may have, in order of preference.
+    """
 
     config: str
     weights: tuple[str, ...]
@@ -51,13 +56,13 @@ PREPROCESSOR = "preprocessor_config.json"
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 
 MINI_FOLDER = Path(__file__).parents[1] / "assets" / "mini"
-"""Where the package keeps the embedded model."""
+"""The embedded model, in the package."""
 
 _LFS_POINTER = b"version https://git-lfs"
 
 
 def what_is_missing(folder: Path) -> str:
-    """What a folder lacks to hold a model, as the beginning of a sentence; "" where it lacks nothing, or nothing is there."""
+    """What a folder lacks to hold a model, as the beginning of a sentence; "" where it lacks nothing or has nothing of it."""
     if any(layout.is_complete(folder) for layout in LAYOUT_FILES):
         return ""
     for layout in (OPEN_CLIP, TRANSFORMERS):
@@ -79,7 +84,7 @@ def file_hash(path: Path) -> str:
 
 
 def refuse_lfs_pointer(path: Path) -> None:
-    """Raises `ModelError` where a file is what Git LFS leaves in a clone in place of the content."""
+    """Raise `ModelError` where a file is what Git LFS leaves in a clone in place of the content."""
     with open_file(path) as file:
         start = file.read(len(_LFS_POINTER))
     if start == _LFS_POINTER:
@@ -99,7 +104,7 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def weight_files(path: Path) -> tuple[Path, ...]:
-    """The file itself, and its shards where it is an index of them; they lie beside it. Raises `ModelError`."""
+    """The file itself, and the shards beside it where it is an index of them. Raises `ModelError` for a damaged index."""
     if not path.name.endswith(INDEX):
         return (path,)
     weight_map = read_json(path).get("weight_map")

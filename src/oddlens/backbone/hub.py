@@ -1,4 +1,4 @@
-"""Models in the local Hugging Face cache: what is there. Nothing here touches the network."""
+"""Models in the local Hugging Face cache. Nothing here touches the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from oddlens.backbone.cards import Card
 from oddlens.backbone.files import EMBEDDED, MINI_FOLDER, OPEN_CLIP, TRANSFORMERS, LayoutFiles
 
 HUB_LAYOUTS = (OPEN_CLIP, TRANSFORMERS)
-"""What repositories hold; in order of preference, where one holds several."""
+"""The layouts of repositories, in order of preference where one has several."""
 HUB_FILES = tuple(name for layout in HUB_LAYOUTS for name in (layout.config, *layout.weights))
 
 
@@ -27,7 +27,9 @@ def is_hub_id(name: str) -> bool:
 def cached_folder(hub_id: str, revision: str | None = None) -> Path | None:
     """The folder in the local hub cache with a model's files, or some of them; None where there are none.
 
-    revision: a branch, a tag or a commit, as it was fetched; None is the main branch.
+    Args:
+        hub_id: The repository, "org/name".
+        revision: A branch, a tag or a commit, as it was fetched; None is the main branch.
     """
     if not is_hub_id(hub_id):
         return None

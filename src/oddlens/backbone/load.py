@@ -22,18 +22,22 @@ from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_op
 def load_backbone(
     model: str | Path | None = None, *, device: str | torch.device = "auto", activation: Activation | None = None
 ) -> Backbone:
-    """Load a model by card name, hub id ("org/name" in the local hub cache) or path; None is the embedded model.
+    """Load a model.
 
-    device: "auto" (CUDA where there is one, else CPU) or anything torch understands. activation: overrides the GELU variant
-    that the weights mean; a weights file that stands alone may not say it. Raises `ModelError` where the model is absent (saying
-    which command fetches it), damaged or of another kind, `UsageError` for an unknown name or device, or without an activation that
-    must be given.
+    Args:
+        model: A card's name, a hub id ("org/name" in the local hub cache) or a path; None is the embedded model.
+        device: "auto" (CUDA where there is one, else CPU) or anything that torch understands.
+        activation: Overrides the GELU variant that the weights mean. A weights file that stands alone may not say it.
+
+    Raises:
+        ModelError: The model is absent (the sentence names the command that fetches it), damaged or of another kind.
+        UsageError: The name or the device is unknown, or an activation must be given.
     """
     return read_backbone(*locate(model), device).with_activation(activation)
 
 
 def read_backbone(card: Card, path: Path, device: str | torch.device) -> Backbone:
-    """As `load_backbone`, from what `locate` gives. The activation may be unknown: `Backbone.with_activation` settles it."""
+    """As `load_backbone`, from what `locate` returns. The activation may be unknown: `Backbone.with_activation` settles it."""
     target = choose_device(device)
     layout = LAYOUTS[card.layout]
     loaded = layout.read(path)
@@ -45,9 +49,12 @@ def read_backbone(card: Card, path: Path, device: str | torch.device) -> Backbon
 
 
 def locate(model: str | Path | None) -> tuple[Card, Path]:
-    """The card and the place on disk of a model; where a path is given the card only names it.
+    """Find a model on disk. See `load_backbone`.
 
     A name or hub id may end in @REVISION, as it was fetched.
+
+    Returns:
+        The card and the path. For a path that was given the card holds its name and layout, and what is known of a file by digest.
     """
     if model is None:
         return MINI, MINI_FOLDER
@@ -93,7 +100,7 @@ def choose_device(device: str | torch.device) -> torch.device:
 
 
 def _with_configuration(path: Path) -> Path:
-    """The folder of a weights file that lies beside its configuration, which alone says what the weights mean."""
+    """The folder, for a weights file beside its configuration, which says what the weights mean; else the path itself."""
     beside = any(
         layout.files is not None and path.name in layout.files.weights and layout.recognise(path.parent)
         for layout in LAYOUTS.values()
@@ -102,7 +109,7 @@ def _with_configuration(path: Path) -> Path:
 
 
 def _refuse_damaged(path: Path) -> None:
-    """Raises `ModelError` for a file of the hub cache whose content has changed: large ones lie there under their SHA-256."""
+    """Raise `ModelError` for a file of the hub cache whose content has changed. Large files are named by their SHA-256 there."""
     blob = path.resolve()
     if blob.parent.name == "blobs" and len(blob.name) == 64 and remembered_hash(blob) != blob.name:
         raise ModelError(
@@ -112,7 +119,7 @@ def _refuse_damaged(path: Path) -> None:
 
 
 def _completed(card: Card, loaded: LoadedModel) -> Card:
-    """The card with the shapes that the weights really have; for a model without a card of ours, all there is to know."""
+    """The card with the shapes that the weights really have."""
     vision = loaded.model.vision
     shape = vision.config
     return replace(
@@ -122,7 +129,7 @@ def _completed(card: Card, loaded: LoadedModel) -> Card:
 
 
 def _card_of(path: Path, name: str | None = None) -> Card:
-    """A card for a model that has none: its layout as found on disk, its name as given."""
+    """A card for a model that has none, with its layout and its name."""
     layout = layout_of(path)
     if layout is None:
         if missing := what_is_missing(path):

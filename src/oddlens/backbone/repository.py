@@ -1,7 +1,7 @@
-"""A repository on the hub, through the hub's own client. All but it of oddlens stays off the network.
+"""A repository on the hub, through the hub's own client. Nothing else of oddlens touches the network.
 
-Large files are checked by the SHA-256 that the hub tells of them, and go on where a download broke off, also in another call: the
-client itself has given that up (since its release 1.x it throws away what came of a file).
+Large files are checked by the SHA-256 that the hub states, and a download that broke off goes on where it stopped, also in another
+call: the client itself no longer does that (since its release 1.x it throws away the part of a file that has arrived).
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ERO
 
 
 class Repository:
-    """A repository at a revision (None: its main branch). What it raises turns into one sentence inside `sentences`.
+    """A repository at a revision. Inside `sentences` every error becomes one sentence.
 
-    to: the folder that files are put in; None is the hub cache.
+    Attributes:
+        hub_id: "org/name".
+        revision: A branch, a tag or a commit; None is the main branch.
     """
 
     def __init__(self, hub_id: str, revision: str | None = None, to: Path | None = None) -> None:
@@ -45,7 +47,7 @@ class Repository:
         return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
     def download_small(self, names: Sequence[str]) -> Path:
-        """Download files, anew where they are there already; the folder they lie in."""
+        """Download files, again where they are there already. Returns their folder."""
         return Path(
             self._api.snapshot_download(
                 self.hub_id, revision=self.revision, local_dir=self._to, allow_patterns=list(names), force_download=True
@@ -53,16 +55,21 @@ class Repository:
         )
 
     def download_apart(self, name: str, place: Path) -> Path:
-        """Download one file to a place of its own."""
+        """Download one file to a folder of its own. Returns its path."""
         return Path(self._api.hf_hub_download(self.hub_id, name, revision=self.revision, local_dir=place))
 
     def download_large(self, entry: RepoFile, folder: Path) -> bool:
-        """Download a large file, unless it is there; whether one was there that is not the hub's, which is then replaced.
+        """Download a large file, unless it is there. A file that is there and is not the hub's is replaced.
 
-        folder: where small files went.
+        Args:
+            entry: The file.
+            folder: Where small files are.
+
+        Returns:
+            Whether a file was replaced.
         """
         path = folder / entry.path
-        if entry.lfs is None:  # kept as small files are, without a hash to check by
+        if entry.lfs is None:  # stored as small files are, without a hash
             self._api.hf_hub_download(self.hub_id, entry.path, revision=self.revision, local_dir=self._to)
             return False
         was_damaged = is_file(path) and file_hash(path) != entry.lfs.sha256
@@ -78,7 +85,7 @@ class Repository:
         return was_damaged
 
     def _download_part(self, entry: RepoFile, content: Path, part: Path) -> None:
-        """Go on with a part until it is whole, check it, and put it where it belongs."""
+        """Download the rest of a part, check the whole, and move it to its place."""
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
         from huggingface_hub.file_download import http_get
         from huggingface_hub.utils import WeakFileLock, build_hf_headers  # type: ignore[attr-defined]
@@ -88,7 +95,7 @@ class Repository:
         headers = build_hf_headers()
         location = get_hf_file_metadata(url, headers=headers).location
         if urlparse(location).netloc != urlparse(url).netloc:
-            headers.pop("authorization", None)  # another machine, which has no business with the token
+            headers.pop("authorization", None)  # another machine, which must not get the token
         part.parent.mkdir(parents=True, exist_ok=True)
         lock = part.with_suffix(".lock")
         with WeakFileLock(lock):
@@ -115,7 +122,7 @@ class Repository:
 
     @contextmanager
     def sentences(self) -> Iterator[None]:
-        """Turn whatever the client raises into a `ModelError`."""
+        """Turn every error of the client into a `ModelError`."""
         from huggingface_hub.errors import (
             GatedRepoError,
             HfHubHTTPError,
@@ -158,7 +165,7 @@ class Repository:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, and where it is a link, what it leads to."""
+    """Remove a file, and the target of a link."""
     while is_link(path):
         target = path.parent / path.readlink()
         path.unlink()

@@ -82,7 +82,7 @@ def test_a_width_that_does_not_tell_the_number_of_heads_is_refused(tmp_path: Pat
     """OpenAI's heads are 64 wide; those of open_clip's ViT-H are 80 wide."""
     weights = random_weights(1, Shape(width=width, layers=1, text_layers=1, vocabulary=10))
     said = sentence_on(write_openai_state(tmp_path / "ViT-H.pt", weights))
-    assert f"a width of {width} does not tell it, only a configuration beside the weights does" in said
+    assert f"a width of {width} does not determine it, only a configuration beside the weights does" in said
 
 
 def test_positions_that_are_no_square_are_refused(tmp_path: Path) -> None:

@@ -27,11 +27,13 @@ MODEL_TYPES: dict[str, tuple[str, ...]] = {
 class Layout:
     """One way a model lies on disk.
 
-    name: what cards call it. files: the names of the configuration and of the weights; None for a lone weights file.
-    recognise: whether a path holds it; cheap, opens no weights.
-    read_config: judge the configuration alone, of a model whose weights are not there yet; raises `ModelError` for one that `read`
-    cannot read; None for a lone weights file.
-    read: load it; raises `ModelError`.
+    Attributes:
+        name: As cards name it.
+        files: The names of its files; None for a lone weights file.
+        recognise: Whether a path holds a model of this layout. It opens no weights.
+        read_config: Judges the configuration alone, of a model whose weights were not fetched yet; raises `ModelError` for one that
+            `read` cannot read. None for a lone weights file.
+        read: Loads a model; raises `ModelError`.
     """
 
     name: str
@@ -58,8 +60,8 @@ def read_typed(path: Path, layout: str) -> dict[str, object]:
     if kind not in MODEL_TYPES[layout]:
         known = [name for names in MODEL_TYPES.values() for name in names]
         raise ModelError(
-            f"{path} describes a model of type {shortened(kind)}: oddlens reads models of type "
-            f"{', '.join(map(repr, known[:-1]))} and {known[-1]!r} in this layout: give another"
+            f"{path} describes a model of type {shortened(kind)}, where oddlens reads {', '.join(map(repr, known[:-1]))} and "
+            f"{known[-1]!r} in this layout: give another"
         )
     return config
 

@@ -1,4 +1,4 @@
-"""The ConvNeXt CLIPs of open_clip: timm's names inside the open_clip layout, and the shapes that tell the architecture."""
+"""The ConvNeXt CLIPs of open_clip: timm's names inside the open_clip layout. The architecture follows from the shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensor names of a layout to ours, and what all layouts pass over: wrappers around names, and tensors that no tower needs."""
+"""Tensor names of a layout to ours, without wrappers around names and without tensors that no tower needs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ Pairs = Sequence[tuple[str, str]]
 
 _WRAPPERS = re.compile(r"^(?:(?:module|model|clip)\.)+")
 _UNUSED = {"attn_mask", "position_ids", "logit_bias", "input_resolution", "context_length", "vocab_size"}
-"""How the names end of tensors that towers do without. A logit bias cancels out in a softmax over words."""
+"""Endings of the names of tensors that no tower needs. A logit bias cancels out in a softmax over prompts."""
 
 TRAINED_OUT = math.log(100)
-"""The logit scale that CLIP's training is held to in the end: what is taken where a file has none."""
+"""The upper bound of the logit scale in CLIP's training: the value for files that have none."""
 
 
 def towers_only(tensors: Mapping[str, Tensor], source: object) -> dict[str, Tensor]:
-    """The tensors without names of what wrapped the model, without those that no tower needs, and with a logit scale, a scalar.
+    """The tensors without wrappers in their names, without those that no tower needs, and with a logit scale, a scalar.
 
-    Raises `ModelError` where two tensors get one name, as a file of several models has them.
+    Raises:
+        ModelError: Two tensors get one name, as in a file of several models.
     """
     found: dict[str, Tensor] = {}
     for wrapped, value in tensors.items():
@@ -39,7 +40,7 @@ def towers_only(tensors: Mapping[str, Tensor], source: object) -> dict[str, Tens
 
 
 def rename(name: str, prefixes: Pairs, in_blocks: Pairs) -> str:
-    """The name with the first prefix that fits exchanged, and then every part that stands inside a block."""
+    """The name with the first matching prefix replaced, and then every part of a name inside a block."""
     for old, new in prefixes:
         if name.startswith(old):
             name = new + name[len(old) :]
@@ -52,7 +53,7 @@ def rename(name: str, prefixes: Pairs, in_blocks: Pairs) -> str:
 def pack_attention(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A copy of the dict in which `self_attn.q_proj`, `.k_proj` and `.v_proj` of a block are one `qkv`.
 
-    Projections that are not all there, or of different shapes, stay as they are: who fills a model names them.
+    Projections that are incomplete or of different shapes stay as they are: `checkpoint.fill` names them.
     """
     packed = dict(tensors)
     for query in [name for name in packed if ".self_attn.q_proj." in name]:

@@ -71,7 +71,7 @@ def recognise(path: Path) -> bool:
 
 
 def read_config(path: Path) -> Described:
-    """Read and judge the configuration alone. Raises `ModelError` where its model is none that oddlens reads."""
+    """Read and judge the configuration alone. Raises `ModelError` where oddlens does not read its model."""
     config = read_json(path)
     model = Settings(config.get("model_cfg") or {}, f"model_cfg in {path}")
     vision, text = model.get("vision_cfg"), model.get("text_cfg")

@@ -1,4 +1,4 @@
-"""OpenAI's layout: one `.pt` file, a TorchScript archive or a plain state dict, whose shapes tell the architecture."""
+"""OpenAI's layout: one `.pt` file, a TorchScript archive or a plain state dict. The architecture follows from the shapes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from oddlens.io.paths import is_file
 
 _HEAD_WIDTH = 64
 _WIDEST = 1024
-"""Of OpenAI's towers. Those of others that are wider have heads of other widths, which tensors do not tell."""
+"""Of OpenAI's towers. Wider ones of others have heads of other widths, which tensors do not show."""
 _OPENAIS_OWN = ("input_resolution", "context_length", "vocab_size")
-"""What OpenAI's archives hold beside the weights."""
+"""Entries of OpenAI's archives that are no weights."""
 
 
 def recognise(path: Path) -> bool:
@@ -71,7 +71,7 @@ def _configs(tensors: dict[str, Tensor]) -> tuple[VisionConfig, TextConfig]:
     for each in (width, text_width):
         if each > _WIDEST or each % _HEAD_WIDTH:
             raise ValueError(
-                f"number of heads: a width of {each} does not tell it, only a configuration beside the weights does"
+                f"number of heads: a width of {each} does not determine it, only a configuration beside the weights does"
             )
     vision = VisionConfig(
         image_size=grid * patch,

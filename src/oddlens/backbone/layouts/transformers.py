@@ -49,12 +49,12 @@ _IN_BLOCKS = (
 
 
 def recognise(path: Path) -> bool:
-    """A folder with this layout's configuration and weights, whatever type of model it says it holds: `read` judges that."""
+    """A folder with this layout's configuration and weights. `read` judges the type of the model."""
     return TRANSFORMERS.are_in(path)
 
 
 def read_config(path: Path) -> tuple[VisionConfig, TextConfig]:
-    """Read and judge the configuration alone. Raises `ModelError` where its model is none that oddlens reads."""
+    """Read and judge the configuration alone. Raises `ModelError` where oddlens does not read its model."""
     config = read_typed(path, "transformers")
     seen = Settings(_section(config, "vision_config", _VISION_DEFAULTS), f"vision_config in {path}")
     read = Settings(_section(config, "text_config", _TEXT_DEFAULTS), f"text_config in {path}")
