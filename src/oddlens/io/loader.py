@@ -10,8 +10,6 @@ from contextlib import closing
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from oddlens.errors import Failure, OddlensError
-from oddlens.io.images import Picture
-from oddlens.io.inputs import Input
 
 BATCH_SIZE = 8
 """Images that run through a model together, where nobody says otherwise."""
@@ -26,14 +24,36 @@ MOST_THREADS = 4
 
 
 class Sized(Protocol):
-    """What an image becomes in the loader, and how many pixels of memory it takes there."""
+    """An image, or what it becomes in the loader, and how many pixels of memory it takes there."""
 
     @property
     def pixel_count(self) -> int:
         """Pixels, of three bytes each."""
 
 
+S = TypeVar("S", bound=Sized)
+S_co = TypeVar("S_co", bound=Sized, covariant=True)
 T = TypeVar("T", bound=Sized)
+
+
+class Readable(Protocol[S_co]):
+    """What is read: `oddlens.io.inputs.Input` gives pictures, and explains the fields."""
+
+    @property
+    def source(self) -> str:
+        """What it is called."""
+
+    @property
+    def in_order(self) -> bool:
+        """Whether one thread must read it, behind those before it."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether its pixels are also kept elsewhere."""
+
+    @property
+    def read(self) -> Callable[[], S_co]:
+        """Reads it. Raises `OddlensError` where that cannot be."""
 
 
 def thread_count() -> int:
@@ -43,8 +63,8 @@ def thread_count() -> int:
 
 
 def load(
-    inputs: Iterable[Input],
-    prepare: Callable[[Picture], T],
+    inputs: Iterable[Readable[S]],
+    prepare: Callable[[S], T],
     *,
     ahead: int | None = None,
     group: int = 1,
@@ -75,8 +95,8 @@ def load(
 
 
 def load_each(
-    inputs: Iterable[Input],
-    prepare: Callable[[Picture], T],
+    inputs: Iterable[Readable[S]],
+    prepare: Callable[[S], T],
     *,
     ahead: int | None = None,
     group: int = 1,
@@ -109,8 +129,8 @@ def _of(error: BaseException | None) -> BaseException:
 
 
 def _read_ahead(
-    inputs: Iterable[Input],
-    prepare: Callable[[Picture], T],
+    inputs: Iterable[Readable[S]],
+    prepare: Callable[[S], T],
     ahead: int | None,
     group: int,
     max_pixels: int,
@@ -118,9 +138,9 @@ def _read_ahead(
 ) -> Generator[tuple[str, T | None, BaseException | None], None, None]:
     """The name of each image with what became of it, in order: a value or an error."""
 
-    def read(each: Input) -> _Read[T]:
-        picture = each.read()
-        pixels, value = picture.pixel_count, prepare(picture)
+    def read(each: Readable[S]) -> _Read[T]:
+        image = each.read()
+        pixels, value = image.pixel_count, prepare(image)
         return _Read(value, pixels, pixels if each.keeps else value.pixel_count)
 
     window = _Window[T](max_pixels)

@@ -125,7 +125,7 @@ class CachedFeatures:
         return self._encoder.batch(images, stacked(rows))
 
     def _compute(self, images: Sequence[TrainingImage], rows: range) -> Arrays:
-        arrays = stacked([self._arrays(images[row]) for row in rows])
+        arrays = stacked(self._arrays([images[row] for row in rows]))
         for name, values in arrays.items():
             with np.errstate(over="ignore"):
                 stored = values.astype(self._type(name))
@@ -136,10 +136,11 @@ class CachedFeatures:
             arrays[name] = stored
         return {quote(name, safe=""): values for name, values in arrays.items()}
 
-    def _arrays(self, image: TrainingImage) -> Arrays:
-        if self._first is not None and self._first[0] == image:
-            return self._first[1]
-        return self._encoder.arrays(image)
+    def _arrays(self, images: Sequence[TrainingImage]) -> list[Arrays]:
+        """The arrays of each image; those of the very first one are there already."""
+        if self._first is not None and images and self._first[0] == images[0]:
+            return [self._first[1], *self._encoder.each(images[1:])]
+        return self._encoder.each(images)
 
     def _type(self, name: str) -> np.dtype[np.generic]:
         return np.dtype(np.uint8 if name == MASK else self._storage)

@@ -7,6 +7,7 @@ come from the cache or are computed again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,9 @@ from torch import Tensor
 from oddlens.backbone.tensors import aligned
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
+from oddlens.io.loader import load
+from oddlens.io.pixels import Pixels
+from oddlens.io.preprocess import resized
 from oddlens.training.feature_cache import Arrays
 from oddlens.training.images import TrainingImage
 from oddlens.training.precision import Precision
@@ -44,6 +48,33 @@ class FrozenFeatures(Protocol):
         """The batch of these images, on the model's device."""
 
 
+@dataclass(frozen=True, eq=False)
+class _MaskedPixels:
+    """Pixels uint8 [height, width, 3] and their mask, bool [height, width]."""
+
+    pixels: Pixels
+    mask: NDArray[np.bool_]
+
+    @property
+    def pixel_count(self) -> int:
+        """Pixels in memory."""
+        return self.mask.size
+
+
+class _Reading:
+    """A training image as the loader reads it."""
+
+    in_order = keeps = False
+
+    def __init__(self, image: TrainingImage) -> None:
+        self.source = str(image.samples[0].record.image)
+        self._image = image
+
+    def read(self) -> _MaskedPixels:
+        """Its pixels and its mask, as they are on disk."""
+        return _MaskedPixels(*self._image.read())
+
+
 class Encoder:
     """Encodes images with the frozen tower of a trainable method, one by one."""
 
@@ -52,15 +83,29 @@ class Encoder:
         self.precision = precision
         self.size = trainable.request.image_size
 
-    @torch.inference_mode()
     def arrays(self, image: TrainingImage) -> Arrays:
         """The features of an image by name, float32 without a batch dimension, and its mask."""
+        (arrays,) = self.each([image])
+        return arrays
+
+    def each(self, images: Sequence[TrainingImage]) -> list[Arrays]:
+        """`arrays` of several images, which are read ahead."""
+        with closing(load(map(_Reading, images), self._prepared)) as read:
+            return [self._encoded(each) for each in read]
+
+    def _prepared(self, image: _MaskedPixels) -> _MaskedPixels:
+        """An image and its mask at the size of the tower; any thread may do it."""
+        request = self.trainable.request
+        pixels = image.pixels if request.whole else resized(image.pixels, (self.size, self.size), request.interpolation)
+        return _MaskedPixels(pixels, resize_mask(image.mask, self.size))
+
+    @torch.inference_mode()
+    def _encoded(self, image: _MaskedPixels) -> Arrays:
         backbone = self.trainable.backbone
-        pixels, mask = image.read()
         with self.precision.lowered(backbone.device):
-            features = self.trainable.encode(VisionPass(backbone, [pixels], self.trainable.request))
+            features = self.trainable.encode(VisionPass(backbone, [image.pixels], self.trainable.request))
         arrays: Arrays = {name: value[0].float().cpu().numpy() for name, value in features.items()}
-        return arrays | {MASK: np.packbits(resize_mask(mask, self.size))}
+        return arrays | {MASK: np.packbits(image.mask)}
 
     def batch(self, images: Sequence[TrainingImage], arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
         """The batch of images whose arrays are given, stacked."""
@@ -86,8 +131,7 @@ class RecomputedFeatures:
 
     def batch(self, images: Sequence[TrainingImage]) -> Batch:
         """The batch of these images."""
-        each = [self._encoder.arrays(image) for image in images]
-        return self._encoder.batch(images, stacked(each))
+        return self._encoder.batch(images, stacked(self._encoder.each(images)))
 
 
 def stacked(each: Sequence[Arrays]) -> Arrays:
