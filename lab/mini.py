@@ -198,7 +198,7 @@ def train(
     means = train_clip(
         model,
         schedule,
-        lambda step: _losses(model, tokenizer, pictures, settings, step),
+        lambda step: step_losses(model, tokenizer, pictures, settings, step),
         checkpoint,
         progress,
         checkpoint_every,
@@ -212,7 +212,7 @@ def train(
     return means
 
 
-def _losses(
+def step_losses(
     model: ClipModel, tokenizer: Tokenizer, pictures: MiniPictures, settings: MiniTraining, step: int
 ) -> dict[str, Tensor]:
     """The weighted parts of the loss of one step; everything random in it comes from the seed and the step's number."""

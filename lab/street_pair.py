@@ -190,7 +190,7 @@ def train(
     means = train_clip(
         model,
         schedule,
-        lambda step: _losses(model, tokenizer, scenes, settings, step),
+        lambda step: step_losses(model, tokenizer, scenes, settings, step),
         checkpoint,
         progress,
         checkpoint_every,
@@ -205,7 +205,7 @@ def train(
     return means
 
 
-def _losses(
+def step_losses(
     model: ClipModel, tokenizer: Tokenizer, scenes: GenericScenes, settings: StreetPairTraining, step: int
 ) -> dict[str, Tensor]:
     """The weighted parts of the loss of one step; everything random in it comes from the seed and the step's number."""

@@ -36,8 +36,8 @@ class TestFrames:
 
     def test_frames_that_are_read_in_order_are_decoded_once(self, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         frames = Video(video, every=3).frames
-        opened, decoded = [], Video._decoded
-        monkeypatch.setattr(Video, "_decoded", lambda self: opened.append(1) or decoded(self))
+        opened, open_file = [], av.open
+        monkeypatch.setattr(av, "open", lambda *given, **named: opened.append(1) or open_file(*given, **named))
         for frame in frames:
             frame.read()
         assert len(opened) == 1

@@ -65,7 +65,7 @@ def test_training_changes_both_towers_and_never_the_stem(trained: Path) -> None:
 
 def test_a_few_steps_bring_patches_and_their_words_together(work: Path) -> None:
     seen: list[float] = []
-    losses = street_pair._losses
+    losses = street_pair.step_losses
 
     def noted(*arguments: object) -> dict[str, torch.Tensor]:
         parts = losses(*arguments)  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def test_a_few_steps_bring_patches_and_their_words_together(work: Path) -> None:
         scenes=6, steps=40, batch=3, learning_rate=3e-3, warm_up=3, width=64, layers=2, heads=1, mlp_width=64
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(street_pair, "_losses", noted)
+        patch.setattr(street_pair, "step_losses", noted)
         train(settings, work / "longer", work)
     assert np.mean(seen[-5:]) < 0.75 * np.mean(seen[:3])
 

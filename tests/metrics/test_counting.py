@@ -18,12 +18,6 @@ THRESHOLDS = st.sampled_from([TIED, UNTIED]).flatmap(
 )
 
 
-@pytest.fixture
-def tiny_chunks(monkeypatch):
-    monkeypatch.setattr(counting, "CHUNK", 7)
-    monkeypatch.setattr(counting, "CHUNK_PER_THRESHOLD", 0)
-
-
 def assert_counts(counts, thresholds, scores):
     assert counts.total == scores.size
     assert counts.at_least.tolist() == [(scores >= t).sum() for t in thresholds]
@@ -36,11 +30,11 @@ def test_counts_are_those_of_comparing_every_score(thresholds, maps):
     assert_counts(ScoreCounts(thresholds).update(maps), thresholds, np.concatenate(maps))
 
 
-def test_the_size_of_the_chunks_does_not_matter(tiny_chunks):
+def test_the_size_of_the_chunks_does_not_matter():
     generator = np.random.default_rng(1)
     maps = [generator.integers(0, 9, size).astype(np.float32) for size in (1, 20, 6, 7, 8)]
     thresholds = np.arange(-1, 10, dtype=np.float32)
-    assert_counts(ScoreCounts(thresholds).update(maps), thresholds, np.concatenate(maps))
+    assert_counts(ScoreCounts(thresholds, chunk=7).update(maps), thresholds, np.concatenate(maps))
 
 
 @dozens

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from oddlens.errors import OddlensError
-from oddlens.training import feature_cache
 from oddlens.training.feature_cache import Arrays, FeatureCache
 
 SHAPES = {"wide": ((2, 3), np.float16), "word": ((), "U8")}
@@ -20,8 +19,8 @@ def compute(rows: range) -> Arrays:
     }
 
 
-def make_cache(folder: Path, count: int = 10) -> FeatureCache:
-    return FeatureCache(folder, count, SHAPES, shard=4)
+def make_cache(folder: Path, count: int = 10, most_open: int = 128) -> FeatureCache:
+    return FeatureCache(folder, count, SHAPES, shard=4, most_open=most_open)
 
 
 def test_rows_come_back_in_the_order_asked_for(tmp_path: Path) -> None:
@@ -78,14 +77,13 @@ def test_what_is_missing_is_known_shard_by_shard(tmp_path: Path) -> None:
     assert cache.missing_nbytes == 0
 
 
-def test_only_so_many_files_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feature_cache, "_MOST_OPEN", 3)
-    cache = make_cache(tmp_path)
+def test_only_so_many_files_are_open_at_a_time(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path, most_open=3)
     list(cache.fill(compute))
     for row in (0, 9, 5, 1, 8):
         assert cache.row(row)["wide"][0, 0] == row
         assert cache.row(row)["word"] == f"row {row}"
-        assert len(cache._open) <= 3
+        assert cache.open_files <= 3
 
 
 class TestDamage:

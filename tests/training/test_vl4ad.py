@@ -79,7 +79,7 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(backbone: Backbone, tmp_p
 
     out = tmp_path / "stopped.safetensors"
     stopped = schedule(backbone, out)
-    stopped.checkpoint._every = 0
+    stopped.checkpoint.every = 0
     with pytest.raises(KeyboardInterrupt):
         stopped.run(Reporter(progress=stop))
     assert not out.exists()
@@ -161,7 +161,7 @@ def test_class_numbers_are_those_of_the_words_not_of_the_frames(backbone: Backbo
 
 def test_decay_spares_norms_embeddings_and_the_logit_scale(backbone: Backbone, tmp_path: Path) -> None:
     network = schedule(backbone, tmp_path / "a.safetensors").network
-    decayed, spared = ({id(value) for value in group["params"]} for group in vl4ad._groups(network, 0.05))
+    decayed, spared = ({id(value) for value in group["params"]} for group in vl4ad.parameter_groups(network, 0.05))
     named = dict(network.named_parameters())
     assert decayed | spared == {id(value) for value in named.values()}
     for name in ("head.pool.weight", "head.pool.bias", "pixels.mask_projection.weight"):

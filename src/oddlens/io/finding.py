@@ -33,7 +33,9 @@ _MASK_SUFFIXES = ("_mask", "_segmentation", "_label", "")
 _OF_A_RUN = {"run.json", "results.jsonl", "overlays", "maps", "labels"}
 _OF_A_BENCHMARK = {"cells", "picks", "maps", "metrics.json", "scores.jsonl", "table.md", "report.html"}
 
-_LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes}
+LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes}
+"""Suffixes of formats that this installation cannot read, and what it needs to read them."""
+
 _MASK, _EARLIER = "masks", "of earlier runs"
 _ALL_BELOW = ("**",)
 _MOST_KINDS = 8
@@ -119,8 +121,8 @@ def is_mask_name(path: Path) -> bool:
     return path.stem.casefold().endswith(MASK_ENDING)
 
 
-def say_passed_over(passed_over: Mapping[str, int]) -> str | None:
-    """One sentence, "12 files passed over: 3 .avif, 9 masks"; None where nothing was."""
+def say_passed_over(passed_over: Mapping[str, int], lacking: Mapping[str, str] = LACKING) -> str | None:
+    """One sentence, "12 files passed over: 3 .avif, 9 masks"; None if none was. lacking: what a suffix's format needs."""
     files = {kind: count for kind, count in passed_over.items() if not kind.endswith("/")}
     folders = {kind[:-1]: count for kind, count in passed_over.items() if kind.endswith("/")}
     said = []
@@ -128,16 +130,16 @@ def say_passed_over(passed_over: Mapping[str, int]) -> str | None:
         if counts:
             total = sum(counts.values())
             kinds = sorted(counts, key=lambda kind: (not kind.startswith("."), kind))
-            shown = [f"{counts[kind]} {_shown(kind, counts[kind])}" for kind in kinds[:_MOST_KINDS]]
+            shown = [f"{counts[kind]} {_shown(kind, counts[kind], lacking)}" for kind in kinds[:_MOST_KINDS]]
             rest = sum(counts[kind] for kind in kinds[_MOST_KINDS:])
             listed = ", ".join([*shown, *([f"{rest} of other kinds"] if rest else [])])
             said.append(f"{total} {what}{'' if total == 1 else 's'} passed over: {listed}")
     return "; ".join(said) or None
 
 
-def _shown(kind: str, count: int) -> str:
-    if kind in _LACKING:
-        return f"{kind} ({_LACKING[kind]})"
+def _shown(kind: str, count: int, lacking: Mapping[str, str]) -> str:
+    if kind in lacking:
+        return f"{kind} ({lacking[kind]})"
     return "mask" if kind == _MASK and count == 1 else printable(kind)
 
 

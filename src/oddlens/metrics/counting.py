@@ -24,11 +24,14 @@ class ScoreCounts:
     The counts are integers, so that shards merge by addition, in any order, into exactly the counts of the whole.
     Comparisons between float32 and float64 are exact. Picklable.
 
-    Scores are copied into a buffer of max(2**24, 8 t), which is sorted in place (values only), searched and dropped:
+    Scores are copied into a buffer of `chunk`, which is sorted in place (values only), searched and dropped:
     time O(n log n) over n scores, memory O(t) and the buffer.
 
-    Attributes:
+    Args:
         thresholds: Ascending, float32 or float64 [t].
+        chunk: Scores that are sorted at once; by default max(2**24, 8 t). It changes the time only.
+
+    Attributes:
         total: Scores so far.
 
     Example:
@@ -37,9 +40,10 @@ class ScoreCounts:
         ([2, 1], [1, 1], 3)
     """
 
-    def __init__(self, thresholds: FloatArray) -> None:
+    def __init__(self, thresholds: FloatArray, chunk: int | None = None) -> None:
         self.thresholds = thresholds
         self.total = 0
+        self._chunk = chunk or max(CHUNK, CHUNK_PER_THRESHOLD * thresholds.size)
         self._at_least: IntArray = np.zeros(thresholds.size, np.int64)
         self._above: IntArray = np.zeros(thresholds.size, np.int64)
         self._buffer: FloatArray = np.empty(0, np.float32)
@@ -80,7 +84,7 @@ class ScoreCounts:
         self.total += scores.size
         if scores.dtype != self._buffer.dtype or not self._buffer.size:
             self._count_buffer()
-            self._buffer = np.empty(max(CHUNK, CHUNK_PER_THRESHOLD * self.thresholds.size), scores.dtype)
+            self._buffer = np.empty(self._chunk, scores.dtype)
         while scores.size:
             taken = scores[: self._buffer.size - self._filled]
             self._buffer[self._filled : self._filled + taken.size] = taken

@@ -80,7 +80,7 @@ class Checkpoint:
     def __init__(self, path: Path, facts: Mapping[str, object], every: float = EVERY_SECONDS) -> None:
         self.path = path
         self._facts = json.loads(json.dumps(facts, default=str))
-        self._every = every
+        self.every = every
         self._written = time.monotonic()
 
     def differs(self) -> list[str] | None:
@@ -114,7 +114,7 @@ class Checkpoint:
 
     def write_in_time(self, trained: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write if the last writing is long enough ago."""
-        if time.monotonic() - self._written >= self._every:
+        if time.monotonic() - self._written >= self.every:
             self.write(trained, optimiser, history)
 
     def remove(self) -> None:

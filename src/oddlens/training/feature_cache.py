@@ -16,7 +16,7 @@ from oddlens.io.paths import is_file
 Arrays = dict[str, NDArray[np.generic]]
 Compute = Callable[[range], Mapping[str, NDArray[np.generic]]]
 
-_MOST_OPEN = 128
+MOST_OPEN = 128
 """Files mapped at a time: each holds a descriptor, of which a process has about a thousand."""
 
 
@@ -31,15 +31,22 @@ class FeatureCache:
         count: The number of rows.
         arrays: Name -> (shape of one row, dtype).
         shard: Rows a file.
+        most_open: Files mapped at a time.
     """
 
     def __init__(
-        self, folder: Path, count: int, arrays: Mapping[str, tuple[Sequence[int], DTypeLike]], shard: int = 256
+        self,
+        folder: Path,
+        count: int,
+        arrays: Mapping[str, tuple[Sequence[int], DTypeLike]],
+        shard: int = 256,
+        most_open: int = MOST_OPEN,
     ) -> None:
         self.folder = folder
         self.count = count
         self.shard = shard
         self.arrays = {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in arrays.items()}
+        self._most_open = most_open
         self._open: dict[tuple[str, int], NDArray[np.generic]] = {}
 
     @property
@@ -51,6 +58,11 @@ class FeatureCache:
     def missing_nbytes(self) -> int:
         """Bytes that `fill` still has to write."""
         return sum(len(rows) for rows in self._shards() if not self._is_there(rows)) * self._row_nbytes
+
+    @property
+    def open_files(self) -> int:
+        """The number of files that are mapped now."""
+        return len(self._open)
 
     def fill(self, compute: Compute) -> Iterator[int]:
         """Compute the missing shards; yields the number of rows that are done after each shard.
@@ -91,7 +103,7 @@ class FeatureCache:
 
     def _shard(self, name: str, number: int) -> NDArray[np.generic]:
         if (name, number) not in self._open:
-            if len(self._open) >= _MOST_OPEN:
+            if self.open_files >= self._most_open:
                 self._open.clear()
             rows = self._rows_of(number)
             opened = self._opened(name, rows)

@@ -160,7 +160,9 @@ class DecoderRun:
         started = time.perf_counter()
         reporter = reporter or Reporter()
         log_resume_state(self.checkpoint, reporter)
-        optimiser = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate)
+        optimiser = torch.optim.AdamW(
+            parameter_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate
+        )
         history = self.checkpoint.resume(self, optimiser)
         for step in range(len(history), self.settings.iterations):
             began = time.perf_counter()
@@ -324,7 +326,7 @@ def _numbers(vocabulary: Vocabulary, names: Sequence[str]) -> NDArray[np.uint8]:
     return table
 
 
-def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """No weight decay on norms and embeddings (released code), nor on the logit scale (ours), which it would draw towards 1."""
     bare = (nn.LayerNorm, nn.GroupNorm, nn.Embedding)
     spared = {id(each) for module in network.modules() if isinstance(module, bare) for each in module.parameters()}
