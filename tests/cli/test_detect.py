@@ -230,6 +230,17 @@ class TestBrokenPictures:
         assert done.code == 2
         assert done.sentence == "max_megapixels is -1: give a number above 0"
 
+    def test_a_station_takes_the_limit_and_no_other_setting(
+        self, towers: Detector, parts: Path, tmp_path: Path
+    ) -> None:
+        towers.save(tmp_path / "station")
+        done = run("detect", parts, "--station", tmp_path / "station", "--set", "max_megapixels=0.001", "--json")
+        assert done.code == 1
+        assert all("more than the limit of 0.001 megapixels" in record["error"] for record in done.records)
+        done = run("detect", parts, "--station", tmp_path / "station", "--set", "temperature=1")
+        assert done.code == 2
+        assert done.sentence.startswith("--station brings method, model, weights, references and settings")
+
     def test_nothing_but_broken_ones(self, detect: Detect, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(b"")
         done = detect(tmp_path / "a.png")
