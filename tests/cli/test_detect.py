@@ -143,7 +143,7 @@ class TestWhatIsWritten:
             assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / record["map"])), detection.anomaly_map)
 
     def test_overlays_and_maps_can_be_left_out(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
-        (record, *_) = detect(parts, "--out", tmp_path / "out", "--json", "--no-overlays", "--no-maps").records
+        (record, *_) = detect(parts, "--out", tmp_path / "out", "--json", "--write", "labels").records
         assert not {"overlay", "map"} & set(record)
         assert names_in(tmp_path / "out") == ["results.csv", "results.jsonl", "run.json"]
 
@@ -247,7 +247,7 @@ class TestBrokenPictures:
         assert done.code == 1
         assert done.sentence == f"{tmp_path}/a.png is empty (0 bytes): save or copy it again"
 
-    @pytest.mark.parametrize("options", [["--json"], ["--out", "out"], ["--out", "out", "--no-overlays"], []])
+    @pytest.mark.parametrize("options", [["--json"], ["--out", "out"], ["--out", "out", "--write", "maps"], []])
     def test_one_whose_result_is_not_finite_has_no_verdict(
         self,
         detect: Detect,
