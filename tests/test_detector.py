@@ -481,7 +481,7 @@ class TestBounds:
         assert changed._memory is detector._memory
         assert len(detector._changes) <= 16
         assert len(detector._texts) <= 16
-        assert len(detector._calibrations) <= 64
+        assert len(detector._fits) <= 64
 
     def test_what_was_forgotten_is_made_again_the_same(self, detector: Detector, pictures: Pictures) -> None:
         encoded = detector.add_references(pictures[:2]).encode(pictures[2:4])

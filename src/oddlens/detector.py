@@ -28,7 +28,7 @@ from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, prin
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import AHEAD, BATCH_SIZE, load, load_each
-from oddlens.methods.base import AnyMethod, Text
+from oddlens.methods.base import AnyMethod, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
@@ -39,7 +39,8 @@ from oddlens.station import StationState, write_station
 _KEPT_TEXTS = 16
 """Object names whose prompt embeddings are kept: 2 MB each with AnoVL's 924 prompts."""
 
-_KEPT_CALIBRATIONS = 64
+_KEPT_FITS = 64
+"""Object names for which the memory bank and the calibration are kept; the banks share their features."""
 _KEPT_CHANGES = 16
 """Other recipes that predictions were made with: each keeps embeddings and calibrations of its own, and shares the memory bank."""
 
@@ -69,8 +70,7 @@ class Detector:
         self._identity: Identity | None = None
         self._references: EncodedBatch | None = None
         self._memory: MemoryBank | None = None
-        self._memories: Recent[str, MemoryBank] = Recent(_KEPT_TEXTS)
-        self._calibrations: Recent[str, Calibration] = Recent(_KEPT_CALIBRATIONS)
+        self._fits: Recent[str, _Fit] = Recent(_KEPT_FITS)
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
         self._changes: Recent[str, Detector] = Recent(_KEPT_CHANGES)
 
@@ -168,8 +168,7 @@ class Detector:
     def _keep(self, references: EncodedBatch | None, memory: MemoryBank | None) -> None:
         """Take other good examples, with the memory bank of them; what was made of the earlier ones goes."""
         self._references, self._memory, self._identity = references, memory, None
-        self._memories.clear()
-        self._calibrations.clear()
+        self._fits.clear()
 
     def add_references(self, images: Images) -> Detector:
         """Add good examples.
@@ -362,10 +361,10 @@ class Detector:
         return [outcome for part in parts for outcome in self._score(part, object_name)]
 
     def _score(self, encoded: EncodedBatch, object_name: str) -> Iterator[Detection | Failure]:
-        calibration = self.calibrate(object_name)
+        memory, calibration = self._fit(object_name) or (None, None)
         thresholds = chosen(self.thresholds, calibration)
         value_range = (calibration and calibration.value_range) or self.fixed_range
-        result = self.method.score(encoded.features, self._encode_prompts(object_name), self._memory_for(object_name))
+        result = self.method.score(encoded.features, self._encode_prompts(object_name), memory)
         for number, (score, anomaly_map) in enumerate(zip(result.scores.tolist(), result.maps, strict=True)):
             source, anomaly_map = encoded.sources[number], anomaly_map.float().cpu().numpy()
             parts = {name: float(values[number]) for name, values in result.parts.items()}
@@ -391,21 +390,28 @@ class Detector:
 
         Raises `ImageError` for a reference whose score or map is not finite.
         """
-        references, memory = self._references, self._memory_for(object_name)
-        if references is None or memory is None or len(references) < 2:
-            return None
-        return self._calibrations.get(
-            object_name, lambda: _leave_one_out(self.method, references, memory, self._encode_prompts(object_name))
-        )
+        fit = self._fit(object_name)
+        return None if fit is None else fit.calibration
 
-    def _memory_for(self, object_name: str) -> MemoryBank | None:
-        """The memory as an object is scored with, see `Method.fit_prompts`; None without references."""
+    def _fit(self, object_name: str) -> _Fit | None:
+        """What the references are for an object; None without any. Raises as `calibrate` does."""
         references, memory = self._references, self._memory
         if references is None or memory is None:
             return None
-        return self._memories.get(
-            object_name, lambda: self.method.fit_prompts(memory, references.features, self._encode_prompts(object_name))
-        )
+        return self._fits.get(object_name, lambda: self._fitted(references, memory, self._encode_prompts(object_name)))
+
+    @torch.inference_mode()
+    def _fitted(self, references: EncodedBatch, memory: MemoryBank, text: Text) -> _Fit:
+        fitted, own = self.method.fit_prompts(memory, references.features, text)
+        if len(references) < 2:
+            return _Fit(fitted, None)
+        parts = _leave_one_out(self.method, references, fitted, text) if own is None else [own]
+        scores: list[float] = []
+        maps: list[NDArray[np.float32]] = []
+        for part in parts:
+            scores += part.scores.tolist()
+            maps += [each.float().cpu().numpy() for each in part.maps]
+        return _Fit(fitted, calibrate_on(references.sources, scores, maps))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`.
@@ -436,8 +442,7 @@ class Detector:
         if other._references is not self._references:
             other._references, other._memory = self._references, self._memory  # which no question can change
             other._identity = None
-            other._memories.clear()
-            other._calibrations.clear()
+            other._fits.clear()
         return other
 
     def with_references(self, references: EncodedBatch | None) -> Detector:
@@ -488,6 +493,13 @@ def _threshold(value: float | None) -> float | None:
     return number
 
 
+class _Fit(NamedTuple):
+    """What the references are for one object: the memory bank that images are scored with, and the calibration from two on."""
+
+    memory: MemoryBank
+    calibration: Calibration | None
+
+
 class _Reference(NamedTuple):
     """A reference that is read, and the digest of its pixels."""
 
@@ -517,16 +529,11 @@ def _insisted(outcome: Detection | Failure) -> Detection:
     return outcome
 
 
-def _leave_one_out(method: AnyMethod, references: EncodedBatch, memory: MemoryBank, text: Text) -> Calibration:
-    """The calibration on at least two references. Raises `ImageError` for one whose score or map is not finite."""
-    scores: list[float] = []
-    maps: list[NDArray[np.float32]] = []
+def _leave_one_out(method: AnyMethod, references: EncodedBatch, memory: MemoryBank, text: Text) -> Iterator[Scores]:
+    """What the references score, each with the others as its memory, batch by batch."""
     for first in range(0, len(references), BATCH_SIZE):
         batch = references[first : first + BATCH_SIZE]
-        result = method.score(batch.features, text, memory.leaving_out(torch.arange(first, first + len(batch))))
-        scores += result.scores.tolist()
-        maps += [each.float().cpu().numpy() for each in result.maps]
-    return calibrate_on(references.sources, scores, maps)
+        yield method.score(batch.features, text, memory.leaving_out(torch.arange(first, first + len(batch))))
 
 
 def _warn_of(doubles: Sequence[str]) -> None:

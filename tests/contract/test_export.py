@@ -90,7 +90,7 @@ def test_few_shot_with_any_number_of_images_and_of_good_examples(
     memories = []
     for count in (2, 4):
         references = detector.encode(pictures[5 : 5 + count]).features
-        memories.append(method.fit_prompts(method.fit(references), references, text))
+        memories.append(method.fit_prompts(method.fit(references), references, text)[0])
     run = exported(detector, pixels_of(detector, pictures[:2]), memories[0])
     for memory, count in zip(memories, (5, 3), strict=True):
         scores, maps = run(pixels_of(detector, pictures[:count]), *parts_of(memory))

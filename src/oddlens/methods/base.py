@@ -140,9 +140,14 @@ class Method(ABC, Generic[R]):
 
     def fit_prompts(
         self, memory: MemoryBank, references: Mapping[str, Tensor], text: Mapping[str, Tensor]
-    ) -> MemoryBank:
-        """The memory with what depends on the prompts besides; the features stay shared. The memory itself where nothing does."""
-        return memory
+    ) -> tuple[MemoryBank, Scores | None]:
+        """The memory as images are scored with it under these prompts.
+
+        Returns:
+            The memory, with what depends on the prompts besides; its features stay shared. And what `score` gives of the good
+            examples themselves, each with the others as its memory, where that came up on the way; else None.
+        """
+        return memory, None
 
     @abstractmethod
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:

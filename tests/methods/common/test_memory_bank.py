@@ -227,6 +227,7 @@ class TestFiles:
             ({"owners:patch": torch.zeros(11, dtype=torch.int64)}, r"\[11\] instead of \[12\]"),
             ({"owners:patch": torch.full((12,), -1)}, "names images that have no rows"),
             ({"owners:patch": torch.full((12,), 12)}, "names images that have no rows"),
+            ({"owners:patch": torch.arange(12).flip(0) // 4}, "owners:patch does not rise"),
             ({"owners:patch": torch.zeros(12, dtype=torch.int64)}, "of other images"),
             ({"owners:more": torch.zeros(12, dtype=torch.int64)}, "do not fit together"),
             ({"more": torch.zeros(1)}, "more is no part of one"),

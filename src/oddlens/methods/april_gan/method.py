@@ -112,28 +112,36 @@ class AprilGAN(Method[AprilGANRecipe]):
 
     def fit_prompts(
         self, memory: MemoryBank, references: Mapping[str, Tensor], text: Mapping[str, Tensor]
-    ) -> MemoryBank:
-        """The memory with "usual_peak": the mean peak of the good examples, see the class."""
-        count, peaks = len(memory), []
+    ) -> tuple[MemoryBank, Scores | None]:
+        """The memory with "usual_peak", the mean peak of the good examples: see the class."""
+        count, probabilities, maps = len(memory), [], []
         for first in range(0, count, _TOGETHER):
             some = {name: value[first : first + _TOGETHER] for name, value in references.items()}
             others = memory.leaving_out(torch.arange(first, min(first + _TOGETHER, count))) if count > 1 else None
-            peaks.append(_peaks(self._maps(some, text, others)))
-        least = self.value_range(True)[1] / 100
-        return memory.with_values(usual_peak=torch.cat(peaks).mean().clamp(min=least))
+            probabilities.append(self._probability(some, text))
+            maps.append(self._maps(some, text, others))
+        peaks = torch.cat([_peaks(each) for each in maps])
+        fitted = memory.with_values(usual_peak=peaks.mean().clamp(min=self.value_range(True)[1] / 100))
+        if count == 1:
+            return fitted, None
+        return fitted, Scores(
+            _few_shot(torch.cat(probabilities), peaks, fitted), [one for each in maps for one in each]
+        )
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps, zero-shot or (with a memory) few-shot: sections 3.1 and 3.2."""
-        recipe, states = self.recipe, text["prototypes"]
-        probability = abnormal_probability(features["image"], states, recipe.temperature).double()
-        maps = self._maps(features, text, memory)
-        parts = {"text": probability, "peak": _peaks(maps)}
-        scores = probability if memory is None else (probability + parts["peak"] / memory.values["usual_peak"]) / 2
-        return Scores(scores, maps, parts)
+        probability, maps = self._probability(features, text), self._maps(features, text, memory)
+        peaks = _peaks(maps)
+        scores = probability if memory is None else _few_shot(probability, peaks, memory)
+        return Scores(scores, maps, {"text": probability, "peak": peaks})
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """A probability of each layer; with references besides a distance in [0, 2] of each."""
         return 0.0, float((3 if with_references else 1) * len(self.recipe.layers))
+
+    def _probability(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor]) -> Tensor:
+        """That the whole image is abnormal, float64 [batch]."""
+        return abnormal_probability(features["image"], text["prototypes"], self.recipe.temperature).double()
 
     def _maps(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Tensor:
         """[batch, image_size, image_size]: of the words, and of the memory where there is one."""
@@ -171,6 +179,11 @@ def _name(tap: Tap) -> str:
 def _upsample(patches: Tensor, size: int) -> Tensor:
     """[batch, patches] -> [batch, size, size]; the corners of both grids are aligned, as in the code."""
     return upsample(patches.view(-1, *square_grid(patches.shape[1])), (size, size), align_corners=True)
+
+
+def _few_shot(probability: Tensor, peaks: Tensor, memory: MemoryBank) -> Tensor:
+    """The scores beside the good examples, see `AprilGAN`."""
+    return (probability + peaks / memory.values["usual_peak"]) / 2
 
 
 def _peaks(maps: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class MemoryBank:
         return self._rows[name]
 
     def owners(self, name: str) -> Tensor:
-        """The number of the image that each row belongs to, int64 [rows]. Not to be written to."""
+        """The number of the image that each row belongs to, int64 [rows], rising. Not to be written to."""
         return self._owners[name]
 
     def __len__(self) -> int:
@@ -137,14 +137,15 @@ class MemoryBank:
         known, owners = self._rows[name].float(), self._owners[name]
         exclude = self._left_out if exclude is None else exclude
         flat = F.normalize(queries.flatten(0, -2).float(), dim=-1)
-        own = None if exclude is None else exclude.to(owners.device).repeat_interleave(queries.shape[1])
-        if torch.compiler.is_exporting():  # the number of rows may be a symbol, of which no chunk can be made
-            return (1 - _nearest(flat, known, owners, own)).clamp(min=0).view(queries.shape[:-1])
+        if torch.compiler.is_exporting():  # one chunk: the number of rows may be a symbol
+            return (1 - (flat @ known.T).amax(dim=1)).clamp(min=0).view(queries.shape[:-1])
         step = max(1, self.chunk // max(1, len(known)))
-        chunks = [
-            _nearest(flat[at : at + step], known, owners, None if own is None else own[at : at + step])
-            for at in range(0, len(flat), step)
-        ]
+        chunks: list[Tensor] = []
+        for part in torch.split(flat, step):
+            similar = part @ known.T
+            if exclude is not None:
+                _exclude(similar, exclude.tolist(), owners, len(chunks) * step, queries.shape[1])
+            chunks.append(similar.amax(dim=1))
         # Rounding can make a perfect match negative.
         return (1 - torch.cat(chunks)).clamp(min=0).view(queries.shape[:-1])
 
@@ -187,12 +188,17 @@ class MemoryBank:
         return bank
 
 
-def _nearest(queries: Tensor, known: Tensor, owners: Tensor, own: Tensor | None) -> Tensor:
-    """The largest similarity of unit rows [n, channels] with known ones, [n]. own: the image of each that does not count, [n]."""
-    similar = queries @ known.T
-    if own is not None:
-        similar = similar.masked_fill_(owners == own[:, None], -torch.inf)
-    return similar.amax(dim=1)
+def _exclude(similar: Tensor, images: list[int], owners: Tensor, first: int, rows: int) -> None:
+    """Make the excluded image of each query no match, in place.
+
+    similar: [part of all query rows, known rows]. images: the excluded image of each query. owners: of the known rows. first: the
+    number of the part's first row among all query rows, of which each query has `rows`.
+    """
+    for number in range(first // rows, -(-(first + len(similar)) // rows)):
+        own = slice(max(0, number * rows - first), (number + 1) * rows - first)
+        image = torch.tensor(images[number], device=owners.device)
+        start, end = (int(torch.searchsorted(owners, image, right=right)) for right in (False, True))
+        similar[own, start:end] = -torch.inf
 
 
 def _coreset(rows: Tensor, first: Tensor, most: int) -> Tensor:
@@ -233,6 +239,8 @@ def _fault_of(tensors: Mapping[str, Tensor]) -> str:
             return f"{_OWNERS}{name} {fault}"
         if not len(value) or int(owners[name].min()) < 0 or int(owners[name].max()) >= len(value):
             return f"{_OWNERS}{name} names images that have no rows"
+        if bool((owners[name].diff() < 0).any()):
+            return f"{_OWNERS}{name} does not rise"
         lengths = value.float().norm(dim=-1)
         if not bool(((lengths - 1).abs().lt(0.01) | lengths.eq(0)).all()):
             return f"{_ROWS}{name} has rows that are not of unit length"
