@@ -122,7 +122,7 @@ def test_one_picture_with_two_labels_is_a_problem_and_with_one_label_in_one_spli
     shutil.copy(tmp_path / "good" / "2.png", tmp_path / "dent" / "2.png")
     (problem,) = check_dataset(open_dataset(tmp_path)).problems
     assert (problem.kind, problem.path) == ("image-shared", tmp_path / "dent" / "2.png")
-    assert "said to be abnormal and is the same image as" in problem.sentence
+    assert "labelled abnormal and is the same image as" in problem.sentence
 
 
 def test_a_picture_of_the_same_pixels_in_another_shape_is_another(tmp_path):

@@ -134,7 +134,9 @@ def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
                 break
             if record.label != other.label:
                 normal, abnormal = sorted((record, other), key=lambda each: each.label or 0)
-                sentence = f"{abnormal.image} is said to be abnormal and is the same image as {normal.image}, said to be normal"
+                sentence = (
+                    f"{abnormal.image} is labelled abnormal and is the same image as {normal.image}, labelled normal"
+                )
                 yield Problem(abnormal.image, "image-shared", sentence)
                 break
         earlier[content].append(record)
@@ -152,10 +154,10 @@ def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
     if record.mask is not None:
         shown = [_shows(file, record.image, size, problems, legend) for file in masks]
         if record.label == 1 and None not in shown and True not in shown:
-            sentence = f"the mask {record.mask} shows no defect, though its image {record.image} is said to be abnormal"
+            sentence = f"the mask {record.mask} shows no defect, though its image {record.image} is labelled abnormal"
             problems.append(Problem(record.mask, "mask-empty", sentence))
         if record.label == 0 and True in shown:
-            sentence = f"the mask {record.mask} shows a defect, though its image {record.image} is said to be normal"
+            sentence = f"the mask {record.mask} shows a defect, though its image {record.image} is labelled normal"
             problems.append(Problem(record.mask, "mask-of-normal", sentence))
     return problems, content
 

@@ -83,7 +83,7 @@ def split_folders(folder: Path) -> list[tuple[Path, Split]]:
 
 
 def child(folder: Path, name: str) -> Path | None:
-    """The sub-folder of that name, whatever its case; None if there is none."""
+    """The sub-folder of that name, in any case of letters; None if there is none."""
     return next((each for each in folders_in(folder) if name_key(each.name) == name_key(name)), None)
 
 

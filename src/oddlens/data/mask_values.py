@@ -1,4 +1,4 @@
-"""The values of one mask: a pixel above 0 is marked, whatever a program or a label tool saved.
+"""The values of one mask: a pixel above 0 is marked, in the forms that programs and label tools save.
 
 - Grey, also beyond 8 bits: the values themselves. Colours: the largest of the three, as every pixel that is not black is marked.
 - Numbers with a palette: where the palette has black and uses it, black is the background, as in all formats; else number 0 is.

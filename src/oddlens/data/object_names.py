@@ -43,7 +43,7 @@ class ObjectNames:
 
 
 def read_names(path: Path, sources: Iterable[NamedDataset]) -> ObjectNames:
-    """The names in a JSON file, {"metal_nut": "metal nut"}. Raises `UsageError` for a file or a category that is not there."""
+    """The names in a JSON file, {"metal_nut": "metal nut"}. Raises UsageError for a file or a category that does not exist."""
     try:
         names = parse_json(read_bytes(path))
     except (OSError, ValueError) as error:

@@ -48,5 +48,5 @@ class Problem:
     sentence: str
 
     def __post_init__(self) -> None:
-        """Bring the sentence to one line, whatever names stand in it."""
+        """Bring the sentence to one line, with any names in it."""
         object.__setattr__(self, "sentence", one_line(self.sentence))

@@ -8,7 +8,7 @@ Split = Literal["train", "validation", "test", "unlabelled"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 NORMAL = "good"
-"""The defect name of a normal image in every layout, whatever its own folder is called."""
+"""The defect name of a normal image in every layout; its own folder may have another name."""
 
 
 @dataclass(frozen=True, slots=True)

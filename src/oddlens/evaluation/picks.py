@@ -62,7 +62,7 @@ class ListedPicks:
                     raise _unusable(place, line)
 
     def of(self, source: NamedDataset, category: str, seed: int) -> tuple[Record, ...]:
-        """The listed images of the category. Raises `UsageError` for a list that is missing or names anything else."""
+        """The listed images of the category. Raises UsageError for a list that is missing or names another image."""
         usable = _usable(source)
         if is_file(self._place):
             listed = [usable[line] for line in _lines(self._place) if line in usable]

@@ -69,7 +69,7 @@ class Found:
 def find_images(inputs: Iterable[StrPath]) -> Found:
     """The image files that a list of files, folders and patterns means.
 
-    - A file is taken whatever its name.
+    - A file is taken under any name.
     - A folder gives the images in and below it, in natural order (2 before 10); linked folders are followed.
     - A pattern (`*`, `?`, `[...]`, and `**` for folders of any depth) gives what it matches, in natural order, folders
       walked as above. A file or folder whose name merely looks like a pattern is taken as itself.

@@ -1,4 +1,4 @@
-"""Images in: whatever people have -> RGB uint8."""
+"""Images of any kind -> RGB uint8."""
 
 import hashlib
 import io
@@ -23,13 +23,14 @@ DEFAULT_MAX_MEGAPIXELS = 128.0
 """Room for the large camera sensors (102 and 127 megapixels); decoding such an image takes about 1.3 GB."""
 
 LIMIT_VARIABLE = "ODDLENS_MAX_MEGAPIXELS"
-"""Of the environment: another limit, for all commands and for Python."""
+"""The environment variable with another limit, for all commands and for Python."""
 
 
 def checked_limit(max_megapixels: object = None, name: str = "max_megapixels") -> float:
     """A limit on the size of images, in 1e6 pixels; None is the environment's, else `DEFAULT_MAX_MEGAPIXELS`.
 
-    Raises `UsageError` for what is no number above 0.
+    Raises:
+        UsageError: The limit is no number above 0.
     """
     if max_megapixels is None:
         name, max_megapixels = LIMIT_VARIABLE, os.environ.get(LIMIT_VARIABLE) or DEFAULT_MAX_MEGAPIXELS
@@ -44,16 +45,16 @@ def checked_limit(max_megapixels: object = None, name: str = "max_megapixels") -
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image read: its pixels, where it came from, and what a person should know of the reading."""
+    """An image that was read: its pixels, its source, and remarks on reading it."""
 
     pixels: Pixels = field(repr=False)
     """uint8 [height, width, 3], RGB, upright. It may be read-only, or the caller's own array: do not write into it."""
     source: str
     """The path as given, or a name such as "image 3"."""
     note: str | None = None
-    """What was done beyond the obvious ("16-bit values reduced to their high byte"); None if nothing."""
+    """Remarks on the conversion ("16-bit values reduced to their high byte"); None if there are none."""
     doubt: str | None = None
-    """What of the note speaks against the image: it is the first of several, nearly black, may be damaged."""
+    """The part of the note that speaks against the image: it is the first of several, nearly black, or may be damaged."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +69,7 @@ class Picture:
         return width * height
 
     def digest(self) -> str:
-        """SHA-256 of the pixels and their shape: the same for the same image, whatever its name and file format."""
+        """SHA-256 of the pixels and their shape: the same for the same image under any name and in any lossless format."""
         digest = hashlib.sha256(str(self.pixels.shape).encode())
         digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
@@ -77,17 +78,23 @@ class Picture:
 def read_image(image: ImageInput, name: str | None = None, max_megapixels: float | None = None) -> Picture:
     """Read one image of any kind as RGB uint8, turned upright by its EXIF orientation.
 
-    - `image`: a path; encoded bytes; a Pillow image; or an array [h, w] or [h, w, 1 | 3 | 4] (RGB) of uint8, uint16
-      or float in 0..1.
-    - `name`: how the image is called in errors and in `Picture.source`; by default the path as given, or "the image".
-    - `max_megapixels`: larger images are refused from their header, before anything is decoded. None: see `checked_limit`.
+    The content of a file decides its format, not its suffix. Of several frames or pages the first is read. `oddlens.io.pixels`
+    says how 16-bit, float, transparent and CMYK pixels become 8-bit RGB. Nothing is resampled.
 
-    Files are read by content whatever their suffix. Of several frames or pages the first is read. `oddlens.io.pixels` says
-    how 16-bit, float, transparent and CMYK pixels become 8-bit RGB. Nothing is resampled.
+    Args:
+        image: A path; encoded bytes; a Pillow image; or an array [h, w] or [h, w, 1 | 3 | 4] (RGB) of uint8, uint16 or float
+            in 0..1.
+        name: The name of the image in errors and in `Picture.source`; by default the path as given, or "the image".
+        max_megapixels: Larger images are refused from their header, before anything is decoded. None: see `checked_limit`.
 
     Raises:
-        ImageError: One sentence that names the image, says what is wrong with it and what to do.
-        UsageError: A limit that is no number above 0.
+        ImageError: The image cannot be read; the sentence names it and says what to do.
+        UsageError: The limit is no number above 0.
+
+    Example:
+        >>> picture = read_image(np.zeros((2, 3), np.uint8), name="black")
+        >>> picture.size, picture.pixels.shape, picture.source
+        ((3, 2), (2, 3, 3), 'black')
     """
     source = name or (os.fsdecode(image) if isinstance(image, str | os.PathLike) else "") or "the image"
     limit, notes = checked_limit(max_megapixels), list[str]()
@@ -117,7 +124,7 @@ def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:
     if isinstance(image, str | os.PathLike):
         return _read_file(image, max_megapixels, notes)
     if isinstance(image, np.ndarray):
-        check_size(array_size(image), max_megapixels)  # before its values are looked at: a view may be of any size
+        check_size(array_size(image), max_megapixels)  # before its values are read: a view may be of any size
         return rgb_from_array(image, notes)
     if isinstance(image, Image.Image):
         return decode_pil(image, max_megapixels, notes)

@@ -1,4 +1,4 @@
-"""What people hand over as images -> images to read, one after the other: nothing is read before its turn."""
+"""Everything that may be given as images -> inputs to read one after the other; nothing is read before its turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from oddlens.io.images import ImageInput, Picture, read_image
 
 
 class Readable(Protocol):
-    """What gives an image when it is read: a frame of a video, an open file."""
+    """An object that gives an image when it is read: a frame of a video, an open file."""
 
     def read(self) -> Picture | bytes:
         """The image, or its encoded bytes."""
@@ -33,10 +33,10 @@ class Input:
     in_order: bool = False
     """Whether it must be read by one thread, after the inputs before it that say so too: a frame of a video, an open file."""
     keeps: bool = False
-    """Whether `read` also keeps the image for somebody: in the loader it then counts with all its pixels, whatever it becomes."""
+    """Whether `read` also holds the image elsewhere: in the loader it then counts with all its pixels."""
 
     def __str__(self) -> str:
-        """What it is called."""
+        """Its source."""
         return self.source
 
 
@@ -46,9 +46,16 @@ Images = Image | Iterable[Image]
 
 
 def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[Input]:
-    """The images that are meant, in order; folders and patterns become their files. Raises `UsageError` for what is no image.
+    """The inputs of images, in order; folders and patterns become their files.
 
-    A path that names nothing is an input that cannot be read, so that the others can. max_megapixels: as `read_image` takes it.
+    A path that leads to nothing becomes an input that cannot be read, so that the others can.
+
+    Args:
+        images: One image or several.
+        max_megapixels: As for `read_image`.
+
+    Raises:
+        UsageError: `images` is no image.
     """
     if _is_single(images):
         images = [images]  # type: ignore[list-item]
@@ -60,7 +67,7 @@ def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[
 
 
 def is_live(images: Images) -> bool:
-    """Whether the images come one by one, nobody knows when: those of an iterator, which may be a camera, and not of a list."""
+    """Whether the images may come one by one at unknown times: those of an iterator, which may be a camera, but not of a list."""
     return not (isinstance(images, Sized) or _is_single(images))
 
 

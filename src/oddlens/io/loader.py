@@ -12,13 +12,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from oddlens.errors import Failure, OddlensError
 
 BATCH_SIZE = 8
-"""Images that run through a model together, where nobody says otherwise."""
+"""Images that run through a model together, by default."""
 
 AHEAD = 4
-"""Images that are begun before they are asked for, at most."""
+"""The most images whose reading begins before the caller takes them."""
 
 MAX_PIXELS = 16_000_000
-"""Pixels that are held for whoever asks next, at most: 48 MB."""
+"""The most pixels that are held ahead: 48 MB."""
 
 MOST_THREADS = 4
 
@@ -37,11 +37,11 @@ T = TypeVar("T", bound=Sized)
 
 
 class Readable(Protocol[S_co]):
-    """What is read: `oddlens.io.inputs.Input` gives pictures, and explains the fields."""
+    """An input: `oddlens.io.inputs.Input` gives pictures, and explains the fields."""
 
     @property
     def source(self) -> str:
-        """What it is called."""
+        """Its name."""
 
     @property
     def in_order(self) -> bool:
@@ -49,11 +49,11 @@ class Readable(Protocol[S_co]):
 
     @property
     def keeps(self) -> bool:
-        """Whether its pixels are also kept elsewhere."""
+        """Whether its pixels are also held elsewhere."""
 
     @property
     def read(self) -> Callable[[], S_co]:
-        """Reads it. Raises `OddlensError` where that cannot be."""
+        """Reads it. Raises OddlensError if it cannot be read."""
 
 
 def thread_count() -> int:
@@ -74,16 +74,16 @@ def load(
     """Read images ahead and give what `prepare` makes of each, in order. Whatever reading one raises is raised in its turn.
 
     A generator: the threads end when it ends, is closed, or fails. Inputs that are `in_order` are read one after the other, in one
-    thread; `inputs` itself is walked in the caller's thread.
+    thread; the caller's thread iterates over `inputs` itself.
 
     Args:
         inputs: the images; any number of them.
         prepare: called in the threads; it takes an image and gives what the caller needs of it.
-        ahead: images that are begun before they are asked for, beyond the rest of the group; None: `AHEAD`. With 0 no more are
-            taken from `inputs` than the group needs: for a source whose next image is not there yet, such as a camera.
+        ahead: images whose reading begins before the caller takes them, beyond the rest of the group; None: `AHEAD`. With 0 no
+            more are taken from `inputs` than the group needs: for a source whose next image is not there yet, such as a camera.
         group: the caller takes images in groups of so many.
         max_pixels: pixels that are held. No further image is begun when those that are read, and those being read at the largest
-            size met so far, would come to more; one image is always read, whatever its size.
+            size met so far, would come to more; one image of any size is always read.
         threads: None: `thread_count`.
     """
     with closing(_read_ahead(inputs, prepare, ahead, group, max_pixels, threads)) as each:

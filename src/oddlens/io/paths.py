@@ -52,14 +52,14 @@ def matching(folder: StrPath, pattern: str) -> list[Path]:
 
 
 def open_file(path: StrPath) -> BufferedReader:
-    """Open a regular file to read its bytes. Raises `OSError` as `open` does, and for pipes and devices, which may never end."""
+    """Open a regular file to read its bytes. Raises OSError as `open` does, and for pipes and devices, which may never end."""
     if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 a path may be any text
         raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
     return Path(path).open("rb")
 
 
 def read_bytes(path: StrPath) -> bytes:
-    """The bytes of a regular file. Raises `OSError` as `open_file` does."""
+    """The bytes of a regular file. Raises OSError as `open_file`."""
     with open_file(path) as file:
         return file.read()
 

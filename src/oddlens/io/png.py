@@ -23,7 +23,7 @@ _BAND_ROWS = 64
 
 
 def open_png(stream: BinaryIO) -> PngImagePlugin.PngImageFile:
-    """Open a PNG whatever texts and profiles it carries: a CT's header, an editor's history. Long ones are left out."""
+    """Open a PNG with any texts and profiles (a CT's header, an editor's history). Long ones are left out."""
     needed, left_out = [(0, len(_SIGNATURE))], False
     for kind, start, end in _chunks(stream):
         if kind in _ASIDE and end - start > _LONG and _is_needless(kind, stream.read(end - start - 12)):

@@ -102,7 +102,7 @@ def labelled_maps(
 
 
 def counted_scores(maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None) -> Iterator[FloatArray]:
-    """Give the scores of each map, flattened, without the pixels marked in `ignore`; NaN is not looked for."""
+    """Give the scores of each map, flattened, without the pixels marked in `ignore`; NaN is not checked."""
     given = (maps,) if ignore is None else (maps, ignore)
     for index, (values, *skip) in enumerate(_together(*given)):
         scores = score_array(values, f"map {index}")

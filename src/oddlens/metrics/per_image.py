@@ -1,7 +1,7 @@
 """Pixel metrics as StreetHazards' authors report them: measured in every image alone, then averaged.
 
 Source: the script of Hendrycks et al., "Scaling Out-of-Distribution Detection for Real-World Settings" (ICML 2022). The figures are
-not those of `pixel_metrics`, which pools the pixels of all images: say which.
+not those of `pixel_metrics`, which pools the pixels of all images.
 """
 
 from collections.abc import Iterable

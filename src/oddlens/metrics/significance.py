@@ -32,7 +32,7 @@ def bootstrap_interval(
     """Bound `metric(labels, scores)`, for example `auroc`, by a stratified percentile bootstrap over `n` resamplings.
 
     Images are drawn with replacement, positives and negatives apart, so that every replicate has as many of each as the
-    data. Stratified because the share of defects in a test set is chosen by whoever made it and is no sample of anything,
+    data. Stratified because the share of defects in a test set is chosen by its makers and is no sample of anything,
     and because a replicate without one of the two would have no metric. The same seed gives the same interval. Time O(n
     times the metric), memory O(images + n).
 

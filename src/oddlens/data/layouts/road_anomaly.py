@@ -1,4 +1,4 @@
-"""RoadAnomaly (Lis et al., ICCV 2019): 60 images of odd things on the road, in one of two forms; everything is test.
+"""RoadAnomaly (Lis et al., ICCV 2019): 60 images of unusual objects on the road, in one of two forms; everything is test.
 
 frame_list.json    frames/<stem>.jpg    frames/<stem>.labels/labels_semantic.png    (the release: 2 is the anomaly)
 original/<stem>.jpg    labels/<stem>.png    (as others handed it on: 1 is the anomaly)

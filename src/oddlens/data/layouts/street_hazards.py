@@ -1,9 +1,9 @@
-"""StreetHazards (Hendrycks et al., ICML 2022): streets rendered with 13 known classes, and with odd objects in the test set.
+"""StreetHazards (Hendrycks et al., ICML 2022): streets rendered with 13 known classes, and with unknown objects in the test set.
 
     train/images/{training,validation}/<town>/<n>.png    train/annotations/{training,validation}/<town>/<n>.png
     test/images/test/<town>/<n>.png                      test/annotations/test/<town>/<n>.png
 
-The frames to train and to validate with show nothing odd.
+The frames to train and to validate with show no unknown object.
 """
 
 from pathlib import Path
