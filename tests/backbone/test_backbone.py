@@ -1,6 +1,7 @@
 """A loaded backbone: text in any number and order, pixels as the model wants them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,16 @@ class TestAnotherActivation:
         assert all(map(torch.Tensor.is_set_to, other.model.parameters(), backbone.model.parameters()))
         assert backbone.vision.config.activation == "gelu"
         assert backbone.with_activation("gelu") is backbone
+
+
+def test_images_are_resized_as_the_models_makers_do(open_clip_folder: Path) -> None:
+    backbone = load_backbone(open_clip_folder, device="cpu")
+    images = [np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype=np.uint8)]
+    bicubic, bilinear = backbone.to_pixels(images, 40, "bicubic"), backbone.to_pixels(images, 40, "bilinear")
+    assert torch.equal(backbone.to_pixels(images, 40), bicubic)
+    backbone.card = replace(backbone.card, interpolation="bilinear")
+    assert torch.equal(backbone.to_pixels(images, 40), bilinear)
+    assert not torch.equal(bicubic, bilinear)
 
 
 class TestWithoutText:

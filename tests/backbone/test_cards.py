@@ -3,6 +3,8 @@
 import pytest
 
 from oddlens.backbone.cards import CARDS, MINI, Card, find_card
+from oddlens.backbone.hub import is_hub_id
+from oddlens.methods.registry import method_cards
 
 
 def test_a_card_is_found_by_name_or_hub_id() -> None:
@@ -43,3 +45,20 @@ def test_digests_are_sha256() -> None:
     digests = [digest for card in CARDS for _, digest in card.sha256]
     assert len(digests) >= 5
     assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_it_can_be_fetched_and_is_of_one_kind(card: Card) -> None:
+    assert card is MINI or is_hub_id(card.hub_id)
+    assert card.has_text == (card.kind != "DINOv2")
+    assert card.layout in {"CLIP": {"embedded", "open_clip", "transformers"}, "ConvNeXt CLIP": {"open_clip"}}.get(
+        card.kind, {card.kind.lower()}
+    )
+    assert card.registers == (4 if "registers" in card.name else 0)
+    assert {name: len(digest) for name, digest in card.sha256} == {name: 64 for name, _ in card.sha256}
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_it_names_no_method(card: Card) -> None:
+    said = repr(card).casefold()
+    assert [name for name, method in method_cards().items() if name in said or method.title.casefold() in said] == []
