@@ -40,7 +40,7 @@ def main() -> None:
     pixels = torch.randn(1, 3, size, size)
 
     def plain() -> None:
-        vision.project(vision.run_blocks(vision.embed(pixels), taps=(vision.config.layers,)).cls)
+        vision.project(vision.run_blocks(vision.embed(pixels), taps=(vision.config.layers,)).image)
 
     def whole() -> None:
         method.score(method.encode(pass_pixels(method.backbone, pixels, method.request)), text, None)

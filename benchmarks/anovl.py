@@ -45,7 +45,7 @@ def main() -> None:
     unadapted = AnoVL(backbone, AnoVLRecipe(views=1, adapt=False))
 
     def plain() -> None:
-        vision.project(vision.run_blocks(vision.embed(pixels), taps=(12,)).cls)
+        vision.project(vision.run_blocks(vision.embed(pixels), taps=(12,)).image)
 
     def look(method: AnoVL) -> Features:
         return method.encode(pass_pixels(backbone, pixels, method.request))

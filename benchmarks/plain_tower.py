@@ -43,7 +43,7 @@ def main() -> None:
 
     def run_ours() -> Tensor:
         features = ours.run_blocks(ours.embed(pixels, "bicubic"), taps=(ours.config.layers,))
-        return ours.project(features.cls)
+        return ours.project(features.image)
 
     with torch.inference_mode():
         difference = float((run_theirs() - run_ours()).abs().max())

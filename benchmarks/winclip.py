@@ -29,11 +29,11 @@ def main() -> None:
 
     def plain() -> None:
         embedded = vision.embed(pixels)
-        vision.project(vision.run_blocks(embedded, taps=(12,)).cls)
+        vision.project(vision.run_blocks(embedded, taps=(12,)).image)
 
     def winclip() -> None:
         embedded = vision.embed(pixels)
-        vision.project(vision.run_blocks(embedded, taps=(12,)).cls)
+        vision.project(vision.run_blocks(embedded, taps=(12,)).image)
         for size in (2, 3):
             vision.windows(embedded, size)
 

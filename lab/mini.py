@@ -235,7 +235,7 @@ def step_losses(
     embedded_tokens = _with_positions(model, stem.from_features(fine, coarse).tokens)
     depth = settings.layers
     features = model.vision.run_blocks(embedded_tokens, taps=(depth,), local_taps=(depth,))
-    pooled = F.normalize(model.vision.project(features.cls), dim=-1)
+    pooled = F.normalize(model.vision.project(features.image), dim=-1)
     is_abnormal = torch.tensor([defect is not None for defect in defects], device=device)
 
     same = torch.tensor([
@@ -302,7 +302,7 @@ def _window_loss(
         [tokens.tokens[rows, :1], tokens.tokens[rows[:, None], (index[windows] + 1).to(share.device)]], dim=1
     )
     walked = model.vision.run_blocks(StemOutput(sequences, (size, size), {}))
-    logits = F.normalize(model.vision.project(walked.cls), dim=-1) @ prototypes.T / settings.temperature
+    logits = F.normalize(model.vision.project(walked.image), dim=-1) @ prototypes.T / settings.temperature
     return F.cross_entropy(logits, torch.tensor(labels, device=share.device))
 
 

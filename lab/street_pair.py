@@ -224,7 +224,7 @@ def step_losses(
     local_from = (1, depth)[step % 2]
     walked = model.vision.run_blocks(embedded, local_taps=(depth,), local_from=local_from)
     local = F.normalize(model.vision.project(walked.local[depth][:, 1:]), dim=-1)
-    pooled = F.normalize(model.vision.project(walked.cls), dim=-1)
+    pooled = F.normalize(model.vision.project(walked.image), dim=-1)
 
     seen = shares.sum(dim=1) >= settings.seen
     scene, word = seen.nonzero(as_tuple=True)

@@ -86,8 +86,8 @@ class TestAnotherActivation:
         pixels = torch.rand(1, 3, 40, 40)
         for mine, its in ((other, quick), (backbone, backbone.with_activation("gelu"))):
             assert torch.equal(
-                mine.vision.run_blocks(mine.vision.embed(pixels)).cls,
-                its.vision.run_blocks(its.vision.embed(pixels)).cls,
+                mine.vision.run_blocks(mine.vision.embed(pixels)).image,
+                its.vision.run_blocks(its.vision.embed(pixels)).image,
             )
             assert mine.text.config == its.text.config
         assert not torch.equal(other._encode_text(["a part"]), backbone._encode_text(["a part"]))

@@ -64,7 +64,7 @@ class TestAgainstTransformers:
     @torch.no_grad()
     def test_the_image_embedding_is_the_same(self, theirs: Any, ours: ClipTower) -> None:
         expected = theirs.visual_projection(theirs.vision_model(pixels()).pooler_output)
-        assert close(ours.project(ours.run_blocks(ours.embed(pixels())).cls), expected)
+        assert close(ours.project(ours.run_blocks(ours.embed(pixels())).image), expected)
 
     @torch.no_grad()
     def test_every_tap_is_their_hidden_state(self, theirs: Any, ours: ClipTower) -> None:
@@ -88,7 +88,7 @@ class TestAgainstTransformers:
         inner = getattr(larger, "vision_model", larger)
         inner.load_state_dict(state, strict=False)
         expected = theirs.visual_projection(larger(pixels(56, 56)).pooler_output)
-        assert close(ours.project(ours.run_blocks(ours.embed(pixels(56, 56), position)).cls), expected, 5e-5)
+        assert close(ours.project(ours.run_blocks(ours.embed(pixels(56, 56), position)).image), expected, 5e-5)
 
 
 class TestEmbedding:
@@ -140,7 +140,7 @@ class TestLocalStream:
         embedded = tower.embed(pixels())
         plain = tower.run_blocks(embedded, taps=(1, 2, 3))
         both = tower.run_blocks(embedded, taps=(1, 2, 3), local_taps=(2, 3), local_from=2)
-        assert close(both.cls, plain.cls, 1e-6)
+        assert close(both.image, plain.image, 1e-6)
         for block in (1, 2, 3):
             assert close(both.taps[block], plain.taps[block], 1e-6)
 
@@ -158,9 +158,9 @@ class TestWalking:
     def test_the_last_block_for_cls_alone_equals_the_full_run(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         full = tower.run_blocks(embedded, taps=(DEPTH,))
-        assert torch.equal(full.cls, full.taps[DEPTH][:, 0])
-        assert close(tower.run_blocks(embedded).cls, full.cls, 2e-6)
-        assert close(tower.run_blocks(embedded, local_taps=(DEPTH,)).cls, full.cls, 2e-6)
+        assert torch.equal(full.image, full.taps[DEPTH][:, 0])
+        assert close(tower.run_blocks(embedded).image, full.image, 2e-6)
+        assert close(tower.run_blocks(embedded, local_taps=(DEPTH,)).image, full.image, 2e-6)
 
     def test_the_local_stream_after_the_last_block_is_the_same_with_and_without_its_tap(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
@@ -223,14 +223,14 @@ class TestWindows:
 
     def test_a_window_over_the_whole_grid_is_the_picture(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
-        assert close(tower.windows(embedded, 5)[:, 0], tower.project(tower.run_blocks(embedded).cls), 5e-6)
+        assert close(tower.windows(embedded, 5)[:, 0], tower.project(tower.run_blocks(embedded).image), 5e-6)
 
     @pytest.mark.parametrize("layers", [1, 2])
     def test_in_a_tower_of_one_or_two_blocks(self, layers: int) -> None:
         tower = random_model(layers=layers).vision
         embedded = tower.embed(pixels())
         single = embedded.tokens[:, [0, 1, 2, 6, 7]]  # the first window of 2x2
-        expected = tower.project(tower.run_blocks(StemOutput(single, (2, 2), {}), taps=(layers,)).cls)
+        expected = tower.project(tower.run_blocks(StemOutput(single, (2, 2), {}), taps=(layers,)).image)
         assert close(tower.windows(embedded, 2)[:, 0], expected, 5e-6)
 
     def test_a_window_larger_than_the_grid_is_refused(self, tower: ClipTower) -> None:
@@ -248,7 +248,7 @@ class TestNoState:
         size = 40 + 8 * (seed % 3)
         embedded = tower.embed(pixels(size, size, seed=seed), "bicubic" if seed % 2 else "bilinear")
         walked: VisionFeatures = tower.run_blocks(embedded, taps=(1, 3), local_taps=(2, 3), local_from=2)
-        return [walked.cls, walked.taps[1], walked.local[3], tower.windows(embedded, 2)]
+        return [walked.image, walked.taps[1], walked.local[3], tower.windows(embedded, 2)]
 
     def test_the_weights_are_untouched_by_every_call(self, tower: ClipTower) -> None:
         before = {name: value.clone() for name, value in tower.state_dict().items()}
@@ -276,14 +276,14 @@ class TestGradients:
         embedded = model.embed(pixels())
         tokens = embedded.tokens.requires_grad_()
         walked = model.run_blocks(embedded, taps=(2,), local_taps=(3,), local_from=2)
-        (walked.cls.square().sum() + walked.local[3].square().sum() + walked.taps[2].sum()).backward()
+        (walked.image.square().sum() + walked.local[3].square().sum() + walked.taps[2].sum()).backward()
         assert tokens.grad is not None
         assert (tokens.grad.abs().sum(dim=(1, 2)) > 0).all()
 
     def test_they_flow_to_the_weights_when_these_learn(self, model: ClipTower) -> None:
         model.requires_grad_()
         walked = model.run_blocks(model.embed(pixels()), local_taps=(3,))
-        (model.project(walked.cls).square().sum() + model.project(walked.local[3]).square().sum()).backward()
+        (model.project(walked.image).square().sum() + model.project(walked.local[3]).square().sum()).backward()
         without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
         assert without == []
 

@@ -59,9 +59,9 @@ class TestAnomalyCLIP:
         found = torch.stack([vision.project(walked.local[layer]) for layer in LAYERS])
         assert close(F.normalize(found, dim=-1), unit(case["patch_features"]))
         assert close(found, case["patch_features"], 1e-4)
-        cls = F.normalize(vision.project(walked.cls, norm=False), dim=-1)
+        cls = F.normalize(vision.project(walked.image, norm=False), dim=-1)
         assert close(cls, unit(case["cls"]))
-        assert not close(F.normalize(vision.project(walked.cls), dim=-1), unit(case["cls"]), 1e-2)
+        assert not close(F.normalize(vision.project(walked.image), dim=-1), unit(case["cls"]), 1e-2)
 
     def embeddings(self, large: Backbone, learned: dict[str, Tensor]) -> Tensor:
         """The two prompts: SOT, twelve learned tokens, words, padding."""
@@ -119,7 +119,7 @@ class TestAprilGan:
         walked = vision.run_blocks(vision.embed(pixels[:1], "bicubic"), taps=LAYERS)
         found = torch.stack([walked.taps[layer] for layer in LAYERS])
         assert close(F.normalize(found, dim=-1), unit(case["patch_tokens"]))
-        assert close(F.normalize(vision.project(walked.cls), dim=-1), unit(case["cls"]))
+        assert close(F.normalize(vision.project(walked.image), dim=-1), unit(case["cls"]))
 
     @torch.inference_mode()
     def test_text_features(self, backbone: Backbone, case: Case) -> None:
@@ -148,9 +148,9 @@ class TestAnoVL:
         assert close(plain, case["plain_tokens_last"], 1e-4)
         assert close(local[:, 1:], case["vv_tokens_last"][:, 1:], 1e-4)
         assert close(
-            walked.cls, case["vv_tokens_last"][:, 0], 1e-4
+            walked.image, case["vv_tokens_last"][:, 0], 1e-4
         )  # theirs puts the ordinary CLS into the local stream
         projected = vision.project(local[:, 1:]).unflatten(1, (5, 5))
         assert close(F.normalize(projected, dim=-1), unit(case["tokens_vv"]))
-        whole = vision.project(torch.cat([walked.cls[:, None], local[:, 1:]], dim=1))
+        whole = vision.project(torch.cat([walked.image[:, None], local[:, 1:]], dim=1))
         assert close(F.normalize(whole, dim=-1), unit(case["image_features"]))

@@ -64,9 +64,9 @@ class FakeTrainable:
 
     def encode(self, vision_pass: VisionPass) -> Features:
         features = vision_pass.features
-        self.encoded += len(features.cls)
+        self.encoded += len(features.image)
         (tokens,) = features.taps.values()
-        return {"image": features.cls, "patches/last": tokens[:, 1:]}
+        return {"image": features.image, "patches/last": tokens[:, 1:]}
 
     def parameters(self) -> Sequence[nn.Parameter]:
         return [self.weight, self.unused]

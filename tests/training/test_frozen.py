@@ -27,7 +27,7 @@ def test_a_batch_holds_features_masks_states_and_names(
     views = single_images(sets[0])[1:6]
     batch = features.batch(views)
     vision_pass = VisionPass(backbone, [view.read()[0] for view in views], FakeTrainable(backbone).request)
-    assert torch.allclose(batch.features["image"], vision_pass.features.cls, atol=1e-5)
+    assert torch.allclose(batch.features["image"], vision_pass.features.image, atol=1e-5)
     assert batch.features["patches/last"].shape == (5, 25, backbone.vision.config.width)
     assert batch.labels.tolist() == [view.label for view in views]
     assert batch.object_names == [view.object_name for view in views]

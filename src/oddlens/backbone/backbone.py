@@ -138,12 +138,12 @@ class Backbone:
         return digest.hexdigest()[:16]
 
     def to_pixels(
-        self, pictures: Sequence[Pixels], image_size: int, interpolation: Interpolation | None = None
+        self, images: Sequence[Pixels], image_size: int, interpolation: Interpolation | None = None
     ) -> Tensor:
         """Images resized to a square and normalised.
 
         Args:
-            pictures: uint8 [height, width, 3] each.
+            images: uint8 [height, width, 3] each.
             image_size: Pixels a side.
             interpolation: How they are resized; None: as the model's makers do.
 
@@ -151,7 +151,7 @@ class Backbone:
             float32 [batch, 3, image_size, image_size], on the backbone's device.
         """
         interpolation = interpolation or self.card.interpolation
-        return to_tensor(pictures, (image_size, image_size), self.mean, self.std, interpolation).to(self.device)
+        return to_tensor(images, (image_size, image_size), self.mean, self.std, interpolation).to(self.device)
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:

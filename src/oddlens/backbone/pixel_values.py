@@ -11,7 +11,7 @@ from oddlens.io.preprocess import resized_batch
 
 
 def to_tensor(
-    pictures: Sequence[Pixels],
+    images: Sequence[Pixels],
     size: tuple[int, int],
     mean: Sequence[float],
     std: Sequence[float],
@@ -20,7 +20,7 @@ def to_tensor(
     """Resize images straight to a size and normalise them. The aspect is not kept.
 
     Args:
-        pictures: uint8 [height, width, 3] each.
+        images: uint8 [height, width, 3] each.
         size: (height, width) in pixels.
         mean: Of red, green and blue, from 0 to 1.
         std: Likewise.
@@ -29,7 +29,7 @@ def to_tensor(
     Returns:
         float32 [batch, 3, height, width]: (v / 255 - mean) / std by channel, in float32.
     """
-    batch = torch.from_numpy(resized_batch(pictures, size, interpolation))
+    batch = torch.from_numpy(resized_batch(images, size, interpolation))
     tensor = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     shape = (1, 3, 1, 1)
     return tensor.div_(255).sub_(torch.tensor(mean).view(shape)).div_(torch.tensor(std).view(shape))

@@ -62,11 +62,6 @@ class VisionFeatures:
             raise UsageError("the pass through the vision tower was not asked for the image: ask with image=True")
         return self.pooled
 
-    @property
-    def cls(self) -> Tensor:
-        """The class token after the last block, [batch, width]: `image` of a tower that has one."""
-        return self.image
-
     def patches(self, tap: Tap) -> Tensor:
         """The patch tokens of a tap, without the prefix: [batch, patches, width]."""
         return self.taps[tap][:, self.prefix :] if isinstance(tap, int) else self.taps[tap]

@@ -59,14 +59,14 @@ class VisionPass:
     """A batch of images and its features, each computed once, when it is first asked for.
 
     Attributes:
-        pictures: The images, uint8 [height, width, 3] each, at the size that `FeatureRequest.whole` asks for.
+        images: uint8 [height, width, 3] each, at the size that `FeatureRequest.whole` asks for.
         seconds: What the features that were computed so far have cost.
     """
 
     def __init__(
-        self, backbone: Backbone, pictures: Sequence[Pixels], request: FeatureRequest, pixels: Tensor | None = None
+        self, backbone: Backbone, images: Sequence[Pixels], request: FeatureRequest, pixels: Tensor | None = None
     ) -> None:
-        self.pictures = tuple(pictures)
+        self.images = tuple(images)
         self.seconds = 0.0
         self._backbone = backbone
         self._request = request
@@ -84,7 +84,7 @@ class VisionPass:
         if self._given is not None:
             return self._given
         with self._timed():
-            return self._backbone.to_pixels(self.pictures, self._request.image_size, self._request.interpolation)
+            return self._backbone.to_pixels(self.images, self._request.image_size, self._request.interpolation)
 
     @cached_property
     def features(self) -> VisionFeatures:

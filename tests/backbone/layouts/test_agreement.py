@@ -50,7 +50,7 @@ WRITERS: dict[str, Callable[[Path, Weights], Path]] = {
 def embeddings(backbone: Backbone) -> tuple[Tensor, Tensor]:
     pixels = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     vision = backbone.vision
-    return vision.project(vision.run_blocks(vision.embed(pixels)).cls), backbone.encode_text(PROMPTS)
+    return vision.project(vision.run_blocks(vision.embed(pixels)).image), backbone.encode_text(PROMPTS)
 
 
 @pytest.fixture(scope="module")

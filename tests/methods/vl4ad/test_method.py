@@ -160,7 +160,7 @@ class Planted:
         pooled = F.normalize(torch.randn(2, 3, 32, generator=generator), dim=-1)
         void = torch.rand(2, 3, generator=generator)
         both = {"embeddings": embeddings, "masks": torch.tensor([3, 1]), "void": void, "pooled": pooled}
-        (_,), frame = vision_pass.pictures, next(self._frames)
+        (_,), frame = vision_pass.images, next(self._frames)
         return {name: value[frame] for name, value in both.items()}
 
     def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class AnomalyCLIP(Method[AnomalyCLIPRecipe]):
 
     def encode(self, vision_pass: VisionPass) -> Features:
         """Embeddings of the picture and of its patches, layer by layer."""
-        features = {"image": F.normalize(vision_pass.vision.project(vision_pass.features.cls, norm=False), dim=-1)}
+        features = {"image": F.normalize(vision_pass.vision.project(vision_pass.features.image, norm=False), dim=-1)}
         for layer in self.recipe.layers:
             patches = vision_pass.features.local[layer][:, 1:]
             features[f"layer{layer}"] = F.normalize(vision_pass.vision.project(patches), dim=-1)

@@ -107,7 +107,7 @@ class AnoVL(Method[AnoVLRecipe]):
             seen, local = self._look(vision_pass)
             layout = torch.tensor((side, side, square_grid(local.shape[1])[0]), device=local.device)
             return {"views": seen, "local": local, "layout": layout.expand(local.shape[0], 3)}
-        plans = [tiling(picture, side) for picture in vision_pass.pictures]
+        plans = [tiling(picture, side) for picture in vision_pass.images]
         seen, local = self._look_at_tiles(vision_pass, plans)
         counts = [len(plan.corners) for plan in plans]
         patches, _ = square_grid(local.shape[1])
@@ -151,13 +151,13 @@ class AnoVL(Method[AnoVLRecipe]):
         """Of every row of a walk: its views [rows, views, embed_dim], unit norm, and its patches [rows, patches, embed_dim]."""
         tower = vision_pass.vision
         local = vision_pass.features.local_patches(tower.config.layers)
-        seen = [vision_pass.features.cls]
+        seen = [vision_pass.features.image]
         if self.recipe.views > 1:
             plain = FeatureRequest(self.recipe.image_size, self.recipe.interpolation, self.recipe.position)
             others = islice(views(vision_pass.pixels), 1, None)
             together = VIEWS if torch.compiler.is_exporting() else max(1, ROWS // len(seen[0]))
             while group := list(islice(others, together)):
-                cls = pass_pixels(self.backbone, torch.cat(group), plain).features.cls
+                cls = pass_pixels(self.backbone, torch.cat(group), plain).features.image
                 seen += cls.view(len(group), -1, cls.shape[-1]).unbind()
         return F.normalize(tower.embed_image(torch.stack(seen, dim=1)), dim=-1), tower.project(local)
 
@@ -166,7 +166,7 @@ class AnoVL(Method[AnoVLRecipe]):
         recipe = self.recipe
         every = (
             tile
-            for picture, plan in zip(vision_pass.pictures, plans, strict=True)
+            for picture, plan in zip(vision_pass.images, plans, strict=True)
             for tile in cut(picture, plan, recipe.interpolation)
         )
         parts = []

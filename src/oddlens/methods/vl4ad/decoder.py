@@ -97,7 +97,7 @@ class DecoderMasks:
     @torch.inference_mode()
     def encode(self, vision_pass: VisionPass) -> Features:
         """See `masks.Masks`. Memory: the network's for one window, and the features."""
-        return join_features([self._frame(picture) for picture in vision_pass.pictures])
+        return join_features([self._frame(picture) for picture in vision_pass.images])
 
     def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
         """See `masks.Masks`: [channels, height, width] at a quarter of the working resolution; at the whole where `exact`."""

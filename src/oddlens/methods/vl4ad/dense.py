@@ -105,9 +105,9 @@ class DenseMasks:
 
         A pass over ready pixels is one over images that are a window each, `side` pixels square.
         """
-        if not vision_pass.pictures:
+        if not vision_pass.images:
             return self._encode_windows(vision_pass.pixels)
-        frames = [at_short_side(picture, self.short_side) for picture in vision_pass.pictures]
+        frames = [at_short_side(picture, self.short_side) for picture in vision_pass.images]
         embeddings = [self._embeddings(frame).flatten(0, 1) for frame in frames]
         at = embeddings[0].device
         return {

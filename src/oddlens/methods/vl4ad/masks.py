@@ -43,7 +43,7 @@ class Masks(Protocol):
         """Why `torch.export` cannot take it, in a sentence; None where it can, for images of one size."""
 
     def encode(self, vision_pass: VisionPass) -> Features:
-        """The frames of a walk (`VisionPass.pictures`, of any sizes) as features; the first dimension is the frame.
+        """The frames of a pass (`VisionPass.images`, of any sizes) as features; the first dimension is the frame.
 
         "embeddings" [batch, masks, embed_dim], unit norm, zero rows where a frame has fewer masks; "masks" int64 [batch], how many
         are real; "void" [batch, masks], the probability that a mask is nothing, where the way to masks knows it; "pooled" [batch,
