@@ -174,5 +174,5 @@ def _warn_of_mini() -> None:
         "'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets mean "
         "nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",
         OddlensWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
