@@ -34,7 +34,7 @@ class TestGoingOn:
         done = detect(parts, "--out", out)
         assert done.code == 2
         assert done.sentence == (
-            f"{out} holds results already: add --resume to go on, --overwrite to begin anew, or give another --out"
+            f"{out} holds results already: add --resume to go on, --overwrite to start over, or give another --out"
         )
         assert (out / "results.jsonl").read_bytes() == before
 

@@ -62,7 +62,7 @@ def features_of(trainable: Trainable, pixels: Tensor) -> Features:
 
 
 def learn(trainable: Trainable, features: Features, steps: int) -> list[float]:
-    """The total loss before each step. The optimiser's own state is the loop's to keep: it begins anew here."""
+    """The total loss before each step. The optimiser's own state is the loop's to keep: it starts over here."""
     settings: Any = settings_class(trainable.name)()
     optimiser = torch.optim.Adam(trainable.parameters(), settings.learning_rate, settings.betas)
     totals = []

@@ -119,7 +119,7 @@ def test_results_whose_settings_are_lost_cannot_be_gone_on_with(tmp_path: Path, 
     (tmp_path / "run.json").unlink()
     if told is not None:
         (tmp_path / "run.json").write_text(told)
-    with pytest.raises(UsageError, match=r"run\.json.* is missing or damaged: add --overwrite to begin anew"):
+    with pytest.raises(UsageError, match=r"run\.json.* is missing or damaged: add --overwrite to start over"):
         ResultsFolder(tmp_path, resume=True)
     ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
     assert lines_of(tmp_path) == []
@@ -416,7 +416,7 @@ def test_a_pipe_in_the_place_of_run_json_holds_nobody_up(tmp_path: Path) -> None
     (root / "run.json").unlink()
     os.mkfifo(root / "run.json")
     with pytest.raises(
-        UsageError, match=r"run\.json, which tells how the results beside it were made, is missing or damaged"
+        UsageError, match=r"run\.json, which says how the results beside it were made, is missing or damaged"
     ):
         ResultsFolder(root, resume=True)
 

@@ -45,5 +45,5 @@ def test_it_goes_on_from_what_an_earlier_run_found() -> None:
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
 def test_a_share_out_of_its_range_is_refused(share: float) -> None:
-    with pytest.raises(UsageError, match="is no share that a frame can count"):
+    with pytest.raises(UsageError, match="is no weight of a frame"):
         Smoothing(share)

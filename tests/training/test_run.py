@@ -154,7 +154,7 @@ def test_a_checkpoint_of_other_settings_is_reported_and_not_used(
         make("april-gan", backbone, sets, out).run(Reporter(progress=stop))
     heard = Heard()
     make("april-gan", backbone, sets, out, seed=3).run(heard.reporter)
-    assert heard.sentences[0] == f"{checkpoint_file(out)} is of a training with other settings: beginning anew"
+    assert heard.sentences[0] == f"{checkpoint_file(out)} is of a training with other settings: starting over"
     assert any("epoch 1/2" in sentence for sentence in heard.sentences)
 
 

@@ -92,7 +92,7 @@ class OutputOptions:
         bool | None,
         typer.Option(
             "--resume/--overwrite",
-            help="Go on in OUT with the images that have no result, or remove what is there and begin anew. Without them a "
+            help="Go on in OUT with the images that have no result, or remove what is there and start over. Without them a "
             "folder that holds results is refused.",
             show_default=False,
         ),

@@ -1,6 +1,6 @@
-"""The demonstration: pictures that the package carries, scored zero-shot and with four good examples, on a page of their own.
+"""The demonstration: images that the package carries, scored zero-shot and with four good examples, on an HTML page.
 
-The pictures are generated, of classes that the embedded model was never trained on, with exact masks; they lie in the package in
+The images are generated, of classes that the embedded model was never trained on, with exact masks; they lie in the package in
 the MVTec AD layout (`oddlens/assets/demo`, made by `scripts/make_demo_pictures.py`).
 """
 
@@ -28,7 +28,7 @@ REFERENCES = 4
 
 @dataclass(frozen=True)
 class CategoryResult:
-    """One category of the demo: the records, and what was found without and with references, in the records' order."""
+    """One category of the demo: the records, and the detections without and with references, in the records' order."""
 
     name: str
     records: tuple[Record, ...]
@@ -46,12 +46,12 @@ class CategoryResult:
 
 
 def picture_count() -> int:
-    """How many pictures the demo scores."""
+    """The number of images that the demo scores."""
     return len(open_dataset(FOLDER, layout="mvtec").select(split="test").records)
 
 
 def run_demo(advance: Callable[[int], None] = lambda _: None) -> Iterator[CategoryResult]:
-    """Score every category with the embedded model and WinCLIP; `advance` is called with how many pictures are done."""
+    """Score every category with the embedded model and WinCLIP; `advance` is called with the number of images just done."""
     dataset = open_dataset(FOLDER, layout="mvtec")
     for category in dataset.categories:
         detector = load("winclip")
@@ -66,7 +66,7 @@ def run_demo(advance: Callable[[int], None] = lambda _: None) -> Iterator[Catego
 
 
 def write_page(results: list[CategoryResult], path: Path) -> None:
-    """The page: what was asked, a table, and for every picture the truth and the overlay with references."""
+    """Write the page: a table, and for every image the truth and the overlay with references."""
     head = ("category", "zero-shot: image", "pixel", f"{REFERENCES} references: image", "pixel")
     rows = [
         (
@@ -78,16 +78,16 @@ def write_page(results: list[CategoryResult], path: Path) -> None:
     body = [
         html.table(head, rows),
         html.paragraph(
-            "AUROC in percent. Few pictures a category: one swapped pair moves these figures by several points."
+            "AUROC in percent. There are few images a category: one swapped pair moves these figures by several points."
         ),
     ]
     for result in results:
         body.append(html.heading(result.name))
         body.append(html.gallery(_figures(result)))
     lead = (
-        "WinCLIP on the model that oddlens carries, on pictures that it carries too: generated surfaces and parts of kinds "
-        "that the model was never trained on. Left each picture with its true defect outlined, right what was found with "
-        "four good examples; a red line below means a wrong verdict."
+        "WinCLIP on the embedded model, on images that the package carries too: generated surfaces and parts of kinds "
+        "that the model was never trained on. On the left each image with its true defect outlined, on the right the anomaly map "
+        "with four good examples; a red line below means a wrong verdict."
     )
     write_text(
         path,

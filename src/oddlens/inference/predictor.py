@@ -1,4 +1,4 @@
-"""What the rooms above know of a detector: runs, services and evaluations take whatever can do this."""
+"""The interface of a detector for the rooms above: runs, services and evaluations need nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Predictor(Protocol):
 
     @property
     def identity(self) -> Identity:
-        """What its detections depend on. It may be computed when it is first asked for."""
+        """What its detections depend on. It may be computed at the first use."""
 
     @property
     def thresholds(self) -> Thresholds:
@@ -27,7 +27,7 @@ class Predictor(Protocol):
 
     @property
     def object_name(self) -> str:
-        """What is on the images where nobody says otherwise."""
+        """The object on the images, by default."""
 
     @property
     def max_megapixels(self) -> float | None:
@@ -38,5 +38,5 @@ class Predictor(Protocol):
     ) -> Iterator[Detection | Failure]:
         """One outcome an image, in order, as they come. Images run in groups of `batch_size` consecutive ones.
 
-        What is found of an image must not depend on the groups before it: a run that was stopped goes on with a whole group.
+        The detection of an image must not depend on the groups before it: a stopped run continues with a whole group.
         """

@@ -1,7 +1,7 @@
-"""The folder that a run writes, and going on in it after a stop.
+"""The folder that a run writes, and continuing in it after a stop.
 
-OUT/run.json        what was run and where: see `RunInfo.settings`
-OUT/results.jsonl   one line a picture, written as it is done; in the order of the pictures once the run has ended
+OUT/run.json        the settings of the run and the machine: see `RunInfo.settings`
+OUT/results.jsonl   one line an image, written as it is done; in the order of the images once the run has ended
 OUT/overlays/*.png  OUT/maps/*.tiff  OUT/labels/*.png
 """
 
@@ -26,36 +26,41 @@ from oddlens.io.strict_json import form_fault, parse_json
 from oddlens.provenance import differing
 
 Record = dict[str, Any]
-"""What is told of one picture: its path, and what was found (`Detection.to_dict`) or an error."""
+"""The result of one image as JSON values: its path, and its detection (`Detection.to_dict`) or an error."""
 
 _DRAWINGS = ("overlay", "map", "labels")
 _BESIDE = {"file": {"path": str}, "note": str, **dict.fromkeys(_DRAWINGS, str)}
-"""What a line may hold besides, and the form it then has."""
+"""What a line may also hold, and in which form."""
 _LONGEST_NAME = 200
-_KEPT_OF_NAME = 50
+_SHORT_NAME = 50
 
 
 class Named(Protocol):
-    """What has a path and a stem: a path, a frame of a video."""
+    """An object with a path and a stem: a path, a frame of a video."""
 
     @property
     def stem(self) -> str:
         """Its name without folder and suffix."""
 
     def __fspath__(self) -> str:
-        """What it is called."""
+        """Its path."""
 
 
 Source = TypeVar("Source", bound=Named)
 
 
 class ResultsFolder:
-    """The folder OUT of a run. What lies in it is only looked at until `begin`.
+    """The folder OUT of a run. Until `begin` it is only read.
 
-    resume: go on with the results in it, also those of pictures that are not looked at this time; lines of failed pictures are
-    dropped, so that they are tried again. overwrite: begin anew; earlier results and all that was drawn are removed, also those of
-    pictures that are not looked at any more. Raises `UsageError` where there are results and neither is given, where they cannot
-    be gone on with, where pictures lie that no run drew, and where another run is writing.
+    Args:
+        root: The folder.
+        resume: Continue with the results in it, also those of images that this run does not have; lines of failed images are
+            dropped, so that they run again.
+        overwrite: Start over; earlier results and drawings are removed, also those of images that this run does not have.
+
+    Raises:
+        UsageError: There are results and neither is given; the results cannot be continued; there are images that no run drew;
+            another run is writing.
     """
 
     def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -83,7 +88,7 @@ class ResultsFolder:
             and not is_file(self.lines)
             and (other := next(filter(is_file, self._drawn()), None))
         ):
-            # "labels" is also what data sets call the folder of their truth, and its files are named like the pictures.
+            # Data sets also have a folder "labels" of their truth, and its files are named like the images.
             raise UsageError(
                 f"{printable(str(other))} lies where a run would draw, and no run has been there: give another --out"
             )
@@ -91,21 +96,21 @@ class ResultsFolder:
             return
         if not resume:
             raise UsageError(
-                f"{shown} holds results already: add --resume to go on, --overwrite to begin anew, or give another --out"
+                f"{shown} holds results already: add --resume to go on, --overwrite to start over, or give another --out"
             )
         self._earlier = _read_settings(self._settings_file)
         self._done = None
 
     @property
     def done(self) -> Mapping[str, Record]:
-        """Records of pictures that need not run again, by their file as `file_of` tells it."""
+        """Records of images that need not run again, by the key of their file (`file_of`)."""
         if self._done is None:
             lines = _last_lines(self.lines)
             self._done = {key: record for key, record in lines.items() if "error" not in record and "file" in record}
         return self._done
 
     def key_of(self, path: Path, frame: int | None = None) -> str:
-        """The name that a picture has in OUT: its path from there, one for all spellings. frame: of the video that the file is."""
+        """The key of an image in OUT: its path from there, one for all spellings. frame: its number in the video at the path."""
         place = self._identity(path)
         with suppress(ValueError):  # of Windows: it is on another drive
             place = os.path.relpath(place, self._place)
@@ -113,7 +118,7 @@ class ResultsFolder:
         return name if frame is None else f"{name}#{frame:06d}"
 
     def file_of(self, path: Path, frame: int | None = None) -> Record | None:
-        """What a line knows a picture's file by: its key, size in bytes and time of change; None where there is no such file."""
+        """What a line says of an image's file: its key, size in bytes and time of change; None if there is no such file."""
         try:
             stat = path.stat()
         except (OSError, ValueError):
@@ -121,24 +126,24 @@ class ResultsFolder:
         return {"path": self.key_of(path, frame), "bytes": stat.st_size, "modified": stat.st_mtime}
 
     def known(self, file: Record | None) -> Record | None:
-        """The record of a picture that is done: an earlier run looked at this very file, and it has not changed since."""
+        """The record of an image that is done: an earlier run read the same file, and it has not changed since."""
         record = None if file is None else self.done.get(file["path"])
         return record if record is not None and record["file"] == file else None
 
-    def names(self, pictures: Mapping[Source, str]) -> dict[Source, str]:
-        """A name for the drawings of each picture (to its key): the one it had, else one that no other picture in OUT has."""
+    def names(self, images: Mapping[Source, str]) -> dict[Source, str]:
+        """A name for the drawings of each image (to its key): the one it had, else one that no other image in OUT has."""
         had = {key: name for key, record in self.done.items() if (name := _name_of(record)) is not None}
-        kept = {source: had[key] for source, key in pictures.items() if key in had}
-        return unique_names(list(pictures), kept, had.values())
+        given = {source: had[key] for source, key in images.items() if key in had}
+        return unique_names(list(images), given, had.values())
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """Whether the results that are gone on with were made with these settings; `UsageError` naming what differs."""
+        """Raise UsageError if the results to continue were made with other settings; the sentence names what differs."""
         if self._earlier is None:
             return
         if self._earlier.get("format") != settings["run"].get("format"):
             raise UsageError(
                 f"{printable(str(self.root))} holds results of another version of oddlens, whose lines do not say which file "
-                "they are of: give another --out to keep them, or add --overwrite to begin anew"
+                "they are of: give another --out to keep them, or add --overwrite to start over"
             )
         names = differing(self._earlier, settings["run"])
         if names:
@@ -148,9 +153,10 @@ class ResultsFolder:
             )
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Write run.json and make way for the first result. Further calls do nothing until `close`.
+        """Write run.json and prepare for the first result. Further calls do nothing until `close`.
 
-        Raises `UsageError` where another run is writing, or has written since this one looked.
+        Raises:
+            UsageError: Another run is writing, or has written since this one read the folder.
         """
         if self._begun:
             return
@@ -164,18 +170,23 @@ class ResultsFolder:
         done = self.done
         for folder in (self.root, self.overlays, self.maps, self.labels):
             _remove(matching(folder, f"{LEFT_OVER}*"))  # no other run is writing them
-        if self._overwrite and is_file(
-            self._settings_file
-        ):  # else it is no folder of ours, and the pictures in it neither
+        if self._overwrite and is_file(self._settings_file):  # else the folder and the images in it are not of a run
             _remove([self.lines, *self._drawn()])
         write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
         write_text(self.lines, "".join(map(_line, done.values())))
         self._overwrite, self._now = False, settings["run"]
 
     def append(self, record: Record, file: Record | None = None) -> Record:
-        """Add one line, and give it; file: as `file_of` told it before the picture was read. Raises `OddlensError` where it cannot.
+        """Add one line; returns its record.
 
-        Lines of failed pictures name no file, but where one takes the place of an earlier result.
+        The line of a failed image names no file, unless it replaces an earlier result.
+
+        Args:
+            record: The result.
+            file: What `file_of` gave before the image was read.
+
+        Raises:
+            OddlensError: The line cannot be written.
         """
         if file is not None and ("error" not in record or file["path"] in self.done):
             record = record | {"file": file}
@@ -183,18 +194,20 @@ class ResultsFolder:
             with self.lines.open("a", encoding="ascii") as lines:
                 lines.write(_line(record))
         except OSError as error:
-            told = unwritable(self.lines, error)
-            raise type(told)(f"{told}, then go on with --resume") from error
+            failure = unwritable(self.lines, error)
+            raise type(failure)(f"{failure}, then go on with --resume") from error
         return record
 
-    def finish(self, pictures: Sequence[Collection[str]], settings: Mapping[str, Any]) -> None:
-        """Put the lines in the order of the pictures, one each; those of other pictures stay in front. Only going on needs it.
+    def finish(self, images: Sequence[Collection[str]], settings: Mapping[str, Any]) -> None:
+        """Put the lines in the order of the images, one each; those of other images stay in front. Only a continued run needs it.
 
-        pictures: the key and the path of each. settings: as for `begin`.
+        Args:
+            images: The key and the path of each image.
+            settings: As for `begin`.
         """
         if self._earlier is None:
             return
-        place = {name: number for number, names in enumerate(pictures) for name in names}
+        place = {name: number for number, names in enumerate(images) for name in names}
         if not self._begun:
             if read_bytes(self.lines) == self._ordered(place):
                 return
@@ -202,12 +215,12 @@ class ResultsFolder:
         write_bytes(self.lines, self._ordered(place))
 
     def _ordered(self, place: Mapping[str, int]) -> bytes:
-        """The lines by the place of their picture, one each, and nothing else that may stand among them."""
+        """The lines by the place of their image, one each, without anything else that may stand among them."""
         lines = sorted(_last_lines(self.lines).items(), key=lambda line: place.get(line[0], -1))
         return "".join(_line(record) for _, record in lines).encode("ascii")
 
     def close(self) -> None:
-        """Let others write. Where this run begins again it goes on with what is there."""
+        """Let other runs write. If this run begins again, it continues with the results in the folder."""
         if not self._begun:
             return
         self._begun, self._earlier, self._done = False, self._now, None
@@ -215,17 +228,17 @@ class ResultsFolder:
         self._lock.release()
 
     def is_output(self, path: Path) -> bool:
-        """Whether a picture lies among the overlays, maps or labels, which are not to be looked at again."""
+        """Whether an image lies among the overlays, maps or labels, which no run reads."""
         parent = os.path.realpath(path.parent)
         return parent in {os.path.realpath(folder) for folder in (self.overlays, self.maps, self.labels)}
 
     def _drawn(self) -> Iterator[Path]:
-        """The pictures where a run draws its own."""
+        """The image files in the folders of drawings."""
         kinds = (self.overlays, "*.png"), (self.maps, "*.tiff"), (self.labels, "*.png")
         return (path for folder, pattern in kinds for path in matching(folder, pattern))
 
     def _state(self) -> object:
-        """What tells whether somebody has written lines."""
+        """A value that changes when another run writes lines."""
         try:
             stat = self.lines.stat()
         except OSError:
@@ -234,18 +247,21 @@ class ResultsFolder:
 
 
 def unique_names(
-    paths: Sequence[Source], kept: Mapping[Source, str] | None = None, taken: Iterable[str] = ()
+    paths: Sequence[Source], given: Mapping[Source, str] | None = None, taken: Iterable[str] = ()
 ) -> dict[Source, str]:
-    """A file name without suffix for each path: its stem; with some of the path's hash where several share the stem (in any case
-    of letters), and shortened where it is too long to take a suffix.
+    """A file name without suffix for each path: its stem, with a part of the path's hash if several share the stem (in any case of
+    letters), and shortened if it is too long to take a suffix.
 
-    kept: names that some of the paths have already. taken: names that none of the others may have.
+    Args:
+        paths: The paths.
+        given: Names that some of the paths have already.
+        taken: Names that none of the others may have.
     """
-    names = dict(kept or {})
+    names = dict(given or {})
     shared = Counter(path.stem.casefold() for path in paths)
     used = {name.casefold() for name in chain(taken, names.values())}
     stems = {path: None for path in paths if shared[path.stem.casefold()] == 1 and not _is_long(path.stem)}
-    for path in dict.fromkeys([*stems, *paths]):  # a hash gives way to a stem that looks like it
+    for path in dict.fromkeys([*stems, *paths]):  # a stem has precedence over an equal name with a hash
         if path not in names:
             names[path] = next(name for name in _candidates(path, path in stems) if name.casefold() not in used)
             used.add(names[path].casefold())
@@ -253,11 +269,11 @@ def unique_names(
 
 
 def _candidates(path: Named, plain: bool) -> Iterator[str]:
-    """Names for what is drawn of a path, the best first."""
+    """Names for the drawings of a path, the best first."""
     stem, digest = path.stem, sha256(os.fsencode(path)).hexdigest()
     if plain:
         yield stem
-    short = stem[:_KEPT_OF_NAME] if _is_long(stem) else stem
+    short = stem[:_SHORT_NAME] if _is_long(stem) else stem
     for length in range(8, 41):
         yield f"{short}-{digest[:length]}"
 
@@ -267,7 +283,7 @@ def _is_long(stem: str) -> bool:
 
 
 def _name_of(record: Record) -> str | None:
-    """The name of the drawings of a record; None where there are none."""
+    """The name of the drawings of a record; None if there are none."""
     return next((PurePosixPath(record[kind]).stem for kind in _DRAWINGS if kind in record), None)
 
 
@@ -276,15 +292,15 @@ def _line(record: Record) -> str:
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    """What numbers depend on, as an earlier run told it."""
+    """The settings of an earlier run."""
     try:
         settings = parse_json(read_bytes(path))["run"]
         if not isinstance(settings, dict):
             raise TypeError
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{printable(str(path))}, which tells how the results beside it were made, is missing or damaged: "
-            "add --overwrite to begin anew, or give another --out"
+            f"{printable(str(path))}, which says how the results beside it were made, is missing or damaged: "
+            "add --overwrite to start over, or give another --out"
         ) from error
     return settings
 
@@ -295,7 +311,7 @@ def unfiled(path: str) -> str:
 
 
 def _last_lines(path: Path) -> dict[str, Record]:
-    """The last record of each picture by its file. A line that a stop cut off, or that says something else, is none: its picture
+    """The last record of each image by its file. A line that a stop cut off, or that has another form, counts as none: its image
     runs again.
     """
     records: dict[str, Record] = {}
@@ -311,8 +327,8 @@ def _last_lines(path: Path) -> dict[str, Record]:
     return records
 
 
-def _is_record(value: Any) -> bool:
-    """Whether a line's value is what a run writes of a picture."""
+def _is_record(value: object) -> bool:
+    """Whether the value of a line has the form of a record."""
     if not isinstance(value, dict):
         return False
     found = {"error": str} if "error" in value else {"score": float, "is_anomalous": (bool, None)}

@@ -1,4 +1,4 @@
-"""Where the results of a run go: a folder, lines of JSON, a table. A run has any number of sinks, each fed in the images' order."""
+"""Sinks take the results of a run: a folder, lines of JSON, a table. A run has any number, each fed in the images' order."""
 
 from __future__ import annotations
 
@@ -33,53 +33,54 @@ class Sink:
 
     The run calls `check` before anything else; of each image in order `earlier`, before it is read; `begin` when the first new
     result is there; of each new detection `draw`, in some thread; of each image in order `write`. `finish` comes after the last
-    one, unless the run was broken off, and `close` always. Any of them may raise an `OddlensError`, which ends the run; one from
+    one, unless the run was stopped, and `close` always. Any of them may raise an `OddlensError`, which ends the run; one from
     `draw` that is no `DiskError` fails the image alone.
     """
 
     needs_image = False
-    """Whether `draw` asks for the image's pixels."""
+    """Whether `draw` needs the image's pixels."""
 
     def settings(self) -> Mapping[str, object]:
         """What the sink adds to the settings of the run: a run that goes on must have the same."""
         return {}
 
     def check(self, run: RunInfo) -> None:
-        """Raise `UsageError` where the run cannot be taken. Nothing is written yet."""
+        """Raise UsageError if the sink cannot take the run. Nothing is written yet."""
 
     def earlier(self, number: int) -> Record | None:
         """The result that an earlier run wrote of this image; None: there is none, or the image is another one now."""
         return None
 
     def earlier_map(self, record: Record) -> NDArray[np.float32] | None:
-        """The anomaly map of an earlier result; None: this sink holds none. Raises `UsageError` where it is gone."""
+        """The anomaly map of an earlier result; None: this sink holds none. Raises UsageError if it is missing."""
         return None
 
     def begin(self) -> None:
-        """Make way for the first new result."""
+        """Prepare for the first new result."""
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
-        """Write what is large; gives what the record says of it. Called in threads, in any order.
+        """Write the drawings of a detection; returns their entries of the record. Called in threads, in any order.
 
-        pixels: reads the image where it is not held any more; only for a sink that `needs_image`.
+        pixels: reads the image if it is not held any more; only for a sink that `needs_image`.
         """
         return {}
 
     def write(self, number: int, record: Record) -> Record:
-        """Take the record of an image, an earlier one too; gives the record as the sinks behind this one get it."""
+        """Take the record of an image, also an earlier one; returns the record for the sinks after this one."""
         return record
 
     def finish(self) -> None:
         """All images of the task are written."""
 
     def close(self) -> None:
-        """Let go of what is held; called once for every `check` that passed."""
+        """Release everything that is held; called once for every `check` that passed."""
 
 
 class FolderSink(Sink):
-    """A results folder: run.json, results.jsonl, and of each image an overlay, a map and, where there are any, labels.
+    """A results folder: run.json, results.jsonl, and for each image an overlay, a map and, if the method gives them, labels.
 
-    new: how many lines this run has added; the others are those of earlier runs.
+    Attributes:
+        new: The number of lines that this run has added; the others are those of earlier runs.
     """
 
     def __init__(self, folder: ResultsFolder, *, overlays: bool = True, maps: bool = True, labels: bool = True) -> None:
@@ -124,7 +125,7 @@ class FolderSink(Sink):
         except OSError as error:
             raise UsageError(
                 f"{printable(str(place))}, from which smoothing would go on, is missing or damaged: "
-                "add --overwrite to begin anew, or give another --out"
+                "add --overwrite to start over, or give another --out"
             ) from error
 
     def begin(self) -> None:
@@ -132,7 +133,7 @@ class FolderSink(Sink):
         self.folder.begin(self._run.settings)
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
-        """See `Sink`. Gives the places of what is drawn, relative to the folder."""
+        """See `Sink`. Returns the paths of the drawings, relative to the folder."""
         folder, name = self.folder, self._names[os.fspath(self._run.task.items[number])]
         written: Record = {}
         if self._overlays:
@@ -196,9 +197,9 @@ COLUMNS = (
 
 
 class CsvSink(Sink):
-    """A table, one row an image of the run in their order: UTF-8, with the names of `COLUMNS`. It is there when the run has ended.
+    """A table, one row an image of the run in their order: UTF-8, with the names of `COLUMNS`. It is written at the end of the run.
 
-    A table of an earlier run is taken away when this one begins: it never lies beside results that it does not show.
+    A table of an earlier run is removed when this one begins: it never lies beside results that it does not show.
     """
 
     def __init__(self, path: Path) -> None:

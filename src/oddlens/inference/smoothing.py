@@ -1,4 +1,4 @@
-"""Maps and scores of a video's frames as exponential means: what lasts stays, what flickers fades."""
+"""Exponential means of the anomaly maps and scores of a video's frames: a lasting defect stays, flicker fades."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 
 class Smoothing:
-    """share: how much a frame counts beside all before it, in (0, 1]; 1 changes nothing. Frames come in order.
+    """Smooths the detections of frames, which come in order.
 
-    The mean of a map is m_t = share * x_t + (1 - share) * m_(t-1), that of a score alike; it begins anew with every video. Labels
-    and parts of scores stay each frame's own. Raises `UsageError` for a share out of its range.
+    The mean of a map is m_t = share * x_t + (1 - share) * m_(t-1), and likewise of a score; every video starts its own. Labels and
+    parts of scores stay each frame's own.
+
+    Args:
+        share: The weight of a frame beside all before it, in (0, 1]; 1 changes nothing.
+
+    Raises:
+        UsageError: The share is out of its range.
     """
 
     def __init__(self, share: float) -> None:
         if not 0 < share <= 1:
-            raise UsageError(f"{share} is no share that a frame can count: give a number above 0 and at most 1")
+            raise UsageError(f"{share} is no weight of a frame: give a number above 0 and at most 1")
         self.share = share
         self._before: tuple[object, NDArray[np.float32], float] | None = None
 
@@ -39,5 +45,5 @@ class Smoothing:
         return detection
 
     def go_on_from(self, video: object, anomaly_map: NDArray[np.float32], score: float) -> None:
-        """Take these as the means so far: those of an earlier run."""
+        """Set the means so far to those of an earlier run."""
         self._before = video, anomaly_map, score

@@ -1,4 +1,4 @@
-"""What a run is asked to do, and what its sinks may know of it."""
+"""The task of a run, and what its sinks know of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from oddlens.errors import Failure
 from oddlens.io.video import VideoFrame
 
 Item = Path | VideoFrame | Failure
-"""What a run looks at; a failure stands where no image was found."""
+"""An image of a run; a failure stands where no image was found."""
 
 
 @dataclass(frozen=True)
@@ -33,5 +33,5 @@ class RunInfo:
 
     @cached_property
     def settings(self) -> Mapping[str, object]:
-        """As run.json has them: "run" (all that numbers depend on), "machine", "passed_over"; computed once, when asked for."""
+        """As run.json has them: "run" (all that numbers depend on), "machine", "passed_over"; computed once, at the first use."""
         return self.make_settings()

@@ -28,11 +28,11 @@ def checkpoint_file(out: Path) -> Path:
 
 
 def log_resume_state(checkpoint: Checkpoint, reporter: Reporter) -> None:
-    """Report whether a training continues from its checkpoint, or begins anew because the checkpoint is of another training."""
+    """Report whether a training continues from its checkpoint, or starts over because the checkpoint is of another training."""
     where = printable(str(checkpoint.path))
     differences = checkpoint.differs()
     if differences:
-        reporter.say(f"{where} is of a training with other {', '.join(differences)}: beginning anew")
+        reporter.say(f"{where} is of a training with other {', '.join(differences)}: starting over")
     elif differences is not None:
         reporter.say(f"going on from {where}")
 

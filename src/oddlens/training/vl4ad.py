@@ -274,7 +274,7 @@ class DecoderRun:
             start.check_model(self.backbone.fingerprint, self.backbone.card.name)
             if shape_of(start.provenance or {}, start.source) != self.shape:
                 raise UsageError(
-                    f"{start.source} holds a decoder of another shape: train one of its shape, or begin anew"
+                    f"{start.source} holds a decoder of another shape: train one of its shape, or start over"
                 )
             load_network(network, start)
         return network.requires_grad_(True).to(self.backbone.device).train()

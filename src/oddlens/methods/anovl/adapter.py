@@ -74,7 +74,7 @@ class Adapter:
     def adapt(self, tokens: Tensor, noise: Tensor, margins: Margins, hard_weight: float) -> Tensor:
         """Train on tokens [pictures, tokens, embed_dim], one step for each of noise [steps, tokens, embed_dim].
 
-        The adapters begin anew with every call; the optimiser's moments and count of steps go on from the call before. Returns the
+        The adapters start over with every call; the optimiser's moments and count of steps go on from the call before. Returns the
         losses, [steps, pictures].
         """
         with torch.no_grad():

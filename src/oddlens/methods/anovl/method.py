@@ -68,7 +68,7 @@ class AnoVL(Method[AnoVLRecipe]):
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the learners: they begin anew in a copy, and in what is unpickled."""
+        """Everything but the learners: they start over in a copy, and in what is unpickled."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

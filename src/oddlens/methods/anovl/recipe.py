@@ -37,7 +37,7 @@ class AnoVLRecipe(Recipe):
             loss.
         seed: Seed of the adapter's first values and of the noise, the same for every image.
         optimiser: "fresh" for every image, or "kept": its moments and count of steps go on from image to image, so that
-            maps depend on the order of the images; it begins anew with every detector and object name.
+            maps depend on the order of the images; it starts over with every detector and object name.
 
     Named recipes: "clean", the default; "released", with the optimiser kept, as the released code has it for MVTec AD;
     "released-visa", its settings for VisA.
