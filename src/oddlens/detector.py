@@ -27,7 +27,7 @@ from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together, j
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable, shortened
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
-from oddlens.io.loader import AHEAD, BATCH_SIZE, load, load_each
+from oddlens.io.loader import BATCH_SIZE, load, load_each
 from oddlens.methods.base import AnyMethod, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
@@ -307,11 +307,11 @@ class Detector:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
         self._encode_prompts(object_name)
         self.calibrate(object_name)
-        ahead = 0 if is_live(images) else AHEAD
+        ahead = 0 if is_live(images) else None
         return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size, ahead)
 
     def _detect_each(
-        self, inputs: Iterator[Input], object_name: str, size: int, ahead: int
+        self, inputs: Iterator[Input], object_name: str, size: int, ahead: int | None
     ) -> Iterator[Detection | Failure]:
         encoder = Encoder([self.method])
         with closing(load_each(inputs, encoder.prepare, ahead=ahead, group=size)) as read:

@@ -138,7 +138,9 @@ def detect(
 
     from oddlens.inference.results import ResultsFolder
     from oddlens.io.images import checked_limit
+    from oddlens.io.memory import share_freed_memory
 
+    share_freed_memory()
     max_megapixels = run_settings.get("max_megapixels")
     if max_megapixels is not None:
         checked_limit(max_megapixels, "max_megapixels")

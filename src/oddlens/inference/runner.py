@@ -22,7 +22,7 @@ from oddlens.inference.smoothing import Smoothing
 from oddlens.inference.task import Item, RunInfo, Task
 from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Input
-from oddlens.io.loader import BATCH_SIZE, thread_count
+from oddlens.io.loader import BATCH_SIZE, ahead_count, thread_count
 from oddlens.io.memory import give_back_memory
 from oddlens.io.pixels import Pixels
 from oddlens.io.video import VideoFrame
@@ -32,9 +32,6 @@ FORMAT = 2
 
 KEPT_PIXELS = 48_000_000
 """Pixels of images that are held from their reading until they are drawn on, at most; beyond, they are read once more."""
-
-_MOST_WAITING = 4
-"""Detections that wait for their drawings while the next group is at work, at most."""
 
 
 @dataclass
@@ -418,7 +415,7 @@ class _Run:
     def _is_crowded(self) -> bool:
         """Whether so much waits for being drawn that the next group must wait too."""
         held = sum(each.image.pixels_kept for each in self._waiting)
-        return len(self._waiting) > _MOST_WAITING or 2 * held > self._max_pixels
+        return len(self._waiting) > ahead_count() or 2 * held > self._max_pixels
 
 
 def _detection_of(record: Record) -> Detection | None:

@@ -14,9 +14,6 @@ from oddlens.errors import Failure, OddlensError
 BATCH_SIZE = 8
 """Images that run through a model together, by default."""
 
-AHEAD = 4
-"""The most images whose reading begins before the caller takes them."""
-
 MAX_PIXELS = 16_000_000
 """The most pixels that are held ahead: 48 MB."""
 
@@ -62,6 +59,11 @@ def thread_count() -> int:
     return min(usable, MOST_THREADS)
 
 
+def ahead_count() -> int:
+    """Images that are worth being held ready where the processors have the rest to do: two with two threads, six with four."""
+    return max(1, 2 * thread_count() - 2)
+
+
 def load(
     inputs: Iterable[Readable[S]],
     prepare: Callable[[S], T],
@@ -79,8 +81,8 @@ def load(
     Args:
         inputs: the images; any number of them.
         prepare: called in the threads; it takes an image and gives what the caller needs of it.
-        ahead: images whose reading begins before the caller takes them, beyond the rest of the group; None: `AHEAD`. With 0 no
-            more are taken from `inputs` than the group needs: for a source whose next image is not there yet, such as a camera.
+        ahead: images whose reading begins before the caller takes them, beyond the rest of the group; None: `ahead_count`. With 0
+            no more are taken from `inputs` than the group needs: for a source whose next image is not there yet, such as a camera.
         group: the caller takes images in groups of so many.
         max_pixels: pixels that are held. No further image is begun when those that are read, and those being read at the largest
             size met so far, would come to more; one image of any size is always read.
@@ -145,7 +147,7 @@ def _read_ahead(
 
     window = _Window[T](max_pixels)
     rest, ended = iter(inputs), False
-    beyond = AHEAD if ahead is None else ahead
+    beyond = ahead_count() if ahead is None else ahead
     given = 0
     pool = ThreadPoolExecutor(threads or thread_count(), "oddlens-read")
     in_order = ThreadPoolExecutor(1, "oddlens-read-in-order")

@@ -1,4 +1,4 @@
-"""Memory that the C library holds back, given to the system again."""
+"""What the C library does with memory that was freed. All of it is for glibc; elsewhere these functions do nothing."""
 
 from __future__ import annotations
 
@@ -6,18 +6,32 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 
+_ARENA_MAX = -8  # M_ARENA_MAX in malloc.h
+
 
 def give_back_memory() -> None:
-    """Have glibc return what was freed: it keeps it, for each thread by itself. Elsewhere this does nothing. A few milliseconds."""
-    trim = _trim()
-    if trim is not None:
-        trim(0)
+    """Return to the system what was freed and is kept for later. It takes a few milliseconds."""
+    _call("malloc_trim", 0)
+
+
+def share_freed_memory() -> None:
+    """Have all threads take memory from one place, so that one uses what another freed: for a program, before it starts threads.
+
+    glibc gives each thread a place of its own, where images that pass from thread to thread leave gaps.
+    """
+    _call("mallopt", _ARENA_MAX, 1)
 
 
 @cache
-def _trim() -> Callable[[int], int] | None:
+def _function(name: str) -> Callable[..., int] | None:
     try:
-        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        function: Callable[..., int] = getattr(ctypes.CDLL(None), name)
     except (OSError, TypeError, AttributeError):  # another C library, another system
         return None
-    return trim
+    return function
+
+
+def _call(name: str, *arguments: int) -> None:
+    function = _function(name)
+    if function is not None:
+        function(*arguments)

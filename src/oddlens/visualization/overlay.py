@@ -64,8 +64,10 @@ def map_colours(values: NDArray[np.floating]) -> Pixels:
     return _COLOURS[_levels(values, (0.0, 1.0))]
 
 
-def blend(pixels: Pixels, anomaly_map: NDArray[np.floating], value_range: tuple[float, float]) -> Pixels:
-    """The image [h, w, 3] with the colours of its anomaly map [h, w] over it: uint8 [h, w, 3].
+def blend(
+    pixels: Pixels, anomaly_map: NDArray[np.floating], value_range: tuple[float, float], out: Pixels | None = None
+) -> Pixels:
+    """The image [h, w, 3] with the colours of its anomaly map [h, w] over it: uint8 [h, w, 3], in `out` where it is given.
 
     The higher the value, the more opaque its colour. A value in the lowest part of the range (up to 0.15 of it) leaves the pixel
     exactly as it is.
@@ -73,7 +75,7 @@ def blend(pixels: Pixels, anomaly_map: NDArray[np.floating], value_range: tuple[
     opacity = np.rint(_OPACITY * 255).astype(np.uint16)[:, None]
     colour_share = _COLOURS * opacity + 127  # 127: rounds the division by 255 below
     picture_share = np.repeat(255 - opacity, 3, axis=1)
-    blended: Pixels = np.empty(pixels.shape, dtype=np.uint8)
+    blended: Pixels = np.empty(pixels.shape, dtype=np.uint8) if out is None else out
     for top in range(0, len(pixels), _BAND_ROWS):
         band = slice(top, top + _BAND_ROWS)
         levels = _levels(anomaly_map[band], value_range)
@@ -122,20 +124,22 @@ def draw_overlay_pixels(
     low, high = value_range
     if not low < high or not np.isfinite((low, high)).all():
         raise UsageError(f"the range {low:g}..{high:g} cannot colour a map: its lower end must lie below its upper end")
-    drawn = _outline(blend(pixels, anomaly_map, value_range), outlines)
-    if truth is not None:
-        drawn = outline_mask(drawn, truth)
-    height, picture_width, _ = drawn.shape
+    height, picture_width, _ = pixels.shape
     width = max(picture_width, _MIN_WIDTH)
     font_size = _font_size(width, height)
     header = np.asarray(_header(width, font_size, title, verdict))
     footer = np.asarray(_footer(width, font_size, value_range, range_label))
-    if width > picture_width:
+    sheet: Pixels = np.empty((len(header) + height + len(footer), width, 3), np.uint8)
+    sheet[: len(header)], sheet[len(header) + height :] = header, footer
+    inside = sheet[len(header) : len(header) + height]
+    drawn = _outline(blend(pixels, anomaly_map, value_range, inside if width == picture_width else None), outlines)
+    if truth is not None:
+        drawn = outline_mask(drawn, truth)
+    if drawn is not inside:
         left = (width - picture_width) // 2
-        sheet = np.full((height, width, 3), _PANEL, np.uint8)
-        sheet[:, left : left + picture_width] = drawn
-        drawn = sheet
-    return np.concatenate([header, drawn, footer])
+        inside[:] = _PANEL
+        inside[:, left : left + picture_width] = drawn
+    return sheet
 
 
 def draw_overlay(
