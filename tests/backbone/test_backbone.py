@@ -90,8 +90,8 @@ class TestAnotherActivation:
                 its.vision.run_blocks(its.vision.embed(pixels)).image,
             )
             assert mine.text.config == its.text.config
-        assert not torch.equal(other._encode_text(["a part"]), backbone._encode_text(["a part"]))
-        assert torch.equal(other._encode_text(["a part"]), quick._encode_text(["a part"]))
+        assert not torch.equal(other.encode_text(["a part"]), backbone.encode_text(["a part"]))
+        assert torch.equal(other.encode_text(["a part"]), quick.encode_text(["a part"]))
         assert other.fingerprint == backbone.fingerprint
 
     def test_nothing_but_the_shell_is_made_anew(self, backbone: Backbone) -> None:

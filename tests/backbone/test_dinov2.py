@@ -65,28 +65,28 @@ class TestAgainstTransformers:
     def test_every_hidden_state_is_theirs_at_any_size(self, pair: Pair, size: tuple[int, int]) -> None:
         expected = pair.theirs(pixels(*size), output_hidden_states=True)
         embedded = pair.ours.embed(pixels(*size))
-        walked = pair.ours.run_blocks(embedded, taps=ALL)
+        features = pair.ours.run_blocks(embedded, taps=ALL)
         assert close(embedded.tokens, expected.hidden_states[0])
         for block in ALL:
-            assert close(walked.taps[block], expected.hidden_states[block])
-        assert close(pair.ours.normed(walked.taps[LAYERS]), expected.last_hidden_state)
-        assert close(pair.ours.normed(walked.image), expected.pooler_output)
+            assert close(features.taps[block], expected.hidden_states[block])
+        assert close(pair.ours.normed(features.taps[LAYERS]), expected.last_hidden_state)
+        assert close(pair.ours.normed(features.image), expected.pooler_output)
 
     @torch.no_grad()
     @pytest.mark.parametrize("size", [(40, 40), (56, 32)])
     def test_the_class_token_alone_is_the_same(self, pair: Pair, size: tuple[int, int]) -> None:
         """Without a tap after the last block, that block runs for the class token only."""
-        walked = pair.ours.run_blocks(pair.ours.embed(pixels(*size)), taps=(2,))
-        assert close(pair.ours.normed(walked.image), pair.theirs(pixels(*size)).pooler_output)
+        features = pair.ours.run_blocks(pair.ours.embed(pixels(*size)), taps=(2,))
+        assert close(pair.ours.normed(features.image), pair.theirs(pixels(*size)).pooler_output)
 
     @torch.no_grad()
     def test_patches_are_what_stands_behind_class_token_and_registers(self, pair: Pair) -> None:
         ours, theirs = pair.ours, pair.theirs
         assert ours.prefix == 1 + getattr(theirs.config, "num_register_tokens", 0)
-        walked = ours.run_blocks(ours.embed(pixels(24, 56)), taps=(3,))
-        assert walked.grid == (3, 7)
+        features = ours.run_blocks(ours.embed(pixels(24, 56)), taps=(3,))
+        assert features.grid == (3, 7)
         expected = theirs(pixels(24, 56), output_hidden_states=True).hidden_states[3]
-        assert close(walked.patches(3), expected[:, -21:])
+        assert close(features.patches(3), expected[:, -21:])
 
     def test_gradients_change_no_number(self, pair: Pair) -> None:
         """Where none are wanted memory is overwritten; where some are it is not."""
@@ -122,7 +122,7 @@ class TestEmbedding:
         assert torch.equal(own, tower.embed(pixels(48, 48), "bicubic").tokens)
 
 
-class TestWalk:
+class TestRunBlocks:
     def test_without_the_image_it_ends_at_the_last_tap(
         self, tower: Dinov2Tower, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -166,8 +166,8 @@ class Graph(torch.nn.Module):
         self.tower = tower
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        walked = self.tower.run_blocks(self.tower.embed(pixels), taps=(2, LAYERS))
-        return walked.image, walked.patches(2), self.tower.normed(walked.patches(LAYERS))
+        features = self.tower.run_blocks(self.tower.embed(pixels), taps=(2, LAYERS))
+        return features.image, features.patches(2), self.tower.normed(features.patches(LAYERS))
 
 
 @pytest.mark.parametrize(("registers", "swiglu", "grid"), [(0, False, 5), (4, True, 6)])

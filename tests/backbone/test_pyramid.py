@@ -21,10 +21,10 @@ def test_patches_of_the_middle_and_last_block_lie_side_by_side_on_their_own_grid
     assert (tower.strides, tower.channels) == ((8,), (2 * 64,))
     with torch.inference_mode():
         (found,) = tower.feature_maps(noise()).maps
-        walked = vision.run_blocks(vision.embed(noise(), "bicubic"), taps=(2, 3))
+        features = vision.run_blocks(vision.embed(noise(), "bicubic"), taps=(2, 3))
     assert found.shape == (2, 128, 8, 12)
     for number, tap in enumerate((2, 3)):
-        plain = F.layer_norm(walked.taps[tap][1, 1:], (64,)).view(8, 12, 64)
+        plain = F.layer_norm(features.taps[tap][1, 1:], (64,)).view(8, 12, 64)
         torch.testing.assert_close(found[1, 64 * number : 64 * (number + 1)], plain.permute(2, 0, 1))
 
 
@@ -32,8 +32,8 @@ def test_the_dense_map_is_the_local_stream_in_the_joint_space() -> None:
     vision = random_model(layers=3).vision
     with torch.inference_mode():
         dense = VisionMaps(vision).feature_maps(noise()).dense
-        walked = vision.run_blocks(vision.embed(noise(), "bicubic"), local_taps=(3,), local_from=1)
-        local = F.normalize(vision.project(walked.local[3][:, 1:]), dim=-1)
+        features = vision.run_blocks(vision.embed(noise(), "bicubic"), local_taps=(3,), local_from=1)
+        local = F.normalize(vision.project(features.local[3][:, 1:]), dim=-1)
     assert dense is not None
     torch.testing.assert_close(dense.flatten(2).transpose(1, 2), local)
     assert VisionMaps(vision).embed_pooled(dense) is dense

@@ -64,13 +64,13 @@ class TestImages:
         expected = pair.theirs.vision_model(pixels(*size), interpolate_pos_encoding=True, output_hidden_states=True)
         tower = pair.ours.vision
         embedded = tower.embed(pixels(*size))
-        walked = tower.run_blocks(embedded, taps=ALL)
-        assert walked.grid == (size[0] // 8, size[1] // 8)
+        features = tower.run_blocks(embedded, taps=ALL)
+        assert features.grid == (size[0] // 8, size[1] // 8)
         assert close(embedded.tokens, expected.hidden_states[0])
         for block in ALL:
-            assert close(walked.patches(block), expected.hidden_states[block])
-        assert close(tower.normed(walked.patches(LAYERS)), expected.last_hidden_state)
-        assert close(tower.embed_image(walked.image), expected.pooler_output)
+            assert close(features.patches(block), expected.hidden_states[block])
+        assert close(tower.normed(features.patches(LAYERS)), expected.last_hidden_state)
+        assert close(tower.embed_image(features.image), expected.pooler_output)
 
     @torch.no_grad()
     def test_a_patch_alone_is_projected_as_the_head_pools_it_alone(self, pair: Pair) -> None:
@@ -89,16 +89,16 @@ class TestImages:
         theirs, tower = pair.theirs.vision_model, pair.ours.vision
         hidden = theirs(pixels(40, 40), interpolate_pos_encoding=True, output_hidden_states=True).hidden_states
         taps = range(start, LAYERS + 1)
-        walked = tower.run_blocks(tower.embed(pixels()), taps=ALL, local_taps=taps, local_from=start)
-        assert list(walked.local) == list(taps)
+        features = tower.run_blocks(tower.embed(pixels()), taps=ALL, local_taps=taps, local_from=start)
+        assert list(features.local) == list(taps)
         local = hidden[start - 1]
         for block in taps:
             layer = theirs.encoder.layers[block - 1]
             v = layer.self_attn.v_proj(layer.layer_norm1(hidden[block - 1])).view(2, 25, 4, -1).transpose(1, 2)
             mixed = (v @ v.transpose(2, 3) / v.shape[-1] ** 0.5).softmax(dim=3) @ v
             local = local + layer.self_attn.out_proj(mixed.transpose(1, 2).flatten(2))
-            assert close(walked.local_patches(block), local)
-        assert all(close(walked.taps[block], hidden[block]) for block in ALL)
+            assert close(features.local_patches(block), local)
+        assert all(close(features.taps[block], hidden[block]) for block in ALL)
 
     @torch.no_grad()
     @pytest.mark.parametrize("size", [2, 3])
@@ -123,7 +123,7 @@ class TestImages:
             tower.windows(tower.embed(pixels()), 6)
 
 
-class TestWalk:
+class TestRunBlocks:
     def test_what_the_tower_can_do_is_stated(self, tower: SiglipTower) -> None:
         assert tower.capabilities == Capabilities(patches=True, local=True, joint=True, windows=True)
         assert tower.prefix == 0
@@ -235,9 +235,9 @@ class ImageGraph(torch.nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         embedded: StemOutput = self.tower.embed(pixels)
-        walked = self.tower.run_blocks(embedded, taps=(2,), local_taps=(LAYERS,), local_from=2)
-        local = self.tower.project(walked.local_patches(LAYERS))
-        return self.tower.embed_image(walked.image), walked.patches(2), local, self.tower.windows(embedded, 2)
+        features = self.tower.run_blocks(embedded, taps=(2,), local_taps=(LAYERS,), local_from=2)
+        local = self.tower.project(features.local_patches(LAYERS))
+        return self.tower.embed_image(features.image), features.patches(2), local, self.tower.windows(embedded, 2)
 
 
 class TestExport:

@@ -69,10 +69,10 @@ class TestAgainstTransformers:
     @torch.no_grad()
     def test_every_tap_is_their_hidden_state(self, theirs: Any, ours: ClipTower) -> None:
         hidden = theirs.vision_model(pixels(), output_hidden_states=True).hidden_states
-        walked = ours.run_blocks(ours.embed(pixels()), taps=(1, 2, 3))
+        features = ours.run_blocks(ours.embed(pixels()), taps=(1, 2, 3))
         assert close(ours.ln_pre(ours.embed(pixels()).tokens), hidden[0])
         for block in (1, 2, 3):
-            assert close(walked.taps[block], hidden[block])
+            assert close(features.taps[block], hidden[block])
 
     @torch.no_grad()
     @pytest.mark.parametrize("position", ["bilinear", "bicubic"])
@@ -129,12 +129,12 @@ class TestLocalStream:
     def test_it_adds_value_attention_from_any_block_on(self, tower: ClipTower, naive: NaiveClip, start: int) -> None:
         taps = range(start, DEPTH + 1)
         embedded = tower.embed(pixels())
-        walked = tower.run_blocks(embedded, local_taps=taps, local_from=start)
+        features = tower.run_blocks(embedded, local_taps=taps, local_from=start)
         for image in range(2):
             expected = naive.local(embedded.tokens[image].double(), start)
-            assert list(walked.local) == list(taps)
+            assert list(features.local) == list(taps)
             for tap in taps:
-                assert close(walked.local[tap][image], expected[tap].float())
+                assert close(features.local[tap][image], expected[tap].float())
 
     def test_it_leaves_the_ordinary_stream_as_it_is(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
@@ -154,7 +154,7 @@ class TestLocalStream:
             tower.run_blocks(tower.embed(pixels()), local_taps=(2, 3), local_from=3)
 
 
-class TestWalking:
+class TestRunBlocksing:
     def test_the_last_block_for_cls_alone_equals_the_full_run(self, tower: ClipTower) -> None:
         embedded = tower.embed(pixels())
         full = tower.run_blocks(embedded, taps=(DEPTH,))
@@ -169,12 +169,12 @@ class TestWalking:
 
     def test_taps_are_the_stream_of_the_restatement(self, tower: ClipTower, naive: NaiveClip) -> None:
         embedded = tower.embed(pixels(40, 56), "bilinear")
-        walked = tower.run_blocks(embedded, taps=(1, 3))
+        features = tower.run_blocks(embedded, taps=(1, 3))
         hidden = naive.hidden(embedded.tokens[1].double())
-        assert list(walked.taps) == [1, 3]
-        assert walked.grid == (5, 7)
+        assert list(features.taps) == [1, 3]
+        assert features.grid == (5, 7)
         for tap in (1, 3):
-            assert close(walked.taps[tap][1], hidden[tap].float())
+            assert close(features.taps[tap][1], hidden[tap].float())
 
     @pytest.mark.parametrize("taps", [(0,), (4,), (-1,), (1, 9)])
     def test_a_layer_that_does_not_exist_is_refused(self, tower: ClipTower, taps: tuple[int, ...]) -> None:
@@ -247,8 +247,8 @@ class TestNoState:
     def ask_everything(self, tower: ClipTower, seed: int) -> list[Tensor]:
         size = 40 + 8 * (seed % 3)
         embedded = tower.embed(pixels(size, size, seed=seed), "bicubic" if seed % 2 else "bilinear")
-        walked: VisionFeatures = tower.run_blocks(embedded, taps=(1, 3), local_taps=(2, 3), local_from=2)
-        return [walked.image, walked.taps[1], walked.local[3], tower.windows(embedded, 2)]
+        features: VisionFeatures = tower.run_blocks(embedded, taps=(1, 3), local_taps=(2, 3), local_from=2)
+        return [features.image, features.taps[1], features.local[3], tower.windows(embedded, 2)]
 
     def test_the_weights_are_untouched_by_every_call(self, tower: ClipTower) -> None:
         before = {name: value.clone() for name, value in tower.state_dict().items()}
@@ -272,18 +272,18 @@ class TestGradients:
     def model(self) -> ClipTower:
         return random_model(seed=4).vision
 
-    def test_they_flow_through_a_walk_to_the_tokens(self, model: ClipTower) -> None:
+    def test_they_flow_through_a_pass_to_the_tokens(self, model: ClipTower) -> None:
         embedded = model.embed(pixels())
         tokens = embedded.tokens.requires_grad_()
-        walked = model.run_blocks(embedded, taps=(2,), local_taps=(3,), local_from=2)
-        (walked.image.square().sum() + walked.local[3].square().sum() + walked.taps[2].sum()).backward()
+        features = model.run_blocks(embedded, taps=(2,), local_taps=(3,), local_from=2)
+        (features.image.square().sum() + features.local[3].square().sum() + features.taps[2].sum()).backward()
         assert tokens.grad is not None
         assert (tokens.grad.abs().sum(dim=(1, 2)) > 0).all()
 
     def test_they_flow_to_the_weights_when_these_learn(self, model: ClipTower) -> None:
         model.requires_grad_()
-        walked = model.run_blocks(model.embed(pixels()), local_taps=(3,))
-        (model.project(walked.image).square().sum() + model.project(walked.local[3]).square().sum()).backward()
+        features = model.run_blocks(model.embed(pixels()), local_taps=(3,))
+        (model.project(features.image).square().sum() + model.project(features.local[3]).square().sum()).backward()
         without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
         assert without == []
 

@@ -53,9 +53,9 @@ class TestTokens:
 
     @torch.inference_mode()
     def test_the_last_state_after_the_final_norm(self, tower: Dinov2Tower, case: Case, name: str, form: str) -> None:
-        walked = tower.run_blocks(tower.embed(torch.tensor(case[PIXELS[form]])), taps=(12,))
-        assert close(tower.normed(walked.taps[12]), case[f"{name}{form}_last_hidden_state"])
-        assert close(tower.normed(walked.image), case[f"{name}{form}_last_hidden_state"][:, 0])
+        features = tower.run_blocks(tower.embed(torch.tensor(case[PIXELS[form]])), taps=(12,))
+        assert close(tower.normed(features.taps[12]), case[f"{name}{form}_last_hidden_state"])
+        assert close(tower.normed(features.image), case[f"{name}{form}_last_hidden_state"][:, 0])
 
     @torch.inference_mode()
     def test_the_last_state_of_facebookresearch(self, tower: Dinov2Tower, case: Case, name: str, form: str) -> None:

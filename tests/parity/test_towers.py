@@ -55,13 +55,13 @@ class TestAnomalyCLIP:
         """The local stream from block 6 on, positions resized bilinearly, and CLS projected without ln_post."""
         vision = large.vision
         embedded = vision.embed(torch.tensor(case["pixel_values"]), "bilinear")
-        walked = vision.run_blocks(embedded, local_taps=LAYERS, local_from=6)
-        found = torch.stack([vision.project(walked.local[layer]) for layer in LAYERS])
+        features = vision.run_blocks(embedded, local_taps=LAYERS, local_from=6)
+        found = torch.stack([vision.project(features.local[layer]) for layer in LAYERS])
         assert close(F.normalize(found, dim=-1), unit(case["patch_features"]))
         assert close(found, case["patch_features"], 1e-4)
-        cls = F.normalize(vision.project(walked.image, norm=False), dim=-1)
+        cls = F.normalize(vision.project(features.image, norm=False), dim=-1)
         assert close(cls, unit(case["cls"]))
-        assert not close(F.normalize(vision.project(walked.image), dim=-1), unit(case["cls"]), 1e-2)
+        assert not close(F.normalize(vision.project(features.image), dim=-1), unit(case["cls"]), 1e-2)
 
     def embeddings(self, large: Backbone, learned: dict[str, Tensor]) -> Tensor:
         """The two prompts: SOT, twelve learned tokens, words, padding."""
@@ -116,10 +116,10 @@ class TestAprilGan:
         vision = backbone.vision
         pixels = backbone.to_pixels(list(case["raw_uint8"]), 70)
         assert close(pixels, case["pixel_values"])
-        walked = vision.run_blocks(vision.embed(pixels[:1], "bicubic"), taps=LAYERS)
-        found = torch.stack([walked.taps[layer] for layer in LAYERS])
+        features = vision.run_blocks(vision.embed(pixels[:1], "bicubic"), taps=LAYERS)
+        found = torch.stack([features.taps[layer] for layer in LAYERS])
         assert close(F.normalize(found, dim=-1), unit(case["patch_tokens"]))
-        assert close(F.normalize(vision.project(walked.image), dim=-1), unit(case["cls"]))
+        assert close(F.normalize(vision.project(features.image), dim=-1), unit(case["cls"]))
 
     @torch.inference_mode()
     def test_text_features(self, backbone: Backbone, case: Case) -> None:
@@ -143,14 +143,14 @@ class TestAnoVL:
     @torch.inference_mode()
     def test_local_tokens(self, parity: Path, case: Case) -> None:
         vision = load_backbone(parity / "clip-12", device="cpu").vision
-        walked = vision.run_blocks(vision.embed(torch.tensor(case["img"])), taps=(12,), local_taps=(12,))
-        local, plain = walked.local[12], walked.taps[12]
+        features = vision.run_blocks(vision.embed(torch.tensor(case["img"])), taps=(12,), local_taps=(12,))
+        local, plain = features.local[12], features.taps[12]
         assert close(plain, case["plain_tokens_last"], 1e-4)
         assert close(local[:, 1:], case["vv_tokens_last"][:, 1:], 1e-4)
         assert close(
-            walked.image, case["vv_tokens_last"][:, 0], 1e-4
+            features.image, case["vv_tokens_last"][:, 0], 1e-4
         )  # theirs puts the ordinary CLS into the local stream
         projected = vision.project(local[:, 1:]).unflatten(1, (5, 5))
         assert close(F.normalize(projected, dim=-1), unit(case["tokens_vv"]))
-        whole = vision.project(torch.cat([walked.image[:, None], local[:, 1:]], dim=1))
+        whole = vision.project(torch.cat([features.image[:, None], local[:, 1:]], dim=1))
         assert close(F.normalize(whole, dim=-1), unit(case["image_features"]))

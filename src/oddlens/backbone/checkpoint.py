@@ -9,7 +9,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -44,7 +43,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def read_state(path: Path) -> Any:
+def read_state(path: Path) -> object:
     """What a .safetensors, .bin, .pth or .pt file holds, unchanged. Raises `ModelError` naming the file."""
     if not is_file(path):
         raise ModelError(f"{path} does not exist: fetch the model again, or name another")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +49,16 @@ class MapTower(Protocol):
         """Bring means over cells of `FrozenMaps.dense` into the joint space: [..., channels] -> [..., embed_dim]."""
 
 
+@runtime_checkable
+class FinerStem(Protocol):
+    """A stem with features on a grid that is twice as fine as the tokens'."""
+
+    finer_channels: int
+
+    def finer(self, raw: Mapping[str, Tensor]) -> Tensor:
+        """These features, of the stem's raw ones: [batch, finer_channels, 2 * rows, 2 * columns]."""
+
+
 class VisionMaps:
     """A transformer tower as a `MapTower`: its patch tokens as one map, and the stem's finer features where it has any.
 
@@ -63,19 +74,19 @@ class VisionMaps:
         self._tower = tower
         self._stride = min((8, 16, 32), key=lambda stride: abs(stride - config.patch_size))
         self._taps = tuple(dict.fromkeys((-(-config.layers // 2), config.layers)))
-        self._stem: Any = getattr(tower, "stem", None)
-        self._finer: int = getattr(self._stem, "finer_channels", 0)
+        stem = getattr(tower, "stem", None)
+        self._stem = stem if isinstance(stem, FinerStem) else None
 
     @property
     def strides(self) -> tuple[int, ...]:
         """The patches', and half of it where the stem has finer features."""
-        return (self._stride // 2, self._stride) if self._finer else (self._stride,)
+        return (self._stride,) if self._stem is None else (self._stride // 2, self._stride)
 
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of each map."""
         patches = len(self._taps) * self._tower.config.width
-        return (self._finer, patches) if self._finer else (patches,)
+        return (patches,) if self._stem is None else (self._stem.finer_channels, patches)
 
     def feature_maps(self, pixels: Tensor, *, dense: bool = True) -> FrozenMaps:
         """The maps of normalised pixels [batch, 3, height, width]; sides are multiples of `STRIDE`."""
@@ -87,7 +98,7 @@ class VisionMaps:
         features = tower.run_blocks(embedded, self._taps, (depth,) if dense else (), -(-depth // 4), image=False)
         taps = [F.layer_norm(features.patches(tap), (tower.config.width,)) for tap in self._taps]
         maps = [_as_map(torch.cat(taps, dim=-1), embedded.grid)]
-        if self._finer:
+        if self._stem is not None:
             maps.insert(0, self._stem.finer(embedded.raw))
         if not dense:
             return FrozenMaps(tuple(maps), None)

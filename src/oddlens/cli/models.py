@@ -18,8 +18,8 @@ app = typer.Typer(invoke_without_command=True)
 def models(context: typer.Context) -> None:
     """List the models, or fetch one.
 
-    The list shows which of them have a text tower ("text"), which methods that work from words need, which are on this machine
-    ("offline"), and which methods' papers use them. Any other CLIP, SigLIP or DINOv2 can be named by its hub id or its path.
+    The list shows which models have a text tower ("text"; methods that work from words need one), which are on this machine
+    ("offline"), and which methods' papers used them. Any other CLIP, SigLIP or DINOv2 can be named by its hub id or its path.
     """
     if context.invoked_subcommand is not None:
         return

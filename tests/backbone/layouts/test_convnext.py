@@ -73,7 +73,7 @@ def test_its_text_tower_is_that_of_any_open_clip_model(folder: Path, open_clip_f
     assert convnext.fingerprint != vit.fingerprint
 
 
-def test_a_method_that_walks_patches_refuses_it_in_one_sentence(folder: Path) -> None:
+def test_a_method_that_needs_patch_tokens_refuses_it_in_one_sentence(folder: Path) -> None:
     with pytest.raises(
         UsageError,
         match=r"winclip needs patch tokens, which .* \(ConvNeXt CLIP\) does not have: give a CLIP with a ViT",
