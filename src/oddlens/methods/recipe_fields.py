@@ -12,7 +12,7 @@ LARGEST_SIDE = 4096
 """Pixels a side that a tower may be given: what it costs grows with the fourth power, and 4096 is 80 times what any paper takes."""
 
 LARGEST_FRAME = 8192
-"""Pixels of the shorter side of a frame that is looked at in windows."""
+"""Pixels of the shorter side of a frame that is encoded in windows."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
 
 
 def size_field(value: int, *, native: int) -> Any:
-    """The recipe field `image_size` of a paper that gives its model, whose own size is `native`, pictures of `value` pixels a side.
+    """The recipe field `image_size` of a paper that gives its model, whose own size is `native`, images of `value` pixels a side.
 
     Models of that own size get `value`; others their own size: see `fit_recipe`.
     """
@@ -57,7 +57,7 @@ def held(default: Any, *, least: float | None = None, most: float | None = None)
 def query_field(
     default: Any = MISSING, factory: Any = MISSING, *, least: float | None = None, most: float | None = None
 ) -> Any:
-    """A recipe field that only the question depends on: it may change after the pictures were encoded (`Detector.predict`).
+    """A recipe field that only the question depends on: it may change after the images were encoded (`Detector.predict`).
 
     least, most: of its numbers; None: see `_RANGE`.
     """

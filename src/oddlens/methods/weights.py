@@ -106,14 +106,14 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping
 
     Raises `ModelError` for numbers that are not finite: nothing could be found with them.
     """
-    told = json.dumps({"format": FORMAT, **provenance})
+    document = json.dumps({"format": FORMAT, **provenance})
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     if bad := next((name for name, value in plain.items() if value.is_floating_point() and not is_finite(value)), None):
         raise ModelError(
             f"{printable(str(path))} is not written: what was learned has numbers that are not finite ({bad}); train again with a "
             "smaller learning rate"
         )
-    write_bytes(path, save(plain, metadata={_KEY: told}))
+    write_bytes(path, save(plain, metadata={_KEY: document}))
 
 
 def _flat(state: Any, path: Path, prefix: str = "", depth: int = 0) -> dict[str, Tensor]:

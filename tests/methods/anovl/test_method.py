@@ -208,7 +208,7 @@ class TestTheKeptOptimiser:
         features = detector.encode(pictures[:1]).features
         for _ in range(3):
             method.score(features, method.encode_prompts("nut"), None)
-        assert len(method._kept) == 0
+        assert method.adapter_count == 0
 
 
 class TestClipIsLeftAlone:

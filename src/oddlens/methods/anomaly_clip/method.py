@@ -48,7 +48,7 @@ class AnomalyCLIP(Method[AnomalyCLIPRecipe]):
 
     @property
     def request(self) -> FeatureRequest:
-        """The whole picture, and the local stream after the recipe's layers."""
+        """The whole image, and the local stream after the recipe's layers."""
         recipe = self.recipe
         return FeatureRequest(
             recipe.image_size,
@@ -59,7 +59,7 @@ class AnomalyCLIP(Method[AnomalyCLIPRecipe]):
         )
 
     def encode(self, vision_pass: VisionPass) -> Features:
-        """Embeddings of the picture and of its patches, layer by layer."""
+        """Embeddings of the image and of its patches, layer by layer."""
         features = {"image": F.normalize(vision_pass.vision.project(vision_pass.features.image, norm=False), dim=-1)}
         for layer in self.recipe.layers:
             patches = vision_pass.features.local[layer][:, 1:]

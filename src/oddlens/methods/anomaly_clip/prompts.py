@@ -1,4 +1,4 @@
-"""AnomalyCLIP's prompts: learned tokens instead of words about the picture, and one word, "object", for whatever is on it.
+"""AnomalyCLIP's prompts: learned tokens in place of words about the image, and the word "object" for what is on it.
 
 Zhou et al., ICLR 2024, arXiv 2310.18961, and its released code, whose names the parameters bear.
 """
@@ -135,5 +135,5 @@ def _rows(value: Tensor) -> Tensor:
 
 def _described(tensors: dict[str, Tensor] | dict[str, nn.Parameter]) -> str:
     deep = [len(value) for name, value in tensors.items() if name.startswith("compound_prompts_text.")]
-    told = f"context_length {len(tensors['ctx_pos'])}, prompt_depth {1 + len(deep)}"
-    return f"{told}, deep_tokens {max(deep)}" if deep else told
+    sizes = f"context_length {len(tensors['ctx_pos'])}, prompt_depth {1 + len(deep)}"
+    return f"{sizes}, deep_tokens {max(deep)}" if deep else sizes

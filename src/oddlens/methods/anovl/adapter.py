@@ -1,4 +1,4 @@
-"""Adapting to a picture: a residual adapter, trained for a few steps on nothing but that picture's own tokens.
+"""Adapting to an image: a residual adapter, trained for a few steps on that image's own tokens alone.
 
 AnoVL, arXiv 2308.15939, as its released code has it. CLIP takes no part: tokens come in, adapted tokens go out.
 """
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Margins = Callable[[Tensor], Tensor]
-"""Tokens [pictures, tokens, embed_dim] -> the log-odds of "abnormal" at places, [pictures, places]."""
+"""Tokens [images, tokens, embed_dim] -> the log-odds of "abnormal" at places, [images, places]."""
 
 
 class Start(NamedTuple):
@@ -40,27 +40,27 @@ def draw_noise(shape: tuple[int, int, int], scale: float, seed: int) -> Tensor:
 
 
 class Adapter:
-    """Adapters, one a picture, and the AdamW that trains them side by side.
+    """Adapters, one an image, and the AdamW that trains them side by side.
 
     f(t) = (1 - ratio) t + ratio A(t / |t|); A(x) = tanh(x W^T + b) E with `sentences` E [outputs, embed_dim] ("text adapter"), or
-    A(x) = x W^T + b without ("adapter"; outputs = embed_dim). W [pictures, outputs, embed_dim] and b are learned.
+    A(x) = x W^T + b without ("adapter"; outputs = embed_dim). W [images, outputs, embed_dim] and b are learned.
     """
 
     @torch.inference_mode(False)
     def __init__(
-        self, start: Start, pictures: int, sentences: Tensor | None, *, ratio: float, learning_rate: float
+        self, start: Start, images: int, sentences: Tensor | None, *, ratio: float, learning_rate: float
     ) -> None:
         self._start = start
         self._sentences = None if sentences is None else sentences.clone()  # gradients pass no inference tensor
         self._ratio = ratio
-        self.weight = start.weight.expand(pictures, -1, -1).clone().requires_grad_()
-        self.bias = start.bias.expand(pictures, -1).clone().requires_grad_()
+        self.weight = start.weight.expand(images, -1, -1).clone().requires_grad_()
+        self.bias = start.bias.expand(images, -1).clone().requires_grad_()
         self._optimiser = torch.optim.AdamW(
             [self.weight, self.bias], learning_rate, betas=(0.9, 0.999), weight_decay=0.01, fused=True
         )
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        """Adapted tokens: [pictures, tokens, embed_dim] -> the same."""
+        """Adapted tokens: [images, tokens, embed_dim] -> the same."""
         inner = torch.baddbmm(self.bias[:, None], F.normalize(tokens, dim=-1), self.weight.mT)
         if self._sentences is None:
             return torch.lerp(tokens, inner, self._ratio)
@@ -72,20 +72,20 @@ class Adapter:
     @torch.inference_mode(False)
     @torch.enable_grad()
     def adapt(self, tokens: Tensor, noise: Tensor, margins: Margins, hard_weight: float) -> Tensor:
-        """Train on tokens [pictures, tokens, embed_dim], one step for each of noise [steps, tokens, embed_dim].
+        """Train on tokens [images, tokens, embed_dim], one step for each of noise [steps, tokens, embed_dim].
 
         The adapters start over with every call; the optimiser's moments and count of steps go on from the call before. Returns the
-        losses, [steps, pictures].
+        losses, [steps, images].
         """
         with torch.no_grad():
             self.weight.copy_(self._start.weight)
             self.bias.copy_(self._start.bias)
-        pictures, count, width = tokens.shape
+        images, count, width = tokens.shape
         tokens = tokens.clone()
         losses = []
         for corruption in noise.clone():
             both = self(torch.cat([tokens, tokens + corruption], dim=1))
-            real, noisy = margins(both.view(2 * pictures, count, width)).view(pictures, 2, -1).unbind(dim=1)
+            real, noisy = margins(both.view(2 * images, count, width)).view(images, 2, -1).unbind(dim=1)
             loss = adaptation_loss(real, noisy, hard_weight)
             self._optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]
@@ -103,7 +103,7 @@ def log_odds(tokens: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
 
 
 def adaptation_loss(real: Tensor, noisy: Tensor, hard_weight: float) -> Tensor:
-    """The loss of each picture, [pictures], of log-odds [pictures, places] of the real and of the corrupted tokens.
+    """The loss of each image, [images], of log-odds [images, places] of the real and of the corrupted tokens.
 
     The entropy of the real ones, and `hard_weight` times the cross-entropy that calls every real one normal and every corrupted one
     abnormal; means over places. There is no threshold and no choice of tokens (released code).

@@ -1,4 +1,4 @@
-"""The same picture seen 22 ways: turned, shifted, mirrored, grey."""
+"""AnoVL's 22 views of an image: rotated, shifted, mirrored, grey."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def views(pixels: Tensor) -> Iterator[Tensor]:
     """The views of AnoVL's image score, one at a time, of normalised square pixels [batch, 3, side, side]; first the original.
 
     Eight rotations by up to 45 degrees, eight shifts by a tenth or a twentieth of the side in both directions, the mirror image,
-    grey, and three quarter turns. Beyond its borders a picture is reflected (released code).
+    grey, and three quarter turns. Beyond its borders an image is reflected (released code).
     """
     yield pixels
     for angle in _ANGLES:

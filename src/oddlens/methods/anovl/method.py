@@ -1,4 +1,4 @@
-"""AnoVL: value attention in all blocks against contrastive prompts, with an adapter that is trained on the very picture.
+"""AnoVL: value attention in all blocks against contrastive prompts, with an adapter that is trained on each image.
 
 Deng et al., arXiv 2308.15939 (its second version says AnoCLIP). The steps are those of the released code.
 """
@@ -64,16 +64,21 @@ class AnoVL(Method[AnoVLRecipe]):
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._kept = WeakIdKeyDictionary()  # prototypes of a prepared text -> its learner
+        self._adapters = WeakIdKeyDictionary()  # the prototypes of a text side -> its adapter
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the learners: they start over in a copy, and in what is unpickled."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_lock")}
+        """Everything but the adapters: they start over in a copy, and in what is unpickled."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_adapters", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._begin_anew()
+
+    @property
+    def adapter_count(self) -> int:
+        """How many adapters go on from image to image (optimiser "kept"): one for each text side that is still in use."""
+        return len(self._adapters)
 
     def encode_prompts(self, object_name: str) -> Text:
         """Prototypes, the means of 462 sentences each, and "sentences" [924, embed_dim], unit norm, the normal ones first."""
@@ -88,7 +93,7 @@ class AnoVL(Method[AnoVLRecipe]):
 
     @property
     def request(self) -> FeatureRequest:
-        """The whole picture, and the local stream after the last block."""
+        """The whole image, and the local stream after the last block."""
         recipe, last = self.recipe, self.backbone.vision.config.layers
         return FeatureRequest(
             recipe.image_size,
@@ -104,11 +109,11 @@ class AnoVL(Method[AnoVLRecipe]):
         """Embeddings of the views of each tile, and of its patches."""
         side = self.recipe.image_size
         if self.recipe.tiles == "none":
-            seen, local = self._look(vision_pass)
+            seen, local = self._encode_views(vision_pass)
             layout = torch.tensor((side, side, square_grid(local.shape[1])[0]), device=local.device)
             return {"views": seen, "local": local, "layout": layout.expand(local.shape[0], 3)}
-        plans = [tiling(picture, side) for picture in vision_pass.images]
-        seen, local = self._look_at_tiles(vision_pass, plans)
+        plans = [tiling(image, side) for image in vision_pass.images]
+        seen, local = self._encode_tiles(vision_pass, plans)
         counts = [len(plan.corners) for plan in plans]
         patches, _ = square_grid(local.shape[1])
         return {
@@ -124,8 +129,8 @@ class AnoVL(Method[AnoVLRecipe]):
         for rows, plan, grid in self._alike(features, text):
             tiles = len(plan.corners)
             states, temperature = text["prototypes"], self.recipe.temperature
-            looks = features["views"][rows, : tiles * self.recipe.views]
-            scores.append(abnormal_probability(looks, states, temperature).mean(dim=1))
+            views_seen = features["views"][rows, : tiles * self.recipe.views]
+            scores.append(abnormal_probability(views_seen, states, temperature).mean(dim=1))
             tokens = features["local"][rows, : tiles * grid * grid]
             if self.recipe.adapt:
                 tokens = self._adapted(tokens, text, plan, grid)
@@ -147,8 +152,8 @@ class AnoVL(Method[AnoVLRecipe]):
         low = torch.tensor(-0.4 / self.recipe.temperature).sigmoid().item()
         return round(low, 2), round(1 - low, 2)
 
-    def _look(self, vision_pass: VisionPass) -> tuple[Tensor, Tensor]:
-        """Of every row of a walk: its views [rows, views, embed_dim], unit norm, and its patches [rows, patches, embed_dim]."""
+    def _encode_views(self, vision_pass: VisionPass) -> tuple[Tensor, Tensor]:
+        """Of every row of a pass: its views [rows, views, embed_dim], unit norm, and its patches [rows, patches, embed_dim]."""
         tower = vision_pass.vision
         local = vision_pass.features.local_patches(tower.config.layers)
         seen = [vision_pass.features.image]
@@ -161,18 +166,18 @@ class AnoVL(Method[AnoVLRecipe]):
                 seen += cls.view(len(group), -1, cls.shape[-1]).unbind()
         return F.normalize(tower.embed_image(torch.stack(seen, dim=1)), dim=-1), tower.project(local)
 
-    def _look_at_tiles(self, vision_pass: VisionPass, plans: Sequence[Tiling]) -> tuple[Tensor, Tensor]:
-        """As `_look`, of the tiles of all pictures, a few at a time."""
+    def _encode_tiles(self, vision_pass: VisionPass, plans: Sequence[Tiling]) -> tuple[Tensor, Tensor]:
+        """As `_encode_views`, of the tiles of all images, a few at a time."""
         recipe = self.recipe
         every = (
             tile
-            for picture, plan in zip(vision_pass.images, plans, strict=True)
-            for tile in cut(picture, plan, recipe.interpolation)
+            for image, plan in zip(vision_pass.images, plans, strict=True)
+            for tile in cut(image, plan, recipe.interpolation)
         )
         parts = []
         while tiles := list(islice(every, ROWS)):
             pixels = self.backbone.to_pixels(tiles, recipe.image_size, recipe.interpolation)
-            parts.append(self._look(pass_pixels(self.backbone, pixels, self.request)))
+            parts.append(self._encode_views(pass_pixels(self.backbone, pixels, self.request)))
         seen, local = zip(*parts, strict=True)
         return torch.cat(seen), torch.cat(local)
 
@@ -200,7 +205,7 @@ class AnoVL(Method[AnoVLRecipe]):
         return max(1, self._adapting_bytes // (4 * floats))
 
     def _adapted(self, tokens: Tensor, text: Mapping[str, Tensor], plan: Tiling, grid: int) -> Tensor:
-        """What adapters, trained on the tokens of one picture each, make of them."""
+        """What adapters, trained on the tokens of one image each, make of them."""
         recipe = self.recipe
 
         def margins(adapted: Tensor) -> Tensor:
@@ -215,26 +220,26 @@ class AnoVL(Method[AnoVLRecipe]):
             return adapter(tokens)
 
     @contextmanager
-    def _adapter(self, text: Mapping[str, Tensor], pictures: int) -> Iterator[Adapter]:
-        """A new learner; or the one that is kept for this text, for one thread at a time."""
+    def _adapter(self, text: Mapping[str, Tensor], images: int) -> Iterator[Adapter]:
+        """A new adapter; or the one that goes on for this text, for one thread at a time."""
         if self.recipe.optimiser == "fresh":
-            yield self._new_adapter(text, pictures)
+            yield self._new_adapter(text, images)
             return
         with self._lock:
             key = text["prototypes"]
-            if key not in self._kept:
-                self._kept[key] = self._new_adapter(text, pictures)
-            yield self._kept[key]
+            if key not in self._adapters:
+                self._adapters[key] = self._new_adapter(text, images)
+            yield self._adapters[key]
 
-    def _new_adapter(self, text: Mapping[str, Tensor], pictures: int) -> Adapter:
-        """The first adapter is the same for every picture."""
+    def _new_adapter(self, text: Mapping[str, Tensor], images: int) -> Adapter:
+        """The first adapter is the same for every image."""
         recipe, (count, width) = self.recipe, text["sentences"].shape
         through = text["sentences"] if recipe.adapter == "text" else None
         start = draw_start(width if through is None else count, width, recipe.seed)
         start = Start(*(part.to(text["sentences"]) for part in start))
-        return Adapter(start, pictures, through, ratio=recipe.ratio, learning_rate=recipe.learning_rate)
+        return Adapter(start, images, through, ratio=recipe.ratio, learning_rate=recipe.learning_rate)
 
 
 def _by_picture(rows: Tensor, counts: Sequence[int]) -> Tensor:
-    """Rows of tiles [all tiles, n, channels] -> [pictures, most tiles * n, channels]; pictures of fewer tiles end in zeros."""
+    """Rows of tiles [all tiles, n, channels] -> [images, most tiles * n, channels]; images of fewer tiles end in zeros."""
     return pad_sequence([tiles.flatten(0, 1) for tiles in torch.split(rows, list(counts))], batch_first=True)

@@ -56,7 +56,7 @@ class LinearLayers(nn.Module):
     def maps(self, features: Mapping[str, Tensor], states: Tensor, temperature: float, size: int) -> Iterator[Tensor]:
         """The abnormal probability of every pixel, layer by layer: [batch, size, size] in [0, 1] (section 3.1).
 
-        features: "tokens:<tap>" [batch, patches, width]. states: prototypes [2, embed_dim], or a pair for each picture.
+        features: "tokens:<tap>" [batch, patches, width]. states: prototypes [2, embed_dim], or a pair for each image.
         """
         direction = (states[..., 1, :] - states[..., 0, :])[..., None] / temperature
         for tap, layer in zip(self.taps, self.fc, strict=True):
@@ -71,12 +71,12 @@ class AprilGAN(Method[AprilGANRecipe]):
     Features: "image" [batch, embed_dim], unit norm; "tokens:<tap>" [batch, patches, width], after that block as they are, without
     CLS. Map: a probability of each layer, summed, [0, layers]; with references besides a distance of each, [0, 3 * layers].
 
-    The zero-shot score is the probability p that the whole picture is abnormal; the linear layers do not touch it. The few-shot
+    The zero-shot score is the probability p that the whole image is abnormal; the linear layers do not touch it. The few-shot
     score adds the map's peak m, which is of another scale than p:
 
-    - "references": (p + m / u) / 2, where u is the mean peak of the good examples, each held against the others: a picture as odd
+    - "references": (p + m / u) / 2, where u is the mean peak of the good examples, each held against the others: an image as odd
       as a good one adds 1/2, one twice as odd adds 1. One good example alone is held against the words only, so that u is less
-      than another good picture's m. u counts as at least a hundredth of the map's range, lest m drown p where u is next to nothing.
+      than another good image's m. u counts as at least a hundredth of the map's range, lest m drown p where u is next to nothing.
     - "transductive", the authors': of the whole test set, see `evaluation.set_scores`; `score` gives the other one all the same.
     """
 
@@ -95,15 +95,15 @@ class AprilGAN(Method[AprilGANRecipe]):
 
     @property
     def request(self) -> FeatureRequest:
-        """The whole picture, and the tokens that are compared with words and good examples."""
+        """The whole image, and the tokens that are compared with words and good examples."""
         recipe = self.recipe
         taps = tuple(dict.fromkeys((*recipe.layers, *self._reference_taps)))
         return FeatureRequest(recipe.image_size, recipe.interpolation, recipe.position, taps)
 
     def encode(self, vision_pass: VisionPass) -> Features:
-        """The picture's embedding, and its tokens tap by tap."""
-        kept: torch.dtype = getattr(torch, self.recipe.memory_dtype)
-        tokens = {name: value.to(kept) for name, value in patch_tokens(vision_pass, self.request.taps).items()}
+        """The image's embedding, and its tokens tap by tap."""
+        dtype: torch.dtype = getattr(torch, self.recipe.memory_dtype)
+        tokens = {name: value.to(dtype) for name, value in patch_tokens(vision_pass, self.request.taps).items()}
         return {"image": F.normalize(vision_pass.vision.embed_image(vision_pass.features.image), dim=-1)} | tokens
 
     def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:

@@ -1,4 +1,4 @@
-"""What was made lately is kept, and no more than that."""
+"""A cache of the values used last, bounded in number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """At most `most` values by key: where another one comes, the one that was asked for longest ago goes.
+    """At most `most` values by key: where another one comes, the one that was used longest ago goes.
 
     Safe to use from several threads. A copy, and what is unpickled, starts empty: its values can be made again.
     """
@@ -25,11 +25,11 @@ class Recent(Generic[Key, Value]):
         return Recent, (self._most,)
 
     def __len__(self) -> int:
-        """How many values are kept."""
+        """How many values there are."""
         return len(self._values)
 
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
-        """The value of a key; made, and kept, where there is none. Threads that ask at the same time may each make one."""
+        """The value of a key; made where there is none. Threads that need it at the same time may each make one."""
         with self._lock:
             if key in self._values:
                 self._values[key] = self._values.pop(key)  # now the latest

@@ -34,9 +34,9 @@ def load_templates(name: str) -> tuple[str, ...]:
 
 @cache
 def load_framed(name: str, kind: str) -> tuple[str, ...]:
-    """A named list of templates made of frames and of what a picture is called for a kind of thing, "object" or "texture".
+    """A named list of templates made of frames and of what an image is called for a kind of thing, "object" or "texture".
 
-    Every frame with the first word for the picture, then with the second. `UsageError` for an unknown name.
+    Every frame with the first word for the image, then with the second. `UsageError` for an unknown name.
     """
     entry = _entry("frames.json", name)
     return tuple(

@@ -1,4 +1,4 @@
-"""Long pictures as overlapping square tiles, and the maps of the tiles as one map of the picture."""
+"""Long images as overlapping square tiles, and the maps of the tiles as one map of the image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oddlens.methods.common.maps import upsample
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a picture of height x width pixels is covered: by as few squares of `side` as can, evenly spaced from end to end."""
+    """How an image of height x width pixels is covered: by as few squares of `side` as can, evenly spaced from end to end."""
 
     height: int
     width: int
@@ -26,16 +26,16 @@ class Tiling:
         return [(top, left) for top in _starts(self.height, self.side) for left in _starts(self.width, self.side)]
 
 
-def tiling(picture: Pixels, side: int) -> Tiling:
-    """The tiling of a picture whose shorter side is brought to `side`, the aspect kept (AnoVL's released code for VisA)."""
-    height, width = picture.shape[:2]
+def tiling(image: Pixels, side: int) -> Tiling:
+    """The tiling of an image whose shorter side is brought to `side`, the aspect kept (AnoVL's released code for VisA)."""
+    height, width = image.shape[:2]
     shorter = min(height, width)
     return Tiling(side * height // shorter, side * width // shorter, side)
 
 
-def cut(picture: Pixels, plan: Tiling, interpolation: Literal["bicubic", "bilinear"]) -> list[Pixels]:
-    """The tiles of a picture, uint8 [side, side, 3] each; it is brought to the plan's size first."""
-    whole = resized(picture, (plan.height, plan.width), interpolation)
+def cut(image: Pixels, plan: Tiling, interpolation: Literal["bicubic", "bilinear"]) -> list[Pixels]:
+    """The tiles of an image, uint8 [side, side, 3] each; it is brought to the plan's size first."""
+    whole = resized(image, (plan.height, plan.width), interpolation)
     return [whole[top : top + plan.side, left : left + plan.side] for top, left in plan.corners]
 
 

@@ -1,1 +1,1 @@
-"""VL4AD: a wing of its own, as it looks at whole streets. Words (vocabulary), masks (where), scores (how odd), and the method."""
+"""VL4AD: road scenes by words. Vocabulary (the words), masks (where), scores (how anomalous), and the method."""

@@ -97,7 +97,7 @@ class DecoderMasks:
     @torch.inference_mode()
     def encode(self, vision_pass: VisionPass) -> Features:
         """See `masks.Masks`. Memory: the network's for one window, and the features."""
-        return join_features([self._frame(picture) for picture in vision_pass.images])
+        return join_features([self._frame(image) for image in vision_pass.images])
 
     def spread(self, features: Mapping[str, Tensor], values: Tensor) -> Tensor:
         """See `masks.Masks`: [channels, height, width] at a quarter of the working resolution; at the whole where `exact`."""
@@ -116,16 +116,16 @@ class DecoderMasks:
             weight[down, across] += counts
         return total / weight
 
-    def _frame(self, picture: Pixels) -> Features:
+    def _frame(self, image: Pixels) -> Features:
         """The features of one frame, with a batch dimension of 1."""
         backbone = self._backbone
-        rows, columns = _map_size(picture, self.short_side)
+        rows, columns = _map_size(image, self.short_side)
         size = rows * MAP_STRIDE, columns * MAP_STRIDE
-        pixels = to_tensor([picture], size, backbone.mean, backbone.std, "bilinear").to(backbone.device)
+        pixels = to_tensor([image], size, backbone.mean, backbone.std, "bilinear").to(backbone.device)
         side = min(self._window or max(size), max(size)) // MAP_STRIDE
         corners = Windows(side, MAP_STRIDE, self._overlap).corners((rows, columns))
         places = [(top, left, min(side, rows), min(side, columns)) for top, left in corners]
-        parts = [self._look(_cut(pixels, *place)) for place in places]
+        parts = [self._encode_window(_cut(pixels, *place)) for place in places]
         made = {name: torch.cat([part[name] for part in parts])[None] for name in parts[0]}
         at = backbone.device
         made["masks"] = torch.tensor([made["logits"].shape[1]], device=at)
@@ -133,7 +133,7 @@ class DecoderMasks:
         made["windows"] = torch.tensor([places], device=at)
         return made
 
-    def _look(self, pixels: Tensor) -> Features:
+    def _encode_window(self, pixels: Tensor) -> Features:
         """What the network says of one window, [1, 3, height, width]: a row a mask."""
         height, width = pixels.shape[-2:]
         seen = self._tower.feature_maps(F.pad(pixels, (0, _missing(width), 0, _missing(height))), dense=self.pooled)
@@ -208,10 +208,10 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _map_size(picture: Pixels, short_side: int) -> tuple[int, int]:
+def _map_size(image: Pixels, short_side: int) -> tuple[int, int]:
     """Rows and columns of the map of a frame that is scaled to this short side."""
-    scale = short_side / min(picture.shape[:2])
-    rows, columns = (max(1, round(side * scale / MAP_STRIDE)) for side in picture.shape[:2])
+    scale = short_side / min(image.shape[:2])
+    rows, columns = (max(1, round(side * scale / MAP_STRIDE)) for side in image.shape[:2])
     return rows, columns
 
 
@@ -221,7 +221,7 @@ def _missing(side: int) -> int:
 
 
 def _cut(pixels: Tensor, *place: int) -> Tensor:
-    """A window of [1, 3, height, width]; top, left, rows and columns of it are told on the map."""
+    """A window of [1, 3, height, width]; top, left, rows and columns are counted on the map."""
     top, left, height, width = (MAP_STRIDE * number for number in place)
     return pixels[..., top : top + height, left : left + width]
 

@@ -197,7 +197,7 @@ def _initialise_pixels(module: nn.Module) -> None:
 
 
 def _ring(heads: int, levels: int, points: int) -> Tensor:
-    """Where each head looks at first: in a direction of its own, each point a cell further. [heads * levels * points * 2]."""
+    """Where each head begins: in a direction of its own, each point a cell further. [heads * levels * points * 2]."""
     angles = torch.arange(heads) * (2 * math.pi / heads)
     directions = torch.stack([angles.cos(), angles.sin()], dim=-1)
     directions = directions / directions.abs().amax(dim=-1, keepdim=True)

@@ -58,10 +58,10 @@ SMALL = DecoderShape(queries=20, layers=3, width=64, heads=4, feedforward=128, p
 """A decoder that trains on a CPU in minutes (ours)."""
 
 
-def shape_of(told: Mapping[str, Any], source: str) -> DecoderShape:
-    """The shape that weights tell of themselves. Raises `ModelError` where they do not."""
+def shape_of(provenance: Mapping[str, Any], source: str) -> DecoderShape:
+    """The shape that is written in weights. Raises `ModelError` where there is none."""
     try:
-        return DecoderShape(**told["decoder"])
+        return DecoderShape(**provenance["decoder"])
     except (KeyError, TypeError, UsageError) as error:
         raise ModelError(f"{source} does not say what decoder it holds ({error}): train it again") from error
 

@@ -87,7 +87,7 @@ class DenseMasks:
 
     @property
     def text(self) -> Text | None:
-        """None: patches are asked by words."""
+        """None: patches are compared with words."""
         return None
 
     @property
@@ -107,7 +107,7 @@ class DenseMasks:
         """
         if not vision_pass.images:
             return self._encode_windows(vision_pass.pixels)
-        frames = [at_short_side(picture, self.short_side) for picture in vision_pass.images]
+        frames = [at_short_side(image, self.short_side) for image in vision_pass.images]
         embeddings = [self._embeddings(frame).flatten(0, 1) for frame in frames]
         at = embeddings[0].device
         return {
@@ -130,7 +130,7 @@ class DenseMasks:
     def _encode_windows(self, pixels: Tensor) -> Features:
         """The features of images that are a window each: [batch, 3, side, side] normalised pixels."""
         weights = self._windows.weights().to(pixels.device)[..., None]
-        embeddings = F.normalize(weights * self._look(pixels), dim=-1).flatten(1, 2)
+        embeddings = F.normalize(weights * self._encode_pixels(pixels), dim=-1).flatten(1, 2)
         count = pixels.shape[0]
         return {
             "embeddings": embeddings,
@@ -148,25 +148,25 @@ class DenseMasks:
         for first in range(0, len(corners), _WINDOWS_AT_ONCE):
             part = corners[first : first + _WINDOWS_AT_ONCE]
             windows = [self._windows.cut(grown, corner) for corner in part]
-            seen = self._look(self._backbone.to_pixels(windows, self.side))
+            seen = self._encode_pixels(self._backbone.to_pixels(windows, self.side))
             for (row, column), window in zip(part, seen, strict=True):
                 total[row : row + side, column : column + side] += weights * window
         return F.normalize(total[:rows, :columns], dim=-1)
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _encode_pixels(self, pixels: Tensor) -> Tensor:
         """Pixels of windows -> their patches in the joint space: [windows, rows, columns, embed_dim], unit norm."""
         vision, side = self._backbone.vision, self._windows.side
         last = vision.config.layers
-        walked = vision.run_blocks(
+        features = vision.run_blocks(
             vision.embed(pixels, self._position), local_taps=(last,), local_from=self._local_from
         )
-        return F.normalize(vision.project(walked.local_patches(last)), dim=-1).view(
+        return F.normalize(vision.project(features.local_patches(last)), dim=-1).view(
             -1, side, side, vision.config.embed_dim
         )
 
 
 def trained_temperature(backbone: Backbone) -> float:
-    """The temperature that a model compared pictures and words with when it was trained; at least 0.01, CLIP's bound."""
+    """The temperature that a model compared images and words with when it was trained; at least 0.01, CLIP's bound."""
     return math.exp(-min(float(backbone.model.logit_scale), math.log(100)))
 
 

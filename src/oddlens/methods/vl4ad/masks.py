@@ -28,7 +28,7 @@ class Masks(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes of masks that know no words, in the order of their numbers; () where words are asked."""
+        """The classes of masks that know no words, in the order of their numbers; () where they are compared with words."""
 
     @property
     def pooled(self) -> bool:

@@ -41,21 +41,21 @@ class VL4AD(Method[VL4ADRecipe]):
         super().__init__(backbone, recipe, weights)
         self._masks = _way_to_masks(backbone, recipe, weights)
         self._trained_temperature = trained_temperature(backbone)
-        self._asked()  # what cannot be asked is told before any frame is looked at
+        self._checked_vocabulary()  # what cannot be is refused before any frame is encoded
         self._words = ConceptEncoder(backbone.encode_text)
         if backbone.card.name == MINI.name and recipe.masks == "dense":
             _warn_of_mini()
 
     def encode_prompts(self, object_name: str) -> Text:
-        """The words of the recipe; a street has no object name. Raises `UsageError` for words that the masks cannot be asked by."""
-        vocabulary, own = self._asked(), self._masks.text
+        """The words of the recipe; a street has no object name. Raises `UsageError` for words that the masks do not go with."""
+        vocabulary, own = self._checked_vocabulary(), self._masks.text
         if own is None:
             return self._words.text(vocabulary, self.recipe.sentences)
         return own | {"member": torch.tensor(vocabulary.member, device=own["member"].device)}
 
     @property
     def request(self) -> FeatureRequest:
-        """Nothing but the pictures: the way to masks looks at them itself."""
+        """Nothing but the images: the way to masks encodes them itself."""
         return FeatureRequest(self.recipe.image_size, whole=True, short_side=self._masks.short_side)
 
     def encode(self, vision_pass: VisionPass) -> Features:
@@ -86,8 +86,8 @@ class VL4AD(Method[VL4ADRecipe]):
         """Of the score, where masks do not overlap."""
         return SCORES[self.recipe.score].range(len(self.recipe.vocabulary.supers))
 
-    def _asked(self) -> Vocabulary:
-        """The words in force. Raises `UsageError` where they contradict each other, and for what the masks cannot be asked."""
+    def _checked_vocabulary(self) -> Vocabulary:
+        """The words in force. Raises `UsageError` where they contradict each other or do not go with the masks."""
         vocabulary, names = self.recipe.vocabulary, self._masks.names
         if names and (vocabulary.unknown or vocabulary.names != names):
             raise UsageError(
@@ -107,18 +107,18 @@ class VL4AD(Method[VL4ADRecipe]):
         rule = ClassificationRule(self.recipe.merging, self.recipe.void, self.recipe.alpha)
         vocabulary = self.recipe.vocabulary
         groups = Groups(len(vocabulary.columns), len(vocabulary.supers))
-        look, spread = self._look(features, real), partial(self._masks.spread, features)
+        predictions, spread = self._predictions(features, real), partial(self._masks.spread, features)
         batch = features["embeddings"].shape[:-2]
 
         def seen(merged: bool) -> ClassMaps:
-            found = probabilities(look, text, rule, merged=merged, groups=groups)
+            found = probabilities(predictions, text, rule, merged=merged, groups=groups)
             return ClassMaps(found.view(*batch, real, found.shape[-1]), spread)
 
         scored = seen(merged=True)
         plain = seen(merged=False) if self.recipe.merge != "none" else scored
         return SCORES[self.recipe.score].map(scored), plain.best[1].to(torch.uint8)
 
-    def _look(self, features: Mapping[str, Tensor], real: int) -> MaskPredictions:
+    def _predictions(self, features: Mapping[str, Tensor], real: int) -> MaskPredictions:
         """The real masks, in one row."""
         void, pooled = features.get("void"), features.get("pooled")
         return MaskPredictions(
@@ -169,7 +169,7 @@ def _highest(maps: Tensor, share: float) -> Tensor:
 
 @cache
 def _warn_of_mini() -> None:
-    """Say once that a street cannot be read with the embedded model: its maps look like any others."""
+    """Say once that a street cannot be read with the embedded model: its maps have no meaning."""
     warnings.warn(
         "'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets mean "
         "nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",

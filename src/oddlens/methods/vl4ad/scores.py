@@ -68,7 +68,7 @@ def similarities(embeddings: Tensor, text: Mapping[str, Tensor], columns: int) -
 
 
 def probabilities(
-    look: MaskPredictions,
+    predictions: MaskPredictions,
     text: Mapping[str, Tensor],
     rule: ClassificationRule,
     *,
@@ -85,15 +85,15 @@ def probabilities(
     member = text["member"] if merged else torch.arange(classes, device=text["member"].device)
     supers = groups.supers if merged else classes
     if rule.merging == "max":
-        logits = _logits(look, text, rule.alpha, groups.columns, (member, supers))
-        return _without_void(logits.softmax(dim=-1)[:, :supers], look.void, rule.void)
-    logits = _logits(look, text, rule.alpha, groups.columns, None)
-    found = _without_void(logits.softmax(dim=-1)[:, :classes], look.void, rule.void)
+        logits = _logits(predictions, text, rule.alpha, groups.columns, (member, supers))
+        return _without_void(logits.softmax(dim=-1)[:, :supers], predictions.void, rule.void)
+    logits = _logits(predictions, text, rule.alpha, groups.columns, None)
+    found = _without_void(logits.softmax(dim=-1)[:, :classes], predictions.void, rule.void)
     return _by_group(found, member, supers, "sum")
 
 
 def _logits(
-    look: MaskPredictions,
+    predictions: MaskPredictions,
     text: Mapping[str, Tensor],
     alpha: float,
     columns: int,
@@ -109,11 +109,11 @@ def _logits(
         unknown = supers + torch.arange(columns - member.shape[0], device=member.device)
         return _by_group(found, torch.cat([member, unknown]), supers + unknown.shape[0], "amax")
 
-    inside = of(look.embeddings, look.temperature)
-    if alpha == 0 or look.pooled is None:
+    inside = of(predictions.embeddings, predictions.temperature)
+    if alpha == 0 or predictions.pooled is None:
         return inside
-    exponent = alpha * look.pooled.any(dim=-1, keepdim=True)  # a mask without pixels has nothing to say there
-    return (1 - exponent) * inside + exponent * of(look.pooled, look.pooled_temperature)
+    exponent = alpha * predictions.pooled.any(dim=-1, keepdim=True)  # a mask without pixels has nothing to say there
+    return (1 - exponent) * inside + exponent * of(predictions.pooled, predictions.pooled_temperature)
 
 
 def _without_void(known: Tensor, void: Tensor | None, mode: Void) -> Tensor:
@@ -144,7 +144,7 @@ class ClassMaps:
 
     @cached_property
     def S(self) -> Tensor:  # noqa: N802 the papers' symbol
-        """Computed once, however many scores look at it."""
+        """Computed once, however many scores need it."""
         return self.spread(self.p)
 
     @cached_property

@@ -53,11 +53,11 @@ class WinCLIP(Method[WinCLIPRecipe]):
 
     @property
     def request(self) -> FeatureRequest:
-        """The whole picture, and the taps that references are matched by."""
+        """The whole image, and the taps that references are matched by."""
         return FeatureRequest(self.recipe.image_size, self.recipe.interpolation, self.recipe.position, self._taps)
 
     def encode(self, vision_pass: VisionPass) -> Features:
-        """Embeddings of the picture and of its windows, and what the references are matched by."""
+        """Embeddings of the image and of its windows, and what the references are matched by."""
         features = {"image": F.normalize(vision_pass.vision.embed_image(vision_pass.features.image), dim=-1)}
         patches = torch.cat(
             [_patches_only(vision_pass.features.taps[tap], vision_pass.grid) for tap in self._taps], dim=-1
