@@ -1,4 +1,4 @@
-"""oddlens finds what is wrong in a picture with vision-language models.
+"""oddlens finds what is wrong in an image with vision-language models.
 
     detector = oddlens.load("winclip")
     detector.add_references("good/")

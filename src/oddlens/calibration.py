@@ -1,6 +1,6 @@
-"""What good examples say of themselves, each scored against the others: thresholds, and what their maps usually hold.
+"""Calibration from good examples, each scored against the others: thresholds, and the usual range of their maps.
 
-No torch is needed here: a detector scores its references (`Detector.calibrate`), and this makes numbers of the scores.
+No torch is needed here: a detector scores its references (`Detector.calibrate`), and this module computes with the scores.
 """
 
 from __future__ import annotations

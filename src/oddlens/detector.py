@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from oddlens.backbone.cache import remembered_hash
+from oddlens.backbone.cache import cached_hash
 from oddlens.backbone.files import MINI_FOLDER
 from oddlens.backbone.tensors import aligned
 from oddlens.calibration import NOT_FINITE, Calibration, calibrate_on, chosen
@@ -77,7 +77,7 @@ class Detector:
     @cached_property
     def weights_hash(self) -> str | None:
         """SHA-256 of the learned part's file, computed once; None without one."""
-        return None if self.weights is None else remembered_hash(Path(self.weights))
+        return None if self.weights is None else cached_hash(Path(self.weights))
 
     @property
     def identity(self) -> Identity:
@@ -197,7 +197,7 @@ class Detector:
         if self.no_references is not None:
             raise UsageError(self.no_references)
         earlier = joined([] if self.references is None else [self.references])
-        sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the picture
+        sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the image
         count, doubles = len(sources), []
         encoder = Encoder([self.method])
 

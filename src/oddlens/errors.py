@@ -38,7 +38,7 @@ def one_line(sentence: str, most: int = 2000) -> str:
 
 
 def shortened(value: object) -> str:
-    """What a value looks like in Python, on one line; of what is long, deep or has many entries a part."""
+    """A value as Python writes it, on one line; only a part of a value that is long, deep or has many entries."""
     try:
         return printable(_REPR.repr(value))
     except ValueError:  # Python writes no whole number of more than 4300 digits
@@ -101,7 +101,7 @@ class OddlensError(Exception):
     """A fault in what was given (a file, a name, a setting), not in the program."""
 
     def __str__(self) -> str:
-        """The sentence: one line of printable text and no page of it, whatever names stand in it."""
+        """The sentence: one line of printable text of bounded length, with any names in it."""
         return one_line(super().__str__())
 
 
@@ -114,7 +114,7 @@ class ImageError(OddlensError):
 
 
 class DiskError(OddlensError):
-    """A disk takes no more: whatever is written there next fails too."""
+    """A disk takes no more data: the next file fails too."""
 
 
 class ModelError(OddlensError):
@@ -126,7 +126,7 @@ class DataError(OddlensError):
 
 
 class LayoutError(DataError, UsageError):
-    """What was named is no data set that is known here: nothing in it was looked at. Exit code 2."""
+    """A path leads to no data set of a known layout; nothing in it was read. Exit code 2."""
 
 
 class OddlensWarning(UserWarning):

@@ -231,7 +231,7 @@ class TestLoneFiles:
         def refuse(_: Path) -> str:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("oddlens.backbone.load.remembered_hash", refuse)
+        monkeypatch.setattr("oddlens.backbone.load.cached_hash", refuse)
         with pytest.raises(ModelError, match="may not be read by this user: change its permissions"):
             load_backbone(path, device="cpu")
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from oddlens.backbone.cache import cache_folder, remembered_hash
+from oddlens.backbone.cache import cache_folder, cached_hash
 from oddlens.errors import OddlensError
 from oddlens.evaluation.cell_results import read_cell
 from oddlens.training.checkpoint import Checkpoint, History
@@ -93,7 +93,7 @@ def _put_back(path: Path, data: bytes) -> None:
 def _hash(rng: random.Random, world: World, scratch: Path) -> Case:
     """The remembered hash of a large file, where it is seen to be none."""
     path = world.large_file
-    right = remembered_hash(path)
+    right = cached_hash(path)
     notes = [each for each in (cache_folder() / "hashes").rglob("*") if each.is_file()]
     damaged = rng.choice(
         (
@@ -114,7 +114,7 @@ def _hash(rng: random.Random, world: World, scratch: Path) -> Case:
         for note in notes:
             note.write_bytes(damaged)
         try:
-            found = remembered_hash(path)
+            found = cached_hash(path)
         finally:
             for note in notes:
                 _put_back(note, right.encode())

@@ -84,12 +84,12 @@ def _checksum(path: Path, features: Tensor) -> str:
 
 
 def content_hash(files: Sequence[Path]) -> str:
-    """One SHA-256 over the contents of several files, in order; of files over 64 MB it is remembered by path, size and time."""
-    return hashlib.sha256("".join(remembered_hash(path) for path in files).encode()).hexdigest()
+    """One SHA-256 over the contents of several files, in order; the hash of a file over 64 MB is cached by path, size and time."""
+    return hashlib.sha256("".join(cached_hash(path) for path in files).encode()).hexdigest()
 
 
-def remembered_hash(path: Path) -> str:
-    """SHA-256 of a file, remembered by path, size and time where it is larger than 64 MB."""
+def cached_hash(path: Path) -> str:
+    """SHA-256 of a file; of one over 64 MB it is cached by path, size and time."""
     real = path.resolve()
     stat = real.stat()
     if stat.st_size < 64 << 20:

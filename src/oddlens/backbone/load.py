@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.cache import content_hash, remembered_hash
+from oddlens.backbone.cache import cached_hash, content_hash
 from oddlens.backbone.cards import CARDS, MINI, Card, card_of_digest, find_card
 from oddlens.backbone.files import LAYOUT_FILES, MINI_FOLDER, what_is_missing
 from oddlens.backbone.hub import cached_folder, is_hub_id
@@ -111,7 +111,7 @@ def _with_configuration(path: Path) -> Path:
 def _refuse_damaged(path: Path) -> None:
     """Raise `ModelError` for a file of the hub cache whose content has changed. Large files are named by their SHA-256 there."""
     blob = path.resolve()
-    if blob.parent.name == "blobs" and len(blob.name) == 64 and remembered_hash(blob) != blob.name:
+    if blob.parent.name == "blobs" and len(blob.name) == 64 and cached_hash(blob) != blob.name:
         raise ModelError(
             f"{printable(str(path))} is damaged (its SHA-256 is not that of the hub's file): fetch the model again, which "
             "replaces it"
@@ -142,7 +142,7 @@ def _card_of(path: Path, name: str | None = None) -> Card:
         return replace(MINI, name=path.name)
     if layout.files is None:
         try:
-            known = card_of_digest(remembered_hash(path))
+            known = card_of_digest(cached_hash(path))
         except OSError as error:
             raise ModelError(f"{printable(str(path))} {why_not_opened(path, error)}") from error
         if known is not None:
