@@ -103,7 +103,7 @@ def _in_one_sentence(ctx: Context, options: set[str]) -> Iterator[None]:
 def before_the_first_image() -> Iterator[None]:
     """What fails in here makes the call wrong, exit code 2: a model, weights, a station or references that cannot be used.
 
-    Exit code 1 says that images failed and the others were looked at; here none was.
+    Exit code 1 says that images failed and the others were scored; here none was.
     """
     try:
         yield

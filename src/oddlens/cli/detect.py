@@ -43,7 +43,7 @@ _SETTINGS = ("max_megapixels", "smooth")
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """What is to look at the images."""
+    """Which method scores the images, on what, and with which settings."""
 
     object_name: Annotated[
         str, typer.Option("--object", metavar="NAME", help="What is on the images, in a word or two.")
@@ -123,7 +123,7 @@ def detect(
 
     With --out, OUT/results.jsonl gets a line for each image as soon as it is done, and OUT/run.json says what was run.
 
-    Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong and no image was looked at.
+    Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong and no image was read.
     """
     overrides = recipe_overrides(what.setting or [], card_fields(context))
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}

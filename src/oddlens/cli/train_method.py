@@ -171,8 +171,8 @@ def train_method(
         speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in chosen.speed.items())
         say(f"precision {chosen.name}; times as fast as float32 on this device: {speeds}")
     numbers = one_of("--cache-dtype", features.cache_dtype or "float32", _CACHE_TYPES)
-    kept = None if features.no_cache else CacheConfig(features.cache or cache_folder() / "features", numbers)
-    run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, kept, preview, report)
+    cache = None if features.no_cache else CacheConfig(features.cache or cache_folder() / "features", numbers)
+    run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, cache, preview, report)
     try:
         with stages() as progress:
             run.run(Reporter(say, progress))
