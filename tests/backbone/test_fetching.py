@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import oddlens
-from oddlens.backbone.cards import MINI
+from oddlens.backbone.cards import MINI, find_card
 from oddlens.backbone.fetching import fetch_model
 from oddlens.backbone.files import file_hash
 from oddlens.backbone.hub import cached_folder
@@ -17,6 +17,8 @@ from oddlens.errors import ModelError, OddlensError, UsageError
 from tests.backbone.conftest import HubCache
 from tests.hub_server import HubServer
 from tests.tiny_clip import Weights, write_open_clip
+from tests.tiny_dinov2 import write_dinov2
+from tests.tiny_siglip import write_siglip
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 
@@ -64,6 +66,27 @@ class TestFetching:
         assert starts == [f"bytes={1 << 20}-"]
         assert hub_server.fetched().count(WEIGHTS) == 1
         assert oddlens.load("winclip", clip, device="cpu").method.backbone.card.name == clip
+
+    def test_a_siglip_comes_with_its_tokenizer(self, hub_server: HubServer, tmp_path: Path) -> None:
+        hub_server.put_folder("google/siglip-base-patch16-224", write_siglip(tmp_path / "siglip"))
+        card = find_card("siglip-base-patch16-224")
+        assert card is not None
+        folder, warnings = fetch_model(card.hub_id, card)
+        assert warnings == ()  # no digest of its weights is known
+        assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+        backbone = load_backbone("siglip-base-patch16-224", device="cpu")
+        assert (backbone.card.licence, backbone.card.kind, backbone.card.image_size) == ("Apache-2.0", "SigLIP", 40)
+        assert backbone.encode_text(["a photo"]).shape == (1, 48)
+
+    def test_a_dinov2_is_fetched_by_its_card_and_checked_by_its_digest(
+        self, hub_server: HubServer, tmp_path: Path
+    ) -> None:
+        hub_server.put_folder("facebook/dinov2-small", write_dinov2(tmp_path / "dinov2"))
+        card = find_card("dinov2-small")
+        assert card is not None
+        (warning,) = fetch_model(card.hub_id, card).warnings
+        assert warning.startswith("model.safetensors of facebook/dinov2-small has changed since oddlens' card")
+        assert not load_backbone("dinov2-small", device="cpu").has_text
 
     def test_a_folder_to_carry_is_a_model(self, hub_server: HubServer, clip: str, tmp_path: Path) -> None:
         folder, _ = fetch_model(clip, to=tmp_path / "to")
