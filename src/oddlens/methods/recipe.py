@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Recipe)
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
+Blocks = int | tuple[int, ...]
+"""A number of blocks, or several."""
+
 
 @dataclass(frozen=True)
 class Depth:
@@ -27,7 +30,7 @@ class Depth:
     text: int
 
 
-def held_fields(recipe: Recipe) -> dict[str, Any]:
+def held_fields(recipe: Recipe) -> dict[str, object]:
     """The fields, by name, that what is encoded may depend on: all that no question can change."""
     return {each.name: getattr(recipe, each.name) for each in fields(recipe) if "query_field" not in each.metadata}
 
@@ -36,7 +39,7 @@ _RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-9, 1e9
 """What numbers of a recipe may be where their field does not say it: beyond all that makes sense, and all of it can be computed."""
 
 
-def make_recipe(recipe_type: type[Settings], overrides: Mapping[str, Any]) -> Settings:
+def make_recipe(recipe_type: type[Settings], overrides: Mapping[str, object]) -> Settings:
     """The paper's recipe with the given fields changed; of a training's settings likewise, or of any other frozen dataclass.
 
     Raises `UsageError` for an unknown field or a value of the wrong kind.
@@ -82,7 +85,7 @@ def named_fields(recipe_type: type, name: object) -> Mapping[str, object]:
     return named[name]
 
 
-def change_recipe(recipe: R, changes: Mapping[str, Any]) -> R:
+def change_recipe(recipe: R, changes: Mapping[str, object]) -> R:
     """The recipe with other values in fields that only the question depends on. `UsageError` for any other field."""
     changed = make_recipe(type(recipe), changes)
     free = [each.name for each in fields(recipe) if "query_field" in each.metadata]
@@ -96,7 +99,7 @@ def change_recipe(recipe: R, changes: Mapping[str, Any]) -> R:
 
 def fit_recipe(recipe: R, given: Collection[str], image_size: int, depth: Depth) -> tuple[R, list[str]]:
     """The recipe at the model's own image size and depth, but for the `given` fields; and what was changed, in words."""
-    fitted: dict[str, Any] = {}
+    fitted: dict[str, object] = {}
     notes: list[str] = []
     for each in fields(recipe):
         value = getattr(recipe, each.name)
@@ -117,14 +120,14 @@ def fit_recipe(recipe: R, given: Collection[str], image_size: int, depth: Depth)
     return replace(recipe, **fitted), notes
 
 
-def _numbers(value: Any) -> list[int | float]:
+def _numbers(value: object) -> list[int | float]:
     """The numbers in a value of a field."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [value]
     return [number for each in value for number in _numbers(each)] if isinstance(value, tuple | list) else []
 
 
-def _range(field: Field[Any], number: float) -> tuple[float, float]:
+def _range(field: Field[object], number: float) -> tuple[float, float]:
     least, most = _RANGE[int if isinstance(number, int) else float]
     own_least, own_most = field.metadata.get("least"), field.metadata.get("most")
     return least if own_least is None else own_least, most if own_most is None else own_most
@@ -134,10 +137,10 @@ def _is_or_are(named: Mapping[str, object]) -> str:
     return "is" if len(named) == 1 else "are"
 
 
-def _proportional(value: Any, blocks: int, paper: int) -> Any:
-    if isinstance(value, tuple):
-        return tuple(dict.fromkeys(_proportional(each, blocks, paper) for each in value))
-    return -(-value * blocks // paper)
+def _proportional(value: Blocks, blocks: int, paper: int) -> Blocks:
+    if isinstance(value, int):
+        return -(-value * blocks // paper)
+    return tuple(dict.fromkeys(-(-each * blocks // paper) for each in value))
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -177,7 +180,7 @@ def described(hint: Any) -> str:
     return words.get(hint, str(hint))
 
 
-def _near_word(value: Any, hint: Any) -> str:
+def _near_word(value: object, hint: Any) -> str:
     """The words before `described`, with the nearest of the texts that the field may be."""
     words = [each for part in (hint, *get_args(hint)) for each in get_args(part) if isinstance(each, str)]
     near = nearest(value, words)

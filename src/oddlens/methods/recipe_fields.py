@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeVar
+
+T = TypeVar("T")
 
 Tower = Literal["vision", "text"]
 
@@ -33,15 +35,18 @@ class Recipe:
         return {}
 
 
-def layer_field(value: Any, *, of: int, tower: Tower = "vision") -> Any:
-    """A recipe field that counts blocks, 1-based, of the paper's tower of `of` blocks: a number or several.
+# As `dataclasses.field`, these say that they return the value, so that a field's declared type is checked against its default.
+
+
+def layer_field(value: T, *, of: int, tower: Tower = "vision") -> T:
+    """A recipe field that counts blocks, from 1, of the paper's tower of `of` blocks: a number or several.
 
     On a tower of another depth it becomes proportional, rounded up: see `fit_recipe`.
     """
     return field(default=value, metadata={"tower": tower, "of": of})
 
 
-def size_field(value: int, *, native: int) -> Any:
+def size_field(value: int, *, native: int) -> int:
     """The recipe field `image_size` of a paper that gives its model, whose own size is `native`, images of `value` pixels a side.
 
     Models of that own size get `value`; others their own size: see `fit_recipe`.
@@ -49,16 +54,14 @@ def size_field(value: int, *, native: int) -> Any:
     return field(default=value, metadata={"native": native, "most": LARGEST_SIDE})
 
 
-def held(default: Any, *, least: float | None = None, most: float | None = None) -> Any:
+def held(default: T, *, least: float | None = None, most: float | None = None) -> T:
     """A recipe field that is fixed when a detector is loaded. least, most: of its numbers; None: see `_RANGE`."""
     return field(default=default, metadata={"least": least, "most": most})
 
 
-def query_field(
-    default: Any = MISSING, factory: Any = MISSING, *, least: float | None = None, most: float | None = None
-) -> Any:
+def query_field(default: T, *, least: float | None = None, most: float | None = None) -> T:
     """A recipe field that only the question depends on: it may change after the images were encoded (`Detector.predict`).
 
     least, most: of its numbers; None: see `_RANGE`.
     """
-    return field(default=default, default_factory=factory, metadata={"query_field": True, "least": least, "most": most})
+    return field(default=default, metadata={"query_field": True, "least": least, "most": most})

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby, islice
 from threading import Lock
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -67,11 +66,11 @@ class AnoVL(Method[AnoVLRecipe]):
         self._adapters = WeakIdKeyDictionary()  # the prototypes of a text side -> its adapter
         self._lock = Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Everything but the adapters: they start over in a copy, and in what is unpickled."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_adapters", "_lock")}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
         self._begin_anew()
 
