@@ -37,10 +37,10 @@ from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, ver
 from oddlens.station import StationState, write_station
 
 _KEPT_TEXTS = 16
-"""Object names whose prompt embeddings are kept: 2 MB each with AnoVL's 924 prompts."""
+"""Object names whose prompt embeddings are cached: 2 MB each with AnoVL's 924 prompts."""
 
 _KEPT_FITS = 64
-"""Object names for which the memory bank and the calibration are kept; the banks share their features."""
+"""Object names for which the memory bank and the calibration are cached; the banks share their features."""
 _KEPT_CHANGES = 16
 """Other recipes that predictions were made with: each keeps embeddings and calibrations of its own, and shares the memory bank."""
 
@@ -56,7 +56,7 @@ class Detector:
         notes: What of the recipe was fitted to the model, in words.
         weights: The path of the learned part, or None.
         max_megapixels: Larger images are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
-        object_name: What is on the images if nobody says otherwise.
+        object_name: The object on the images, by default.
     """
 
     def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -136,7 +136,7 @@ class Detector:
 
     @property
     def fixed_range(self) -> ValueRange:
-        """The values that its maps can take, whatever the images; with references others than without."""
+        """The values that its maps can take on any image; they differ with references."""
         low, high = self.method.value_range(self._references is not None)
         return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
 
@@ -267,7 +267,7 @@ class Detector:
             One detection an image, in order.
 
         Raises:
-            ImageError: An image cannot be read, or its score or map is not finite. `detect_each` goes on with the others.
+            ImageError: An image cannot be read, or its score or map is not finite. `detect_each` continues with the others.
             UsageError: A path does not exist, the object name is empty, or the recipe scores a whole set (`check_alone`).
 
         Example:
@@ -434,7 +434,7 @@ class Detector:
         )
 
     def _changed(self, changes: Mapping[str, object]) -> Detector:
-        """The same detector with another recipe; what was computed for it is kept for the next time."""
+        """The same detector with another recipe; its computed values are cached for the next time."""
         recipe = change_recipe(self.recipe, changes)
         # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
         other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._on(self.method.with_recipe(recipe)))

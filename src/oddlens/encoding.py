@@ -64,11 +64,11 @@ class EncodedBatch:
                 )
 
     def content_sha256(self) -> str:
-        """A hash of what the images are, in their order, whatever they are called."""
+        """A hash of the images' pixels, in their order, without their names."""
         digest = sha256()
         if len(self.digests) == len(self):
             digest.update("".join(self.digests).encode())
-        else:  # whoever made the batch encoded it by hand
+        else:  # the batch was encoded by hand
             for name, value in sorted(self.features.items()):
                 digest.update(name.encode())
                 digest.update(value.detach().cpu().contiguous().numpy().tobytes())

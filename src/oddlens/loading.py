@@ -46,7 +46,7 @@ def load(
     """A detector, ready to score images. Nothing here touches the network. Detectors on the same model share its towers.
 
     Args:
-        method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad", in any case of letters ('oddlens methods' tells of them).
+        method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad", in any case of letters ('oddlens methods' lists them).
         model: None is the embedded model; else a card's name ('oddlens models'), a hub id, or a local folder or file.
         weights: The learned part of the method: our .safetensors or the authors' .pth.
         device: "auto", "cpu" or "cuda".
@@ -195,7 +195,7 @@ def _shared_backbone(model: str | None, device: str, activation: Activation | No
 
 @cache
 def _introduce_embedded() -> None:
-    """Say once which model this is: nobody should take its zero-shot results for CLIP's."""
+    """Say once which model this is, so that its zero-shot results are not taken for CLIP's."""
     warnings.warn(
         "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
         "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",

@@ -29,7 +29,7 @@ MODEL = ("model", "model_sha256", "model_fingerprint")
 class ModelIdentity:
     """A model: the name of its card, the SHA-256 of its files, and the short hash of its towers' ends.
 
-    fingerprint: the same in whatever layout the model lies on disk; learned weights belong to it.
+    fingerprint: the same in every layout of the model on disk; learned weights belong to it.
     """
 
     name: str

@@ -283,7 +283,7 @@ def _with_checksums(document: Mapping[str, object]) -> dict[str, object]:
     if isinstance(weights, str):
         weights = {"file": weights, "hash": None}
     if isinstance(references, dict):
-        references = {"digests": [], "seal": None, **references}  # a seal counts, whatever the format is called
+        references = {"digests": [], "seal": None, **references}  # a seal counts under any name of the format
     return {**document, "weights": weights, "references": references}
 
 

@@ -133,7 +133,7 @@ class TestRunBlocks:
         short = tower.run_blocks(embedded, taps=(1, 2), image=False)
         assert list(short.taps) == [1, 2]
         assert all(torch.equal(short.taps[block], whole.taps[block]) for block in (1, 2))
-        with pytest.raises(UsageError, match="was not asked for the image"):
+        with pytest.raises(UsageError, match="did not request the image embedding"):
             _ = short.image
 
     def test_what_is_tapped_is_not_written_to_by_later_blocks(self, tower: Dinov2Tower) -> None:

@@ -246,7 +246,7 @@ class TestRefusals:
         said = sentence("someone/clip")
         assert said.startswith("someone/clip could not be fetched (")
         assert (
-            "check the network to http://127.0.0.1:9, and run the same command again; it goes on where it stopped"
+            "check the network to http://127.0.0.1:9, and run the same command again; it continues where it stopped"
             in said
         )
 

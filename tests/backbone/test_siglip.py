@@ -139,7 +139,7 @@ class TestRunBlocks:
         short = tower.run_blocks(embedded, taps=(1,), local_taps=(2,), local_from=2, image=False)
         assert torch.equal(short.taps[1], whole.taps[1])
         assert torch.equal(short.local[2], whole.local[2])
-        with pytest.raises(UsageError, match="was not asked for the image"):
+        with pytest.raises(UsageError, match="did not request the image embedding"):
             tower.embed_image(short.image)
 
     @torch.no_grad()

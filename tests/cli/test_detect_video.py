@@ -85,7 +85,7 @@ def test_smoothing_cannot_go_on_from_a_map_that_is_gone(detect: Detect, video: P
     (tmp_path / "out" / "maps" / "drive-000007.tiff").unlink()
     done = detect(video, "--set", "smooth=0.4", "--out", tmp_path / "out", "--resume")
     assert done.code == 2
-    assert "drive-000007.tiff, from which smoothing would go on, is missing or damaged" in done.sentence
+    assert "drive-000007.tiff, from which smoothing would continue, is missing or damaged" in done.sentence
 
 
 @pytest.mark.parametrize("options", [("--every", 2), ("--set", "smooth=0.5")])
@@ -98,7 +98,7 @@ def test_what_is_for_videos_is_refused_without_one(detect: Detect, parts: Path, 
 def test_smoothing_needs_maps_to_go_on_from(detect: Detect, video: Path, tmp_path: Path) -> None:
     done = detect(video, "--set", "smooth=0.5", "--write", "overlays", "--out", tmp_path / "out")
     assert done.code == 2
-    assert done.sentence == "smoothing goes on from the maps of a stopped run: let them be written"
+    assert done.sentence == "smoothing continues from the maps of a stopped run: write maps, too"
 
 
 def test_a_file_that_only_has_a_videos_name_is_one_sentence(detect: Detect, tmp_path: Path) -> None:

@@ -152,5 +152,5 @@ class TestFetching:
         assert done.code == 1
         assert done.sentence == (
             "org/name could not be fetched ([Errno -3] Temporary failure in name resolution): check the network to "
-            f"{huggingface_hub.constants.ENDPOINT}, and run the same command again; it goes on where it stopped"
+            f"{huggingface_hub.constants.ENDPOINT}, and run the same command again; it continues where it stopped"
         )

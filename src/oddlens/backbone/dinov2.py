@@ -131,15 +131,15 @@ class Dinov2Tower(VisionTower):
         depth = self.config.layers
         self._check_taps(taps, local_taps, local_from)
         last = last_block(taps, (), depth, image)
-        kept: dict[Tap, Tensor] = {}
+        tapped: dict[Tap, Tensor] = {}
         x = embedded.tokens
         for number, block in enumerate(self._blocks(), start=1):
             if number > last:
                 break
             x = block.forward_first_row(x) if number == depth and depth not in taps else block(x)
             if number in taps:
-                kept[number] = x
-        return VisionFeatures(kept, embedded.grid, self.prefix, x[:, 0] if image else None)
+                tapped[number] = x
+        return VisionFeatures(tapped, embedded.grid, self.prefix, x[:, 0] if image else None)
 
     def normed(self, tokens: Tensor) -> Tensor:
         """The final LayerNorm."""

@@ -1,4 +1,4 @@
-"""Pickles and PyTorch's archives, judged before they are read: a small file may ask for much memory, or for a deep stack.
+"""Pickles and PyTorch's archives, judged before they are read: a small file may need much memory, or a deep stack.
 
 This does not show that a pickle is harmless otherwise: readers that execute nothing see to that.
 """

@@ -23,7 +23,7 @@ class FrozenMaps:
     Attributes:
         maps: One a stride, [batch, channels, height / stride, width / stride].
         dense: [batch, channels, rows, columns]: masks are pooled from it before `MapTower.embed_pooled` brings them into the joint
-            space. None where it was not asked for.
+            space. None if it was not requested.
     """
 
     maps: tuple[Tensor, ...]

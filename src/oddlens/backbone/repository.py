@@ -1,6 +1,6 @@
 """A repository on the hub, through the hub's own client. Nothing else of oddlens touches the network.
 
-Large files are checked by the SHA-256 that the hub states, and a download that broke off goes on where it stopped, also in another
+Large files are checked by the SHA-256 that the hub states, and a stopped download continues where it stopped, also in another
 call: the client itself no longer does that (since its release 1.x it throws away the part of a file that has arrived).
 """
 
@@ -160,7 +160,7 @@ class Repository:
             else:
                 advice = f"check the network to {endpoint}, and run the same command again"
             raise ModelError(
-                f"{hub_id} could not be fetched ({first_line(error)}): {advice}; it goes on where it stopped"
+                f"{hub_id} could not be fetched ({first_line(error)}): {advice}; it continues where it stopped"
             ) from error
 
 

@@ -135,8 +135,8 @@ class SiglipTower(VisionTower):
         """The image is what the head pools from the last block."""
         self._check_taps(taps, local_taps, local_from)
         last, last_local = last_block(taps, local_taps, self.config.layers, image), max(local_taps, default=0)
-        kept: dict[Tap, Tensor] = {}
-        kept_local: dict[int, Tensor] = {}
+        tapped: dict[Tap, Tensor] = {}
+        local_tapped: dict[int, Tensor] = {}
         x = local = embedded.tokens
         for number, block in enumerate(self._blocks(), start=1):
             if number > last:
@@ -146,10 +146,10 @@ class SiglipTower(VisionTower):
             else:
                 x = local = block(x)
             if number in taps:
-                kept[number] = x
+                tapped[number] = x
             if number in local_taps:
-                kept_local[number] = local
-        return VisionFeatures(kept, embedded.grid, self.prefix, self.head.pool(x) if image else None, kept_local)
+                local_tapped[number] = local
+        return VisionFeatures(tapped, embedded.grid, self.prefix, self.head.pool(x) if image else None, local_tapped)
 
     def normed(self, tokens: Tensor) -> Tensor:
         """The final LayerNorm."""

@@ -51,7 +51,7 @@ def tensor_fault(tensor: Tensor, shape: Shape | None = None, dtypes: Sequence[to
     """What is wrong with a tensor, to stand behind its name ("[5] instead of [128]"); "" where nothing is.
 
     A number counts as finite where float32, which all towers compute in, can hold it. The form is checked before the values, so
-    that a small file cannot ask for much memory.
+    that a small file cannot take much memory.
 
     Args:
         tensor: As it was read.

@@ -41,7 +41,7 @@ class VisionFeatures:
         taps: Block number (from 1) -> [batch, prefix + patches, width]; or a stem's tap name -> [batch, patches, channels].
         grid: (rows, columns) of patches, row-major in the token order.
         prefix: Tokens before the patches: the class token, then the registers; 0 where a tower has neither.
-        pooled: What stands for the whole image; None where the pass was not asked for it.
+        pooled: What stands for the whole image; None if it was not requested.
         local: Block number -> [batch, prefix + patches, width] of the local stream.
     """
 
@@ -59,7 +59,9 @@ class VisionFeatures:
         what the head makes of them, which lies in the joint space already.
         """
         if self.pooled is None:
-            raise UsageError("the pass through the vision tower was not asked for the image: ask with image=True")
+            raise UsageError(
+                "the pass through the vision tower did not request the image embedding: request it with image=True"
+            )
         return self.pooled
 
     def patches(self, tap: Tap) -> Tensor:
@@ -157,7 +159,7 @@ class VisionTower(nn.Module):
         *,
         image: bool = True,
     ) -> VisionFeatures:
-        """Run the blocks and return the features that are asked for.
+        """Run the blocks and return the requested features.
 
         Args:
             embedded: What `embed` gave.

@@ -1,6 +1,6 @@
 """CLIP's vision tower: stem, blocks, taps, the local (V-V) stream and the embedding of windows.
 
-The tower runs its blocks one by one, without hooks, and computes only the features that are asked for.
+The tower runs its blocks one by one, without hooks, and computes only the requested features.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ class ClipTower(VisionTower):
         """The last block runs for the class token only, unless its output is tapped."""
         depth = self.config.layers
         self._check_taps(taps, local_taps, local_from, tuple(getattr(self.stem, "raw_taps", ())))
-        kept: dict[Tap, Tensor] = {
+        tapped: dict[Tap, Tensor] = {
             tap: embedded.raw[tap].flatten(2).transpose(1, 2) for tap in taps if isinstance(tap, str)
         }
-        kept_local: dict[int, Tensor] = {}
+        local_tapped: dict[int, Tensor] = {}
         last, last_local = last_block(taps, local_taps, depth, image), max(local_taps, default=0)
         x = self.ln_pre(embedded.tokens)
         local = x
@@ -131,10 +131,10 @@ class ClipTower(VisionTower):
             else:
                 x, local = block.forward_with_local(x, local)
             if number in taps:
-                kept[number] = x
+                tapped[number] = x
             if number in local_taps:
-                kept_local[number] = local
-        return VisionFeatures(kept, embedded.grid, self.prefix, x[:, 0] if image else None, kept_local)
+                local_tapped[number] = local
+        return VisionFeatures(tapped, embedded.grid, self.prefix, x[:, 0] if image else None, local_tapped)
 
     def normed(self, tokens: Tensor) -> Tensor:
         """ln_post."""

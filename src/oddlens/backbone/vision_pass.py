@@ -18,7 +18,7 @@ from oddlens.io.pixels import Pixels
 
 @dataclass(frozen=True)
 class FeatureRequest:
-    """What a method wants of the vision tower for a batch of images.
+    """What a method needs from the vision tower for a batch of images.
 
     Attributes:
         image_size: Pixels a side of the square that images are resized to.
@@ -56,10 +56,10 @@ class FeatureRequest:
 
 
 class VisionPass:
-    """A batch of images and its features, each computed once, when it is first asked for.
+    """A batch of images and its features, each computed once, at its first use.
 
     Attributes:
-        images: uint8 [height, width, 3] each, at the size that `FeatureRequest.whole` asks for.
+        images: uint8 [height, width, 3] each, at the size of `FeatureRequest.whole`.
         seconds: What the features that were computed so far have cost.
     """
 
@@ -88,7 +88,7 @@ class VisionPass:
 
     @cached_property
     def features(self) -> VisionFeatures:
-        """The features that the request asks for."""
+        """The requested features."""
         embedded, request = self._embedded, self._request
         with self._timed():
             return self.vision.run_blocks(embedded, request.taps, request.local_taps, request.local_from)

@@ -92,11 +92,11 @@ class ScheduleOptions:
 
 @dataclass(frozen=True)
 class FeatureOptions:
-    """How the features of the frozen model are computed and kept."""
+    """How the features of the frozen model are computed and cached."""
 
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where features are kept.", show_default="oddlens' own cache"),
+        typer.Option(metavar="DIR", help="The folder of the feature cache.", show_default="oddlens' own cache"),
     ] = None
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compute features anew in every epoch: slow, the same result.")

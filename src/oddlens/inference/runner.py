@@ -1,4 +1,4 @@
-"""A run over many images: a predictor looks at them, threads draw what it found, sinks take the results in the images' order."""
+"""A run over many images: a predictor scores them, threads draw its detections, sinks take the results in the images' order."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from oddlens.io.pixels import Pixels
 from oddlens.io.video import VideoFrame
 
 FORMAT = 2
-"""Goes up whenever the lines of an earlier program would mean something else."""
+"""Rises whenever the lines of an earlier version would mean something else."""
 
-KEPT_PIXELS = 48_000_000
-"""Pixels of images that are held from their reading until they are drawn on, at most; beyond, they are read once more."""
+HELD_PIXELS = 48_000_000
+"""The most pixels of images that are held until their overlays are drawn; beyond that, images are read once more."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Times:
         return f"{in_threads}; predicting {self.predicting:.1f} s, waiting {self.waiting:.1f} s, writing {self.writing:.1f} s"
 
     def add(self, kind: str, started: float) -> float:
-        """Count the seconds since `started` (`time.perf_counter`), and give them. Threads may do it at once."""
+        """Add the seconds since `started` (`time.perf_counter`); returns them. Threads may call it at once."""
         seconds = time.perf_counter() - started
         with _counting:
             setattr(self, kind, getattr(self, kind) + seconds)
@@ -71,29 +71,29 @@ def run(
     *,
     smoothing: Smoothing | None = None,
     batch_size: int = BATCH_SIZE,
-    max_pixels: int = KEPT_PIXELS,
+    max_pixels: int = HELD_PIXELS,
     threads: int | None = None,
     times: Times | None = None,
 ) -> Generator[Detection | Failure, None, None]:
-    """Look at the images of a task: one outcome for each, in order, when every sink has taken it.
+    """Run the images of a task: one outcome for each, in order, when every sink has taken it.
 
-    Images run in fixed groups of `batch_size`, the same ones in a run that goes on: one that was stopped ends with the same numbers
-    as an undisturbed one. What an earlier run found, as a sink knows it, is not computed again: its record goes to the sinks as it
-    was, and here it is given without its map. While the predictor is at work, threads draw what it found before.
+    Images run in fixed groups of `batch_size`, the same ones in a continued run: a stopped run ends with the same numbers as an
+    undisturbed one. The results of an earlier run, as a sink knows them, are not computed again: their records go to the sinks
+    unchanged, and are yielded here without a map. While the predictor works, threads draw the detections before.
 
     Args:
-        predictor: what looks at the images.
-        task: which images, and what is on them.
-        sinks: take the results, one after the other; each gets the record as the one before it gives it.
-        smoothing: of the frames of videos. It goes on from the maps that a sink has.
-        batch_size: images that run together.
-        max_pixels: of images that are held for drawing.
-        threads: that draw; None: half as many as read, for the model wants the processors too.
-        times: is told where the time went.
+        predictor: The detector.
+        task: The images, and the object on them.
+        sinks: Take the results, one after the other; each gets the record that the one before it returns.
+        smoothing: Of the frames of videos. It continues from the maps of a sink.
+        batch_size: Images that run together.
+        max_pixels: Of images that are held for drawing.
+        threads: The number of threads that draw; None: half as many as read, as the model needs the processors too.
+        times: Receives where the time went.
 
     Raises:
-        UsageError: a sink cannot take this run; before anything is looked at.
-        DiskError: while iterating, where a disk takes no more. What is done is kept.
+        UsageError: A sink cannot take this run; no image has been read yet.
+        DiskError: While iterating, if a disk takes no more data. Finished results stay.
     """
     work = _Run(predictor, task, tuple(sinks), smoothing, batch_size, max_pixels, threads, times or Times())
     work.check()
@@ -101,9 +101,9 @@ def run(
 
 
 class _Image:
-    """An image of a task on its way: read by the predictor's threads, held where there is room, and drawn on.
+    """An image of a task: the predictor's threads read it, it is held if there is room, and sinks draw on it.
 
-    earlier: what an earlier run found of it. runs: whether it goes through the predictor: it, or another one of its group, is new.
+    earlier: its result in an earlier run. runs: whether it goes through the predictor: it, or another one of its group, is new.
     """
 
     def __init__(self, item: Item, number: int, earlier: Record | None, runs: bool, work: _Run) -> None:
@@ -111,35 +111,35 @@ class _Image:
         self.number = number
         self.earlier = earlier
         self.runs = runs
-        self.kept: Picture | None = None
+        self.held: Picture | None = None
         self._work = work
 
     @property
-    def pixels_kept(self) -> int:
-        """How many pixels it holds."""
-        return 0 if self.kept is None else self.kept.pixel_count
+    def held_pixels(self) -> int:
+        """The number of pixels that are held."""
+        return 0 if self.held is None else self.held.pixel_count
 
     def read(self) -> Picture:
-        """The image. Raises `ImageError` where there is none."""
+        """The image. Raises ImageError if it cannot be read."""
         started = time.perf_counter()
         picture = self._read()
         self._work.times.add("reading", started)
-        is_frame = isinstance(self.item, VideoFrame)  # kept in any case: one frame back is all the way again
-        if self._work.keeps and self.earlier is None and self._work.room.take(picture.pixel_count, anyway=is_frame):
-            self.kept = picture
+        is_frame = isinstance(self.item, VideoFrame)  # held in any case: going back one frame decodes the video again
+        if self._work.holds and self.earlier is None and self._work.room.take(picture.pixel_count, anyway=is_frame):
+            self.held = picture
         return picture
 
     def pixels(self) -> Pixels:
         """Its pixels, to draw on."""
         started = time.perf_counter()
-        picture = self.kept or self._read()
+        picture = self.held or self._read()
         self._work.times.add("reading", started)
         return picture.pixels
 
-    def let_go(self) -> None:
-        """Hold it no longer."""
-        self._work.room.give_back(self.pixels_kept)
-        self.kept = None
+    def release(self) -> None:
+        """Stop holding its pixels."""
+        self._work.room.give_back(self.held_pixels)
+        self.held = None
 
     def _read(self) -> Picture:
         if isinstance(self.item, Failure):
@@ -157,7 +157,7 @@ class _Room:
         self._lock = threading.Lock()
 
     def take(self, pixels: int, *, anyway: bool) -> bool:
-        """Whether there is room; anyway: there always is."""
+        """Reserve room; returns whether there is any. anyway: reserve it in any case."""
         with self._lock:
             if pixels > self._left and not anyway:
                 return False
@@ -171,7 +171,7 @@ class _Room:
 
 
 class _Images:
-    """The images that must run, as the predictor is given them: a collection, so that it reads them ahead."""
+    """The images that must run, as a collection, so that the predictor reads them ahead."""
 
     def __init__(self, images: Iterable[Input], most: int) -> None:
         self._images = images
@@ -186,7 +186,7 @@ class _Images:
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Images that ran together, with what was found of each; None: they did not run. ms: milliseconds a detection."""
+    """Images that ran together, with the outcome of each; None: they did not run. ms: milliseconds a detection."""
 
     images: Sequence[_Image]
     outcomes: Sequence[Detection | Failure | None]
@@ -203,12 +203,12 @@ class _Waiting:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing has to be waited for."""
+        """Whether nothing is left to wait for."""
         return not isinstance(self.record, Future) or self.record.done()
 
 
 class _Run:
-    """One run at work."""
+    """The state of one run."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ class _Run:
     ) -> None:
         self.predictor = predictor
         self.times = times
-        self.keeps = any(sink.needs_image for sink in sinks)
+        self.holds = any(sink.needs_image for sink in sinks)
         self.room = _Room(max_pixels)
         self._task = task
         self._sinks = sinks
@@ -237,7 +237,7 @@ class _Run:
         self._begun = self._given = self._is_broken = False
 
     def check(self) -> None:
-        """Raise `UsageError` where a sink cannot take the run."""
+        """Raise UsageError if a sink cannot take the run."""
         checked: list[Sink] = []
         try:
             for sink in self._sinks:
@@ -298,7 +298,7 @@ class _Run:
                     yield passed
                     yield _Group([self._ahead.popleft() for _ in group], group, ms)
                     if (
-                        self.keeps
+                        self.holds
                     ):  # images come and go in several threads: what they leave behind would be added to the model's
                         give_back_memory()
                     started = time.perf_counter()
@@ -316,7 +316,7 @@ class _Run:
                 sink.begin()
 
     def _to_run(self) -> Iterator[Input]:
-        """The images of the groups that are not done, as the predictor asks for them; `_ahead` gets every image."""
+        """The images of the groups that are not done, as the predictor takes them; `_ahead` gets every image."""
         items = self._task.items
         for first in range(0, len(items), self._batch_size):
             numbers = range(first, min(first + self._batch_size, len(items)))
@@ -326,10 +326,10 @@ class _Run:
                 image = _Image(items[number], number, record, runs, self)
                 self._ahead.append(image)
                 if runs:
-                    yield Input(os.fspath(image.item), image.read, isinstance(image.item, VideoFrame), self.keeps)
+                    yield Input(os.fspath(image.item), image.read, isinstance(image.item, VideoFrame), self.holds)
 
     def _earlier(self, number: int) -> Record | None:
-        """What a sink knows of an image; all of them are asked, before the image is read."""
+        """The earlier result of an image from the first sink that has one; all sinks are called, before the image is read."""
         known = [sink.earlier(number) for sink in self._sinks]
         return next((record for record in known if record is not None), None)
 
@@ -345,7 +345,7 @@ class _Run:
         return _Group(images, [None] * len(images), 0.0)
 
     def _go_on_from(self, smoothing: Smoothing, frame: VideoFrame, record: Record) -> None:
-        """Have the smoothing begin with what an earlier run found last."""
+        """Start the smoothing from the last result of an earlier run."""
         for sink in self._sinks:
             anomaly_map = sink.earlier_map(record)
             if anomaly_map is not None:
@@ -355,7 +355,7 @@ class _Run:
     def _taken(
         self, pool: ThreadPoolExecutor, image: _Image, outcome: Detection | Failure | None, ms: float
     ) -> _Waiting:
-        """Have an outcome drawn, where there is anything to draw."""
+        """Start drawing an outcome, if there is anything to draw."""
         item = image.item
         if self._smoothing is not None and isinstance(outcome, Detection) and isinstance(item, VideoFrame):
             outcome = self._smoothing(item.video, outcome)
@@ -363,14 +363,14 @@ class _Run:
             return _Waiting(image, None, image.earlier)
         assert outcome is not None
         if isinstance(outcome, Failure):
-            image.let_go()
+            image.release()
             return _Waiting(image, outcome, {"path": os.fspath(item), "error": outcome.reason})
         if not self._sinks:
             return _Waiting(image, outcome, {})
         return _Waiting(image, outcome, pool.submit(self._drawn, image, outcome, ms))
 
     def _drawn(self, image: _Image, detection: Detection, ms: float) -> Record:
-        """Have the sinks draw a detection; its record. Called in a thread."""
+        """Let the sinks draw a detection; returns its record. Called in a thread."""
         started = time.perf_counter()
         path = os.fspath(image.item)
         try:
@@ -382,12 +382,12 @@ class _Run:
         except OddlensError as error:
             return {"path": path, "error": str(error)}
         finally:
-            image.let_go()
+            image.release()
             self.times.add("drawing", started)
         return record
 
     def _written(self, *, everything: bool = False) -> Iterator[Detection | Failure]:
-        """Have the sinks take what is drawn, in order, and give it; everything: also what has to be waited for."""
+        """Let the sinks take the outcomes that are drawn, in order, and yield them. everything: also wait for the others."""
         while self._waiting:
             head = self._waiting[0]
             # The first result is waited for: the next group would hold it up.
@@ -413,13 +413,13 @@ class _Run:
                 yield head.outcome if "error" not in record else Failure(os.fspath(head.image.item), record["error"])
 
     def _is_crowded(self) -> bool:
-        """Whether so much waits for being drawn that the next group must wait too."""
-        held = sum(each.image.pixels_kept for each in self._waiting)
+        """Whether so many outcomes wait to be drawn that the next group must wait too."""
+        held = sum(each.image.held_pixels for each in self._waiting)
         return len(self._waiting) > ahead_count() or 2 * held > self._max_pixels
 
 
 def _detection_of(record: Record) -> Detection | None:
-    """The detection that an earlier run wrote, without its map; None for a line that tells less. The sinks have it in any case."""
+    """The detection of an earlier run, without its map; None for a line without one. The sinks have the line in any case."""
     try:
         return Detection.from_dict(record)
     except UsageError:

@@ -41,7 +41,7 @@ class Sink:
     """Whether `draw` needs the image's pixels."""
 
     def settings(self) -> Mapping[str, object]:
-        """What the sink adds to the settings of the run: a run that goes on must have the same."""
+        """What the sink adds to the settings of the run: a continued run must have the same."""
         return {}
 
     def check(self, run: RunInfo) -> None:
@@ -97,7 +97,7 @@ class FolderSink(Sink):
     def check(self, run: RunInfo) -> None:
         """See `Sink`."""
         if run.smooths and not self._maps:
-            raise UsageError("smoothing goes on from the maps of a stopped run: let them be written")
+            raise UsageError("smoothing continues from the maps of a stopped run: write maps, too")
         self._run = run
         self.folder.check(run.settings)
         self._files.clear()
@@ -124,7 +124,7 @@ class FolderSink(Sink):
                 return np.asarray(image, np.float32)
         except OSError as error:
             raise UsageError(
-                f"{printable(str(place))}, from which smoothing would go on, is missing or damaged: "
+                f"{printable(str(place))}, from which smoothing would continue, is missing or damaged: "
                 "add --overwrite to start over, or give another --out"
             ) from error
 

@@ -1,4 +1,4 @@
-"""The values of a model's configuration, asked for by name: each of its type, within bounds, and such that they fit together."""
+"""The values of a model's configuration, read by name: each of its type, within bounds, and such that they fit together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST = {
     "image_size": 4096, "patch_size": 512, "width": 16384, "layers": 256, "heads": 256, "mlp_width": 65536, "embed_dim": 16384,
     "context": 8192, "vocabulary": 4_000_000,
 }  # fmt: skip
-"""Far above every model there is: a damaged number must not ask for all memory."""
+"""Far above every model there is: a damaged number must not take all memory."""
 
 
 class Settings:
