@@ -92,11 +92,24 @@ class TestNames:
         assert locate(None) == (MINI, embedded.FOLDER)
         assert locate("mini") == (MINI, embedded.FOLDER)
 
-    @pytest.mark.parametrize("name", ["clip", "openai-vit-b-31", "./nowhere", "/nowhere/clip", "a/b/c"])
-    def test_an_unknown_name_lists_what_there_is(self, name: str) -> None:
-        with pytest.raises(UsageError, match=f"there is no model '{name}'") as error:
+    @pytest.mark.parametrize(
+        ("name", "near"),
+        [
+            ("clip", ""),
+            ("./nowhere", ""),
+            ("/nowhere/clip", ""),
+            ("a/b/c", ""),
+            ("openai-vit-b-31", "openai-vit-b-32"),
+            ("DINOv2-Smal", "dinov2-small"),
+        ],
+    )
+    def test_an_unknown_name_suggests_the_nearest(self, name: str, near: str) -> None:
+        with pytest.raises(UsageError) as error:
             load_backbone(name)
-        assert all(card.name in str(error.value) for card in CARDS)
+        lead = f", did you mean '{near}'? Give" if near else ": give"
+        assert str(error.value) == (
+            f"there is no model '{name}'{lead} a name that 'oddlens models' lists, a hub id (org/name), or a path that exists"
+        )
 
     @pytest.mark.parametrize(
         ("name", "told"),

@@ -389,7 +389,7 @@ class TestNotes:
 
 REFUSED = {
     "parts --method nope": "there is no method 'nope': choose one of winclip",
-    "parts --model nope": "there is no model 'nope': give one of mini, ",
+    "parts --model nope": "there is no model 'nope': give a name that 'oddlens models' lists, ",
     "parts --set nonsense=1": "WinCLIPRecipe has no field 'nonsense': its fields are image_size, ",
     "parts --set image_size=big": "the recipe field image_size cannot be 'big': give a whole number above 0",
     "parts --set image_size=30000": "the recipe field image_size cannot be 30000: give at most 4096",

@@ -112,8 +112,8 @@ class TestFetching:
         ("name", "said"),
         [
             ("mini", "the model mini is part of oddlens: there is nothing to fetch"),
-            ("nope", "there is no model 'nope': give one of mini, "),
-            ("a b/c", "there is no model 'a b/c': give one of mini, "),
+            ("nope", "there is no model 'nope': give a name that 'oddlens models' lists, "),
+            ("a b/c", "there is no model 'a b/c': give a name that 'oddlens models' lists, "),
         ],
     )
     def test_what_cannot_be_fetched_is_a_wrong_call(self, name: str, said: str) -> None:

@@ -15,6 +15,7 @@ from oddlens.backbone.normalisation import (
     Rgb,
 )
 from oddlens.backbone.options import Activation, Interpolation, Kind
+from oddlens.errors import UsageError, nearest, shortened
 
 _CLIP = "Radford et al., ICML 2021, arXiv 2103.00020"
 _OPEN_CLIP = "Cherti et al., CVPR 2023, arXiv 2212.07143; Ilharco et al., OpenCLIP, 2021"
@@ -455,3 +456,10 @@ def find_card(name: str) -> Card | None:
     """The card of that name or hub id, in any case of letters, or None."""
     bare = name.removeprefix("hf-hub:").casefold()
     return next((card for card in CARDS if bare and bare in {card.name.casefold(), card.hub_id.casefold()}), None)
+
+
+def unknown_model(name: str, others: str) -> UsageError:
+    """The error for a name that no model has; it suggests the nearest one. others: what else may be given, in words."""
+    near = nearest(name, [card.name for card in CARDS])
+    lead = f"{near} Give" if near else ": give"
+    return UsageError(f"there is no model {shortened(name)}{lead} a name that 'oddlens models' lists, {others}")

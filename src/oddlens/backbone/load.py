@@ -9,7 +9,7 @@ import torch
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cache import cached_hash, content_hash
-from oddlens.backbone.cards import CARDS, MINI, Card, card_of_digest, find_card
+from oddlens.backbone.cards import MINI, Card, card_of_digest, find_card, unknown_model
 from oddlens.backbone.files import LAYOUT_FILES, MINI_FOLDER, what_is_missing
 from oddlens.backbone.hub import cached_folder, is_hub_id
 from oddlens.backbone.layouts import LAYOUTS, layout_of
@@ -69,8 +69,7 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
         return card, MINI_FOLDER
     hub_id = card.hub_id if card is not None else name.removeprefix("hf-hub:")
     if not is_hub_id(hub_id):
-        known = choices(str(model), [each.name for each in CARDS], "give one of")
-        raise UsageError(f"there is no model {str(model)!r}{known}, a hub id (org/name), or a path that exists")
+        raise unknown_model(str(model), "a hub id (org/name), or a path that exists")
     folder = cached_folder(hub_id, revision or None)
     asked = (hub_id if card is None else card.name) + (f" --revision {revision}" if revision else "")
     if folder is None:

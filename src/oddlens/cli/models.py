@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oddlens.cli.command import Command
-from oddlens.errors import UsageError, choices
+from oddlens.errors import UsageError
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -65,7 +65,7 @@ def fetch(
 
     Run it again after a break: it goes on where it stopped.
     """
-    from oddlens.backbone.cards import CARDS, find_card
+    from oddlens.backbone.cards import find_card, unknown_model
     from oddlens.backbone.fetching import fetch_model
     from oddlens.backbone.hub import is_hub_id
 
@@ -77,8 +77,7 @@ def fetch(
         raise UsageError(f"the model {name} is part of oddlens: there is nothing to fetch")
     hub_id = bare.removeprefix("hf-hub:") if card is None else card.hub_id
     if not is_hub_id(hub_id):
-        known = choices(name, [each.name for each in CARDS], "give one of")
-        raise UsageError(f"there is no model {name!r}{known}, or a hub id (org/name)")
+        raise unknown_model(name, "or a hub id (org/name)")
     fetched = fetch_model(hub_id, card, to, revision or named or None)
     for warning in fetched.warnings:
         print(f"oddlens: {warning}", file=sys.stderr)
