@@ -38,8 +38,12 @@ HELD_PIXELS = 48_000_000
 class Times:
     """Where the time of a run went, in seconds.
 
-    reading: in the threads that read images. predicting: the predictor, and what it waited for images. drawing: in the threads that
-    draw, and write what is drawn. waiting: until drawings were done. writing: what sinks write of each result.
+    Attributes:
+        reading: In the threads that read images.
+        predicting: The predictor, with its waiting for images.
+        drawing: In the threads that draw and write drawings.
+        waiting: For drawings to be done.
+        writing: In the sinks, for each result.
     """
 
     reading: float = 0.0

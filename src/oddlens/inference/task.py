@@ -25,7 +25,13 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class RunInfo:
-    """A run, as its sinks see it. smooths: whether the frames of videos are smoothed. make_settings: computes `settings`."""
+    """A run, as its sinks see it.
+
+    Attributes:
+        task: The images.
+        smooths: Whether the frames of videos are smoothed.
+        make_settings: Computes `settings`.
+    """
 
     task: Task
     smooths: bool

@@ -1,6 +1,6 @@
 """The loss of mask decoders: every mask of a frame is matched with a query, which learns its pixels and its class.
 
-Mask2Former's, in transformers' words of it. Import it only after `decoder_shape.check_installed`.
+It is Mask2Former's, in the code of transformers. Import it only after `decoder_shape.check_installed`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from transformers.models.mask2former.modeling_mask2former import (
 
 PARTS = {"class": "loss_cross_entropy", "mask": "loss_mask", "dice": "loss_dice"}
 WEIGHTS = {"loss_cross_entropy": 2.0, "loss_mask": 5.0, "loss_dice": 5.0}
-"""Of the parts, in the loss and in what is matched (Mask2Former; FC-CLIP, released code)."""
+"""The weights of the parts, in the loss and in the matching (Mask2Former; FC-CLIP, released code)."""
 
 NO_OBJECT = 0.1
 """The weight of void in the cross-entropy (as above)."""
@@ -32,9 +32,12 @@ _SURELY_NOT = -20.0
 
 @dataclass(frozen=True)
 class Targets:
-    """What frames show: of each, the numbers of its classes, int64 [classes], and their masks, float [classes, height, width].
+    """The truth of a batch of frames.
 
-    ignored: bool [batch, height, width], pixels that do not count.
+    Attributes:
+        classes: The numbers of the classes of each frame, int64 [classes].
+        masks: Their masks, float [classes, height, width].
+        ignored: Pixels that do not count, bool [batch, height, width].
     """
 
     classes: list[Tensor]
@@ -53,8 +56,11 @@ def targets_of(classes: Tensor, ignored: int = 255) -> Targets:
 class MaskLoss(Mask2FormerLoss):  # type: ignore[misc]
     """Hungarian matching, then cross-entropy, binary cross-entropy and Dice on points, most of them where a mask is unsure.
 
-    classes: known ones. points: sampled a mask. leave_out: pixels that do not count have no part in it (ours); otherwise they
-    belong to no mask, as in the released code, which teaches a decoder to explain nothing where the unknown was blotted out.
+    Args:
+        classes: The number of known classes.
+        points: Sampled points of a mask.
+        leave_out: Pixels that do not count have no part in it (ours); otherwise they belong to no mask, as in the released code,
+            which teaches a decoder to predict no mask where the unknown was removed.
     """
 
     def __init__(self, classes: int, points: int, *, leave_out: bool = True) -> None:
@@ -65,10 +71,12 @@ class MaskLoss(Mask2FormerLoss):  # type: ignore[misc]
         self.leave_out = leave_out
 
     def parts(self, masks: Sequence[Tensor], logits: Sequence[Tensor], targets: Targets) -> dict[str, Tensor]:
-        """The weighted "class", "mask" and "dice" loss, each summed over the layers of the decoder, whose answer is the last.
+        """The weighted "class", "mask" and "dice" loss, each summed over the layers of the decoder, output last.
 
-        masks: of every layer, logits [batch, queries, rows, columns]. logits: of every layer, [batch, queries, classes + 1], void
-        last.
+        Args:
+            masks: Of every layer, logits [batch, queries, rows, columns].
+            logits: Of every layer, [batch, queries, classes + 1], void last.
+            targets: The truth.
         """
         self.ignored = targets.ignored[:, None].float() if self.leave_out else torch.zeros_like(masks[-1][:, :1])
         self.matcher.ignored = F.interpolate(self.ignored, masks[-1].shape[-2:], mode="nearest").bool()
@@ -94,12 +102,12 @@ class MaskLoss(Mask2FormerLoss):  # type: ignore[misc]
         indices: Sequence[tuple[Tensor, Tensor]],
         num_masks: Tensor,
     ) -> dict[str, Tensor]:
-        """As the parent's; a point on a pixel that does not count is made sure of and right, so that it costs and moves nothing."""
+        """As the parent's; a point on a pixel that does not count becomes certain and right: it adds no loss and no gradient."""
         frames, queries = self._get_predictions_permutation_indices(indices)
         found = masks_queries_logits[frames, queries][:, None]
         true = torch.cat([masks[order] for masks, (_, order) in zip(mask_labels, indices, strict=True)])[:, None]
         with torch.no_grad():
-            # where nothing counts nothing is unsure: else most points would lie there
+            # pixels that do not count are certain: else most points would lie there
             points = self.sample_points_using_uncertainty(
                 found.masked_fill(self.matcher.ignored[frames], _SURELY_NOT),
                 self.calculate_uncertainty,
@@ -117,7 +125,7 @@ class MaskLoss(Mask2FormerLoss):  # type: ignore[misc]
 
 
 class _Matcher(Mask2FormerHungarianMatcher):  # type: ignore[misc]
-    """Mask2Former's; on pixels that do not count every query says the same. ignored: bool [batch, 1, rows, columns]."""
+    """Mask2Former's; on pixels that do not count all queries are equal. ignored: bool [batch, 1, rows, columns]."""
 
     ignored: Tensor
 
