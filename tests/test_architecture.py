@@ -66,7 +66,7 @@ def test_the_method_finds_the_odd_one(sketch: dict[str, Any], parts: Path) -> No
     assert all(field.meaning for field in recipe_help(sketch["NearestPatchRecipe"]))
 
 
-def test_the_tower_gives_the_patches_that_are_asked_for(sketch: dict[str, Any]) -> None:
+def test_the_tower_gives_the_requested_patches(sketch: dict[str, Any]) -> None:
     tower = sketch["PatchMlp"](sketch["PatchMlpConfig"]())
     found = tower.run_blocks(tower.embed(torch.rand(2, 3, 64, 48)), taps=(1, 2))
     assert found.grid == (4, 3)

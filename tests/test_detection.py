@@ -91,7 +91,7 @@ class TestOverlay:
         with pytest.raises(ImageError, match="image 3 does not exist"):
             replace(found, source="image 3").overlay()
 
-    def test_heat_thresholds_and_verdict_show(self) -> None:
+    def test_map_thresholds_and_verdict_show(self) -> None:
         drawings = [
             detection().overlay(PICTURE),
             detection(pixel=0.5).overlay(PICTURE),
@@ -122,11 +122,11 @@ class TestDict:
             [],
         )
 
-    def test_a_note_is_told_where_there_is_one(self) -> None:
+    def test_a_note_is_reported_where_there_is_one(self) -> None:
         assert "note" not in detection().to_dict()
         assert detection(note="16-bit values reduced to their high byte").to_dict()["note"].startswith("16-bit")
 
-    def test_the_share_of_every_class_is_told_by_its_number_also_of_those_that_are_not_there(self) -> None:
+    def test_the_share_of_every_class_is_reported_by_its_number_also_of_those_that_are_not_there(self) -> None:
         assert detection().class_shares() == {}
         assert "classes" not in detection().to_dict()
         labels = np.array([[0, 0, 2], [2, 2, 2]], np.uint8)

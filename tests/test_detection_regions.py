@@ -10,7 +10,7 @@ from oddlens.detection import find_regions, resize_map
 
 
 class TestSizes:
-    def test_heat_is_brought_to_the_pictures_size_without_overshooting(self) -> None:
+    def test_map_is_brought_to_the_pictures_size_without_overshooting(self) -> None:
         anomaly_map = np.array([[0, 1], [0, 0]], np.float32)
         resized = resize_map(anomaly_map, (7, 5))
         assert resized.shape == (5, 7)
@@ -18,7 +18,7 @@ class TestSizes:
         assert (resized.min(), resized.max()) == (0, 1)
         assert resized[0, 6] == 1
 
-    def test_heat_that_has_the_size_is_unchanged(self) -> None:
+    def test_map_that_has_the_size_is_unchanged(self) -> None:
         anomaly_map = np.random.default_rng(0).random((4, 6), np.float32)
         assert np.array_equal(resize_map(anomaly_map, (6, 4)), anomaly_map)
 
@@ -55,7 +55,7 @@ class TestRegions:
         assert (core.area, core.peak, core.x, core.y) == (1, pytest.approx(0.8), 2, 2)
         assert core.mean == pytest.approx(0.8)
 
-    def test_neighbours_in_one_box_do_not_lend_each_other_their_heat(self) -> None:
+    def test_neighbours_in_one_box_do_not_lend_each_other_their_values(self) -> None:
         """The box of the L holds the hotter pixel in its corner, which is not part of it."""
         hot, bent = find_regions(heat_of("60000", "60080", "60000", "66666"), 0.5)
         assert (bent.area, bent.peak) == (8, pytest.approx(0.6))
@@ -65,7 +65,7 @@ class TestRegions:
         (region,) = find_regions(heat_of("0000", "0999", "0999", "0999"), 0.5)
         assert set(region.outline) == {(1, 1), (3, 1), (3, 3), (1, 3)}
 
-    def test_a_heat_without_anything_has_none_and_one_full_of_it_has_one(self) -> None:
+    def test_a_low_map_has_no_region_and_a_high_one_has_one(self) -> None:
         assert find_regions(np.zeros((3, 4), np.float32), 0.1) == ()
         (region,) = find_regions(np.ones((3, 4), np.float32), 0.1)
         assert (region.width, region.height, region.area) == (4, 3, 12)

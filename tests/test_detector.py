@@ -438,14 +438,16 @@ class TestThresholds:
 
 
 class TestResults:
-    def test_the_map_has_the_recipes_size_and_the_heat_the_pictures(self, loaded: Detector, pictures: Pictures) -> None:
+    def test_the_map_has_the_recipes_size_and_the_heatmap_the_images(
+        self, loaded: Detector, pictures: Pictures
+    ) -> None:
         (found,) = loaded.detect(pictures[2])
         assert found.anomaly_map.shape == (40, 40)
         assert found.anomaly_map.dtype == np.float32
         assert found.heatmap().shape == (31, 80)
         assert isinstance(found.score, float)
 
-    def test_everything_told_is_json(self, detector: Detector, pictures: Pictures) -> None:
+    def test_everything_is_json(self, detector: Detector, pictures: Pictures) -> None:
         detector.add_references(pictures[1:4])
         (found,) = detector.set_thresholds(pixel=float(np.median(detector.detect(pictures[0])[0].anomaly_map))).detect(
             pictures[0]

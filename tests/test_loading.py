@@ -23,7 +23,7 @@ from tests.tiny_clip import Weights, write_openai_state
 
 
 class TestRecipes:
-    def test_the_image_size_is_the_models_own_and_told(self, open_clip_folder: Path) -> None:
+    def test_the_image_size_is_the_models_own_and_reported(self, open_clip_folder: Path) -> None:
         detector = oddlens.load("winclip", model=open_clip_folder, device="cpu")
         assert detector.recipe == WinCLIPRecipe(image_size=40)
         assert detector.notes == ("image_size 40, this model's own, instead of the paper's 240",)

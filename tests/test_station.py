@@ -200,17 +200,17 @@ class TestFaults:
         assert str(station) in sentence
         return sentence
 
-    def test_a_folder_that_is_none_is_told(self, tmp_path: Path) -> None:
+    def test_a_folder_that_is_none_is_reported(self, tmp_path: Path) -> None:
         assert "is not a station (no station.json in it)" in self.sentence_on(tmp_path, UsageError)
         assert "is not a station" in self.sentence_on(tmp_path / "none", UsageError)
 
     @pytest.mark.parametrize("content", ["", "{", "\xff"])
-    def test_a_damaged_one_is_told(self, station: Path, content: str) -> None:
+    def test_a_damaged_one_is_reported(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content, encoding="latin-1")
         assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
 
     @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 4}', '{"format": true}'])
-    def test_one_of_another_format_is_told(self, station: Path, content: str) -> None:
+    def test_one_of_another_format_is_reported(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content)
         assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)
 
@@ -224,13 +224,13 @@ class TestFaults:
     @pytest.mark.parametrize(
         "missing", ["method", "recipe", "model", "model_sha256", "files", "thresholds", "references"]
     )
-    def test_one_that_lacks_something_is_told(self, station: Path, missing: str) -> None:
+    def test_one_that_lacks_something_is_reported(self, station: Path, missing: str) -> None:
         told = told_of(station)
         del told[missing]
         (station / "station.json").write_text(json.dumps(told))
         assert f"is damaged (it lacks {missing})" in self.sentence_on(station, UsageError)
 
-    def test_another_model_in_its_place_is_told(self, station: Path, tmp_path: Path) -> None:
+    def test_another_model_in_its_place_is_reported(self, station: Path, tmp_path: Path) -> None:
         other = write_open_clip(tmp_path / "other", random_weights(99))
         (other / "open_clip_model.safetensors").replace(station / "model" / "open_clip_model.safetensors")
         assert "was made with another version of the model" in self.sentence_on(station, ModelError)
@@ -241,12 +241,12 @@ class TestFaults:
         clip_tokenizer().save(station / "model" / "tokenizer.json")
         assert "its hash differs" in self.sentence_on(station, ModelError)
 
-    def test_a_missing_model_is_told(self, station: Path) -> None:
+    def test_a_missing_model_is_reported(self, station: Path) -> None:
         (station / "model" / "open_clip_model.safetensors").unlink()
         assert "holds open_clip_config.json but no weights" in self.sentence_on(station, ModelError)
 
     @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "of fewer images"])
-    def test_damaged_references_are_told(self, station: Path, damage: str) -> None:
+    def test_damaged_references_are_reported(self, station: Path, damage: str) -> None:
         path = station / "references.safetensors"
         if damage == "missing":
             path.unlink()
@@ -410,7 +410,7 @@ class TestEditors:
         )
 
     @pytest.mark.parametrize("name", ["preprocessing_sha256", "model_fingerprint"])
-    def test_another_way_to_the_tower_is_told(self, station: Path, name: str) -> None:
+    def test_another_preprocessing_is_reported(self, station: Path, name: str) -> None:
         (station / "station.json").write_text(json.dumps(told_of(station) | {name: "0"}))
         with pytest.raises(
             ModelError, match=f"gives the model other pixels \\({name} differs\\): make the station again"

@@ -131,7 +131,7 @@ class TestWithoutText:
                 "dino has no words: give a model with a text tower, a CLIP or a SigLIP (see 'oddlens models')"
             )
 
-    def test_the_card_tells_the_models_own_measures(self, wordless: Backbone) -> None:
+    def test_the_card_says_the_models_own_measures(self, wordless: Backbone) -> None:
         card = wordless.card
         assert (card.name, card.layout, card.kind) == ("dino", "dinov2", "DINOv2")
         assert (card.image_size, card.patch_size, card.layers, card.registers, card.embed_dim) == (40, 8, 4, 4, 0)
@@ -173,6 +173,6 @@ class TestSigLIP:
         for activation in ("gelu", "quick_gelu", None):
             assert siglip.with_activation(activation) is siglip
 
-    def test_the_card_tells_the_models_own_measures(self, siglip: Backbone) -> None:
+    def test_the_card_says_the_models_own_measures(self, siglip: Backbone) -> None:
         assert (siglip.card.kind, siglip.card.layout, siglip.card.registers) == ("SigLIP", "siglip", 0)
         assert siglip.card.embed_dim == siglip.card.width == 48

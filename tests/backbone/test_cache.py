@@ -171,7 +171,7 @@ class TestTextFeatures:
 
 
 class TestWhere:
-    def test_the_folder_is_the_one_asked_for_else_in_the_users_cache(
+    def test_the_folder_is_the_one_given_else_in_the_users_cache(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("ODDLENS_CACHE", str(tmp_path / "mine"))

@@ -116,7 +116,7 @@ class TestEmbedding:
         with pytest.raises(UsageError, match=f"{size[1]}x{size[0]} pixels is smaller than one patch of 8 pixels"):
             tower.embed(torch.zeros(1, 3, *size))
 
-    def test_another_way_to_resize_positions_can_be_asked_for(self, tower: Dinov2Tower) -> None:
+    def test_another_way_to_resize_positions_can_be_given(self, tower: Dinov2Tower) -> None:
         own, offset = tower.embed(pixels(48, 48)).tokens, tower.embed(pixels(48, 48), "bicubic_offset").tokens
         assert (own - offset).abs().max() > 1e-3
         assert torch.equal(own, tower.embed(pixels(48, 48), "bicubic").tokens)

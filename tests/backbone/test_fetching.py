@@ -281,6 +281,8 @@ class TestRefusals:
         (tmp_path / "file").touch()
         assert "file is a file: give as --to a folder" in sentence(clip, tmp_path / "file")
 
-    def test_a_folder_that_cannot_be_written_is_told(self, hub_server: HubServer, clip: str, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_written_is_reported(
+        self, hub_server: HubServer, clip: str, tmp_path: Path
+    ) -> None:
         (tmp_path / "file").touch()
         assert "cannot be written" in sentence(clip, tmp_path / "file" / "to")

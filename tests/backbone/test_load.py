@@ -32,7 +32,7 @@ class TestPaths:
             card = load_backbone(str(folder), device="cpu").card
             assert (card.layout, card.name, card.hub_id) == (layout, folder.name, "")
 
-    def test_the_card_of_a_path_tells_the_models_own_measures(self, open_clip_folder: Path) -> None:
+    def test_the_card_of_a_path_says_the_models_own_measures(self, open_clip_folder: Path) -> None:
         card = load_backbone(open_clip_folder, device="cpu").card
         assert (card.image_size, card.patch_size, card.width, card.layers, card.embed_dim) == (40, 8, 128, 3, 32)
         assert (card.mean, card.std) == ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
@@ -135,7 +135,7 @@ class TestNames:
         assert (backbone.card.name, backbone.card.licence) == ("laion2b-vit-b-16", "MIT")
         assert (backbone.card.image_size, backbone.mean) == (40, (0.5, 0.4, 0.3))  # the folder's own values win
 
-    def test_half_a_model_in_the_cache_is_told(self, hub: HubCache, tmp_path: Path) -> None:
+    def test_half_a_model_in_the_cache_is_reported(self, hub: HubCache, tmp_path: Path) -> None:
         (tmp_path / "half").mkdir()
         (tmp_path / "half" / "config.json").write_text("{}")
         hub.put("openai/clip-vit-base-patch16", tmp_path / "half")
@@ -155,7 +155,7 @@ WRITERS: dict[str, Callable[[Path, Weights], Path]] = {
 
 @pytest.mark.parametrize("layout", WRITERS)
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_one_number_that_is_not_finite_is_told_of_any_layout(
+def test_one_number_that_is_not_finite_is_reported_of_any_layout(
     tmp_path: Path, weights: Weights, layout: str, value: float
 ) -> None:
     """As half precision that overflowed leaves it, or a damaged file."""
@@ -216,7 +216,7 @@ class TestLoneFiles:
         assert backbone.vision.config.activation == "quick_gelu"
 
     @pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
-    def test_any_other_file_needs_to_be_told(self, tmp_path: Path, weights: Weights, suffix: str) -> None:
+    def test_any_other_file_needs_the_activation(self, tmp_path: Path, weights: Weights, suffix: str) -> None:
         path = tmp_path / f"weights{suffix}"
         if suffix == ".safetensors":
             save_file(weights, path)
@@ -236,7 +236,7 @@ class TestLoneFiles:
         with pytest.raises(UsageError, match="does not say which GELU"):
             load_backbone(path, device="cpu")
 
-    def test_a_file_that_may_not_be_read_is_told(
+    def test_a_file_that_may_not_be_read_is_reported(
         self, tmp_path: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = write_openai_state(tmp_path / "ViT.pt", weights)

@@ -39,7 +39,7 @@ def test_the_dense_map_is_the_local_stream_in_the_joint_space() -> None:
     assert VisionMaps(vision).embed_pooled(dense) is dense
 
 
-def test_what_is_not_asked_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_requested_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     vision = random_model().vision
     monkeypatch.setattr(type(vision), "project", lambda *_: pytest.fail("the dense map was computed"))
     assert VisionMaps(vision).feature_maps(noise(), dense=False).dense is None

@@ -130,7 +130,7 @@ class TestBatches:
         with pytest.raises(UsageError, match="not valid text"):
             clip_tokenizer(cleans=cleans)([b"Pr\xfcfteil".decode("utf-8", "surrogateescape")])
 
-    def test_an_id_that_the_text_tower_does_not_know_is_told(self) -> None:
+    def test_an_id_that_the_text_tower_does_not_know_is_reported(self) -> None:
         with pytest.raises(
             ModelError, match=r"gives the id 49407 for 'nut', and its text tower knows 300: they are not of one"
         ):

@@ -95,7 +95,7 @@ class TestTensors:
         found = read_torchscript(tmp_path / "tied.pt")
         assert all(torch.equal(value, torch.arange(4.0)) for value in found.values())
 
-    def test_an_archive_is_told_from_a_saved_state_dict(self, tmp_path: Path, weights: Weights) -> None:
+    def test_an_archive_differs_from_a_saved_state_dict(self, tmp_path: Path, weights: Weights) -> None:
         assert is_torchscript(write_openai_archive(tmp_path / "a.pt", weights))
         assert not is_torchscript(write_openai_state(tmp_path / "b.pt", weights))
         (tmp_path / "c.pt").write_text("nothing")

@@ -46,7 +46,7 @@ def test_a_tower_does_what_it_states_and_refuses_the_rest(kind: str, ability: st
 
 
 @pytest.mark.parametrize("kind", TOWERS)
-def test_its_shape_is_told_as_any_towers_is(kind: str) -> None:
+def test_its_shape_is_known_as_any_towers_is(kind: str) -> None:
     tower = TOWERS[kind]()
     config = tower.config
     assert tower.kind == kind

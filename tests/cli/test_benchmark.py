@@ -75,7 +75,9 @@ def test_several_data_sets_and_methods_follow_one_option(place: Path, open_clip_
     assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["set", "other"]
 
 
-def test_too_few_examples_are_told_and_exit_1_with_everything_else_done(place: Path, open_clip_folder: Path) -> None:
+def test_too_few_examples_are_reported_and_exit_1_with_everything_else_done(
+    place: Path, open_clip_folder: Path
+) -> None:
     done = bench(place, open_clip_folder, "--shots", "0,4", "--seeds", "0")
     assert done.code == 1
     assert (
@@ -114,7 +116,7 @@ def test_a_field_can_be_of_one_of_several_methods(place: Path, open_clip_folder:
     assert metrics(place)["methods"]["vl4ad"]["recipe"]["classes"] == "camvid"
 
 
-def test_other_settings_in_the_same_folder_are_refused_until_told_otherwise(
+def test_other_settings_in_the_same_folder_are_refused_unless_called_otherwise(
     place: Path, open_clip_folder: Path
 ) -> None:
     bench(place, open_clip_folder, "--shots", "0")
@@ -181,7 +183,7 @@ def test_without_numbers_of_good_examples_a_method_that_takes_none_runs_without(
     assert "takes no good examples" in insisting.err
 
 
-def test_a_category_without_anything_to_compare_with_is_told_and_counts_as_lacking(
+def test_a_category_without_anything_to_compare_with_is_reported_and_counts_as_lacking(
     place: Path, open_clip_folder: Path
 ) -> None:
     (place / "set" / "nut" / "test" / "good" / "0.png").unlink()

@@ -41,7 +41,7 @@ def test_a_sound_set_is_counted_and_exits_0(tmp_path):
     assert cells == [["nut", "train", "1", "-", "-", "-"], ["nut", "test", "1", "1", "1", "-"]]
 
 
-def test_the_known_classes_of_a_road_set_are_told(tmp_path):
+def test_the_known_classes_of_a_road_set_are_reported(tmp_path):
     for folder in ("leftImg8bit", "gtFine"):
         (tmp_path / folder / "val" / "ulm").mkdir(parents=True)
     Image.new("RGB", (16, 16), "grey").save(tmp_path / "leftImg8bit" / "val" / "ulm" / "ulm_1_leftImg8bit.png")
@@ -51,7 +51,7 @@ def test_the_known_classes_of_a_road_set_are_told(tmp_path):
     assert "has 19 known classes: road, sidewalk, building," in result.stdout
 
 
-def test_problems_are_told_by_kind_and_exit_1(tmp_path):
+def test_problems_are_reported_by_kind_and_exit_1(tmp_path):
     result = run("check", write_set(tmp_path, missing_masks=2))
     assert result.exit_code == 1
     assert "mask-missing: 2" in result.stdout
@@ -71,7 +71,7 @@ def test_brackets_in_names_are_not_taken_for_markup(tmp_path):
     assert "[red]set[/red]" in run("check", write_set(root)).stdout
 
 
-def test_a_sheet_is_written_when_asked_for(tmp_path):
+def test_a_sheet_is_written_when_requested(tmp_path):
     assert run("check", write_set(tmp_path / "set"), "--sheet", tmp_path / "sheet.png").exit_code == 0
     assert Image.open(tmp_path / "sheet.png").format == "PNG"
 

@@ -33,7 +33,7 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     assert done.sentence == "taken cannot be written because it is a folder: choose another name"
 
 
-def test_what_was_found_is_told_even_where_the_page_cannot_be_written(tmp_path: Path) -> None:
+def test_what_was_found_is_reported_even_where_the_page_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("demo", "--out", "file/page.html")
     assert done.code == 1

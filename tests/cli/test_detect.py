@@ -73,7 +73,7 @@ class TestWhatIsPrinted:
         assert done.out == ""
         assert done.err == f"3 images, 0 failed: {tmp_path}/out/results.jsonl\n"
 
-    def test_verbose_tells_settings_and_notes_on_stderr(self, detect: Detect, parts: Path) -> None:
+    def test_verbose_says_settings_and_notes_on_stderr(self, detect: Detect, parts: Path) -> None:
         Image.new("I;16", (48, 40), 500).save(parts / "deep.png")
         done = detect(parts, "-v")
         assert len(done.out.splitlines()) == 4
@@ -171,7 +171,7 @@ class TestWhatIsWritten:
         assert all((tmp_path / "out" / record["overlay"]).is_file() for record in done.records)
         assert len(detect(tmp_path / "in").out.splitlines()) == len(names)
 
-    def test_the_results_among_the_pictures_are_not_looked_at(
+    def test_the_results_among_the_pictures_are_not_read(
         self, detect: Detect, parts: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(parts)
@@ -203,7 +203,7 @@ class TestBrokenPictures:
         ],
         ids=["empty", "cut short", "text", "bomb", "dangling link", "pipe"],
     )
-    def test_one_of_them_is_told_in_one_sentence_and_the_others_run(
+    def test_one_of_them_is_reported_in_one_sentence_and_the_others_run(
         self, detect: Detect, parts: Path, tmp_path: Path, break_it: Callable[[Path], object], said: str
     ) -> None:
         break_it(parts / "1.png")
@@ -221,7 +221,7 @@ class TestBrokenPictures:
         assert "score" in last
         assert names_in(tmp_path / "out" / "maps") == ["0.tiff", "2.tiff"]
 
-    def test_one_above_the_limit_is_looked_at_where_the_limit_is_raised(self, detect: Detect, parts: Path) -> None:
+    def test_one_above_the_limit_is_read_where_the_limit_is_raised(self, detect: Detect, parts: Path) -> None:
         done = detect(parts, "--set", "max_megapixels=0.001", "--json")
         assert done.code == 1
         assert "more than the limit of 0.001 megapixels" in done.records[0]["error"]
@@ -298,7 +298,7 @@ class TestWhatIsFound:
         lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
         assert ["error" in line for line in lines] == [False, True, True, False]
 
-    def test_where_no_name_leads_anywhere_all_are_told_and_the_call_was_wrong(self, detect: Detect) -> None:
+    def test_where_no_name_leads_anywhere_all_are_reported_and_the_call_was_wrong(self, detect: Detect) -> None:
         done = detect("nowhere.png", "~nosuchuser/parts")
         assert done.code == 2
         assert done.err.splitlines() == [
@@ -377,7 +377,7 @@ class TestNotes:
         lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
         assert [line.get("note") for line in lines][3:] == [*[note] * 5, "the first of several images in the file"]
 
-    def test_verbose_tells_all_of_them(self, detect: Detect, deep: Path) -> None:
+    def test_verbose_says_all_of_them(self, detect: Detect, deep: Path) -> None:
         done = detect(deep, "-v")
         assert done.err.count("16-bit values reduced to their high byte") == 5
         assert "the same of" not in done.err

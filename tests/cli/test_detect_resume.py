@@ -189,7 +189,7 @@ class TestGoingOn:
         assert detect(parts, "--out", out, "--overwrite", "--object", " ").code == 2
         assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
-    def test_who_stops_a_run_is_told_how_to_go_on(
+    def test_a_stopped_run_says_how_to_go_on(
         self, detect: Detect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         encode = Encoder.encode

@@ -18,7 +18,7 @@ def recipe(out: Path) -> dict[str, object]:
     return told
 
 
-def test_words_are_fields_of_the_recipe_and_told_beside_the_results(
+def test_words_are_fields_of_the_recipe_and_reported_beside_the_results(
     detect: Detect, parts: Path, tmp_path: Path
 ) -> None:
     words = ("--classes", "cityscapes-strict", "--ood", "caravan, dog,cardboard  box", "--merge", "soft8")

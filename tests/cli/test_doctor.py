@@ -19,7 +19,7 @@ def facts() -> dict[str, str]:
     return {name: fact.strip() for name, fact in named}
 
 
-def test_versions_device_and_cache_are_told(own_cache: Path) -> None:
+def test_versions_device_and_cache_are_reported(own_cache: Path) -> None:
     told = facts()
     assert told["oddlens"] == __version__
     assert told["torch"] == version("torch")
@@ -43,6 +43,6 @@ def test_every_extra_that_users_can_install_is_named_with_its_packages() -> None
     assert shown["video"].startswith("av ")
 
 
-def test_a_package_that_is_not_installed_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_not_installed_is_reported_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_PACKAGES", ("no-such-package",))
     assert facts()["no-such-package"] == "not installed"

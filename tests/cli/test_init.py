@@ -23,7 +23,7 @@ def test_without_a_verb_the_help_is_shown() -> None:
     assert (shown.out + shown.err).strip() == run("--help").out.strip()
 
 
-def test_help_tells_every_verb_in_one_line_each() -> None:
+def test_help_lists_every_verb_in_one_line_each() -> None:
     done = run("-h")
     assert done.code == 0
     lines = done.out[done.out.index("Commands:") :].splitlines()[1:]
@@ -71,7 +71,7 @@ finally:
     assert done.stderr.strip() == ""
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_reported() -> None:
     assert run("--version").out == f"oddlens {__version__}\n"
 
 

@@ -129,7 +129,7 @@ class TestFetching:
         assert done.code == 2
         assert done.sentence == f"{tmp_path} holds a model already (config.json): give as --to a folder of its own"
 
-    def test_with_the_hubs_offline_switch_it_is_told_what_to_do(self) -> None:
+    def test_with_the_hubs_offline_switch_the_error_says_what_to_do(self) -> None:
         done = run("models", "fetch", "openai-vit-b-32")
         assert done.code == 1
         assert done.sentence == (
@@ -138,7 +138,7 @@ class TestFetching:
         )
 
     @pytest.mark.parametrize("error", [Exception, OSError, ValueError], ids=lambda error: str(error.__name__))
-    def test_without_a_network_it_is_told_whatever_the_client_raises(
+    def test_without_a_network_it_is_reported_whatever_the_client_raises(
         self, error: type[Exception], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class ConnectError(error):  # type: ignore[misc]

@@ -41,7 +41,7 @@ def test_several_stages_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> None
     assert "loss 0.25" in shown
 
 
-def test_where_stderr_is_no_terminal_nothing_is_shown_even_if_colours_are_asked_for(
+def test_where_stderr_is_no_terminal_nothing_is_shown_even_if_colours_are_forced(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")

@@ -35,7 +35,7 @@ def test_a_pipe_gets_all_of_it_however_narrow_the_terminal(
     ("columns", "shown", "left_out"),
     [(31, "large  1711 MB  org/large-model", ""), (30, "large  1711 MB", "hub id"), (5, "large", "size, hub id")],
 )
-def test_a_narrow_terminal_gets_the_columns_that_fit_and_is_told_of_the_others(
+def test_a_narrow_terminal_gets_the_columns_that_fit_and_is_reported_of_the_others(
     columns: int, shown: str, left_out: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))

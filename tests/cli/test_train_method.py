@@ -45,7 +45,7 @@ def trained(
     return request.param, out, run(*arguments(request.param, open_clip_folder, data, out, *options))
 
 
-def test_it_prints_the_file_and_tells_the_rest_on_stderr(trained: tuple[str, Path, Done], data: Path) -> None:
+def test_it_prints_the_file_and_reports_the_rest_on_stderr(trained: tuple[str, Path, Done], data: Path) -> None:
     _, out, done = trained
     assert (done.code, done.out) == (0, f"{out}\n")
     lines = done.err.splitlines()
@@ -73,7 +73,7 @@ def test_the_weights_detect(trained: tuple[str, Path, Done], open_clip_folder: P
     assert len(done.records) == 3
 
 
-def test_weights_show_tells_how_they_were_made(trained: tuple[str, Path, Done]) -> None:
+def test_weights_show_says_how_they_were_made(trained: tuple[str, Path, Done]) -> None:
     method, out, _ = trained
     told = json.loads(run("weights", "show", out, "--json").out)
     assert told["method"] == method
@@ -115,7 +115,7 @@ class Train:
         return run(*self.arguments(*(options or ("--cache", self.folder / "cache"))))
 
 
-def test_a_named_way_of_training_seed_0_and_no_mosaics_can_be_asked_for(train: Train) -> None:
+def test_a_named_way_of_training_seed_0_and_no_mosaics_can_be_given(train: Train) -> None:
     assert train("--no-cache", "--schedule", "mvtec", "--epochs", 1, "--seed", 0, "--mosaic", 0).code == 0
     told = read_weights(train.out).provenance
     assert told is not None

@@ -49,7 +49,7 @@ def trained(streets: Path, words: Path, model: Path, tmp_path_factory: pytest.Te
     return out, run("train", "vl4ad", "--data", streets, "--classes", words, "--model", model, "--out", out, *QUICK)
 
 
-def test_it_prints_the_file_and_tells_the_frames_on_stderr(trained: tuple[Path, Done]) -> None:
+def test_it_prints_the_file_and_reports_the_frames_on_stderr(trained: tuple[Path, Done]) -> None:
     out, done = trained
     assert (done.code, done.out) == (0, f"{out}\n"), done.err
     assert done.err == "2 frames of sky, road, car\n"
@@ -89,7 +89,7 @@ def test_streets_are_detected_with_them_and_with_words_for_the_unknown(
     assert told.records[0]["score"] > plain.records[0]["score"]
 
 
-def test_a_linear_head_and_one_split_can_be_asked_for(streets: Path, words: Path, model: Path, tmp_path: Path) -> None:
+def test_a_linear_head_and_one_split_can_be_given(streets: Path, words: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "linear.safetensors"
     call = ("train", "vl4ad", "--data", streets, "--classes", words, "--model", model, "--out", out, *QUICK)
     done = run(*call, "--linear", "--split", "train", "--no-report")

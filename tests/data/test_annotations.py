@@ -102,7 +102,7 @@ def test_the_annotations_of_coco_belong_to_pictures_by_name(tmp_path):
         read_mask(path)
 
 
-def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_pictures_of_one_name_are_distinguished_by_their_folders(tmp_path):
     path = coco_file(tmp_path / "c.json", {"x/a.png": {"size": [16, 16], "counts": [0, 1, 255]}, "y\\a.png": []})
     assert read_mask(record(picture(tmp_path / "images" / "x" / "a.png"), path)).sum() == 1
     assert read_mask(record(picture(tmp_path / "images" / "y" / "a.png"), path)).sum() == 0

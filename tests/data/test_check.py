@@ -170,7 +170,7 @@ def test_class_labels_are_held_against_their_picture_and_are_no_defect(tmp_path)
     assert [(each.kind, each.path) for each in problems] == [("mask-size", labels)]
 
 
-def test_known_classes_are_told_by_category(tmp_path):
+def test_known_classes_are_reported_by_category(tmp_path):
     labels = mask(tmp_path / "labels.png", value=26)
     street = Record(picture(tmp_path / "1.png"), None, 0, "road", "good", "test", labels, labels, "cityscapes")
     nut = Record(picture(tmp_path / "2.png"), None, 0, "nut", "good", "test")
@@ -179,7 +179,7 @@ def test_known_classes_are_told_by_category(tmp_path):
     assert report.to_dict()["classes"]["road"][0] == "road"
 
 
-def test_progress_is_told_picture_by_picture(tmp_path):
+def test_progress_is_reported_picture_by_picture(tmp_path):
     told = []
     check_dataset(open_dataset(mvtec(tmp_path)), lambda done, total: told.append((done, total)))
     assert told == [(done, 6) for done in range(1, 7)]

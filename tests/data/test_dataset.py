@@ -17,7 +17,7 @@ def test_a_split_that_the_set_lacks_is_empty(tmp_path):
     assert len(open_dataset(mvtec(tmp_path)).select(split="unlabelled")) == 0
 
 
-def test_a_misspelt_category_or_split_is_told_with_those_there_are(tmp_path):
+def test_a_misspelt_category_or_split_is_reported_with_those_there_are(tmp_path):
     dataset = open_dataset(mvtec(tmp_path))
     with pytest.raises(UsageError, match=r'no category "botle", did you mean \'bottle\'\? It has bottle, nut'):
         dataset.select(category="botle")

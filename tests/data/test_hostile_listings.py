@@ -12,7 +12,7 @@ TRIES = 40
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_damaged_listing_is_read_told_or_refused(tmp_path: Path, name: str) -> None:
+def test_a_damaged_listing_is_read_reported_or_refused(tmp_path: Path, name: str) -> None:
     kind, rng = KINDS[name], random.Random(f"11 {name}")
     root = kind.write(tmp_path)
     sound = (root / kind.file).read_bytes()

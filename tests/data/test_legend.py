@@ -46,7 +46,7 @@ def test_label_ids_and_train_ids_of_cityscapes_give_the_same_classes():
     assert by_train_id.indices(np.array([0, 2, 10, 18, 255], np.uint8)).tolist() == [0, 2, 10, 18, 255]
 
 
-def test_one_file_tells_the_unknown_what_counts_and_the_classes(tmp_path):
+def test_one_file_holds_the_unknown_what_counts_and_the_classes(tmp_path):
     record = labelled(tmp_path, [[1, 13, 14, 0]])
     assert read_mask(record).tolist() == [[False, False, True, False]]
     assert read_ignore(record).tolist() == [[False, False, False, True]]

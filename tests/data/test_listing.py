@@ -42,7 +42,7 @@ def test_a_table_that_cannot_be_read_is_one_clear_error(tmp_path, content):
         read_table(tmp_path / "t.csv")
 
 
-def test_a_file_is_first_looked_for_as_it_is_written(tmp_path):
+def test_a_file_is_first_searched_by_the_path_as_written(tmp_path):
     for name in ("a\\b.png", "a/b.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

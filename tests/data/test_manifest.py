@@ -49,7 +49,7 @@ def test_class_labels_and_what_their_values_mean_are_kept(tmp_path):
         assert again.classes.samefile(labels)
 
 
-def test_a_legend_that_is_nowhere_and_class_labels_that_are_gone_are_told(tmp_path):
+def test_a_legend_that_is_nowhere_and_class_labels_that_are_gone_are_reported(tmp_path):
     for name in ("1.png", "2.png"):
         picture(tmp_path / name)
     rows = [
@@ -121,7 +121,7 @@ def test_a_table_by_hand_needs_image_and_label_only(tmp_path):
         ('{"image": "1.png", "label": 0, "split": "dev"}', 'has the split "dev"'),
     ],
 )
-def test_a_line_at_fault_is_told_by_its_number_and_left_out(tmp_path, line, fault):
+def test_a_line_at_fault_is_reported_by_its_number_and_left_out(tmp_path, line, fault):
     picture(tmp_path / "1.png")
     (tmp_path / "m.jsonl").write_text('{"image": "1.png", "label": 0}\n\n' + line + "\n")
     dataset = open_dataset(tmp_path / "m.jsonl")
@@ -192,7 +192,7 @@ def test_the_words_for_splits_are_those_of_other_programs_too(tmp_path):
         ("file,label\n1.png,1\n", 'm.csv has no column "image": it has file, label'),
     ],
 )
-def test_why_no_row_of_a_listing_can_be_used_is_told(tmp_path, table, reason):
+def test_why_no_row_of_a_listing_can_be_used_is_reported(tmp_path, table, reason):
     picture(tmp_path / "1.png")
     (tmp_path / "m.csv").write_text(table)
     with pytest.raises(DataError, match=reason):
@@ -209,7 +209,7 @@ def test_a_picture_that_is_listed_twice_counts_once(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".png", "nul\0.png", "."])
-def test_a_name_that_no_file_can_have_is_told_and_the_others_are_read(tmp_path, name):
+def test_a_name_that_no_file_can_have_is_reported_and_the_others_are_read(tmp_path, name):
     picture(tmp_path / "1.png")
     rows = ({"image": name, "label": 0}, {"image": "1.png", "label": 1, "mask": name, "ignore": name})
     (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -218,7 +218,7 @@ def test_a_name_that_no_file_can_have_is_told_and_the_others_are_read(tmp_path, 
     assert dataset.problems[0].kind == "image-missing"
 
 
-def test_files_that_are_gone_are_told(tmp_path):
+def test_files_that_are_gone_are_reported(tmp_path):
     for name in ("1.png", "2.png", "3.png"):
         picture(tmp_path / name)
     mask(tmp_path / "1_mask.png")

@@ -40,7 +40,7 @@ def test_several_files_count_together_given_as_paths_or_as_their_folder(tmp_path
     assert np.array_equal(read_mask(tmp_path), read_mask(files))
 
 
-def test_a_normal_record_is_false_everywhere_in_the_shape_of_its_picture_or_the_one_asked_for(tmp_path):
+def test_a_normal_record_is_false_everywhere_in_the_shape_of_its_picture_or_the_one_given(tmp_path):
     normal = record(picture(tmp_path / "1.png", size=(16, 9)), label=0)
     for drawn, shape in ((read_mask(normal), (9, 16)), (read_mask(normal, shape=(5, 7)), (5, 7))):
         assert drawn.shape == shape

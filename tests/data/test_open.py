@@ -37,7 +37,7 @@ def test_an_unknown_layout_name_is_answered_with_those_there_are(tmp_path):
         open_dataset(mvtec(tmp_path), layout="mvtek")
 
 
-def test_a_layout_that_does_not_fit_is_told_what_it_lacks(tmp_path):
+def test_a_layout_that_does_not_fit_is_refused_with_what_it_lacks(tmp_path):
     with pytest.raises(DataError, match=r'not laid out like "visa": it lacks split_csv/1cls\.csv'):
         open_dataset(mvtec(tmp_path), layout="visa")
 
@@ -83,7 +83,7 @@ def test_a_category_without_a_test_picture_is_a_problem(tmp_path):
     assert [(each.kind, '"cap"' in each.sentence) for each in open_dataset(tmp_path).problems] == [("test-empty", True)]
 
 
-def test_folders_that_are_no_category_are_told_unless_they_hold_neither_pictures_nor_nothing(tmp_path):
+def test_folders_that_are_no_category_are_reported_unless_they_hold_neither_pictures_nor_nothing(tmp_path):
     mvtec(tmp_path)
     (tmp_path / "grid").mkdir()
     picture(tmp_path / "old" / "1.png")

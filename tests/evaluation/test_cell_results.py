@@ -44,7 +44,7 @@ def test_a_cell_that_was_edited_is_damaged(finished: Benchmark, tmp_path: Path) 
                 read_cell(path, cell.settings)
 
 
-def test_a_cell_that_cannot_be_looked_at_is_not_called_damaged(tmp_path: Path) -> None:
+def test_a_cell_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot be read \(.*\): change its permissions, or give another --out"):
         read_cell(tmp_path, {})
 

@@ -82,7 +82,7 @@ def test_chunks_change_nothing_but_the_last_digits(
         assert chunked.cells[key].counts == cell.counts
 
 
-def test_progress_is_told_in_pictures(small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+def test_progress_is_reported_in_pictures(small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
     benchmark = Benchmark(make_plan(small_set, open_clip_folder, shots=(0,)), tmp_path)
     benchmark.open()
     steps: list[int] = []
@@ -145,5 +145,5 @@ def test_a_set_of_one_picture_is_skipped_with_the_reason(open_clip_folder: Path,
     assert all("there is 1: give two or more" in skipped.reason for skipped in benchmark.skipped)
 
 
-def test_no_map_is_left_where_none_was_asked_for(finished: Benchmark) -> None:
+def test_no_map_is_left_where_none_was_requested(finished: Benchmark) -> None:
     assert sorted(path.name for path in finished.out.iterdir()) == ["cells", "picks"]

@@ -147,14 +147,14 @@ def test_without_abnormal_pictures_there_are_no_figures(tmp_path: Path, pictures
     assert set(result.reasons) == set(result.figures)
 
 
-def test_masks_that_may_be_black_on_white_are_told(tmp_path: Path, pictures: list[Picture]) -> None:
+def test_masks_that_may_be_black_on_white_are_reported(tmp_path: Path, pictures: list[Picture]) -> None:
     pictures[1].mask = ~pictures[1].mask
     assert evaluate(tmp_path, pictures).notes == (
         "1 mask marks nearly a whole image as defect: are they black on white?",
     )
 
 
-def test_masks_that_vanish_at_the_maps_size_are_told(tmp_path: Path, pictures: list[Picture]) -> None:
+def test_masks_that_vanish_at_the_maps_size_are_reported(tmp_path: Path, pictures: list[Picture]) -> None:
     pictures[1].mask = np.zeros((SIDE, SIDE), bool)
     assert evaluate(tmp_path, pictures).notes == (
         "1 mask is empty at 12 x 12 pixels, where all pixels then count as normal",

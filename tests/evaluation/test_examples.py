@@ -12,7 +12,7 @@ def scores(*pairs: tuple[int, float]) -> list[ImageScore]:
     return [ImageScore(f"{number}.png", label, "x", score) for number, (label, score) in enumerate(pairs)]
 
 
-def test_clear_mistaken_and_borderline_pictures_are_told_apart() -> None:
+def test_clear_mistaken_and_borderline_pictures_are_distinguished() -> None:
     known = scores(
         (1, 0.9), (1, 0.8), (1, 0.7), (1, 0.61), (1, 0.2), (1, 0.3), (0, 0.1), (0, 0.15), (0, 0.5), (0, 0.95), (0, 0.65)
     )  # fmt: skip
@@ -68,7 +68,7 @@ def test_panels_of_wide_pictures_lie_above_each_other(height: int, width: int) -
     assert (right - left) / (bottom - top) == pytest.approx(width / height, rel=0.02)
 
 
-def test_the_truth_is_outlined_in_both_panels_and_the_heat_painted_in_one() -> None:
+def test_the_truth_is_outlined_in_both_panels_and_the_map_painted_in_one() -> None:
     pixels = np.full((100, 100, 3), 90, np.uint8)
     mask = np.zeros((100, 100), bool)
     mask[40:60, 40:60] = True
@@ -82,7 +82,7 @@ def test_the_truth_is_outlined_in_both_panels_and_the_heat_painted_in_one() -> N
     assert not (row[260:460] == 90).any()
 
 
-def test_colours_end_as_far_above_the_threshold_as_it_lies_above_the_usual_heat() -> None:
+def test_colours_end_as_far_above_the_threshold_as_it_lies_above_the_median() -> None:
     assert colour_range(0.2, 0.5, (0, 1)) == (0.2, 0.8)
     assert colour_range(0.5, 0.5, (0, 1)) == (0, 1)
     assert colour_range(0.2, None, (0, 2)) == (0, 2)

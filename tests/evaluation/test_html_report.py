@@ -129,7 +129,7 @@ def test_a_single_category_needs_no_overview(finished: Benchmark) -> None:
     assert "metal_nut" not in page.text
 
 
-def test_what_is_undefined_or_skipped_or_published_is_told(finished: Benchmark) -> None:
+def test_what_is_undefined_or_skipped_or_published_is_reported(finished: Benchmark) -> None:
     key = Key("parts", "bolt", "winclip", Variant(0))
     bare = replace(
         finished.cells[key],

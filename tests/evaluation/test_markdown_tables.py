@@ -132,14 +132,14 @@ def test_published_figures_stand_beside_ours(document: dict[str, Any]) -> None:
     assert "90.0 / 91.8 ± 0.3" in write_table(document)
 
 
-def test_what_was_skipped_is_told_once_a_reason(finished: Benchmark) -> None:
+def test_what_was_skipped_is_reported_once_a_reason(finished: Benchmark) -> None:
     skipped = [Skipped(Key("parts", "bolt", "winclip", Variant(4, seed)), "bolt has 3") for seed in (0, 1, 1)]
     document = summarise(finished.plan, finished.cells, skipped)
     assert skipped_lines(document) == ["bolt has 3: no figures for winclip 4-shot seed 0, 4-shot seed 1"]
     assert "## Skipped\n\n- bolt has 3: no figures" in write_table(document)
 
 
-def test_a_category_without_any_figure_is_told_with_the_methods_that_have_none(document: dict[str, Any]) -> None:
+def test_a_category_without_any_figure_is_reported_with_the_methods_that_have_none(document: dict[str, Any]) -> None:
     assert bare_lines(document) == []
     (bare, *others) = document["results"][0]["categories"]
     bare["mean"] = dict.fromkeys(bare["mean"])

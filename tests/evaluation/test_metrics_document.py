@@ -61,7 +61,7 @@ def test_a_figure_that_a_category_lacks_is_the_mean_of_the_others(finished: Benc
     assert result["categories_counted"]["pixel_auroc"] == 2
 
 
-def test_every_category_tells_pictures_names_examples_and_time(document: dict[str, object]) -> None:
+def test_every_category_has_counts_names_examples_and_time(document: dict[str, object]) -> None:
     bolt = few(document)["categories"][0]
     assert bolt["pictures"] == {"normal": 3, "abnormal": 3, "drawn": 3, "unlabelled": 0}
     assert (bolt["category"], bolt["object_name"], bolt["pixels_compared_at"]) == ("bolt", "bolt", (40, 40))
@@ -96,7 +96,7 @@ def test_seeds_that_cannot_differ_say_so(finished: Benchmark) -> None:
     assert category["notes"] == ["there is nothing to draw: every seed picks the same good examples"]
 
 
-def test_what_was_skipped_is_told(finished: Benchmark) -> None:
+def test_what_was_skipped_is_reported(finished: Benchmark) -> None:
     key = Key("parts", "bolt", "winclip", Variant(2, 0))
     document = summarise(finished.plan, {}, [Skipped(key, "it rained")])
     assert document["skipped"] == [

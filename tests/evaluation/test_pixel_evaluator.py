@@ -98,7 +98,7 @@ def test_where_no_component_is_large_enough_there_is_a_reason(tmp_path: Path, fr
     assert result.reasons == {"component_siou": "no true component has 1000 pixels"}
 
 
-def test_components_are_not_looked_for_in_maps(tmp_path: Path, frames: list[Frame]) -> None:
+def test_components_are_not_searched_in_maps(tmp_path: Path, frames: list[Frame]) -> None:
     result = evaluate(tmp_path, frames, Protocol(False, SIZES), at_maps=True)
     assert result.figures["pixel_ap"] is not None
     assert result.figures["component_f1_mean"] is None
@@ -106,7 +106,7 @@ def test_components_are_not_looked_for_in_maps(tmp_path: Path, frames: list[Fram
     assert result.components == {}
 
 
-def test_image_by_image_is_told_beside_the_pooled_figures(tmp_path: Path, frames: list[Frame]) -> None:
+def test_image_by_image_is_reported_beside_the_pooled_figures(tmp_path: Path, frames: list[Frame]) -> None:
     result = evaluate(tmp_path, frames, Protocol(True, SIZES, per_image=True))
     wanted = per_image_pixel_metrics(*of(frames))
     for name in ("auroc", "ap", "fpr95"):

@@ -47,7 +47,7 @@ def test_scenes_are_compared_at_their_own_size_and_by_components(
     assert {"pixel_fpr95", "component_siou", "component_ppv", "component_f1_mean"} <= set(protocol.figures)
 
 
-def test_where_classes_are_told_there_is_miou(tmp_path: Path) -> None:
+def test_where_classes_are_reported_there_is_miou(tmp_path: Path) -> None:
     camvid = opened(tmp_path, "camvid-ood")
     protocol = choose_protocol(camvid, "camvid", None, None)
     assert protocol.classes == ("sky", "road")

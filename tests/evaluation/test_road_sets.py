@@ -26,14 +26,16 @@ from tests.evaluation.tiny_set import write_set
         ("camvid-ood", "a", [None]),
     ],
 )
-def test_they_are_told_by_layout_and_name(tmp_path: Path, layout: str, folder: str, names: list[str | None]) -> None:
+def test_they_are_reported_by_layout_and_name(
+    tmp_path: Path, layout: str, folder: str, names: list[str | None]
+) -> None:
     (tmp_path / folder).mkdir()
     (source,) = open_sources([SMALL_ROADS[layout](tmp_path / folder)])
     found = [find_road_set(source, category) for category in source.dataset.categories]
     assert [None if each is None else each.name for each in found] == names
 
 
-def test_a_single_track_is_told_too(tmp_path: Path) -> None:
+def test_a_single_track_is_reported_too(tmp_path: Path) -> None:
     (source,) = open_sources([smiyc(tmp_path) / "dataset_ObstacleTrack"])
     found = find_road_set(source, *source.dataset.categories)
     assert found is not None

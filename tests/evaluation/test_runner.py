@@ -185,7 +185,7 @@ def test_a_job_names_its_cells(finished: Benchmark) -> None:
     assert [job.key(variant) for variant in variants([2], [1])] == [Key("parts", "bolt", "winclip", Variant(2, 1))]
 
 
-def test_a_place_that_cannot_be_a_folder_is_told_before_anything_is_measured(
+def test_a_place_that_cannot_be_a_folder_is_reported_before_anything_is_measured(
     small_set: Path, open_clip_folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()

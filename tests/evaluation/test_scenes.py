@@ -50,7 +50,7 @@ def test_figures_are_those_of_the_plain_functions_on_what_detect_finds(
     assert cell.components["true"] == component.n_true == 1
 
 
-def test_known_classes_are_those_that_detect_tells(
+def test_known_classes_are_those_that_detect_finds(
     scenes: Benchmark, roads: dict[str, Path], open_clip_folder: Path
 ) -> None:
     data = open_dataset(roads["camvid-ood"]).select(split="test")
@@ -82,7 +82,7 @@ def test_street_hazards_has_its_authors_figures_too(scenes: Benchmark) -> None:
     assert scenes.cells[Key("street-hazards", "street-hazards", "winclip", Variant(0))].figures["pixel_ap_per_image"]
 
 
-def test_both_sizes_of_comparison_are_told(finished: Benchmark, scenes: Benchmark) -> None:
+def test_both_sizes_of_comparison_are_reported(finished: Benchmark, scenes: Benchmark) -> None:
     both = summarise(scenes.plan, finished.cells | scenes.cells, [])["evaluation"]["pixels_compared_at"]
     assert both.endswith("authors' rule; those of scenes with label files at each image's own size")
     assert summarise(scenes.plan, scenes.cells, [])["evaluation"]["pixels_compared_at"] == "each image's own size"

@@ -30,7 +30,7 @@ BLOCK = np.zeros((40, 48), bool)
 BLOCK[8:20, 10:30] = True
 
 
-def test_a_normal_picture_has_an_empty_mask_of_the_size_asked_for(tmp_path: Path) -> None:
+def test_a_normal_picture_has_an_empty_mask_of_the_size_given(tmp_path: Path) -> None:
     truth = read_truth(record(tmp_path, 0), (40, 48), (5, 7))
     assert truth.mask is not None
     assert truth.mask.shape == (5, 7)
@@ -68,7 +68,7 @@ def test_at_full_size_masks_must_have_the_pictures_size(tmp_path: Path) -> None:
         read_truth(known, (40, 50))
 
 
-def test_known_classes_are_told_at_the_frames_own_size_whatever_is_compared_at(tmp_path: Path) -> None:
+def test_known_classes_are_reported_at_the_frames_own_size_whatever_is_compared_at(tmp_path: Path) -> None:
     frames = open_dataset(camvid_ood(tmp_path)).select(split="test", label=1)
     for map_size in (None, (5, 7)):
         classes = read_truth(frames.records[0], (12, 16), map_size).classes

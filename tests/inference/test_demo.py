@@ -53,7 +53,7 @@ def test_the_page_shows_truth_and_finding_of_every_picture(tmp_path: Path) -> No
     assert not re.search(r'(src|href)="(?!data:)', html)
 
 
-def test_what_the_package_carries_is_told_apart() -> None:
+def test_what_the_package_carries_is_distinguished() -> None:
     for result in demo.run_demo():
         assert {record.label for record in result.records} == {0, 1}
         assert result.figures(result.few_shot)[0] > 0.5

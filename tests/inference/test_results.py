@@ -374,7 +374,7 @@ class TestFoldersThatCannotBe:
         with pytest.raises(UsageError, match="is no possible file name: check the path"):
             ResultsFolder(tmp_path / ("n" * 300))
 
-    def test_a_place_that_may_not_be_looked_at(self, ordinary_user: Path) -> None:
+    def test_a_place_that_may_not_be_read(self, ordinary_user: Path) -> None:
         (ordinary_user / "closed").mkdir()
         (ordinary_user / "closed").chmod(0)
         with pytest.raises(UsageError, match="closed/out may not be read by this user: change its permissions"):

@@ -151,7 +151,7 @@ class TestRunning:
         assert np.array_equal(found.anomaly_map, expected.anomaly_map)
         assert failure == given.items[1]
 
-    def test_nothing_runs_before_it_is_asked_for_and_then_in_fixed_groups(
+    def test_nothing_runs_before_it_is_taken_and_then_in_fixed_groups(
         self, detector: Detector, task: MakeTask, groups: list[int]
     ) -> None:
         outcomes = run(detector, task(BATCH_SIZE + 2))
@@ -161,7 +161,7 @@ class TestRunning:
         assert len(list(outcomes)) == BATCH_SIZE + 1
         assert groups == [BATCH_SIZE, 2]
 
-    def test_a_group_that_cannot_be_read_at_all_is_told_picture_by_picture(
+    def test_a_group_that_cannot_be_read_at_all_is_reported_picture_by_picture(
         self, detector: Detector, task: MakeTask
     ) -> None:
         given = task(2)
@@ -205,7 +205,7 @@ class TestGoingOn:
             run(detector, Task("nut", task(1).items), [FolderSink(ResultsFolder(tmp_path / "out", resume=True))])
         assert looked_at == []
 
-    def test_a_picture_that_was_replaced_is_looked_at_again_and_keeps_the_name_of_its_drawings(
+    def test_a_picture_that_was_replaced_is_read_again_and_keeps_the_name_of_its_drawings(
         self, detector: Detector, task: MakeTask, tmp_path: Path, looked_at: list[list[str]]
     ) -> None:
         given = task(3)

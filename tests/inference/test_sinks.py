@@ -83,7 +83,7 @@ class Watching(Sink):
 
 
 class TestRun:
-    def test_a_sink_is_told_of_everything_in_its_turn(self, task: Task) -> None:
+    def test_a_sink_gets_everything_in_its_turn(self, task: Task) -> None:
         first, second = Watching(), Watching()
         outcomes = list(run(StubPredictor(), task, [first, second]))
         assert [isinstance(outcome, Failure) for outcome in outcomes] == [number == 2 for number in range(20)]

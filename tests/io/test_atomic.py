@@ -144,7 +144,7 @@ def test_a_folder_that_is_a_link_to_nowhere_is_not_made(tmp_path: Path, name: st
     assert (tmp_path / "away" / name).is_file()
 
 
-def test_a_disk_that_takes_no_more_is_told_from_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_disk_that_takes_no_more_differs_from_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     def fail(number: int) -> None:
         with replacing(tmp_path / "x.bin"):
             raise OSError(number, os.strerror(number))

@@ -301,7 +301,7 @@ def test_the_limit_given_is_the_only_one_and_pillows_own_warning_is_not_heard(
         assert read(data).shape == (30, 40, 3)
 
 
-def test_a_picture_that_does_not_fit_into_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_does_not_fit_into_memory_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(image: Image.Image) -> None:
         raise MemoryError
 

@@ -207,7 +207,7 @@ class TestPassedOver:
             {"masks": 2},
         )
 
-    def test_where_nothing_is_left_it_is_told_what_there_was(self, tmp_path: Path) -> None:
+    def test_where_nothing_is_left_the_error_says_what_there_was(self, tmp_path: Path) -> None:
         touch(tmp_path, "0_mask.png", "1.dcm")
         assert complaint(tmp_path).endswith("; 2 files passed over: 1 .dcm, 1 mask")
 
@@ -238,7 +238,7 @@ class TestFaults:
         assert reasons[0] == names[0] + " is no possible file name: check the path"
         assert reasons[1] == "~nosuchuser/x.png does not exist: check the path"
 
-    def test_a_closed_folder_is_told_and_the_others_are_looked_into(self, ordinary_user: Path) -> None:
+    def test_a_closed_folder_is_reported_and_the_others_are_looked_into(self, ordinary_user: Path) -> None:
         touch(ordinary_user, "a/0.png", "closed/1.png", "z/2.png")
         (ordinary_user / "closed").chmod(0)
         for inputs in ([ordinary_user], [ordinary_user / "*" / "*.png"], [ordinary_user / "**" / "*.png"]):

@@ -197,7 +197,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
     @pytest.mark.parametrize("shape", [(60_000, 60_000), (40_000, 40_000, 3)])
-    def test_an_array_is_measured_before_its_values_are_looked_at(
+    def test_an_array_is_measured_before_its_values_are_read(
         self, shape: tuple[int, ...], dtype: type, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A view of any size costs nothing; a copy of it would not fit into memory."""

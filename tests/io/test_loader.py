@@ -212,7 +212,7 @@ class TestBounds:
             assert len(asked) <= number + 1 + 5
         found.close()
 
-    def test_with_nothing_ahead_a_group_is_taken_when_it_is_asked_for_and_no_more(self) -> None:
+    def test_with_nothing_ahead_a_group_is_taken_when_it_is_needed_and_no_more(self) -> None:
         """A camera's next image is not there yet."""
         asked: list[int] = []
 

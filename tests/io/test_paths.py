@@ -24,7 +24,7 @@ def closed(ordinary_user: Path) -> Path:
     return folder / "x.png"
 
 
-def test_files_folders_and_links_are_told_apart(tmp_path: Path) -> None:
+def test_files_folders_and_links_are_distinguished(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("file")

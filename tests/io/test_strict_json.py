@@ -46,11 +46,11 @@ def test_a_value_that_has_the_form_has_no_fault() -> None:
         ({"limits": {"low": 10**400}}, "low is no number"),
     ],
 )
-def test_what_has_another_form_is_told_in_words(changed: dict[str, Any], fault: str) -> None:
+def test_what_has_another_form_is_reported_in_words(changed: dict[str, Any], fault: str) -> None:
     assert form_fault(GOOD | changed, FORM) == fault
 
 
-def test_what_lacks_something_is_told() -> None:
+def test_what_lacks_something_is_reported() -> None:
     assert form_fault({"name": "a", "note": None}, FORM) == "it lacks limits, sizes"
     assert form_fault([], FORM, "the file") == "the file is no object"
     assert form_fault(3, None, "references") == "references is not null"

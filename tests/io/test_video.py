@@ -76,12 +76,12 @@ class TestFaults:
             Video(video)
 
     @pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
-    def test_a_file_that_is_no_video_is_told(self, tmp_path: Path, content: bytes) -> None:
+    def test_a_file_that_is_no_video_is_reported(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "drive.mp4").write_bytes(content)
         with pytest.raises(ImageError, match=r"drive\.mp4 holds no video that can be read"):
             Video(tmp_path / "drive.mp4")
 
-    def test_a_file_of_sound_alone_is_told(self, tmp_path: Path) -> None:
+    def test_a_file_of_sound_alone_is_reported(self, tmp_path: Path) -> None:
         with av.open(str(tmp_path / "drive.mkv"), "w") as container:
             stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
             sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
@@ -91,11 +91,11 @@ class TestFaults:
         with pytest.raises(ImageError, match=r"drive\.mkv holds no video, only sound or the like: leave it out"):
             Video(tmp_path / "drive.mkv")
 
-    def test_a_frame_beyond_the_end_is_told(self, video: Path) -> None:
+    def test_a_frame_beyond_the_end_is_reported(self, video: Path) -> None:
         with pytest.raises(ImageError, match=r"drive.mp4#000012 is not there: the video ends before it"):
             VideoFrame(Video(video), 12).read()
 
-    def test_a_file_that_changes_while_it_is_looked_at_is_told(self, video: Path) -> None:
+    def test_a_file_that_changes_while_it_is_read_is_reported(self, video: Path) -> None:
         opened = Video(video)
         video.write_bytes(video.read_bytes()[:60])
         with pytest.raises(ImageError, match=r"drive\.mp4#000003 cannot be decoded any more: the video changed"):
@@ -105,7 +105,7 @@ class TestFaults:
         with pytest.raises(ImageError, match=r"drive\.mp4#000003 is not there any more: the video changed"):
             opened.frames[3].read()
 
-    def test_a_folder_and_a_file_without_permission_are_told(self, tmp_path: Path) -> None:
+    def test_a_folder_and_a_file_without_permission_are_reported(self, tmp_path: Path) -> None:
         (tmp_path / "folder.mp4").mkdir()
         with pytest.raises(ImageError, match=r"folder\.mp4 cannot be read \(Is a directory\): check the file"):
             Video(tmp_path / "folder.mp4")
@@ -124,7 +124,7 @@ def similar(found: np.ndarray, filmed: np.ndarray) -> bool:
     return bool(np.abs(found.astype(int) - filmed).mean() < 4)
 
 
-def test_while_frames_are_counted_it_is_told_how_many_there_are(video: Path) -> None:
+def test_while_frames_are_counted_it_is_reported_how_many_there_are(video: Path) -> None:
     told: list[tuple[Path, int, int]] = []
     with_frames([video], advance=lambda *counted: told.append(counted))
     assert told == [(video, number, 12) for number in range(1, 13)]
@@ -190,7 +190,7 @@ class TestWhatDecodingGives:
         path = write_video(tmp_path / "drive.ts", drive(24), "mpeg2video", change=broken({11}))
         assert "its data in the video are damaged" in [frame.read().note for frame in Video(path).frames]
 
-    def test_a_video_of_which_nothing_can_be_decoded_is_told(self, tmp_path: Path) -> None:
+    def test_a_video_of_which_nothing_can_be_decoded_is_reported(self, tmp_path: Path) -> None:
         path = write_video(tmp_path / "drive.mp4", drive(3), change=broken({0, 1, 2}))
         with pytest.raises(
             ImageError, match=r"drive\.mp4 holds a video of which no frame can be decoded: check the file"

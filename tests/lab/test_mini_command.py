@@ -20,7 +20,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     return out, train(out)
 
 
-def test_it_prints_the_folder_and_tells_the_rest_on_stderr(trained: tuple[Path, Done]) -> None:
+def test_it_prints_the_folder_and_reports_the_rest_on_stderr(trained: tuple[Path, Done]) -> None:
     out, done = trained
     assert (done.code, done.out) == (0, f"{out}\n")
     assert f"8 images' features take 1 MB in {out}-work" in done.err

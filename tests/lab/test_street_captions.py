@@ -13,7 +13,7 @@ def test_every_word_of_every_sentence_is_known_as_a_whole() -> None:
             assert set(text.split()) <= known
 
 
-def test_a_sentence_is_told_for_every_word_in_their_order() -> None:
+def test_a_sentence_is_reported_for_every_word_in_their_order() -> None:
     told = sentences(np.random.default_rng(0))
     assert len(told) == len(WORDS)
     assert all(word in sentence for word, sentence in zip(WORDS, told, strict=True))

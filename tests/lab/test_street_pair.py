@@ -101,7 +101,7 @@ def test_cached_words_are_those_of_the_scene(trained: Path, work: Path) -> None:
         np.testing.assert_allclose(shares[0].mean(dim=0).numpy(), whole, atol=0.02)
 
 
-def test_the_folder_is_a_model_that_streets_can_be_looked_at_with(trained: Path) -> None:
+def test_the_folder_is_a_model_for_streets(trained: Path) -> None:
     detector = oddlens.load("vl4ad", trained, short_side=256, classes=dict(CONCEPTS))
     found = detector.detect([street(0).image])[0]
     assert found.label_names == tuple(CONCEPTS)

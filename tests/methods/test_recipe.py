@@ -139,7 +139,7 @@ class TestBounds:
         with pytest.raises(UsageError, match=f"the recipe field {field} cannot be"):
             make_recipe(method_card(method).recipe, {field: value})
 
-    def test_a_value_of_any_size_is_told_in_one_short_sentence(self) -> None:
+    def test_a_value_of_any_size_is_reported_in_one_short_sentence(self) -> None:
         deep: list[object] = []
         for _ in range(3000):
             deep = [deep]
@@ -182,7 +182,7 @@ class TestFitting:
     def test_the_papers_recipe_on_the_papers_model_is_not_worth_a_word(self) -> None:
         assert fit_recipe(Settings(), (), 240, self.PAPERS) == (Settings(), [])
 
-    def test_the_image_size_becomes_the_models_own_and_that_is_told(self) -> None:
+    def test_the_image_size_becomes_the_models_own_and_that_is_reported(self) -> None:
         recipe, notes = fit_recipe(Settings(), (), 224, self.PAPERS)
         assert recipe == Settings(image_size=224)
         assert notes == ["image_size 224, this model's own, instead of the paper's 240"]
@@ -198,7 +198,7 @@ class TestFitting:
         assert recipe == Enlarged(224)
         assert notes == ["image_size 224, this model's own, instead of the paper's 518"]
 
-    def test_layers_become_proportional_rounded_up_and_that_is_told(self) -> None:
+    def test_layers_become_proportional_rounded_up_and_that_is_reported(self) -> None:
         recipe, notes = fit_recipe(Settings(), (), 240, Depth(vision=5, text=3))
         assert recipe == Settings(layers=(3, 5), deep=2)
         assert notes == [

@@ -142,7 +142,7 @@ def test_features_beyond_float16_are_refused(trainable: FakeTrainable, sets: Set
         filled(trainable, sets, tmp_path / "cache", "float16")
 
 
-def test_a_disk_without_room_is_told_before_anything_is_computed(
+def test_a_disk_without_room_is_reported_before_anything_is_computed(
     trainable: FakeTrainable, sets: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features = keep(trainable, sets, tmp_path / "a" / "cache")

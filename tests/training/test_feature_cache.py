@@ -23,7 +23,7 @@ def make_cache(folder: Path, count: int = 10, most_open: int = 128) -> FeatureCa
     return FeatureCache(folder, count, SHAPES, shard=4, most_open=most_open)
 
 
-def test_rows_come_back_in_the_order_asked_for(tmp_path: Path) -> None:
+def test_rows_come_back_in_the_order_given(tmp_path: Path) -> None:
     cache = make_cache(tmp_path)
     assert list(cache.fill(compute)) == [4, 8, 10]
     rows = cache.rows([9, 0, 5])
@@ -122,14 +122,14 @@ class TestDamage:
         with pytest.raises(OddlensError, match=r"wide-000004-000008\.npy holds numbers that are not finite: delete it"):
             cache.row(4)
 
-    def test_a_shard_that_was_damaged_since_the_filling_is_told(self, shard: Path) -> None:
+    def test_a_shard_that_was_damaged_since_the_filling_is_reported(self, shard: Path) -> None:
         cache = make_cache(shard.parent)
         list(cache.fill(compute))
         shard.write_bytes(b"x")
         with pytest.raises(OddlensError, match=r"wide-000004-000008\.npy is missing or damaged: start again"):
             cache.row(5)
 
-    def test_rows_of_another_shape_than_the_cache_was_told_are_never_reshaped(self, tmp_path: Path) -> None:
+    def test_rows_of_another_shape_than_the_caches_are_never_reshaped(self, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path, 10, {"wide": ((3, 2), np.float16)}, shard=4)
         with pytest.raises(OddlensError, match="notes 'wide' of another shape"):
             list(cache.fill(compute))

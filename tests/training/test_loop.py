@@ -61,7 +61,7 @@ class TestTheCourse:
         shown = [view.samples[0] for batch in batches for view in batch]
         assert sorted(map(id, shown)) == sorted(map(id, schedule.sets[0].samples))
 
-    def test_the_order_is_told_by_seed_and_epoch(self, schedule: Schedule) -> None:
+    def test_the_order_depends_on_seed_and_epoch(self, schedule: Schedule) -> None:
         other = Schedule(schedule.sets, replace(FakeTraining(), seed=6))
         assert schedule.batches(1) == schedule.batches(1)
         assert schedule.batches(1) != schedule.batches(0)
@@ -103,7 +103,7 @@ class TestSteps:
         assert means[0]["patch"] == pytest.approx(sum(each["patch"] for each in history.losses[:4]) / 4)
         assert sum(means[-1].values()) < sum(means[0].values())
 
-    def test_whoever_watches_is_told_of_every_step_and_epoch(
+    def test_whoever_watches_is_reported_of_every_step_and_epoch(
         self, backbone: Backbone, schedule: Schedule, tmp_path: Path
     ) -> None:
         steps: list[int] = []
@@ -203,7 +203,7 @@ def test_history_of_nothing_has_no_epochs() -> None:
     assert History().epochs(4) == []
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told(
+def test_a_checkpoint_that_cannot_be_written_is_reported(
     backbone: Backbone, schedule: Schedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "checkpoint.pt").mkdir()

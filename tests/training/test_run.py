@@ -158,7 +158,7 @@ def test_a_checkpoint_of_other_settings_is_reported_and_not_used(
     assert any("epoch 1/2" in sentence for sentence in heard.sentences)
 
 
-def test_report_and_previews_lie_where_they_were_asked_for(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+def test_report_and_previews_lie_in_the_given_places(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
     make("anomalyclip", backbone, sets, tmp_path / "w.safetensors", report=True, preview=tmp_path / "early").run()
     assert sorted(path.name for path in (tmp_path / "early").iterdir()) == ["epoch-01", "epoch-02"]
     document = json.loads((tmp_path / "w.safetensors.report.json").read_text())

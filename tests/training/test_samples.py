@@ -39,7 +39,7 @@ def test_several_data_sets_are_kept_apart(data: Path, tmp_path: Path) -> None:
     assert [(each.name, len(each)) for each in gather(data, tmp_path / "other")] == [("data", 11), ("other", 2)]
 
 
-def test_objects_are_called_by_the_rule_of_the_authors_or_as_told(tmp_path: Path) -> None:
+def test_objects_are_called_by_the_rule_of_the_authors_or_by_given_names(tmp_path: Path) -> None:
     write_category(tmp_path / "set" / "macaroni1", 1, 1)
     (samples,) = gather(tmp_path / "set")
     assert {sample.object_name for sample in samples.samples} == {"macaroni"}

@@ -28,7 +28,7 @@ def test_the_colours_are_those_of_the_classes() -> None:
     assert shown.reshape(-1, 3).tolist() == [list(class_colour(number)) for number in range(24)]
 
 
-def test_the_colours_of_two_dozen_classes_can_be_told_apart() -> None:
+def test_the_colours_of_two_dozen_classes_can_be_distinguished() -> None:
     colours = np.array([class_colour(number) for number in range(24)], float)
     apart = np.linalg.norm(colours[:, None] - colours[None], axis=-1) + 1e9 * np.eye(24)
     assert apart.min() > 40

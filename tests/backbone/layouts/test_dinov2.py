@@ -132,7 +132,7 @@ class TestWeights:
             "model-00002-of-00002.safetensors",
         ]  # fmt: skip
 
-    def test_a_folder_without_weights_says_which_files_are_looked_for(self, folder: Path) -> None:
+    def test_a_folder_without_weights_says_which_files_are_searched(self, folder: Path) -> None:
         (folder / "model.safetensors").unlink()
         assert "holds no weights: one of model.safetensors" in sentence_on(folder)
         assert not LAYOUT.recognise(folder)
@@ -153,17 +153,17 @@ class TestWeights:
         assert str(folder / "model.safetensors") in sentence
 
     @pytest.mark.parametrize("part", ["query", "key", "value"])
-    def test_a_missing_attention_projection_is_told(self, folder: Path, part: str) -> None:
+    def test_a_missing_attention_projection_is_reported(self, folder: Path, part: str) -> None:
         sentence = sentence_on(change_weights(folder, lambda tensors: tensors.pop(f"{ATTENTION}.{part}.bias")))
         assert "missing (vision.blocks.1.qkv.bias)" in sentence
 
-    def test_registers_that_the_configuration_does_not_know_are_told(self, folder: Path) -> None:
+    def test_registers_that_the_configuration_does_not_know_are_reported(self, folder: Path) -> None:
         sentence = sentence_on(change_config(folder, model_type="dinov2"))
         assert "unexpected (vision.register_tokens)" in sentence
 
-    def test_registers_that_the_weights_do_not_hold_are_told(self, tmp_path: Path) -> None:
+    def test_registers_that_the_weights_do_not_hold_are_reported(self, tmp_path: Path) -> None:
         folder = change_config(write_dinov2(tmp_path), model_type="dinov2_with_registers")
         assert "missing (vision.register_tokens)" in sentence_on(folder)
 
-    def test_an_mlp_under_a_configuration_of_swiglu_is_told(self, folder: Path) -> None:
+    def test_an_mlp_under_a_configuration_of_swiglu_is_reported(self, folder: Path) -> None:
         assert "vision.blocks.0.fc_1.weight" in sentence_on(change_config(folder, use_swiglu_ffn=True))

@@ -67,7 +67,7 @@ def test_a_configuration_of_something_else_is_refused(tmp_path: Path, spoil: Any
     assert str(path) in sentence_on(tmp_path)
 
 
-def test_one_number_that_is_not_finite_is_told(tmp_path: Path) -> None:
+def test_one_number_that_is_not_finite_is_reported(tmp_path: Path) -> None:
     path = write_embedded(tmp_path) / embedded.WEIGHTS
     tensors = load_file(path)
     tensors["vision.blocks.0.fc_1.bias"][5] = float("nan")

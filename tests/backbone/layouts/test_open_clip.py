@@ -76,7 +76,7 @@ class TestConfiguration:
         open_clip.read(write_open_clip(tmp_path, weights, change=spell))
 
     @pytest.mark.parametrize("missing", ["embed_dim", "vision_cfg", "text_cfg"])
-    def test_what_the_configuration_lacks_is_told(self, tmp_path: Path, weights: Weights, missing: str) -> None:
+    def test_what_the_configuration_lacks_is_reported(self, tmp_path: Path, weights: Weights, missing: str) -> None:
         write_open_clip(tmp_path, weights, change=lambda config: config["model_cfg"].pop(missing))
         assert missing in sentence_on(tmp_path)
         write_open_clip(tmp_path, weights, change=lambda config: config["model_cfg"]["text_cfg"].pop("heads"))
@@ -128,7 +128,7 @@ class TestWeights:
             ("text_cfg", {"context_length": 10**30}, "sets context_length to "),
         ],
     )
-    def test_numbers_of_which_no_tower_can_be_made_are_told(
+    def test_numbers_of_which_no_tower_can_be_made_are_reported(
         self, tmp_path: Path, weights: Weights, section: str | None, setting: dict[str, object], told: str
     ) -> None:
         def change(config: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ class TestWeights:
             {"std": [1, 1, 10**400]},
         ],
     )
-    def test_colours_that_no_picture_has_are_told(
+    def test_colours_that_no_picture_has_are_reported(
         self, tmp_path: Path, weights: Weights, look: dict[str, object]
     ) -> None:
         write_open_clip(tmp_path, weights, change=lambda config: config["preprocess_cfg"].update(look))

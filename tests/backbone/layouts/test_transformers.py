@@ -107,7 +107,7 @@ class TestConfiguration:
         assert str(tmp_path / "config.json") in sentence_on(tmp_path)
 
     @pytest.mark.parametrize("value", [None, "wide", [64]])
-    def test_a_measure_that_is_no_number_is_told(self, tmp_path: Path, weights: Weights, value: object) -> None:
+    def test_a_measure_that_is_no_number_is_reported(self, tmp_path: Path, weights: Weights, value: object) -> None:
         write_transformers(tmp_path, weights, change=lambda config: config["vision_config"].update(hidden_size=value))
         verb = "lacks" if value is None else "sets"
         assert f"vision_config in {tmp_path / 'config.json'} {verb} hidden_size" in sentence_on(tmp_path)
@@ -135,7 +135,7 @@ class TestWeights:
         path.write_text(json.dumps(index))
         assert f"{path} has no weight_map of .safetensors files beside it" in sentence_on(tmp_path)
 
-    def test_a_folder_without_weights_says_which_files_are_looked_for(self, tmp_path: Path, weights: Weights) -> None:
+    def test_a_folder_without_weights_says_which_files_are_searched(self, tmp_path: Path, weights: Weights) -> None:
         (write_transformers(tmp_path, weights) / "model.safetensors").unlink()
         assert "holds no weights: one of model.safetensors" in sentence_on(tmp_path)
         assert not transformers.recognise(tmp_path)
@@ -157,12 +157,12 @@ class TestWeights:
         assert str(tmp_path / "model.safetensors") in sentence
 
     @pytest.mark.parametrize("part", ["q", "k", "v"])
-    def test_a_missing_attention_projection_is_told(self, tmp_path: Path, weights: Weights, part: str) -> None:
+    def test_a_missing_attention_projection_is_reported(self, tmp_path: Path, weights: Weights, part: str) -> None:
         sentence = sentence_on(rewrite(tmp_path, lambda named: named.pop(f"{ATTENTION}.{part}_proj.bias"), weights))
         assert "missing (vision.blocks.1.qkv.bias)" in sentence
         assert "unexpected (vision.blocks.1.self_attn." in sentence
 
-    def test_a_misshapen_attention_projection_is_told(self, tmp_path: Path, weights: Weights) -> None:
+    def test_a_misshapen_attention_projection_is_reported(self, tmp_path: Path, weights: Weights) -> None:
         name = f"{ATTENTION}.k_proj.weight"
         sentence = sentence_on(rewrite(tmp_path, lambda named: named.update({name: named[name][:, :7]}), weights))
         assert "missing (vision.blocks.1.qkv.weight)" in sentence

@@ -36,7 +36,7 @@ def test_frames_of_the_street_teach_the_known_classes_only(tmp_path):
     assert read_classes(street)[0, ::6].tolist() == [0, 1, 255]
 
 
-def test_a_frame_without_labels_is_told(tmp_path):
+def test_a_frame_without_labels_is_reported(tmp_path):
     (camvid_ood(tmp_path) / "camvid" / "labels" / "test_ood" / f"{STEM}.png").unlink()
     dataset = open_dataset(tmp_path)
     assert [(each.kind, each.path.parent.name) for each in dataset.problems] == [("mask-missing", "ood")]

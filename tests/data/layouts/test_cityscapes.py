@@ -31,7 +31,7 @@ def test_what_is_none_of_the_classes_does_not_count(tmp_path):
     np.testing.assert_array_equal(read_ignore(train), read_classes(train) == 255)
 
 
-def test_a_frame_without_labels_is_unlabelled_and_told(tmp_path):
+def test_a_frame_without_labels_is_unlabelled_and_reported(tmp_path):
     (labels,) = (cityscapes(tmp_path) / "gtFine" / "val").rglob("*.png")
     labels.unlink()
     dataset = open_dataset(tmp_path)

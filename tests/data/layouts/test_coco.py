@@ -50,7 +50,7 @@ def test_a_file_of_any_name_is_opened_by_itself(tmp_path):
         open_dataset(tmp_path / "b.json")
 
 
-def test_pictures_that_are_gone_or_not_listed_are_told(tmp_path):
+def test_pictures_that_are_gone_or_not_listed_are_reported(tmp_path):
     picture(tmp_path / "1.png")
     picture(tmp_path / "3.png")
     coco_file(tmp_path / "_annotations.coco.json", {"1.png": [], "2.png": SQUARE})
@@ -60,7 +60,7 @@ def test_pictures_that_are_gone_or_not_listed_are_told(tmp_path):
     ]
 
 
-def test_what_is_drawn_wrongly_is_told_by_the_check_with_its_picture(tmp_path):
+def test_what_is_drawn_wrongly_is_reported_by_the_check_with_its_picture(tmp_path):
     picture(tmp_path / "1.png", (16, 8))
     picture(tmp_path / "2.png")
     coco_file(tmp_path / "_annotations.coco.json", {"1.png": SQUARE, "2.png": [[1, 2, 3]]})

@@ -44,7 +44,7 @@ def test_it_has_been_handed_on_in_other_forms(tmp_path, image, drawn):
     assert [(record.image, record.mask) for record in dataset] == [(tmp_path / image, tmp_path / drawn)]
 
 
-def test_labels_whose_frame_is_not_there_are_told(tmp_path):
+def test_labels_whose_frame_is_not_there_are_reported(tmp_path):
     fishyscapes_laf(tmp_path)
     shutil.rmtree(tmp_path / "leftImg8bit" / "test")
     dataset = open_dataset(tmp_path)

@@ -25,7 +25,7 @@ def test_pictures_may_lie_beside_their_labels(tmp_path):
     assert [record.image for record in open_dataset(tmp_path)] == [image]
 
 
-def test_pictures_that_have_not_been_made_yet_are_told(tmp_path):
+def test_pictures_that_have_not_been_made_yet_are_reported(tmp_path):
     shutil.rmtree(fishyscapes_static(tmp_path) / "fs_static_images_v1")
     (tmp_path / "fs_val_v1" / f"{STEM}_rgb.npz").write_bytes(b"a difference")
     problems = open_dataset(tmp_path).problems

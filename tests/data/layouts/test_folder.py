@@ -42,7 +42,7 @@ def test_masks_lie_beside_their_pictures(tmp_path):
     assert [(each.kind, each.path.name) for each in dataset.problems] == [("mask-missing", "3.png")]
 
 
-def test_images_in_none_of_the_folders_are_told(tmp_path):
+def test_images_in_none_of_the_folders_are_reported(tmp_path):
     picture(folder(tmp_path) / "loose.png")
     (problem,) = open_dataset(tmp_path).problems
     assert (problem.kind, problem.path) == ("image-loose", tmp_path)

@@ -9,7 +9,7 @@ def test_ids_of_the_table_are_file_names_without_leading_zeros(tmp_path):
     }
 
 
-def test_pictures_without_a_label_and_labels_without_a_picture_are_told(tmp_path):
+def test_pictures_without_a_label_and_labels_without_a_picture_are_reported(tmp_path):
     picture(head_ct(tmp_path) / "head_ct" / "head_ct" / "017.png")
     table = tmp_path / "labels.csv"
     table.write_text(table.read_text() + "3,1\n4,perhaps\n")

@@ -38,7 +38,7 @@ def test_a_picture_with_a_black_mask_is_normal(tmp_path):
     assert check_dataset(dataset).ok
 
 
-def test_a_picture_without_a_mask_is_unlabelled_and_told(tmp_path):
+def test_a_picture_without_a_mask_is_unlabelled_and_reported(tmp_path):
     (images_and_masks(tmp_path) / "masks" / "1.png").unlink()
     dataset = open_dataset(tmp_path)
     assert [(record.label, record.split) for record in dataset] == [(None, "unlabelled"), (1, "test")]

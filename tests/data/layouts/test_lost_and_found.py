@@ -9,7 +9,7 @@ def image(split, number):
     return f"leftImg8bit/{split}/{PLACES[split]}/{PLACES[split]}_000000_{number}_leftImg8bit.png"
 
 
-def test_obstacles_make_a_frame_abnormal_and_one_where_nothing_counts_tells_nothing(tmp_path):
+def test_obstacles_make_a_frame_abnormal_and_one_where_nothing_counts_says_nothing(tmp_path):
     dataset = open_dataset(lost_and_found(tmp_path))
     drawn = image("test", "000030").replace("leftImg8bit/", "gtCoarse/").replace("_leftImg8bit", "_gtCoarse_labelIds")
     name = tmp_path.name
@@ -37,14 +37,14 @@ def test_training_ids_are_read_where_there_are_no_label_ids(tmp_path):
     assert read_ignore(record)[0, ::4].tolist() == [True, False, False, True]
 
 
-def test_a_frame_without_labels_is_left_out_and_told(tmp_path):
+def test_a_frame_without_labels_is_left_out_and_reported(tmp_path):
     frame(lost_and_found(tmp_path) / image("train", "000999"))
     dataset = open_dataset(tmp_path)
     assert [(each.kind, each.path.name[-22:-16]) for each in dataset.problems] == [("mask-missing", "000999")]
     assert len(dataset) == 4
 
 
-def test_a_label_file_that_cannot_be_read_is_told_and_its_frame_unlabelled(tmp_path):
+def test_a_label_file_that_cannot_be_read_is_reported_and_its_frame_unlabelled(tmp_path):
     (file,) = (lost_and_found(tmp_path) / "gtCoarse" / "train").rglob("*.png")
     file.write_bytes(b"no image")
     dataset = open_dataset(tmp_path)

@@ -4,7 +4,7 @@ from oddlens.data import check_dataset, open_dataset, read_mask
 from tests.data.small_sets import facts, labelme_file, mask, masks_beside, picture
 
 
-def test_what_is_normal_is_told_by_the_masks(tmp_path):
+def test_what_is_normal_is_reported_by_the_masks(tmp_path):
     dataset = open_dataset(masks_beside(tmp_path))
     name = tmp_path.name
     assert facts(dataset, tmp_path) == {
@@ -50,7 +50,7 @@ def test_several_kinds_on_one_picture_are_combined(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["{", '{"shapes": [3]}'])
-def test_an_annotation_that_cannot_be_read_is_told_and_the_others_are_read(tmp_path, content):
+def test_an_annotation_that_cannot_be_read_is_reported_and_the_others_are_read(tmp_path, content):
     for name in ("1.jpg", "2.jpg"):
         picture(tmp_path / name)
     labelme_file(tmp_path / "1.json", [])

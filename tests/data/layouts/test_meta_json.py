@@ -99,7 +99,7 @@ def test_empty_mask_paths_are_no_problem_in_an_image_level_set(tmp_path):
     assert [(record.label, record.mask) for record in dataset] == [(1, None)]
 
 
-def test_an_entry_without_image_or_label_is_told_and_left_out(tmp_path):
+def test_an_entry_without_image_or_label_is_reported_and_left_out(tmp_path):
     picture(tmp_path / "1.png")
     faulty = [
         entry("1.png", anomaly=2),

@@ -55,7 +55,7 @@ def test_pictures_to_validate_with_lie_in_a_folder_of_several_names(tmp_path, wo
     assert dataset.problems == ()
 
 
-def test_folders_called_like_a_split_and_loose_images_are_told(tmp_path):
+def test_folders_called_like_a_split_and_loose_images_are_reported(tmp_path):
     for name in ("Test2/good/000.png", "test/000.png", "000.png", "boxes/crack/000.png"):
         picture(mvtec(tmp_path) / "nut" / name)
     nut = tmp_path / "nut"
@@ -76,7 +76,7 @@ def test_masks_beside_their_pictures_are_masks_and_no_pictures(tmp_path):
     assert dataset.problems == ()
 
 
-def test_pictures_one_folder_deeper_are_told(tmp_path):
+def test_pictures_one_folder_deeper_are_reported(tmp_path):
     picture(mvtec(tmp_path) / "nut" / "test" / "dent" / "rgb" / "000.png")
     (problem,) = open_dataset(tmp_path).problems
     assert problem.kind == "folder-empty"

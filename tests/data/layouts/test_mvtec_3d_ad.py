@@ -14,7 +14,7 @@ def test_the_pictures_are_read_and_not_the_point_clouds(tmp_path):
     assert read_mask(dataset.select(label=1).records[0]).sum() == 16
 
 
-def test_a_category_opens_by_its_own_folder_and_a_lost_mask_is_told(tmp_path):
+def test_a_category_opens_by_its_own_folder_and_a_lost_mask_is_reported(tmp_path):
     (mvtec_3d_ad(tmp_path) / "bagel" / "test" / "hole" / "gt" / "000.png").unlink()
     dataset = open_dataset(tmp_path / "bagel")
     assert (dataset.layout, dataset.categories) == ("mvtec-3d-ad", ("bagel",))

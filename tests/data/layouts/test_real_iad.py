@@ -38,7 +38,7 @@ def test_the_larger_of_two_sizes_is_read(tmp_path):
     assert facts(open_dataset(tmp_path), tmp_path) == wanted("realiad_1024/")
 
 
-def test_abnormal_pictures_to_train_on_are_told_as_those_of_the_noisy_listings_are(tmp_path):
+def test_abnormal_pictures_to_train_on_are_reported_as_those_of_the_noisy_listings_are(tmp_path):
     path = real_iad(tmp_path) / "realiad_jsons" / "audiojack.json"
     content = json.loads(path.read_text())
     content["train"].append(content["test"].pop())
@@ -46,7 +46,7 @@ def test_abnormal_pictures_to_train_on_are_told_as_those_of_the_noisy_listings_a
     assert [each.kind for each in open_dataset(tmp_path).problems] == ["abnormal-in-train"]
 
 
-def test_entries_at_fault_and_files_that_are_gone_are_told(tmp_path):
+def test_entries_at_fault_and_files_that_are_gone_are_reported(tmp_path):
     path = real_iad(tmp_path) / "realiad_jsons" / "audiojack.json"
     content = json.loads(path.read_text())
     picture(tmp_path / "realiad_1024" / "audiojack" / "NG" / "d.jpg")

@@ -15,7 +15,7 @@ def test_the_list_names_the_frames_and_2_is_the_anomaly(tmp_path):
     assert read_mask(dataset.records[0])[0, ::8].tolist() == [False, True]
 
 
-def test_listed_frames_that_are_gone_and_frames_without_labels_are_told(tmp_path):
+def test_listed_frames_that_are_gone_and_frames_without_labels_are_reported(tmp_path):
     (road_anomaly(tmp_path) / "frames" / "tractor01.jpg").unlink()
     (tmp_path / "frames" / "road_works01.labels" / "labels_semantic.png").unlink()
     dataset = open_dataset(tmp_path)

@@ -5,7 +5,7 @@ from tests.data.small_roads import street_hazards
 from tests.data.small_sets import facts
 
 
-def test_frames_of_one_number_are_told_apart_by_their_town(tmp_path):
+def test_frames_of_one_number_are_distinguished_by_their_town(tmp_path):
     dataset = open_dataset(street_hazards(tmp_path))
     assert dataset.problems == ()
     name = tmp_path.name
@@ -26,7 +26,7 @@ def test_values_are_the_classes_indices_and_one_and_the_last_is_the_anomaly(tmp_
     assert [np.unique(read_classes(record)).tolist() for record in dataset.select(split="validation")] == [[0, 12]]
 
 
-def test_a_frame_without_labels_is_left_out_and_told(tmp_path):
+def test_a_frame_without_labels_is_left_out_and_reported(tmp_path):
     (street_hazards(tmp_path) / "test" / "annotations" / "test" / "t5" / "300.png").unlink()
     dataset = open_dataset(tmp_path)
     assert [each.kind for each in dataset.problems] == ["mask-missing"]

@@ -22,7 +22,7 @@ def test_masks_that_number_their_defects_are_no_problem(tmp_path):
     assert check_dataset(open_dataset(tmp_path)).ok
 
 
-def test_rows_that_lack_something_or_name_a_picture_that_is_gone_are_told_by_line(tmp_path):
+def test_rows_that_lack_something_or_name_a_picture_that_is_gone_are_reported_by_line(tmp_path):
     table = visa(tmp_path) / "split_csv" / "1cls.csv"
     table.write_text(table.read_text() + "candle,dev,normal,x.JPG,\ncandle,test,normal,candle/gone.JPG,\n")
     problems = open_dataset(tmp_path).problems

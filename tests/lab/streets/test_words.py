@@ -14,7 +14,7 @@ def test_the_class_of_a_word_is_the_one_that_lists_it() -> None:
     assert [class_of(word) for word in OOD] == [None] * len(OOD)
 
 
-def test_unknown_words_are_no_known_ones_and_are_told_or_not() -> None:
+def test_unknown_words_are_no_known_ones_and_are_reported_or_not() -> None:
     known = {word for words in CONCEPTS.values() for word in words}
     assert not known & set(OOD)
     assert len({*NEAR_OOD, *FAR_OOD, *UNNAMED_OOD, *ELSEWHERE}) == len(OOD) + len(ELSEWHERE)

@@ -50,7 +50,7 @@ def test_compression_keeps_red_red() -> None:
 
 
 @pytest.mark.parametrize("grain", [0.01, 0.03])
-def test_sensor_noise_has_the_strength_asked_for(grain: float) -> None:
+def test_sensor_noise_has_the_strength_given(grain: float) -> None:
     flat = np.full((3, 96, 96), 0.5, np.float32)
     camera = dataclasses.replace(IDEAL, grain=grain)
     spread = capture(expose(flat, camera), camera, Rng(2), ON).std() / 255

@@ -19,7 +19,7 @@ def test_another_seed_is_another_design() -> None:
 
 @pytest.mark.parametrize("size", [64, 100, 256])
 @pytest.mark.parametrize("name", ["mesh surface", "wedge"])
-def test_a_sample_has_the_size_asked_for_and_says_what_it_shows(name: str, size: int) -> None:
+def test_a_sample_has_the_given_size_and_says_what_it_shows(name: str, size: int) -> None:
     sample = generate(name, 3, True, size)
     assert sample.image.shape == (size, size, 3)
     assert sample.image.dtype == np.uint8
@@ -81,7 +81,7 @@ def test_the_camera_treats_normal_and_defective_pictures_alike() -> None:
         assert [c.grain for c in cameras] == [cameras[0].grain] * 2
 
 
-def test_wrong_arguments_are_told_in_a_sentence() -> None:
+def test_wrong_arguments_are_reported_in_a_sentence() -> None:
     with pytest.raises(UsageError, match="'bolt'"):
         generate("bolt", 1)
     with pytest.raises(UsageError, match="chipped edge"):

@@ -116,7 +116,7 @@ class TestAgainstTheRestatement:
 
 
 class TestRecipes:
-    def test_the_papers_is_fitted_to_the_model_and_told(self, detector: Detector) -> None:
+    def test_the_papers_is_fitted_to_the_model_and_reported(self, detector: Detector) -> None:
         assert detector.recipe == FITTED
         assert [note.split(",")[0] for note in detector.notes] == [
             "image_size 40", "layers (3", "local_from 1 for the 3 vision blocks of this model",

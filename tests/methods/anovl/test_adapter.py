@@ -187,7 +187,7 @@ class TestDraws:
             assert not torch.equal(torch.cat([part.flatten() for part in draw(*shape, 8)]), first)
         assert torch.equal(torch.get_rng_state(), before)
 
-    def test_noise_has_the_scale_that_is_asked_for(self) -> None:
+    def test_noise_has_the_scale_that_is_given(self) -> None:
         noise = draw_noise((5, 200, 64), 0.055, seed=1)
         assert float(noise.std()) == pytest.approx(0.055, rel=0.02)
         assert not torch.equal(noise[0], noise[1])

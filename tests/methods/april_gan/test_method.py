@@ -146,7 +146,7 @@ class TestWeights:
         file = write_layers(tmp_path / "a.safetensors", random_layers(count=1), loaded.method.backbone, recipe)
         assert oddlens.load("april-gan", open_clip_folder, file, "cpu").recipe == recipe
 
-    def test_without_any_it_is_told_where_to_get_some(self, open_clip_folder: Path) -> None:
+    def test_without_any_the_error_says_where_to_get_some(self, open_clip_folder: Path) -> None:
         with pytest.raises(UsageError, match=r"'oddlens train april-gan'.*exps/pretrained/mvtec_pretrained\.pth"):
             oddlens.load("april-gan", open_clip_folder, device="cpu")
 

@@ -200,7 +200,7 @@ class TestWords:
         scale = read_weights(decoder).tensors["decoder.head.logit_scale"]
         assert detector.method._masks.temperature == pytest.approx(float(torch.exp(-scale)))
 
-    def test_void_is_told_by_the_trained_ones_whatever_is_asked(
+    def test_void_is_reported_by_the_trained_ones_whatever_is_asked(
         self, backbone: Backbone, learned: MethodWeights
     ) -> None:
         masks = DecoderMasks(backbone, learned)
@@ -257,7 +257,7 @@ class TestVisionOnly:
         with pytest.raises(UsageError, match="masks learned by words, and these masks are not"):
             detector.predict(detector.encode(frame()[0]), alpha=0.4)
 
-    def test_both_are_told_before_a_frame_is_looked_at(self, model: Path, linear: Path) -> None:
+    def test_both_are_reported_before_a_frame_is_read(self, model: Path, linear: Path) -> None:
         for query_field, sentence in (({"ood": ["caravan"]}, "no words"), ({"alpha": 0.4}, "masks learned by words")):
             with pytest.raises(UsageError, match=sentence):
                 oddlens.load("vl4ad", model, linear, device="cpu", **query_field)

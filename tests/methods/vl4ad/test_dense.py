@@ -111,7 +111,7 @@ class TestEmbeddings:
         found = encode(tower, DenseMasks(tower, image_size=40), noise(70, 90))
         assert torch.allclose(grids(found).norm(dim=-1), torch.ones(9, 12), atol=1e-6)
 
-    def test_a_frame_is_looked_at_with_the_short_side_that_is_asked_for(self, tower: Backbone) -> None:
+    def test_a_frame_is_read_with_the_given_short_side(self, tower: Backbone) -> None:
         found = encode(tower, DenseMasks(tower, image_size=40, short_side=80), noise(40, 60))
         assert found["frame"].tolist() == [[80, 120]]
         assert found["masks"].tolist() == [10 * 15]

@@ -115,7 +115,7 @@ class TestWords:
             assert after.mean() > before.mean()
             before = after
 
-    def test_known_classes_are_told_unmerged(self, street: Detector) -> None:
+    def test_known_classes_are_reported_unmerged(self, street: Detector) -> None:
         encoded = street.encode([noise(80, 120)])
         (plain,), (merged,) = street.predict(encoded), street.predict(encoded, merge={"ground": ["road", "car"]})
         assert merged.label_names == plain.label_names
@@ -260,7 +260,7 @@ class TestRecipe:
             ({"window": 64}, "window is the side of what goes through a mask decoder: .* image_size"),
         ],
     )  # fmt: skip
-    def test_what_cannot_be_is_told_before_a_frame_is_looked_at(
+    def test_what_cannot_be_is_reported_before_a_frame_is_read(
         self, open_clip_folder: Path, fields: dict[str, Any], sentence: str
     ) -> None:
         with pytest.raises(UsageError, match=sentence):
@@ -294,7 +294,7 @@ class TestRecipe:
         assert turned.label_names == tuple(other)
         assert np.array_equal(turned.labels, 2 - found.labels)
 
-    def test_how_frames_are_looked_at_cannot_change_between_questions(self, street: Detector) -> None:
+    def test_how_frames_are_read_cannot_change_between_questions(self, street: Detector) -> None:
         with pytest.raises(UsageError, match="short_side cannot change between questions"):
             street.predict(street.encode([noise(40, 40)]), short_side=64)
 
