@@ -121,14 +121,14 @@ class Method(ABC, Generic[R]):
         other.recipe = recipe
         return other
 
+    @abstractmethod
+    def encode_prompts(self, object_name: str) -> Text:
+        """The text side for an object."""
+
     @property
     @abstractmethod
     def request(self) -> FeatureRequest:
         """What it wants of the vision tower."""
-
-    @abstractmethod
-    def encode_prompts(self, object_name: str) -> Text:
-        """The text side for an object."""
 
     @abstractmethod
     def encode(self, vision_pass: VisionPass) -> Features:

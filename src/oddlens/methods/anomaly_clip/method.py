@@ -62,7 +62,7 @@ class AnomalyCLIP(Method[AnomalyCLIPRecipe]):
         """Embeddings of the image and of its patches, layer by layer."""
         features = {"image": F.normalize(vision_pass.vision.project(vision_pass.features.image, norm=False), dim=-1)}
         for layer in self.recipe.layers:
-            patches = vision_pass.features.local[layer][:, 1:]
+            patches = vision_pass.features.local_patches(layer)
             features[f"layer{layer}"] = F.normalize(vision_pass.vision.project(patches), dim=-1)
         return features
 

@@ -167,9 +167,8 @@ def state_prototypes(backbone: Backbone, object_name: str) -> Tensor:
 
 
 def patch_tokens(vision_pass: VisionPass, taps: Sequence[Tap]) -> Features:
-    """The tokens of patches, tap by tap: "tokens:<tap>" [batch, patches, width]. Blocks give the CLS row first; a stem has none."""
-    patches = vision_pass.grid[0] * vision_pass.grid[1]
-    return {_name(tap): vision_pass.features.taps[tap][:, -patches:] for tap in taps}
+    """The tokens of patches, tap by tap: "tokens:<tap>" [batch, patches, width]."""
+    return {_name(tap): vision_pass.features.patches(tap) for tap in taps}
 
 
 def _name(tap: Tap) -> str:

@@ -59,9 +59,8 @@ class WinCLIP(Method[WinCLIPRecipe]):
     def encode(self, vision_pass: VisionPass) -> Features:
         """Embeddings of the image and of its windows, and what the references are matched by."""
         features = {"image": F.normalize(vision_pass.vision.embed_image(vision_pass.features.image), dim=-1)}
-        patches = torch.cat(
-            [_patches_only(vision_pass.features.taps[tap], vision_pass.grid) for tap in self._taps], dim=-1
-        )
+        # Each tap is scaled to unit length, so that none drowns another.
+        patches = torch.cat([F.normalize(vision_pass.features.patches(tap), dim=-1) for tap in self._taps], dim=-1)
         features["reference:patch"] = patches
         for size in self.recipe.window_sizes:
             windows = F.normalize(vision_pass.windows(size), dim=-1)
@@ -112,12 +111,6 @@ class WinCLIP(Method[WinCLIPRecipe]):
 
     def _upsample(self, maps: Tensor) -> Tensor:
         return upsample(maps, (self.recipe.image_size, self.recipe.image_size), align_corners=False)
-
-
-def _patches_only(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Blocks give the CLS row first; a stem gives patches only. Each tap is scaled to unit length, so that none drowns another."""
-    patches = tokens[:, -grid[0] * grid[1] :]
-    return F.normalize(patches, dim=-1)
 
 
 def _harmonic_mean(maps: list[Tensor]) -> Tensor:
