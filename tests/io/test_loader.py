@@ -1,6 +1,7 @@
 """Images read ahead by threads: in order, in bounded memory, with a failure for each bad one."""
 
 import io
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -55,6 +56,18 @@ class Source:
         if number in self._bad:
             raise ImageError(f"{number} is bad")
         return picture(str(number))
+
+
+class Frame(os.PathLike[str]):
+    """What is called as a file and reads itself, as a frame of a video does."""
+
+    def __fspath__(self) -> str:
+        """What it is called."""
+        return "drive.mp4#000001"
+
+    def read(self) -> Picture:
+        """The picture."""
+        return picture(os.fspath(self))
 
 
 def reading_threads() -> list[str]:
@@ -268,5 +281,6 @@ def test_pillow_images_and_open_files_are_read_in_order_and_files_are_not(tmp_pa
     (path,) = write_pictures(tmp_path, 1)
     images = [path, path.read_bytes(), np.zeros((4, 4, 3), np.uint8), Image.open(path), io.BytesIO(path.read_bytes())]
     assert [each.in_order for each in each_input(images)] == [False, False, False, True, True]
+    assert next(each_input([Frame()])).in_order
     shared = Image.open(path)
     assert len(list(load(each_input([shared] * 20), whole, threads=4))) == 20

@@ -80,7 +80,7 @@ def _inputs(images: Iterable[object], limit: float | None) -> Iterator[Input]:
         else:
             source = _name_of(image) or f"image {number}"
             # What reads itself, or is a Pillow image, may be shared with others or stand twice in a list.
-            in_order = not isinstance(image, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Picture)
+            in_order = not isinstance(image, bytes | bytearray | memoryview | np.ndarray | Picture)
             yield Input(source, partial(_read, image, source, limit), in_order)
 
 
