@@ -139,6 +139,10 @@ def _detect(source: Path, pictures: Path, out: Path) -> Taken:
     lines = out / "results.jsonl"
     command = [sys.executable, "-m", "oddlens", "detect", str(pictures), "--out", str(out)]
     environment = os.environ | {"PYTHONPATH": str(source), "PYTHONWARNINGS": "ignore"}
+    environment["PYTHONPYCACHEPREFIX"] = str(
+        out.parent / "compiled"
+    )  # as an installed package: each module is compiled once
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         first = None
