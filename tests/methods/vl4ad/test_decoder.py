@@ -110,7 +110,7 @@ class TestFrames:
         features = of_frame(encode(masks, backbone, picture))
         padded = F.pad(backbone_pixels(backbone, picture), (0, 20, 0, 32))
         with torch.inference_mode():
-            (said,) = masks._network(backbone.vision.feature_maps(padded).maps, last_only=True)
+            (said,) = masks.network(backbone.vision.feature_maps(padded).maps, last_only=True)
         assert torch.equal(features["logits"], said.masks[0, :, :8, :19].half())
         assert torch.equal(features["embeddings"], said.classes[0])
 
@@ -198,7 +198,7 @@ class TestWords:
         assert detector.recipe.masks == "decoder"
         assert {name: list(words) for name, words in detector.recipe.classes.items()} == WORDS
         scale = read_weights(decoder).tensors["decoder.head.logit_scale"]
-        assert detector.method._masks.temperature == pytest.approx(float(torch.exp(-scale)))
+        assert detector.method.masks.temperature == pytest.approx(float(torch.exp(-scale)))
 
     def test_void_is_reported_by_the_trained_ones_whatever_is_asked(
         self, backbone: Backbone, learned: MethodWeights
@@ -218,7 +218,7 @@ class TestWords:
         logits[1] = -1.0
         dense = torch.randn(1, 32, 2, 4, generator=torch.Generator().manual_seed(1))
         with torch.inference_mode():
-            found = masks._pooled(logits, dense)
+            found = masks.pool(logits, dense)
             inside = F.interpolate(logits[None], (2, 4), mode="bilinear") > 0
             expected = F.normalize(backbone.vision.embed_pooled(mean_under(dense, inside)[0]), dim=-1)
         assert not found[1].any()
@@ -237,7 +237,7 @@ class TestVisionOnly:
         detector = oddlens.load("vl4ad", model, linear, device="cpu")
         encoded = detector.encode(frame()[0])
         (found,) = detector.predict(encoded)
-        masks = detector.method._masks
+        masks = detector.method.masks
         logits = encoded.features["embeddings"][0]
         assert logits.shape == (6, 3)
         known = logits.softmax(dim=1) * (1 - encoded.features["void"][0])[:, None]

@@ -170,10 +170,8 @@ class Planted:
 
 class TestMasksOfAnyKind:
     def detector(self, street: Detector, masks: Planted, **fields: Any) -> Detector:
-        method = VL4AD(street.method.backbone, make_recipe(VL4ADRecipe, {}))
-        method._masks = masks
-        method.recipe = make_recipe(VL4ADRecipe, {"classes": STREET} | fields)
-        return Detector("vl4ad", method)
+        recipe = make_recipe(VL4ADRecipe, {"classes": STREET} | fields)
+        return Detector("vl4ad", VL4AD(street.method.backbone, recipe, masks=masks))
 
     def test_each_frame_is_asked_by_its_real_masks_with_void_and_pooled_ones(self, street: Detector) -> None:
         frames = [noise(8, 8), noise(8, 8, 1)]

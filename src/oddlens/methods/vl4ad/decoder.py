@@ -67,7 +67,7 @@ class DecoderMasks:
         check_installed()
         self._backbone = backbone
         self._tower = map_tower(backbone.vision)
-        self.shape, self._network, self._words = _read(backbone, learned)
+        self.shape, self.network, self._words = _read(backbone, learned)
         self.short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
         self._window = None if window is None else _pixels("window", window)
         self.pooled = self.shape.head == "words"
@@ -78,7 +78,7 @@ class DecoderMasks:
     @property
     def temperature(self) -> float:
         """The trained one; 1 for the logits of a linear head."""
-        return float(self._network.head.temperature)
+        return float(self.network.head.temperature)
 
     @property
     def text(self) -> Text | None:
@@ -137,16 +137,16 @@ class DecoderMasks:
         """What the network says of one window, [1, 3, height, width]: a row a mask."""
         height, width = pixels.shape[-2:]
         seen = self._tower.feature_maps(F.pad(pixels, (0, _missing(width), 0, _missing(height))), dense=self.pooled)
-        (said,) = self._network(seen.maps, last_only=True)
-        classes = self._network.head.logits(said.classes[0], **self._words)
+        (said,) = self.network(seen.maps, last_only=True)
+        classes = self.network.head.logits(said.classes[0], **self._words)
         made = {
             "logits": said.masks[0, :, : height // MAP_STRIDE, : width // MAP_STRIDE].half(),
             "embeddings": said.classes[0] if self.pooled else classes[:, :-1],
             "void": classes.softmax(dim=-1)[:, -1],
         }
-        return made if seen.dense is None else made | {"pooled": self._pooled(said.masks[0], seen.dense)}
+        return made if seen.dense is None else made | {"pooled": self.pool(said.masks[0], seen.dense)}
 
-    def _pooled(self, logits: Tensor, dense: Tensor) -> Tensor:
+    def pool(self, logits: Tensor, dense: Tensor) -> Tensor:
         """The frozen model's own embeddings of masks (FC-CLIP): [masks, embed_dim], unit norm; zero where a mask has no cell."""
         inside = F.interpolate(logits[None], dense.shape[-2:], mode="bilinear", align_corners=False) > 0
         embedded = F.normalize(self._tower.embed_pooled(mean_under(dense, inside)[0]), dim=-1)

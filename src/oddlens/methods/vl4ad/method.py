@@ -37,9 +37,17 @@ class VL4AD(Method[VL4ADRecipe]):
 
     card = CARD
 
-    def __init__(self, backbone: Backbone, recipe: VL4ADRecipe, weights: MethodWeights | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        recipe: VL4ADRecipe,
+        weights: MethodWeights | None = None,
+        *,
+        masks: Masks | None = None,
+    ) -> None:
+        """masks: another way to masks than the recipe's."""
         super().__init__(backbone, recipe, weights)
-        self._masks = _way_to_masks(backbone, recipe, weights)
+        self.masks = masks or _way_to_masks(backbone, recipe, weights)
         self._trained_temperature = trained_temperature(backbone)
         self._checked_vocabulary()  # what cannot be is refused before any frame is encoded
         self._words = ConceptEncoder(backbone.encode_text)
@@ -48,7 +56,7 @@ class VL4AD(Method[VL4ADRecipe]):
 
     def encode_prompts(self, object_name: str) -> Text:
         """The words of the recipe; a street has no object name. Raises `UsageError` for words that the masks do not go with."""
-        vocabulary, own = self._checked_vocabulary(), self._masks.text
+        vocabulary, own = self._checked_vocabulary(), self.masks.text
         if own is None:
             return self._words.text(vocabulary, self.recipe.sentences)
         return own | {"member": torch.tensor(vocabulary.member, device=own["member"].device)}
@@ -56,11 +64,11 @@ class VL4AD(Method[VL4ADRecipe]):
     @property
     def request(self) -> FeatureRequest:
         """Nothing but the images: the way to masks encodes them itself."""
-        return FeatureRequest(self.recipe.image_size, whole=True, short_side=self._masks.short_side)
+        return FeatureRequest(self.recipe.image_size, whole=True, short_side=self.masks.short_side)
 
     def encode(self, vision_pass: VisionPass) -> Features:
         """Masks and their embeddings, before any word."""
-        return self._masks.encode(vision_pass)
+        return self.masks.encode(vision_pass)
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Maps, the scores of frames, and at every pixel the number of the known class (before merging) that is most probable."""
@@ -80,7 +88,7 @@ class VL4AD(Method[VL4ADRecipe]):
     @property
     def no_export(self) -> str | None:
         """As the way to masks says."""
-        return self._masks.no_export
+        return self.masks.no_export
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """Of the score, where masks do not overlap."""
@@ -88,12 +96,12 @@ class VL4AD(Method[VL4ADRecipe]):
 
     def _checked_vocabulary(self) -> Vocabulary:
         """The words in force. Raises `UsageError` where they contradict each other or do not go with the masks."""
-        vocabulary, names = self.recipe.vocabulary, self._masks.names
+        vocabulary, names = self.recipe.vocabulary, self.masks.names
         if names and (vocabulary.unknown or vocabulary.names != names):
             raise UsageError(
                 f"these masks know {', '.join(names)} and no words: leave ood and classes out, or train masks by words"
             )
-        if self.recipe.alpha and not self._masks.pooled:
+        if self.recipe.alpha and not self.masks.pooled:
             raise UsageError(
                 "alpha mixes the frozen model's own view into that of masks learned by words, and these masks are not: leave it out"
             )
@@ -107,7 +115,7 @@ class VL4AD(Method[VL4ADRecipe]):
         rule = ClassificationRule(self.recipe.merging, self.recipe.void, self.recipe.alpha)
         vocabulary = self.recipe.vocabulary
         groups = Groups(len(vocabulary.columns), len(vocabulary.supers))
-        predictions, spread = self._predictions(features, real), partial(self._masks.spread, features)
+        predictions, spread = self._predictions(features, real), partial(self.masks.spread, features)
         batch = features["embeddings"].shape[:-2]
 
         def seen(merged: bool) -> ClassMaps:
@@ -123,7 +131,7 @@ class VL4AD(Method[VL4ADRecipe]):
         void, pooled = features.get("void"), features.get("pooled")
         return MaskPredictions(
             features["embeddings"][..., :real, :].flatten(0, -2),
-            self.recipe.temperature or self._masks.temperature,
+            self.recipe.temperature or self.masks.temperature,
             None if void is None else void[..., :real].flatten(),
             None if pooled is None else pooled[..., :real, :].flatten(0, -2),
             self._trained_temperature,
