@@ -12,6 +12,7 @@ from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.registry import method_cards
+from tests.contract.test_export import exported, images, pixels_of
 from tests.tiny_dinov2 import write_dinov2
 from tests.tiny_siglip import Kind, write_siglip
 
@@ -60,6 +61,17 @@ def test_the_image_is_what_the_head_pools_and_no_token(siglip_folder: Path) -> N
         vision = method.backbone.vision
         expected = vision.run_blocks(vision.embed(pixels)).image
     torch.testing.assert_close(found["image"], F.normalize(expected, dim=-1))
+
+
+@pytest.mark.parametrize(("method", "recipe"), [("winclip", {}), ("anovl", {"adapt": False}), ("vl4ad", {})])
+def test_methods_on_a_siglip_are_graphs_too(siglip_folder: Path, method: str, recipe: dict[str, bool]) -> None:
+    detector = oddlens.load(method, siglip_folder, device="cpu", **recipe)
+    given = images(detector, 3)
+    run = exported(detector, pixels_of(detector, given[:2]), None)
+    scores, maps = run(pixels_of(detector, given), {}, {})
+    for found, score, anomaly_map in zip(detector.detect(given), scores, maps, strict=True):
+        assert found.score == pytest.approx(float(score), abs=1e-5)
+        assert np.abs(found.anomaly_map - anomaly_map.numpy()).max() < 1e-5
 
 
 @pytest.mark.parametrize("method", method_cards())
