@@ -8,12 +8,15 @@ import torch
 import torch.nn.functional as F
 
 import oddlens
+from oddlens.backbone.load import load_backbone
 from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
+from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.registry import method_cards
 from tests.contract.test_export import exported, images, pixels_of
 from tests.tiny_dinov2 import write_dinov2
+from tests.tiny_layers import random_layers, write_layers
 from tests.tiny_siglip import Kind, write_siglip
 
 
@@ -51,6 +54,19 @@ def test_good_examples_serve_on_a_siglip(siglip_folder: Path) -> None:
     known, unknown = detector.add_references([good]).detect([good, other], "part")
     assert known.score == pytest.approx(plain[0].score / 2, abs=1e-5)
     assert unknown.score > plain[1].score / 2 + 1e-3
+
+
+def test_trained_layers_serve_on_the_siglip_that_they_were_trained_on(siglip_folder: Path, tmp_path: Path) -> None:
+    recipe = AprilGANRecipe(image_size=40, layers=(1, 3), activation=None)
+    backbone = load_backbone(siglip_folder, device="cpu")
+    weights = write_layers(tmp_path / "layers.safetensors", random_layers(2, 48, 48), backbone, recipe)
+    detector = oddlens.load("april-gan", siglip_folder, weights, device="cpu")
+    good, other = noise(2)
+    first, second = detector.detect([good, other], "part")
+    assert np.isfinite([first.score, second.score]).all()
+    known, unknown = detector.add_references([good]).detect([good, other], "part")
+    assert np.abs(known.anomaly_map - first.anomaly_map).max() < 1e-4  # at no distance from itself
+    assert (unknown.anomaly_map - second.anomaly_map).min() > 0
 
 
 def test_the_image_is_what_the_head_pools_and_no_token(siglip_folder: Path) -> None:
