@@ -92,7 +92,7 @@ def run(
         smoothing: Of the frames of videos. It continues from the maps of a sink.
         batch_size: Images that run together.
         max_pixels: Of images that are held for drawing.
-        threads: The number of threads that draw; None: half as many as read, as the model needs the processors too.
+        threads: The number of threads that draw; None: as many as read.
         times: Receives where the time went.
 
     Raises:
@@ -234,7 +234,7 @@ class _Run:
         self._smoothing = None if smoothing is None else Smoothing(smoothing.share)
         self._batch_size = batch_size
         self._max_pixels = max_pixels
-        self._threads = threads or max(1, thread_count() // 2)
+        self._threads = threads or thread_count()
         self._ahead: deque[_Image] = deque()  # read or passed over, and not yet waited for
         self._waiting: deque[_Waiting] = deque()
         self._info = RunInfo(task, smoothing is not None, self._settings)

@@ -60,8 +60,11 @@ def thread_count() -> int:
 
 
 def ahead_count() -> int:
-    """Images that are worth being held ready where the processors have the rest to do: two with two threads, six with four."""
-    return max(1, 2 * thread_count() - 2)
+    """Images that are held ready, or wait, while the model computes: one with two threads, five with four.
+
+    On two processors the model's threads leave no room; between two batches, reading and drawing have both to themselves.
+    """
+    return max(1, 2 * thread_count() - 3)
 
 
 def load(
