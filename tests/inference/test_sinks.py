@@ -295,3 +295,27 @@ print(len(list(run(StubPredictor(), Task("bolt", tuple(sorted((folder / "in").it
     )
     assert (done.stdout, done.stderr) == ("3\n", "")
     assert len(lines_of(tmp_path / "out")) == 3
+
+
+def test_a_program_that_leaves_a_run_open_ends(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", 30)
+    program = """
+import sys
+from pathlib import Path
+from oddlens.inference.results import ResultsFolder
+from oddlens.inference.runner import run
+from oddlens.inference.sinks import FolderSink
+from oddlens.inference.task import Task
+from tests.inference.stub import StubPredictor
+
+folder = Path(sys.argv[1])
+task = Task("bolt", tuple(sorted((folder / "in").iterdir())))
+outcomes = run(StubPredictor(), task, [FolderSink(ResultsFolder(folder / "out"))])
+alone = StubPredictor().detect_each(list(task.items))
+print(next(outcomes).source == next(alone).source)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2], timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
