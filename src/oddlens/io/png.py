@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
+import cv2
 from PIL import PngImagePlugin
 
 from oddlens.io.pixels import Pixels
@@ -17,9 +17,9 @@ _ASIDE = (b"iCCP", b"tEXt", b"zTXt", b"iTXt")
 _WITH_EXIF = (b"XML:com.adobe.xmp", b"Raw profile type exif")  # texts by these names may say which side is up
 _LONG = 1000  # bytes; deflate packs 1032 to 1 at best, so that less stays below Pillow's limit
 
-_RGB8 = struct.pack(">BBBBB", 8, 2, 0, 0, 0)  # bits, colour type, and the only compression, filters and order of rows
-_SUB = 1
-_BAND_ROWS = 64
+_FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # before OpenCV 4.12 this filter was the only one
+    _FAST += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
 
 
 def open_png(stream: BinaryIO) -> PngImagePlugin.PngImageFile:
@@ -75,23 +75,6 @@ def _joined(stream: BinaryIO, places: list[tuple[int, int]]) -> io.BytesIO:
 def write_png(path: Path, pixels: Pixels) -> None:
     """Write uint8 [height, width, 3], RGB, as a PNG: more than twice as fast as Pillow at its fastest, and about as small.
 
-    Each pixel is written as what it differs by from the one on its left (filter 1), and packed by zlib as runs and Huffman codes.
+    Each pixel is written as what it differs by from the one on its left, and packed by zlib as runs and Huffman codes.
     """
-    height, width, _ = pixels.shape
-    packing = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
-    with path.open("wb") as file:
-        file.write(_SIGNATURE)
-        file.write(_chunk(b"IHDR", struct.pack(">II", width, height) + _RGB8))
-        for top in range(0, height, _BAND_ROWS):
-            band = pixels[top : top + _BAND_ROWS].reshape(-1, 3 * width)
-            rows = np.empty((len(band), 1 + 3 * width), np.uint8)
-            rows[:, 0] = _SUB
-            rows[:, 1:4] = band[:, :3]
-            np.subtract(band[:, 3:], band[:, :-3], out=rows[:, 4:])
-            file.write(_chunk(b"IDAT", packing.compress(rows.data)))
-        file.write(_chunk(b"IDAT", packing.flush()))
-        file.write(_chunk(b"IEND", b""))
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    path.write_bytes(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _FAST)[1].data)
