@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import oddlens
-from lab.street_pair import StreetPairTraining, train
+from lab.street_pair.training import StreetPairTraining, train
 from lab.streets import (
     CLASSES,
     CONCEPTS,

@@ -43,8 +43,8 @@ def mini(
 
     It never sees a real image. The same options give the same model; a stopped run goes on when it is started again.
     """
-    from lab.mini import MiniPictures, MiniTraining
-    from lab.mini import train as train_mini
+    from lab.mini.training import MiniPictures, MiniTraining
+    from lab.mini.training import train as train_mini
     from oddlens.backbone.load import choose_device
     from oddlens.cli.progress import stages
 
@@ -87,7 +87,7 @@ def street_pair(
     A stand-in for CLIP in trials of road methods; it knows no real image. It learns from generic scenes, never from a street. The
     same options give the same model; a stopped run goes on when it is started again.
     """
-    from lab.street_pair import GenericScenes, StreetPairTraining, train
+    from lab.street_pair.training import GenericScenes, StreetPairTraining, train
     from oddlens.backbone.load import choose_device
     from oddlens.cli.progress import stages
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lab.mini import MiniTraining, build_model
+from lab.mini.training import MiniTraining, build_model
 from lab.small_clip import Schedule, _groups
 
 COURSE = Schedule(steps=100, learning_rate=2.0, weight_decay=0.1, warm_up=10, decay_from=0.5)

@@ -6,8 +6,8 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from lab.mini import build_tokenizer
-from lab.mini_captions import CONTEXT, all_states, any_name, state_sentences, true_caption, vocabulary
+from lab.mini.captions import CONTEXT, all_states, any_name, state_sentences, true_caption, vocabulary
+from lab.mini.training import build_tokenizer
 from lab.synthetic import CLASSES, DEFECTS, TRAIN_CLASSES
 from oddlens.methods.common.templates import load_states, load_templates, sentences
 

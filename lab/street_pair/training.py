@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lab.small_clip import Schedule, fresh_model, save_model, train_clip
-from lab.street_captions import CONTEXT, sentences, vocabulary
+from lab.street_pair.captions import CONTEXT, sentences, vocabulary
 from lab.streets import WORDS, generic
 from oddlens import __version__
 from oddlens.backbone.efficientnet import COARSE_CHANNELS, FINE_CHANNELS, HybridStem
@@ -252,9 +252,3 @@ def _thinned(words: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 def _hash(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-
-
-if __name__ == "__main__":
-    from lab import commands
-
-    commands.run(commands.street_pair, "lab.street_pair")

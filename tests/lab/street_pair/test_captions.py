@@ -1,7 +1,7 @@
 import numpy as np
 
-from lab.street_captions import CONTEXT, sentences, templates, vocabulary
-from lab.street_pair import build_tokenizer
+from lab.street_pair.captions import CONTEXT, sentences, templates, vocabulary
+from lab.street_pair.training import build_tokenizer
 from lab.streets import WORDS
 
 

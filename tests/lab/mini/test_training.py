@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import oddlens
-from lab.mini import MiniTraining, build_model, generator_fingerprint, train
+from lab.mini.training import MiniTraining, build_model, generator_fingerprint, train
 from lab.synthetic import TRAIN_CLASSES, generate
 from oddlens.backbone.layouts import embedded
 
@@ -120,7 +120,7 @@ def test_todays_generator_draws_the_pictures_that_the_released_model_was_trained
     """The file is `sheet()` from a machine whose fingerprint is the released model's. A processor with other vector instructions
     rounds one pixel in a hundred thousand to the next level, so that its fingerprint is another one.
     """
-    released = np.asarray(Image.open(Path(__file__).with_name("mini_pictures.png")))
+    released = np.asarray(Image.open(Path(__file__).with_name("pictures.png")))
     assert np.abs(sheet().astype(int) - released).max() <= 1
 
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lab.mini_captions import CONTEXT, state_sentences, true_caption, vocabulary
+from lab.mini.captions import CONTEXT, state_sentences, true_caption, vocabulary
 from lab.small_clip import Schedule, fresh_model, save_model, train_clip
 from lab.synthetic import TRAIN_CLASSES, generate
 from oddlens import __version__
@@ -308,9 +308,3 @@ def _window_loss(
 
 def _settings_key(settings: MiniTraining) -> str:
     return hashlib.sha256(json.dumps(asdict(settings)).encode()).hexdigest()[:16]
-
-
-if __name__ == "__main__":
-    from lab import commands
-
-    commands.run(commands.mini, "lab.mini")

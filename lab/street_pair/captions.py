@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from lab.mini_captions import vocabulary as mini_vocabulary
+from lab.mini.captions import vocabulary as mini_vocabulary
 from lab.streets import WORDS
 from oddlens.methods.common.templates import load_templates
 

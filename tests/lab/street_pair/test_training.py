@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import oddlens
-from lab import street_pair
-from lab.street_pair import (
+from lab.street_pair import training as street_pair
+from lab.street_pair.training import (
     GRID,
     GenericScenes,
     StreetPairTraining,
