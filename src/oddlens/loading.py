@@ -24,6 +24,7 @@ from oddlens.encoding import EncodedBatch
 from oddlens.errors import ModelError, OddlensWarning, printable
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import is_dir, is_file, matching
+from oddlens.methods.base import method_class
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.recipe_fields import Recipe
@@ -79,7 +80,7 @@ def _loaded(
     overrides: Mapping[str, object],
 ) -> Detector:
     card = method_card(method)
-    made = card.method_class()
+    made = method_class(card)
     learned = None if weights is None else read_weights(Path(weights))
     trained: dict[str, object] = {}
     if learned is not None:

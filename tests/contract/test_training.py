@@ -17,9 +17,9 @@ from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detector import Detector
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
-from oddlens.methods.base import Features
+from oddlens.methods.base import Features, method_class
 from oddlens.methods.recipe_fields import Recipe
-from oddlens.methods.registry import method_class
+from oddlens.methods.registry import method_card
 from oddlens.methods.weights import MethodWeights, write_weights
 from oddlens.training import TRAINABLE, settings_class, trainable_class
 from oddlens.training.trainable import Trainable
@@ -115,7 +115,9 @@ class TestEveryTrainable:
         write_weights(tmp_path / "w.safetensors", trainable.tensors(), made)
         detector = oddlens.load(method, open_clip_folder, tmp_path / "w.safetensors", "cpu")
         assert detector.recipe == RECIPES[method]
-        direct = method_class(method)(backbone, RECIPES[method], MethodWeights("tensors", trainable.tensors()))
+        direct = method_class(method_card(method))(
+            backbone, RECIPES[method], MethodWeights("tensors", trainable.tensors())
+        )
         picture = np.full((40, 40, 3), 90, np.uint8)
         (expected,) = Detector(method, direct).detect(picture, "nut")
         (found,) = detector.detect(picture, "nut")

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import UsageError
-from oddlens.methods.card import MethodCard
+from oddlens.methods.card import MethodCard, imported
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.recipe import held_fields
 from oddlens.methods.recipe_fields import Recipe
@@ -160,3 +160,8 @@ class Method(ABC, Generic[R]):
 
 AnyMethod = Method[Any]
 """A method whatever its recipe."""
+
+
+def method_class(card: MethodCard) -> type[AnyMethod]:
+    """The class of the method that a card describes, imported now."""
+    return cast("type[AnyMethod]", imported(card.home))

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 from oddlens.backbone.options import Capabilities
 from oddlens.methods.recipe_fields import Recipe
-
-if TYPE_CHECKING:
-    from oddlens.methods.base import AnyMethod
 
 Need = Literal["no", "optional", "required"]
 
@@ -100,10 +97,6 @@ class MethodCard:
     weights_mark: str | None = None
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()
-
-    def method_class(self) -> type[AnyMethod]:
-        """The class of the method; importing it imports torch."""
-        return cast("type[AnyMethod]", imported(self.home))
 
 
 def imported(home: str) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from oddlens.errors import known_name
 from oddlens.methods.anomaly_clip.card import CARD as ANOMALY_CLIP
@@ -14,9 +13,6 @@ from oddlens.methods.april_gan.card import CARD as APRIL_GAN
 from oddlens.methods.card import MethodCard
 from oddlens.methods.vl4ad.card import CARD as VL4AD
 from oddlens.methods.winclip.card import CARD as WINCLIP
-
-if TYPE_CHECKING:
-    from oddlens.methods.base import AnyMethod
 
 _CARDS = MappingProxyType({card.name: card for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD)})
 
@@ -29,11 +25,6 @@ def method_cards() -> Mapping[str, MethodCard]:
 def method_card(name: str) -> MethodCard:
     """The card of a method, its name in any case of letters. Raises `UsageError` for an unknown name."""
     return _CARDS[known_name("method", name, _CARDS)]
-
-
-def method_class(name: str) -> type[AnyMethod]:
-    """The class of a method. Raises `UsageError` for an unknown name."""
-    return method_card(name).method_class()
 
 
 def authors_names(method: str) -> Mapping[str, str]:

@@ -17,7 +17,8 @@ from oddlens.encoding import EncodedBatch
 from oddlens.io.atomic import replacing
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
-from oddlens.methods.registry import method_class
+from oddlens.methods.base import method_class
+from oddlens.methods.registry import method_card
 from oddlens.methods.weights import MethodWeights
 from oddlens.training.images import TrainingImage
 from oddlens.training.samples import Sample, SampleSet
@@ -71,7 +72,7 @@ class Preview:
         """The method with the weights so far."""
         trainable = self._trainable
         learned = MethodWeights("the training so far", trainable.tensors(), self._provenance)
-        method = method_class(trainable.name)(trainable.backbone, trainable.recipe, learned)
+        method = method_class(method_card(trainable.name))(trainable.backbone, trainable.recipe, learned)
         return Detector(trainable.name, method)
 
 
