@@ -39,9 +39,10 @@ from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.errors import Failure, OddlensError
 from oddlens.inference.predictor import Predictor
 from oddlens.inference.results import ResultsFolder
-from oddlens.inference.runner import Times, run
+from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink, Sink
 from oddlens.inference.task import Task
+from oddlens.inference.times import Times
 from oddlens.io.finding import find_images
 from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Images, each_input

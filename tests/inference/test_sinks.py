@@ -17,9 +17,10 @@ from PIL import Image
 from oddlens.detection import Detection
 from oddlens.errors import DiskError, Failure, OddlensError, UsageError
 from oddlens.inference.results import Record, ResultsFolder
-from oddlens.inference.runner import Times, run
+from oddlens.inference.runner import run
 from oddlens.inference.sinks import COLUMNS, CsvSink, FolderSink, JsonLinesSink, Sink
 from oddlens.inference.task import RunInfo, Task
+from oddlens.inference.times import Times
 from oddlens.io.pixels import Pixels
 from tests.inference.stub import StubPredictor
 from tests.noise import write_pictures

@@ -155,10 +155,11 @@ def detect(
     import oddlens
     from oddlens.cli.console import ConsoleSink
     from oddlens.cli.progress import progress, stages
-    from oddlens.inference.runner import Times, run
+    from oddlens.inference.runner import run
     from oddlens.inference.sinks import CsvSink, FolderSink, Sink
     from oddlens.inference.smoothing import Smoothing
     from oddlens.inference.task import Task
+    from oddlens.inference.times import Times
     from oddlens.io.video import is_video, with_frames
 
     smoothing = Smoothing(run_settings["smooth"]) if "smooth" in run_settings else None
