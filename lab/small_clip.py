@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import read_tensors
 from oddlens.backbone.efficientnet import COARSE_CHANNELS, FINE_CHANNELS, HybridStem, trunk_file, trunk_tensors
 from oddlens.backbone.layouts import embedded
 from oddlens.backbone.model import ClipModel
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.vision import VisionConfig
+from oddlens.backbone.weights_file import read_tensors
 from oddlens.io.atomic import replacing, write_bytes, write_text
 from oddlens.training.checkpoint import read_state, write_state
 from oddlens.training.loop import minimise

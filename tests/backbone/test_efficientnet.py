@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import read_tensors
 from oddlens.backbone.efficientnet import EfficientNetTrunk, HybridStem, trunk_file, trunk_tensors
+from oddlens.backbone.weights_file import read_tensors
 from tests.tiny_clip import randomise
 
 # Blocks 0 to 10 of EfficientNet-B0's table: stride and kernel of each.

@@ -4,6 +4,7 @@ import errno
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -87,6 +88,14 @@ class TestReading:
         dark = read_image(np.full((2, 2), 4095, np.uint16))
         assert dark.doubt == dark.note
         assert "nearly black" in str(dark.doubt)
+
+    @pytest.mark.parametrize("opacity", [65535, 0])
+    def test_a_dark_png_with_an_opacity_channel_is_doubtful_too(self, tmp_path: Path, opacity: int) -> None:
+        values = np.full((4, 4, 4), 4095, np.uint16)
+        values[..., 3] = 65535
+        values[0, 0, 3] = opacity
+        cv2.imwrite(str(tmp_path / "deep.png"), values)
+        assert "nearly black" in str(read_image(tmp_path / "deep.png").doubt)
 
     def test_the_file_is_closed_again(self, tmp_path: Path) -> None:
         path = save(tmp_path / "part.tiff")

@@ -80,6 +80,16 @@ def test_a_note_warns_of_a_12_bit_camera_whose_picture_is_nearly_black() -> None
     assert "only the lower 12 bits are in use" in notes[0]
 
 
+def test_opacity_is_no_brightness() -> None:
+    """Of a 12-bit camera's image with an opacity channel the colours are as dark, and what is transparent does not count."""
+    values = np.full((2, 2, 4), 4095, np.uint16)
+    values[..., 3] = 65535
+    values[0, 0] = (65535, 65535, 65535, 0)
+    notes: list[str] = []
+    rgb_from_array(values, notes)
+    assert "only the lower 12 bits are in use" in notes[0]
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

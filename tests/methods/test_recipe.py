@@ -8,7 +8,7 @@ import pytest
 
 from oddlens.errors import UsageError
 from oddlens.methods.recipe import Depth, change_recipe, fit_recipe, make_recipe
-from oddlens.methods.recipe_fields import held, layer_field, query_field, size_field
+from oddlens.methods.recipe_fields import fixed_field, layer_field, query_field, size_field
 from oddlens.methods.registry import method_card, method_cards
 
 
@@ -106,7 +106,7 @@ class TestBounds:
     def test_a_number_beyond_its_bounds_is_refused_with_the_bound(self, field: str, value: object, bound: str) -> None:
         @dataclass(frozen=True)
         class Bounded(Settings):
-            small: float = held(1.0, least=0.5, most=10)
+            small: float = fixed_field(1.0, least=0.5, most=10)
 
         with pytest.raises(UsageError, match=f"^the recipe field {field} cannot be .*: give {bound}$"):
             make_recipe(Bounded, {field: value})

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from oddlens.methods.recipe_fields import Recipe, held, query_field
+from oddlens.methods.recipe_fields import Recipe, fixed_field, query_field
 from oddlens.methods.recipe_help import FieldHelp, recipe_help
 from oddlens.methods.registry import method_cards
 
@@ -20,7 +20,7 @@ class Toasting(Recipe):
     mode: "soft" or "crisp". See `Toaster`.
     """
 
-    slices: int = held(2, most=4)
+    slices: int = fixed_field(2, most=4)
     heat: float = query_field(1.5)
     glow: float | None = None
     mode: Literal["soft", "crisp"] = query_field("soft")

@@ -137,8 +137,8 @@ def detect(
     threshold, pixel_threshold = _thresholds(what.threshold or [])
 
     from oddlens.inference.results import ResultsFolder
+    from oddlens.io.freed_memory import share_freed_memory
     from oddlens.io.images import checked_limit
-    from oddlens.io.memory import share_freed_memory
 
     share_freed_memory()
     max_megapixels = run_settings.get("max_megapixels")

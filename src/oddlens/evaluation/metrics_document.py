@@ -28,6 +28,7 @@ from oddlens.evaluation.plan import Plan, Skipped
 from oddlens.evaluation.published_methods import Published, find_published, recognise
 from oddlens.evaluation.published_roads import PublishedRoad, find_published_roads
 from oddlens.evaluation.road_sets import find_road_set
+from oddlens.metrics.pixel import AUPRO_LIMIT
 from oddlens.provenance import versions
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Ski
         "format": FORMAT,
         "oddlens": __version__,
         "figures": _names(cell.figures for cell in cells.values()),
-        "evaluation": {"pixels_compared_at": _compared_at(cells), "aupro_limit": 0.3},
+        "evaluation": {"pixels_compared_at": _compared_at(cells), "aupro_limit": AUPRO_LIMIT},
         "methods": {detector.name: _method(detector) for detector in plan.detectors},
         "datasets": {source.name: _dataset(source) for source in plan.sources},
         "results": [

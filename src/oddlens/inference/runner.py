@@ -21,10 +21,10 @@ from oddlens.inference.sinks import Sink
 from oddlens.inference.smoothing import Smoothing
 from oddlens.inference.task import Item, RunInfo, Task
 from oddlens.inference.times import Times
+from oddlens.io.freed_memory import give_back_memory
 from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Input
 from oddlens.io.loader import BATCH_SIZE, ahead_count, thread_count
-from oddlens.io.memory import give_back_memory
 from oddlens.io.pixels import Pixels
 from oddlens.io.video import VideoFrame
 
@@ -32,7 +32,9 @@ FORMAT = 2
 """Rises whenever the lines of an earlier version would mean something else."""
 
 HELD_PIXELS = 48_000_000
-"""The most pixels of images that are held until their overlays are drawn; beyond that, images are read once more."""
+"""The most pixels of images that are held until their overlays are drawn; beyond that, images are read once more.
+
+What is read ahead is bounded apart from that, by `oddlens.io.loader.MAX_PIXELS`."""
 
 
 def run(

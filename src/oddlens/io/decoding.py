@@ -249,7 +249,7 @@ def _pixels(image: Image.Image, notes: list[str]) -> Pixels:
         return rgb_from_array(np.asarray(upright), notes, bits)
     pixels = rgb_from_pil(upright, notes)
     if deep and image.mode in ("RGB", "RGBA", "CMYK"):
-        note_depth(pixels, notes)
+        note_depth(np.asarray(upright) if upright.mode == "RGBA" else pixels, notes)
     return pixels
 
 

@@ -91,9 +91,13 @@ def rgb_from_pil(image: Image.Image, notes: list[str]) -> Pixels:
 
 
 def note_depth(pixels: Pixels, notes: list[str]) -> None:
-    """Note that `pixels` are the high bytes of 16-bit values, and warn of a camera that fills only the lower 12."""
+    """Note that `pixels` are the high bytes of 16-bit values, and warn of a camera that fills only the lower 12.
+
+    pixels: uint8 [h, w] or [h, w, channels]. The fourth channel is the opacity: what is transparent does not count.
+    """
+    colours = pixels[..., :3][pixels[..., 3] > 0] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
     note = "16-bit values reduced to their high byte"
-    if pixels.max() < 16:
+    if colours.max(initial=0) < 16:
         why = "which is nearly black because only the lower 12 bits are in use: scale them to 0..65535 first"
         note = Doubt(f"{note}, {why}")
     notes.append(note)

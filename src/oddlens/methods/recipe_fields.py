@@ -54,7 +54,7 @@ def size_field(value: int, *, native: int) -> int:
     return field(default=value, metadata={"native": native, "most": LARGEST_SIDE})
 
 
-def held(default: T, *, least: float | None = None, most: float | None = None) -> T:
+def fixed_field(default: T, *, least: float | None = None, most: float | None = None) -> T:
     """A recipe field that is fixed when a detector is loaded. least, most: of its numbers; None: see `_RANGE`."""
     return field(default=default, metadata={"least": least, "most": most})
 

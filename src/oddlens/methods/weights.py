@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import read_state
 from oddlens.backbone.tensors import FLOATS, aligned, is_finite, read_safetensors, tensor_fault
+from oddlens.backbone.weights_file import read_state
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import is_closed, is_file, why_absent, why_not_opened

@@ -13,7 +13,7 @@ from oddlens.errors import UsageError
 from oddlens.metrics.counting import ScoreCounts, count_in_threads
 from oddlens.metrics.image import ImageMetrics, image_metrics
 from oddlens.metrics.inputs import BoolArray, FloatArray, Images, counted_scores, labels_and_scores
-from oddlens.metrics.pixel import PixelMetrics, pixel_metrics_from
+from oddlens.metrics.pixel import AUPRO_LIMIT, PixelMetrics, pixel_metrics_from
 from oddlens.metrics.positives import PositiveScores
 from oddlens.metrics.ranking import Ranking
 
@@ -79,7 +79,7 @@ class PixelAccumulator:
         self._scores += other._scores
         return self
 
-    def compute(self, aupro_limit: float = 0.3) -> PixelMetrics:
+    def compute(self, aupro_limit: float = AUPRO_LIMIT) -> PixelMetrics:
         """Measure all images so far, AUPRO up to `aupro_limit`. Raises UsageError if there are none."""
         return pixel_metrics_from(self._positives, self._counts(), aupro_limit)
 

@@ -12,6 +12,9 @@ from oddlens.metrics.inputs import Images, check_limit
 from oddlens.metrics.positives import PositiveScores
 from oddlens.metrics.ranking import Ranking
 
+AUPRO_LIMIT = 0.3
+"""The false-positive rate up to which AUPRO is integrated, as MVTec AD's authors do."""
+
 
 @dataclass(frozen=True, slots=True)
 class PixelMetrics:
@@ -42,7 +45,9 @@ class PixelMetrics:
     n_regions: int
 
 
-def pixel_metrics(masks: Images, maps: Images, aupro_limit: float = 0.3, ignore: Images | None = None) -> PixelMetrics:
+def pixel_metrics(
+    masks: Images, maps: Images, aupro_limit: float = AUPRO_LIMIT, ignore: Images | None = None
+) -> PixelMetrics:
     """Measure anomaly maps against masks, exactly, ties included.
 
     AUPRO follows Bergmann et al. (IJCV 2021): the mean over all regions of all images of the region's recall, as a
@@ -72,7 +77,7 @@ def pixel_metrics(masks: Images, maps: Images, aupro_limit: float = 0.3, ignore:
     return pixel_metrics_from(*_two_passes(masks, maps, ignore), aupro_limit)
 
 
-def aupro(masks: Images, maps: Images, limit: float = 0.3, ignore: Images | None = None) -> float:
+def aupro(masks: Images, maps: Images, limit: float = AUPRO_LIMIT, ignore: Images | None = None) -> float:
     """Area under the per-region overlap curve up to the false positive rate `limit`; input as for `pixel_metrics`.
 
     Example:
@@ -93,7 +98,9 @@ def rank_pixels(masks: Images, maps: Images, ignore: Images | None = None) -> Ra
     return positives.ranking(counts)
 
 
-def pixel_metrics_from(positives: PositiveScores, counts: ScoreCounts, aupro_limit: float = 0.3) -> PixelMetrics:
+def pixel_metrics_from(
+    positives: PositiveScores, counts: ScoreCounts, aupro_limit: float = AUPRO_LIMIT
+) -> PixelMetrics:
     """Compute the metrics from two finished passes: see `PositiveScores`.
 
     Raises:

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypedDict, cast
 import torch
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import read_state as read_torch_file
+from oddlens.backbone.weights_file import read_state as read_torch_file
 from oddlens.errors import OddlensError
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import read_bytes

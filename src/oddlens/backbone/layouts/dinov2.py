@@ -6,7 +6,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.dinov2 import Dinov2Config, Dinov2Tower
 from oddlens.backbone.files import TRANSFORMERS, weight_files
 from oddlens.backbone.layouts.base import (
@@ -21,6 +20,7 @@ from oddlens.backbone.layouts.naming import pack_attention, rename
 from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import LoadedModel, Model, empty
 from oddlens.backbone.normalisation import IMAGENET_MEAN, IMAGENET_STD
+from oddlens.backbone.weights_file import fill, read_tensors
 
 _WITH_REGISTERS = "dinov2_with_registers"
 

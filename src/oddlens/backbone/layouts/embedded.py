@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.efficientnet import HybridStem, trunk_file, trunk_tensors
 from oddlens.backbone.files import EMBEDDED, MINI_FOLDER, read_json
 from oddlens.backbone.layouts.base import Layout
@@ -18,6 +17,7 @@ from oddlens.backbone.normalisation import LITE_MEAN, LITE_STD
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
+from oddlens.backbone.weights_file import fill, read_tensors
 from oddlens.io.paths import is_file
 
 CONFIG, (WEIGHTS,) = EMBEDDED

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.convnext import ConvNextTower
 from oddlens.backbone.files import OPEN_CLIP, read_json, weight_files
 from oddlens.backbone.layouts import convnext
@@ -21,6 +20,7 @@ from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextConfig, TextTower
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
+from oddlens.backbone.weights_file import fill, read_tensors
 from oddlens.errors import ModelError
 
 _VISION = (

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.layouts.base import Layout
 from oddlens.backbone.layouts.naming import towers_only
 from oddlens.backbone.layouts.open_clip import canonical
@@ -18,6 +17,7 @@ from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import clip_tokenizer
 from oddlens.backbone.torchscript import is_torchscript, read_torchscript
 from oddlens.backbone.vision import VisionConfig
+from oddlens.backbone.weights_file import fill, read_tensors
 from oddlens.errors import ModelError, first_line
 from oddlens.io.paths import is_file
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.files import TRANSFORMERS, weight_files
 from oddlens.backbone.layouts.base import (
     Layout,
@@ -24,6 +23,7 @@ from oddlens.backbone.normalisation import HALF
 from oddlens.backbone.siglip import SiglipConfig, SiglipText, SiglipTextConfig, SiglipTower
 from oddlens.backbone.siglip_tokenizer import siglip_tokenizer
 from oddlens.backbone.tokenizer import tokenizer_files
+from oddlens.backbone.weights_file import fill, read_tensors
 from oddlens.errors import ModelError
 
 # What transformers' configurations leave out where it equals these.

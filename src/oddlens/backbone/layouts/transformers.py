@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.files import TRANSFORMERS, weight_files
 from oddlens.backbone.layouts.base import Layout, find_weights, read_normalisation, read_typed
 from oddlens.backbone.layouts.naming import pack_attention, rename, towers_only
@@ -17,6 +16,7 @@ from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD
 from oddlens.backbone.text import TextConfig
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
 from oddlens.backbone.vision import VisionConfig
+from oddlens.backbone.weights_file import fill, read_tensors
 
 # CLIPConfig leaves out of the file what equals these defaults.
 _VISION_DEFAULTS = {

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from oddlens.backbone.options import Activation, PositionResize
 from oddlens.errors import UsageError
-from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe, held, query_field
+from oddlens.methods.recipe_fields import Recipe, query_field, size_field
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class AnoVLRecipe(Recipe):
     "released-visa", its settings for VisA.
     """
 
-    image_size: int = held(240, most=LARGEST_SIDE)
+    image_size: int = size_field(240, native=240)
     interpolation: Literal["bicubic", "bilinear"] = "bilinear"
     position: PositionResize = "bicubic"
     activation: Activation | None = None

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.checkpoint import fill
 from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.backbone.tensors import tensor_fault
 from oddlens.backbone.vision_pass import VisionPass
+from oddlens.backbone.weights_file import fill
 from oddlens.errors import ModelError, UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.io.strict_json import form_fault

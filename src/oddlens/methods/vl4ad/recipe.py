@@ -9,7 +9,7 @@ from typing import Literal
 from oddlens.backbone.options import Activation, PositionResize
 from oddlens.errors import UsageError
 from oddlens.methods.common.templates import load_templates
-from oddlens.methods.recipe_fields import LARGEST_FRAME, LARGEST_SIDE, Recipe, held, query_field
+from oddlens.methods.recipe_fields import LARGEST_FRAME, LARGEST_SIDE, Recipe, fixed_field, query_field
 from oddlens.methods.vl4ad.vocabulary import Vocabulary, make_vocabulary, resolved_groups, resolved_lists
 
 
@@ -46,10 +46,10 @@ class VL4ADRecipe(Recipe):
     """
 
     masks: Literal["dense", "decoder"] = "dense"
-    short_side: int | None = held(None, most=LARGEST_FRAME)
-    image_size: int = held(224, most=LARGEST_SIDE)
-    window: int | None = held(None, most=LARGEST_FRAME)
-    overlap: Literal[0] | float = held(0.5, least=0)
+    short_side: int | None = fixed_field(None, most=LARGEST_FRAME)
+    image_size: int = fixed_field(224, most=LARGEST_SIDE)
+    window: int | None = fixed_field(None, most=LARGEST_FRAME)
+    overlap: Literal[0] | float = fixed_field(0.5, least=0)
     position: PositionResize = "bicubic"
     activation: Activation | None = None
     local_from: int | None = None

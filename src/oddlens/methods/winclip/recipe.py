@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oddlens.backbone.options import Activation, PositionResize
-from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe, held, query_field
+from oddlens.methods.recipe_fields import Recipe, query_field, size_field
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class WinCLIPRecipe(Recipe):
             "harmonic" (caoyunkang).
     """
 
-    image_size: int = held(240, most=LARGEST_SIDE)
+    image_size: int = size_field(240, native=240)
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     position: PositionResize = "bicubic"
     activation: Activation | None = None

@@ -9,7 +9,7 @@ PROGRAM = """
 import sys
 import threading
 import numpy as np
-from oddlens.io.memory import give_back_memory, share_freed_memory
+from oddlens.io.freed_memory import give_back_memory, share_freed_memory
 
 def resident():
     with open("/proc/self/statm") as file:

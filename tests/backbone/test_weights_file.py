@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save, save_file
 from torch import nn
 
-from oddlens.backbone.checkpoint import fill, read_tensors
 from oddlens.backbone.files import file_hash, read_json, weight_files
+from oddlens.backbone.weights_file import fill, read_tensors
 from oddlens.errors import ModelError
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 605\n"
