@@ -4,8 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -32,16 +35,27 @@ class TestVerdict:
         assert detection().threshold is None
         assert detection().is_anomalous is None
 
-    @pytest.mark.parametrize(("threshold", "anomalous"), [(0.59, True), (0.6, True), (0.61, False)])
-    def test_a_score_that_reaches_the_threshold_is_anomalous(self, threshold: float, anomalous: bool) -> None:
+    @pytest.mark.parametrize(("threshold", "anomalous"), [(0.59, True), (0.6, False), (0.61, False)])
+    def test_a_score_that_exceeds_the_threshold_is_anomalous(self, threshold: float, anomalous: bool) -> None:
         assert detection(image=threshold).threshold == threshold
         assert detection(image=threshold).is_anomalous is anomalous
 
+    @pytest.mark.parametrize(
+        ("score", "verdict"), [(0.3, "ok"), (0.4, "ok"), (0.41, "review"), (0.5, "review"), (0.51, "ng")]
+    )
+    def test_between_two_thresholds_lies_review(self, score: float, verdict: str) -> None:
+        found = replace(detection(score=score), thresholds=Thresholds(0.5, review=0.4))
+        assert (found.verdict, found.is_anomalous) == (verdict, verdict == "ng")
+
+    def test_review_begins_below_ng(self) -> None:
+        with pytest.raises(UsageError, match=r"the review threshold 0\.6 lies above 0\.5"):
+            Thresholds(0.5, review=0.6)
+
     @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
     def test_a_threshold_is_a_finite_number(self, number: float) -> None:
-        for given in ({"image": number}, {"pixel": number}):
+        for values in ({"image": number}, {"pixel": number}):
             with pytest.raises(UsageError, match="is no threshold: give a finite number"):
-                Thresholds(**given)
+                Thresholds(**values)
 
 
 class TestHeat:
@@ -101,13 +115,60 @@ class TestOverlay:
         assert len({drawing.tobytes() for drawing in drawings}) == 4
 
 
+class TestMarks:
+    """What is marked agrees with the verdict."""
+
+    def test_an_image_that_is_ok_has_none(self) -> None:
+        found = detection(image=0.7, pixel=0.5)
+        assert (found.verdict, found.regions) == ("ok", ())
+        assert not found.mask().any()
+        assert found.mask(0.5).any()  # who asks for a threshold gets it
+
+    def test_one_that_is_not_has_its_hottest_region_at_least(self) -> None:
+        usual = detection(image=0.5, pixel=0.5)
+        cold = detection(image=0.5, pixel=2.0)
+        assert cold.regions == usual.regions  # half way between the median 0 and the largest value 1
+        assert np.array_equal(cold.mask(), usual.mask())
+        assert not cold.mask(2.0).any()
+
+    def test_of_several_as_hot_ones_one_is_marked(self) -> None:
+        anomaly_map = np.array([[1, 0, 0, 0, 0.9]], np.float32)
+        found = replace(detection(image=0.5, pixel=2.0), anomaly_map=anomaly_map, image_size=(5, 1))
+        assert [(region.x, region.y, region.area) for region in found.regions] == [(0, 0, 1)]
+        assert found.mask().tolist() == [[True, False, False, False, False]]
+
+    def test_a_map_without_a_hottest_place_is_marked_whole(self) -> None:
+        found = replace(detection(image=0.5, pixel=2.0), anomaly_map=np.ones((8, 8), np.float32))
+        assert [(region.area, region.width, region.height) for region in found.regions] == [(7200, 120, 60)]
+        assert found.mask().all()
+
+    def test_without_a_verdict_the_pixel_threshold_alone_counts(self) -> None:
+        assert detection(pixel=2.0).regions == ()
+        assert len(detection(pixel=0.5).regions) == 1
+
+    @settings(max_examples=80, deadline=None)
+    @given(
+        hnp.arrays(np.float32, (4, 5), elements=st.sampled_from((0.0, 0.25, 0.5, 1.0))), st.floats(0, 1), st.floats(0, 1),
+        st.floats(0, 1), st.floats(0, 1),
+    )  # fmt: skip
+    def test_verdict_regions_and_mask_never_contradict_each_other(
+        self, anomaly_map: NDArray[np.float32], score: float, image: float, review: float, pixel: float
+    ) -> None:
+        thresholds = Thresholds(max(image, review), pixel, "given", min(image, review))
+        found = replace(detection(score=score), anomaly_map=anomaly_map, image_size=(5, 4), thresholds=thresholds)
+        assert bool(found.regions) == (found.verdict != "ok") == bool(found.mask().any())
+        assert sum(region.area for region in found.regions) == found.mask().sum()
+        if found.regions:
+            assert found.mask()[np.unravel_index(anomaly_map.argmax(), anomaly_map.shape)]
+
+
 class TestDict:
     def test_it_is_json_and_holds_everything_but_the_map(self) -> None:
         told = detection(image=0.5, pixel=0.5).to_dict()
         assert json.loads(json.dumps(told)) == told
         assert {key: value for key, value in told.items() if key != "regions"} == {
-            "path": "parts/nut.png", "score": 0.6, "is_anomalous": True, "threshold": 0.5, "pixel_threshold": 0.5,
-            "threshold_source": "given", "image_size": [120, 60],
+            "path": "parts/nut.png", "score": 0.6, "is_anomalous": True, "verdict": "ng", "threshold": 0.5,
+            "pixel_threshold": 0.5, "threshold_source": "given", "image_size": [120, 60],
         }  # fmt: skip
         (region,) = told["regions"]
         assert region["box"] == [60, 15, 30, 15]
@@ -121,6 +182,14 @@ class TestDict:
             None,
             [],
         )
+
+    def test_review_and_p_value_are_there_where_they_are_known_and_come_back(self) -> None:
+        assert {"review_threshold", "p_value"}.isdisjoint(detection(image=0.5).to_dict())
+        found = replace(detection(), thresholds=Thresholds(0.7, 0.5, "given", 0.5), p_value=0.125)
+        told = found.to_dict()
+        assert (told["verdict"], told["review_threshold"], told["p_value"]) == ("review", 0.5, 0.125)
+        again = Detection.from_dict(told)
+        assert (again.verdict, again.p_value, again.thresholds) == ("review", 0.125, found.thresholds)
 
     def test_a_note_is_reported_where_there_is_one(self) -> None:
         assert "note" not in detection().to_dict()

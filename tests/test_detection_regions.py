@@ -44,10 +44,10 @@ class TestRegions:
         assert [region.peak for region in found] == pytest.approx([0.9, 0.8, 0.7])
         assert [(region.x, region.y) for region in found] == [(0, 2), (3, 2), (0, 0)]
 
-    def test_what_reaches_the_threshold_exactly_belongs_to_it(self) -> None:
+    def test_what_only_reaches_the_threshold_does_not_belong_to_it(self) -> None:
         anomaly_map = np.array([[0.25, 0.5, 0.75]], np.float32)
-        assert [region.area for region in find_regions(anomaly_map, 0.5)] == [2]
-        assert find_regions(anomaly_map, 0.76) == ()
+        assert [region.area for region in find_regions(anomaly_map, 0.5)] == [1]
+        assert find_regions(anomaly_map, 0.75) == ()
 
     def test_a_region_inside_anothers_hole_is_its_own(self) -> None:
         ring, core = find_regions(heat_of("99999", "90009", "90809", "90009", "99999"), 0.5)
@@ -75,7 +75,7 @@ class TestRegions:
     def test_their_areas_add_up_and_their_peaks_descend(self, seed: int, threshold: float) -> None:
         anomaly_map = np.random.default_rng(seed).random((9, 7), np.float32)
         found = find_regions(anomaly_map, threshold)
-        assert sum(region.area for region in found) == (anomaly_map >= np.float32(threshold)).sum()
+        assert sum(region.area for region in found) == (anomaly_map > np.float32(threshold)).sum()
         peaks = [region.peak for region in found]
         assert peaks == sorted(peaks, reverse=True)
         for region in found:

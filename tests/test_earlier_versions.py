@@ -14,6 +14,7 @@ import torch
 import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.data.named import open_sources
+from oddlens.detection import Detection
 from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, Plan, RulePicks, variants
 from oddlens.methods.weights import read_weights
@@ -50,27 +51,27 @@ class TestResults:
         "--object", "lid", "--no-overlays",
     )  # fmt: skip
 
-    def test_a_run_goes_on_where_the_version_before_stopped(self, place: Path) -> None:
-        """One of the two images is done: its line stays to the letter. The other one is found as it was."""
+    def test_a_run_whose_thresholds_followed_another_rule_is_kept_and_not_gone_on_with(self, place: Path) -> None:
+        """Its verdicts and those of today would stand in one list."""
         out = Path(shutil.copytree(FIXTURES / "results_2", place / "results_2"))
-        first, second = (out / "results.jsonl").read_text().splitlines()
-        (out / "results.jsonl").write_text(first + "\n")
+        before = contents(out)
         done = run(*self.DETECT, "--out", out, "--resume")
-        assert done.code == 0, done.err
-        lines = (out / "results.jsonl").read_text().splitlines()
-        assert lines[0] == first
-        again, before = json.loads(lines[1]), json.loads(second)
-        assert again["score"] == pytest.approx(before["score"], abs=1e-6)
-        assert again["threshold"] == pytest.approx(before["threshold"], abs=1e-6)
-        assert (again["path"], again["map"], again["file"]) == (before["path"], before["map"], before["file"])
-        assert json.loads((out / "run.json").read_text())["run"]["reference_count"] == 2
+        assert done.code == 2
+        assert "holds results of other settings (calibration): give the same ones, or another --out" in done.err
+        assert contents(out) == before
+
+    def test_its_detections_are_read(self) -> None:
+        for line in (FIXTURES / "results_2" / "results.jsonl").read_text().splitlines():
+            record = json.loads(line)
+            found = Detection.from_dict(record)
+            assert (found.score, found.is_anomalous) == (record["score"], record["is_anomalous"])
 
     def test_what_differs_is_named_in_the_names_of_today(self, place: Path) -> None:
         out = Path(shutil.copytree(FIXTURES / "results_2", place / "results_2"))
         before = contents(out)
         done = run(*self.DETECT, "--set", "temperature=0.5", "--out", out, "--resume")
         assert done.code == 2
-        assert "holds results of other settings (recipe temperature): give the same ones" in done.err
+        assert "holds results of other settings (recipe temperature, calibration): give the same ones" in done.err
         assert contents(out) == before
 
     def test_results_that_do_not_name_their_files_are_kept_and_not_gone_on_with(self, place: Path) -> None:
@@ -161,5 +162,5 @@ class TestStation2:
     def test_saved_again_it_has_the_names_of_today(self, station: Path, tmp_path: Path) -> None:
         oddlens.open_station(station, "cpu").save(tmp_path / "new")
         state = json.loads((tmp_path / "new" / "station.json").read_text())
-        assert (state["format"], state["model"]) == (3, "model")
+        assert (state["format"], state["model"]) == (4, "model")
         assert state["model_sha256"] == json.loads((station / "station.json").read_text())["model"]["hash"]

@@ -209,7 +209,7 @@ class TestFaults:
         (station / "station.json").write_text(content, encoding="latin-1")
         assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
 
-    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 4}', '{"format": true}'])
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 5}', '{"format": true}'])
     def test_one_of_another_format_is_reported(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content)
         assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)

@@ -1,78 +1,336 @@
-"""Calibration from good examples, each scored against the others: thresholds, and the usual range of their maps.
+"""The calibration of a detector: scores of good images, the thresholds that they give, and what those promise, in words.
 
-No torch is needed here: a detector scores its references (`Detector.calibrate`), and this module computes with the scores.
+No torch is needed here: a detector scores the images (`Detector.calibrate`), `oddlens.conformal` has the mathematics. There are two
+kinds of calibration:
+
+- "split": of good images that are no references. Their scores and those of further good images are exchangeable, so that all that
+  `oddlens.conformal` promises holds.
+- "leave-one-out": of the references, each held against the others. The promise on average holds all the same, because a score
+  that comes of the nearest example never rises when an image joins the memory: what a reference scores against the others is at
+  least what it would score if the new image were among them, and by those scores the promise is the split one (the proof is in
+  docs/thresholds.md). It needs that a new image only adds rows to the memory, that the score is not divided by anything made of
+  the references, and that the verdict is strict; a method that breaks this says so (`MethodCard.unguaranteed`). The statements on
+  one set, with 95 % confidence, are approximate: leave-one-out scores are not independent of one another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.conformal import (
+    checked_rate,
+    declared_bound,
+    images_needed,
+    lognormal_limit,
+    mean_rate,
+    moved_bound,
+    p_value,
+    rank_for,
+    rank_of,
+)
 from oddlens.detection import Thresholds, ValueRange
-from oddlens.errors import ImageError, printable
+from oddlens.errors import ImageError, UsageError, printable
+from oddlens.io.strict_json import form_fault
 
 NOT_FINITE = (
     "has a score or a map that is not finite, so that nothing is known of it: check the model, the weights, the references and "
     "the recipe's numbers"
 )
 
+REVIEW_RATE = 0.05
+"""The share of good images that go to review by default, beside those that are called NG."""
 
-@dataclass(frozen=True)
-class Calibration:
-    """What is known from good examples, each scored against the others (leave-one-out).
+Kind = Literal["leave-one-out", "split"]
 
-    Attributes:
-        thresholds: The largest value of a good example plus one standard deviation of those values (ours).
-        value_range: From what is usual up to as far beyond the pixel threshold. None where all maps are the same everywhere, which
-            leaves nothing to calibrate a scale on.
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """At which rates thresholds are set: see `Calibration`.
+
+    false_alarm_rate: None is what `usual_rate` says of the number of images. review_rate: beside those that are called NG.
     """
 
-    thresholds: Thresholds
-    value_range: ValueRange | None
+    false_alarm_rate: float | None = None
+    review_rate: float = REVIEW_RATE
+
+    def of(self, count: int) -> float:
+        """The false-alarm rate for a number of images. Raises `UsageError` for a rate that they cannot promise, or that is none."""
+        rate = usual_rate(count) if self.false_alarm_rate is None else self.false_alarm_rate
+        if self.review_rate != 0:
+            checked_rate(self.review_rate)
+        rank_for(count, rate)
+        return rate
+
+    def check(self, count: int) -> Rates:
+        """These rates for a number of images, with no None among them. Raises as `of` does."""
+        return replace(self, false_alarm_rate=self.of(count))
 
 
-def calibrate_on(sources: Sequence[str], scores: Sequence[float], maps: Sequence[NDArray[np.float32]]) -> Calibration:
-    """The calibration on at least two good examples that were scored.
+_FORM = {
+    "kind": str,
+    "object_name": str,
+    "false_alarm_rate": float,
+    "review_rate": float,
+    "usual": float,
+    "unguaranteed": str,
+    "sources": [str],
+    "scores": [float],
+    "peaks": [float],
+}
 
-    Args:
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What is known from good images, and at which rates the thresholds are set.
+
+    Attributes:
+        kind: Which images they are, see the module.
         sources: What the images are called.
         scores: One an image.
-        maps: One an image, float32 [height, width].
+        peaks: The largest value of each image's anomaly map.
+        usual: What their maps usually hold: the median of the maps' medians.
+        object_name: What was said to be on them.
+        false_alarm_rate: The share of good images that may be called NG, on average over calibrations; at least 1 / (n + 1).
+        review_rate: The share that may go to review besides.
+        unguaranteed: Why leave-one-out scores of the method promise nothing, in words; "" where they do.
+
+    Raises:
+        UsageError: There are too few images for the rate, or a rate is none.
+    """
+
+    kind: Kind
+    sources: tuple[str, ...]
+    scores: tuple[float, ...]
+    peaks: tuple[float, ...]
+    usual: float
+    object_name: str
+    false_alarm_rate: float
+    review_rate: float = REVIEW_RATE
+    unguaranteed: str = ""
+
+    def __post_init__(self) -> None:
+        self.rates.check(len(self))
+
+    def __len__(self) -> int:
+        """How many good images gave it."""
+        return len(self.scores)
+
+    @property
+    def rates(self) -> Rates:
+        """At which the thresholds are set."""
+        return Rates(false_alarm_rate=self.false_alarm_rate, review_rate=self.review_rate)
+
+    @property
+    def rank(self) -> int:
+        """Which of the sorted scores, counted from 1, is the threshold."""
+        return rank_for(len(self), self.false_alarm_rate)
+
+    @property
+    def mean_rate(self) -> float:
+        """The false-alarm rate on average over calibrations: at most (n + 1 - rank) / (n + 1)."""
+        return mean_rate(len(self), self.rank)
+
+    @property
+    def source(self) -> str:
+        """Which scores the thresholds are of, in words."""
+        if self.kind == "split":
+            return f"scores of {len(self)} calibration images"
+        return f"leave-one-out scores of {len(self)} references"
+
+    @cached_property
+    def thresholds(self) -> Thresholds:
+        """Those that it gives: NG above `image`, review above `review`, marked pixels above `pixel`.
+
+        The pixel threshold has the rank of the image threshold among the largest values of the maps. So a share of good images
+        that is at most the false-alarm rate, on average, would have a marked pixel.
+        """
+        image, pixel = (sorted(values)[self.rank - 1] for values in (self.scores, self.peaks))
+        to_review = min(self.false_alarm_rate + self.review_rate, 1 - 1e-9)
+        review = sorted(self.scores)[rank_for(len(self), to_review) - 1]
+        return Thresholds(image, pixel, self.source, review if review < image else None, self.promise)
+
+    @cached_property
+    def value_range(self) -> ValueRange | None:
+        """From what is usual up to as far beyond the pixel threshold.
+
+        None where all maps are the same everywhere, which leaves nothing to calibrate a scale on.
+        """
+        pixel = self.thresholds.pixel
+        if pixel is None or pixel <= self.usual:
+            return None
+        images = "references" if self.kind == "leave-one-out" else "calibration images"
+        return ValueRange(self.usual, 2 * pixel - self.usual, f"calibrated on {len(self)} {images}")
+
+    def p_value(self, score: float) -> float:
+        """How unusual a score is among the good ones, see `conformal.p_value`."""
+        return p_value(self.scores, score)
+
+    def estimate(self, rate: float = 0.05) -> float | None:
+        """An estimated threshold for a rate that these images are too few to promise, see `conformal.lognormal_limit`.
+
+        It is not guaranteed. `Detector.set_thresholds(image=...)` puts it in force.
+        """
+        return lognormal_limit(self.scores, rate)
+
+    @cached_property
+    def promise(self) -> str:
+        """What the image threshold promises, in a sentence or two that are true: see `docs/thresholds.md`."""
+        if self.unguaranteed:
+            return f"The threshold promises no false-alarm rate: {self.unguaranteed}."
+        images = "references" if self.kind == "leave-one-out" else "calibration images"
+        share, bound = _percent(self.mean_rate), _percent(declared_bound(len(self), self.rank))
+        on_average = (
+            f"If the {images} are a random sample of the same production as what is to come, then on average over such samples at "
+            f"most {share} of good images are called NG."
+        )
+        if self.kind == "split":
+            return f"{on_average} For this very sample, with 95 % confidence: at most {bound}."
+        return f"{on_average} A single sample may do worse: about one in twenty calls more than {bound} NG."
+
+    @cached_property
+    def statement(self) -> str:
+        """The promise, and what stands beside it: where it comes from, an estimate for few images, and what is not said."""
+        lines = [
+            f"NG above {self.thresholds.image:.4g} ({self.source}, rank {self.rank} of {len(self)}).",
+            self.promise,
+        ]
+        if self.thresholds.review is not None:
+            lines.append(f"Review above {self.thresholds.review:.4g}.")
+        estimate = self.estimate() if self.false_alarm_rate > 0.05 else None
+        if estimate is not None:
+            lines.append(
+                f"An estimate for 5 %, not guaranteed: {estimate:.4g}. A guarantee of 5 % needs {images_needed(0.05)} good images."
+            )
+        lines.append(
+            "Nothing is said of defects that are missed, of other kinds of part, or of a camera, a light or a process that changes."
+        )
+        return " ".join(lines)
+
+    def promise_at(self, threshold: float) -> str:
+        """What a threshold promises that was moved by hand after the scores were seen: the band that holds at all at once."""
+        if self.unguaranteed:
+            return self.promise
+        bound = moved_bound(len(self), rank_of(self.scores, threshold))
+        if bound >= 1:
+            return "The threshold was moved by hand below all good images: it promises no false-alarm rate."
+        about = "with 95 % confidence" if self.kind == "split" else "with about 95 % confidence"
+        return (
+            f"The threshold was moved by hand; {about} at most {_percent(bound)} of good images like the {len(self)} that it was "
+            "compared with are called NG."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, which `from_dict` takes."""
+        document = asdict(self)
+        return document | {name: list(document[name]) for name in ("sources", "scores", "peaks")}
+
+    @classmethod
+    def from_dict(cls, document: object) -> Calibration:
+        """The calibration that `to_dict` described. Raises `UsageError` for anything else."""
+        fault = form_fault(document, _FORM)
+        if not fault:
+            assert isinstance(document, dict)
+            counts = {len(document[name]) for name in ("sources", "scores", "peaks")}
+            if document["kind"] not in ("leave-one-out", "split"):
+                fault = "its kind is unknown"
+            elif len(counts) > 1 or 0 in counts:
+                fault = "its lists are empty or of several lengths"
+        if fault:
+            raise UsageError(f"this is no calibration: {fault}")
+        assert isinstance(document, dict)
+        lists = {"sources": tuple(document["sources"])}
+        numbers = {name: tuple(float(each) for each in document[name]) for name in ("scores", "peaks")}
+        return cls(**{name: document[name] for name in _FORM} | lists | numbers)
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all that it says."""
+        return hashlib.sha256(json.dumps(self.to_dict()).encode()).hexdigest()
+
+
+def usual_rate(count: int) -> float:
+    """The false-alarm rate that a number of good images is used for where nobody says otherwise.
+
+    Below 20 the threshold is the largest score, which promises 1 / (n + 1); from 20 on the rate is 5 %, from 100 on 1 %.
+    """
+    return 1 / (count + 1) if count < 20 else 0.05 if count < 100 else 0.01
+
+
+def calibrate_on(
+    kind: Kind,
+    images: Iterable[tuple[str, float, NDArray[np.float32]]],
+    rates: Rates,
+    *,
+    object_name: str,
+    unguaranteed: str = "",
+) -> Calibration:
+    """The calibration on good images that were scored.
+
+    Args:
+        kind: Which images they are.
+        images: What each is called, its score, and its map, float32 [height, width]; at least one. One map is held at a time.
+        rates: At which the thresholds are set.
+        object_name: What was said to be on them.
+        unguaranteed: See `Calibration`.
 
     Raises:
         ImageError: A score or a map is not finite.
+        UsageError: There are too few images for the rates.
     """
-    for source, score, each in zip(sources, scores, maps, strict=True):
+    what = "reference" if kind == "leave-one-out" else "calibration image"
+    sources: list[str] = []
+    values: list[tuple[float, float, float]] = []
+    for source, score, each in images:
         if not np.isfinite(score) or not np.isfinite(each).all():
-            raise ImageError(f"the reference {printable(source)} {NOT_FINITE}")
-    pixel, usual = _above([float(each.max()) for each in maps]), float(np.median(maps))
-    label = f"{len(sources)} references"
+            raise ImageError(f"the {what} {printable(source)} {NOT_FINITE}")
+        sources.append(source)
+        values.append((float(score), float(each.max()), float(np.median(each))))
+    scores, peaks, medians = zip(*values, strict=True)
     return Calibration(
-        Thresholds(_above(scores), pixel, f"leave-one-out scores of {label}"),
-        ValueRange(usual, 2 * pixel - usual, f"calibrated on {label}") if pixel > usual else None,
+        kind=kind,
+        sources=tuple(sources),
+        scores=scores,
+        peaks=peaks,
+        usual=float(np.median(medians)),
+        object_name=object_name,
+        false_alarm_rate=rates.of(len(scores)),
+        review_rate=rates.review_rate,
+        unguaranteed=unguaranteed,
     )
 
 
 def chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
-    """The thresholds in force: those given by hand win, one by one, over calibrated ones."""
-    if calibration is None:
-        return given
+    """The thresholds in force: those given by hand win, one by one, over calibrated ones.
+
+    An image threshold that is given brings its own review threshold, or none; what it promises then is what the scores say of a
+    threshold that was moved.
+    """
+    if calibration is None or (given.image is not None and given.pixel is not None):
+        return given if calibration is None or given.image is None else _moved(given, given.image, calibration)
     calibrated = calibration.thresholds
     if given.image is None and given.pixel is None:
-        return calibrated
-    if given.image is not None and given.pixel is not None:
-        return given
-    known = "image" if given.image is not None else "pixel"
-    return replace(
-        calibrated,
-        image=calibrated.image if given.image is None else given.image,
-        pixel=calibrated.pixel if given.pixel is None else given.pixel,
-        source=f"{known}: given; the other: {calibrated.source}",
-    )
+        return calibrated if given.review is None else replace(calibrated, review=given.review)
+    if given.image is None:
+        source = f"pixel: given; the other: {calibrated.source}"
+        review = calibrated.review if given.review is None else given.review
+        return replace(calibrated, pixel=given.pixel, review=review, source=source)
+    source = f"image: given; the other: {calibrated.source}"
+    return _moved(replace(given, pixel=calibrated.pixel, source=source), given.image, calibration)
 
 
-def _above(values: Sequence[float]) -> float:
-    return float(max(values) + np.std(values, ddof=1))
+def _moved(thresholds: Thresholds, image: float, calibration: Calibration) -> Thresholds:
+    return replace(thresholds, promise=calibration.promise_at(image))
+
+
+def _percent(share: float) -> str:
+    """A share in words, rounded up: what is promised is never less than what holds."""
+    digits = 0 if share >= 0.1 else 1 if share >= 0.01 else 2
+    return f"{np.ceil(share * 100 * 10**digits - 1e-9) / 10**digits:g} %"

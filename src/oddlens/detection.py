@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from oddlens.io.images import ImageInput
 
 
+Verdict = Literal["ok", "review", "ng"]
+
+
 class RegionDict(TypedDict):
     """What `Region.to_dict` gives."""
 
@@ -32,7 +35,7 @@ class RegionDict(TypedDict):
 
 @dataclass(frozen=True)
 class Region:
-    """A connected part of an image where the anomaly map reaches the pixel threshold, in the image's own pixels.
+    """A connected part of an image where the anomaly map exceeds the pixel threshold, in the image's own pixels.
 
     Attributes:
         x: Left edge of its box.
@@ -78,25 +81,47 @@ class Region:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a verdict begins.
+    """Where a verdict begins. What is greater than a threshold lies beyond it; what reaches it exactly does not.
 
     Attributes:
-        image: For scores; None: no verdict.
-        pixel: For values of the anomaly map; None: no regions.
+        image: For scores: NG beyond it; None: no verdict.
+        pixel: For values of the anomaly map: marked beyond it; None: no regions.
         source: Where they come from, in words.
+        review: For scores: review from here to `image`; None: nothing is sent to review.
+        promise: What `image` promises of further good images, in words; None: nothing is known.
 
     Raises:
-        UsageError: One is not finite: every score would be on the same side of it.
+        UsageError: One is not finite: every score would be on the same side of it. Or `review` lies beyond `image`.
     """
 
     image: float | None = None
     pixel: float | None = None
     source: str | None = None
+    review: float | None = None
+    promise: str | None = None
 
     def __post_init__(self) -> None:
-        for value in (self.image, self.pixel):
+        for value in (self.image, self.pixel, self.review):
             if value is not None and not math.isfinite(value):
                 raise UsageError(f"{value} is no threshold: give a finite number")
+        if self.image is not None and self.review is not None and self.review > self.image:
+            raise UsageError(
+                f"the review threshold {self.review:g} lies above {self.image:g}, from which on an image is NG"
+            )
+
+    def verdict(self, score: float) -> Verdict | None:
+        """What a score is called; None without an image threshold."""
+        if self.image is None:
+            return None
+        if score > self.image:
+            return "ng"
+        return "review" if self.review is not None and score > self.review else "ok"
+
+    def to_dict(self) -> dict[str, float | str | None]:
+        """As JSON values; `review` and `promise` only where there is one."""
+        document: dict[str, float | str | None] = {"image": self.image, "pixel": self.pixel, "source": self.source}
+        document |= {} if self.review is None else {"review": self.review}
+        return document if self.promise is None else document | {"promise": self.promise}
 
 
 @dataclass(frozen=True)
@@ -113,6 +138,8 @@ _OPTIONAL: dict[str, object] = {
     "threshold": (float, None),
     "pixel_threshold": (float, None),
     "threshold_source": (str, None),
+    "review_threshold": (float, None),
+    "p_value": (float, None),
     "regions": [dict],
     "note": (str, None),
     "classes": dict,
@@ -138,6 +165,7 @@ class Detection:
         labels: uint8 [height, width], the known class of every pixel as a number into `label_names`, if the method knows classes.
         label_names: The classes in the order of their numbers.
         shares: See `class_shares`; only where `labels` are not at hand.
+        p_value: How unusual the score is among those of good images, see `Calibration.p_value`; None without a calibration.
     """
 
     score: float
@@ -151,6 +179,7 @@ class Detection:
     labels: NDArray[np.uint8] | None = None
     label_names: tuple[str, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
+    p_value: float | None = None
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], anomaly_map: NDArray[np.float32] | None = None) -> Detection:
@@ -182,11 +211,17 @@ class Detection:
             float(document["score"]),
             values,
             (size[0], size[1]),
-            Thresholds(document.get("threshold"), document.get("pixel_threshold"), document.get("threshold_source")),
+            Thresholds(
+                document.get("threshold"),
+                document.get("pixel_threshold"),
+                document.get("threshold_source"),
+                document.get("review_threshold"),
+            ),
             ValueRange(low, high, "range of this image"),
             document["path"],
             document.get("note"),
             shares=document.get("classes", {}),
+            p_value=document.get("p_value"),
         )
         if not values.size:
             regions = tuple(Region.from_dict(each) for each in document.get("regions", []))
@@ -199,14 +234,41 @@ class Detection:
         return self.thresholds.image
 
     @property
+    def verdict(self) -> Verdict | None:
+        """Whether the image is called "ok", "review" or "ng"; None without a threshold."""
+        return self.thresholds.verdict(self.score)
+
+    @property
     def is_anomalous(self) -> bool | None:
-        """Whether the score reaches the threshold; None without a threshold."""
-        return None if self.threshold is None else self.score >= self.threshold
+        """Whether the verdict is "ng": the score is greater than the threshold; None without a threshold."""
+        return None if self.verdict is None else self.verdict == "ng"
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
-        """The parts of the image that reach the pixel threshold, by descending peak; empty without a threshold."""
-        return () if self.thresholds.pixel is None else find_regions(self.heatmap(), self.thresholds.pixel)
+        """The parts of the image that exceed the pixel threshold, by descending peak; empty without a threshold.
+
+        They agree with the verdict: an image that is "ok" has none, and one that is not has at least one. Where no pixel of it
+        exceeds the threshold that one is the hottest, see `mask`.
+        """
+        if self.thresholds.pixel is None or self.verdict == "ok":
+            return ()
+        heatmap = self.heatmap()
+        return find_regions(heatmap, self.thresholds.pixel) or self._hottest(heatmap)
+
+    def _hottest(self, heatmap: NDArray[np.float32]) -> tuple[Region, ...]:
+        """The region around the largest value of a map in which nothing exceeds the pixel threshold; () without a verdict.
+
+        It ends half way between the median of the map and its largest value, and is the whole of a map that is the same everywhere.
+        """
+        if self.verdict is None:
+            return ()
+        found = find_regions(heatmap, _half_way(heatmap))
+        if found:
+            return found[:1]
+        height, width = heatmap.shape
+        value = float(heatmap.max())
+        corners = ((0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1))
+        return (Region(0, 0, width, height, width * height, value, value, corners),)
 
     def heatmap(self) -> NDArray[np.float32]:
         """The anomaly map at the image's own size, bilinear: float32 [height, width]. Raises `UsageError` where there is none."""
@@ -217,10 +279,11 @@ class Detection:
         return resize_map(self.anomaly_map, self.image_size)
 
     def mask(self, threshold: float | None = None) -> NDArray[np.bool_]:
-        """Where the image reaches a threshold: bool [height, width], at the image's own size.
+        """Where the image exceeds a threshold: bool [height, width], at the image's own size.
 
         Args:
-            threshold: For values of the anomaly map; None: the pixel threshold.
+            threshold: For values of the anomaly map. None: the pixel threshold, and what is marked is what `regions` are: nothing
+                of an image that is "ok", and of another one in which nothing exceeds the threshold the hottest region.
 
         Raises:
             UsageError: There is no threshold, or no map.
@@ -230,8 +293,13 @@ class Detection:
             raise UsageError(
                 "there is no pixel threshold: give one, or two good examples or more, from which the detector takes it"
             )
-        reached: NDArray[np.bool_] = self.heatmap() >= limit
-        return reached
+        heatmap = self.heatmap()
+        beyond: NDArray[np.bool_] = heatmap > limit
+        if threshold is not None or self.verdict is None:
+            return beyond
+        if self.verdict == "ok":
+            return np.zeros_like(beyond)
+        return beyond if beyond.any() else _hottest_mask(heatmap)
 
     def overlay(self, image: ImageInput | None = None) -> Image.Image:
         """The anomaly map over the image, with outlines of the regions, a colour bar that names its range, score and verdict.
@@ -252,9 +320,6 @@ class Detection:
         from oddlens.io.images import read_image
         from oddlens.visualization.overlay import draw_overlay_pixels
 
-        verdict: Literal["anomalous", "normal"] | None = None
-        if self.is_anomalous is not None:
-            verdict = "anomalous" if self.is_anomalous else "normal"
         return draw_overlay_pixels(
             read_image(self.source if image is None else image).pixels,
             self.heatmap(),
@@ -262,7 +327,7 @@ class Detection:
             [np.array(region.outline) for region in self.regions],
             f"score {self.score:.3f}" + ("" if self.threshold is None else f"   threshold {self.threshold:.3f}"),
             self.value_range.label,
-            verdict,
+            self.verdict,
         )
 
     def class_shares(self) -> dict[str, float]:
@@ -280,12 +345,17 @@ class Detection:
             "path": self.source,
             "score": self.score,
             "is_anomalous": self.is_anomalous,
+            "verdict": self.verdict,
             "threshold": self.thresholds.image,
             "pixel_threshold": self.thresholds.pixel,
             "threshold_source": self.thresholds.source,
             "regions": [region.to_dict() for region in self.regions],
             "image_size": list(self.image_size),
         }
+        if self.thresholds.review is not None:
+            document["review_threshold"] = self.thresholds.review
+        if self.p_value is not None:
+            document["p_value"] = self.p_value
         if self.note is not None:
             document["note"] = self.note
         if shares := self.class_shares():
@@ -326,8 +396,8 @@ def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArr
 
 
 def find_regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Region, ...]:
-    """The 8-connected regions where an anomaly map, float32 [height, width], reaches a threshold; by descending peak."""
-    above = (anomaly_map >= threshold).astype(np.uint8)
+    """The 8-connected regions where an anomaly map, float32 [height, width], exceeds a threshold; by descending peak."""
+    above = (anomaly_map > threshold).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
     regions = []
     for number in range(1, count):
@@ -341,3 +411,15 @@ def find_regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Re
         values = anomaly_map[box][inside]
         regions.append(Region(x, y, width, height, area, float(values.max()), float(values.mean()), outline))
     return tuple(sorted(regions, key=lambda region: -region.peak))
+
+
+def _half_way(heatmap: NDArray[np.float32]) -> float:
+    """Half way between the median of a map and its largest value."""
+    return (float(np.median(heatmap)) + float(heatmap.max())) / 2
+
+
+def _hottest_mask(heatmap: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where the region around the largest value of a map is; all of a map that is the same everywhere."""
+    _, labels = cv2.connectedComponents((heatmap > _half_way(heatmap)).astype(np.uint8), connectivity=8)
+    hottest: NDArray[np.bool_] = labels == labels.ravel()[int(heatmap.argmax())]
+    return hottest

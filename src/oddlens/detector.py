@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from oddlens.backbone.cache import cached_hash
 from oddlens.backbone.files import MINI_FOLDER
 from oddlens.backbone.tensors import aligned
-from oddlens.calibration import NOT_FINITE, Calibration, calibrate_on, chosen
+from oddlens.calibration import NOT_FINITE, REVIEW_RATE, Calibration, Rates, calibrate_on, chosen
 from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together, joined
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable, shortened
@@ -67,6 +67,9 @@ class Detector:
         self.max_megapixels: float | None = None
         self.object_name = "part"
         self._thresholds = Thresholds()
+        self._rates = Rates()
+        self._split: Calibration | None = None
+        self._warned: set[str] = set()
         self._identity: Identity | None = None
         self._references: EncodedBatch | None = None
         self._memory: MemoryBank | None = None
@@ -99,7 +102,8 @@ class Detector:
             weights_sha256=self.weights_hash,
             reference_count=0 if references is None else len(references),
             references_sha256=None if references is None else references.content_sha256(),
-            thresholds=asdict(self.thresholds),
+            thresholds=self.thresholds.to_dict(),
+            calibration=self._calibrated_how(),
             machine={
                 **versions(),
                 "device": str(backbone.device),
@@ -108,6 +112,14 @@ class Detector:
                 "references": None if references is None else list(references.sources),
             },
         )
+
+    def _calibrated_how(self) -> dict[str, object]:
+        """What its calibrations are made of, beside references, model and method."""
+        if self._split is not None:
+            return {"kind": "split", **asdict(self._split.rates), "sha256": self._split.sha256}
+        if self.references is None or len(self.references) < 2:
+            return {}
+        return {"kind": "leave-one-out", **asdict(self._rates.check(len(self.references)))}
 
     @property
     def thresholds(self) -> Thresholds:
@@ -167,6 +179,13 @@ class Detector:
 
     def _keep(self, references: EncodedBatch | None, memory: MemoryBank | None) -> None:
         """Take other good examples, with the memory bank of them; what was made of the earlier ones goes."""
+        if self._split is not None or self._rates != Rates():
+            warnings.warn(
+                "the calibration was made with other references and is dropped: calibrate again",
+                OddlensWarning,
+                stacklevel=4,
+            )
+        self._split, self._rates = None, Rates()
         self._references, self._memory, self._identity = references, memory, None
         self._fits.clear()
 
@@ -198,25 +217,14 @@ class Detector:
             raise UsageError(self.no_references)
         earlier = joined([] if self.references is None else [self.references])
         sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the image
-        count, doubles = len(sources), []
+        count, doubles = len(sources), list[str]()
         encoder = Encoder([self.method])
 
         def prepare(picture: Picture) -> _Reference:
             return _Reference(encoder.prepare(picture), picture.digest())
 
-        def new(references: Iterable[_Reference]) -> Iterator[Prepared]:
-            for each in references:
-                source = each.image.source
-                if each.digest in sources:
-                    names = dict.fromkeys(printable(name) for name in (source, sources[each.digest]))
-                    doubles.append(" is ".join(names))
-                else:
-                    sources[each.digest] = source
-                    yield each.image
-                del each  # before the next one is read
-
         with closing(load(each_input(images, self.max_megapixels), prepare, group=BATCH_SIZE)) as read:
-            (added,) = encoder.encode_all(new(read))
+            (added,) = encoder.encode_all(_unlike(read, sources, doubles))
         if doubles:
             _warn_of(doubles)
         elif not len(added):
@@ -239,21 +247,25 @@ class Detector:
         _warn_of_name("ask", "predict")
         return self.predict(encoded, object_name, **changes)
 
-    def set_thresholds(self, image: float | None = None, pixel: float | None = None) -> Detector:
-        """Set thresholds by hand. They win over those calibrated on references.
+    def set_thresholds(
+        self, image: float | None = None, pixel: float | None = None, review: float | None = None
+    ) -> Detector:
+        """Set thresholds by hand. They win over those that are calibrated.
 
         Args:
-            image: For scores; None leaves the calibrated one.
-            pixel: For values of the anomaly map; None leaves the calibrated one.
+            image: For scores: NG above it; None leaves the calibrated one.
+            pixel: For values of the anomaly map: marked above it; None leaves the calibrated one.
+            review: For scores: review from here to `image`. None leaves the calibrated one, and none where `image` is given.
 
         Returns:
             The detector itself.
 
         Raises:
-            UsageError: A threshold is not finite.
+            UsageError: A threshold is not finite, or `review` lies above `image`.
         """
-        image, pixel = _threshold(image), _threshold(pixel)
-        self.thresholds = Thresholds(image, pixel, None if image is None and pixel is None else "given")
+        image, pixel, review = _threshold(image), _threshold(pixel), _threshold(review)
+        given = any(value is not None for value in (image, pixel, review))
+        self.thresholds = Thresholds(image, pixel, "given" if given else None, review)
         return self
 
     def detect(self, images: Images, object_name: str = "part") -> list[Detection]:
@@ -306,7 +318,7 @@ class Detector:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
         self._encode_prompts(object_name)
-        self.calibrate(object_name)
+        self._fit(object_name)
         ahead = 0 if is_live(images) else None
         return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size, ahead)
 
@@ -361,12 +373,11 @@ class Detector:
         return [outcome for part in parts for outcome in self._score(part, object_name)]
 
     def _score(self, encoded: EncodedBatch, object_name: str) -> Iterator[Detection | Failure]:
-        memory, calibration = self._fit(object_name) or (None, None)
+        calibration = self.calibration(object_name)
         thresholds = chosen(self.thresholds, calibration)
         value_range = (calibration and calibration.value_range) or self.fixed_range
-        result = self.method.score(encoded.features, self._encode_prompts(object_name), memory)
-        for number, (score, anomaly_map) in enumerate(zip(result.scores.tolist(), result.maps, strict=True)):
-            source, anomaly_map = encoded.sources[number], anomaly_map.float().cpu().numpy()
+        result = self._scores(encoded, object_name)
+        for number, (source, score, anomaly_map) in enumerate(_images_of(encoded, result)):
             parts = {name: float(values[number]) for name, values in result.parts.items()}
             if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):
                 yield Failure(source, f"{printable(source)} {NOT_FINITE}")
@@ -382,36 +393,138 @@ class Detector:
                 parts,
                 None if result.labels is None else result.labels[number].cpu().numpy(),
                 result.label_names,
+                p_value=None if calibration is None else calibration.p_value(score),
             )
 
-    @torch.inference_mode()
-    def calibrate(self, object_name: str) -> Calibration | None:
-        """Thresholds and value range from the references, see `Calibration`; None with fewer than two.
-
-        Raises `ImageError` for a reference whose score or map is not finite.
-        """
+    def _scores(self, encoded: EncodedBatch, object_name: str) -> Scores:
+        """What the method says of a batch."""
         fit = self._fit(object_name)
+        return self.method.score(
+            encoded.features, self._encode_prompts(object_name), None if fit is None else fit.memory
+        )
+
+    def calibrate(
+        self,
+        good_images: Images | None = None,
+        false_alarm_rate: float | None = None,
+        *,
+        review_rate: float = REVIEW_RATE,
+        object_name: str | None = None,
+    ) -> Calibration:
+        """Set the thresholds by good images, at a false-alarm rate that they can promise; `Calibration.statement` says what it is.
+
+        Thresholds given by hand (`set_thresholds`) still win. Other references drop the calibration.
+
+        Args:
+            good_images: Good images that are no references, best a random sample of what is to come ("split" calibration).
+                None: the references, each held against the others ("leave-one-out").
+            false_alarm_rate: The share of good images that may be called NG, on average. None: 1 / (n + 1) below 20 images, from 20
+                on 5 %, from 100 on 1 %.
+            review_rate: The share of good images that may go to review besides; 0: none.
+            object_name: What is on the images; None: the detector's own `object_name`. A split calibration is for this name only.
+
+        Returns:
+            The calibration in force.
+
+        Raises:
+            UsageError: There are too few good images for the rate, or none, or the recipe scores a whole set (`check_alone`).
+            ImageError: An image cannot be read, or its score or map is not finite.
+
+        Example:
+            >>> import numpy as np
+            >>> import oddlens
+            >>> detector = oddlens.load("winclip", device="cpu")
+            >>> good = [np.full((64, 64, 3), grey, np.uint8) for grey in range(100, 120)]
+            >>> calibration = detector.calibrate(good, false_alarm_rate=0.1)
+            >>> calibration.kind, len(calibration), calibration.rank
+            ('split', 20, 19)
+        """
+        self.check_alone()
+        name = self.object_name if object_name is None else object_name
+        rates = Rates(false_alarm_rate=false_alarm_rate, review_rate=review_rate)
+        self._encode_prompts(name)
+        if good_images is not None:
+            calibration = calibrate_on("split", self._scored(good_images, name), rates, object_name=name)
+            self.calibrate_by(calibration)
+            return calibration
+        count = 0 if self.references is None else len(self.references)
+        if count < 2:
+            raise UsageError(
+                f"there is nothing to calibrate on: give good images{'' if self.no_references else ', or two references or more'}"
+            )
+        rates.check(count)
+        self.calibrate_by(rates)
+        fit = self._fit(name)
+        assert fit is not None
+        assert fit.calibration is not None
+        return fit.calibration
+
+    def calibrate_by(self, calibration: Calibration | Rates) -> None:
+        """Put a split calibration in force that was made before, as of a station, or leave-one-out ones at these rates."""
+        self._split = calibration if isinstance(calibration, Calibration) else None
+        self._rates = calibration if isinstance(calibration, Rates) else Rates()
+        self._identity = None
+        self._fits.clear()
+
+    @torch.inference_mode()
+    def _scored(self, images: Images, object_name: str) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+        """What each image is called, its score and its map. One that is there twice, or is a reference, is left out and named."""
+        references = self.references
+        sources = {} if references is None else dict(zip(references.digests, references.sources, strict=False))
+        encoder, doubles = Encoder([self.method]), list[str]()
+
+        def prepare(picture: Picture) -> _Reference:
+            return _Reference(encoder.prepare(picture), picture.digest())
+
+        with closing(load(each_input(images, self.max_megapixels), prepare, group=BATCH_SIZE)) as read:
+            new = _unlike(read, sources, doubles)
+            found = False
+            while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
+                found = True
+                yield from _images_of(batch, self._scores(batch, object_name))
+        if doubles:
+            _warn_of(doubles, "good images and the references")
+        if not found:
+            raise UsageError("no good images were given that are no references: give at least one")
+
+    def calibration(self, object_name: str | None = None) -> Calibration | None:
+        """The calibration in force for an object: the one that `calibrate` made, else that of two references or more; or None.
+
+        Raises:
+            ImageError: The score or the map of a reference is not finite.
+        """
+        name = self.object_name if object_name is None else object_name
+        split = self._split
+        if split is not None and split.object_name == name:
+            return split
+        if split is not None:
+            self._warn_once(
+                f"the thresholds were calibrated for {printable(split.object_name)!r} and are not used for {printable(name)!r}: "
+                "calibrate again for it"
+            )
+        fit = self._fit(name)
         return None if fit is None else fit.calibration
 
     def _fit(self, object_name: str) -> _Fit | None:
-        """What the references are for an object; None without any. Raises as `calibrate` does."""
+        """What the references are for an object; None without any. Raises `ImageError` for one whose score or map is not finite."""
         references, memory = self._references, self._memory
         if references is None or memory is None:
             return None
-        return self._fits.get(object_name, lambda: self._fitted(references, memory, self._encode_prompts(object_name)))
+        return self._fits.get(object_name, lambda: self._fitted(references, memory, object_name))
 
     @torch.inference_mode()
-    def _fitted(self, references: EncodedBatch, memory: MemoryBank, text: Text) -> _Fit:
+    def _fitted(self, references: EncodedBatch, memory: MemoryBank, object_name: str) -> _Fit:
+        text = self._encode_prompts(object_name)
         fitted, own = self.method.fit_prompts(memory, references.features, text)
         if len(references) < 2:
             return _Fit(fitted, None)
-        parts = _leave_one_out(self.method, references, fitted, text) if own is None else [own]
-        scores: list[float] = []
-        maps: list[NDArray[np.float32]] = []
-        for part in parts:
-            scores += part.scores.tolist()
-            maps += [each.float().cpu().numpy() for each in part.maps]
-        return _Fit(fitted, calibrate_on(references.sources, scores, maps))
+        parts = _leave_one_out(self.method, references, fitted, text) if own is None else [(references, own)]
+        images = (image for batch, scores in parts for image in _images_of(batch, scores))
+        unguaranteed = self.method.card.unguaranteed
+        return _Fit(
+            fitted,
+            calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`.
@@ -429,6 +542,7 @@ class Detector:
                 weights=None if self.weights is None else Path(self.weights),
                 thresholds=self.thresholds,
                 references=None if references is None else references.to_arrays(),
+                calibration=self._split or (None if self._rates == Rates() else self._rates),
             ),
             folder,
         )
@@ -441,8 +555,13 @@ class Detector:
         other.thresholds = self.thresholds
         if other._references is not self._references:
             other._references, other._memory = self._references, self._memory  # which no question can change
-            other._identity = None
-            other._fits.clear()
+            other.calibrate_by(Rates())
+        if self._split is not None:
+            self._warn_once(
+                "the thresholds were calibrated with another recipe and are not used with this one: calibrate again"
+            )
+        elif other._rates != self._rates:
+            other.calibrate_by(self._rates)
         return other
 
     def with_references(self, references: EncodedBatch | None) -> Detector:
@@ -457,6 +576,11 @@ class Detector:
         other.max_megapixels, other.object_name = self.max_megapixels, self.object_name
         other.thresholds = self.thresholds
         return other
+
+    def _warn_once(self, said: str) -> None:
+        if said not in self._warned:
+            self._warned.add(said)
+            warnings.warn(said, OddlensWarning, stacklevel=5)
 
     def _encode_prompts(self, object_name: str) -> Text:
         if not isinstance(object_name, str):
@@ -529,17 +653,37 @@ def _insisted(outcome: Detection | Failure) -> Detection:
     return outcome
 
 
-def _leave_one_out(method: AnyMethod, references: EncodedBatch, memory: MemoryBank, text: Text) -> Iterator[Scores]:
+def _leave_one_out(
+    method: AnyMethod, references: EncodedBatch, memory: MemoryBank, text: Text
+) -> Iterator[tuple[EncodedBatch, Scores]]:
     """What the references score, each with the others as its memory, batch by batch."""
     for first in range(0, len(references), BATCH_SIZE):
         batch = references[first : first + BATCH_SIZE]
-        yield method.score(batch.features, text, memory.leaving_out(torch.arange(first, first + len(batch))))
+        yield batch, method.score(batch.features, text, memory.leaving_out(torch.arange(first, first + len(batch))))
 
 
-def _warn_of(doubles: Sequence[str]) -> None:
+def _images_of(encoded: EncodedBatch, result: Scores) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+    """What each image of a batch is called, its score, and its map."""
+    for source, score, anomaly_map in zip(encoded.sources, result.scores.tolist(), result.maps, strict=True):
+        yield source, score, anomaly_map.float().cpu().numpy()
+
+
+def _unlike(images: Iterable[_Reference], sources: dict[str, str], doubles: list[str]) -> Iterator[Prepared]:
+    """The images whose digest is not among `sources` yet, which gets theirs; `doubles` gets the names of the others."""
+    for each in images:
+        source = each.image.source
+        if each.digest in sources:
+            doubles.append(" is ".join(dict.fromkeys(printable(name) for name in (source, sources[each.digest]))))
+        else:
+            sources[each.digest] = source
+            yield each.image
+        del each  # before the next one is read
+
+
+def _warn_of(doubles: Sequence[str], where: str = "references") -> None:
     rest = f", and {len(doubles) - 3} more" if len(doubles) > 3 else ""
     warnings.warn(
-        f"the same image is among the references more than once, and counts once: {', '.join(doubles[:3])}{rest}",
+        f"the same image is among the {where} more than once, and counts once: {', '.join(doubles[:3])}{rest}",
         OddlensWarning,
         stacklevel=3,
     )

@@ -19,6 +19,7 @@ from oddlens.backbone.cards import MINI
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.backbone.options import Activation
 from oddlens.backbone.tensors import tensor_faults
+from oddlens.calibration import Calibration
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch
 from oddlens.errors import ModelError, OddlensWarning, printable
@@ -138,6 +139,10 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
         if not state.is_sealed:
             _judge_unsealed(references, detector, folder)
         detector.references = references
+    if state.calibration is not None:
+        detector.calibrate_by(state.calibration)
+    if isinstance(state.calibration, Calibration):
+        detector.object_name = state.calibration.object_name
     return detector
 
 

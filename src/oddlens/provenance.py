@@ -46,8 +46,8 @@ class Identity:
     """What made a result: of one detector, or of one training.
 
     method: its name. recipe: its fields as JSON values. fitted: what of the recipe was fitted to the model, in words. A hash is
-    None where there are no learned weights or no references. thresholds: "image", "pixel", "source". machine: where it ran, which
-    no number may depend on.
+    None where there are no learned weights or no references. thresholds: given by hand, see `Thresholds.to_dict`. calibration: how
+    the others are made, {} where nothing is calibrated. machine: where it ran, which no number may depend on.
     """
 
     method: str
@@ -59,6 +59,7 @@ class Identity:
     reference_count: int = 0
     references_sha256: str | None = None
     thresholds: Mapping[str, object] = field(default_factory=dict)
+    calibration: Mapping[str, object] = field(default_factory=dict)
     machine: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, object]:
@@ -74,6 +75,7 @@ class Identity:
             "reference_count": self.reference_count,
             "references_sha256": self.references_sha256,
             "thresholds": dict(self.thresholds),
+            **({"calibration": dict(self.calibration)} if self.calibration else {}),
         }
 
     def part(self, *names: str) -> dict[str, object]:

@@ -6,7 +6,9 @@
     STATION/weights.*                 the learned part of the method, where there is one
 
 This module needs no torch and knows no detector: `Detector.save` fills a `StationState`, `oddlens.open_station` makes a detector of
-one. Formats 1 and 2 of earlier versions are read too: format 1 has no checksums of weights and references, both nest the model.
+one. Formats 1 to 3 of earlier versions are read too: 1 has no checksums of weights and references, 1 and 2 nest the model. None of
+them says how thresholds were calibrated: they are made anew of the references, by the rule of today, and only those given by hand
+stay as they are.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from oddlens.calibration import Calibration, Rates
 from oddlens.detection import Thresholds
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import replacing, write_bytes, write_text
@@ -34,7 +37,7 @@ from oddlens.methods.recipe import held_fields, make_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import Identity, ModelIdentity, respelled
 
-FORMAT = 3
+FORMAT = 4
 
 REFERENCES = "references.safetensors"
 _FILE, _MODEL = "station.json", "model"
@@ -59,6 +62,7 @@ _FORM = {
     "files": {"model": (str, None), "weights": (str, None)},
     "thresholds": _THRESHOLDS,
     "references": (_LISTS | {"file_sha256": (str, None)}, None),
+    "calibration": ({"kind": str, "false_alarm_rate": (float, None), "review_rate": float, "seal": (str, None)}, None),
 }
 
 
@@ -86,6 +90,7 @@ class _Document(TypedDict):
     files: dict[str, str | None]
     thresholds: dict[str, Any]
     references: _Lists | None
+    calibration: dict[str, Any] | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -118,6 +123,7 @@ class StationState:
         weights: The file of the learned part; None without one.
         thresholds: Those given by hand.
         references: None without good examples.
+        calibration: A split calibration, or the rates of leave-one-out ones; None: those of the rule.
         is_sealed: Whether checksums vouch for the references: those of format 1 have none, and must be judged otherwise.
     """
 
@@ -127,6 +133,7 @@ class StationState:
     weights: Path | None = None
     thresholds: Thresholds
     references: SavedReferences | None = None
+    calibration: Calibration | Rates | None = None
     is_sealed: bool = True
 
 
@@ -149,20 +156,27 @@ def write_station(state: StationState, folder: str | os.PathLike[str]) -> None:
         **state.identity.part("oddlens", "method", "recipe", "model", "model_sha256", "model_fingerprint"),
         **state.identity.part("preprocessing_sha256", "weights_sha256"),
         "files": {"model": _model_path(files), "weights": weights},
-        "thresholds": asdict(state.thresholds),
+        "thresholds": state.thresholds.to_dict(),
         "references": None,
+        "calibration": None,
     }
+    digest = None
     if references is not None:
         data = save({name: np.ascontiguousarray(value) for name, value in references.features.items()})
         write_bytes(root / REFERENCES, data)
+        digest = hashlib.sha256(data).hexdigest()
         document["references"] = {
             "sources": references.sources,
             "sizes": references.sizes,
             "notes": references.notes,
             "digests": references.digests,
-            "file_sha256": hashlib.sha256(data).hexdigest(),
+            "file_sha256": digest,
             "seal": _seal(state.identity, data),
         }
+    if isinstance(state.calibration, Calibration):
+        document["calibration"] = state.calibration.to_dict() | {"seal": _calibration_seal(state.identity, digest)}
+    elif state.calibration is not None:
+        document["calibration"] = {"kind": "leave-one-out", **asdict(state.calibration), "seal": None}
     write_text(root / _FILE, json.dumps(document, indent=2) + "\n")  # last: a station without it is not one
 
 
@@ -193,8 +207,9 @@ def read_station(folder: str | os.PathLike[str]) -> StationState:
         identity=identity,
         model=None if model is None else root / model,
         weights=None if weights is None else root / weights,
-        thresholds=Thresholds(thresholds["image"], thresholds["pixel"], thresholds["source"]),
+        thresholds=Thresholds(thresholds["image"], thresholds["pixel"], thresholds["source"], thresholds.get("review")),
         references=None if references is None else _read_references(root, identity, references),
+        calibration=_read_calibration(root, identity, document),
         is_sealed=references is None or references["seal"] is not None,
     )
 
@@ -204,6 +219,26 @@ def _seal(identity: Identity, data: bytes) -> str:
     recipe = make_recipe(method_card(identity.method).recipe, identity.recipe)
     made_of = [identity.method, identity.model.sha256, held_fields(recipe)]
     return hashlib.sha256(json.dumps(made_of).encode() + data).hexdigest()
+
+
+def _calibration_seal(identity: Identity, references_sha256: str | None) -> str:
+    """A hash of all that the scores of calibration images depend on but the images themselves."""
+    made_of = [identity.method, identity.model.sha256, identity.weights_sha256, identity.recipe, references_sha256]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def _read_calibration(root: Path, identity: Identity, document: _Document) -> Calibration | Rates | None:
+    found, references = document["calibration"], document["references"]
+    if found is None:
+        return None
+    if found["kind"] == "leave-one-out":
+        return Rates(false_alarm_rate=found["false_alarm_rate"], review_rate=found["review_rate"])
+    if found["seal"] != _calibration_seal(identity, None if references is None else references["file_sha256"]):
+        raise ModelError(
+            f"{root / _FILE} was edited: its thresholds were calibrated with another method, model, recipe or references than it "
+            "names; make the station again"
+        )
+    return Calibration.from_dict(found)
 
 
 def _read_references(root: Path, identity: Identity, references: _Lists) -> SavedReferences:
@@ -257,13 +292,15 @@ def _read(path: Path) -> _Document:
     except ValueError as error:
         raise UsageError(f"{path} is damaged: make the station again") from error
     found = document.get("format") if isinstance(document, dict) else None
-    if found not in (1, 2, FORMAT) or isinstance(found, bool):
+    if found not in (1, 2, 3, FORMAT) or isinstance(found, bool):
         raise UsageError(f"{path} is of a format that this version of oddlens does not read: make the station again")
     fault = ""
-    if found != FORMAT:
+    if found in (1, 2):
         document = _with_checksums(document) if found == 1 else document
         fault = form_fault(document, _FORM_2)
         document = document if fault else _from_format_2(document)
+    if found != FORMAT:
+        document = {"calibration": None} | document
     if fault := fault or form_fault(document, _FORM) or _fault_of(document):
         raise UsageError(f"{path} is damaged ({fault}): make the station again")
     return cast("_Document", document)
@@ -314,7 +351,17 @@ def _fault_of(document: _Document) -> str:
         if not all(len(size) == 2 and min(size) > 0 for size in references["sizes"]):
             return "a size of its references is none"
     try:
+        if form_fault(document["thresholds"].get("review"), (float, None)):
+            return "its review threshold is no number"
         make_recipe(method_card(document["method"]).recipe, document["recipe"])
+        if document["calibration"] is not None and document["calibration"]["kind"] != "leave-one-out":
+            Calibration.from_dict(document["calibration"])
+        elif document["calibration"] is not None:
+            count = 0 if references is None else len(references["sources"])
+            Rates(
+                false_alarm_rate=document["calibration"]["false_alarm_rate"],
+                review_rate=document["calibration"]["review_rate"],
+            ).check(count)
     except UsageError as error:
         return str(error)
     return ""

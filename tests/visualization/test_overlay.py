@@ -95,7 +95,7 @@ class TestSheet:
     @given(st.integers(1, 700), st.integers(1, 700))
     @settings(max_examples=30, deadline=None)
     def test_the_picture_keeps_its_size_and_nothing_covers_it(self, height: int, width: int) -> None:
-        sheet = draw(noise(height, width), verdict="anomalous")
+        sheet = draw(noise(height, width), verdict="ng")
         assert sheet.mode == "RGB"
         assert sheet.width == max(width, 320)
         header = header_height(sheet, height)
@@ -140,7 +140,9 @@ class TestSheet:
         sheet = draw(np.zeros((20, 30, 3), np.uint8), outlines=[np.array([[5, 5], [9, 5]])])
         assert shown_picture(sheet, (30, 20), header_height(sheet, 20))[5, 7].min() > 200
 
-    @pytest.mark.parametrize(("verdict", "colour"), [("anomalous", (214, 48, 49)), ("normal", (25, 127, 88))])
+    @pytest.mark.parametrize(
+        ("verdict", "colour"), [("ng", (214, 48, 49)), ("review", (176, 108, 0)), ("ok", (25, 127, 88))]
+    )
     def test_the_verdict_is_a_badge_above_the_picture(self, verdict: Verdict, colour: tuple[int, int, int]) -> None:
         def badge_pixels(sheet: Image.Image) -> int:
             strip = np.asarray(sheet.crop((0, 0, sheet.width, header_height(sheet, 100))))
@@ -174,7 +176,7 @@ class TestSheet:
         header = header_height(one, 100)
         assert not np.array_equal(np.asarray(one)[header + 100 :], np.asarray(other)[header + 100 :])
 
-    @pytest.mark.parametrize("verdict", ["anomalous", None])
+    @pytest.mark.parametrize("verdict", ["ng", None])
     def test_a_long_title_is_cut_in_its_middle_and_stays_within_the_strip(self, verdict: Verdict | None) -> None:
         for letter in "Wi":
             sheet = draw(noise(100, 400), title=letter * 500 + " score 0.931", verdict=verdict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,12 +16,12 @@ from oddlens.inference.sinks import Sink
 class ConsoleSink(Sink):
     """Prints each result: a JSON object, a line for people, or nothing.
 
-    failed, judged, anomalous: how many images failed so far, have a verdict, and are anomalous by it. advance: is called with 1
-    for each image.
+    failed, verdicts: how many images failed so far, and how many have each verdict. advance: is called with 1 for each image.
     """
 
     def __init__(self, shows: Literal["json", "lines", "failures"], note: Callable[[str, str | None], None]) -> None:
-        self.failed = self.judged = self.anomalous = 0
+        self.failed = 0
+        self.verdicts: Counter[str] = Counter()
         self.advance: Callable[[int], None] = lambda _: None
         self._shows = shows
         self._note = note
@@ -33,11 +34,24 @@ class ConsoleSink(Sink):
             self.failed += 1
             print(f"oddlens: {record['error']}", file=sys.stderr)
         else:
-            self.judged += record["is_anomalous"] is not None
-            self.anomalous += record["is_anomalous"] is True
+            verdict = _verdict(record)
+            if verdict is not None:
+                self.verdicts[verdict] += 1
             if self._shows == "lines":
-                verdict = {True: "anomalous", False: "normal", None: "-"}[record["is_anomalous"]]
-                print(f"{record['score']:.4f}  {verdict:9}  {printable(record['path'])}", flush=True)
+                print(f"{record['score']:.4f}  {verdict or '-':6}  {printable(record['path'])}", flush=True)
         self._note(record["path"], record.get("note"))
         self.advance(1)
         return record
+
+    @property
+    def counts(self) -> str:
+        """How many images have each verdict, in words; "" where none has one."""
+        return ", ".join(f"{self.verdicts[each]} {each}" for each in ("NG", "REVIEW", "OK") if self.verdicts[each])
+
+
+def _verdict(record: Record) -> str | None:
+    """What an image is called on the screen; a line of an earlier version says only whether it is anomalous."""
+    verdict = record.get("verdict")
+    if verdict is None and record["is_anomalous"] is not None:
+        verdict = "ng" if record["is_anomalous"] else "ok"
+    return None if verdict is None else str(verdict).upper()

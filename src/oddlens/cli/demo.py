@@ -34,7 +34,7 @@ def demo(
                 "normal" if record.label == 0 else record.defect.replace("_", " "),
                 f"{zero.score:.3f}",
                 f"{few.score:.3f}",
-                "anomalous" if few.is_anomalous else "normal",
+                (few.verdict or "-").upper(),
             )
             for result in results
             for record, zero, few in zip(result.records, result.zero_shot, result.few_shot, strict=True)

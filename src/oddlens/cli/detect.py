@@ -62,7 +62,7 @@ class DetectorOptions:
         list[str] | None,
         typer.Option(
             metavar="SCORE[,PIXEL]",
-            help="An image is anomalous from SCORE on. A region is marked where the anomaly map is PIXEL or more.",
+            help="An image is NG above SCORE. A region is marked where the anomaly map is above PIXEL.",
             show_default="from the references",
         ),
     ] = None
@@ -155,6 +155,7 @@ def detect(
     import oddlens
     from oddlens.cli.console import ConsoleSink
     from oddlens.cli.progress import progress, stages
+    from oddlens.detection import Detection
     from oddlens.inference.runner import run
     from oddlens.inference.sinks import CsvSink, FolderSink, Sink
     from oddlens.inference.smoothing import Smoothing
@@ -187,7 +188,10 @@ def detect(
         items = with_frames(
             found.items, what.every, lambda path, done, of: show(f"frames of {path.name}", done, max(done, of))
         )
-    task = Task(what.object_name, tuple(items), found.passed_over)
+    object_name = what.object_name
+    if what.station is not None and not _was_given(context, "object_name"):
+        object_name = detector.object_name
+    task = Task(object_name, tuple(items), found.passed_over)
     sinks: list[Sink] = []
     if results is not None:
         folder = FolderSink(results, **{kind: kind in written for kind in WRITTEN})
@@ -197,10 +201,12 @@ def detect(
     outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()))
     if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
         say("oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold")
+    promise = None
     try:
         with progress("images", len(items)) as console.advance:
-            for _ in outcomes:
-                pass  # the sinks have taken it
+            for outcome in outcomes:  # the sinks have taken it
+                if isinstance(outcome, Detection):
+                    promise = outcome.thresholds.promise or promise
     except KeyboardInterrupt:
         if results is not None:
             say("stopped: the same call with --resume goes on from here")
@@ -210,11 +216,18 @@ def detect(
     if output.verbose:
         say(f"{times}")
     if results is not None:
-        anomalous = f", {console.anomalous} anomalous" if console.judged else ""
+        verdicts = f", {console.counts}" if console.counts else ""
         new = f", {folder.new} new" if output.resume else ""
-        say(f"{_images(len(items))}{new}, {console.failed} failed{anomalous}: {results.lines}")
+        say(f"{_images(len(items))}{new}, {console.failed} failed{verdicts}: {results.lines}")
+    if promise is not None and not output.as_json:
+        say(promise)
     if console.failed:
         raise typer.Exit(1)
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _written(kinds: str | None) -> tuple[str, ...]:

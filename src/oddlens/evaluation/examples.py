@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import ge, gt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,10 @@ def choose(scores: Sequence[ImageScore], in_use: float | None, best: float | Non
     chosen = [(CLEAR, number) for number in [*abnormal[::-1][:ABNORMAL_SHOWN], *normal[:NORMAL_SHOWN]]]
     if threshold is None:
         return chosen
-    missed = [number for number in abnormal if scores[number].score < threshold]
-    alarms = [number for number in normal[::-1] if scores[number].score >= threshold]
+    # A threshold in use is exceeded, one of the best F1 is reached: so each is defined.
+    positive = gt if in_use is not None else ge
+    missed = [number for number in abnormal if not positive(scores[number].score, threshold)]
+    alarms = [number for number in normal[::-1] if positive(scores[number].score, threshold)]
     taken = {number for _, number in chosen}
     mistakes = [*missed[:ABNORMAL_SHOWN], *alarms[:NORMAL_SHOWN]]
     chosen += [(MISTAKEN, number) for number in mistakes if number not in taken]

@@ -221,9 +221,9 @@ def _figure(cell: CellResult, number: int, drawing: str) -> str:
     threshold = cell.thresholds["calibrated"]
     mood, verdict = "", ""
     if threshold is not None:
-        called = score.score >= threshold
+        called = score.score > threshold
         mood = "good" if called == bool(score.label) else "bad"
-        verdict = ": called anomalous" if called else ": called normal"
+        verdict = ": called NG" if called else ": called OK"
     return html.figure(drawing, f"{_truth(score)}{verdict}, {score.score:.3g}", mood, score.path)
 
 
@@ -241,10 +241,10 @@ def _verdicts(cell: CellResult) -> str:
     scores: dict[int, list[float]] = {0: [], 1: []}
     for each in cell.scores:
         scores[each.label].append(each.score)
-    alarms, missed = sum(score >= in_use for score in scores[0]), sum(score < in_use for score in scores[1])
+    alarms, missed = sum(score > in_use for score in scores[0]), sum(score <= in_use for score in scores[1])
     return (
         f"Verdicts at {in_use:.4g}, the threshold that detect uses with these good examples ({cell.threshold_source}): "
-        f"{alarms} of {len(scores[0])} normal images called anomalous, {missed} of {len(scores[1])} abnormal ones called normal."
+        f"{alarms} of {len(scores[0])} normal images called NG, {missed} of {len(scores[1])} abnormal ones called OK."
     )
 
 

@@ -105,7 +105,7 @@ def _figures(result: CategoryResult) -> Iterator[str]:
             truth = Image.fromarray(outline_mask(pixels, read_mask(record)))
         word = "normal" if record.label == 0 else record.defect.replace("_", " ")
         right = few.is_anomalous == bool(record.label)
-        verdict = "anomalous" if few.is_anomalous else "normal"
+        verdict = (few.verdict or "-").upper()
         yield html.figure(
             _beside(truth, few.overlay(pixels)),
             f"truth: {word}; called {verdict}: score {few.score:.3f}, zero-shot {zero.score:.3f}",

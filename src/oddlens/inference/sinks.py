@@ -190,8 +190,8 @@ class JsonLinesSink(Sink):
 
 
 COLUMNS = (
-    "path", "score", "is_anomalous", "threshold", "regions", "largest_region", "width", "height", "ms", "note", "error",
-    "overlay", "map", "labels",
+    "path", "score", "verdict", "is_anomalous", "threshold", "p_value", "regions", "largest_region", "width", "height", "ms",
+    "note", "error", "overlay", "map", "labels",
 )  # fmt: skip
 """Of results.csv. regions: how many; empty without a pixel threshold. largest_region: its area in pixels."""
 

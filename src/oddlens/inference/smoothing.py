@@ -40,6 +40,7 @@ class Smoothing:
                 detection,
                 anomaly_map=self.share * detection.anomaly_map + (1 - self.share) * anomaly_map,
                 score=self.share * detection.score + (1 - self.share) * score,
+                p_value=None,  # which is one of a frame's own score
             )
         self.go_on_from(video, detection.anomaly_map, detection.score)
         return detection

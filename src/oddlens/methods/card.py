@@ -78,6 +78,8 @@ class MethodCard:
         weights: What weights it needs and where they come from, to stand behind "april-gan needs "; "" where it needs none.
         trainable: "module:Class" of what the training loop trains (`training.trainable`); None where it trains nothing.
         weights_mark: A tensor that its authors' weights hold: by it a file is known that says nothing of itself.
+        unguaranteed: Why thresholds from leave-one-out scores of its references promise nothing (`oddlens.calibration`), in half a
+            sentence; "" where a score never rises when the memory grows, and nothing made of the references divides it.
         object_names: What its authors' program calls an object instead of the data set's own word for the category.
         options: What `oddlens detect` gets from it.
     """
@@ -95,6 +97,7 @@ class MethodCard:
     weights: str = ""
     trainable: str | None = None
     weights_mark: str | None = None
+    unguaranteed: str = ""
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()
 

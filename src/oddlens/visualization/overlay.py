@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 
-Verdict = Literal["anomalous", "normal"]
+Verdict = Literal["ok", "review", "ng"]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 # Ours: yellow, orange, red, magenta. Ever darker, so that it reads in grey and to colour-blind eyes too; with the opacity
@@ -38,7 +38,9 @@ _CLEAR_BELOW, _STRONG_ABOVE = 0.15, 0.75
 _PANEL = (22, 24, 29)
 _TEXT = (236, 238, 241)
 _QUIET_TEXT = (160, 166, 176)
-_VERDICT_COLOURS: dict[Verdict, tuple[int, int, int]] = {"anomalous": (214, 48, 49), "normal": (25, 127, 88)}
+_VERDICT_COLOURS: dict[Verdict, tuple[int, int, int]] = {
+    "ng": (214, 48, 49), "review": (176, 108, 0), "ok": (25, 127, 88),
+}  # fmt: skip
 _TRUTH = (0, 229, 255)
 _MIN_WIDTH = 320
 _PLAIN_LETTERS = str.maketrans(
@@ -193,7 +195,7 @@ def _header(width: int, font_size: int, title: str, verdict: Verdict | None) -> 
     middle, right = strip.height / 2, width - pad
     if verdict is not None:
         text = verdict.upper()
-        left = right - round(small.getlength(text)) - font_size
+        left = right - max(round(small.getlength(text)) + font_size, 4 * font_size)
         badge = _rounded(right - left, round(font_size * 1.44))
         strip.paste(_VERDICT_COLOURS[verdict], (left, round(middle - badge.height / 2)), badge)
         draw.text(((left + right) / 2, middle), text, fill="white", font=small, anchor="mm")
