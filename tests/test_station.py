@@ -77,6 +77,53 @@ class TestSame:
         assert sorted(path.name for path in station.iterdir()) == ["model", "station.json"]
         hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[:2])
 
+    def test_a_calibration_is_kept(self, detector: Detector, tmp_path: Path, pictures: Pictures) -> None:
+        """Its thresholds, its p-values, its object: with no image of it at hand."""
+        detector.calibrate(pictures[3:7], false_alarm_rate=0.4, object_name="nut")
+        detector.save(tmp_path / "station")
+        opened = oddlens.open_station(tmp_path / "station", device="cpu")
+        assert opened.object_name == "nut"
+        assert opened.calibration() == detector.calibration("nut")
+        (one,), (other,) = (each.detect(pictures[0], "nut") for each in (opened, detector))
+        assert (one.thresholds, one.p_value, one.verdict) == (other.thresholds, other.p_value, other.verdict)
+        assert opened.identity.calibration == detector.identity.calibration
+
+    def test_the_rates_of_references_are_kept(self, detector: Detector, tmp_path: Path, pictures: Pictures) -> None:
+        detector.calibrate(false_alarm_rate=0.5, review_rate=0.1)
+        detector.save(tmp_path / "station")
+        opened = oddlens.open_station(tmp_path / "station", device="cpu")
+        (one,), (other,) = (each.detect(pictures[0], "nut") for each in (opened, detector))
+        assert one.thresholds == other.thresholds
+        assert one.thresholds.source == "leave-one-out scores of 3 references"
+
+    def test_a_calibration_of_something_else_is_refused(
+        self, detector: Detector, tmp_path: Path, pictures: Pictures
+    ) -> None:
+        detector.calibrate(pictures[3:7])
+        detector.save(tmp_path / "station")
+        path = tmp_path / "station" / "station.json"
+        state = json.loads(path.read_text())
+        path.write_text(json.dumps(state | {"calibration": state["calibration"] | {"seal": "0" * 64}}))
+        with pytest.raises(
+            ModelError, match="its thresholds were calibrated with another method, model, recipe or references"
+        ):
+            oddlens.open_station(tmp_path / "station", device="cpu")
+
+    @pytest.mark.parametrize(
+        "damage",
+        [{"scores": [0.1]}, {"kind": "other"}, {"false_alarm_rate": 0.001}, {"review_rate": "much"}, {"usual": None}],
+    )
+    def test_a_damaged_calibration_is_refused(
+        self, detector: Detector, tmp_path: Path, pictures: Pictures, damage: dict[str, object]
+    ) -> None:
+        detector.calibrate(pictures[3:7])
+        detector.save(tmp_path / "station")
+        path = tmp_path / "station" / "station.json"
+        state = json.loads(path.read_text())
+        path.write_text(json.dumps(state | {"calibration": state["calibration"] | damage}))
+        with pytest.raises(UsageError, match=r"station\.json is damaged \(.*\): make the station again"):
+            oddlens.open_station(tmp_path / "station", device="cpu")
+
     def test_thresholds_given_by_hand_are_kept(self, detector: Detector, tmp_path: Path, pictures: Pictures) -> None:
         detector.set_thresholds(image=0.3)
         opened = oddlens.open_station(save(detector, tmp_path / "station"), device="cpu")

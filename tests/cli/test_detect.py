@@ -42,21 +42,21 @@ class TestWhatIsPrinted:
         assert all(0 < float(score) < 1 for score, _, _ in lines)
 
     def test_the_verdict_follows_the_threshold(self, detect: Detect, parts: Path) -> None:
-        assert [line.split()[1] for line in detect(parts, "--threshold", 0).out.splitlines()] == ["anomalous"] * 3
-        assert [line.split()[1] for line in detect(parts, "--threshold", 2).out.splitlines()] == ["normal"] * 3
+        assert [line.split()[1] for line in detect(parts, "--threshold", 0).out.splitlines()] == ["NG"] * 3
+        assert [line.split()[1] for line in detect(parts, "--threshold", 2).out.splitlines()] == ["OK"] * 3
 
-    def test_with_a_folder_the_anomalous_ones_are_counted(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+    def test_with_a_folder_the_verdicts_are_counted(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         scores = sorted(record["score"] for record in detect(parts, "--json").records)
         middle = (scores[0] + scores[1]) / 2
         done = detect(parts, "--threshold", middle, "--out", tmp_path / "out")
-        assert done.err == f"3 images, 0 failed, 2 anomalous: {tmp_path}/out/results.jsonl\n"
+        assert done.err == f"3 images, 0 failed, 2 NG, 1 OK: {tmp_path}/out/results.jsonl\n"
 
     def test_json_is_a_line_a_picture_and_nothing_else(self, detect: Detect, parts: Path) -> None:
         done = detect(parts, "--json")
         assert done.err == ""
         assert [record["path"] for record in done.records] == [f"{parts}/{name}.png" for name in range(3)]
         assert set(done.records[0]) == {
-            "path", "score", "is_anomalous", "threshold", "pixel_threshold", "threshold_source", "regions", "image_size", "ms",
+            "path", "score", "is_anomalous", "verdict", "threshold", "pixel_threshold", "threshold_source", "regions", "image_size", "ms",
         }  # fmt: skip
         assert done.records[0]["image_size"] == [48, 40]
         assert done.records[0]["is_anomalous"] is None
@@ -332,7 +332,9 @@ class TestWhatIsFound:
         (tmp_path / "good" / "0_mask.png").touch()
         done = detect(parts, "--reference", tmp_path / "good")
         assert done.code == 0
-        assert done.err == "oddlens: among the references 1 file passed over: 1 mask\n"
+        passed_over, promise = done.err.splitlines()
+        assert passed_over == "oddlens: among the references 1 file passed over: 1 mask"
+        assert "then on average over such samples at most 34 % of good images are called NG." in promise
 
     def test_a_run_of_every_day_beside_the_pictures_looks_at_these_only(self, detect: Detect, parts: Path) -> None:
         for day in ("monday", "tuesday"):
@@ -524,7 +526,8 @@ class TestReferences:
         good = write_pictures(tmp_path / "good", 3, seed=5)
         (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good").records
         assert record["threshold_source"] == "leave-one-out scores of 3 references"
-        assert record["is_anomalous"] == (record["score"] >= record["threshold"])
+        assert record["is_anomalous"] == (record["score"] > record["threshold"])
+        assert record["p_value"] in (0.25, 0.5, 0.75, 1.0)
         assert record["pixel_threshold"] > 0
         singly = [argument for path in good for argument in ("--reference", path)]
         (again, *_) = detect(parts, "--json", *singly).records

@@ -84,6 +84,17 @@ class TestWhatIsFound:
         for each in found:
             assert (each.thresholds.image is not None, each.thresholds.pixel is not None) == (known, known)
 
+    def test_scores_and_maps_never_rise_as_good_examples_join(self, detector: Detector, pictures: Pictures) -> None:
+        """What leave-one-out calibration rests on; a score that breaks it is said to promise nothing."""
+        if detector.references is None:
+            return
+        encoded = detector.encode(pictures[:5])
+        for count in (1, 2):
+            fewer, more = (detector.with_references(detector.references[:number]) for number in (count, count + 1))
+            for one, other in zip(fewer.predict(encoded, "nut"), more.predict(encoded, "nut"), strict=True):
+                assert (other.anomaly_map <= one.anomaly_map + 1e-6).all()
+                assert other.score <= one.score + 1e-6 or detector.method.card.unguaranteed
+
     def test_it_is_json(self, found: list[Detection]) -> None:
         for each in found:
             json.dumps(each.to_dict(), allow_nan=False)
