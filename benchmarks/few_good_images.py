@@ -1,9 +1,10 @@
-"""Misses and false alarms of a handful of good images: the rule before conformal thresholds beside today's default, on one ranking.
+"""Misses and false alarms of a handful of good images, by the rule before conformal thresholds and by today's default.
 
-    python benchmarks/few_good_images.py --data FOLDER [--data FOLDER ...] [--shots 4 20] [--most 20] [--method winclip] [--out FILE]
+    python benchmarks/few_good_images.py --data FOLDER [--data FOLDER ...] [--shots 4 20] [--most 20] [--picks first|spread]
 
-References are the first so many of the category's good images in train, by name; looked at are the first --most good and the first
---most defective images in test, by name. --out takes a JSON file that names every image, with its score and both verdicts.
+References are so many of the category's good images in train; looked at are --most good and --most defective images in test: the
+first ones by name, or some that are spread evenly over the names. --out takes a JSON file that names every image, with its score
+and each verdict. All rules see the same scores.
 
 Rules: "before" is NG from the largest leave-one-out score plus one standard deviation on; "default" is `Detector.calibrate`'s:
 below 20 references above the largest score; from 20 on the rank for 5 %. "estimate" is NG above the t prediction limit of 5 % on
@@ -15,8 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,7 +26,7 @@ import oddlens
 from oddlens.calibration import Calibration
 from oddlens.data import open_dataset
 from oddlens.detector import Detector
-from oddlens.metrics import image_metrics
+from oddlens.metrics import auroc
 
 RULES: dict[str, Callable[[Calibration, float], str]] = {
     "before": lambda good, score: "ng" if score >= max(good.scores) + np.std(good.scores, ddof=1) else "ok",
@@ -33,16 +35,29 @@ RULES: dict[str, Callable[[Calibration, float], str]] = {
 }
 
 
-def looked_at(folder: Path, detector: Detector, shots: int, most: int) -> Iterator[dict[str, object]]:
+T = TypeVar("T")
+
+
+def picked(items: Sequence[T], count: int, picks: str) -> list[T]:
+    """The first items, or some that are spread evenly over all of them, from the first to the last."""
+    if picks == "first" or len(items) <= count:
+        return list(items[:count])
+    return [items[round(number * (len(items) - 1) / (count - 1))] for number in range(count)]
+
+
+def looked_at(folder: Path, detector: Detector, shots: int, most: int, picks: str) -> Iterator[dict[str, object]]:
     """A document for each category: its images by name, their scores, and the verdict of each rule."""
     dataset = open_dataset(folder)
     for category in sorted({record.category for record in dataset.records}):
         records = sorted(
             (record for record in dataset.records if record.category == category), key=lambda each: each.image
         )
-        good = [record.image for record in records if record.split == "train" and record.label == 0][:shots]
+        train = [record.image for record in records if record.split == "train" and record.label == 0]
+        good = picked(train, shots, picks)
         test = [record for record in records if record.split == "test"]
-        chosen = [record for label in (0, 1) for record in [each for each in test if each.label == label][:most]]
+        chosen = [
+            record for label in (0, 1) for record in picked([each for each in test if each.label == label], most, picks)
+        ]
         if len(good) < shots:
             continue
         name = category.replace("_", " ")
@@ -70,6 +85,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--shots", type=int, nargs="+", default=[4, 20])
     parser.add_argument("--most", type=int, default=20)
+    parser.add_argument("--picks", choices=("first", "spread"), default="first")
     parser.add_argument("--method", default="winclip")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -78,7 +94,7 @@ def main() -> None:
         document
         for folder in arguments.data
         for shots in arguments.shots
-        for document in looked_at(folder, detector, shots, arguments.most)
+        for document in looked_at(folder, detector, shots, arguments.most, arguments.picks)
     ]
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(documents, indent=1) + "\n")
@@ -89,7 +105,7 @@ def main() -> None:
         images = document["images"]
         assert isinstance(images, list)
         labels, scores = ([each[name] for each in images] for name in ("label", "score"))
-        cells = [f"{document['category']} ({document['shots']})", f"{image_metrics(labels, scores).auroc:.3f}"]
+        cells = [f"{document['category']} ({document['shots']})", f"{auroc(labels, scores):.3f}"]
         for rule in RULES:
             missed = sum(each["label"] == 1 and each[rule] != "ng" for each in images)
             alarms = sum(each["label"] == 0 and each[rule] == "ng" for each in images)

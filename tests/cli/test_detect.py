@@ -56,7 +56,8 @@ class TestWhatIsPrinted:
         assert done.err == ""
         assert [record["path"] for record in done.records] == [f"{parts}/{name}.png" for name in range(3)]
         assert set(done.records[0]) == {
-            "path", "score", "is_anomalous", "verdict", "threshold", "pixel_threshold", "threshold_source", "regions", "image_size", "ms",
+            "path", "score", "is_anomalous", "verdict", "threshold", "pixel_threshold", "threshold_source", "regions",
+            "image_size", "ms",
         }  # fmt: skip
         assert done.records[0]["image_size"] == [48, 40]
         assert done.records[0]["is_anomalous"] is None
