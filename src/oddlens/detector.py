@@ -440,6 +440,11 @@ class Detector:
             ('split', 20, 19)
         """
         self.check_alone()
+        if not self.recipe.is_independent:
+            raise UsageError(
+                f"with this recipe what {self.name} finds depends on the images before, so that no threshold keeps a promise: "
+                "calibrate it with its default recipe"
+            )
         name = self.object_name if object_name is None else object_name
         rates = Rates(false_alarm_rate=false_alarm_rate, review_rate=review_rate)
         self._encode_prompts(name)

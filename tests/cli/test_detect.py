@@ -542,6 +542,24 @@ class TestReferences:
         assert "one good example gives no threshold" in done.err
         assert record["score"] != detect(parts, "--json").records[0]["score"]
 
+    def test_a_station_brings_its_calibration_and_its_object(
+        self, detect: Detect, parts: Path, tmp_path: Path, open_clip_folder: Path
+    ) -> None:
+        write_pictures(tmp_path / "good", 6, seed=5)
+        detector = oddlens.load("winclip", open_clip_folder, device="cpu")
+        calibration = detector.calibrate(tmp_path / "good", object_name="nut")
+        detector.save(tmp_path / "station")
+        done = run("detect", parts, "--station", tmp_path / "station", "--device", "cpu", "--json")
+        assert done.err == ""
+        for record in done.records:
+            assert record["threshold"] == pytest.approx(max(calibration.scores))
+            assert record["threshold_source"] == "scores of 6 calibration images"
+            assert record["verdict"] == ("ng" if record["score"] > record["threshold"] else "ok")
+        done = run("detect", parts, "--station", tmp_path / "station", "--device", "cpu", "--object", "bolt")
+        assert "the thresholds were calibrated for 'nut' and are not used for 'bolt': calibrate again for it" in done.err
+        assert done.err.count("calibrated for") == 1
+        assert {line.split()[1] for line in done.out.splitlines()} == {"-"}
+
     def test_a_given_threshold_wins(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         write_pictures(tmp_path / "good", 3, seed=5)
         (record, *_) = detect(parts, "--json", "--reference", tmp_path / "good", "--threshold", 0.25).records

@@ -37,6 +37,11 @@ class Recipe:
 
 # As `dataclasses.field`, these say that they return the value, so that a field's declared type is checked against its default.
 
+    @property
+    def is_independent(self) -> bool:
+        """Whether what an image gives never depends on the images before it: else there is nothing to calibrate."""
+        return True
+
 
 def layer_field(value: T, *, of: int, tower: Tower = "vision") -> T:
     """A recipe field that counts blocks, from 1, of the paper's tower of `of` blocks: a number or several.

@@ -68,6 +68,11 @@ class AnoVLRecipe(Recipe):
         "released-visa": {"optimiser": "kept", "views": 1, "tiles": "wide", "adapter": "linear", "seed": 42},
     }
 
+    @property
+    def is_independent(self) -> bool:
+        """A kept optimiser goes on from image to image."""
+        return not self.adapt or self.optimiser == "fresh"
+
     def __post_init__(self) -> None:
         """Raises `UsageError` for a ratio above 1."""
         if self.ratio > 1:
