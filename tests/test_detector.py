@@ -529,11 +529,11 @@ class TestCalibrate:
         ):
             detector.calibrate(pictures[:2])
 
-    def test_what_depends_on_the_images_before_it_is_refused(
-        self, open_clip_folder: Path, pictures: Pictures
-    ) -> None:
+    def test_what_depends_on_the_images_before_it_is_refused(self, open_clip_folder: Path, pictures: Pictures) -> None:
         kept = oddlens.load("anovl", open_clip_folder, device="cpu", recipe="released", views=1, steps=1)
-        with pytest.raises(UsageError, match="what anovl finds depends on the images before, so that no threshold keeps"):
+        with pytest.raises(
+            UsageError, match="what anovl finds depends on the images before, so that no threshold keeps"
+        ):
             kept.calibrate(pictures[:4])
 
     def test_thresholds_given_by_hand_still_win_and_say_what_they_promise(

@@ -556,7 +556,9 @@ class TestReferences:
             assert record["threshold_source"] == "scores of 6 calibration images"
             assert record["verdict"] == ("ng" if record["score"] > record["threshold"] else "ok")
         done = run("detect", parts, "--station", tmp_path / "station", "--device", "cpu", "--object", "bolt")
-        assert "the thresholds were calibrated for 'nut' and are not used for 'bolt': calibrate again for it" in done.err
+        assert (
+            "the thresholds were calibrated for 'nut' and are not used for 'bolt': calibrate again for it" in done.err
+        )
         assert done.err.count("calibrated for") == 1
         assert {line.split()[1] for line in done.out.splitlines()} == {"-"}
 

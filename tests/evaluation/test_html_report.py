@@ -96,10 +96,10 @@ def test_verdicts_are_those_of_detect_with_the_same_examples_and_the_page_says_s
     missed = sum(not each.is_anomalous for each, score in zip(found, cell.scores, strict=True) if score.label)
     assert (
         f"Verdicts at {threshold:.4g}, the threshold that detect uses with these good examples "
-        f"(leave-one-out scores of 2 references): {alarms} of 3 normal images called anomalous, {missed} of 3 abnormal ones"
+        f"(leave-one-out scores of 2 references): {alarms} of 3 normal images called NG, {missed} of 3 abnormal ones"
     ) in page.text
     for shown in cell.shown:
-        verdict = "anomalous" if found[shown.number].is_anomalous else "normal"
+        verdict = "NG" if found[shown.number].is_anomalous else "OK"
         assert f": called {verdict}, {cell.scores[shown.number].score:.3g}" in page.text
 
 

@@ -34,8 +34,7 @@ class Recipe:
         """
         return {}
 
-
-# As `dataclasses.field`, these say that they return the value, so that a field's declared type is checked against its default.
+    # As `dataclasses.field`, these say that they return the value, so that a field's declared type is checked against its default.
 
     @property
     def is_independent(self) -> bool:
