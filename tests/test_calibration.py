@@ -142,6 +142,16 @@ class TestMovedByHand:
         assert chosen(Thresholds(0.5), None) == Thresholds(0.5)
 
 
+class TestDefects:
+    def test_those_found_are_counted_with_an_interval(self) -> None:
+        rate = made(19).detection_rate([0.1, 0.19, 0.2, 0.5, 0.6])
+        assert rate[:2] == (3, 5)
+        assert (rate.low, rate.high) == pytest.approx((0.147, 0.947), abs=1e-3)
+
+    def test_without_any_nothing_is_known(self) -> None:
+        assert made(19).detection_rate([]) == (0, 0, 0, 1)
+
+
 class TestDocument:
     def test_it_is_json_and_comes_back(self) -> None:
         found = made(20, "leave-one-out", Rates(false_alarm_rate=0.1, review_rate=0.2), "so")

@@ -3,7 +3,7 @@
     detector = oddlens.load("winclip")
     detector.add_references("good/")
     for detection in detector.detect("line-3/*.png", object_name="bracket"):
-        print(detection.source, detection.score, detection.is_anomalous)
+        print(detection.source, detection.score, detection.verdict)
 
 Importing the package imports neither torch nor numpy; what needs them comes in on first use.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from oddlens.backbone.threads import share_processors as _share_processors
 
 if TYPE_CHECKING:
+    from oddlens.calibration import Calibration
     from oddlens.detection import Detection, Region
     from oddlens.detector import Detector
     from oddlens.errors import Failure, OddlensError, OddlensWarning
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Calibration": "oddlens.calibration",
     "Detection": "oddlens.detection",
     "Detector": "oddlens.detector",
     "Failure": "oddlens.errors",
@@ -37,7 +39,17 @@ _ROOMS = ("backbone", "data", "errors", "metrics", "training")
 
 _share_processors()  # before torch comes in
 
-__all__ = ["Detection", "Detector", "Failure", "OddlensError", "OddlensWarning", "Region", "load", "open_station"]
+__all__ = [
+    "Calibration",
+    "Detection",
+    "Detector",
+    "Failure",
+    "OddlensError",
+    "OddlensWarning",
+    "Region",
+    "load",
+    "open_station",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from oddlens.conformal import (
     p_value,
     rank_for,
     rank_of,
+    rate_interval,
 )
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import ImageError, UsageError, printable
@@ -72,6 +73,15 @@ class Rates:
     def check(self, count: int) -> Rates:
         """These rates for a number of images, with no None among them. Raises as `of` does."""
         return replace(self, false_alarm_rate=self.of(count))
+
+
+class DetectionRate(NamedTuple):
+    """How many defective images were found, of how many, and the interval in which the rate of such defects lies."""
+
+    found: int
+    count: int
+    low: float
+    high: float
 
 
 _FORM = {
@@ -179,6 +189,14 @@ class Calibration:
         It is not guaranteed. `Detector.set_thresholds(image=...)` puts it in force.
         """
         return lognormal_limit(self.scores, rate)
+
+    def detection_rate(self, scores: Sequence[float]) -> DetectionRate:
+        """How many images with known defects the image threshold calls NG, with an interval of 95 % (`conformal.rate_interval`).
+
+        scores: of those images. The interval is of defects like these; nothing is known of other kinds.
+        """
+        found = sum(self.thresholds.verdict(score) == "ng" for score in scores)
+        return DetectionRate(found, len(scores), *rate_interval(found, len(scores)))
 
     @cached_property
     def promise(self) -> str:

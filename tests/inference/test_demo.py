@@ -47,9 +47,7 @@ def test_the_page_shows_truth_and_finding_of_every_picture(tmp_path: Path) -> No
     assert html.count("<figure>") == 8
     assert html.count("truth: deep cut") == 2 * 4  # as caption and as text for those who do not see the picture
     assert html.count("truth: normal") == 2 * 4
-    assert (
-        len(re.findall(r'<figcaption class="(good|bad)">truth: [a-z ]+; called (OK|NG): score', html)) == 8
-    )
+    assert len(re.findall(r'<figcaption class="(good|bad)">truth: [a-z ]+; called (OK|NG): score', html)) == 8
     assert not re.search(r'(src|href)="(?!data:)', html)
 
 
