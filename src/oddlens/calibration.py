@@ -79,7 +79,7 @@ class DetectionRate(NamedTuple):
     """How many defective images were found, of how many, and the interval in which the rate of such defects lies."""
 
     found: int
-    count: int
+    total: int
     low: float
     high: float
 
