@@ -226,7 +226,7 @@ class TestEach:
     def test_a_wrong_call_is_refused_at_once(self, loaded: Detector, pictures: Pictures) -> None:
         with pytest.raises(UsageError, match="the object name is empty"):
             loaded.detect_each(pictures, " ")
-        for size in (0, -1, 2.5, "8"):
+        for size in (0, -1, 2.5, "8", True):
             with pytest.raises(UsageError, match="batch_size cannot be"):
                 loaded.detect_each(pictures, batch_size=size)  # type: ignore[arg-type]
         for nothing in (None, 5, True):

@@ -57,7 +57,10 @@ class TestResults:
         before = contents(out)
         done = run(*self.DETECT, "--out", out, "--resume")
         assert done.code == 2
-        assert "holds results of other settings (calibration): give the same ones, or another --out" in done.err
+        assert (
+            "holds results of an earlier version of oddlens, whose thresholds followed another rule: "
+            "give another --out to keep them, or add --overwrite to start over" in done.err
+        )
         assert contents(out) == before
 
     def test_its_detections_are_read(self) -> None:
@@ -71,7 +74,7 @@ class TestResults:
         before = contents(out)
         done = run(*self.DETECT, "--set", "temperature=0.5", "--out", out, "--resume")
         assert done.code == 2
-        assert "holds results of other settings (recipe temperature, calibration): give the same ones" in done.err
+        assert "whose thresholds followed another rule, and of other settings (recipe temperature): give" in done.err
         assert contents(out) == before
 
     def test_results_that_do_not_name_their_files_are_kept_and_not_gone_on_with(self, place: Path) -> None:

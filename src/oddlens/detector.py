@@ -27,7 +27,7 @@ from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together, j
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable, shortened
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
-from oddlens.io.loader import BATCH_SIZE, load, load_each
+from oddlens.io.loader import BATCH_SIZE, checked_count, load, load_each
 from oddlens.methods.base import AnyMethod, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
@@ -315,8 +315,7 @@ class Detector:
             ImageError: The score of a reference is not finite.
         """
         self.check_alone()
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise UsageError(f"batch_size cannot be {batch_size!r}: give a whole number above 0")
+        checked_count("batch_size", batch_size)
         self._encode_prompts(object_name)
         self._fit(object_name)
         ahead = 0 if is_live(images) else None

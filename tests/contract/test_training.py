@@ -118,9 +118,12 @@ class TestEveryTrainable:
         direct = method_class(method_card(method))(
             backbone, RECIPES[method], MethodWeights("tensors", trainable.tensors())
         )
-        picture = np.full((40, 40, 3), 90, np.uint8)
-        (expected,) = Detector(method, direct).detect(picture, "nut")
-        (found,) = detector.detect(picture, "nut")
+        picture, good = np.full((40, 40, 3), 90, np.uint8), np.full((40, 40, 3), 60, np.uint8)
+        detectors = Detector(method, direct), detector
+        if method_card(method).needs.references == "required":
+            for each in detectors:
+                each.add_references(good)
+        (expected,), (found,) = (each.detect(picture, "nut") for each in detectors)
         assert found.score == expected.score
         assert np.array_equal(found.anomaly_map, expected.anomaly_map)
         encoded = direct.encode(pass_pixels(backbone, pixels, direct.request))

@@ -52,6 +52,13 @@ def test_a_finished_run_measures_nothing_again(finished: Benchmark, small_set: P
     assert again.cells == finished.cells
 
 
+def test_the_folder_of_a_run_of_detect_is_refused(small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").touch()
+    with pytest.raises(UsageError, match="holds results of a run of 'oddlens detect': give another --out"):
+        Benchmark(make_plan(small_set, open_clip_folder), tmp_path).open()
+    assert [path.name for path in tmp_path.iterdir()] == ["results.jsonl"]
+
+
 def test_more_shots_and_seeds_reuse_what_is_there(
     finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddlens.errors import OddlensError, OddlensWarning, UsageError
+from oddlens.errors import DiskError, OddlensError, OddlensWarning, UsageError
 from oddlens.inference.results import Record, ResultsFolder, unfiled, unique_names
 
 SETTINGS = {"run": {"object": "bolt", "maps": True}, "machine": {"device": "cpu"}}
@@ -156,6 +156,64 @@ def test_pictures_of_a_run_whose_settings_are_lost_are_left_alone(tmp_path: Path
     (tmp_path / "labels" / "mine.png").touch()
     ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
     assert (tmp_path / "labels" / "mine.png").exists()
+
+
+def test_starting_over_without_run_json_removes_the_drawings_that_lines_name(tmp_path: Path) -> None:
+    write(tmp_path, {**record("a"), "overlay": "overlays/a.png", "map": "maps/a.tiff"})
+    (tmp_path / "run.json").unlink()
+    for name in ("overlays/a.png", "maps/a.tiff", "overlays/mine.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
+    assert sorted(path.name for folder in ("overlays", "maps") for path in (tmp_path / folder).iterdir()) == [
+        "mine.png"
+    ]
+
+
+def test_results_of_another_rule_of_thresholds_say_so(tmp_path: Path) -> None:
+    write(tmp_path, record("a"))
+    run = {"reference_count": 3, "object": "bolt"}
+    (tmp_path / "run.json").write_text(json.dumps({"run": run}))
+    now = {"run": run | {"calibration": {"kind": "leave-one-out"}}}
+    with pytest.raises(
+        UsageError, match=r"an earlier version of oddlens, whose thresholds followed another rule: give another --out"
+    ):
+        ResultsFolder(tmp_path, resume=True).check(now)
+    (tmp_path / "run.json").write_text(json.dumps({"run": run | {"reference_count": 0}}))
+    with pytest.raises(UsageError, match=r"other settings \(references, calibration\): give the same ones"):
+        ResultsFolder(tmp_path, resume=True).check(now)
+
+
+class TestWritable:
+    def test_nothing_stays_behind(self, tmp_path: Path) -> None:
+        ResultsFolder(tmp_path / "new" / "out").check_writable()
+        assert list(tmp_path.iterdir()) == []
+        before = sorted(write(tmp_path, record("a")).iterdir())
+        ResultsFolder(tmp_path, resume=True).check_writable()
+        assert sorted(tmp_path.iterdir()) == before
+
+    def test_a_full_disk_and_a_folder_in_the_place_of_a_file_are_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(path: Path, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", full)
+            with pytest.raises(DiskError, match=r"out cannot be written \(No space left on device\)"):
+                ResultsFolder(tmp_path / "out").check_writable()
+        (tmp_path / "results.jsonl").mkdir()
+        with pytest.raises(OddlensError, match=r"results\.jsonl cannot be written because it is a folder"):
+            ResultsFolder(tmp_path).check_writable()
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "cells/lids/lid/winclip-0shot.json"])
+@pytest.mark.parametrize("option", [{}, {"resume": True}, {"overwrite": True}])
+def test_the_folder_of_a_benchmark_is_refused(tmp_path: Path, name: str, option: dict[str, bool]) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(UsageError, match="holds results of a benchmark: give another --out"):
+        ResultsFolder(tmp_path, **option)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

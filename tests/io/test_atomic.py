@@ -149,7 +149,7 @@ def test_a_disk_that_takes_no_more_differs_from_a_file_that_cannot_be_written(tm
         with replacing(tmp_path / "x.bin"):
             raise OSError(number, os.strerror(number))
 
-    for number in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
+    for number in (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG):
         with pytest.raises(DiskError):
             fail(number)
     with pytest.raises(OddlensError) as error:

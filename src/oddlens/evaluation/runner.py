@@ -16,7 +16,7 @@ from oddlens.evaluation.evaluate import CHUNKS, Chunks, evaluate_category
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, choose_protocol
-from oddlens.io.paths import why_no_folder
+from oddlens.io.paths import is_dir, is_file, why_no_folder
 from oddlens.methods.registry import authors_names
 
 
@@ -47,10 +47,15 @@ class Benchmark:
             resume: Cells in OUT are used again.
 
         Raises:
-            UsageError: A cell was made with other settings, or OUT is no folder and cannot become one.
+            UsageError: A cell was made with other settings, OUT holds results of a run of `detect`, or it is no folder and cannot
+                become one.
         """
         if reason := why_no_folder(self.out):
             raise UsageError(f"{printable(str(self.out))} {reason}")
+        if is_file(self.out / "results.jsonl") and not is_dir(self.out / "cells"):
+            raise UsageError(
+                f"{printable(str(self.out))} holds results of a run of 'oddlens detect': give another --out"
+            )
         for source in self.plan.sources:
             for category in source.dataset.categories:
                 examples = self._examples(source, category)

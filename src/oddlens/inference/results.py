@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,12 +19,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from oddlens.errors import OddlensError, UsageError, printable
-from oddlens.io.atomic import LEFT_OVER, unwritable, write_bytes, write_text
+from oddlens.io.atomic import LEFT_OVER, check_target, unwritable, write_bytes, write_text
 from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
-from oddlens.io.paths import is_file, matching, read_bytes, why_no_folder
+from oddlens.io.paths import is_dir, is_file, matching, read_bytes, why_no_folder
 from oddlens.io.strict_json import form_fault, parse_json
-from oddlens.provenance import differing
+from oddlens.provenance import differing, respelled
 
 Record = dict[str, Any]
 """The result of one image as JSON values: its path, and its detection (`Detection.to_dict`) or an error."""
@@ -59,8 +60,8 @@ class ResultsFolder:
         overwrite: Start over; earlier results and drawings are removed, also those of images that this run does not have.
 
     Raises:
-        UsageError: There are results and neither is given; the results cannot be continued; there are images that no run drew;
-            another run is writing.
+        UsageError: There are results and neither is given; the results cannot be continued; there are images that no run drew, or
+            results of a benchmark; another run is writing.
     """
 
     def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -83,11 +84,10 @@ class ResultsFolder:
         self._lock = FolderLock(root)
         self._lock.check()
         self._seen = self._state()
-        if (
-            not is_file(self._settings_file)
-            and not is_file(self.lines)
-            and (other := next(filter(is_file, self._drawn()), None))
-        ):
+        is_of_a_run = is_file(self._settings_file) or is_file(self.lines)
+        if not is_of_a_run and (is_file(root / "metrics.json") or matching(root / "cells", "*/*/*.json")):
+            raise UsageError(f"{shown} holds results of a benchmark: give another --out")
+        if not is_of_a_run and (other := next(filter(is_file, self._drawn()), None)):
             # Data sets also have a folder "labels" of their truth, and its files are named like the images.
             raise UsageError(
                 f"{printable(str(other))} lies where a run would draw, and no run has been there: give another --out"
@@ -146,11 +146,32 @@ class ResultsFolder:
                 "they are of: give another --out to keep them, or add --overwrite to start over"
             )
         names = differing(self._earlier, settings["run"])
+        if "calibration" in names and _had_another_rule(self._earlier):
+            others = ", ".join(name for name in names if name != "calibration")
+            raise UsageError(
+                f"{printable(str(self.root))} holds results of an earlier version of oddlens, whose thresholds followed another "
+                f"rule{others and f', and of other settings ({others})'}: "
+                "give another --out to keep them, or add --overwrite to start over"
+            )
         if names:
             raise UsageError(
                 f"{printable(str(self.root))} holds results of other settings ({', '.join(names)}): "
                 "give the same ones, or another --out"
             )
+
+    def check_writable(self) -> None:
+        """Raise OddlensError if no results can be written there, before anything is computed. Nothing stays behind."""
+        for file in (self._settings_file, self.lines):
+            check_target(file)
+        folder = next(each for each in (self.root, *self.root.parents) if is_dir(each))
+        probe = folder / f"{LEFT_OVER}{secrets.token_hex(8)}"
+        try:
+            try:
+                probe.write_bytes(b"\n")
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self.root, error) from error
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Write run.json and prepare for the first result. Further calls do nothing until `close`.
@@ -170,8 +191,8 @@ class ResultsFolder:
         done = self.done
         for folder in (self.root, self.overlays, self.maps, self.labels):
             _remove(matching(folder, f"{LEFT_OVER}*"))  # no other run is writing them
-        if self._overwrite and is_file(self._settings_file):  # else the folder and the images in it are not of a run
-            _remove([self.lines, *self._drawn()])
+        if self._overwrite:
+            _remove([self.lines, *self._drawn_by_runs()])
         write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
         write_text(self.lines, "".join(map(_line, done.values())))
         self._overwrite, self._now = False, settings["run"]
@@ -237,6 +258,15 @@ class ResultsFolder:
         kinds = (self.overlays, "*.png"), (self.maps, "*.tiff"), (self.labels, "*.png")
         return (path for folder, pattern in kinds for path in matching(folder, pattern))
 
+    def _drawn_by_runs(self) -> list[Path]:
+        """The drawings of earlier runs. Without run.json they are those that lines name: others may be somebody's own."""
+        drawn = list(self._drawn())
+        if is_file(self._settings_file) or not drawn or not is_file(self.lines):
+            return drawn if is_file(self._settings_file) else []
+        records = _last_lines(self.lines).values()
+        named = {record[kind] for record in records for kind in _DRAWINGS if kind in record}
+        return [path for path in drawn if path.relative_to(self.root).as_posix() in named]
+
     def _state(self) -> object:
         """A value that changes when another run writes lines."""
         try:
@@ -289,6 +319,12 @@ def _name_of(record: Record) -> str | None:
 
 def _line(record: Record) -> str:
     return json.dumps(record, allow_nan=False) + "\n"
+
+
+def _had_another_rule(run: Mapping[str, object]) -> bool:
+    """Whether the version that made results calibrated by a rule that run.json did not name yet."""
+    count = respelled(run).get("reference_count")
+    return "calibration" not in run and isinstance(count, int) and count > 1
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

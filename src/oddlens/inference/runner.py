@@ -9,12 +9,16 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Any
 
+import numpy as np
+
+from oddlens.calibration import NOT_FINITE
 from oddlens.detection import Detection
-from oddlens.errors import DiskError, Failure, ImageError, OddlensError, UsageError
+from oddlens.errors import DiskError, Failure, ImageError, OddlensError, UsageError, printable, shortened
 from oddlens.inference.predictor import Predictor
 from oddlens.inference.results import Record
 from oddlens.inference.sinks import Sink
@@ -24,7 +28,7 @@ from oddlens.inference.times import Times
 from oddlens.io.freed_memory import give_back_memory
 from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Input
-from oddlens.io.loader import BATCH_SIZE, ahead_count, thread_count
+from oddlens.io.loader import BATCH_SIZE, ahead_count, checked_count, thread_count
 from oddlens.io.pixels import Pixels
 from oddlens.io.video import VideoFrame
 
@@ -54,6 +58,9 @@ def run(
     undisturbed one. The results of an earlier run, as a sink knows them, are not computed again: their records go to the sinks
     unchanged, and are yielded here without a map. While the predictor works, threads draw the detections before.
 
+    Sinks are closed at the end of the iteration, whatever ends it, at `close`, and where the iterator is dropped before its first
+    step. If a sink fails, the others still take what is computed; then its error is raised.
+
     Args:
         predictor: The detector.
         task: The images, and the object on them.
@@ -65,12 +72,41 @@ def run(
         times: Receives where the time went.
 
     Raises:
-        UsageError: A sink cannot take this run; no image has been read yet.
+        UsageError: A sink cannot take this run, or `batch_size` or `threads` is no whole number above 0; no image has been read.
         DiskError: While iterating, if a disk takes no more data. Finished results stay.
+        RuntimeError: While iterating, if the predictor does not give one outcome an image.
     """
+    checked_count("batch_size", batch_size)
+    if threads is not None:
+        checked_count("threads", threads)
     work = _Run(predictor, task, tuple(sinks), smoothing, batch_size, max_pixels, threads, times or Times())
     work.check()
-    return work.outcomes()
+    return _Outcomes(work)
+
+
+class _Outcomes(Generator[Detection | Failure, None, None]):
+    """The outcomes of a run, which also closes its sinks where nobody takes the first one: a generator alone would not."""
+
+    def __init__(self, work: _Run) -> None:
+        self._work = work
+        self._outcomes = work.outcomes()
+
+    def send(self, value: None) -> Detection | Failure:
+        """The next outcome."""
+        return self._outcomes.send(value)
+
+    def throw(self, *error: Any) -> Detection | Failure:
+        """Raise an error where the run stands, see `Generator`."""
+        return self._outcomes.throw(*error)
+
+    def close(self) -> None:
+        """Stop the run: what is computed goes to the sinks, and they are closed."""
+        self._outcomes.close()
+        for error in self._work.close():
+            raise error
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class _Image:
@@ -203,27 +239,38 @@ class _Run:
         self._smoothing = None if smoothing is None else Smoothing(smoothing.share)
         self._batch_size = batch_size
         self._max_pixels = max_pixels
-        self._threads = threads or thread_count()
+        self._threads = thread_count() if threads is None else threads
         self._ahead: deque[_Image] = deque()  # read or passed over, and not yet waited for
         self._waiting: deque[_Waiting] = deque()
         self._info = RunInfo(task, smoothing is not None, self._settings)
-        self._begun = self._given = self._is_broken = False
+        self._begun = self._given = False
+        self._open: deque[Sink] = deque()  # their checks passed, and they are not closed
+        self._failed: list[Sink] = []  # they raised in `write`, and get no more
 
     def check(self) -> None:
         """Raise UsageError if a sink cannot take the run."""
-        checked: list[Sink] = []
         try:
             for sink in self._sinks:
-                checked.append(sink)
                 sink.check(self._info)
+                self._open.append(sink)
         except BaseException:
-            for sink in checked:
-                sink.close()
+            self.close()
             raise
+
+    def close(self) -> list[Exception]:
+        """Close every sink that is open, whatever another one raises; returns what they raised."""
+        errors: list[Exception] = []
+        while self._open:
+            try:
+                self._open.popleft().close()
+            except Exception as error:
+                errors.append(error)
+        return errors
 
     def outcomes(self) -> Generator[Detection | Failure, None, None]:
         """See `run`."""
         pool = ThreadPoolExecutor(self._threads, "oddlens-draw")
+        errors: list[BaseException] = []
         try:
             with closing(self._groups()) as groups:
                 for group in groups:
@@ -233,15 +280,15 @@ class _Run:
             yield from self._written(everything=True)
             for sink in self._sinks:
                 sink.finish()
-        except BaseException:  # also where somebody stops the run: what is found is not lost
-            with suppress(OddlensError):
-                if not self._is_broken:
-                    deque(self._written(everything=True), maxlen=0)
-            raise
+        except BaseException as error:  # also where somebody stops the run: what is found is not lost
+            if not isinstance(error, GeneratorExit):
+                errors.append(error)
+            errors += self._write_the_rest()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            for sink in self._sinks:
-                sink.close()
+            errors += self.close()
+        if errors:
+            raise errors[0]
 
     def _settings(self) -> Mapping[str, object]:
         identity = self.predictor.identity
@@ -260,27 +307,48 @@ class _Run:
         first = next(images, None)
         if first is not None:
             inputs = _Images(chain([first], images), len(self._task.items))
-            outcomes = self.predictor.detect_each(inputs, self._task.object_name, self._batch_size)
+            outcomes = self._predicted(inputs)
             try:
                 started = time.perf_counter()
                 while group := list(islice(outcomes, self._batch_size)):
                     seconds = self.times.add("predicting", started)
                     ms = 1000 * seconds / max(1, sum(isinstance(outcome, Detection) for outcome in group))
                     passed = self._passed_over()
-                    self._begin_sinks()  # only now: a run that cannot even start leaves the earlier one as it is
+                    given: list[tuple[_Image, object]] = []
+                    while len(given) < len(group) and self._ahead and self._ahead[0].runs:
+                        given.append((self._ahead.popleft(), group[len(given)]))
+                    good = [(image, _finite(image, each)) for image, each in given if isinstance(each, _OUTCOME)]
+                    if good:
+                        self._begin_sinks()  # only now: a run that cannot even start leaves the earlier one as it is
                     yield passed
-                    yield _Group([self._ahead.popleft() for _ in group], group, ms)
-                    if (
-                        self.holds
-                    ):  # images come and go in several threads: what they leave behind would be added to the model's
+                    yield _Group([image for image, _ in good], [outcome for _, outcome in good], ms)
+                    for image, each in given:
+                        if not isinstance(each, _OUTCOME):
+                            raise self._wrong(f"{shortened(each)} for {printable(os.fspath(image.item))}")
+                    if len(group) > len(given):
+                        raise self._wrong("more outcomes than it was given images")
+                    if self.holds:  # several threads read images: what they leave behind would be added to the model's
                         give_back_memory()
                     started = time.perf_counter()
             finally:
                 if isinstance(outcomes, Generator):
                     outcomes.close()
+        is_left = next(images, None) is not None  # it did not even ask for it
         yield self._passed_over()
-        if self._ahead:
-            raise RuntimeError(f"{len(self._ahead)} images were given to the predictor, and nothing came of them")
+        if self._ahead or is_left:
+            raise self._wrong("fewer outcomes than there are images")
+
+    def _predicted(self, inputs: _Images) -> Iterator[object]:
+        """What the predictor gives; it may be another program's, so that nothing is taken for granted."""
+        outcomes: object = self.predictor.detect_each(inputs, self._task.object_name, self._batch_size)
+        if not isinstance(outcomes, Iterable):
+            raise self._wrong(shortened(outcomes))
+        return iter(outcomes)
+
+    def _wrong(self, given: str) -> RuntimeError:
+        return RuntimeError(
+            f"{type(self.predictor).__name__}.detect_each gave {given}: it must give one Detection or Failure for each image"
+        )
 
     def _begin_sinks(self) -> None:
         if not self._begun:
@@ -369,14 +437,13 @@ class _Run:
             started = time.perf_counter()
             try:
                 record = head.record.result() if isinstance(head.record, Future) else head.record
-                self.times.add("waiting", started)
-                started = time.perf_counter()
-                del self._waiting[0]
-                for sink in self._sinks:
-                    record = sink.write(head.image.number, record)
             except Exception:
-                self._is_broken = True
+                del self._waiting[0]
                 raise
+            self.times.add("waiting", started)
+            started = time.perf_counter()
+            del self._waiting[0]
+            record = self._write(head.image.number, record)
             self.times.add("writing", started)
             if head.outcome is None:
                 if (earlier := _detection_of(record)) is not None:
@@ -385,10 +452,50 @@ class _Run:
                 self._given = True
                 yield head.outcome if "error" not in record else Failure(os.fspath(head.image.item), record["error"])
 
+    def _write(self, number: int, record: Record) -> Record:
+        """Let every sink that works take a record. What the first one raises is raised when the others have it."""
+        raised: BaseException | None = None
+        for sink in self._sinks:
+            if sink in self._failed:
+                continue
+            try:
+                record = sink.write(number, record)
+            except BaseException as error:
+                raised = raised or error
+                if isinstance(error, Exception):
+                    self._failed.append(sink)
+        if raised is not None:
+            raise raised
+        return record
+
+    def _write_the_rest(self) -> list[Exception]:
+        """Let the sinks that work take all that is computed, past what cannot be drawn or written; returns what was raised."""
+        errors: list[Exception] = []
+        while self._waiting:
+            try:
+                deque(self._written(everything=True), maxlen=0)
+            except Exception as error:
+                errors.append(error)
+        return errors
+
     def _is_crowded(self) -> bool:
         """Whether so many outcomes wait to be drawn that the next group must wait too."""
         held = sum(each.image.held_pixels for each in self._waiting)
         return len(self._waiting) > ahead_count() or 2 * held > self._max_pixels
+
+
+_OUTCOME = (Detection, Failure)
+
+
+def _finite(image: _Image, outcome: Detection | Failure) -> Detection | Failure:
+    """The outcome, or a failure in place of a detection whose numbers are not finite."""
+    if isinstance(outcome, Failure):
+        return outcome
+    numbers = [outcome.score] if outcome.p_value is None else [outcome.score, outcome.p_value]
+    if np.isfinite(numbers).all() and np.isfinite(outcome.anomaly_map).all():
+        return outcome
+    path = os.fspath(image.item)
+    return Failure(path, f"{printable(path)} {NOT_FINITE}")
 
 
 def _detection_of(record: Record) -> Detection | None:

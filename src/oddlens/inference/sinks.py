@@ -34,7 +34,8 @@ class Sink:
     The run calls `check` before anything else; of each image in order `earlier`, before it is read; `begin` when the first new
     result is there; of each new detection `draw`, in some thread; of each image in order `write`. `finish` comes after the last
     one, unless the run was stopped, and `close` always. Any of them may raise an `OddlensError`, which ends the run; one from
-    `draw` that is no `DiskError` fails the image alone.
+    `draw` that is no `DiskError` fails the image alone. A sink that raises in `write` gets no more records; the others still get
+    all that is computed.
     """
 
     needs_image = False
@@ -101,6 +102,7 @@ class FolderSink(Sink):
         self._run = run
         self.folder.check(run.settings)
         self._files.clear()
+        self._is_writable = False
         keys = {item: self._key(item) for item in run.task.items if not isinstance(item, Failure)}
         self._names = {os.fspath(item): name for item, name in self.folder.names(keys).items()}
 
@@ -114,7 +116,11 @@ class FolderSink(Sink):
         else:
             file = self.folder.file_of(item)
         self._files[number] = file  # as it is before the image is read
-        return self.folder.known(file)
+        known = self.folder.known(file)
+        if known is None and not self._is_writable:  # else nothing may be left to write
+            self.folder.check_writable()
+            self._is_writable = True
+        return known
 
     def earlier_map(self, record: Record) -> NDArray[np.float32]:
         """See `Sink`."""
@@ -209,6 +215,7 @@ class CsvSink(Sink):
 
     def check(self, run: RunInfo) -> None:
         """See `Sink`."""
+        self._has_rows = False
         self._table.truncate(self._table.seek(0))
         self._rows.writeheader()
 
@@ -221,12 +228,14 @@ class CsvSink(Sink):
 
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
+        self._has_rows = True
         self._rows.writerow(_row(record))
         return record
 
     def finish(self) -> None:
-        """See `Sink`."""
-        write_text(self._path, self._table.getvalue())
+        """See `Sink`. A run without an image writes nothing, as the folder beside it."""
+        if self._has_rows:
+            write_text(self._path, self._table.getvalue())
 
 
 def _row(record: Record) -> dict[str, object]:

@@ -19,8 +19,8 @@ LEFT_OVER = ".oddlens-"
 """How the names of temporary files begin: a killed program leaves some."""
 
 _NO_MORE = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE}
-)  # of a disk that is full, read-only, damaged or gone
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE}
+)  # of a disk that is full, read-only, damaged or gone, or of a limit on the size of files
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from oddlens.errors import Failure, OddlensError
+from oddlens.errors import Failure, OddlensError, UsageError, shortened
 
 BATCH_SIZE = 8
 """Images that run through a model together, by default."""
@@ -51,6 +51,12 @@ class Readable(Protocol[S_co]):
     @property
     def read(self) -> Callable[[], S_co]:
         """Reads it. Raises OddlensError if it cannot be read."""
+
+
+def checked_count(name: str, value: object) -> None:
+    """Raise UsageError unless a setting is a whole number above 0. name: as the caller spells it, "batch_size"."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{name} cannot be {shortened(value)}: give a whole number above 0")
 
 
 def thread_count() -> int:
