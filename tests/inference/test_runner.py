@@ -340,13 +340,13 @@ class TestMemory:
         self, detector: Detector, task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reads: list[Path] = []
-        read = oddlens.inference.runner.read_image  # type: ignore[attr-defined]
+        read = oddlens.inference.run_images.read_image  # type: ignore[attr-defined]
 
         def watched(path: Path, **options: Any) -> Picture:
             reads.append(path)
             return read(path, **options)
 
-        monkeypatch.setattr("oddlens.inference.runner.read_image", watched)
+        monkeypatch.setattr("oddlens.inference.run_images.read_image", watched)
         small = results_of(detector, task(2), ResultsFolder(tmp_path / "small"))
         assert len(reads) == 2
         large = results_of(detector, task(2), ResultsFolder(tmp_path / "large"), max_pixels=48 * 40 - 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -18,18 +17,17 @@ import numpy as np
 
 from oddlens.calibration import NOT_FINITE
 from oddlens.detection import Detection
-from oddlens.errors import DiskError, Failure, ImageError, OddlensError, UsageError, printable, shortened
+from oddlens.errors import DiskError, Failure, OddlensError, UsageError, printable, shortened
 from oddlens.inference.predictor import Predictor
 from oddlens.inference.results import Record
+from oddlens.inference.run_images import Reading, Room, RunImage
 from oddlens.inference.sinks import Sink
 from oddlens.inference.smoothing import Smoothing
-from oddlens.inference.task import Item, RunInfo, Task
+from oddlens.inference.task import RunInfo, Task
 from oddlens.inference.times import Times
 from oddlens.io.freed_memory import give_back_memory
-from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Input
 from oddlens.io.loader import BATCH_SIZE, ahead_count, checked_count, thread_count
-from oddlens.io.pixels import Pixels
 from oddlens.io.video import VideoFrame
 
 FORMAT = 2
@@ -109,76 +107,6 @@ class _Outcomes(Generator[Detection | Failure, None, None]):
         self.close()
 
 
-class _Image:
-    """An image of a task: the predictor's threads read it, it is held if there is room, and sinks draw on it.
-
-    earlier: its result in an earlier run. runs: whether it goes through the predictor: it, or another one of its group, is new.
-    """
-
-    def __init__(self, item: Item, number: int, earlier: Record | None, runs: bool, work: _Run) -> None:
-        self.item = item
-        self.number = number
-        self.earlier = earlier
-        self.runs = runs
-        self.held: Picture | None = None
-        self._work = work
-
-    @property
-    def held_pixels(self) -> int:
-        """The number of pixels that are held."""
-        return 0 if self.held is None else self.held.pixel_count
-
-    def read(self) -> Picture:
-        """The image. Raises ImageError if it cannot be read."""
-        started = time.perf_counter()
-        picture = self._read()
-        self._work.times.add("reading", started)
-        is_frame = isinstance(self.item, VideoFrame)  # held in any case: going back one frame decodes the video again
-        if self._work.holds and self.earlier is None and self._work.room.take(picture.pixel_count, anyway=is_frame):
-            self.held = picture
-        return picture
-
-    def pixels(self) -> Pixels:
-        """Its pixels, to draw on."""
-        started = time.perf_counter()
-        picture = self.held or self._read()
-        self._work.times.add("reading", started)
-        return picture.pixels
-
-    def release(self) -> None:
-        """Stop holding its pixels."""
-        self._work.room.give_back(self.held_pixels)
-        self.held = None
-
-    def _read(self) -> Picture:
-        if isinstance(self.item, Failure):
-            raise ImageError(self.item.reason)
-        if isinstance(self.item, VideoFrame):
-            return self.item.read()
-        return read_image(self.item, max_megapixels=self._work.predictor.max_megapixels)
-
-
-class _Room:
-    """Pixels that may be held."""
-
-    def __init__(self, pixels: int) -> None:
-        self._left = pixels
-        self._lock = threading.Lock()
-
-    def take(self, pixels: int, *, anyway: bool) -> bool:
-        """Reserve room; returns whether there is any. anyway: reserve it in any case."""
-        with self._lock:
-            if pixels > self._left and not anyway:
-                return False
-            self._left -= pixels
-            return True
-
-    def give_back(self, pixels: int) -> None:
-        """Make room again."""
-        with self._lock:
-            self._left += pixels
-
-
 class _Images:
     """The images that must run, as a collection, so that the predictor reads them ahead."""
 
@@ -197,7 +125,7 @@ class _Images:
 class _Group:
     """Images that ran together, with the outcome of each; None: they did not run. ms: milliseconds a detection."""
 
-    images: Sequence[_Image]
+    images: Sequence[RunImage]
     outcomes: Sequence[Detection | Failure | None]
     ms: float
 
@@ -206,7 +134,7 @@ class _Group:
 class _Waiting:
     """A result that is not written yet. outcome: None for a result of an earlier run."""
 
-    image: _Image
+    image: RunImage
     outcome: Detection | Failure | None
     record: Future[Record] | Record
 
@@ -232,15 +160,15 @@ class _Run:
     ) -> None:
         self.predictor = predictor
         self.times = times
-        self.holds = any(sink.needs_image for sink in sinks)
-        self.room = _Room(max_pixels)
+        holds = any(sink.needs_image for sink in sinks)
+        self._reading = Reading(predictor.max_megapixels, holds, Room(max_pixels), times)
         self._task = task
         self._sinks = sinks
         self._smoothing = None if smoothing is None else Smoothing(smoothing.share)
         self._batch_size = batch_size
         self._max_pixels = max_pixels
         self._threads = thread_count() if threads is None else threads
-        self._ahead: deque[_Image] = deque()  # read or passed over, and not yet waited for
+        self._ahead: deque[RunImage] = deque()  # read or passed over, and not yet waited for
         self._waiting: deque[_Waiting] = deque()
         self._info = RunInfo(task, smoothing is not None, self._settings)
         self._begun = self._given = False
@@ -314,7 +242,7 @@ class _Run:
                     seconds = self.times.add("predicting", started)
                     ms = 1000 * seconds / max(1, sum(isinstance(outcome, Detection) for outcome in group))
                     passed = self._passed_over()
-                    given: list[tuple[_Image, object]] = []
+                    given: list[tuple[RunImage, object]] = []
                     while len(given) < len(group) and self._ahead and self._ahead[0].runs:
                         given.append((self._ahead.popleft(), group[len(given)]))
                     good = [(image, _finite(image, each)) for image, each in given if isinstance(each, _OUTCOME)]
@@ -327,7 +255,9 @@ class _Run:
                             raise self._wrong(f"{shortened(each)} for {printable(os.fspath(image.item))}")
                     if len(group) > len(given):
                         raise self._wrong("more outcomes than it was given images")
-                    if self.holds:  # several threads read images: what they leave behind would be added to the model's
+                    if (
+                        self._reading.holds
+                    ):  # several threads read images: what they leave behind would be added to the model's
                         give_back_memory()
                     started = time.perf_counter()
             finally:
@@ -364,10 +294,12 @@ class _Run:
             earlier = [self._earlier(number) for number in numbers]
             runs = not all(earlier)
             for number, record in zip(numbers, earlier, strict=True):
-                image = _Image(items[number], number, record, runs, self)
+                image = RunImage(items[number], number, record, runs, self._reading)
                 self._ahead.append(image)
                 if runs:
-                    yield Input(os.fspath(image.item), image.read, isinstance(image.item, VideoFrame), self.holds)
+                    yield Input(
+                        os.fspath(image.item), image.read, isinstance(image.item, VideoFrame), self._reading.holds
+                    )
 
     def _earlier(self, number: int) -> Record | None:
         """The earlier result of an image from the first sink that has one; all sinks are called, before the image is read."""
@@ -394,7 +326,7 @@ class _Run:
                 return
 
     def _taken(
-        self, pool: ThreadPoolExecutor, image: _Image, outcome: Detection | Failure | None, ms: float
+        self, pool: ThreadPoolExecutor, image: RunImage, outcome: Detection | Failure | None, ms: float
     ) -> _Waiting:
         """Start drawing an outcome, if there is anything to draw."""
         item = image.item
@@ -410,7 +342,7 @@ class _Run:
             return _Waiting(image, outcome, {})
         return _Waiting(image, outcome, pool.submit(self._drawn, image, outcome, ms))
 
-    def _drawn(self, image: _Image, detection: Detection, ms: float) -> Record:
+    def _drawn(self, image: RunImage, detection: Detection, ms: float) -> Record:
         """Let the sinks draw a detection; returns its record. Called in a thread."""
         started = time.perf_counter()
         path = os.fspath(image.item)
@@ -487,7 +419,7 @@ class _Run:
 _OUTCOME = (Detection, Failure)
 
 
-def _finite(image: _Image, outcome: Detection | Failure) -> Detection | Failure:
+def _finite(image: RunImage, outcome: Detection | Failure) -> Detection | Failure:
     """The outcome, or a failure in place of a detection whose numbers are not finite."""
     if isinstance(outcome, Failure):
         return outcome
