@@ -81,6 +81,8 @@ def _loaded(
     overrides: Mapping[str, object],
 ) -> Detector:
     card = method_card(method)
+    if weights is not None:
+        card.check_takes_weights()  # before a file is read
     made = method_class(card)
     learned = None if weights is None else read_weights(Path(weights))
     trained: dict[str, object] = {}

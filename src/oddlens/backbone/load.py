@@ -15,7 +15,7 @@ from oddlens.backbone.hub import cached_folder, is_hub_id
 from oddlens.backbone.layouts import LAYOUTS, layout_of
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation
-from oddlens.errors import ModelError, UsageError, choices, printable, shortened
+from oddlens.errors import ModelError, UsageError, printable, shortened
 from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_opened
 
 
@@ -92,9 +92,8 @@ def choose_device(device: str | torch.device) -> torch.device:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        usable = ("auto", "cpu", "cuda") if torch.cuda.is_available() else ("auto", "cpu")
-        known = choices(str(device), usable, "give one of")
-        raise UsageError(f"the device {shortened(str(device))} cannot be used here{known}") from error
+        usable = "auto, cpu, cuda" if torch.cuda.is_available() else "auto, cpu; CUDA is not available here"
+        raise UsageError(f"the device {shortened(str(device))} cannot be used here: give one of {usable}") from error
     return chosen
 
 

@@ -13,6 +13,7 @@ from oddlens import __version__
 from oddlens.cli import benchmark, data, demo, detect, doctor, methods, models, train, weights
 from oddlens.cli.card_options import CardOptionsCommand
 from oddlens.cli.command import Command, Group, grouped
+from oddlens.cli.streams import lasting_streams, why_stdout_is_gone
 from oddlens.errors import OddlensError, OddlensWarning, UsageError
 
 app = typer.Typer(
@@ -29,7 +30,7 @@ app.command("detect", cls=CardOptionsCommand, no_args_is_help=True, epilog=detec
 app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(grouped(benchmark.benchmark))
 app.command("demo", cls=Command)(demo.demo)
 app.command("methods", cls=Command, epilog=methods.EXAMPLES)(methods.methods)
-app.add_typer(models.app, name="models", cls=Group)
+app.add_typer(models.app, name="models", cls=models.ModelsGroup)
 app.add_typer(data.app, name="data", cls=Group)
 app.add_typer(train.app, name="train", cls=Group)
 app.add_typer(weights.app, name="weights", cls=Group)
@@ -54,18 +55,30 @@ def options(
 def main() -> None:
     """The `oddlens` program: a fault in what was given is one sentence on stderr, exit code 2 for usage and 1 for the rest.
 
-    Warnings of ours are a line each on stderr.
+    Warnings of ours are a line each on stderr. A stream that cannot be written stops nothing; of stdout it is said at the end.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), lasting_streams():
         warnings.simplefilter("always", OddlensWarning)
         warnings.showwarning = _show
-        try:
-            app(prog_name="oddlens")
-        except OddlensError as error:
-            print(f"oddlens: {error}", file=sys.stderr)
-            sys.exit(2 if isinstance(error, UsageError) else 1)
+        code = _exit_code()
+        if (gone := why_stdout_is_gone()) is not None:
+            print(f"oddlens: {gone}", file=sys.stderr)
+            code = code or 1
+    sys.exit(code)
+
+
+def _exit_code() -> str | int | None:
+    """Run the verb that was called."""
+    try:
+        app(prog_name="oddlens")
+    except SystemExit as end:
+        return end.code
+    except OddlensError as error:
+        print(f"oddlens: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    return 0
 
 
 def _show(

@@ -56,7 +56,8 @@ class MethodOptions:
     @property
     def names(self) -> list[str]:
         """The methods, each once, as their cards spell them."""
-        return list(dict.fromkeys(method_card(name).name for name in self.method or ["winclip"]))
+        named = [part.strip() for word in self.method or ["winclip"] for part in word.split(",") if part.strip()]
+        return list(dict.fromkeys(method_card(name).name for name in named))
 
 
 @dataclass(frozen=True)

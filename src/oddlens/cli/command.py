@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from oddlens.errors import OddlensError, OddlensWarning, UsageError, known_name,
 Context: TypeAlias = Any
 """A call as typer's commands see it: the class behind `typer.Context`, which typer keeps to itself; so are its parameters."""
 
+_NUMBERS = {"valid integer": "a whole number", "valid number": "a number"}
+"""How typer's sentence names what a value is not -> what to give."""
+
 _CallError: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a call that is wrong: the base of its public errors."""
 
@@ -34,6 +38,7 @@ class Command(TyperCommand):
         args, warned = replace_earlier(args, own)
         ctx.meta["oddlens warnings"] = warned
         self._refuse_contradictions(ctx, args)
+        self._refuse_values(ctx, args)
         with _in_one_sentence(ctx, own):
             return super().parse_args(ctx, self._repeated(ctx, args))
 
@@ -49,6 +54,27 @@ class Command(TyperCommand):
             yes, no = ([name for name in names if name in args] for names in (each.opts, each.secondary_opts))
             if yes and no:
                 raise UsageError(f"{yes[0]} and {no[0]} contradict each other: give one of them")
+
+    def _refuse_values(self, ctx: Context, args: Sequence[str]) -> None:
+        """Raise `UsageError` for an empty value, and for an option of one value that has two.
+
+        An empty value would be the working directory for a path, and of two values the last would win.
+        """
+        own = {name: each for each in self.get_params(ctx) if not getattr(each, "is_flag", True) for name in each.opts}
+        seen: set[str] = set()
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                return
+            name, equals, value = word.partition("=")
+            if name not in own:
+                continue
+            value = value if equals else next(words, name)  # typer says where a value is missing
+            if not value.strip():
+                raise UsageError(f"{name} is empty: give it a value, or leave it out")
+            if own[name].name in seen and not own[name].multiple:
+                raise UsageError(f"{name} is given more than once: give it one value")
+            seen.add(own[name].name)
 
     def _repeated(self, ctx: Context, args: Sequence[str]) -> list[str]:
         """The options that take many words, each before each of its words: the form that typer knows."""
@@ -96,6 +122,9 @@ def _in_one_sentence(ctx: Context, options: set[str]) -> Iterator[None]:
                 f"{ctx.command_path!r} has no option {option!r}{near}{'' if near else ':'} {path} lists them"
             ) from error
         said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+        for number, give in _NUMBERS.items():
+            said = re.sub(rf"Input should be a {number}.*", f"it must be {give}", said)
+        said = said.replace("Input should be", "it must be")
         raise UsageError(f"{said[:1].lower()}{said[1:]}: {path} shows how it is called") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from oddlens.cli.card_options import card_fields
 from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import DeviceName, MethodName, ModelName, WeightsFile, one_of, say, settings_option
 from oddlens.cli.settings import recipe_overrides
-from oddlens.errors import UsageError, printable, shortened
+from oddlens.errors import Failure, OddlensWarning, UsageError, printable, shortened
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -36,6 +37,8 @@ A method may add options of its own: 'oddlens detect --method vl4ad --help' show
 
 WRITTEN = ("overlays", "maps", "labels")
 """What a run can write of each image, beside its results."""
+
+_FORM_OF_THRESHOLD = "--threshold {!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5"
 
 _SETTINGS = ("max_megapixels", "smooth")
 """What `--set` sets beside fields of the recipe."""
@@ -129,9 +132,11 @@ def detect(
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
     if output.resume is not None and output.out is None:
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
+    if output.write is not None and output.out is None:
+        raise UsageError("--write needs --out: name the folder for what is written")
     written = _written(output.write)
     if what.station is not None and (
-        what.model or what.weights or what.reference or overrides or what.method.casefold() != "winclip"
+        what.model or what.weights or what.reference or overrides or _was_given(context, "method")
     ):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     threshold, pixel_threshold = _thresholds(what.threshold or [])
@@ -155,6 +160,7 @@ def detect(
     import oddlens
     from oddlens.cli.console import ConsoleSink
     from oddlens.cli.progress import progress, stages
+    from oddlens.cli.streams import stdout_is_gone
     from oddlens.detection import Detection
     from oddlens.inference.runner import run
     from oddlens.inference.sinks import CsvSink, FolderSink, Sink
@@ -188,6 +194,7 @@ def detect(
         items = with_frames(
             found.items, what.every, lambda path, done, of: show(f"frames of {path.name}", done, max(done, of))
         )
+    _refuse_only_failures(items)
     object_name = what.object_name
     if what.station is not None and not _was_given(context, "object_name"):
         object_name = detector.object_name
@@ -207,6 +214,8 @@ def detect(
             for outcome in outcomes:  # the sinks have taken it
                 if isinstance(outcome, Detection):
                     promise = outcome.thresholds.promise or promise
+                if results is None and stdout_is_gone():  # nobody would see the rest
+                    outcomes.close()
     except KeyboardInterrupt:
         if results is not None:
             say("stopped: the same call with --resume goes on from here")
@@ -234,10 +243,13 @@ def _written(kinds: str | None) -> tuple[str, ...]:
     """What a run writes of each image."""
     if kinds is None:
         return WRITTEN
-    named = [kind.strip() for kind in kinds.split(",") if kind.strip()]
-    if named == ["nothing"]:
-        return ()
-    return tuple(one_of("--write", kind, (*WRITTEN, "nothing")) for kind in named)
+    named = [kind.strip().casefold() for kind in kinds.split(",") if kind.strip()]
+    if not named:
+        raise UsageError(f"--write {kinds!r} names nothing: give some of {','.join(WRITTEN)}, or the word nothing")
+    chosen = tuple(one_of("--write", kind, (*WRITTEN, "nothing")) for kind in named)
+    if "nothing" in chosen and set(chosen) != {"nothing"}:
+        raise UsageError(f"--write {kinds!r} contradicts itself: give nothing, or what is to be written")
+    return tuple(kind for kind in chosen if kind != "nothing")
 
 
 def _thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
@@ -246,25 +258,30 @@ def _thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
     for text in given:
         parts = text.split(",")
         if len(parts) > len(found) or not any(part.strip() for part in parts):
-            raise UsageError(
-                f"--threshold {text!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5"
-            )
+            raise UsageError(_FORM_OF_THRESHOLD.format(text))
         for number, part in enumerate(parts):
             if not part.strip():
                 continue
             if found[number] is not None:
                 raise UsageError("--threshold is given more than once: give it one value")
-            found[number] = _finite(part)
-    return found[0], found[1]
+            found[number] = _finite(text, part)
+    score, pixel = found
+    if score == 0 and pixel is not None and pixel > 1:
+        warnings.warn(
+            f"--threshold {text} means SCORE 0 and PIXEL {pixel:g}: write a decimal point where you meant 0.{pixel:g}",
+            OddlensWarning,
+            stacklevel=2,
+        )
+    return score, pixel
 
 
-def _finite(text: str) -> float:
+def _finite(text: str, part: str) -> float:
     try:
-        value = float(text)
+        value = float(part)
     except ValueError:
-        value = math.nan
+        raise UsageError(_FORM_OF_THRESHOLD.format(text)) from None
     if not math.isfinite(value):
-        raise UsageError(f"--threshold {text.strip()} is no threshold: give a finite number")
+        raise UsageError(f"--threshold {part.strip()} is no threshold: give a finite number")
     return value
 
 
@@ -294,13 +311,19 @@ def _find(images: list[str], results: ResultsFolder | None) -> Found:
                 "name the images themselves"
             )
         found = Found(others, found.passed_over)
-    if not found.paths:
-        *first, last = found.failures
+    _refuse_only_failures(found.items)
+    _say_passed_over(found, "")
+    return found
+
+
+def _refuse_only_failures(items: Sequence[object]) -> None:
+    """Raise `UsageError` where no name led to an image, after saying all that is at fault."""
+    failures = [item for item in items if isinstance(item, Failure)]
+    if len(failures) == len(items):
+        *first, last = failures
         for failure in first:
             print(f"oddlens: {failure.reason}", file=sys.stderr)
         raise UsageError(last.reason)
-    _say_passed_over(found, "")
-    return found
 
 
 def _find_all(reference: list[str]) -> list[Path]:

@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from oddlens.cli.command import Command
-from oddlens.errors import UsageError
+from oddlens.backbone.cards import CARDS, Card, find_card
+from oddlens.cli.command import Command, Context, Group
+from oddlens.cli.options import AsJson
+from oddlens.errors import UsageError, printable
 
 app = typer.Typer(invoke_without_command=True)
 
 
+class ModelsGroup(Group):
+    """The verb "models", whose only verb is "fetch"."""
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Context:
+        """The verb that is named. Raises `UsageError` where a model is named instead."""
+        name = printable(args[0])
+        if find_card(args[0]) is not None:
+            raise UsageError(
+                f"'oddlens models' lists all models, {name} among them: 'oddlens models fetch {name}' downloads it, "
+                f"--model {name} uses it"
+            )
+        return super().resolve_command(ctx, args)
+
+
 @app.callback()
-def models(context: typer.Context) -> None:
+def models(context: typer.Context, as_json: AsJson = False) -> None:
     """List the models, or fetch one.
 
     The list shows which models have a text tower ("text"; methods that work from words need one), which are on this machine
     ("offline"), and which methods' papers used them. Any other CLIP, SigLIP or DINOv2 can be named by its hub id or its path.
     """
     if context.invoked_subcommand is not None:
+        if as_json:
+            raise UsageError("--json is of the list of models: leave it out, or leave the verb out")
         return
-    from oddlens.backbone.cards import CARDS
     from oddlens.backbone.hub import is_present
     from oddlens.cli.table import print_table
     from oddlens.methods.registry import method_cards
 
+    def users(card: Card) -> list[str]:
+        return sorted(name for name, method in method_cards().items() if card.name in method.models)
+
+    if as_json:
+        documents = [
+            {
+                "name": card.name,
+                "kind": card.kind,
+                "text": card.has_text,
+                "size_mb": card.size_mb,
+                "offline": is_present(card),
+                "used_by": users(card),
+                "licence": card.licence,
+                "image_size": card.image_size,
+                "hub_id": card.hub_id or None,
+            }
+            for card in CARDS
+        ]
+        print(json.dumps(documents, indent=2))
+        return
     print_table(
         ("name", "kind", "text", "size", "offline", "used by", "licence", "pixels", "hub id"),
         [
@@ -37,7 +75,7 @@ def models(context: typer.Context) -> None:
                 "yes" if card.has_text else "no",
                 f"{card.size_mb} MB",
                 "yes" if is_present(card) else "no",
-                ", ".join(sorted(name for name, method in method_cards().items() if card.name in method.models)) or "-",
+                ", ".join(users(card)) or "-",
                 card.licence,
                 str(card.image_size),
                 card.hub_id or "-",
@@ -65,7 +103,7 @@ def fetch(
 
     Run it again after a break: it goes on where it stopped.
     """
-    from oddlens.backbone.cards import find_card, unknown_model
+    from oddlens.backbone.cards import unknown_model
     from oddlens.backbone.fetching import fetch_model
     from oddlens.backbone.hub import is_hub_id
 

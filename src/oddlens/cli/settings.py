@@ -13,7 +13,9 @@ Overrides = dict[str, Any]
 
 
 def recipe_overrides(settings: Sequence[str], given: Mapping[str, object] | None = None) -> Overrides:
-    """FIELD=VALUE pairs as recipe fields; values are JSON where they read as it (numbers, true, lists), else text.
+    """FIELD=VALUE pairs as recipe fields; values are JSON where they read as it (numbers, true, lists, null), else text.
+
+    None, as Python writes it, is null too.
 
     given: fields that have an option of their own; None where it was not given.
     """
@@ -28,7 +30,7 @@ def recipe_overrides(settings: Sequence[str], given: Mapping[str, object] | None
         try:
             overrides[name] = parse_json(text)
         except ValueError:
-            overrides[name] = text.strip()
+            overrides[name] = None if text.strip() == "None" else text.strip()
     return overrides
 
 

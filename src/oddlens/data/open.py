@@ -108,8 +108,8 @@ def _recognise(root: Path) -> Layout:
     if found is None:
         raise LayoutError(
             f"{printable(str(root))} is laid out like no data set known here ({', '.join(layout.name for layout in LAYOUTS)}): "
-            "arrange it like one of these (docs/data.md shows them), write a manifest, or name its folders with normal_dir, "
-            "abnormal_dir and mask_dir"
+            "arrange it like one of these (docs/data.md shows them, and how Python names folders of other names), or write a "
+            "manifest"
         )
     return found
 

@@ -114,7 +114,8 @@ class Benchmark:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test image"))
                 continue
             if variant.shots and detector.no_references is not None:
-                self.skipped.append(Skipped(key, detector.no_references))
+                why = detector.no_references.partition(":")[0]
+                self.skipped.append(Skipped(key, f"{why}: measure it with --shots 0"))
                 continue
             if len(chosen) < variant.shots:
                 have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"

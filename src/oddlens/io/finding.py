@@ -178,13 +178,15 @@ class _Search:
         """Take the images that lie below a folder and match the parts of a pattern, which a name has been divided into."""
         search = _FolderSearch()
         search.run(folder, tuple(parts))
-        for path, kind in search.passed.items():
-            self._passed.setdefault(self._identity(path), kind)
+        nothing_found = not search.images and not search.failures
+        if not nothing_found:  # else the failure says it
+            for path, kind in search.passed.items():
+                self._passed.setdefault(self._identity(path), kind)
         for path in sorted(search.images, key=_natural):
             self.items.setdefault(self._identity(path), path)
         for failure in search.failures:
             self._fail(failure.source, failure.reason)
-        if not search.images and not search.failures:
+        if nothing_found:
             reason = f"{nothing}: looked for {_LOOKED_FOR}"
             passed = say_passed_over(Counter(search.passed.values()))
             self._fail(text, f"{reason}; {passed}" if passed else reason)

@@ -130,7 +130,9 @@ def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:
         return decode_pil(image, max_megapixels, notes)
     if isinstance(image, bytes):
         return decode(io.BytesIO(image), max_megapixels, notes)[0]
-    raise UnreadableError(f"is a {type(image).__name__}: give a path, encoded bytes, a Pillow image or a numpy array")
+    kind = type(image).__name__
+    article = "an" if kind[0] in "aeiouAEIOU" else "a"
+    raise UnreadableError(f"is {article} {kind}: give a path, encoded bytes, a Pillow image or a numpy array")
 
 
 def _opened(path: str | os.PathLike[str]) -> BinaryIO:

@@ -89,8 +89,8 @@ class Method(ABC, Generic[R]):
             UsageError: Weights are given to a method that takes none, or are missing; or the recipe does not fit the model.
             ModelError: The weights are not of this method or not for this model.
         """
-        if weights is not None and self.card.needs.weights == "no":
-            raise UsageError(f"{self.card.name} takes no weights: leave them out")
+        if weights is not None:
+            self.card.check_takes_weights()
         self.backbone = backbone
         self.recipe = recipe
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from oddlens.backbone.options import Capabilities
+from oddlens.errors import UsageError
 from oddlens.methods.recipe_fields import Recipe
 
 Need = Literal["no", "optional", "required"]
@@ -100,6 +101,11 @@ class MethodCard:
     unguaranteed: str = ""
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()
+
+    def check_takes_weights(self) -> None:
+        """Raise `UsageError` for a method that takes no learned weights."""
+        if self.needs.weights == "no":
+            raise UsageError(f"{self.name} takes no weights: leave them out")
 
 
 def imported(home: str) -> object:
