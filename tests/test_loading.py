@@ -74,6 +74,10 @@ class TestModels:
 
     def test_weights_that_do_not_exist_are_named(self, open_clip_folder: Path, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"the weights file .*none\.pth does not exist"):
+            oddlens.load("april-gan", model=open_clip_folder, weights=tmp_path / "none.pth", device="cpu")
+
+    def test_a_method_without_weights_says_that_first(self, open_clip_folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="winclip takes no weights: leave them out"):
             oddlens.load(model=open_clip_folder, weights=tmp_path / "none.pth", device="cpu")
 
     def test_a_limit_on_pictures_holds_for_all_that_the_detector_reads(self, open_clip_folder: Path) -> None:

@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -79,3 +79,10 @@ def terminal() -> Iterator[tuple[io.TextIOWrapper, io.BytesIO]]:
     finally:
         reader.join()
         os.close(ours)
+
+
+def replaced(words: Sequence[object], options: Sequence[object]) -> tuple[object, ...]:
+    """The words of a call, pairs of an option and its value, with the given options in the place of theirs (but for --set)."""
+    pairs = zip(words[::2], words[1::2], strict=True)
+    kept = [word for pair in pairs if pair[0] == "--set" or pair[0] not in options for word in pair]
+    return (*kept, *options)

@@ -157,7 +157,7 @@ def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Pat
         ),
         (("--set", "vl4ad.classes=camvid"), "is of a method that does not run: here run winclip"),
         (("--object", "a", "--names", "b"), "--object and --names contradict each other"),
-        (("--method", "winclip", "--weights", "nowhere.pth"), "nowhere.pth does not exist"),
+        (("--method", "april-gan", "--weights", "nowhere.pth"), "nowhere.pth does not exist"),
         (("--method", "winclip", "vl4ad", "--weights", "a.pth"), "does not say of which method"),
         (("--method", "patchcore"), "there is no method 'patchcore'"),
         (("--picks", "nowhere"), "there are no picks at nowhere"),

@@ -99,8 +99,7 @@ class TestWhatIsPrinted:
         monkeypatch.setattr(sys, "stdout", stream)
         assert call("detect", parts, "--model", open_clip_folder, "--json") == 1
         monkeypatch.undo()
-        with pytest.raises(BrokenPipeError):
-            stream.close()
+        stream.close()  # what waited in it was dropped
 
     def test_a_terminal_of_few_letters_shows_the_others_as_escapes(
         self, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -401,7 +400,7 @@ REFUSED = {
     "parts --set image_size": "--set 'image_size' is not of the form field=value",
     "parts --set =1": "--set '=1' is not of the form field=value",
     "parts --device tpu": "the device 'tpu' cannot be used here",
-    "parts --weights none.pth": "the weights file none.pth does not exist",
+    "parts --method april-gan --weights none.pth": "the weights file none.pth does not exist",
     "parts --object ' '": "the object name is empty",
     "parts --threshold nan": "--threshold nan is no threshold: give a finite number",
     "parts --threshold ,inf": "--threshold inf is no threshold: give a finite number",
@@ -423,7 +422,7 @@ REFUSED = {
     f"parts --out {'n' * 300}": "is no possible file name: check the path",
     f"parts --model {'n' * 300}": "is no possible file name: check the path",
     "parts --model ~nosuchuser/x": "there is no model '~nosuchuser/x'",
-    f"parts --weights {'n' * 300}.pth": "is no possible file name: check the path",
+    f"parts --method april-gan --weights {'n' * 300}.pth": "is no possible file name: check the path",
     f"parts --reference {'n' * 300}": "is no possible file name: check the path",
     f"parts --set window_sizes={'[' * 3000}": "the recipe field window_sizes cannot be",
     "parts --station empty": "empty is not a station (no station.json in it)",

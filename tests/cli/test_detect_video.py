@@ -104,7 +104,7 @@ def test_smoothing_needs_maps_to_go_on_from(detect: Detect, video: Path, tmp_pat
 def test_a_file_that_only_has_a_videos_name_is_one_sentence(detect: Detect, tmp_path: Path) -> None:
     (tmp_path / "drive.mp4").write_bytes(b"nothing")
     done = detect(tmp_path / "drive.mp4")
-    assert done.code == 1
+    assert done.code == 2
     assert "drive.mp4 holds no video that can be read: check the file" in done.sentence
 
 

@@ -22,7 +22,7 @@ Detect = Callable[..., Done]
         ("--ood=", "--ood is empty"),
         ("--weights w.safetensors", "winclip takes no weights"),
         ("--station s --method winclip", "--station brings method"),
-        ("--threshold 0.5;0.6", "is not of the form SCORE[,PIXEL]"),
+        ("--threshold 0.5;0.6", "is no threshold: give a finite number, or two as SCORE,PIXEL"),
         ("--every 1.5", "--every': it must be a whole number"),
     ],
 )

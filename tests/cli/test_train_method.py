@@ -11,7 +11,7 @@ import pytest
 
 from oddlens.methods.weights import read_weights
 from oddlens.training import TRAINABLE
-from tests.cli.program import Done, run
+from tests.cli.program import Done, replaced, run
 from tests.training.learning import write_category
 
 FIELDS = {
@@ -32,7 +32,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments(method: str, model: Path, data: Path, out: Path, *options: object) -> tuple[object, ...]:
     fields = [word for field in FIELDS[method] for word in ("--set", field)]
-    return ("train", method, "--data", data, "--model", model, "--out", out, "--epochs", 2, *fields, *options)
+    words = ("--data", data, "--model", model, "--out", out, "--epochs", 2, *fields)
+    return ("train", method, *replaced(words, options))
 
 
 @pytest.fixture(params=list(TRAINABLE), scope="module")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from oddlens.methods.weights import FORMAT, read_weights
-from tests.cli.program import Done, run
+from tests.cli.program import Done, replaced, run
 from tests.small_streets import WORDS, frame
 from tests.tiny_convnext import convnext_weights, write_convnext
 
@@ -117,9 +117,8 @@ def test_what_is_wrong_is_one_sentence(
     streets: Path, words: Path, model: Path, tmp_path: Path, options: tuple[str, str], told: str
 ) -> None:
     out = tmp_path / "masks.safetensors"
-    done = run(
-        "train", "vl4ad", "--data", streets, "--classes", words, "--model", model, "--out", out, *QUICK, *options
-    )
+    call = ("--data", streets, "--classes", words, "--model", model, "--out", out, *QUICK)
+    done = run("train", "vl4ad", *replaced(call, options))
     assert done.code == 2
     assert told in done.sentence
     assert not list(tmp_path.iterdir())

@@ -216,8 +216,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize("image", [None, 5, True, 2.5, {}, (), object(), range(3), Path])
     def test_what_is_no_picture_at_all(self, image: object) -> None:
+        kind = type(image).__name__
+        said = {"int": "an int", "object": "an object"}.get(kind, f"a {kind}")
         assert sentence_on(image) == (  # type: ignore[arg-type]
-            f"the image is a {type(image).__name__}: give a path, encoded bytes, a Pillow image or a numpy array"
+            f"the image is {said}: give a path, encoded bytes, a Pillow image or a numpy array"
         )
 
     def test_the_default_limit_has_room_for_large_cameras(self) -> None:

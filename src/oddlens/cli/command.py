@@ -70,7 +70,7 @@ class Command(TyperCommand):
             if name not in own:
                 continue
             value = value if equals else next(words, name)  # typer says where a value is missing
-            if not value.strip():
+            if not value:
                 raise UsageError(f"{name} is empty: give it a value, or leave it out")
             if own[name].name in seen and not own[name].multiple:
                 raise UsageError(f"{name} is given more than once: give it one value")

@@ -38,8 +38,6 @@ A method may add options of its own: 'oddlens detect --method vl4ad --help' show
 WRITTEN = ("overlays", "maps", "labels")
 """What a run can write of each image, beside its results."""
 
-_FORM_OF_THRESHOLD = "--threshold {!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5"
-
 _SETTINGS = ("max_megapixels", "smooth")
 """What `--set` sets beside fields of the recipe."""
 
@@ -258,13 +256,15 @@ def _thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
     for text in given:
         parts = text.split(",")
         if len(parts) > len(found) or not any(part.strip() for part in parts):
-            raise UsageError(_FORM_OF_THRESHOLD.format(text))
+            raise UsageError(
+                f"--threshold {text!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5"
+            )
         for number, part in enumerate(parts):
             if not part.strip():
                 continue
             if found[number] is not None:
                 raise UsageError("--threshold is given more than once: give it one value")
-            found[number] = _finite(text, part)
+            found[number] = _finite(part)
     score, pixel = found
     if score == 0 and pixel is not None and pixel > 1:
         warnings.warn(
@@ -275,13 +275,13 @@ def _thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
     return score, pixel
 
 
-def _finite(text: str, part: str) -> float:
+def _finite(text: str) -> float:
     try:
-        value = float(part)
+        value = float(text)
     except ValueError:
-        raise UsageError(_FORM_OF_THRESHOLD.format(text)) from None
+        value = math.nan
     if not math.isfinite(value):
-        raise UsageError(f"--threshold {part.strip()} is no threshold: give a finite number")
+        raise UsageError(f"--threshold {text.strip()} is no threshold: give a finite number, or two as SCORE,PIXEL")
     return value
 
 
