@@ -180,7 +180,7 @@ def test_without_numbers_of_good_examples_a_method_that_takes_none_runs_without(
     assert {row["shots"] for row in metrics(place)["results"]} == {0}
     insisting = bench(place, open_clip_folder, "--method", "vl4ad", "--shots", "0,1")
     assert insisting.code == 1
-    assert "takes no good examples" in insisting.err
+    assert "takes no good examples: measure it with --shots 0" in insisting.err
 
 
 def test_a_category_without_anything_to_compare_with_is_reported_and_counts_as_lacking(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from oddlens.cli.benchmark import MethodOptions
 from oddlens.cli.settings import recipe_overrides
 from tests.cli.program import Done, run
 
@@ -32,6 +33,13 @@ def test_detect_refuses(parts: Path, words: str, said: str, monkeypatch: pytest.
     assert done.code == 2
     assert said in done.sentence
     assert sorted(path.name for path in parts.iterdir()) == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize("words", [("data", "check", ""), ("data", "manifest", "", "--out", "m.jsonl")])
+def test_an_empty_folder_is_not_the_working_directory(words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.code == 2
+    assert done.sentence.startswith("an empty name is in the call")
 
 
 @pytest.mark.parametrize("words", ["data check . --sheet=", "data manifest . --out="])
@@ -90,3 +98,19 @@ def test_a_device_that_is_not_here_is_no_slip_for_cpu(parts: Path) -> None:
     sentence = run("detect", parts, "--device", "gpu").sentence
     assert "did you mean" not in sentence
     assert "give one of auto, cpu" in sentence
+
+
+def test_a_blank_name_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("detect", " ").sentence.startswith("an empty name is among the images")
+
+
+def test_methods_may_be_divided_by_commas_or_blanks() -> None:
+    assert MethodOptions(method=["winclip,anovl", "VL4AD"]).names == ["winclip", "anovl", "vl4ad"]
+
+
+def test_an_unknown_layout_leads_to_no_option_of_python(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    sentence = run("data", "check", tmp_path).sentence
+    assert "normal_dir" not in sentence
+    assert "or write a manifest" in sentence

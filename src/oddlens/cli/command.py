@@ -61,12 +61,15 @@ class Command(TyperCommand):
         An empty value would be the working directory for a path, and of two values the last would win.
         """
         own = {name: each for each in self.get_params(ctx) if not getattr(each, "is_flag", True) for name in each.opts}
+        takes_many = any(each.nargs == -1 for each in self.get_params(ctx))  # such a verb judges each of its names
         seen: set[str] = set()
         words = iter(args)
         for word in words:
             if word == "--":
                 return
             name, equals, value = word.partition("=")
+            if not word and not takes_many:
+                raise UsageError("an empty name is in the call: give it a value, or leave it out")
             if name not in own:
                 continue
             value = value if equals else next(words, name)  # typer says where a value is missing

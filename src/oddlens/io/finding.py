@@ -153,7 +153,7 @@ class _Search:
 
     def add(self, text: str) -> None:
         """Add the files that one name means."""
-        if not text:
+        if not text or (text.isspace() and not exists(text)):
             self._fail(text, "an empty name is among the images: give files, folders or patterns such as 'parts/*.png'")
         elif is_dir(text):
             nothing = f"the folder {printable(text)} holds no image, nor do the folders in it"
