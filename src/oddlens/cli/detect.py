@@ -140,10 +140,10 @@ def detect(
     threshold, pixel_threshold = _thresholds(what.threshold or [])
 
     from oddlens.inference.results import ResultsFolder
-    from oddlens.io.freed_memory import share_freed_memory
+    from oddlens.io.freed_memory import reuse_freed_memory
     from oddlens.io.images import checked_limit
 
-    share_freed_memory()
+    reuse_freed_memory()
     max_megapixels = run_settings.get("max_megapixels")
     if max_megapixels is not None:
         checked_limit(max_megapixels, "max_megapixels")

@@ -33,6 +33,9 @@ from oddlens.io.video import VideoFrame
 FORMAT = 2
 """Rises whenever the lines of an earlier version would mean something else."""
 
+_GROUPS_BETWEEN = 16
+"""After the first group and after each so many, freed memory goes back: what images of several threads leave behind adds up."""
+
 HELD_PIXELS = 48_000_000
 """The most pixels of images that are held until their overlays are drawn; beyond that, images are read once more.
 
@@ -235,7 +238,7 @@ class _Run:
         first = next(images, None)
         if first is not None:
             inputs = _Images(chain([first], images), len(self._task.items))
-            outcomes = self._predicted(inputs)
+            outcomes, groups = self._predicted(inputs), 0
             try:
                 started = time.perf_counter()
                 while group := list(islice(outcomes, self._batch_size)):
@@ -255,10 +258,9 @@ class _Run:
                             raise self._wrong(f"{shortened(each)} for {printable(os.fspath(image.item))}")
                     if len(group) > len(given):
                         raise self._wrong("more outcomes than it was given images")
-                    if (
-                        self._reading.holds
-                    ):  # several threads read images: what they leave behind would be added to the model's
+                    if self._reading.holds and groups % _GROUPS_BETWEEN == 0:
                         give_back_memory()
+                    groups += 1
                     started = time.perf_counter()
             finally:
                 if isinstance(outcomes, Generator):

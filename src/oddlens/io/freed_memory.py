@@ -6,7 +6,8 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 
-_ARENA_MAX = -8  # M_ARENA_MAX in malloc.h
+_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # M_... in malloc.h
+_LARGE = 400 << 20  # bytes; a glibc that does not take so high a threshold keeps its own
 
 
 def give_back_memory() -> None:
@@ -14,12 +15,15 @@ def give_back_memory() -> None:
     _call("malloc_trim", 0)
 
 
-def share_freed_memory() -> None:
-    """Have all threads take memory from one place, so that one uses what another freed: for a program, before it starts threads.
+def reuse_freed_memory() -> None:
+    """Have all threads use again what one of them freed: for a program, before it starts threads.
 
-    glibc gives each thread a place of its own, where images that pass from thread to thread leave gaps.
+    glibc gives each thread a place of its own, where images that pass from thread to thread leave gaps. And it returns each
+    large block to the system at once: a model takes and frees gigabytes of them, and the system clears every page anew.
     """
     _call("mallopt", _ARENA_MAX, 1)
+    _call("mallopt", _MMAP_THRESHOLD, _LARGE)
+    _call("mallopt", _TRIM_THRESHOLD, 1 << 30)
 
 
 @cache
