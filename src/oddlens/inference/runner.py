@@ -33,8 +33,8 @@ from oddlens.io.video import VideoFrame
 FORMAT = 2
 """Rises whenever the lines of an earlier version would mean something else."""
 
-_GROUPS_BETWEEN = 16
-"""After the first group and after each so many, freed memory goes back: what images of several threads leave behind adds up."""
+_GROUPS_SETTLING = 8
+"""After each of so many groups freed memory goes back to the system: what loading a model and the first images leave behind adds up."""
 
 HELD_PIXELS = 48_000_000
 """The most pixels of images that are held until their overlays are drawn; beyond that, images are read once more.
@@ -258,7 +258,7 @@ class _Run:
                             raise self._wrong(f"{shortened(each)} for {printable(os.fspath(image.item))}")
                     if len(group) > len(given):
                         raise self._wrong("more outcomes than it was given images")
-                    if self._reading.holds and groups % _GROUPS_BETWEEN == 0:
+                    if self._reading.holds and groups < _GROUPS_SETTLING:
                         give_back_memory()
                     groups += 1
                     started = time.perf_counter()
