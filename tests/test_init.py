@@ -44,7 +44,7 @@ def test_only_the_command_line_prints() -> None:
     printing = [
         f"{path.relative_to(root)}:{node.lineno}"
         for path in root.rglob("*.py")
-        if path.relative_to(root).parts[0] != "cli"
+        if path.relative_to(root).parts[0] not in ("cli", "__main__.py")  # the program
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if (isinstance(node, ast.Name) and node.id == "print")
         or (isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr"))

@@ -34,7 +34,7 @@ FORMAT = 2
 """Rises whenever the lines of an earlier version would mean something else."""
 
 _GROUPS_SETTLING = 8
-"""After each of so many groups freed memory goes back to the system: what loading a model and the first images leave behind adds up."""
+"""After each of so many groups freed memory goes back to the system: what loading and the first images leave behind adds up."""
 
 HELD_PIXELS = 48_000_000
 """The most pixels of images that are held until their overlays are drawn; beyond that, images are read once more.
