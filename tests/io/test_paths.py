@@ -86,9 +86,9 @@ def test_nothing_matches_in_a_closed_folder(closed: Path) -> None:
         assert matching(folder, "*") == []
 
 
-def test_a_home_is_put_in_and_a_user_that_does_not_exist_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    assert expanded("~/models") == Path("/home/me/models")
+def test_a_home_is_put_in_and_a_user_that_does_not_exist_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expanded("~/models") == tmp_path / "models"
     assert expanded("~nosuchuser/models") == Path("~nosuchuser/models")
     assert expanded("a/~b") == Path("a/~b")
 
