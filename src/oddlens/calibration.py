@@ -36,6 +36,7 @@ from oddlens.conformal import (
     rank_for,
     rank_of,
     rate_interval,
+    threshold_for,
 )
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import ImageError, UsageError, printable
@@ -162,9 +163,9 @@ class Calibration:
         The pixel threshold has the rank of the image threshold among the largest values of the maps. So a share of good images
         that is at most the false-alarm rate, on average, would have a marked pixel.
         """
-        image, pixel = (sorted(values)[self.rank - 1] for values in (self.scores, self.peaks))
+        image, pixel = (threshold_for(values, self.false_alarm_rate) for values in (self.scores, self.peaks))
         to_review = min(self.false_alarm_rate + self.review_rate, 1 - 1e-9)
-        review = sorted(self.scores)[rank_for(len(self), to_review) - 1]
+        review = threshold_for(self.scores, to_review)
         return Thresholds(image, pixel, self.source, review if review < image else None, self.promise)
 
     @cached_property
