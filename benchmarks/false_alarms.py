@@ -30,7 +30,7 @@ from torch import Tensor
 
 import oddlens
 from oddlens.calibration import usual_rate
-from oddlens.conformal import declared_bound, mean_rate, rank_for
+from oddlens.calibration.conformal import declared_bound, mean_rate, rank_for
 from oddlens.data import open_dataset
 from oddlens.detector import Detector
 from oddlens.methods.common.memory_bank import MemoryBank

@@ -1,4 +1,4 @@
-"""Make the table of local levels in src/oddlens/conformal.py: how often each bound of the moved-handle band may fail.
+"""Make the table of local levels in src/oddlens/calibration/conformal.py: how often each bound of the moved-handle band may fail.
 
 The band bounds the false-alarm rate at every threshold at once. At the k-th smallest of n scores the rate is distributed as
 Beta(n + 1 - k, k) or lies below it, and the bound there is the (1 - level) quantile of that distribution, with one level for

@@ -19,13 +19,13 @@ FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
     "service", "cli", "training", "evaluation", "inference", "loading", "detector", "encoding", "station", "calibration",
-    "conformal", "detection", "methods", "backbone", "provenance", "visualization", "data", "metrics", "images", "io", "errors",
+    "detection", "methods", "backbone", "provenance", "visualization", "data", "metrics", "images", "io", "errors",
 )  # fmt: skip
 """The rooms from top to bottom. A module imports from its own room and from those below it, wherever the import stands: in a
 function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""
 
 TORCH_FREE = (
-    "oddlens.cli", "oddlens.station", "oddlens.calibration", "oddlens.conformal", "oddlens.detection",
+    "oddlens.cli", "oddlens.station", "oddlens.calibration", "oddlens.detection",
     "oddlens.provenance",     "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
     "oddlens.evaluation", "oddlens.inference",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc
 from scipy.stats import beta, binomtest, t
 
-from oddlens.conformal import (
+from oddlens.calibration.conformal import (
     beta_cdf,
     beta_quantile,
     declared_bound,

@@ -1,10 +1,10 @@
 """The calibration of a detector: scores of good images, the thresholds that they give, and what those promise, in words.
 
-No torch is needed here: a detector scores the images (`Detector.calibrate`), `oddlens.conformal` has the mathematics. There are two
-kinds of calibration:
+No torch is needed here: a detector scores the images (`Detector.calibrate`), `oddlens.calibration.conformal` has the mathematics.
+There are two kinds of calibration:
 
 - "split": of good images that are no references. Their scores and those of further good images are exchangeable, so that all that
-  `oddlens.conformal` promises holds.
+  `oddlens.calibration.conformal` promises holds.
 - "leave-one-out": of the references, each held against the others. The promise on average holds all the same, because a score
   that comes of the nearest example never rises when an image joins the memory: what a reference scores against the others is at
   least what it would score if the new image were among them, and by those scores the promise is the split one (the proof is in
@@ -25,7 +25,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.conformal import (
+from oddlens.calibration.conformal import (
     checked_rate,
     declared_bound,
     images_needed,

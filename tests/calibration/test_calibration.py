@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oddlens.calibration import Calibration, Kind, Rates, calibrate_on, chosen, usual_rate
-from oddlens.conformal import declared_bound, moved_bound
+from oddlens.calibration.conformal import declared_bound, moved_bound
 from oddlens.detection import Thresholds
 from oddlens.errors import ImageError, UsageError
 
