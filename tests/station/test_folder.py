@@ -493,7 +493,7 @@ class TestFormat1:
     @pytest.fixture
     def old(self, open_clip_folder: Path, tmp_path: Path) -> Path:
         station = tmp_path / "old"
-        shutil.copytree(Path(__file__).parent / "fixtures" / "station_1", station)
+        shutil.copytree(Path(__file__).parents[1] / "fixtures" / "station_1", station)
         shutil.copytree(open_clip_folder, station / "model")
         return station
 
