@@ -1,12 +1,14 @@
 """How a call is read: verbs and options that are near what was meant, contradictions, options in groups."""
 
+import gc
 from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
 import typer
 
-from oddlens.cli.command import Command, grouped
+from oddlens.cli.command import Command, before_the_first_image, grouped
+from oddlens.errors import UsageError
 from tests.cli.program import run
 
 
@@ -72,3 +74,12 @@ class TestGroupsOfOptions:
 
     def test_options_that_are_not_given_have_the_fields_own_values(self) -> None:
         assert self.called("nut", "--paint", "red") == {"part": "nut", "colours": Colours("red"), "quick": False}
+
+
+def test_python_looks_for_no_garbage_while_a_model_is_loaded_and_does_again_afterwards() -> None:
+    frozen = gc.get_freeze_count()
+    with pytest.raises(UsageError), before_the_first_image():
+        assert not gc.isenabled()
+        raise UsageError("the model is damaged")
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > frozen
