@@ -1,0 +1,184 @@
+"""A detector's thresholds: those given by hand, and those that good images calibrate."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oddlens.calibration import REVIEW_RATE, Calibration, Rates, calibrate_on
+from oddlens.detection import Thresholds
+from oddlens.detector.fitted import FittedDetector, images_of
+from oddlens.detector.good_images import read_good_images, warn_of_doubles
+from oddlens.encoding import Encoder
+from oddlens.errors import OddlensWarning, UsageError, printable
+from oddlens.io.inputs import Images
+from oddlens.io.loader import BATCH_SIZE
+
+
+class CalibratedDetector(FittedDetector):
+    """A method with references and thresholds. `Detector` is what it is used by."""
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The thresholds given by hand; they win over calibrated ones."""
+        return self._thresholds
+
+    @thresholds.setter
+    def thresholds(self, thresholds: Thresholds) -> None:
+        self._thresholds, self._identity = thresholds, None
+
+    def set_thresholds(
+        self, image: float | None = None, pixel: float | None = None, review: float | None = None
+    ) -> Self:
+        """Set thresholds by hand. They win over those that are calibrated.
+
+        Args:
+            image: For scores: NG above it; None leaves the calibrated one.
+            pixel: For values of the anomaly map: marked above it; None leaves the calibrated one.
+            review: For scores: review from here to `image`. None leaves the calibrated one, and none where `image` is given.
+
+        Returns:
+            The detector itself.
+
+        Raises:
+            UsageError: A threshold is not finite, or `review` lies above `image`.
+        """
+        image, pixel, review = _threshold(image), _threshold(pixel), _threshold(review)
+        given = any(value is not None for value in (image, pixel, review))
+        self.thresholds = Thresholds(image, pixel, "given" if given else None, review)
+        return self
+
+    def calibrate(
+        self,
+        good_images: Images | None = None,
+        false_alarm_rate: float | None = None,
+        *,
+        review_rate: float = REVIEW_RATE,
+        object_name: str | None = None,
+    ) -> Calibration:
+        """Set the thresholds by good images, at a false-alarm rate that they can promise; `Calibration.statement` says what it is.
+
+        Thresholds given by hand (`set_thresholds`) still win. Other references drop the calibration.
+
+        Args:
+            good_images: Good images that are no references, best a random sample of what is to come ("split" calibration).
+                None: the references, each held against the others ("leave-one-out").
+            false_alarm_rate: The share of good images that may be called NG, on average. None: 1 / (n + 1) below 20 images, from 20
+                on 5 %, from 100 on 1 %.
+            review_rate: The share of good images that may go to review besides; 0: none.
+            object_name: What is on the images; None: the detector's own `object_name`. A split calibration is for this name only.
+
+        Returns:
+            The calibration in force.
+
+        Raises:
+            UsageError: There are too few good images for the rate, or none, or the recipe scores a whole set (`check_alone`).
+            ImageError: An image cannot be read, or its score or map is not finite.
+
+        Example:
+            >>> import numpy as np
+            >>> import oddlens
+            >>> detector = oddlens.load("winclip", device="cpu")
+            >>> good = [np.full((64, 64, 3), grey, np.uint8) for grey in range(100, 120)]
+            >>> calibration = detector.calibrate(good, false_alarm_rate=0.1)
+            >>> calibration.kind, len(calibration), calibration.rank
+            ('split', 20, 19)
+        """
+        self.check_alone()
+        if not self.recipe.is_independent:
+            raise UsageError(
+                f"with this recipe what {self.name} finds depends on the images before, so that no threshold keeps a promise: "
+                "calibrate it with its default recipe"
+            )
+        name = self.object_name if object_name is None else object_name
+        rates = Rates(false_alarm_rate=false_alarm_rate, review_rate=review_rate)
+        self._encode_prompts(name)
+        if good_images is not None:
+            calibration = calibrate_on("split", self._scored(good_images, name), rates, object_name=name)
+            self.calibrate_by(calibration)
+            return calibration
+        count = 0 if self.references is None else len(self.references)
+        if count < 2:
+            raise UsageError(
+                f"there is nothing to calibrate on: give good images{'' if self.no_references else ', or two references or more'}"
+            )
+        rates.check(count)
+        self.calibrate_by(rates)
+        fit = self._fit(name)
+        assert fit is not None
+        assert fit.calibration is not None
+        return fit.calibration
+
+    def calibrate_by(self, calibration: Calibration | Rates) -> None:
+        """Put a split calibration in force that was made before, as of a station, or leave-one-out ones at these rates."""
+        self._split = calibration if isinstance(calibration, Calibration) else None
+        self._rates = calibration if isinstance(calibration, Rates) else Rates()
+        self._identity = None
+        self._fits.clear()
+
+    @torch.inference_mode()
+    def _scored(self, images: Images, object_name: str) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+        """What each image is called, its score and its map. One that is there twice, or is a reference, is left out and named."""
+        references = self.references
+        sources = {} if references is None else dict(zip(references.digests, references.sources, strict=False))
+        encoder, doubles = Encoder([self.method]), list[str]()
+        with read_good_images(images, encoder, self.max_megapixels, sources, doubles) as new:
+            found = False
+            while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
+                found = True
+                yield from images_of(batch, self._scores(batch, object_name))
+        if doubles:
+            warn_of_doubles(doubles, "good images and the references")
+        if not found:
+            raise UsageError("no good images were given that are no references: give at least one")
+
+    def calibration(self, object_name: str | None = None) -> Calibration | None:
+        """The calibration in force for an object: the one that `calibrate` made, else that of two references or more; or None.
+
+        Raises:
+            ImageError: The score or the map of a reference is not finite.
+        """
+        name = self.object_name if object_name is None else object_name
+        split = self._split
+        if split is not None and split.object_name == name:
+            return split
+        if split is not None:
+            self._warn_once(
+                f"the thresholds were calibrated for {printable(split.object_name)!r} and are not used for {printable(name)!r}: "
+                "calibrate again for it"
+            )
+        fit = self._fit(name)
+        return None if fit is None else fit.calibration
+
+    def _calibrated_how(self) -> dict[str, object]:
+        """What its calibrations are made of, beside references, model and method."""
+        if self._split is not None:
+            return {"kind": "split", **asdict(self._split.rates), "sha256": self._split.sha256}
+        if self.references is None or len(self.references) < 2:
+            return {}
+        return {"kind": "leave-one-out", **asdict(self._rates.check(len(self.references)))}
+
+    def _warn_once(self, said: str) -> None:
+        if said not in self._warned:
+            self._warned.add(said)
+            warnings.warn(said, OddlensWarning, stacklevel=5)
+
+
+def _threshold(value: float | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"{value!r} is no threshold: give a finite number")
+    return number

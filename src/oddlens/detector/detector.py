@@ -1,0 +1,294 @@
+"""What users hold: it encodes images once and predicts many times, streams, and becomes a station."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from oddlens.backbone.files import MINI_FOLDER
+from oddlens.calibration import NOT_FINITE, Rates, chosen
+from oddlens.detection import Detection
+from oddlens.detector.calibrated import CalibratedDetector
+from oddlens.detector.fitted import images_of
+from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together
+from oddlens.errors import Failure, ImageError, printable
+from oddlens.io.images import Picture
+from oddlens.io.inputs import Images, Input, each_input, is_live
+from oddlens.io.loader import BATCH_SIZE, checked_count, load, load_each
+from oddlens.methods.base import AnyMethod
+from oddlens.methods.common.recent import Recent
+from oddlens.methods.recipe import change_recipe
+from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
+from oddlens.station import StationState, write_station
+
+_KEPT_CHANGES = 16
+"""Other recipes that predictions were made with: each keeps embeddings and calibrations of its own, and shares the memory bank."""
+
+
+class Detector(CalibratedDetector):
+    """A method on a model, with references (good examples) if there are some. `oddlens.load` and `oddlens.open_station` make it.
+
+    Several threads may use a detector at once.
+
+    Its attributes are those of `FittedDetector`.
+    """
+
+    def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
+        super().__init__(name, method, notes, weights)
+        self._changes: Recent[str, Detector] = Recent(_KEPT_CHANGES)
+
+    @property
+    def identity(self) -> Identity:
+        """What its detections depend on; computed once, and again when references or thresholds change."""
+        if self._identity is None:
+            self._identity = self._identify()
+        return self._identity
+
+    def _identify(self) -> Identity:
+        backbone, request, references = self.method.backbone, self.method.request, self.references
+        return Identity(
+            method=self.name,
+            recipe=plain_recipe(self.recipe),
+            model=backbone.identity,
+            fitted=self.notes,
+            preprocessing_sha256=preprocessing_sha256(
+                backbone.mean, backbone.std, request.image_size, request.short_side, request.interpolation
+            ),
+            weights_sha256=self.weights_hash,
+            reference_count=0 if references is None else len(references),
+            references_sha256=None if references is None else references.content_sha256(),
+            thresholds=self.thresholds.to_dict(),
+            calibration=self._calibrated_how(),
+            machine={
+                **versions(),
+                "device": str(backbone.device),
+                "threads": torch.get_num_threads(),
+                "weights": self.weights,
+                "references": None if references is None else list(references.sources),
+            },
+        )
+
+    def detect(self, images: Images, object_name: str = "part") -> list[Detection]:
+        """Score images. Few images are in memory at a time.
+
+        Args:
+            images: One image or several: paths, folders, patterns, arrays, Pillow images, encoded bytes, open files.
+            object_name: What is on the images, in a word or two.
+
+        Returns:
+            One detection an image, in order.
+
+        Raises:
+            ImageError: An image cannot be read, or its score or map is not finite. `detect_each` continues with the others.
+            UsageError: A path does not exist, the object name is empty, or the recipe scores a whole set (`check_alone`).
+
+        Example:
+            >>> import numpy as np
+            >>> import oddlens
+            >>> detector = oddlens.load("winclip", device="cpu").set_thresholds(image=0.9)
+            >>> (found,) = detector.detect(np.zeros((48, 64, 3), np.uint8), object_name="bracket")
+            >>> found.is_anomalous, found.image_size, found.heatmap().shape
+            (False, (64, 48), (48, 64))
+        """
+        self.check_alone()
+        self._encode_prompts(object_name)
+        encoder, found = Encoder([self.method]), []
+        with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
+            while len(batch := encoder.encode(islice(read, BATCH_SIZE))[0]):
+                found += self.predict(batch, object_name)
+        return found
+
+    def detect_each(
+        self, images: Images, object_name: str = "part", batch_size: int = BATCH_SIZE
+    ) -> Iterator[Detection | Failure]:
+        """As `detect`, for any number of images: in order, as they come, with a `Failure` for each bad one.
+
+        Args:
+            images: As `detect` takes them; may be endless. Threads read them ahead (see `oddlens.io.loader`). Of an iterator no
+                more is taken than the batch at work needs, because it may be a camera.
+            object_name: What is on the images, in a word or two.
+            batch_size: Images that go through the towers together: so many consecutive ones, bad ones counted. The detection of an
+                image is the same to the bit wherever its batch is run again.
+
+        Raises:
+            UsageError: The recipe scores a whole set (`check_alone`), or the object name or the batch size cannot be used.
+            ImageError: The score of a reference is not finite.
+        """
+        self.check_alone()
+        checked_count("batch_size", batch_size)
+        self._encode_prompts(object_name)
+        self._fit(object_name)
+        ahead = 0 if is_live(images) else None
+        return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size, ahead)
+
+    def _detect_each(
+        self, inputs: Iterator[Input], object_name: str, size: int, ahead: int | None
+    ) -> Iterator[Detection | Failure]:
+        encoder = Encoder([self.method])
+        with closing(load_each(inputs, encoder.prepare, ahead=ahead, group=size)) as read:
+            while True:
+                group: list[Failure | None] = []
+                (encoded,) = encoder.encode(_usable(islice(read, size), group))
+                if not group:
+                    return
+                found = iter(self._outcomes(encoded, object_name))
+                yield from (next(found) if failure is None else failure for failure in group)
+
+    def encode(self, images: Images) -> EncodedBatch:
+        """The part of `detect` that needs pixels: all that does not depend on the object name or the references.
+
+        Raises as `detect` does for an image that cannot be read.
+        """
+        encoder = Encoder([self.method])
+        with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
+            return encoder.encode_all(read)[0]
+
+    def encode_pictures(self, pictures: Iterable[Picture]) -> EncodedBatch:
+        """As `encode`, for images that are read already, or that an iterator reads."""
+        return encode_together([self.method], pictures)[0]
+
+    @torch.inference_mode()
+    def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
+        """The detections of encoded images for an object name; the vision tower does not run again.
+
+        Args:
+            encoded: What `encode` gave.
+            object_name: What is on the images, in a word or two.
+            changes: Other values of recipe fields on which the encoding does not depend.
+
+        Raises:
+            UsageError: Such a field is unknown or the encoding depends on it, or the recipe scores a whole set (`check_alone`).
+            ImageError: A score or a map is not finite.
+        """
+        if changes:
+            return self._changed(changes).predict(encoded, object_name)
+        self.check_alone()
+        return [_insisted(outcome) for outcome in self._outcomes(encoded, object_name)]
+
+    @torch.inference_mode()
+    def _outcomes(self, encoded: EncodedBatch, object_name: str) -> list[Detection | Failure]:
+        """The detection of each image; a failure if score or map is not finite. A batch is scored at once, as it is encoded."""
+        parts = (encoded[first : first + BATCH_SIZE] for first in range(0, len(encoded), BATCH_SIZE))
+        return [outcome for part in parts for outcome in self._score(part, object_name)]
+
+    def _score(self, encoded: EncodedBatch, object_name: str) -> Iterator[Detection | Failure]:
+        calibration = self.calibration(object_name)
+        thresholds = chosen(self.thresholds, calibration)
+        value_range = (calibration and calibration.value_range) or self.fixed_range
+        result = self._scores(encoded, object_name)
+        for number, (source, score, anomaly_map) in enumerate(images_of(encoded, result)):
+            parts = {name: float(values[number]) for name, values in result.parts.items()}
+            if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):
+                yield Failure(source, f"{printable(source)} {NOT_FINITE}")
+                continue
+            yield Detection(
+                score,
+                anomaly_map,
+                encoded.sizes[number],
+                thresholds,
+                value_range,
+                source,
+                encoded.notes[number],
+                parts,
+                None if result.labels is None else result.labels[number].cpu().numpy(),
+                result.label_names,
+                p_value=None if calibration is None else calibration.p_value(score),
+            )
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`.
+
+        Raises `UsageError` for a folder that holds other files and no station, `OddlensError` where the disk takes no more.
+        """
+        backbone, references = self.method.backbone, self.references
+        home = backbone.files[0].parent
+        files = () if home == MINI_FOLDER else tuple(path for path in backbone.files if path.parent == home)
+        write_station(
+            StationState(
+                identity=self.identity,
+                model=None if not files else files[0] if len(files) == 1 else home,
+                model_files=files,
+                weights=None if self.weights is None else Path(self.weights),
+                thresholds=self.thresholds,
+                references=None if references is None else references.to_arrays(),
+                calibration=self._split or (None if self._rates == Rates() else self._rates),
+            ),
+            folder,
+        )
+
+    def _changed(self, changes: Mapping[str, object]) -> Detector:
+        """The same detector with another recipe; its computed values are cached for the next time."""
+        recipe = change_recipe(self.recipe, changes)
+        # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
+        other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._on(self.method.with_recipe(recipe)))
+        other.thresholds = self.thresholds
+        if other._references is not self._references:
+            other._references, other._memory = self._references, self._memory  # which no question can change
+            other.calibrate_by(Rates())
+        if self._split is not None:
+            self._warn_once(
+                "the thresholds were calibrated with another recipe and are not used with this one: calibrate again"
+            )
+        elif other._rates != self._rates:
+            other.calibrate_by(self._rates)
+        return other
+
+    def with_references(self, references: EncodedBatch | None) -> Detector:
+        """Another detector with these references, and with the method, the thresholds and the limits of this one."""
+        other = self._on(self.method)
+        other.references = references
+        return other
+
+    def _on(self, method: AnyMethod) -> Detector:
+        other = Detector(self.name, method, self.notes, self.weights)
+        other.weights_hash = self.weights_hash  # of the file as it was read
+        other.max_megapixels, other.object_name = self.max_megapixels, self.object_name
+        other.thresholds = self.thresholds
+        return other
+
+    def reference(self, images: Images) -> Detector:
+        """Deprecated: the earlier name of `add_references`."""
+        _warn_of_name("reference", "add_references")
+        return self.add_references(images)
+
+    def ask(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
+        """Deprecated: the earlier name of `predict`."""
+        _warn_of_name("ask", "predict")
+        return self.predict(encoded, object_name, **changes)
+
+
+def encoder_of(detectors: Sequence[Detector]) -> Encoder:
+    """What encodes images for several detectors at once, see `Encoder`; the batches are in the detectors' order."""
+    return Encoder([detector.method for detector in detectors])
+
+
+def _usable(outcomes: Iterable[Prepared | Failure], group: list[Failure | None]) -> Iterator[Prepared]:
+    """The images that can be used; `group` gets an entry each: None, or the failure of one that cannot."""
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            group.append(outcome)
+        else:
+            group.append(None)
+            yield outcome
+        del outcome  # before the next one is waited for
+
+
+def _insisted(outcome: Detection | Failure) -> Detection:
+    if isinstance(outcome, Failure):
+        raise ImageError(outcome.reason)
+    return outcome
+
+
+def _warn_of_name(old: str, new: str) -> None:
+    warnings.warn(
+        f"Detector.{old} is now called {new}: the old name goes with the next version", DeprecationWarning, stacklevel=3
+    )

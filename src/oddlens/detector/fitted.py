@@ -1,0 +1,247 @@
+"""A method on a model with references: prompt embeddings, memory bank and scores, each computed once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oddlens.backbone.cache import cached_hash
+from oddlens.backbone.tensors import aligned
+from oddlens.calibration import Calibration, Rates, calibrate_on
+from oddlens.detection import Thresholds, ValueRange
+from oddlens.detector.good_images import read_good_images, warn_of_doubles
+from oddlens.encoding import EncodedBatch, Encoder, joined
+from oddlens.errors import OddlensWarning, UsageError, shortened
+from oddlens.io.inputs import Images
+from oddlens.io.loader import BATCH_SIZE
+from oddlens.methods.base import AnyMethod, Scores, Text
+from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.recent import Recent
+from oddlens.methods.recipe_fields import Recipe
+from oddlens.provenance import Identity
+
+_KEPT_TEXTS = 16
+"""Object names whose prompt embeddings are cached: 2 MB each with AnoVL's 924 prompts."""
+
+_KEPT_FITS = 64
+"""Object names for which the memory bank and the calibration are cached; the banks share their features."""
+
+
+class Fit(NamedTuple):
+    """What the references are for one object: the memory bank that images are scored with, and the calibration from two on."""
+
+    memory: MemoryBank
+    calibration: Calibration | None
+
+
+class FittedDetector:
+    """A method on a model, with references (good examples) if there are some. `Detector` is what it is used by.
+
+    Attributes:
+        name: The method's name.
+        method: The method, bound to its model.
+        notes: What of the recipe was fitted to the model, in words.
+        weights: The path of the learned part, or None.
+        max_megapixels: Larger images are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
+        object_name: The object on the images, by default.
+    """
+
+    def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
+        self.name = name
+        self.method = method
+        self.notes = tuple(notes)
+        self.weights = weights
+        self.max_megapixels: float | None = None
+        self.object_name = "part"
+        self._thresholds = Thresholds()
+        self._rates = Rates()
+        self._split: Calibration | None = None
+        self._warned: set[str] = set()
+        self._identity: Identity | None = None
+        self._references: EncodedBatch | None = None
+        self._memory: MemoryBank | None = None
+        self._fits: Recent[str, Fit] = Recent(_KEPT_FITS)
+        self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
+
+    @cached_property
+    def weights_hash(self) -> str | None:
+        """SHA-256 of the learned part's file, computed once; None without one."""
+        return None if self.weights is None else cached_hash(Path(self.weights))
+
+    @property
+    def recipe(self) -> Recipe:
+        """The frozen recipe in force."""
+        recipe: Recipe = self.method.recipe
+        return recipe
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.method.backbone.device
+
+    @property
+    def no_references(self) -> str | None:
+        """Why it takes no good examples, in a sentence; None where it takes them."""
+        return self.method.no_references
+
+    @property
+    def fixed_range(self) -> ValueRange:
+        """The values that its maps can take on any image; they differ with references."""
+        low, high = self.method.value_range(self._references is not None)
+        return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
+
+    def check_alone(self) -> None:
+        """Raises `UsageError` where the recipe gives images no scores of their own, see `Recipe.alone`."""
+        if self._references is not None and self.recipe.alone:
+            instead = ", ".join(f"{name}={value!r}" for name, value in self.recipe.alone.items())
+            raise UsageError(
+                f"with this recipe {self.name} scores a whole set of images at once, which only 'oddlens benchmark' does: "
+                f"give {instead}"
+            )
+
+    @property
+    def references(self) -> EncodedBatch | None:
+        """The good examples, encoded; None without any. Setting them drops the memory bank and the calibration of the earlier ones.
+
+        Setting raises `ImageError` for one whose features are not finite.
+        """
+        return self._references
+
+    @references.setter
+    def references(self, references: EncodedBatch | None) -> None:
+        if references is None:
+            self._keep(None, None)
+        else:
+            references = _ready(references)
+            self._keep(references, self.method.fit(references.features))
+
+    def _keep(self, references: EncodedBatch | None, memory: MemoryBank | None) -> None:
+        """Take other good examples, with the memory bank of them; what was made of the earlier ones goes."""
+        if self._split is not None or self._rates != Rates():
+            warnings.warn(
+                "the calibration was made with other references and is dropped: calibrate again",
+                OddlensWarning,
+                stacklevel=4,
+            )
+        self._split, self._rates = None, Rates()
+        self._references, self._memory, self._identity = references, memory, None
+        self._fits.clear()
+
+    def add_references(self, images: Images) -> Self:
+        """Add good examples.
+
+        An image that is there already, by its pixels, is left out with an `OddlensWarning`: compared with itself it would be the
+        best of examples, and the thresholds would be those of a line without any variation.
+
+        Args:
+            images: One image or several: paths, folders, patterns, arrays, Pillow images, encoded bytes, open files.
+
+        Returns:
+            The detector itself.
+
+        Raises:
+            UsageError: The method takes no references, a path names nothing, or no image is given.
+            ImageError: An image cannot be read, or its features are not finite. No reference is added then.
+
+        Example:
+            >>> import numpy as np
+            >>> import oddlens
+            >>> good = [np.full((64, 64, 3), grey, np.uint8) for grey in (100, 120)]
+            >>> detector = oddlens.load("winclip", device="cpu").add_references(good)
+            >>> len(detector.references)
+            2
+        """
+        if self.no_references is not None:
+            raise UsageError(self.no_references)
+        earlier = joined([] if self.references is None else [self.references])
+        sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the image
+        count, doubles = len(sources), list[str]()
+        encoder = Encoder([self.method])
+        with read_good_images(images, encoder, self.max_megapixels, sources, doubles) as read:
+            (added,) = encoder.encode_all(read)
+        if doubles:
+            warn_of_doubles(doubles)
+        elif not len(added):
+            raise UsageError("no reference images were given: give at least one good example")
+        if len(added):
+            added = _ready(replace(added, digests=tuple(sources)[count:]))
+            memory = self.method.fit(added.features)
+            if self._references is not None and self._memory is not None:
+                added, memory = joined([self._references, added]), self._memory.add(memory)
+            self._keep(added, memory)
+        return self
+
+    def _fit(self, object_name: str) -> Fit | None:
+        """What the references are for an object; None without any. Raises `ImageError` for one whose score or map is not finite."""
+        references, memory = self._references, self._memory
+        if references is None or memory is None:
+            return None
+        return self._fits.get(object_name, lambda: self._fitted(references, memory, object_name))
+
+    @torch.inference_mode()
+    def _fitted(self, references: EncodedBatch, memory: MemoryBank, object_name: str) -> Fit:
+        text = self._encode_prompts(object_name)
+        fitted, own = self.method.fit_prompts(memory, references.features, text)
+        if len(references) < 2:
+            return Fit(fitted, None)
+        if own is None:
+            parts: Iterable[tuple[EncodedBatch, Scores]] = self._leave_one_out(references, fitted, text)
+        else:
+            parts = [(references, self._finished(references, own))]
+        images = (image for batch, scores in parts for image in images_of(batch, scores))
+        unguaranteed = self.method.card.unguaranteed
+        return Fit(
+            fitted,
+            calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),
+        )
+
+    def _leave_one_out(
+        self, references: EncodedBatch, memory: MemoryBank, text: Text
+    ) -> Iterator[tuple[EncodedBatch, Scores]]:
+        """What the references score, each with the others as its memory, batch by batch."""
+        for first in range(0, len(references), BATCH_SIZE):
+            batch = references[first : first + BATCH_SIZE]
+            yield batch, self._score_batch(batch, text, memory.leaving_out(torch.arange(first, first + len(batch))))
+
+    def _scores(self, encoded: EncodedBatch, object_name: str) -> Scores:
+        """The scores and maps of a batch."""
+        fit = self._fit(object_name)
+        return self._score_batch(encoded, self._encode_prompts(object_name), None if fit is None else fit.memory)
+
+    def _score_batch(self, encoded: EncodedBatch, text: Text, memory: MemoryBank | None) -> Scores:
+        return self._finished(encoded, self.method.score(encoded.features, text, memory))
+
+    def _finished(self, encoded: EncodedBatch, scores: Scores) -> Scores:
+        """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
+        return scores
+
+    def _encode_prompts(self, object_name: str) -> Text:
+        if not isinstance(object_name, str):
+            raise UsageError(
+                f"the object name cannot be {shortened(object_name)}: give a text that says in a word or two what is on the images"
+            )
+        if not object_name.strip():
+            raise UsageError(
+                "the object name is empty: say in a word or two what is on the images, for instance 'part'"
+            )
+        return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
+
+
+def _ready(references: EncodedBatch) -> EncodedBatch:
+    """Good examples that lie in memory as those that a station gives back. Raises `ImageError` where one is not finite."""
+    references.check_finite()
+    return replace(references, features={name: aligned(value) for name, value in references.features.items()})
+
+
+def images_of(encoded: EncodedBatch, result: Scores) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+    """What each image of a batch is called, its score, and its map."""
+    for source, score, anomaly_map in zip(encoded.sources, result.scores.tolist(), result.maps, strict=True):
+        yield source, score, anomaly_map.float().cpu().numpy()

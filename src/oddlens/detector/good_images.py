@@ -1,0 +1,64 @@
+"""Good images as they are read: each counts once, by its pixels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import NamedTuple
+
+from oddlens.encoding import Encoder, Prepared
+from oddlens.errors import OddlensWarning, printable
+from oddlens.io.images import Picture
+from oddlens.io.inputs import Images, each_input
+from oddlens.io.loader import BATCH_SIZE, load
+
+
+class GoodImage(NamedTuple):
+    """An image that is read, and the digest of its pixels."""
+
+    image: Prepared
+    digest: str
+
+    @property
+    def pixel_count(self) -> int:
+        """Pixels in memory."""
+        return self.image.pixel_count
+
+
+def unlike(images: Iterable[GoodImage], sources: dict[str, str], doubles: list[str]) -> Iterator[Prepared]:
+    """The images whose digest is not among `sources` yet, which gets theirs; `doubles` gets the names of the others."""
+    for each in images:
+        source = each.image.source
+        if each.digest in sources:
+            doubles.append(" is ".join(dict.fromkeys(printable(name) for name in (source, sources[each.digest]))))
+        else:
+            sources[each.digest] = source
+            yield each.image
+        del each  # before the next one is read
+
+
+def warn_of_doubles(doubles: Sequence[str], where: str = "references") -> None:
+    rest = f", and {len(doubles) - 3} more" if len(doubles) > 3 else ""
+    warnings.warn(
+        f"the same image is among the {where} more than once, and counts once: {', '.join(doubles[:3])}{rest}",
+        OddlensWarning,
+        stacklevel=3,
+    )
+
+
+@contextmanager
+def read_good_images(
+    images: Images, encoder: Encoder, max_megapixels: float | None, sources: dict[str, str], doubles: list[str]
+) -> Iterator[Iterator[Prepared]]:
+    """The images as an encoder takes them, without those that are there already.
+
+    sources: the name of each image by the digest of its pixels, which the new ones are added to. doubles: gets the names of those
+    that are left out. Threads read ahead; they end with the context.
+    """
+
+    def prepare(picture: Picture) -> GoodImage:
+        return GoodImage(encoder.prepare(picture), picture.digest())
+
+    with closing(load(each_input(images, max_megapixels), prepare, group=BATCH_SIZE)) as read:
+        yield unlike(read, sources, doubles)
