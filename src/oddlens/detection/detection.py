@@ -2,135 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.detection.regions import Region, check_form, find_regions, half_way, hottest_mask, resize_map
+from oddlens.detection.thresholds import Thresholds, ValueRange, Verdict
 from oddlens.errors import OddlensError, UsageError, printable
-from oddlens.io.strict_json import form_fault
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from oddlens.io.images import ImageInput
-
-
-Verdict = Literal["ok", "review", "ng"]
-
-
-class RegionDict(TypedDict):
-    """What `Region.to_dict` gives."""
-
-    box: list[int]
-    area: int
-    peak: float
-    mean: float
-
-
-@dataclass(frozen=True)
-class Region:
-    """A connected part of an image where the anomaly map exceeds the pixel threshold, in the image's own pixels.
-
-    Attributes:
-        x: Left edge of its box.
-        y: Top edge of its box.
-        width: Of its box.
-        height: Of its box.
-        area: How many pixels it has.
-        peak: Largest value of the map inside.
-        mean: Mean value of the map inside.
-        outline: (x, y) corners of its outer contour.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    area: int
-    peak: float
-    mean: float
-    outline: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def from_dict(cls, document: object) -> Region:
-        """The region that `to_dict` wrote; its outline is that of its box. Raises `UsageError` for anything else."""
-        _check(document, {"box": [int], "area": int, "peak": float, "mean": float}, "region")
-        region = cast("RegionDict", document)
-        if len(region["box"]) != 4 or min(region["box"][2:]) < 1:
-            raise UsageError("this is no region: its box is not x, y, width, height")
-        x, y, width, height = region["box"]
-        right, bottom = x + width - 1, y + height - 1
-        outline = ((x, y), (right, y), (right, bottom), (x, bottom))
-        return cls(x, y, width, height, region["area"], region["peak"], region["mean"], outline)
-
-    def to_dict(self) -> RegionDict:
-        """The box (x, y, width, height), area, peak and mean as JSON values; the outline is left out."""
-        return {
-            "box": [self.x, self.y, self.width, self.height],
-            "area": self.area,
-            "peak": self.peak,
-            "mean": self.mean,
-        }
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Where a verdict begins. What is greater than a threshold lies beyond it; what reaches it exactly does not.
-
-    Attributes:
-        image: For scores: NG beyond it; None: no verdict.
-        pixel: For values of the anomaly map: marked beyond it; None: no regions.
-        source: Where they come from, in words.
-        review: For scores: review from here to `image`; None: nothing is sent to review.
-        promise: What `image` promises of further good images, in words; None: nothing is known.
-
-    Raises:
-        UsageError: One is not finite: every score would be on the same side of it. Or `review` lies beyond `image`.
-    """
-
-    image: float | None = None
-    pixel: float | None = None
-    source: str | None = None
-    review: float | None = None
-    promise: str | None = None
-
-    def __post_init__(self) -> None:
-        for value in (self.image, self.pixel, self.review):
-            if value is not None and not math.isfinite(value):
-                raise UsageError(f"{value} is no threshold: give a finite number")
-        if self.image is not None and self.review is not None and self.review > self.image:
-            raise UsageError(
-                f"the review threshold {self.review:g} lies above {self.image:g}, from which on an image is NG"
-            )
-
-    def verdict(self, score: float) -> Verdict | None:
-        """What a score is called; None without an image threshold."""
-        if self.image is None:
-            return None
-        if score > self.image:
-            return "ng"
-        return "review" if self.review is not None and score > self.review else "ok"
-
-    def to_dict(self) -> dict[str, float | str | None]:
-        """As JSON values; `review` and `promise` only where there is one."""
-        document: dict[str, float | str | None] = {"image": self.image, "pixel": self.pixel, "source": self.source}
-        document |= {} if self.review is None else {"review": self.review}
-        return document if self.promise is None else document | {"promise": self.promise}
-
-
-@dataclass(frozen=True)
-class ValueRange:
-    """The values of an anomaly map that the ends of a colour scale stand for, and why: "fixed range ..." or "calibrated on ..."."""
-
-    low: float
-    high: float
-    label: str
 
 
 _FORM: dict[str, object] = {"path": str, "score": float, "image_size": [int]}
@@ -199,7 +86,7 @@ class Detection:
             >>> found.is_anomalous, found.image_size
             (True, (640, 480))
         """
-        _check(document, _FORM | {name: form for name, form in _OPTIONAL.items() if name in document}, "detection")
+        check_form(document, _FORM | {name: form for name, form in _OPTIONAL.items() if name in document}, "detection")
         size = document["image_size"]
         if len(size) != 2 or min(size) < 1:
             raise UsageError("this is no detection: its image_size is not width, height")
@@ -262,7 +149,7 @@ class Detection:
         """
         if self.verdict is None:
             return ()
-        found = find_regions(heatmap, _half_way(heatmap))
+        found = find_regions(heatmap, half_way(heatmap))
         if found:
             return found[:1]
         height, width = heatmap.shape
@@ -299,7 +186,7 @@ class Detection:
             return beyond
         if self.verdict == "ok":
             return np.zeros_like(beyond)
-        return beyond if beyond.any() else _hottest_mask(heatmap)
+        return beyond if beyond.any() else hottest_mask(heatmap)
 
     def overlay(self, image: ImageInput | None = None) -> Image.Image:
         """The anomaly map over the image, with outlines of the regions, a colour bar that names its range, score and verdict.
@@ -371,55 +258,3 @@ class Detection:
         except OddlensError:
             return None
         return f'<img src="{data_uri(drawing)}" alt="score {self.score:.3f}" style="max-width: 100%">'
-
-
-def _check(document: object, form: dict[str, object], what: str) -> None:
-    """Raise `UsageError` for a document that does not have a form."""
-    if fault := form_fault(document, form):
-        raise UsageError(f"this is no {what}: {fault}")
-
-
-def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """An anomaly map at another size, bilinear.
-
-    Args:
-        anomaly_map: float32 [height, width].
-        size: (width, height) in pixels.
-
-    Returns:
-        float32 [height, width].
-    """
-    resized: NDArray[np.float32] = cv2.resize(anomaly_map, size, interpolation=cv2.INTER_LINEAR).astype(
-        np.float32, copy=False
-    )
-    return resized
-
-
-def find_regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Region, ...]:
-    """The 8-connected regions where an anomaly map, float32 [height, width], exceeds a threshold; by descending peak."""
-    above = (anomaly_map > threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-    regions = []
-    for number in range(1, count):
-        x, y, width, height, area = (int(value) for value in stats[number])
-        box = np.s_[y : y + height, x : x + width]
-        inside = labels[box] == number
-        contours, _ = cv2.findContours(
-            inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y)
-        )
-        outline = tuple((int(px), int(py)) for px, py in max(contours, key=len)[:, 0])
-        values = anomaly_map[box][inside]
-        regions.append(Region(x, y, width, height, area, float(values.max()), float(values.mean()), outline))
-    return tuple(sorted(regions, key=lambda region: -region.peak))
-
-
-def _half_way(heatmap: NDArray[np.float32]) -> float:
-    """Half way between the median of a map and its largest value."""
-    return (float(np.median(heatmap)) + float(heatmap.max())) / 2
-
-
-def _hottest_mask(heatmap: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the region around the largest value of a map is; all of a map that is the same everywhere."""
-    _, labels = cv2.connectedComponents((heatmap > _half_way(heatmap)).astype(np.uint8), connectivity=8)
-    hottest: NDArray[np.bool_] = labels == labels.ravel()[int(heatmap.argmax())]
-    return hottest

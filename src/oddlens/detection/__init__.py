@@ -1,0 +1,7 @@
+"""What a method finds in one image: the types that Python, the command line and every sink speak. No torch."""
+
+from oddlens.detection.detection import Detection
+from oddlens.detection.regions import Region, find_regions, resize_map
+from oddlens.detection.thresholds import Thresholds, ValueRange, Verdict
+
+__all__ = ["Detection", "Region", "Thresholds", "ValueRange", "Verdict", "find_regions", "resize_map"]

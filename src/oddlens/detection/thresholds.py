@@ -1,0 +1,65 @@
+"""Where a verdict begins, and on which scale a map is drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from oddlens.errors import UsageError
+
+Verdict = Literal["ok", "review", "ng"]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where a verdict begins. What is greater than a threshold lies beyond it; what reaches it exactly does not.
+
+    Attributes:
+        image: For scores: NG beyond it; None: no verdict.
+        pixel: For values of the anomaly map: marked beyond it; None: no regions.
+        source: Where they come from, in words.
+        review: For scores: review from here to `image`; None: nothing is sent to review.
+        promise: What `image` promises of further good images, in words; None: nothing is known.
+
+    Raises:
+        UsageError: One is not finite: every score would be on the same side of it. Or `review` lies beyond `image`.
+    """
+
+    image: float | None = None
+    pixel: float | None = None
+    source: str | None = None
+    review: float | None = None
+    promise: str | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.image, self.pixel, self.review):
+            if value is not None and not math.isfinite(value):
+                raise UsageError(f"{value} is no threshold: give a finite number")
+        if self.image is not None and self.review is not None and self.review > self.image:
+            raise UsageError(
+                f"the review threshold {self.review:g} lies above {self.image:g}, from which on an image is NG"
+            )
+
+    def verdict(self, score: float) -> Verdict | None:
+        """What a score is called; None without an image threshold."""
+        if self.image is None:
+            return None
+        if score > self.image:
+            return "ng"
+        return "review" if self.review is not None and score > self.review else "ok"
+
+    def to_dict(self) -> dict[str, float | str | None]:
+        """As JSON values; `review` and `promise` only where there is one."""
+        document: dict[str, float | str | None] = {"image": self.image, "pixel": self.pixel, "source": self.source}
+        document |= {} if self.review is None else {"review": self.review}
+        return document if self.promise is None else document | {"promise": self.promise}
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """The values of an anomaly map that the ends of a colour scale stand for, and why: "fixed range ..." or "calibrated on ..."."""
+
+    low: float
+    high: float
+    label: str
