@@ -36,7 +36,7 @@ class TestWhatIsPrinted:
     def test_score_verdict_and_path_of_each_picture(self, detect: Detect, parts: Path) -> None:
         done = detect(parts)
         assert done.code == 0
-        assert done.err == ""
+        assert done.err == "3 images: 3 without a verdict, 0 failed\n"
         lines = [line.split() for line in done.out.splitlines()]
         assert [(verdict, path) for _, verdict, path in lines] == [("-", f"{parts}/{name}.png") for name in range(3)]
         assert all(0 < float(score) < 1 for score, _, _ in lines)
@@ -49,7 +49,16 @@ class TestWhatIsPrinted:
         scores = sorted(record["score"] for record in detect(parts, "--json").records)
         middle = (scores[0] + scores[1]) / 2
         done = detect(parts, "--threshold", middle, "--out", tmp_path / "out")
-        assert done.err == f"3 images, 0 failed, 2 NG, 1 OK: {tmp_path}/out/results.jsonl\n"
+        assert done.err == f"3 images: 2 NG, 0 review, 1 OK, 0 failed: {tmp_path}/out/results.jsonl\n"
+
+    def test_an_image_that_is_ng_makes_an_exit_code_where_it_is_asked_for(self, detect: Detect, parts: Path) -> None:
+        assert detect(parts, "--threshold", 0).code == 0
+        done = detect(parts, "--threshold", 0, "--fail-on-ng")
+        assert (done.code, done.err) == (3, "3 images: 3 NG, 0 review, 0 OK, 0 failed\n")
+        assert detect(parts, "--threshold", 2, "--fail-on-ng").code == 0
+        assert detect(parts, "--fail-on-ng").code == 0
+        (parts / "1.png").write_bytes(b"")
+        assert detect(parts, "--threshold", 0, "--fail-on-ng").code == 1
 
     def test_json_is_a_line_a_picture_and_nothing_else(self, detect: Detect, parts: Path) -> None:
         done = detect(parts, "--json")
@@ -72,7 +81,7 @@ class TestWhatIsPrinted:
     def test_with_a_folder_stdout_stays_empty(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         done = detect(parts, "--out", tmp_path / "out")
         assert done.out == ""
-        assert done.err == f"3 images, 0 failed: {tmp_path}/out/results.jsonl\n"
+        assert done.err == f"3 images: 3 without a verdict, 0 failed: {tmp_path}/out/results.jsonl\n"
 
     def test_verbose_says_settings_and_notes_on_stderr(self, detect: Detect, parts: Path) -> None:
         Image.new("I;16", (48, 40), 500).save(parts / "deep.png")
@@ -118,7 +127,7 @@ class TestWhatIsWritten:
         out = tmp_path / "out"
         printed = detect(parts, "--out", out, "--json", "--object", "bolt").records
         assert [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()] == printed
-        assert names_in(out) == ["maps", "overlays", "results.csv", "results.jsonl", "run.json"]
+        assert names_in(out) == ["maps", "overlays", "report.html", "results.csv", "results.jsonl", "run.json"]
         for record in printed:
             stem = Path(record["path"]).stem
             assert (record["overlay"], record["map"]) == (f"overlays/{stem}.png", f"maps/{stem}.tiff")
@@ -145,7 +154,7 @@ class TestWhatIsWritten:
     def test_overlays_and_maps_can_be_left_out(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         (record, *_) = detect(parts, "--out", tmp_path / "out", "--json", "--write", "labels").records
         assert not {"overlay", "map"} & set(record)
-        assert names_in(tmp_path / "out") == ["results.csv", "results.jsonl", "run.json"]
+        assert names_in(tmp_path / "out") == ["report.html", "results.csv", "results.jsonl", "run.json"]
 
     def test_pictures_of_one_name_from_several_folders_do_not_overwrite_each_other(
         self, detect: Detect, tmp_path: Path
@@ -212,7 +221,7 @@ class TestBrokenPictures:
         sentence, summary = done.err.splitlines()
         assert sentence.startswith(f"oddlens: {parts}/1.png ")
         assert said in sentence
-        assert summary.startswith("3 images, 1 failed")
+        assert summary.startswith("3 images: 2 without a verdict, 1 failed")
         first, broken, last = (
             json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()
         )
@@ -244,8 +253,8 @@ class TestBrokenPictures:
     def test_nothing_but_broken_ones(self, detect: Detect, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(b"")
         done = detect(tmp_path / "a.png")
-        assert done.code == 1
-        assert done.sentence == f"{tmp_path}/a.png is empty (0 bytes): save or copy it again"
+        assert (done.code, done.out) == (1, "")
+        assert done.err == f"oddlens: {tmp_path}/a.png is empty (0 bytes): save or copy it again\n1 image: 1 failed\n"
 
     @pytest.mark.parametrize("options", [["--json"], ["--out", "out"], ["--out", "out", "--write", "maps"], []])
     def test_one_whose_result_is_not_finite_has_no_verdict(
@@ -294,7 +303,7 @@ class TestWhatIsFound:
             "oddlens: nowhere.png does not exist: check the path",
             f"oddlens: {'n' * 300}.png is no possible file name: check the path",
         ]
-        assert summary.startswith("4 images, 2 failed")
+        assert summary.startswith("4 images: 2 without a verdict, 2 failed")
         lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
         assert ["error" in line for line in lines] == [False, True, True, False]
 
@@ -323,7 +332,7 @@ class TestWhatIsFound:
         assert done.code == 0
         first, summary = done.err.splitlines()
         assert first == "oddlens: 3 files passed over: 1 .dcm, 2 masks; 1 folder passed over: 1 @eaDir"
-        assert summary.startswith("3 images, 0 failed")
+        assert summary.startswith("3 images: 3 without a verdict, 0 failed")
         told = json.loads((tmp_path / "out" / "run.json").read_text())
         assert told["passed_over"] == {"masks": 2, ".dcm": 1, "@eaDir/": 1}
 
@@ -332,7 +341,7 @@ class TestWhatIsFound:
         (tmp_path / "good" / "0_mask.png").touch()
         done = detect(parts, "--reference", tmp_path / "good")
         assert done.code == 0
-        passed_over, promise = done.err.splitlines()
+        passed_over, _, promise = done.err.splitlines()
         assert passed_over == "oddlens: among the references 1 file passed over: 1 mask"
         assert "then on average over such samples at most 34 % of good images are called NG." in promise
 
@@ -386,7 +395,8 @@ class TestNotes:
 
     def test_those_of_references_too(self, detect: Detect, parts: Path, deep: Path) -> None:
         done = detect(parts / "0.png", "--reference", deep / "pages.tif", "--threshold", 0.5)
-        assert done.err == f"{deep}/pages.tif: the first of several images in the file\n"
+        note, _ = done.err.splitlines()
+        assert note == f"{deep}/pages.tif: the first of several images in the file"
 
 
 REFUSED = {

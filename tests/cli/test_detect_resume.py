@@ -119,11 +119,14 @@ class TestGoingOn:
         self, detect: Detect, parts: Path, tmp_path: Path
     ) -> None:
         lines = tmp_path / "out" / "results.jsonl"
-        assert detect(parts, "--out", tmp_path / "out").err == f"3 images, 0 failed: {lines}\n"
+        assert detect(parts, "--out", tmp_path / "out").err == f"3 images: 3 without a verdict, 0 failed: {lines}\n"
         first = lines.read_text().splitlines()[0]
         (parts / "0.png").unlink()
         write_picture(parts / "new.png", np.random.default_rng(4))
-        assert detect(parts, "--out", tmp_path / "out", "--resume").err == f"3 images, 1 new, 0 failed: {lines}\n"
+        assert (
+            detect(parts, "--out", tmp_path / "out", "--resume").err
+            == f"3 images (1 new): 3 without a verdict, 0 failed: {lines}\n"
+        )
         after = lines.read_text().splitlines()
         assert after[0] == first
         assert [Path(json.loads(line)["path"]).name for line in after] == ["0.png", "1.png", "2.png", "new.png"]

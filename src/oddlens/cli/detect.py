@@ -38,6 +38,9 @@ A method may add options of its own: 'oddlens detect --method vl4ad --help' show
 WRITTEN = ("overlays", "maps", "labels")
 """What a run can write of each image, beside its results."""
 
+SOME_NG = 3
+"""The exit code with `--fail-on-ng` if an image is NG."""
+
 _SETTINGS = ("max_megapixels", "smooth")
 """What `--set` sets beside fields of the recipe."""
 
@@ -98,6 +101,10 @@ class OutputOptions:
             show_default=False,
         ),
     ] = None
+    fail_on_ng: Annotated[
+        bool,
+        typer.Option("--fail-on-ng", help="Exit with code 3 if an image is NG (and none failed, which is code 1)."),
+    ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")] = False
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print the settings, and every note of every image.")
@@ -124,7 +131,8 @@ def detect(
 
     With --out, OUT/results.jsonl gets a line for each image as soon as it is done, and OUT/run.json says what was run.
 
-    Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong and no image was read.
+    Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong and no image was read, and with
+    --fail-on-ng 3 if an image is NG and none failed.
     """
     overrides = recipe_overrides(what.setting or [], card_fields(context))
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
@@ -160,6 +168,8 @@ def detect(
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
     from oddlens.detection import Detection
+    from oddlens.inference.report import ReportSink
+    from oddlens.inference.results import say_counts
     from oddlens.inference.runner import run
     from oddlens.inference.sinks import CsvSink, FolderSink, Sink
     from oddlens.inference.smoothing import Smoothing
@@ -200,7 +210,7 @@ def detect(
     sinks: list[Sink] = []
     if results is not None:
         folder = FolderSink(results, **{kind: kind in written for kind in WRITTEN})
-        sinks += [folder, CsvSink(results.root / "results.csv")]
+        sinks += [folder, CsvSink(results.root / "results.csv"), ReportSink(results.root)]
     lines = output.out is None or output.verbose
     console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
     outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()))
@@ -222,14 +232,16 @@ def detect(
         notes.finish()
     if output.verbose:
         say(f"{times}")
-    if results is not None:
-        verdicts = f", {console.counts}" if console.counts else ""
-        new = f", {folder.new} new" if output.resume else ""
-        say(f"{_images(len(items))}{new}, {console.failed} failed{verdicts}: {results.lines}")
+    if results is not None or not output.as_json:
+        new = f" ({folder.new} new)" if output.resume else ""
+        where = "" if results is None else f": {results.lines}"
+        say(f"{_images(len(items))}{new}: {say_counts(console.counts)}{where}")
     if promise is not None and not output.as_json:
         say(promise)
-    if console.failed:
+    if console.counts["failed"]:
         raise typer.Exit(1)
+    if output.fail_on_ng and console.counts["ng"]:
+        raise typer.Exit(SOME_NG)
 
 
 def _was_given(context: typer.Context, name: str) -> bool:

@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
+from oddlens.detection import Verdict
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.io.atomic import LEFT_OVER, check_target, unwritable, write_bytes, write_text
 from oddlens.io.finding import path_identity
@@ -105,7 +106,7 @@ class ResultsFolder:
     def done(self) -> Mapping[str, Record]:
         """Records of images that need not run again, by the key of their file (`file_of`)."""
         if self._done is None:
-            lines = _last_lines(self.lines)
+            lines = read_records(self.lines)
             self._done = {key: record for key, record in lines.items() if "error" not in record and "file" in record}
         return self._done
 
@@ -237,7 +238,7 @@ class ResultsFolder:
 
     def _ordered(self, place: Mapping[str, int]) -> bytes:
         """The lines by the place of their image, one each, without anything else that may stand among them."""
-        lines = sorted(_last_lines(self.lines).items(), key=lambda line: place.get(line[0], -1))
+        lines = sorted(read_records(self.lines).items(), key=lambda line: place.get(line[0], -1))
         return "".join(_line(record) for _, record in lines).encode("ascii")
 
     def close(self) -> None:
@@ -263,7 +264,7 @@ class ResultsFolder:
         drawn = list(self._drawn())
         if is_file(self._settings_file) or not drawn or not is_file(self.lines):
             return drawn if is_file(self._settings_file) else []
-        records = _last_lines(self.lines).values()
+        records = read_records(self.lines).values()
         named = {record[kind] for record in records for kind in _DRAWINGS if kind in record}
         return [path for path in drawn if path.relative_to(self.root).as_posix() in named]
 
@@ -346,9 +347,10 @@ def unfiled(path: str) -> str:
     return f"\0{path}"
 
 
-def _last_lines(path: Path) -> dict[str, Record]:
-    """The last record of each image by its file. A line that a stop cut off, or that has another form, counts as none: its image
-    runs again.
+def read_records(path: Path) -> dict[str, Record]:
+    """The last record of each image in a results.jsonl, by the key of its file (`unfiled` where a line names none).
+
+    A line that a stop cut off, or that has another form, counts as none: its image runs again.
     """
     records: dict[str, Record] = {}
     for line in read_bytes(path).split(b"\n"):
@@ -361,6 +363,27 @@ def _last_lines(path: Path) -> dict[str, Record]:
             records.pop(key, None)
             records[key] = record
     return records
+
+
+def verdict_of(record: Record) -> Verdict | None:
+    """The verdict of a record of a detection; a line of an earlier version says only whether it is anomalous."""
+    verdict: Verdict | None = record.get("verdict")
+    if verdict is None and record["is_anomalous"] is not None:
+        return "ng" if record["is_anomalous"] else "ok"
+    return verdict
+
+
+def count_verdicts(records: Iterable[Record]) -> Counter[str]:
+    """How many records there are of each kind: "ng", "review", "ok", "failed", "none" (without a verdict)."""
+    return Counter("failed" if "error" in record else verdict_of(record) or "none" for record in records)
+
+
+def say_counts(counts: Mapping[str, int]) -> str:
+    """The counts of `count_verdicts` in words: "8 NG, 2 review, 3 OK, 0 failed"."""
+    words = {"ng": "NG", "review": "review", "ok": "OK"}
+    said = [f"{counts.get(kind, 0)} {word}" for kind, word in words.items()] if any(map(counts.get, words)) else []
+    said += [f"{none} without a verdict"] if (none := counts.get("none", 0)) else []
+    return ", ".join([*said, f"{counts.get('failed', 0)} failed"])
 
 
 def _is_record(value: object) -> bool:

@@ -1,0 +1,122 @@
+"""OUT/report.html: the results of a run for people, made of the files in OUT alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from oddlens.errors import UsageError, printable
+from oddlens.inference.results import Record, count_verdicts, read_records, say_counts, verdict_of
+from oddlens.inference.sinks import Sink
+from oddlens.io.atomic import unwritable, write_text
+from oddlens.io.paths import is_file, read_bytes
+from oddlens.io.pixels import Pixels
+from oddlens.io.strict_json import parse_json
+from oddlens.visualization import html
+
+if TYPE_CHECKING:
+    from oddlens.detection import Detection
+
+NAME = "report.html"
+
+_SECTIONS = {"ng": "NG", "review": "Review", "failed": "Failed", "none": "No verdict", "ok": "OK"}
+
+
+def write_report(root: Path, said: Mapping[str, Sequence[str]] | None = None) -> Path:
+    """Write OUT/report.html from OUT/results.jsonl and what lies beside it, whole or not at all; returns its path.
+
+    Args:
+        root: The folder OUT.
+        said: What to know of the run as a whole, by kind, each a list of sentences: "promise" (what the threshold promises),
+            "references" (flagged good examples), "drift", or another heading. It is kept in OUT/run.json, in the place of what
+            stood there of that kind; a kind with an empty list is removed.
+
+    Raises:
+        UsageError: There are no results.
+        OddlensError: The page cannot be written.
+    """
+    lines = root / "results.jsonl"
+    if not is_file(lines):
+        raise UsageError(f"{printable(str(root))} holds no results: give the folder of a run")
+    settings = _settings(root / "run.json")
+    if said:
+        kept = {**settings.get("said", {}), **{kind: list(sentences) for kind, sentences in said.items()}}
+        settings["said"] = {kind: sentences for kind, sentences in kept.items() if sentences}
+        write_text(root / "run.json", json.dumps(settings, indent=2) + "\n")
+    records = list(read_records(lines).values())
+    page = root / NAME
+    write_text(page, html.page("Report", _lead(records, settings), _body(records, settings)))
+    return page
+
+
+class ReportSink(Sink):
+    """Writes OUT/report.html at the end of a run, behind the `FolderSink` of that folder.
+
+    A page of an earlier run is removed when this one begins: it never lies beside results that it does not show.
+
+    said: what to know of the run as a whole, see `write_report`; other sinks and the caller may add to it until the run ends.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.said: dict[str, list[str]] = {}
+        self._root = root
+        self._page = root / NAME
+
+    def begin(self) -> None:
+        """See `Sink`."""
+        try:
+            self._page.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self._page, error) from error
+
+    def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
+        """See `Sink`."""
+        if detection.thresholds.promise is not None:
+            self.said["promise"] = [detection.thresholds.promise]
+        return {}
+
+    def finish(self) -> None:
+        """See `Sink`. A run without an image writes nothing, as the folder beside it."""
+        lines = self._root / "results.jsonl"
+        if is_file(lines) and (self.said or not is_file(self._page) or _changed(self._page) < _changed(lines)):
+            write_report(self._root, self.said)
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """What run.json says; {} where it is missing or damaged: the page shows the results all the same."""
+    try:
+        settings = parse_json(read_bytes(path))
+    except (OSError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _lead(records: Sequence[Record], settings: Mapping[str, Any]) -> str:
+    return f"{len(records)} images: {say_counts(count_verdicts(records))}"
+
+
+def _body(records: Sequence[Record], settings: Mapping[str, Any]) -> Iterator[str]:
+    for kind, sentences in settings.get("said", {}).items():
+        yield from (html.paragraph(f"{kind}: {sentence}") for sentence in sentences)
+    for kind, title in _SECTIONS.items():
+        shown = [
+            record for record in records if ("failed" if "error" in record else verdict_of(record) or "none") == kind
+        ]
+        if shown:
+            yield html.heading(f"{title} ({len(shown)})")
+            rows = "".join(f"<li>{_item(record)}</li>" for record in shown)
+            yield f"<ul>{rows}</ul>"
+
+
+def _item(record: Record) -> str:
+    text = escape(record["error"] if "error" in record else f"{record['score']:.4f} {record['path']}")
+    return f'<a href="{quote(os.fsencode(record["overlay"]))}">{text}</a>' if "overlay" in record else text
