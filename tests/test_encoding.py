@@ -12,6 +12,7 @@ import torch
 import oddlens
 from oddlens.backbone.tensors import aligned
 from oddlens.backbone.vision import ClipTower
+from oddlens.backbone.vision_pass import FeatureRequest
 from oddlens.detection import Detection
 from oddlens.encoding import EncodedBatch, encode_together, joined
 from oddlens.errors import Failure, ImageError
@@ -155,3 +156,10 @@ class TestSaved:
         moved = encoded.to("meta")
         assert {value.device.type for value in moved.features.values()} == {"meta"}
         assert (moved.sources, len(moved)) == (encoded.sources, 2)
+
+
+def test_a_pass_has_the_images_embedding_where_one_method_wants_it() -> None:
+    without, wanting = FeatureRequest(40, taps=(1,), image=False), FeatureRequest(40, taps=(2,))
+    assert without.preprocess_key == wanting.preprocess_key
+    assert without.joined(wanting) == FeatureRequest(40, taps=(1, 2))
+    assert not without.joined(without).image

@@ -197,6 +197,13 @@ class TestRunBlocksing:
         with pytest.raises(UsageError, match="it has stem"):
             tower.run_blocks(embedded, taps=("fine",))
 
+    def test_a_stems_taps_have_grids_of_their_own(self, embedded_folder: Path) -> None:
+        tower = load_backbone(embedded_folder, device="cpu").vision
+        found = tower.run_blocks(tower.embed(pixels(64, 96)), taps=("s3", "s6", 1), image=False)
+        assert [found.grid_of(tap) for tap in ("s3", "s6", 1)] == [(8, 12), (2, 3), (4, 6)]
+        assert found.patches("s6").shape == (2, 6, 192)
+        assert found.pooled is None
+
     def test_projection_without_norm_leaves_ln_post_out(self, tower: ClipTower, weights: Weights) -> None:
         x = torch.randn(3, SHAPE.width, generator=torch.Generator().manual_seed(0))
         assert close(tower.project(x, norm=False), x @ weights["visual.proj"])

