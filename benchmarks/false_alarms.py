@@ -75,8 +75,9 @@ class DistanceTable(MemoryBank):
         """The bank of some images, for others; an image that is on both sides is not compared with itself."""
         return DistanceTable(self._tables, queries, known)
 
-    def distance(self, name: str, queries: Tensor, exclude: Tensor | None = None) -> Tensor:
-        """See `MemoryBank`."""
+    def distance(self, name: str, queries: Tensor, exclude: Tensor | None = None, *, neighbours: int = 1) -> Tensor:
+        """See `MemoryBank`; of the nearest row alone."""
+        assert neighbours == 1
         table = self._tables[name][self._queries][:, self._known].clone()
         own = torch.tensor(self._queries)[:, None] == torch.tensor(self._known)
         table[own] = torch.inf

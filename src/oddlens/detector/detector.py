@@ -19,6 +19,7 @@ from oddlens.calibration import NOT_FINITE, Rates, chosen
 from oddlens.detection import Detection
 from oddlens.detector.calibrated import CalibratedDetector
 from oddlens.detector.fitted import images_of
+from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together
 from oddlens.errors import Failure, ImageError, printable
 from oddlens.io.images import Picture
@@ -151,6 +152,12 @@ class Detector(CalibratedDetector):
         encoder = Encoder([self.method])
         with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
             return encoder.encode_all(read)[0]
+
+    def encode_references(self, images: Images) -> EncodedBatch:
+        """Good examples as `references` takes them: as `encode`, with all that the memory bank is made of."""
+        encoder = ReferenceEncoder(self.method)
+        with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
+            return encoder.encode_all(read)
 
     def encode_pictures(self, pictures: Iterable[Picture]) -> EncodedBatch:
         """As `encode`, for images that are read already, or that an iterator reads."""

@@ -18,7 +18,8 @@ from oddlens.backbone.tensors import aligned
 from oddlens.calibration import Calibration, Rates, calibrate_on
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
-from oddlens.encoding import EncodedBatch, Encoder, joined
+from oddlens.detector.reference_encoder import ReferenceEncoder
+from oddlens.encoding import EncodedBatch, joined
 from oddlens.errors import OddlensWarning, UsageError, shortened
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
@@ -94,12 +95,17 @@ class FittedDetector:
 
     @property
     def fixed_range(self) -> ValueRange:
-        """The values that its maps can take on any image; they differ with references."""
-        low, high = self.method.value_range(self._references is not None)
+        """The ends of the colours on any image, see `Method.range_of`; they differ with references."""
+        low, high = self.method.range_of(self._memory)
         return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
 
     def check_alone(self) -> None:
-        """Raises `UsageError` where the recipe gives images no scores of their own, see `Recipe.alone`."""
+        """Raises `UsageError` where an image has no score of its own.
+
+        It has none where the recipe scores a whole set (`Recipe.alone`), and where a method lacks the references that it needs.
+        """
+        if self._references is None and self.method.card.needs.references == "required":
+            raise UsageError(self.method.lacks_references)
         if self._references is not None and self.recipe.alone:
             instead = ", ".join(f"{name}={value!r}" for name, value in self.recipe.alone.items())
             raise UsageError(
@@ -164,9 +170,9 @@ class FittedDetector:
         earlier = joined([] if self.references is None else [self.references])
         sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the image
         count, doubles = len(sources), list[str]()
-        encoder = Encoder([self.method])
+        encoder = ReferenceEncoder(self.method)
         with read_good_images(images, encoder, self.max_megapixels, sources, doubles) as read:
-            (added,) = encoder.encode_all(read)
+            added = encoder.encode_all(read)
         if doubles:
             warn_of_doubles(doubles)
         elif not len(added):

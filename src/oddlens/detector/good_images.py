@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
+from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import Encoder, Prepared
 from oddlens.errors import OddlensWarning, printable
 from oddlens.io.images import Picture
@@ -49,7 +50,11 @@ def warn_of_doubles(doubles: Sequence[str], where: str = "references") -> None:
 
 @contextmanager
 def read_good_images(
-    images: Images, encoder: Encoder, max_megapixels: float | None, sources: dict[str, str], doubles: list[str]
+    images: Images,
+    encoder: Encoder | ReferenceEncoder,
+    max_megapixels: float | None,
+    sources: dict[str, str],
+    doubles: list[str],
 ) -> Iterator[Iterator[Prepared]]:
     """The images as an encoder takes them, without those that are there already.
 

@@ -189,7 +189,7 @@ def _with_references(job: Job) -> dict[Variant, Detector]:
     def encode(records: Sequence[Record]) -> EncodedBatch:
         for record in records:
             if record.image not in encoded:
-                encoded[record.image] = plain.encode(record.image)
+                encoded[record.image] = plain.encode_references(record.image)
         return joined([encoded[record.image] for record in records])
 
     detectors: dict[Variant, Detector] = {}

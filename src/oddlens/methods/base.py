@@ -15,6 +15,7 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.errors import UsageError
+from oddlens.io.pixels import Pixels
 from oddlens.methods.card import MethodCard, imported
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.recipe import held_fields
@@ -134,8 +135,27 @@ class Method(ABC, Generic[R]):
     def encode(self, vision_pass: VisionPass) -> Features:
         """The image side of a batch that met the request: all that `score` and `fit` need."""
 
+    def reference_views(self, pixels: Pixels) -> Sequence[Pixels]:
+        """The images that stand for one good example in the memory: the image itself first, then what is made of it.
+
+        They are as many for every image. See `methods.common.augmentation`.
+        """
+        return (pixels,)
+
+    def reference_features(self, features: Features, views: int) -> Features:
+        """The features of good examples, from what `encode` gives of their views.
+
+        Args:
+            features: [images * views, ...], the views of an image in a row.
+            views: How many there are of each image.
+
+        Returns:
+            What `encode` gives of each image itself, by which `score` knows it, and what `fit` makes the memory of: [images, ...].
+        """
+        return features
+
     def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
-        """A memory of good examples, from their features. Raises `UsageError` where the method takes none."""
+        """A memory of good examples, from their `reference_features`. Raises `UsageError` where the method takes none."""
         raise UsageError(self.no_references)
 
     def fit_prompts(
@@ -155,7 +175,22 @@ class Method(ABC, Generic[R]):
 
     @abstractmethod
     def value_range(self, with_references: bool) -> tuple[float, float]:
-        """The values that the method's maps can take, for images without a calibration."""
+        """The values that the method's maps can take. The upper end is infinite where they have no bound."""
+
+    def range_of(self, memory: MemoryBank | None) -> tuple[float, float]:
+        """The ends of the colours for images without a calibration: finite also where values have no bound."""
+        return self.value_range(memory is not None)
+
+    def known(self, memory: MemoryBank | None) -> MemoryBank:
+        """The memory of a method that cannot do without. Raises `UsageError` where there is none."""
+        if memory is None:
+            raise UsageError(self.lacks_references)
+        return memory
+
+    @property
+    def lacks_references(self) -> str:
+        """What to do where a method that needs good examples has none, in a sentence."""
+        return f"{self.card.name} needs good examples: give some as references"
 
 
 AnyMethod = Method[Any]

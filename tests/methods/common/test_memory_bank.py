@@ -251,3 +251,57 @@ class TestFiles:
         save_file({"rows:patch": torch.ones(1, 1), "owners:patch": torch.zeros(1, dtype=torch.int64)}, path)
         with pytest.raises(ModelError, match="does not say that it is one"):
             MemoryBank.load(path)
+
+
+class TestSeveralNeighboursAndLengths:
+    """Half the squared Euclidean distance is 1 - cosine of unit vectors, so one rule serves both."""
+
+    @pytest.mark.parametrize("chunk", [7, 10**6])
+    def test_the_mean_over_the_nearest(self, chunk: int) -> None:
+        references, queries = drawn(3, 4, 6, seed=1), drawn(2, 5, 6, seed=2)
+        found = MemoryBank({"patch": references}, chunk=chunk).distance("patch", queries, neighbours=3)
+        cosines = torch.nn.functional.cosine_similarity(queries[:, :, None], references.flatten(0, 1)[None, None], -1)
+        assert torch.allclose(found, 1 - cosines.topk(3).values.mean(-1), atol=1e-6)
+
+    @pytest.mark.parametrize("neighbours", [1, 2, 100])
+    def test_without_scaling(self, neighbours: int) -> None:
+        references, queries = drawn(3, 4, 6, seed=1).double(), drawn(2, 5, 6, seed=2)
+        bank = MemoryBank({"patch": references}, unit=False)
+        assert torch.equal(bank.rows("patch"), references.flatten(0, 1))
+        distances = torch.cdist(queries.flatten(0, 1).double(), references.flatten(0, 1)) ** 2 / 2
+        expected = distances.sort().values[:, :neighbours].mean(1).view(2, 5)
+        assert torch.allclose(bank.distance("patch", queries, neighbours=neighbours).double(), expected, rtol=1e-5)
+
+    @pytest.mark.parametrize("neighbours", [2, 7])
+    def test_a_left_out_image_is_none_of_them(self, neighbours: int) -> None:
+        references = drawn(3, 3, 6, seed=1)
+        bank = MemoryBank({"patch": references})
+        found = bank.leaving_out(torch.arange(3)).distance("patch", references, neighbours=neighbours)
+        for number in range(3):
+            others = MemoryBank({"patch": torch.cat([references[:number], references[number + 1 :]])})
+            expected = others.distance("patch", references[number : number + 1], neighbours=neighbours)
+            assert torch.allclose(found[number], expected[0], atol=1e-6)
+        assert torch.isinf(
+            MemoryBank({"patch": references[:1]}).distance("patch", references[:1], torch.tensor([0]), neighbours=2)
+        ).all()
+
+    def test_it_comes_back_from_disk(self, tmp_path: Path) -> None:
+        bank = MemoryBank({"patch": drawn(3, 4, 6, seed=1).double()}, unit=False)
+        bank.save(tmp_path / "bank.safetensors")
+        again = MemoryBank.load(tmp_path / "bank.safetensors")
+        queries = drawn(2, 5, 6, seed=2)
+        assert not again.unit
+        assert torch.equal(again.distance("patch", queries), bank.distance("patch", queries))
+        assert not bank.add(bank).unit
+
+
+def test_only_real_rows_count() -> None:
+    """Images of several sizes are padded to one; what pads them is nobody's neighbour."""
+    references = drawn(2, 3, 4, seed=1)
+    real = torch.tensor([[True, True, False], [False, True, True]])
+    bank = MemoryBank({"patch": references}, real=real)
+    assert torch.equal(bank.rows("patch"), torch.nn.functional.normalize(references[real], dim=-1))
+    assert bank.owners("patch").tolist() == [0, 0, 1, 1]
+    thinned = MemoryBank({"patch": references}, real=real, max_rows=2)
+    assert thinned.owners("patch").tolist() == [0, 1]
+    assert torch.equal(thinned.rows("patch"), bank.rows("patch")[[0, 2]])

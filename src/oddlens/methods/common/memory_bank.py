@@ -19,7 +19,7 @@ from oddlens.io.paths import why_not_opened
 CHUNK = 1 << 24
 """Similarities held at once (64 MB of float32)."""
 
-_KEY, _FORMAT = "oddlens", "memory-bank-1"
+_KEY, _FORMAT, _UNSCALED = "oddlens", "memory-bank-1", "memory-bank-1-unscaled"
 _ROWS, _OWNERS, _VALUES = "rows:", "owners:", "values:"
 
 
@@ -37,16 +37,28 @@ class MemoryBank:
             out is at most as far from a kept one as the last one taken was. Distances of references to each other
             (`leaving_out`) grow by that, so that thresholds become generous.
         chunk: Similarities that are held at once.
+        real: Which rows of each image there are, bool [images, rows], the same under every name; None: all. Images of several sizes
+            have several numbers of them.
+        unit: Whether rows and queries are scaled to unit length. Otherwise they are compared as they are, in any floating type.
 
     Raises:
         UsageError: `max_rows` is less than the number of images.
     """
 
-    def __init__(self, features: Mapping[str, Tensor], *, max_rows: int | None = None, chunk: int = CHUNK) -> None:
+    def __init__(
+        self,
+        features: Mapping[str, Tensor],
+        *,
+        max_rows: int | None = None,
+        chunk: int = CHUNK,
+        real: Tensor | None = None,
+        unit: bool = True,
+    ) -> None:
         self._rows: dict[str, Tensor] = {}
         self._owners: dict[str, Tensor] = {}
         self.values: Mapping[str, Tensor] = {}
         self.chunk = chunk
+        self.unit = unit
         self._left_out: Tensor | None = None
         for name, value in features.items():
             images, rows, _ = value.shape
@@ -54,22 +66,30 @@ class MemoryBank:
                 raise UsageError(
                     f"max_rows {max_rows} is less than the {images} images: give at least one row an image"
                 )
-            flat = F.normalize(value.float(), dim=-1).to(value.dtype).flatten(0, 1)
+            flat = (F.normalize(value.float(), dim=-1).to(value.dtype) if unit else value).flatten(0, 1)
             owners = torch.arange(images, device=value.device).repeat_interleave(rows)
-            if max_rows is not None and max_rows < images * rows:
-                kept = _coreset(flat.float(), torch.arange(images, device=value.device) * rows, max_rows)
+            if real is not None:
+                flat, owners = flat[real.flatten()], owners[real.flatten()]
+            if max_rows is not None and max_rows < len(flat):
+                firsts = torch.searchsorted(owners, torch.arange(images, device=value.device))
+                kept = _coreset(flat.float(), firsts, max_rows)
                 flat, owners = flat[kept], owners[kept]
             self._rows[name], self._owners[name] = flat, owners
 
     @classmethod
     def of_rows(
-        cls, rows: Mapping[str, Tensor], values: Mapping[str, Tensor] | None = None, *, chunk: int = CHUNK
+        cls,
+        rows: Mapping[str, Tensor],
+        values: Mapping[str, Tensor] | None = None,
+        *,
+        chunk: int = CHUNK,
+        unit: bool = True,
     ) -> MemoryBank:
         """A bank of rows that are of unit length already, [rows, channels] by name: what an exported graph is given.
 
-        Which images they are of is not known, so that none can be left out.
+        Which images they are of is not known, so that none can be left out. unit: as of the bank that they come from.
         """
-        bank = cls({}, chunk=chunk)
+        bank = cls({}, chunk=chunk, unit=unit)
         bank._rows, bank.values = dict(rows), dict(values or {})
         bank._owners = {name: torch.zeros_like(each[:, 0], dtype=torch.int64) for name, each in rows.items()}
         return bank
@@ -121,8 +141,13 @@ class MemoryBank:
         bank.values, bank._left_out = self.values, images
         return bank
 
-    def distance(self, name: str, queries: Tensor, exclude: Tensor | None = None) -> Tensor:
-        """1 - the cosine to the nearest row, exactly.
+    @property
+    def left_out(self) -> Tensor | None:
+        """The number of the image that each query is, see `leaving_out`."""
+        return self._left_out
+
+    def distance(self, name: str, queries: Tensor, exclude: Tensor | None = None, *, neighbours: int = 1) -> Tensor:
+        """1 - the cosine to the nearest row, exactly. Where rows are no unit vectors, half the squared Euclidean distance.
 
         Computed in chunks; memory O(chunk), time O(queries * rows * channels).
 
@@ -130,24 +155,30 @@ class MemoryBank:
             name: The name of the features.
             queries: [batch, rows, channels], of any length; a query of length 0 is at distance 1 from everything.
             exclude: The number of the image that each query is not compared with, int64 [batch]; None compares with all.
+            neighbours: The mean over so many nearest rows; over all where there are fewer.
 
         Returns:
-            float32 [batch, rows] in [0, 2]; infinite where an excluded image is the only one.
+            float32 [batch, rows], of unit vectors in [0, 2]; infinite where an excluded image is the only one.
         """
         known, owners = self._rows[name].float(), self._owners[name]
         exclude = self._left_out if exclude is None else exclude
-        flat = F.normalize(queries.flatten(0, -2).float(), dim=-1)
+        flat = queries.flatten(0, -2).float()
+        # Half the squared distance of two rows is half of each one's squared length, less their product.
+        half = None if self.unit else known.square().sum(dim=1) / 2
+        flat = F.normalize(flat, dim=-1) if half is None else flat
+        own = 1 if half is None else flat.square().sum(dim=1) / 2
         if torch.compiler.is_exporting():  # one chunk: the number of rows may be a symbol
-            return (1 - (flat @ known.T).amax(dim=1)).clamp(min=0).view(queries.shape[:-1])
+            similar = flat @ known.T if half is None else flat @ known.T - half
+            return (own - _nearest(similar, neighbours)).clamp(min=0).view(queries.shape[:-1])
         step = max(1, self.chunk // max(1, len(known)))
         chunks: list[Tensor] = []
         for part in torch.split(flat, step):
-            similar = part @ known.T
+            similar = part @ known.T if half is None else part @ known.T - half
             if exclude is not None:
                 _exclude(similar, exclude.tolist(), owners, len(chunks) * step, queries.shape[1])
-            chunks.append(similar.amax(dim=1))
+            chunks.append(_nearest(similar, neighbours))
         # Rounding can make a perfect match negative.
-        return (1 - torch.cat(chunks)).clamp(min=0).view(queries.shape[:-1])
+        return (own - torch.cat(chunks)).clamp(min=0).view(queries.shape[:-1])
 
     def save(self, path: Path) -> None:
         """Write the bank as a .safetensors file, whole or not at all."""
@@ -155,7 +186,7 @@ class MemoryBank:
         tensors |= {_OWNERS + name: owners for name, owners in self._owners.items()}
         tensors |= {_VALUES + name: value for name, value in self.values.items()}
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        write_bytes(path, save(plain, metadata={_KEY: _FORMAT}))
+        write_bytes(path, save(plain, metadata={_KEY: _FORMAT if self.unit else _UNSCALED}))
 
     @classmethod
     def load(cls, path: Path, *, device: torch.device | str = "cpu", chunk: int = CHUNK) -> MemoryBank:
@@ -172,10 +203,12 @@ class MemoryBank:
             raise UsageError(f"the memory bank {shown} {why_not_opened(path, error)}") from error
         except SafetensorError as error:
             raise ModelError(f"{shown} is damaged or no safetensors file: make the memory bank again") from error
-        fault = "it does not say that it is one" if metadata.get(_KEY) != _FORMAT else _fault_of(tensors)
+        kind = metadata.get(_KEY)
+        fault = "it does not say that it is one" if kind not in (_FORMAT, _UNSCALED) else ""
+        fault = fault or _fault_of(tensors, unit=kind == _FORMAT)
         if fault:
             raise ModelError(f"{shown} is no memory bank ({fault}): make it again")
-        bank = cls({}, chunk=chunk)
+        bank = cls({}, chunk=chunk, unit=kind == _FORMAT)
         bank._rows = {name: rows.to(device) for name, rows in _part(tensors, _ROWS).items()}
         bank._owners = {name: owners.to(device) for name, owners in _part(tensors, _OWNERS).items()}
         bank.values = {name: value.to(device) for name, value in _part(tensors, _VALUES).items()}
@@ -183,9 +216,19 @@ class MemoryBank:
 
     def _like(self) -> MemoryBank:
         """A bank of the same rows, in the same memory."""
-        bank = MemoryBank({}, chunk=self.chunk)
+        bank = MemoryBank({}, chunk=self.chunk, unit=self.unit)
         bank._rows, bank._owners = self._rows, self._owners
         return bank
+
+
+def _nearest(similar: Tensor, neighbours: int) -> Tensor:
+    """The mean of each row's largest values, of all where there are fewer: [rows, known rows] -> [rows]."""
+    if neighbours == 1:
+        return similar.amax(dim=1)
+    largest = similar.topk(min(neighbours, similar.shape[1]), dim=1).values
+    there = largest > -torch.inf  # of an image that is left out no row counts
+    mean = torch.where(there, largest, 0).sum(dim=1) / there.sum(dim=1)
+    return torch.where(there.any(dim=1), mean, -torch.inf)
 
 
 def _exclude(similar: Tensor, images: list[int], owners: Tensor, first: int, rows: int) -> None:
@@ -222,7 +265,7 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _fault_of(tensors: Mapping[str, Tensor]) -> str:
+def _fault_of(tensors: Mapping[str, Tensor], *, unit: bool) -> str:
     """What is wrong with the tensors of a file; "" where nothing is."""
     rows, owners = _part(tensors, _ROWS), _part(tensors, _OWNERS)
     if rows.keys() != owners.keys() or not rows:
@@ -233,7 +276,7 @@ def _fault_of(tensors: Mapping[str, Tensor]) -> str:
         if fault := tensor_fault(value, dtypes=FLOATS):
             return f"{_VALUES}{name} {fault}"
     for name, value in rows.items():
-        if fault := tensor_fault(value, (None, None), (torch.float32, torch.float16)):
+        if fault := tensor_fault(value, (None, None), (torch.float32, torch.float16) if unit else FLOATS):
             return f"{_ROWS}{name} {fault}"
         if fault := tensor_fault(owners[name], (len(value),), [torch.int64]):
             return f"{_OWNERS}{name} {fault}"
@@ -242,7 +285,7 @@ def _fault_of(tensors: Mapping[str, Tensor]) -> str:
         if bool((owners[name].diff() < 0).any()):
             return f"{_OWNERS}{name} does not rise"
         lengths = value.float().norm(dim=-1)
-        if not bool(((lengths - 1).abs().lt(0.01) | lengths.eq(0)).all()):
+        if unit and not bool(((lengths - 1).abs().lt(0.01) | lengths.eq(0)).all()):
             return f"{_ROWS}{name} has rows that are not of unit length"
     if len({frozenset(each.tolist()) for each in owners.values()}) > 1:
         return "its features are of other images under one name than under another"

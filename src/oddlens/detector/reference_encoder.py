@@ -1,0 +1,58 @@
+"""Good examples through the towers: with the views of each that a method's memory is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import torch
+
+from oddlens.encoding import EncodedBatch, Encoder, Prepared, joined
+from oddlens.io.images import Picture
+from oddlens.io.loader import BATCH_SIZE
+from oddlens.methods.base import AnyMethod
+
+
+class ReferenceEncoder:
+    """Good examples -> their features, for one method. Where it makes no views of them, they run as any images do."""
+
+    def __init__(self, method: AnyMethod) -> None:
+        self._method = method
+        self._encoder = Encoder([method])
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """As `Encoder.prepare`, with all views of the image, the image itself first; any thread may do it."""
+        parts = [
+            self._encoder.prepare(replace(picture, pixels=view))
+            for view in self._method.reference_views(picture.pixels)
+        ]
+        return replace(
+            parts[0],
+            views=tuple(view for part in parts for view in part.views),
+            seconds=sum(part.seconds for part in parts),
+        )
+
+    @torch.inference_mode()
+    def encode_all(self, images: Iterable[Prepared]) -> EncodedBatch:
+        """Any number of good examples, in batches; those that have views run one after another."""
+        rest, batches = iter(images), list[EncodedBatch]()
+        while group := list(islice(rest, BATCH_SIZE)):
+            if all(len(image.views) == 1 for image in group):
+                batches.append(self._encoded(group, 1))
+            else:
+                batches += [self._encoded(_apart(image), len(image.views)) for image in group]
+            del group  # before the next ones are read
+        return joined(batches)
+
+    def _encoded(self, images: Sequence[Prepared], views: int) -> EncodedBatch:
+        (encoded,) = self._encoder.encode_all(images)
+        features = self._method.reference_features(encoded.features, views)
+        if views == 1:
+            return replace(encoded, features=features)
+        return EncodedBatch(features, encoded.sizes[:1], encoded.sources[:1], encoded.notes[:1], encoded.seconds)
+
+
+def _apart(image: Prepared) -> list[Prepared]:
+    """The views of an image, each on its own."""
+    return [replace(image, views=(view,), seconds=image.seconds / len(image.views)) for view in image.views]
