@@ -18,8 +18,8 @@ SOURCE = ROOT / "src"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
-    "service", "cli", "training", "evaluation", "inference", "loading", "detector", "encoding", "station", "calibration",
-    "detection", "methods", "backbone", "provenance", "visualization", "data", "metrics", "images", "io", "errors",
+    "service", "cli", "training", "evaluation", "inference", "teaching", "loading", "detector", "encoding", "station",
+    "calibration", "detection", "methods", "backbone", "provenance", "visualization", "data", "metrics", "images", "io", "errors",
 )  # fmt: skip
 """The rooms from top to bottom. A module imports from its own room and from those below it, wherever the import stands: in a
 function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""

@@ -614,6 +614,25 @@ class TestStations:
         assert [record | {"ms": 0} for record in found] == [record | {"ms": 0} for record in expected]
 
 
+class TestNamesOfDefects:
+    def test_each_marked_region_gets_names_and_the_run_says_which_there_were(
+        self, detect: Detect, parts: Path, tmp_path: Path
+    ) -> None:
+        call = (parts, "--threshold", "0,0.5", "--object", "nut", "--out", tmp_path / "out")
+        plain = detect(*call, "--json")
+        done = detect(*call, "--overwrite", "--json", "--defects", "dent, scratch")
+        assert done.code == 0
+        assert [record["score"] for record in done.records] == [record["score"] for record in plain.records]
+        assert not any("names" in region for record in plain.records for region in record["regions"])
+        for record in done.records:
+            assert record["regions"]
+            for names in (region["names"] for region in record["regions"][:8]):
+                assert {name for name, _ in names} - {"unknown"} == {"dent", "scratch"}
+        refused = detect(*call, "--resume", "--defects", "dent, crack")
+        assert refused.code == 2
+        assert "results of other settings (defect_names)" in refused.err
+
+
 class TestSettings:
     def test_a_field_of_the_recipe_is_set(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         done = detect(parts, "--out", tmp_path / "out", "--set", "image_size=112", "--set", "templates=port21", "-v")

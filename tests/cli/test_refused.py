@@ -24,6 +24,7 @@ Detect = Callable[..., Done]
         ("--weights w.safetensors", "winclip takes no weights"),
         ("--station s --method winclip", "--station brings method"),
         ("--threshold 0.5;0.6", "is no threshold: give a finite number, or two as SCORE,PIXEL"),
+        ("--defects scratch", "'scratch' names fewer than two defects"),
         ("--every 1.5", "--every': it must be a whole number"),
     ],
 )

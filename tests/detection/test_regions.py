@@ -1,12 +1,15 @@
 """Heat at the image's own size, and its regions, on examples small enough to count by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from oddlens.detection import find_regions, resize_map
+from oddlens.detection import Region, find_regions, resize_map
+from oddlens.errors import UsageError
 
 
 class TestSizes:
@@ -82,3 +85,20 @@ class TestRegions:
             inside = anomaly_map[region.y : region.y + region.height, region.x : region.x + region.width]
             assert inside.max() >= region.peak >= region.mean >= np.float32(threshold) - 1e-6
             assert all(anomaly_map[y, x] >= np.float32(threshold) for x, y in region.outline)
+
+
+def test_names_of_a_region_are_written_where_there_are_some() -> None:
+    plain = Region(1, 2, 3, 4, 12, 0.9, 0.8, ((1, 2), (3, 2), (3, 5), (1, 5)))
+    assert "names" not in plain.to_dict()
+    named = replace(plain, names=(("unknown", 0.6), ("scratch", 0.4)))
+    assert named.to_dict()["names"] == [["unknown", 0.6], ["scratch", 0.4]]
+    assert Region.from_dict(named.to_dict()) == named
+
+
+@pytest.mark.parametrize(
+    "names", ["scratch", ["scratch"], [["scratch"]], [[0.4, "scratch"]], [["scratch", "dent"]], [[]]]
+)
+def test_names_of_another_form_are_refused(names: object) -> None:
+    document = {"box": [1, 2, 3, 4], "area": 12, "peak": 0.9, "mean": 0.8, "names": names}
+    with pytest.raises(UsageError, match="this is no region"):
+        Region.from_dict(document)

@@ -70,6 +70,14 @@ class DetectorOptions:
             show_default="from the references",
         ),
     ] = None
+    defects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Names of defects, divided by commas: each marked region gets those that fit, as a suggestion.",
+            show_default="no names",
+        ),
+    ] = None
     every: Annotated[int, typer.Option(metavar="N", min=1, help="Take every Nth frame of a video.")] = 1
     setting: Annotated[
         list[str] | None,
@@ -146,6 +154,7 @@ def detect(
     ):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     threshold, pixel_threshold = _thresholds(what.threshold or [])
+    defects = _defect_names(what.defects)
 
     from oddlens.inference.results import ResultsFolder
     from oddlens.io.freed_memory import reuse_freed_memory
@@ -168,6 +177,7 @@ def detect(
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
     from oddlens.detection import Detection
+    from oddlens.inference.region_names import RegionNamesSink
     from oddlens.inference.report import ReportSink
     from oddlens.inference.results import say_counts
     from oddlens.inference.runner import run
@@ -208,6 +218,11 @@ def detect(
         object_name = detector.object_name
     task = Task(object_name, tuple(items), found.passed_over)
     sinks: list[Sink] = []
+    if defects:
+        from oddlens.teaching.namer import Namer
+
+        with before_the_first_image():
+            sinks.append(RegionNamesSink(Namer(detector.method.backbone, defects, object_name)))
     if results is not None:
         folder = FolderSink(results, **{kind: kind in written for kind in WRITTEN})
         sinks += [folder, CsvSink(results.root / "results.csv"), ReportSink(results.root)]
@@ -295,6 +310,14 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise UsageError(f"--threshold {text.strip()} is no threshold: give a finite number, or two as SCORE,PIXEL")
     return value
+
+
+def _defect_names(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    from oddlens.station.defects import defect_names
+
+    return defect_names(text)
 
 
 def _number(name: str, value: object) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ class RegionDict(TypedDict):
     area: int
     peak: float
     mean: float
+    names: NotRequired[list[list[str | float]]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Region:
         peak: Largest value of the map inside.
         mean: Mean value of the map inside.
         outline: (x, y) corners of its outer contour.
+        names: What the defect is probably called, each name with its weight, the best first; "unknown" comes first where none is
+            decided. Empty where nobody asked. A suggestion, on which no verdict depends.
     """
 
     x: int
@@ -45,27 +48,41 @@ class Region:
     peak: float
     mean: float
     outline: tuple[tuple[int, int], ...]
+    names: tuple[tuple[str, float], ...] = ()
 
     @classmethod
     def from_dict(cls, document: object) -> Region:
         """The region that `to_dict` wrote; its outline is that of its box. Raises `UsageError` for anything else."""
         check_form(document, {"box": [int], "area": int, "peak": float, "mean": float}, "region")
         region = cast("RegionDict", document)
+        names = _names(region.get("names", []))
         if len(region["box"]) != 4 or min(region["box"][2:]) < 1:
             raise UsageError("this is no region: its box is not x, y, width, height")
         x, y, width, height = region["box"]
         right, bottom = x + width - 1, y + height - 1
         outline = ((x, y), (right, y), (right, bottom), (x, bottom))
-        return cls(x, y, width, height, region["area"], region["peak"], region["mean"], outline)
+        return cls(x, y, width, height, region["area"], region["peak"], region["mean"], outline, names)
 
     def to_dict(self) -> RegionDict:
-        """The box (x, y, width, height), area, peak and mean as JSON values; the outline is left out."""
-        return {
+        """The box (x, y, width, height), area, peak, mean and names, if any, as JSON values; the outline is left out."""
+        document: RegionDict = {
             "box": [self.x, self.y, self.width, self.height],
             "area": self.area,
             "peak": self.peak,
             "mean": self.mean,
         }
+        if self.names:
+            document["names"] = [[name, weight] for name, weight in self.names]
+        return document
+
+
+def _names(found: object) -> tuple[tuple[str, float], ...]:
+    """Names and weights as `Region.to_dict` writes them."""
+    check_form({"names": found}, {"names": [[(str, float)]]}, "region")
+    pairs = cast("list[list[str | float]]", found)
+    if any(len(pair) != 2 or not isinstance(pair[0], str) or isinstance(pair[1], str) for pair in pairs):
+        raise UsageError("this is no region: its names are not pairs of a name and a weight")
+    return tuple((str(name), float(weight)) for name, weight in pairs)
 
 
 def check_form(document: object, form: dict[str, object], what: str) -> None:

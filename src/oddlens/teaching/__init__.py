@@ -1,0 +1,1 @@
+"""What users teach a station: names of defects, and what marked images change."""
