@@ -17,7 +17,7 @@ from oddlens.backbone.threads import share_processors as _share_processors
 
 if TYPE_CHECKING:
     from oddlens.calibration import Calibration
-    from oddlens.detection import Detection, Region
+    from oddlens.detection import Detection, Marking, Region, RegionOfInterest
     from oddlens.detector import Detector
     from oddlens.errors import Failure, OddlensError, OddlensWarning
     from oddlens.loading import load, open_station
@@ -31,7 +31,9 @@ _HOMES = {
     "Failure": "oddlens.errors",
     "OddlensError": "oddlens.errors",
     "OddlensWarning": "oddlens.errors",
+    "Marking": "oddlens.detection",
     "Region": "oddlens.detection",
+    "RegionOfInterest": "oddlens.detection",
     "load": "oddlens.loading",
     "open_station": "oddlens.loading",
 }
@@ -44,9 +46,11 @@ __all__ = [
     "Detection",
     "Detector",
     "Failure",
+    "Marking",
     "OddlensError",
     "OddlensWarning",
     "Region",
+    "RegionOfInterest",
     "load",
     "open_station",
 ]

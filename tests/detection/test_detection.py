@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.detection import Detection, Marking, Region, RegionOfInterest, Thresholds, ValueRange
 from oddlens.errors import ImageError, UsageError
 
 MAP = np.zeros((8, 8), np.float32)
 MAP[2:4, 4:6] = 1.0
+LEFT_HALF = RegionOfInterest(include=(((0, 0), (0.5, 0), (0.5, 1), (0, 1)),))
+NO_CORNER = RegionOfInterest(ignore=(((0.4, 0), (1, 0), (1, 0.7)),))
 PICTURE: NDArray[np.uint8] = np.full((60, 120, 3), 128, np.uint8)
 
 
@@ -146,20 +148,110 @@ class TestMarks:
         assert detection(pixel=2.0).regions == ()
         assert len(detection(pixel=0.5).regions) == 1
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(
         hnp.arrays(np.float32, (4, 5), elements=st.sampled_from((0.0, 0.25, 0.5, 1.0))), st.floats(0, 1), st.floats(0, 1),
-        st.floats(0, 1), st.floats(0, 1),
+        st.floats(0, 1), st.floats(0, 1), st.integers(0, 12), st.sampled_from((None, LEFT_HALF, NO_CORNER)),
     )  # fmt: skip
     def test_verdict_regions_and_mask_never_contradict_each_other(
-        self, anomaly_map: NDArray[np.float32], score: float, image: float, review: float, pixel: float
+        self,
+        anomaly_map: NDArray[np.float32],
+        score: float,
+        image: float,
+        review: float,
+        pixel: float,
+        least: int,
+        roi: RegionOfInterest | None,
     ) -> None:
         thresholds = Thresholds(max(image, review), pixel, "given", min(image, review))
-        found = replace(detection(score=score), anomaly_map=anomaly_map, image_size=(5, 4), thresholds=thresholds)
+        inside = np.ones((4, 5), bool) if roi is None else roi.inside((5, 4))
+        anomaly_map = np.where(inside, anomaly_map, 0)
+        found = replace(
+            detection(score=score),
+            anomaly_map=anomaly_map,
+            image_size=(5, 4),
+            thresholds=thresholds,
+            marking=Marking(min_area=least),
+            roi=roi,
+        )
         assert bool(found.regions) == (found.verdict != "ok") == bool(found.mask().any())
         assert sum(region.area for region in found.regions) == found.mask().sum()
-        if found.regions:
-            assert found.mask()[np.unravel_index(anomaly_map.argmax(), anomaly_map.shape)]
+        assert not (found.mask() & ~inside).any()
+        small = [region for region in found.regions if region.area < least]
+        assert not small or len(found.regions) == 1
+        if found.regions and not least:
+            hottest = np.where(inside, anomaly_map, -1)
+            assert found.mask()[np.unravel_index(hottest.argmax(), hottest.shape)]
+
+
+class TestMinArea:
+    """A small region is not marked, but for the last one of an image that is not OK."""
+
+    FOUND = replace(
+        detection(image=0.5, pixel=0.5), image_size=(8, 2),
+        anomaly_map=np.array([[0, 1, 0, 0, 0.8, 0.8, 0.8, 0], [0, 0, 0, 0, 0.8, 0.8, 0, 0]], np.float32),
+    )  # fmt: skip
+
+    def test_smaller_ones_go_from_regions_and_mask(self) -> None:
+        assert [region.area for region in self.FOUND.regions] == [1, 5]
+        large = replace(self.FOUND, marking=Marking(min_area=5))
+        assert [region.area for region in large.regions] == [5]
+        assert large.mask().sum() == 5
+        assert not large.mask()[0, 1]
+
+    def test_the_hottest_stays_where_all_are_too_small(self) -> None:
+        found = replace(self.FOUND, marking=Marking(min_area=6))
+        assert [region.area for region in found.regions] == [1]
+        assert found.mask().sum() == 1
+
+    def test_without_a_verdict_none_has_to_stay(self) -> None:
+        found = replace(self.FOUND, thresholds=Thresholds(None, 0.5), marking=Marking(min_area=6))
+        assert found.regions == ()
+        assert not found.mask().any()
+
+    def test_areas_are_in_square_millimetres_where_the_size_of_a_pixel_is_known(self) -> None:
+        assert {region.area_mm2 for region in self.FOUND.regions} == {None}
+        found = replace(self.FOUND, marking=Marking(min_area=0.1, unit="mm2", mm_per_pixel=0.2))
+        assert [(region.area, region.area_mm2) for region in found.regions] == [(5, 0.2)]
+        assert found.to_dict()["regions"][0]["area_mm2"] == 0.2
+
+
+class TestRegionOfInterest:
+    def test_heat_outside_of_it_is_the_lowest_there_is(self) -> None:
+        anomaly_map = np.array([[0, 0.6, 0.9, 0.9]], np.float32)
+        found = replace(detection(image=0.5, pixel=0.5), anomaly_map=anomaly_map, image_size=(4, 1), roi=LEFT_HALF)
+        assert found.heatmap().tolist() == [[0, pytest.approx(0.6), 0, 0]]
+        assert [(region.x, region.area) for region in found.regions] == [(1, 1)]
+        assert found.mask(0.1).tolist() == [[False, True, False, False]]
+
+    def test_a_threshold_below_all_values_marks_nothing_outside(self) -> None:
+        found = replace(detection(pixel=-1), roi=LEFT_HALF)
+        assert not found.mask()[:, 60:].any()
+        assert [region.width for region in found.regions] == [60]
+
+    def test_half_way_is_between_the_values_inside(self) -> None:
+        anomaly_map = np.array([[0.8, 0.8, 0.9, 1.0, 0, 0, 0, 0, 0, 0]], np.float32)
+        found = replace(
+            detection(image=0.5, pixel=2), anomaly_map=anomaly_map, image_size=(10, 1),
+            roi=RegionOfInterest(include=(((0, 0), (0.4, 0), (0.4, 1), (0, 1)),)),
+        )  # fmt: skip
+        assert [(region.x, region.area) for region in found.regions] == [(3, 1)]
+
+
+class TestConcern:
+    """Where the score cannot be trusted a person has to look."""
+
+    @pytest.mark.parametrize("image", [0.5, 0.7, None])
+    def test_the_verdict_is_review_whatever_the_score_is(self, image: float | None) -> None:
+        found = replace(detection(image=image, pixel=0.5), concern="this does not look like the part of this station")
+        assert (found.verdict, found.is_anomalous) == ("review", False)
+        assert len(found.regions) == 1
+
+    def test_it_is_said_and_comes_back(self) -> None:
+        found = replace(detection(image=0.5, pixel=0.5), concern="this is another part")
+        assert "concern" not in detection().to_dict()
+        assert found.to_dict()["concern"] == "this is another part"
+        assert Detection.from_dict(found.to_dict()).verdict == "review"
 
 
 class TestDict:
@@ -172,7 +264,7 @@ class TestDict:
         }  # fmt: skip
         (region,) = told["regions"]
         assert region["box"] == [60, 15, 30, 15]
-        assert sorted(region) == ["area", "box", "mean", "peak"]
+        assert sorted(region) == ["angle", "area", "box", "major_axis", "mean", "minor_axis", "peak"]
 
     def test_what_is_not_known_is_null(self) -> None:
         told = detection().to_dict()
@@ -230,6 +322,19 @@ class TestFromDict:
         (region,) = Detection.from_dict(detection(pixel=0.5).to_dict()).regions
         assert region.outline == ((60, 15), (89, 15), (89, 29), (60, 29))
 
+    def test_regions_keep_their_measures_and_names(self) -> None:
+        region = Region(
+            1, 2, 3, 4, 5, 0.5, 0.25, (), (("scratch", 0.75), ("dent", 0.25)), 4.5, 2.5, -30.0, 0.125
+        )  # fmt: skip
+        document = json.loads(json.dumps(region.to_dict()))
+        assert document["names"] == [["scratch", 0.75], ["dent", 0.25]]
+        assert replace(Region.from_dict(document), outline=()) == region
+
+    def test_a_region_of_an_earlier_version_has_none(self) -> None:
+        region = Region.from_dict({"box": [1, 2, 3, 4], "area": 5, "peak": 0.5, "mean": 0.25})
+        assert (region.major_axis, region.area_mm2, region.names) == (None, None, ())
+        assert sorted(region.to_dict()) == ["area", "box", "mean", "peak"]
+
     def test_without_a_map_there_is_nothing_to_draw(self) -> None:
         again = Detection.from_dict(detection(pixel=0.5).to_dict())
         for draw in (again.heatmap, again.mask, lambda: again.overlay(PICTURE)):
@@ -245,6 +350,11 @@ class TestFromDict:
             ({"image_size": [0, 5]}, "its image_size is not width, height"),
             ({"image_size": [5]}, "its image_size is not width, height"),
             ({"regions": [{}]}, "this is no region: it lacks area, box, mean, peak"),
+            ({"concern": 3}, "concern is no text"),
+            (
+                {"regions": [{"box": [1, 2, 3, 4], "area": 1, "peak": 1, "mean": 1, "names": [["scratch"]]}]},
+                "its names are not pairs of a name and a weight",
+            ),
             (
                 {"regions": [{"box": [1, 2, 0, 4], "area": 1, "peak": 1, "mean": 1}]},
                 "its box is not x, y, width, height",

@@ -102,3 +102,42 @@ def test_names_of_another_form_are_refused(names: object) -> None:
     document = {"box": [1, 2, 3, 4], "area": 12, "peak": 0.9, "mean": 0.8, "names": names}
     with pytest.raises(UsageError, match="this is no region"):
         Region.from_dict(document)
+
+
+class TestMeasures:
+    """Of the ellipse with the same second moments, as MATLAB's and scikit-image's regionprops have it."""
+
+    def test_a_bar_is_as_long_and_as_wide_as_it_is(self) -> None:
+        anomaly_map = np.zeros((20, 40), np.float32)
+        anomaly_map[8:11, 5:35] = 1
+        (bar,) = find_regions(anomaly_map, 0.5)
+        assert (bar.major_axis, bar.minor_axis, bar.angle) == (
+            pytest.approx(34.64, abs=0.01),
+            pytest.approx(3.46, abs=0.01),
+            0,
+        )
+        (upright,) = find_regions(anomaly_map.T.copy(), 0.5)
+        assert (upright.major_axis, upright.minor_axis, upright.angle) == (bar.major_axis, bar.minor_axis, 90)
+
+    def test_an_ellipse_has_its_own_axes_and_angle(self) -> None:
+        y, x = np.mgrid[:200, :200] - 100.0
+        turn = np.radians(30)
+        along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        ellipse = ((along / 60) ** 2 + (across / 20) ** 2 <= 1).astype(np.float32)
+        (found,) = find_regions(ellipse, 0.5)
+        assert found.major_axis == pytest.approx(120, rel=0.01)
+        assert found.minor_axis == pytest.approx(40, rel=0.01)
+        assert found.angle == pytest.approx(30, abs=0.2)
+        (mirrored,) = find_regions(np.flipud(ellipse).copy(), 0.5)
+        assert mirrored.angle == pytest.approx(-30, abs=0.2)
+
+    def test_a_single_pixel_has_a_size(self) -> None:
+        (dot,) = find_regions(heat_of("000", "090", "000"), 0.5)
+        assert (dot.major_axis, dot.minor_axis) == (1.15, 1.15)
+
+
+def test_nothing_is_found_outside_of_where_to_look() -> None:
+    inside = heat_of("11100", "11100", "11100") > 0
+    (found,) = find_regions(heat_of("00000", "09999", "00009"), 0.5, inside)
+    assert (found.x, found.width, found.area) == (1, 2, 2)
+    assert find_regions(heat_of("00099"), 0.5, inside[:1]) == ()

@@ -216,6 +216,31 @@ class TestCsv:
                 assert int(row["regions"]) == len(outcome.regions)
                 assert (int(row["width"]), int(row["height"])) == outcome.image_size
 
+    def test_it_says_how_large_a_region_is_what_it_may_be_and_why_a_person_must_look(
+        self, task: Task, tmp_path: Path
+    ) -> None:
+        table = CsvSink(tmp_path / "results.csv")
+        table.check(RunInfo(task, False, dict))
+        regions = [
+            {
+                "box": [0, 0, 2, 2],
+                "area": 4,
+                "peak": 0.9,
+                "mean": 0.8,
+                "area_mm2": 1.0,
+                "names": [["dent", 0.75], ["nick", 0.25]],
+            },
+            {"box": [5, 5, 3, 3], "area": 9, "peak": 0.8, "mean": 0.8, "area_mm2": 2.25},
+        ]
+        found = {"score": 0.6, "verdict": "review", "is_anomalous": False, "pixel_threshold": 0.7, "regions": regions}
+        table.write(0, {"path": "a.png", **found, "concern": "another part"})
+        table.write(1, {"path": "b.png", **found, "regions": []})
+        table.finish()
+        named, other = rows_of(tmp_path / "results.csv")
+        assert (named["regions"], named["largest_region"], named["largest_mm2"]) == ("2", "9", "2.25")
+        assert (named["name"], named["concern"]) == ("dent", "another part")
+        assert (other["largest_region"], other["largest_mm2"], other["name"], other["concern"]) == ("0", "", "", "")
+
     def test_it_is_there_when_the_run_has_ended_and_not_before(self, task: Task, tmp_path: Path) -> None:
         place = tmp_path / "results.csv"
         place.write_text("of an earlier run")

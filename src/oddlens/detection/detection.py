@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.detection.regions import Region, check_form, find_regions, half_way, hottest_mask, resize_map
+from oddlens.detection.marking import Marking
+from oddlens.detection.region_of_interest import RegionOfInterest
+from oddlens.detection.regions import Marks, Region, check_form, mark_hottest, mark_where, resize_map
 from oddlens.detection.thresholds import Thresholds, ValueRange, Verdict
 from oddlens.errors import OddlensError, UsageError, printable
 
@@ -27,6 +29,7 @@ _OPTIONAL: dict[str, object] = {
     "threshold_source": (str, None),
     "review_threshold": (float, None),
     "p_value": (float, None),
+    "concern": (str, None),
     "regions": [dict],
     "note": (str, None),
     "classes": dict,
@@ -53,6 +56,10 @@ class Detection:
         label_names: The classes in the order of their numbers.
         shares: See `class_shares`; only where `labels` are not at hand.
         p_value: How unusual the score is among those of good images, see `Calibration.p_value`; None without a calibration.
+        concern: Why the verdict is "review" whatever the score is, in a sentence: the image does not look like one that the score
+            can be trusted on. None: there is no reason.
+        marking: Which regions are large enough, and how large a pixel is.
+        roi: Where to look; None: everywhere. Score and map are of what lies inside already.
     """
 
     score: float
@@ -67,6 +74,9 @@ class Detection:
     label_names: tuple[str, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
     p_value: float | None = None
+    concern: str | None = None
+    marking: Marking = field(default_factory=Marking)
+    roi: RegionOfInterest | None = None
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], anomaly_map: NDArray[np.float32] | None = None) -> Detection:
@@ -109,6 +119,7 @@ class Detection:
             document.get("note"),
             shares=document.get("classes", {}),
             p_value=document.get("p_value"),
+            concern=document.get("concern"),
         )
         if not values.size:
             regions = tuple(Region.from_dict(each) for each in document.get("regions", []))
@@ -122,8 +133,8 @@ class Detection:
 
     @property
     def verdict(self) -> Verdict | None:
-        """Whether the image is called "ok", "review" or "ng"; None without a threshold."""
-        return self.thresholds.verdict(self.score)
+        """Whether the image is called "ok", "review" or "ng"; None without a threshold. With a `concern` it is "review"."""
+        return "review" if self.concern is not None else self.thresholds.verdict(self.score)
 
     @property
     def is_anomalous(self) -> bool | None:
@@ -135,42 +146,48 @@ class Detection:
         """The parts of the image that exceed the pixel threshold, by descending peak; empty without a threshold.
 
         They agree with the verdict: an image that is "ok" has none, and one that is not has at least one. Where no pixel of it
-        exceeds the threshold that one is the hottest, see `mask`.
+        exceeds the threshold, or no region is large enough, that one is the hottest, see `mask`.
         """
+        marks = self._marks()
+        return () if marks is None else marks.regions
+
+    def _marks(self) -> Marks | None:
+        """The regions and their pixels; None where nothing is to be marked, for which no map is needed."""
         if self.thresholds.pixel is None or self.verdict == "ok":
-            return ()
-        heatmap = self.heatmap()
-        return find_regions(heatmap, self.thresholds.pixel) or self._hottest(heatmap)
+            return None
+        heatmap, inside = self.heatmap(), self._inside()
+        beyond = heatmap > self.thresholds.pixel
+        found = mark_where(heatmap, beyond if inside is None else beyond & inside, self.marking)
+        large = found.only(self.marking)
+        if large.regions or self.verdict is None:
+            return large
+        return found.first() if found.regions else mark_hottest(heatmap, inside, self.marking)
 
-    def _hottest(self, heatmap: NDArray[np.float32]) -> tuple[Region, ...]:
-        """The region around the largest value of a map in which nothing exceeds the pixel threshold; () without a verdict.
-
-        It ends half way between the median of the map and its largest value, and is the whole of a map that is the same everywhere.
-        """
-        if self.verdict is None:
-            return ()
-        found = find_regions(heatmap, half_way(heatmap))
-        if found:
-            return found[:1]
-        height, width = heatmap.shape
-        value = float(heatmap.max())
-        corners = ((0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1))
-        return (Region(0, 0, width, height, width * height, value, value, corners),)
+    def _inside(self) -> NDArray[np.bool_] | None:
+        """Where to look, at the image's own size; None: everywhere."""
+        return None if self.roi is None else self.roi.inside(self.image_size)
 
     def heatmap(self) -> NDArray[np.float32]:
-        """The anomaly map at the image's own size, bilinear: float32 [height, width]. Raises `UsageError` where there is none."""
+        """The anomaly map at the image's own size, bilinear: float32 [height, width].
+
+        Outside of the region of interest it has its lowest value. Raises `UsageError` where there is none.
+        """
         if not self.anomaly_map.size:
             raise UsageError(
                 f"the anomaly map of {printable(self.source)} is not at hand: give it to Detection.from_dict"
             )
-        return resize_map(self.anomaly_map, self.image_size)
+        heatmap, inside = resize_map(self.anomaly_map, self.image_size), self._inside()
+        if inside is not None:
+            heatmap[~inside] = self.anomaly_map.min()
+        return heatmap
 
     def mask(self, threshold: float | None = None) -> NDArray[np.bool_]:
         """Where the image exceeds a threshold: bool [height, width], at the image's own size.
 
         Args:
             threshold: For values of the anomaly map. None: the pixel threshold, and what is marked is what `regions` are: nothing
-                of an image that is "ok", and of another one in which nothing exceeds the threshold the hottest region.
+                of an image that is "ok", and of another one in which nothing exceeds the threshold, or all is too small, the
+                hottest region.
 
         Raises:
             UsageError: There is no threshold, or no map.
@@ -180,13 +197,12 @@ class Detection:
             raise UsageError(
                 "there is no pixel threshold: give one, or two good examples or more, from which the detector takes it"
             )
-        heatmap = self.heatmap()
-        beyond: NDArray[np.bool_] = heatmap > limit
-        if threshold is not None or self.verdict is None:
-            return beyond
-        if self.verdict == "ok":
-            return np.zeros_like(beyond)
-        return beyond if beyond.any() else hottest_mask(heatmap)
+        if threshold is None:
+            marks = self._marks()
+            return np.zeros(self.image_size[::-1], np.bool_) if marks is None else marks.mask()
+        beyond: NDArray[np.bool_] = self.heatmap() > limit
+        inside = self._inside()
+        return beyond if inside is None else beyond & inside
 
     def overlay(self, image: ImageInput | None = None) -> Image.Image:
         """The anomaly map over the image, with outlines of the regions, a colour bar that names its range, score and verdict.
@@ -243,6 +259,8 @@ class Detection:
             document["review_threshold"] = self.thresholds.review
         if self.p_value is not None:
             document["p_value"] = self.p_value
+        if self.concern is not None:
+            document["concern"] = self.concern
         if self.note is not None:
             document["note"] = self.note
         if shares := self.class_shares():

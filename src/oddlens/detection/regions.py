@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.detection.marking import Marking
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import form_fault
 
-
-class RegionDict(TypedDict):
-    """What `Region.to_dict` gives."""
-
-    box: list[int]
-    area: int
-    peak: float
-    mean: float
-    names: NotRequired[list[list[str | float]]]
+_MEASURES = ("major_axis", "minor_axis", "angle", "area_mm2")
+"""What is known of most regions."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,11 @@ class Region:
         outline: (x, y) corners of its outer contour.
         names: What the defect is probably called, each name with its weight, the best first; "unknown" comes first where none is
             decided. Empty where nobody asked. A suggestion, on which no verdict depends.
+        major_axis: Length, in pixels, of the ellipse that has the second moments of its pixels: how long it is. None where it is
+            not known, as of a line of an earlier version.
+        minor_axis: Width of that ellipse, in pixels.
+        angle: Of the major axis, in degrees, above -90 up to 90: 0 lies along x, 45 falls to the right.
+        area_mm2: Its area in square millimetres, where it is known how large a pixel is.
     """
 
     x: int
@@ -49,31 +49,39 @@ class Region:
     mean: float
     outline: tuple[tuple[int, int], ...]
     names: tuple[tuple[str, float], ...] = ()
+    major_axis: float | None = None
+    minor_axis: float | None = None
+    angle: float | None = None
+    area_mm2: float | None = None
 
     @classmethod
     def from_dict(cls, document: object) -> Region:
         """The region that `to_dict` wrote; its outline is that of its box. Raises `UsageError` for anything else."""
-        check_form(document, {"box": [int], "area": int, "peak": float, "mean": float}, "region")
-        region = cast("RegionDict", document)
-        names = _names(region.get("names", []))
+        form: dict[str, object] = {"box": [int], "area": int, "peak": float, "mean": float}
+        if isinstance(document, dict):
+            form |= {name: float for name in _MEASURES if name in document}
+        check_form(document, form, "region")
+        region = cast("dict[str, Any]", document)
         if len(region["box"]) != 4 or min(region["box"][2:]) < 1:
             raise UsageError("this is no region: its box is not x, y, width, height")
         x, y, width, height = region["box"]
         right, bottom = x + width - 1, y + height - 1
         outline = ((x, y), (right, y), (right, bottom), (x, bottom))
-        return cls(x, y, width, height, region["area"], region["peak"], region["mean"], outline, names)
+        measures = {name: region.get(name) for name in _MEASURES}
+        names = _names(region.get("names", []))
+        return cls(x, y, width, height, region["area"], region["peak"], region["mean"], outline, names, **measures)
 
-    def to_dict(self) -> RegionDict:
-        """The box (x, y, width, height), area, peak, mean and names, if any, as JSON values; the outline is left out."""
-        document: RegionDict = {
+    def to_dict(self) -> dict[str, Any]:
+        """The box (x, y, width, height), area, peak, mean and what else is known, as JSON values; the outline is left out."""
+        measures = {name: value for name in _MEASURES if (value := getattr(self, name)) is not None}
+        return {
             "box": [self.x, self.y, self.width, self.height],
             "area": self.area,
             "peak": self.peak,
             "mean": self.mean,
+            **measures,
+            **({"names": [list(each) for each in self.names]} if self.names else {}),
         }
-        if self.names:
-            document["names"] = [[name, weight] for name, weight in self.names]
-        return document
 
 
 def _names(found: object) -> tuple[tuple[str, float], ...]:
@@ -107,31 +115,95 @@ def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArr
     return resized
 
 
-def find_regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Region, ...]:
-    """The 8-connected regions where an anomaly map, float32 [height, width], exceeds a threshold; by descending peak."""
-    above = (anomaly_map > threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-    regions = []
+class Marks(NamedTuple):
+    """Regions, by descending peak, and which pixels each one has: `labels`, int32 [height, width], has its number there."""
+
+    regions: tuple[Region, ...]
+    labels: NDArray[np.int32]
+    numbers: tuple[int, ...]
+
+    def first(self, count: int = 1) -> Marks:
+        """The hottest of them."""
+        return Marks(self.regions[:count], self.labels, self.numbers[:count])
+
+    def only(self, marking: Marking) -> Marks:
+        """Those that are large enough."""
+        kept = [number for number, region in enumerate(self.regions) if marking.keeps(region.area)]
+        return Marks(
+            tuple(self.regions[each] for each in kept), self.labels, tuple(self.numbers[each] for each in kept)
+        )
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Where they are: bool [height, width]."""
+        is_marked = np.zeros(int(self.labels.max()) + 1, np.bool_)
+        is_marked[list(self.numbers)] = True
+        marked: NDArray[np.bool_] = is_marked[self.labels]
+        return marked
+
+
+def find_regions(
+    anomaly_map: NDArray[np.float32], threshold: float, inside: NDArray[np.bool_] | None = None
+) -> tuple[Region, ...]:
+    """The 8-connected regions where an anomaly map, float32 [height, width], exceeds a threshold; by descending peak.
+
+    inside: bool [height, width], where to look; None: everywhere.
+    """
+    return mark_where(
+        anomaly_map, anomaly_map > threshold if inside is None else (anomaly_map > threshold) & inside
+    ).regions
+
+
+def mark_where(anomaly_map: NDArray[np.float32], where: NDArray[np.bool_], marking: Marking | None = None) -> Marks:
+    """The 8-connected regions of a mask, with the values of an anomaly map in them. Both are [height, width].
+
+    marking: says how large a pixel is; what is small stays all the same.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(where.view(np.uint8), connectivity=8)
+    found = []
     for number in range(1, count):
         x, y, width, height, area = (int(value) for value in stats[number])
         box = np.s_[y : y + height, x : x + width]
         inside = labels[box] == number
-        contours, _ = cv2.findContours(
-            inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y)
-        )
+        shape = inside.astype(np.uint8)
+        contours, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
         outline = tuple((int(px), int(py)) for px, py in max(contours, key=len)[:, 0])
         values = anomaly_map[box][inside]
-        regions.append(Region(x, y, width, height, area, float(values.max()), float(values.mean()), outline))
-    return tuple(sorted(regions, key=lambda region: -region.peak))
+        area_mm2 = None if marking is None else marking.mm2(area)
+        major, minor, angle = _axes(shape)
+        region = Region(
+            x, y, width, height, area, float(values.max()), float(values.mean()), outline, major_axis=major, minor_axis=minor,
+            angle=angle, area_mm2=None if area_mm2 is None else round(area_mm2, 6),
+        )  # fmt: skip
+        found.append((region, number))
+    found.sort(key=lambda each: -each[0].peak)
+    return Marks(
+        tuple(region for region, _ in found), np.asarray(labels, np.int32), tuple(number for _, number in found)
+    )
 
 
-def half_way(heatmap: NDArray[np.float32]) -> float:
-    """Half way between the median of a map and its largest value."""
-    return (float(np.median(heatmap)) + float(heatmap.max())) / 2
+def mark_hottest(anomaly_map: NDArray[np.float32], inside: NDArray[np.bool_] | None, marking: Marking) -> Marks:
+    """The region around the largest value of an anomaly map [height, width], within `inside` where it is given.
+
+    It ends half way between the median of the map and its largest value, and is all of a map that is the same everywhere.
+    """
+    values = anomaly_map if inside is None else anomaly_map[inside]
+    above = anomaly_map > (float(np.median(values)) + float(values.max())) / 2
+    above = above if inside is None else above & inside
+    if not above.any():
+        above = np.ones_like(above) if inside is None else inside
+    return mark_where(anomaly_map, above, marking).first()
 
 
-def hottest_mask(heatmap: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the region around the largest value of a map is; all of a map that is the same everywhere."""
-    _, labels = cv2.connectedComponents((heatmap > half_way(heatmap)).astype(np.uint8), connectivity=8)
-    hottest: NDArray[np.bool_] = labels == labels.ravel()[int(heatmap.argmax())]
-    return hottest
+def _axes(shape: NDArray[np.uint8]) -> tuple[float, float, float]:
+    """Major axis, minor axis, in pixels, and angle, in degrees, of the ellipse with the second moments of a shape [height, width].
+
+    A pixel counts as a square, so that one alone is 1.15 pixels long and wide; a bar of n x 1 is 1.15 n long.
+    """
+    moments = cv2.moments(shape, binaryImage=True)
+    xx, yy, xy = (moments[name] / moments["m00"] for name in ("mu20", "mu02", "mu11"))
+    xx, yy = xx + 1 / 12, yy + 1 / 12
+    spread = math.hypot(xx - yy, 2 * xy)
+    major, minor = (4 * math.sqrt(max(0.0, (xx + yy + sign * spread) / 2)) for sign in (1, -1))
+    angle = math.degrees(math.atan2(2 * xy, xx - yy)) / 2
+    angle = round(angle, 1) + 0.0  # + 0.0: no negative zero
+    return round(major, 2), round(minor, 2), 90.0 if angle == -90 else angle

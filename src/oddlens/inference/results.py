@@ -31,7 +31,7 @@ Record = dict[str, Any]
 """The result of one image as JSON values: its path, and its detection (`Detection.to_dict`) or an error."""
 
 _DRAWINGS = ("overlay", "map", "labels")
-_BESIDE = {"file": {"path": str}, "note": str, "verdict": (str, None), **dict.fromkeys(_DRAWINGS, str)}
+_BESIDE = {"file": {"path": str}, "note": str, "concern": str, "verdict": (str, None), **dict.fromkeys(_DRAWINGS, str)}
 """What a line may also hold, and in which form."""
 _LONGEST_NAME = 200
 _SHORT_NAME = 50

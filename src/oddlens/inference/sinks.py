@@ -196,10 +196,11 @@ class JsonLinesSink(Sink):
 
 
 COLUMNS = (
-    "path", "score", "verdict", "is_anomalous", "threshold", "p_value", "regions", "largest_region", "width", "height", "ms",
-    "note", "error", "overlay", "map", "labels",
+    "path", "score", "verdict", "is_anomalous", "threshold", "p_value", "regions", "largest_region", "largest_mm2", "name",
+    "width", "height", "ms", "concern", "note", "error", "overlay", "map", "labels",
 )  # fmt: skip
-"""Of results.csv. regions: how many; empty without a pixel threshold. largest_region: its area in pixels."""
+"""Of results.csv. regions: how many; empty without a pixel threshold. largest_region: its area in pixels; largest_mm2:
+in square millimetres, where it is known how large a pixel is. name: what the hottest region may be."""
 
 
 class CsvSink(Sink):
@@ -241,8 +242,12 @@ class CsvSink(Sink):
 def _row(record: Record) -> dict[str, object]:
     row: dict[str, object] = {name: record[name] for name in COLUMNS if name in record and name != "regions"}
     if record.get("pixel_threshold") is not None:
-        areas = [region["area"] for region in record["regions"]]
-        row |= {"regions": len(areas), "largest_region": max(areas, default=0)}
+        regions = record["regions"]
+        row |= {"regions": len(regions), "largest_region": max((region["area"] for region in regions), default=0)}
+        if sizes := [region["area_mm2"] for region in regions if "area_mm2" in region]:
+            row["largest_mm2"] = max(sizes)
+        if regions and regions[0].get("names"):
+            row["name"] = regions[0]["names"][0][0]
     if "image_size" in record:
         row["width"], row["height"] = record["image_size"]
     return row
