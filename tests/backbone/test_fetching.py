@@ -10,10 +10,10 @@ import torch
 import oddlens
 from oddlens.backbone.cards import MINI, find_card
 from oddlens.backbone.fetching import fetch_model
-from oddlens.backbone.files import file_hash
 from oddlens.backbone.hub import cached_folder
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ModelError, OddlensError, UsageError
+from oddlens.io.hashes import file_hash
 from tests.backbone.conftest import HubCache
 from tests.hub_server import HubServer
 from tests.tiny_clip import Weights, write_open_clip

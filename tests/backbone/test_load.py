@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 
 from oddlens.backbone import load as load_module
 from oddlens.backbone.cards import CARDS, MINI
-from oddlens.backbone.files import file_hash
 from oddlens.backbone.layouts import embedded
 from oddlens.backbone.load import choose_device, load_backbone, locate
 from oddlens.backbone.options import Activation
 from oddlens.errors import ModelError, UsageError
+from oddlens.io.hashes import file_hash
 from tests.backbone.conftest import HubCache
 from tests.tiny_clip import Weights, write_open_clip, write_openai_archive, write_openai_state, write_transformers
 

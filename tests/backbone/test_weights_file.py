@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import save, save_file
 from torch import nn
 
-from oddlens.backbone.files import file_hash, read_json, weight_files
+from oddlens.backbone.files import read_json, weight_files
 from oddlens.backbone.weights_file import fill, read_tensors
 from oddlens.errors import ModelError
+from oddlens.io.hashes import file_hash
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 605\n"
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2])}

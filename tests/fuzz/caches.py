@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from oddlens.backbone.cache import cache_folder, cached_hash
 from oddlens.errors import OddlensError
 from oddlens.evaluation.cell_results import read_cell
+from oddlens.io.hashes import cache_folder, cached_hash
 from oddlens.training.checkpoint import Checkpoint, History
 from oddlens.training.feature_cache import FeatureCache
 from tests.fuzz.case import Case, Wrong, check_json

@@ -98,7 +98,7 @@ def test_a_user_without_a_home_has_a_cache_all_the_same() -> None:
         "import os, pwd\n"
         "def nobody(_): raise KeyError\n"
         "pwd.getpwuid = nobody\n"
-        "from oddlens.backbone.cache import cache_folder\n"
+        "from oddlens.io.hashes import cache_folder\n"
         "print(cache_folder())"
     )
     without = {

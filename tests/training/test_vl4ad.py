@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 import oddlens
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.files import file_hash
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import DataError, OddlensError, UsageError
+from oddlens.io.hashes import file_hash
 from oddlens.methods.vl4ad.vocabulary import make_vocabulary
 from oddlens.methods.weights import read_weights
 from oddlens.training import vl4ad

@@ -1,11 +1,9 @@
-"""Caches on disk: prompt embeddings by model and prompts, and the hashes of large files."""
+"""The cache of prompt embeddings on disk, by model and prompts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,27 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from oddlens.backbone.files import file_hash
 from oddlens.backbone.tensors import read_safetensors, tensor_fault
 from oddlens.errors import OddlensError
 from oddlens.io.atomic import write_bytes
-from oddlens.io.paths import expanded, is_file
-
-
-def cache_folder() -> Path:
-    """The folder of what oddlens can compute again: $ODDLENS_CACHE, else oddlens/ in the user's cache folder.
-
-    For a user without a home, as in many containers, it is among the temporary files.
-    """
-    if chosen := os.environ.get("ODDLENS_CACHE"):
-        return Path(chosen)
-    if chosen := os.environ.get("XDG_CACHE_HOME"):
-        return Path(chosen) / "oddlens"
-    home = expanded("~")
-    if home.is_absolute():
-        return home / ".cache" / "oddlens"
-    return Path(tempfile.gettempdir()) / f"oddlens-{os.getuid()}"
-
+from oddlens.io.hashes import cache_folder
+from oddlens.io.paths import is_file
 
 _CHECKSUM = "sha256"
 
@@ -81,35 +63,3 @@ def _checksum(path: Path, features: Tensor) -> str:
     digest = hashlib.sha256(f"{path.stem}{list(features.shape)}".encode())
     digest.update(features.numpy().data)
     return digest.hexdigest()
-
-
-def content_hash(files: Sequence[Path]) -> str:
-    """One SHA-256 over the contents of several files, in order; the hash of a file over 64 MB is cached by path, size and time."""
-    return hashlib.sha256("".join(cached_hash(path) for path in files).encode()).hexdigest()
-
-
-def cached_hash(path: Path) -> str:
-    """SHA-256 of a file; of one over 64 MB it is cached by path, size and time."""
-    real = path.resolve()
-    stat = real.stat()
-    if stat.st_size < 64 << 20:
-        return file_hash(real)
-    key = hashlib.sha256(f"{real}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()
-    note = cache_folder() / "hashes" / key
-    try:
-        known = note.read_text(encoding="ascii") if is_file(note) else ""
-    except (OSError, ValueError):
-        known = ""
-    digest, _, check = known.partition(" ")
-    if check == _note_check(key, digest):
-        return digest
-    digest = file_hash(real)
-    try:
-        write_bytes(note, f"{digest} {_note_check(key, digest)}".encode("ascii"))
-    except (OSError, OddlensError):
-        return digest
-    return digest
-
-
-def _note_check(key: str, digest: str) -> str:
-    return hashlib.sha256(f"{key}:{digest}".encode()).hexdigest()

@@ -9,18 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from oddlens.backbone.cards import Card
-from oddlens.backbone.files import (
-    PREPROCESSOR,
-    TOKENIZER,
-    LayoutFiles,
-    file_hash,
-    read_json,
-    weight_files,
-)
+from oddlens.backbone.files import PREPROCESSOR, TOKENIZER, LayoutFiles, read_json, weight_files
 from oddlens.backbone.hub import HUB_FILES, HUB_LAYOUTS, files_of, is_hub_id
 from oddlens.backbone.repository import Repository
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_text
+from oddlens.io.hashes import file_hash
 from oddlens.io.paths import exists, is_dir, is_file
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
-"""The files of a model on disk: their names in each layout, and their hash. Imports no torch."""
+"""The files of a model on disk: their names in each layout. Imports no torch."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,12 +74,6 @@ def what_is_missing(folder: Path) -> str:
         if has_config:
             return f"{printable(str(folder))} holds {layout.config} but no weights"
     return ""
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
-    with open_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_lfs_pointer(path: Path) -> None:

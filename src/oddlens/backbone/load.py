@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.cache import cached_hash, content_hash
 from oddlens.backbone.cards import MINI, Card, card_of_digest, find_card, unknown_model
 from oddlens.backbone.files import LAYOUT_FILES, MINI_FOLDER, what_is_missing
 from oddlens.backbone.hub import cached_folder, is_hub_id
@@ -16,6 +15,7 @@ from oddlens.backbone.layouts import LAYOUTS, layout_of
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation
 from oddlens.errors import ModelError, UsageError, printable, shortened
+from oddlens.io.hashes import cached_hash, content_hash
 from oddlens.io.paths import exists, expanded, is_closed, why_absent, why_not_opened
 
 

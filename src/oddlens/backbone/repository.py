@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
-from oddlens.backbone.files import file_hash
 from oddlens.errors import ModelError, OddlensError, first_line, printable
+from oddlens.io.hashes import file_hash
 from oddlens.io.paths import is_file, is_link
 
 if TYPE_CHECKING:

@@ -30,10 +30,10 @@ def doctor() -> None:
     import torch
 
     from oddlens import __version__
-    from oddlens.backbone.cache import cache_folder
     from oddlens.backbone.cards import CARDS
     from oddlens.backbone.hub import is_present
     from oddlens.backbone.load import choose_device
+    from oddlens.io.hashes import cache_folder
 
     device = choose_device("auto")
     processor = (

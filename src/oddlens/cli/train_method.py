@@ -143,10 +143,10 @@ def train_method(
     naming.check()
     overrides = recipe_overrides(schedule.setting or [])
 
-    from oddlens.backbone.cache import cache_folder
     from oddlens.cli.progress import stages
     from oddlens.data.record import SPLITS
     from oddlens.evaluation import open_sources
+    from oddlens.io.hashes import cache_folder
     from oddlens.loading import load_fitted
     from oddlens.methods.registry import method_card
     from oddlens.training import trainable_class

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from oddlens.backbone.cache import cached_hash
 from oddlens.backbone.tensors import aligned
 from oddlens.calibration import Calibration, Rates, calibrate_on
 from oddlens.detection import Thresholds, ValueRange
@@ -21,6 +20,7 @@ from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import EncodedBatch, joined
 from oddlens.errors import OddlensWarning, UsageError, shortened
+from oddlens.io.hashes import cached_hash
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.methods.base import AnyMethod, Scores, Text

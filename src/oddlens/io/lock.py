@@ -21,10 +21,15 @@ class FolderLock:
     """Locks a folder for this program, until `release` or until the program ends.
 
     The lock is the operating system's: a file that a killed program leaves behind locks nothing.
+
+    busy: the sentence for a folder that another program has locked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, busy: str | None = None) -> None:
         self._folder = folder
+        self._busy = busy or (
+            f"another run is writing to {printable(str(folder))}: wait until it has ended, or give another --out"
+        )
         self._file = folder / _NAME
         self._lock = FileLock(self._file, timeout=0, thread_local=False)
 
@@ -45,14 +50,12 @@ class FolderLock:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except Timeout as error:
-            raise UsageError(
-                f"another run is writing to {printable(str(self._folder))}: wait until it has ended, or give another --out"
-            ) from error
+            raise UsageError(self._busy) from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise unwritable(self._folder, error) from error
             warnings.warn(
-                f"{printable(str(self._folder))} cannot be locked ({error.strerror}): start no other run on it meanwhile",
+                f"{printable(str(self._folder))} cannot be locked ({error.strerror}): let no other program write to it meanwhile",
                 OddlensWarning,
                 stacklevel=2,
             )

@@ -1,6 +1,26 @@
-"""Stations on disk: a saved detector as a folder. See `oddlens.station.folder`."""
+"""Stations on disk: a saved detector as a folder, with all its versions. See `oddlens.station.folder`."""
 
-from oddlens.station.folder import FORMAT, REFERENCES, read_station, write_station
-from oddlens.station.state import SavedReferences, StationState
+from oddlens.station.document import FORMAT, REFERENCES
+from oddlens.station.folder import FEEDBACK, add_to_log, locked, read_station, write_station
+from oddlens.station.history import LogEntry, read_log, rollback, versions
+from oddlens.station.state import SECTIONS, SavedReferences, Section, SectionValue, StationState, Version
 
-__all__ = ["FORMAT", "REFERENCES", "SavedReferences", "StationState", "read_station", "write_station"]
+__all__ = [
+    "FEEDBACK",
+    "FORMAT",
+    "REFERENCES",
+    "SECTIONS",
+    "LogEntry",
+    "SavedReferences",
+    "Section",
+    "SectionValue",
+    "StationState",
+    "Version",
+    "add_to_log",
+    "locked",
+    "read_log",
+    "read_station",
+    "rollback",
+    "versions",
+    "write_station",
+]

@@ -2,16 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Calibration, Rates
+from oddlens.calibration import Calibration, Rates, chosen
 from oddlens.detection import Thresholds
 from oddlens.provenance import Identity
+
+
+class Section(Protocol):
+    """A part of a station that has a type of its own, made of plain values and NumPy arrays.
+
+    `to_dict` gives JSON values, and at its keys also whole arrays, which the station keeps in a file; `from_dict` takes the same.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values and arrays."""
+
+
+SectionValue = Section | Mapping[str, Any] | None
+
+SECTIONS: Mapping[str, Callable[[dict[str, Any]], Any] | None] = {
+    "roi": None,
+    "marking": None,
+    "preparation": None,
+    "scene": None,
+    "state": None,
+    "defects": None,
+    "accepted": None,
+}
+"""The parts of a station that have a type of their own -> its `from_dict`, which raises `UsageError`; None: a plain dictionary.
+
+They are attributes of a detector and of `StationState` under the same names."""
+
+SEALED = ("roi", "preparation")
+"""Those that scores depend on: checksums of references and calibrations cover them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A version of a station.
+
+    Attributes:
+        number: Counted from 1.
+        time: When it was written, ISO 8601 in UTC; "" where an earlier format does not say it.
+        verb: What wrote it: "create", "set", "save" (from Python), ...
+        what: What was done, in words.
+    """
+
+    number: int
+    time: str
+    verb: str
+    what: str
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Version:
+        """The version that a document describes, whose form was checked."""
+        return cls(**{each.name: document[each.name] for each in fields(cls)})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,6 +84,11 @@ class SavedReferences:
     notes: tuple[str | None, ...]
     digests: tuple[str, ...] = ()
 
+    @property
+    def common_size(self) -> tuple[int, int] | None:
+        """The (width, height) of all images; None where they differ, or where there is no image."""
+        return self.sizes[0] if len(set(self.sizes)) == 1 else None
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StationState:
@@ -45,6 +102,18 @@ class StationState:
         thresholds: Those given by hand.
         references: None without good examples.
         calibration: A split calibration, or the rates of leave-one-out ones; None: those of the rule.
+        leave_one_out: The calibration of the references for `object_name`, so that thresholds are known without a model; None
+            with a split calibration, with fewer than two references, and where what it depends on was edited.
+        object_name: What is on the images; None: an earlier format does not say it.
+        image_size: The (width, height) that images should have, in pixels; None: any.
+        roi: The region of interest.
+        marking: Which regions are marked.
+        preparation: How images are cut and fitted before the towers.
+        scene: What images of this part look like as a whole.
+        state: Whether the station is still learning.
+        defects: Known defects.
+        accepted: Odd-looking good images that a person accepted.
+        version: The version that was read; None for a state that is not written yet.
         is_sealed: Whether checksums vouch for the references: those of format 1 have none, and must be judged otherwise.
     """
 
@@ -55,4 +124,25 @@ class StationState:
     thresholds: Thresholds
     references: SavedReferences | None = None
     calibration: Calibration | Rates | None = None
+    leave_one_out: Calibration | None = None
+    object_name: str | None = None
+    image_size: tuple[int, int] | None = None
+    roi: SectionValue = None
+    marking: SectionValue = None
+    preparation: SectionValue = None
+    scene: SectionValue = None
+    state: SectionValue = None
+    defects: SectionValue = None
+    accepted: SectionValue = None
+    version: Version | None = None
     is_sealed: bool = True
+
+    @property
+    def calibration_in_force(self) -> Calibration | None:
+        """The calibration that thresholds come from, where it is known without a model."""
+        return self.calibration if isinstance(self.calibration, Calibration) else self.leave_one_out
+
+    @property
+    def thresholds_in_force(self) -> Thresholds:
+        """Those given by hand, and those of the calibration in the place of the others."""
+        return chosen(self.thresholds, self.calibration_in_force)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.files import file_hash
 from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.data.legend import IGNORED
 from oddlens.errors import DataError, UsageError
+from oddlens.io.hashes import file_hash
 from oddlens.methods.common.templates import load_templates
 from oddlens.methods.vl4ad.concepts import ConceptEncoder
 from oddlens.methods.vl4ad.decoder import load_network, weights_of

@@ -1,0 +1,179 @@
+"""station.json and the files in versions/: their form, and what they say in the form of today, whatever format they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from oddlens.calibration import Calibration, Rates
+from oddlens.errors import UsageError
+from oddlens.io.paths import is_closed, read_bytes, why_absent, why_not_opened
+from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.methods.recipe import make_recipe
+from oddlens.methods.registry import method_card
+from oddlens.provenance import respelled
+from oddlens.station.state import SECTIONS
+
+FORMAT = 5
+_EARLIER = (1, 2, 3, 4)
+
+STATION = "station.json"
+
+REFERENCES = "references.safetensors"
+"""The features of the references in a station of formats 1 to 4."""
+
+_THRESHOLDS = {"image": (float, None), "pixel": (float, None), "source": (str, None)}
+_LISTS = {"sources": [str], "sizes": [[int]], "notes": [(str, None)], "digests": [str], "seal": (str, None)}
+_FORM_2 = {
+    "method": str,
+    "recipe": {},
+    "model": {"name": str, "hash": str, "path": (str, None)},
+    "weights": ({"file": str, "hash": (str, None)}, None),
+    "thresholds": _THRESHOLDS,
+    "references": (_LISTS, None),
+}
+_FORM = {
+    "version": {"number": int, "time": str, "verb": str, "what": str},
+    "method": str,
+    "recipe": {},
+    "model": str,
+    "model_sha256": str,
+    "model_fingerprint": (str, None),
+    "preprocessing_sha256": (str, None),
+    "weights_sha256": (str, None),
+    "object_name": (str, None),
+    "image_size": ([int], None),
+    "files": {"model": (str, None), "weights": (str, None)},
+    "model_files": {},
+    "thresholds": _THRESHOLDS,
+    "references": (_LISTS | {"file_sha256": (str, None)}, None),
+    "calibration": ({"kind": str, "false_alarm_rate": (float, None), "review_rate": float, "seal": (str, None)}, None),
+    "leave_one_out": ({"kind": str, "seal": str}, None),
+    **{name: ({}, None) for name in SECTIONS},
+}
+_NEW_IN_5 = {
+    "version": {"number": 1, "time": "", "verb": "save", "what": "written by an earlier version of oddlens"},
+    "object_name": None,
+    "image_size": None,
+    "model_files": {},
+    "leave_one_out": None,
+    **dict.fromkeys(SECTIONS),
+}
+"""What formats 1 to 4 do not say."""
+
+
+Document: TypeAlias = dict[str, Any]
+"""A document of the form `_FORM`."""
+
+
+def read_document(path: Path) -> Document:
+    """What station.json or a file in versions/ says, in the form of today; `format` is that of the file.
+
+    Raises `UsageError` where there is none, where it is damaged, or where a later version of oddlens wrote it.
+    """
+    if is_closed(path):
+        raise UsageError(f"{path} {why_absent(path)}")
+    try:
+        data = read_bytes(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(
+            f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{path} {why_not_opened(path, error)}") from error
+    return parse_document(data, path)
+
+
+def parse_document(data: bytes, path: Path) -> Document:
+    """As `read_document`, of bytes that were read. path: for sentences."""
+    try:
+        document = parse_json(_decoded(data))
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged: make the station again") from error
+    found = document.get("format") if isinstance(document, dict) else None
+    if found not in (*_EARLIER, FORMAT) or isinstance(found, bool):
+        raise UsageError(f"{path} is of a format that this version of oddlens does not read: make the station again")
+    fault = ""
+    if found in (1, 2):
+        document = _with_checksums(document) if found == 1 else document
+        fault = form_fault(document, _FORM_2)
+        document = document if fault else _from_format_2(document)
+    if found != FORMAT:
+        document = {"calibration": None} | document | _NEW_IN_5
+    if fault := fault or form_fault(document, _FORM) or _fault_of(document):
+        raise UsageError(f"{path} is damaged ({fault}): make the station again")
+    return dict(document)
+
+
+def _decoded(data: bytes) -> str:
+    """A text as editors save it: UTF-8, or with a mark at its beginning that says which other form of Unicode it is."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding)
+    return data.decode("utf-8")
+
+
+def _with_checksums(document: Mapping[str, object]) -> dict[str, object]:
+    """What format 1 says, in the form of format 2; what it cannot say is None, and what is damaged stays as it is."""
+    weights, references = document.get("weights"), document.get("references")
+    if isinstance(weights, str):
+        weights = {"file": weights, "hash": None}
+    if isinstance(references, dict):
+        references = {"digests": [], "seal": None, **references}  # a seal counts under any name of the format
+    return {**document, "weights": weights, "references": references}
+
+
+def _from_format_2(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What format 2 says, in the form of format 3."""
+    weights, references = document["weights"], document["references"]
+    return {
+        **respelled({"model": document["model"]}),
+        **{name: document[name] for name in ("format", "method", "recipe", "thresholds")},
+        "model_fingerprint": None,
+        "preprocessing_sha256": None,
+        "weights_sha256": weights and weights["hash"],
+        "files": {"model": document["model"]["path"], "weights": weights and weights["file"]},
+        "references": references and {**references, "file_sha256": None},
+    }
+
+
+def _fault_of(document: Document) -> str:
+    """What is wrong with a document that has the right form; "" where nothing is."""
+    for place in (*document["files"].values(), *document["model_files"]):
+        if place is not None and (Path(place).is_absolute() or ".." in Path(place).parts):
+            return "it names a file that lies elsewhere"
+    if not all(isinstance(digest, str) for digest in document["model_files"].values()):
+        return "a checksum of its model's files is no text"
+    references, calibration, size = document["references"], document["calibration"], document["image_size"]
+    if references is not None:
+        counts = {len(references[name]) for name in ("sources", "sizes", "notes")}
+        if len(counts) > 1 or len(references["digests"]) not in (0, *counts):
+            return "its references have lists of several lengths"
+        if not all(len(each) == 2 and min(each) > 0 for each in references["sizes"]):
+            return "a size of its references is none"
+    if document["format"] == FORMAT and references is not None and references["file_sha256"] is None:
+        return "its references have no file"
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        return "its image_size is not [width, height]"
+    if document["version"]["number"] < 1:
+        return "its version has no number from 1 on"
+    if document["object_name"] is not None and not document["object_name"].strip():
+        return "its object_name is empty"
+    try:
+        if form_fault(document["thresholds"].get("review"), (float, None)):
+            return "its review threshold is no number"
+        make_recipe(method_card(document["method"]).recipe, document["recipe"])
+        if calibration is not None and calibration["kind"] == "leave-one-out":
+            rates_of(calibration).check(0 if references is None else len(references["sources"]))
+        for each in (calibration, document["leave_one_out"]):
+            if each is not None and (each is not calibration or each["kind"] != "leave-one-out"):
+                Calibration.from_dict(each)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def rates_of(calibration: Mapping[str, Any]) -> Rates:
+    """The rates of leave-one-out calibrations that a document names."""
+    return Rates(false_alarm_rate=calibration["false_alarm_rate"], review_rate=calibration["review_rate"])
