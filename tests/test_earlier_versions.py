@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import oddlens
 from oddlens.backbone.load import load_backbone
@@ -18,6 +20,7 @@ from oddlens.detection import Detection
 from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, Plan, RulePicks, variants
 from oddlens.methods.weights import read_weights
+from oddlens.station import rollback, versions
 from oddlens.training import settings_class, trainable_class
 from oddlens.training.loop import Schedule
 from oddlens.training.precision import Precision
@@ -165,5 +168,46 @@ class TestStation2:
     def test_saved_again_it_has_the_names_of_today(self, station: Path, tmp_path: Path) -> None:
         oddlens.open_station(station, "cpu").save(tmp_path / "new")
         state = json.loads((tmp_path / "new" / "station.json").read_text())
-        assert (state["format"], state["model"]) == (4, "model")
+        assert (state["format"], state["model"]) == (5, "clip")
         assert state["model_sha256"] == json.loads((station / "station.json").read_text())["model"]["hash"]
+
+
+SAID = ("scores", "verdicts")
+"""What the program that wrote the station found on the same pictures."""
+
+
+class TestStation4:
+    """References, a split calibration, and a file of each kind beside station.json."""
+
+    @pytest.fixture
+    def station(self, tmp_path: Path, open_clip_folder: Path) -> Path:
+        station = Path(shutil.copytree(FIXTURES / "station_4", tmp_path / "station"))
+        shutil.copytree(open_clip_folder, station / "model")
+        return station
+
+    def detect_as_it_did(self, station: Path, pictures: list[NDArray[np.uint8]], version: int | None = None) -> None:
+        found = oddlens.open_station(station, "cpu", version=version).detect(pictures[3:], "nut")
+        scores, verdicts = (json.loads((FIXTURES / "station_4" / f"{name}.json").read_text()) for name in SAID)
+        assert [each.score for each in found] == pytest.approx(scores, abs=1e-6)
+        assert [each.verdict for each in found] == verdicts
+
+    def test_it_detects_what_it_detected(self, station: Path, pictures: list[NDArray[np.uint8]]) -> None:
+        self.detect_as_it_did(station, pictures)
+        assert [(each.number, each.time) for each in versions(station)] == [(1, "")]
+
+    def test_what_is_written_over_it_is_its_second_version(
+        self, station: Path, pictures: list[NDArray[np.uint8]]
+    ) -> None:
+        for name in SAID:
+            (station / f"{name}.json").unlink()
+        detector = oddlens.open_station(station, "cpu")
+        detector.set_thresholds(image=0.25).save(station, note="stricter")
+        assert [(each.number, each.what) for each in versions(station)] == [
+            (1, "written by an earlier version of oddlens"),
+            (2, "stricter"),
+        ]
+        assert sorted(path.name for path in station.iterdir()) == ["files", "log.jsonl", "station.json", "versions"]
+        assert {each.verdict for each in oddlens.open_station(station, "cpu").detect(pictures[3:], "nut")} == {"ng"}
+        self.detect_as_it_did(station, pictures, version=1)
+        assert rollback(station, 1).number == 3
+        self.detect_as_it_did(station, pictures)

@@ -31,7 +31,7 @@ from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import method_card
 from oddlens.methods.weights import read_weights
-from oddlens.station import REFERENCES, read_station
+from oddlens.station import REFERENCES, SECTIONS, read_station
 
 _BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
 
@@ -98,15 +98,16 @@ def _loaded(
     return detector
 
 
-def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detector:
+def open_station(folder: str | os.PathLike[str], device: str = "auto", *, version: int | None = None) -> Detector:
     """The detector that `Detector.save` wrote. It needs nothing but the folder.
 
     Args:
         folder: The station.
         device: "auto", "cpu" or "cuda".
+        version: An earlier version (`oddlens.station.versions`); None: the one in force.
 
     Raises:
-        UsageError: There is no station, or station.json is damaged.
+        UsageError: There is no station or no such version, or station.json is damaged.
         ModelError: A file beside it is missing, damaged or another one.
 
     Example:
@@ -115,7 +116,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
         >>> oddlens.open_station("line-3", device="cpu").thresholds.image
         0.5
     """
-    state = read_station(folder)
+    state = read_station(folder, version)
     made = state.identity
     detector = _loaded(made.method, state.model, state.weights, device, made.recipe)
     now = detector.identity
@@ -136,6 +137,11 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto") -> Detect
                 f"({what} differs): make the station again"
             )
     detector.thresholds = state.thresholds
+    detector.model_name, detector.image_size = made.model.name, state.image_size
+    for name in SECTIONS:  # before the references and the calibration, which may depend on them
+        setattr(detector, name, getattr(state, name))
+    if state.object_name is not None:
+        detector.object_name = state.object_name
     if state.references is not None:
         references = EncodedBatch.of_arrays(state.references, detector.device)
         if not state.is_sealed:

@@ -44,10 +44,8 @@ def make(rng: random.Random, world: World, scratch: Path) -> Case:
         )  # another model knows no words yet, and these have few to learn
     folder = scratch / "station"
     shutil.copytree(world.stations[name], folder)
+    expected = world.answers[name] if change is _reference_bytes and _references(folder) is not None else None
     what = change(rng, folder)
-    expected = (
-        world.answers[name] if change is _reference_bytes and (folder / "references.safetensors").exists() else None
-    )
     _ = world.backbone
 
     def run() -> None:
@@ -64,6 +62,12 @@ def make(rng: random.Random, world: World, scratch: Path) -> Case:
             )
 
     return Case(f"station {name}, {what}", run)
+
+
+def _references(folder: Path) -> Path | None:
+    """The features of the references."""
+    told = json.loads((folder / "station.json").read_text())["references"]
+    return None if told is None else folder / "files" / f"{told['file_sha256']}.safetensors"
 
 
 def _edit(rng: random.Random, folder: Path) -> str:
@@ -90,8 +94,8 @@ def _thresholds(rng: random.Random, folder: Path) -> str:
 
 def _reference_tensors(rng: random.Random, folder: Path) -> str:
     """References of other shapes, types and values, written as they should be."""
-    path = folder / "references.safetensors"
-    if not path.exists():
+    path = _references(folder)
+    if path is None:
         return _edit(rng, folder)
     path.write_bytes(save(mutate_tensors(rng, load_file(path))))
     return "references of other tensors"
@@ -99,8 +103,8 @@ def _reference_tensors(rng: random.Random, folder: Path) -> str:
 
 def _reference_bytes(rng: random.Random, folder: Path) -> str:
     """Bits of the references flipped, as a bad disk does, or their header."""
-    path = folder / "references.safetensors"
-    if not path.exists():
+    path = _references(folder)
+    if path is None:
         return _thresholds(rng, folder)
     path.write_bytes(mutate_safetensors(rng, path.read_bytes()))
     return "references with damaged bytes"
@@ -108,18 +112,17 @@ def _reference_bytes(rng: random.Random, folder: Path) -> str:
 
 def _weights(rng: random.Random, folder: Path) -> str:
     """The learned part damaged."""
-    found = [*folder.glob("weights*")]
-    if not found:
+    place = json.loads((folder / "station.json").read_text())["files"]["weights"]
+    if place is None:
         return _edit(rng, folder)
-    found[0].write_bytes(mutate_safetensors(rng, found[0].read_bytes()))
+    (folder / place).write_bytes(mutate_safetensors(rng, (folder / place).read_bytes()))
     return "damaged weights"
 
 
 def _model(rng: random.Random, folder: Path) -> str:
     """The model damaged."""
-    path = rng.choice(sorted(path for path in (folder / "model").iterdir() if path.is_file()))
+    path = rng.choice(sorted(folder.glob("files/*/model/*")))
     data = path.read_bytes()
-    path.unlink()  # it may be a link to the model that others read
     if path.suffix == ".json" and rng.random() < 0.7:
         path.write_bytes(json_bytes(rng, mutate_json(rng, json.loads(data))))
     elif path.suffix == ".safetensors":

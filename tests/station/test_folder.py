@@ -45,6 +45,16 @@ def told_of(station: Path) -> dict[str, Any]:
     return told
 
 
+def model_of(station: Path) -> Path:
+    """The folder with the model's files."""
+    (found,) = station.glob("files/*/model")
+    return found
+
+
+def references_of(station: Path) -> Path:
+    return station / "files" / f"{told_of(station)['references']['file_sha256']}.safetensors"
+
+
 def hold_the_same(one: Detector, other: Detector, pictures: Pictures) -> None:
     """Both detect the very same, to the last bit."""
     for ours, theirs in zip(one.detect(pictures, "nut"), other.detect(pictures, "nut"), strict=True):
@@ -74,7 +84,8 @@ class TestSame:
     def test_without_references_too(self, open_clip_folder: Path, tmp_path: Path, pictures: Pictures) -> None:
         detector = oddlens.load("winclip", model=open_clip_folder, device="cpu")
         station = save(detector, tmp_path / "station")
-        assert sorted(path.name for path in station.iterdir()) == ["model", "station.json"]
+        assert sorted(path.name for path in station.iterdir()) == ["files", "log.jsonl", "station.json", "versions"]
+        assert [path.name for path in (station / "files").rglob("*.safetensors")] == ["open_clip_model.safetensors"]
         hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[:2])
 
     def test_a_calibration_is_kept(self, detector: Detector, tmp_path: Path, pictures: Pictures) -> None:
@@ -137,10 +148,11 @@ class TestSame:
     def test_it_can_be_saved_again_into_its_own_folder(
         self, detector: Detector, station: Path, pictures: Pictures
     ) -> None:
-        before = sorted(path.name for path in station.rglob("*"))
+        before = sorted(path.name for path in (station / "files").rglob("*"))
         for _ in range(2):
             oddlens.open_station(station, device="cpu").save(station)
-        assert sorted(path.name for path in station.rglob("*")) == before
+        assert sorted(path.name for path in (station / "files").rglob("*")) == before
+        assert sorted(path.name for path in (station / "versions").iterdir()) == ["0001.json", "0002.json", "0003.json"]
         hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[3:5])
 
 
@@ -194,17 +206,11 @@ class TestElsewhere:
     def test_it_names_no_path_of_the_machine_but_the_pictures(self, station: Path, tmp_path: Path) -> None:
         assert str(tmp_path) not in (station / "station.json").read_text()
 
-    def test_files_are_copied_where_they_cannot_be_linked(
-        self, detector: Detector, tmp_path: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def refuse(*_: object) -> None:
-            raise OSError("another file system")
-
-        monkeypatch.setattr(os, "link", refuse)
-        station = save(detector, tmp_path / "station")
-        model = station / "model" / "open_clip_model.safetensors"
-        assert model.stat().st_nlink == 1
-        hold_the_same(oddlens.open_station(station, device="cpu"), detector, pictures[3:4])
+    def test_files_are_copied_and_never_linked(self, station: Path, open_clip_folder: Path) -> None:
+        """A link would change with the model that the station was made with."""
+        copied = [path for path in model_of(station).iterdir() if path.is_file()]
+        assert {path.name for path in copied} <= {path.name for path in open_clip_folder.iterdir()}
+        assert all(path.stat().st_nlink == 1 and not path.is_symlink() for path in copied)
 
     def test_a_model_in_the_hub_cache_is_taken_as_files_and_not_as_links(
         self, tmp_path: Path, weights: Weights, pictures: Pictures
@@ -219,23 +225,14 @@ class TestElsewhere:
 
 
 class TestAnotherOne:
-    def test_a_station_in_the_place_of_another_holds_nothing_of_it(
-        self, station: Path, tmp_path: Path, weights: Weights, pictures: Pictures
+    def test_a_station_in_the_place_of_another_is_its_next_version(
+        self, station: Path, detector: Detector, tmp_path: Path, weights: Weights, pictures: Pictures
     ) -> None:
         """The first has references and a model in another layout, which would be read before the second's."""
         second = oddlens.load("winclip", model=write_transformers(tmp_path / "clip", weights), device="cpu")
         second.save(station)
-        assert sorted(path.name for path in station.rglob("*")) == [
-            "config.json", "model", "model.safetensors", "preprocessor_config.json", "station.json",
-        ]  # fmt: skip
         hold_the_same(oddlens.open_station(station, device="cpu"), second, pictures[:2])
-
-    def test_what_lies_in_a_folder_that_is_no_station_is_left_alone(self, detector: Detector, tmp_path: Path) -> None:
-        mine = tmp_path / "line-3" / "model" / "notes.txt"
-        mine.parent.mkdir(parents=True)
-        mine.write_text("mine")
-        save(detector, tmp_path / "line-3")
-        assert mine.read_text() == "mine"
+        hold_the_same(oddlens.open_station(station, device="cpu", version=1), detector, pictures[3:5])
 
 
 class TestFaults:
@@ -256,15 +253,16 @@ class TestFaults:
         (station / "station.json").write_text(content, encoding="latin-1")
         assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
 
-    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 5}', '{"format": true}'])
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 6}', '{"format": true}'])
     def test_one_of_another_format_is_reported(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content)
         assert "is of a format that this version of oddlens does not read" in self.sentence_on(station, UsageError)
 
-    @pytest.mark.parametrize("name", ["station.json", "references.safetensors"])
+    @pytest.mark.parametrize("name", ["station.json", "references"])
     def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(self, station: Path, name: str) -> None:
-        (station / name).unlink()
-        os.mkfifo(station / name)
+        path = station / name if name == "station.json" else references_of(station)
+        path.unlink()
+        os.mkfifo(path)
         with pytest.raises(OddlensError, match=r"is no regular file: check the path|is missing or damaged"):
             oddlens.open_station(station, device="cpu")
 
@@ -279,22 +277,24 @@ class TestFaults:
 
     def test_another_model_in_its_place_is_reported(self, station: Path, tmp_path: Path) -> None:
         other = write_open_clip(tmp_path / "other", random_weights(99))
-        (other / "open_clip_model.safetensors").replace(station / "model" / "open_clip_model.safetensors")
-        assert "was made with another version of the model" in self.sentence_on(station, ModelError)
+        (other / "open_clip_model.safetensors").replace(model_of(station) / "open_clip_model.safetensors")
+        assert "is damaged, or not the file that the station names" in self.sentence_on(station, ModelError)
 
     def test_another_tokenizer_is_another_model(self, station: Path) -> None:
         from oddlens.backbone.tokenizer import clip_tokenizer
 
-        clip_tokenizer().save(station / "model" / "tokenizer.json")
+        clip_tokenizer().save(model_of(station) / "tokenizer.json")
         assert "its hash differs" in self.sentence_on(station, ModelError)
 
     def test_a_missing_model_is_reported(self, station: Path) -> None:
-        (station / "model" / "open_clip_model.safetensors").unlink()
-        assert "holds open_clip_config.json but no weights" in self.sentence_on(station, ModelError)
+        (model_of(station) / "open_clip_model.safetensors").unlink()
+        assert "open_clip_model.safetensors is missing or damaged: make the station again" in self.sentence_on(
+            station, ModelError
+        )
 
     @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "of fewer images"])
     def test_damaged_references_are_reported(self, station: Path, damage: str) -> None:
-        path = station / "references.safetensors"
+        path = references_of(station)
         if damage == "missing":
             path.unlink()
         elif damage == "of fewer images":
@@ -388,7 +388,7 @@ class TestEdited:
 
     def test_its_files_can_be_anything(self, whole: Path, pictures: Pictures) -> None:
         rng = random.Random(6)
-        for file in (whole / "references.safetensors", *whole.glob("weights.*")):
+        for file in sorted((whole / "files").glob("*.safetensors")):
             data = file.read_bytes()
             for _ in range(25):
                 damaged = bytearray(data)
@@ -404,7 +404,7 @@ class TestEdited:
     def test_other_features_under_the_same_names_are_refused(
         self, whole: Path, pictures: Pictures, change: Callable[[Tensor], Tensor]
     ) -> None:
-        file = whole / "references.safetensors"
+        file = references_of(whole)
         save_file({name: change(value).contiguous() for name, value in load_file(file).items()}, file)
         assert not self.judge(whole, pictures[3])
 
@@ -431,7 +431,7 @@ class TestEdited:
 def test_references_that_the_state_no_longer_names_are_not_left_out_in_silence(station: Path) -> None:
     state = told_of(station)
     (station / "station.json").write_text(json.dumps(state | {"references": None}))
-    with pytest.raises(ModelError, match="knows nothing of references"):
+    with pytest.raises(UsageError, match="it has 0 references, and its reference_count is 3"):
         oddlens.open_station(station, device="cpu")
 
 

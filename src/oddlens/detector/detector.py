@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from oddlens.methods.base import AnyMethod
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
-from oddlens.station import StationState, write_station
+from oddlens.station import SECTIONS, StationState, write_station
 
 _KEPT_CHANGES = 16
 """Other recipes that predictions were made with: each keeps embeddings and calibrations of its own, and shares the memory bank."""
@@ -211,25 +211,40 @@ class Detector(CalibratedDetector):
                 p_value=None if calibration is None else calibration.p_value(score),
             )
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
+    def save(self, folder: str | os.PathLike[str], note: str | None = None) -> None:
         """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`.
 
-        Raises `UsageError` for a folder that holds other files and no station, `OddlensError` where the disk takes no more.
+        A station that is there gets one more version; `oddlens.station.rollback` goes back to an earlier one.
+
+        note: what this version is, in words, for the list of versions.
+
+        Raises `UsageError` for a folder that holds other files and no station, or that another program is writing to,
+        `OddlensError` where the disk takes no more, `ImageError` where the score or the map of a reference is not finite.
         """
+        write_station(self.to_state(), folder, what=note or "saved from Python")
+
+    def to_state(self) -> StationState:
+        """All that a station keeps of it."""
         backbone, references = self.method.backbone, self.references
         home = backbone.files[0].parent
         files = () if home == MINI_FOLDER else tuple(path for path in backbone.files if path.parent == home)
-        write_station(
-            StationState(
-                identity=self.identity,
-                model=None if not files else files[0] if len(files) == 1 else home,
-                model_files=files,
-                weights=None if self.weights is None else Path(self.weights),
-                thresholds=self.thresholds,
-                references=None if references is None else references.to_arrays(),
-                calibration=self._split or (None if self._rates == Rates() else self._rates),
-            ),
-            folder,
+        saved = None if references is None else references.to_arrays()
+        identity = self.identity
+        if self.model_name is not None:
+            identity = replace(identity, model=replace(identity.model, name=self.model_name))
+        is_alone = references is None or not self.recipe.alone
+        return StationState(
+            identity=identity,
+            model=None if not files else files[0] if len(files) == 1 else home,
+            model_files=files,
+            weights=None if self.weights is None else Path(self.weights),
+            thresholds=self.thresholds,
+            references=saved,
+            calibration=self._split or (None if self._rates == Rates() else self._rates),
+            leave_one_out=self.calibration() if self._split is None and is_alone else None,
+            object_name=self.object_name,
+            image_size=self.image_size or (None if saved is None else saved.common_size),
+            **{name: getattr(self, name) for name in SECTIONS},
         )
 
     def _changed(self, changes: Mapping[str, object]) -> Detector:
@@ -237,7 +252,7 @@ class Detector(CalibratedDetector):
         recipe = change_recipe(self.recipe, changes)
         # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
         other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._on(self.method.with_recipe(recipe)))
-        other.thresholds = self.thresholds
+        self._pass_on(other)
         if other._references is not self._references:
             other._references, other._memory = self._references, self._memory  # which no question can change
             other.calibrate_by(Rates())
@@ -258,9 +273,14 @@ class Detector(CalibratedDetector):
     def _on(self, method: AnyMethod) -> Detector:
         other = Detector(self.name, method, self.notes, self.weights)
         other.weights_hash = self.weights_hash  # of the file as it was read
-        other.max_megapixels, other.object_name = self.max_megapixels, self.object_name
-        other.thresholds = self.thresholds
+        self._pass_on(other)
         return other
+
+    def _pass_on(self, other: Detector) -> None:
+        """Give another detector what is set by hand, and does not depend on references or recipe."""
+        for name in ("max_megapixels", "model_name", "object_name", "image_size", "thresholds", *SECTIONS):
+            if getattr(other, name) is not (value := getattr(self, name)):
+                setattr(other, name, value)
 
     def reference(self, images: Images) -> Detector:
         """Deprecated: the earlier name of `add_references`."""

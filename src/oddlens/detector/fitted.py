@@ -28,6 +28,7 @@ from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.provenance import Identity
+from oddlens.station import SectionValue
 
 _KEPT_TEXTS = 16
 """Object names whose prompt embeddings are cached: 2 MB each with AnoVL's 924 prompts."""
@@ -52,7 +53,10 @@ class FittedDetector:
         notes: What of the recipe was fitted to the model, in words.
         weights: The path of the learned part, or None.
         max_megapixels: Larger images are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
+        model_name: What the model was called when the station was made that this one was opened from; None: as it is called now.
         object_name: The object on the images, by default.
+        image_size: The (width, height) that images should have, in pixels; None: any.
+        roi, marking, preparation, scene, state, defects, accepted: What a station keeps besides, see `StationState`.
     """
 
     def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -61,7 +65,16 @@ class FittedDetector:
         self.notes = tuple(notes)
         self.weights = weights
         self.max_megapixels: float | None = None
+        self.model_name: str | None = None
         self.object_name = "part"
+        self.image_size: tuple[int, int] | None = None
+        self.roi: SectionValue = None
+        self.marking: SectionValue = None
+        self.preparation: SectionValue = None
+        self.scene: SectionValue = None
+        self.state: SectionValue = None
+        self.defects: SectionValue = None
+        self.accepted: SectionValue = None
         self._thresholds = Thresholds()
         self._rates = Rates()
         self._split: Calibration | None = None

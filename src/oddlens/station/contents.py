@@ -46,6 +46,7 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
         "model_files": model_files,
         "thresholds": state.thresholds.to_dict(),
         "in_force": state.thresholds_in_force.to_dict(),
+        "reference_count": 0 if references is None else len(references.sources),
         "references": None,
         "calibration": None,
         "leave_one_out": None,
@@ -151,7 +152,12 @@ def _sealed_sections(document: Document, names: Sequence[str] = SEALED) -> list[
 def _seal(identity: Identity, document: Document, data: bytes) -> str:
     """A hash of the references' file and of all that their features depend on but the images themselves."""
     recipe = make_recipe(method_card(identity.method).recipe, identity.recipe)
-    made_of = [identity.method, identity.model.sha256, held_fields(recipe), *_sealed_sections(document, ["preparation"])]
+    made_of = [
+        identity.method,
+        identity.model.sha256,
+        held_fields(recipe),
+        *_sealed_sections(document, ["preparation"]),
+    ]
     return hashlib.sha256(json.dumps(made_of).encode() + data).hexdigest()
 
 

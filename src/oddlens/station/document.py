@@ -47,6 +47,7 @@ _FORM = {
     "files": {"model": (str, None), "weights": (str, None)},
     "model_files": {},
     "thresholds": _THRESHOLDS,
+    "reference_count": int,
     "references": (_LISTS | {"file_sha256": (str, None)}, None),
     "calibration": ({"kind": str, "false_alarm_rate": (float, None), "review_rate": float, "seal": (str, None)}, None),
     "leave_one_out": ({"kind": str, "seal": str}, None),
@@ -100,10 +101,17 @@ def parse_document(data: bytes, path: Path) -> Document:
         fault = form_fault(document, _FORM_2)
         document = document if fault else _from_format_2(document)
     if found != FORMAT:
-        document = {"calibration": None} | document | _NEW_IN_5
+        document = (
+            {"calibration": None} | document | _NEW_IN_5 | {"reference_count": _count(document.get("references"))}
+        )
     if fault := fault or form_fault(document, _FORM) or _fault_of(document):
         raise UsageError(f"{path} is damaged ({fault}): make the station again")
     return dict(document)
+
+
+def _count(references: object) -> int:
+    sources = references.get("sources") if isinstance(references, dict) else None
+    return len(sources) if isinstance(sources, list) else 0
 
 
 def _decoded(data: bytes) -> str:
@@ -152,6 +160,8 @@ def _fault_of(document: Document) -> str:
             return "its references have lists of several lengths"
         if not all(len(each) == 2 and min(each) > 0 for each in references["sizes"]):
             return "a size of its references is none"
+    if document["reference_count"] != _count(references):
+        return f"it has {_count(references)} references, and its reference_count is {document['reference_count']}"
     if document["format"] == FORMAT and references is not None and references["file_sha256"] is None:
         return "its references have no file"
     if size is not None and (len(size) != 2 or min(size) < 1):
