@@ -78,3 +78,8 @@ class TestHashes:
         note.write_bytes(damage)
         assert content_hash([large]) == first
         assert note.read_bytes() == whole
+
+    def test_links_in_a_circle_are_no_file(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("link")
+        with pytest.raises(OSError, match="symbolic links"):
+            content_hash([tmp_path / "link"])

@@ -41,7 +41,7 @@ def content_hash(files: Sequence[Path]) -> str:
 
 def cached_hash(path: Path) -> str:
     """SHA-256 of a file; of one over 64 MB it is cached by path, size and time."""
-    real = path.resolve()
+    real = Path(os.path.realpath(path))  # which never raises, as for links that lead in a circle
     stat = real.stat()
     if stat.st_size < 64 << 20:
         return file_hash(real)
