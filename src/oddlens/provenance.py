@@ -112,7 +112,7 @@ def preprocessing_sha256(
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-_ADDED = frozenset({"preprocessing_sha256", "model_fingerprint"})
+_ADDED = frozenset({"preprocessing_sha256", "model_fingerprint", "masks", "previews"})
 """Names that earlier versions did not write."""
 
 

@@ -127,7 +127,15 @@ class TestWhatIsWritten:
         out = tmp_path / "out"
         printed = detect(parts, "--out", out, "--json", "--object", "bolt").records
         assert [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()] == printed
-        assert names_in(out) == ["maps", "overlays", "report.html", "results.csv", "results.jsonl", "run.json"]
+        assert names_in(out) == [
+            "maps",
+            "overlays",
+            "previews",
+            "report.html",
+            "results.csv",
+            "results.jsonl",
+            "run.json",
+        ]
         for record in printed:
             stem = Path(record["path"]).stem
             assert (record["overlay"], record["map"]) == (f"overlays/{stem}.png", f"maps/{stem}.tiff")
@@ -418,7 +426,7 @@ REFUSED = {
     "parts --threshold 1,2,3": "--threshold '1,2,3' is not of the form SCORE[,PIXEL]",
     "parts --threshold ,": "--threshold ',' is not of the form SCORE[,PIXEL]",
     "parts --threshold 1 --threshold 2": "--threshold is given more than once: give it one value",
-    "parts --write overlay": "--write 'overlay' is not known, did you mean 'overlays'? Choose one of overlays, maps",
+    "parts --write overlay": "--write 'overlay' is not known, did you mean 'overlays'? Choose one of overlays, maps, masks",
     "parts --write maps,nothing,pictures": "--write 'pictures' is not known: choose one of overlays",
     "parts --set max_megapixels=many": "max_megapixels cannot be 'many': give a number",
     "parts --set smooth=true": "smooth cannot be True: give a number",

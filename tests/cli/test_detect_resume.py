@@ -138,7 +138,7 @@ class TestGoingOn:
             (["--set", "temperature=0.01"], "recipe temperature"),
             (["--threshold", "0.5"], "thresholds"),
             (["--reference", "parts/0.png"], "references"),
-            (["--write", "overlays,labels", "--object", "bolt"], "object, maps"),
+            (["--write", "overlays,masks,labels,previews", "--object", "bolt"], "object, maps"),
         ],
         ids=["object", "recipe", "threshold", "references", "two of them"],
     )

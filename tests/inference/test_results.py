@@ -127,7 +127,7 @@ def test_results_whose_settings_are_lost_cannot_be_gone_on_with(tmp_path: Path, 
 
 def test_beginning_anew_removes_only_what_a_run_wrote(tmp_path: Path) -> None:
     write(tmp_path, record("a"))
-    for name in ("overlays/a.png", "overlays/mine.txt", "maps/a.tiff", "labels/a.png"):
+    for name in ("overlays/a.png", "overlays/mine.txt", "maps/a.tiff", "masks/a.png", "labels/a.png", "previews/a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     folder = ResultsFolder(tmp_path, overwrite=True)
@@ -168,6 +168,15 @@ def test_starting_over_without_run_json_removes_the_drawings_that_lines_name(tmp
     assert sorted(path.name for folder in ("overlays", "maps") for path in (tmp_path / folder).iterdir()) == [
         "mine.png"
     ]
+
+
+def test_results_from_before_there_were_masks_go_on(tmp_path: Path) -> None:
+    write(tmp_path, record("a"))
+    earlier = {"format": 2, "object": "bolt", "overlays": True, "maps": True, "labels": True}
+    (tmp_path / "run.json").write_text(json.dumps({"run": earlier}))
+    ResultsFolder(tmp_path, resume=True).check({"run": {**earlier, "masks": True, "previews": True}})
+    with pytest.raises(UsageError, match=r"of other settings \(object\)"):
+        ResultsFolder(tmp_path, resume=True).check({"run": {**earlier, "masks": True, "object": "nut"}})
 
 
 def test_results_of_another_rule_of_thresholds_say_so(tmp_path: Path) -> None:
@@ -241,6 +250,8 @@ def test_what_a_run_draws_is_known_as_outputs_by_any_path(tmp_path: Path, monkey
     assert folder.is_output(Path("link/../out/maps/a.tiff"))
     assert folder.is_output(Path("link/overlays/a.png"))
     assert folder.is_output(Path("out/labels/a.png"))
+    assert folder.is_output(Path("out/masks/a.png"))
+    assert folder.is_output(Path("out/previews/a.jpg"))
     assert not folder.is_output(Path("out/a.png"))
     assert not folder.is_output(Path("overlays/a.png"))
 
@@ -253,7 +264,22 @@ class TestNames:
         two = unique_names([Path("a/x.png"), Path("b/x.png")])
         three = unique_names([Path("c/x.jpg"), Path("a/x.png"), Path("b/x.png")])
         assert two[Path("a/x.png")] == three[Path("a/x.png")]
-        assert all(name.startswith("x-") for name in two.values())
+        assert list(two.values()) == ["a-x", "b-x"]
+
+    def test_a_shared_folder_and_stem_gets_a_part_of_the_paths_hash(self) -> None:
+        paths = [Path("1/a/x.png"), Path("2/a/X.png"), Path("2/b/x.png"), Path("2/b/y.png")]
+        first, second, third, fourth = unique_names(paths).values()
+        assert (third, fourth) == ("b-x", "y")
+        assert first.startswith("a-x-")
+        assert second.startswith("a-X-")
+        assert unique_names(paths[:3])[paths[0]] == first
+
+    def test_the_folder_of_a_relative_path_is_the_one_that_it_lies_in(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "scratch").mkdir()
+        monkeypatch.chdir(tmp_path / "scratch")
+        assert list(unique_names([Path("x.png"), Path("../x.png")]).values()) == ["scratch-x", f"{tmp_path.name}-x"]
 
     @given(
         st.lists(
@@ -283,8 +309,7 @@ class TestNames:
         a, b, c = Path("a/x.png"), Path("b/x.png"), Path("c/y.png")
         names = unique_names([b, c], {c: "x"}, ["x", "z"])
         assert names[c] == "x"
-        assert names[b].startswith("x-")
-        assert names[b] == unique_names([a, b])[b]
+        assert names[b] == unique_names([a, b])[b] == "b-x"
 
 
 class TestFiles:

@@ -17,6 +17,7 @@ from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch, Encoder, Prepared
 from oddlens.errors import DiskError, Failure, UsageError
+from oddlens.inference.kinds import DRAWINGS
 from oddlens.inference.results import Record, ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink, Sink
@@ -101,7 +102,7 @@ def results_of(detector: Detector, task: Task, folder: ResultsFolder | None = No
 
 def detection_part(record: Record) -> Record:
     """A record without what a run adds to a detection."""
-    return {name: value for name, value in record.items() if name not in ("ms", "overlay", "map", "labels", "file")}
+    return {name: value for name, value in record.items() if name not in ("ms", *DRAWINGS, "file")}
 
 
 def settings_of(detector: Detector, task: Task, out: Path) -> dict[str, Any]:
@@ -361,7 +362,7 @@ class TestSettings:
     def test_they_name_all_that_the_numbers_depend_on(self, detector: Detector, task: MakeTask, tmp_path: Path) -> None:
         settings = settings_of(detector, task(1), tmp_path / "out")
         assert set(settings["run"]) == {
-            "format", *detector.identity.to_dict(), "object", "overlays", "maps", "labels", "smoothing",
+            "format", *detector.identity.to_dict(), "object", "overlays", "maps", "masks", "labels", "previews", "smoothing",
         }  # fmt: skip
         assert set(settings["machine"]) == {"oddlens", "torch", "python", "device", "threads", "weights", "references"}
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oddlens.detection import Detection
+from oddlens.detection import Detection, Thresholds
 from oddlens.errors import DiskError, Failure, OddlensError, UsageError
 from oddlens.inference.results import Record, ResultsFolder
 from oddlens.inference.runner import run
@@ -289,8 +289,34 @@ class TestFolder:
                 with Image.open(tmp_path / "out" / line["overlay"]) as overlay:
                     assert np.array_equal(np.asarray(overlay), np.asarray(outcome.overlay()))
 
+    def test_masks_are_those_of_the_detection(self, task: Task, tmp_path: Path) -> None:
+        outcomes = list(run(StubPredictor(), task, [FolderSink(ResultsFolder(tmp_path / "out"))]))
+        for line, outcome in zip(lines_of(tmp_path / "out"), outcomes, strict=True):
+            if isinstance(outcome, Detection):
+                with Image.open(tmp_path / "out" / line["mask"]) as mask:
+                    assert mask.mode == "L"
+                    assert np.array_equal(np.asarray(mask), 255 * outcome.mask().astype(np.uint8))
+
+    def test_without_a_pixel_threshold_there_is_no_mask(self, task: Task, tmp_path: Path) -> None:
+        predictor = StubPredictor()
+        predictor.thresholds = Thresholds(0.5)
+        list(run(predictor, task, [FolderSink(ResultsFolder(tmp_path / "out"))]))
+        assert not any("mask" in line for line in lines_of(tmp_path / "out"))
+        assert not (tmp_path / "out" / "masks").exists()
+
+    def test_previews_are_small_copies_of_the_images(self, tmp_path: Path) -> None:
+        pixels = np.full((700, 960, 3), (200, 40, 90), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "large.png")
+        list(
+            run(StubPredictor(), Task("bolt", (tmp_path / "large.png",)), [FolderSink(ResultsFolder(tmp_path / "out"))])
+        )
+        (line,) = lines_of(tmp_path / "out")
+        with Image.open(tmp_path / "out" / line["preview"]) as preview:
+            assert (preview.format, preview.size) == ("JPEG", (480, 350))
+            assert np.abs(np.asarray(preview, int) - (200, 40, 90)).max() < 8
+
     def test_it_needs_no_image_where_no_overlay_is_drawn(self, task: Task, tmp_path: Path) -> None:
-        sink = FolderSink(ResultsFolder(tmp_path / "out"), overlays=False)
+        sink = FolderSink(ResultsFolder(tmp_path / "out"), ["maps", "masks"])
         assert not sink.needs_image
         list(run(StubPredictor(), task, [sink], max_pixels=0))
         assert not (tmp_path / "out" / "overlays").exists()

@@ -178,11 +178,19 @@ class TestPassedOver:
         assert looked(tmp_path, "products")[0] == ["products/gloves/a.png", "products/masks/surgical.png"]
 
     def test_what_earlier_runs_left_wherever_their_folder_lies(self, tmp_path: Path) -> None:
-        drawn = ("overlays/0.png", "maps/0.tiff", "labels/0.png", "results.jsonl", "run.json")
+        drawn = (
+            "overlays/0.png",
+            "maps/0.tiff",
+            "masks/0.png",
+            "labels/0.png",
+            "previews/0.jpg",
+            "results.jsonl",
+            "run.json",
+        )
         touch(tmp_path, "0.png", *(f"monday/{name}" for name in drawn), *drawn)
-        assert looked(tmp_path) == (["0.png"], {"of earlier runs": 10})
+        assert looked(tmp_path) == (["0.png"], {"of earlier runs": 14})
         touch(tmp_path, "bench/cells/x.json", "bench/maps/x/0.tiff", "bench/metrics.json")
-        assert looked(tmp_path) == (["0.png"], {"of earlier runs": 13})
+        assert looked(tmp_path) == (["0.png"], {"of earlier runs": 17})
 
     def test_folders_of_such_names_without_a_run_hold_pictures(self, tmp_path: Path) -> None:
         touch(tmp_path, "overlays/0.png", "maps/0.tiff", "labels/0.png")

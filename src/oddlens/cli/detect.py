@@ -18,6 +18,7 @@ from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import DeviceName, MethodName, ModelName, WeightsFile, one_of, say, settings_option
 from oddlens.cli.settings import recipe_overrides
 from oddlens.errors import Failure, OddlensWarning, UsageError, printable, shortened
+from oddlens.inference.kinds import KINDS
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -35,8 +36,7 @@ A method may add options of its own: 'oddlens detect --method vl4ad --help' show
 """
 
 
-WRITTEN = ("overlays", "maps", "labels")
-"""What a run can write of each image, beside its results."""
+KINDS_HELP = ", ".join(f"{name} ({kind.help})" for name, kind in KINDS.items())
 
 SOME_NG = 3
 """The exit code with `--fail-on-ng` if an image is NG."""
@@ -95,9 +95,8 @@ class OutputOptions:
         str | None,
         typer.Option(
             metavar="KINDS",
-            help="What to write into OUT: overlays (PNG), maps (TIFF, float32, raw), labels (PNG, of methods that know "
-            "classes), divided by commas; or nothing.",
-            show_default="overlays,maps,labels",
+            help=f"What to write into OUT of each image, divided by commas: {KINDS_HELP}; or nothing.",
+            show_default=",".join(KINDS),
         ),
     ] = None
     resume: Annotated[
@@ -224,7 +223,7 @@ def detect(
         with before_the_first_image():
             sinks.append(RegionNamesSink(Namer(detector.method.backbone, defects, object_name)))
     if results is not None:
-        folder = FolderSink(results, **{kind: kind in written for kind in WRITTEN})
+        folder = FolderSink(results, written)
         sinks += [folder, CsvSink(results.root / "results.csv"), ReportSink(results.root)]
     lines = output.out is None or output.verbose
     console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
@@ -267,11 +266,11 @@ def _was_given(context: typer.Context, name: str) -> bool:
 def _written(kinds: str | None) -> tuple[str, ...]:
     """What a run writes of each image."""
     if kinds is None:
-        return WRITTEN
+        return tuple(KINDS)
     named = [kind.strip().casefold() for kind in kinds.split(",") if kind.strip()]
     if not named:
-        raise UsageError(f"--write {kinds!r} names nothing: give some of {','.join(WRITTEN)}, or the word nothing")
-    chosen = tuple(one_of("--write", kind, (*WRITTEN, "nothing")) for kind in named)
+        raise UsageError(f"--write {kinds!r} names nothing: give some of {','.join(KINDS)}, or the word nothing")
+    chosen = tuple(one_of("--write", kind, (*KINDS, "nothing")) for kind in named)
     if "nothing" in chosen and set(chosen) != {"nothing"}:
         raise UsageError(f"--write {kinds!r} contradicts itself: give nothing, or what is to be written")
     return tuple(kind for kind in chosen if kind != "nothing")

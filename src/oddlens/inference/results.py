@@ -2,7 +2,7 @@
 
 OUT/run.json        the settings of the run and the machine: see `RunInfo.settings`
 OUT/results.jsonl   one line an image, written as it is done; in the order of the images once the run has ended
-OUT/overlays/*.png  OUT/maps/*.tiff  OUT/labels/*.png
+OUT/overlays/*.png  OUT/maps/*.tiff  ...  what is drawn of each image: see `oddlens.inference.kinds`
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 from oddlens.detection import Verdict
 from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.inference.kinds import DRAWINGS, KINDS
 from oddlens.io.atomic import LEFT_OVER, check_target, unwritable, write_bytes, write_text
 from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
@@ -30,8 +31,7 @@ from oddlens.provenance import differing, respelled
 Record = dict[str, Any]
 """The result of one image as JSON values: its path, and its detection (`Detection.to_dict`) or an error."""
 
-_DRAWINGS = ("overlay", "map", "labels")
-_BESIDE = {"file": {"path": str}, "note": str, "concern": str, "verdict": (str, None), **dict.fromkeys(_DRAWINGS, str)}
+_BESIDE = {"file": {"path": str}, "note": str, "concern": str, "verdict": (str, None), **dict.fromkeys(DRAWINGS, str)}
 """What a line may also hold, and in which form."""
 _LONGEST_NAME = 200
 _SHORT_NAME = 50
@@ -68,9 +68,7 @@ class ResultsFolder:
     def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False) -> None:
         self.root = root
         self.lines = root / "results.jsonl"
-        self.overlays = root / "overlays"
-        self.maps = root / "maps"
-        self.labels = root / "labels"
+        self.drawings = {name: root / name for name in KINDS}
         self._settings_file = root / "run.json"
         self._overwrite = overwrite
         self._begun = False
@@ -190,7 +188,7 @@ class ResultsFolder:
             )
         self._begun = True
         done = self.done
-        for folder in (self.root, self.overlays, self.maps, self.labels):
+        for folder in (self.root, *self.drawings.values()):
             _remove(matching(folder, f"{LEFT_OVER}*"))  # no other run is writing them
         if self._overwrite:
             _remove([self.lines, *self._drawn_by_runs()])
@@ -250,14 +248,13 @@ class ResultsFolder:
         self._lock.release()
 
     def is_output(self, path: Path) -> bool:
-        """Whether an image lies among the overlays, maps or labels, which no run reads."""
+        """Whether an image lies among the drawings, which no run reads."""
         parent = os.path.realpath(path.parent)
-        return parent in {os.path.realpath(folder) for folder in (self.overlays, self.maps, self.labels)}
+        return parent in set(map(os.path.realpath, self.drawings.values()))
 
     def _drawn(self) -> Iterator[Path]:
         """The image files in the folders of drawings."""
-        kinds = (self.overlays, "*.png"), (self.maps, "*.tiff"), (self.labels, "*.png")
-        return (path for folder, pattern in kinds for path in matching(folder, pattern))
+        return (path for name, folder in self.drawings.items() for path in matching(folder, KINDS[name].pattern))
 
     def _drawn_by_runs(self) -> list[Path]:
         """The drawings of earlier runs. Without run.json they are those that lines name: others may be somebody's own."""
@@ -265,7 +262,7 @@ class ResultsFolder:
         if is_file(self._settings_file) or not drawn or not is_file(self.lines):
             return drawn if is_file(self._settings_file) else []
         records = read_records(self.lines).values()
-        named = {record[kind] for record in records for kind in _DRAWINGS if kind in record}
+        named = {record[kind] for record in records for kind in DRAWINGS if kind in record}
         return [path for path in drawn if path.relative_to(self.root).as_posix() in named]
 
     def _state(self) -> object:
@@ -280,8 +277,8 @@ class ResultsFolder:
 def unique_names(
     paths: Sequence[Source], given: Mapping[Source, str] | None = None, taken: Iterable[str] = ()
 ) -> dict[Source, str]:
-    """A file name without suffix for each path: its stem, with a part of the path's hash if several share the stem (in any case of
-    letters), and shortened if it is too long to take a suffix.
+    """A file name without suffix for each path: its stem ("000"); with its folder ("scratch-000") if several share the stem, in any
+    case of letters; and with a part of the path's hash if that is not enough, or too long to take a suffix.
 
     Args:
         paths: The paths.
@@ -289,24 +286,38 @@ def unique_names(
         taken: Names that none of the others may have.
     """
     names = dict(given or {})
-    shared = Counter(path.stem.casefold() for path in paths)
     used = {name.casefold() for name in chain(taken, names.values())}
-    stems = {path: None for path in paths if shared[path.stem.casefold()] == 1 and not _is_long(path.stem)}
-    for path in dict.fromkeys([*stems, *paths]):  # a stem has precedence over an equal name with a hash
+    left = dict.fromkeys(paths)
+    for spell in (_stem, _with_folder):  # a stem has precedence over an equal name with a folder or a hash
+        spelled = {path: spell(path) for path in left}
+        shared = Counter(name.casefold() for name in spelled.values())
+        for path, name in spelled.items():
+            folded = name.casefold()
+            if path not in names and shared[folded] == 1 and folded not in used and not _is_long(name):
+                names[path] = name
+                used.add(folded)
+    for path in left:
         if path not in names:
-            names[path] = next(name for name in _candidates(path, path in stems) if name.casefold() not in used)
+            names[path] = next(name for name in _hashed(path) if name.casefold() not in used)
             used.add(names[path].casefold())
     return {path: names[path] for path in paths}
 
 
-def _candidates(path: Named, plain: bool) -> Iterator[str]:
-    """Names for the drawings of a path, the best first."""
-    stem, digest = path.stem, sha256(os.fsencode(path)).hexdigest()
-    if plain:
-        yield stem
-    short = stem[:_SHORT_NAME] if _is_long(stem) else stem
+def _stem(path: Named) -> str:
+    return path.stem
+
+
+def _with_folder(path: Named) -> str:
+    folder = os.path.basename(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH119, PTH120 a frame is no Path
+    return f"{folder}-{path.stem}" if folder else path.stem
+
+
+def _hashed(path: Named) -> Iterator[str]:
+    """Names with more and more of the path's hash."""
+    name = next((name for name in (_with_folder(path), path.stem) if not _is_long(name)), path.stem[:_SHORT_NAME])
+    digest = sha256(os.fsencode(path)).hexdigest()
     for length in range(8, 41):
-        yield f"{short}-{digest[:length]}"
+        yield f"{name}-{digest[:length]}"
 
 
 def _is_long(stem: str) -> bool:
@@ -315,7 +326,7 @@ def _is_long(stem: str) -> bool:
 
 def _name_of(record: Record) -> str | None:
     """The name of the drawings of a record; None if there are none."""
-    return next((PurePosixPath(record[kind]).stem for kind in _DRAWINGS if kind in record), None)
+    return next((PurePosixPath(record[kind]).stem for kind in DRAWINGS if kind in record), None)
 
 
 def _line(record: Record) -> str:

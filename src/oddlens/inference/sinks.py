@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.errors import Failure, UsageError, printable
+from oddlens.inference.kinds import KINDS
 from oddlens.inference.results import Record, ResultsFolder, unfiled
 from oddlens.inference.task import Item, RunInfo
 from oddlens.io.atomic import replacing, unwritable, write_text
@@ -23,6 +24,7 @@ from oddlens.io.pixels import Pixels
 from oddlens.io.png import write_png
 from oddlens.io.video import VideoFrame
 from oddlens.visualization.label_image import draw_labels
+from oddlens.visualization.preview import write_preview
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
@@ -78,26 +80,26 @@ class Sink:
 
 
 class FolderSink(Sink):
-    """A results folder: run.json, results.jsonl, and for each image an overlay, a map and, if the method gives them, labels.
+    """A results folder: run.json, results.jsonl, and of each image what `kinds` names (see `oddlens.inference.kinds.KINDS`).
 
     Attributes:
         new: The number of lines that this run has added; the others are those of earlier runs.
     """
 
-    def __init__(self, folder: ResultsFolder, *, overlays: bool = True, maps: bool = True, labels: bool = True) -> None:
+    def __init__(self, folder: ResultsFolder, kinds: Collection[str] = tuple(KINDS)) -> None:
         self.folder = folder
         self.new = 0
-        self.needs_image = overlays
-        self._overlays, self._maps, self._labels = overlays, maps, labels
+        self.needs_image = "overlays" in kinds or "previews" in kinds
+        self._kinds = kinds
         self._files: dict[int, Record | None] = {}
 
     def settings(self) -> Mapping[str, object]:
         """See `Sink`."""
-        return {"overlays": self._overlays, "maps": self._maps, "labels": self._labels}
+        return {name: name in self._kinds for name in KINDS}
 
     def check(self, run: RunInfo) -> None:
         """See `Sink`."""
-        if run.smooths and not self._maps:
+        if run.smooths and "maps" not in self._kinds:
             raise UsageError("smoothing continues from the maps of a stopped run: write maps, too")
         self._run = run
         self.folder.check(run.settings)
@@ -140,17 +142,15 @@ class FolderSink(Sink):
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """See `Sink`. Returns the paths of the drawings, relative to the folder."""
-        folder, name = self.folder, self._names[os.fspath(self._run.task.items[number])]
+        name = self._names[os.fspath(self._run.task.items[number])]
+        pixels = cache(pixels)
         written: Record = {}
-        if self._overlays:
-            overlay = detection.overlay_pixels(pixels())
-            written["overlay"] = self._save(folder.overlays / f"{name}.png", partial(write_png, pixels=overlay))
-        if self._maps:
-            anomaly_map = Image.fromarray(detection.anomaly_map)
-            written["map"] = self._save(folder.maps / f"{name}.tiff", anomaly_map.save)
-        if self._labels and detection.labels is not None:
-            labels = draw_labels(detection.labels, detection.image_size)
-            written["labels"] = self._save(folder.labels / f"{name}.png", partial(labels.save, compress_level=1))
+        for kind in KINDS:
+            if kind in self._kinds and (write := _drawing(kind, detection, pixels)) is not None:
+                path = self.folder.drawings[kind] / f"{name}{KINDS[kind].suffix}"
+                with replacing(path) as temporary:
+                    write(temporary)
+                written[KINDS[kind].field] = path.relative_to(self.folder.root).as_posix()
         return written
 
     def write(self, number: int, record: Record) -> Record:
@@ -175,11 +175,21 @@ class FolderSink(Sink):
             return self.folder.key_of(item.video.path, item.number)
         return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(item)
 
-    def _save(self, path: Path, write: Callable[[Path], None]) -> str:
-        """Write a drawing; its place relative to the folder."""
-        with replacing(path) as temporary:
-            write(temporary)
-        return path.relative_to(self.folder.root).as_posix()
+
+def _drawing(kind: str, detection: Detection, pixels: Callable[[], Pixels]) -> Callable[[Path], object] | None:
+    """What writes a kind of drawing to a path; None where a detection has nothing of that kind."""
+    match kind:
+        case "overlays":
+            return partial(write_png, pixels=detection.overlay_pixels(pixels()))
+        case "maps":
+            return Image.fromarray(detection.anomaly_map).save
+        case "masks" if detection.thresholds.pixel is not None:
+            return partial(write_png, pixels=np.where(detection.mask(), np.uint8(255), np.uint8(0)))
+        case "labels" if detection.labels is not None:
+            return partial(draw_labels(detection.labels, detection.image_size).save, compress_level=1)
+        case "previews":
+            return partial(write_preview, pixels=pixels())
+    return None
 
 
 class JsonLinesSink(Sink):
@@ -197,7 +207,7 @@ class JsonLinesSink(Sink):
 
 COLUMNS = (
     "path", "score", "verdict", "is_anomalous", "threshold", "p_value", "regions", "largest_region", "largest_mm2", "name",
-    "width", "height", "ms", "concern", "note", "error", "overlay", "map", "labels",
+    "width", "height", "ms", "concern", "note", "error", "overlay", "map", "mask", "labels",
 )  # fmt: skip
 """Of results.csv. regions: how many; empty without a pixel threshold. largest_region: its area in pixels; largest_mm2:
 in square millimetres, where it is known how large a pixel is. name: what the hottest region may be."""

@@ -30,7 +30,7 @@ _JUNK_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 _TRUTH = {"ground_truth", "ground truth", "groundtruth"}
 _MASKS = {"mask", "masks"}
 _MASK_SUFFIXES = ("_mask", "_segmentation", "_label", "")
-_OF_A_RUN = {"run.json", "results.jsonl", "overlays", "maps", "labels"}
+_OF_A_RUN = {"run.json", "results.jsonl", "overlays", "maps", "masks", "labels", "previews"}
 _OF_A_BENCHMARK = {"cells", "picks", "maps", "metrics.json", "scores.jsonl", "table.md", "report.html"}
 
 LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes}
@@ -75,7 +75,7 @@ def find_images(inputs: Iterable[StrPath]) -> Found:
       walked as above. A file or folder whose name merely looks like a pattern is taken as itself.
 
     In folders and patterns, the suffix says which files are images. Passed over are hidden files and folders, `JUNK_FOLDERS`,
-    the outputs of earlier runs (`overlays`, `maps` and `labels` beside a `run.json`), and masks: `*_mask` files, files below
+    the outputs of earlier runs (`overlays`, `maps` and so on beside a `run.json`), and masks: `*_mask` files, files below
     `ground_truth`, and files in `masks` that have the name of an image. The order is that of the inputs; a file that is named
     twice, in any spelling, counts at its first place.
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 from PIL import PngImagePlugin
-
-from oddlens.io.pixels import Pixels
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ASIDE = (b"iCCP", b"tEXt", b"zTXt", b"iTXt")
@@ -72,9 +72,11 @@ def _joined(stream: BinaryIO, places: list[tuple[int, int]]) -> io.BytesIO:
     return parts
 
 
-def write_png(path: Path, pixels: Pixels) -> None:
-    """Write uint8 [height, width, 3], RGB, as a PNG: more than twice as fast as Pillow at its fastest, and about as small.
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write uint8 [height, width, 3], RGB, or [height, width], grey, as a PNG: more than twice as fast as Pillow at its fastest,
+    and about as small.
 
     Each pixel is written as what it differs by from the one on its left, and packed by zlib as runs and Huffman codes.
     """
-    path.write_bytes(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _FAST)[1].data)
+    shown = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    path.write_bytes(cv2.imencode(".png", shown, _FAST)[1].data)
