@@ -1,0 +1,158 @@
+"""Whether images may stand for others: permutation tests of two groups, on their scores and on their embeddings.
+
+A promise holds for images that are exchangeable with those that it was calibrated on: a random sample of one production. That cannot
+be proved, only refuted: two groups that are exchangeable differ as little as two groups into which their images are shuffled. Images
+that were taken together differ more from what the line brings later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddlens.errors import UsageError
+from oddlens.io.strict_json import form_fault
+
+LEVEL = 0.05
+"""How often exchangeable groups are called different, at most: both tests together."""
+
+SHUFFLES = 999
+"""Into how many shuffled pairs of groups the images are put."""
+
+Embeddings = NDArray[np.float32]
+"""[images, channels]."""
+
+
+@dataclass(frozen=True)
+class Exchangeability:
+    """What a comparison of two groups of images found.
+
+    Attributes:
+        known: How many images of the station were compared: references or calibration images.
+        later: How many images of the line they were compared with.
+        score_p: How probable so great a difference of their scores is among exchangeable groups; None: not compared.
+        embedding_p: As much of their embeddings; None: not compared.
+    """
+
+    known: int
+    later: int
+    score_p: float | None
+    embedding_p: float | None
+
+    @property
+    def p_value(self) -> float:
+        """Of both tests together (Bonferroni): at most alpha with a probability of at most alpha, where the groups are exchangeable."""
+        given = [p for p in (self.score_p, self.embedding_p) if p is not None]
+        return min(1.0, len(given) * min(given)) if given else 1.0
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether the groups are called different."""
+        return self.p_value <= LEVEL
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in words."""
+        compared = f"{self.known} good images were compared with {self.later} of the line"
+        if not self.is_refuted:
+            return f"{compared}, and no difference was found (p = {self.p_value:.2g})."
+        given = {"scores": self.score_p, "look": self.embedding_p}
+        most = min(p for p in given.values() if p is not None)
+        differ = " and ".join(name for name, p in given.items() if p is not None and (p == most or 2 * p <= LEVEL))
+        return (
+            f"{compared}, and their {differ} differ (p = {self.p_value:.2g}): they do not stand for what the line brings, so the "
+            "promise does not hold. Calibrate on images that were taken at different times."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, which `from_dict` takes."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: object) -> Exchangeability:
+        """What `to_dict` described. Raises `UsageError` for anything else."""
+        form = {"known": int, "later": int, "score_p": (float, None), "embedding_p": (float, None)}
+        if fault := form_fault(document, form):
+            raise UsageError(f"this is no test of exchangeability: {fault}")
+        assert isinstance(document, dict)
+        return cls(**{name: document[name] for name in form})
+
+
+def compare(
+    scores: tuple[Sequence[float], Sequence[float]] | None,
+    embeddings: tuple[Embeddings, Embeddings] | None,
+    *,
+    seed: int = 0,
+) -> Exchangeability:
+    """Compare images of a station with images of its line.
+
+    Promised: exchangeable groups are called different with a probability of at most `LEVEL`. Not promised: that groups which differ
+    are found; few images show great differences only. Leave-one-out scores of references are by their making a little higher than
+    scores of new images, so that a difference of scores counts only where the later ones are higher.
+
+    Args:
+        scores: Of the station's images and of the line's; None: not compared.
+        embeddings: Likewise, [images, channels] each.
+        seed: Of the shuffles.
+
+    Raises:
+        UsageError: There is nothing to compare.
+    """
+    pairs = [pair for pair in (scores, embeddings) if pair is not None]
+    known, later = (len(group) for group in pairs[0]) if pairs else (0, 0)
+    if not known or not later:
+        raise UsageError("there is nothing to compare: give images of the station and images of the line")
+    return Exchangeability(
+        known,
+        later,
+        None if scores is None else score_difference(*scores, seed=seed),
+        None if embeddings is None else embedding_difference(*embeddings, seed=seed),
+    )
+
+
+def score_difference(known: Sequence[float], later: Sequence[float], *, seed: int = 0) -> float:
+    """The p-value of a permutation test of whether later scores are higher: by the sum of their ranks (Wilcoxon 1945)."""
+    values = np.concatenate([np.asarray(known, np.float64), np.asarray(later, np.float64)])
+    order = np.sort(values)
+    ranks = (np.searchsorted(order, values, "left") + np.searchsorted(order, values, "right")) / 2  # the mean of tied ones
+    return _p_value(-ranks @ _shuffled(len(known), len(later), seed))
+
+
+def embedding_difference(known: Embeddings, later: Embeddings, *, seed: int = 0) -> float:
+    """The p-value of a permutation test of whether two groups of embeddings differ: by their energy distance.
+
+    Twice the mean distance between the groups, less the mean distances within them (Szekely and Rizzo 2004).
+    """
+    own = _shuffled(len(known), len(later), seed)
+    distances = distances_between(together := np.concatenate([known, later]), together)
+    to_own, to_all = distances @ own, distances.sum(axis=1)
+    within = (own * to_own).sum(axis=0)
+    between = to_all @ own - within
+    within_other = to_all.sum() - 2 * between - within
+    n, m = len(known), len(later)
+    return _p_value(2 * between / (n * m) - within / n**2 - within_other / m**2)
+
+
+def distances_between(one: Embeddings, other: Embeddings) -> NDArray[np.float64]:
+    """Euclidean distances, [images of the one, images of the other]."""
+    first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    squares = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1) - 2 * first @ second.T
+    found: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
+    return found
+
+
+def _shuffled(known: int, later: int, seed: int) -> NDArray[np.float64]:
+    """Which images belong to the first group, 1 or 0: [images, 1 + SHUFFLES]; the first column is how it is."""
+    real = np.repeat([1.0, 0.0], [known, later])
+    rng = np.random.default_rng(seed)
+    return np.stack([real, *(rng.permutation(real) for _ in range(SHUFFLES))], axis=1)
+
+
+def _p_value(statistics: NDArray[np.float64]) -> float:
+    """How many of the statistics reach the first one, as a share; rounding makes no difference."""
+    least = statistics[0] - 1e-9 * max(1.0, abs(statistics[0]))
+    return float((statistics >= least).mean())
