@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from oddlens.calibration import Calibration, Kind, Rates, calibrate_on, chosen, usual_rate
 from oddlens.calibration.conformal import declared_bound, moved_bound
+from oddlens.calibration.exchangeability import Exchangeability
 from oddlens.detection import Thresholds
 from oddlens.errors import ImageError, UsageError
 
@@ -77,7 +78,8 @@ class TestWords:
         found = made(100)
         assert found.promise == (
             "If the calibration images are a random sample of the same production as what is to come, then on average over such "
-            "samples at most 1 % of good images are called NG. For this very sample, with 95 % confidence: at most 3 %."
+            "samples at most 1 % of good images are called NG. For this very sample, with 95 % confidence: at most 3 %. "
+            "Whether they are one is not tested yet."
         )
         assert found.thresholds.promise == found.promise
         assert found.thresholds.source == "scores of 100 calibration images"
@@ -86,7 +88,8 @@ class TestWords:
         found = made(4, "leave-one-out")
         assert found.promise == (
             "If the references are a random sample of the same production as what is to come, then on average over such samples "
-            "at most 20 % of good images are called NG. A single sample may do worse: about one in twenty calls more than 53 % NG."
+            "at most 20 % of good images are called NG. A single sample may do worse: about one in twenty calls more than 53 % NG. "
+            "Whether they are one is not tested yet."
         )
         assert found.thresholds.source == "leave-one-out scores of 4 references"
 
@@ -108,6 +111,26 @@ class TestWords:
         found = made(30, "leave-one-out", unguaranteed="it divides its score by the references")
         assert found.promise == "The threshold promises no false-alarm rate: it divides its score by the references."
         assert found.promise_at(0.2) == found.promise
+
+    def test_where_the_images_do_not_stand_for_the_line_nothing_is_promised(self) -> None:
+        tested = Exchangeability(20, 30, 0.5, 0.001)
+        found = replace(made(20), tested=tested)
+        assert found.promise == f"The threshold promises no false-alarm rate: {tested.sentence}"
+        assert "does not hold" in found.promise
+        assert found.promise_at(0.2) == found.promise
+        assert found.thresholds.image == made(20).thresholds.image
+
+    def test_a_test_that_found_no_difference_is_said(self) -> None:
+        found = replace(made(20), tested=Exchangeability(20, 30, 0.5, 0.4))
+        assert found.promise.endswith("compared with 30 of the line, and no difference was found (p = 0.8).")
+        assert "not tested" not in found.promise_at(0.1)
+
+    def test_doubtful_images_that_were_accepted_are_said(self) -> None:
+        found = replace(made(20), accepted=("3.png", "7.png"))
+        said = "Doubtful images among them were accepted: 3.png, 7.png."
+        assert found.promise.endswith(said)
+        assert found.promise_at(0.1).endswith(said)
+        assert "and 2 more." in replace(made(20), accepted=("1", "2", "3", "4", "5")).promise
 
     @pytest.mark.parametrize(("count", "shown"), [(299, "0.34 %"), (29, "3.4 %"), (5, "17 %")])
     def test_shares_are_rounded_up(self, count: int, shown: str) -> None:
@@ -157,15 +180,21 @@ class TestDocument:
         found = made(20, "leave-one-out", Rates(false_alarm_rate=0.1, review_rate=0.2), "so")
         assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
-    def test_its_hash_is_of_all_that_it_says(self) -> None:
+    def test_what_was_tested_and_accepted_comes_back_too(self) -> None:
+        found = replace(made(20), tested=Exchangeability(20, 9, None, 0.5), accepted=("1.png",))
+        assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+        assert not {"tested", "accepted"} & made(20).to_dict().keys()
+
+    def test_its_hash_is_of_all_that_its_thresholds_are_made_of(self) -> None:
         found = made(20)
+        assert found.sha256 == replace(found, tested=Exchangeability(20, 9, None, 0.5), accepted=("1.png",)).sha256
         assert found.sha256 == made(20).sha256
         assert found.sha256 != replace(found, review_rate=0.1).sha256
 
     @pytest.mark.parametrize(
         "change",
         [{"kind": "other"}, {"scores": []}, {"scores": [0.1]}, {"scores": ["0.1"]}, {"usual": None}, {"sources": "abc"},
-         {"false_alarm_rate": 0.001}, {"review_rate": -1.0}],
+         {"false_alarm_rate": 0.001}, {"review_rate": -1.0}, {"accepted": [1]}, {"tested": {"known": 3}}],
     )  # fmt: skip
     def test_anything_else_is_refused(self, change: dict[str, object]) -> None:
         with pytest.raises(UsageError):

@@ -62,7 +62,8 @@ def test_a_change_after_a_long_quiet_time_is_noticed_soon() -> None:
 def test_the_first_alarm_stays() -> None:
     monitor = watched(np.concatenate([np.zeros(50) + np.arange(50) / 50, np.arange(200) + 10.0]))
     first = monitor.alarm
-    assert first is not None and first.rises
+    assert first is not None
+    assert first.rises
     assert monitor.add(1e9) is None
     assert monitor.alarm is first
 
@@ -74,6 +75,7 @@ def test_the_same_scores_give_the_same_wealth() -> None:
 
 def test_an_alarm_says_what_was_noticed() -> None:
     alarm = Alarm(412, True, "martingale")
-    assert "risen" in alarm.sentence and "412" in alarm.sentence
+    assert "risen" in alarm.sentence
+    assert "412" in alarm.sentence
     assert alarm.to_dict() == {"image": 412, "scores": "rise", "by": "martingale"}
     assert "fallen" in Alarm(3, False, "martingale").sentence

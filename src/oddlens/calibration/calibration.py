@@ -38,14 +38,11 @@ from oddlens.calibration.conformal import (
     rate_interval,
     threshold_for,
 )
+from oddlens.calibration.exchangeability import Exchangeability
+from oddlens.calibration.observation import Observation, summary
 from oddlens.detection import Thresholds, ValueRange
-from oddlens.errors import ImageError, UsageError, printable
+from oddlens.errors import UsageError, printable
 from oddlens.io.strict_json import form_fault
-
-NOT_FINITE = (
-    "has a score or a map that is not finite, so that nothing is known of it: check the model, the weights, the references and "
-    "the recipe's numbers"
-)
 
 REVIEW_RATE = 0.05
 """The share of good images that go to review by default, beside those that are called NG."""
@@ -112,6 +109,8 @@ class Calibration:
         false_alarm_rate: The share of good images that may be called NG, on average over calibrations; at least 1 / (n + 1).
         review_rate: The share that may go to review besides.
         unguaranteed: Why leave-one-out scores of the method promise nothing, in words; "" where they do.
+        tested: Whether the images stand for the line, as far as they were compared with images of it; None: they were not.
+        accepted: The names of images among them that were doubtful, and kept.
 
     Raises:
         UsageError: There are too few images for the rate, or a rate is none.
@@ -126,6 +125,8 @@ class Calibration:
     false_alarm_rate: float
     review_rate: float = REVIEW_RATE
     unguaranteed: str = ""
+    tested: Exchangeability | None = None
+    accepted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.rates.check(len(self))
@@ -201,9 +202,9 @@ class Calibration:
 
     @cached_property
     def promise(self) -> str:
-        """What the image threshold promises, in a sentence or two that are true: see `docs/thresholds.md`."""
-        if self.unguaranteed:
-            return f"The threshold promises no false-alarm rate: {self.unguaranteed}."
+        """What the image threshold promises, in a few sentences that are true: see `docs/thresholds.md`."""
+        if self.broken:
+            return self.broken
         images = "references" if self.kind == "leave-one-out" else "calibration images"
         share, bound = _percent(self.mean_rate), _percent(declared_bound(len(self), self.rank))
         on_average = (
@@ -211,8 +212,29 @@ class Calibration:
             f"most {share} of good images are called NG."
         )
         if self.kind == "split":
-            return f"{on_average} For this very sample, with 95 % confidence: at most {bound}."
-        return f"{on_average} A single sample may do worse: about one in twenty calls more than {bound} NG."
+            said = f"{on_average} For this very sample, with 95 % confidence: at most {bound}."
+        else:
+            said = f"{on_average} A single sample may do worse: about one in twenty calls more than {bound} NG."
+        return f"{said} {self.remarks}"
+
+    @property
+    def broken(self) -> str:
+        """Why the threshold promises nothing, in words; "" where it promises something."""
+        if self.unguaranteed:
+            return f"The threshold promises no false-alarm rate: {self.unguaranteed}."
+        if self.tested is not None and self.tested.is_refuted:
+            return f"The threshold promises no false-alarm rate: {self.tested.sentence}"
+        return ""
+
+    @property
+    def remarks(self) -> str:
+        """Whether it was tested that the images stand for the line, and which doubtful ones are among them."""
+        tested = "Whether they are one is not tested yet." if self.tested is None else self.tested.sentence
+        if not self.accepted:
+            return tested
+        names = ", ".join(printable(name) for name in self.accepted[:3])
+        more = f" and {len(self.accepted) - 3} more" if len(self.accepted) > 3 else ""
+        return f"{tested} Doubtful images among them were accepted: {names}{more}."
 
     @cached_property
     def statement(self) -> str:
@@ -235,28 +257,40 @@ class Calibration:
 
     def promise_at(self, threshold: float) -> str:
         """What a threshold promises that was moved by hand after the scores were seen: the band that holds at all at once."""
-        if self.unguaranteed:
-            return self.promise
+        if self.broken:
+            return self.broken
         bound = moved_bound(len(self), rank_of(self.scores, threshold))
         if bound >= 1:
             return "The threshold was moved by hand below all good images: it promises no false-alarm rate."
         about = "with 95 % confidence" if self.kind == "split" else "with about 95 % confidence"
         return (
             f"The threshold was moved by hand; {about} at most {_percent(bound)} of good images like the {len(self)} that it was "
-            "compared with are called NG."
+            f"compared with are called NG. {self.remarks}"
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, which `from_dict` takes."""
+        """As JSON values, which `from_dict` takes. `tested` and `accepted` only where there is something to say."""
+        document = self._calibrated()
+        document |= {"accepted": list(self.accepted)} if self.accepted else {}
+        return document | ({"tested": self.tested.to_dict()} if self.tested is not None else {})
+
+    def _calibrated(self) -> dict[str, Any]:
+        """What it was made of, and with."""
         document = asdict(self)
-        return document | {name: list(document[name]) for name in ("sources", "scores", "peaks")}
+        lists = {name: list(document[name]) for name in ("sources", "scores", "peaks")}
+        return {name: document[name] for name in _FORM} | lists
 
     @classmethod
     def from_dict(cls, document: object) -> Calibration:
         """The calibration that `to_dict` described. Raises `UsageError` for anything else."""
         fault = form_fault(document, _FORM)
+        accepted: tuple[str, ...] = ()
+        tested: Exchangeability | None = None
         if not fault:
             assert isinstance(document, dict)
+            fault = form_fault(document.get("accepted", []), [str])
+            accepted = tuple(document.get("accepted", ())) if not fault else ()
+            tested = Exchangeability.from_dict(document["tested"]) if "tested" in document else None
             counts = {len(document[name]) for name in ("sources", "scores", "peaks")}
             if document["kind"] not in ("leave-one-out", "split"):
                 fault = "its kind is unknown"
@@ -267,12 +301,13 @@ class Calibration:
         assert isinstance(document, dict)
         lists = {"sources": tuple(document["sources"])}
         numbers = {name: tuple(float(each) for each in document[name]) for name in ("scores", "peaks")}
-        return cls(**{name: document[name] for name in _FORM} | lists | numbers)
+        known = {name: document[name] for name in _FORM} | lists | numbers
+        return cls(**known, tested=tested, accepted=accepted)
 
     @property
     def sha256(self) -> str:
-        """A hash of all that it says."""
-        return hashlib.sha256(json.dumps(self.to_dict()).encode()).hexdigest()
+        """A hash of all that its thresholds are made of."""
+        return hashlib.sha256(json.dumps(self._calibrated()).encode()).hexdigest()
 
 
 def usual_rate(count: int) -> float:
@@ -308,10 +343,28 @@ def calibrate_on(
     sources: list[str] = []
     values: list[tuple[float, float, float]] = []
     for source, score, each in images:
-        if not np.isfinite(score) or not np.isfinite(each).all():
-            raise ImageError(f"the {what} {printable(source)} {NOT_FINITE}")
+        values.append(summary(source, score, each, what))
         sources.append(source)
-        values.append((float(score), float(each.max()), float(np.median(each))))
+    return _calibration(kind, sources, values, rates, object_name, unguaranteed)
+
+
+def calibrate_on_observed(
+    kind: Kind, images: Sequence[Observation], rates: Rates, *, object_name: str, unguaranteed: str = ""
+) -> Calibration:
+    """As `calibrate_on`, for images that were observed; at least one."""
+    values = [(each.score, each.peak, each.usual) for each in images]
+    return _calibration(kind, [each.source for each in images], values, rates, object_name, unguaranteed)
+
+
+def _calibration(
+    kind: Kind,
+    sources: Sequence[str],
+    values: Sequence[tuple[float, float, float]],
+    rates: Rates,
+    object_name: str,
+    unguaranteed: str,
+) -> Calibration:
+    """values: score, peak and median of each image's map."""
     scores, peaks, medians = zip(*values, strict=True)
     return Calibration(
         kind=kind,

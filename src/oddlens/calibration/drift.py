@@ -1,8 +1,8 @@
 """Whether a line changes while it runs: a wager against it, on the scores of the parts that were called OK.
 
 Each score is ranked among all that were seen before it. While nothing changes that rank is as likely to be any as any other: the
-p-values are uniform and independent of one another, whatever the scores are (Vovk, Gammerman and Shafer 2005, theorem 8.2). Somebody
-who bets on small ones, or on large ones, then wins nothing on average; where the scores rise or fall, the wealth grows.
+p-values are uniform and independent of one another, whatever the scores are (Vovk, Gammerman and Shafer 2005, theorem 8.2).
+Somebody who bets on small ones, or on large ones, then wins nothing on average; where the scores rise or fall, the wealth grows.
 """
 
 from __future__ import annotations
@@ -60,10 +60,11 @@ class Alarm:
 class DriftMonitor:
     """Takes the scores of the images that were called OK, in their order, and raises an alarm where they change.
 
-    The simple jumper (Vovk et al. 2021, "Retrain or not retrain") over power martingales: wealth is spread over the bets of `POWERS`.
-    Promised: where the scores are exchangeable with one another, and with the calibration scores that the monitor begins with, the
-    wealth ever reaches 1 / delta with a probability of at most delta (Ville 1939), and the Shiryaev-Roberts statistic, which finds
-    a change that comes late, reaches `RUN_LENGTH` after that many images or more on average. Not promised: that a change is found.
+    The simple jumper (Vovk et al. 2021, "Retrain or not retrain") over power martingales: wealth is spread over the bets of
+    `POWERS`. Promised: where the scores are exchangeable with one another, and with the calibration scores that the monitor begins
+    with, the wealth ever reaches 1 / delta with a probability of at most delta (Ville 1939), and the Shiryaev-Roberts statistic,
+    which finds a change that comes late, reaches `RUN_LENGTH` after that many images or more on average. Not promised: that a
+    change is found.
 
     Attributes:
         log_wealth: The logarithm of the martingale, 0 at the start.

@@ -1,8 +1,8 @@
 """Whether images may stand for others: permutation tests of two groups, on their scores and on their embeddings.
 
-A promise holds for images that are exchangeable with those that it was calibrated on: a random sample of one production. That cannot
-be proved, only refuted: two groups that are exchangeable differ as little as two groups into which their images are shuffled. Images
-that were taken together differ more from what the line brings later.
+A promise holds for images that are exchangeable with those that it was calibrated on: a random sample of one production. That
+cannot be proved, only refuted: two groups that are exchangeable differ as little as two groups into which their images are
+shuffled. Images that were taken together differ more from what the line brings later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEVEL = 0.05
 SHUFFLES = 999
 """Into how many shuffled pairs of groups the images are put."""
 
-Embeddings = NDArray[np.float32]
+Embeddings = NDArray[np.floating]
 """[images, channels]."""
 
 
@@ -45,7 +45,7 @@ class Exchangeability:
 
     @property
     def p_value(self) -> float:
-        """Of both tests together (Bonferroni): at most alpha with a probability of at most alpha, where the groups are exchangeable."""
+        """Of both tests together (Bonferroni): where the groups are exchangeable, at most alpha with at most that probability."""
         given = [p for p in (self.score_p, self.embedding_p) if p is not None]
         return min(1.0, len(given) * min(given)) if given else 1.0
 
@@ -118,7 +118,9 @@ def score_difference(known: Sequence[float], later: Sequence[float], *, seed: in
     """The p-value of a permutation test of whether later scores are higher: by the sum of their ranks (Wilcoxon 1945)."""
     values = np.concatenate([np.asarray(known, np.float64), np.asarray(later, np.float64)])
     order = np.sort(values)
-    ranks = (np.searchsorted(order, values, "left") + np.searchsorted(order, values, "right")) / 2  # the mean of tied ones
+    ranks = (
+        np.searchsorted(order, values, "left") + np.searchsorted(order, values, "right")
+    ) / 2  # the mean of tied ones
     return _p_value(-ranks @ _shuffled(len(known), len(later), seed))
 
 

@@ -1,0 +1,88 @@
+"""What is kept of a good image: all that tells whether it is like the others, and what it calibrates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from oddlens.errors import ImageError, printable
+from oddlens.io.pixels import Pixels
+
+NOT_FINITE = (
+    "has a score or a map that is not finite, so that nothing is known of it: check the model, the weights, the references and "
+    "the recipe's numbers"
+)
+
+THUMBNAIL = 168
+"""Pixels of the longer side."""
+
+
+class Look(NamedTuple):
+    """What an image looks like, small.
+
+    thumbnail: uint8 [height, width, 3]. brightness: the mean grey, 0 to 255. sharpness: the variance of the Laplacian of its greys.
+    """
+
+    thumbnail: Pixels
+    brightness: float
+    sharpness: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Observation:
+    """A good image as a detector sees it.
+
+    Attributes:
+        source: What it is called.
+        digest: Of its pixels, see `Picture.digest`; "" where it is not known.
+        size: (width, height) in pixels.
+        score: Of a reference: against the others.
+        peak: The largest value of its map.
+        usual: The median of its map.
+        embedding: float32 [channels], what a detector calls the image as a whole.
+        look: None where its pixels are not at hand.
+    """
+
+    source: str
+    digest: str
+    size: tuple[int, int]
+    score: float
+    peak: float
+    usual: float
+    embedding: NDArray[np.float32]
+    look: Look | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name, for people."""
+        return PurePath(self.source).name or self.source
+
+    def with_look(self, look: Look | None) -> Observation:
+        """The same image with its look."""
+        return replace(self, look=look)
+
+
+def summary(source: str, score: float, anomaly_map: NDArray[np.float32], what: str) -> tuple[float, float, float]:
+    """Score, peak and median of an image's map, which is all that a calibration keeps.
+
+    what: it is, for the sentence. Raises `ImageError` where a number is not finite.
+    """
+    if not np.isfinite(score) or not np.isfinite(anomaly_map).all():
+        raise ImageError(f"the {what} {printable(source)} {NOT_FINITE}")
+    return float(score), float(anomaly_map.max()), float(np.median(anomaly_map))
+
+
+def look_at(pixels: Pixels) -> Look:
+    """What an image looks like. pixels: uint8 [height, width, 3]."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, THUMBNAIL / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    thumbnail = cv2.resize(np.asarray(pixels), size, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    laplacian = np.asarray(cv2.Laplacian(grey, cv2.CV_32F))
+    return Look(np.asarray(thumbnail, np.uint8), float(grey.mean()), float(laplacian.var()))

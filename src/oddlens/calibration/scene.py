@@ -1,0 +1,77 @@
+"""What the part of a station looks like, so that another part, or another view of it, is not called good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddlens.calibration.exchangeability import Embeddings, distances_between
+from oddlens.errors import ModelError
+
+MARGIN = 2.0
+"""How many times the largest distance of a good image to its nearest one another image may be away.
+
+Measured on generated products that nothing else was made with, with 4, 8 and 20 good images: beyond it lie less than 0.1 % of
+further good images, and 99 % of other products lie beyond it (`benchmarks/drift.py` prints real ones).
+"""
+
+LEAST = 3
+"""Fewer good images do not say what is usual."""
+
+CONCERN = "this does not look like the part of this station"
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The embeddings of good images.
+
+    Attributes:
+        references: float32 [images, channels]; without rows where the detector has none.
+        calibrated: Of the calibration images, likewise.
+    """
+
+    references: Embeddings
+    calibrated: Embeddings
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """All of them, [images, channels]."""
+        return np.concatenate([each for each in (self.references, self.calibrated) if len(each)] or [self.references])
+
+    @cached_property
+    def limit(self) -> float | None:
+        """How far from the nearest good image another one may be; None where they do not say."""
+        if len(self.embeddings) < LEAST:
+            return None
+        distances = distances_between(self.embeddings, self.embeddings)
+        np.fill_diagonal(distances, np.inf)
+        return MARGIN * float(distances.min(axis=1).max()) or None  # the same image again and again says nothing
+
+    def distance(self, embedding: NDArray[np.float32]) -> float:
+        """Of an image to the nearest good one. embedding: [channels]."""
+        return float(distances_between(embedding[None], self.embeddings).min())
+
+    def concern(self, embedding: NDArray[np.float32]) -> str | None:
+        """What an image gives reason to say; None where it looks like the part."""
+        if self.limit is None or self.distance(embedding) <= self.limit:
+            return None
+        return CONCERN
+
+    def to_arrays(self) -> dict[str, NDArray[np.float32]]:
+        """By name, as a file of arrays holds them."""
+        return {"references": self.references, "calibrated": self.calibrated}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Scene:
+        """What `to_arrays` gave. Raises `ModelError` for anything else."""
+        found = {name: np.asarray(value) for name, value in arrays.items()}
+        good = found.keys() == {"references", "calibrated"} and all(
+            each.ndim == 2 and each.dtype == np.float32 and np.isfinite(each).all() for each in found.values()
+        )
+        if not good or len({each.shape[1] for each in found.values() if len(each)}) > 1:
+            raise ModelError("the embeddings of a station's scene are damaged: calibrate the station again")
+        return cls(**found)

@@ -1,0 +1,223 @@
+"""Good images are looked at before they are trusted: one bad image among them switches an inspection off without a word.
+
+What is doubtful is said; whether it is good only a person knows. An image is doubtful where its score stands apart from the
+others', where it does not look like the same part, where it is nearly the same image as another one, has another size or shape, or
+is unfocused, dark or bright beyond the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddlens.calibration.calibration import Kind
+from oddlens.calibration.conformal import p_value, t_quantile
+from oddlens.calibration.exchangeability import distances_between
+from oddlens.calibration.observation import Look, Observation
+from oddlens.calibration.scene import MARGIN
+from oddlens.errors import printable
+
+DEVIATIONS = 3.5
+"""How many median absolute deviations of the log scores beyond their median a score stands apart."""
+
+LEAST_FOR_DEVIATIONS = 8
+"""Fewer images have no deviation to speak of: each is then held against the others' prediction limit."""
+
+ASKED = 0.05
+"""How often that limit questions a good image."""
+
+TWIN = 0.1
+"""Two images are nearly the same where their embeddings lie closer than this share of the usual distance."""
+
+COMMON = 0.75
+"""The share of the others that have one size, or shape, so that another one is odd."""
+
+
+@dataclass(frozen=True, eq=False)
+class VettedImage:
+    """A good image, and what is odd about it.
+
+    Attributes:
+        observation: The image.
+        p_value: Of its score among the others, see `conformal.p_value`.
+        reasons: What is odd, in words; () where nothing is.
+    """
+
+    observation: Observation
+    p_value: float
+    reasons: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """What it is called."""
+        return self.observation.source
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "source": self.source,
+            "score": self.observation.score,
+            "p_value": self.p_value,
+            "size": list(self.observation.size),
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Vetting:
+    """Good images, the most doubtful first.
+
+    kind: Whether they are references, each scored against the others, or calibration images.
+    """
+
+    kind: Kind
+    rows: tuple[VettedImage, ...]
+
+    @property
+    def flagged(self) -> tuple[VettedImage, ...]:
+        """Those with something odd."""
+        return tuple(row for row in self.rows if row.reasons)
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in a sentence or two."""
+        count, flagged = len(self.rows), self.flagged
+        if not flagged:
+            return f"{count} good image{'' if count == 1 else 's agree'}: none is doubtful."
+        said = "; ".join(f"{printable(row.observation.name)} {', '.join(row.reasons)}" for row in flagged[:3])
+        more = f"; and {len(flagged) - 3} more" if len(flagged) > 3 else ""
+        question = "Is it good?" if len(flagged) == 1 else "Are they good?"
+        return f"{count - len(flagged)} of {count} good images agree; {said}{more}. {question}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"kind": self.kind, "sentence": self.sentence, "images": [row.to_dict() for row in self.rows]}
+
+
+def vet(kind: Kind, images: Sequence[Observation]) -> Vetting:
+    """Look for what is odd among good images; each is held against all others.
+
+    From `LEAST_FOR_DEVIATIONS` images on a score stands apart beyond the median plus `DEVIATIONS` median absolute deviations of the
+    logarithms; fewer images are held one by one against the others' 95 % prediction limit (Student's t, logarithms). Measured: see
+    docs/thresholds.md.
+    """
+    scores = [each.score for each in images]
+    reasons: list[list[str]] = [[] for _ in images]
+    for number in _far(scores):
+        others = scores[:number] + scores[number + 1 :]
+        reasons[number].append(
+            f"differs most (score {scores[number]:.3g}, others {min(others):.3g} to {max(others):.3g})"
+        )
+    for finding in (_strange(images), _twins(images), _odd_sizes(images), _odd_looks(images)):
+        for number, reason in finding:
+            reasons[number].append(reason)
+    rows = [
+        VettedImage(each, p_value(scores[:number] + scores[number + 1 :], each.score), tuple(reasons[number]))
+        for number, each in enumerate(images)
+    ]
+    return Vetting(kind, tuple(sorted(rows, key=lambda row: (not row.reasons, -row.observation.score))))
+
+
+def _far(values: Sequence[float]) -> Iterator[int]:
+    """The numbers of the values that stand apart above the others."""
+    known = np.asarray(values, np.float64)
+    logs = np.log(known) if known.size and known.min() > 0 else known
+    if len(logs) < 3:
+        return
+    deviation = float(np.median(np.abs(logs - np.median(logs))))
+    if len(logs) >= LEAST_FOR_DEVIATIONS and deviation > 0:
+        limit = float(np.median(logs)) + DEVIATIONS * deviation
+        yield from (number for number, value in enumerate(logs) if value > limit)
+        return
+    for number, value in enumerate(logs):
+        if value > _prediction_limit(np.delete(logs, number)):
+            yield number
+
+
+def _prediction_limit(others: NDArray[np.float64]) -> float:
+    spread = float(others.std(ddof=1)) * math.sqrt(1 + 1 / len(others))
+    return float(others.mean()) + t_quantile(1 - ASKED, len(others) - 1) * spread
+
+
+def _strange(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+    """Images that do not look like the same part, see `Scene`."""
+    if len(images) < 4:
+        return
+    distances = _distances(images)
+    for number, own in enumerate(distances):
+        rest = np.delete(np.delete(distances, number, 0), number, 1)
+        if own.min() > MARGIN * rest.min(axis=1).max() > 0:
+            yield number, "does not look like the others' part"
+
+
+def _twins(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+    """Images that nearly are an earlier one: both count as one part."""
+    if len(images) < 3:
+        return
+    distances = _distances(images)
+    usual = float(np.median(distances[np.isfinite(distances)]))
+    for number in range(1, len(images)):
+        nearest = int(distances[number, :number].argmin())
+        if distances[number, nearest] < TWIN * usual:
+            yield number, f"is nearly the same image as {printable(images[nearest].name)}"
+
+
+def _distances(images: Sequence[Observation]) -> NDArray[np.float64]:
+    """Of the embeddings, [images, images]; infinite between an image and itself."""
+    embeddings = np.stack([each.embedding for each in images])
+    distances = distances_between(embeddings, embeddings)
+    np.fill_diagonal(distances, np.inf)
+    return distances
+
+
+def _odd_sizes(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+    """Images of another size than nearly all others, or of another shape where sizes differ."""
+    sizes = [each.size for each in images]
+    shapes = [round(width / height, 2) for width, height in sizes]
+    for what, values in (("size", sizes), ("shape", shapes)):
+        common, count = Counter(values).most_common(1)[0] if values else (None, 0)
+        if len(values) < 3 or count - 1 < COMMON * (len(values) - 1):
+            continue
+        for number, value in enumerate(values):
+            if value != common:
+                width, height = sizes[number]
+                others = f"{common[0]} x {common[1]}" if isinstance(common, tuple) else f"{common:g} to 1"
+                yield number, f"has {width} x {height} pixels, another {what} than the others ({others})"
+        return
+
+
+def _odd_looks(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+    """Images that are less sharp, darker or brighter than the others, by far."""
+    looks = [(number, each.look) for number, each in enumerate(images) if each.look is not None]
+    for reason, value_of, least in _LOOKS:
+        values = [value_of(look) for _, look in looks]
+        for place in _far(values):
+            number, _ = looks[place]
+            if values[place] > least * float(np.median(values)):
+                yield number, reason
+
+
+def _blur(look: Look) -> float:
+    return 1 / max(look.sharpness, 1e-3)
+
+
+def _darkness(look: Look) -> float:
+    return 1 / max(look.brightness, 1.0)
+
+
+def _brightness(look: Look) -> float:
+    return max(look.brightness, 1.0)
+
+
+_LOOKS = (
+    ("is less sharp than the others", _blur, 2.0),
+    ("is darker than the others", _darkness, 1.2),
+    ("is brighter than the others", _brightness, 1.2),
+)
+"""What is odd, the number that is large then, and how many times the median it must be at least."""

@@ -1,0 +1,68 @@
+"""The scene: another part is a concern, a further image of the same part is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oddlens.calibration.scene import CONCERN, MARGIN, Scene
+from oddlens.errors import ModelError
+
+
+def part(seed: int, count: int, place: float = 1.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Embeddings of images of one part."""
+    return (place + np.random.default_rng(seed).normal(size=(count, 16)) / 10).astype(np.float32)
+
+
+NONE = np.zeros((0, 16), np.float32)
+
+
+def test_another_part_is_a_concern_and_the_same_one_is_none() -> None:
+    scene = Scene(part(0, 8), NONE)
+    assert [scene.concern(each) for each in part(1, 20)] == [None] * 20
+    assert [scene.concern(each) for each in part(2, 20, -1.0)] == [CONCERN] * 20
+
+
+def test_the_limit_is_a_margin_beyond_the_largest_distance_among_the_good() -> None:
+    rows = np.array([[0, 0], [1, 0], [3, 0]], np.float32)
+    scene = Scene(rows[:2], rows[2:])
+    assert scene.limit == pytest.approx(2 * MARGIN)
+    assert scene.distance(np.array([3, 4], np.float32)) == pytest.approx(4)
+    assert scene.concern(np.array([3, 2 * MARGIN + 0.1], np.float32)) == CONCERN
+    assert scene.concern(np.array([3, 2 * MARGIN - 0.1], np.float32)) is None
+
+
+def test_calibration_images_widen_it() -> None:
+    other = part(2, 1, -1.0)[0]
+    assert Scene(part(0, 8), NONE).concern(other) == CONCERN
+    assert Scene(part(0, 8), part(3, 8, -1.0)).concern(other) is None
+
+
+@pytest.mark.parametrize("few", [part(0, 2), NONE, np.ones((5, 16), np.float32)])
+def test_too_few_images_or_one_again_and_again_say_nothing(
+    few: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+) -> None:
+    scene = Scene(few, NONE)
+    assert scene.limit is None
+    assert scene.concern(part(1, 1, -9.0)[0]) is None
+
+
+def test_it_survives_arrays() -> None:
+    scene = Scene(part(0, 4), part(1, 3))
+    again = Scene.from_arrays(scene.to_arrays())
+    np.testing.assert_array_equal(again.embeddings, scene.embeddings)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {},
+        {"references": part(0, 2)},
+        {"references": part(0, 2), "calibrated": part(0, 2)[0]},
+        {"references": part(0, 2), "calibrated": part(0, 2) * np.inf},
+        {"references": part(0, 2), "calibrated": part(0, 2)[:, :3]},
+    ],
+)
+def test_damaged_arrays_are_refused(damaged: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]) -> None:
+    with pytest.raises(ModelError, match="scene are damaged"):
+        Scene.from_arrays(damaged)
