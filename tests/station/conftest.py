@@ -1,0 +1,42 @@
+"""A station of plain values: no model runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oddlens.detection import Thresholds
+from oddlens.provenance import Identity, ModelIdentity
+from oddlens.station import SavedReferences, StationState
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_bytes(name.encode() * 100)
+    return folder
+
+
+@pytest.fixture
+def state(model: Path, tmp_path: Path) -> StationState:
+    """A station with a model, a learned part, references and a section with arrays."""
+    weights = tmp_path / "layers.pth"
+    weights.write_bytes(b"learned")
+    features = {"image": np.arange(6, dtype=np.float32).reshape(2, 3)}
+    return StationState(
+        identity=Identity(
+            method="winclip",
+            recipe={},
+            model=ModelIdentity(name="clip", sha256="0", fingerprint="1"),
+        ),
+        model=model,
+        model_files=tuple(sorted(model.iterdir())),
+        weights=weights,
+        thresholds=Thresholds(0.5),
+        references=SavedReferences(features=features, sources=("a", "b"), sizes=((4, 4), (4, 4)), notes=(None, None)),
+        object_name="nut",
+        image_size=(4, 4),
+        scene={"margin": 0.25, "embeddings": np.ones((2, 5), np.float32)},
+    )

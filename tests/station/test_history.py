@@ -1,0 +1,194 @@
+"""Versions of a station, the way back, the log, and two writers at once. Its sections, and what is damaged in its files."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oddlens.calibration import Calibration, Rates
+from oddlens.detection import Thresholds
+from oddlens.errors import ModelError, UsageError
+from oddlens.station import StationState, locked, read_log, read_station, rollback, versions, write_station
+
+
+@pytest.fixture
+def station(state: StationState, tmp_path: Path) -> Path:
+    """Of three versions, with thresholds .5, .4 and .3."""
+    for threshold in (0.5, 0.4, 0.3):
+        write_station(
+            replace(state, thresholds=Thresholds(threshold)), tmp_path / "station", verb="set", what=f"at {threshold}"
+        )
+    return tmp_path / "station"
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+class TestVersions:
+    def test_every_version_is_kept(self, station: Path) -> None:
+        assert [(each.number, each.verb, each.what) for each in versions(station)] == [
+            (1, "set", "at 0.5"), (2, "set", "at 0.4"), (3, "set", "at 0.3"),
+        ]  # fmt: skip
+        assert [read_station(station, number).thresholds.image for number in (None, 1, 2, 3)] == [0.3, 0.5, 0.4, 0.3]
+
+    def test_files_that_several_versions_name_are_there_once(self, station: Path) -> None:
+        assert len(list((station / "files").iterdir())) == 4  # model, learned part, references, scene
+
+    def test_rolling_back_is_a_new_version_with_the_content_of_the_earlier_one(self, station: Path) -> None:
+        assert rollback(station, 1).number == 4
+        now, first = (
+            json.loads((station / "station.json").read_text()),
+            json.loads((station / "versions" / "0001.json").read_text()),
+        )
+        assert now.pop("version") != first.pop("version")
+        assert now == first
+        assert [each.number for each in versions(station)] == [1, 2, 3, 4]
+
+    @pytest.mark.parametrize("number", [0, 4, -1])
+    def test_a_version_that_there_is_not_is_reported(self, station: Path, number: int) -> None:
+        for call in (read_station, rollback):
+            with pytest.raises(UsageError, match=f"station has no version {number}: it has versions 1 to 3"):
+                call(station, number)
+
+    def test_the_version_in_force_is_no_earlier_one(self, station: Path) -> None:
+        with pytest.raises(UsageError, match="version 3 is in force already: give an earlier one"):
+            rollback(station, 3)
+        assert len(versions(station)) == 3
+
+    def test_an_edit_by_hand_becomes_a_version_before_the_next_one(self, station: Path) -> None:
+        document = json.loads((station / "station.json").read_text())
+        edit(station / "station.json", thresholds=document["thresholds"] | {"image": 0.35})
+        assert read_station(station).thresholds.image == 0.35
+        write_station(replace(read_station(station), thresholds=Thresholds(0.2)), station)
+        assert [read_station(station, number).thresholds.image for number in range(1, 6)] == [0.5, 0.4, 0.3, 0.35, 0.2]
+        assert versions(station)[3].what == "station.json was edited by hand"
+        assert [each.version for each in read_log(station)] == [1, 2, 3, 4, 5]
+
+    def test_a_damaged_station_json_loses_no_version(self, station: Path, state: StationState) -> None:
+        (station / "station.json").write_text("{")
+        assert write_station(state, station).number == 4
+        assert len(versions(station)) == 4
+
+    def test_a_station_of_a_later_version_of_oddlens_is_left_alone(self, station: Path, state: StationState) -> None:
+        edit(station / "station.json", format=99)
+        before = (station / "station.json").read_bytes()
+        with pytest.raises(UsageError, match="is of a format that this version of oddlens does not read"):
+            write_station(state, station)
+        assert (station / "station.json").read_bytes() == before
+
+    def test_what_is_in_force_can_be_read_in_station_json(self, station: Path) -> None:
+        assert json.loads((station / "station.json").read_text())["in_force"]["image"] == 0.3
+
+
+class TestTwoWriters:
+    CODE = """
+import sys
+from oddlens.errors import UsageError
+from oddlens.station import read_station, write_station
+try:
+    write_station(read_station(sys.argv[1]), sys.argv[1])
+except UsageError as error:
+    print(error)
+"""
+
+    def other_program(self, station: Path) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", self.CODE, str(station)], capture_output=True, text=True, timeout=120, check=True
+        ).stdout
+
+    def test_the_second_one_is_refused_while_the_first_lasts(self, station: Path) -> None:
+        with locked(station):
+            assert self.other_program(station) == (
+                f"another program is writing to the station {station}: try again later\n"
+            )
+            assert write_station(read_station(station), station).number == 4  # the one that holds the lock may
+        assert self.other_program(station) == ""
+        assert len(versions(station)) == 5
+
+    def test_what_is_no_station_is_not_locked(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="is not a station"), locked(tmp_path / "none"):
+            pass
+        assert not (tmp_path / "none").exists()
+
+
+class TestWhere:
+    @pytest.mark.parametrize("path", ["files/notes.txt", "versions/notes.txt", "model/config.json", "part.png"])
+    def test_a_folder_that_holds_anything_else_is_refused(self, state: StationState, tmp_path: Path, path: str) -> None:
+        other = tmp_path / "folder" / path
+        other.parent.mkdir(parents=True)
+        other.write_text("mine")
+        with pytest.raises(UsageError, match="folder is no station and holds other files"):
+            write_station(state, tmp_path / "folder")
+        assert [each for each in (tmp_path / "folder").rglob("*") if each.is_file()] == [other]
+
+
+class TestSections:
+    def test_plain_values_and_arrays_come_back(self, state: StationState, tmp_path: Path) -> None:
+        write_station(replace(state, marking={"min_area": 20}), tmp_path / "station")
+        found = read_station(tmp_path / "station")
+        assert found.marking == {"min_area": 20}
+        assert isinstance(found.scene, dict)
+        assert found.scene["margin"] == 0.25
+        assert np.array_equal(found.scene["embeddings"], np.ones((2, 5), np.float32))
+        assert (found.object_name, found.image_size, found.roi) == ("nut", (4, 4), None)
+
+    def test_what_scores_depend_on_is_sealed(self, state: StationState, tmp_path: Path) -> None:
+        """An edit of it makes a calibration worthless; one of the marking does not."""
+        calibration = Calibration(
+            kind="split", sources=("c", "d", "e"), scores=(0.1, 0.2, 0.3), peaks=(0.1, 0.2, 0.3), usual=0.1,
+            object_name="nut", false_alarm_rate=0.25,
+        )  # fmt: skip
+        path = tmp_path / "station" / "station.json"
+        write_station(replace(state, calibration=calibration), path.parent)
+        edit(path, marking={"min_area": 20})
+        assert read_station(path.parent).calibration == calibration
+        edit(path, object_name="bolt")
+        assert read_station(path.parent).calibration == calibration  # it names its own object
+        edit(path, weights_sha256="0" * 64)
+        with pytest.raises(ModelError, match="its thresholds were calibrated with another method, model, recipe"):
+            read_station(path.parent)
+
+    def test_thresholds_of_references_are_known_without_a_model(self, state: StationState, tmp_path: Path) -> None:
+        calibration = Calibration(
+            kind="leave-one-out", sources=("a", "b"), scores=(0.1, 0.2), peaks=(0.3, 0.4), usual=0.1, object_name="nut",
+            false_alarm_rate=1 / 3,
+        )  # fmt: skip
+        folder = tmp_path / "station"
+        write_station(replace(state, thresholds=Thresholds(), leave_one_out=calibration), folder)
+        assert read_station(folder).thresholds_in_force.image == 0.2
+        changed = replace(read_station(folder), calibration=Rates(false_alarm_rate=0.5, review_rate=0))
+        write_station(changed, folder)
+        assert read_station(folder).thresholds_in_force.image == 0.2
+        write_station(replace(changed, calibration=Rates(false_alarm_rate=0.7, review_rate=0)), folder)
+        assert read_station(folder).thresholds_in_force.image == 0.1
+        edit(folder / "station.json", object_name="bolt")
+        assert read_station(folder).thresholds_in_force.image is None  # scores of another name
+
+
+class TestDamage:
+    @pytest.mark.parametrize("pattern", ["*.pth", "*.safetensors", "*/model/config.json", "*/model/model.safetensors"])
+    @pytest.mark.parametrize("damage", ["changed", "missing"])
+    def test_every_file_is_checked(self, station: Path, pattern: str, damage: str) -> None:
+        for path in (station / "files").glob(pattern):
+            whole = path.read_bytes()
+            path.write_bytes(bytes([whole[0] ^ 1]) + whole[1:]) if damage == "changed" else path.unlink()
+            said = (
+                "is damaged, or not the file that the station names" if damage == "changed" else "is missing or damaged"
+            )
+            with pytest.raises(ModelError, match=f"{path.name} {said}: make the station again"):
+                read_station(station)
+            path.write_bytes(whole)
+        read_station(station)
+
+    def test_a_learned_part_that_changed_since_it_was_loaded_is_not_saved(
+        self, state: StationState, tmp_path: Path
+    ) -> None:
+        assert state.weights is not None
+        loaded = replace(state, identity=replace(state.identity, weights_sha256="0" * 64))
+        with pytest.raises(ModelError, match=r"layers\.pth is not the file any more that was loaded: load it again"):
+            write_station(loaded, tmp_path / "station")
