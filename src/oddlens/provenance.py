@@ -47,7 +47,9 @@ class Identity:
 
     method: its name. recipe: its fields as JSON values. fitted: what of the recipe was fitted to the model, in words. A hash is
     None where there are no learned weights or no references. thresholds: given by hand, see `Thresholds.to_dict`. calibration: how
-    the others are made, {} where nothing is calibrated. machine: where it ran, which no number may depend on.
+    the others are made, {} where nothing is calibrated. roi: where it looked, see `RegionOfInterest.to_dict`, {} where everywhere.
+    marking: which regions are marked, see `Marking.to_dict`, {} where all are. machine: where it ran, on which no number may
+    depend.
     """
 
     method: str
@@ -60,6 +62,8 @@ class Identity:
     references_sha256: str | None = None
     thresholds: Mapping[str, object] = field(default_factory=dict)
     calibration: Mapping[str, object] = field(default_factory=dict)
+    roi: Mapping[str, object] = field(default_factory=dict)
+    marking: Mapping[str, object] = field(default_factory=dict)
     machine: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, object]:
@@ -75,7 +79,11 @@ class Identity:
             "reference_count": self.reference_count,
             "references_sha256": self.references_sha256,
             "thresholds": dict(self.thresholds),
-            **({"calibration": dict(self.calibration)} if self.calibration else {}),
+            **{
+                name: dict(value)
+                for name, value in (("calibration", self.calibration), ("roi", self.roi), ("marking", self.marking))
+                if value
+            },
         }
 
     def part(self, *names: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 import oddlens
-from oddlens.detection import Detection
+from oddlens.detection import Detection, RegionOfInterest
 from oddlens.detector import Detector
 from oddlens.errors import Failure, ModelError, UsageError
 from oddlens.methods.card import MethodCard
@@ -234,3 +234,25 @@ def test_no_other_module_reaches_through_a_detector_to_its_method() -> None:
         if re.search(r"(detector|predictor)\.method\b", line)
     ]
     assert found == []
+
+
+def test_nothing_outside_of_a_region_of_interest_counts(
+    case: tuple[MethodCard, int], open_clip_folder: Path, tmp_path: Path, pictures: Pictures, found: Sequence[Detection]
+) -> None:
+    """The score is the largest value of the map inside, and nothing outside is marked, whatever the thresholds are."""
+    card, shots = case
+    detector = load_tiny(card.name, open_clip_folder, tmp_path)
+    detector.roi = RegionOfInterest(
+        include=(((0.1, 0), (0.6, 0), (0.5, 1)),), ignore=(((0.2, 0.2), (0.4, 0.2), (0.3, 0.5)),)
+    )
+    if shots:
+        detector.add_references(pictures[5 : 5 + shots])
+    detector.set_thresholds(image=-100, pixel=-100)
+    for one, whole in zip(detector.detect(pictures[:5], "nut"), found, strict=True):
+        height, width = whole.anomaly_map.shape
+        inside = detector.roi.inside((width, height))
+        assert np.array_equal(one.anomaly_map[inside], whole.anomaly_map[inside])
+        assert (one.anomaly_map[~inside] == np.float32(detector.fixed_range.low)).all()
+        assert one.score == whole.anomaly_map[inside].max()
+        assert (one.mask() == detector.roi.inside(one.image_size)).all()
+        assert sum(region.area for region in one.regions) == one.mask().sum()

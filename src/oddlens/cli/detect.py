@@ -15,7 +15,17 @@ import typer
 
 from oddlens.cli.card_options import card_fields
 from oddlens.cli.command import before_the_first_image
-from oddlens.cli.options import DeviceName, MethodName, ModelName, WeightsFile, one_of, say, settings_option
+from oddlens.cli.options import (
+    DeviceName,
+    MarkingOptions,
+    MethodName,
+    ModelName,
+    RoiFile,
+    WeightsFile,
+    one_of,
+    say,
+    settings_option,
+)
 from oddlens.cli.settings import recipe_overrides
 from oddlens.errors import Failure, OddlensWarning, UsageError, printable, shortened
 from oddlens.inference.kinds import KINDS
@@ -70,6 +80,7 @@ class DetectorOptions:
             show_default="from the references",
         ),
     ] = None
+    roi: RoiFile = None
     defects: Annotated[
         str | None,
         typer.Option(
@@ -129,6 +140,7 @@ def detect(
         ),
     ],
     what: DetectorOptions,
+    marking: MarkingOptions,
     output: OutputOptions,
 ) -> None:
     """Score images and show where they are anomalous.
@@ -152,6 +164,8 @@ def detect(
         what.model or what.weights or what.reference or overrides or _was_given(context, "method")
     ):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
+    if what.station is not None and what.roi is not None:
+        raise UsageError("--station brings its region of interest: leave --roi out")
     threshold, pixel_threshold = _thresholds(what.threshold or [])
     defects = _defect_names(what.defects)
 
@@ -171,11 +185,16 @@ def detect(
     found = _find(images, results)
     good = None if what.reference is None else _find_all(what.reference)
 
+    from oddlens.detection import Detection, Marking, RegionOfInterest
+
+    with before_the_first_image():
+        roi = None if what.roi is None else RegionOfInterest.read(what.roi)
+    marking.marking()  # a wrong value is said before a model is loaded
+
     import oddlens
     from oddlens.cli.console import ConsoleSink
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
-    from oddlens.detection import Detection
     from oddlens.inference.region_names import RegionNamesSink
     from oddlens.inference.report import ReportSink
     from oddlens.inference.results import say_counts
@@ -200,6 +219,9 @@ def detect(
             )
             if good is not None:
                 detector.add_references(good)
+    if roi is not None:
+        detector.roi = roi
+    detector.marking = marking.marking(detector.marking) or Marking()
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
     if output.verbose:

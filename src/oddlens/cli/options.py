@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from oddlens.data.dataset import Dataset
     from oddlens.data.named import NamedDataset
     from oddlens.data.object_names import ObjectNames
+    from oddlens.detection import Marking
 
 METHOD_NAMES = ", ".join(method_cards())
 """The methods there are, for help texts."""
@@ -78,6 +79,49 @@ class NamingOptions:
         from oddlens.data.object_names import ObjectNames, read_names
 
         return ObjectNames(self.object_name) if self.names is None else read_names(self.names, datasets)
+
+
+@dataclass(frozen=True)
+class MarkingOptions:
+    """Which regions are large enough, and how large a pixel is."""
+
+    min_area: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AREA",
+            help="Leave smaller regions unmarked: pixels of the image, as 20, or square millimetres, as 1.5mm2. No verdict depends "
+            "on it: an image that is not OK keeps its hottest region.",
+        ),
+    ] = None
+    mm_per_pixel: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="How many millimetres wide a pixel is: regions get their area in mm2."),
+    ] = None
+
+    def marking(self, earlier: Marking | None = None) -> Marking | None:
+        """What they say, beside what stood before; None where they say nothing and nothing did. Raises `UsageError`."""
+        from dataclasses import replace
+
+        from oddlens.detection import Marking
+
+        if self.min_area is None and self.mm_per_pixel is None:
+            return earlier
+        mm_per_pixel = earlier.mm_per_pixel if self.mm_per_pixel is None and earlier is not None else self.mm_per_pixel
+        if self.min_area is None and earlier is not None:
+            return replace(earlier, mm_per_pixel=mm_per_pixel)
+        return Marking.parse(self.min_area, mm_per_pixel)
+
+
+RoiFile = Annotated[
+    str | None,
+    typer.Option(
+        "--roi",
+        metavar="FILE",
+        help="Where to look: a picture that is white where to look and black elsewhere, or JSON with polygons "
+        '({"include": [[[x, y], ...]], "ignore": [...]}, from 0 to 1 across the image).',
+        show_default="everywhere",
+    ),
+]
 
 
 Choice = TypeVar("Choice", bound=str)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from oddlens.calibration import REVIEW_RATE, Calibration, Rates, calibrate_on
 from oddlens.detection import Thresholds
-from oddlens.detector.fitted import FittedDetector, images_of
+from oddlens.detector.fitted import FittedDetector
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.encoding import Encoder
 from oddlens.errors import OddlensWarning, UsageError, printable
@@ -134,7 +134,7 @@ class CalibratedDetector(FittedDetector):
             found = False
             while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
                 found = True
-                yield from images_of(batch, self._scores(batch, object_name))
+                yield from self._good_images(batch, self._scores(batch, object_name))
         if doubles:
             warn_of_doubles(doubles, "good images and the references")
         if not found:

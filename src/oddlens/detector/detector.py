@@ -16,7 +16,7 @@ import torch
 
 from oddlens.backbone.files import MINI_FOLDER
 from oddlens.calibration import NOT_FINITE, Rates, chosen
-from oddlens.detection import Detection
+from oddlens.detection import Detection, Marking
 from oddlens.detector.calibrated import CalibratedDetector
 from oddlens.detector.fitted import images_of
 from oddlens.detector.reference_encoder import ReferenceEncoder
@@ -49,7 +49,7 @@ class Detector(CalibratedDetector):
 
     @property
     def identity(self) -> Identity:
-        """What its detections depend on; computed once, and again when references or thresholds change."""
+        """What its detections depend on; computed once, and again when something of it changes."""
         if self._identity is None:
             self._identity = self._identify()
         return self._identity
@@ -69,6 +69,8 @@ class Detector(CalibratedDetector):
             references_sha256=None if references is None else references.content_sha256(),
             thresholds=self.thresholds.to_dict(),
             calibration=self._calibrated_how(),
+            roi={} if self.roi is None else self.roi.to_dict(),
+            marking={} if self.marking is None else self.marking.to_dict(),
             machine={
                 **versions(),
                 "device": str(backbone.device),
@@ -209,6 +211,8 @@ class Detector(CalibratedDetector):
                 None if result.labels is None else result.labels[number].cpu().numpy(),
                 result.label_names,
                 p_value=None if calibration is None else calibration.p_value(score),
+                marking=self.marking or Marking(),
+                roi=self.roi,
             )
 
     def save(self, folder: str | os.PathLike[str], note: str | None = None) -> None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from oddlens.backbone.tensors import aligned
 from oddlens.calibration import Calibration, Rates, calibrate_on
-from oddlens.detection import Thresholds, ValueRange
+from oddlens.detection import Marking, RegionOfInterest, Thresholds, ValueRange
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
+from oddlens.detector.inside import within
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import EncodedBatch, joined
 from oddlens.errors import OddlensWarning, UsageError, shortened
@@ -56,7 +57,7 @@ class FittedDetector:
         model_name: What the model was called when the station was made that this one was opened from; None: as it is called now.
         object_name: The object on the images, by default.
         image_size: The (width, height) that images should have, in pixels; None: any.
-        roi, marking, preparation, scene, state, defects, accepted: What a station keeps besides, see `StationState`.
+        preparation, scene, state, defects, accepted: What a station keeps besides, see `StationState`.
     """
 
     def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -68,14 +69,14 @@ class FittedDetector:
         self.model_name: str | None = None
         self.object_name = "part"
         self.image_size: tuple[int, int] | None = None
-        self.roi: SectionValue = None
-        self.marking: SectionValue = None
         self.preparation: SectionValue = None
         self.scene: SectionValue = None
         self.state: SectionValue = None
         self.defects: SectionValue = None
         self.accepted: SectionValue = None
         self._thresholds = Thresholds()
+        self._roi: RegionOfInterest | None = None
+        self._marking: Marking | None = None
         self._rates = Rates()
         self._split: Calibration | None = None
         self._warned: set[str] = set()
@@ -111,6 +112,36 @@ class FittedDetector:
         """The ends of the colours on any image, see `Method.range_of`; they differ with references."""
         low, high = self.method.range_of(self._memory)
         return ValueRange(low, high, f"fixed range {low:g} to {high:g}")
+
+    @property
+    def roi(self) -> RegionOfInterest | None:
+        """Where to look; None: everywhere. Setting another one drops a calibration on good images, which were scored otherwise."""
+        return self._roi
+
+    @roi.setter
+    def roi(self, roi: RegionOfInterest | None) -> None:
+        if roi == self._roi:
+            return
+        if self._split is not None:
+            warnings.warn(
+                "the calibration was made with another region of interest and is dropped: calibrate again",
+                OddlensWarning,
+                stacklevel=2,
+            )
+        self._roi, self._split, self._identity = roi, None, None
+        self._fits.clear()
+
+    @property
+    def marking(self) -> Marking | None:
+        """Which regions are large enough to be marked, and how large a pixel is; None: all are, and nobody knows.
+
+        No score and no verdict depends on it.
+        """
+        return self._marking
+
+    @marking.setter
+    def marking(self, marking: Marking | None) -> None:
+        self._marking, self._identity = marking, None
 
     def check_alone(self) -> None:
         """Raises `UsageError` where an image has no score of its own.
@@ -215,8 +246,9 @@ class FittedDetector:
             parts: Iterable[tuple[EncodedBatch, Scores]] = self._leave_one_out(references, fitted, text)
         else:
             parts = [(references, self._finished(references, own))]
-        images = (image for batch, scores in parts for image in images_of(batch, scores))
-        unguaranteed = self.method.card.unguaranteed
+        images = (image for batch, scores in parts for image in self._good_images(batch, scores))
+        # What is divided by something of the references is the method's own score; that of a region is a value of the map.
+        unguaranteed = self.method.card.unguaranteed if self._roi is None else ""
         return Fit(
             fitted,
             calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),
@@ -240,7 +272,13 @@ class FittedDetector:
 
     def _finished(self, encoded: EncodedBatch, scores: Scores) -> Scores:
         """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
-        return scores
+        return scores if self._roi is None else within(scores, self._roi, self.fixed_range.low)
+
+    def _good_images(self, encoded: EncodedBatch, scores: Scores) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+        """As `images_of`, for a calibration: of a map only what lies in the region of interest."""
+        for source, score, anomaly_map in images_of(encoded, scores):
+            height, width = anomaly_map.shape
+            yield source, score, anomaly_map if self._roi is None else anomaly_map[self._roi.inside((width, height))]
 
     def _encode_prompts(self, object_name: str) -> Text:
         if not isinstance(object_name, str):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.calibration import Calibration, Rates, chosen
-from oddlens.detection import Thresholds
+from oddlens.detection import Marking, RegionOfInterest, Thresholds
 from oddlens.provenance import Identity
 
 
@@ -28,8 +28,8 @@ class Section(Protocol):
 SectionValue = Section | Mapping[str, Any] | None
 
 SECTIONS: Mapping[str, Callable[[dict[str, Any]], Any] | None] = {
-    "roi": None,
-    "marking": None,
+    "roi": RegionOfInterest.from_dict,
+    "marking": Marking.from_dict,
     "preparation": None,
     "scene": None,
     "state": None,
@@ -106,8 +106,8 @@ class StationState:
             with a split calibration, with fewer than two references, and where what it depends on was edited.
         object_name: What is on the images; None: an earlier format does not say it.
         image_size: The (width, height) that images should have, in pixels; None: any.
-        roi: The region of interest.
-        marking: Which regions are marked.
+        roi: Where to look; None: everywhere.
+        marking: Which regions are marked; None: all.
         preparation: How images are cut and fitted before the towers.
         scene: What images of this part look like as a whole.
         state: Whether the station is still learning.
@@ -127,8 +127,8 @@ class StationState:
     leave_one_out: Calibration | None = None
     object_name: str | None = None
     image_size: tuple[int, int] | None = None
-    roi: SectionValue = None
-    marking: SectionValue = None
+    roi: RegionOfInterest | None = None
+    marking: Marking | None = None
     preparation: SectionValue = None
     scene: SectionValue = None
     state: SectionValue = None
