@@ -43,10 +43,7 @@ def test_every_verb_has_help(verb: str) -> None:
     assert f"Usage: oddlens {verb} " in done.out
 
 
-STATIONS = {
-    "--fail-on-ng",
-    "--defects NAMES",
-}
+STATIONS = {"--fail-on-ng", "--defects NAMES", "--roi FILE", "--min-area AREA", "--mm-per-pixel MM"}
 """Options that came with the verdicts of stations."""
 
 

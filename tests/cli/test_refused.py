@@ -25,6 +25,11 @@ Detect = Callable[..., Done]
         ("--station s --method winclip", "--station brings method"),
         ("--threshold 0.5;0.6", "is no threshold: give a finite number, or two as SCORE,PIXEL"),
         ("--defects scratch", "'scratch' names fewer than two defects"),
+        ("--min-area large", "'large' is no area"),
+        ("--min-area 2mm2", "an area in mm2 needs the size of a pixel"),
+        ("--mm-per-pixel 0", "a pixel cannot be 0.0 mm wide"),
+        ("--roi absent.png", "absent.png"),
+        ("--roi 0.png --station s", "--station brings its region of interest"),
         ("--every 1.5", "--every': it must be a whole number"),
     ],
 )

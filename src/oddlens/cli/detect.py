@@ -189,7 +189,7 @@ def detect(
 
     with before_the_first_image():
         roi = None if what.roi is None else RegionOfInterest.read(what.roi)
-    marking.marking()  # a wrong value is said before a model is loaded
+    marking.marking(Marking(mm_per_pixel=1) if what.station else None)  # a wrong value is said before a model is loaded
 
     import oddlens
     from oddlens.cli.console import ConsoleSink
@@ -221,7 +221,7 @@ def detect(
                 detector.add_references(good)
     if roi is not None:
         detector.roi = roi
-    detector.marking = marking.marking(detector.marking) or Marking()
+    detector.marking = marking.marking(detector.marking)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
     if output.verbose:

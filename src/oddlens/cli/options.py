@@ -98,16 +98,15 @@ class MarkingOptions:
         typer.Option(metavar="MM", help="How many millimetres wide a pixel is: regions get their area in mm2."),
     ] = None
 
-    def marking(self, earlier: Marking | None = None) -> Marking | None:
-        """What they say, beside what stood before; None where they say nothing and nothing did. Raises `UsageError`."""
+    def marking(self, earlier: Marking | None = None) -> Marking:
+        """What they say, beside what stood before. Raises `UsageError` where they cannot be used."""
         from dataclasses import replace
 
         from oddlens.detection import Marking
 
-        if self.min_area is None and self.mm_per_pixel is None:
-            return earlier
-        mm_per_pixel = earlier.mm_per_pixel if self.mm_per_pixel is None and earlier is not None else self.mm_per_pixel
-        if self.min_area is None and earlier is not None:
+        earlier = Marking() if earlier is None else earlier
+        mm_per_pixel = earlier.mm_per_pixel if self.mm_per_pixel is None else self.mm_per_pixel
+        if self.min_area is None:
             return replace(earlier, mm_per_pixel=mm_per_pixel)
         return Marking.parse(self.min_area, mm_per_pixel)
 

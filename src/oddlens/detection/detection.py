@@ -231,6 +231,7 @@ class Detection:
             f"score {self.score:.3f}" + ("" if self.threshold is None else f"   threshold {self.threshold:.3f}"),
             self.value_range.label,
             self.verdict,
+            looked_at=[] if self.roi is None else self.roi.outlines(self.image_size),
         )
 
     def class_shares(self) -> dict[str, float]:

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
+from oddlens.visualization.dashes import outline_dashed
 
 Verdict = Literal["ok", "review", "ng"]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -102,6 +103,7 @@ def draw_overlay_pixels(
     range_label: str,
     verdict: Verdict | None,
     truth: NDArray[np.bool_] | None = None,
+    looked_at: Sequence[NDArray[np.integer]] = (),
 ) -> Pixels:
     """Draw an image with its anomaly map, region outlines, title, verdict and colour bar: uint8 [height, width, 3].
 
@@ -114,6 +116,7 @@ def draw_overlay_pixels(
         range_label: Names the range: "fixed range 0..1", "calibrated on 4 references".
         verdict: Shown as a badge; None if no threshold was set.
         truth: A mask [h, w] of the true defects; its border lies over the anomaly map, see `outline_mask`.
+        looked_at: The borders of the region of interest, as `outlines`, dashed.
 
     Raises:
         UsageError: The value range is empty or not finite.
@@ -135,6 +138,7 @@ def draw_overlay_pixels(
     sheet[: len(header)], sheet[len(header) + height :] = header, footer
     inside = sheet[len(header) : len(header) + height]
     drawn = _outline(blend(pixels, anomaly_map, value_range, inside if width == picture_width else None), outlines)
+    outline_dashed(drawn, looked_at)
     if truth is not None:
         drawn = outline_mask(drawn, truth)
     if drawn is not inside:
