@@ -221,7 +221,8 @@ def detect(
                 detector.add_references(good)
     if roi is not None:
         detector.roi = roi
-    detector.marking = marking.marking(detector.marking)
+    if marking.is_given:
+        detector.marking = marking.marking(detector.marking)
     if threshold is not None or pixel_threshold is not None:
         detector.set_thresholds(threshold, pixel_threshold)
     if output.verbose:

@@ -98,6 +98,11 @@ class MarkingOptions:
         typer.Option(metavar="MM", help="How many millimetres wide a pixel is: regions get their area in mm2."),
     ] = None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether one of them is."""
+        return self.min_area is not None or self.mm_per_pixel is not None
+
     def marking(self, earlier: Marking | None = None) -> Marking:
         """What they say, beside what stood before. Raises `UsageError` where they cannot be used."""
         from dataclasses import replace
