@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import typer
 
 from oddlens.cli.card_options import card_fields
 from oddlens.cli.command import before_the_first_image
+from oddlens.cli.finding import find_good_images, tell_passed_over
 from oddlens.cli.options import (
     DeviceName,
     MarkingOptions,
@@ -27,7 +26,8 @@ from oddlens.cli.options import (
     settings_option,
 )
 from oddlens.cli.settings import recipe_overrides
-from oddlens.errors import Failure, OddlensWarning, UsageError, printable, shortened
+from oddlens.cli.thresholds import parse_thresholds
+from oddlens.errors import Failure, UsageError, printable, shortened
 from oddlens.inference.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def detect(
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     if what.station is not None and what.roi is not None:
         raise UsageError("--station brings its region of interest: leave --roi out")
-    threshold, pixel_threshold = _thresholds(what.threshold or [])
+    threshold, pixel_threshold = parse_thresholds(what.threshold or [])
     defects = _defect_names(what.defects)
 
     from oddlens.inference.results import ResultsFolder
@@ -183,7 +183,7 @@ def detect(
         else ResultsFolder(output.out, resume=output.resume is True, overwrite=output.resume is False)
     )
     found = _find(images, results)
-    good = None if what.reference is None else _find_all(what.reference)
+    good = None if what.reference is None else find_good_images(what.reference)
 
     from oddlens.detection import Detection, Marking, RegionOfInterest
 
@@ -299,41 +299,6 @@ def _written(kinds: str | None) -> tuple[str, ...]:
     return tuple(kind for kind in chosen if kind != "nothing")
 
 
-def _thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
-    """The thresholds of images and of pixels: None for one that is not given."""
-    found: list[float | None] = [None, None]
-    for text in given:
-        parts = text.split(",")
-        if len(parts) > len(found) or not any(part.strip() for part in parts):
-            raise UsageError(
-                f"--threshold {text!r} is not of the form SCORE[,PIXEL], for instance 0.4 or 0.4,0.5 or ,0.5"
-            )
-        for number, part in enumerate(parts):
-            if not part.strip():
-                continue
-            if found[number] is not None:
-                raise UsageError("--threshold is given more than once: give it one value")
-            found[number] = _finite(part)
-    score, pixel = found
-    if score == 0 and pixel is not None and pixel > 1:
-        warnings.warn(
-            f"--threshold {text} means SCORE 0 and PIXEL {pixel:g}: write a decimal point where you meant 0.{pixel:g}",
-            OddlensWarning,
-            stacklevel=2,
-        )
-    return score, pixel
-
-
-def _finite(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"--threshold {text.strip()} is no threshold: give a finite number, or two as SCORE,PIXEL")
-    return value
-
-
 def _defect_names(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
@@ -369,7 +334,7 @@ def _find(images: list[str], results: ResultsFolder | None) -> Found:
             )
         found = Found(others, found.passed_over)
     _refuse_only_failures(found.items)
-    _say_passed_over(found, "")
+    tell_passed_over(found)
     return found
 
 
@@ -381,25 +346,6 @@ def _refuse_only_failures(items: Sequence[object]) -> None:
         for failure in first:
             print(f"oddlens: {failure.reason}", file=sys.stderr)
         raise UsageError(last.reason)
-
-
-def _find_all(reference: list[str]) -> list[Path]:
-    """The good examples: all of them, one that is named twice too (the detector says so), or a `UsageError`."""
-    from oddlens.io.finding import find_images
-
-    each = [find_images([name]) for name in reference]
-    for found in each:
-        if found.failures:
-            raise UsageError(found.failures[0].reason)
-        _say_passed_over(found, "among the references ")
-    return [path for found in each for path in found.paths]
-
-
-def _say_passed_over(found: Found, where: str) -> None:
-    from oddlens.io.finding import say_passed_over
-
-    if said := say_passed_over(found.passed_over):
-        print(f"oddlens: {where}{said}", file=sys.stderr)
 
 
 class _Notes:

@@ -1,0 +1,38 @@
+"""Good and bad images that a verb is given by folders, files and patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oddlens.cli.options import say
+from oddlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from oddlens.io.finding import Found
+
+
+def find_good_images(names: Sequence[str], what: str = "references") -> list[Path]:
+    """All of them, one that is named twice too (the detector says so).
+
+    what: what they are, for what is said.
+
+    Raises `UsageError` where a name leads to no image.
+    """
+    from oddlens.io.finding import find_images
+
+    each = [find_images([name]) for name in names]
+    for found in each:
+        if found.failures:
+            raise UsageError(found.failures[0].reason)
+        tell_passed_over(found, f"among the {what} ")
+    return [path for found in each for path in found.paths]
+
+
+def tell_passed_over(found: Found, where: str = "") -> None:
+    """Print what was passed over, on stderr."""
+    from oddlens.io.finding import say_passed_over
+
+    if said := say_passed_over(found.passed_over):
+        say(f"oddlens: {where}{said}")
