@@ -471,13 +471,14 @@ class TestBeforeTheFirstImage:
         return tmp_path / "station"
 
     def test_a_damaged_station(self, station: Path, parts: Path) -> None:
-        (station / "references.safetensors").write_bytes(b"torn")
-        assert "references.safetensors is damaged" in self.refused(parts, "--station", station)
+        (file,) = (station / "files").glob("*.safetensors")
+        file.write_bytes(b"torn")
+        assert f"{file.name} is damaged" in self.refused(parts, "--station", station)
 
     def test_a_station_with_another_model(self, station: Path, parts: Path) -> None:
         file = station / "station.json"
-        file.write_text(json.dumps(json.loads(file.read_text()) | {"model_sha256": "0" * 64, "references": None}))
-        (station / "references.safetensors").unlink()
+        changes = {"model_sha256": "0" * 64, "references": None, "reference_count": 0}
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
         assert "was made with another version of the model" in self.refused(parts, "--station", station)
 
     def test_a_model_that_is_no_model(self, parts: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """APRIL-GAN against a plain restatement, its weights, and the two ways to a few-shot score."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -308,7 +309,8 @@ class TestFeatures:
         sizes = []
         for name, each in (("whole", whole), ("half", half)):
             each.save(tmp_path / name)
-            sizes.append((tmp_path / name / "references.safetensors").stat().st_size)
+            digest = json.loads((tmp_path / name / "station.json").read_text())["references"]["file_sha256"]
+            sizes.append((tmp_path / name / "files" / f"{digest}.safetensors").stat().st_size)
         assert sizes[1] < 0.6 * sizes[0]
         opened = oddlens.open_station(tmp_path / "half", "cpu")
         assert opened.recipe == half.recipe
