@@ -26,7 +26,10 @@ def _anomaly_clip(path: Path, model: Path) -> Path:
 WEIGHTS: Mapping[str, Callable[[Path, Path], Path]] = {"april-gan": _april_gan, "anomalyclip": _anomaly_clip}
 """How weights for the tiny CLIP of `tests/conftest.py` are made, for each method that needs some."""
 
-FAST: Mapping[str, Mapping[str, Any]] = {"anovl": {"views": 1, "steps": 2}}
+FAST: Mapping[str, Mapping[str, Any]] = {
+    "anovl": {"views": 1, "steps": 2},
+    "subspacead": {"rotations": 2},
+}
 """Recipe fields that make a method fast and change nothing of how it works."""
 
 

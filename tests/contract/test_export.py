@@ -27,14 +27,15 @@ FEW_SHOT = [name for name, card in method_cards().items() if card.needs.referenc
 class Graph(nn.Module):
     """Normalised pixels [batch, 3, side, side] to scores and maps; rows: the memory bank's, by name."""
 
-    def __init__(self, method: AnyMethod, text: Mapping[str, Tensor]) -> None:
+    def __init__(self, method: AnyMethod, text: Mapping[str, Tensor], unit: bool = True) -> None:
         super().__init__()
+        self.unit = unit
         self.tower = method.backbone.vision
         self.method, self.text = method, dict(text)
 
     def forward(self, pixels: Tensor, rows: dict[str, Tensor], values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         features = self.method.encode(pass_pixels(self.method.backbone, pixels, self.method.request))
-        memory = MemoryBank.of_rows(rows, values) if rows else None
+        memory = MemoryBank.of_rows(rows, values, unit=self.unit) if rows else None
         result = self.method.score(features, self.text, memory)
         assert isinstance(result.maps, Tensor)
         return result.scores, result.maps
@@ -53,7 +54,7 @@ def exported(detector: Detector, pixels: Tensor, memory: MemoryBank | None) -> C
     """The graph of a detector, made with some images and a memory, to be run with others."""
     method, (rows, values) = detector.method, parts_of(memory)
     shapes = ({0: Dim("images")}, {name: {0: Dim.DYNAMIC} for name in rows}, {name: {} for name in values})
-    graph = Graph(method, method.encode_prompts("part"))
+    graph = Graph(method, method.encode_prompts("part"), memory is None or memory.unit)
     return export(graph, (pixels, rows, values), dynamic_shapes=shapes).module()
 
 
@@ -90,7 +91,7 @@ def test_few_shot_with_any_number_of_images_and_of_good_examples(
     text = method.encode_prompts("part")
     memories = []
     for count in (2, 4):
-        references = detector.encode(pictures[5 : 5 + count]).features
+        references = detector.encode_references(pictures[5 : 5 + count]).features
         memories.append(method.fit_prompts(method.fit(references), references, text)[0])
     run = exported(detector, pixels_of(detector, pictures[:2]), memories[0])
     for memory, count in zip(memories, (5, 3), strict=True):

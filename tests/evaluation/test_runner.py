@@ -10,6 +10,7 @@ import pytest
 import oddlens
 from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
+from oddlens.evaluation.evaluate import CHUNKS, Chunks
 from tests.evaluation.tiny_set import make_plan, run_whole, save, write_set
 
 
@@ -203,3 +204,30 @@ def test_a_place_that_cannot_be_a_folder_is_reported_before_anything_is_measured
     with pytest.raises(UsageError, match="link is a link to a folder that does not exist"):
         Benchmark(plan, tmp_path / "link").open()
     assert not (tmp_path / "away").exists()
+
+
+class TestMethodsThatNeedGoodExamples:
+    """Without any, they are measured on the test images as one set, where they can score a set."""
+
+    def test_the_test_images_are_one_set(self, small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+        detector = oddlens.load("subspacead", open_clip_folder, device="cpu", rotations=2)
+        plan = make_plan(small_set, open_clip_folder, shots=(0, 2), seeds=(0,), detectors=(detector,))
+        cells = run_whole(plan, tmp_path / "out", chunks=CHUNKS).cells
+        alone, few = (cells[Key("parts", "bolt", "subspacead", variant)] for variant in (Variant(0), Variant(2, 0)))
+        images = [small_set / "bolt" / image.path.removeprefix("bolt/") for image in alone.scores]
+        expected = [found.score for found in detector.detect_set(images)]
+        assert [image.score for image in alone.scores] == pytest.approx(expected, rel=1e-5)
+        assert "scored as one set of 6 test images, without good examples" in alone.notes
+        assert alone.figures["pixel_auroc"] is not None
+        assert not any("one set" in note for note in few.notes)
+
+    def test_in_small_chunks_the_set_is_the_same(self, small_set: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+        detector = oddlens.load("subspacead", open_clip_folder, device="cpu", rotations=2)
+        plan = make_plan(small_set, open_clip_folder, shots=(0,), seeds=(0,), detectors=(detector,))
+        whole, parts = (
+            run_whole(plan, tmp_path / name, chunks=chunks).cells
+            for name, chunks in (("one", CHUNKS), ("two", Chunks(images=2, batch_size=2)))
+        )
+        for key, cell in whole.items():
+            found = [image.score for image in parts[key].scores]
+            assert found == pytest.approx([image.score for image in cell.scores], rel=1e-4)

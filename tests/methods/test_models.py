@@ -90,7 +90,7 @@ def test_methods_on_a_siglip_are_graphs_too(siglip_folder: Path, method: str, re
         assert np.abs(found.anomaly_map - anomaly_map.numpy()).max() < 1e-5
 
 
-@pytest.mark.parametrize("method", method_cards())
+@pytest.mark.parametrize("method", [name for name, card in method_cards().items() if card.needs.text])
 def test_a_model_without_words_is_refused_in_one_sentence(dinov2_folder: Path, method: str) -> None:
     with pytest.raises(UsageError) as error:
         oddlens.load(method, dinov2_folder, device="cpu")
@@ -98,6 +98,29 @@ def test_a_model_without_words_is_refused_in_one_sentence(dinov2_folder: Path, m
         f"{method} needs a text tower, which {dinov2_folder.name} (DINOv2) does not have: give a CLIP with a ViT as the model, see "
         "'oddlens models'"
     )
+
+
+WITHOUT_WORDS = pytest.mark.parametrize(
+    "method", [name for name, card in method_cards().items() if not card.needs.text]
+)
+
+
+def check_that_references_serve(method: str, folder: Path) -> None:
+    good, other = noise(2)
+    detector = oddlens.load(method, folder, device="cpu").add_references(good)
+    known, unknown = detector.detect([good, other])
+    assert 0 <= known.score < unknown.score
+
+
+@WITHOUT_WORDS
+@pytest.mark.parametrize("folder", ["dinov2_folder", "embedded_folder"])
+def test_a_method_without_words_runs_on_every_vit(method: str, folder: str, request: pytest.FixtureRequest) -> None:
+    check_that_references_serve(method, request.getfixturevalue(folder))
+
+
+@WITHOUT_WORDS
+def test_a_method_without_words_runs_on_a_siglip(method: str, siglip_folder: Path) -> None:
+    check_that_references_serve(method, siglip_folder)
 
 
 def test_learned_prompts_are_refused_on_a_siglip(siglip_folder: Path) -> None:

@@ -76,6 +76,7 @@ def test_the_papers_models() -> None:
         "april-gan": ("openai-vit-l-14-336",),
         "anomalyclip": ("openai-vit-l-14-336",),
         "anovl": ("laion400m-vit-b-16-plus-240-e32",),
+        "subspacead": ("dinov2-with-registers-giant",),
     }
 
 

@@ -66,7 +66,7 @@ def _needed(card: MethodCard, how: str) -> Iterator[str]:
         yield "good examples"
     if card.needs.weights == how:
         yield "learned weights"
-    if card.needs.set and how == "required":
+    if card.needs.set == how:
         yield "many images at once"
 
 

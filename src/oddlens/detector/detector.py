@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,17 +16,17 @@ import numpy as np
 import torch
 
 from oddlens.backbone.files import MINI_FOLDER
-from oddlens.calibration import NOT_FINITE, Rates, chosen
-from oddlens.detection import Detection, Marking
+from oddlens.calibration import NOT_FINITE, Calibration, Rates, chosen
+from oddlens.detection import Detection, Marking, Thresholds, ValueRange
 from oddlens.detector.calibrated import CalibratedDetector
 from oddlens.detector.fitted import images_of
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together
-from oddlens.errors import Failure, ImageError, printable
+from oddlens.errors import Failure, ImageError, UsageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import BATCH_SIZE, checked_count, load, load_each
-from oddlens.methods.base import AnyMethod
+from oddlens.methods.base import AnyMethod, Scores
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
@@ -183,6 +184,37 @@ class Detector(CalibratedDetector):
         self.check_alone()
         return [_insisted(outcome) for outcome in self._outcomes(encoded, object_name)]
 
+    def detect_set(self, images: Images, object_name: str = "part") -> list[Detection]:
+        """Score images beside each other, without any good example: each is judged by the whole set, most of which should be good.
+
+        What an image gets depends on the others, so that nothing here is calibrated: only thresholds given by hand count.
+
+        Args:
+            images: As `detect` takes them. The features of all are in memory at once.
+            object_name: What is on the images, in a word or two.
+
+        Raises:
+            UsageError: The method scores every image alone, or there are too few images, or there are references.
+            ImageError: An image cannot be read, or its score or map is not finite.
+        """
+        return self.predict_set(self.encode(images), object_name)
+
+    @torch.inference_mode()
+    def predict_set(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
+        """As `detect_set`, for images that `encode` gave. changes: as `predict` takes them."""
+        if changes:
+            return self._changed(changes).predict_set(encoded, object_name)
+        if self.references is not None:
+            raise UsageError(
+                "a set of images is judged by itself: leave the references out, or detect the images with them"
+            )
+        scores = self._finished(encoded, self.method.score_set(encoded.features, self._encode_prompts(object_name)))
+        value_range = self.fixed_range
+        if math.isinf(value_range.high):
+            highest = max(float(each.max()) for each in scores.maps)
+            value_range = ValueRange(value_range.low, highest, f"range of this set, {value_range.low:g} to {highest:g}")
+        return [_insisted(outcome) for outcome in self._detections(encoded, scores, self.thresholds, value_range)]
+
     @torch.inference_mode()
     def _outcomes(self, encoded: EncodedBatch, object_name: str) -> list[Detection | Failure]:
         """The detection of each image; a failure if score or map is not finite. A batch is scored at once, as it is encoded."""
@@ -193,7 +225,18 @@ class Detector(CalibratedDetector):
         calibration = self.calibration(object_name)
         thresholds = chosen(self.thresholds, calibration)
         value_range = (calibration and calibration.value_range) or self.fixed_range
-        result = self._scores(encoded, object_name)
+        scores = self._scores(encoded, object_name)
+        return self._detections(encoded, scores, thresholds, value_range, calibration)
+
+    def _detections(
+        self,
+        encoded: EncodedBatch,
+        result: Scores,
+        thresholds: Thresholds,
+        value_range: ValueRange,
+        calibration: Calibration | None = None,
+    ) -> Iterator[Detection | Failure]:
+        """The detection of each image; a failure if score or map is not finite."""
         for number, (source, score, anomaly_map) in enumerate(images_of(encoded, result)):
             parts = {name: float(values[number]) for name, values in result.parts.items()}
             if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):

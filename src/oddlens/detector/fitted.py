@@ -108,6 +108,16 @@ class FittedDetector:
         return self.method.no_references
 
     @property
+    def needs_references(self) -> bool:
+        """Whether it scores nothing without good examples, but for whole sets (`scores_sets`)."""
+        return self.method.card.needs.references == "required"
+
+    @property
+    def scores_sets(self) -> bool:
+        """Whether it can score images beside each other, see `Detector.detect_set`."""
+        return self.method.card.needs.set != "no"
+
+    @property
     def fixed_range(self) -> ValueRange:
         """The ends of the colours on any image, see `Method.range_of`; they differ with references."""
         low, high = self.method.range_of(self._memory)
@@ -148,7 +158,7 @@ class FittedDetector:
 
         It has none where the recipe scores a whole set (`Recipe.alone`), and where a method lacks the references that it needs.
         """
-        if self._references is None and self.method.card.needs.references == "required":
+        if self._references is None and self.needs_references:
             raise UsageError(self.method.lacks_references)
         if self._references is not None and self.recipe.alone:
             instead = ", ".join(f"{name}={value!r}" for name, value in self.recipe.alone.items())
@@ -248,7 +258,8 @@ class FittedDetector:
             parts = [(references, self._finished(references, own))]
         images = (image for batch, scores in parts for image in self._good_images(batch, scores))
         # What is divided by something of the references is the method's own score; that of a region is a value of the map.
-        unguaranteed = self.method.card.unguaranteed if self._roi is None else ""
+        card = self.method.card
+        unguaranteed = card.unguaranteed if self._roi is None or not card.falling_maps else ""
         return Fit(
             fitted,
             calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),

@@ -87,6 +87,9 @@ def evaluate_category(
                 seconds[number] += waited + features.seconds
                 truths: list[Truth] = []
                 for cell in open_cells[number]:
+                    if cell.scores_set:
+                        cell.wait(features)
+                        continue
                     detections = cell.predict(features)
                     truths = truths or [
                         _truth(record, detection, jobs[number].protocol)
@@ -94,6 +97,8 @@ def evaluate_category(
                     ]
                     cell.add(shown, detections, truths)
                 advance(len(part))
+    for cell in (cell for of_job in open_cells for cell in of_job if cell.scores_set):
+        cell.predict_set()
     return [
         {cell.variant: cell.result(spent / len(job.records)) for cell in of_job}
         for job, of_job, spent in zip(jobs, open_cells, seconds, strict=True)
@@ -130,6 +135,9 @@ class _OpenCell:
         self._evaluator = Evaluator(out, job.protocol)
         self._parts: list[Mapping[str, float]] = []
         self._thresholds = Thresholds()
+        self.scores_set = detector.references is None and detector.needs_references
+        self._waiting: list[EncodedBatch] = []
+        self._range = detector.fixed_range
         self._scoring = 0.0
         self._out = out
         # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
@@ -143,6 +151,21 @@ class _OpenCell:
         detections = self._detector.predict(encoded, self._job.object_name, **self._alone)
         self._scoring += time.perf_counter() - started
         return detections
+
+    def wait(self, encoded: EncodedBatch) -> None:
+        """Keep the features of a chunk, where the test images are scored as one set."""
+        self._waiting.append(encoded)
+
+    def predict_set(self) -> None:
+        """Add all test images, scored beside each other."""
+        started = time.perf_counter()
+        encoded, self._waiting = joined(self._waiting), []
+        detections = self._detector.predict_set(encoded, self._job.object_name)
+        self._scoring += time.perf_counter() - started
+        self._range = detections[0].value_range
+        records, protocol = self._job.records, self._job.protocol
+        for record, found in zip(records, detections, strict=True):
+            self.add([record], [found], [_truth(record, found, protocol)])
 
     def add(self, records: Sequence[Record], detections: Sequence[Detection], truths: Sequence[Truth]) -> None:
         """Add a chunk."""
@@ -164,7 +187,9 @@ class _OpenCell:
         )
         self._evaluator.evaluate(result, transductive_scores(self._parts) if self._alone else None)
         maps, best = self._evaluator.maps, result.thresholds
-        fixed = self._detector.fixed_range.low, self._detector.fixed_range.high
+        fixed = self._range.low, self._range.high
+        if self.scores_set:
+            result.notes = (*result.notes, f"scored as one set of {len(records)} test images, without good examples")
         result.evaluated_at = None if self._full_size else maps[0].shape
         result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
         result.thresholds["calibrated"] = in_use.image

@@ -31,8 +31,8 @@ class Plan:
         full_size: As in `protocol.Protocol`; None leaves it to each category.
         components: As in `protocol.Protocol`; None leaves it to each category.
         maps: Raw anomaly maps are written.
-        report_unsupported: Cells with good examples of a method that takes none are reported as skipped; otherwise they are no
-            part of the plan.
+        report_unsupported: Cells with good examples of a method that takes none, and cells without of one that can do nothing
+            then, are reported as skipped; otherwise they are no part of the plan.
     """
 
     sources: tuple[NamedDataset, ...]
@@ -47,8 +47,19 @@ class Plan:
 
     def variants_of(self, detector: Detector) -> tuple[Variant, ...]:
         """Those that are planned for a method."""
-        takes_none = detector.no_references is not None and not self.report_unsupported
-        return tuple(each for each in self.variants if not (each.shots and takes_none))
+        return tuple(each for each in self.variants if self.report_unsupported or not unsupported(detector, each))
+
+
+def unsupported(detector: Detector, variant: Variant) -> str:
+    """Why a method cannot be measured so, in half a sentence; "" where it can.
+
+    Without good examples, a method that needs some is measured on the test images as one set, where it can score a set.
+    """
+    if variant.shots and detector.no_references is not None:
+        return detector.no_references.partition(":")[0] + ": measure it with --shots 0"
+    if not variant.shots and detector.needs_references and not detector.scores_sets:
+        return f"{detector.name} needs good examples: measure it with --shots 1 or more"
+    return ""
 
 
 @dataclass(frozen=True)

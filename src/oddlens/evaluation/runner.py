@@ -14,7 +14,7 @@ from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
 from oddlens.evaluation.evaluate import CHUNKS, Chunks, evaluate_category
 from oddlens.evaluation.picks import write_picks
-from oddlens.evaluation.plan import Job, Plan, Skipped
+from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
 from oddlens.io.paths import is_dir, is_file, why_no_folder
 from oddlens.methods.registry import authors_names
@@ -113,9 +113,8 @@ class Benchmark:
             if not records:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test image"))
                 continue
-            if variant.shots and detector.no_references is not None:
-                why = detector.no_references.partition(":")[0]
-                self.skipped.append(Skipped(key, f"{why}: measure it with --shots 0"))
+            if reason := unsupported(detector, variant):
+                self.skipped.append(Skipped(key, reason))
                 continue
             if len(chosen) < variant.shots:
                 have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"

@@ -173,6 +173,14 @@ class Method(ABC, Generic[R]):
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps of encoded images; few-shot where there is a memory, which `fit_prompts` gave for this text."""
 
+    def score_set(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor]) -> Scores:
+        """Scores and maps of images beside each other: each is judged by the set, which is all the method knows.
+
+        Raises `UsageError` where the method scores every image alone.
+        """
+        able = " or ".join(name for name, card in method_cards().items() if card.needs.set != "no")
+        raise UsageError(f"{self.card.name} scores every image alone: detect images one by one, or take {able}")
+
     @abstractmethod
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """The values that the method's maps can take. The upper end is infinite where they have no bound."""
@@ -190,7 +198,17 @@ class Method(ABC, Generic[R]):
     @property
     def lacks_references(self) -> str:
         """What to do where a method that needs good examples has none, in a sentence."""
-        return f"{self.card.name} needs good examples: give some as references"
+        alone = "" if self.card.needs.set == "no" else ", or many images at once to Detector.detect_set"
+        return f"{self.card.name} needs good examples: give some as references{alone}"
+
+    def kept(self, references: Mapping[str, Tensor], name: str) -> Tensor:
+        """What `reference_features` made. Raises `UsageError` for features of images that are not encoded as references."""
+        if name not in references:
+            raise UsageError(
+                f"these images were encoded as images, not as references of {self.card.name}: encode them with "
+                "Detector.encode_references"
+            )
+        return references[name]
 
 
 AnyMethod = Method[Any]

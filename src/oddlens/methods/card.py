@@ -23,14 +23,14 @@ class Needs:
         text: Whether it compares images with prompts, so that the model must have a text tower.
         references: Good examples: it takes none, scores better with some, or scores nothing without.
         weights: Learned weights, likewise.
-        set: Whether it scores images beside each other, many at once.
+        set: Many images that it scores beside each other (`Method.score_set`): it does not, it can, or it does nothing else.
         model: What the model must be able to do beside a text tower.
     """
 
     text: bool
     references: Need
     weights: Need = "no"
-    set: bool = False
+    set: Need = "no"
     model: Capabilities = field(default_factory=Capabilities)
 
     @property
@@ -81,6 +81,7 @@ class MethodCard:
         weights_mark: A tensor that its authors' weights hold: by it a file is known that says nothing of itself.
         unguaranteed: Why thresholds from leave-one-out scores of its references promise nothing (`oddlens.calibration`), in half a
             sentence; "" where a score never rises when the memory grows, and nothing made of the references divides it.
+        falling_maps: Whether no value of a map ever rises when the memory grows, whatever the score does.
         object_names: What its authors' program calls an object instead of the data set's own word for the category.
         options: What `oddlens detect` gets from it.
     """
@@ -99,6 +100,7 @@ class MethodCard:
     trainable: str | None = None
     weights_mark: str | None = None
     unguaranteed: str = ""
+    falling_maps: bool = True
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()
 

@@ -111,7 +111,7 @@ def fit_recipe(recipe: R, given: Collection[str], image_size: int, depth: Depth)
         if "of" in each.metadata:
             tower, paper = each.metadata["tower"], each.metadata["of"]
             blocks = getattr(depth, tower)
-            ours = _proportional(value, blocks, paper)
+            ours = each.metadata["others"].get(blocks) or _proportional(value, blocks, paper)
             if ours != value:
                 fitted[each.name] = ours
                 notes.append(

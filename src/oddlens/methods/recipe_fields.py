@@ -42,12 +42,13 @@ class Recipe:
         return True
 
 
-def layer_field(value: T, *, of: int, tower: Tower = "vision") -> T:
+def layer_field(value: T, *, of: int, tower: Tower = "vision", others: Mapping[int, T] | None = None) -> T:
     """A recipe field that counts blocks, from 1, of the paper's tower of `of` blocks: a number or several.
 
-    On a tower of another depth it becomes proportional, rounded up: see `fit_recipe`.
+    On a tower of another depth it becomes what the paper takes there (`others`, by the number of blocks), else proportional,
+    rounded up: see `fit_recipe`.
     """
-    return field(default=value, metadata={"tower": tower, "of": of})
+    return field(default=value, metadata={"tower": tower, "of": of, "others": others or {}})
 
 
 def size_field(value: int, *, native: int) -> int:

@@ -1,5 +1,6 @@
 """Maps: means over windows, probabilities, resizing and regions, on examples small enough to count by hand."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,10 +11,13 @@ from torch import Tensor
 
 from oddlens.methods.common.maps import (
     abnormal_probability,
+    gaussian_weights,
     harmonic_mean_of_windows,
     mean_filter,
+    mean_of_highest,
     smooth,
     upsample,
+    upsample_and_filter,
     window_means,
 )
 
@@ -135,3 +139,31 @@ class TestSmoothing:
         found = smooth(maps, 4)
         assert found.dtype == torch.float32
         assert np.abs(found[0].numpy() - gaussian_filter(maps[0].numpy(), 4)).max() < 1e-6
+
+
+class TestUpsampleAndFilter:
+    """Both steps at once are the two one after another."""
+
+    @pytest.mark.parametrize("size", [(21, 13), (3, 4), (5, 40)])
+    def test_it_is_the_gaussian_after_the_bilinear(self, size: tuple[int, int]) -> None:
+        maps = torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0))
+        found = upsample_and_filter(maps, size, gaussian_weights(1.5), "reflect")
+        expected = smooth(upsample(maps, size, align_corners=False), 1.5)
+        assert torch.allclose(found, expected, atol=1e-6)
+
+    def test_the_border_without_its_edge_is_mirrored_as_opencv_does(self) -> None:
+        maps = torch.rand(1, 3, 4, generator=torch.Generator().manual_seed(0))
+        enlarged = cv2.resize(maps[0].numpy(), (24, 18), interpolation=cv2.INTER_LINEAR)
+        expected = cv2.GaussianBlur(enlarged, (7, 7), 2.0)
+        found = upsample_and_filter(maps, (18, 24), gaussian_weights(2, radius=3), "mirror")
+        assert np.abs(found[0].numpy() - expected).max() < 1e-6
+
+    def test_a_map_of_one_place_is_even(self) -> None:
+        found = upsample_and_filter(torch.full((1, 1, 1), 3.0), (5, 1), [1, 2, 1], "mirror")
+        assert torch.allclose(found, torch.full((1, 5, 1), 3.0))
+
+
+def test_the_mean_of_the_highest_counts_at_least_one() -> None:
+    values = torch.tensor([[1.0, 5, 3, 2], [0, 0, 0, 8]])
+    assert mean_of_highest(values, 0.5).tolist() == [4, 4]
+    assert mean_of_highest(values, 0.01).tolist() == [5, 8]

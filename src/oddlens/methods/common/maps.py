@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -74,3 +76,49 @@ def _gaussian(size: int, sigma: float) -> Tensor:
     mirrored = torch.minimum(seen, 2 * size - 1 - seen)
     matrix = torch.zeros(size, size, dtype=torch.float64)
     return matrix.scatter_add_(1, mirrored, (weights / weights.sum()).expand(size, -1))
+
+
+Border = Literal["reflect", "mirror"]
+"""What lies beyond the border of a map: its values in reverse, with the last one repeated ("reflect") or not ("mirror")."""
+
+
+def upsample_and_filter(maps: Tensor, size: tuple[int, int], weights: Sequence[float], border: Border) -> Tensor:
+    """Bilinear, with half-pixel centres, to `size` (height, width), then a filter along each axis: [batch, height, width].
+
+    maps: [batch, rows, columns]. weights: of the filter, odd in number, for pixels of the enlarged map; they are scaled to a sum
+    of 1. Both steps together are one product with a matrix an axis, so that large maps cost little.
+    """
+    rows, columns = (
+        _filtered(_bilinear(grid, pixels), weights, border).to(maps)
+        for grid, pixels in zip(maps.shape[1:], size, strict=True)
+    )
+    return rows @ maps @ columns.T
+
+
+def gaussian_weights(sigma: float, radius: int | None = None) -> list[float]:
+    """The weights of a Gaussian at -radius to radius pixels; None: as far as 4 sigma, as scipy has it."""
+    radius = int(4 * sigma + 0.5) if radius is None else radius
+    return [math.exp(-0.5 * (offset / sigma) ** 2) for offset in range(-radius, radius + 1)]
+
+
+def mean_of_highest(values: Tensor, share: float) -> Tensor:
+    """The mean of the highest values of each row, at least one of them: [batch, values] -> [batch]. share: of all, rounded down."""
+    return values.topk(max(1, int(share * values.shape[1])), dim=1).values.mean(dim=1)
+
+
+def _bilinear(grid: int, pixels: int) -> Tensor:
+    """The matrix [pixels, grid] that enlarges along one axis, float64."""
+    unit = torch.eye(grid, dtype=torch.float64)[None]
+    return F.interpolate(unit, size=pixels, mode="linear", align_corners=False)[0].T
+
+
+def _filtered(matrix: Tensor, weights: Sequence[float], border: Border) -> Tensor:
+    """The matrix followed by a filter over what it gives."""
+    count, radius, total = len(matrix), len(weights) // 2, sum(weights)
+    period = 2 * count if border == "reflect" else max(1, 2 * count - 2)
+    found = torch.zeros_like(matrix)
+    for offset, weight in zip(range(-radius, radius + 1), weights, strict=True):
+        seen = (torch.arange(count) + offset) % period
+        seen = torch.minimum(seen, (period - 1 if border == "reflect" else period) - seen)
+        found = found + weight / total * matrix[seen]
+    return found

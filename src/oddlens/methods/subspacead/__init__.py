@@ -1,0 +1,1 @@
+"""SubspaceAD (CVPR 2026)."""
