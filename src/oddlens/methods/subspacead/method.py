@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.options import Tap
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.augmentation import drawn_angles, turned_by
@@ -19,6 +22,7 @@ from oddlens.methods.common.maps import gaussian_weights, mean_of_highest, squar
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.subspacead.card import CARD
 from oddlens.methods.subspacead.recipe import SubspaceADRecipe
+from oddlens.methods.weights import MethodWeights
 
 _LARGEST_ANGLE = 345.0
 _BLUR = tuple(gaussian_weights(4, radius=1))
@@ -38,6 +42,10 @@ class SubspaceAD(Method[SubspaceADRecipe]):
 
     card = CARD
 
+    def __init__(self, backbone: Backbone, recipe: SubspaceADRecipe, weights: MethodWeights | None = None) -> None:
+        super().__init__(backbone, recipe, weights)
+        self._taps: tuple[Tap, ...] = recipe.reference_taps or backbone.card.reference_taps or recipe.layers
+
     def encode_prompts(self, object_name: str) -> Text:
         """Nothing: it compares images alone."""
         return {}
@@ -46,11 +54,13 @@ class SubspaceAD(Method[SubspaceADRecipe]):
     def request(self) -> FeatureRequest:
         """The whole image, and the tokens after some blocks."""
         recipe = self.recipe
-        return FeatureRequest(recipe.image_size, recipe.interpolation, recipe.position, recipe.layers)
+        return FeatureRequest(recipe.image_size, recipe.interpolation, recipe.position, self._taps)
 
     def encode(self, vision_pass: VisionPass) -> Features:
-        """The mean of the layers' patch tokens."""
-        tokens = [vision_pass.features.patches(layer) for layer in self.recipe.layers]
+        """The mean of the taps' patch tokens."""
+        tokens = [vision_pass.features.patches(tap) for tap in self._taps]
+        if len({each.shape[-1] for each in tokens}) > 1:
+            raise UsageError(f"the features {', '.join(map(str, self._taps))} differ in width: give taps of one width")
         return {"patches": torch.stack(tokens).mean(dim=0)}
 
     def reference_views(self, pixels: Pixels) -> Sequence[Pixels]:
@@ -63,7 +73,7 @@ class SubspaceAD(Method[SubspaceADRecipe]):
 
     def reference_features(self, features: Features, views: int) -> Features:
         """The image's own patches, and the moments of those of all views."""
-        patches = features["patches"].unflatten(0, (-1, views))
+        patches = features["patches"].view(-1, views, *features["patches"].shape[1:])
         copies = self.recipe.rotations if self.recipe.draws == "two" and views > 1 else 0
         moments = [_moments(each[: views - copies], torch.cat([each[:1], each[1 + copies :]])) for each in patches]
         return {"patches": patches[:, 0], "moments": torch.stack(moments)}

@@ -20,6 +20,8 @@ class SubspaceADRecipe(Recipe):
         position: How position embeddings are resized; None: as transformers does for the model.
         activation: The GELU of a CLIP's towers; None: the one that the model's weights were trained with.
         layers: Blocks whose patch tokens are averaged, before the final LayerNorm.
+        reference_taps: Features that are averaged in place of those of `layers`: block numbers or names of a stem's taps, all
+            of one width; None: what the model's card names, else `layers`.
         augment: "rotations": turned copies of every good example join it; "none", as the authors have it for a whole set of
             images and for MVTec AD's transistor.
         rotations: Turned copies of each good example, by 0 to 345 degrees, with black corners.
@@ -41,6 +43,7 @@ class SubspaceADRecipe(Recipe):
     layers: tuple[int, ...] = layer_field(
         (23, 24, 25, 26, 27, 28, 29), of=40, others={24: (14, 15, 16, 17, 18), 12: (8, 9)}
     )
+    reference_taps: tuple[int | str, ...] | None = None
     augment: Literal["rotations", "none"] = "rotations"
     rotations: int = fixed_field(30, most=1000)
     draws: Literal["one", "two"] = "one"
