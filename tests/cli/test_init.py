@@ -12,7 +12,7 @@ from oddlens import __version__, cli
 from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
 from tests.cli.program import run
 
-VERBS = ["detect", "benchmark", "demo", "methods", "doctor", "models", "data", "train", "weights"]
+VERBS = ["detect", "benchmark", "feedback", "demo", "methods", "doctor", "models", "data", "train", "weights"]
 GOLDEN = Path(__file__).parent / "golden"
 HEAVY = {"torch", "numpy", "cv2", "PIL", "rich", "huggingface_hub", "tokenizers", "pydantic"}
 
@@ -43,7 +43,7 @@ def test_every_verb_has_help(verb: str) -> None:
     assert f"Usage: oddlens {verb} " in done.out
 
 
-STATIONS = {"--fail-on-ng", "--defects NAMES", "--roi FILE", "--min-area AREA", "--mm-per-pixel MM"}
+STATIONS = {"--fail-on-ng", "--defects NAMES", "--roi FILE", "--min-area AREA", "--mm-per-pixel MM", "--audit SHARE"}
 """Options that came with the verdicts of stations."""
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, TextIO
 import typer
 
 from oddlens import __version__
-from oddlens.cli import benchmark, data, demo, detect, doctor, methods, models, train, weights
+from oddlens.cli import benchmark, data, demo, detect, doctor, feedback, methods, models, train, weights
 from oddlens.cli.card_options import CardOptionsCommand
 from oddlens.cli.command import Command, Group, grouped
 from oddlens.cli.streams import lasting_streams, why_stdout_is_gone
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command("detect", cls=CardOptionsCommand, no_args_is_help=True, epilog=detect.EXAMPLES)(grouped(detect.detect))
 app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(grouped(benchmark.benchmark))
+app.command("feedback", cls=Command, no_args_is_help=True, epilog=feedback.EXAMPLES)(feedback.feedback)
 app.command("demo", cls=Command)(demo.demo)
 app.command("methods", cls=Command, epilog=methods.EXAMPLES)(methods.methods)
 app.add_typer(models.app, name="models", cls=models.ModelsGroup)

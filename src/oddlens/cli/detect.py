@@ -119,6 +119,14 @@ class OutputOptions:
             show_default=False,
         ),
     ] = None
+    audit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Draw this share of the images at random for audit, 0.02 for instance: look at them to learn what is missed.",
+            show_default="none",
+        ),
+    ] = None
     fail_on_ng: Annotated[
         bool,
         typer.Option("--fail-on-ng", help="Exit with code 3 if an image is NG (and none failed, which is code 1)."),
@@ -169,6 +177,7 @@ def detect(
     threshold, pixel_threshold = parse_thresholds(what.threshold or [])
     defects = _defect_names(what.defects)
 
+    from oddlens.inference.audit import AuditSink
     from oddlens.inference.results import ResultsFolder
     from oddlens.io.freed_memory import reuse_freed_memory
     from oddlens.io.images import checked_limit
@@ -177,6 +186,7 @@ def detect(
     max_megapixels = run_settings.get("max_megapixels")
     if max_megapixels is not None:
         checked_limit(max_megapixels, "max_megapixels")
+    audit = None if output.audit is None else AuditSink(output.audit)
     results = (
         None
         if output.out is None
@@ -240,6 +250,8 @@ def detect(
         object_name = detector.object_name
     task = Task(object_name, tuple(items), found.passed_over)
     sinks: list[Sink] = []
+    if audit is not None:
+        sinks.append(audit)
     if defects:
         from oddlens.teaching.namer import Namer
 
@@ -273,6 +285,10 @@ def detect(
         new = f" ({folder.new} new)" if output.resume else ""
         where = "" if results is None else f": {results.lines}"
         say(f"{_images(len(items))}{new}: {say_counts(console.counts)}{where}")
+    if audit is not None and audit.ok_count:
+        say(
+            f"{_images(audit.ok_count)} called OK, drawn for audit: look, and mark what you see with 'oddlens feedback'"
+        )
     if promise is not None and not output.as_json:
         say(promise)
     if console.counts["failed"]:

@@ -207,10 +207,11 @@ class JsonLinesSink(Sink):
 
 COLUMNS = (
     "path", "score", "verdict", "is_anomalous", "threshold", "p_value", "regions", "largest_region", "largest_mm2", "name",
-    "width", "height", "ms", "concern", "note", "error", "overlay", "map", "mask", "labels",
+    "width", "height", "ms", "audit", "concern", "note", "error", "overlay", "map", "mask", "labels",
 )  # fmt: skip
 """Of results.csv. regions: how many; empty without a pixel threshold. largest_region: its area in pixels; largest_mm2:
-in square millimetres, where it is known how large a pixel is. name: what the hottest region may be."""
+in square millimetres, where it is known how large a pixel is. name: what the hottest region may be. audit: True of an image that
+was drawn at random for audit."""
 
 
 class CsvSink(Sink):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -305,3 +306,54 @@ def test_only_real_rows_count() -> None:
     thinned = MemoryBank({"patch": references}, real=real, max_rows=2)
     assert thinned.owners("patch").tolist() == [0, 1]
     assert torch.equal(thinned.rows("patch"), bank.rows("patch")[[0, 2]])
+
+
+class TestBesideDefects:
+    def test_what_lies_near_a_defect_is_farther_and_what_does_not_is_nearer(self) -> None:
+        good = MemoryBank({"patch": torch.tensor([[[1.0, 0.0, 0.0]]])})
+        defects = MemoryBank({"patch": torch.tensor([[[0.0, 1.0, 0.0]]])})
+        queries = F.normalize(torch.tensor([[[1.0, 0, 0], [0, 1, 0], [1, 1, 0], [2, 1, 0], [0, 0, 1]]]), dim=-1)
+        near, far = good.distance("patch", queries), defects.distance("patch", queries)
+        beside = good.beside_defects(defects).distance("patch", queries)
+        assert torch.allclose(beside, 2 * near**2 / (near + far))
+        assert beside[0, 0] == 0
+        assert beside[0, 1] == 2 * near[0, 1]
+        assert torch.allclose(beside[0, 2], near[0, 2])
+        assert beside[0, 3] < near[0, 3]
+        assert torch.equal(good.distance("patch", queries), near)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_it_never_rises_when_a_good_example_joins(self, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        good, other, bad, queries = (
+            {"patch": torch.randn(images, 4, 6, generator=generator)} for images in (3, 1, 2, 5)
+        )
+        defects = MemoryBank(bad)
+        before = MemoryBank(good).beside_defects(defects)
+        after = before.add(MemoryBank(other))
+        old, new = (bank.distance("patch", queries["patch"]) for bank in (before, after))
+        assert bool((new <= old + 1e-6).all())
+        assert bool((new < old).any())
+        assert bool((new <= 2).all())
+
+    def test_it_stays_with_all_that_is_made_of_the_bank(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        features = {"patch": torch.randn(3, 4, 6, generator=generator)}
+        defects = MemoryBank({"patch": torch.randn(1, 4, 6, generator=generator)})
+        bank = MemoryBank(features).beside_defects(defects)
+        numbers = torch.arange(3)
+        apart = bank.with_values(peak=torch.tensor(1.0)).leaving_out(numbers).distance("patch", features["patch"])
+        near = MemoryBank(features).distance("patch", features["patch"], numbers)
+        far = defects.distance("patch", features["patch"])
+        assert torch.allclose(apart, (2 * near**2 / (near + far)).clamp(max=2))
+        alone = MemoryBank({"patch": features["patch"][:1]}).beside_defects(defects)
+        assert alone.distance("patch", features["patch"][:1], torch.tensor([0])).isinf().all()
+
+    def test_defects_of_other_features_are_refused(self) -> None:
+        bank = MemoryBank({"patch": torch.ones(1, 2, 3)})
+        for other in (MemoryBank({"patch": torch.ones(1, 2, 4)}), MemoryBank({"window": torch.ones(1, 2, 3)})):
+            with pytest.raises(UsageError, match="other features"):
+                bank.beside_defects(other)
+        unscaled = MemoryBank({"patch": torch.ones(1, 2, 3)}, unit=False)
+        with pytest.raises(UsageError, match="other features"):
+            unscaled.beside_defects(unscaled)

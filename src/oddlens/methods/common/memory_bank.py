@@ -60,6 +60,7 @@ class MemoryBank:
         self.chunk = chunk
         self.unit = unit
         self._left_out: Tensor | None = None
+        self._defects: MemoryBank | None = None
         for name, value in features.items():
             images, rows, _ = value.shape
             if max_rows is not None and max_rows < images:
@@ -131,6 +132,23 @@ class MemoryBank:
         bank.values = {**self.values, **values}
         return bank
 
+    def beside_defects(self, defects: MemoryBank) -> MemoryBank:
+        """The same bank beside one of known defects: what lies near a defect is farther from the good examples than it was.
+
+        With the distance g to the nearest row of good examples and b to that of defects, `distance` then is 2 g^2 / (g + b), at
+        most 2: g where both are alike, up to twice as much near a defect, less far from all defects. It still never rises when a
+        good example joins.
+
+        Raises:
+            UsageError: The banks hold features of other names, widths or types, or not of unit length.
+        """
+        known, added = ({name: _kind(rows) for name, rows in each._rows.items()} for each in (self, defects))
+        if known != added or not (self.unit and defects.unit):
+            raise UsageError(f"these defects are of other features: the bank has {known}, the defects {added}")
+        bank = self._like()
+        bank.values, bank._left_out, bank._defects = self.values, self._left_out, defects
+        return bank
+
     def leaving_out(self, images: Tensor) -> MemoryBank:
         """The same bank for queries that are images of it themselves: each is compared with all images but itself.
 
@@ -160,6 +178,15 @@ class MemoryBank:
         Returns:
             float32 [batch, rows], of unit vectors in [0, 2]; infinite where an excluded image is the only one.
         """
+        near = self._distance(name, queries, exclude, neighbours)
+        if self._defects is None:
+            return near
+        beside = (
+            2 * near.square() / (near + self._defects.distance(name, queries, neighbours=neighbours)).clamp(min=1e-9)
+        )
+        return torch.where(near.isinf(), near, beside.clamp(max=2))
+
+    def _distance(self, name: str, queries: Tensor, exclude: Tensor | None, neighbours: int) -> Tensor:
         known, owners = self._rows[name].float(), self._owners[name]
         exclude = self._left_out if exclude is None else exclude
         flat = queries.flatten(0, -2).float()
@@ -217,7 +244,7 @@ class MemoryBank:
     def _like(self) -> MemoryBank:
         """A bank of the same rows, in the same memory."""
         bank = MemoryBank({}, chunk=self.chunk, unit=self.unit)
-        bank._rows, bank._owners = self._rows, self._owners
+        bank._rows, bank._owners, bank._defects = self._rows, self._owners, self._defects
         return bank
 
 

@@ -1,0 +1,151 @@
+"""`oddlens feedback`: mark the results of a station."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oddlens.errors import UsageError, printable
+
+if TYPE_CHECKING:
+    from oddlens.inference.results import ResultsFolder
+    from oddlens.station.feedback import Mark, Said
+
+EXAMPLES = """\b
+Examples:
+  oddlens feedback line-3 results/ --good parts/014.png parts/021.png
+  oddlens feedback line-3 results/ --bad parts/007.png --defect scratch --reviewer Ada
+  oddlens station learn line-3
+"""
+
+
+def feedback(
+    station: Annotated[Path, typer.Argument(metavar="STATION", help="The station.", show_default=False)],
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="The folder of a run with it (--out).", show_default=False)
+    ],
+    good: Annotated[
+        list[str] | None,
+        typer.Option("--good", metavar="FILE...", help="Images of good parts.", show_default=False),
+    ] = None,
+    bad: Annotated[
+        list[str] | None,
+        typer.Option("--bad", metavar="FILE...", help="Images of defective parts.", show_default=False),
+    ] = None,
+    unsure: Annotated[
+        list[str] | None,
+        typer.Option("--unsure", metavar="FILE...", help="Images that you cannot tell.", show_default=False),
+    ] = None,
+    defect: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What the defect on the --bad images is called.")
+    ] = None,
+    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="A remark, kept with each mark.")] = None,
+    reviewer: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each mark as a JSON object.")] = False,
+) -> None:
+    """Say of results whether the parts are good or bad.
+
+    STATION/feedback.jsonl gets a line for each image: what you say, the verdict and the score. Nothing else changes: 'oddlens
+    station learn' makes a new version of the station of what is marked. Mark an image again to take it back: its last mark counts.
+
+    Exit code: 0, or 2 if an image is not among the results or has changed since; then nothing is marked.
+    """
+    from oddlens.inference.results import ResultsFolder
+    from oddlens.station import read_station
+    from oddlens.station.defects import check_defect_name
+    from oddlens.station.feedback import add_feedback, estimates, read_feedback
+
+    given: dict[Said, list[str]] = {"good": good or [], "bad": bad or [], "unsure": unsure or []}
+    if not any(given.values()):
+        raise UsageError("no image is marked: give --good, --bad or --unsure, each with files of the run")
+    if defect is not None:
+        defect = check_defect_name(defect)
+        if not bad:
+            raise UsageError("--defect says what is wrong with the --bad images: give some")
+    version = read_station(station).version
+    folder = ResultsFolder(results, resume=True)
+    if not folder.done:
+        raise UsageError(
+            f"{printable(str(results))} holds no results: give the folder that 'oddlens detect --out' wrote"
+        )
+    number = 0 if version is None else version.number
+    marks = [
+        mark
+        for said, names in given.items()
+        for mark in _marks(folder, said, names, number, defect if said == "bad" else None, comment, reviewer)
+    ]
+    _refuse_contradictions(marks)
+    add_feedback(station, marks)
+    if as_json:
+        for mark in marks:
+            print(json.dumps(mark.to_dict()))
+        return
+    for mark in marks:
+        was = (mark.verdict or "-").upper()
+        print(f"{mark.said:6}  {was:6} {mark.judged:6}  {printable(mark.image)}")
+    for sentence in estimates(read_feedback(station).last).sentences:
+        print(sentence)
+
+
+def _marks(
+    folder: ResultsFolder,
+    said: Said,
+    names: Sequence[str],
+    version: int,
+    defect: str | None,
+    comment: str | None,
+    reviewer: str | None,
+) -> list[Mark]:
+    """A mark for each image that is named. Raises `UsageError` for one that has no result, or another one than it had."""
+    from oddlens.io.finding import find_images
+    from oddlens.io.images import read_image
+    from oddlens.station.feedback import Mark, now, of_line
+
+    if not names:
+        return []
+    found = find_images(names)
+    if found.failures:
+        raise UsageError(found.failures[0].reason)
+    marks = []
+    for path in found.paths:
+        record = _record(folder, path)
+        verdict, score, audit = of_line(record)
+        marks.append(
+            Mark(
+                time=now(),
+                image=str(path),
+                sha256=read_image(path).digest(),
+                said=said,
+                verdict=verdict,
+                score=score,
+                audit=audit,
+                defect=defect,
+                comment=comment,
+                reviewer=reviewer,
+                version=version,
+            )
+        )
+    return marks
+
+
+def _record(folder: ResultsFolder, path: Path) -> dict[str, Any]:
+    file = folder.file_of(path)
+    record = folder.known(file)
+    if record is not None:
+        return record
+    shown, where = printable(str(path)), printable(str(folder.root))
+    if file is not None and file["path"] in folder.done:
+        raise UsageError(f"{shown} has changed since {where} was made of it: run 'oddlens detect --resume' first")
+    raise UsageError(f"{where} has no result of {shown}: name images of that run")
+
+
+def _refuse_contradictions(marks: Sequence[Mark]) -> None:
+    seen: dict[str, Mark] = {}
+    for mark in marks:
+        other = seen.setdefault(mark.sha256, mark)
+        if other.said != mark.said:
+            raise UsageError(f"{printable(mark.image)} is marked both {other.said} and {mark.said}: give it one mark")

@@ -1,0 +1,239 @@
+"""What users say of a station's results: marks, one a line in STATION/feedback.jsonl, to which lines are only added.
+
+A mark changes nothing by itself: `oddlens station learn` makes a new version of what is marked. An image is known by its pixels, so
+that it is the same one under any name. Of several marks of one image the last one counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast, get_args
+
+from oddlens.calibration.conformal import rate_interval
+from oddlens.detection import Verdict
+from oddlens.errors import UsageError
+from oddlens.io.atomic import unwritable
+from oddlens.io.paths import is_file, read_bytes
+from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.station.document import STATION, read_document
+from oddlens.station.folder import FEEDBACK
+
+Said = Literal["good", "bad", "unsure"]
+Judged = Literal["right", "wrong", "unsure"]
+
+_FORM: dict[str, Any] = {
+    "time": str,
+    "image": str,
+    "sha256": str,
+    "said": str,
+    "verdict": (str, None),
+    "score": float,
+    "audit": bool,
+    "defect": (str, None),
+    "comment": (str, None),
+    "reviewer": (str, None),
+    "version": int,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What a person says of an image.
+
+    Attributes:
+        time: ISO 8601 in UTC.
+        image: Its path.
+        sha256: Of its pixels, see `Picture.digest`.
+        said: Whether the part is good, bad, or the person is unsure.
+        verdict: The station's verdict at that time; None where it had no threshold.
+        score: Likewise.
+        audit: Whether the image was drawn at random for audit, whatever its verdict.
+        defect: The name of the defect, where the person gave one.
+        comment: Likewise.
+        reviewer: Who it is, likewise.
+        version: Of the station, which was in force then.
+    """
+
+    time: str
+    image: str
+    sha256: str
+    said: Said
+    verdict: Verdict | None
+    score: float
+    audit: bool = False
+    defect: str | None = None
+    comment: str | None = None
+    reviewer: str | None = None
+    version: int = 0
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the station stopped the part: its verdict was NG or review."""
+        return self.verdict in ("ng", "review")
+
+    @property
+    def judged(self) -> Judged:
+        """Whether the verdict was right: a bad part was stopped, or a good one was not."""
+        if self.said == "unsure" or self.verdict is None:
+            return "unsure"
+        return "right" if self.flagged == (self.said == "bad") else "wrong"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, with what was `judged`."""
+        return asdict(self) | {"judged": self.judged}
+
+    @classmethod
+    def from_dict(cls, document: object) -> Mark:
+        """The mark that `to_dict` wrote. Raises `UsageError` for anything else."""
+        fault = form_fault(document, _FORM)
+        if not fault:
+            found = cast("dict[str, Any]", document)
+            if found["said"] not in get_args(Said):
+                fault = "what is said of the image is neither good, bad nor unsure"
+            elif found["verdict"] not in (None, *get_args(Verdict)):
+                fault = "its verdict is unknown"
+        if fault:
+            raise UsageError(f"this is no mark: {fault}")
+        return cls(**{each.name: cast("dict[str, Any]", document)[each.name] for each in fields(cls)})
+
+
+def now() -> str:
+    """The time that marks are written with."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def add_feedback(folder: str | os.PathLike[str], marks: Sequence[Mark]) -> None:
+    """Add marks to a station's feedback, all in one write.
+
+    Raises `UsageError` where there is no station, `OddlensError` where the disk takes no more.
+    """
+    root = Path(folder)
+    read_document(root / STATION)
+    lines = "".join(json.dumps(mark.to_dict()) + "\n" for mark in marks).encode("ascii")
+    path = root / FEEDBACK
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":  # a program was killed in the midst of a line
+                lines = b"\n" + lines
+            if os.write(file, lines) != len(lines):
+                os.ftruncate(file, size)
+                raise OSError(28, "the disk took a part only")
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+class Feedback(NamedTuple):
+    """All marks of a station in their order. unread: how many lines are no marks: they are passed over."""
+
+    marks: tuple[Mark, ...]
+    unread: int = 0
+
+    @property
+    def last(self) -> tuple[Mark, ...]:
+        """The last mark of each image."""
+        return tuple({mark.sha256: mark for mark in self.marks}.values())
+
+
+def read_feedback(folder: str | os.PathLike[str]) -> Feedback:
+    """The feedback that a station has."""
+    path = Path(folder) / FEEDBACK
+    if not is_file(path):
+        return Feedback(())
+    marks, unread = [], 0
+    try:
+        data = read_bytes(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
+    for line in filter(None, data.split(b"\n")):
+        try:
+            marks.append(Mark.from_dict(parse_json(line.decode("ascii"))))
+        except (ValueError, UsageError):
+            unread += 1
+    return Feedback(tuple(marks), unread)
+
+
+class Share(NamedTuple):
+    """How many of how many, and the interval of 95 % in which the rate lies."""
+
+    hits: int
+    total: int
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """As JSON values."""
+        return self._asdict()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimates:
+    """What marks say of a station, of the last mark of each image; None where nothing was marked.
+
+    Attributes:
+        precision: How many of the marked images that were called NG are bad. This needs no audit; it is right if all of them are
+            marked, or some whatever they show.
+        misses: How many of the OK images that were drawn at random for audit are bad. OK images that were not drawn say nothing:
+            somebody marked them because they caught the eye.
+        false_alarms: How many of the good images that were drawn at random for audit were called NG.
+    """
+
+    precision: Share | None
+    misses: Share | None
+    false_alarms: Share | None
+
+    def to_dict(self) -> dict[str, dict[str, float] | None]:
+        """As JSON values."""
+        return {name: share and share.to_dict() for name, share in vars(self).items()}
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """In words."""
+        if self.precision is None and self.misses is None:
+            return ("Feedback: no verdict was marked yet.",)
+        lines = []
+        if self.precision is not None:
+            lines.append(f"Of the NG images that were marked, {_words(self.precision, 'bad')}.")
+        if self.misses is not None:
+            lines.append(f"Of the OK images that were drawn for audit and marked, {_words(self.misses, 'bad')}.")
+        else:
+            lines.append(
+                "Nothing is known of misses: no OK image was drawn at random for audit ('oddlens detect --audit') and marked."
+            )
+        return tuple(lines)
+
+
+def estimates(marks: Iterable[Mark]) -> Estimates:
+    """What the last mark of each image says of the station. marks: with none of them twice, as `Feedback.last`."""
+    sure = [mark for mark in marks if mark.said != "unsure"]
+    return Estimates(
+        precision=_share([mark.said == "bad" for mark in sure if mark.verdict == "ng"]),
+        misses=_share([mark.said == "bad" for mark in sure if mark.verdict == "ok" and mark.audit]),
+        false_alarms=_share([mark.verdict == "ng" for mark in sure if mark.said == "good" and mark.audit]),
+    )
+
+
+def _share(each: Sequence[bool]) -> Share | None:
+    return Share(sum(each), len(each), *rate_interval(sum(each), len(each))) if each else None
+
+
+def _words(share: Share, what: str) -> str:
+    low, high = (f"{100 * each:.3g}" for each in (share.low, share.high))
+    verb = "is" if share.hits == 1 else "are"
+    return f"{share.hits} of {share.total} {verb} {what} (with 95 % confidence {low} to {high} % of such images)"
+
+
+def of_line(record: Mapping[str, Any]) -> tuple[Verdict | None, float, bool]:
+    """The verdict, the score and whether it was drawn for audit, of a line of results.jsonl."""
+    verdict = record.get("verdict")
+    if verdict is None and record.get("is_anomalous") is not None:  # of an earlier version
+        verdict = "ng" if record["is_anomalous"] else "ok"
+    return verdict, float(record["score"]), record.get("audit") is True

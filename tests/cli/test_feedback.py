@@ -1,0 +1,125 @@
+"""`oddlens feedback`: marks of results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oddlens
+from oddlens.io.images import read_image
+from oddlens.station import FEEDBACK, versions
+from tests.cli.program import Done, run
+from tests.noise import write_picture
+
+Detect = Callable[..., Done]
+
+
+@pytest.fixture
+def station(open_clip_folder: Path, parts: Path, tmp_path: Path) -> Path:
+    """A station, and results of it in out: one image of each verdict, and one that cannot be read."""
+    detector = oddlens.load(model=open_clip_folder)
+    scores = sorted(found.score for found in detector.detect(sorted(parts.iterdir())))
+    detector.set_thresholds(image=(scores[1] + scores[2]) / 2, review=(scores[0] + scores[1]) / 2, pixel=0.5)
+    detector.object_name = "nut"
+    detector.save(tmp_path / "line")
+    (parts / "broken.png").write_bytes(b"no image")
+    run("detect", parts, "--station", tmp_path / "line", "--object", "part", "--out", tmp_path / "out")
+    return tmp_path / "line"
+
+
+def records(station: Path) -> dict[str, dict[str, object]]:
+    """The results by verdict."""
+    lines = map(json.loads, (station.parent / "out" / "results.jsonl").read_text().splitlines())
+    return {line["verdict"]: line for line in lines if "error" not in line}
+
+
+def test_a_mark_keeps_what_was_said_and_what_the_station_said(station: Path) -> None:
+    of = records(station)
+    assert set(of) == {"ok", "review", "ng"}
+    out = station.parent / "out"
+    done = run(
+        "feedback", station, out, "--good", of["ng"]["path"], of["review"]["path"], "--bad", of["ok"]["path"],
+        "--defect", "dent", "--reviewer", "Ada", "--comment", "seen twice", "--json",
+    )  # fmt: skip
+    assert done.code == 0
+    assert (station / FEEDBACK).read_text() == done.out
+    marks = {mark["verdict"]: mark for mark in done.records}
+    assert {verdict: (mark["said"], mark["judged"], mark["defect"]) for verdict, mark in marks.items()} == {
+        "ng": ("good", "wrong", None),
+        "review": ("good", "wrong", None),
+        "ok": ("bad", "wrong", "dent"),
+    }
+    for verdict, mark in marks.items():
+        assert mark["score"] == of[verdict]["score"]
+        assert mark["sha256"] == read_image(str(of[verdict]["path"])).digest()
+        assert (mark["reviewer"], mark["comment"], mark["version"], mark["audit"]) == ("Ada", "seen twice", 1, False)
+
+
+def test_nothing_changes_but_the_list_of_marks(station: Path) -> None:
+    before = {path: path.read_bytes() for path in station.rglob("*") if path.is_file()}
+    done = run("feedback", station, station.parent / "out", "--unsure", records(station)["ng"]["path"])
+    assert done.code == 0
+    assert done.out.startswith("unsure  NG     unsure  ")
+    after = {path: path.read_bytes() for path in station.rglob("*") if path.is_file()}
+    assert {path for path in after if before.get(path) != after[path]} == {station / FEEDBACK}
+    assert len(versions(station)) == 1
+
+
+def test_what_marks_say_of_the_station_is_printed(station: Path) -> None:
+    out, of = station.parent / "out", records(station)
+    done = run("feedback", station, out, "--bad", of["ng"]["path"])
+    assert "Of the NG images that were marked, 1 of 1 is bad" in done.out
+    assert "Nothing is known of misses" in done.out
+
+
+def test_audited_images_are_marked_as_such(station: Path, parts: Path) -> None:
+    out = station.parent / "audited"
+    done = run("detect", parts, "--station", station, "--object", "part", "--out", out, "--audit", 1)
+    assert "1 image called OK, drawn for audit" in done.err
+    done = run("feedback", station, out, "--good", records(station)["ok"]["path"], "--json")
+    assert done.records[0]["audit"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "no image is marked"),
+        ("--good nowhere.png", "nowhere.png"),
+        ("--good other.png", "has no result of other.png"),
+        ("--good parts/broken.png", "has no result of parts/broken.png"),
+        ("--good parts/0.png --bad parts/0.png", "parts/0.png is marked both good and bad"),
+        ("--good parts/0.png --defect dent", "--defect says what is wrong with the --bad images"),
+        ("--bad parts/0.png --defect unknown", "no defect can be called 'unknown'"),
+        ("--bad parts/0.png --bad parts/1.png --unsure parts/1.png", "marked both bad and unsure"),
+    ],
+)
+def test_one_wrong_name_marks_nothing(
+    station: Path, tmp_path: Path, words: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / "other.png")
+    done = run("feedback", "line", "out", *words.split())
+    assert done.code == 2
+    assert said in done.sentence
+    assert not (station / FEEDBACK).exists()
+
+
+def test_an_image_that_is_another_one_now_is_not_marked(station: Path, parts: Path) -> None:
+    Image.fromarray(np.zeros((40, 48, 3), np.uint8)).save(parts / "0.png")
+    done = run("feedback", station, station.parent / "out", "--good", parts / "0.png")
+    assert done.code == 2
+    assert "0.png has changed since" in done.sentence
+
+
+def test_a_folder_without_results_or_station_is_refused(station: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("feedback", station, tmp_path / "empty", "--good", tmp_path / "parts" / "0.png")
+    assert (done.code, "holds no results" in done.sentence) == (2, True)
+    done = run("feedback", tmp_path / "empty", tmp_path / "out", "--good", tmp_path / "parts" / "0.png")
+    assert (done.code, "not a station" in done.sentence) == (2, True)
+    assert not list((tmp_path / "empty").iterdir())
