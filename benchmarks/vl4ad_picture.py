@@ -21,7 +21,8 @@ from lab.streets import street
 from oddlens.detection import resize_map
 from oddlens.io.pixels import Pixels
 from oddlens.visualization.label_image import draw_labels
-from oddlens.visualization.overlay import blend, outline_mask
+from oddlens.visualization.heat import blend
+from oddlens.visualization.overlay import outline_mask
 
 TIMES = 1.5
 GAP = 6

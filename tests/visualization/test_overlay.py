@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from oddlens.errors import UsageError
-from oddlens.visualization.overlay import Verdict, blend, draw_overlay, map_colours
+from oddlens.visualization.overlay import draw_overlay
+from oddlens.visualization.strips import Verdict
 
 FIXED = (0.0, 1.0)
 PANEL = (22, 24, 29)
@@ -45,50 +46,6 @@ def header_height(sheet: Image.Image, height: int) -> int:
     strips = sheet.height - height
     assert strips % 2 == 0, "header and footer are of one height"
     return strips // 2
-
-
-class TestColours:
-    def test_hotter_colours_are_ever_darker_so_that_they_read_in_grey(self) -> None:
-        colours = map_colours(np.linspace(0, 1, 32)[None])[0].astype(float)
-        lightness = colours @ (0.2126, 0.7152, 0.0722)
-        assert (np.diff(lightness) < 0).all()
-
-    def test_values_beyond_the_range_have_the_colour_of_its_end(self) -> None:
-        colours = map_colours(np.array([[-5.0, 0.0], [1.0, 5.0]]))
-        assert colours.dtype == np.uint8
-        assert np.array_equal(colours[0, 0], colours[0, 1])
-        assert np.array_equal(colours[1, 0], colours[1, 1])
-
-    @given(st.floats(0, 0.15), st.integers(1, 80), st.integers(1, 80))
-    def test_a_cold_map_leaves_the_picture_exactly_as_it_is(self, value: float, height: int, width: int) -> None:
-        assert np.array_equal(blend(noise(height, width), flat_map(height, width, value), FIXED), noise(height, width))
-
-    def test_the_hotter_the_stronger_on_dark_and_on_bright_parts(self) -> None:
-        ramp = np.linspace(0.2, 0.75, 50, dtype=np.float32)[None]
-        for ground in (0, 128, 255):
-            pixels = np.full((1, 50, 3), ground, dtype=np.uint8)
-            change = np.abs(blend(pixels, ramp, FIXED).astype(float) - ground).sum(axis=2)[0]
-            assert change[0] < 40
-            assert change[-1] > 150
-            assert np.corrcoef(change, ramp[0])[0, 1] > 0.9
-
-    def test_the_hottest_pixel_still_shows_what_lies_beneath(self) -> None:
-        pixels = np.zeros((1, 2, 3), dtype=np.uint8)
-        pixels[0, 1] = 255
-        dark, bright = blend(pixels, flat_map(1, 2, 1.0), FIXED)[0].astype(int)
-        assert (bright - dark >= 60).all()
-
-    @given(st.floats(0, 1), st.floats(0, 1))
-    def test_a_pixel_is_coloured_by_its_own_value_and_not_by_its_neighbours(self, value: float, other: float) -> None:
-        pixels = noise(1, 2)
-        alone = blend(pixels, flat_map(1, 2, value), FIXED)[0, 0]
-        assert np.array_equal(blend(pixels, np.array([[value, other]], np.float32), FIXED)[0, 0], alone)
-
-    @given(st.floats(-100, 100), st.floats(0.01, 1000))
-    def test_the_range_scales_and_shifts_the_colours(self, low: float, span: float) -> None:
-        levels = np.linspace(0, 1, 33)[None]
-        drawn = blend(noise(1, 33), low + levels * span, (low, low + span)).astype(int)
-        np.testing.assert_allclose(drawn, blend(noise(1, 33), levels, FIXED).astype(int), atol=5)
 
 
 class TestSheet:
@@ -171,6 +128,25 @@ class TestSheet:
         assert not np.array_equal(plain[header + 100 :], labelled[header + 100 :])
         assert np.array_equal(plain[: header + 100], labelled[: header + 100])
 
+    def test_a_second_line_makes_the_upper_strip_higher_and_the_image_stays(self) -> None:
+        plain, detailed = draw(noise(100, 600)), draw(noise(100, 600), detail="score 0.931   NG above 0.5")
+        header = header_height(plain, 100)
+        more = detailed.height - plain.height
+        assert 10 <= more <= header
+        assert np.array_equal(shown_picture(detailed, (600, 100), header + more), noise(100, 600))
+        assert np.array_equal(np.asarray(plain)[header:], np.asarray(detailed)[header + more :])
+
+    def test_a_threshold_is_a_tick_on_the_colour_bar(self) -> None:
+        def white(sheet: Image.Image) -> list[int]:
+            """Columns of the lower strip that are white from the bar's upper edge to its lower one."""
+            strip = np.asarray(sheet)[header_height(sheet, 100) + 100 :].min(axis=2) > 250
+            return np.flatnonzero(strip.sum(axis=0) >= 9).tolist()
+
+        places = [white(draw(noise(100, 600), threshold=value)) for value in (0.25, 0.5, 0.75)]
+        assert all(places)
+        assert max(places[0]) < min(places[1]) < max(places[1]) < min(places[2])
+        assert not white(draw(noise(100, 600)))
+
     def test_the_ends_of_the_range_are_written_beside_the_colour_bar(self) -> None:
         one, other = draw(noise(100, 600)), draw(noise(100, 600), value_range=(0.0, 0.37))
         header = header_height(one, 100)
@@ -214,12 +190,3 @@ class TestRefusals:
     def test_a_map_that_is_not_finite_is_a_fault_of_the_program(self, value: float) -> None:
         with pytest.raises(ValueError, match="not finite"):
             draw(noise(4, 4), flat_map(4, 4, value))
-
-
-def test_values_far_beyond_the_range_have_the_colours_of_its_ends() -> None:
-    values = np.array([[-1e20, -1.0, 0.0, 1.0, 2.0, 1e20]], np.float32)
-    grey = np.full((1, 6, 3), 128, np.uint8)
-    for value_range in ((0.0, 1.0), (0.0, 1e-12)):
-        low, *_, high = blend(grey, values, value_range)[0].tolist()
-        assert low == [128, 128, 128]
-        assert high == blend(grey[:, :1], np.ones((1, 1), np.float32), (0.0, 1.0))[0, 0].tolist()

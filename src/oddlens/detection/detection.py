@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -205,7 +206,8 @@ class Detection:
         return beyond if inside is None else beyond & inside
 
     def overlay(self, image: ImageInput | None = None) -> Image.Image:
-        """The anomaly map over the image, with outlines of the regions, a colour bar that names its range, score and verdict.
+        """The anomaly map over the image, with outlines of the regions; above it the name, folder, score and verdict, below it a
+        colour bar that names its range.
 
         Args:
             image: The image; None: it is read again from `source`.
@@ -223,14 +225,18 @@ class Detection:
         from oddlens.io.images import read_image
         from oddlens.visualization.overlay import draw_overlay_pixels
 
+        lines = ("NG", self.thresholds.image), ("review", self.thresholds.review)
         return draw_overlay_pixels(
             read_image(self.source if image is None else image).pixels,
             self.heatmap(),
             (self.value_range.low, self.value_range.high),
             [np.array(region.outline) for region in self.regions],
-            f"score {self.score:.3f}" + ("" if self.threshold is None else f"   threshold {self.threshold:.3f}"),
+            "/".join(Path(self.source).parts[-2:]),
             self.value_range.label,
             self.verdict,
+            detail=f"score {self.score:.3f}"
+            + "".join(f"   {name} above {at:.3f}" for name, at in lines if at is not None),
+            threshold=self.thresholds.pixel,
             looked_at=[] if self.roi is None else self.roi.outlines(self.image_size),
         )
 

@@ -116,28 +116,36 @@ def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArr
 
 
 class Marks(NamedTuple):
-    """Regions, by descending peak, and which pixels each one has: `labels`, int32 [height, width], has its number there."""
+    """Regions, by descending peak, and which pixels each one has.
+
+    labels: int32 of a part of the image that has all of them: the number of a region where it is. numbers: those of `regions`.
+    corner: (y, x) of that part's first pixel. shape: (height, width) of the image.
+    """
 
     regions: tuple[Region, ...]
-    labels: NDArray[np.int32]
     numbers: tuple[int, ...]
+    labels: NDArray[np.int32]
+    corner: tuple[int, int]
+    shape: tuple[int, int]
 
     def first(self, count: int = 1) -> Marks:
         """The hottest of them."""
-        return Marks(self.regions[:count], self.labels, self.numbers[:count])
+        return self._replace(regions=self.regions[:count], numbers=self.numbers[:count])
 
     def only(self, marking: Marking) -> Marks:
         """Those that are large enough."""
         kept = [number for number, region in enumerate(self.regions) if marking.keeps(region.area)]
-        return Marks(
-            tuple(self.regions[each] for each in kept), self.labels, tuple(self.numbers[each] for each in kept)
-        )
+        regions, numbers = ([each[number] for number in kept] for each in (self.regions, self.numbers))
+        return self._replace(regions=tuple(regions), numbers=tuple(numbers))
 
     def mask(self) -> NDArray[np.bool_]:
         """Where they are: bool [height, width]."""
-        is_marked = np.zeros(int(self.labels.max()) + 1, np.bool_)
-        is_marked[list(self.numbers)] = True
-        marked: NDArray[np.bool_] = is_marked[self.labels]
+        marked = np.zeros(self.shape, np.bool_)
+        if self.regions:
+            is_marked = np.zeros(int(self.labels.max()) + 1, np.bool_)
+            is_marked[list(self.numbers)] = True
+            (top, left), (height, width) = self.corner, self.labels.shape
+            marked[top : top + height, left : left + width] = is_marked[self.labels]
         return marked
 
 
@@ -158,12 +166,20 @@ def mark_where(anomaly_map: NDArray[np.float32], where: NDArray[np.bool_], marki
 
     marking: says how large a pixel is; what is small stays all the same.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(where.view(np.uint8), connectivity=8)
+    rows, columns = (np.flatnonzero(where.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return Marks((), (), np.zeros((0, 0), np.int32), (0, 0), where.shape)
+    top, left = int(rows[0]), int(columns[0])
+    around = where[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]  # most of an image is not marked
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(around).view(np.uint8), connectivity=8
+    )
     found = []
     for number in range(1, count):
         x, y, width, height, area = (int(value) for value in stats[number])
+        inside = labels[y : y + height, x : x + width] == number
+        x, y = x + left, y + top
         box = np.s_[y : y + height, x : x + width]
-        inside = labels[box] == number
         shape = inside.astype(np.uint8)
         contours, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
         outline = tuple((int(px), int(py)) for px, py in max(contours, key=len)[:, 0])
@@ -176,9 +192,8 @@ def mark_where(anomaly_map: NDArray[np.float32], where: NDArray[np.bool_], marki
         )  # fmt: skip
         found.append((region, number))
     found.sort(key=lambda each: -each[0].peak)
-    return Marks(
-        tuple(region for region, _ in found), np.asarray(labels, np.int32), tuple(number for _, number in found)
-    )
+    regions, numbers = (tuple(each) for each in zip(*found, strict=True))
+    return Marks(regions, numbers, np.asarray(labels, np.int32), (top, left), where.shape)
 
 
 def mark_hottest(anomaly_map: NDArray[np.float32], inside: NDArray[np.bool_] | None, marking: Marking) -> Marks:

@@ -14,7 +14,8 @@ from oddlens.detection import resize_map
 from oddlens.evaluation.cell_results import ImageScore
 from oddlens.evaluation.map_file import Map
 from oddlens.io.pixels import Pixels
-from oddlens.visualization.overlay import blend, outline_mask
+from oddlens.visualization.heat import blend
+from oddlens.visualization.overlay import outline_mask
 
 CLEAR, MISTAKEN, BORDERLINE = "clear", "mistaken", "borderline"
 ABNORMAL_SHOWN, NORMAL_SHOWN, BORDERLINE_SHOWN = 3, 1, 4

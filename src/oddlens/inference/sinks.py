@@ -184,7 +184,7 @@ def _drawing(kind: str, detection: Detection, pixels: Callable[[], Pixels]) -> C
         case "maps":
             return Image.fromarray(detection.anomaly_map).save
         case "masks" if detection.thresholds.pixel is not None:
-            return partial(write_png, pixels=np.where(detection.mask(), np.uint8(255), np.uint8(0)))
+            return partial(write_png, pixels=255 * detection.mask().view(np.uint8))
         case "labels" if detection.labels is not None:
             return partial(draw_labels(detection.labels, detection.image_size).save, compress_level=1)
         case "previews":

@@ -9,20 +9,22 @@ import numpy as np
 
 from oddlens.io.pixels import Pixels
 
-PREVIEW_SIDE = 480
-"""The longest side of a preview, in pixels."""
-
+_MOST = 640
 _QUALITY = 85
 
 
-def shrunk(pixels: Pixels, side: int = PREVIEW_SIDE) -> Pixels:
-    """An image [h, w, 3] whose longest side is at most `side` pixels: the mean of what each pixel covers; a small one as it is."""
+def shrunk(pixels: Pixels, most: int = _MOST) -> Pixels:
+    """A copy of an image [h, w, 3] whose longer side has at most `most` pixels, shrunk by a whole number; a small one as it is.
+
+    Each pixel is the mean of those that it covers. Rows and columns at the end that do not fill one are left out.
+    """
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
+    times = -(-max(height, width) // most)
+    size = max(1, width // times), max(1, height // times)
+    if times == 1:
         return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    whole = pixels[: size[1] * times, : size[0] * times]
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def write_preview(path: Path, pixels: Pixels) -> None:
