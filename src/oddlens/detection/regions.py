@@ -135,8 +135,9 @@ class Marks(NamedTuple):
     def only(self, marking: Marking) -> Marks:
         """Those that are large enough."""
         kept = [number for number, region in enumerate(self.regions) if marking.keeps(region.area)]
-        regions, numbers = ([each[number] for number in kept] for each in (self.regions, self.numbers))
-        return self._replace(regions=tuple(regions), numbers=tuple(numbers))
+        return self._replace(
+            regions=tuple(self.regions[each] for each in kept), numbers=tuple(self.numbers[each] for each in kept)
+        )
 
     def mask(self) -> NDArray[np.bool_]:
         """Where they are: bool [height, width]."""

@@ -24,7 +24,7 @@ _ANCHORS = (
     (0.78, (230, 40, 48)),
     (1.00, (190, 0, 104)),
 )
-_STRONGEST = 0.68  # the pixel of the highest value still shows the defect beneath it
+_STRONGEST = 0.65  # the pixel of the highest value still shows the defect beneath it
 _CLEAR_BELOW, _STRONG_ABOVE = 0.15, 0.75  # of a range without a threshold
 _FAINT_FROM, _FAINTEST, _MARKED = (
     0.6,
@@ -147,4 +147,5 @@ def _stretched(values: NDArray[np.floating], low: float, high: float, top: int) 
     """The values on a scale from 0 at `low` to `top` at `high`; what lies beyond is clipped."""
     scaled = np.subtract(values, np.float32(low), dtype=np.float32)
     np.multiply(scaled, np.float32(top / (high - low)), out=scaled)
-    return np.clip(scaled, 0, top, out=scaled)
+    clipped: NDArray[np.float32] = np.clip(scaled, 0, top, out=scaled)
+    return clipped

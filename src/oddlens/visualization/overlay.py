@@ -113,7 +113,7 @@ def draw_overlay(
 
 def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> Pixels:
     """Draw the polygons white with a dark edge, visible on any ground, into `pixels`; a lone point gets a box around it."""
-    thickness = _thickness(pixels)
+    thickness = max(1, round(min(pixels.shape[:2]) / 350))
     box = 3 * thickness * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     polygons = [
         np.asarray(outline if len(outline) > 1 else outline + box, dtype=np.int32).reshape(-1, 1, 2)
@@ -122,7 +122,3 @@ def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> Pixels:
     cv2.polylines(pixels, polygons, True, (0, 0, 0), thickness + 2, cv2.LINE_AA)
     cv2.polylines(pixels, polygons, True, (255, 255, 255), thickness, cv2.LINE_AA)
     return pixels
-
-
-def _thickness(pixels: Pixels) -> int:
-    return max(1, round(min(pixels.shape[:2]) / 350))
