@@ -163,3 +163,21 @@ def test_a_pass_has_the_images_embedding_where_one_method_wants_it() -> None:
     assert without.preprocess_key == wanting.preprocess_key
     assert without.joined(wanting) == FeatureRequest(40, taps=(1, 2))
     assert not without.joined(without).image
+
+
+def test_images_that_keep_their_aspect_have_as_many_pixels_as_the_square() -> None:
+    request = FeatureRequest(320, aspect_cell=32)
+
+    def size(width: int, height: int) -> tuple[int, int]:
+        return request.size_of(np.empty((height, width, 3), np.uint8))
+
+    assert [size(50, 50), size(1130, 460), size(460, 1130), size(1000, 10)] == [
+        (320, 320), (224, 448), (448, 224), (224, 448)
+    ]  # fmt: skip
+    for width in range(10, 2000, 37):
+        height, width = size(width, 300)
+        assert (height % 32, width % 32) == (0, 0)
+        assert abs(height * width / 320**2 - 1) < 0.1
+        assert size(width, height) == (height, width)
+    assert FeatureRequest(320).size_of(np.empty((10, 50, 3), np.uint8)) == (320, 320)
+    assert request.preprocess_key != FeatureRequest(320).preprocess_key

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from hashlib import sha256
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 import torch
@@ -216,7 +216,7 @@ def _groups(methods: Sequence[AnyMethod]) -> list[tuple[list[int], FeatureReques
 def _view(pixels: Pixels, request: FeatureRequest) -> Pixels:
     if request.whole:
         return pixels
-    return resized(pixels, (request.image_size, request.image_size), request.interpolation)
+    return resized(pixels, request.size_of(pixels), request.interpolation)
 
 
 class _Pass:
@@ -245,8 +245,13 @@ class _Pass:
             yield number, joined(parts)
 
     def _run(self) -> None:
-        backbone = next(iter(self._methods.values())).backbone
+        """Encode what waits; neighbours of one size go through the tower together."""
         waiting, self._waiting = self._waiting, []
+        for _, alike in groupby(waiting, key=lambda each: each[1].shape):
+            self._encode(list(alike))
+
+    def _encode(self, waiting: Sequence[tuple[Prepared, Pixels]]) -> None:
+        backbone = next(iter(self._methods.values())).backbone
         vision_pass = VisionPass(backbone, [view for _, view in waiting], self._request)
         images = [image for image, _ in waiting]
         prepared = sum(image.seconds for image in images)

@@ -138,20 +138,21 @@ class Backbone:
         return digest.hexdigest()[:16]
 
     def to_pixels(
-        self, images: Sequence[Pixels], image_size: int, interpolation: Interpolation | None = None
+        self, images: Sequence[Pixels], image_size: int | tuple[int, int], interpolation: Interpolation | None = None
     ) -> Tensor:
-        """Images resized to a square and normalised.
+        """Images resized to one size and normalised.
 
         Args:
             images: uint8 [height, width, 3] each.
-            image_size: Pixels a side.
+            image_size: Pixels a side of a square, or (height, width).
             interpolation: How they are resized; None: as the model's makers do.
 
         Returns:
-            float32 [batch, 3, image_size, image_size], on the backbone's device.
+            float32 [batch, 3, height, width], on the backbone's device.
         """
+        size = (image_size, image_size) if isinstance(image_size, int) else image_size
         interpolation = interpolation or self.card.interpolation
-        return to_tensor(images, (image_size, image_size), self.mean, self.std, interpolation).to(self.device)
+        return to_tensor(images, size, self.mean, self.std, interpolation).to(self.device)
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:

@@ -51,6 +51,8 @@ class Card:
         activation: What the weights of such a published file mean, which the file does not say.
         reference_taps: The features that serve references best, where the model's makers say so. Few-shot methods use them unless
             their recipe names others.
+        stages: Features at several depths, the finest first, by which images are best compared with references depth by
+            depth, where the model's makers say so.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Card:
     sha256: tuple[tuple[str, str], ...] = ()
     activation: Activation | None = None
     reference_taps: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
 
     @property
     def has_text(self) -> bool:
@@ -93,6 +96,7 @@ MINI = Card(
     mean=LITE_MEAN,
     std=LITE_STD,
     reference_taps=("stem",),
+    stages=("s3", "s5", "s6"),
 )
 
 CARDS = (

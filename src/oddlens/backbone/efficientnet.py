@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -119,7 +120,7 @@ class HybridStem(Stem):
       [batch, 40, 2 * rows, 2 * columns], [batch, 112, rows, columns], [batch, 192, rows / 2, columns / 2] (rounded up).
     """
 
-    raw_taps = ("stem", "s3", "s5", "s6")
+    raw_taps = MappingProxyType({"stem": 16, "s3": 8, "s5": 16, "s6": 32})
     finer_channels = FINE_CHANNELS
 
     def __init__(self, width: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
@@ -27,10 +28,10 @@ class Stem(nn.Module):
     """What every stem is. `forward` takes normalised pixels [batch, 3, height, width] and returns a `Stemmed`.
 
     Attributes:
-        raw_taps: The names of its taps.
+        raw_taps: Its taps by name: the pixels a side of their cells.
     """
 
-    raw_taps: tuple[str, ...] = ()
+    raw_taps: Mapping[str, int] = MappingProxyType({})
 
     def load_taps(self, taps: Iterable[Tap]) -> None:
         """Load what these taps need beside what every pass computes."""

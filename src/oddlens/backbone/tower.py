@@ -145,6 +145,10 @@ class VisionTower(nn.Module):
     def load_taps(self, taps: Iterable[Tap]) -> None:
         """Load what these taps need beside what every pass needs; without this the first pass that taps them does it."""
 
+    def cell_of(self, tap: Tap) -> int:
+        """Pixels a side of the cells of a tap: of a patch, but for taps of a stem."""
+        return self.config.patch_size
+
     def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
         """Tokens with positions for normalised pixels [batch, 3, height, width] of any size.
 

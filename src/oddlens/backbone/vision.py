@@ -91,6 +91,10 @@ class ClipTower(VisionTower):
         """What the stem's raw taps need."""
         self.stem.load_taps(taps)
 
+    def cell_of(self, tap: Tap) -> int:
+        """A patch, or a cell of the stem's tap."""
+        return self.stem.raw_taps.get(tap, self.config.patch_size) if isinstance(tap, str) else self.config.patch_size
+
     def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
         """Stem, class token and positions, before ln_pre; position: None is "bicubic", as in open_clip."""
         self._check_pixels(pixels)
@@ -113,7 +117,7 @@ class ClipTower(VisionTower):
     ) -> VisionFeatures:
         """The last block runs for the class token only, unless its output is tapped."""
         depth = self.config.layers
-        self._check_taps(taps, local_taps, local_from, self.stem.raw_taps)
+        self._check_taps(taps, local_taps, local_from, tuple(self.stem.raw_taps))
         raw = {tap: self.stem.tap(tap, embedded.raw) for tap in taps if isinstance(tap, str)}
         tapped: dict[Tap, Tensor] = {tap: value.flatten(2).transpose(1, 2) for tap, value in raw.items()}
         grids: dict[Tap, tuple[int, int]] = {tap: (value.shape[2], value.shape[3]) for tap, value in raw.items()}

@@ -15,6 +15,9 @@ from oddlens.backbone.options import Interpolation, PositionResize, Tap
 from oddlens.backbone.tower import StemOutput, VisionFeatures, VisionTower
 from oddlens.io.pixels import Pixels
 
+MOST_ASPECT = 2
+"""How many times as long as wide an image may be that keeps its aspect; a longer one is squeezed to that."""
+
 
 @dataclass(frozen=True)
 class FeatureRequest:
@@ -30,6 +33,8 @@ class FeatureRequest:
         image: Whether the method wants what stands for the whole image; else a pass ends at its last tap.
         whole: Whether the method takes images at their own size, one at a time. Otherwise they come at the tower's size.
         short_side: The shorter side, in pixels, that the method resizes whole images to; None: it takes them as they are.
+        aspect_cell: Images keep their own aspect, up to 2 to 1, at as many pixels as the square has; their sides are
+            multiples of this number of pixels. None: they are squeezed into the square.
     """
 
     image_size: int
@@ -41,12 +46,23 @@ class FeatureRequest:
     image: bool = True
     whole: bool = False
     short_side: int | None = None
+    aspect_cell: int | None = None
+
+    def size_of(self, pixels: Pixels) -> tuple[int, int]:
+        """(height, width) that an image is resized to."""
+        side, cell = self.image_size, self.aspect_cell
+        if cell is None:
+            return side, side
+        root = min(max(pixels.shape[1] / pixels.shape[0], 1 / MOST_ASPECT), MOST_ASPECT) ** 0.5
+        height, width = (max(1, round(length / cell)) * cell for length in (side / root, side * root))
+        return height, width
 
     @property
     def preprocess_key(self) -> tuple[object, ...]:
         """What two requests must agree on to share one pass. A local stream must begin at the same block."""
         local_from = self.local_from if self.local_taps else None
-        return self.image_size, self.interpolation, self.position, local_from, self.whole, self.short_side
+        size = self.image_size, self.short_side, self.aspect_cell
+        return size, self.interpolation, self.position, local_from, self.whole
 
     def joined(self, other: FeatureRequest) -> FeatureRequest:
         """One request for the features of both, which must agree on `preprocess_key`."""
@@ -62,7 +78,7 @@ class VisionPass:
     """A batch of images and its features, each computed once, at its first use.
 
     Attributes:
-        images: uint8 [height, width, 3] each, at the size of `FeatureRequest.whole`.
+        images: uint8 [height, width, 3] each, at the size of `FeatureRequest.whole`; of one `FeatureRequest.size_of`.
         seconds: What the features that were computed so far have cost.
     """
 
@@ -83,11 +99,12 @@ class VisionPass:
 
     @cached_property
     def pixels(self) -> Tensor:
-        """The images resized and normalised: float32 [batch, 3, image_size, image_size]."""
+        """The images resized and normalised: float32 [batch, 3, height, width]."""
         if self._given is not None:
             return self._given
         with self._timed():
-            return self._backbone.to_pixels(self.images, self._request.image_size, self._request.interpolation)
+            size = self._request.size_of(self.images[0])
+            return self._backbone.to_pixels(self.images, size, self._request.interpolation)
 
     @cached_property
     def features(self) -> VisionFeatures:

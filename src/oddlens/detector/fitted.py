@@ -257,9 +257,8 @@ class FittedDetector:
         else:
             parts = [(references, self._finished(references, own))]
         images = (image for batch, scores in parts for image in self._good_images(batch, scores))
-        # What is divided by something of the references is the method's own score; that of a region is a value of the map.
-        card = self.method.card
-        unguaranteed = card.unguaranteed if self._roi is None or not card.falling_maps else ""
+        # The score of a region of interest is a value of the map.
+        unguaranteed = self.method.unguaranteed if self._roi is None else self.method.unguaranteed_maps
         return Fit(
             fitted,
             calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),

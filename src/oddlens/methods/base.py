@@ -107,6 +107,16 @@ class Method(ABC, Generic[R]):
         return None
 
     @property
+    def unguaranteed(self) -> str:
+        """Why thresholds from leave-one-out scores promise nothing under this recipe, see `MethodCard.unguaranteed`; else ""."""
+        return self.card.unguaranteed
+
+    @property
+    def unguaranteed_maps(self) -> str:
+        """Likewise of the largest values of maps, of which thresholds of pixels and the scores of a region of interest are made."""
+        return "" if self.card.falling_maps else self.unguaranteed
+
+    @property
     def no_references(self) -> str | None:
         """Why it takes no good examples, in a sentence; None where it takes them."""
         if self.card.needs.references != "no":
