@@ -147,6 +147,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
         if not state.is_sealed:
             _judge_unsealed(references, detector, folder)
         detector.references = references
+    detector.scene, detector.state, detector.accepted = state.scene, state.state, state.accepted  # of these references
     if state.calibration is not None:
         detector.calibrate_by(state.calibration)
     if isinstance(state.calibration, Calibration):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration.observation import Look, Observation
+from oddlens.calibration.observation import Kind, Look, Observation, Observations
 
 
 def observed(
@@ -16,11 +16,12 @@ def observed(
     sizes: Sequence[tuple[int, int]] | None = None,
     looks: Sequence[Look] | None = None,
     seed: int = 0,
-) -> list[Observation]:
+    kind: Kind = "split",
+) -> Observations:
     """One image for each score, called 000.png and so on; the embeddings are random, of 8 channels, where none are given."""
     count = len(scores)
     rows = np.random.default_rng(seed).normal(size=(count, 8)) if embeddings is None else embeddings
-    return [
+    images = [
         Observation(
             source=f"good/{number:03d}.png",
             digest=f"{number:064x}",
@@ -33,3 +34,4 @@ def observed(
         )
         for number, score in enumerate(scores)
     ]
+    return Observations(kind, tuple(images))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oddlens.calibration.scene import CONCERN, MARGIN, Scene
-from oddlens.errors import ModelError
+from oddlens.errors import UsageError
 
 
 def part(seed: int, count: int, place: float = 1.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -49,7 +49,7 @@ def test_too_few_images_or_one_again_and_again_say_nothing(
 
 def test_it_survives_arrays() -> None:
     scene = Scene(part(0, 4), part(1, 3))
-    again = Scene.from_arrays(scene.to_arrays())
+    again = Scene.from_dict(scene.to_dict())
     np.testing.assert_array_equal(again.embeddings, scene.embeddings)
 
 
@@ -64,5 +64,5 @@ def test_it_survives_arrays() -> None:
     ],
 )
 def test_damaged_arrays_are_refused(damaged: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]) -> None:
-    with pytest.raises(ModelError, match="scene are damaged"):
-        Scene.from_arrays(damaged)
+    with pytest.raises(UsageError, match="scene are damaged"):
+        Scene.from_dict(damaged)

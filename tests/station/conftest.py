@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oddlens.calibration import Accepted, Readiness, Scene
 from oddlens.detection import Thresholds
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import SavedReferences, StationState
@@ -38,5 +39,7 @@ def state(model: Path, tmp_path: Path) -> StationState:
         references=SavedReferences(features=features, sources=("a", "b"), sizes=((4, 4), (4, 4)), notes=(None, None)),
         object_name="nut",
         image_size=(4, 4),
-        scene={"margin": 0.25, "embeddings": np.ones((2, 5), np.float32)},
+        scene=Scene(np.ones((2, 5), np.float32), np.zeros((0, 5), np.float32)),
+        state=Readiness("learning"),
+        accepted=Accepted({"a": "differs most"}),
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oddlens.calibration import Calibration, Rates
-from oddlens.detection import Thresholds
+from oddlens.calibration import Accepted, Calibration, Rates, Readiness
+from oddlens.detection import Marking, Thresholds
 from oddlens.errors import ModelError, UsageError
 from oddlens.station import StationState, locked, read_log, read_station, rollback, versions, write_station
 
@@ -129,12 +129,13 @@ class TestWhere:
 
 class TestSections:
     def test_plain_values_and_arrays_come_back(self, state: StationState, tmp_path: Path) -> None:
-        write_station(replace(state, marking={"min_area": 20}), tmp_path / "station")
+        write_station(replace(state, marking=Marking(min_area=20)), tmp_path / "station")
         found = read_station(tmp_path / "station")
-        assert found.marking == {"min_area": 20}
-        assert isinstance(found.scene, dict)
-        assert found.scene["margin"] == 0.25
-        assert np.array_equal(found.scene["embeddings"], np.ones((2, 5), np.float32))
+        assert found.marking == Marking(min_area=20)
+        assert found.scene is not None
+        assert np.array_equal(found.scene.references, np.ones((2, 5), np.float32))
+        assert found.scene.calibrated.shape == (0, 5)
+        assert (found.state, found.accepted) == (Readiness("learning"), Accepted({"a": "differs most"}))
         assert (found.object_name, found.image_size, found.roi) == ("nut", (4, 4), None)
 
     def test_what_scores_depend_on_is_sealed(self, state: StationState, tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ class TestSections:
         )  # fmt: skip
         path = tmp_path / "station" / "station.json"
         write_station(replace(state, calibration=calibration), path.parent)
-        edit(path, marking={"min_area": 20})
+        edit(path, marking=Marking(min_area=20).to_dict())
         assert read_station(path.parent).calibration == calibration
         edit(path, object_name="bolt")
         assert read_station(path.parent).calibration == calibration  # it names its own object

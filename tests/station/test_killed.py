@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oddlens.calibration import Scene
 from oddlens.detection import Thresholds
 from oddlens.station import StationState, locked, read_log, read_station, rollback, versions
 from oddlens.station.folder import write_station
@@ -28,7 +29,7 @@ def changed(state: StationState) -> StationState:
         state,
         thresholds=Thresholds(0.25),
         references=replace(state.references, features=features),
-        scene={"margin": 0.5, "embeddings": np.zeros((2, 5), np.float32)},
+        scene=Scene(np.zeros((2, 5), np.float32), np.ones((1, 5), np.float32)),
     )
 
 

@@ -4,7 +4,6 @@ from oddlens.calibration.calibration import (
     REVIEW_RATE,
     Calibration,
     DetectionRate,
-    Kind,
     Rates,
     calibrate_on,
     calibrate_on_observed,
@@ -12,14 +11,16 @@ from oddlens.calibration.calibration import (
     usual_rate,
 )
 from oddlens.calibration.drift import Alarm, DriftMonitor
-from oddlens.calibration.exchangeability import Exchangeability, compare
-from oddlens.calibration.observation import NOT_FINITE, Look, Observation, look_at, summary
+from oddlens.calibration.exchangeability import Exchangeability, compare, compare_observed
+from oddlens.calibration.observation import NOT_FINITE, Kind, Look, Observation, Observations, look_at, summary
+from oddlens.calibration.readiness import Accepted, Readiness
 from oddlens.calibration.scene import Scene
 from oddlens.calibration.vetting import VettedImage, Vetting, vet
 
 __all__ = [
     "NOT_FINITE",
     "REVIEW_RATE",
+    "Accepted",
     "Alarm",
     "Calibration",
     "DetectionRate",
@@ -28,7 +29,9 @@ __all__ = [
     "Kind",
     "Look",
     "Observation",
+    "Observations",
     "Rates",
+    "Readiness",
     "Scene",
     "VettedImage",
     "Vetting",
@@ -36,6 +39,7 @@ __all__ = [
     "calibrate_on_observed",
     "chosen",
     "compare",
+    "compare_observed",
     "look_at",
     "summary",
     "usual_rate",

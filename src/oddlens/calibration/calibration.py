@@ -20,7 +20,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +39,13 @@ from oddlens.calibration.conformal import (
     threshold_for,
 )
 from oddlens.calibration.exchangeability import Exchangeability
-from oddlens.calibration.observation import Observation, summary
+from oddlens.calibration.observation import Kind, Observations, summary
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import UsageError, printable
 from oddlens.io.strict_json import form_fault
 
 REVIEW_RATE = 0.05
 """The share of good images that go to review by default, beside those that are called NG."""
-
-Kind = Literal["leave-one-out", "split"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,11 +347,11 @@ def calibrate_on(
 
 
 def calibrate_on_observed(
-    kind: Kind, images: Sequence[Observation], rates: Rates, *, object_name: str, unguaranteed: str = ""
+    images: Observations, rates: Rates, *, object_name: str, unguaranteed: str = ""
 ) -> Calibration:
     """As `calibrate_on`, for images that were observed; at least one."""
     values = [(each.score, each.peak, each.usual) for each in images]
-    return _calibration(kind, [each.source for each in images], values, rates, object_name, unguaranteed)
+    return _calibration(images.kind, [each.source for each in images], values, rates, object_name, unguaranteed)
 
 
 def _calibration(

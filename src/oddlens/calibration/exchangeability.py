@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.calibration.observation import Observations
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import form_fault
 
@@ -112,6 +113,11 @@ def compare(
         None if scores is None else score_difference(*scores, seed=seed),
         None if embeddings is None else embedding_difference(*embeddings, seed=seed),
     )
+
+
+def compare_observed(known: Observations, later: Observations) -> Exchangeability:
+    """As `compare`, of images that one detector observed, by scores and embeddings."""
+    return compare((known.scores, later.scores), (known.embeddings, later.embeddings))
 
 
 def score_difference(known: Sequence[float], later: Sequence[float], *, seed: int = 0) -> float:

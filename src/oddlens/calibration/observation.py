@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ NOT_FINITE = (
     "has a score or a map that is not finite, so that nothing is known of it: check the model, the weights, the references and "
     "the recipe's numbers"
 )
+
+Kind = Literal["leave-one-out", "split"]
 
 THUMBNAIL = 168
 """Pixels of the longer side."""
@@ -62,9 +65,41 @@ class Observation:
         """The file's name, for people."""
         return PurePath(self.source).name or self.source
 
-    def with_look(self, look: Look | None) -> Observation:
-        """The same image with its look."""
-        return replace(self, look=look)
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Good images as a detector sees them; a sequence.
+
+    Attributes:
+        kind: "leave-one-out": references, each held against the others; "split": images that are none.
+        images: In their order.
+    """
+
+    kind: Kind
+    images: tuple[Observation, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[Observation]:
+        return iter(self.images)
+
+    def __getitem__(self, number: int) -> Observation:
+        return self.images[number]
+
+    def without(self, sources: Collection[str]) -> Observations:
+        """Those that are not named."""
+        return replace(self, images=tuple(each for each in self.images if each.source not in sources))
+
+    @property
+    def scores(self) -> list[float]:
+        """In their order."""
+        return [each.score for each in self.images]
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """[images, channels]; at least one image."""
+        return np.stack([each.embedding for each in self.images])
 
 
 def summary(source: str, score: float, anomaly_map: NDArray[np.float32], what: str) -> tuple[float, float, float]:

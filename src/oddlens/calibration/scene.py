@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.calibration.exchangeability import Embeddings, distances_between
-from oddlens.errors import ModelError
+from oddlens.errors import UsageError
 
 MARGIN = 2.0
 """How many times the largest distance of a good image to its nearest one another image may be away.
@@ -37,6 +38,14 @@ class Scene:
     references: Embeddings
     calibrated: Embeddings
 
+    @classmethod
+    def of(cls, references: Embeddings | None, calibrated: Embeddings | None) -> Scene:
+        """By the embeddings of references and calibration images; None where there are none."""
+        known, other = references, calibrated
+        channels = next((each.shape[1] for each in (known, other) if each is not None), 0)
+        empty = np.zeros((0, channels), np.float32)
+        return cls(empty if known is None else known, empty if other is None else other)
+
     @cached_property
     def embeddings(self) -> Embeddings:
         """All of them, [images, channels]."""
@@ -61,17 +70,17 @@ class Scene:
             return None
         return CONCERN
 
-    def to_arrays(self) -> dict[str, NDArray[np.float32]]:
-        """By name, as a file of arrays holds them."""
+    def to_dict(self) -> dict[str, Any]:
+        """The arrays by name, which `from_dict` takes."""
         return {"references": self.references, "calibrated": self.calibrated}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Scene:
-        """What `to_arrays` gave. Raises `ModelError` for anything else."""
-        found = {name: np.asarray(value) for name, value in arrays.items()}
+    def from_dict(cls, document: Mapping[str, Any]) -> Scene:
+        """What `to_dict` gave. Raises `UsageError` for anything else."""
+        found = {name: np.asarray(value) for name, value in document.items()}
         good = found.keys() == {"references", "calibrated"} and all(
             each.ndim == 2 and each.dtype == np.float32 and np.isfinite(each).all() for each in found.values()
         )
         if not good or len({each.shape[1] for each in found.values() if len(each)}) > 1:
-            raise ModelError("the embeddings of a station's scene are damaged: calibrate the station again")
+            raise UsageError("the embeddings of its scene are damaged")
         return cls(**found)

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration.calibration import Kind
 from oddlens.calibration.conformal import p_value, t_quantile
 from oddlens.calibration.exchangeability import distances_between
-from oddlens.calibration.observation import Look, Observation
+from oddlens.calibration.observation import Kind, Look, Observation, Observations
 from oddlens.calibration.scene import MARGIN
 from oddlens.errors import printable
 
@@ -100,14 +99,14 @@ class Vetting:
         return {"kind": self.kind, "sentence": self.sentence, "images": [row.to_dict() for row in self.rows]}
 
 
-def vet(kind: Kind, images: Sequence[Observation]) -> Vetting:
+def vet(images: Observations) -> Vetting:
     """Look for what is odd among good images; each is held against all others.
 
     From `LEAST_FOR_DEVIATIONS` images on a score stands apart beyond the median plus `DEVIATIONS` median absolute deviations of the
     logarithms; fewer images are held one by one against the others' 95 % prediction limit (Student's t, logarithms). Measured: see
     docs/thresholds.md.
     """
-    scores = [each.score for each in images]
+    scores = images.scores
     reasons: list[list[str]] = [[] for _ in images]
     for number in _far(scores):
         others = scores[:number] + scores[number + 1 :]
@@ -121,7 +120,7 @@ def vet(kind: Kind, images: Sequence[Observation]) -> Vetting:
         VettedImage(each, p_value(scores[:number] + scores[number + 1 :], each.score), tuple(reasons[number]))
         for number, each in enumerate(images)
     ]
-    return Vetting(kind, tuple(sorted(rows, key=lambda row: (not row.reasons, -row.observation.score))))
+    return Vetting(images.kind, tuple(sorted(rows, key=lambda row: (not row.reasons, -row.observation.score))))
 
 
 def _far(values: Sequence[float]) -> Iterator[int]:
@@ -145,7 +144,7 @@ def _prediction_limit(others: NDArray[np.float64]) -> float:
     return float(others.mean()) + t_quantile(1 - ASKED, len(others) - 1) * spread
 
 
-def _strange(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+def _strange(images: Observations) -> Iterator[tuple[int, str]]:
     """Images that do not look like the same part, see `Scene`."""
     if len(images) < 4:
         return
@@ -156,7 +155,7 @@ def _strange(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
             yield number, "does not look like the others' part"
 
 
-def _twins(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+def _twins(images: Observations) -> Iterator[tuple[int, str]]:
     """Images that nearly are an earlier one: both count as one part."""
     if len(images) < 3:
         return
@@ -168,15 +167,14 @@ def _twins(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
             yield number, f"is nearly the same image as {printable(images[nearest].name)}"
 
 
-def _distances(images: Sequence[Observation]) -> NDArray[np.float64]:
+def _distances(images: Observations) -> NDArray[np.float64]:
     """Of the embeddings, [images, images]; infinite between an image and itself."""
-    embeddings = np.stack([each.embedding for each in images])
-    distances = distances_between(embeddings, embeddings)
+    distances = distances_between(images.embeddings, images.embeddings)
     np.fill_diagonal(distances, np.inf)
     return distances
 
 
-def _odd_sizes(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+def _odd_sizes(images: Observations) -> Iterator[tuple[int, str]]:
     """Images of another size than nearly all others, or of another shape where sizes differ."""
     sizes = [each.size for each in images]
     shapes = [round(width / height, 2) for width, height in sizes]
@@ -192,7 +190,7 @@ def _odd_sizes(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
         return
 
 
-def _odd_looks(images: Sequence[Observation]) -> Iterator[tuple[int, str]]:
+def _odd_looks(images: Observations) -> Iterator[tuple[int, str]]:
     """Images that are less sharp, darker or brighter than the others, by far."""
     looks = [(number, each.look) for number, each in enumerate(images) if each.look is not None]
     for reason, value_of, least in _LOOKS:

@@ -61,6 +61,7 @@ class Detection:
             can be trusted on. None: there is no reason.
         marking: Which regions are large enough, and how large a pixel is.
         roi: Where to look; None: everywhere. Score and map are of what lies inside already.
+        embedding: float32 [channels], what the detector calls the image as a whole, where it knows the scene of its part.
     """
 
     score: float
@@ -78,6 +79,7 @@ class Detection:
     concern: str | None = None
     marking: Marking = field(default_factory=Marking)
     roi: RegionOfInterest | None = None
+    embedding: NDArray[np.float32] | None = None
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], anomaly_map: NDArray[np.float32] | None = None) -> Detection:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict
-from itertools import islice
+from dataclasses import asdict, replace
 from typing import Self
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from oddlens.calibration import REVIEW_RATE, Calibration, Rates, calibrate_on
+from oddlens.calibration import REVIEW_RATE, Accepted, Calibration, Observations, Rates, calibrate_on_observed, vet
 from oddlens.detection import Thresholds
-from oddlens.detector.fitted import FittedDetector
-from oddlens.detector.good_images import read_good_images, warn_of_doubles
-from oddlens.encoding import Encoder
+from oddlens.detector.observed import ObservedDetector
 from oddlens.errors import OddlensWarning, UsageError, printable
 from oddlens.io.inputs import Images
-from oddlens.io.loader import BATCH_SIZE
 
 
-class CalibratedDetector(FittedDetector):
+class CalibratedDetector(ObservedDetector):
     """A method with references and thresholds. `Detector` is what it is used by."""
 
     @property
@@ -58,7 +49,7 @@ class CalibratedDetector(FittedDetector):
 
     def calibrate(
         self,
-        good_images: Images | None = None,
+        good_images: Images | Observations | None = None,
         false_alarm_rate: float | None = None,
         *,
         review_rate: float = REVIEW_RATE,
@@ -69,8 +60,8 @@ class CalibratedDetector(FittedDetector):
         Thresholds given by hand (`set_thresholds`) still win. Other references drop the calibration.
 
         Args:
-            good_images: Good images that are no references, best a random sample of what is to come ("split" calibration).
-                None: the references, each held against the others ("leave-one-out").
+            good_images: Good images that are no references, best a random sample of what is to come ("split" calibration), or what
+                `observe` gave of them. None: the references, each held against the others ("leave-one-out").
             false_alarm_rate: The share of good images that may be called NG, on average. None: 1 / (n + 1) below 20 images, from 20
                 on 5 %, from 100 on 1 %.
             review_rate: The share of good images that may go to review besides; 0: none.
@@ -101,21 +92,20 @@ class CalibratedDetector(FittedDetector):
         name = self.object_name if object_name is None else object_name
         rates = Rates(false_alarm_rate=false_alarm_rate, review_rate=review_rate)
         self._encode_prompts(name)
-        if good_images is not None:
-            calibration = calibrate_on("split", self._scored(good_images, name), rates, object_name=name)
-            self.calibrate_by(calibration)
-            return calibration
-        count = 0 if self.references is None else len(self.references)
-        if count < 2:
-            raise UsageError(
-                f"there is nothing to calibrate on: give good images{'' if self.no_references else ', or two references or more'}"
-            )
-        rates.check(count)
-        self.calibrate_by(rates)
-        fit = self._fit(name)
-        assert fit is not None
-        assert fit.calibration is not None
-        return fit.calibration
+        if good_images is None and self.references is not None and len(self.references) > 1:
+            rates.check(len(self.references))  # before anything is computed
+        seen = good_images if isinstance(good_images, Observations) else self.observe(good_images, name)
+        if seen.kind == "split":
+            self.calibrate_by(calibrate_on_observed(seen, rates, object_name=name))
+        else:
+            self.calibrate_by(rates)
+        self.scene = self.scene_of(seen.images if seen.kind == "split" else ())
+        self.state, self.accepted = None, Accepted.of(vet(seen).flagged)
+        if self.accepted is not None:
+            warnings.warn(vet(seen).sentence, OddlensWarning, stacklevel=2)
+        calibration = self.calibration(name)
+        assert calibration is not None
+        return calibration
 
     def calibrate_by(self, calibration: Calibration | Rates) -> None:
         """Put a split calibration in force that was made before, as of a station, or leave-one-out ones at these rates."""
@@ -123,22 +113,6 @@ class CalibratedDetector(FittedDetector):
         self._rates = calibration if isinstance(calibration, Rates) else Rates()
         self._identity = None
         self._fits.clear()
-
-    @torch.inference_mode()
-    def _scored(self, images: Images, object_name: str) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
-        """What each image is called, its score and its map. One that is there twice, or is a reference, is left out and named."""
-        references = self.references
-        sources = {} if references is None else dict(zip(references.digests, references.sources, strict=False))
-        encoder, doubles = Encoder([self.method]), list[str]()
-        with read_good_images(images, encoder, self.max_megapixels, sources, doubles) as new:
-            found = False
-            while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
-                found = True
-                yield from self._good_images(batch, self._scores(batch, object_name))
-        if doubles:
-            warn_of_doubles(doubles, "good images and the references")
-        if not found:
-            raise UsageError("no good images were given that are no references: give at least one")
 
     def calibration(self, object_name: str | None = None) -> Calibration | None:
         """The calibration in force for an object: the one that `calibrate` made, else that of two references or more; or None.
@@ -149,14 +123,22 @@ class CalibratedDetector(FittedDetector):
         name = self.object_name if object_name is None else object_name
         split = self._split
         if split is not None and split.object_name == name:
-            return split
+            return self._in_words(split)
         if split is not None:
             self._warn_once(
                 f"the thresholds were calibrated for {printable(split.object_name)!r} and are not used for {printable(name)!r}: "
                 "calibrate again for it"
             )
         fit = self._fit(name)
-        return None if fit is None else fit.calibration
+        return None if fit is None or fit.calibration is None else self._in_words(fit.calibration)
+
+    def _in_words(self, calibration: Calibration) -> Calibration:
+        """A calibration that says what is known of its images besides."""
+        tested = None if self.state is None else self.state.tested
+        accepted = () if self.accepted is None else self.accepted.names
+        if (tested, accepted) == (calibration.tested, calibration.accepted):
+            return calibration
+        return replace(calibration, tested=tested, accepted=accepted)
 
     def _calibrated_how(self) -> dict[str, object]:
         """What its calibrations are made of, beside references, model and method."""

@@ -19,6 +19,7 @@ from oddlens.backbone.files import MINI_FOLDER
 from oddlens.calibration import NOT_FINITE, Calibration, Rates, chosen
 from oddlens.detection import Detection, Marking, Thresholds, ValueRange
 from oddlens.detector.calibrated import CalibratedDetector
+from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.fitted import images_of
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together
@@ -237,6 +238,7 @@ class Detector(CalibratedDetector):
         calibration: Calibration | None = None,
     ) -> Iterator[Detection | Failure]:
         """The detection of each image; a failure if score or map is not finite."""
+        embeddings = None if self.scene is None else embeddings_of(encoded.features)
         for number, (source, score, anomaly_map) in enumerate(images_of(encoded, result)):
             parts = {name: float(values[number]) for name, values in result.parts.items()}
             if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):
@@ -256,6 +258,8 @@ class Detector(CalibratedDetector):
                 p_value=None if calibration is None else calibration.p_value(score),
                 marking=self.marking or Marking(),
                 roi=self.roi,
+                concern=None if embeddings is None or self.scene is None else self.scene.concern(embeddings[number]),
+                embedding=None if embeddings is None else embeddings[number],
             )
 
     def save(self, folder: str | os.PathLike[str], note: str | None = None) -> None:

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from oddlens.backbone.tensors import aligned
-from oddlens.calibration import Calibration, Rates, calibrate_on
+from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene, calibrate_on
 from oddlens.detection import Marking, RegionOfInterest, Thresholds, ValueRange
+from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.detector.inside import within
 from oddlens.detector.reference_encoder import ReferenceEncoder
@@ -70,10 +71,10 @@ class FittedDetector:
         self.object_name = "part"
         self.image_size: tuple[int, int] | None = None
         self.preparation: SectionValue = None
-        self.scene: SectionValue = None
-        self.state: SectionValue = None
+        self.scene: Scene | None = None
+        self.state: Readiness | None = None
         self.defects: SectionValue = None
-        self.accepted: SectionValue = None
+        self.accepted: Accepted | None = None
         self._thresholds = Thresholds()
         self._roi: RegionOfInterest | None = None
         self._marking: Marking | None = None
@@ -177,6 +178,7 @@ class FittedDetector:
 
     @references.setter
     def references(self, references: EncodedBatch | None) -> None:
+        self.scene = self.state = self.accepted = None
         if references is None:
             self._keep(None, None)
         else:
@@ -192,6 +194,8 @@ class FittedDetector:
                 stacklevel=4,
             )
         self._split, self._rates = None, Rates()
+        if self.scene is not None and references is not None:
+            self.scene = replace(self.scene, references=embeddings_of(references.features))
         self._references, self._memory, self._identity = references, memory, None
         self._fits.clear()
 
@@ -248,14 +252,9 @@ class FittedDetector:
 
     @torch.inference_mode()
     def _fitted(self, references: EncodedBatch, memory: MemoryBank, object_name: str) -> Fit:
-        text = self._encode_prompts(object_name)
-        fitted, own = self.method.fit_prompts(memory, references.features, text)
+        fitted, parts = self._held_out(references, memory, object_name)
         if len(references) < 2:
             return Fit(fitted, None)
-        if own is None:
-            parts: Iterable[tuple[EncodedBatch, Scores]] = self._leave_one_out(references, fitted, text)
-        else:
-            parts = [(references, self._finished(references, own))]
         images = (image for batch, scores in parts for image in self._good_images(batch, scores))
         # The score of a region of interest is a value of the map.
         unguaranteed = self.method.unguaranteed if self._roi is None else self.method.unguaranteed_maps
@@ -263,6 +262,16 @@ class FittedDetector:
             fitted,
             calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),
         )
+
+    def _held_out(
+        self, references: EncodedBatch, memory: MemoryBank, object_name: str
+    ) -> tuple[MemoryBank, Iterable[tuple[EncodedBatch, Scores]]]:
+        """The memory as images are scored with it, and what the references score, each with the others as its memory."""
+        text = self._encode_prompts(object_name)
+        fitted, own = self.method.fit_prompts(memory, references.features, text)
+        if own is None:
+            return fitted, self._leave_one_out(references, fitted, text)
+        return fitted, [(references, self._finished(references, own))]
 
     def _leave_one_out(
         self, references: EncodedBatch, memory: MemoryBank, text: Text

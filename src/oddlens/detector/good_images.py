@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
+from oddlens.calibration import Look, look_at
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import Encoder, Prepared
 from oddlens.errors import OddlensWarning, printable
@@ -16,10 +17,11 @@ from oddlens.io.loader import BATCH_SIZE, load
 
 
 class GoodImage(NamedTuple):
-    """An image that is read, and the digest of its pixels."""
+    """An image that is read, the digest of its pixels, and what it looks like where that is asked for."""
 
     image: Prepared
     digest: str
+    look: Look | None = None
 
     @property
     def pixel_count(self) -> int:
@@ -27,14 +29,20 @@ class GoodImage(NamedTuple):
         return self.image.pixel_count
 
 
-def unlike(images: Iterable[GoodImage], sources: dict[str, str], doubles: list[str]) -> Iterator[Prepared]:
-    """The images whose digest is not among `sources` yet, which gets theirs; `doubles` gets the names of the others."""
+def unlike(
+    images: Iterable[GoodImage], sources: dict[str, str], doubles: list[str], looks: list[Look | None]
+) -> Iterator[Prepared]:
+    """The images whose digest is not among `sources` yet, which gets theirs; `doubles` gets the names of the others.
+
+    looks: gets the look of each image that is given.
+    """
     for each in images:
         source = each.image.source
         if each.digest in sources:
             doubles.append(" is ".join(dict.fromkeys(printable(name) for name in (source, sources[each.digest]))))
         else:
             sources[each.digest] = source
+            looks.append(each.look)
             yield each.image
         del each  # before the next one is read
 
@@ -55,15 +63,18 @@ def read_good_images(
     max_megapixels: float | None,
     sources: dict[str, str],
     doubles: list[str],
+    looks: list[Look | None] | None = None,
 ) -> Iterator[Iterator[Prepared]]:
     """The images as an encoder takes them, without those that are there already.
 
     sources: the name of each image by the digest of its pixels, which the new ones are added to. doubles: gets the names of those
-    that are left out. Threads read ahead; they end with the context.
+    that are left out. looks: gets the look of each image that is given; None: nobody looks. Threads read ahead; they end with the
+    context.
     """
 
     def prepare(picture: Picture) -> GoodImage:
-        return GoodImage(encoder.prepare(picture), picture.digest())
+        look = None if looks is None else look_at(picture.pixels)
+        return GoodImage(encoder.prepare(picture), picture.digest(), look)
 
     with closing(load(each_input(images, max_megapixels), prepare, group=BATCH_SIZE)) as read:
-        yield unlike(read, sources, doubles)
+        yield unlike(read, sources, doubles, [] if looks is None else looks)

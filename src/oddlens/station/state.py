@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Calibration, Rates, chosen
+from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene, chosen
 from oddlens.detection import Marking, RegionOfInterest, Thresholds
 from oddlens.provenance import Identity
 
@@ -31,10 +31,10 @@ SECTIONS: Mapping[str, Callable[[dict[str, Any]], Any] | None] = {
     "roi": RegionOfInterest.from_dict,
     "marking": Marking.from_dict,
     "preparation": None,
-    "scene": None,
-    "state": None,
+    "scene": Scene.from_dict,
+    "state": Readiness.from_dict,
     "defects": None,
-    "accepted": None,
+    "accepted": Accepted.from_dict,
 }
 """The parts of a station that have a type of their own -> its `from_dict`, which raises `UsageError`; None: a plain dictionary.
 
@@ -130,10 +130,10 @@ class StationState:
     roi: RegionOfInterest | None = None
     marking: Marking | None = None
     preparation: SectionValue = None
-    scene: SectionValue = None
-    state: SectionValue = None
+    scene: Scene | None = None
+    state: Readiness | None = None
     defects: SectionValue = None
-    accepted: SectionValue = None
+    accepted: Accepted | None = None
     version: Version | None = None
     is_sealed: bool = True
 

@@ -1,0 +1,83 @@
+"""Whether a station may be relied on yet, and which doubtful images it was made with in spite of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from oddlens.calibration.exchangeability import Exchangeability
+from oddlens.calibration.vetting import VettedImage
+from oddlens.errors import UsageError
+from oddlens.io.strict_json import form_fault
+
+Stage = Literal["learning", "ready"]
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """How far a station has come.
+
+    Attributes:
+        stage: "learning": it was calibrated on its references, and keeps a sample of what its line brings; "ready": it was
+            calibrated on a sample of the line, or on other good images.
+        sampled: How many images of the line it was calibrated on.
+        tested: What a comparison of its good images with images of the line found; None: they were not compared.
+    """
+
+    stage: Stage
+    sampled: int = 0
+    tested: Exchangeability | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, which `from_dict` takes."""
+        tested = None if self.tested is None else self.tested.to_dict()
+        return {"stage": self.stage, "sampled": self.sampled, "tested": tested}
+
+    @classmethod
+    def from_dict(cls, document: object) -> Readiness:
+        """What `to_dict` described. Raises `UsageError` for anything else."""
+        fault = form_fault(document, {"stage": str, "sampled": int, "tested": ({}, None)})
+        if not fault and cast("dict[str, Any]", document)["stage"] not in ("learning", "ready"):
+            fault = "its stage is unknown"
+        if fault:
+            raise UsageError(f"this is no state of a station: {fault}")
+        found = cast("dict[str, Any]", document)
+        tested = found["tested"]
+        return cls(found["stage"], found["sampled"], None if tested is None else Exchangeability.from_dict(tested))
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Doubtful good images that a person accepted: what they are called, and what was odd.
+
+    reasons: by source.
+    """
+
+    reasons: dict[str, str]
+
+    @classmethod
+    def of(cls, images: Iterable[VettedImage]) -> Accepted | None:
+        """Those of some that were flagged; None where none was."""
+        return cls({each.source: ", ".join(each.reasons) for each in images if each.reasons} or {}) or None
+
+    def __bool__(self) -> bool:
+        return bool(self.reasons)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the images are called."""
+        return tuple(self.reasons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, which `from_dict` takes."""
+        return {"reasons": dict(self.reasons)}
+
+    @classmethod
+    def from_dict(cls, document: object) -> Accepted:
+        """What `to_dict` described. Raises `UsageError` for anything else."""
+        fault = form_fault(document, {"reasons": {}})
+        reasons = {} if fault else cast("dict[str, Any]", document)["reasons"]
+        if fault or not all(isinstance(each, str) for each in reasons.values()):
+            raise UsageError(f"these are no accepted images: {fault or 'a reason is no text'}")
+        return cls(dict(reasons))

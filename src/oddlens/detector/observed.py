@@ -1,0 +1,124 @@
+"""A detector looks at good images: what it keeps of each, and which are odd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+
+from oddlens.calibration import Look, Observation, Observations, Scene, Vetting, look_at, summary, vet
+from oddlens.detector.embedding import embeddings_of
+from oddlens.detector.fitted import FittedDetector
+from oddlens.detector.good_images import read_good_images, warn_of_doubles
+from oddlens.encoding import EncodedBatch, Encoder
+from oddlens.errors import OddlensError, UsageError
+from oddlens.io.images import read_image
+from oddlens.io.inputs import Images
+from oddlens.io.loader import BATCH_SIZE
+from oddlens.io.paths import is_file
+from oddlens.methods.base import Scores
+
+
+class ObservedDetector(FittedDetector):
+    """A method with references that says what good images are to it. `Detector` is what it is used by."""
+
+    @torch.inference_mode()
+    def observe(self, images: Images | None = None, object_name: str | None = None) -> Observations:
+        """What this detector keeps of good images: score, embedding, a small picture. `vet` and `calibrate` take it.
+
+        Args:
+            images: Good images. One that is there twice, or is a reference, is left out and named in a warning. None: the
+                references, each held against the others.
+            object_name: What is on the images; None: the detector's own `object_name`.
+
+        Raises:
+            UsageError: There are none, or the recipe scores a whole set (`check_alone`).
+            ImageError: An image cannot be read, or its score or map is not finite.
+
+        Example:
+            >>> import numpy as np
+            >>> import oddlens
+            >>> detector = oddlens.load("winclip", device="cpu")
+            >>> seen = detector.observe([np.full((64, 64, 3), grey, np.uint8) for grey in (100, 120)])
+            >>> [(each.source, each.size) for each in seen]
+            [('image 1', (64, 64)), ('image 2', (64, 64))]
+        """
+        self.check_alone()
+        name = self.object_name if object_name is None else object_name
+        self._encode_prompts(name)
+        if images is None:
+            return Observations("leave-one-out", tuple(self._observed_references(name)))
+        return Observations("split", tuple(self._observed_images(images, name)))
+
+    def vet(self, good_images: Images | Observations | None = None, object_name: str | None = None) -> Vetting:
+        """Look for what is odd among good images: see `oddlens.calibration.vetting`.
+
+        Args:
+            good_images: The images, or what `observe` gave of them. None: the references, each held against the others.
+            object_name: What is on the images; None: the detector's own `object_name`.
+
+        Raises as `observe`.
+        """
+        return vet(good_images if isinstance(good_images, Observations) else self.observe(good_images, object_name))
+
+    def scene_of(self, calibrated: Sequence[Observation] = ()) -> Scene:
+        """What the part looks like, by the references and by calibration images."""
+        known = None if self._references is None else embeddings_of(self._references.features)
+        other = np.stack([each.embedding for each in calibrated]) if calibrated else None
+        return Scene.of(known, other)
+
+    def _observed_images(self, images: Images, object_name: str) -> Iterator[Observation]:
+        references = self.references
+        sources = {} if references is None else dict(zip(references.digests, references.sources, strict=False))
+        known = len(sources)
+        encoder, doubles, looks = Encoder([self.method]), list[str](), list[Look | None]()
+        with read_good_images(images, encoder, self.max_megapixels, sources, doubles, looks) as new:
+            found = 0
+            while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
+                digests = list(islice(sources, known + found, known + found + len(batch)))
+                scores = self._scores(batch, object_name)
+                yield from self._observed(batch, scores, digests, looks[found:], "calibration image")
+                found += len(batch)
+        if doubles:
+            warn_of_doubles(doubles, "good images and the references")
+        if not found:
+            raise UsageError("no good images were given that are no references: give at least one")
+
+    def _observed_references(self, object_name: str) -> Iterator[Observation]:
+        references, memory = self._references, self._memory
+        if references is None or memory is None or len(references) < 2:
+            raise UsageError(
+                f"there is nothing to calibrate on: give good images{'' if self.no_references else ', or two references or more'}"
+            )
+        for batch, scores in self._held_out(references, memory, object_name)[1]:
+            looks = [self._look_again(source) for source in batch.sources]
+            yield from self._observed(batch, scores, batch.digests or [""] * len(batch), looks, "reference")
+
+    def _observed(
+        self, batch: EncodedBatch, scores: Scores, digests: Sequence[str], looks: Sequence[Look | None], what: str
+    ) -> Iterator[Observation]:
+        """The images of a batch, in order. what: they are, for sentences."""
+        embeddings = embeddings_of(batch.features)
+        for number, (source, score, anomaly_map) in enumerate(self._good_images(batch, scores)):
+            score, peak, usual = summary(source, score, anomaly_map, what)
+            yield Observation(
+                source=source,
+                digest=digests[number],
+                size=batch.sizes[number],
+                score=score,
+                peak=peak,
+                usual=usual,
+                embedding=embeddings[number],
+                look=looks[number],
+            )
+
+    def _look_again(self, source: str) -> Look | None:
+        """A look at a reference, whose pixels are not kept; None where it does not lie any more where it was read."""
+        if not is_file(source):
+            return None
+        try:
+            return look_at(read_image(source, max_megapixels=self.max_megapixels).pixels)
+        except OddlensError:
+            return None
