@@ -18,7 +18,6 @@ from oddlens.errors import ImageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.pixels import Pixels
-from oddlens.io.preprocess import resized
 from oddlens.methods.base import AnyMethod, Features, join_features
 from oddlens.station import SavedReferences
 
@@ -109,8 +108,9 @@ def check_shape(picture: Picture, methods: Sequence[AnyMethod]) -> None:
     Such a method scales it to a shorter side, and to the size of one of its windows at least.
     """
     width, height = picture.size
-    for request in {method.request for method in methods if method.request.whole}:
-        scale = 1.0 if request.short_side is None else request.short_side / min(width, height)
+    for request in {method.request for method in methods if method.request.whole or method.request.cut_to}:
+        side = request.image_size if request.cut_to else request.short_side
+        scale = 1.0 if side is None else side / min(width, height)
         grown = max(width * scale, request.image_size) * max(height * scale, request.image_size)
         if grown > max(LARGEST_SCALED, width * height):
             raise ImageError(
@@ -163,7 +163,7 @@ class Encoder:
         """Bring an image to what the methods want of it; any thread may do it. Raises `ImageError` as `check_shape` does."""
         started = time.perf_counter()
         check_shape(picture, self._methods)
-        views = tuple(_view(picture.pixels, request) for _, request in self._groups)
+        views = tuple(request.view(picture.pixels) for _, request in self._groups)
         return Prepared(views, picture.size, picture.source, picture.note, time.perf_counter() - started)
 
     @torch.inference_mode()
@@ -213,12 +213,6 @@ def _groups(methods: Sequence[AnyMethod]) -> list[tuple[list[int], FeatureReques
     ]
 
 
-def _view(pixels: Pixels, request: FeatureRequest) -> Pixels:
-    if request.whole:
-        return pixels
-    return resized(pixels, request.size_of(pixels), request.interpolation)
-
-
 class _Pass:
     """The passes of one batch, for the methods that they serve: images are taken one by one, and run together at the end.
 
@@ -247,13 +241,14 @@ class _Pass:
     def _run(self) -> None:
         """Encode what waits; neighbours of one size go through the tower together."""
         waiting, self._waiting = self._waiting, []
-        for _, alike in groupby(waiting, key=lambda each: each[1].shape):
+        for _, alike in groupby(waiting, key=lambda each: None if self._request.whole else each[1].shape):
             self._encode(list(alike))
 
     def _encode(self, waiting: Sequence[tuple[Prepared, Pixels]]) -> None:
         backbone = next(iter(self._methods.values())).backbone
-        vision_pass = VisionPass(backbone, [view for _, view in waiting], self._request)
         images = [image for image, _ in waiting]
+        views, sizes = [view for _, view in waiting], [image.size for image in images]
+        vision_pass = VisionPass(backbone, views, self._request, sizes=sizes)
         prepared = sum(image.seconds for image in images)
         for number, method in self._methods.items():
             shared = prepared + vision_pass.seconds

@@ -29,6 +29,7 @@ WEIGHTS: Mapping[str, Callable[[Path, Path], Path]] = {"april-gan": _april_gan, 
 FAST: Mapping[str, Mapping[str, Any]] = {
     "anovl": {"views": 1, "steps": 2},
     "subspacead": {"rotations": 2},
+    "anomalydino": {"rotations": 2},
 }
 """Recipe fields that make a method fast and change nothing of how it works."""
 

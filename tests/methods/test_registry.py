@@ -77,6 +77,7 @@ def test_the_papers_models() -> None:
         "anomalyclip": ("openai-vit-l-14-336",),
         "anovl": ("laion400m-vit-b-16-plus-240-e32",),
         "subspacead": ("dinov2-with-registers-giant",),
+        "anomalydino": ("dinov2-small",),
     }
 
 

@@ -51,6 +51,11 @@ class Dinov2Config:
         return self.image_size // self.patch_size
 
     @property
+    def authors_position(self) -> PositionResize:
+        """How facebookresearch's own program resizes position embeddings; `position` is as transformers does it."""
+        return "bicubic" if self.registers else "bicubic_offset"
+
+    @property
     def embed_dim(self) -> int:
         """0: there is no joint space with text."""
         return 0

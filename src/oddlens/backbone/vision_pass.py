@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.options import Interpolation, PositionResize, Tap
 from oddlens.backbone.tower import StemOutput, VisionFeatures, VisionTower
 from oddlens.io.pixels import Pixels
+from oddlens.io.preprocess import resized
 
 MOST_ASPECT = 2
 """How many times as long as wide an image may be that keeps its aspect; a longer one is squeezed to that."""
@@ -35,6 +37,8 @@ class FeatureRequest:
         short_side: The shorter side, in pixels, that the method resizes whole images to; None: it takes them as they are.
         aspect_cell: Images keep their own aspect, up to 2 to 1, at as many pixels as the square has; their sides are
             multiples of this number of pixels. None: they are squeezed into the square.
+        cut_to: Images keep their aspect: `image_size` is their shorter side, and what is beyond a multiple of this number of pixels
+            is cut off, right and below. None: nothing is.
     """
 
     image_size: int
@@ -47,21 +51,36 @@ class FeatureRequest:
     whole: bool = False
     short_side: int | None = None
     aspect_cell: int | None = None
+    cut_to: int | None = None
 
     def size_of(self, pixels: Pixels) -> tuple[int, int]:
         """(height, width) that an image is resized to."""
         side, cell = self.image_size, self.aspect_cell
+        height, width = pixels.shape[:2]
+        if self.cut_to is not None:
+            shorter = min(height, width)
+            return int(side * height / shorter), int(side * width / shorter)
         if cell is None:
             return side, side
-        root = min(max(pixels.shape[1] / pixels.shape[0], 1 / MOST_ASPECT), MOST_ASPECT) ** 0.5
+        root = min(max(width / height, 1 / MOST_ASPECT), MOST_ASPECT) ** 0.5
         height, width = (max(1, round(length / cell)) * cell for length in (side / root, side * root))
         return height, width
+
+    def view(self, pixels: Pixels) -> Pixels:
+        """An image as the method takes it: whole, or resized."""
+        if self.whole:
+            return pixels
+        view = resized(pixels, self.size_of(pixels), self.interpolation)
+        if self.cut_to is None:
+            return view
+        rows, columns = (max(1, length // self.cut_to) * self.cut_to for length in view.shape[:2])
+        return np.ascontiguousarray(view[:rows, :columns])
 
     @property
     def preprocess_key(self) -> tuple[object, ...]:
         """What two requests must agree on to share one pass. A local stream must begin at the same block."""
         local_from = self.local_from if self.local_taps else None
-        size = self.image_size, self.short_side, self.aspect_cell
+        size = self.image_size, self.short_side, self.aspect_cell, self.cut_to
         return size, self.interpolation, self.position, local_from, self.whole
 
     def joined(self, other: FeatureRequest) -> FeatureRequest:
@@ -78,14 +97,21 @@ class VisionPass:
     """A batch of images and its features, each computed once, at its first use.
 
     Attributes:
-        images: uint8 [height, width, 3] each, at the size of `FeatureRequest.whole`; of one `FeatureRequest.size_of`.
+        images: uint8 [height, width, 3] each, as `FeatureRequest.view` gives them.
+        sizes: (width, height) of the images themselves; () where they are not known or the views are parts of images.
         seconds: What the features that were computed so far have cost.
     """
 
     def __init__(
-        self, backbone: Backbone, images: Sequence[Pixels], request: FeatureRequest, pixels: Tensor | None = None
+        self,
+        backbone: Backbone,
+        images: Sequence[Pixels],
+        request: FeatureRequest,
+        pixels: Tensor | None = None,
+        sizes: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.images = tuple(images)
+        self.sizes = tuple(sizes)
         self.seconds = 0.0
         self._backbone = backbone
         self._request = request
@@ -103,8 +129,9 @@ class VisionPass:
         if self._given is not None:
             return self._given
         with self._timed():
-            size = self._request.size_of(self.images[0])
-            return self._backbone.to_pixels(self.images, size, self._request.interpolation)
+            request, first = self._request, self.images[0]
+            size = request.size_of(first) if request.cut_to is None else request.view(first).shape[:2]
+            return self._backbone.to_pixels(self.images, size, request.interpolation)
 
     @cached_property
     def features(self) -> VisionFeatures:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from oddlens.errors import known_name
 from oddlens.methods.anomaly_clip.card import CARD as ANOMALY_CLIP
+from oddlens.methods.anomalydino.card import CARD as ANOMALYDINO
 from oddlens.methods.anovl.card import CARD as ANOVL
 from oddlens.methods.april_gan.card import CARD as APRIL_GAN
 from oddlens.methods.card import MethodCard
@@ -17,7 +18,7 @@ from oddlens.methods.vl4ad.card import CARD as VL4AD
 from oddlens.methods.winclip.card import CARD as WINCLIP
 
 _CARDS = MappingProxyType(
-    {card.name: card for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD, PATCH_KNN, SUBSPACEAD)}
+    {card.name: card for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD, PATCH_KNN, SUBSPACEAD, ANOMALYDINO)}
 )
 
 

@@ -1,0 +1,1 @@
+"""AnomalyDINO (WACV 2025)."""

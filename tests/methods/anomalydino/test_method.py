@@ -1,0 +1,114 @@
+"""AnomalyDINO's behaviour: aspects, masks, several sizes in one batch, and sets too small for the program."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import oddlens
+from oddlens.backbone.vision_pass import FeatureRequest
+from oddlens.detector import Detector
+from oddlens.errors import UsageError
+from oddlens.methods.anomalydino.foreground import foreground
+from oddlens.methods.anomalydino.method import _mean_below
+from tests.tiny_dinov2 import write_dinov2
+
+Pictures = list[NDArray[np.uint8]]
+
+
+def load(model: Path, **recipe: object) -> Detector:
+    return oddlens.load("anomalydino", model, device="cpu", **{"rotations": 2, **recipe})
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((900, 1100), (448, 546)), ((1100, 900), (546, 448)), ((500, 500), (448, 448)), ((20, 21), (448, 462))]
+)  # fmt: skip
+def test_the_aspect_is_kept_and_what_is_beyond_a_patch_is_cut_off(
+    shape: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    view = FeatureRequest(448, cut_to=14).view(np.zeros((*shape, 3), np.uint8))
+    assert view.shape == (*expected, 3)
+
+
+def test_nothing_is_moved_by_the_cut() -> None:
+    picture = np.arange(4 * 7 * 3, dtype=np.uint8).reshape(4, 7, 3)
+    assert np.array_equal(FeatureRequest(4, cut_to=2).view(picture), picture[:, :6])
+
+
+def test_images_of_several_shapes_score_together_as_alone(open_clip_folder: Path, pictures: Pictures) -> None:
+    """Smaller ones are padded, and what pads them is nobody's neighbour."""
+    detector = load(open_clip_folder).add_references(pictures[4:7])
+    together = detector.predict(detector.encode(pictures[:4]))
+    for picture, found in zip(pictures[:4], together, strict=True):
+        (alone,) = detector.detect(picture)
+        assert found.anomaly_map.shape == picture.shape[:2]
+        assert found.score == pytest.approx(alone.score, abs=1e-5)
+        assert np.abs(found.anomaly_map - alone.anomaly_map).max() < 1e-5
+
+
+def test_a_map_can_have_the_size_that_the_model_gets(open_clip_folder: Path, pictures: Pictures) -> None:
+    detector = load(open_clip_folder, map_size="model").add_references(pictures[4])
+    (wide,) = detector.detect(pictures[2])  # 80 x 31 pixels
+    assert wide.anomaly_map.shape == (40, 96)
+
+
+def test_a_good_example_is_known_in_all_its_positions(open_clip_folder: Path, pictures: Pictures) -> None:
+    square = pictures[0]
+    turned = np.ascontiguousarray(square[::-1, ::-1])
+    plain, known = (
+        load(open_clip_folder, augment=augment).add_references(square).detect(turned)[0].score
+        for augment in ("none", "rotations")
+    )
+    assert known < plain
+
+
+def test_the_object_decides_whether_there_is_a_mask(open_clip_folder: Path, pictures: Pictures) -> None:
+    detector = load(open_clip_folder, mask_threshold=1e6).add_references(pictures[4:6])
+    assert detector.detect(pictures[0], "part")[0].score > 0
+    for name in ("screw", "Pipe fryum"):
+        assert detector.detect(pictures[0], name)[0].score == 0  # all is background
+    with pytest.raises(UsageError, match="the mask leaves nothing of good example 1: give another mask_threshold"):
+        load(open_clip_folder, mask="both", mask_threshold=1e6).add_references(pictures[4:6])
+
+
+def test_dilating_on_the_grid_reaches_other_rows() -> None:
+    patches = torch.zeros(1, 25, 3)
+    patches[0, [11, 12, 13, 16, 17, 18], 0] = 100
+    lines = foreground(patches, (5, 5), 10, "sequence").view(5, 5)
+    assert lines.int().tolist() == [[0] * 5, [0] * 5, [1] * 5, [1] * 5, [0] * 5]
+    blocks = foreground(patches, (5, 5), 10, "grid").view(5, 5)
+    assert blocks.int().tolist() == [[0] * 5, [1] * 5, [1] * 5, [1] * 5, [1] * 5]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, 0.1), (1, 0.1), (2, 0.1), (3, 0.2), (4, 0.3)])
+def test_a_set_counts_what_is_strictly_nearer_than_the_quantile(count: int, expected: float) -> None:
+    similar = torch.tensor([[0.1, 0.5, 0.9, 0.7, 0.3]])
+    assert float(_mean_below(similar, count)) == pytest.approx(expected)
+
+
+def test_of_equal_neighbours_the_nearest_counts() -> None:
+    assert float(_mean_below(torch.full((1, 4), 0.75), 3)) == pytest.approx(0.25)
+
+
+def test_a_set_is_two_images_or_more(open_clip_folder: Path, pictures: Pictures) -> None:
+    with pytest.raises(UsageError, match="a set is two images or more"):
+        load(open_clip_folder).detect_set(pictures[0])
+    with pytest.raises(UsageError, match="leave metric='l2' out"):
+        load(open_clip_folder, metric="l2").detect_set(pictures[:2])
+    found = load(open_clip_folder).detect_set(pictures[:4])
+    assert all(np.isfinite(each.score) and each.score > 0 for each in found)
+
+
+def test_lengths_have_a_scale_of_the_good_examples(open_clip_folder: Path, pictures: Pictures) -> None:
+    detector = load(open_clip_folder, metric="l2").add_references(pictures[4])
+    assert 0 < detector.fixed_range.high < np.inf
+    assert detector.detect(pictures[0])[0].score > 0
+
+
+@pytest.mark.parametrize(("registers", "expected"), [(0, "bicubic_offset"), (4, "bicubic")])
+def test_positions_are_the_authors_own(registers: int, expected: str, tmp_path: Path) -> None:
+    folder = write_dinov2(tmp_path / "model", registers=registers)
+    assert load(folder).method.request.position == expected
+    assert load(folder, position=None).method.request.position is None
