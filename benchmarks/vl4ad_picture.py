@@ -20,8 +20,8 @@ from vl4ad_streets import GROUPS, TEST_SEED, TOLD, make_detector
 from lab.streets import street
 from oddlens.detection import resize_map
 from oddlens.io.pixels import Pixels
-from oddlens.visualization.label_image import draw_labels
 from oddlens.visualization.heat import blend
+from oddlens.visualization.label_image import draw_labels
 from oddlens.visualization.overlay import outline_mask
 
 TIMES = 1.5

@@ -74,12 +74,14 @@ def test_the_object_decides_whether_there_is_a_mask(open_clip_folder: Path, pict
 
 
 def test_dilating_on_the_grid_reaches_other_rows() -> None:
-    patches = torch.zeros(1, 25, 3)
-    patches[0, [11, 12, 13, 16, 17, 18], 0] = 100
-    lines = foreground(patches, (5, 5), 10, "sequence").view(5, 5)
-    assert lines.int().tolist() == [[0] * 5, [0] * 5, [1] * 5, [1] * 5, [0] * 5]
-    blocks = foreground(patches, (5, 5), 10, "grid").view(5, 5)
-    assert blocks.int().tolist() == [[0] * 5, [1] * 5, [1] * 5, [1] * 5, [1] * 5]
+    square = torch.zeros(11, 11, dtype=torch.bool)
+    square[3:7, 3:7] = True
+    patches = torch.zeros(1, 121, 3)
+    patches[0, square.flatten(), 0] = 100
+    wider, larger = square.clone(), square.clone()
+    wider[3:7, 2:8] = larger[2:8, 2:8] = True
+    assert torch.equal(foreground(patches, (11, 11), 10, "sequence").view(11, 11), wider)
+    assert torch.equal(foreground(patches, (11, 11), 10, "grid").view(11, 11), larger)
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 0.1), (1, 0.1), (2, 0.1), (3, 0.2), (4, 0.3)])
