@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from oddlens.errors import UsageError, printable
-from oddlens.inference.results import Record, count_verdicts, read_records, say_counts, verdict_of
+from oddlens.inference.report_page import report_page
+from oddlens.inference.results import Record, read_records
 from oddlens.inference.sinks import Sink
 from oddlens.io.atomic import unwritable, write_text
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.pixels import Pixels
-from oddlens.io.strict_json import parse_json
-from oddlens.visualization import html
+from oddlens.io.strict_json import form_fault, parse_json
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
 
 NAME = "report.html"
-
-_SECTIONS = {"ng": "NG", "review": "Review", "failed": "Failed", "none": "No verdict", "ok": "OK"}
 
 
 def write_report(root: Path, said: Mapping[str, Sequence[str]] | None = None) -> Path:
@@ -43,14 +38,13 @@ def write_report(root: Path, said: Mapping[str, Sequence[str]] | None = None) ->
     lines = root / "results.jsonl"
     if not is_file(lines):
         raise UsageError(f"{printable(str(root))} holds no results: give the folder of a run")
-    settings = _settings(root / "run.json")
+    document = _document(root / "run.json")
     if said:
-        kept = {**settings.get("said", {}), **{kind: list(sentences) for kind, sentences in said.items()}}
-        settings["said"] = {kind: sentences for kind, sentences in kept.items() if sentences}
-        write_text(root / "run.json", json.dumps(settings, indent=2) + "\n")
-    records = list(read_records(lines).values())
+        kept = {**document["said"], **{kind: list(sentences) for kind, sentences in said.items()}}
+        document["said"] = {kind: sentences for kind, sentences in kept.items() if sentences}
+        write_text(root / "run.json", json.dumps(document, indent=2) + "\n")
     page = root / NAME
-    write_text(page, html.page("Report", _lead(records, settings), _body(records, settings)))
+    write_text(page, report_page(root, list(read_records(lines).values()), document))
     return page
 
 
@@ -91,32 +85,14 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    """What run.json says; {} where it is missing or damaged: the page shows the results all the same."""
+def _document(path: Path) -> dict[str, Any]:
+    """What run.json says, with what the page needs of it in its form: where it is missing or damaged the page shows less."""
     try:
-        settings = parse_json(read_bytes(path))
+        document = parse_json(read_bytes(path))
     except (OSError, ValueError):
-        return {}
-    return settings if isinstance(settings, dict) else {}
-
-
-def _lead(records: Sequence[Record], settings: Mapping[str, Any]) -> str:
-    return f"{len(records)} images: {say_counts(count_verdicts(records))}"
-
-
-def _body(records: Sequence[Record], settings: Mapping[str, Any]) -> Iterator[str]:
-    for kind, sentences in settings.get("said", {}).items():
-        yield from (html.paragraph(f"{kind}: {sentence}") for sentence in sentences)
-    for kind, title in _SECTIONS.items():
-        shown = [
-            record for record in records if ("failed" if "error" in record else verdict_of(record) or "none") == kind
-        ]
-        if shown:
-            yield html.heading(f"{title} ({len(shown)})")
-            rows = "".join(f"<li>{_item(record)}</li>" for record in shown)
-            yield f"<ul>{rows}</ul>"
-
-
-def _item(record: Record) -> str:
-    text = escape(record["error"] if "error" in record else f"{record['score']:.4f} {record['path']}")
-    return f'<a href="{quote(os.fsencode(record["overlay"]))}">{text}</a>' if "overlay" in record else text
+        document = None
+    document = document if isinstance(document, dict) else {}
+    said = document.get("said")
+    kept = said if isinstance(said, dict) else {}
+    document["said"] = {kind: each for kind, each in kept.items() if not form_fault(each, [str])}
+    return document

@@ -1,0 +1,220 @@
+"""The cards of a report: an image beside its anomaly map, and what is known of it."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from oddlens.calibration import Calibration
+from oddlens.detection import RegionOfInterest, ValueRange, resize_map
+from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.inference.results import Record
+from oddlens.io.images import read_image
+from oddlens.io.paths import is_file
+from oddlens.io.pixels import Pixels
+from oddlens.io.strict_json import form_fault
+from oddlens.visualization import html
+from oddlens.visualization.heat import blend
+from oddlens.visualization.preview import shrunk
+
+TITLES = {"ng": "NG", "review": "Review", "failed": "Failed", "none": "No verdict", "ok": "OK"}
+"""What images of each kind are called (see `oddlens.inference.results.count_verdicts`), the most urgent first."""
+
+_SIDE = 420  # of an image on the page, in pixels
+_MOST_REGIONS = 6
+
+
+class Cards:
+    """Draws the cards of images, from what lies in OUT."""
+
+    def __init__(self, root: Path, document: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        self._root = root
+        self._range = _value_range(document)
+        self._roi = _region_of_interest(settings)
+
+    def card(self, kind: str, record: Record) -> str:
+        """An image: original beside heat, name, score, and what is known of it."""
+        name = image_name(record)
+        folder, _, file = name.rpartition("/")
+        title = f"{escape(folder)}/<b>{escape(file)}</b>" if folder else f"<b>{escape(file)}</b>"
+        word = "" if kind == "none" else f'<span class="badge">{TITLES[kind]}</span> '
+        p_value = ""
+        if "p_value" in record:
+            meaning = "the share of good images that score as high, this one counted"
+            p_value = f' <span class="quiet" title="{meaning}">p = {record["p_value"]:.3g}</span>'
+        lines = [
+            f"<h3>{title}</h3>",
+            f"<p>{word}score {record['score']:.4f}{p_value}</p>",
+            *(f'<p class="{field}">{escape(record[field])}</p>' for field in ("concern", "note") if field in record),
+            *(["<p>Drawn at random for audit.</p>"] if record.get("audit") is True else []),
+            _regions(record),
+            self._links(record),
+        ]
+        return (
+            f'<article class="card {kind}">{self._pair(record, name)}<div class="text">{"".join(lines)}</div></article>'
+        )
+
+    def _pair(self, record: Record, name: str) -> str:
+        image = self._image(record)
+        if image is None:
+            return ""
+        heat = self._heat(record, image)
+        width, height = record["image_size"]
+        original = f'<div><img alt="{escape(name)}" src="{_jpeg(image)}">{self._looked_at(width, height)}</div>'
+        if heat is None:
+            return f'<div class="pair" style="grid-template-columns: 1fr">{original}</div>'
+        boxes = _boxes(record, width, height)
+        marked = f'<img alt="anomaly map of {escape(name)}" src="{_jpeg(heat)}">{boxes}'
+        overlay = record.get("overlay")
+        shown = f"<div>{marked}</div>" if overlay is None else f'<a href="{address(overlay)}">{marked}</a>'
+        return f'<div class="pair">{original}{shown}</div>'
+
+    def _image(self, record: Record) -> Pixels | None:
+        """A small copy of the image: its preview, or the file itself while it is the same; None: neither is there."""
+        preview = record.get("preview")
+        places = [self._root / preview] if preview is not None else []
+        file = record.get("file", {})
+        place = self._root / file["path"] if "path" in file else None
+        if place is not None and is_file(place) and place.stat().st_size == file.get("bytes"):
+            places.append(place)
+        for each in places:
+            try:
+                return shrunk(read_image(each).pixels, _SIDE)
+            except OddlensError:
+                continue
+        return None
+
+    def _heat(self, record: Record, image: Pixels) -> Pixels | None:
+        """The image with its anomaly map over it; None where there is no map, or nothing says how to colour it."""
+        if self._range is None or "map" not in record:
+            return None
+        try:
+            with Image.open(self._root / record["map"]) as file:
+                anomaly_map = np.asarray(file, np.float32)
+        except OSError:
+            return None
+        if anomaly_map.ndim != 2 or not np.isfinite(anomaly_map).all():
+            return None
+        height, width = image.shape[:2]
+        scale = (self._range.low, self._range.high)
+        return blend(image, resize_map(anomaly_map, (width, height)), scale, record.get("pixel_threshold"))
+
+    def _looked_at(self, width: int, height: int) -> str:
+        """The borders of the region of interest over an image of a size, as SVG."""
+        if self._roi is None:
+            return ""
+        scale = min(1.0, _SIDE / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        try:
+            outlines = self._roi.outlines(size)
+        except UsageError:
+            return ""
+        polygons = "".join(
+            f'<polygon class="edge" points="{line}"/><polygon points="{line}"/>'
+            for line in (" ".join(f"{x},{y}" for x, y in outline) for outline in outlines)
+        )
+        return _svg(*size, polygons)
+
+    def _links(self, record: Record) -> str:
+        kinds = ("overlay", "map", "mask", "labels")
+        links: list[tuple[str, str]] = [(kind, record[kind]) for kind in kinds if kind in record]
+        path = record.get("file", {}).get("path")
+        if path is not None and is_file(self._root / path):
+            links.insert(0, ("image", path))
+        parts = "".join(f'<a href="{address(target)}">{kind}</a>' for kind, target in links)
+        return f'<p class="links">{parts}</p>' if parts else ""
+
+
+def image_name(record: Record) -> str:
+    """Folder and file, which is what people know an image by."""
+    return printable("/".join(Path(record["path"]).parts[-2:]))
+
+
+def address(path: str) -> str:
+    return escape(quote(os.fsencode(path)))
+
+
+def _value_range(document: Mapping[str, Any]) -> ValueRange | None:
+    """The values at the ends of the colours; None where run.json does not say."""
+    basis = document.get("basis")
+    form = {"calibration": (dict, None), "range": {"low": float, "high": float, "label": str}}
+    if form_fault(basis, form):
+        return None
+    assert isinstance(basis, dict)
+    fixed = ValueRange(**{name: basis["range"][name] for name in ("low", "high", "label")})
+    try:
+        calibration = None if basis["calibration"] is None else Calibration.from_dict(basis["calibration"])
+    except UsageError:
+        calibration = None
+    return (calibration and calibration.value_range) or fixed
+
+
+def _region_of_interest(settings: Mapping[str, Any]) -> RegionOfInterest | None:
+    try:
+        return RegionOfInterest.from_dict(settings["roi"])
+    except (KeyError, UsageError):
+        return None
+
+
+def _regions(record: Record) -> str:
+    """The regions of an image as a table; the numbers are those of the boxes."""
+    regions: Sequence[Mapping[str, Any]] = record.get("regions") or []
+    if not regions:
+        return ""
+    shown = regions[:_MOST_REGIONS]
+    has_mm, has_names = (any(name in region for region in shown) for name in ("area_mm2", "names"))
+    head = ["", "at", "size", "area", *(["mm²"] if has_mm else []), "peak", *(["may be"] if has_names else [])]
+    rows = [
+        [
+            str(number),
+            f"{region['box'][0]}, {region['box'][1]}",
+            f"{region['box'][2]} × {region['box'][3]}",
+            f"{region['area']} px",
+            *([_rounded(region["area_mm2"]) if "area_mm2" in region else ""] if has_mm else []),
+            f"{region['peak']:.3f}",
+            *([_names(region.get("names", []))] if has_names else []),
+        ]
+        for number, region in enumerate(shown, start=1)
+    ]
+    more = f'<p class="quiet">and {len(regions) - len(shown)} more regions</p>' if len(regions) > len(shown) else ""
+    return f'<div class="wide">{html.table(head, rows)}</div>{more}'
+
+
+def _rounded(area: float) -> str:
+    return f"{area:.0f}" if area >= 100 else f"{area:.3g}"
+
+
+def _names(names: Iterable[Sequence[Any]]) -> str:
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in list(names)[:2])
+
+
+def _boxes(record: Record, width: int, height: int) -> str:
+    """Numbered boxes of the regions over an image of a size, as SVG."""
+    size = max(width, height) / 22
+    parts = []
+    for number, region in enumerate((record.get("regions") or [])[:_MOST_REGIONS], start=1):
+        x, y, wide, tall = region["box"]
+        box = f'x="{x}" y="{y}" width="{wide}" height="{tall}"'
+        at = max(size, y - size / 5)
+        parts.append(f'<rect class="edge" {box}/><rect {box}/>')
+        place = f'x="{min(max(x, size / 4), width - size):.0f}" y="{at:.0f}"'
+        parts.append(f'<text {place} font-size="{size:.0f}" stroke-width="{size / 5:.1f}">{number}</text>')
+    return _svg(width, height, "".join(parts)) if parts else ""
+
+
+def _svg(width: int, height: int, inside: str) -> str:
+    return f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{inside}</svg>'
+
+
+def _jpeg(pixels: Pixels) -> str:
+    data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -1,0 +1,149 @@
+"""The HTML of a run's report: counts, scores, what to know, and the images by verdict, NG and review first.
+
+The page holds small copies of the first images of each verdict and of their anomaly maps, so that it can be sent alone; full
+sizes and the other images are links into OUT. So a run of ten thousand images has a page of a few megabytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from oddlens.inference.report_cards import TITLES, Cards, address, image_name
+from oddlens.inference.report_style import STYLE
+from oddlens.inference.results import Record, count_verdicts, say_counts, verdict_of
+from oddlens.io.finding import say_passed_over
+from oddlens.visualization import html
+from oddlens.visualization.score_chart import STYLE as CHART_STYLE
+from oddlens.visualization.score_chart import score_histogram
+
+SHOWN = {"ng": 60, "review": 60, "none": 60, "ok": 12}
+"""How many images of a verdict the page shows; it links the others."""
+
+_HEADINGS = {"references": "Good examples", "drift": "Drift"}
+
+
+def report_page(root: Path, records: Sequence[Record], document: Mapping[str, Any]) -> str:
+    """The page.
+
+    Args:
+        root: The folder OUT.
+        records: The lines of its results.jsonl.
+        document: Its run.json; what is missing there is missing on the page.
+    """
+    run = document.get("run")
+    settings: Mapping[str, Any] = run if isinstance(run, dict) else {}
+    groups: dict[str, list[Record]] = {kind: [] for kind in TITLES}
+    for record in records:
+        groups["failed" if "error" in record else verdict_of(record) or "none"].append(record)
+    cards = Cards(root, document, settings)
+    body = [
+        '<a class="skip" href="#images">To the images</a>',
+        f'<p class="quiet">{escape(_made_by(root, settings))}</p>',
+        _counts(groups),
+        *_what_to_know(records, document),
+        *_scores(groups, document),
+        '<main id="images">',
+        *(part for kind, group in groups.items() if group for part in _section(kind, group, cards)),
+        "</main>",
+    ]
+    name = settings.get("object")
+    of = f" of “{name}”" if isinstance(name, str) else ""
+    lead = f"{_images(len(records))}{of}: {say_counts(count_verdicts(records))}"
+    return html.page("oddlens report", lead, body, STYLE + CHART_STYLE)
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
+
+
+def _made_by(root: Path, settings: Mapping[str, Any]) -> str:
+    """Method, model, examples, and when the results were written."""
+    when = datetime.fromtimestamp((root / "results.jsonl").stat().st_mtime).astimezone()
+    count = settings.get("reference_count")
+    parts = [
+        " on ".join(str(settings[name]) for name in ("method", "model") if name in settings),
+        f"{count} good example{'' if count == 1 else 's'}" if count else "",
+        f"{when:%Y-%m-%d %H:%M}",
+        f"oddlens {settings['oddlens']}" if "oddlens" in settings else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def _counts(groups: Mapping[str, Sequence[Record]]) -> str:
+    has_verdicts = any(groups[kind] for kind in ("ng", "review", "ok"))
+    always = {"ng", "review", "ok", "failed"} if has_verdicts else {"failed"}
+    links = "".join(
+        f'<a class="{kind}" href="#{kind}"><b>{len(group)}</b>{escape(TITLES[kind])}</a>'
+        if group
+        else f'<a class="{kind}"><b>0</b>{escape(TITLES[kind])}</a>'
+        for kind, group in groups.items()
+        if group or kind in always
+    )
+    return f'<nav class="counts" aria-label="Verdicts">{links}</nav>'
+
+
+def _what_to_know(records: Sequence[Record], document: Mapping[str, Any]) -> Iterator[str]:
+    """What was said of the run as a whole, beside what its thresholds promise."""
+    said = {kind: list(each) for kind, each in document.get("said", {}).items() if kind != "promise"}
+    passed_over = document.get("passed_over")
+    if isinstance(passed_over, dict) and all(isinstance(count, int) for count in passed_over.values()):
+        said["passed over"] = [sentence for sentence in [say_passed_over(passed_over)] if sentence]
+    notes = Counter(record["note"] for record in records if "note" in record)
+    said["notes"] = [f"{note} ({_images(count)})" for note, count in notes.most_common()]
+    parts = [
+        f"<h3>{escape(_HEADINGS.get(kind, kind.capitalize()))}</h3>"
+        + "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+        for kind, sentences in said.items()
+        if sentences
+    ]
+    if parts:
+        yield f'<section class="know" aria-label="What to know">{"".join(parts)}</section>'
+
+
+def _scores(groups: Mapping[str, Sequence[Record]], document: Mapping[str, Any]) -> Iterator[str]:
+    """The histogram, with the thresholds and what they promise."""
+    scores = {kind: [record["score"] for record in groups[kind]] for kind in ("ok", "review", "ng", "none")}
+    detections = [record for kind in scores for record in groups[kind]]
+    if not detections:
+        return
+    last = detections[-1]
+    marks = [
+        (kind, f"{label} above {last[field]:.4g}", last[field])
+        for kind, label, field in (("ng", "NG", "threshold"), ("review", "review", "review_threshold"))
+        if last.get(field) is not None
+    ]
+    yield html.heading("Scores")
+    chart = score_histogram({kind: group for kind, group in scores.items() if group}, marks)
+    yield f'<div class="wide">{chart}</div>'
+    if last.get("threshold_source"):
+        yield f'<p class="quiet">{escape("Thresholds: " + last["threshold_source"])}</p>'
+    for sentence in document.get("said", {}).get("promise", []):
+        yield f'<p class="promise">{escape(sentence)}</p>'
+
+
+def _section(kind: str, records: Sequence[Record], cards: Cards) -> Iterator[str]:
+    """The images of a verdict: the highest scores first, of OK images those that are nearest to the threshold."""
+    yield f'<h2 id="{kind}" class="{kind}">{escape(TITLES[kind])} ({len(records)})</h2>'
+    if kind == "failed":
+        yield "<ul>" + "".join(f"<li>{escape(record['error'])}</li>" for record in records) + "</ul>"
+        return
+    ranked = sorted(records, key=lambda record: -record["score"])
+    shown, rest = ranked[: SHOWN[kind]], ranked[SHOWN[kind] :]
+    if kind == "ok" and rest:
+        yield '<p class="quiet">Those with the highest scores come first.</p>'
+    yield f'<div class="cards">{"".join(cards.card(kind, record) for record in shown)}</div>'
+    if rest:
+        links = "".join(f"<li>{record['score']:.4f} {_link(record)}</li>" for record in rest)
+        yield f'<details><summary>{_images(len(rest))} more</summary><ul class="rest">{links}</ul></details>'
+
+
+def _link(record: Record) -> str:
+    """The image's name, as a link to its overlay where there is one."""
+    text = escape(image_name(record))
+    target = record.get("overlay")
+    return text if target is None else f'<a href="{address(target)}">{text}</a>'
