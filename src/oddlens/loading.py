@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -25,6 +26,7 @@ from oddlens.encoding import EncodedBatch
 from oddlens.errors import ModelError, OddlensWarning, printable
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import is_dir, is_file, matching
+from oddlens.io.preparation import Preparation, is_grid
 from oddlens.methods.base import method_class
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
@@ -43,6 +45,9 @@ def load(
     device: str = "auto",
     *,
     max_megapixels: float | None = None,
+    tiles: str | tuple[int, int] | None = None,
+    overlap: float | None = None,
+    fit: str | None = None,
     **recipe_overrides: object,
 ) -> Detector:
     """A detector, ready to score images. Nothing here touches the network. Detectors on the same model share its towers.
@@ -53,6 +58,10 @@ def load(
         weights: The learned part of the method: our .safetensors or the authors' .pth.
         device: "auto", "cpu" or "cuda".
         max_megapixels: Larger images are refused; by default 128, or the number in the environment variable ODDLENS_MAX_MEGAPIXELS.
+        tiles: Into how many tiles an image is cut, columns x rows: "2x2", (3, 2), or "auto"; see `oddlens.io.preparation`. A recipe
+            that has a field `tiles` of its own takes its own values here too.
+        overlap: The share of a tile that its neighbour shows too, 0.05 to 0.5; None: 0.2.
+        fit: What becomes of an image or a tile that is not square: "squash" (None), "pad" or "crop".
         recipe_overrides: Fields of the method's recipe. `recipe="name"` starts from one of its named recipes. Fields that neither
             gives are those that the weights were trained with, else the paper's, fitted to the model. Every recipe has
             `activation`, which must be given for a weights file that stands alone and does not say which GELU it means.
@@ -68,8 +77,15 @@ def load(
         0.05
     """
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
+    if (
+        tiles is not None
+        and not is_grid(tiles)
+        and "tiles" in {field.name for field in fields(method_card(method).recipe)}
+    ):
+        recipe_overrides["tiles"], tiles = tiles, None
+    preparation = Preparation.of(tiles, overlap, fit)
     detector = _loaded(method, model, weights, device, recipe_overrides)
-    detector.max_megapixels = limit
+    detector.max_megapixels, detector.preparation = limit, preparation
     return detector
 
 
@@ -143,7 +159,9 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
     if state.object_name is not None:
         detector.object_name = state.object_name
     if state.references is not None:
-        references = EncodedBatch.of_arrays(state.references, detector.device)
+        references = EncodedBatch.of_arrays(
+            state.references, detector.device, detector.layouts_of(state.references.sizes)
+        )
         if not state.is_sealed:
             _judge_unsealed(references, detector, folder)
         detector.references = references

@@ -47,9 +47,9 @@ class Identity:
 
     method: its name. recipe: its fields as JSON values. fitted: what of the recipe was fitted to the model, in words. A hash is
     None where there are no learned weights or no references. thresholds: given by hand, see `Thresholds.to_dict`. calibration: how
-    the others are made, {} where nothing is calibrated. roi: where it looked, see `RegionOfInterest.to_dict`, {} where everywhere.
-    marking: which regions are marked, see `Marking.to_dict`, {} where all are. machine: where it ran, on which no number may
-    depend.
+    the others are made, {} where nothing is calibrated. preparation: how images were cut and fitted (`io.preparation`), {} where as
+    in the papers. roi: where it looked, see `RegionOfInterest.to_dict`, {} where everywhere. marking: which regions are marked, see
+    `Marking.to_dict`, {} where all are. machine: where it ran, on which no number may depend.
     """
 
     method: str
@@ -62,6 +62,7 @@ class Identity:
     references_sha256: str | None = None
     thresholds: Mapping[str, object] = field(default_factory=dict)
     calibration: Mapping[str, object] = field(default_factory=dict)
+    preparation: Mapping[str, object] = field(default_factory=dict)
     roi: Mapping[str, object] = field(default_factory=dict)
     marking: Mapping[str, object] = field(default_factory=dict)
     machine: Mapping[str, object] = field(default_factory=dict, compare=False)
@@ -81,7 +82,12 @@ class Identity:
             "thresholds": dict(self.thresholds),
             **{
                 name: dict(value)
-                for name, value in (("calibration", self.calibration), ("roi", self.roi), ("marking", self.marking))
+                for name, value in (
+                    ("calibration", self.calibration),
+                    ("preparation", self.preparation),
+                    ("roi", self.roi),
+                    ("marking", self.marking),
+                )
                 if value
             },
         }

@@ -256,7 +256,7 @@ def detect(
         from oddlens.teaching.namer import Namer
 
         with before_the_first_image():
-            sinks.append(RegionNamesSink(Namer(detector.method.backbone, defects, object_name)))
+            sinks.append(RegionNamesSink(Namer(detector.backbone, defects, object_name)))
     if results is not None:
         folder = FolderSink(results, written)
         sinks += [folder, CsvSink(results.root / "results.csv"), ReportSink(results.root)]

@@ -71,6 +71,7 @@ class Detector(CalibratedDetector):
             references_sha256=None if references is None else references.content_sha256(),
             thresholds=self.thresholds.to_dict(),
             calibration=self._calibrated_how(),
+            preparation=self._preparation.to_dict(),
             roi={} if self.roi is None else self.roi.to_dict(),
             marking={} if self.marking is None else self.marking.to_dict(),
             machine={
@@ -106,7 +107,7 @@ class Detector(CalibratedDetector):
         """
         self.check_alone()
         self._encode_prompts(object_name)
-        encoder, found = Encoder([self.method]), []
+        encoder, found = self._encoder(), list[Detection]()
         with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
             while len(batch := encoder.encode(islice(read, BATCH_SIZE))[0]):
                 found += self.predict(batch, object_name)
@@ -138,7 +139,7 @@ class Detector(CalibratedDetector):
     def _detect_each(
         self, inputs: Iterator[Input], object_name: str, size: int, ahead: int | None
     ) -> Iterator[Detection | Failure]:
-        encoder = Encoder([self.method])
+        encoder = self._encoder()
         with closing(load_each(inputs, encoder.prepare, ahead=ahead, group=size)) as read:
             while True:
                 group: list[Failure | None] = []
@@ -153,19 +154,19 @@ class Detector(CalibratedDetector):
 
         Raises as `detect` does for an image that cannot be read.
         """
-        encoder = Encoder([self.method])
+        encoder = self._encoder()
         with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
             return encoder.encode_all(read)[0]
 
     def encode_references(self, images: Images) -> EncodedBatch:
         """Good examples as `references` takes them: as `encode`, with all that the memory bank is made of."""
-        encoder = ReferenceEncoder(self.method)
+        encoder = ReferenceEncoder(self.method, self._preparation)
         with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
             return encoder.encode_all(read)
 
     def encode_pictures(self, pictures: Iterable[Picture]) -> EncodedBatch:
         """As `encode`, for images that are read already, or that an iterator reads."""
-        return encode_together([self.method], pictures)[0]
+        return encode_together([self.method], pictures, preparation=self._preparation)[0]
 
     @torch.inference_mode()
     def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
@@ -183,6 +184,7 @@ class Detector(CalibratedDetector):
         if changes:
             return self._changed(changes).predict(encoded, object_name)
         self.check_alone()
+        self.check_prepared(encoded)
         return [_insisted(outcome) for outcome in self._outcomes(encoded, object_name)]
 
     def detect_set(self, images: Images, object_name: str = "part") -> list[Detection]:
@@ -209,6 +211,11 @@ class Detector(CalibratedDetector):
             raise UsageError(
                 "a set of images is judged by itself: leave the references out, or detect the images with them"
             )
+        self.check_prepared(encoded)
+        if any(len(layout) > 1 for layout in encoded.layouts):
+            raise UsageError(
+                "tiles are for images that are scored alone, and a set is scored together: leave tiles out"
+            )
         scores = self._finished(encoded, self.method.score_set(encoded.features, self._encode_prompts(object_name)))
         value_range = self.fixed_range
         if math.isinf(value_range.high):
@@ -219,8 +226,7 @@ class Detector(CalibratedDetector):
     @torch.inference_mode()
     def _outcomes(self, encoded: EncodedBatch, object_name: str) -> list[Detection | Failure]:
         """The detection of each image; a failure if score or map is not finite. A batch is scored at once, as it is encoded."""
-        parts = (encoded[first : first + BATCH_SIZE] for first in range(0, len(encoded), BATCH_SIZE))
-        return [outcome for part in parts for outcome in self._score(part, object_name)]
+        return [outcome for part in encoded.parts(BATCH_SIZE) for outcome in self._score(part, object_name)]
 
     def _score(self, encoded: EncodedBatch, object_name: str) -> Iterator[Detection | Failure]:
         calibration = self.calibration(object_name)
@@ -238,7 +244,7 @@ class Detector(CalibratedDetector):
         calibration: Calibration | None = None,
     ) -> Iterator[Detection | Failure]:
         """The detection of each image; a failure if score or map is not finite."""
-        embeddings = None if self.scene is None else embeddings_of(encoded.features)
+        embeddings = None if self.scene is None else embeddings_of(encoded)
         for number, (source, score, anomaly_map) in enumerate(images_of(encoded, result)):
             parts = {name: float(values[number]) for name, values in result.parts.items()}
             if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):
@@ -303,6 +309,9 @@ class Detector(CalibratedDetector):
         recipe = change_recipe(self.recipe, changes)
         # Not the changes: a file of the same name may say something else now. Orders are part of it: they number classes.
         other = self._changes.get(json.dumps(asdict(recipe)), lambda: self._on(self.method.with_recipe(recipe)))
+        if other.preparation != self.preparation:
+            other._references = other._memory = None  # which were encoded in another way
+            other.calibrate_by(Rates())
         self._pass_on(other)
         if other._references is not self._references:
             other._references, other._memory = self._references, self._memory  # which no question can change
@@ -345,8 +354,14 @@ class Detector(CalibratedDetector):
 
 
 def encoder_of(detectors: Sequence[Detector]) -> Encoder:
-    """What encodes images for several detectors at once, see `Encoder`; the batches are in the detectors' order."""
-    return Encoder([detector.method for detector in detectors])
+    """What encodes images for several detectors at once, see `Encoder`; the batches are in the detectors' order.
+
+    Raises `UsageError` for detectors that do not cut and fit images alike.
+    """
+    first, *others = (detector._preparation for detector in detectors)
+    if any(other != first for other in others):
+        raise UsageError("detectors with other tiles or another fit share no pass: encode for each on its own")
+    return Encoder([detector.method for detector in detectors], first)
 
 
 def _usable(outcomes: Iterable[Prepared | Failure], group: list[Failure | None]) -> Iterator[Prepared]:

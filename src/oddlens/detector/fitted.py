@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.tensors import aligned
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene, calibrate_on
 from oddlens.detection import Marking, RegionOfInterest, Thresholds, ValueRange
@@ -20,11 +21,12 @@ from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.detector.inside import within
 from oddlens.detector.reference_encoder import ReferenceEncoder
-from oddlens.encoding import EncodedBatch, joined
+from oddlens.encoding import EncodedBatch, Encoder, joined, joined_scores
 from oddlens.errors import OddlensWarning, UsageError, shortened
 from oddlens.io.hashes import cached_hash
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
+from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
 from oddlens.methods.base import AnyMethod, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
@@ -70,7 +72,6 @@ class FittedDetector:
         self.model_name: str | None = None
         self.object_name = "part"
         self.image_size: tuple[int, int] | None = None
-        self.preparation: SectionValue = None
         self.scene: Scene | None = None
         self.state: Readiness | None = None
         self.defects: SectionValue = None
@@ -79,6 +80,7 @@ class FittedDetector:
         self._roi: RegionOfInterest | None = None
         self._marking: Marking | None = None
         self._rates = Rates()
+        self._preparation = AS_IN_PAPERS
         self._split: Calibration | None = None
         self._warned: set[str] = set()
         self._identity: Identity | None = None
@@ -97,6 +99,11 @@ class FittedDetector:
         """The frozen recipe in force."""
         recipe: Recipe = self.method.recipe
         return recipe
+
+    @property
+    def backbone(self) -> Backbone:
+        """The model that it runs on."""
+        return self.method.backbone
 
     @property
     def device(self) -> torch.device:
@@ -182,21 +189,75 @@ class FittedDetector:
         if references is None:
             self._keep(None, None)
         else:
+            self.check_prepared(references)
             references = _ready(references)
-            self._keep(references, self.method.fit(references.features))
+            self._keep(references, self._bank(references))
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """How images are cut into tiles and fitted into the tower's square; None: as in the papers, each whole and squeezed.
+
+        Setting another one drops a calibration.
+
+        Setting raises `UsageError` where there are references, which were encoded in the earlier way, or where the method takes
+        images whole.
+        """
+        return None if self._preparation.is_default else self._preparation
+
+    @preparation.setter
+    def preparation(self, preparation: Preparation | None) -> None:
+        preparation = AS_IN_PAPERS if preparation is None else preparation
+        if preparation == self._preparation:
+            return
+        if self._references is not None:
+            raise UsageError(
+                f"the references were encoded with {self._preparation}: set tiles and fit before references are added"
+            )
+        if self.method.request.whole and not preparation.is_default:
+            raise UsageError(
+                f"with this recipe {self.name} takes images whole and cuts them itself: leave tiles, overlap and fit out"
+            )
+        self._drop_calibration(str(self._preparation))
+        self._preparation = preparation
+
+    def check_prepared(self, encoded: EncodedBatch) -> None:
+        """Raise `UsageError` for images that were encoded in another way than this detector's `preparation`."""
+        if encoded.layouts != self.layouts_of(encoded.sizes):
+            raise UsageError(
+                f"the images were encoded with other tiles or another fit than {self._preparation}: encode them again with this "
+                "detector"
+            )
+
+    def layouts_of(self, sizes: Iterable[tuple[int, int]]) -> tuple[Layout, ...]:
+        """The tiles of images of these sizes (width, height); () where none are made."""
+        if self._preparation.is_default:
+            return ()
+        return tuple(self._preparation.layout(size, self.method.request.image_size) for size in sizes)
+
+    def _encoder(self) -> Encoder:
+        return Encoder([self.method], self._preparation)
+
+    def _bank(self, references: EncodedBatch) -> MemoryBank:
+        """The memory of references, which knows whose tiles its rows are."""
+        memory = self.method.fit(references.features)
+        return memory.of_tiles(references.view_images()) if references.layouts else memory
 
     def _keep(self, references: EncodedBatch | None, memory: MemoryBank | None) -> None:
         """Take other good examples, with the memory bank of them; what was made of the earlier ones goes."""
+        self._drop_calibration("other references")
+        if self.scene is not None and references is not None:
+            self.scene = replace(self.scene, references=embeddings_of(references))
+        self._references, self._memory = references, memory
+
+    def _drop_calibration(self, made_with: str) -> None:
+        """Forget what was calibrated before something that scores depend on changed."""
         if self._split is not None or self._rates != Rates():
             warnings.warn(
-                "the calibration was made with other references and is dropped: calibrate again",
+                f"the calibration was made with {made_with} and is dropped: calibrate again",
                 OddlensWarning,
                 stacklevel=4,
             )
-        self._split, self._rates = None, Rates()
-        if self.scene is not None and references is not None:
-            self.scene = replace(self.scene, references=embeddings_of(references.features))
-        self._references, self._memory, self._identity = references, memory, None
+        self._split, self._rates, self._identity = None, Rates(), None
         self._fits.clear()
 
     def add_references(self, images: Images) -> Self:
@@ -228,7 +289,7 @@ class FittedDetector:
         earlier = joined([] if self.references is None else [self.references])
         sources = dict(zip(earlier.digests, earlier.sources, strict=False))  # by the digest of the image
         count, doubles = len(sources), list[str]()
-        encoder = ReferenceEncoder(self.method)
+        encoder = ReferenceEncoder(self.method, self._preparation)
         with read_good_images(images, encoder, self.max_megapixels, sources, doubles) as read:
             added = encoder.encode_all(read)
         if doubles:
@@ -237,7 +298,7 @@ class FittedDetector:
             raise UsageError("no reference images were given: give at least one good example")
         if len(added):
             added = _ready(replace(added, digests=tuple(sources)[count:]))
-            memory = self.method.fit(added.features)
+            memory = self._bank(added)
             if self._references is not None and self._memory is not None:
                 added, memory = joined([self._references, added]), self._memory.add(memory)
             self._keep(added, memory)
@@ -277,9 +338,11 @@ class FittedDetector:
         self, references: EncodedBatch, memory: MemoryBank, text: Text
     ) -> Iterator[tuple[EncodedBatch, Scores]]:
         """What the references score, each with the others as its memory, batch by batch."""
-        for first in range(0, len(references), BATCH_SIZE):
-            batch = references[first : first + BATCH_SIZE]
-            yield batch, self._score_batch(batch, text, memory.leaving_out(torch.arange(first, first + len(batch))))
+        first = 0
+        for batch in references.parts(BATCH_SIZE):
+            end = first + sum(map(len, batch.views))
+            yield batch, self._score_batch(batch, text, memory.leaving_out(torch.arange(first, end)))
+            first = end
 
     def _scores(self, encoded: EncodedBatch, object_name: str) -> Scores:
         """The scores and maps of a batch."""
@@ -291,6 +354,7 @@ class FittedDetector:
 
     def _finished(self, encoded: EncodedBatch, scores: Scores) -> Scores:
         """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
+        scores = joined_scores(scores, encoded, self.fixed_range.low)
         return scores if self._roi is None else within(scores, self._roi, self.fixed_range.low)
 
     def _good_images(self, encoded: EncodedBatch, scores: Scores) -> Iterator[tuple[str, float, NDArray[np.float32]]]:

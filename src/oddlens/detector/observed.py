@@ -12,7 +12,7 @@ from oddlens.calibration import Look, Observation, Observations, Scene, Vetting,
 from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.fitted import FittedDetector
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
-from oddlens.encoding import EncodedBatch, Encoder
+from oddlens.encoding import EncodedBatch
 from oddlens.errors import OddlensError, UsageError
 from oddlens.io.images import read_image
 from oddlens.io.inputs import Images
@@ -65,7 +65,7 @@ class ObservedDetector(FittedDetector):
 
     def scene_of(self, calibrated: Sequence[Observation] = ()) -> Scene:
         """What the part looks like, by the references and by calibration images."""
-        known = None if self._references is None else embeddings_of(self._references.features)
+        known = None if self._references is None else embeddings_of(self._references)
         other = np.stack([each.embedding for each in calibrated]) if calibrated else None
         return Scene.of(known, other)
 
@@ -73,7 +73,7 @@ class ObservedDetector(FittedDetector):
         references = self.references
         sources = {} if references is None else dict(zip(references.digests, references.sources, strict=False))
         known = len(sources)
-        encoder, doubles, looks = Encoder([self.method]), list[str](), list[Look | None]()
+        encoder, doubles, looks = self._encoder(), list[str](), list[Look | None]()
         with read_good_images(images, encoder, self.max_megapixels, sources, doubles, looks) as new:
             found = 0
             while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
@@ -100,7 +100,7 @@ class ObservedDetector(FittedDetector):
         self, batch: EncodedBatch, scores: Scores, digests: Sequence[str], looks: Sequence[Look | None], what: str
     ) -> Iterator[Observation]:
         """The images of a batch, in order. what: they are, for sentences."""
-        embeddings = embeddings_of(batch.features)
+        embeddings = embeddings_of(batch)
         for number, (source, score, anomaly_map) in enumerate(self._good_images(batch, scores)):
             score, peak, usual = summary(source, score, anomaly_map, what)
             yield Observation(

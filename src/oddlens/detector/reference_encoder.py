@@ -11,15 +11,16 @@ import torch
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, joined
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
+from oddlens.io.preparation import AS_IN_PAPERS, Preparation
 from oddlens.methods.base import AnyMethod
 
 
 class ReferenceEncoder:
     """Good examples -> their features, for one method. Where it makes no views of them, they run as any images do."""
 
-    def __init__(self, method: AnyMethod) -> None:
+    def __init__(self, method: AnyMethod, preparation: Preparation = AS_IN_PAPERS) -> None:
         self._method = method
-        self._encoder = Encoder([method])
+        self._encoder = Encoder([method], preparation)
 
     def prepare(self, picture: Picture) -> Prepared:
         """As `Encoder.prepare`, with all views of the image, the image itself first; any thread may do it."""
@@ -47,10 +48,13 @@ class ReferenceEncoder:
 
     def _encoded(self, images: Sequence[Prepared], views: int) -> EncodedBatch:
         (encoded,) = self._encoder.encode_all(images)
-        features = self._method.reference_features(encoded.features, views)
         if views == 1:
-            return replace(encoded, features=features)
-        return EncodedBatch(features, encoded.sizes[:1], encoded.sources[:1], encoded.notes[:1], encoded.seconds)
+            return replace(encoded, features=self._method.reference_features(encoded.features, 1))
+        tiles = len(encoded.views[0])
+        rows = torch.arange(views * tiles).view(views, tiles).T.flatten()  # of each tile, its views in a row
+        by_tile = {name: value[rows.to(value.device)] for name, value in encoded.features.items()}
+        features = self._method.reference_features(by_tile, views)
+        return replace(encoded[:1], features=features, seconds=encoded.seconds)
 
 
 def _apart(image: Prepared) -> list[Prepared]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene, chosen
 from oddlens.detection import Marking, RegionOfInterest, Thresholds
+from oddlens.io.preparation import Preparation
 from oddlens.provenance import Identity
 
 
@@ -30,7 +31,7 @@ SectionValue = Section | Mapping[str, Any] | None
 SECTIONS: Mapping[str, Callable[[dict[str, Any]], Any] | None] = {
     "roi": RegionOfInterest.from_dict,
     "marking": Marking.from_dict,
-    "preparation": None,
+    "preparation": Preparation.from_dict,
     "scene": Scene.from_dict,
     "state": Readiness.from_dict,
     "defects": None,
@@ -129,7 +130,7 @@ class StationState:
     image_size: tuple[int, int] | None = None
     roi: RegionOfInterest | None = None
     marking: Marking | None = None
-    preparation: SectionValue = None
+    preparation: Preparation | None = None
     scene: Scene | None = None
     state: Readiness | None = None
     defects: SectionValue = None

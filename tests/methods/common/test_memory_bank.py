@@ -120,6 +120,53 @@ class TestLeavingOut:
         assert found.isinf().all()
 
 
+class TestTiles:
+    """Images that are tiles: those of one picture are left out together."""
+
+    PICTURES = (0, 0, 1, 2, 2, 2)
+
+    def test_a_tile_is_held_against_the_tiles_of_the_other_pictures(self) -> None:
+        tiles, pictures = drawn(6, 4, 5, seed=3), torch.tensor(self.PICTURES)
+        bank = MemoryBank({"patch": tiles}).of_tiles(pictures)
+        assert bank.picture_count == 3
+        found = bank.leaving_out(torch.arange(6)).distance("patch", tiles)
+        for number, picture in enumerate(self.PICTURES):
+            others = MemoryBank({"patch": tiles[pictures != picture]})
+            assert torch.allclose(found[number], others.distance("patch", tiles[number : number + 1])[0], atol=1e-6)
+
+    @pytest.mark.parametrize("chunk", [1, 7, 24, 1000])
+    def test_how_much_is_compared_at_once_changes_nothing(self, chunk: int) -> None:
+        tiles, pictures = drawn(6, 4, 5, seed=4), torch.tensor(self.PICTURES)
+        found, whole = (
+            MemoryBank({"patch": tiles}, chunk=each)
+            .of_tiles(pictures)
+            .leaving_out(torch.arange(2, 6))
+            .distance("patch", tiles[2:])
+            for each in (chunk, 10**6)
+        )
+        assert torch.allclose(found, whole, atol=1e-6)
+
+    def test_of_one_picture_nothing_is_left(self) -> None:
+        tiles = drawn(3, 2, 4, seed=5)
+        bank = MemoryBank({"patch": tiles}).of_tiles(torch.zeros(3, dtype=torch.int64))
+        assert bank.leaving_out(torch.arange(3)).distance("patch", tiles).isinf().all()
+
+    def test_banks_of_tiles_are_joined(self) -> None:
+        tiles = drawn(6, 2, 4, seed=6)
+        first = MemoryBank({"patch": tiles[:2]}).of_tiles(torch.tensor([0, 0]))
+        second = MemoryBank({"patch": tiles[2:]}).of_tiles(torch.tensor([0, 1, 1, 1]))
+        found = first.add(second)
+        whole = MemoryBank({"patch": tiles}).of_tiles(torch.tensor(self.PICTURES))
+        assert (len(found), found.picture_count) == (6, 3)
+        queries = torch.arange(6)
+        assert (
+            found.leaving_out(queries)
+            .distance("patch", tiles)
+            .equal(whole.leaving_out(queries).distance("patch", tiles))
+        )
+        assert first.add(MemoryBank({"patch": tiles[2:4]})).picture_count == 3
+
+
 class TestAdding:
     @settings(max_examples=20, deadline=None)
     @given(first=st.integers(1, 3), second=st.integers(1, 3), rows=st.integers(1, 5), seed=st.integers(0, 10**6))
@@ -217,6 +264,21 @@ class TestFiles:
             assert torch.equal(opened.owners(name), bank.owners(name))
         queries = drawn(1, 6, 5, seed=10)
         assert torch.equal(opened.distance("window", queries), bank.distance("window", queries))
+
+    def test_a_bank_of_tiles_is_one_again(self, tmp_path: Path) -> None:
+        self.bank().of_tiles(torch.tensor([0, 0, 1])).save(tmp_path / "bank.safetensors")
+        opened = MemoryBank.load(tmp_path / "bank.safetensors")
+        assert opened.picture_count == 2
+        nearest = opened.leaving_out(torch.tensor([0])).distance("window", drawn(3, 2, 5, seed=9)[1:2])
+        assert nearest.min() > 1e-3
+
+    @pytest.mark.parametrize("pictures", [[0, 1], [0, 0, 2], [1, 1, 2], [0, 1, 0]])
+    def test_pictures_that_do_not_fit_are_refused(self, tmp_path: Path, pictures: list[int]) -> None:
+        path = tmp_path / "bank.safetensors"
+        self.bank().save(path)
+        save_file(load_file(path) | {"pictures": torch.tensor(pictures)}, path, metadata={"oddlens": "memory-bank-1"})
+        with pytest.raises(ModelError, match=r"is no memory bank .*pictures.*: make it again"):
+            MemoryBank.load(path)
 
     @pytest.mark.parametrize(
         ("change", "fault"),

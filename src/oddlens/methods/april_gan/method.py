@@ -117,12 +117,16 @@ class AprilGAN(Method[AprilGANRecipe]):
         count, probabilities, maps = len(memory), [], []
         for first in range(0, count, _TOGETHER):
             some = {name: value[first : first + _TOGETHER] for name, value in references.items()}
-            others = memory.leaving_out(torch.arange(first, min(first + _TOGETHER, count))) if count > 1 else None
+            others = (
+                memory.leaving_out(torch.arange(first, min(first + _TOGETHER, count)))
+                if memory.picture_count > 1
+                else None
+            )
             probabilities.append(self._probability(some, text))
             maps.append(self._maps(some, text, others))
         peaks = torch.cat([_peaks(each) for each in maps])
         fitted = memory.with_values(usual_peak=peaks.mean().clamp(min=self.value_range(True)[1] / 100))
-        if count == 1:
+        if memory.picture_count == 1:
             return fitted, None
         return fitted, Scores(
             _few_shot(torch.cat(probabilities), peaks, fitted), [one for each in maps for one in each]

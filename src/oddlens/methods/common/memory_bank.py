@@ -20,14 +20,15 @@ CHUNK = 1 << 24
 """Similarities held at once (64 MB of float32)."""
 
 _KEY, _FORMAT, _UNSCALED = "oddlens", "memory-bank-1", "memory-bank-1-unscaled"
-_ROWS, _OWNERS, _VALUES = "rows:", "owners:", "values:"
+_ROWS, _OWNERS, _VALUES, _PICTURES = "rows:", "owners:", "values:", "pictures"
 
 
 class MemoryBank:
     """Rows of features of good examples, by name, and the distance of queries to the nearest row. A value: nothing changes it.
 
     Every row belongs to one image, known by its number from 0 in the order of adding. Banks that are made of one another share
-    their rows in memory.
+    their rows in memory. Images may be tiles of pictures (`of_tiles`): those of one picture stand together, and are left out
+    together.
 
     Args:
         features: By name [images, rows, channels], float32 or float16, of the same images under every name. Rows are scaled to
@@ -61,6 +62,7 @@ class MemoryBank:
         self.unit = unit
         self._left_out: Tensor | None = None
         self._defects: MemoryBank | None = None
+        self._pictures: Tensor | None = None
         for name, value in features.items():
             images, rows, _ = value.shape
             if max_rows is not None and max_rows < images:
@@ -112,6 +114,21 @@ class MemoryBank:
         """How many images it holds."""
         return max((int(owners.max()) + 1 for owners in self._owners.values() if len(owners)), default=0)
 
+    @property
+    def picture_count(self) -> int:
+        """How many pictures its images are of: as many as there are images, where these are no tiles."""
+        return len(self) if self._pictures is None else int(self._pictures[-1]) + 1
+
+    def of_tiles(self, pictures: Tensor) -> MemoryBank:
+        """The same bank, whose images are tiles.
+
+        Args:
+            pictures: The number of the picture that each image is a tile of, from 0 and rising: int64 [images].
+        """
+        bank = self._like()
+        bank.values, bank._pictures = self.values, pictures
+        return bank
+
     def add(self, other: MemoryBank) -> MemoryBank:
         """A bank of the images of both, this one's first. `values` are of neither any more.
 
@@ -124,6 +141,12 @@ class MemoryBank:
         bank, first = self._like(), len(self)
         bank._rows = {name: torch.cat([rows, other._rows[name]]) for name, rows in self._rows.items()}
         bank._owners = {name: torch.cat([own, other._owners[name] + first]) for name, own in self._owners.items()}
+        bank._pictures = None
+        if self._pictures is not None or other._pictures is not None:
+            mine, others = (
+                torch.arange(len(each)) if each._pictures is None else each._pictures for each in (self, other)
+            )
+            bank._pictures = torch.cat([mine, others + self.picture_count])
         return bank
 
     def with_values(self, **values: Tensor) -> MemoryBank:
@@ -151,6 +174,8 @@ class MemoryBank:
 
     def leaving_out(self, images: Tensor) -> MemoryBank:
         """The same bank for queries that are images of it themselves: each is compared with all images but itself.
+
+        A tile is compared with no tile of its picture.
 
         Args:
             images: The number of the image that each query is, int64 [batch].
@@ -202,16 +227,26 @@ class MemoryBank:
         for part in torch.split(flat, step):
             similar = part @ known.T if half is None else part @ known.T - half
             if exclude is not None:
-                _exclude(similar, exclude.tolist(), owners, len(chunks) * step, queries.shape[1])
+                _exclude(similar, self._excluded(exclude), owners, len(chunks) * step, queries.shape[1])
             chunks.append(_nearest(similar, neighbours))
         # Rounding can make a perfect match negative.
         return (own - torch.cat(chunks)).clamp(min=0).view(queries.shape[:-1])
+
+    def _excluded(self, images: Tensor) -> list[tuple[int, int]]:
+        """The first and the last image that each query is not compared with: itself, or all tiles of its picture."""
+        if self._pictures is None:
+            return [(image, image) for image in images.tolist()]
+        first, last = (
+            torch.searchsorted(self._pictures, self._pictures[images], right=right) for right in (False, True)
+        )
+        return list(zip(first.tolist(), (last - 1).tolist(), strict=True))
 
     def save(self, path: Path) -> None:
         """Write the bank as a .safetensors file, whole or not at all."""
         tensors = {_ROWS + name: rows for name, rows in self._rows.items()}
         tensors |= {_OWNERS + name: owners for name, owners in self._owners.items()}
         tensors |= {_VALUES + name: value for name, value in self.values.items()}
+        tensors |= {} if self._pictures is None else {_PICTURES: self._pictures}
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         write_bytes(path, save(plain, metadata={_KEY: _FORMAT if self.unit else _UNSCALED}))
 
@@ -239,12 +274,18 @@ class MemoryBank:
         bank._rows = {name: rows.to(device) for name, rows in _part(tensors, _ROWS).items()}
         bank._owners = {name: owners.to(device) for name, owners in _part(tensors, _OWNERS).items()}
         bank.values = {name: value.to(device) for name, value in _part(tensors, _VALUES).items()}
+        bank._pictures = tensors.get(_PICTURES)
         return bank
 
     def _like(self) -> MemoryBank:
         """A bank of the same rows, in the same memory."""
         bank = MemoryBank({}, chunk=self.chunk, unit=self.unit)
-        bank._rows, bank._owners, bank._defects = self._rows, self._owners, self._defects
+        bank._rows, bank._owners, bank._defects, bank._pictures = (
+            self._rows,
+            self._owners,
+            self._defects,
+            self._pictures,
+        )
         return bank
 
 
@@ -258,16 +299,16 @@ def _nearest(similar: Tensor, neighbours: int) -> Tensor:
     return torch.where(there.any(dim=1), mean, -torch.inf)
 
 
-def _exclude(similar: Tensor, images: list[int], owners: Tensor, first: int, rows: int) -> None:
+def _exclude(similar: Tensor, images: list[tuple[int, int]], owners: Tensor, first: int, rows: int) -> None:
     """Make the excluded image of each query no match, in place.
 
-    similar: [part of all query rows, known rows]. images: the excluded image of each query. owners: of the known rows. first: the
-    number of the part's first row among all query rows, of which each query has `rows`.
+    similar: [part of all query rows, known rows]. images: the first and the last excluded image of each query. owners: of the
+    known rows. first: the number of the part's first row among all query rows, of which each query has `rows`.
     """
     for number in range(first // rows, -(-(first + len(similar)) // rows)):
         own = slice(max(0, number * rows - first), (number + 1) * rows - first)
-        image = torch.tensor(images[number], device=owners.device)
-        start, end = (int(torch.searchsorted(owners, image, right=right)) for right in (False, True))
+        least, most = torch.tensor(images[number], device=owners.device)
+        start, end = int(torch.searchsorted(owners, least)), int(torch.searchsorted(owners, most, right=True))
         similar[own, start:end] = -torch.inf
 
 
@@ -297,7 +338,7 @@ def _fault_of(tensors: Mapping[str, Tensor], *, unit: bool) -> str:
     rows, owners = _part(tensors, _ROWS), _part(tensors, _OWNERS)
     if rows.keys() != owners.keys() or not rows:
         return "rows and the images that they belong to do not fit together"
-    if strange := [name for name in tensors if not name.startswith((_ROWS, _OWNERS, _VALUES))]:
+    if strange := [name for name in tensors if not name.startswith((_ROWS, _OWNERS, _VALUES)) and name != _PICTURES]:
         return f"{strange[0]} is no part of one"
     for name, value in _part(tensors, _VALUES).items():
         if fault := tensor_fault(value, dtypes=FLOATS):
@@ -316,4 +357,11 @@ def _fault_of(tensors: Mapping[str, Tensor], *, unit: bool) -> str:
             return f"{_ROWS}{name} has rows that are not of unit length"
     if len({frozenset(each.tolist()) for each in owners.values()}) > 1:
         return "its features are of other images under one name than under another"
+    pictures = tensors.get(_PICTURES)
+    if pictures is not None:
+        images = max(int(each.max()) + 1 for each in owners.values())
+        if fault := tensor_fault(pictures, (images,), [torch.int64]):
+            return f"{_PICTURES} {fault}"
+        if int(pictures[0]) or not bool(((pictures.diff() == 0) | (pictures.diff() == 1)).all()):
+            return f"{_PICTURES} does not count from 0"
     return ""

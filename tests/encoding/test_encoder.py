@@ -1,7 +1,6 @@
 """Pictures through the towers: several methods share a walk, and none is changed by it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from weakref import WeakSet
 
@@ -10,14 +9,14 @@ import pytest
 import torch
 
 import oddlens
-from oddlens.backbone.tensors import aligned
 from oddlens.backbone.vision import ClipTower
 from oddlens.backbone.vision_pass import FeatureRequest
 from oddlens.detection import Detection
-from oddlens.encoding import EncodedBatch, encode_together, joined
+from oddlens.encoding import encode_together
 from oddlens.errors import Failure, ImageError
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
+from oddlens.io.preparation import Preparation
 
 
 @pytest.fixture
@@ -101,61 +100,11 @@ def test_a_picture_that_is_too_long_for_a_method_fails_alone(open_clip_folder: P
     assert len(oddlens.load("anovl", open_clip_folder, image_size=40, views=1).detect(wire)) == 1
 
 
-def test_some_of_the_pictures_are_a_part_of_the_features(open_clip_folder: Path, pictures: list[Picture]) -> None:
-    encoded = oddlens.load("winclip", open_clip_folder).encode(pictures)
-    some = encoded[2:5]
-    assert len(some) == 3
-    assert (some.sources, some.sizes, some.notes) == (encoded.sources[2:5], encoded.sizes[2:5], encoded.notes[2:5])
-    assert all(value.data_ptr() == encoded.features[name][2].data_ptr() for name, value in some.features.items())
-
-
 def test_pictures_stay_in_order(open_clip_folder: Path, pictures: list[Picture]) -> None:
     (encoded,) = encode_together([oddlens.load("winclip", open_clip_folder).method], pictures)
     assert encoded.sources == tuple(picture.source for picture in pictures)
     assert len(encoded) == len(pictures)
     assert encoded.seconds > 0
-
-
-def test_nothing_joins_to_nothing() -> None:
-    assert len(joined([])) == 0
-
-
-def test_features_of_several_sizes_are_joined_at_the_largest_and_end_in_zeros() -> None:
-    small, large = (EncodedBatch({"patch": torch.ones(n, *size)}, (), (), ()) for n, size in ((2, (1, 3)), (1, (2, 2))))
-    found = joined([small, large]).features["patch"]
-    assert found.shape == (3, 2, 3)
-    assert found[0].tolist() == [[1, 1, 1], [0, 0, 0]]
-    assert found[2].tolist() == [[1, 1, 0], [1, 1, 0]]
-
-
-class TestSaved:
-    """Features as a station holds them: arrays, and back."""
-
-    def test_they_come_back_to_the_bit_and_aligned(self, open_clip_folder: Path, pictures: list[Picture]) -> None:
-        encoded = oddlens.load("winclip", open_clip_folder, device="cpu").encode(pictures[:3])
-        again = EncodedBatch.of_arrays(encoded.to_arrays(), torch.device("cpu"))
-        assert (again.sources, again.sizes, again.notes) == (encoded.sources, encoded.sizes, encoded.notes)
-        assert all(value.equal(encoded.features[name]) for name, value in again.features.items())
-        assert all(aligned(value) is value for value in again.features.values())
-
-    def test_their_hash_is_of_what_they_are_and_not_of_what_they_are_called(
-        self, open_clip_folder: Path, pictures: list[Picture]
-    ) -> None:
-        encoded = oddlens.load("winclip", open_clip_folder, device="cpu").encode(pictures[:3])
-        other = replace(encoded, sources=("a", "b", "c"), seconds=3.0)
-        assert other.content_sha256() == encoded.content_sha256()
-        assert (
-            joined([encoded[1:], encoded[:1]]).content_sha256()
-            != encoded.content_sha256()
-            != encoded[:2].content_sha256()
-        )
-        assert replace(encoded, digests=("1", "2", "3")).content_sha256() != encoded.content_sha256()
-
-    def test_they_move(self, open_clip_folder: Path, pictures: list[Picture]) -> None:
-        encoded = oddlens.load("winclip", open_clip_folder, device="cpu").encode(pictures[:2])
-        moved = encoded.to("meta")
-        assert {value.device.type for value in moved.features.values()} == {"meta"}
-        assert (moved.sources, len(moved)) == (encoded.sources, 2)
 
 
 def test_a_pass_has_the_images_embedding_where_one_method_wants_it() -> None:
@@ -181,3 +130,49 @@ def test_images_that_keep_their_aspect_have_as_many_pixels_as_the_square() -> No
         assert size(width, height) == (height, width)
     assert FeatureRequest(320).size_of(np.empty((10, 50, 3), np.uint8)) == (320, 320)
     assert request.preprocess_key != FeatureRequest(320).preprocess_key
+
+
+class TestTiles:
+    """An image that is cut goes through the tower as so many images."""
+
+    @pytest.fixture
+    def large(self) -> list[Picture]:
+        rng = np.random.default_rng(5)
+        return [Picture(rng.integers(0, 256, (90, 120, 3), np.uint8), f"large {n}") for n in range(3)]
+
+    def test_its_tiles_are_what_cutting_it_by_hand_gives(self, open_clip_folder: Path, large: list[Picture]) -> None:
+        method = oddlens.load("winclip", open_clip_folder, device="cpu").method
+        (encoded,) = encode_together([method], large, preparation=Preparation((2, 1)))
+        assert encoded.sizes == ((120, 90),) * 3
+        tiles = [each.pixels[:, left : left + 67] for each in large for left in (0, 53)]
+        (by_hand,) = encode_together([method], [Picture(each, "a tile") for each in tiles])
+        for name, value in encoded.features.items():
+            assert torch.allclose(value, by_hand.features[name], atol=1e-5), name
+
+    def test_no_more_tiles_run_together_than_images_would(
+        self, open_clip_folder: Path, large: list[Picture], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        together = []
+
+        def count(self: ClipTower, pixels: torch.Tensor, *arguments: object) -> object:
+            together.append(len(pixels))
+            return originals["embed"](self, pixels, *arguments)
+
+        monkeypatch.setattr(ClipTower, "embed", count)
+        method = oddlens.load("winclip", open_clip_folder, device="cpu").method
+        encode_together([method], large, preparation=Preparation((4, 4)))
+        assert together == [BATCH_SIZE] * 6
+
+    def test_methods_of_other_sizes_each_have_tiles_of_their_own(
+        self, open_clip_folder: Path, large: list[Picture]
+    ) -> None:
+        methods = [oddlens.load("winclip", open_clip_folder, image_size=size).method for size in (32, 48)]
+        small, big = encode_together(methods, large, preparation=Preparation("auto"))
+        assert ([len(rows) for rows in small.views], [len(rows) for rows in big.views]) == ([6] * 3, [2] * 3)
+
+    def test_what_is_cropped_is_noted(self, open_clip_folder: Path, large: list[Picture]) -> None:
+        method = oddlens.load("winclip", open_clip_folder, device="cpu").method
+        (encoded,) = encode_together([method], large, preparation=Preparation(fit="crop"))
+        assert encoded.notes == ("only its centre of 90 x 90 pixels was looked at (fit crop)",) * 3
+        (by_hand,) = encode_together([method], [Picture(each.pixels[:, 15:105], "a centre") for each in large])
+        assert all(value.equal(by_hand.features[name]) for name, value in encoded.features.items())

@@ -1,0 +1,16 @@
+"""Images through the towers: what encodes them, and what comes out."""
+
+from oddlens.encoding.batch import EncodedBatch, joined
+from oddlens.encoding.encoder import LARGEST_SCALED, Encoder, Prepared, check_shape, encode_together
+from oddlens.encoding.joining import joined_scores
+
+__all__ = [
+    "LARGEST_SCALED",
+    "EncodedBatch",
+    "Encoder",
+    "Prepared",
+    "check_shape",
+    "encode_together",
+    "joined",
+    "joined_scores",
+]

@@ -1,0 +1,208 @@
+"""Images through the towers: what comes out, and how several methods share one vision pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import groupby, islice
+from typing import NamedTuple
+
+import torch
+
+from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.encoding.batch import EncodedBatch, joined
+from oddlens.errors import ImageError, printable
+from oddlens.io.images import Picture
+from oddlens.io.loader import BATCH_SIZE
+from oddlens.io.pixels import Pixels
+from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
+from oddlens.methods.base import AnyMethod, Features, join_features
+
+LARGEST_SCALED = 2**27
+"""Pixels of an image at the size that a method gives it: one that is a thousand times as long as wide must not take all memory."""
+
+
+def check_shape(picture: Picture, methods: Sequence[AnyMethod]) -> None:
+    """Raises `ImageError` for an image that is too long and narrow for a method that takes it whole.
+
+    Such a method scales it to a shorter side, and to the size of one of its windows at least.
+    """
+    width, height = picture.size
+    for request in {method.request for method in methods if method.request.whole or method.request.cut_to}:
+        side = request.image_size if request.cut_to else request.short_side
+        scale = 1.0 if side is None else side / min(width, height)
+        grown = max(width * scale, request.image_size) * max(height * scale, request.image_size)
+        if grown > max(LARGEST_SCALED, width * height):
+            raise ImageError(
+                f"{printable(picture.source)} has {width} x {height} pixels, and at the size of this method {grown / 1e6:.0f} "
+                f"megapixels, of which {LARGEST_SCALED / 1e6:.0f} are the most: cut it into parts"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An image as the towers take it.
+
+    views: for each pass that is made (see `Encoder`) its pixels, or those of its tiles. size: (width, height) of the image itself.
+    layouts: its tiles for each pass; () where it has none. seconds: spent on this.
+    """
+
+    views: tuple[tuple[Pixels, ...], ...] = field(repr=False)
+    size: tuple[int, int]
+    source: str
+    note: str | None
+    seconds: float
+    layouts: tuple[Layout, ...] = ()
+
+    @property
+    def pixel_count(self) -> int:
+        """Pixels in memory."""
+        return sum(view.shape[0] * view.shape[1] for views in self.views for view in views)
+
+    @property
+    def view_count(self) -> int:
+        """How many images it is for the towers: one, or as many as it has tiles."""
+        return max(map(len, self.views))
+
+
+class Encoder:
+    """Images -> features, for several methods: those that agree on model, size and preprocessing share each vision pass.
+
+    preparation: how images are cut and fitted into the tower's square.
+    """
+
+    def __init__(self, methods: Sequence[AnyMethod], preparation: Preparation = AS_IN_PAPERS) -> None:
+        self._methods = tuple(methods)
+        self._preparation = preparation
+        self._groups = _groups(methods)
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Bring an image to what the methods want of it; any thread may do it. Raises `ImageError` as `check_shape` does."""
+        started = time.perf_counter()
+        check_shape(picture, self._methods)
+        requests, prepared = [request for _, request in self._groups], self._preparation
+        if prepared.is_default:
+            whole = tuple((request.view(picture.pixels),) for request in requests)
+            return Prepared(whole, picture.size, picture.source, picture.note, time.perf_counter() - started)
+        layouts = tuple(prepared.layout(picture.size, request.image_size) for request in requests)
+        views = tuple(
+            tuple(map(request.view, layout.views(picture.pixels, request.interpolation)))
+            for layout, request in zip(layouts, requests, strict=True)
+        )
+        note = "; ".join(filter(None, (picture.note, layouts[0].note))) or None
+        return Prepared(views, picture.size, picture.source, note, time.perf_counter() - started, layouts)
+
+    @torch.inference_mode()
+    def encode(self, images: Iterable[Prepared]) -> list[EncodedBatch]:
+        """One batch, encoded for each method. Images that a method takes whole run alone, and at once."""
+        passes = [_Pass(self._methods, numbers, request) for numbers, request in self._groups]
+        for image in images:
+            for number, each in enumerate(passes):
+                each.take(image, image.views[number], image.layouts[number] if image.layouts else None)
+            del image  # before the next one is read
+        batches: list[EncodedBatch | None] = [None] * len(self._methods)
+        for each in passes:
+            for number, encoded in each.finish():
+                batches[number] = encoded
+        return [joined([]) if batch is None else batch for batch in batches]
+
+    def encode_all(self, images: Iterable[Prepared], batch_size: int = BATCH_SIZE) -> list[EncodedBatch]:
+        """Any number of images in batches of `batch_size` consecutive ones, encoded for each method."""
+        parts: list[list[EncodedBatch]] = [[] for _ in self._methods]
+        rest = iter(images)
+        while len((batches := self.encode(islice(rest, batch_size)))[0]):
+            for number, batch in enumerate(batches):
+                parts[number].append(batch)
+        return [joined(each) for each in parts]
+
+
+def encode_together(
+    methods: Sequence[AnyMethod],
+    pictures: Iterable[Picture],
+    batch_size: int = BATCH_SIZE,
+    preparation: Preparation = AS_IN_PAPERS,
+) -> list[EncodedBatch]:
+    """The images encoded for every method, in order; methods that agree on model, size and preprocessing share each pass.
+
+    pictures: may be read one by one. One of them is held at a time: what waits for the rest of its batch has the size
+    that the tower takes. Raises `ImageError` as `check_shape` does.
+    """
+    encoder = Encoder(methods, preparation)
+    return encoder.encode_all(map(encoder.prepare, pictures), batch_size)
+
+
+def _groups(methods: Sequence[AnyMethod]) -> list[tuple[list[int], FeatureRequest]]:
+    """The numbers of the methods that one pass serves, and its request."""
+    alike: dict[object, list[int]] = {}
+    for number, method in enumerate(methods):
+        alike.setdefault((id(method.backbone), method.request.preprocess_key), []).append(number)
+    return [
+        (numbers, reduce(FeatureRequest.joined, [methods[number].request for number in numbers]))
+        for numbers in alike.values()
+    ]
+
+
+class _Pass:
+    """The passes of one batch, for the methods that they serve: images are taken one by one, and run together at the end.
+
+    Where methods take images whole (`FeatureRequest.whole`), each runs alone, and at once.
+    """
+
+    def __init__(self, methods: Sequence[AnyMethod], numbers: Sequence[int], request: FeatureRequest) -> None:
+        self._methods = {number: methods[number] for number in numbers}
+        self._request = request
+        self._waiting: list[_Waiting] = []
+        self._done: dict[int, list[EncodedBatch]] = {number: [] for number in numbers}
+
+    def take(self, image: Prepared, views: tuple[Pixels, ...], layout: Layout | None) -> None:
+        """Take one more image in."""
+        self._waiting.append(_Waiting(image, views, layout))
+        if self._request.whole:
+            self._run()
+
+    def finish(self) -> Iterator[tuple[int, EncodedBatch]]:
+        """The batch as it is encoded for each method, by the method's number."""
+        if self._waiting:
+            self._run()
+        for number, parts in self._done.items():
+            yield number, joined(parts)
+
+    def _run(self) -> None:
+        """Encode what waits: neighbours of one size together; tiles in groups that are no larger than those of images."""
+        waiting, self._waiting = self._waiting, []
+        backbone = next(iter(self._methods.values())).backbone
+        layouts = tuple(each.layout for each in waiting if each.layout is not None)
+        most = max(len(waiting), BATCH_SIZE)
+        parts: dict[int, list[Features]] = {number: [] for number in self._methods}
+        seconds = dict.fromkeys(self._methods, sum(each.image.seconds for each in waiting))
+        views = [(view, each.image.size) for each in waiting for view in each.views]
+        for _, alike in groupby(views, key=lambda each: None if self._request.whole else each[0].shape):
+            while together := list(islice(alike, most)):
+                pixels, sizes = zip(*together, strict=True)
+                vision_pass = VisionPass(backbone, pixels, self._request, sizes=() if layouts else sizes)
+                for number, method in self._methods.items():
+                    shared, started = vision_pass.seconds, time.perf_counter()
+                    parts[number].append(method.encode(vision_pass))
+                    seconds[number] += shared + time.perf_counter() - started
+        images = [each.image for each in waiting]
+        for number, features in parts.items():
+            self._done[number].append(
+                EncodedBatch(
+                    features[0] if len(features) == 1 else join_features(features),
+                    tuple(image.size for image in images),
+                    tuple(image.source for image in images),
+                    tuple(image.note for image in images),
+                    seconds[number],
+                    layouts=layouts,
+                )
+            )
+
+
+class _Waiting(NamedTuple):
+    """An image that waits for its pass: what the tower gets of it, and its tiles where it has some."""
+
+    image: Prepared
+    views: tuple[Pixels, ...]
+    layout: Layout | None
