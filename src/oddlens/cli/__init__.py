@@ -10,7 +10,7 @@ from typing import Annotated, TextIO
 import typer
 
 from oddlens import __version__
-from oddlens.cli import benchmark, data, demo, detect, doctor, feedback, methods, models, train, weights
+from oddlens.cli import benchmark, data, demo, detect, doctor, feedback, methods, models, station, train, weights
 from oddlens.cli.card_options import CardOptionsCommand
 from oddlens.cli.command import Command, Group, grouped
 from oddlens.cli.streams import lasting_streams, why_stdout_is_gone
@@ -32,6 +32,7 @@ app.command("feedback", cls=Command, no_args_is_help=True, epilog=feedback.EXAMP
 app.command("demo", cls=Command)(demo.demo)
 app.command("methods", cls=Command, epilog=methods.EXAMPLES)(methods.methods)
 app.add_typer(models.app, name="models", cls=models.ModelsGroup)
+app.add_typer(station.app, name="station", cls=Group)
 app.add_typer(data.app, name="data", cls=Group)
 app.add_typer(train.app, name="train", cls=Group)
 app.add_typer(weights.app, name="weights", cls=Group)

@@ -266,11 +266,14 @@ def detect(
     if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
         say("oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold")
     promise = None
+    other_sizes = Counter[tuple[int, int]]()
     try:
         with progress("images", len(items)) as console.advance:
             for outcome in outcomes:  # the sinks have taken it
                 if isinstance(outcome, Detection):
                     promise = outcome.thresholds.promise or promise
+                    if detector.image_size not in (None, outcome.image_size):
+                        other_sizes[outcome.image_size] += 1
                 if results is None and stdout_is_gone():  # nobody would see the rest
                     outcomes.close()
     except KeyboardInterrupt:
@@ -279,6 +282,8 @@ def detect(
         raise
     finally:
         notes.finish()
+        if other_sizes:
+            say(_other_sizes(other_sizes, detector.image_size))
     if output.verbose:
         say(f"{times}")
     if results is not None or not output.as_json:
@@ -295,6 +300,17 @@ def detect(
         raise typer.Exit(1)
     if output.fail_on_ng and console.counts["ng"]:
         raise typer.Exit(SOME_NG)
+
+
+def _other_sizes(found: Counter[tuple[int, int]], expected: tuple[int, int] | None) -> str:
+    """That images are not of the size that the station was made for."""
+    assert expected is not None
+    sizes = ", ".join(f"{count} of {width} x {height}" for (width, height), count in found.most_common(3))
+    more = f" and {len(found) - 3} more sizes" if len(found) > 3 else ""
+    return (
+        f"oddlens: {_images(sum(found.values()))} {'has' if sum(found.values()) == 1 else 'have'} another size than the "
+        f"{expected[0]} x {expected[1]} pixels that the station expects ({sizes}{more}): check camera and crop"
+    )
 
 
 def _was_given(context: typer.Context, name: str) -> bool:

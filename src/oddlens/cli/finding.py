@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddlens.cli.options import say
+from oddlens.cli.progress import progress
 from oddlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,3 +38,16 @@ def tell_passed_over(found: Found, where: str = "") -> None:
 
     if said := say_passed_over(found.passed_over):
         say(f"oddlens: {where}{said}")
+
+
+@contextmanager
+def counted(what: str, paths: Sequence[Path]) -> Iterator[Iterator[Path]]:
+    """The paths one by one, with a bar of how many were taken."""
+    with progress(what, len(paths)) as advance:
+
+        def each() -> Iterator[Path]:
+            for path in paths:
+                yield path
+                advance(1)
+
+        yield each()

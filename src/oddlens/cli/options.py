@@ -44,6 +44,7 @@ WeightsOut = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="The .safetensors file to write.", show_default=False)
 ]
 WriteReport = Annotated[bool, typer.Option("--report/--no-report", help="Write the report; it needs 'oddlens[train]'.")]
+StationFolder = Annotated[Path, typer.Argument(metavar="STATION", help="The station's folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")]
 
 

@@ -1,7 +1,16 @@
 """Stations on disk: a saved detector as a folder, with all its versions. See `oddlens.station.folder`."""
 
+from oddlens.station.check import Check, Share
 from oddlens.station.document import FORMAT, REFERENCES
-from oddlens.station.folder import FEEDBACK, add_to_log, locked, read_station, write_station
+from oddlens.station.folder import (
+    FEEDBACK,
+    add_to_log,
+    locked,
+    read_station,
+    refuse_other_files,
+    utc_now,
+    write_station,
+)
 from oddlens.station.history import LogEntry, read_log, rollback, versions
 from oddlens.station.state import SECTIONS, SavedReferences, Section, SectionValue, StationState, Version
 
@@ -10,17 +19,21 @@ __all__ = [
     "FORMAT",
     "REFERENCES",
     "SECTIONS",
+    "Check",
     "LogEntry",
     "SavedReferences",
     "Section",
     "SectionValue",
+    "Share",
     "StationState",
     "Version",
     "add_to_log",
     "locked",
     "read_log",
     "read_station",
+    "refuse_other_files",
     "rollback",
+    "utc_now",
     "versions",
     "write_station",
 ]

@@ -81,10 +81,10 @@ def write_station(
     program is writing to; `OddlensError` where the disk takes no more.
     """
     root = Path(folder)
-    _refuse_other_files(root)
+    refuse_other_files(root)
     with locked(root, new=True):
         files.remove_temporaries(root)
-        version = Version(number=_adopt_current(root) + 1, time=_now(), verb=verb, what=what)
+        version = Version(number=_adopt_current(root) + 1, time=utc_now(), verb=verb, what=what)
         text = _written(root, to_document(state, version, root))
         write_text(root / STATION, text)  # last: a station without it is not one
         add_to_log(root, version)
@@ -123,12 +123,13 @@ def locked(folder: str | os.PathLike[str], *, new: bool = False) -> Iterator[Non
         lock.release()
 
 
-def add_to_log(root: Path, version: Version) -> None:
-    """Append a line to the log of a station: what was done, and the version after it."""
+def add_to_log(folder: str | os.PathLike[str], version: Version) -> None:
+    """Append a line to the log of a station: what was done, and the version after it. One that cannot be written stops nothing."""
     entry = {"time": version.time, "verb": version.verb, "what": version.what, "version": version.number}
     line = json.dumps(entry).encode() + b"\n"
-    with suppress(OSError), (root / LOG).open("ab") as file:  # the version itself says the same
-        if file.tell() and _last_byte(root / LOG) != b"\n":  # a program was killed in the midst of a line
+    path = Path(folder) / LOG
+    with suppress(OSError), path.open("ab") as file:
+        if file.tell() and _last_byte(path) != b"\n":  # a program was killed in the midst of a line
             line = b"\n" + line
         file.write(line)
 
@@ -139,7 +140,8 @@ def _last_byte(path: Path) -> bytes:
         return file.read(1)
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """The time as versions and the log have it: ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -173,7 +175,7 @@ def _adopt_current(root: Path) -> int:
         return 0
     path = version_path(root, version.number)
     if not is_file(path) or read_bytes(path) != data:
-        edited = Version(number=version.number + 1, time=_now(), verb="edit", what=f"{STATION} was edited by hand")
+        edited = Version(number=version.number + 1, time=utc_now(), verb="edit", what=f"{STATION} was edited by hand")
         _written(root, document | {"version": asdict(edited)})
         return edited.number
     return version.number
@@ -205,7 +207,7 @@ def _tidy(root: Path) -> None:
         files.remove_unnamed(root, texts)
 
 
-def _refuse_other_files(root: Path) -> None:
+def refuse_other_files(root: Path) -> None:
     """Raise `UsageError` for a folder that holds something and no station. What a stopped `write_station` left may lie there."""
     if is_file(root / STATION):
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -141,7 +141,10 @@ class StationState:
     @property
     def calibration_in_force(self) -> Calibration | None:
         """The calibration that thresholds come from, where it is known without a model."""
-        return self.calibration if isinstance(self.calibration, Calibration) else self.leave_one_out
+        if isinstance(self.calibration, Calibration) or self.leave_one_out is None:
+            return self.calibration if isinstance(self.calibration, Calibration) else None
+        rates = self.calibration or Rates()
+        return replace(self.leave_one_out, **asdict(rates.check(len(self.leave_one_out))))
 
     @property
     def thresholds_in_force(self) -> Thresholds:

@@ -1,0 +1,94 @@
+"""`oddlens station`: make a station, look at it, check it, change it, go back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from oddlens.cli import station_check, station_create, station_set
+from oddlens.cli.command import Command, grouped
+from oddlens.cli.options import AsJson, StationFolder
+from oddlens.cli.station_page import print_station, when
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def station() -> None:
+    """Make a station (a saved detector for one kind of part), look at it, check it, change it, go back to an earlier version."""
+
+
+app.command("create", cls=Command, no_args_is_help=True, epilog=station_create.EXAMPLES)(grouped(station_create.create))
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def show(
+    folder: StationFolder,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="An earlier version.", show_default="the one in force")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a station is: object, method, references, thresholds and what they promise. Every file is checked; no model runs.
+
+    Exit code: 0, 1 if a file is missing or damaged, 2 if there is no station or no such version.
+    """
+    print_station(folder, version, as_json=as_json)
+
+
+app.command("check", cls=Command, no_args_is_help=True, epilog=station_check.EXAMPLES)(grouped(station_check.check))
+app.command("set", cls=Command, no_args_is_help=True, epilog=station_set.EXAMPLES)(grouped(station_set.set_station))
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def versions(folder: StationFolder, as_json: AsJson = False) -> None:
+    """List the versions of a station, the newest, which is in force, last."""
+    from oddlens import station
+
+    found = station.versions(folder)
+    if as_json:
+        print(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    _print_lines((each.number, each.time, each.verb, each.what) for each in found)
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def log(folder: StationFolder, as_json: AsJson = False) -> None:
+    """List what was done with a station: every version, and every check."""
+    from oddlens.station import read_log
+
+    found = read_log(folder)
+    if as_json:
+        print(json.dumps([each._asdict() for each in found], indent=2))
+        return
+    _print_lines((each.version, each.time, each.verb, each.what) for each in found)
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def rollback(
+    folder: StationFolder,
+    number: Annotated[
+        int, typer.Argument(metavar="N", help="An earlier version: 'oddlens station versions' lists them.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Put an earlier version in force again, as a new version: no version is ever lost."""
+    from oddlens import station
+
+    made = station.rollback(folder, number)
+    if as_json:
+        print(json.dumps(asdict(made), indent=2))
+        return
+    print(f"version {made.number}: {made.what}")
+
+
+def _print_lines(entries: Iterable[tuple[int, str, str, str]]) -> None:
+    from oddlens.cli.table import print_table
+    from oddlens.errors import printable
+
+    rows = [[str(number), when(time), verb, printable(what)] for number, time, verb, what in entries]
+    print_table(("version", "when", "verb", "what"), rows)

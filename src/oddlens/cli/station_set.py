@@ -1,0 +1,199 @@
+"""`oddlens station set`: another threshold, rate, object or region of interest, as a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oddlens.cli.command import before_the_first_image
+from oddlens.cli.options import AsJson, DeviceName, MarkingOptions, RoiFile, StationFolder, say
+from oddlens.cli.station_create import FalseAlarmRate, ReviewRate
+from oddlens.cli.station_page import marked, print_station
+from oddlens.cli.thresholds import parse_thresholds
+from oddlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from oddlens.station import StationState
+
+EXAMPLES = """\b
+Examples:
+  oddlens station set line-3 --threshold 0.41
+  oddlens station set line-3 --threshold 0.41,0.5 --review-threshold 0.35
+  oddlens station set line-3 --false-alarm-rate 0.05
+  oddlens station set line-3 --min-area 1.5mm2 --mm-per-pixel 0.05
+"""
+
+
+@dataclass(frozen=True)
+class ChangeOptions:
+    """What is changed."""
+
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCORE[,PIXEL]",
+            help="An image is NG above SCORE. A region is marked where the anomaly map is above PIXEL.",
+            show_default="as it is",
+        ),
+    ] = None
+    review_threshold: Annotated[
+        float | None, typer.Option(metavar="SCORE", help="Review from here to the threshold.", show_default="as it is")
+    ] = None
+    false_alarm_rate: FalseAlarmRate = None
+    review_rate: ReviewRate = None
+    object_name: Annotated[
+        str | None,
+        typer.Option("--object", metavar="NAME", help="What is on the images. The station must be calibrated again."),
+    ] = None
+    roi: RoiFile = None
+
+
+def set_station(
+    folder: StationFolder,
+    change: ChangeOptions,
+    marking: MarkingOptions,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Change a station: its thresholds, its object, where to look, what is marked. The earlier version stays ('station rollback').
+
+    A threshold given by hand wins over calibrated ones, and says what it promises. --false-alarm-rate and --review-rate go back to
+    calibrated ones, at these rates. No model runs, but for --object and --roi.
+    """
+    score, pixel = parse_thresholds(change.threshold or [])
+    rates_given = (change.false_alarm_rate, change.review_rate) != (None, None)
+    by_hand = score is not None or change.review_threshold is not None
+    if by_hand and rates_given:
+        raise UsageError(
+            "thresholds and rates contradict each other: give the threshold, or the rate that it is set for"
+        )
+
+    from oddlens.station import locked, read_station, write_station
+
+    with locked(folder):
+        state = read_station(folder)
+        said: list[str] = []
+        if change.object_name is not None or change.roi is not None:
+            with before_the_first_image():
+                state = _asked_otherwise(folder, state, change, device, said)
+        if score is not None or pixel is not None or change.review_threshold is not None:
+            state = _by_hand(state, score, pixel, change.review_threshold)
+        if rates_given:
+            state = _at_rates(state, change.false_alarm_rate, change.review_rate)
+        if marking.is_given:
+            state = replace(state, marking=marking.marking(state.marking))
+        said += _differences(read_station(folder), state)
+        if not said:
+            raise UsageError(
+                "nothing is changed: give what is to be another one, for instance --threshold or --false-alarm-rate "
+                "('oddlens station set --help' lists all)"
+            )
+        made = write_station(state, folder, verb="set", what=", ".join(said))
+    if as_json:
+        print_station(folder, as_json=True)
+        return
+    print(f"version {made.number}: {made.what}")
+    if state.thresholds_in_force.promise:
+        print(state.thresholds_in_force.promise)
+
+
+def _by_hand(state: StationState, score: float | None, pixel: float | None, review: float | None) -> StationState:
+    """Thresholds that are given stand in the place of earlier ones; an image threshold brings its own review threshold, or none."""
+    from oddlens.detection import Thresholds
+
+    earlier = state.thresholds
+    return replace(
+        state,
+        thresholds=Thresholds(
+            earlier.image if score is None else score,
+            earlier.pixel if pixel is None else pixel,
+            "given",
+            review if review is not None or score is not None else earlier.review,
+        ),
+    )
+
+
+def _at_rates(state: StationState, false_alarm_rate: float | None, review_rate: float | None) -> StationState:
+    """Calibrated thresholds at other rates; those of images that were given by hand go."""
+    from oddlens.calibration import Calibration, Rates
+    from oddlens.detection import Thresholds
+
+    calibration = state.calibration
+    earlier = calibration.rates if isinstance(calibration, Calibration) else calibration or Rates()
+    rates = Rates(
+        false_alarm_rate=earlier.false_alarm_rate if false_alarm_rate is None else false_alarm_rate,
+        review_rate=earlier.review_rate if review_rate is None else review_rate,
+    )
+    if isinstance(calibration, Calibration):
+        checked = rates.check(len(calibration))
+        assert checked.false_alarm_rate is not None
+        state = replace(
+            state,
+            calibration=replace(
+                calibration, false_alarm_rate=checked.false_alarm_rate, review_rate=checked.review_rate
+            ),
+        )
+    else:
+        count = 0 if state.references is None else len(state.references.sources)
+        if count < 2:
+            raise UsageError(
+                "the station has nothing to set a threshold by: calibrate it on good images ('oddlens calibrate'), or give a "
+                "--threshold"
+            )
+        rates.check(count)
+        state = replace(state, calibration=rates)
+    pixel = state.thresholds.pixel
+    return replace(state, thresholds=Thresholds(None, pixel, None if pixel is None else "given"))
+
+
+def _asked_otherwise(
+    folder: StationFolder, state: StationState, change: ChangeOptions, device: str, said: list[str]
+) -> StationState:
+    """Another object or region of interest: all scores are others, and the calibration of other good images is worth nothing."""
+    import oddlens
+    from oddlens.calibration import Calibration, Rates
+    from oddlens.detection import RegionOfInterest
+
+    roi = None if change.roi is None else RegionOfInterest.read(change.roi)
+    detector = oddlens.open_station(folder, device)
+    split = isinstance(state.calibration, Calibration)
+    if change.object_name is not None and change.object_name != detector.object_name:
+        said.append(f"object {change.object_name} (was {detector.object_name})")
+        detector.object_name = change.object_name
+        if split:
+            detector.calibrate_by(Rates())
+    if roi is not None and roi != detector.roi:
+        said.append("another region of interest")
+        detector.roi = roi
+    changed = detector.to_state()
+    if split and not isinstance(changed.calibration, Calibration):
+        said.append("without the calibration, which was made for other scores")
+        say("oddlens: the station must be calibrated again: 'oddlens calibrate' does it")
+    return changed
+
+
+def _differences(before: StationState, after: StationState) -> Iterator[str]:
+    """What the thresholds, rates and marks are now, and what they were."""
+    for name, old, new in (
+        ("threshold", before.thresholds.image, after.thresholds.image),
+        ("pixel threshold", before.thresholds.pixel, after.thresholds.pixel),
+        ("review threshold", before.thresholds.review, after.thresholds.review),
+    ):
+        if old != new:
+            yield f"{name} {_number(new)} (was {_number(old)})"
+    rates = [state.calibration_in_force and state.calibration_in_force.rates for state in (before, after)]
+    old_rates, new_rates = rates
+    if new_rates is not None and old_rates is not None and new_rates != old_rates:
+        yield (
+            f"false-alarm rate {new_rates.false_alarm_rate:.4g} (was {old_rates.false_alarm_rate:.4g}), "
+            f"review rate {new_rates.review_rate:.4g} (was {old_rates.review_rate:.4g})"
+        )
+    if before.marking != after.marking and after.marking is not None:
+        yield marked(after.marking)
+
+
+def _number(value: float | None) -> str:
+    return "calibrated" if value is None else f"{value:.6g}"
