@@ -12,7 +12,19 @@ from oddlens import __version__, cli
 from oddlens.errors import ModelError, OddlensError, OddlensWarning, UsageError
 from tests.cli.program import run
 
-VERBS = ["detect", "benchmark", "feedback", "demo", "methods", "doctor", "models", "data", "train", "weights"]
+VERBS = [
+    "detect",
+    "benchmark",
+    "feedback",
+    "demo",
+    "methods",
+    "doctor",
+    "models",
+    "station",
+    "data",
+    "train",
+    "weights",
+]
 GOLDEN = Path(__file__).parent / "golden"
 HEAVY = {"torch", "numpy", "cv2", "PIL", "rich", "huggingface_hub", "tokenizers", "pydantic"}
 

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def station() -> None:
-    """Make a station (a saved detector for one kind of part), look at it, check it, change it, go back to an earlier version."""
+    """Make, show, check and change a saved detector of a part."""
 
 
 app.command("create", cls=Command, no_args_is_help=True, epilog=station_create.EXAMPLES)(grouped(station_create.create))
@@ -33,7 +33,7 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a station is: object, method, references, thresholds and what they promise. Every file is checked; no model runs.
+    """Show what a station is and what it promises. Every file is checked; no model runs.
 
     Exit code: 0, 1 if a file is missing or damaged, 2 if there is no station or no such version.
     """
@@ -46,7 +46,7 @@ app.command("set", cls=Command, no_args_is_help=True, epilog=station_set.EXAMPLE
 
 @app.command(cls=Command, no_args_is_help=True)
 def versions(folder: StationFolder, as_json: AsJson = False) -> None:
-    """List the versions of a station, the newest, which is in force, last."""
+    """List the versions of a station. The newest, which is in force, comes last."""
     from oddlens import station
 
     found = station.versions(folder)
@@ -58,7 +58,7 @@ def versions(folder: StationFolder, as_json: AsJson = False) -> None:
 
 @app.command(cls=Command, no_args_is_help=True)
 def log(folder: StationFolder, as_json: AsJson = False) -> None:
-    """List what was done with a station: every version, and every check."""
+    """List what was done with a station. Checks are in the list too."""
     from oddlens.station import read_log
 
     found = read_log(folder)
@@ -76,7 +76,7 @@ def rollback(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Put an earlier version in force again, as a new version: no version is ever lost."""
+    """Put an earlier version in force again, as a new version. No version is ever lost."""
     from oddlens import station
 
     made = station.rollback(folder, number)

@@ -47,7 +47,7 @@ class LabelledImages:
 
 
 def check(folder: StationFolder, images: LabelledImages, device: DeviceName = "auto", as_json: AsJson = False) -> None:
-    """Count false alarms and misses at the thresholds in force, and hold them against what the station promises.
+    """Count false alarms and misses on labelled images. They are held against what the station promises.
 
     Images that the station was made of or calibrated on are left out: of them the counts would be too good. The check is kept in
     the station's log.

@@ -105,7 +105,7 @@ def create(
     marking: MarkingOptions,
     as_json: AsJson = False,
 ) -> None:
-    """Make a station of good examples: a folder with everything needed to detect, offline, on any machine.
+    """Make a station of good examples. It is a folder with everything needed to detect, offline, on any machine.
 
     Take the good examples at different times, not one after the other. Two or more of them also give the thresholds. Other good
     images (--calibrate) give thresholds that promise more.

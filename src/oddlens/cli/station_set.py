@@ -58,7 +58,7 @@ def set_station(
     device: DeviceName = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Change a station: its thresholds, its object, where to look, what is marked. The earlier version stays ('station rollback').
+    """Change thresholds, object, where to look, what is marked. The earlier version stays: 'oddlens station rollback' goes back.
 
     A threshold given by hand wins over calibrated ones, and says what it promises. --false-alarm-rate and --review-rate go back to
     calibrated ones, at these rates. No model runs, but for --object and --roi.
