@@ -78,6 +78,7 @@ def test_the_papers_models() -> None:
         "anovl": ("laion400m-vit-b-16-plus-240-e32",),
         "subspacead": ("dinov2-with-registers-giant",),
         "anomalydino": ("dinov2-small",),
+        "musc": ("openai-vit-l-14-336", "dinov2-base", "dinov2-large"),
     }
 
 

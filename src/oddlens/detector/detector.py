@@ -275,9 +275,11 @@ class Detector(CalibratedDetector):
 
         note: what this version is, in words, for the list of versions.
 
-        Raises `UsageError` for a folder that holds other files and no station, or that another program is writing to,
-        `OddlensError` where the disk takes no more, `ImageError` where the score or the map of a reference is not finite.
+        Raises `UsageError` for a folder that holds other files and no station, or that another program is writing to, and where a
+        method lacks the references that it needs; `OddlensError` where the disk takes no more, `ImageError` where the score or the
+        map of a reference is not finite.
         """
+        self.check_references()
         write_station(self.to_state(), folder, what=note or "saved from Python")
 
     def to_state(self) -> StationState:

@@ -161,13 +161,17 @@ class FittedDetector:
     def marking(self, marking: Marking | None) -> None:
         self._marking, self._identity = marking, None
 
+    def check_references(self) -> None:
+        """Raises `UsageError` where a method lacks the references that it needs."""
+        if self._references is None and self.needs_references:
+            raise UsageError(self.method.lacks_references)
+
     def check_alone(self) -> None:
         """Raises `UsageError` where an image has no score of its own.
 
         It has none where the recipe scores a whole set (`Recipe.alone`), and where a method lacks the references that it needs.
         """
-        if self._references is None and self.needs_references:
-            raise UsageError(self.method.lacks_references)
+        self.check_references()
         if self._references is not None and self.recipe.alone:
             instead = ", ".join(f"{name}={value!r}" for name, value in self.recipe.alone.items())
             raise UsageError(

@@ -12,13 +12,17 @@ from oddlens.methods.anomalydino.card import CARD as ANOMALYDINO
 from oddlens.methods.anovl.card import CARD as ANOVL
 from oddlens.methods.april_gan.card import CARD as APRIL_GAN
 from oddlens.methods.card import MethodCard
+from oddlens.methods.musc.card import CARD as MUSC
 from oddlens.methods.patch_knn.card import CARD as PATCH_KNN
 from oddlens.methods.subspacead.card import CARD as SUBSPACEAD
 from oddlens.methods.vl4ad.card import CARD as VL4AD
 from oddlens.methods.winclip.card import CARD as WINCLIP
 
 _CARDS = MappingProxyType(
-    {card.name: card for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD, PATCH_KNN, SUBSPACEAD, ANOMALYDINO)}
+    {
+        card.name: card
+        for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD, PATCH_KNN, SUBSPACEAD, ANOMALYDINO, MUSC)
+    }
 )
 
 
