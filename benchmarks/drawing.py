@@ -2,9 +2,10 @@
 
     python benchmarks/drawing.py --data FOLDER [--images N] [--before COMMIT] [--rounds N]
 
-FOLDER: any images; N of them, evenly chosen. Each gets a generated map with one hot spot that covers about a tenth of it. "Marks"
-is finding the regions, "overlay" the drawing with regions known, "mask" and "preview" are new. The last column is writing the overlay. The earlier version is checked out into a temporary folder (`git worktree`); both run in turn, each
-in a process of its own with one thread.
+FOLDER: any images; N of them, evenly chosen. Each gets a generated map with one hot spot that covers about a tenth of it.
+"Marks" is finding the regions, "overlay" the drawing with regions known, "mask" and "preview" are new. The last column is writing
+the overlay. The earlier version is checked out into a temporary folder (`git worktree`); both run in turn, each in a process of its
+own with one thread.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -97,30 +99,28 @@ def _measured(data: Path, images: int) -> dict[str, float]:
             str(path),
         )
 
-        def marks(found: Detection = found) -> object:
-            found.__dict__.pop("regions", None)
-            return found.regions
-
         overlay = found.overlay_pixels(pixels)
         with tempfile.NamedTemporaryFile(suffix=".png") as file:
             steps: dict[str, Callable[[], object]] = {
-                "marks": marks,
-                "overlay": lambda found=found, pixels=pixels: found.overlay_pixels(pixels),
-                "png": lambda overlay=overlay, file=file: write_png(Path(file.name), overlay),
+                "marks": partial(_marks, found),
+                "overlay": partial(found.overlay_pixels, pixels),
+                "png": partial(write_png, Path(file.name), overlay),
             }
             try:
                 from oddlens.visualization.preview import write_preview
             except ImportError:
                 pass
             else:
-                steps |= {
-                    "mask": found.mask,
-                    "preview": lambda pixels=pixels, file=file: write_preview(Path(file.name), pixels),
-                }
+                steps |= {"mask": found.mask, "preview": partial(write_preview, Path(file.name), pixels)}
             for name, step in steps.items():
                 total[name] = total.get(name, 0.0) + min(_seconds(step) for _ in range(5))
         megapixels += size[0] * size[1] / 1e6
     return {name: 1000 * seconds / megapixels for name, seconds in total.items()}
+
+
+def _marks(found: Detection) -> object:
+    found.__dict__.pop("regions", None)  # they are found once
+    return found.regions
 
 
 def _seconds(step: Callable[[], object]) -> float:
