@@ -192,3 +192,15 @@ def test_a_category_without_anything_to_compare_with_is_reported_and_counts_as_l
     assert done.code == 1
     why = "there is no normal test image; no abnormal test image has a mask"
     assert done.err.splitlines()[-1] == f"oddlens: nut of set has no figures at all for winclip: {why}"
+
+
+def test_images_may_be_cut_and_the_cells_say_so(place: Path, open_clip_folder: Path) -> None:
+    assert bench(place, open_clip_folder, "--shots", "0,2", "--seeds", "0", "--tiles", "2x2", "--maps").code == 0
+    document = metrics(place)
+    prepared = {"tiles": "2x2", "overlap": 0.2, "fit": "squash"}
+    assert document["methods"]["winclip"]["preparation"] == prepared
+    assert "images: tiles 2x2, overlap 0.2, fit squash" in (place / "out" / "report.html").read_text()
+    assert bench(place, open_clip_folder, "--shots", "0,2", "--seeds", "0", "--tiles", "2x2").code == 0
+    other = bench(place, open_clip_folder, "--shots", "0,2", "--seeds", "0")
+    assert other.code == 2
+    assert "was made with other settings (preparation)" in other.sentence

@@ -55,7 +55,17 @@ def test_every_verb_has_help(verb: str) -> None:
     assert f"Usage: oddlens {verb} " in done.out
 
 
-STATIONS = {"--fail-on-ng", "--defects NAMES", "--roi FILE", "--min-area AREA", "--mm-per-pixel MM", "--audit SHARE"}
+STATIONS = {
+    "--fail-on-ng",
+    "--defects NAMES",
+    "--roi FILE",
+    "--min-area AREA",
+    "--mm-per-pixel MM",
+    "--audit SHARE",
+    "--tiles CxR",
+    "--overlap SHARE",
+    "--fit HOW",
+}
 """Options that came with the verdicts of stations."""
 
 

@@ -30,6 +30,10 @@ Detect = Callable[..., Done]
         ("--mm-per-pixel 0", "a pixel cannot be 0.0 mm wide"),
         ("--roi absent.png", "absent.png"),
         ("--roi 0.png --station s", "--station brings its region of interest"),
+        ("--tiles many", "tiles cannot be 'many': give columns x rows, for instance 2x2, or auto"),
+        ("--overlap 0.2", "overlap is what neighbouring tiles have in common: give tiles too"),
+        ("--fit pat", "fit cannot be 'pat', did you mean 'pad'?"),
+        ("--fit pad --station s", "--station brings its tiles and fit: leave --tiles, --overlap and --fit out"),
         ("--every 1.5", "--every': it must be a whole number"),
     ],
 )

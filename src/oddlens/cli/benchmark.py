@@ -16,6 +16,7 @@ from oddlens.cli.options import (
     DeviceName,
     ModelName,
     NamingOptions,
+    PreparationOptions,
     problems,
     say,
     settings_option,
@@ -28,6 +29,7 @@ EXAMPLES = """\b
 Examples:
   oddlens benchmark --data mvtec visa --shots 0,1,4 --out results/
   oddlens benchmark --data mvtec/bottle --shots 4 --picks other/picks --out results/
+  oddlens benchmark --data magnetic_tile --shots 8 --tiles 2x2 --out results/
   oddlens benchmark --data camvid --method winclip vl4ad --set vl4ad.classes=camvid-ood --shots 0 --out results/
 """
 
@@ -110,6 +112,7 @@ def benchmark(
     data: DataFolders,
     out: Annotated[Path, typer.Option(metavar="OUT", help="A folder for results.", show_default=False)],
     what: MethodOptions,
+    preparing: PreparationOptions,
     examples: ExampleOptions,
     naming: NamingOptions,
     pixels: PixelOptions,
@@ -128,6 +131,7 @@ def benchmark(
     methods = what.names
     files = _weights(methods, what.weights or [])
     overrides = overrides_by_method(what.setting or [], methods)
+    preparation = preparing.preparation()
 
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
@@ -149,6 +153,8 @@ def benchmark(
     sources = open_sources(data)
     with before_the_first_image():
         detectors = tuple(load(name, what.model, files.get(name), what.device, **overrides[name]) for name in methods)
+        for detector in detectors:
+            detector.preparation = preparation
     plan = Plan(
         sources,
         detectors,

@@ -19,6 +19,7 @@ from oddlens.cli.options import (
     MarkingOptions,
     MethodName,
     ModelName,
+    PreparationOptions,
     RoiFile,
     WeightsFile,
     one_of,
@@ -39,6 +40,7 @@ EXAMPLES = """\b
 Examples:
   oddlens detect parts/ --object screw
   oddlens detect 'parts/*.png' --object screw --reference good/ --out results/
+  oddlens detect boards/ --object "circuit board" --reference good/ --tiles 3x2 --fit pad --out results/
   oddlens detect drive.mp4 --every 10 --method vl4ad --model openai-vit-b-16 --out results/
   oddlens detect frames/ --method vl4ad --model openai-vit-b-16 --ood "caravan, dog, cardboard box" --merge cityscapes7
 
@@ -148,6 +150,7 @@ def detect(
         ),
     ],
     what: DetectorOptions,
+    preparing: PreparationOptions,
     marking: MarkingOptions,
     output: OutputOptions,
 ) -> None:
@@ -174,6 +177,9 @@ def detect(
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     if what.station is not None and what.roi is not None:
         raise UsageError("--station brings its region of interest: leave --roi out")
+    if what.station is not None and preparing.is_given:
+        raise UsageError("--station brings its tiles and fit: leave --tiles, --overlap and --fit out")
+    preparation = preparing.preparation()
     threshold, pixel_threshold = parse_thresholds(what.threshold or [])
     defects = _defect_names(what.defects)
 
@@ -227,6 +233,7 @@ def detect(
             detector = oddlens.load(
                 what.method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
             )
+            detector.preparation = preparation
             if good is not None:
                 detector.add_references(good)
     if roi is not None:

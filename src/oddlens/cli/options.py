@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from oddlens.data.named import NamedDataset
     from oddlens.data.object_names import ObjectNames
     from oddlens.detection import Marking
+    from oddlens.io.preparation import Preparation
 
 METHOD_NAMES = ", ".join(method_cards())
 """The methods there are, for help texts."""
@@ -115,6 +116,44 @@ class MarkingOptions:
         if self.min_area is None:
             return replace(earlier, mm_per_pixel=mm_per_pixel)
         return Marking.parse(self.min_area, mm_per_pixel)
+
+
+@dataclass(frozen=True)
+class PreparationOptions:
+    """How images are brought to a model."""
+
+    tiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CxR",
+            help="Cut each image into so many overlapping columns and rows, as 2x2, for defects that are small in it; or auto. "
+            "Each tile costs as much as an image.",
+            show_default="the whole image",
+        ),
+    ] = None
+    overlap: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="How much of a tile its neighbour shows too.", show_default="0.2"),
+    ] = None
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="What becomes of an image that is not square: squash, pad, or crop to its centre.",
+            show_default="squash",
+        ),
+    ] = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether one of them is."""
+        return self != PreparationOptions()
+
+    def preparation(self) -> Preparation:
+        """What they say. Raises `UsageError` where they cannot be used."""
+        from oddlens.io.preparation import Preparation
+
+        return Preparation.of(self.tiles, self.overlap, self.fit)
 
 
 RoiFile = Annotated[

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from oddlens.data import Record, manifest_hash
 from oddlens.data.named import NamedDataset
@@ -50,6 +50,7 @@ class CellSettings(TypedDict):
     references: list[str]
     full_size: bool
     component_sizes: str | list[int] | None
+    preparation: NotRequired[dict[str, object]]
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ def cell_settings(
     protocol: Protocol,
 ) -> CellSettings:
     """What the numbers of a cell depend on, as JSON values."""
-    return {
+    prepared = detector.identity.preparation
+    settings: CellSettings = {
         "cell_format": FORMAT,
         "method": detector.identity.method,
         "recipe": dict(detector.identity.recipe),
@@ -178,6 +180,7 @@ def cell_settings(
         if isinstance(protocol.components, str | None)
         else [*protocol.components],
     }
+    return settings | {"preparation": dict(prepared)} if prepared else settings
 
 
 def write_cell(path: Path, cell: CellResult) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from oddlens.evaluation.metric_names import Figures
 
@@ -90,7 +90,7 @@ class ResultEntry(Means):
 
 
 class MethodEntry(TypedDict):
-    """A method: the recipe in force, the model, and the path of learned weights."""
+    """A method: the recipe in force, the model, the path of learned weights, and how images were cut and fitted if not as usual."""
 
     recipe: Mapping[str, object]
     fitted: list[str]
@@ -99,6 +99,7 @@ class MethodEntry(TypedDict):
     preprocessing_sha256: str | None
     weights_sha256: str | None
     weights: str | None
+    preparation: NotRequired[dict[str, object]]
 
 
 class LeaderboardRow(TypedDict):

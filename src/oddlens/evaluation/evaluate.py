@@ -41,7 +41,7 @@ class Chunks:
     """How many images' features are held at once.
 
     Attributes:
-        images: The most images.
+        images: The most images; of tiled ones the most tiles, up to whole images.
         pixels: After a batch that reaches this number of pixels, no other begins: of large images fewer are held.
         batch_size: Images that run through a tower together.
     """
@@ -110,13 +110,14 @@ def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[P
     while True:
         started = time.perf_counter()
         part: list[Prepared] = []
-        pixels = 0
-        while len(part) < chunks.images and (pixels < chunks.pixels or len(part) % chunks.batch_size):
+        pixels = views = 0
+        while views < chunks.images and (pixels < chunks.pixels or len(part) % chunks.batch_size):
             image = next(images, None)
             if image is None:
                 break
             part.append(image)
             pixels += image.size[0] * image.size[1]
+            views += image.view_count
         if not part:
             return
         yield part, time.perf_counter() - started

@@ -257,6 +257,8 @@ def _settings(document: MetricsDocument) -> Iterator[str]:
     for name, method in document["methods"].items():
         recipe = ", ".join(f"{field} {value}" for field, value in method["recipe"].items())
         lines = [f"{name}: {recipe}", *method["fitted"]]
+        if prepared := method.get("preparation"):
+            lines.append("images: " + ", ".join(f"{field} {value}" for field, value in prepared.items()))
         lines.append(f"model {method['model']}, SHA-256 {method['model_sha256']}")
         if method["weights"]:
             lines.append(f"weights {method['weights']}, SHA-256 {method['weights_sha256']}")

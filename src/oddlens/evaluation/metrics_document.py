@@ -79,7 +79,7 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
 
 def _method(detector: Detector) -> MethodEntry:
     identity = detector.identity
-    return {
+    entry: MethodEntry = {
         "recipe": dict(identity.recipe),
         "fitted": list(identity.fitted),
         "model": identity.model.name,
@@ -88,6 +88,7 @@ def _method(detector: Detector) -> MethodEntry:
         "weights_sha256": identity.weights_sha256,
         "weights": detector.weights,
     }
+    return entry | {"preparation": dict(identity.preparation)} if identity.preparation else entry
 
 
 def _dataset(source: NamedDataset) -> DatasetEntry:
