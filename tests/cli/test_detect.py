@@ -22,6 +22,7 @@ from oddlens.inference.task import Task
 from oddlens.io.finding import find_images
 from oddlens.methods.base import Scores
 from oddlens.methods.winclip.method import WinCLIP
+from oddlens.station.defects import Defects, NamedRegions
 from tests.cli.program import Done, call, run, terminal
 from tests.noise import write_picture, write_pictures
 
@@ -695,3 +696,16 @@ class TestWithoutANetwork:
         done = subprocess.run([*alone, *map(str, command)], capture_output=True, text=True, env=without_switch)
         assert (done.returncode, done.stderr) == (0, "")
         assert len([json.loads(line)["score"] for line in done.stdout.splitlines()]) == 3
+
+
+def test_a_station_names_regions_by_what_it_was_taught(
+    detect: Detect, open_clip_folder: Path, parts: Path, tmp_path: Path
+) -> None:
+    detector = oddlens.load(model=open_clip_folder).set_thresholds(image=0, pixel=0.5)
+    features = np.random.default_rng(0).random((2, 128)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    detector.defects = Defects(regions=NamedRegions(("burn", "chip"), features, ("a", "b")))
+    detector.save(tmp_path / "line")
+    done = run("detect", parts, "--station", tmp_path / "line", "--json")
+    for record in done.records:
+        assert {name for name, _ in record["regions"][0]["names"]} - {"unknown"} == {"burn", "chip"}

@@ -259,11 +259,13 @@ def detect(
     sinks: list[Sink] = []
     if audit is not None:
         sinks.append(audit)
-    if defects:
+    known = detector.defects
+    if defects or (known is not None and (known.words or known.regions.names)):
         from oddlens.teaching.namer import Namer
 
+        words, regions = (defects, None) if known is None else (defects or known.words, known.regions)
         with before_the_first_image():
-            sinks.append(RegionNamesSink(Namer(detector.backbone, defects, object_name)))
+            sinks.append(RegionNamesSink(Namer(detector.backbone, words, object_name, regions)))
     if results is not None:
         folder = FolderSink(results, written)
         sinks += [folder, CsvSink(results.root / "results.csv"), ReportSink(results.root)]

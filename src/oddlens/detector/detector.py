@@ -74,6 +74,7 @@ class Detector(CalibratedDetector):
             preparation=self._preparation.to_dict(),
             roi={} if self.roi is None else self.roi.to_dict(),
             marking={} if self.marking is None else self.marking.to_dict(),
+            defects_sha256=None if self.defects is None else self.defects.memory.sha256,
             machine={
                 **versions(),
                 "device": str(backbone.device),

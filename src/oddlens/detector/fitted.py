@@ -32,7 +32,7 @@ from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.provenance import Identity
-from oddlens.station import SectionValue
+from oddlens.station.defects import Defects
 
 _KEPT_TEXTS = 16
 """Object names whose prompt embeddings are cached: 2 MB each with AnoVL's 924 prompts."""
@@ -74,7 +74,7 @@ class FittedDetector:
         self.image_size: tuple[int, int] | None = None
         self.scene: Scene | None = None
         self.state: Readiness | None = None
-        self.defects: SectionValue = None
+        self._defects: Defects | None = None
         self.accepted: Accepted | None = None
         self._thresholds = Thresholds()
         self._roi: RegionOfInterest | None = None
@@ -148,6 +148,34 @@ class FittedDetector:
             )
         self._roi, self._split, self._identity = roi, None, None
         self._fits.clear()
+
+    @property
+    def defects(self) -> Defects | None:
+        """What is known of defects. A second memory, if they have one, changes scores: another one drops a calibration."""
+        return self._defects
+
+    @defects.setter
+    def defects(self, defects: Defects | None) -> None:
+        before, after = (None if each is None else each.memory.sha256 for each in (self._defects, defects))
+        self._defects, self._identity = defects, None
+        if before == after:
+            return
+        if self._split is not None:
+            warnings.warn(
+                "the calibration was made beside other defects and is dropped: calibrate again",
+                OddlensWarning,
+                stacklevel=2,
+            )
+        self._split = None
+        self._fits.clear()
+
+    def _beside_defects(self, memory: MemoryBank) -> MemoryBank:
+        if self._defects is None or not self._defects.memory.images:
+            return memory
+        rows = {
+            name: torch.from_numpy(np.array(each)).to(self.device) for name, each in self._defects.memory.rows.items()
+        }
+        return memory.beside_defects(MemoryBank.of_rows(rows))
 
     @property
     def marking(self) -> Marking | None:
@@ -264,6 +292,11 @@ class FittedDetector:
         self._split, self._rates, self._identity = None, Rates(), None
         self._fits.clear()
 
+    @property
+    def memory(self) -> MemoryBank | None:
+        """The memory bank of the references, without what depends on the object's name; None without references."""
+        return self._memory
+
     def add_references(self, images: Images) -> Self:
         """Add good examples.
 
@@ -333,7 +366,7 @@ class FittedDetector:
     ) -> tuple[MemoryBank, Iterable[tuple[EncodedBatch, Scores]]]:
         """The memory as images are scored with it, and what the references score, each with the others as its memory."""
         text = self._encode_prompts(object_name)
-        fitted, own = self.method.fit_prompts(memory, references.features, text)
+        fitted, own = self.method.fit_prompts(self._beside_defects(memory), references.features, text)
         if own is None:
             return fitted, self._leave_one_out(references, fitted, text)
         return fitted, [(references, self._finished(references, own))]

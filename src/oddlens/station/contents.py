@@ -19,7 +19,7 @@ from oddlens.methods.recipe import held_fields, make_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import files
-from oddlens.station.document import FORMAT, REFERENCES, STATION, Document, rates_of
+from oddlens.station.document import FORMAT, REFERENCES, STATION, Document, is_rates, rates_of
 from oddlens.station.state import SEALED, SECTIONS, SavedReferences, SectionValue, StationState, Version
 
 _ARRAYS = "arrays_sha256"
@@ -176,7 +176,7 @@ def _read_calibration(root: Path, identity: Identity, document: Document) -> Cal
     found = document["calibration"]
     if found is None:
         return None
-    if found["kind"] == "leave-one-out":
+    if is_rates(found):
         return rates_of(found)
     if found["seal"] != _seal_found(identity, document):
         raise ModelError(
@@ -189,7 +189,7 @@ def _read_calibration(root: Path, identity: Identity, document: Document) -> Cal
 def _read_leave_one_out(identity: Identity, document: Document) -> Calibration | None:
     """None where it does not hold any more: it is made anew when the station is opened."""
     found, calibration = document["leave_one_out"], document["calibration"]
-    is_in_force = calibration is None or calibration["kind"] == "leave-one-out"
+    is_in_force = calibration is None or is_rates(calibration)
     if found is None or not is_in_force or found["object_name"] != document["object_name"]:
         return None
     return Calibration.from_dict(found) if found["seal"] == _seal_found(identity, document) else None

@@ -174,14 +174,19 @@ def _fault_of(document: Document) -> str:
         if form_fault(document["thresholds"].get("review"), (float, None)):
             return "its review threshold is no number"
         make_recipe(method_card(document["method"]).recipe, document["recipe"])
-        if calibration is not None and calibration["kind"] == "leave-one-out":
+        if calibration is not None and is_rates(calibration):
             rates_of(calibration).check(0 if references is None else len(references["sources"]))
         for each in (calibration, document["leave_one_out"]):
-            if each is not None and (each is not calibration or each["kind"] != "leave-one-out"):
+            if each is not None and (each is not calibration or not is_rates(each)):
                 Calibration.from_dict(each)
     except UsageError as error:
         return str(error)
     return ""
+
+
+def is_rates(calibration: Mapping[str, Any]) -> bool:
+    """Whether a document names only at which rates the references are held against each other, and no scores."""
+    return calibration["kind"] == "leave-one-out" and "scores" not in calibration
 
 
 def rates_of(calibration: Mapping[str, Any]) -> Rates:

@@ -14,6 +14,7 @@ from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene, 
 from oddlens.detection import Marking, RegionOfInterest, Thresholds
 from oddlens.io.preparation import Preparation
 from oddlens.provenance import Identity
+from oddlens.station.defects import Defects
 
 
 class Section(Protocol):
@@ -34,14 +35,14 @@ SECTIONS: Mapping[str, Callable[[dict[str, Any]], Any] | None] = {
     "preparation": Preparation.from_dict,
     "scene": Scene.from_dict,
     "state": Readiness.from_dict,
-    "defects": None,
+    "defects": Defects.from_dict,
     "accepted": Accepted.from_dict,
 }
 """The parts of a station that have a type of their own -> its `from_dict`, which raises `UsageError`; None: a plain dictionary.
 
 They are attributes of a detector and of `StationState` under the same names."""
 
-SEALED = ("roi", "preparation")
+SEALED = ("roi", "preparation", "defects")
 """Those that scores depend on: checksums of references and calibrations cover them."""
 
 
@@ -133,7 +134,7 @@ class StationState:
     preparation: Preparation | None = None
     scene: Scene | None = None
     state: Readiness | None = None
-    defects: SectionValue = None
+    defects: Defects | None = None
     accepted: Accepted | None = None
     version: Version | None = None
     is_sealed: bool = True

@@ -417,5 +417,5 @@ class TestBesideDefects:
             with pytest.raises(UsageError, match="other features"):
                 bank.beside_defects(other)
         unscaled = MemoryBank({"patch": torch.ones(1, 2, 3)}, unit=False)
-        with pytest.raises(UsageError, match="other features"):
+        with pytest.raises(UsageError, match="no nearest good example"):
             unscaled.beside_defects(unscaled)

@@ -166,7 +166,9 @@ class MemoryBank:
             UsageError: The banks hold features of other names, widths or types, or not of unit length.
         """
         known, added = ({name: _kind(rows) for name, rows in each._rows.items()} for each in (self, defects))
-        if known != added or not (self.unit and defects.unit):
+        if not self.unit:
+            raise UsageError("this method compares with no nearest good example, so that it takes no memory of defects")
+        if known != added:
             raise UsageError(f"these defects are of other features: the bank has {known}, the defects {added}")
         bank = self._like()
         bank.values, bank._left_out, bank._defects = self.values, self._left_out, defects

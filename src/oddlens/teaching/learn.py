@@ -1,0 +1,336 @@
+"""What a station learns of marked images (`oddlens.station.feedback`): one new version of it.
+
+- Good images that were flagged (NG or review) join the references, and the thresholds stay where they are: where a score is a
+  distance to the nearest example, every later score is at most what it was, so that this makes no false alarm and what the
+  thresholds promise goes on to hold. They never join the calibration: they came because their scores are high, and a threshold
+  that is set by them goes blind to defects.
+- Good images that were drawn at random for audit, whatever their verdict, are like those to come. They do not join the references,
+  and may renew the calibration.
+- Bad images become known defects. With a name, their hottest region is one that names others (`oddlens.teaching.namer`). On request
+  they are a second memory (`MemoryBank.beside_defects`). That changes scores, so that the thresholds are made anew: by the
+  references that made them, each held against the others of these.
+
+The last mark of an image counts: a reference that is marked bad goes, and so does a defect that is marked good.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from oddlens.calibration import Calibration, Rates
+from oddlens.detection import Detection, Region
+from oddlens.detection.regions import mark_hottest
+from oddlens.encoding import joined
+from oddlens.errors import ImageError, OddlensWarning, UsageError, printable
+from oddlens.io.images import Picture, read_image
+from oddlens.loading import open_station
+from oddlens.station import Version, locked, write_station
+from oddlens.station.defects import Defects, KnownDefect
+from oddlens.station.feedback import Mark, read_feedback
+from oddlens.teaching.defect_memory import defect_rows
+from oddlens.teaching.namer import Namer
+
+USUAL_DEFECTS = 10
+"""Marked defects from which on a second memory is worth its while, as measured (docs/teaching.md)."""
+
+WHY_NOT_CALIBRATION = (
+    "They do not join the calibration: they came because their scores are high, and would make it blind."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What a station learned.
+
+    Attributes:
+        version: The new version; None where there was nothing to learn.
+        joined: Images that joined the references.
+        left: References that were marked bad and went.
+        calibrated: How many images renewed the calibration; 0: none did.
+        defects: Images that are new among the known defects.
+        named: How many of them name others.
+        remembered: How many images the second memory has.
+        sentences: All of that, and what was passed over, in words.
+    """
+
+    version: Version | None
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    calibrated: int = 0
+    defects: tuple[str, ...] = ()
+    named: int = 0
+    remembered: int = 0
+    sentences: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON values; of the version its number."""
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        return plain | {"version": None if self.version is None else self.version.number}
+
+
+def learn(
+    folder: str | os.PathLike[str],
+    *,
+    defect_memory: bool | None = None,
+    renew_calibration: bool = False,
+    device: str = "auto",
+) -> Learned:
+    """Make a new version of a station of the images that are marked.
+
+    Args:
+        folder: The station.
+        defect_memory: Whether it has a second memory, of defects; None: as it is.
+        renew_calibration: Whether the good images that were drawn at random make the thresholds, in the place of what did.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        UsageError: There is no station, another program is writing to it, too few images were drawn for a false-alarm rate, or
+            the method takes no memory of defects.
+    """
+    with locked(folder):
+        return _Lesson(Path(folder), device).learn(defect_memory, renew_calibration)
+
+
+class _Lesson:
+    """A station, its feedback, and what becomes of it, step by step."""
+
+    _first = 0
+    """How many references, the first ones, made the thresholds, each held against the others; 0: none did."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self._folder = folder
+        self._detector = open_station(folder, device)
+        feedback = read_feedback(folder)
+        self._marks = feedback.last
+        self._said: list[str] = []
+        if feedback.unread:
+            self._said.append(f"{_lines(feedback.unread)} of the feedback cannot be read and count for nothing.")
+
+    def learn(self, defect_memory: bool | None, renews: bool) -> Learned:
+        """See the function."""
+        before = self._detector.calibration()
+        self._first = 0 if before is None or before.kind != "leave-one-out" else len(before)
+        joining = self._read(self._joining())
+        leaving = self._leaving()
+        drawn = self._read([mark for mark in self._marks if mark.said == "good" and mark.audit]) if renews else []
+        if renews and not drawn:
+            raise UsageError(
+                "no good image was drawn at random: run 'oddlens detect --audit 0.02', look at what it draws, and mark it"
+            )
+        old = self._detector.defects or Defects()
+        if joining or leaving:
+            self._change_references(joining, leaving)
+            self._keep_thresholds(before, leaving)
+        defects, new = self._with_defects(old, defect_memory)
+        if self._set_defects(defects, old):
+            self._remake_thresholds(before)
+        if renews:
+            self._renew(drawn, before)
+        gone = len(old.known) + len(new) - len(defects.known)
+        names = {mark.sha256: mark.image for mark in self._marks}
+        changes = joining or leaving or new or gone or drawn or defects.memory.images != old.memory.images
+        named = len(set(defects.regions.images) - set(old.regions.images))
+        if not changes:
+            self._said.append("There is nothing new to learn of what is marked.")
+            return Learned(version=None, sentences=tuple(self._said))
+        self._say(len(joining), len(leaving), len(new), named, gone)
+        return Learned(
+            version=write_station(self._detector.to_state(), self._folder, verb="learn", what=" ".join(self._said)),
+            joined=tuple(mark.image for mark, _ in joining),
+            left=tuple(names[digest] for digest in leaving),
+            calibrated=len(drawn),
+            defects=tuple(new),
+            named=named,
+            remembered=len(defects.memory.images),
+            sentences=tuple(self._said),
+        )
+
+    def _digests(self) -> tuple[str, ...]:
+        references = self._detector.references
+        return () if references is None else references.digests
+
+    def _joining(self) -> list[Mark]:
+        """Good images that were flagged, were not drawn at random, and are no references."""
+        known = set(self._digests())
+        found = [
+            mark for mark in self._marks
+            if mark.said == "good" and mark.flagged and not mark.audit and mark.sha256 not in known
+        ]  # fmt: skip
+        if found and (reason := self._detector.no_references) is not None:
+            self._said.append(f"Flagged good images change nothing: {reason}.")
+            return []
+        return found
+
+    def _leaving(self) -> list[str]:
+        bad = {mark.sha256 for mark in self._marks if mark.said == "bad"}
+        return [digest for digest in self._digests() if digest in bad]
+
+    def _read(self, marks: Sequence[Mark]) -> list[tuple[Mark, Picture]]:
+        """The marked images, without those that are not what they were; these are named."""
+        found = []
+        for mark in marks:
+            try:
+                picture = read_image(mark.image)
+            except (ImageError, UsageError) as error:
+                self._said.append(f"{printable(mark.image)} is passed over: {error}.")
+                continue
+            if picture.digest() == mark.sha256:
+                found.append((mark, picture))
+            else:
+                self._said.append(
+                    f"{printable(mark.image)} is passed over: it is another image than the one that was marked."
+                )
+        return found
+
+    def _change_references(self, joining: Sequence[tuple[Mark, Picture]], leaving: Collection[str]) -> None:
+        references = self._detector.references
+        self._first -= len(set(self._digests()[: self._first]) & set(leaving))
+        with _quietly():
+            if leaving and references is not None:
+                kept = [
+                    references[number : number + 1]
+                    for number, digest in enumerate(references.digests)
+                    if digest not in leaving
+                ]
+                self._detector.references = joined(kept) if kept else None
+            if joining:
+                self._detector.add_references([picture for _, picture in joining])
+
+    def _keep_thresholds(self, before: Calibration | None, leaving: Collection[str]) -> None:
+        """Leave the thresholds alone, unless an example went that they rest on."""
+        if before is None:
+            return
+        if not leaving or self._first == len(before):
+            self._detector.calibrate_by(before)
+        else:
+            self._remake_thresholds(before)
+
+    def _remake_thresholds(self, before: Calibration | None) -> None:
+        """The thresholds anew, by the references that made them: not by those that joined, which were flagged."""
+        detector, references = self._detector, self._detector.references
+        if before is None:
+            return
+        if references is None or self._first < 2:
+            self._said.append("The thresholds do not hold any more: calibrate the station again ('oddlens calibrate').")
+            return
+        first = detector.with_references(references[: self._first])
+        if _suffices(before.rates, self._first):
+            first.calibrate_by(before.rates)
+        calibration = first.calibration(before.object_name)
+        assert calibration is not None
+        detector.calibrate_by(calibration)
+
+    def _renew(self, drawn: Sequence[tuple[Mark, Picture]], before: Calibration | None) -> None:
+        rate = before.false_alarm_rate if before is not None and before.kind == "split" else None
+        with _quietly():
+            made = self._detector.calibrate([picture for _, picture in drawn], rate)
+        self._said.append(f"{_images(len(made))} that were drawn at random made the thresholds. {made.promise}")
+
+    def _with_defects(self, old: Defects, remembers: bool | None) -> tuple[Defects, list[str]]:
+        """What is known of defects now, and the images that are new among them."""
+        bad = [mark for mark in self._marks if mark.said == "bad"]
+        named = {mark.sha256: mark.defect for mark in bad}
+        stale = {mark.sha256 for mark in self._marks if mark.said != "bad"}
+        stale |= {each.sha256 for each in old.known if named.get(each.sha256, each.name) != each.name}
+        defects = old.without(stale)
+        remembers = bool(old.memory.images) if remembers is None else remembers
+        if not remembers:
+            defects = replace(defects, memory=type(defects.memory)())
+        known, remembered = {each.sha256 for each in defects.known}, set(defects.memory.images)
+        wanted = [mark for mark in bad if mark.sha256 not in known or (remembers and mark.sha256 not in remembered)]
+        new: list[str] = []
+        namer = Namer(self._detector.backbone) if any(mark.defect for mark in wanted) else None
+        for mark, picture in self._read(wanted):
+            encoded = self._detector.encode_pictures([picture])
+            (found,) = self._detector.predict(encoded, self._detector.object_name)
+            if mark.sha256 not in known:
+                each = KnownDefect(image=mark.image, sha256=mark.sha256, name=mark.defect, score=found.score)
+                defects = replace(defects, known=(*defects.known, each))
+                new.append(mark.image)
+                if namer is not None and mark.defect is not None:
+                    (region,) = namer.features(picture.pixels, [_hottest(found)])
+                    regions = defects.regions.with_region(mark.defect, region, mark.sha256)
+                    defects = replace(defects, regions=regions)
+            if remembers and mark.sha256 not in remembered:
+                memory = self._detector.memory
+                if memory is None:
+                    raise UsageError(
+                        "the station has no good examples, beside which a memory of defects could stand: leave --defect-memory out"
+                    )
+                features = {name: encoded.features[name].flatten(0, 1)[None] for name in memory.names}
+                rows = defect_rows(memory, features)
+                plain = {name: each.cpu().numpy() for name, each in rows.items()}
+                defects = replace(defects, memory=defects.memory.with_image(mark.sha256, plain))
+        if remembers and not defects.memory.images:
+            self._said.append("No image is marked bad, so that there is no memory of defects.")
+        elif remembers and len(defects.memory.images) < USUAL_DEFECTS:
+            self._said.append(
+                f"The memory of defects has {_images(len(defects.memory.images))}: it pays from about {USUAL_DEFECTS} on."
+            )
+        return defects, new
+
+    def _set_defects(self, defects: Defects, old: Defects) -> bool:
+        """Put what is known of defects in force; whether scores change by that."""
+        changes = defects.memory.sha256 != old.memory.sha256
+        with _quietly():
+            self._detector.defects = defects
+            if changes:
+                self._detector.calibration()  # a memory that the method does not take is refused here
+        return changes
+
+    def _say(self, joined: int, left: int, defects: int, named: int, gone: int) -> None:
+        """What happened, in words, before what was said already."""
+        said = []
+        if joined:
+            stay = "" if self._detector.calibration() is None else " The thresholds stay."
+            said.append(
+                f"{_images(joined)} that {_were(joined)} flagged joined the references.{stay} {WHY_NOT_CALIBRATION}"
+            )
+        if left:
+            said.append(f"{_images(left)} that {_were(left)} marked bad left the references.")
+        if defects:
+            said.append(f"{_images(defects)} of defective parts are known now{f', {named} by name' if named else ''}.")
+        if gone:
+            said.append(f"{_images(gone)} of defective parts changed or went.")
+        self._said[:0] = said
+
+
+def _hottest(found: Detection) -> Region:
+    """The hottest region of a detection, also of one that is OK."""
+    if found.regions:
+        return found.regions[0]
+    inside = None if found.roi is None else found.roi.inside(found.image_size)
+    return mark_hottest(found.heatmap(), inside, found.marking).regions[0]
+
+
+def _suffices(rates: Rates, count: int) -> bool:
+    try:
+        rates.check(count)
+    except UsageError:
+        return False
+    return True
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without warnings of ours that a calibration is dropped: it is put back, or that is said."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OddlensWarning)
+        yield
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
