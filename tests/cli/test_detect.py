@@ -561,6 +561,24 @@ class TestReferences:
         assert "one good example gives no threshold" in done.err
         assert record["score"] != detect(parts, "--json").records[0]["score"]
 
+    def test_they_choose_the_method_where_none_is_named(
+        self, parts: Path, tmp_path: Path, embedded_folder: Path, open_clip_folder: Path
+    ) -> None:
+        write_pictures(tmp_path / "good", 2, seed=5)
+        given = ("--reference", tmp_path / "good")
+
+        def chosen(model: Path, *options: str | Path) -> tuple[str, str]:
+            out = tmp_path / "out"
+            done = run("detect", parts, "--device", "cpu", "--model", model, "--out", out, "--overwrite", *options)
+            said = [line for line in done.err.splitlines() if "the method is" in line]
+            return json.loads((out / "run.json").read_text())["run"]["method"], " ".join(said)
+
+        line = f"oddlens: with good examples on {embedded_folder.name} the method is patch-knn; --method names another"
+        assert chosen(embedded_folder, *given) == ("patch-knn", line)
+        assert chosen(embedded_folder, *given, "--method", "winclip") == ("winclip", "")
+        assert chosen(embedded_folder) == ("winclip", "")
+        assert chosen(open_clip_folder, *given) == ("winclip", "")
+
     def test_a_station_brings_its_calibration_and_its_object(
         self, detect: Detect, parts: Path, tmp_path: Path, open_clip_folder: Path
     ) -> None:

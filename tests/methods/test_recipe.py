@@ -9,7 +9,8 @@ import pytest
 from oddlens.errors import UsageError
 from oddlens.methods.recipe import Depth, change_recipe, fit_recipe, make_recipe
 from oddlens.methods.recipe_fields import fixed_field, layer_field, query_field, size_field
-from oddlens.methods.registry import method_card, method_cards
+from oddlens.methods.registry import method_card, method_cards, methods_with
+from oddlens.methods.winclip.recipe import WinCLIPRecipe
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,14 @@ class TestBounds:
             ("anovl", "noise", 1e300),
             ("anovl", "hard_weight", 1e300),
             ("anomalyclip", "sigma", 1e6),
-            *((method, "temperature", value) for method in method_cards() for value in (1e-300, 1e300)),
+            ("patch-knn", "top", 1.5),
+            ("patch-knn", "smoothing", 1e6),
+            ("patch-knn", "turns", 10**6),
+            *(
+                (method, "temperature", value)
+                for method in methods_with("temperature", WinCLIPRecipe)
+                for value in (1e-300, 1e300)
+            ),
         ],
     )
     def test_what_would_take_all_time_or_memory_or_give_no_number_is_refused(

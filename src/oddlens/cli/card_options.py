@@ -13,6 +13,7 @@ from typer.main import get_command
 from oddlens.cli.command import Command, Context
 from oddlens.errors import UsageError
 from oddlens.methods.card import CardOption
+from oddlens.methods.defaults import ZERO_SHOT
 from oddlens.methods.registry import method_card, method_cards
 
 _KEY = "oddlens card options"
@@ -46,9 +47,8 @@ class CardOptionsCommand(Command):
         return rest
 
     def _method(self, ctx: Context) -> str:
-        return ctx.meta.get("oddlens method") or next(
-            str(each.default) for each in self.params if each.name == "method"
-        )
+        named: str | None = ctx.meta.get("oddlens method")
+        return named or ZERO_SHOT
 
 
 def card_fields(context: typer.Context) -> Mapping[str, object]:

@@ -22,6 +22,7 @@ from oddlens.cli.options import (
     PreparationOptions,
     RoiFile,
     WeightsFile,
+    method_or_default,
     one_of,
     say,
     settings_option,
@@ -64,7 +65,7 @@ class DetectorOptions:
     object_name: Annotated[
         str, typer.Option("--object", metavar="NAME", help="What is on the images, in a word or two.")
     ] = "part"
-    method: MethodName = "winclip"
+    method: MethodName = None
     model: ModelName = None
     weights: WeightsFile = None
     reference: Annotated[
@@ -171,9 +172,7 @@ def detect(
     if output.write is not None and output.out is None:
         raise UsageError("--write needs --out: name the folder for what is written")
     written = _written(output.write)
-    if what.station is not None and (
-        what.model or what.weights or what.reference or overrides or _was_given(context, "method")
-    ):
+    if what.station is not None and (what.model or what.weights or what.reference or overrides or what.method):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     if what.station is not None and what.roi is not None:
         raise UsageError("--station brings its region of interest: leave --roi out")
@@ -230,8 +229,9 @@ def detect(
             detector = oddlens.open_station(what.station, what.device)
             detector.max_megapixels = max_megapixels
         else:
+            method = method_or_default(what.method, what.model, what.weights, with_references=good is not None)
             detector = oddlens.load(
-                what.method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
+                method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
             )
             detector.preparation = preparation
             if good is not None:

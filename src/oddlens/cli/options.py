@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 METHOD_NAMES = ", ".join(method_cards())
 """The methods there are, for help texts."""
 
-MethodName = Annotated[str, typer.Option("--method", metavar="NAME", help=f"{METHOD_NAMES}: see 'oddlens methods'.")]
+MethodName = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        help=f"{METHOD_NAMES}. 'oddlens methods' explains them.",
+        show_default="winclip; with good examples the one that suits the model",
+    ),
+]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -186,6 +194,25 @@ def problems(name: str, dataset: Dataset) -> str:
         f"{name}: {count} problem{'' if count == 1 else 's'} found without reading its images: "
         f"'oddlens data check {dataset.root}' reads them and lists all problems"
     )
+
+
+def method_or_default(method: str | None, model: str | None, weights: str | None, *, with_references: bool) -> str:
+    """The method that is named, else the default for the model. Where that is not the usual one, it is said.
+
+    Raises as `oddlens.load` does for the model.
+    """
+    if method is not None:
+        return method
+    from oddlens.backbone.load import locate
+    from oddlens.methods.defaults import ZERO_SHOT, default_method
+
+    if weights is not None:  # they tell of a method that takes some
+        return ZERO_SHOT
+    card, _ = locate(model)
+    chosen = default_method(card, with_references=with_references)
+    if chosen != ZERO_SHOT:
+        say(f"oddlens: with good examples on {card.name} the method is {chosen}; --method names another")
+    return chosen
 
 
 def say(*sentences: str) -> None:
