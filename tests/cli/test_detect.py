@@ -50,7 +50,7 @@ class TestWhatIsPrinted:
         scores = sorted(record["score"] for record in detect(parts, "--json").records)
         middle = (scores[0] + scores[1]) / 2
         done = detect(parts, "--threshold", middle, "--out", tmp_path / "out")
-        assert done.err == f"3 images: 2 NG, 0 review, 1 OK, 0 failed: {tmp_path}/out/results.jsonl\n"
+        assert done.err == f"3 images: 2 NG, 0 review, 1 OK, 0 failed: {tmp_path}/out/report.html\n"
 
     def test_an_image_that_is_ng_makes_an_exit_code_where_it_is_asked_for(self, detect: Detect, parts: Path) -> None:
         assert detect(parts, "--threshold", 0).code == 0
@@ -82,7 +82,7 @@ class TestWhatIsPrinted:
     def test_with_a_folder_stdout_stays_empty(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
         done = detect(parts, "--out", tmp_path / "out")
         assert done.out == ""
-        assert done.err == f"3 images: 3 without a verdict, 0 failed: {tmp_path}/out/results.jsonl\n"
+        assert done.err == f"3 images: 3 without a verdict, 0 failed: {tmp_path}/out/report.html\n"
 
     def test_verbose_says_settings_and_notes_on_stderr(self, detect: Detect, parts: Path) -> None:
         Image.new("I;16", (48, 40), 500).save(parts / "deep.png")

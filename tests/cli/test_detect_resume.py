@@ -118,14 +118,14 @@ class TestGoingOn:
     def test_it_says_how_many_images_are_new_and_keeps_the_lines_of_removed_ones(
         self, detect: Detect, parts: Path, tmp_path: Path
     ) -> None:
-        lines = tmp_path / "out" / "results.jsonl"
-        assert detect(parts, "--out", tmp_path / "out").err == f"3 images: 3 without a verdict, 0 failed: {lines}\n"
+        lines, page = (tmp_path / "out" / name for name in ("results.jsonl", "report.html"))
+        assert detect(parts, "--out", tmp_path / "out").err == f"3 images: 3 without a verdict, 0 failed: {page}\n"
         first = lines.read_text().splitlines()[0]
         (parts / "0.png").unlink()
         write_picture(parts / "new.png", np.random.default_rng(4))
         assert (
             detect(parts, "--out", tmp_path / "out", "--resume").err
-            == f"3 images (1 new): 3 without a verdict, 0 failed: {lines}\n"
+            == f"3 images (1 new): 3 without a verdict, 0 failed: {page}\n"
         )
         after = lines.read_text().splitlines()
         assert after[0] == first

@@ -74,7 +74,7 @@ def test_readme_shows_what_detect_prints(tmp_path: Path, monkeypatch: pytest.Mon
     )
     said = _without_seconds(done.err)
     for line in set(printed) - set(expected):
-        assert _without_seconds(line.replace("results/results.jsonl", f"{tmp_path}/out/results.jsonl")) in said
+        assert _without_seconds(line.replace("results/report.html", f"{tmp_path}/out/report.html")) in said
 
 
 def _without_seconds(text: str) -> str:

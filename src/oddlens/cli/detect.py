@@ -211,6 +211,7 @@ def detect(
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
     from oddlens.inference.region_names import RegionNamesSink
+    from oddlens.inference.report import NAME as REPORT
     from oddlens.inference.report import ReportSink
     from oddlens.inference.results import say_counts
     from oddlens.inference.runner import run
@@ -297,7 +298,7 @@ def detect(
         say(f"{times}")
     if results is not None or not output.as_json:
         new = f" ({folder.new} new)" if output.resume else ""
-        where = "" if results is None else f": {results.lines}"
+        where = "" if results is None else f": {results.root / REPORT}"
         say(f"{_images(len(items))}{new}: {say_counts(console.counts)}{where}")
     if audit is not None and audit.ok_count:
         say(
