@@ -136,11 +136,11 @@ class TestGoingOn:
         [
             (["--object", "bolt"], "object"),
             (["--set", "temperature=0.01"], "recipe temperature"),
-            (["--threshold", "0.5"], "thresholds"),
+            (["--threshold", "0.5", "--object", "bolt"], "thresholds, object"),
             (["--reference", "parts/0.png"], "references"),
             (["--write", "overlays,masks,labels,previews", "--object", "bolt"], "object, maps"),
         ],
-        ids=["object", "recipe", "threshold", "references", "two of them"],
+        ids=["object", "recipe", "threshold and object", "references", "two of them"],
     )
     def test_other_settings_are_refused_by_name(
         self,

@@ -439,7 +439,7 @@ class TestTwoRuns:
 
         monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
         folder = ResultsFolder(tmp_path)
-        with pytest.warns(OddlensWarning, match=r"cannot be locked \(No locks available\): start no other run"):
+        with pytest.warns(OddlensWarning, match=r"cannot be locked \(No locks available\): let no other program"):
             folder.begin(SETTINGS)
         folder.append(record("a"))
         folder.close()

@@ -303,6 +303,12 @@ class Calibration:
         return cls(**known, tested=tested, accepted=accepted)
 
     @property
+    def made_how(self) -> dict[str, object]:
+        """How it was made, beside model, method and references: what `provenance.Identity` says of it, as JSON values."""
+        images = {} if self.kind == "leave-one-out" else {"sha256": self.sha256}
+        return {"kind": self.kind, **asdict(self.rates), **images}
+
+    @property
     def sha256(self) -> str:
         """A hash of all that its thresholds are made of."""
         return hashlib.sha256(json.dumps(self._calibrated()).encode()).hexdigest()

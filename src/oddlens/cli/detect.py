@@ -23,7 +23,7 @@ from oddlens.cli.options import (
     RoiFile,
     WeightsFile,
     method_or_default,
-    one_of,
+    parse_kinds,
     say,
     settings_option,
 )
@@ -171,7 +171,7 @@ def detect(
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
     if output.write is not None and output.out is None:
         raise UsageError("--write needs --out: name the folder for what is written")
-    written = _written(output.write)
+    written = tuple(KINDS) if output.write is None else parse_kinds(output.write, tuple(KINDS))
     if what.station is not None and (what.model or what.weights or what.reference or overrides or what.method):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     if what.station is not None and what.roi is not None:
@@ -210,11 +210,12 @@ def detect(
     from oddlens.cli.console import ConsoleSink
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
+    from oddlens.inference.judgement import basis_of
     from oddlens.inference.region_names import RegionNamesSink
     from oddlens.inference.report import NAME as REPORT
     from oddlens.inference.report import ReportSink
     from oddlens.inference.results import say_counts
-    from oddlens.inference.runner import run
+    from oddlens.inference.runner import run, settings_of
     from oddlens.inference.sinks import CsvSink, FolderSink, Sink
     from oddlens.inference.smoothing import Smoothing
     from oddlens.inference.task import Task
@@ -268,7 +269,11 @@ def detect(
         with before_the_first_image():
             sinks.append(RegionNamesSink(Namer(detector.backbone, words, object_name, regions)))
     if results is not None:
-        folder = FolderSink(results, written)
+        folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
+        if results.needs_judging(settings_of(detector, task, [*sinks, folder], smoothing)):
+            _judge_again(results, detector, object_name)
+            results = ResultsFolder(results.root, resume=True)
+            folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
         sinks += [folder, CsvSink(results.root / "results.csv"), ReportSink(results.root)]
     lines = output.out is None or output.verbose
     console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
@@ -323,22 +328,28 @@ def _other_sizes(found: Counter[tuple[int, int]], expected: tuple[int, int] | No
     )
 
 
+def _judge_again(results: ResultsFolder, detector: Detector, object_name: str) -> None:
+    """Give the kept results the verdicts of the thresholds of now."""
+    from oddlens.cli.judge import say_judged
+    from oddlens.cli.progress import stages
+    from oddlens.inference.judge import judge
+    from oddlens.inference.judgement import Judgement
+
+    with before_the_first_image(), stages() as show:
+        judgement = Judgement(
+            given=detector.thresholds,
+            calibration=detector.calibration(object_name),
+            marking=detector.marking,
+            by="oddlens detect --resume",
+            how=detector.identity.calibration,
+        )
+        judged = judge(results.root, judgement, advance=show)
+    say_judged(judged, "kept results")
+
+
 def _was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def _written(kinds: str | None) -> tuple[str, ...]:
-    """What a run writes of each image."""
-    if kinds is None:
-        return tuple(KINDS)
-    named = [kind.strip().casefold() for kind in kinds.split(",") if kind.strip()]
-    if not named:
-        raise UsageError(f"--write {kinds!r} names nothing: give some of {','.join(KINDS)}, or the word nothing")
-    chosen = tuple(one_of("--write", kind, (*KINDS, "nothing")) for kind in named)
-    if "nothing" in chosen and set(chosen) != {"nothing"}:
-        raise UsageError(f"--write {kinds!r} contradicts itself: give nothing, or what is to be written")
-    return tuple(kind for kind in chosen if kind != "nothing")
 
 
 def _defect_names(text: str | None) -> tuple[str, ...]:

@@ -187,6 +187,17 @@ def one_of(option: str, value: str, known: Sequence[Choice]) -> Choice:
     raise UsageError(f"{option} {value!r} is not known{choices(value, known)}")
 
 
+def parse_kinds(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """What `--write` names: some of the kinds that are known, divided by commas, or nothing. Raises `UsageError` otherwise."""
+    named = [kind.strip().casefold() for kind in text.split(",") if kind.strip()]
+    if not named:
+        raise UsageError(f"--write {text!r} names nothing: give some of {','.join(known)}, or the word nothing")
+    chosen = tuple(one_of("--write", kind, (*known, "nothing")) for kind in named)
+    if "nothing" in chosen and set(chosen) != {"nothing"}:
+        raise UsageError(f"--write {text!r} contradicts itself: give nothing, or what is to be written")
+    return tuple(kind for kind in known if kind in chosen)
+
+
 def problems(name: str, dataset: Dataset) -> str:
     """That opening a data set found problems, and what looks for all of them: no image or mask is read to open one."""
     count = len(dataset.problems)

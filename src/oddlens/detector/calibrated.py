@@ -143,7 +143,7 @@ class CalibratedDetector(ObservedDetector):
     def _calibrated_how(self) -> dict[str, object]:
         """What its calibrations are made of, beside references, model and method."""
         if self._split is not None:
-            return {"kind": self._split.kind, **asdict(self._split.rates), "sha256": self._split.sha256}
+            return self._split.made_how
         if self.references is None or len(self.references) < 2:
             return {}
         return {"kind": "leave-one-out", **asdict(self._rates.check(len(self.references)))}

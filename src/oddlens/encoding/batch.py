@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -80,14 +79,7 @@ class EncodedBatch:
 
     def content_sha256(self) -> str:
         """A hash of the images' pixels, in their order, without their names."""
-        digest = sha256()
-        if len(self.digests) == len(self):
-            digest.update("".join(self.digests).encode())
-        else:  # the batch was encoded by hand
-            for name, value in sorted(self.features.items()):
-                digest.update(name.encode())
-                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return self.to_arrays().content_sha256()
 
     @classmethod
     def of_arrays(cls, saved: SavedReferences, device: torch.device, layouts: tuple[Layout, ...] = ()) -> EncodedBatch:

@@ -33,6 +33,9 @@ Record = dict[str, Any]
 
 _BESIDE = {"file": {"path": str}, "note": str, "concern": str, "verdict": (str, None), **dict.fromkeys(DRAWINGS, str)}
 """What a line may also hold, and in which form."""
+JUDGED = ("thresholds", "calibration", "marking")
+"""The settings that verdicts, regions and masks follow from, and no score or map: with other ones results can be judged again."""
+
 _LONGEST_NAME = 200
 _SHORT_NAME = 50
 
@@ -54,6 +57,12 @@ Source = TypeVar("Source", bound=Named)
 class ResultsFolder:
     """The folder OUT of a run. Until `begin` it is only read.
 
+    Attributes:
+        root: The folder.
+        lines: The file of results.
+        drawings: The folders of what is drawn, by kind.
+        document: What run.json of the results to continue says; {} where none are continued.
+
     Args:
         root: The folder.
         resume: Continue with the results in it, also those of images that this run does not have; lines of failed images are
@@ -72,6 +81,7 @@ class ResultsFolder:
         self._settings_file = root / "run.json"
         self._overwrite = overwrite
         self._begun = False
+        self.document: Mapping[str, Any] = {}
         self._earlier: Mapping[str, Any] | None = None
         self._now: Mapping[str, Any] | None = None
         self._done: dict[str, Record] | None = {}
@@ -97,7 +107,8 @@ class ResultsFolder:
             raise UsageError(
                 f"{shown} holds results already: add --resume to go on, --overwrite to start over, or give another --out"
             )
-        self._earlier = _read_settings(self._settings_file)
+        self.document = read_document(self._settings_file)
+        self._earlier = self.document["run"]
         self._done = None
 
     @property
@@ -144,6 +155,10 @@ class ResultsFolder:
                 f"{printable(str(self.root))} holds results of another version of oddlens, whose lines do not say which file "
                 "they are of: give another --out to keep them, or add --overwrite to start over"
             )
+        if self.is_half_judged:
+            raise UsageError(
+                f"{printable(str(self.root))} holds results that 'oddlens judge' was stopped in giving new verdicts: call it again"
+            )
         names = differing(self._earlier, settings["run"])
         if "calibration" in names and _had_another_rule(self._earlier):
             others = ", ".join(name for name in names if name != "calibration")
@@ -157,6 +172,21 @@ class ResultsFolder:
                 f"{printable(str(self.root))} holds results of other settings ({', '.join(names)}): "
                 "give the same ones, or another --out"
             )
+
+    @property
+    def is_half_judged(self) -> bool:
+        """Whether somebody began to give the results new verdicts and was stopped: see `oddlens.inference.judge`."""
+        judged = self.document.get("judged")
+        return isinstance(judged, Mapping) and judged.get("is_done") is False
+
+    def needs_judging(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the results to continue differ from these settings (see `check`) in nothing but what verdicts follow from."""
+        if self._earlier is None or self._earlier.get("format") != settings["run"].get("format"):
+            return False
+        names = set(differing(self._earlier, settings["run"]))
+        if "calibration" in names and _had_another_rule(self._earlier):
+            return False
+        return names <= set(JUDGED) and (bool(names) or self.is_half_judged)
 
     def check_writable(self) -> None:
         """Raise OddlensError if no results can be written there, before anything is computed. Nothing stays behind."""
@@ -188,13 +218,17 @@ class ResultsFolder:
             )
         self._begun = True
         done = self.done
-        for folder in (self.root, *self.drawings.values()):
-            _remove(matching(folder, f"{LEFT_OVER}*"))  # no other run is writing them
+        self.clean()
         if self._overwrite:
             _remove([self.lines, *self._drawn_by_runs()])
         write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
         write_text(self.lines, "".join(map(_line, done.values())))
         self._overwrite, self._now = False, settings["run"]
+
+    def clean(self) -> None:
+        """Remove what a killed program left; only where no other one can be writing."""
+        for folder in (self.root, *self.drawings.values()):
+            _remove(matching(folder, f"{LEFT_OVER}*"))
 
     def append(self, record: Record, file: Record | None = None) -> Record:
         """Add one line; returns its record.
@@ -246,6 +280,10 @@ class ResultsFolder:
         self._begun, self._earlier, self._done = False, self._now, None
         self._seen = self._state()
         self._lock.release()
+
+    def drawn_at(self, kind: str, name: str) -> Path:
+        """Where the drawing of a kind is that has a name (see `names`)."""
+        return self.drawings[kind] / f"{name}{KINDS[kind].suffix}"
 
     def is_output(self, path: Path) -> bool:
         """Whether an image lies among the drawings, which no run reads."""
@@ -339,18 +377,23 @@ def _had_another_rule(run: Mapping[str, object]) -> bool:
     return "calibration" not in run and isinstance(count, int) and count > 1
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    """The settings of an earlier run."""
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write a results.jsonl, whole or not at all."""
+    write_bytes(path, "".join(map(_line, records)).encode("ascii"))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """What run.json of an earlier run says; its "run" has the settings."""
     try:
-        settings = parse_json(read_bytes(path))["run"]
-        if not isinstance(settings, dict):
+        document = parse_json(read_bytes(path))
+        if not isinstance(document["run"], dict):
             raise TypeError
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{printable(str(path))}, which says how the results beside it were made, is missing or damaged: "
             "add --overwrite to start over, or give another --out"
         ) from error
-    return settings
+    return dict(document)
 
 
 def unfiled(path: str) -> str:

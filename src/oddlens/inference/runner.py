@@ -85,6 +85,21 @@ def run(
     return _Outcomes(work)
 
 
+def settings_of(
+    predictor: Predictor, task: Task, sinks: Sequence[Sink], smoothing: Smoothing | None = None
+) -> Mapping[str, object]:
+    """What run.json says of a run: see `RunInfo.settings`."""
+    identity = predictor.identity
+    run: dict[str, object] = {"format": FORMAT, **identity.to_dict(), "object": task.object_name}
+    for sink in sinks:
+        run |= sink.settings()
+    every = sorted({item.video.every for item in task.items if isinstance(item, VideoFrame)})
+    run["smoothing"] = smoothing and {"share": smoothing.share, "every": every}
+    document = {"run": run, "machine": dict(identity.machine), "passed_over": dict(task.passed_over)}
+    plain: dict[str, object] = json.loads(json.dumps(document))  # as it is read back from disk
+    return plain
+
+
 class _Outcomes(Generator[Detection | Failure, None, None]):
     """The outcomes of a run, which also closes its sinks where nobody takes the first one: a generator alone would not."""
 
@@ -222,15 +237,7 @@ class _Run:
             raise errors[0]
 
     def _settings(self) -> Mapping[str, object]:
-        identity = self.predictor.identity
-        run: dict[str, object] = {"format": FORMAT, **identity.to_dict(), "object": self._task.object_name}
-        for sink in self._sinks:
-            run |= sink.settings()
-        every = sorted({item.video.every for item in self._task.items if isinstance(item, VideoFrame)})
-        run["smoothing"] = self._smoothing and {"share": self._smoothing.share, "every": every}
-        document = {"run": run, "machine": dict(identity.machine), "passed_over": dict(self._task.passed_over)}
-        plain: dict[str, object] = json.loads(json.dumps(document))  # as it is read back from disk
-        return plain
+        return settings_of(self.predictor, self._task, self._sinks, self._smoothing)
 
     def _groups(self) -> Generator[_Group, None, None]:
         """The images in order, group by group as they ran; those of groups that are done already come as groups of their own."""

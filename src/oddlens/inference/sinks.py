@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
-from functools import cache, partial
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -82,12 +82,20 @@ class Sink:
 class FolderSink(Sink):
     """A results folder: run.json, results.jsonl, and of each image what `kinds` names (see `oddlens.inference.kinds.KINDS`).
 
+    basis: gives what else run.json says, under "basis": what `oddlens.inference.judge` needs to know of the detector.
+
     Attributes:
         new: The number of lines that this run has added; the others are those of earlier runs.
     """
 
-    def __init__(self, folder: ResultsFolder, kinds: Collection[str] = tuple(KINDS)) -> None:
+    def __init__(
+        self,
+        folder: ResultsFolder,
+        kinds: Collection[str] = tuple(KINDS),
+        basis: Callable[[], Mapping[str, object]] | None = None,
+    ) -> None:
         self.folder = folder
+        self._basis = basis
         self.new = 0
         self.needs_image = "overlays" in kinds or "previews" in kinds
         self._kinds = kinds
@@ -138,7 +146,11 @@ class FolderSink(Sink):
 
     def begin(self) -> None:
         """See `Sink`."""
-        self.folder.begin(self._run.settings)
+        self.folder.begin(self._document)
+
+    @cached_property
+    def _document(self) -> Mapping[str, object]:
+        return self._run.settings if self._basis is None else {**self._run.settings, "basis": self._basis()}
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """See `Sink`. Returns the paths of the drawings, relative to the folder."""
@@ -146,11 +158,9 @@ class FolderSink(Sink):
         pixels = cache(pixels)
         written: Record = {}
         for kind in KINDS:
-            if kind in self._kinds and (write := _drawing(kind, detection, pixels)) is not None:
-                path = self.folder.drawings[kind] / f"{name}{KINDS[kind].suffix}"
-                with replacing(path) as temporary:
-                    write(temporary)
-                written[KINDS[kind].field] = path.relative_to(self.folder.root).as_posix()
+            if kind in self._kinds and has_drawing(kind, detection):
+                write_drawing(kind, self.folder.drawn_at(kind, name), detection, pixels)
+                written[KINDS[kind].field] = f"{kind}/{name}{KINDS[kind].suffix}"
         return written
 
     def write(self, number: int, record: Record) -> Record:
@@ -164,7 +174,7 @@ class FolderSink(Sink):
     def finish(self) -> None:
         """See `Sink`."""
         task = self._run.task
-        self.folder.finish([(self._key(item), unfiled(os.fspath(item))) for item in task.items], self._run.settings)
+        self.folder.finish([(self._key(item), unfiled(os.fspath(item))) for item in task.items], self._document)
 
     def close(self) -> None:
         """See `Sink`."""
@@ -176,20 +186,34 @@ class FolderSink(Sink):
         return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(item)
 
 
-def _drawing(kind: str, detection: Detection, pixels: Callable[[], Pixels]) -> Callable[[Path], object] | None:
-    """What writes a kind of drawing to a path; None where a detection has nothing of that kind."""
+def has_drawing(kind: str, detection: Detection) -> bool:
+    """Whether a detection has a drawing of a kind: masks need a pixel threshold, labels a method that knows classes."""
+    if kind == "masks":
+        return detection.thresholds.pixel is not None
+    return kind != "labels" or detection.labels is not None
+
+
+def write_drawing(kind: str, path: Path, detection: Detection, pixels: Callable[[], Pixels]) -> None:
+    """Write a drawing of a kind that a detection has, whole or not at all. pixels: reads the image, if the kind needs it."""
+    write = _drawing(kind, detection, pixels)
+    with replacing(path) as temporary:
+        write(temporary)
+
+
+def _drawing(kind: str, detection: Detection, pixels: Callable[[], Pixels]) -> Callable[[Path], object]:
+    """What writes a kind of drawing to a path."""
     match kind:
         case "overlays":
             return partial(write_png, pixels=detection.overlay_pixels(pixels()))
         case "maps":
             return Image.fromarray(detection.anomaly_map).save
-        case "masks" if detection.thresholds.pixel is not None:
+        case "masks":
             return partial(write_png, pixels=255 * detection.mask().view(np.uint8))
-        case "labels" if detection.labels is not None:
+        case "labels":
+            assert detection.labels is not None
             return partial(draw_labels(detection.labels, detection.image_size).save, compress_level=1)
-        case "previews":
+        case _:
             return partial(write_preview, pixels=pixels())
-    return None
 
 
 class JsonLinesSink(Sink):
@@ -227,6 +251,10 @@ class CsvSink(Sink):
 
     def check(self, run: RunInfo) -> None:
         """See `Sink`."""
+        self.start()
+
+    def start(self) -> None:
+        """Begin a table."""
         self._has_rows = False
         self._table.truncate(self._table.seek(0))
         self._rows.writeheader()
@@ -248,6 +276,15 @@ class CsvSink(Sink):
         """See `Sink`. A run without an image writes nothing, as the folder beside it."""
         if self._has_rows:
             write_text(self._path, self._table.getvalue())
+
+
+def write_csv(path: Path, records: Iterable[Record]) -> None:
+    """Write the table of all records at once, as `CsvSink` does."""
+    table = CsvSink(path)
+    table.start()
+    for number, record in enumerate(records):
+        table.write(number, record)
+    table.finish()
 
 
 def _row(record: Record) -> dict[str, object]:

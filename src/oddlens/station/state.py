@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -85,6 +86,17 @@ class SavedReferences:
     sizes: tuple[tuple[int, int], ...]
     notes: tuple[str | None, ...]
     digests: tuple[str, ...] = ()
+
+    def content_sha256(self) -> str:
+        """A hash of the images' pixels, in their order, without their names."""
+        digest = hashlib.sha256()
+        if len(self.digests) == len(self.sources):
+            digest.update("".join(self.digests).encode())
+        else:  # they were encoded by hand
+            for name, value in sorted(self.features.items()):
+                digest.update(name.encode())
+                digest.update(value.tobytes())
+        return digest.hexdigest()
 
     @property
     def common_size(self) -> tuple[int, int] | None:

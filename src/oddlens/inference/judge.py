@@ -1,0 +1,391 @@
+"""New verdicts over kept results: from the scores in results.jsonl and the maps beside it. No model runs, no torch is needed.
+
+The lines are those that a fresh run with these thresholds would write, but for `ms`. A stop leaves the old or the new ones:
+
+1. run.json says what is in force from now on, and that it is not done;
+2. results.jsonl is replaced in one step, then results.csv and report.html;
+3. overlays and masks are drawn again, one by one;
+4. run.json says that it is done.
+
+Runs refuse a folder that is not done. The same call again ends it, and does not draw again what is drawn already.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from oddlens.detection import Detection, Marking, Region, RegionOfInterest
+from oddlens.errors import DiskError, OddlensError, UsageError, printable
+from oddlens.inference.judgement import Basis, Judgement
+from oddlens.inference.kinds import DRAWINGS, KINDS
+from oddlens.inference.report import write_report
+from oddlens.inference.results import (
+    JUDGED,
+    Record,
+    ResultsFolder,
+    read_document,
+    read_records,
+    verdict_of,
+    write_records,
+)
+from oddlens.inference.sinks import has_drawing, write_csv, write_drawing
+from oddlens.io.atomic import write_text
+from oddlens.io.images import read_image
+from oddlens.io.loader import thread_count
+from oddlens.io.lock import FolderLock
+from oddlens.io.paths import is_file, matching
+from oddlens.io.pixels import Pixels
+from oddlens.io.video import Video
+
+REDRAWN = ("overlays", "masks")
+"""The kinds of drawings that show verdicts and marks."""
+
+_OF_A_DETECTION = {
+    "path", "score", "is_anomalous", "verdict", "threshold", "pixel_threshold", "threshold_source", "regions", "image_size",
+    "review_threshold", "p_value", "concern", "note", "classes",
+}  # fmt: skip
+"""What `Detection.to_dict` may write; the rest of a line is of its run."""
+
+Advance = Callable[[str, int, int], None]
+"""Is called with what is done, how many, and of how many."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of it.
+
+    Attributes:
+        records: The lines as they are now.
+        changed: How many images have another verdict than before.
+        said: What to know of images that could not be treated as the others, in sentences.
+        failed: How many drawings could not be made.
+    """
+
+    records: Sequence[Record]
+    changed: int
+    said: Sequence[str] = ()
+    failed: int = 0
+
+
+def judge(
+    root: Path,
+    judgement: Judgement,
+    *,
+    kinds: Collection[str] | None = None,
+    advance: Advance = lambda what, done, of: None,
+) -> Judged:
+    """Give the results in a folder new verdicts, regions, masks, overlays, table and report.
+
+    Args:
+        root: The folder of a run.
+        judgement: What they follow from.
+        kinds: Which of `REDRAWN` to draw; the others are removed, for they would show verdicts that do not hold any more. None:
+            those that the run drew.
+        advance: Is called while it works.
+
+    Raises:
+        UsageError: There are no results there that can be judged, or another program is writing.
+        OddlensError: A file cannot be written.
+    """
+    return _Judging(kept_results(root), judgement, kinds, advance).run()
+
+
+def kept_results(root: Path) -> ResultsFolder:
+    """The results of a run that ended, or was stopped. Raises `UsageError` where there are none."""
+    folder = ResultsFolder(root, resume=True)
+    if not folder.document:
+        raise UsageError(f"{printable(str(root))} holds no results: give the folder of a run, 'oddlens detect --out'")
+    return folder
+
+
+class _Judging:
+    """The work on one folder."""
+
+    def __init__(
+        self, folder: ResultsFolder, judgement: Judgement, kinds: Collection[str] | None, advance: Advance
+    ) -> None:
+        self._folder, self._judgement, self._advance = folder, judgement, advance
+        self._run: Mapping[str, Any] = folder.document["run"]
+        self._basis = Basis.of(folder.document)
+        self._kinds = [kind for kind in REDRAWN if (self._run.get(kind) if kinds is None else kind in kinds)]
+        if "overlays" in self._kinds and self._basis is None:
+            raise UsageError(
+                f"{printable(str(folder.root))} holds results of an earlier version of oddlens, which did not say how maps are "
+                "coloured: add --write masks or --write nothing, which removes their overlays"
+            )
+        roi, calibration = self._run.get("roi"), judgement.calibration
+        self._roi = None if roi is None else RegionOfInterest.from_dict(roi)
+        self._thresholds = judgement.thresholds
+        self._range = (calibration and calibration.value_range) or (self._basis and self._basis.fixed_range)
+        self._passed_over: Counter[str] = Counter()
+        self._reasons: dict[str, str] = {}  # the first of each kind
+        self._counting = threading.Lock()
+
+    def run(self) -> Judged:
+        """See `judge`."""
+        folder, root = self._folder, self._folder.root
+        with _locked(root):
+            folder.clean()
+            before = list(read_records(folder.lines).values())
+            with ThreadPoolExecutor(thread_count(), "oddlens-judge") as pool:
+                now = list(self._shown("verdicts", pool.map(self._judged, before), len(before)))
+                since = self._begin(before, now)
+                write_csv(root / "results.csv", now)
+                write_report(root, {"promise": [self._thresholds.promise] if self._thresholds.promise else []})
+                self._remove_others(now)
+                self._draw(pool, now, since)
+            self._write(read_document(root / "run.json"), is_done=True)
+        changed = sum(_verdict(one) != _verdict(other) for one, other in zip(before, now, strict=True))
+        said = [
+            sentence.format(_images(count), self._reasons.get(sentence))
+            for sentence, count in self._passed_over.items()
+        ]
+        return Judged(now, changed, said, self._passed_over[_UNDRAWN])
+
+    def _shown(self, what: str, done: Iterable[Record], total: int) -> Iterator[Record]:
+        for number, each in enumerate(done, start=1):
+            yield each
+            self._advance(what, number, total)
+
+    def _begin(self, before: Sequence[Record], now: Sequence[Record]) -> int | None:
+        """Put the new lines in force; gives since when (time of change, ns) drawings are of them already; None: none is."""
+        folder = self._folder
+        run = {name: value for name, value in self._run.items() if name not in JUDGED} | self._judgement.settings
+        run = json.loads(json.dumps(run | {kind: kind in self._kinds for kind in REDRAWN}))
+        goes_on = folder.is_half_judged and run == self._run and before == now
+        self._write({**folder.document, "run": run}, is_done=False)
+        if not goes_on:
+            write_records(folder.lines, now)
+        return folder.lines.stat().st_mtime_ns if goes_on else None
+
+    def _write(self, document: Mapping[str, Any], *, is_done: bool) -> None:
+        document = {**document, "judged": {"by": self._judgement.by, "is_done": is_done}}
+        if self._basis is not None:
+            document["basis"] = replace(self._basis, calibration=self._judgement.calibration).to_dict()
+        write_text(self._folder.root / "run.json", json.dumps(document, indent=2) + "\n")
+
+    def _judged(self, record: Record) -> Record:
+        """The line of an image as it is from now on."""
+        if "error" in record:
+            return record
+        detection = self._detection(record)
+        if not _needs_map(detection):
+            regions: tuple[Region, ...] = ()
+        elif (anomaly_map := _map_of(self._folder.root, record)) is not None:
+            detection = replace(detection, anomaly_map=anomaly_map)
+            regions = _with_names(detection.regions, record)
+        else:
+            self._pass_over(_NO_MAP)
+            pixel = record.get("pixel_threshold")
+            detection = replace(detection, thresholds=replace(detection.thresholds, pixel=pixel))
+            regions = Detection.from_dict(record).regions
+        detection.__dict__["regions"] = regions
+        own = {name: value for name, value in record.items() if name not in (*_OF_A_DETECTION, *DRAWINGS, "file")}
+        file = {"file": record["file"]} if "file" in record else {}
+        return detection.to_dict() | own | self._drawings(record, detection) | file
+
+    def _detection(self, record: Record) -> Detection:
+        """The detection of a line under the thresholds of now, without its map."""
+        detection = Detection.from_dict(record)
+        calibration, p_value = self._judgement.calibration, detection.p_value
+        if calibration is None:
+            p_value = None if self._basis is not None else p_value
+        elif p_value is not None or not self._run.get("smoothing"):  # of smoothed frames nobody knows it
+            p_value = calibration.p_value(detection.score)
+        return replace(
+            detection,
+            thresholds=self._thresholds,
+            value_range=self._range or detection.value_range,
+            p_value=p_value,
+            marking=self._judgement.marking or Marking(),
+            roi=self._roi,
+        )
+
+    def _drawings(self, record: Record, detection: Detection) -> Record:
+        """The drawings that an image has from now on, in the order of a run."""
+        name = next((Path(record[drawing]).stem for drawing in DRAWINGS if drawing in record), None)
+        drawn: Record = {}
+        for kind, (drawing, suffix, _) in KINDS.items():
+            if kind not in REDRAWN:
+                drawn |= {drawing: record[drawing]} if drawing in record else {}
+            elif (
+                name is not None
+                and kind in self._kinds
+                and has_drawing(kind, detection)
+                and self._can_draw(kind, record, detection)
+            ):
+                drawn[drawing] = f"{kind}/{name}{suffix}"
+        return drawn
+
+    def _can_draw(self, kind: str, record: Record, detection: Detection) -> bool:
+        """Whether all that a drawing needs is there."""
+        has_map = "map" in record and is_file(self._folder.root / record["map"])
+        if kind == "masks":
+            return has_map or not _needs_map(detection)
+        if not has_map:
+            self._pass_over(_NO_OVERLAY)
+        elif not self._is_unchanged(record):
+            self._pass_over(_NO_IMAGE)
+            has_map = False
+        return has_map
+
+    def _is_unchanged(self, record: Record) -> bool:
+        """Whether the image of a line is still there."""
+        if "file" not in record:
+            return False
+        path, frame = _place(self._folder.root, record)
+        return bool(self._folder.file_of(path, frame) == record["file"])
+
+    def _pass_over(self, sentence: str, reason: str = "") -> None:
+        """Count an image that cannot be treated as the others. Threads may call it at once."""
+        with self._counting:
+            self._reasons.setdefault(sentence, reason)
+            self._passed_over[sentence] += 1
+
+    def _remove_others(self, now: Sequence[Record]) -> None:
+        """Remove the drawings of verdicts that do not hold any more."""
+        for kind in REDRAWN:
+            named = {record[KINDS[kind].field] for record in now if KINDS[kind].field in record}
+            for path in matching(self._folder.drawings[kind], KINDS[kind].pattern):
+                if f"{kind}/{path.name}" not in named:
+                    path.unlink(missing_ok=True)
+
+    def _draw(self, pool: ThreadPoolExecutor, now: Sequence[Record], since: int | None) -> None:
+        """Draw what is not drawn since then."""
+        root = self._folder.root
+        left = [
+            record
+            for record in now
+            if any(_is_older(root / record[each], since) for each in self._fields if each in record)
+        ]
+        videos = [record for record in left if "overlay" in record and _place(root, record)[1] is not None]
+        in_videos = set(map(id, videos))
+        images = [record for record in left if id(record) not in in_videos]
+        work = chain(pool.map(self._draw_image, images), self._draw_frames(videos))
+        for done, _ in enumerate(work, start=1):
+            self._advance("drawings", done, len(left))
+
+    @property
+    def _fields(self) -> list[str]:
+        return [KINDS[kind].field for kind in self._kinds]
+
+    def _draw_image(self, record: Record) -> None:
+        path, _ = _place(self._folder.root, record) if "overlay" in record else (Path(), None)
+        self._draw_one(record, lambda: read_image(path, max_megapixels=math.inf).pixels)
+
+    def _draw_frames(self, records: Sequence[Record]) -> Iterator[None]:
+        """Draw frames of videos in order: going back one frame decodes the video again."""
+        video: Video | None = None
+        for record in records:
+            path, number = _place(self._folder.root, record)
+
+            def pixels(path: Path = path, number: int = number or 0) -> Pixels:
+                nonlocal video
+                video = video if video is not None and video.path == path else Video(path)
+                return video.read(number).pixels
+
+            self._draw_one(record, pixels)
+            yield
+
+    def _draw_one(self, record: Record, pixels: Callable[[], Pixels]) -> None:
+        """Draw what a line names. A drawing that fails is removed: the earlier one shows another verdict."""
+        detection = self._detection(record)
+        anomaly_map = _map_of(self._folder.root, record)
+        if anomaly_map is not None:
+            detection = replace(detection, anomaly_map=anomaly_map)
+        for kind in self._kinds:
+            if KINDS[kind].field not in record:
+                continue
+            path = self._folder.root / record[KINDS[kind].field]
+            try:
+                write_drawing(kind, path, detection, pixels)
+            except DiskError as error:
+                raise DiskError(f"{error}, then call the same again") from error
+            except OddlensError as error:
+                path.unlink(missing_ok=True)
+                self._pass_over(_UNDRAWN, str(error))
+
+
+_NO_MAP = "{0} without a map: the verdict follows the score, and the regions stay as they were"
+_NO_OVERLAY = "{0} without a map: the overlay cannot be drawn again and is removed"
+_NO_IMAGE = "{0} that changed or are gone: the overlay cannot be drawn again and is removed"
+_UNDRAWN = "{0} could not be drawn again: {1}"
+
+
+def _needs_map(detection: Detection) -> bool:
+    """Whether something is marked."""
+    return detection.thresholds.pixel is not None and detection.verdict != "ok"
+
+
+def _with_names(regions: tuple[Region, ...], record: Record) -> tuple[Region, ...]:
+    """The regions, with the suggested names of those that were there before: what suggests names is a model."""
+    named = {(tuple(each["box"]), each["area"]): each["names"] for each in record.get("regions", []) if "names" in each}
+    if not named:
+        return regions
+    return tuple(
+        replace(each, names=tuple((name, weight) for name, weight in names))
+        if (names := named.get(((each.x, each.y, each.width, each.height), each.area)))
+        else each
+        for each in regions
+    )
+
+
+def _map_of(root: Path, record: Record) -> NDArray[np.float32] | None:
+    """The anomaly map of a line; None where it is missing or damaged."""
+    if "map" not in record:
+        return None
+    try:
+        with Image.open(root / record["map"]) as image:
+            values = np.asarray(image, np.float32)
+    except (OSError, ValueError):
+        return None
+    return values if values.ndim == 2 and np.isfinite(values).all() else None
+
+
+def _place(root: Path, record: Record) -> tuple[Path, int | None]:
+    """Where the image of a line is, and its number if it is a frame of a video."""
+    place: str = record["file"]["path"]
+    path, mark, number = place.rpartition("#")
+    if mark and number.isdigit() and record["path"].endswith(f"#{number}") and not is_file(root / place):
+        return root / path, int(number)
+    return root / place, None
+
+
+def _is_older(path: Path, since: int | None) -> bool:
+    try:
+        return since is None or path.stat().st_mtime_ns <= since
+    except OSError:
+        return True
+
+
+def _verdict(record: Record) -> str | None:
+    return None if "error" in record else verdict_of(record)
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """No other program writes to the folder meanwhile."""
+    lock = FolderLock(root)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,316 @@
+"""`oddlens judge`, and `detect --resume` with other thresholds: the lines are those of a fresh run."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oddlens
+from oddlens.detection import Marking, RegionOfInterest
+from oddlens.detector import Detector
+from tests.cli.program import Done, run
+from tests.noise import write_picture, write_pictures
+
+Detect = Callable[..., Done]
+
+LEFT = RegionOfInterest(include=(((0, 0), (0.6, 0), (0.6, 1), (0, 1)),))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Ten images, of which one is empty."""
+    write_pictures(tmp_path / "in", 10)
+    (tmp_path / "in" / "4.png").write_bytes(b"")
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    (tmp_path / "good").mkdir()
+    for number in range(5):
+        write_picture(tmp_path / "good" / f"{number}.png", np.random.default_rng(50 + number))
+    return tmp_path / "good"
+
+
+def lines_of(out: Path) -> list[dict[str, Any]]:
+    """The lines without `ms`, and without the failed ones' order of keys."""
+    found = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "ms"} for line in found]
+
+
+def run_of(out: Path) -> Mapping[str, Any]:
+    document: dict[str, Any] = json.loads((out / "run.json").read_text())
+    return document
+
+
+def assert_same_folders(one: Path, other: Path) -> None:
+    """Lines (to the order of their keys), drawings, table and settings are the same."""
+    assert [json.dumps(line) for line in lines_of(one)] == [json.dumps(line) for line in lines_of(other)]
+    for kind in ("overlays", "masks", "maps", "previews"):
+        ours, theirs = ({path.name: path.read_bytes() for path in (out / kind).glob("*")} for out in (one, other))
+        assert ours == theirs, kind
+    assert run_of(one)["run"] == run_of(other)["run"]
+    assert run_of(one)["basis"] == run_of(other)["basis"]
+    tables = ([row.split(",") for row in (out / "results.csv").read_text().splitlines()] for out in (one, other))
+    ms = (one / "results.csv").read_text().partition("\n")[0].split(",").index("ms")
+    ours, theirs = ([row[:ms] + row[ms + 1 :] for row in table] for table in tables)
+    assert ours == theirs
+
+
+def scores_of(out: Path) -> list[float]:
+    return sorted(line["score"] for line in lines_of(out) if "score" in line)
+
+
+class TestLikeAFreshRun:
+    def test_by_thresholds(self, detect: Detect, images: Path, tmp_path: Path) -> None:
+        detect(images, "--out", tmp_path / "one")
+        middle = scores_of(tmp_path / "one")[4]
+        detect(images, "--threshold", f"{middle},0.5", "--out", tmp_path / "two")
+        done = run("judge", tmp_path / "one", "--threshold", f"{middle},0.5")
+        assert (done.code, done.out) == (0, "")
+        assert done.err.startswith("10 images (9 with another verdict): 4 NG, 0 review, 5 OK, 1 failed: ")
+        assert_same_folders(tmp_path / "one", tmp_path / "two")
+
+    def test_what_is_not_given_comes_from_the_references(
+        self, detect: Detect, images: Path, good: Path, tmp_path: Path
+    ) -> None:
+        detect(images, "--reference", good, "--out", tmp_path / "one")
+        middle = scores_of(tmp_path / "one")[4]
+        detect(images, "--reference", good, "--threshold", middle, "--out", tmp_path / "two")
+        assert run("judge", tmp_path / "one", "--threshold", middle).code == 0
+        assert_same_folders(tmp_path / "one", tmp_path / "two")
+
+    def test_with_a_region_of_interest_a_least_area_and_the_size_of_a_pixel(
+        self, detect: Detect, images: Path, good: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "roi.json").write_text(json.dumps(LEFT.to_dict()))
+        where = ("--reference", good, "--roi", tmp_path / "roi.json")
+        size = ("--min-area", "9mm2", "--mm-per-pixel", 0.5)
+        detect(images, *where, "--threshold", "0.1,0.4", "--out", tmp_path / "one")
+        detect(images, *where, *size, "--threshold", "0.1,0.4", "--out", tmp_path / "two")
+        assert run("judge", tmp_path / "one", *size).code == 0
+        assert_same_folders(tmp_path / "one", tmp_path / "two")
+
+    @pytest.mark.parametrize("split", [True, False])
+    def test_by_a_station_that_was_calibrated_again(
+        self, detector: Detector, images: Path, good: Path, tmp_path: Path, split: bool
+    ) -> None:
+        station = tmp_path / "station"
+        detector.roi, detector.object_name = LEFT, "nut"
+        detector.add_references(good).save(station)
+        run("detect", images, "--station", station, "--out", tmp_path / "one")
+        if split:
+            detector.calibrate([path for path in sorted(images.iterdir()) if path.stat().st_size])
+        else:
+            detector.calibrate(false_alarm_rate=0.4)
+        detector.marking = Marking(min_area=12)
+        detector.save(station)
+        run("detect", images, "--station", station, "--out", tmp_path / "two")
+        done = run("judge", tmp_path / "one", "--station", station)
+        assert done.code == 0
+        assert "on average over such samples" in done.err
+        assert_same_folders(tmp_path / "one", tmp_path / "two")
+        assert run_of(tmp_path / "one")["judged"] == {"by": f"the station {station}, version 2", "is_done": True}
+
+    def test_back_again(self, detect: Detect, images: Path, good: Path, tmp_path: Path) -> None:
+        detector_settings = ("--reference", good, "--threshold", "0.3,0.5")
+        detect(images, *detector_settings, "--out", tmp_path / "one")
+        before = {path: path.read_bytes() for path in (tmp_path / "one").rglob("*") if path.is_file()}
+        run("judge", tmp_path / "one", "--threshold", "0.1,0.2")
+        assert (tmp_path / "one" / "results.jsonl").read_bytes() != before[tmp_path / "one" / "results.jsonl"]
+        run("judge", tmp_path / "one", "--threshold", "0.3,0.5")
+        for path, data in before.items():
+            if path.name not in ("run.json", "report.html"):
+                assert path.read_bytes() == data, path
+
+    def test_detect_goes_on_with_other_thresholds(
+        self, detect: Detect, images: Path, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moved = [path.rename(tmp_path / path.name) for path in sorted(images.iterdir())[8:]]
+        detect(images, "--reference", good, "--out", tmp_path / "one")
+        for path in moved:
+            path.rename(images / path.name)
+        (images / "4.png").write_bytes((images / "3.png").read_bytes())
+        options = ("--reference", good, "--threshold", "0.3,0.5", "--min-area", 5)
+        detect(images, *options, "--out", tmp_path / "two")
+        done = detect(images, *options, "--out", tmp_path / "one", "--resume")
+        assert done.code == 0
+        assert "with another verdict)" in done.err
+        assert "10 images (3 new)" in done.err
+        assert_same_folders(tmp_path / "one", tmp_path / "two")
+        monkeypatch.setattr(Detector, "detect_each", None)
+        assert detect(images, *options, "--out", tmp_path / "one", "--resume").code == 0
+
+    def test_what_differs_in_more_is_refused_and_nothing_changes(
+        self, detect: Detect, images: Path, tmp_path: Path
+    ) -> None:
+        detect(images, "--out", tmp_path / "one")
+        before = (tmp_path / "one" / "results.jsonl").read_bytes()
+        done = detect(images, "--out", tmp_path / "one", "--resume", "--threshold", 0.3, "--object", "nut")
+        assert done.code == 2
+        assert "holds results of other settings (thresholds, object)" in done.sentence
+        assert (tmp_path / "one" / "results.jsonl").read_bytes() == before
+
+
+@pytest.fixture
+def detector(open_clip_folder: Path) -> Detector:
+    return oddlens.load("winclip", model=open_clip_folder, device="cpu")
+
+
+class TestStations:
+    def test_one_that_scores_otherwise_is_refused(
+        self, detect: Detect, detector: Detector, images: Path, good: Path, tmp_path: Path
+    ) -> None:
+        detect(images, "--reference", good, "--object", "nut", "--out", tmp_path / "out")
+        before = (tmp_path / "out" / "results.jsonl").read_bytes()
+        detector.add_references(sorted(good.iterdir())[:3])
+        detector.roi, detector.object_name = LEFT, "screw"
+        detector.save(tmp_path / "station")
+        done = run("judge", tmp_path / "out", "--station", tmp_path / "station")
+        assert done.code == 2
+        assert "would score these images in another way (references, roi, object)" in done.sentence
+        assert (tmp_path / "out" / "results.jsonl").read_bytes() == before
+
+    def test_one_with_another_recipe_is_refused_by_the_field(
+        self, detect: Detect, open_clip_folder: Path, images: Path, tmp_path: Path
+    ) -> None:
+        detect(images, "--out", tmp_path / "out")
+        oddlens.load("winclip", model=open_clip_folder, device="cpu", temperature=0.5).save(tmp_path / "station")
+        done = run("judge", tmp_path / "out", "--station", tmp_path / "station")
+        assert (done.code, "another way (recipe temperature)" in done.sentence) == (2, True)
+
+
+class TestWhatIsMissing:
+    def test_an_image_without_a_map_keeps_its_regions_and_this_is_said(
+        self, detect: Detect, images: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        detect(images, "--threshold", "0,0.5", "--out", out)
+        before = {line["path"]: line for line in lines_of(out)}
+        lost = next(line for line in before.values() if "map" in line)
+        (out / lost["map"]).unlink()
+        done = run("judge", out, "--threshold", "0.1,0.45")
+        assert done.code == 0
+        assert "1 image without a map: the verdict follows the score, and the regions stay as they were" in done.err
+        assert "1 image without a map: the overlay cannot be drawn again and is removed" in done.err
+        line = next(line for line in lines_of(out) if line["path"] == lost["path"])
+        assert (line["regions"], line["pixel_threshold"], line["threshold"]) == (lost["regions"], 0.5, 0.1)
+        assert "overlay" not in line
+        assert not (out / lost["overlay"]).exists()
+
+    def test_an_image_that_is_gone_loses_its_overlay_and_keeps_the_rest(
+        self, detect: Detect, images: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        detect(images, "--threshold", "0,0.5", "--out", out)
+        (images / "1.png").unlink()
+        done = run("judge", out, "--threshold", "0.1,0.45")
+        assert "1 image that changed or are gone" in done.err
+        line = next(line for line in lines_of(out) if line["path"].endswith("1.png"))
+        assert line["pixel_threshold"] == 0.45
+        assert "mask" in line
+        assert not (out / "overlays" / "1.png").exists()
+
+    def test_what_is_not_drawn_again_is_removed(self, detect: Detect, images: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        detect(images, "--threshold", "0,0.5", "--out", out)
+        detect(images, "--threshold", "0.3,0.4", "--out", tmp_path / "plain", "--write", "maps,labels,previews")
+        assert run("judge", out, "--threshold", "0.3,0.4", "--write", "nothing").code == 0
+        assert_same_folders(out, tmp_path / "plain")
+        assert run("judge", out, "--threshold", "0.3,0.4", "--write", "overlays,masks").code == 0
+        detect(images, "--threshold", "0.3,0.4", "--out", tmp_path / "drawn")
+        assert_same_folders(out, tmp_path / "drawn")
+
+    def test_results_without_maps_have_their_verdicts_judged(
+        self, detect: Detect, images: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        detect(images, "--out", out, "--write", "nothing")
+        middle = scores_of(out)[4]
+        assert run("judge", out, "--threshold", middle).code == 0
+        assert sum(line.get("verdict") == "ng" for line in lines_of(out)) == 4
+
+    def test_results_of_an_earlier_version(self, detect: Detect, images: Path, good: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        detect(images, "--reference", good, "--out", out)
+        document = run_of(out)
+        (out / "run.json").write_text(json.dumps({name: each for name, each in document.items() if name != "basis"}))
+        assert "give both thresholds" in run("judge", out, "--threshold", 0.3).sentence
+        assert "did not say how maps are coloured" in run("judge", out, "--threshold", "0.3,0.4").sentence
+        assert run("judge", out, "--threshold", "0.3,0.4", "--write", "masks").code == 0
+        detect(
+            images,
+            "--reference",
+            good,
+            "--threshold",
+            "0.3,0.4",
+            "--write",
+            "maps,masks,labels,previews",
+            "--out",
+            tmp_path / "two",
+        )
+        assert lines_of(out) == lines_of(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "give --threshold, --review-threshold, --min-area, --mm-per-pixel or --station"),
+        (("--threshold", 0.5, "--station", "s"), "--station brings its thresholds"),
+        (("--threshold", 0.5), "holds no results: give the folder of a run"),
+        (("--threshold", 0.5, "--write", "maps"), "--write 'maps' is not known"),
+        (("--min-area", "2mm2"), "needs the size of a pixel"),
+    ],
+)
+def test_a_call_that_is_wrong_changes_nothing(words: tuple[object, ...], said: str, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    if "holds" not in said:
+        (tmp_path / "out" / "run.json").write_text(
+            '{"run": {"thresholds": {"image": null, "pixel": null, "source": null}}}'
+        )
+        (tmp_path / "out" / "results.jsonl").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    done = run("judge", tmp_path / "out", *words)
+    assert done.code == 2
+    assert said in done.sentence
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_review_threshold_above_the_threshold_is_refused(detect: Detect, images: Path, tmp_path: Path) -> None:
+    detect(images, "--out", tmp_path / "out")
+    done = run("judge", tmp_path / "out", "--threshold", 0.3, "--review-threshold", 0.4)
+    assert (done.code, "the review threshold 0.4 lies above 0.3" in done.sentence) == (2, True)
+    assert run("judge", tmp_path / "out", "--threshold", 0.9, "--review-threshold", 0.1).code == 0
+    assert {line.get("verdict") for line in lines_of(tmp_path / "out")} == {"review", None}
+
+
+def test_lines_go_to_stdout_where_they_are_asked_for(detect: Detect, images: Path, tmp_path: Path) -> None:
+    detect(images, "--out", tmp_path / "out")
+    done = run("judge", tmp_path / "out", "--threshold", 0.3, "--json")
+    assert done.out == (tmp_path / "out" / "results.jsonl").read_text()
+
+
+WITHOUT_TORCH = """
+import sys
+from oddlens.cli import main
+sys.argv = ["oddlens", "judge", *sys.argv[1:]]
+try:
+    main()
+finally:
+    assert "torch" not in sys.modules
+"""
+
+
+def test_no_torch_is_imported(detect: Detect, images: Path, tmp_path: Path) -> None:
+    detect(images, "--out", tmp_path / "out")
+    call = [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path / "out"), "--threshold", "0.3,0.5"]
+    done = subprocess.run(call, capture_output=True, text=True, env=os.environ, check=False)
+    assert (done.returncode, "Error" in done.stderr) == (0, False)
+    assert np.asarray(Image.open(tmp_path / "out" / "masks" / "0.png")).any()
