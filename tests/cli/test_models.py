@@ -30,7 +30,7 @@ class TestTheList:
         assert [line[0] for line in told] == [card.name for card in CARDS]
         assert [line[8] for line in told[1:]] == [card.hub_id for card in CARDS[1:]]
         assert next(line for line in told if line[0] == "openai-vit-l-14-336") == [
-            "openai-vit-l-14-336", "CLIP", "yes", "1712 MB", "no", "anomalyclip, april-gan", "MIT", "336",
+            "openai-vit-l-14-336", "CLIP", "yes", "1712 MB", "no", "anomalyclip, april-gan, musc", "MIT", "336",
             "openai/clip-vit-large-patch14-336",
         ]  # fmt: skip
         assert {line[0] for line in told if line[2] == "no"} == {card.name for card in CARDS if card.kind == "DINOv2"}
