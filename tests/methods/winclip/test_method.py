@@ -157,6 +157,19 @@ class TestReferences:
         expected = torch.cat([F.normalize(taps[block][:, 1:], dim=-1) for block in (2, 3)], dim=-1)
         assert torch.allclose(both["reference:patch"], expected)
 
+    def test_tokens_can_be_compared_after_the_final_norm(self, zero_shot: Detector, pictures: Pictures) -> None:
+        """As anomalib compares them; nothing else changes."""
+        method = zero_shot.method
+        pixels = method.backbone.to_pixels(pictures[:2], 40)
+        vision = method.backbone.vision
+        tokens = vision.run_blocks(vision.embed(pixels, "bicubic"), taps=(3,)).taps[3][:, 1:]
+        expected = F.layer_norm(tokens, tokens.shape[-1:], vision.ln_post.weight, vision.ln_post.bias, 1e-5)
+        normed = WinCLIP(method.backbone, WinCLIPRecipe(image_size=40, reference_tokens="normed"))
+        one, other = encode(method, pixels), encode(normed, pixels)
+        assert torch.allclose(other["reference:patch"], F.normalize(expected, dim=-1), atol=1e-6)
+        assert (one["reference:patch"] - other["reference:patch"]).abs().max() > 1e-2
+        assert all(torch.equal(one[name], other[name]) for name in one if name != "reference:patch")
+
     def test_a_model_that_names_features_for_references_is_compared_by_them(
         self, embedded_folder: Path, pictures: Pictures
     ) -> None:

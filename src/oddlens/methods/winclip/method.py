@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.options import Tap
 from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
 from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.maps import (
@@ -60,7 +61,7 @@ class WinCLIP(Method[WinCLIPRecipe]):
         """Embeddings of the image and of its windows, and what the references are matched by."""
         features = {"image": F.normalize(vision_pass.vision.embed_image(vision_pass.features.image), dim=-1)}
         # Each tap is scaled to unit length, so that none drowns another.
-        patches = torch.cat([F.normalize(vision_pass.features.patches(tap), dim=-1) for tap in self._taps], dim=-1)
+        patches = torch.cat([F.normalize(self._tokens(vision_pass, tap), dim=-1) for tap in self._taps], dim=-1)
         features["reference:patch"] = patches
         for size in self.recipe.window_sizes:
             windows = F.normalize(vision_pass.windows(size), dim=-1)
@@ -68,6 +69,12 @@ class WinCLIP(Method[WinCLIPRecipe]):
             matched = window_means(patches, vision_pass.grid, size) if self._windows_from_taps else windows
             features[f"reference:window{size}"] = matched
         return features
+
+    def _tokens(self, vision_pass: VisionPass, tap: Tap) -> Tensor:
+        """The patches of a tap, as they are compared with the references."""
+        tokens = vision_pass.features.patches(tap)
+        normed = self.recipe.reference_tokens == "normed" and isinstance(tap, int)
+        return vision_pass.vision.normed(tokens) if normed else tokens
 
     def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
         """The references' features at every scale."""

@@ -24,6 +24,8 @@ class WinCLIPRecipe(Recipe):
         window_sizes: Sides of the windows, in patches (2 and 3; section 4.2).
         reference_taps: The features by which images are compared with the references: block numbers or names of a
             stem's taps; None: what the model's card names, else the last block.
+        reference_tokens: Whether patches are compared with the references as they leave a block ("block"), or after the final
+            LayerNorm ("normed"), as anomalib compares them. Features of a stem stay as they are.
         fusion: How the map from the references joins the map from the prompts: "sum" (zqhang), "mean" (anomalib),
             "harmonic" (caoyunkang).
     """
@@ -36,4 +38,5 @@ class WinCLIPRecipe(Recipe):
     temperature: float = query_field(0.07)
     window_sizes: tuple[int, ...] = (2, 3)
     reference_taps: tuple[int | str, ...] | None = None
+    reference_tokens: Literal["block", "normed"] = "block"
     fusion: Literal["sum", "mean", "harmonic"] = query_field("sum")
