@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 import oddlens
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector
-from oddlens.provenance import differing, preprocessing_sha256, respelled, versions
+from oddlens.methods.recipe import held_fields
+from oddlens.methods.winclip.recipe import WinCLIPRecipe
+from oddlens.provenance import differing, plain_recipe, preprocessing_sha256, respelled, versions
 
 Pictures = list[NDArray[np.uint8]]
 
@@ -128,3 +130,10 @@ class TestEarlierNames:
         now = detector.identity.to_dict()
         assert differing(now | {"preprocessing_sha256": "0"}, now) == ["preprocessing_sha256"]
         assert differing({name: value for name, value in now.items() if name != "preprocessing_sha256"}, now) == []
+
+
+def test_a_field_that_is_newer_than_a_recipe_is_named_where_it_is_not_its_default() -> None:
+    assert "reference_tokens" not in plain_recipe(WinCLIPRecipe())
+    assert plain_recipe(WinCLIPRecipe(reference_tokens="normed"))["reference_tokens"] == "normed"
+    assert "reference_tokens" not in held_fields(WinCLIPRecipe())
+    assert held_fields(WinCLIPRecipe(reference_tokens="normed"))["reference_tokens"] == "normed"

@@ -11,7 +11,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -113,9 +113,15 @@ def versions(*packages: str) -> dict[str, str | None]:
 
 
 def plain_recipe(recipe: DataclassInstance) -> dict[str, object]:
-    """A recipe's fields as they are read back from a JSON file: lists for tuples."""
-    fields: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
-    return fields
+    """A recipe's fields as they are read back from a JSON file: lists for tuples.
+
+    A field that a released recipe did not have ("added" in its metadata) is left out where it has its default.
+    """
+    plain: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
+    added = {each.name: each.default for each in fields(recipe) if "added" in each.metadata}
+    return {
+        name: value for name, value in plain.items() if not (name in added and getattr(recipe, name) == added[name])
+    }
 
 
 def preprocessing_sha256(

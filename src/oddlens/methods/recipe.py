@@ -31,8 +31,16 @@ class Depth:
 
 
 def held_fields(recipe: Recipe) -> dict[str, object]:
-    """The fields, by name, that what is encoded may depend on: all that no question can change."""
-    return {each.name: getattr(recipe, each.name) for each in fields(recipe) if "query_field" not in each.metadata}
+    """The fields, by name, that what is encoded may depend on: all that no question can change.
+
+    A field that a released recipe did not have is left out where it has its default: what is sealed with the others stays sealed.
+    """
+    return {
+        each.name: getattr(recipe, each.name)
+        for each in fields(recipe)
+        if "query_field" not in each.metadata
+        and not ("added" in each.metadata and getattr(recipe, each.name) == each.default)
+    }
 
 
 _RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-9, 1e9)}

@@ -64,6 +64,14 @@ def fixed_field(default: T, *, least: float | None = None, most: float | None = 
     return field(default=default, metadata={"least": least, "most": most})
 
 
+def added_field(default: T) -> T:
+    """As `fixed_field`, for a field that a released recipe did not have: where it has its default, no file names it.
+
+    So results, stations and weights that are older than the field stay what they are.
+    """
+    return field(default=default, metadata={"added": True})
+
+
 def query_field(default: T, *, least: float | None = None, most: float | None = None) -> T:
     """A recipe field that only the question depends on: it may change after the images were encoded (`Detector.predict`).
 

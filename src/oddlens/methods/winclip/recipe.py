@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oddlens.backbone.options import Activation, PositionResize
-from oddlens.methods.recipe_fields import Recipe, query_field, size_field
+from oddlens.methods.recipe_fields import Recipe, added_field, query_field, size_field
 
 
 @dataclass(frozen=True)
@@ -38,5 +38,5 @@ class WinCLIPRecipe(Recipe):
     temperature: float = query_field(0.07)
     window_sizes: tuple[int, ...] = (2, 3)
     reference_taps: tuple[int | str, ...] | None = None
-    reference_tokens: Literal["block", "normed"] = "block"
+    reference_tokens: Literal["block", "normed"] = added_field("block")
     fusion: Literal["sum", "mean", "harmonic"] = query_field("sum")
