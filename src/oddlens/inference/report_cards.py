@@ -14,14 +14,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from oddlens.calibration import Calibration
 from oddlens.detection import RegionOfInterest, ValueRange, resize_map
 from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.inference.judgement import Basis
 from oddlens.inference.results import Record
 from oddlens.io.images import read_image
 from oddlens.io.paths import is_file
 from oddlens.io.pixels import Pixels
-from oddlens.io.strict_json import form_fault
 from oddlens.visualization import html
 from oddlens.visualization.heat import blend
 from oddlens.visualization.preview import shrunk
@@ -145,17 +144,11 @@ def address(path: str) -> str:
 
 def _value_range(document: Mapping[str, Any]) -> ValueRange | None:
     """The values at the ends of the colours; None where run.json does not say."""
-    basis = document.get("basis")
-    form = {"calibration": (dict, None), "range": {"low": float, "high": float, "label": str}}
-    if form_fault(basis, form):
-        return None
-    assert isinstance(basis, dict)
-    fixed = ValueRange(**{name: basis["range"][name] for name in ("low", "high", "label")})
     try:
-        calibration = None if basis["calibration"] is None else Calibration.from_dict(basis["calibration"])
+        basis = Basis.of(document)
     except UsageError:
-        calibration = None
-    return (calibration and calibration.value_range) or fixed
+        return None
+    return basis and ((basis.calibration and basis.calibration.value_range) or basis.fixed_range)
 
 
 def _region_of_interest(settings: Mapping[str, Any]) -> RegionOfInterest | None:
