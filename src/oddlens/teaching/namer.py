@@ -97,11 +97,11 @@ class Namer:
         if not regions:
             return []
         seen = self._look(pixels, regions, whole=self._prompts is not None)
-        by_crops = self._by_crops(seen.features) or [()] * len(regions)
+        by_regions = self.by_regions(seen.features.cpu().numpy(), self.known) or [()] * len(regions)
         by_words = self._by_words(seen.embeddings) or [()] * len(regions)
         return [
-            crops if crops and (crops[0][0] != UNKNOWN or not words) else words
-            for crops, words in zip(by_crops, by_words, strict=True)
+            near if near and (near[0][0] != UNKNOWN or not words) else words
+            for near, words in zip(by_regions, by_words, strict=True)
         ]
 
     @torch.inference_mode()
@@ -109,6 +109,18 @@ class Namer:
         """What is compared with named regions, of each region: float32 [regions, channels], unit norm."""
         features: NDArray[np.float32] = self._look(pixels, regions, whole=False).features.cpu().numpy()
         return features
+
+    @staticmethod
+    def by_regions(features: NDArray[np.float32], known: NamedRegions) -> list[Names]:
+        """The names of regions by the nearest one of each name; [] where none is known. features: as `features` gives them."""
+        names = sorted(set(known.names))
+        if not names:
+            return []
+        near = torch.from_numpy(features @ known.features.T)
+        owners = np.array(known.names)
+        best = torch.stack([near[:, torch.from_numpy(owners == name)].amax(dim=1) for name in names], dim=1)
+        weights = (best / CROP_TEMPERATURE).softmax(dim=-1).tolist()
+        return [_ranked(names, each, says=len(names) > 1) for each in weights]
 
     def settings(self) -> dict[str, object]:
         """What names depend on beside the model, as JSON values."""
@@ -138,22 +150,6 @@ class Namer:
             _ranked(self.words, each, says=gain[int(np.argmax(each))] > 0)
             for each, gain in zip(weights, gains, strict=True)
         ]
-
-    def _by_crops(self, features: Tensor) -> list[Names]:
-        names = sorted(set(self.known.names))
-        if not names:
-            return []
-        known = torch.from_numpy(self.known.features).to(features)
-        near = features @ known.T
-        best = torch.stack(
-            [
-                near[:, [number for number, each in enumerate(self.known.names) if each == name]].amax(dim=1)
-                for name in names
-            ],
-            dim=1,
-        )
-        weights = (best / CROP_TEMPERATURE).softmax(dim=-1).tolist()
-        return [_ranked(names, each, says=len(names) > 1) for each in weights]
 
 
 def _ranked(names: Sequence[str], weights: Sequence[float], *, says: bool) -> Names:
