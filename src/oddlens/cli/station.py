@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from oddlens.cli import station_check, station_create, station_set
+from oddlens.cli import station_check, station_create, station_learn, station_set
 from oddlens.cli.command import Command, grouped
 from oddlens.cli.options import AsJson, StationFolder
 from oddlens.cli.station_page import print_station, when
@@ -42,6 +42,7 @@ def show(
 
 app.command("check", cls=Command, no_args_is_help=True, epilog=station_check.EXAMPLES)(grouped(station_check.check))
 app.command("set", cls=Command, no_args_is_help=True, epilog=station_set.EXAMPLES)(grouped(station_set.set_station))
+app.command("learn", cls=Command, no_args_is_help=True, epilog=station_learn.EXAMPLES)(station_learn.learn)
 
 
 @app.command(cls=Command, no_args_is_help=True)

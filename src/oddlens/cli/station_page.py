@@ -27,7 +27,6 @@ _TITLES = {
     "preparation": "preparation",
     "state": "state",
     "accepted": "accepted",
-    "defects": "known defects",
 }
 """The sections that the page shows."""
 
@@ -35,15 +34,20 @@ _TITLES = {
 def print_station(folder: Path, version: int | None = None, *, as_json: bool = False) -> None:
     """Print the page, or all that the document of a version says. Raises as `read_station` does."""
     from oddlens.station import read_station
+    from oddlens.station.feedback import estimates, read_feedback
     from oddlens.station.folder import read_version
 
-    state = read_station(folder, version)
+    state, marks = read_station(folder, version), read_feedback(folder).last
     if as_json:
         document = dict(read_version(folder, version)) | {"in_force": state.thresholds_in_force.to_dict()}
+        document["feedback"] = estimates(marks).to_dict() | {"marked": len(marks)}
         print(json.dumps({"station": str(folder), **document}, indent=2))
         return
     for line in _lines(folder, state):
         print(printable(line))
+    if marks:
+        for line in _fact("feedback", " ".join([f"{len(marks)} images were marked.", *estimates(marks).sentences])):
+            print(line)
 
 
 def _lines(folder: Path, state: StationState) -> Iterator[str]:
@@ -68,6 +72,8 @@ def _lines(folder: Path, state: StationState) -> Iterator[str]:
     for name, title in _TITLES.items():
         if (value := getattr(state, name)) is not None:
             yield from _fact(title, _summary(value))
+    if state.defects is not None:
+        yield from _fact("defects", state.defects.summary)
     yield from _threshold_lines(state)
 
 

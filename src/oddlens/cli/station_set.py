@@ -49,6 +49,14 @@ class ChangeOptions:
         typer.Option("--object", metavar="NAME", help="What is on the images. The station must be calibrated again."),
     ] = None
     roi: RoiFile = None
+    defects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Names of defects, divided by commas, among which regions are named.",
+            show_default="as it is",
+        ),
+    ] = None
 
 
 def set_station(
@@ -83,6 +91,10 @@ def set_station(
             state = _by_hand(state, score, pixel, change.review_threshold)
         if rates_given:
             state = _at_rates(state, change.false_alarm_rate, change.review_rate)
+        if change.defects is not None:
+            from oddlens.station.defects import Defects, defect_names
+
+            state = replace(state, defects=replace(state.defects or Defects(), words=defect_names(change.defects)))
         if marking.is_given:
             state = replace(state, marking=marking.marking(state.marking))
         said += _differences(read_station(folder), state)
@@ -191,6 +203,9 @@ def _differences(before: StationState, after: StationState) -> Iterator[str]:
             f"false-alarm rate {new_rates.false_alarm_rate:.4g} (was {old_rates.false_alarm_rate:.4g}), "
             f"review rate {new_rates.review_rate:.4g} (was {old_rates.review_rate:.4g})"
         )
+    words = [() if state.defects is None else state.defects.words for state in (before, after)]
+    if words[0] != words[1]:
+        yield f"regions are named among {', '.join(words[1])}"
     if before.marking != after.marking and after.marking is not None:
         yield marked(after.marking)
 

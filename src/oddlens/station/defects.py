@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
@@ -135,6 +136,19 @@ class Defects:
     known: tuple[KnownDefect, ...] = ()
     regions: NamedRegions = field(default_factory=NamedRegions)
     memory: DefectMemory = field(default_factory=DefectMemory)
+
+    @property
+    def summary(self) -> str:
+        """All of it in a line: "3 known (2 dent, 1 burn), named among scratch, dent, a memory of 3"."""
+        counts = Counter(each.name or "without a name" for each in self.known)
+        said = (
+            [f"{len(self.known)} known ({', '.join(f'{count} {name}' for name, count in counts.items())})"]
+            if counts
+            else []
+        )
+        said += [f"named among {', '.join(self.words)}"] if self.words else []
+        said += [f"a memory of {len(self.memory.images)}"] if self.memory.images else []
+        return ", ".join(said) or "none"
 
     def without(self, images: Collection[str]) -> Defects:
         """The same without what is known of some images, by the SHA-256 of their pixels."""

@@ -1,0 +1,85 @@
+"""`oddlens station learn`, and what `station show` says of feedback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import oddlens
+from oddlens.station import versions
+from tests.cli.program import run
+from tests.noise import write_pictures
+
+
+@pytest.fixture
+def station(tmp_path: Path, open_clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A station of three references that calls one of the parts NG, and results of it."""
+    monkeypatch.chdir(tmp_path)
+    write_pictures(Path("good"), 3)
+    write_pictures(Path("parts"), 6, seed=1)
+    detector = oddlens.load(model=open_clip_folder, device="cpu").add_references("good")
+    detector.object_name = "nut"
+    scores = sorted(found.score for found in detector.detect("parts", "nut"))
+    detector.set_thresholds(image=(scores[-2] + scores[-1]) / 2).save("line")
+    run("detect", "parts", "--station", "line", "--out", "out", "--audit", 1)
+    return Path("line")
+
+
+def of_verdict(verdict: str) -> list[str]:
+    lines = map(json.loads, Path("out/results.jsonl").read_text().splitlines())
+    return [line["path"] for line in lines if line["verdict"] == verdict]
+
+
+def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
+    (path,) = of_verdict("ng")
+    run("detect", "parts", "--station", "line", "--out", "plain")
+    assert run("feedback", "line", "plain", "--good", path).code == 0
+    done = run("station", "learn", station)
+    assert done.code == 0
+    assert done.out.startswith("version 2:\n1 image that was flagged joined the references. The thresholds stay.")
+    assert [each.verb for each in versions(station)] == ["save", "learn"]
+    after = run("detect", path, "--station", "line", "--json").records[0]
+    assert after["verdict"] == "ok"
+    again = run("station", "learn", station)
+    assert (again.code, again.out) == (0, "There is nothing new to learn of what is marked.\n")
+    run("station", "rollback", station, 1)
+    assert run("detect", path, "--station", "line", "--json").records[0]["verdict"] == "ng"
+
+
+def test_defects_and_their_names_are_shown(station: Path) -> None:
+    (path,) = of_verdict("ng")
+    run("feedback", "line", "out", "--bad", path, "--defect", "dent")
+    done = run("station", "learn", station, "--defect-memory", "--json")
+    assert done.code == 0
+    learned = json.loads(done.out)
+    assert (learned["version"], learned["defects"], learned["named"], learned["remembered"]) == (2, [path], 1, 1)
+    assert run("station", "set", station, "--defects", "scratch, dent").code == 0
+    shown = run("station", "show", station).out
+    assert "defects             1 known (1 dent), named among scratch, dent, a memory of 1\n" in shown
+    assert "Of the NG images that were marked, 1 of 1 is bad" in shown
+    record = run("detect", path, "--station", "line", "--threshold", "0,0.1", "--json").records[0]
+    assert {name for name, _ in record["regions"][0]["names"]} & {"scratch", "dent"}
+
+
+def test_misses_are_estimated_of_audited_images_alone(station: Path) -> None:
+    ok = of_verdict("ok")
+    run("feedback", "line", "out", "--good", *ok[:4], "--bad", ok[4])
+    shown = run("station", "show", station).out
+    assert "Of the OK images that were drawn for audit and marked, 1 of 5 is bad" in shown
+    told = json.loads(run("station", "show", station, "--json").out)["feedback"]
+    assert (told["marked"], told["misses"]["hits"], told["misses"]["total"], told["precision"]) == (5, 1, 5, None)
+
+
+def test_too_few_random_images_for_a_rate_are_refused_and_nothing_changes(station: Path) -> None:
+    done = run("station", "learn", station, "--renew-calibration")
+    assert done.code == 2
+    assert "no good image was drawn at random" in done.sentence
+    assert len(versions(station)) == 1
+
+
+def test_what_is_no_station_learns_nothing(tmp_path: Path) -> None:
+    done = run("station", "learn", tmp_path)
+    assert done.code == 2
+    assert "not a station" in done.sentence
