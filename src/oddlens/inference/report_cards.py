@@ -148,7 +148,9 @@ def _value_range(document: Mapping[str, Any]) -> ValueRange | None:
         basis = Basis.of(document)
     except UsageError:
         return None
-    return basis and ((basis.calibration and basis.calibration.value_range) or basis.fixed_range)
+    if basis is None:
+        return None
+    return (basis.calibration and basis.calibration.value_range) or basis.fixed_range
 
 
 def _region_of_interest(settings: Mapping[str, Any]) -> RegionOfInterest | None:

@@ -52,7 +52,8 @@ summary { cursor: pointer; font-weight: 600; }
 .rest li { break-inside: avoid; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { body { margin: 1rem auto; } .counts b { font-size: 1.2rem; } }
 @media print {
-body { max-width: none; font-size: 11px; }
+:root { font-size: 10px; }
+body { max-width: none; font-size: 1rem; margin: 0; }
 .cards { grid-template-columns: 1fr 1fr; }
 .card, .know, svg { break-inside: avoid; } .links, .skip, details { display: none; }
 h2 { break-after: avoid; }
