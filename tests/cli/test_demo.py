@@ -17,10 +17,11 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, open_clip_folder: Pat
 def test_every_picture_has_a_line_and_the_page_is_written() -> None:
     done = run("demo")
     assert (done.code, done.err) == (0, "")
-    table, figures, last = done.out.split("\n\n")
+    table, words, figures, last = done.out.split("\n\n")
     assert table.splitlines()[0].split("  ")[0] == "category"
     assert len(table.splitlines()) == 1 + 8
     assert table.count("deep cut") == 4
+    assert words.startswith("With 4 good examples of each kind, patch-knn catches ")
     assert [line.split("  ")[0] for line in figures.splitlines()] == ["AUROC", "tin lid", "weave"]
     assert last == "page: oddlens-demo.html\n"
     assert "<title>oddlens demo</title>" in Path("oddlens-demo.html").read_text(encoding="utf-8")

@@ -41,6 +41,23 @@ def test_its_figures_are_those_of_the_metrics() -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_it_says_in_words_what_it_caught_and_missed(tmp_path: Path) -> None:
+    results = list(demo.run_demo())
+    pairs = [pair for result in results for pair in zip(result.records, result.few_shot, strict=True)]
+    caught = sum(found.is_anomalous and record.label == 1 for record, found in pairs)
+    alarms = sum(found.is_anomalous and record.label == 0 for record, found in pairs)
+    said = demo.in_words(results)
+    assert said.startswith(
+        f"With 4 good examples of each kind, patch-knn catches {caught} of 4 defects and misses {4 - caught}"
+    )
+    assert f"It calls {alarms} of 4 good images NG" in said
+    assert said.count("deep cut") == 4 - caught
+    demo.write_page(results, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.index(said) < page.index("<table")
+
+
+@pytest.mark.usefixtures("small")
 def test_the_page_shows_truth_and_finding_of_every_picture(tmp_path: Path) -> None:
     demo.write_page(list(demo.run_demo()), tmp_path / "page.html")
     html = (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ def demo(
     """
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
-    from oddlens.inference.demo import REFERENCES, picture_count, run_demo, write_page
+    from oddlens.inference.demo import REFERENCES, in_words, picture_count, run_demo, write_page
 
     check_target(out)
     with progress("images", picture_count()) as advance:
@@ -40,7 +40,7 @@ def demo(
             for record, zero, few in zip(result.records, result.zero_shot, result.few_shot, strict=True)
         ],
     )
-    print()
+    print(f"\n{in_words(results)}\n")
     print_table(
         ("AUROC", "zero-shot: image", "pixel", f"{REFERENCES} references: image", "pixel"),
         [

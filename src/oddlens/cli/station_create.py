@@ -20,6 +20,7 @@ from oddlens.cli.options import (
     RoiFile,
     StationFolder,
     WeightsFile,
+    method_or_default,
     say,
     settings_option,
 )
@@ -69,7 +70,7 @@ class StationOptions:
         list[str] | None,
         typer.Option(metavar="IMAGES", help="Good examples: a folder, a file or a pattern; may be repeated."),
     ] = None
-    method: MethodName = "winclip"
+    method: MethodName = None
     model: ModelName = None
     weights: WeightsFile = None
     setting: Annotated[list[str] | None, settings_option("the method's recipe")] = None
@@ -128,7 +129,8 @@ def create(
     import oddlens
 
     with before_the_first_image():
-        detector = oddlens.load(what.method, what.model, what.weights, what.device, **overrides)
+        method = method_or_default(what.method, what.model, what.weights, with_references=bool(good))
+        detector = oddlens.load(method, what.model, what.weights, what.device, **overrides)
         detector.object_name, detector.marking = what.object_name, marked
         if roi is not None:
             detector.roi = roi

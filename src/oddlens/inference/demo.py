@@ -1,29 +1,34 @@
 """The demonstration: images that the package carries, scored zero-shot and with four good examples, on an HTML page.
 
+Each is done by the method that is the default on the embedded model.
+
 The images are generated, of classes that the embedded model was never trained on, with exact masks; they lie in the package in
 the MVTec AD layout (`oddlens/assets/demo`, made by `scripts/make_demo_pictures.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from oddlens.backbone.cards import MINI
 from oddlens.data import Record, open_dataset, read_mask, resize_mask
 from oddlens.detection import Detection
 from oddlens.io.atomic import write_text
 from oddlens.io.images import read_image
 from oddlens.loading import load
+from oddlens.methods.defaults import default_method
 from oddlens.metrics import image_metrics, pixel_metrics
 from oddlens.visualization import html
 from oddlens.visualization.overlay import outline_mask
 
 FOLDER = Path(__file__).parents[1] / "assets" / "demo"
 REFERENCES = 4
+ZERO_SHOT, FEW_SHOT = (default_method(MINI, with_references=known) for known in (False, True))
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,30 @@ class CategoryResult:
         image = image_metrics([r.label or 0 for r in self.records], [d.score for d in detections])
         return image.auroc, pixel_metrics(masks, [d.anomaly_map for d in detections]).auroc
 
+    def wrong(self, label: int) -> list[str]:
+        """The images of a label (1: defective) whose verdict with references is wrong, in words."""
+        pairs = zip(self.records, self.few_shot, strict=True)
+        return [
+            f"{self.name}: {record.defect.replace('_', ' ') if label else record.image.name}"
+            for record, found in pairs
+            if record.label == label and found.is_anomalous != bool(label)
+        ]
+
+
+def in_words(results: Sequence[CategoryResult]) -> str:
+    """What the few-shot method caught and missed."""
+    missed, alarms = ([each for result in results for each in result.wrong(label)] for label in (1, 0))
+    defects, good = (sum(record.label == label for result in results for record in result.records) for label in (1, 0))
+    return (
+        f"With {REFERENCES} good examples of each kind, {FEW_SHOT} catches {defects - len(missed)} of {defects} defects and misses "
+        f"{len(missed)}{_listed(missed)}. It calls {len(alarms)} of {good} good images NG{_listed(alarms)}. {REFERENCES} examples "
+        f"promise that at most {100 / (REFERENCES + 1):.0f} % of good images are called NG on average, and nothing about misses."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f" ({', '.join(names)})" if names else ""
+
 
 def picture_count() -> int:
     """The number of images that the demo scores."""
@@ -51,16 +80,19 @@ def picture_count() -> int:
 
 
 def run_demo(advance: Callable[[int], None] = lambda _: None) -> Iterator[CategoryResult]:
-    """Score every category with the embedded model and WinCLIP; `advance` is called with the number of images just done."""
+    """Score every category with the embedded model and its default methods, without and with good examples.
+
+    advance: called with the number of images just done.
+    """
     dataset = open_dataset(FOLDER, layout="mvtec")
+    zero, few = load(ZERO_SHOT), load(FEW_SHOT)
     for category in dataset.categories:
-        detector = load("winclip")
         records = tuple(dataset.select(category=category, split="test"))
         good = sorted(record.image for record in dataset.select(category=category, split="train"))[:REFERENCES]
         name = category.replace("_", " ")
-        encoded = detector.encode([record.image for record in records])
-        zero_shot = detector.predict(encoded, name)
-        few_shot = detector.add_references(good).predict(encoded, name)
+        images = [record.image for record in records]
+        zero_shot = zero.detect(images, name)
+        few_shot = few.with_references(None).add_references(good).detect(images, name)
         advance(len(records))
         yield CategoryResult(name, records, tuple(zero_shot), tuple(few_shot))
 
@@ -76,6 +108,7 @@ def write_page(results: list[CategoryResult], path: Path) -> None:
         for result in results
     ]
     body = [
+        html.paragraph(in_words(results)),
         html.table(head, rows),
         html.paragraph(
             "AUROC in percent. There are few images a category: one swapped pair moves these figures by several points."
@@ -85,9 +118,9 @@ def write_page(results: list[CategoryResult], path: Path) -> None:
         body.append(html.heading(result.name))
         body.append(html.gallery(_figures(result)))
     lead = (
-        "WinCLIP on the embedded model, on images that the package carries too: generated surfaces and parts of kinds "
-        "that the model was never trained on. On the left each image with its true defect outlined, on the right the anomaly map "
-        "with four good examples; a red line below means a wrong verdict."
+        f"The embedded model on images that the package carries too: generated surfaces and parts of kinds that the model was "
+        f"never trained on; without examples with {ZERO_SHOT}, with good examples with {FEW_SHOT}. On the left each image with its "
+        "true defect outlined, on the right the anomaly map with four good examples; a red line below means a wrong verdict."
     )
     write_text(
         path,

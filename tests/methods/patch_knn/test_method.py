@@ -266,6 +266,25 @@ class TestSizes:
         assert found.anomaly_map.shape == (64, 64)
 
 
+class TestTiles:
+    def test_nothing_is_divided(self, embedded_folder: Path) -> None:
+        """Tiles show different places of an image."""
+        references, query = pictures_of(1, 3, (128, 128)), pictures_of(2, 1, (128, 128))
+        maps = {}
+        for tiles in (None, "2x2"):
+            for divide in ("none", "map"):
+                detector = load(embedded_folder, image_size=64, divide=divide, tiles=tiles).add_references(references)
+                maps[tiles, divide] = detector.detect(query)[0].anomaly_map
+        assert (maps["2x2", "none"] == maps["2x2", "map"]).all()
+        assert (maps[None, "none"] != maps[None, "map"]).any()
+
+    def test_a_reference_is_left_out_with_all_its_tiles(self, embedded_folder: Path) -> None:
+        detector = load(embedded_folder, tiles="2x2").add_references(pictures_of(1, 3, (128, 128)))
+        calibration = detector.calibration()
+        assert calibration is not None
+        assert min(calibration.scores) > 0.01
+
+
 class TestTowers:
     def test_a_vit_is_compared_after_half_three_quarters_and_all_of_its_blocks(self, tmp_path: Path) -> None:
         folder = write_dinov2(tmp_path, registers=4)

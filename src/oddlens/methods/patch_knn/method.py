@@ -55,7 +55,7 @@ class PatchKNN(Method[PatchKNNRecipe]):
     score the mean of the largest values of the distances of all taps but the first.
 
     The map is divided by what is usual, as a share of its mean: by how far the references are from each other at each place,
-    smoothed, plus half of its mean. So no value grows by more than 3 times.
+    smoothed, plus half of its mean. So no value grows by more than 3 times. Tiles show different places: they are not divided.
     """
 
     card = CARD
@@ -139,7 +139,7 @@ class PatchKNN(Method[PatchKNNRecipe]):
     ) -> tuple[MemoryBank, Scores | None]:
         """The memory with "usual:map" and "usual:score", [side, side] each: see the class. Words play no part."""
         count = len(memory)
-        if self.recipe.divide == "none" or count < 2:
+        if self.recipe.divide == "none" or memory.picture_count < 2 or memory.picture_count < count:
             return memory, None
         parts = []
         for first in range(0, count, _TOGETHER):
