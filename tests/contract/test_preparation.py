@@ -103,14 +103,14 @@ def test_a_reference_is_left_out_with_all_its_tiles(detector: Detector, plain: D
     calibration = detector.calibration("nut")
     assert calibration is not None
     assert len(calibration) == 3
-    if detector.method.unguaranteed:
+    if detector.method.unguaranteed and detector.method.card.falling_maps:
         return  # what divides the scores is made of all references
     for number in range(3):
         alone = plain.with_references(None)
         alone.preparation = detector.preparation
         alone.add_references([image for other, image in enumerate(large[:3]) if other != number])
         (expected,) = alone.detect(large[number], "nut")
-        assert calibration.scores[number] == pytest.approx(expected.score, abs=1e-5)
+        assert calibration.scores[number] == pytest.approx(expected.score, abs=1e-5, rel=1e-5)
         if not detector.method.unguaranteed_maps:
             assert calibration.peaks[number] == pytest.approx(float(expected.anomaly_map.max()), abs=1e-5)
 

@@ -191,6 +191,11 @@ class MemoryBank:
         """The number of the image that each query is, see `leaving_out`."""
         return self._left_out
 
+    @property
+    def left_out_ranges(self) -> list[tuple[int, int]] | None:
+        """The first and the last image that each query is not compared with: itself, or all tiles of its picture."""
+        return None if self._left_out is None else self._excluded(self._left_out)
+
     def distance(self, name: str, queries: Tensor, exclude: Tensor | None = None, *, neighbours: int = 1) -> Tensor:
         """1 - the cosine to the nearest row, exactly. Where rows are no unit vectors, half the squared Euclidean distance.
 

@@ -26,6 +26,11 @@ from oddlens.methods.musc.recipe import MuScRecipe
 from oddlens.methods.musc.rscin import neighbours_mean
 from oddlens.methods.weights import MethodWeights
 
+Ranges = Sequence[tuple[int, int]]
+
+_NONE = 0, -1
+"""A range of no image."""
+
 _TOGETHER = 8
 """Images of a set that are held against the others at once."""
 
@@ -111,10 +116,10 @@ class MuSc(Method[MuScRecipe]):
         memory = self.known(memory)
         patches = features[_name(self._taps[0])].shape[1]
         pool = {name: _by_image(memory.rows(name), patches) for name in map(_name, self._taps)}
-        lowest = memory.values["lowest"]
-        if memory.left_out is not None:
-            lowest = torch.tensor(float(self._lowest(len(memory) - 1)))
-        return self._from_patches(self._mutual(features, pool, memory.left_out, lowest))
+        lowest, ranges = memory.values["lowest"], memory.left_out_ranges
+        if ranges is not None:
+            lowest = self._lowest_of(len(memory), ranges)
+        return self._from_patches(self._mutual(features, pool, ranges, lowest))
 
     def score_set(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor]) -> Scores:
         """Each image against all others, or against a subset of them; then RsCIN over all."""
@@ -124,10 +129,10 @@ class MuSc(Method[MuScRecipe]):
         chosen = self._chosen(features["key"].tolist())
         pool = {name: features[name][chosen] for name in map(_name, self._taps)}
         places = {image: place for place, image in enumerate(chosen)}
-        own = torch.tensor([places.get(image, -1) for image in range(count)])
-        lowest = torch.tensor([float(self._lowest(len(chosen) - (place >= 0))) for place in own.tolist()])
+        ranges = [(places[image], places[image]) if image in places else _NONE for image in range(count)]
+        lowest = self._lowest_of(len(chosen), ranges)
         parts = [
-            self._mutual({name: features[name][rows] for name in pool}, pool, own[rows], lowest[rows])
+            self._mutual({name: features[name][rows] for name in pool}, pool, ranges[rows], lowest[rows])
             for first in range(0, count, _TOGETHER)
             for rows in (slice(first, first + _TOGETHER),)
         ]
@@ -144,6 +149,10 @@ class MuSc(Method[MuScRecipe]):
         """How many of so many other images count for a patch."""
         return max(1, int(self.recipe.share * others))
 
+    def _lowest_of(self, pool: int, ranges: Ranges) -> Tensor:
+        """As `_lowest`, for images that each leave out some of a pool: [batch]."""
+        return torch.tensor([float(self._lowest(pool - (last + 1 - first))) for first, last in ranges])
+
     def _chosen(self, keys: Sequence[int]) -> list[int]:
         """The images of a set that the others are compared with: all, or those that seed and pixels choose, in any order."""
         most = self.recipe.subset
@@ -154,21 +163,19 @@ class MuSc(Method[MuScRecipe]):
         return sorted(ranked[: max(2, most)])
 
     def _mutual(
-        self, features: Mapping[str, Tensor], pool: Mapping[str, Tensor], own: Tensor | None, lowest: Tensor
+        self, features: Mapping[str, Tensor], pool: Mapping[str, Tensor], ranges: Ranges | None, lowest: Tensor
     ) -> Tensor:
         """The scores of patches, float64 [batch, patches]: the mean over taps and degrees.
 
-        pool: [images, patches, width] by name. own: which image of the pool each image is, and is not compared with; -1 for none.
-        lowest: how many images of the pool count, of each image or of all.
+        pool: [images, patches, width] by name. ranges: the first and the last image of the pool that each image is not compared
+        with. lowest: how many images of the pool count, of each image or of all.
         """
         means = []
         for degree in self.recipe.degrees:
             for name, known in pool.items():
                 nearest = _nearest(averaged(features[name], degree), known, degree)
-                if own is not None:
-                    for image, place in enumerate(own.tolist()):
-                        if place >= 0:
-                            nearest[image, :, place] = torch.inf
+                for image, (first, last) in enumerate(ranges or ()):
+                    nearest[image, :, first : last + 1] = torch.inf
                 rising = nearest.sort(dim=-1).values.double()
                 counts = lowest.to(rising)[..., None, None]
                 among = torch.arange(rising.shape[-1], device=rising.device) < counts

@@ -93,13 +93,14 @@ class SubspaceAD(Method[SubspaceADRecipe]):
         """How much of each patch lies outside the subspace, squared; maps and scores of it."""
         memory = self.known(memory)
         patches = features["patches"].float()
-        if memory.left_out is None:
+        ranges = memory.left_out_ranges
+        if ranges is None:
             outside = (patches - memory.values["mean"]) @ memory.values["residual"]
         else:
             moments = _by_image(memory)
             total, parts = moments.sum(dim=0), []
-            for own, image in zip(patches, memory.left_out.tolist(), strict=True):
-                mean, residual = self._subspace(total - moments[image])
+            for own, (first, last) in zip(patches, ranges, strict=True):
+                mean, residual = self._subspace(total - moments[first : last + 1].sum(dim=0))
                 parts.append((own - mean) @ residual)
             outside = torch.stack(parts)
         side = self.recipe.image_size
