@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oddlens.calibration.observation import Look
-from oddlens.calibration.vetting import ASKED, Vetting, vet
+from oddlens.calibration.vetting import SCORE, Vetting, vet
 from tests.calibration.observed import observed
 
 EVEN = [0.21, 0.22, 0.24, 0.26, 0.23, 0.25, 0.22, 0.24, 0.23, 0.25]
@@ -42,7 +42,7 @@ def test_few_good_images_are_questioned_as_seldom_as_is_said(count: int) -> None
     for seed in range(400):
         found = vet(observed(rng.lognormal(sigma=0.3, size=count).tolist(), np.eye(count), seed=seed))
         asked += len(found.flagged)
-    assert asked / (400 * count) == pytest.approx(ASKED, abs=0.02)
+    assert asked / (400 * count) == pytest.approx(SCORE.rate, abs=0.015)
 
 
 def test_several_bad_ones_among_many_do_not_hide_one_another() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -57,12 +57,13 @@ class Accepted:
     reasons: dict[str, str]
 
     @classmethod
-    def of(cls, images: Iterable[VettedImage]) -> Accepted | None:
-        """Those of some that were flagged; None where none was."""
-        return cls({each.source: ", ".join(each.reasons) for each in images if each.reasons} or {}) or None
-
-    def __bool__(self) -> bool:
-        return bool(self.reasons)
+    def of(
+        cls, flagged: Iterable[VettedImage], earlier: Accepted | None = None, kept: Collection[str] = ()
+    ) -> Accepted | None:
+        """Those that are flagged now, and of those that were accepted earlier the ones that are still there; None without any."""
+        reasons = {} if earlier is None else {name: why for name, why in earlier.reasons.items() if name in kept}
+        reasons |= {each.source: ", ".join(each.reasons) for each in flagged}
+        return cls(reasons) if reasons else None
 
     @property
     def names(self) -> tuple[str, ...]:

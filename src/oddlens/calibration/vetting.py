@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,24 @@ from oddlens.calibration.observation import Kind, Look, Observation, Observation
 from oddlens.calibration.scene import MARGIN
 from oddlens.errors import printable
 
-DEVIATIONS = 3.5
-"""How many median absolute deviations of the log scores beyond their median a score stands apart."""
+
+class Limit(NamedTuple):
+    """Where a value stands apart from the others.
+
+    deviations: How many median absolute deviations beyond the median, of logarithms. rate: Of fewer images than
+    `LEAST_FOR_DEVIATIONS`: how often the others' prediction limit questions a good one.
+    """
+
+    deviations: float
+    rate: float
+
+
+SCORE = Limit(3.5, 0.04)
+LOOK = Limit(3.5 * 1.4826, 0.003)
+"""Three tests more, of sharpness and brightness: with that of the score they are to question at most one good image in twenty."""
 
 LEAST_FOR_DEVIATIONS = 8
 """Fewer images have no deviation to speak of: each is then held against the others' prediction limit."""
-
-ASKED = 0.05
-"""How often that limit questions a good image."""
 
 TWIN = 0.1
 """Two images are nearly the same where their embeddings lie closer than this share of the usual distance."""
@@ -102,13 +112,13 @@ class Vetting:
 def vet(images: Observations) -> Vetting:
     """Look for what is odd among good images; each is held against all others.
 
-    From `LEAST_FOR_DEVIATIONS` images on a score stands apart beyond the median plus `DEVIATIONS` median absolute deviations of the
-    logarithms; fewer images are held one by one against the others' 95 % prediction limit (Student's t, logarithms). Measured: see
-    docs/thresholds.md.
+    From `LEAST_FOR_DEVIATIONS` images on a score stands apart beyond the median plus 3.5 median absolute deviations of the
+    logarithms; fewer images are held one by one against the others' prediction limit (Student's t, logarithms). How much of what
+    is bad that finds is measured in docs/thresholds.md.
     """
     scores = images.scores
     reasons: list[list[str]] = [[] for _ in images]
-    for number in _far(scores):
+    for number in _far(scores, SCORE):
         others = scores[:number] + scores[number + 1 :]
         reasons[number].append(
             f"differs most (score {scores[number]:.3g}, others {min(others):.3g} to {max(others):.3g})"
@@ -123,7 +133,7 @@ def vet(images: Observations) -> Vetting:
     return Vetting(images.kind, tuple(sorted(rows, key=lambda row: (not row.reasons, -row.observation.score))))
 
 
-def _far(values: Sequence[float]) -> Iterator[int]:
+def _far(values: Sequence[float], limit: Limit) -> Iterator[int]:
     """The numbers of the values that stand apart above the others."""
     known = np.asarray(values, np.float64)
     logs = np.log(known) if known.size and known.min() > 0 else known
@@ -131,17 +141,17 @@ def _far(values: Sequence[float]) -> Iterator[int]:
         return
     deviation = float(np.median(np.abs(logs - np.median(logs))))
     if len(logs) >= LEAST_FOR_DEVIATIONS and deviation > 0:
-        limit = float(np.median(logs)) + DEVIATIONS * deviation
-        yield from (number for number, value in enumerate(logs) if value > limit)
+        highest = float(np.median(logs)) + limit.deviations * deviation
+        yield from (number for number, value in enumerate(logs) if value > highest)
         return
     for number, value in enumerate(logs):
-        if value > _prediction_limit(np.delete(logs, number)):
+        if value > _prediction_limit(np.delete(logs, number), limit.rate):
             yield number
 
 
-def _prediction_limit(others: NDArray[np.float64]) -> float:
+def _prediction_limit(others: NDArray[np.float64], rate: float) -> float:
     spread = float(others.std(ddof=1)) * math.sqrt(1 + 1 / len(others))
-    return float(others.mean()) + t_quantile(1 - ASKED, len(others) - 1) * spread
+    return float(others.mean()) + t_quantile(1 - rate, len(others) - 1) * spread
 
 
 def _strange(images: Observations) -> Iterator[tuple[int, str]]:
@@ -195,7 +205,7 @@ def _odd_looks(images: Observations) -> Iterator[tuple[int, str]]:
     looks = [(number, each.look) for number, each in enumerate(images) if each.look is not None]
     for reason, value_of, least in _LOOKS:
         values = [value_of(look) for _, look in looks]
-        for place in _far(values):
+        for place in _far(values, LOOK):
             number, _ = looks[place]
             if values[place] > least * float(np.median(values)):
                 yield number, reason

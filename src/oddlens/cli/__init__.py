@@ -10,7 +10,21 @@ from typing import Annotated, TextIO
 import typer
 
 from oddlens import __version__
-from oddlens.cli import benchmark, data, demo, detect, doctor, feedback, judge, methods, models, station, train, weights
+from oddlens.cli import (
+    benchmark,
+    calibrate,
+    data,
+    demo,
+    detect,
+    doctor,
+    feedback,
+    judge,
+    methods,
+    models,
+    station,
+    train,
+    weights,
+)
 from oddlens.cli.card_options import CardOptionsCommand
 from oddlens.cli.command import Command, Group, grouped
 from oddlens.cli.streams import lasting_streams, why_stdout_is_gone
@@ -28,6 +42,7 @@ app = typer.Typer(
 )
 app.command("detect", cls=CardOptionsCommand, no_args_is_help=True, epilog=detect.EXAMPLES)(grouped(detect.detect))
 app.command("judge", cls=Command, no_args_is_help=True, epilog=judge.EXAMPLES)(grouped(judge.judge))
+app.command("calibrate", cls=Command, no_args_is_help=True, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(grouped(benchmark.benchmark))
 app.command("feedback", cls=Command, no_args_is_help=True, epilog=feedback.EXAMPLES)(feedback.feedback)
 app.command("demo", cls=Command)(demo.demo)

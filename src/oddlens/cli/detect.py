@@ -268,13 +268,22 @@ def detect(
         words, regions = (defects, None) if known is None else (defects or known.words, known.regions)
         with before_the_first_image():
             sinks.append(RegionNamesSink(Namer(detector.backbone, words, object_name, regions)))
+    said: dict[str, list[str]] = {}
+    if good is not None and detector.recipe.is_independent and not detector.recipe.alone:
+        said["references"] = _doubtful(detector, object_name)
+    if what.station is not None:
+        from oddlens.cli.line import StationLine
+
+        sinks += StationLine(detector, what.station, object_name, said).sinks
     if results is not None:
         folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
         if results.needs_judging(settings_of(detector, task, [*sinks, folder], smoothing)):
             _judge_again(results, detector, object_name)
             results = ResultsFolder(results.root, resume=True)
             folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
-        sinks += [folder, CsvSink(results.root / "results.csv"), ReportSink(results.root)]
+        report = ReportSink(results.root)
+        report.said = said
+        sinks += [folder, CsvSink(results.root / "results.csv"), report]
     lines = output.out is None or output.verbose
     console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
     outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()))
@@ -309,6 +318,9 @@ def detect(
         say(
             f"{_images(audit.ok_count)} called OK, drawn for audit: look, and mark what you see with 'oddlens feedback'"
         )
+    for sentence in (*said.get("drift", ()), *said.get("station", ())):
+        say(f"oddlens: {sentence}")
+    promise = said["promise"][0] if said.get("promise") else promise
     if promise is not None and not output.as_json:
         say(promise)
     if console.counts["failed"]:
@@ -350,6 +362,18 @@ def _judge_again(results: ResultsFolder, detector: Detector, object_name: str) -
 def _was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def _doubtful(detector: Detector, object_name: str) -> list[str]:
+    """What is odd among the references, which is also printed; one sentence, or none."""
+    if detector.references is None or len(detector.references) < 3:
+        return []
+    with before_the_first_image():
+        vetting = detector.vet(detector.observe(None, object_name, looks=False))
+    if not vetting.flagged:
+        return []
+    say(f"oddlens: among the references: {vetting.sentence}")
+    return [vetting.sentence]
 
 
 def _defect_names(text: str | None) -> tuple[str, ...]:

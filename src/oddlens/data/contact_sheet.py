@@ -41,9 +41,9 @@ def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
     row_height = TILE + CAPTION + GAP
     sheet = Image.new("RGB", (width, HEADER + MARGIN + categories * row_height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, 24), dataset.root.name, INK, _font(26))
+    draw.text((MARGIN, 24), dataset.root.name, INK, font(26))
     facts = f"{dataset.layout}   {len(dataset)} images   {categories} {'category' if categories == 1 else 'categories'}"
-    draw.text((width - MARGIN, 32), facts, FAINT, _font(15), anchor="ra")
+    draw.text((width - MARGIN, 32), facts, FAINT, font(15), anchor="ra")
     for row, category in enumerate(dataset.categories):
         _draw_row(sheet, draw, HEADER + row * row_height, dataset.select(category))
     with replacing(path) as temporary:
@@ -54,12 +54,12 @@ def _draw_row(sheet: Image.Image, draw: ImageDraw.ImageDraw, top: int, category:
     records = category.records
     normal = [record for record in records if record.label == 0]
     abnormal = [record for record in records if record.label == 1]
-    draw.text((MARGIN, top + 4), _fit(records[0].category, _font(18), LABEL_COLUMN - GAP), INK, _font(18))
+    draw.text((MARGIN, top + 4), fit(records[0].category, font(18), LABEL_COLUMN - GAP), INK, font(18))
     lines = [(f"{len(normal)} normal", GOOD), (f"{len(abnormal)} abnormal", BAD)]
     if len(normal) + len(abnormal) < len(records):
         lines.append((f"{len(records) - len(normal) - len(abnormal)} unlabelled", FAINT))
     for line, (text, colour) in enumerate(lines):
-        draw.text((MARGIN, top + 34 + 20 * line), text, colour, _font(14))
+        draw.text((MARGIN, top + 34 + 20 * line), text, colour, font(14))
     left = MARGIN + LABEL_COLUMN
     for column, record in enumerate(_spread(_tests_or_all(normal), NORMALS)):
         _draw_tile(sheet, draw, (left + column * (TILE + GAP), top), record)
@@ -75,11 +75,11 @@ def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int,
         tile = _thumbnail(record)
         sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
     except OddlensError:
-        draw.text((left + TILE // 2, top + TILE // 2), "unreadable", BAD, _font(14), anchor="mm")
+        draw.text((left + TILE // 2, top + TILE // 2), "unreadable", BAD, font(14), anchor="mm")
     text = record.defect if record.split == "test" else f"{record.defect} ({record.split})"
     if record.label == 1 and record.mask is None:
         text += ", no mask"
-    draw.text((left, top + TILE + 3), _fit(text, _font(13), TILE), INK if record.label else FAINT, _font(13))
+    draw.text((left, top + TILE + 3), fit(text, font(13), TILE), INK if record.label else FAINT, font(13))
 
 
 def _thumbnail(record: Record) -> Image.Image:
@@ -122,11 +122,13 @@ def _tests_or_all(records: Sequence[Record]) -> list[Record]:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of a sheet, in pixels."""
     return ImageFont.load_default(size)
 
 
-def _fit(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def fit(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """A text, cut where it is wider than this many pixels."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:

@@ -100,9 +100,11 @@ class CalibratedDetector(ObservedDetector):
         else:
             self.calibrate_by(rates)
         self.scene = self.scene_of(seen.images if seen.kind == "split" else ())
-        self.state, self.accepted = None, Accepted.of(vet(seen).flagged)
-        if self.accepted is not None:
-            warnings.warn(vet(seen).sentence, OddlensWarning, stacklevel=2)
+        vetting = vet(seen)
+        if vetting.flagged:
+            warnings.warn(vetting.sentence, OddlensWarning, stacklevel=2)
+        known = () if self.references is None or seen.kind != "split" else self.references.sources
+        self.state, self.accepted = None, Accepted.of(vetting.flagged, self.accepted, known)
         calibration = self.calibration(name)
         assert calibration is not None
         return calibration

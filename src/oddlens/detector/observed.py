@@ -25,13 +25,16 @@ class ObservedDetector(FittedDetector):
     """A method with references that says what good images are to it. `Detector` is what it is used by."""
 
     @torch.inference_mode()
-    def observe(self, images: Images | None = None, object_name: str | None = None) -> Observations:
+    def observe(
+        self, images: Images | None = None, object_name: str | None = None, *, looks: bool = True
+    ) -> Observations:
         """What this detector keeps of good images: score, embedding, a small picture. `vet` and `calibrate` take it.
 
         Args:
             images: Good images. One that is there twice, or is a reference, is left out and named in a warning. None: the
                 references, each held against the others.
             object_name: What is on the images; None: the detector's own `object_name`.
+            looks: Whether to look at the pixels of references, which are read again where they still lie.
 
         Raises:
             UsageError: There are none, or the recipe scores a whole set (`check_alone`).
@@ -49,7 +52,7 @@ class ObservedDetector(FittedDetector):
         name = self.object_name if object_name is None else object_name
         self._encode_prompts(name)
         if images is None:
-            return Observations("leave-one-out", tuple(self._observed_references(name)))
+            return Observations("leave-one-out", tuple(self._observed_references(name, looks)))
         return Observations("split", tuple(self._observed_images(images, name)))
 
     def vet(self, good_images: Images | Observations | None = None, object_name: str | None = None) -> Vetting:
@@ -86,15 +89,24 @@ class ObservedDetector(FittedDetector):
         if not found:
             raise UsageError("no good images were given that are no references: give at least one")
 
-    def _observed_references(self, object_name: str) -> Iterator[Observation]:
-        references, memory = self._references, self._memory
-        if references is None or memory is None or len(references) < 2:
+    def _observed_references(self, object_name: str, looks: bool) -> Iterator[Observation]:
+        references, fit = self._references, self._fit(object_name)
+        if references is None or fit is None or fit.calibration is None:
             raise UsageError(
                 f"there is nothing to calibrate on: give good images{'' if self.no_references else ', or two references or more'}"
             )
-        for batch, scores in self._held_out(references, memory, object_name)[1]:
-            looks = [self._look_again(source) for source in batch.sources]
-            yield from self._observed(batch, scores, batch.digests or [""] * len(batch), looks, "reference")
+        embeddings, calibration = embeddings_of(references), fit.calibration
+        for number, source in enumerate(references.sources):
+            yield Observation(
+                source=source,
+                digest=references.digests[number] if references.digests else "",
+                size=references.sizes[number],
+                score=calibration.scores[number],
+                peak=calibration.peaks[number],
+                usual=calibration.usual,
+                embedding=embeddings[number],
+                look=self._look_again(source) if looks else None,
+            )
 
     def _observed(
         self, batch: EncodedBatch, scores: Scores, digests: Sequence[str], looks: Sequence[Look | None], what: str

@@ -1,0 +1,269 @@
+"""`oddlens calibrate`: set a station's thresholds by good images, after a look at them."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oddlens.cli.command import before_the_first_image
+from oddlens.cli.finding import find_good_images
+from oddlens.cli.options import DeviceName, say
+from oddlens.cli.vetting import print_vetting, refuse_doubtful
+from oddlens.errors import Failure, OddlensWarning, UsageError, printable
+
+if TYPE_CHECKING:
+    from oddlens.calibration import Calibration, DetectionRate, Exchangeability, Observations, Vetting
+    from oddlens.detector import Detector
+    from oddlens.station.learning import LearningSample
+
+EXAMPLES = """\b
+Examples:
+  oddlens calibrate line-3 --good good/
+  oddlens calibrate line-3 --good good/ --bad bad/ --false-alarm-rate 0.01
+  oddlens calibrate line-3 --from-learning
+  oddlens calibrate line-3 --good good/ --leave-out 006.png --accept 014.png
+"""
+
+SHEET = "calibration.png"
+
+
+def calibrate(
+    station: Annotated[Path, typer.Argument(metavar="STATION", help="The station.", show_default=False)],
+    good: Annotated[
+        list[str] | None,
+        typer.Option("--good", metavar="IMAGES...", help="Good images that are no references.", show_default=False),
+    ] = None,
+    from_learning: Annotated[
+        bool,
+        typer.Option("--from-learning", help="The sample of its line that the station kept while it was learning."),
+    ] = False,
+    bad: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bad", metavar="IMAGES...", help="Images of known defects, to say how many are found.", show_default=False
+        ),
+    ] = None,
+    false_alarm_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="The share of good images that may be called NG.",
+            show_default="1/(n+1) below 20 images, 0.05 from 20 on, 0.01 from 100 on",
+        ),
+    ] = None,
+    review_rate: Annotated[
+        float, typer.Option(metavar="RATE", help="The share of good images that may go to review besides.")
+    ] = 0.05,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME...", help="Doubtful images that are good, by name; or the word all.", show_default=False
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME...", help="Images that are not to be used, by name.", show_default=False),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where to write the contact sheet (.png or .jpg).", show_default=f"STATION/{SHEET}"
+        ),
+    ] = None,
+    device: DeviceName = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")] = False,
+) -> None:
+    """Set the thresholds of a station by good images, and say what they promise.
+
+    The images are looked at first: a table and a contact sheet show the most doubtful ones. The command stops where one is
+    doubtful, until you say --accept NAME (it is good) or --leave-out NAME (it is not). Without --good and --from-learning, the
+    references are used, each held against the others.
+
+    The station gets a new version; 'oddlens station rollback' goes back. Nothing is written where the command stops.
+
+    Exit code: 0, or 2 if the call was wrong or an image is doubtful.
+    """
+    if good and from_learning:
+        raise UsageError("--good and --from-learning contradict each other: give one of them")
+    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"the contact sheet {sheet} must end in .png or .jpg: rename it")
+    paths = None if not good else find_good_images(good, "good images")
+    known_bad = [] if not bad else find_good_images(bad, "bad images")
+
+    import oddlens
+    from oddlens.calibration import Readiness, vet
+    from oddlens.calibration.sheet import write_sheet
+    from oddlens.station import locked, write_station
+    from oddlens.station.learning import LearningSample, scored_by
+
+    with locked(station):
+        with before_the_first_image():
+            detector = oddlens.open_station(station, device)
+        sample = LearningSample(station, scored_by(detector.identity, detector.object_name))
+        seen = _seen(detector, paths, sample if from_learning else None, leave_out or [])
+        vetting = vet(seen)
+        place = sheet or station / SHEET
+        write_sheet(vetting, place, f"{detector.object_name}: {_what(seen, from_learning)}")
+        if not as_json:
+            print_vetting(vetting)
+        refuse_doubtful(vetting, accept or [], () if detector.accepted is None else detector.accepted.names, place)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
+            detector.calibrate(seen, false_alarm_rate, review_rate=review_rate)
+        tested = _tested(detector, seen, sample, from_learning)
+        detector.state = Readiness(
+            "learning" if seen.kind == "leave-one-out" else "ready", len(seen) if from_learning else 0, tested
+        )
+        calibration = detector.calibration()
+        assert calibration is not None
+        rate = _found(detector, calibration, known_bad)
+        version = write_station(
+            detector.to_state(), station, verb="calibrate", what=f"calibrated on {_what(seen, from_learning)}"
+        )
+        if from_learning:
+            sample.clear()
+    if as_json:
+        print(json.dumps(_document(calibration, vetting, rate, place, version.number), indent=2))
+        return
+    print()
+    _print_histogram(seen.scores, calibration)
+    print()
+    print(calibration.statement)
+    if rate is not None:
+        print(_found_sentence(rate))
+    given = detector.thresholds.image
+    if given is not None:
+        say(f"oddlens: the threshold {given:g} that was given by hand stays in force: 'oddlens station set' changes it")
+    say(f"version {version.number} of {station}; contact sheet: {place}")
+
+
+def _what(seen: Observations, from_learning: bool) -> str:
+    count = len(seen)
+    if seen.kind == "leave-one-out":
+        return f"{count} references, each against the others"
+    return f"{count} images of its line" if from_learning else f"{count} good images"
+
+
+def _seen(
+    detector: Detector, paths: Sequence[Path] | None, sample: LearningSample | None, leave_out: Sequence[str]
+) -> Observations:
+    """The images to calibrate on, without those that are left out by name."""
+    from oddlens.cli.progress import progress
+
+    if sample is not None:
+        seen = sample.read()
+        if not len(seen):
+            raise UsageError(
+                "the station has kept no images of its line yet: run 'oddlens detect IMAGES --station' with it first"
+            )
+    elif paths is None:
+        seen = detector.observe()
+    else:
+        with progress("good images", len(paths)) as advance:
+            seen = detector.observe(_Counted(paths, advance))
+    named = {name: [each.source for each in seen if name in (each.name, each.source)] for name in leave_out}
+    for name, found in named.items():
+        if not found:
+            raise UsageError(f"--leave-out {printable(name)} names none of the images: give a file's name")
+    if named and seen.kind == "leave-one-out":
+        raise UsageError("--leave-out is for --good and --from-learning: make the station anew without that reference")
+    kept = seen.without({source for found in named.values() for source in found})
+    if not len(kept):
+        raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
+    return kept
+
+
+class _Counted:
+    """Paths that are counted as they are taken; a collection, so that they are read ahead."""
+
+    def __init__(self, paths: Sequence[Path], advance: Callable[[int], None]) -> None:
+        self._paths, self._advance = paths, advance
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[Path]:
+        for path in self._paths:
+            yield path
+            self._advance(1)
+
+
+def _tested(
+    detector: Detector, seen: Observations, sample: LearningSample, from_learning: bool
+) -> Exchangeability | None:
+    """Whether the images stand for the line: against a sample of it; those of a sample, the earlier against the later half."""
+    from oddlens.calibration import compare_observed
+    from oddlens.inference.line import LEAST_COMPARED
+
+    if from_learning:
+        half = len(seen) // 2
+        known, later = replace(seen, images=seen.images[:half]), replace(seen, images=seen.images[half:])
+        return compare_observed(known, later) if len(seen) >= LEAST_COMPARED else None
+    line = sample.read()
+    return compare_observed(seen, line) if len(line) >= LEAST_COMPARED else None
+
+
+def _found(detector: Detector, calibration: Calibration, bad: Sequence[Path]) -> DetectionRate | None:
+    """How many of the known defects are found; None without any."""
+    from oddlens.cli.progress import progress
+
+    if not bad:
+        return None
+    scores = []
+    with progress("bad images", len(bad)) as advance:
+        for outcome in detector.detect_each(_Counted(bad, advance), detector.object_name):
+            if isinstance(outcome, Failure):
+                raise UsageError(outcome.reason)
+            scores.append(outcome.score)
+    return calibration.detection_rate(scores)
+
+
+def _found_sentence(rate: DetectionRate) -> str:
+    low, high = (f"{100 * end:.0f}" for end in (rate.low, rate.high))
+    return (
+        f"{rate.found} of {rate.total} images with known defects are called NG: of defects like these {low} to {high} % are found, "
+        "with 95 % confidence. Nothing is known of other kinds."
+    )
+
+
+def _print_histogram(scores: Sequence[float], calibration: Calibration, bins: int = 12, width: int = 40) -> None:
+    """The scores of the good images, with the thresholds among them."""
+    thresholds = calibration.thresholds
+    marks = {"review": thresholds.review, "NG": thresholds.image}
+    ends = [*scores, *(value for value in marks.values() if value is not None)]
+    low, high = min(ends), max(ends)
+    step = (high - low) / bins or 1.0
+    counts = [0] * bins
+    for score in scores:
+        counts[min(bins - 1, int((score - low) / step))] += 1
+    for number, count in enumerate(counts):
+        start = low + number * step
+        inside = [
+            name
+            for name, value in marks.items()
+            if value is not None and number == min(bins - 1, int((value - low) / step))
+        ]
+        bar = "#" * math.ceil(width * count / max(counts))
+        said = f"  <- {' and '.join(inside)} above" if inside else ""
+        print(f"{start:9.4f}  {count:4d}  {bar}{said}")
+
+
+def _document(
+    calibration: Calibration, vetting: Vetting, rate: DetectionRate | None, sheet: Path, version: int
+) -> dict[str, Any]:
+    return {
+        "version": version,
+        "calibration": calibration.to_dict(),
+        "thresholds": calibration.thresholds.to_dict(),
+        "statement": calibration.statement,
+        "vetting": vetting.to_dict(),
+        "detection_rate": None if rate is None else rate._asdict(),
+        "sheet": str(sheet),
+    }

@@ -1,0 +1,68 @@
+"""What `oddlens detect --station` says of the line: how far the station has learned, whether its promise holds, and drift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from oddlens.calibration import Exchangeability, chosen
+from oddlens.errors import printable
+from oddlens.inference.line import LearningSink, LineSink
+from oddlens.inference.sinks import Sink
+from oddlens.station.learning import LearningSample, scored_by
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
+
+
+class StationLine:
+    """The line of a station during a run.
+
+    sinks: what watches it; they stand before those that write. said: gets what is to be known of the run, by kind.
+    """
+
+    def __init__(self, detector: Detector, station: str, object_name: str, said: dict[str, list[str]]) -> None:
+        self._detector, self._station, self._object_name, self._said = detector, station, object_name, said
+        calibration = detector.calibration(object_name)
+        self._watch = None if calibration is None else LineSink(calibration, detector.scene)
+        self._learning = None
+        if detector.state is not None and detector.state.stage == "learning" and detector.scene is not None:
+            sample = LearningSample(station, scored_by(detector.identity, object_name))
+            self._learning = LearningSink(sample, calibration, detector.scene)
+            self._tested(self._learning.compared())  # what earlier runs brought, before anything is promised
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """In their order."""
+        return [each for each in (self._learning, self._watch, _Finish(self)) if each is not None]
+
+    def finish(self) -> None:
+        """Gather what is to be said; all images are done."""
+        if self._learning is not None:
+            self._tested(self._learning.compared())
+            self._said["station"] = [self._learning.sentence(printable(self._station))]
+        elif self._watch is not None and (found := self._watch.compared()) is not None and found.is_refuted:
+            self._tested(found)
+        if self._watch is not None:
+            alarm = self._watch.monitor.alarm
+            self._said["drift"] = [] if alarm is None else [f"Drift: {alarm.sentence}."]
+        if self._detector.accepted is not None:
+            self._said["references"] = [
+                f"{printable(source)} {reason}, and was accepted"
+                for source, reason in self._detector.accepted.reasons.items()
+            ]
+        promise = chosen(self._detector.thresholds, self._detector.calibration(self._object_name)).promise
+        self._said["promise"] = [] if promise is None else [promise]
+
+    def _tested(self, found: Exchangeability | None) -> None:
+        state = self._detector.state
+        if found is not None and state is not None:
+            self._detector.state = replace(state, tested=found)
+
+
+class _Finish(Sink):
+    def __init__(self, line: StationLine) -> None:
+        self._line = line
+
+    def finish(self) -> None:
+        self._line.finish()

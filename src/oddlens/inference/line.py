@@ -1,0 +1,131 @@
+"""A station watches its line: it learns from a random sample of what it sees, and notices a drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddlens.calibration import (
+    Calibration,
+    DriftMonitor,
+    Exchangeability,
+    Observation,
+    Scene,
+    compare,
+    look_at,
+    summary,
+)
+from oddlens.inference.results import Record
+from oddlens.inference.sinks import Sink
+from oddlens.io.images import Picture
+from oddlens.io.pixels import Pixels
+from oddlens.station.learning import ENOUGH, LearningSample
+
+if TYPE_CHECKING:
+    from oddlens.detection import Detection
+
+LEAST_COMPARED = 20
+"""Of fewer images of the line nothing is said: the tests would find great differences only."""
+
+
+MOST_COMPARED = 200
+"""Images of a run that are compared: the first that are OK."""
+
+
+class LearningSink(Sink):
+    """Keeps a random sample of the images of a run, whatever their verdict, for a station that is learning."""
+
+    needs_image = True
+
+    def __init__(self, sample: LearningSample, calibration: Calibration | None, scene: Scene) -> None:
+        self.sample = sample
+        self._calibration, self._scene = calibration, scene
+        self._waiting: dict[int, Observation] = {}
+
+    def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
+        """See `Sink`."""
+        if detection.embedding is None:
+            return {}
+        picture = Picture(pixels(), detection.source)
+        if self.sample.wants(digest := picture.digest()):
+            score, peak, usual = summary(detection.source, detection.score, detection.anomaly_map, "image")
+            self._waiting[number] = Observation(
+                source=detection.source,
+                digest=digest,
+                size=detection.image_size,
+                score=score,
+                peak=peak,
+                usual=usual,
+                embedding=detection.embedding,
+                look=look_at(picture.pixels),
+            )
+        return {}
+
+    def write(self, number: int, record: Record) -> Record:
+        """See `Sink`."""
+        if (image := self._waiting.pop(number, None)) is not None:
+            self.sample.add(image)
+        return record
+
+    def compared(self) -> Exchangeability | None:
+        """Whether the references stand for the line, by the sample; None while it is too small, or nothing is known of them."""
+        known = self._calibration
+        if known is None or known.kind != "leave-one-out" or len(self.sample) < LEAST_COMPARED:
+            return None
+        images = self.sample.read()
+        return compare((known.scores, images.scores), (self._scene.references, images.embeddings))
+
+    def sentence(self, station: str) -> str:
+        """How far the station has come."""
+        count = len(self.sample)
+        then = f"look at them and calibrate on them: oddlens calibrate {station} --from-learning"
+        if count < ENOUGH:
+            return f"the station is learning: it keeps a random sample of its line, {count} of {ENOUGH} images so far; then {then}"
+        return f"the station has seen enough of its line, and keeps a random sample of {count} images: {then}"
+
+
+class LineSink(Sink):
+    """Watches the images that are called OK: whether their scores change, and whether the calibration images stand for them.
+
+    Attributes:
+        monitor: Has seen all of them, in their order.
+    """
+
+    def __init__(self, calibration: Calibration, scene: Scene | None) -> None:
+        thresholds = calibration.thresholds
+        highest = thresholds.image if thresholds.review is None else thresholds.review
+        assert highest is not None
+        # An image is OK up to a threshold, which is one of the scores: those below it are distributed as those of OK images are.
+        # Leave-one-out scores are higher by their making.
+        below = [number for number, score in enumerate(calibration.scores) if score < highest]
+        self._known = [calibration.scores[number] for number in below] if calibration.kind == "split" else []
+        is_whole = scene is not None and len(scene.calibrated) == len(calibration)
+        self._embeddings = scene.calibrated[below] if scene is not None and is_whole and self._known else None
+        self.monitor = DriftMonitor(self._known)
+        self._waiting: dict[int, NDArray[np.float32]] = {}
+        self._ok: list[tuple[float, NDArray[np.float32]]] = []
+
+    def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
+        """See `Sink`."""
+        if self._embeddings is not None and detection.embedding is not None and len(self._ok) < MOST_COMPARED:
+            self._waiting[number] = detection.embedding
+        return {}
+
+    def write(self, number: int, record: Record) -> Record:
+        """See `Sink`."""
+        embedding = self._waiting.pop(number, None)
+        if record.get("verdict") == "ok" and np.isfinite(record["score"]):
+            self.monitor.add(record["score"])
+            if embedding is not None and len(self._ok) < MOST_COMPARED:
+                self._ok.append((record["score"], embedding))
+        return record
+
+    def compared(self) -> Exchangeability | None:
+        """Whether the calibration images stand for those of this run; None where too few can be compared."""
+        if self._embeddings is None or min(len(self._known), len(self._ok)) < LEAST_COMPARED:
+            return None
+        scores, embeddings = zip(*self._ok, strict=True)
+        return compare((self._known, scores), (self._embeddings, np.stack(embeddings)))

@@ -1,0 +1,173 @@
+"""What a station that is learning keeps of its line: a random sample of all images that it saw.
+
+    STATION/learning/<SHA-256 of the pixels>.safetensors      an image: score, embedding, a small picture
+
+Those images are kept whose pixels have the lowest hash: so whatever comes, in whatever order, in one run or in many, also in one
+that is continued, each image that was seen is as likely to be in the sample as any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from oddlens.calibration import Look, Observation, Observations
+from oddlens.io.atomic import write_bytes
+from oddlens.io.paths import matching
+from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.provenance import Identity
+
+FOLDER = "learning"
+
+ENOUGH = 60
+"""Images of the line that a station is calibrated on: from 19 on, 5 % of false alarms can be promised."""
+
+_KEY = "observation"
+_FORM: Mapping[str, Any] = {
+    "scored_by": str,
+    "time": float,
+    "source": str,
+    "size": [int],
+    "score": float,
+    "peak": float,
+    "usual": float,
+    "brightness": float,
+    "sharpness": float,
+}
+
+
+def scored_by(identity: Identity, object_name: str) -> str:
+    """A hash of all that scores depend on: those of other references or another recipe do not belong to the same sample."""
+    document = identity.to_dict() | {"object_name": object_name}
+    made_of = {name: value for name, value in document.items() if name not in _NOT_SCORES}
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+_NOT_SCORES = ("oddlens", "thresholds", "calibration", "marking")
+
+
+class LearningSample:
+    """The sample of a station, on disk. What cannot be read, or was scored by something else, is no part of it."""
+
+    def __init__(self, station: str | os.PathLike[str], scored_by: str, size: int = ENOUGH) -> None:
+        self._folder = Path(station) / FOLDER
+        self._scored_by = scored_by
+        self._size = size
+        self._known: dict[str, str] | None = None  # the digests in the sample -> their ranks
+
+    def __len__(self) -> int:
+        """How many images it has."""
+        return len(self._ranks())
+
+    def wants(self, digest: str) -> bool:
+        """Whether an image would be kept now. digest: of its pixels."""
+        known = self._ranks()
+        return digest not in known and (len(known) < self._size or _rank(digest) < max(known.values()))
+
+    def add(self, image: Observation) -> None:
+        """Keep an image, in another one's place where the sample is full. Raises `OddlensError` where the disk takes no more."""
+        known = self._ranks()
+        if image.look is None or not self.wants(image.digest):
+            return
+        write_bytes(self._path(image.digest), _packed(image, self._scored_by))
+        known[image.digest] = _rank(image.digest)
+        while len(known) > self._size:
+            last = max(known, key=lambda digest: known[digest])
+            del known[last]
+            with suppress(OSError):
+                self._path(last).unlink()
+
+    def read(self) -> Observations:
+        """The images, in the order in which they came."""
+        found = [each for path in self._files() if (each := _unpacked(path, self._scored_by)) is not None]
+        found.sort(key=lambda each: each[0])
+        return Observations("split", tuple(image for _, image in found))
+
+    def clear(self) -> None:
+        """Forget all images, also those that were scored by something else."""
+        for path in self._files():
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError):
+            self._folder.rmdir()
+        self._known = None
+
+    def _ranks(self) -> dict[str, str]:
+        if self._known is None:
+            self._known = {}
+            for path in self._files():
+                if _unpacked(path, self._scored_by) is not None:
+                    self._known[path.stem] = _rank(path.stem)
+                else:
+                    with suppress(OSError):
+                        path.unlink()
+        return self._known
+
+    def _files(self) -> list[Path]:
+        return [path for path in matching(self._folder, "*.safetensors") if len(path.stem) == 64]
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / f"{digest}.safetensors"
+
+
+def _rank(digest: str) -> str:
+    """Where an image stands in a random order; another one than that of the audit, which looks at the digest itself."""
+    return hashlib.sha256(f"learning {digest}".encode()).hexdigest()
+
+
+def _packed(image: Observation, scored_by: str) -> bytes:
+    assert image.look is not None
+    document = {
+        "scored_by": scored_by,
+        "time": time.time(),
+        "source": image.source,
+        "size": list(image.size),
+        "score": image.score,
+        "peak": image.peak,
+        "usual": image.usual,
+        "brightness": image.look.brightness,
+        "sharpness": image.look.sharpness,
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "embedding": np.ascontiguousarray(image.embedding, np.float32),
+        "thumbnail": np.ascontiguousarray(image.look.thumbnail),
+    }
+    packed: bytes = save(arrays, metadata={_KEY: json.dumps(document)})
+    return packed
+
+
+def _unpacked(path: Path, scored_by: str) -> tuple[float, Observation] | None:
+    """When an image came, and the image; None for a file that is damaged or was scored by something else."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            document = parse_json((file.metadata() or {}).get(_KEY, ""))
+            embedding, thumbnail = file.get_tensor("embedding"), file.get_tensor("thumbnail")
+    except (OSError, ValueError, SafetensorError):
+        return None
+    if form_fault(document, _FORM) or document["scored_by"] != scored_by or len(document["size"]) != 2:
+        return None
+    if embedding.dtype != np.float32 or embedding.ndim != 1 or not np.isfinite(embedding).all():
+        return None
+    if thumbnail.dtype != np.uint8 or thumbnail.ndim != 3:
+        return None
+    return document["time"], Observation(
+        source=document["source"],
+        digest=path.stem,
+        size=(document["size"][0], document["size"][1]),
+        score=float(document["score"]),
+        peak=float(document["peak"]),
+        usual=float(document["usual"]),
+        embedding=embedding,
+        look=Look(thumbnail, float(document["brightness"]), float(document["sharpness"])),
+    )

@@ -1,0 +1,166 @@
+"""`oddlens calibrate`, and what `detect --station` says of the line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oddlens
+from oddlens.calibration import Readiness
+from oddlens.station import read_log, versions
+from tests.cli.program import Done, run
+from tests.noise import write_pictures
+
+
+@pytest.fixture
+def station(tmp_path: Path, open_clip_folder: Path, towers: object) -> Path:
+    """A station that has just been made of five references."""
+    write_pictures(tmp_path / "references", 5, seed=9)
+    detector = oddlens.load("winclip", open_clip_folder, device="cpu").add_references(tmp_path / "references")
+    detector.object_name = "nut"
+    detector.scene, detector.state = detector.scene_of(), Readiness("learning")
+    detector.save(tmp_path / "station")
+    return tmp_path / "station"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """Twenty good images."""
+    write_pictures(tmp_path / "good", 20, seed=5)
+    return tmp_path / "good"
+
+
+def calibrate(station: Path, *arguments: object) -> Done:
+    return run("calibrate", station, *arguments, "--device", "cpu")
+
+
+class TestGood:
+    def test_it_sets_the_thresholds_and_says_what_they_promise(self, station: Path, good: Path) -> None:
+        done = calibrate(station, "--good", good, "--accept", "all")
+        assert done.code == 0
+        calibration = oddlens.open_station(station, device="cpu").calibration()
+        assert calibration is not None
+        assert (calibration.kind, len(calibration)) == ("split", 20)
+        assert calibration.statement in done.out
+        assert "<- NG above" in done.out
+        assert Image.open(station / "calibration.png").width > 500
+        assert versions(station)[-1].what == "calibrated on 20 good images"
+        assert read_log(station)[-1].verb == "calibrate"
+
+    def test_it_stops_at_a_doubtful_image_until_it_is_accepted_or_left_out(
+        self, station: Path, good: Path, tmp_path: Path
+    ) -> None:
+        Image.fromarray(np.full((48, 64, 3), 255, np.uint8)).save(good / "white.png")
+        before = (station / "station.json").read_bytes()
+        done = calibrate(station, "--good", good, "--sheet", tmp_path / "sheet.png")
+        assert done.code == 2
+        assert "white.png" in done.err
+        assert "--accept" in done.err
+        assert (tmp_path / "sheet.png").exists()
+        assert (station / "station.json").read_bytes() == before
+        names = [line.split()[0] for line in done.out.splitlines()[1:] if not line.startswith("...")]
+        assert names[0] == "white.png"
+
+        accepted = calibrate(station, "--good", good, "--accept", "all", "--json")
+        document = json.loads(accepted.out)
+        assert str(good / "white.png") in document["calibration"]["accepted"]
+        assert "Doubtful images among them were accepted" in document["statement"]
+        again = calibrate(station, "--good", good)  # what an earlier version accepted is not asked again
+        assert again.code == 0
+        flagged = [Path(each).name for each in document["calibration"]["accepted"]]
+        left_out = calibrate(station, "--good", good, "--leave-out", *flagged, "--accept", "all", "--json")
+        sources = json.loads(left_out.out)["calibration"]["sources"]
+        assert len(sources) == 21 - len(flagged)
+        assert str(good / "white.png") not in sources
+
+    def test_known_defects_say_how_many_are_found(self, station: Path, good: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "bad", 3, seed=31)
+        done = calibrate(station, "--good", good, "--accept", "all", "--bad", tmp_path / "bad", "--json")
+        rate = json.loads(done.out)["detection_rate"]
+        assert rate["total"] == 3
+        assert 0 <= rate["low"] <= rate["found"] / 3 <= rate["high"] <= 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--accept", "nobody.png"], "--accept nobody.png names none of the images"),
+            (["--leave-out", "nobody.png"], "--leave-out nobody.png names none of the images"),
+            (["--false-alarm-rate", "0.001", "--accept", "all"], "needs 999 good images"),
+            (["--sheet", "sheet.pdf"], "must end in .png or .jpg"),
+            (["--from-learning"], "contradict each other"),
+        ],
+    )
+    def test_a_wrong_call_is_one_sentence_and_changes_nothing(
+        self, station: Path, good: Path, arguments: list[str], said: str
+    ) -> None:
+        before = (station / "station.json").read_bytes()
+        done = calibrate(station, "--good", good, *arguments)
+        assert done.code == 2
+        assert said in done.err
+        assert (station / "station.json").read_bytes() == before
+
+
+def test_without_images_it_is_the_references(station: Path) -> None:
+    done = calibrate(station, "--false-alarm-rate", 0.4, "--accept", "all", "--json")
+    document = json.loads(done.out)
+    assert document["calibration"]["kind"] == "leave-one-out"
+    assert document["calibration"]["false_alarm_rate"] == 0.4
+
+
+class TestLearning:
+    def test_a_station_learns_on_its_line_and_is_ready_then(self, station: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "line", 24, seed=77)
+        nothing = calibrate(station, "--from-learning")
+        assert nothing.code == 2
+        assert "has kept no images of its line yet" in nothing.err
+        done = run("detect", tmp_path / "line", "--station", station, "--device", "cpu", "--out", tmp_path / "out")
+        assert "the station is learning" in done.err
+        assert "24 of 60 images" in done.err
+        assert len(list((station / "learning").iterdir())) == 24
+        said = json.loads((tmp_path / "out" / "run.json").read_text())["said"]
+        assert "the station is learning" in said["station"][0]
+        again = run(
+            "detect", tmp_path / "line", "--station", station, "--device", "cpu", "--out", tmp_path / "out", "--resume"
+        )
+        assert "24 of 60 images" in again.err
+
+        learned = calibrate(station, "--from-learning", "--accept", "all")
+        assert learned.code == 0
+        detector = oddlens.open_station(station, device="cpu")
+        assert detector.state is not None
+        assert (detector.state.stage, detector.state.sampled) == ("ready", 24)
+        assert detector.state.tested is not None
+        assert not (station / "learning").exists()
+        assert versions(station)[-1].what == "calibrated on 24 images of its line"
+        calibration = detector.calibration()
+        assert calibration is not None
+        scores = {each.source: each.score for each in detector.detect(tmp_path / "line", "nut")}
+        assert calibration.scores == tuple(scores[source] for source in calibration.sources)
+
+    def test_the_promise_is_not_printed_where_references_do_not_stand_for_the_line(
+        self, station: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "line").mkdir()
+        rng = np.random.default_rng(0)
+        for number in range(25):
+            pixels = np.full((48, 64, 3), 200, np.uint8) + rng.integers(0, 20, (48, 64, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "line" / f"{number}.png")
+        done = run("detect", tmp_path / "line", "--station", station, "--device", "cpu")
+        assert "The threshold promises no false-alarm rate: 5 good images were compared with 25 of the line" in done.err
+        assert "on average over such samples" not in done.err
+
+
+def test_doubtful_references_of_a_run_are_said_in_one_line(tmp_path: Path, open_clip_folder: Path, parts: Path) -> None:
+    write_pictures(tmp_path / "good", 9, seed=5)
+    Image.fromarray(np.full((48, 64, 3), 255, np.uint8)).save(tmp_path / "good" / "white.png")
+    done = run(
+        "detect", parts, "--model", open_clip_folder, "--reference", tmp_path / "good", "--out", tmp_path / "out"
+    )
+    (line,) = [line for line in done.err.splitlines() if "white.png" in line]
+    assert line.startswith("oddlens: among the references: ")
+    said = json.loads((tmp_path / "out" / "run.json").read_text())["said"]
+    assert "white.png" in said["references"][0]

@@ -1,0 +1,110 @@
+"""What a learning station keeps of its line: a random sample, whatever the order, that survives damage and knows what it is of."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oddlens.calibration import Look, Observation
+from oddlens.provenance import Identity, ModelIdentity
+from oddlens.station.learning import FOLDER, LearningSample, scored_by
+
+
+def image(number: int) -> Observation:
+    """An image of the line."""
+    return Observation(
+        source=f"line/{number}.png",
+        digest=hashlib.sha256(str(number).encode()).hexdigest(),
+        size=(64, 48),
+        score=number / 7,
+        peak=number / 3,
+        usual=0.1,
+        embedding=np.full(4, number, np.float32),
+        look=Look(np.full((3, 4, 3), number % 256, np.uint8), 100.5, 30.25),
+    )
+
+
+def kept(folder: Path, numbers: Iterable[int], size: int = 5) -> set[str]:
+    sample = LearningSample(folder, "made by me", size)
+    for number in numbers:
+        sample.add(image(number))
+    return {each.source for each in sample.read()}
+
+
+def test_what_is_kept_does_not_depend_on_the_order_or_on_how_often_it_comes(tmp_path: Path) -> None:
+    numbers = [*range(40), *range(20)]
+    first = kept(tmp_path / "a", numbers)
+    random.Random(1).shuffle(numbers)
+    assert kept(tmp_path / "b", numbers) == first
+    kept(tmp_path / "c", numbers[:30])
+    assert kept(tmp_path / "c", numbers[30:]) == first  # in two runs
+    assert len(first) == 5
+
+
+def test_each_image_is_as_likely_to_be_kept_as_any_other(tmp_path: Path) -> None:
+    """Over many lines: no place in the stream is favoured."""
+    sample = LearningSample(tmp_path, "", 10)
+    assert all(sample.wants(image(number).digest) for number in range(50))
+    counts = np.zeros(20)
+    for line in range(300):
+        ranks = [
+            hashlib.sha256(f"learning {image(line * 20 + place).digest}".encode()).hexdigest() for place in range(20)
+        ]
+        counts[np.argsort(ranks)[:5]] += 1
+    assert abs(counts - 75).max() < 4 * (300 * 0.25 * 0.75) ** 0.5
+
+
+def test_an_image_comes_back_as_it_was(tmp_path: Path) -> None:
+    LearningSample(tmp_path, "me").add(image(3))
+    (found,) = LearningSample(tmp_path, "me").read()
+    assert replace(found, embedding=image(3).embedding, look=None) != image(3)  # arrays have no equality
+    np.testing.assert_array_equal(found.embedding, image(3).embedding)
+    assert found.look is not None
+    np.testing.assert_array_equal(found.look.thumbnail, np.full((3, 4, 3), 3, np.uint8))
+    assert (found.look.brightness, found.look.sharpness) == (100.5, 30.25)
+    for name in ("source", "digest", "size", "score", "peak", "usual"):
+        assert getattr(found, name) == getattr(image(3), name)
+
+
+def test_what_was_scored_by_something_else_is_no_part_of_it(tmp_path: Path) -> None:
+    kept(tmp_path, range(3))
+    other = LearningSample(tmp_path, "another recipe")
+    assert (len(other), len(other.read())) == (0, 0)
+    other.add(image(1))
+    assert [each.source for each in other.read()] == ["line/1.png"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"torn", b"\x00" * 200])
+def test_a_damaged_file_is_no_part_of_it(tmp_path: Path, damage: bytes) -> None:
+    kept(tmp_path, range(3))
+    path = next((tmp_path / FOLDER).iterdir())
+    path.write_bytes(damage)
+    assert len(LearningSample(tmp_path, "made by me").read()) == 2
+    assert kept(tmp_path, range(3)) == {"line/0.png", "line/1.png", "line/2.png"}
+
+
+def test_it_can_be_forgotten(tmp_path: Path) -> None:
+    kept(tmp_path, range(3))
+    sample = LearningSample(tmp_path, "made by me")
+    sample.clear()
+    assert len(sample) == 0
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_scores_depend_on_recipe_references_and_object_and_on_no_threshold() -> None:
+    made = Identity(method="winclip", recipe={"a": 1}, model=ModelIdentity(name="m", sha256="0", fingerprint="1"))
+    first = scored_by(made, "nut")
+    assert scored_by(replace(made, thresholds={"image": 0.3}, calibration={"kind": "split"}), "nut") == first
+    for other in (
+        scored_by(made, "bolt"),
+        scored_by(replace(made, recipe={"a": 2}), "nut"),
+        scored_by(replace(made, references_sha256="x"), "nut"),
+        scored_by(replace(made, roi={"include": []}), "nut"),
+    ):
+        assert other != first
