@@ -120,6 +120,19 @@ class TestOverlay:
 class TestMarks:
     """What is marked agrees with the verdict."""
 
+    def test_folder_and_name_stand_above_it_and_not_the_whole_path(self) -> None:
+        def strip(source: str) -> NDArray[np.uint8]:
+            return np.asarray(replace(detection(), source=source).overlay(PICTURE))[:30]
+
+        assert np.array_equal(strip("scratch/000.png"), strip("/data/line 3/scratch/000.png"))
+        assert not np.array_equal(strip("scratch/000.png"), strip("bend/000.png"))
+        assert not np.array_equal(strip("scratch/000.png"), strip("scratch/001.png"))
+
+    def test_the_colours_are_anchored_at_the_pixel_threshold(self) -> None:
+        plain, anchored = (np.asarray(detection(pixel=pixel).overlay(PICTURE)) for pixel in (0.999, 0.5))
+        assert not np.array_equal(plain, anchored)
+        assert not np.array_equal(anchored, np.asarray(detection(pixel=0.1).overlay(PICTURE)))
+
     def test_an_image_that_is_ok_has_none(self) -> None:
         found = detection(image=0.7, pixel=0.5)
         assert (found.verdict, found.regions) == ("ok", ())

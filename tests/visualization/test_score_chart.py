@@ -26,7 +26,7 @@ def test_it_stays_inside_and_its_bars_hold_every_image(good: list[float], bad: l
         assert 0 <= y <= y + tall <= height
         total += tall
     tallest = int(next(text.text or "" for text in ElementTree.fromstring(svg).iter("text")))
-    assert total / 124 * tallest == pytest.approx(len(good) + len(bad), rel=0.02)
+    assert total / 130 * tallest == pytest.approx(len(good) + len(bad), rel=0.02)
 
 
 def test_no_bar_lies_on_both_sides_of_the_threshold() -> None:

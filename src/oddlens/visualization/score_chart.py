@@ -11,13 +11,14 @@ from html import escape
 import numpy as np
 
 STYLE = """
-svg.scores { display: block; width: 100%; min-width: 32rem; max-width: 56rem; height: auto; font: 11px system-ui, sans-serif; }
+svg.scores { display: block; width: 100%; max-width: 56rem; height: auto; font: 12px system-ui, sans-serif; }
+@media (max-width: 40rem) { svg.scores { font-size: 22px; } }
 svg.scores text { fill: currentColor; } svg.scores .axis { stroke: currentColor; stroke-opacity: .5; }
 svg.scores .mark { stroke: currentColor; stroke-width: 1.5; } svg.scores .mark.review { stroke-dasharray: 5 3; }
 """
 
-_WIDTH, _HEIGHT = 720, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 706, 40, 164
+_WIDTH, _HEIGHT = 720, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 706, 56, 186
 _MOST_BINS = 60
 
 
@@ -60,14 +61,14 @@ def score_histogram(groups: Mapping[str, Sequence[float]], marks: Sequence[tuple
     parts.append(f'<line class="axis" x1="{_LEFT}" y1="{_BOTTOM}" x2="{_RIGHT}" y2="{_BOTTOM}"/>')
     parts.append(_text(_LEFT - 6, _TOP + 8, str(tallest), "end") + _text(_LEFT - 6, _BOTTOM, "0", "end"))
     for line, (kind, label, score) in enumerate(marks):
-        place, top = x(score), 12 + 14 * line
+        place, top = x(score), 6 + 24 * line
         parts.append(
-            f'<line class="mark {escape(kind)}" x1="{place:.1f}" y1="{top + 4}" x2="{place:.1f}" y2="{_BOTTOM}"/>'
+            f'<line class="mark {escape(kind)}" x1="{place:.1f}" y1="{top + 2}" x2="{place:.1f}" y2="{_BOTTOM}"/>'
         )
         is_left = place < (_LEFT + _RIGHT) / 2
-        parts.append(_text(place + (5 if is_left else -5), top + 10, label, "start" if is_left else "end"))
+        parts.append(_text(place + (5 if is_left else -5), top + 16, label, "start" if is_left else "end"))
     for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
-        parts.append(_text(_LEFT + share * (_RIGHT - _LEFT), _BOTTOM + 16, f"{low + share * (high - low):.3g}", anchor))
+        parts.append(_text(_LEFT + share * (_RIGHT - _LEFT), _BOTTOM + 20, f"{low + share * (high - low):.3g}", anchor))
     parts.append(_text((_LEFT + _RIGHT) / 2, _HEIGHT, "score", "middle"))
     return (
         f'<svg class="scores" role="img" aria-label="Histogram of the scores" viewBox="0 0 {_WIDTH} {_HEIGHT + 6}">'
