@@ -1,0 +1,130 @@
+"""Small defects, and images that are not square: what tiles and padding change.
+
+    python benchmarks/tiling.py --data FOLDER [--data FOLDER ...] --out FOLDER [--ways squash pad 2x2 2x2,pad auto]
+
+Every way of preparing images sees the same images and the same good examples, through `oddlens benchmark`'s own evaluation; pixels
+are compared at each image's own size. A run that was stopped goes on. "small" are the defective images of the third whose masks
+cover the least of the image; good images are all of them. "time" is seconds an image, as a ratio to the first way of this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import oddlens
+from oddlens.data import read_mask
+from oddlens.evaluation import Benchmark, Plan, RulePicks, open_sources, variants
+from oddlens.evaluation.cell_results import CellResult, ImageScore
+from oddlens.io.preparation import Preparation
+from oddlens.metrics import auroc
+
+FIGURES = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pixel_aupro": "pixel AUPRO"}
+
+
+def preparation(way: str) -> Preparation:
+    """What "2x2,pad" means."""
+    fits = [part for part in way.split(",") if part in ("squash", "pad", "crop")]
+    tiles = [part for part in way.split(",") if part not in fits]
+    return Preparation.of(next(iter(tiles), None), None, next(iter(fits), None))
+
+
+def shares(plan: Plan) -> dict[str, float]:
+    """The share of each defective image that its mask covers, by the image's path."""
+    return {
+        source.relative(record): float(np.mean(read_mask(record) > 0))
+        for source in plan.sources
+        for record in source.dataset.records
+        if record.mask is not None
+    }
+
+
+def small(scores: Sequence[ImageScore], covered: Mapping[str, float]) -> float:
+    """The AUROC of good images against the third of the defective ones with the smallest defects."""
+    defective = sorted((each for each in scores if each.label == 1), key=lambda each: covered[each.path])
+    good = [each for each in scores if each.label == 0]
+    some = [*good, *defective[: len(defective) // 3]]
+    return auroc([each.label for each in some], [each.score for each in some])
+
+
+def by_defect(scores: Sequence[ImageScore]) -> dict[str, float]:
+    """The AUROC of good images against those of each defect type."""
+    good = [each.score for each in scores if each.label == 0]
+    kinds = defaultdict(list)
+    for each in scores:
+        if each.label == 1:
+            kinds[each.defect].append(each.score)
+    return {name: auroc([0] * len(good) + [1] * len(found), [*good, *found]) for name, found in sorted(kinds.items())}
+
+
+def measured(arguments: argparse.Namespace, method: str, way: str) -> tuple[dict[str, list[CellResult]], Plan]:
+    """The cells of each category, one a draw of the good examples."""
+    detector = oddlens.load(method, arguments.model, device="cpu")
+    detector.preparation = preparation(way)
+    draws = variants([arguments.shots], list(range(arguments.seeds)))
+    plan = Plan(open_sources(arguments.data), (detector,), draws, RulePicks(), full_size=True)
+    run = Benchmark(plan, arguments.out / f"{method}-{way}")
+    run.open()
+    for job in run.run():
+        print(f"measured {method}, {way}: {job.category}", flush=True)
+    found = defaultdict(list)
+    for key, cell in run.cells.items():
+        found[key.category].append(cell)
+    return found, plan
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[list[str]]:
+    """The table."""
+    yield [
+        "category",
+        "method",
+        "images",
+        *FIGURES.values(),
+        "small: image AUROC",
+        "by defect type: image AUROC",
+        "time",
+    ]
+    for method in arguments.method:
+        first: dict[str, float] = {}
+        for way in arguments.ways:
+            found, plan = measured(arguments, method, way)
+            covered = shares(plan)
+            for category, cells in found.items():
+                figures = [[float(cell.figures[name] or np.nan) for cell in cells] for name in FIGURES]
+                kinds = [by_defect(cell.scores) for cell in cells]
+                seconds = float(np.mean([cell.seconds["encode"] + cell.seconds["ask"] for cell in cells]))
+                first.setdefault(category, seconds)
+                yield [
+                    category,
+                    method,
+                    way,
+                    *(f"{100 * np.mean(values):.1f}" for values in figures),
+                    f"{100 * np.mean([small(cell.scores, covered) for cell in cells]):.1f}",
+                    ", ".join(f"{name} {100 * np.mean([each[name] for each in kinds]):.1f}" for name in kinds[0]),
+                    f"{seconds / first[category]:.1f}",
+                ]
+
+
+def main() -> None:
+    """Measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", action="append", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--method", nargs="+", default=["winclip"])
+    parser.add_argument("--model")
+    parser.add_argument("--ways", nargs="+", default=["squash", "pad", "2x2", "2x2,pad", "auto"])
+    parser.add_argument("--shots", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3)
+    table = list(rows(parser.parse_args()))
+    for number, row in enumerate(table):
+        print(f"| {' | '.join(row)} |")
+        if not number:
+            print("|---" * len(row) + "|")
+
+
+if __name__ == "__main__":
+    main()
