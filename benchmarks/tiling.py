@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import oddlens
 from oddlens.data import read_mask
+from oddlens.data.named import NamedDataset
 from oddlens.evaluation import Benchmark, Plan, RulePicks, open_sources, variants
 from oddlens.evaluation.cell_results import CellResult, ImageScore
 from oddlens.io.preparation import Preparation
@@ -31,6 +33,18 @@ def preparation(way: str) -> Preparation:
     fits = [part for part in way.split(",") if part in ("squash", "pad", "crop")]
     tiles = [part for part in way.split(",") if part not in fits]
     return Preparation.of(next(iter(tiles), None), None, next(iter(fits), None))
+
+
+def fewer(source: NamedDataset, most: int | None) -> NamedDataset:
+    """The data set with at most so many test images of each defect type, spread evenly over their names, and all for training."""
+    kinds = defaultdict(list)
+    for record in sorted(source.dataset.records, key=lambda each: each.image):
+        kinds[record.split, record.category, record.defect].append(record)
+    kept = []
+    for (split, _, _), records in kinds.items():
+        count = len(records) if split == "train" or most is None else min(most, len(records))
+        kept += [records[round(number * (len(records) - 1) / max(1, count - 1))] for number in range(count)]
+    return replace(source, dataset=replace(source.dataset, records=tuple(kept)))
 
 
 def shares(plan: Plan) -> dict[str, float]:
@@ -66,7 +80,8 @@ def measured(arguments: argparse.Namespace, method: str, way: str) -> tuple[dict
     detector = oddlens.load(method, arguments.model, device="cpu")
     detector.preparation = preparation(way)
     draws = variants([arguments.shots], list(range(arguments.seeds)))
-    plan = Plan(open_sources(arguments.data), (detector,), draws, RulePicks(), full_size=True)
+    sources = tuple(fewer(source, arguments.most) for source in open_sources(arguments.data))
+    plan = Plan(sources, (detector,), draws, RulePicks(), full_size=True)
     run = Benchmark(plan, arguments.out / f"{method}-{way}")
     run.open()
     for job in run.run():
@@ -118,6 +133,7 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--ways", nargs="+", default=["squash", "pad", "2x2", "2x2,pad", "auto"])
     parser.add_argument("--shots", type=int, default=8)
+    parser.add_argument("--most", type=int, help="test images of each defect type; by default all")
     parser.add_argument("--seeds", type=int, default=3)
     table = list(rows(parser.parse_args()))
     for number, row in enumerate(table):

@@ -4,6 +4,7 @@ Every message is one sentence a person can act on: what was wrong, where, what t
 traceback; anything that is not an `OddlensError` is a bug of ours.
 """
 
+import os
 import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,6 +44,17 @@ def shortened(value: object) -> str:
         return printable(_REPR.repr(value))
     except ValueError:  # Python writes no whole number of more than 4300 digits
         return f"a number of {type(value).__name__} with thousands of digits"
+
+
+def check_path(what: str, value: object, instead: str = "give a path") -> None:
+    """Raise `UsageError` for what is no path, neither a text nor a `Path`. See `check_type`."""
+    check_type(what, value, (str, os.PathLike), instead)
+
+
+def check_type(what: str, value: object, kinds: type | tuple[type, ...], instead: str) -> None:
+    """Raise `UsageError` for a value of a wrong type. what: it is, as the caller spells it. instead: what to give."""
+    if not isinstance(value, kinds):
+        raise UsageError(f"{what} cannot be {shortened(value)}: {instead}")
 
 
 LONGEST_NAME = 100

@@ -23,7 +23,7 @@ from oddlens.backbone.tensors import tensor_faults
 from oddlens.calibration import Calibration
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch
-from oddlens.errors import ModelError, OddlensWarning, printable
+from oddlens.errors import ModelError, OddlensWarning, check_path, printable
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.io.preparation import Preparation, is_grid
@@ -76,6 +76,10 @@ def load(
         >>> detector.recipe.temperature
         0.05
     """
+    if model is not None:
+        check_path("model", model, "give a name of 'oddlens models', a hub id or a path")
+    if weights is not None:
+        check_path("weights", weights, "give the path of a file")
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
     if (
         tiles is not None
@@ -132,6 +136,7 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
         >>> oddlens.open_station("line-3", device="cpu").thresholds.image
         0.5
     """
+    check_path("a station", folder, "give the path of its folder")
     state = read_station(folder, version)
     made = state.identity
     detector = _loaded(made.method, state.model, state.weights, device, made.recipe)

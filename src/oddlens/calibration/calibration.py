@@ -41,7 +41,8 @@ from oddlens.calibration.conformal import (
 from oddlens.calibration.exchangeability import Exchangeability
 from oddlens.calibration.observation import Kind, Observations, summary
 from oddlens.detection import Thresholds, ValueRange
-from oddlens.errors import UsageError, printable
+from oddlens.errors import UsageError, printable, shortened
+from oddlens.io.notebook import counted, facts
 from oddlens.io.strict_json import form_fault
 
 REVIEW_RATE = 0.05
@@ -132,6 +133,25 @@ class Calibration:
     def __len__(self) -> int:
         """How many good images gave it."""
         return len(self.scores)
+
+    def __repr__(self) -> str:
+        """Kind, images, object and threshold; the scores are left out."""
+        images = counted(len(self), "image")
+        threshold = f"NG above {self.thresholds.image:.4g}, false-alarm rate {self.false_alarm_rate:.3g}"
+        return f"Calibration({self.kind}, {images}, {shortened(self.object_name)}, {threshold})"
+
+    def _repr_html_(self) -> str:
+        """Thresholds and what they promise, as notebooks show it."""
+        low, high = min(self.scores), max(self.scores)
+        return facts(
+            f"Calibration of {shortened(self.object_name)}",
+            [
+                ("images", f"{self.source}, {low:.4g} to {high:.4g}"),
+                ("thresholds", self.thresholds.in_words()),
+                ("promise", self.promise),
+                ("doubtful, and kept", ", ".join(map(printable, self.accepted))),
+            ],
+        )
 
     @property
     def rates(self) -> Rates:

@@ -1,5 +1,6 @@
 """A data set in memory: its records and its problems."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +8,11 @@ from pathlib import Path
 from oddlens.data.legend import load_legend
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
-from oddlens.errors import DataError, UsageError, choices
+from oddlens.errors import DataError, UsageError, choices, printable, shortened
+from oddlens.io.notebook import counted, facts
+
+_MOST_SHOWN = 20
+"""Categories that a notebook lists."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,34 @@ class Dataset:
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
+
+    def __repr__(self) -> str:
+        """Folder, layout and counts; the records are left out."""
+        categories = self.categories
+        kinds = "1 category" if len(categories) == 1 else f"{len(categories)} categories"
+        wrong = f", {counted(len(self.problems), 'problem')}" if self.problems else ""
+        return (
+            f"Dataset({shortened(str(self.root))}, layout {self.layout}, {counted(len(self), 'image')}, {kinds}{wrong})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The counts of each category, as notebooks show it."""
+        rows = [("layout", self.layout), ("images", str(len(self)))]
+        rows.append(("problems", f"{len(self.problems)}: see .problems" if self.problems else ""))
+        counts = Counter((record.category, record.split, record.label) for record in self.records)
+        labels = {0: "good", 1: "defective", None: "unlabelled"}
+        shown = self.categories[:_MOST_SHOWN]
+        for category in shown:
+            parts = (
+                f"{split} {counts[category, split, label]} {name}"
+                for split in self.splits
+                for label, name in labels.items()
+                if counts[category, split, label]
+            )
+            rows.append((category, ", ".join(parts)))
+        rest = len(self.categories) - len(shown)
+        rows.append(("", f"and {rest} more categories: see .categories" if rest else ""))
+        return facts(f"Dataset {printable(str(self.root))}", rows)
 
     @property
     def categories(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.folder import read_named
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
-from oddlens.errors import DataError, LayoutError, UsageError, known_name, nearest, printable
+from oddlens.errors import DataError, LayoutError, UsageError, check_path, known_name, nearest, printable
 from oddlens.io.paths import exists, expanded, is_closed, is_dir, why_absent
 
 FOLDER = "folder"
@@ -46,6 +46,7 @@ def open_dataset(
         LayoutError: No layout recognises the path, the named one does not, or it holds no image.
         DataError: None of the images that it names can be used.
     """
+    check_path("a data set", path, "give the path of its folder or its listing")
     root = expanded(path).absolute()
     if is_closed(root):
         raise UsageError(f"{printable(str(root))} {why_absent(root)}")

@@ -15,7 +15,7 @@ from oddlens.detection.marking import Marking
 from oddlens.detection.region_of_interest import RegionOfInterest
 from oddlens.detection.regions import Marks, Region, check_form, mark_hottest, mark_where, resize_map
 from oddlens.detection.thresholds import Thresholds, ValueRange, Verdict
-from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.errors import OddlensError, UsageError, printable, shortened
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -99,11 +99,15 @@ class Detection:
             >>> found.is_anomalous, found.image_size
             (True, (640, 480))
         """
-        check_form(document, _FORM | {name: form for name, form in _OPTIONAL.items() if name in document}, "detection")
+        said = document if isinstance(document, dict) else {}
+        check_form(document, _FORM | {name: form for name, form in _OPTIONAL.items() if name in said}, "detection")
         size = document["image_size"]
         if len(size) != 2 or min(size) < 1:
             raise UsageError("this is no detection: its image_size is not width, height")
-        values = np.zeros((0, 0), np.float32) if anomaly_map is None else np.asarray(anomaly_map, np.float32)
+        try:
+            values = np.zeros((0, 0), np.float32) if anomaly_map is None else np.asarray(anomaly_map, np.float32)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"a map cannot be {shortened(anomaly_map)}: give an array, or leave it out") from error
         if values.ndim != 2 or not np.isfinite(values).all():
             raise UsageError("this is no detection: its map is not finite, or has not two dimensions")
         low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
@@ -276,12 +280,30 @@ class Detection:
             document["classes"] = shares
         return document
 
+    def __repr__(self) -> str:
+        """Name, score, verdict and size; the map is left out."""
+        verdict = "" if self.verdict is None else f", {self.verdict}"
+        width, height = self.image_size
+        return f"Detection({shortened(self.source)}, score {self.score:.4g}{verdict}, {width} x {height} pixels)"
+
     def _repr_html_(self) -> str | None:
-        """The overlay, as notebooks show it; None, which means the plain text, where there is no image or map to draw."""
+        """The overlay and the verdict, as notebooks show it; None, which means the plain text, where there is nothing to draw."""
+        from oddlens.io.notebook import facts
         from oddlens.visualization.html import data_uri
 
         try:
             drawing = self.overlay()
         except OddlensError:
             return None
-        return f'<img src="{data_uri(drawing)}" alt="score {self.score:.3f}" style="max-width: 100%">'
+        image = f'<img src="{data_uri(drawing)}" alt="score {self.score:.3f}" style="max-width: 100%">'
+        threshold = "" if self.threshold is None else f" (NG above {self.threshold:.4g})"
+        return image + facts(
+            printable(self.source),
+            [
+                ("score", f"{self.score:.4g}{threshold}"),
+                ("verdict", "none: there is no threshold" if self.verdict is None else self.verdict),
+                ("because", self.concern or ""),
+                ("p-value", "" if self.p_value is None else f"{self.p_value:.3g}"),
+                ("note", self.note or ""),
+            ],
+        )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, shortened
 
 Verdict = Literal["ok", "review", "ng"]
 
@@ -34,8 +35,8 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for value in (self.image, self.pixel, self.review):
-            if value is not None and not math.isfinite(value):
-                raise UsageError(f"{value} is no threshold: give a finite number")
+            if value is not None and not _is_finite(value):
+                raise UsageError(f"{shortened(value)} is no threshold: give a finite number")
         if self.image is not None and self.review is not None and self.review > self.image:
             raise UsageError(
                 f"the review threshold {self.review:g} lies above {self.image:g}, from which on an image is NG"
@@ -48,6 +49,11 @@ class Thresholds:
         if score > self.image:
             return "ng"
         return "review" if self.review is not None and score > self.review else "ok"
+
+    def in_words(self) -> str:
+        """The numbers, lowest first: "review above 0.4, NG above 0.5, marked above 0.6"; "" where there are none."""
+        named = (("review above", self.review), ("NG above", self.image), ("marked above", self.pixel))
+        return ", ".join(f"{name} {value:.4g}" for name, value in named if value is not None)
 
     def to_dict(self) -> dict[str, float | str | None]:
         """As JSON values; `review` and `promise` only where there is one."""
@@ -63,3 +69,7 @@ class ValueRange:
     low: float
     high: float
     label: str
+
+
+def _is_finite(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)

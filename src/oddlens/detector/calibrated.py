@@ -7,15 +7,50 @@ import warnings
 from dataclasses import asdict, replace
 from typing import Self
 
-from oddlens.calibration import REVIEW_RATE, Accepted, Calibration, Observations, Rates, calibrate_on_observed, vet
+from oddlens.calibration import (
+    REVIEW_RATE,
+    Accepted,
+    Calibration,
+    Observations,
+    Rates,
+    calibrate_on_observed,
+    chosen,
+    vet,
+)
 from oddlens.detection import Thresholds
 from oddlens.detector.observed import ObservedDetector
-from oddlens.errors import OddlensWarning, UsageError, printable
+from oddlens.detector.summary import summary
+from oddlens.errors import OddlensWarning, UsageError, check_type, printable, shortened
 from oddlens.io.inputs import Images
+from oddlens.io.notebook import counted, facts
 
 
 class CalibratedDetector(ObservedDetector):
     """A method with references and thresholds. `Detector` is what it is used by."""
+
+    def __repr__(self) -> str:
+        """Method, model, object, references, tiles and thresholds given by hand."""
+        parts = [self.name, f"model {self.model_name or self.backbone.identity.name}", shortened(self.object_name)]
+        parts += [] if self.references is None else [counted(len(self.references), "reference")]
+        parts += [] if self.preparation is None else [str(self.preparation)]
+        return f"Detector({', '.join(filter(None, [*parts, self.thresholds.in_words()]))})"
+
+    def _repr_html_(self) -> str:
+        """What it is and promises, as notebooks show it. Nothing is computed for it."""
+        fit = self._fits.peek(self.object_name)
+        calibration = None if fit is None else fit.calibration
+        if self._split is not None and self._split.object_name == self.object_name:
+            calibration = self._split
+        return facts(
+            f"Detector {self.name}",
+            summary(
+                self.model_name or self.backbone.identity.name,
+                self.object_name,
+                0 if self.references is None else len(self.references),
+                "" if self.preparation is None else str(self.preparation),
+                chosen(self.thresholds, calibration),
+            ),
+        )
 
     @property
     def thresholds(self) -> Thresholds:
@@ -24,6 +59,9 @@ class CalibratedDetector(ObservedDetector):
 
     @thresholds.setter
     def thresholds(self, thresholds: Thresholds) -> None:
+        check_type(
+            "thresholds", thresholds, Thresholds, "give Thresholds(image=0.5), for instance, or set_thresholds(0.5)"
+        )
         self._thresholds, self._identity = thresholds, None
 
     def set_thresholds(
@@ -160,7 +198,7 @@ def _threshold(value: float | None) -> float | None:
     if value is None:
         return None
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):

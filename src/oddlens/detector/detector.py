@@ -23,7 +23,7 @@ from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.fitted import images_of
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together
-from oddlens.errors import Failure, ImageError, UsageError, printable
+from oddlens.errors import Failure, ImageError, UsageError, check_path, printable
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import BATCH_SIZE, checked_count, load, load_each
@@ -42,7 +42,7 @@ class Detector(CalibratedDetector):
 
     Several threads may use a detector at once.
 
-    Its attributes are those of `FittedDetector`.
+    Its attributes are those of `DetectorSettings`.
     """
 
     def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
@@ -280,6 +280,7 @@ class Detector(CalibratedDetector):
         method lacks the references that it needs; `OddlensError` where the disk takes no more, `ImageError` where the score or the
         map of a reference is not finite.
         """
+        check_path("a station", folder, "give the path of a folder for it")
         self.check_references()
         write_station(self.to_state(), folder, what=note or "saved from Python")
 

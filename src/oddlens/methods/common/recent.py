@@ -41,6 +41,11 @@ class Recent(Generic[Key, Value]):
                 del self._values[next(iter(self._values))]
         return value
 
+    def peek(self, key: Key) -> Value | None:
+        """The value of a key that is there; None where it would have to be made."""
+        with self._lock:
+            return self._values.get(key)
+
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
