@@ -25,6 +25,7 @@ from oddlens.methods.defaults import default_method
 from oddlens.metrics import image_metrics, pixel_metrics
 from oddlens.visualization import html
 from oddlens.visualization.overlay import outline_mask
+from oddlens.visualization.strips import font_size_for, strip_height
 
 FOLDER = Path(__file__).parents[1] / "assets" / "demo"
 REFERENCES = 4
@@ -150,6 +151,7 @@ def _beside(truth: Image.Image, overlay: Image.Image) -> Image.Image:
     """The truth on a ground of the overlay's size, and the overlay."""
     width, height = overlay.size
     pair = Image.new("RGB", (2 * width, height), overlay.getpixel((0, 0)))
-    pair.paste(truth, ((width - truth.width) // 2, (height - truth.height) // 2))
+    below = strip_height(font_size_for(width, truth.height))
+    pair.paste(truth, ((width - truth.width) // 2, height - below - truth.height))
     pair.paste(overlay, (width, 0))
     return pair

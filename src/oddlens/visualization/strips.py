@@ -30,11 +30,16 @@ def font_size_for(width: int, height: int) -> int:
     return round(max(13, min(math.sqrt(width * height) / 38, width / 22, 96)))
 
 
+def strip_height(font_size: int) -> int:
+    """The height of a strip with one line, which the lower one is."""
+    return font_size + 2 * round(font_size * 0.7)
+
+
 def draw_header(width: int, font_size: int, title: str, detail: str, verdict: Verdict | None) -> Image.Image:
     """Name and verdict; in a second line what else there is to say."""
     font, small = _font(font_size), _font(round(font_size * 0.85))
     pad = round(font_size * 0.7)
-    line = font_size + 2 * pad
+    line = strip_height(font_size)
     strip = Image.new("RGB", (width, line + (round(1.3 * font_size) if detail else 0)), PANEL)
     draw = ImageDraw.Draw(strip)
     middle, right = line / 2, width - pad
@@ -67,7 +72,7 @@ def draw_footer(
     pad = round(font_size * 0.7)
     low, high = (f"{end:.4g}" for end in value_range)
     label = range_label if threshold is None else f"marked above {threshold:.4g}, {range_label}"
-    strip = Image.new("RGB", (width, font_size + 2 * pad), PANEL)
+    strip = Image.new("RGB", (width, strip_height(font_size)), PANEL)
     draw = ImageDraw.Draw(strip)
     middle, gap = strip.height / 2, font_size // 2
     texts = sum(font.getlength(_drawable(text)) for text in (low, high, label))
