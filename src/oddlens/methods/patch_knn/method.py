@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -30,6 +30,9 @@ from oddlens.methods.weights import MethodWeights
 
 _TOGETHER = 8
 """References whose distances to the others are computed together."""
+
+_CHUNK = 1 << 21
+"""Similarities held at once: 8 MB, which stay in a processor's cache. More would take twice as long."""
 
 _STAGE, _GRID, _VIEWS, _USUAL = "stage:", "grid:", "views:", "usual:"
 
@@ -178,20 +181,19 @@ class PatchKNN(Method[PatchKNNRecipe]):
 
     def _remember(self, references: Mapping[str, Tensor]) -> MemoryBank:
         """The memory of references of one size."""
-        recipe, unit = self.recipe, self.recipe.place is None
+        recipe = self.recipe
         cells = {}
         for tap in self._taps:
             own = references[f"{_STAGE}{tap}"][:, None]
             cells[f"{_STAGE}{tap}"] = self._cells(references.get(f"{_VIEWS}{tap}", own))
+        remember = partial(MemoryBank, unit=recipe.place is None, chunk=_CHUNK)
         if recipe.max_rows is None:
-            return MemoryBank(cells, unit=unit)
+            return remember(cells)
         if recipe.rows == "sampled":
-            return MemoryBank(
-                {name: value[:, _sample(value, recipe.max_rows)] for name, value in cells.items()}, unit=unit
-            )
+            return remember({name: value[:, _sample(value, recipe.max_rows)] for name, value in cells.items()})
         count = len(next(iter(cells.values())))
         each = ({name: value[number : number + 1] for name, value in cells.items()} for number in range(count))
-        return reduce(MemoryBank.add, (MemoryBank(one, max_rows=recipe.max_rows, unit=unit) for one in each))
+        return reduce(MemoryBank.add, (remember(one, max_rows=recipe.max_rows) for one in each))
 
     def _cells(self, views: Tensor) -> Tensor:
         """What is compared, with its place behind: [batch, views, rows, columns, channels] -> [batch, cells, channels]."""
