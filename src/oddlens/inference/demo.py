@@ -108,8 +108,13 @@ def write_page(results: list[CategoryResult], path: Path) -> None:
         )
         for result in results
     ]
+    explained = (
+        f"The embedded model on images that the package carries too: generated surfaces and parts of kinds that the model was "
+        f"never trained on; without examples with {ZERO_SHOT}, with good examples with {FEW_SHOT}. On the left each image with its "
+        "true defect outlined, on the right the anomaly map with four good examples; a red line below means a wrong verdict."
+    )
     body = [
-        html.paragraph(in_words(results)),
+        html.paragraph(explained),
         html.table(head, rows),
         html.paragraph(
             "AUROC in percent. There are few images a category: one swapped pair moves these figures by several points."
@@ -118,15 +123,13 @@ def write_page(results: list[CategoryResult], path: Path) -> None:
     for result in results:
         body.append(html.heading(result.name))
         body.append(html.gallery(_figures(result)))
-    lead = (
-        f"The embedded model on images that the package carries too: generated surfaces and parts of kinds that the model was "
-        f"never trained on; without examples with {ZERO_SHOT}, with good examples with {FEW_SHOT}. On the left each image with its "
-        "true defect outlined, on the right the anomaly map with four good examples; a red line below means a wrong verdict."
-    )
     write_text(
         path,
         html.page(
-            "oddlens demo", lead, body, style=".grid { grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); }"
+            "oddlens demo",
+            in_words(results),
+            body,
+            style=".grid { grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); }",
         ),
     )
 
