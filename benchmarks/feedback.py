@@ -27,6 +27,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,6 @@ from oddlens.teaching.defect_memory import defect_rows
 
 REFERENCES = 8
 CORRECTIONS = 10
-MOST_GOOD, MOST_BAD = 160, 100
 DESIGN = 23
 BATCH = 16
 
@@ -85,11 +85,12 @@ class Category:
         self._method = detector.method
         self._features = detector.encode([*good, *bad]).features  # type: ignore[list-item]
         self._text = detector.method.encode_prompts(name)
-        bank = detector.method.fit({key: value[: self.good] for key, value in self._features.items()})
+        bank, count = detector.method.fit(self._features), len(good) + len(bad)
+        self._rows = {key: bank.rows(key).view(count, -1, bank.rows(key).shape[1]) for key in bank.names}
         self._tables = {key: self._table(key) for key in bank.names}
 
     def _table(self, name: str) -> Tensor:
-        values = self._features[name]
+        values = self._rows[name]
         table = torch.empty(len(values), self.good, values.shape[1], dtype=torch.float16)
         for one in range(self.good):
             alone = MemoryBank({name: values[one : one + 1]})
@@ -114,8 +115,14 @@ class Category:
         """The second memory of some defective images."""
         if not numbers:
             return None
-        features = {name: self._features[name][list(numbers)] for name in self._tables}
-        return MemoryBank.of_rows(defect_rows(Table(self._tables, numbers, known), features))
+        parts = [
+            defect_rows(
+                Table(self._tables, [number], known),
+                MemoryBank({name: value[number : number + 1] for name, value in self._rows.items()}),
+            )
+            for number in numbers
+        ]
+        return MemoryBank.of_rows({name: torch.cat([part[name] for part in parts]) for name in self._tables})
 
 
 Rule = Callable[["Station"], tuple[Sequence[int], float, MemoryBank | None]]
@@ -210,7 +217,7 @@ def report(category: Category, draws: int, seed: int) -> Iterator[str]:
     yield f"| good ones corrected and defects marked, mean | {' | '.join(marked)} |"
 
 
-def of_data(folder: Path, rng: random.Random) -> Iterator[tuple[str, list[Path], list[Path]]]:
+def of_data(folder: Path, most: Sequence[int], rng: random.Random) -> Iterator[tuple[str, list[Path], list[Path]]]:
     """The categories of a data set with enough images, in the order of their names."""
     records = open_dataset(folder).records
     for category in sorted({record.category for record in records}):
@@ -219,8 +226,8 @@ def of_data(folder: Path, rng: random.Random) -> Iterator[tuple[str, list[Path],
             for label in (0, 1)
         )
         if len(good) >= 40 and len(bad) >= 20:
-            good = sorted(rng.sample(good, min(MOST_GOOD, len(good))))
-            yield category, good, sorted(rng.sample(bad, min(MOST_BAD, len(bad))))
+            good = sorted(rng.sample(good, min(most[0], len(good))))
+            yield category, good, sorted(rng.sample(bad, min(most[1], len(bad))))
 
 
 def generated(name: str) -> tuple[str, list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
@@ -237,15 +244,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, action="append", default=[])
     parser.add_argument("--generated", action="append", default=[])
-    parser.add_argument("--method", default="winclip")
+    parser.add_argument("--method", default="winclip", help="of the nearest good example: winclip or patch-knn")
+    parser.add_argument("--most", type=int, nargs=2, default=[160, 100], metavar=("GOOD", "BAD"))
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    detector = oddlens.load(arguments.method, device="cpu")
+    squeezed: dict[str, Any] = (
+        {"aspect": False} if arguments.method == "patch-knn" else {}
+    )  # all images have as many rows
+    detector = oddlens.load(arguments.method, device="cpu", **squeezed)
     lines: list[str] = []
     rng = random.Random(arguments.seed)
-    sets = [each for folder in arguments.data for each in of_data(folder, rng)]
+    sets = [each for folder in arguments.data for each in of_data(folder, arguments.most, rng)]
     every: list[tuple[str, Sequence[object], Sequence[object]]] = [*sets, *map(generated, arguments.generated)]
     for name, good, bad in every:
         category = Category(detector, good, bad, name.replace("_", " "))

@@ -14,6 +14,7 @@ from oddlens.calibration import Calibration
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.io.images import read_image
+from oddlens.methods.registry import method_cards
 from oddlens.station import read_station, versions
 from oddlens.station.feedback import Mark, add_feedback, now
 from oddlens.teaching.learn import learn
@@ -243,3 +244,32 @@ def test_a_memory_of_defects_needs_good_examples(tmp_path: Path, open_clip_folde
     learned = learn(tmp_path / "bare", device="cpu")
     assert learned.defects == (str(image),)
     assert np.isfinite([each.score for each in oddlens.open_station(tmp_path / "bare").detect(image)]).all()
+
+
+ALL = [name for name, card in method_cards().items() if card.needs.references != "no" and card.needs.weights == "no"]
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_every_method_with_good_examples_takes_a_memory_of_defects_or_says_why_not(
+    method: str, tmp_path: Path, open_clip_folder: Path
+) -> None:
+    good, parts = write_pictures(tmp_path / "good", 4), write_pictures(tmp_path / "parts", 3, seed=1)
+    detector = oddlens.load(method, model=open_clip_folder, device="cpu").add_references(good)
+    detector.save(tmp_path / "line")
+    before = detector.detect(parts)
+    marks = [
+        Mark(
+            time=now(), image=str(path), sha256=read_image(path).digest(), said="bad", verdict="ng", score=found.score
+        )
+        for path, found in zip(parts[:2], before, strict=False)
+    ]  # fmt: skip
+    add_feedback(tmp_path / "line", marks)
+    if not method_cards()[method].defect_memory:
+        with pytest.raises(UsageError, match=f"{method} takes no memory of defects"):
+            learn(tmp_path / "line", defect_memory=True, device="cpu")
+        assert len(versions(tmp_path / "line")) == 1
+        return
+    assert learn(tmp_path / "line", defect_memory=True, device="cpu").remembered == 2
+    after = oddlens.open_station(tmp_path / "line", device="cpu").detect(parts)
+    assert max(new.score / old.score for new, old in zip(after, before, strict=True)) > 1
+    assert all(new.score != old.score for new, old in zip(after, before, strict=True))

@@ -53,6 +53,10 @@ class FittedDetector(DetectorSettings):
     def _beside_defects(self, memory: MemoryBank) -> MemoryBank:
         if self._defects is None or not self._defects.memory.images:
             return memory
+        if not self.method.card.defect_memory:
+            raise UsageError(
+                f"{self.name} takes no memory of defects: it does not compare with the nearest good example alone"
+            )
         rows = {
             name: torch.from_numpy(np.array(each)).to(self.device) for name, each in self._defects.memory.rows.items()
         }

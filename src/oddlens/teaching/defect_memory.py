@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.methods.common.memory_bank import MemoryBank
 
 
-def defect_rows(memory: MemoryBank, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The rows of defective images that stand for their defects.
+def defect_rows(good: MemoryBank, defective: MemoryBank) -> dict[str, Tensor]:
+    """The rows of a defective image that stand for its defect.
 
     They are those that lie farther from the good examples than half way between the image's median distance and its largest: what
     `oddlens.detection` takes for the hottest region of a map.
 
     Args:
-        memory: Of good examples.
-        features: Of the images, by names of the memory: [images, rows, channels].
+        good: The memory of good examples.
+        defective: The one that the method makes of the image.
 
     Returns:
-        By name: [rows, channels], unit norm; at least one of each image.
+        By name: [rows, channels], unit norm; at least one.
     """
-    return {name: _farthest(memory.distance(name, value), value) for name, value in features.items()}
+    return {name: _farthest(good, name, defective.rows(name)) for name in defective.names}
 
 
-def _farthest(distance: Tensor, rows: Tensor) -> Tensor:
-    """[images, rows], [images, rows, channels] -> [chosen, channels]."""
-    middle = distance.median(dim=1, keepdim=True).values
-    largest = distance.amax(dim=1, keepdim=True)
-    chosen = (distance > (middle + largest) / 2) | (distance == largest)
-    return F.normalize(rows[chosen].float(), dim=-1).to(rows.dtype)
+def _farthest(good: MemoryBank, name: str, rows: Tensor) -> Tensor:
+    """Some of the rows, [rows, channels]."""
+    distance = good.distance(name, rows[None])[0]
+    half_way = (distance.median() + distance.max()) / 2
+    return rows[(distance > half_way) | (distance == distance.max())]

@@ -22,6 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from oddlens.calibration import Calibration, Rates
 from oddlens.detection import Detection, Region
 from oddlens.detection.regions import mark_hottest
@@ -246,8 +249,7 @@ class _Lesson:
         new: list[str] = []
         namer = Namer(self._detector.backbone) if any(mark.defect for mark in wanted) else None
         for mark, picture in self._read(wanted):
-            encoded = self._detector.encode_pictures([picture])
-            (found,) = self._detector.predict(encoded, self._detector.object_name)
+            (found,) = self._detector.detect(picture, self._detector.object_name)
             if mark.sha256 not in known:
                 each = KnownDefect(image=mark.image, sha256=mark.sha256, name=mark.defect, score=found.score)
                 defects = replace(defects, known=(*defects.known, each))
@@ -257,15 +259,7 @@ class _Lesson:
                     regions = defects.regions.with_region(mark.defect, region, mark.sha256)
                     defects = replace(defects, regions=regions)
             if remembers and mark.sha256 not in remembered:
-                memory = self._detector.memory
-                if memory is None:
-                    raise UsageError(
-                        "the station has no good examples, beside which a memory of defects could stand: leave --defect-memory out"
-                    )
-                features = {name: encoded.features[name].flatten(0, 1)[None] for name in memory.names}
-                rows = defect_rows(memory, features)
-                plain = {name: each.cpu().numpy() for name, each in rows.items()}
-                defects = replace(defects, memory=defects.memory.with_image(mark.sha256, plain))
+                defects = replace(defects, memory=defects.memory.with_image(mark.sha256, self._rows(picture)))
         if remembers and not defects.memory.images:
             self._said.append("No image is marked bad, so that there is no memory of defects.")
         elif remembers and len(defects.memory.images) < USUAL_DEFECTS:
@@ -273,6 +267,17 @@ class _Lesson:
                 f"The memory of defects has {_images(len(defects.memory.images))}: it pays from about {USUAL_DEFECTS} on."
             )
         return defects, new
+
+    def _rows(self, picture: Picture) -> dict[str, NDArray[np.generic]]:
+        """The rows of a defective image that stand for its defect, by name of the features."""
+        good = self._detector.memory
+        if good is None:
+            raise UsageError(
+                "the station has no good examples, beside which a memory of defects could stand: leave --defect-memory out"
+            )
+        alone = self._detector.with_references(None).add_references(picture).memory
+        assert alone is not None
+        return {name: each.cpu().numpy() for name, each in defect_rows(good, alone).items()}
 
     def _set_defects(self, defects: Defects, old: Defects) -> bool:
         """Put what is known of defects in force; whether scores change by that."""

@@ -15,4 +15,5 @@ CARD = MethodCard(
     home="oddlens.methods.anomalydino.method:AnomalyDINO",
     recipe=AnomalyDINORecipe,
     needs=Needs(text=False, references="required", set="optional", model=Capabilities(patches=True)),
+    defect_memory=True,
 )

@@ -22,5 +22,6 @@ CARD = MethodCard(
     ),
     trainable="oddlens.training.april_gan:TrainableAprilGAN",
     weights_mark="fc.0.weight",
+    defect_memory=True,
     unguaranteed="april-gan divides its score by the mean peak of the references, which makes them unlike new images",
 )

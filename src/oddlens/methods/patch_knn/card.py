@@ -14,4 +14,5 @@ CARD = MethodCard(
     home="oddlens.methods.patch_knn.method:PatchKNN",
     recipe=PatchKNNRecipe,
     needs=Needs(text=False, references="required", model=Capabilities(patches=True)),
+    defect_memory=True,
 )

@@ -15,4 +15,5 @@ CARD = MethodCard(
     home="oddlens.methods.winclip.method:WinCLIP",
     recipe=WinCLIPRecipe,
     needs=Needs(text=True, references="optional", model=Capabilities(patches=True, joint=True, windows=True)),
+    defect_memory=True,
 )
