@@ -35,6 +35,13 @@ class TestRecipes:
         assert detector.recipe == WinCLIPRecipe(image_size=56, window_sizes=(3,), templates="port21")
         assert detector.notes == ()
 
+    def test_a_field_that_is_called_like_a_setting_of_tiles_is_the_recipes_without_tiles(
+        self, open_clip_folder: Path
+    ) -> None:
+        detector = oddlens.load("vl4ad", model=open_clip_folder, device="cpu", overlap=0.25)
+        assert detector.recipe.overlap == 0.25  # type: ignore[attr-defined]
+        assert detector.preparation is None
+
     @pytest.mark.parametrize(
         ("override", "told"),
         [

@@ -60,7 +60,8 @@ def load(
         max_megapixels: Larger images are refused; by default 128, or the number in the environment variable ODDLENS_MAX_MEGAPIXELS.
         tiles: Into how many tiles an image is cut, columns x rows: "2x2", (3, 2), or "auto"; see `oddlens.io.preparation`. A recipe
             that has a field `tiles` of its own takes its own values here too.
-        overlap: The share of a tile that its neighbour shows too, 0.05 to 0.5; None: 0.2.
+        overlap: The share of a tile that its neighbour shows too, 0.05 to 0.5; None: 0.2. Without tiles it is the field of
+            that name of a recipe that has one.
         fit: What becomes of an image or a tile that is not square: "squash" (None), "pad" or "crop".
         recipe_overrides: Fields of the method's recipe. `recipe="name"` starts from one of its named recipes. Fields that neither
             gives are those that the weights were trained with, else the paper's, fitted to the model. Every recipe has
@@ -81,12 +82,11 @@ def load(
     if weights is not None:
         check_path("weights", weights, "give the path of a file")
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
-    if (
-        tiles is not None
-        and not is_grid(tiles)
-        and "tiles" in {field.name for field in fields(method_card(method).recipe)}
-    ):
+    own = {field.name for field in fields(method_card(method).recipe)}
+    if tiles is not None and not is_grid(tiles) and "tiles" in own:
         recipe_overrides["tiles"], tiles = tiles, None
+    if overlap is not None and tiles is None and "overlap" in own:
+        recipe_overrides["overlap"], overlap = overlap, None
     preparation = Preparation.of(tiles, overlap, fit)
     detector = _loaded(method, model, weights, device, recipe_overrides)
     detector.max_megapixels, detector.preparation = limit, preparation

@@ -15,6 +15,7 @@ from tests.cli.program import run
 VERBS = [
     "detect",
     "judge",
+    "calibrate",
     "benchmark",
     "feedback",
     "demo",

@@ -80,7 +80,7 @@ def calibrate(
     device: DeviceName = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")] = False,
 ) -> None:
-    """Set the thresholds of a station by good images, and say what they promise.
+    """Set the thresholds of a station by good images.
 
     The images are looked at first: a table and a contact sheet show the most doubtful ones. The command stops where one is
     doubtful, until you say --accept NAME (it is good) or --leave-out NAME (it is not). Without --good and --from-learning, the
