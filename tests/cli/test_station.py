@@ -114,6 +114,17 @@ class TestCreate:
         assert facts["region of interest"] == "1 include"
         assert facts["marking"] == "regions from 20 px on are marked"
 
+    def test_how_images_are_cut_comes_along(self, images: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+        done = create(tmp_path / "s", images, open_clip_folder, "--tiles", "2x2", "--overlap", "0.3", "--fit", "pad")
+        assert page(done)["preparation"] == "tiles 2x2, overlap 0.3, fit pad"
+        by_hand = oddlens.load(
+            "winclip", open_clip_folder, device="cpu", window_sizes=[2], tiles="2x2", overlap=0.3, fit="pad"
+        )
+        (expected,) = by_hand.add_references(images / "references").detect(images / "bad" / "000.png", "nut")
+        done = run("detect", images / "bad" / "000.png", "--station", tmp_path / "s", "--device", "cpu", "--json")
+        (found,) = map(json.loads, done.out.splitlines())
+        assert (found["score"], found["threshold"]) == (expected.score, expected.threshold)
+
     def test_one_reference_is_a_station_without_a_verdict(
         self, images: Path, open_clip_folder: Path, tmp_path: Path
     ) -> None:

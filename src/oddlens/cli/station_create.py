@@ -17,6 +17,7 @@ from oddlens.cli.options import (
     MarkingOptions,
     MethodName,
     ModelName,
+    PreparationOptions,
     RoiFile,
     StationFolder,
     WeightsFile,
@@ -35,6 +36,7 @@ EXAMPLES = """\b
 Examples:
   oddlens station create line-3 --object bottle --reference good/
   oddlens station create line-3 --object bottle --reference good/ --calibrate more_good/ --false-alarm-rate 0.05
+  oddlens station create boards --object "circuit board" --reference good/ --tiles 3x2 --fit pad
   oddlens detect parts/ --station line-3 --out results/
 """
 
@@ -103,6 +105,7 @@ def create(
     folder: StationFolder,
     what: StationOptions,
     calibration: CalibrationOptions,
+    preparing: PreparationOptions,
     marking: MarkingOptions,
     as_json: AsJson = False,
 ) -> None:
@@ -122,6 +125,7 @@ def create(
     _refuse_station(folder)
     refuse_other_files(folder)
     roi = None if what.roi is None else RegionOfInterest.read(what.roi)
+    preparation = preparing.preparation()
     marked = marking.marking() if marking.is_given else None
     good = find_good_images(what.reference or [])
     others = find_good_images(calibration.calibrate or [], "calibration images")
@@ -132,6 +136,7 @@ def create(
         method = method_or_default(what.method, what.model, what.weights, with_references=bool(good))
         detector = oddlens.load(method, what.model, what.weights, what.device, **overrides)
         detector.object_name, detector.marking = what.object_name, marked
+        detector.preparation = preparation
         if roi is not None:
             detector.roi = roi
         with counted("references", good) as images:
