@@ -91,13 +91,14 @@ def judge(
         judgement = _judgement(kept, what, marking, image, pixel)
 
     from oddlens.cli.progress import stages
+    from oddlens.inference.report import NAME
 
     with stages() as show:
         judged = judging.judge(results, judgement, kinds=kinds, advance=show)
     if as_json:
         for record in judged.records:
             print(json.dumps(record))
-    say_judged(judged, str(kept.lines))
+    say_judged(judged, str(results / NAME))
     if judgement.thresholds.promise is not None and not as_json:
         say(judgement.thresholds.promise)
     if judged.failed:
