@@ -71,7 +71,8 @@ class TestCreate:
         self, made: Path, images: Path, open_clip_folder: Path
     ) -> None:
         detector = oddlens.load("winclip", open_clip_folder, device="cpu", window_sizes=(2,))
-        detector.add_references(images / "references")
+        detector.object_name = "nut"
+        detector.add_references(images / "references").calibrate()
         found, expected = (each.detect(images / "bad", "nut") for each in (oddlens.open_station(made, "cpu"), detector))
         assert [each.to_dict() for each in found] == [each.to_dict() for each in expected]
 
@@ -79,7 +80,7 @@ class TestCreate:
         facts = page(run("station", "show", made))
         assert facts["object"] == "nut"
         assert facts["method"] == "winclip on open-clip"
-        assert facts["references"].startswith(f"4: {images / 'references' / '000.png'}, ")
+        assert facts["references"] == f"4 of {images / 'references'}: 000.png, 001.png, 002.png, 003.png"
         assert facts["images"] == "40 x 40 pixels"
         assert facts["from"] == "leave-one-out scores of 4 references"
         assert facts["declared"] == "20 % of good images NG, 5 % to review"
@@ -109,9 +110,22 @@ class TestCreate:
     ) -> None:
         left = tmp_path / "left.json"
         left.write_text(json.dumps({"include": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]], "ignore": []}))
-        done = create(tmp_path / "s", images, open_clip_folder, "--roi", left, "--min-area", "20")
+        done = create(
+            tmp_path / "s",
+            images,
+            open_clip_folder,
+            "--roi",
+            left,
+            "--min-area",
+            "20",
+            "--tiles",
+            "2x1",
+            "--fit",
+            "pad",
+        )
         facts = page(done)
-        assert facts["region of interest"] == "1 include"
+        assert facts["preparation"] == "tiles 2x1, overlap 0.2, fit pad"
+        assert facts["region of interest"] == "1 polygon to look in"
         assert facts["marking"] == "regions from 20 px on are marked"
 
     def test_how_images_are_cut_comes_along(self, images: Path, open_clip_folder: Path, tmp_path: Path) -> None:
@@ -283,7 +297,7 @@ class TestHistory:
         assert (done.code, done.sentence) == (2, f"{station} has no version 7: it has versions 1 to 3")
 
     def test_a_damaged_file_is_said(self, station: Path) -> None:
-        (file,) = (station / "files").glob("*.safetensors")
+        file = min((station / "files").glob("*.safetensors"))
         file.write_bytes(b"torn")
         done = run("station", "show", station)
         assert done.code == 1
@@ -311,7 +325,10 @@ class TestCheck:
         assert len(versions(station)) == 1
 
     def test_a_broken_promise_is_exit_code_1(self, station: Path, images: Path) -> None:
-        """Images with defects, called good: all are false alarms."""
+        """Images with defects, called good: all are false alarms. A station that knows its scene would ask for a look."""
+        detector = oddlens.open_station(station, "cpu")
+        detector.scene = None
+        detector.save(station)
         done = self.check(station, "--good", images / "bad")
         assert done.code == 1
         assert "are more than the 52.7 % that the station promises at most" in done.out
@@ -380,3 +397,69 @@ def test_a_verb_that_is_killed_leaves_the_old_or_the_new_station(
         assert read_station(folder).thresholds.image == (5 if found[-1] == 2 else 9 if verb == "set" else None)
     assert found == sorted(found)
     assert set(found) == {2, 3}
+
+
+class TestVetting:
+    """A doubtful good image stops `create`, until somebody says what it is."""
+
+    @pytest.fixture
+    def mixed(self, images: Path, tmp_path: Path) -> Path:
+        """Good examples, one of them with a spot."""
+        folder = shutil.copytree(images / "good", tmp_path / "mixed")
+        shutil.copy(images / "bad" / "000.png", folder / "spot.png")
+        return folder
+
+    def create(self, folder: Path, model: Path, *more: object) -> Done:
+        return run(
+            "station", "create", folder, "--object", "nut", "--model", model, "--device", "cpu", "--method", "winclip",
+            "--set", "window_sizes=[2]", *more,
+        )  # fmt: skip
+
+    def test_a_doubtful_reference_is_refused_with_a_contact_sheet(
+        self, mixed: Path, open_clip_folder: Path, tmp_path: Path
+    ) -> None:
+        done = self.create(tmp_path / "s", open_clip_folder, "--reference", mixed)
+        assert done.code == 2
+        assert "spot.png differs most" in done.sentence
+        assert "say --accept spot.png (or all) where they are good, or --leave-out spot.png" in done.sentence
+        assert not (tmp_path / "s").exists()
+        with Image.open(tmp_path / "s-doubtful.png") as sheet:
+            assert sheet.width > 300
+
+    @pytest.mark.parametrize("accept", ["spot.png", "all"])
+    def test_an_accepted_one_is_said_from_then_on(
+        self, mixed: Path, open_clip_folder: Path, tmp_path: Path, accept: str
+    ) -> None:
+        done = self.create(tmp_path / "s", open_clip_folder, "--reference", mixed, "--accept", accept)
+        assert done.err == ""
+        assert page(done)["promise"].endswith(f"Doubtful images among them were accepted: {mixed / 'spot.png'}.")
+        facts = page(run("station", "show", tmp_path / "s"))
+        assert facts["accepted"].startswith(f"{mixed / 'spot.png'} differs most")
+
+    def test_one_that_is_left_out_is_no_reference(self, mixed: Path, open_clip_folder: Path, tmp_path: Path) -> None:
+        done = self.create(tmp_path / "s", open_clip_folder, "--reference", mixed, "--leave-out", "spot.png")
+        facts = page(done)
+        assert facts["references"] == f"12 of {mixed}: 000.png, 001.png, 002.png, 003.png and 8 more"
+        assert facts["state"] == "learning"
+
+    def test_calibration_images_are_looked_at_too(
+        self, mixed: Path, images: Path, open_clip_folder: Path, tmp_path: Path
+    ) -> None:
+        given = ["--reference", images / "references", "--calibrate", mixed]
+        done = self.create(tmp_path / "s", open_clip_folder, *given)
+        assert done.code == 2
+        assert "spot.png differs most" in done.sentence
+        done = self.create(tmp_path / "s", open_clip_folder, *given, "--leave-out", "spot.png")
+        assert page(done)["from"] == "scores of 12 calibration images"
+        assert page(done)["state"] == "ready"
+        done = self.create(tmp_path / "accepted", open_clip_folder, *given, "--accept", "all")
+        assert page(done)["promise"].endswith(f"accepted: {mixed / 'spot.png'}.")
+        assert page(done)["promise"] == oddlens.open_station(tmp_path / "accepted", "cpu").calibration().promise  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize("option", ["--accept", "--leave-out"])
+    def test_a_name_that_is_none_is_refused(
+        self, images: Path, open_clip_folder: Path, tmp_path: Path, option: str
+    ) -> None:
+        done = self.create(tmp_path / "s", open_clip_folder, "--reference", images / "references", option, "spto.png")
+        assert done.code == 2
+        assert f"{option} spto.png names none of the images" in done.sentence

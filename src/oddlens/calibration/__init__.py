@@ -13,7 +13,7 @@ from oddlens.calibration.calibration import (
 from oddlens.calibration.drift import Alarm, DriftMonitor
 from oddlens.calibration.exchangeability import Exchangeability, compare, compare_observed
 from oddlens.calibration.observation import NOT_FINITE, Kind, Look, Observation, Observations, look_at, summary
-from oddlens.calibration.readiness import Accepted, Readiness
+from oddlens.calibration.readiness import Accepted, Readiness, in_words
 from oddlens.calibration.scene import Scene
 from oddlens.calibration.vetting import VettedImage, Vetting, vet
 
@@ -40,6 +40,7 @@ __all__ = [
     "chosen",
     "compare",
     "compare_observed",
+    "in_words",
     "look_at",
     "summary",
     "usual_rate",

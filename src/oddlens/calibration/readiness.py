@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from oddlens.calibration.calibration import Calibration
 from oddlens.calibration.exchangeability import Exchangeability
 from oddlens.calibration.vetting import VettedImage
 from oddlens.errors import UsageError
@@ -82,3 +83,12 @@ class Accepted:
         if fault or not all(isinstance(each, str) for each in reasons.values()):
             raise UsageError(f"these are no accepted images: {fault or 'a reason is no text'}")
         return cls(dict(reasons))
+
+
+def in_words(calibration: Calibration, state: Readiness | None, accepted: Accepted | None) -> Calibration:
+    """A calibration that says what is known of its images besides: whether they stand for the line, and which were doubtful."""
+    tested = None if state is None else state.tested
+    names = () if accepted is None else accepted.names
+    if (tested, names) == (calibration.tested, calibration.accepted):
+        return calibration
+    return replace(calibration, tested=tested, accepted=names)

@@ -38,11 +38,11 @@ class LabelledImages:
     good: Annotated[
         list[str],
         typer.Option(
-            metavar="IMAGES", help="Good images, new ones: a folder, a file or a pattern.", show_default=False
+            metavar="IMAGES...", help="Good images, new ones: a folder, a file or a pattern.", show_default=False
         ),
     ]
     bad: Annotated[
-        list[str] | None, typer.Option(metavar="IMAGES", help="Images with defects, likewise.", show_default=False)
+        list[str] | None, typer.Option(metavar="IMAGES...", help="Images with defects, likewise.", show_default=False)
     ] = None
 
 

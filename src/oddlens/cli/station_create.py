@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,9 +28,10 @@ from oddlens.cli.options import (
 )
 from oddlens.cli.settings import recipe_overrides
 from oddlens.cli.station_page import print_station
-from oddlens.errors import UsageError, printable
+from oddlens.errors import OddlensWarning, UsageError, printable
 
 if TYPE_CHECKING:
+    from oddlens.calibration import Vetting
     from oddlens.detector import Detector
 
 EXAMPLES = """\b
@@ -101,12 +103,58 @@ class CalibrationOptions:
     review_rate: ReviewRate = None
 
 
+@dataclass(frozen=True)
+class VettingOptions:
+    """What is to be done with doubtful good images."""
+
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME...", help="Doubtful images that are good, by name; or the word all.", show_default=False
+        ),
+    ] = None
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME...", help="Images that are not to be used, by name.", show_default=False),
+    ] = None
+
+    def kept(self, *groups: Sequence[Path]) -> Iterator[list[Path]]:
+        """The images that are not left out. Raises `UsageError` for a name that is none."""
+        known = {name for group in groups for path in group for name in (path.name, str(path))}
+        for name in self.leave_out or []:
+            if name not in known:
+                raise UsageError(f"--leave-out {printable(name)} names none of the images: give a file's name")
+        left_out = set(self.leave_out or [])
+        return ([path for path in group if not {path.name, str(path)} & left_out] for group in groups)
+
+    def refuse_doubtful(self, vetted: Sequence[Vetting], sheet: Path) -> None:
+        """Raise `UsageError` for a doubtful image that is not accepted, with a contact sheet, or for a name that is none."""
+        from oddlens.cli.vetting import refuse_doubtful
+
+        names = [{name for row in each.rows for name in (row.observation.name, row.source)} for each in vetted]
+        accept = self.accept or []
+        for name in accept:
+            if name != "all" and not any(name in each for each in names):
+                raise UsageError(
+                    f"--accept {printable(name)} names none of the images: give a file's name, or the word all"
+                )
+        for each, own in zip(vetted, names, strict=True):
+            try:
+                refuse_doubtful(each, [name for name in accept if name == "all" or name in own], (), sheet)
+            except UsageError:
+                from oddlens.calibration.sheet import write_sheet
+
+                write_sheet(each, sheet, "references" if each.kind == "leave-one-out" else "calibration images")
+                raise
+
+
 def create(
     folder: StationFolder,
     what: StationOptions,
     calibration: CalibrationOptions,
     preparing: PreparationOptions,
     marking: MarkingOptions,
+    vetting: VettingOptions,
     as_json: AsJson = False,
 ) -> None:
     """Make a station of good examples. It is a folder with everything needed to detect, offline, on any machine.
@@ -114,7 +162,10 @@ def create(
     Take the good examples at different times, not one after the other. Two or more of them also give the thresholds. Other good
     images (--calibrate) give thresholds that promise more.
 
-    Exit code: 0, 2 if the call was wrong or an image cannot be used: then there is no station.
+    The good images are looked at first. The command stops where one is doubtful, until you say --accept NAME (it is good) or
+    --leave-out NAME (it is not).
+
+    Exit code: 0, 2 if the call was wrong, an image cannot be used or is doubtful: then there is no station.
     """
     if calibration.calibrate and calibration.calibrate_from_references:
         raise UsageError("--calibrate and --calibrate-from-references contradict each other: give one of them")
@@ -129,6 +180,7 @@ def create(
     marked = marking.marking() if marking.is_given else None
     good = find_good_images(what.reference or [])
     others = find_good_images(calibration.calibrate or [], "calibration images")
+    good, others = vetting.kept(good, others)
 
     import oddlens
 
@@ -142,7 +194,7 @@ def create(
         with counted("references", good) as images:
             if good:
                 detector.add_references(images)
-        _calibrate(detector, others, calibration)
+        _calibrate(detector, others, calibration, vetting, folder.with_name(f"{folder.name}-doubtful.png"))
         state = detector.to_state()
     made_of = f"{len(good)} reference{'' if len(good) == 1 else 's'}"
     with locked(folder, new=True):
@@ -156,18 +208,31 @@ def create(
     print_station(folder, as_json=as_json)
 
 
-def _calibrate(detector: Detector, others: Sequence[Path], options: CalibrationOptions) -> None:
-    """Calibrate as the options say, and leave the default where they say nothing."""
-    from contextlib import nullcontext
-
-    from oddlens.calibration import REVIEW_RATE
+def _calibrate(
+    detector: Detector, others: Sequence[Path], options: CalibrationOptions, vetting: VettingOptions, sheet: Path
+) -> None:
+    """Look at the good images, and set the thresholds by them. Raises `UsageError` for doubtful ones that nobody accepted."""
+    from oddlens.calibration import REVIEW_RATE, Accepted, Readiness, vet
 
     is_asked = options.calibrate_from_references or (options.false_alarm_rate, options.review_rate) != (None, None)
-    if not others and not is_asked:
+    references = 0 if detector.references is None else len(detector.references)
+    can_score = detector.recipe.is_independent and not (references and detector.recipe.alone)
+    seen = [detector.observe()] if references > 1 and can_score else []
+    if others:
+        with counted("calibration images", others) as images:
+            seen.append(detector.observe(images))
+    elif is_asked and not seen:
+        detector.calibrate(None, options.false_alarm_rate)  # which says why it cannot
+    vetted = [vet(each) for each in seen]
+    vetting.refuse_doubtful(vetted, sheet)
+    if not seen:
         return
     review_rate = REVIEW_RATE if options.review_rate is None else options.review_rate
-    with counted("calibration images", others) if others else nullcontext() as images:
-        detector.calibrate(images, options.false_alarm_rate, review_rate=review_rate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was accepted
+        detector.calibrate(seen[-1], options.false_alarm_rate, review_rate=review_rate)
+    detector.accepted = Accepted.of(image for each in vetted for image in each.flagged)
+    detector.state = Readiness("ready" if others else "learning")
 
 
 def _refuse_station(folder: Path) -> None:

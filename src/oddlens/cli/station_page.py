@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oddlens.errors import printable
 
 if TYPE_CHECKING:
-    from oddlens.detection import Marking
-    from oddlens.station import SectionValue, StationState
+    from oddlens.detection import Marking, RegionOfInterest
+    from oddlens.station import StationState
 
 _SHOWN = 4
 """Names of references that are shown."""
 
 _WIDTH = 20
 """Characters before a value."""
-
-_TITLES = {
-    "roi": "region of interest",
-    "preparation": "preparation",
-    "state": "state",
-    "accepted": "accepted",
-}
-"""The sections that the page shows."""
 
 
 def print_station(folder: Path, version: int | None = None, *, as_json: bool = False) -> None:
@@ -62,19 +55,34 @@ def _lines(folder: Path, state: StationState) -> Iterator[str]:
     if references is None:
         yield from _fact("references", "none")
     else:
-        names = [*references.sources[:_SHOWN], *(["..."] if len(references.sources) > _SHOWN else [])]
-        yield from _fact("references", f"{len(references.sources)}: {', '.join(names)}")
+        yield from _fact("references", _listed(references.sources))
     if state.image_size is not None:
         width, height = state.image_size
         yield from _fact("images", f"{width} x {height} pixels")
+    if state.state is not None:
+        sampled = state.state.sampled
+        line = f", calibrated on {sampled} images of its line" if sampled else ""
+        yield from _fact("state", f"{state.state.stage}{line}")
+    if state.accepted is not None:
+        yield from _fact("accepted", "; ".join(f"{name} {why}" for name, why in state.accepted.reasons.items()))
+    if state.preparation is not None:
+        yield from _fact("preparation", str(state.preparation))
     if state.marking is not None:
         yield from _fact("marking", marked(state.marking))
-    for name, title in _TITLES.items():
-        if (value := getattr(state, name)) is not None:
-            yield from _fact(title, _summary(value))
+    if state.roi is not None:
+        yield from _fact("region of interest", looked_at(state.roi))
     if state.defects is not None:
         yield from _fact("defects", state.defects.summary)
     yield from _threshold_lines(state)
+
+
+def _listed(sources: Sequence[str]) -> str:
+    """How many there are, and the names of the first; the folder once, where they share it."""
+    folders = {os.path.dirname(source) for source in sources}  # noqa: PTH120 a source may be any text
+    where = f" of {folders.pop()}" if len(folders) == 1 and "" not in folders else ""
+    names = [os.path.basename(source) if where else source for source in sources[:_SHOWN]]  # noqa: PTH119
+    more = f" and {len(sources) - _SHOWN} more" if len(sources) > _SHOWN else ""
+    return f"{len(sources)}{where}: {', '.join(names)}{more}"
 
 
 def _threshold_lines(state: StationState) -> Iterator[str]:
@@ -103,6 +111,16 @@ def marked(marking: Marking) -> str:
     return f"regions from {marking.min_area:g} {marking.unit} on are marked{scale}"
 
 
+def looked_at(roi: RegionOfInterest) -> str:
+    """What a region of interest is made of, in words."""
+    parts = [
+        f"{len(polygons)} polygon{'' if len(polygons) == 1 else 's'} to {what}"
+        for polygons, what in ((roi.include, "look in"), (roi.ignore, "ignore"))
+        if polygons
+    ]
+    return ", ".join([*parts, *(["a mask"] if roi.mask is not None else [])])
+
+
 def when(time: str) -> str:
     """A time of a version or of the log, for people; "-" where it is not known."""
     return f"{time[:10]} {time[11:16]} UTC" if time.endswith("+00:00") else time or "-"
@@ -115,17 +133,3 @@ def _fact(name: str, value: str) -> Iterator[str]:
         return
     wrapped = textwrap.wrap(printable(value), max(20, shutil.get_terminal_size().columns - _WIDTH)) or [""]
     yield from (f"{name if not number else '':{_WIDTH}}{line}" for number, line in enumerate(wrapped))
-
-
-def _summary(value: SectionValue) -> str:
-    """A section in a line: its plain values, and how many entries its lists have."""
-    assert value is not None
-    plain: Mapping[str, Any] = value if isinstance(value, Mapping) else value.to_dict()
-    said = []
-    for name, each in plain.items():
-        title = name.replace("_", " ")
-        if isinstance(each, str | int | float) and each != "":
-            said.append(f"{title} {each:g}" if isinstance(each, float) else f"{title} {each}")
-        elif isinstance(each, list | tuple | dict) and each:
-            said.append(f"{len(each)} {title}" if not isinstance(each, dict) else title)
-    return ", ".join(said) or "none"

@@ -196,13 +196,14 @@ def _differences(before: StationState, after: StationState) -> Iterator[str]:
     ):
         if old != new:
             yield f"{name} {_number(new)} (was {_number(old)})"
-    rates = [state.calibration_in_force and state.calibration_in_force.rates for state in (before, after)]
-    old_rates, new_rates = rates
-    if new_rates is not None and old_rates is not None and new_rates != old_rates:
-        yield (
-            f"false-alarm rate {new_rates.false_alarm_rate:.4g} (was {old_rates.false_alarm_rate:.4g}), "
-            f"review rate {new_rates.review_rate:.4g} (was {old_rates.review_rate:.4g})"
-        )
+    one, other = before.calibration_in_force, after.calibration_in_force
+    if one is not None and other is not None:
+        for name, old, new in (
+            ("false-alarm rate", one.false_alarm_rate, other.false_alarm_rate),
+            ("review rate", one.review_rate, other.review_rate),
+        ):
+            if old != new:
+                yield f"{name} {_number(new)} (was {_number(old)})"
     words = [() if state.defects is None else state.defects.words for state in (before, after)]
     if words[0] != words[1]:
         yield f"regions are named among {', '.join(words[1])}"

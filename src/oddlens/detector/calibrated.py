@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Self
 
 from oddlens.calibration import (
@@ -15,6 +15,7 @@ from oddlens.calibration import (
     Rates,
     calibrate_on_observed,
     chosen,
+    in_words,
     vet,
 )
 from oddlens.detection import Thresholds
@@ -174,11 +175,7 @@ class CalibratedDetector(ObservedDetector):
 
     def _in_words(self, calibration: Calibration) -> Calibration:
         """A calibration that says what is known of its images besides."""
-        tested = None if self.state is None else self.state.tested
-        accepted = () if self.accepted is None else self.accepted.names
-        if (tested, accepted) == (calibration.tested, calibration.accepted):
-            return calibration
-        return replace(calibration, tested=tested, accepted=accepted)
+        return in_words(calibration, self.state, self.accepted)
 
     def _calibrated_how(self) -> dict[str, object]:
         """What its calibrations are made of, beside references, model and method."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene, chosen
+from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene, chosen, in_words
 from oddlens.detection import Marking, RegionOfInterest, Thresholds
 from oddlens.io.preparation import Preparation
 from oddlens.provenance import Identity
@@ -154,10 +154,12 @@ class StationState:
     @property
     def calibration_in_force(self) -> Calibration | None:
         """The calibration that thresholds come from, where it is known without a model."""
-        if isinstance(self.calibration, Calibration) or self.leave_one_out is None:
-            return self.calibration if isinstance(self.calibration, Calibration) else None
-        rates = self.calibration or Rates()
-        return replace(self.leave_one_out, **asdict(rates.check(len(self.leave_one_out))))
+        if isinstance(self.calibration, Calibration):
+            return in_words(self.calibration, self.state, self.accepted)
+        if self.leave_one_out is None:
+            return None
+        rates = (self.calibration or Rates()).check(len(self.leave_one_out))
+        return in_words(replace(self.leave_one_out, **asdict(rates)), self.state, self.accepted)
 
     @property
     def thresholds_in_force(self) -> Thresholds:
