@@ -148,6 +148,34 @@ class TestLikeAFreshRun:
         monkeypatch.setattr(Detector, "detect_each", None)
         assert detect(images, *options, "--out", tmp_path / "one", "--resume").code == 0
 
+    def test_detect_goes_on_with_a_station_that_was_calibrated_again(
+        self, detector: Detector, images: Path, good: Path, tmp_path: Path
+    ) -> None:
+        station = tmp_path / "station"
+        detector.add_references(good).save(station)
+        run("detect", images, "--station", station, "--out", tmp_path / "one")
+        detector.calibrate(false_alarm_rate=0.4)
+        detector.save(station)
+        run("detect", images, "--station", station, "--out", tmp_path / "two")
+        (images / "4.png").write_bytes(b"")  # the failed one runs again
+        done = run("detect", images, "--station", station, "--out", tmp_path / "one", "--resume")
+        assert done.code == 1
+        assert "with another verdict)" in done.err
+        assert_same_folders(tmp_path / "one", tmp_path / "two")
+
+    @pytest.mark.parametrize("options", [(), ("--set", "smooth=0.4")])
+    def test_frames_of_a_video(self, detect: Detect, good: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+        small_video = pytest.importorskip("tests.small_video")
+        video = small_video.write_video(tmp_path / "drive.mp4", small_video.drive(12))
+        call = (video, "--every", 3, "--reference", good, *options)
+        detect(*call, "--out", tmp_path / "one")
+        detect(*call, "--threshold", "0.1,0.2", "--out", tmp_path / "two")
+        assert run("judge", tmp_path / "one", "--threshold", "0.1,0.2").code == 0
+        assert_same_folders(tmp_path / "one", tmp_path / "two")
+        assert ["p_value" in line for line in lines_of(tmp_path / "one")] == [
+            not options or each == 0 for each in range(4)
+        ]
+
     def test_what_differs_in_more_is_refused_and_nothing_changes(
         self, detect: Detect, images: Path, tmp_path: Path
     ) -> None:
@@ -185,6 +213,24 @@ class TestStations:
         oddlens.load("winclip", model=open_clip_folder, device="cpu", temperature=0.5).save(tmp_path / "station")
         done = run("judge", tmp_path / "out", "--station", tmp_path / "station")
         assert (done.code, "another way (recipe temperature)" in done.sentence) == (2, True)
+
+
+def test_suggested_names_stay_with_regions_that_stay(detect: Detect, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    detect(images, "--threshold", "0,0.5", "--out", out)
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    named = next(line for line in lines if line.get("regions"))
+    named["regions"][0]["names"] = [["scratch", 0.75], ["dent", 0.25]]
+    named["concern"] = "this is another part"
+    (out / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run("judge", out, "--threshold", "0.2,0.5")
+    judged = next(line for line in lines_of(out) if line["path"] == named["path"])
+    assert judged["regions"][0]["names"] == [["scratch", 0.75], ["dent", 0.25]]
+    assert (judged["verdict"], judged["concern"]) == ("review", "this is another part")
+    run("judge", out, "--threshold", "0.2,0.99")  # only the hottest part is left
+    judged = next(line for line in lines_of(out) if line["path"] == named["path"])
+    assert judged["regions"][0]["area"] != named["regions"][0]["area"]
+    assert all("names" not in region for region in judged["regions"])
 
 
 class TestWhatIsMissing:
