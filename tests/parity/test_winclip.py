@@ -106,3 +106,21 @@ def test_few_shot_scores_and_maps(with_references: Detector, case: Case) -> None
     found = with_references.detect(list(case["raw_uint8"][:2]), "bottle")
     assert gap([detection.score for detection in found], case["image_score_few"]) < 1e-4
     assert gap([detection.anomaly_map for detection in found], case["map_final"][:, 0]) < 1e-4
+
+
+def test_few_shot_beside_anomalib(parity: Path, case: Case) -> None:
+    """The numbers are anomalib 2.7.0's, on open_clip 2.24.0's towers, with the port's prompts.
+
+    It compares patches after the final LayerNorm.
+    """
+    scores = np.array([0.3389863, 0.3624250])
+    values = np.array(
+        [[0.3236684, 0.3317804, 0.3212534, 0.3319393], [0.3614448, 0.3330033, 0.3406520, 0.3385604]]
+    )  # at (0, 0), (20, 60), (40, 40) and (79, 10)
+    for tokens, agrees in (("normed", True), ("block", False)):
+        recipe = {"templates": "port21", "fusion": "mean", "reference_tokens": tokens}
+        detector = oddlens.load("winclip", model=parity / "clip-12", device="cpu", **recipe)
+        found = detector.add_references(list(case["raw_uint8"][2:])).detect(list(case["raw_uint8"][:2]), "bottle")
+        maps = np.array([each.anomaly_map[[0, 20, 40, 79], [0, 60, 40, 10]] for each in found])
+        assert (gap([each.score for each in found], scores) < 1e-6) == agrees
+        assert (gap(maps, values) < 1e-6) == agrees
