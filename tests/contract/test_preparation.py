@@ -127,6 +127,22 @@ def test_a_region_of_interest_is_of_the_whole_image(detector: Detector, large: P
         assert one.score == pytest.approx(one.anomaly_map.max(), abs=1e-6)
 
 
+def test_what_is_cropped_away_sets_no_scale(plain: Detector, case: tuple[MethodCard, int], large: Pictures) -> None:
+    """A calibration takes of a map only what was looked at: it is that of the centres alone."""
+    if case[1]:
+        return
+    cropped = plain.with_references(None)
+    cropped.preparation = Preparation(fit="crop")
+    long = [np.tile(image[:60, :60], (1, 4, 1)) for image in large]
+    calibration = cropped.calibrate(long)
+    centres = plain.with_references(None).calibrate([each[:, 90:150] for each in long])
+    assert calibration.usual == pytest.approx(centres.usual, abs=1e-4)
+    assert calibration.peaks == pytest.approx(centres.peaks, abs=1e-4)
+    cropped.roi = RegionOfInterest(include=(((0.0, 0.0), (0.2, 0.0), (0.2, 1.0), (0.0, 1.0)),))
+    with pytest.raises(UsageError, match="the region of interest lies where fit crop cuts images off"):
+        cropped.calibrate(long)
+
+
 def test_it_is_there_in_copies_and_named_in_results(
     detector: Detector, found: list[Detection], large: Pictures
 ) -> None:

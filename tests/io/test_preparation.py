@@ -180,8 +180,8 @@ class TestJoining:
         weights = axis.weights(side)
         assert weights.shape == (axis.map_length(side), count * side)
         assert (weights >= 0).all()
-        assert np.allclose(weights.sum(axis=1), axis.inside(side))
-        assert axis.inside(side).all() or fit == "crop"
+        assert np.allclose(weights.sum(axis=1), axis.inside(axis.map_length(side)))
+        assert axis.inside(axis.map_length(side)).all() or fit == "crop"
 
     def test_one_square_keeps_its_map(self) -> None:
         assert np.allclose(Preparation().layout((100, 70), 50).x.weights(25), np.eye(25), atol=1e-12)
@@ -196,7 +196,7 @@ class TestJoining:
         rows, columns = whole.shape
         y, x = ((np.arange(n) + 0.5) * length / n for n, length in ((rows, 400), (columns, 640)))
         expected = smooth(y[:, None], x[None], of)
-        inside = np.ix_(layout.y.inside(56), layout.x.inside(56))
+        inside = np.ix_(layout.y.inside(rows), layout.x.inside(columns))
         away = np.abs(whole - expected)[inside][3:-3, 3:-3]  # at the border a map ends half a value early
         assert away.size > 1000
         assert away.max() < 0.02
@@ -225,7 +225,7 @@ class TestJoining:
     def test_a_cropped_map_has_the_whole_image(self) -> None:
         layout = Preparation(fit="crop").layout((800, 400), 224)
         assert (layout.x.map_length(240), layout.y.map_length(240)) == (480, 240)
-        assert layout.x.inside(240).nonzero()[0].tolist() == list(range(120, 360))
+        assert layout.x.inside(480).nonzero()[0].tolist() == list(range(120, 360))
         assert not layout.x.weights(240)[:120].any()
 
 

@@ -184,10 +184,18 @@ class FittedDetector(DetectorSettings):
         return scores if self._roi is None else within(scores, self._roi, self.fixed_range.low)
 
     def _good_images(self, encoded: EncodedBatch, scores: Scores) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
-        """As `images_of`, for a calibration: of a map only what lies in the region of interest."""
-        for source, score, anomaly_map in images_of(encoded, scores):
+        """As `images_of`, for a calibration: of a map only what was looked at, in the region of interest and not cropped away."""
+        for number, (source, score, anomaly_map) in enumerate(images_of(encoded, scores)):
             height, width = anomaly_map.shape
-            yield source, score, anomaly_map if self._roi is None else anomaly_map[self._roi.inside((width, height))]
+            inside = encoded.layouts[number].inside((height, width)) if encoded.layouts else None
+            if self._roi is not None:
+                region = self._roi.inside((width, height))
+                inside = region if inside is None else region & inside
+            if inside is not None and not inside.any():
+                raise UsageError(
+                    "the region of interest lies where fit crop cuts images off: give another fit or region"
+                )
+            yield source, score, anomaly_map if inside is None else anomaly_map[inside]
 
     def _encode_prompts(self, object_name: str) -> Text:
         if not isinstance(object_name, str):

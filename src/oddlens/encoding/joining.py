@@ -45,7 +45,5 @@ def joined_maps(maps: Tensor, layout: Layout, outside: float) -> Tensor:
     together = maps.reshape(y.count, x.count, height, width).transpose(1, 2).reshape(y.count * height, x.count * width)
     down, across = (torch.from_numpy(each).to(maps) for each in (y.weights(height), x.weights(width)))
     whole = down @ together @ across.T
-    if layout.note is not None:
-        inside = torch.from_numpy(y.inside(height)[:, None] & x.inside(width)).to(whole.device)
-        whole = whole.masked_fill(~inside, outside)
-    return whole
+    inside = layout.inside((whole.shape[0], whole.shape[1]))
+    return whole if inside is None else whole.masked_fill(~torch.from_numpy(inside).to(whole.device), outside)

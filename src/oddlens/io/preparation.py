@@ -174,9 +174,9 @@ class Axis:
         shown = self.tile * self.side / self.content  # pixels of the image that a view would show without padding
         return min(max(1, round(view_map * self.length / shown)), max(self.length, view_map))
 
-    def inside(self, view_map: int) -> NDArray[np.bool_]:
-        """Which values of the map of the image lie in the part that is looked at."""
-        centres = self._centres(view_map)
+    def inside(self, count: int) -> NDArray[np.bool_]:
+        """Which of the `count` values of the map of the image lie in the part that is looked at."""
+        centres = self._centres(count)
         return (centres >= self.start) & (centres <= self.start + self.extent)
 
     def weights(self, view_map: int) -> NDArray[np.float64]:
@@ -186,7 +186,7 @@ class Axis:
         values of a tile's map it is linear, and so is the passage from one tile to the next across what they have in common:
         there is no step where a tile ends.
         """
-        centres, starts = self._centres(view_map), self.starts
+        centres, starts = self._centres(self.map_length(view_map)), self.starts
         parts, shares = [], []
         for number, start in enumerate(starts):
             share: NDArray[np.float64] = np.ones_like(centres)
@@ -206,9 +206,8 @@ class Axis:
             [part * (share / total)[:, None] for part, share in zip(parts, shares, strict=True)], axis=1
         )
 
-    def _centres(self, view_map: int) -> NDArray[np.float64]:
+    def _centres(self, count: int) -> NDArray[np.float64]:
         """Where the values of the map lie in the image."""
-        count = self.map_length(view_map)
         return np.linspace(0.5, count - 0.5, count, dtype=np.float64) * (self.length / count)
 
 
@@ -229,6 +228,12 @@ class Layout:
         if (self.x.extent, self.y.extent) == (self.x.length, self.y.length):
             return None
         return f"only its centre of {self.x.extent} x {self.y.extent} pixels was looked at (fit crop)"
+
+    def inside(self, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """Where a map of the image, of (height, width), is of what was looked at; None: everywhere."""
+        if self.note is None:
+            return None
+        return np.outer(self.y.inside(shape[0]), self.x.inside(shape[1]))
 
     def views(self, pixels: Pixels, interpolation: Literal["bicubic", "bilinear"]) -> list[Pixels]:
         """The tiles of an image, row by row; those that are padded are brought to `side` first."""
