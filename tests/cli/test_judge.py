@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from PIL import Image
 import oddlens
 from oddlens.detection import Marking, RegionOfInterest
 from oddlens.detector import Detector
+from oddlens.errors import UsageError
+from oddlens.inference.judgement import by_station
+from oddlens.station import read_station
+from oddlens.station.defects import DefectMemory, Defects
 from tests.cli.program import Done, run
 from tests.noise import write_picture, write_pictures
 
@@ -205,6 +210,20 @@ class TestStations:
         assert done.code == 2
         assert "would score these images in another way (references, roi, object)" in done.sentence
         assert (tmp_path / "out" / "results.jsonl").read_bytes() == before
+
+    def test_names_of_defects_change_no_score_and_a_memory_of_defects_does(
+        self, detector: Detector, images: Path, good: Path, tmp_path: Path
+    ) -> None:
+        detector.add_references(good).save(tmp_path / "station")
+        run("detect", images, "--station", tmp_path / "station", "--out", tmp_path / "out", "--write", "maps")
+        detector.set_thresholds(0.3, 0.5).defects = Defects(words=("scratch", "dent"))
+        detector.save(tmp_path / "station")
+        assert run("judge", tmp_path / "out", "--station", tmp_path / "station").code == 0
+        assert {line["threshold"] for line in lines_of(tmp_path / "out") if "score" in line} == {0.3}
+        memory = DefectMemory().with_image("a defect", {"patch": np.ones((2, 4), np.float32)})
+        state = replace(read_station(tmp_path / "station"), defects=Defects(memory=memory))
+        with pytest.raises(UsageError, match=r"would score these images in another way \(defects\)"):
+            by_station(run_of(tmp_path / "out"), state, "station")
 
     def test_one_with_another_recipe_is_refused_by_the_field(
         self, detect: Detect, open_clip_folder: Path, images: Path, tmp_path: Path

@@ -14,7 +14,7 @@ from oddlens.io.strict_json import form_fault
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import differing, plain_recipe
-from oddlens.station import SEALED, SectionValue, StationState
+from oddlens.station import StationState
 
 _THRESHOLDS = {"image": (float, None), "pixel": (float, None), "source": (str, None)}
 _BASIS = {"calibration": (dict, None), "range": {"low": float, "high": float, "label": str}}
@@ -163,7 +163,7 @@ def by_station(document: Mapping[str, Any], state: StationState, folder: str | o
     """
     run, shown = document["run"], printable(os.fspath(folder))
     wanted = _scored_by(state)
-    names = differing({name: run.get(name) for name in wanted}, wanted)
+    names = [name.removesuffix("_sha256") for name in differing({name: run.get(name) for name in wanted}, wanted)]
     if names:
         raise UsageError(
             f"the station {shown} would score these images in another way ({', '.join(names)}): "
@@ -193,17 +193,15 @@ def _scored_by(state: StationState) -> dict[str, object]:
         "weights_sha256": identity.weights_sha256,
         "reference_count": 0 if references is None else len(references.sources),
         "references_sha256": None if references is None else references.content_sha256(),
-        **{name: _plain(getattr(state, name)) for name in SEALED},
+        "roi": None if state.roi is None else state.roi.to_dict(),
+        "preparation": (state.preparation and state.preparation.to_dict()) or None,
+        "defects_sha256": None if state.defects is None else state.defects.memory.sha256,
     }
     if identity.preprocessing_sha256 is not None:
         wanted["preprocessing_sha256"] = identity.preprocessing_sha256
     if state.object_name is not None:
         wanted["object"] = state.object_name
     return wanted
-
-
-def _plain(section: SectionValue) -> Mapping[str, Any] | None:
-    return (section if section is None or isinstance(section, Mapping) else section.to_dict()) or None
 
 
 def _of_its_references(document: Mapping[str, Any], state: StationState) -> Calibration | None:

@@ -12,13 +12,12 @@ from oddlens.station.folder import (
     write_station,
 )
 from oddlens.station.history import LogEntry, read_log, rollback, versions
-from oddlens.station.state import SEALED, SECTIONS, SavedReferences, Section, SectionValue, StationState, Version
+from oddlens.station.state import SECTIONS, SavedReferences, Section, SectionValue, StationState, Version
 
 __all__ = [
     "FEEDBACK",
     "FORMAT",
     "REFERENCES",
-    "SEALED",
     "SECTIONS",
     "Check",
     "LogEntry",
