@@ -377,12 +377,19 @@ def test_detect_says_of_images_that_have_another_size(station: Path, images: Pat
     assert "another size" not in run("detect", parts, "--station", station, "--device", "cpu").err
 
 
+KILLED = {
+    "set": ["station", "set", "{station}", "--threshold", "9"],
+    "rollback": ["station", "rollback", "{station}", "1"],
+    "calibrate": ["calibrate", "{station}", "--good", "{images}/good", "--accept", "all", "--device", "cpu"],
+}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
-@pytest.mark.parametrize("words", [["set", "--threshold", "9"], ["rollback", "1"]], ids=["set", "rollback"])
+@pytest.mark.parametrize("verb", KILLED)
 def test_a_verb_that_is_killed_leaves_the_old_or_the_new_station(
-    made: Path, tmp_path: Path, words: list[str], capfd: pytest.CaptureFixture[str]
+    made: Path, images: Path, tmp_path: Path, verb: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Set and rollback run whole in the process that is killed; all verbs write by the same function (tests/station)."""
+    """The verb runs whole in the process that is killed."""
     whole = shutil.copytree(made, tmp_path / "whole")
     run("station", "set", whole, "--threshold", 5)
 
@@ -390,13 +397,38 @@ def test_a_verb_that_is_killed_leaves_the_old_or_the_new_station(
         shutil.rmtree(tmp_path / "line-3", ignore_errors=True)
         return shutil.copytree(whole, tmp_path / "line-3")
 
-    verb, *rest = words
+    def work(folder: Path) -> None:
+        assert call(*(word.format(station=folder, images=images) for word in KILLED[verb])) == 0
+
+    before = read_station(whole)
     found = []
-    for folder in killed_everywhere(start, lambda folder: call("station", verb, folder, *rest)):
+    for folder in killed_everywhere(start, work):
+        state = read_station(folder)
         found.append(len(versions(folder)))
-        assert read_station(folder).thresholds.image == (5 if found[-1] == 2 else 9 if verb == "set" else None)
+        is_new = (state.thresholds, state.object_name, state.calibration) != (
+            before.thresholds, before.object_name, before.calibration,
+        )  # fmt: skip
+        assert is_new == (found[-1] == 3)
     assert found == sorted(found)
     assert set(found) == {2, 3}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
+def test_a_create_that_is_killed_leaves_a_station_or_none(
+    images: Path, open_clip_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def start() -> Path:
+        shutil.rmtree(tmp_path / "line-3", ignore_errors=True)
+        return tmp_path / "line-3"
+
+    found = []
+    for folder in killed_everywhere(start, lambda folder: create(folder, images, open_clip_folder)):
+        found.append((folder / "station.json").exists())
+        if found[-1]:
+            assert read_station(folder).thresholds_in_force.image is not None
+    assert found == sorted(found)
+    assert set(found) == {False, True}
+    assert create(folder, images, open_clip_folder).code == 2  # the last one is whole, and left alone
 
 
 class TestVetting:
