@@ -5,8 +5,8 @@
 Every category with at least 60 good images counts, whether they lie in train or in test. Each image runs through the towers once.
 Then, for each of the random splits: 4 references and n calibration images, at the n that the rule asks for of each rate, and all
 other good images as the parts to come ("split"); and 4, 8, 16, 32 references that are calibrated by leave-one-out. Where a
-method takes no references its scores are zero-shot, and only "split" is made. The last rows take the references first by name
-instead, as people do who take images in one go.
+method takes no references its scores are zero-shot, and only "split" is made. patch-knn runs on images of one size. The
+last rows take the references first by name instead, as people do who take images in one go.
 
 A row says: the rate declared (what the rank promises, at most), the mean rate over the splits with its standard error, the tenth
 and ninetieth percentile of single splits, and the share of splits that exceed the 95 % statement on their very calibration set;
@@ -64,10 +64,11 @@ class DistanceTable(MemoryBank):
         for name in bank.names:
             rows = bank.rows(name).view(count, -1, bank.rows(name).shape[1])
             table = torch.empty(count, count, rows.shape[1])
+            values = features[name].flatten(1, -2)  # of a grid of rows and columns, too; images are of one size
             for one in range(count):
-                alone = MemoryBank({name: features[name][one : one + 1]})
+                alone = MemoryBank({name: values[one : one + 1]})
                 for first in range(0, count, 32):
-                    table[first : first + 32, one] = alone.distance(name, features[name][first : first + 32])
+                    table[first : first + 32, one] = alone.distance(name, values[first : first + 32])
             tables[name] = table
         return cls(tables)
 
