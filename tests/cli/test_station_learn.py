@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,10 @@ def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
     (path,) = of_verdict("ng")
     run("detect", "parts", "--station", "line", "--out", "plain")
     assert run("feedback", "line", "plain", "--good", path).code == 0
-    done = run("station", "learn", station)
+    home = Path.cwd()
+    os.chdir("good")  # it is found from anywhere
+    done = run("station", "learn", home / station)
+    os.chdir(home)
     assert done.code == 0
     assert done.out.startswith("version 2:\n1 image that was flagged joined the references. The thresholds stay.")
     assert [each.verb for each in versions(station)] == ["save", "learn"]
@@ -54,7 +58,12 @@ def test_defects_and_their_names_are_shown(station: Path) -> None:
     done = run("station", "learn", station, "--defect-memory", "--json")
     assert done.code == 0
     learned = json.loads(done.out)
-    assert (learned["version"], learned["defects"], learned["named"], learned["remembered"]) == (2, [path], 1, 1)
+    assert (learned["version"], learned["defects"], learned["named"], learned["remembered"]) == (
+        2,
+        [str(Path.cwd() / path)],
+        1,
+        1,
+    )
     assert run("station", "set", station, "--defects", "scratch, dent").code == 0
     shown = run("station", "show", station).out
     assert "defects             1 known (1 dent), named among scratch, dent, a memory of 1\n" in shown

@@ -225,6 +225,28 @@ def test_images_drawn_at_random_renew_the_calibration(line: Line) -> None:
     assert len(line.calibration) == 12
 
 
+def test_fewer_random_images_than_made_the_thresholds_are_refused(line: Line) -> None:
+    for number in range(GOOD - 1):
+        line.mark(number, "good", audit=True)
+    with pytest.raises(UsageError, match="3 images of good parts were drawn at random and marked, fewer than the 4"):
+        learn(line.folder, renew_calibration=True, device="cpu")
+    told = learn(line.folder, device="cpu")
+    assert told.version is None
+    assert "for --renew-calibration" in told.sentences[0]
+
+
+def test_a_threshold_given_by_hand_stays_until_scores_are_others(line: Line) -> None:
+    line.open().set_thresholds(image=0.3).save(line.folder)
+    line.mark(0, "good")
+    learn(line.folder, device="cpu")
+    assert read_station(line.folder).thresholds.image == 0.3
+    line.mark(1, "bad")
+    learned = learn(line.folder, defect_memory=True, device="cpu")
+    assert "The thresholds that were given by hand were for other scores, and went." in learned.sentences
+    assert read_station(line.folder).thresholds.image is None
+    assert len(line.calibration) == GOOD
+
+
 def test_without_images_drawn_at_random_no_calibration_is_renewed(line: Line) -> None:
     line.mark(0, "good")
     with pytest.raises(UsageError, match="no good image was drawn at random"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,7 +87,7 @@ def feedback(
         return
     for mark in marks:
         was = (mark.verdict or "-").upper()
-        print(f"{mark.said:6}  {was:6} {mark.judged:6}  {printable(mark.image)}")
+        print(f"{mark.said:6}  {was:6} {mark.judged:6}  {_shown(mark)}")
     for sentence in estimates(read_feedback(station).last).sentences:
         print(sentence)
 
@@ -117,7 +118,7 @@ def _marks(
         marks.append(
             Mark(
                 time=now(),
-                image=str(path),
+                image=str(Path.cwd() / path),  # learning may happen elsewhere
                 sha256=read_image(path).digest(),
                 said=said,
                 verdict=verdict,
@@ -148,4 +149,12 @@ def _refuse_contradictions(marks: Sequence[Mark]) -> None:
     for mark in marks:
         other = seen.setdefault(mark.sha256, mark)
         if other.said != mark.said:
-            raise UsageError(f"{printable(mark.image)} is marked both {other.said} and {mark.said}: give it one mark")
+            raise UsageError(f"{_shown(mark)} is marked both {other.said} and {mark.said}: give it one mark")
+
+
+def _shown(mark: Mark) -> str:
+    """The path of an image from here, if there is a way."""
+    try:
+        return printable(os.path.relpath(mark.image))
+    except ValueError:  # it lies on another drive
+        return printable(mark.image)

@@ -47,7 +47,7 @@ class Mark:
 
     Attributes:
         time: ISO 8601 in UTC.
-        image: Its path.
+        image: Its path, absolute.
         sha256: Of its pixels, see `Picture.digest`.
         said: Whether the part is good, bad, or the person is unsure.
         verdict: The station's verdict at that time; None where it had no threshold.

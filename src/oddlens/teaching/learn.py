@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.calibration import Calibration, Rates
-from oddlens.detection import Detection, Region
+from oddlens.detection import Detection, Region, Thresholds
 from oddlens.detection.regions import mark_hottest
 from oddlens.encoding import joined
 from oddlens.errors import ImageError, OddlensWarning, UsageError, printable
@@ -118,12 +118,17 @@ class _Lesson:
         """See the function."""
         before = self._detector.calibration()
         self._first = 0 if before is None or before.kind != "leave-one-out" else len(before)
-        joining = self._read(self._joining())
+        joining = self._read(self._joining(renews))
         leaving = self._leaving()
         drawn = self._read([mark for mark in self._marks if mark.said == "good" and mark.audit]) if renews else []
         if renews and not drawn:
             raise UsageError(
                 "no good image was drawn at random: run 'oddlens detect --audit 0.02', look at what it draws, and mark it"
+            )
+        if renews and before is not None and len(drawn) < len(before):
+            raise UsageError(
+                f"{_images(len(drawn))} of good parts {_were(len(drawn))} drawn at random and marked, fewer than the "
+                f"{len(before)} that made the thresholds, which promise more: audit more of them first"
             )
         old = self._detector.defects or Defects()
         if joining or leaving:
@@ -157,13 +162,19 @@ class _Lesson:
         references = self._detector.references
         return () if references is None else references.digests
 
-    def _joining(self) -> list[Mark]:
+    def _joining(self, renews: bool) -> list[Mark]:
         """Good images that were flagged, were not drawn at random, and are no references."""
         known = set(self._digests())
         found = [
             mark for mark in self._marks
             if mark.said == "good" and mark.flagged and not mark.audit and mark.sha256 not in known
         ]  # fmt: skip
+        waiting = sum(mark.said == "good" and mark.flagged and mark.audit for mark in self._marks)
+        if waiting and not renews:
+            self._said.append(
+                f"{_images(waiting)} of flagged good parts {_were(waiting)} drawn at random: they do not join the references, "
+                "and are for --renew-calibration."
+            )
         if found and (reason := self._detector.no_references) is not None:
             self._said.append(f"Flagged good images change nothing: {reason}.")
             return []
@@ -216,6 +227,9 @@ class _Lesson:
     def _remake_thresholds(self, before: Calibration | None) -> None:
         """The thresholds anew, by the references that made them: not by those that joined, which were flagged."""
         detector, references = self._detector, self._detector.references
+        if detector.thresholds != Thresholds():
+            self._said.append("The thresholds that were given by hand were for other scores, and went.")
+            detector.thresholds = Thresholds()
         if before is None:
             return
         if references is None or self._first < 2:
@@ -232,7 +246,9 @@ class _Lesson:
         rate = before.false_alarm_rate if before is not None and before.kind == "split" else None
         with _quietly():
             made = self._detector.calibrate([picture for _, picture in drawn], rate)
-        self._said.append(f"{_images(len(made))} that were drawn at random made the thresholds. {made.promise}")
+        self._said.append(
+            f"{_images(len(made))} that {_were(len(made))} drawn at random made the thresholds. {made.promise}"
+        )
 
     def _with_defects(self, old: Defects, remembers: bool | None) -> tuple[Defects, list[str]]:
         """What is known of defects now, and the images that are new among them."""
