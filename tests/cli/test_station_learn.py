@@ -48,6 +48,9 @@ def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
     assert after["verdict"] == "ok"
     again = run("station", "learn", station)
     assert (again.code, again.out) == (0, "There is nothing new to learn of what is marked.\n")
+    refused = run("calibrate", station)
+    assert refused.code == 2
+    assert "1 of the references joined because it was flagged" in refused.err
     run("station", "rollback", station, 1)
     assert run("detect", path, "--station", "line", "--json").records[0]["verdict"] == "ng"
 

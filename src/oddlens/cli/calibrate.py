@@ -106,6 +106,8 @@ def calibrate(
     with locked(station):
         with before_the_first_image():
             detector = oddlens.open_station(station, device)
+        if paths is None and not from_learning:
+            _refuse_flagged(detector, station)
         sample = LearningSample(station, scored_by(detector.identity, detector.object_name))
         seen = _seen(detector, paths, sample if from_learning else None, leave_out or [])
         vetting = vet(seen)
@@ -178,6 +180,20 @@ def _seen(
     if not len(kept):
         raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
     return kept
+
+
+def _refuse_flagged(detector: Detector, station: Path) -> None:
+    """Raise `UsageError` where references joined because they were flagged: thresholds that they make let defects pass."""
+    from oddlens.station.feedback import read_feedback
+
+    joined = {mark.sha256 for mark in read_feedback(station).last if mark.joins}
+    count = 0 if detector.references is None else len(joined & set(detector.references.digests))
+    if count:
+        raise UsageError(
+            f"{count} of the references joined because {'it was' if count == 1 else 'they were'} flagged, and would make the "
+            "thresholds blind: calibrate on other good images (--good), or on the station's own sample of its line "
+            "(--from-learning)"
+        )
 
 
 class _Counted:

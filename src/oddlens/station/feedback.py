@@ -83,6 +83,11 @@ class Mark:
             return "unsure"
         return "right" if self.flagged == (self.said == "bad") else "wrong"
 
+    @property
+    def joins(self) -> bool:
+        """Whether learning makes a reference of it: a good part that was stopped, and was not drawn at random."""
+        return self.said == "good" and self.flagged and not self.audit
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, with what was `judged`."""
         return asdict(self) | {"judged": self.judged}

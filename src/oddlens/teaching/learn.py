@@ -165,10 +165,7 @@ class _Lesson:
     def _joining(self, renews: bool) -> list[Mark]:
         """Good images that were flagged, were not drawn at random, and are no references."""
         known = set(self._digests())
-        found = [
-            mark for mark in self._marks
-            if mark.said == "good" and mark.flagged and not mark.audit and mark.sha256 not in known
-        ]  # fmt: skip
+        found = [mark for mark in self._marks if mark.joins and mark.sha256 not in known]
         waiting = sum(mark.said == "good" and mark.flagged and mark.audit for mark in self._marks)
         if waiting and not renews:
             self._said.append(
