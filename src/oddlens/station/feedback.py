@@ -203,7 +203,9 @@ class Estimates:
     def sentences(self) -> tuple[str, ...]:
         """In words."""
         if self.precision is None and self.misses is None:
-            return ("Feedback: no verdict was marked yet.",)
+            return (
+                "No NG image is marked, and no OK image that was drawn for audit: nothing is known of precision or misses.",
+            )
         lines = []
         if self.precision is not None:
             lines.append(f"Of the NG images that were marked, {_words(self.precision, 'bad')}.")
