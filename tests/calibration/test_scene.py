@@ -32,6 +32,12 @@ def test_the_limit_is_a_margin_beyond_the_largest_distance_among_the_good() -> N
     assert scene.concern(np.array([3, 2 * MARGIN - 0.1], np.float32)) is None
 
 
+def test_an_image_of_which_little_is_marked_is_of_the_part_with_a_defect() -> None:
+    other = part(2, 1, -1.0)[0]
+    scene = Scene(part(0, 8), NONE)
+    assert [scene.concern(other, marked) for marked in (0.0, 0.3, 0.4, 1.0)] == [None, None, CONCERN, CONCERN]
+
+
 def test_calibration_images_widen_it() -> None:
     other = part(2, 1, -1.0)[0]
     assert Scene(part(0, 8), NONE).concern(other) == CONCERN

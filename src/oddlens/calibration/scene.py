@@ -16,9 +16,12 @@ from oddlens.errors import UsageError
 MARGIN = 2.0
 """How many times the largest distance of a good image to its nearest one another image may be away.
 
-Measured on generated products that nothing else was made with, with 4, 8 and 20 good images: beyond it lie less than 0.1 % of
-further good images, and 99 % of other products lie beyond it (`benchmarks/drift.py` prints real ones).
+Of ten generated products, with 3 to 20 good images, 0.3 % of further good images at most lie beyond it, and all but 0.2 % of the
+images of other products do; so do 3 to 4 % of defective images. `benchmarks/drift.py` prints rates on real images.
 """
+
+MARKED = 1 / 3
+"""The share of an image that is marked where it is of another part. A defect, however strange, leaves most of a part as it is."""
 
 LEAST = 3
 """Fewer good images do not say what is usual."""
@@ -64,9 +67,12 @@ class Scene:
         """Of an image to the nearest good one. embedding: [channels]."""
         return float(distances_between(embedding[None], self.embeddings).min())
 
-    def concern(self, embedding: NDArray[np.float32]) -> str | None:
-        """What an image gives reason to say; None where it looks like the part."""
-        if self.limit is None or self.distance(embedding) <= self.limit:
+    def concern(self, embedding: NDArray[np.float32], marked: float = 1.0) -> str | None:
+        """What an image gives reason to say; None where it looks like the part.
+
+        embedding: [channels]. marked: the share of its map that exceeds the pixel threshold; 1 where there is none.
+        """
+        if self.limit is None or marked < MARKED or self.distance(embedding) <= self.limit:
             return None
         return CONCERN
 

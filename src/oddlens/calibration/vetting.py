@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from oddlens.calibration.conformal import p_value, t_quantile
 from oddlens.calibration.exchangeability import distances_between
 from oddlens.calibration.observation import Kind, Look, Observation, Observations
-from oddlens.calibration.scene import MARGIN
 from oddlens.errors import printable
 
 
@@ -40,6 +39,9 @@ LOOK = Limit(3.5 * 1.4826, 0.003)
 
 LEAST_FOR_DEVIATIONS = 8
 """Fewer images have no deviation to speak of: each is then held against the others' prediction limit."""
+
+STRANGE = 2.0
+"""How many times the largest distance between the others' nearest embeddings an image that looks like another part is away."""
 
 TWIN = 0.1
 """Two images are nearly the same where their embeddings lie closer than this share of the usual distance."""
@@ -155,13 +157,13 @@ def _prediction_limit(others: NDArray[np.float64], rate: float) -> float:
 
 
 def _strange(images: Observations) -> Iterator[tuple[int, str]]:
-    """Images that do not look like the same part, see `Scene`."""
+    """Images that do not look like the same part."""
     if len(images) < 4:
         return
     distances = _distances(images)
     for number, own in enumerate(distances):
         rest = np.delete(np.delete(distances, number, 0), number, 1)
-        if own.min() > MARGIN * rest.min(axis=1).max() > 0:
+        if own.min() > STRANGE * rest.min(axis=1).max() > 0:
             yield number, "does not look like the others' part"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oddlens.cli.command import before_the_first_image
-from oddlens.cli.finding import find_good_images
+from oddlens.cli.finding import counted, find_good_images
 from oddlens.cli.options import DeviceName, say
-from oddlens.cli.vetting import print_vetting, refuse_doubtful
+from oddlens.cli.vetting import AcceptNames, print_vetting, refuse_doubtful
 from oddlens.errors import Failure, OddlensWarning, UsageError, printable
 
 if TYPE_CHECKING:
@@ -61,12 +61,7 @@ def calibrate(
     review_rate: Annotated[
         float, typer.Option(metavar="RATE", help="The share of good images that may go to review besides.")
     ] = 0.05,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME...", help="Doubtful images that are good, by name; or the word all.", show_default=False
-        ),
-    ] = None,
+    accept: AcceptNames = None,
     leave_out: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME...", help="Images that are not to be used, by name.", show_default=False),
@@ -112,10 +107,12 @@ def calibrate(
         seen = _seen(detector, paths, sample if from_learning else None, leave_out or [])
         vetting = vet(seen)
         place = sheet or station / SHEET
-        write_sheet(vetting, place, f"{detector.object_name}: {_what(seen, from_learning)}")
+        title = f"{detector.object_name}: {_what(seen, from_learning)}"
         if not as_json:
             print_vetting(vetting)
-        refuse_doubtful(vetting, accept or [], () if detector.accepted is None else detector.accepted.names, place)
+        accepted = () if detector.accepted is None else detector.accepted.names
+        refuse_doubtful(vetting, accept or [], place, accepted=accepted, leave_out=seen.kind == "split", title=title)
+        write_sheet(vetting, place, title)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
             detector.calibrate(seen, false_alarm_rate, review_rate=review_rate)
@@ -157,8 +154,6 @@ def _seen(
     detector: Detector, paths: Sequence[Path] | None, sample: LearningSample | None, leave_out: Sequence[str]
 ) -> Observations:
     """The images to calibrate on, without those that are left out by name."""
-    from oddlens.cli.progress import progress
-
     if sample is not None:
         seen = sample.read()
         if not len(seen):
@@ -168,8 +163,8 @@ def _seen(
     elif paths is None:
         seen = detector.observe()
     else:
-        with progress("good images", len(paths)) as advance:
-            seen = detector.observe(_Counted(paths, advance))
+        with counted("good images", paths) as images:
+            seen = detector.observe(images)
     named = {name: [each.source for each in seen if name in (each.name, each.source)] for name in leave_out}
     for name, found in named.items():
         if not found:
@@ -196,21 +191,6 @@ def _refuse_flagged(detector: Detector, station: Path) -> None:
         )
 
 
-class _Counted:
-    """Paths that are counted as they are taken; a collection, so that they are read ahead."""
-
-    def __init__(self, paths: Sequence[Path], advance: Callable[[int], None]) -> None:
-        self._paths, self._advance = paths, advance
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __iter__(self) -> Iterator[Path]:
-        for path in self._paths:
-            yield path
-            self._advance(1)
-
-
 def _tested(
     detector: Detector, seen: Observations, sample: LearningSample, from_learning: bool
 ) -> Exchangeability | None:
@@ -228,13 +208,11 @@ def _tested(
 
 def _found(detector: Detector, calibration: Calibration, bad: Sequence[Path]) -> DetectionRate | None:
     """How many of the known defects are found; None without any."""
-    from oddlens.cli.progress import progress
-
     if not bad:
         return None
     scores = []
-    with progress("bad images", len(bad)) as advance:
-        for outcome in detector.detect_each(_Counted(bad, advance), detector.object_name):
+    with counted("bad images", bad) as images:
+        for outcome in detector.detect_each(images, detector.object_name):
             if isinstance(outcome, Failure):
                 raise UsageError(outcome.reason)
             scores.append(outcome.score)

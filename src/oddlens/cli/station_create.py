@@ -131,21 +131,10 @@ class VettingOptions:
         """Raise `UsageError` for a doubtful image that is not accepted, with a contact sheet, or for a name that is none."""
         from oddlens.cli.vetting import refuse_doubtful
 
-        names = [{name for row in each.rows for name in (row.observation.name, row.source)} for each in vetted]
-        accept = self.accept or []
-        for name in accept:
-            if name != "all" and not any(name in each for each in names):
-                raise UsageError(
-                    f"--accept {printable(name)} names none of the images: give a file's name, or the word all"
-                )
-        for each, own in zip(vetted, names, strict=True):
-            try:
-                refuse_doubtful(each, [name for name in accept if name == "all" or name in own], (), sheet)
-            except UsageError:
-                from oddlens.calibration.sheet import write_sheet
-
-                write_sheet(each, sheet, "references" if each.kind == "leave-one-out" else "calibration images")
-                raise
+        known = [row.observation for each in vetted for row in each.rows]
+        for each in vetted:
+            title = "references" if each.kind == "leave-one-out" else "calibration images"
+            refuse_doubtful(each, self.accept or [], sheet, known=known, leave_out=True, title=title)
 
 
 def create(

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from oddlens.errors import UsageError, printable
 
 if TYPE_CHECKING:
-    from oddlens.calibration import Vetting
+    from oddlens.calibration import Observation, Vetting
+
+AcceptNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="NAME...",
+        help="Doubtful images that are good, by name; or the word all.",
+        show_default=False,
+    ),
+]
 
 SHOWN = 12
 """Rows of the table: the most doubtful images."""
@@ -35,9 +47,31 @@ def print_vetting(vetting: Vetting) -> None:
     print(vetting.sentence)
 
 
-def refuse_doubtful(vetting: Vetting, accept: Sequence[str], accepted: Sequence[str], sheet: Path) -> None:
-    """Raise `UsageError` for a doubtful image that is not accepted, now or by an earlier version, or for a name that is none."""
-    names = {name for row in vetting.rows for name in (row.observation.name, row.source)}
+def refuse_doubtful(
+    vetting: Vetting,
+    accept: Sequence[str],
+    sheet: Path,
+    *,
+    known: Iterable[Observation] = (),
+    accepted: Sequence[str] = (),
+    leave_out: bool = False,
+    title: str = "Good images",
+) -> None:
+    """Raise `UsageError` for a doubtful image that is not accepted, and for a name that is none; a contact sheet is written then.
+
+    Args:
+        vetting: The images.
+        accept: The names that a person accepts.
+        sheet: Where the contact sheet is written.
+        known: Other images whose names are none of these.
+        accepted: What an earlier version accepted.
+        leave_out: Whether the verb has --leave-out.
+        title: Of the contact sheet.
+    """
+    from oddlens.calibration.sheet import write_sheet
+
+    images = [*known, *(row.observation for row in vetting.rows)]
+    names = {name for each in images for name in (each.name, each.source)}
     for name in accept:
         if name not in names and name != "all":
             raise UsageError(
@@ -47,8 +81,10 @@ def refuse_doubtful(vetting: Vetting, accept: Sequence[str], accepted: Sequence[
         return
     left = [row for row in vetting.flagged if not {row.observation.name, row.source} & {*accept, *accepted}]
     if left:
+        write_sheet(vetting, sheet, title)
         listed = " ".join(printable(row.observation.name) for row in left[:5])
+        instead = f"--leave-out {listed}" if leave_out else "leave them out"
         raise UsageError(
             f"{vetting.sentence} Look at {printable(str(sheet))}, and say --accept {listed} (or all) where they are good, or "
-            f"--leave-out {listed} where they are not; nothing was changed"
+            f"{instead} where they are not; nothing was changed"
         )

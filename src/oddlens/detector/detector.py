@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from oddlens.backbone.files import MINI_FOLDER
 from oddlens.calibration import NOT_FINITE, Calibration, Rates, chosen
@@ -265,9 +266,16 @@ class Detector(CalibratedDetector):
                 p_value=None if calibration is None else calibration.p_value(score),
                 marking=self.marking or Marking(),
                 roi=self.roi,
-                concern=None if embeddings is None or self.scene is None else self.scene.concern(embeddings[number]),
+                concern=None if embeddings is None else self._concern(embeddings[number], anomaly_map, thresholds),
                 embedding=None if embeddings is None else embeddings[number],
             )
+
+    def _concern(
+        self, embedding: NDArray[np.float32], anomaly_map: NDArray[np.float32], thresholds: Thresholds
+    ) -> str | None:
+        """Why an image is not of this detector's part, in words; None where it is."""
+        marked = 1.0 if thresholds.pixel is None else float((anomaly_map > thresholds.pixel).mean())
+        return None if self.scene is None else self.scene.concern(embedding, marked)
 
     def save(self, folder: str | os.PathLike[str], note: str | None = None) -> None:
         """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`.
