@@ -164,6 +164,8 @@ def test_a_memory_of_defects_changes_scores_and_makes_the_thresholds_anew_by_the
     learned = learn(line.folder, defect_memory=True, device="cpu")
     assert learned.remembered == 2
     assert any("pays from about 10" in sentence for sentence in learned.sentences)
+    assert not any("The thresholds stay" in sentence for sentence in learned.sentences)
+    assert any("the thresholds were made anew" in sentence for sentence in learned.sentences)
     detector = line.open()
     assert detector.references is not None
     first = detector.with_references(detector.references[:GOOD])

@@ -135,7 +135,7 @@ class _Lesson:
             self._change_references(joining, leaving)
             self._keep_thresholds(before, leaving)
         defects, new = self._with_defects(old, defect_memory)
-        if self._set_defects(defects, old):
+        if remade := self._set_defects(defects, old):
             self._remake_thresholds(before)
         if renews:
             self._renew(drawn, before)
@@ -146,7 +146,7 @@ class _Lesson:
         if not changes:
             self._said.append("There is nothing new to learn of what is marked.")
             return Learned(version=None, sentences=tuple(self._said))
-        self._say(len(joining), len(leaving), len(new), named, gone)
+        self._say(len(joining), len(leaving), len(new), named, gone, remade)
         return Learned(
             version=write_station(self._detector.to_state(), self._folder, verb="learn", what=" ".join(self._said)),
             joined=tuple(mark.image for mark, _ in joining),
@@ -301,11 +301,12 @@ class _Lesson:
                 self._detector.calibration()  # a memory that the method does not take is refused here
         return changes
 
-    def _say(self, joined: int, left: int, defects: int, named: int, gone: int) -> None:
+    def _say(self, joined: int, left: int, defects: int, named: int, gone: int, remade: bool) -> None:
         """What happened, in words, before what was said already."""
         said = []
         if joined:
-            stay = "" if self._detector.calibration() is None else " The thresholds stay."
+            stays = self._detector.calibration() is not None and not remade and not left
+            stay = " The thresholds stay." if stays else ""
             said.append(
                 f"{_images(joined)} that {_were(joined)} flagged joined the references.{stay} {WHY_NOT_CALIBRATION}"
             )
@@ -313,6 +314,8 @@ class _Lesson:
             said.append(f"{_images(left)} that {_were(left)} marked bad left the references.")
         if defects:
             said.append(f"{_images(defects)} of defective parts are known now{f', {named} by name' if named else ''}.")
+        if remade and self._first >= 2:  # else something else was said of them
+            said.append("Scores are others, so the thresholds were made anew, by the references that made them before.")
         if gone:
             said.append(f"{_images(gone)} of defective parts changed or went.")
         self._said[:0] = said
