@@ -109,7 +109,7 @@ def main() -> None:
         for kind, images in kinds.items():
             print(f"| {category} | {kind} | {rates(detector, images, name)} |", flush=True)
     print(
-        "\n| scores change by (sd) | after images | calibration images | noticed within 500 % | median delay | false alarms before % |"
+        "\n| scores change by (sd) | after images | calibrated on | noticed within 500 % | median delay | false alarms before % |"
     )
     print("|---|---|---|---|---|---|")
     for shift in (0.5, 1.0, 2.0):
