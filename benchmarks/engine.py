@@ -3,7 +3,8 @@
     python benchmarks/engine.py --data FOLDER [--pictures N] [--before COMMIT] [--rounds N] [--stub-pictures N]
 
 FOLDER: any pictures; N of them, evenly chosen. The earlier version is checked out into a temporary folder (`git worktree`) and runs
-in the same Python, in turn with this one, each run a process of its own with overlays and maps. Of each: wall and processor time,
+in the same Python, in turn with this one, each run a process of its own with overlays and maps ("all": with whatever this version
+writes by default, which is more). Of each: wall and processor time,
 seconds until the first line of results.jsonl, and the most memory held. Ratios are taken round by round, medians over rounds.
 Aims: at least 1.3 times as fast, the first result no later, the memory no more.
 
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +106,19 @@ def _chosen(data: Path, count: int) -> list[Path]:
 
 
 def _compare(folder: Path, count: int, before: str, rounds: int) -> None:
-    taken: dict[str, list[Taken]] = {"before": [], "now": []}
+    taken: dict[str, list[Taken]] = {"before": [], "now": [], "all": []}
     with _checked_out(before, folder / "before") as earlier:
-        sources = {"before": earlier / "src", "now": ROOT / "src"}
-        for source in sources.values():  # whatever is read or compiled once
-            _detect(source, folder / "pictures", folder / "out")
+        calls = {
+            "before": (earlier / "src", ()),
+            "now": (ROOT / "src", ("--write", "overlays,maps")),
+            "all": (ROOT / "src", ()),
+        }
+        for source, options in calls.values():  # whatever is read or compiled once
+            _detect(source, folder / "pictures", folder / "out", options)
         for number in range(rounds):
-            for name in list(sources) if number % 2 == 0 else list(sources)[::-1]:
-                taken[name].append(_detect(sources[name], folder / "pictures", folder / "out"))
+            for name in list(calls) if number % 2 == 0 else list(calls)[::-1]:
+                source, options = calls[name]
+                taken[name].append(_detect(source, folder / "pictures", folder / "out", options))
     print(f"\n{count} pictures, overlays and maps\n{'':10}{'wall':>9}{'processor':>11}{'first':>9}{'memory':>10}")
     for name, runs in taken.items():
         wall, processor, first, memory = (
@@ -139,11 +145,11 @@ def _checked_out(commit: str, folder: Path) -> Iterator[Path]:
         subprocess.run([*git, "remove", "--force", str(folder)], check=True)
 
 
-def _detect(source: Path, pictures: Path, out: Path) -> Taken:
+def _detect(source: Path, pictures: Path, out: Path, options: Sequence[str]) -> Taken:
     """A run of the command line in a process of its own."""
     shutil.rmtree(out, ignore_errors=True)
     lines = out / "results.jsonl"
-    command = [sys.executable, "-m", "oddlens", "detect", str(pictures), "--out", str(out)]
+    command = [sys.executable, "-m", "oddlens", "detect", str(pictures), "--out", str(out), *options]
     environment = os.environ | {"PYTHONPATH": str(source), "PYTHONWARNINGS": "ignore"}
     environment["PYTHONPYCACHEPREFIX"] = str(
         out.parent / "compiled"

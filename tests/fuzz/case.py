@@ -18,7 +18,7 @@ RESULT, SENTENCE, FINDING = "result", "sentence", "finding"
 
 _LONGEST_SENTENCE = 2000
 _SHORTEST_SENTENCE = 25
-_BEFORE_ADVICE = (": ", "; ", ", or ", ", for instance ")
+_BEFORE_ADVICE = (": ", "; ", ", or ", ", did you mean ", ", for instance ")
 
 
 @dataclass(frozen=True)
