@@ -51,6 +51,11 @@ def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
     refused = run("calibrate", station)
     assert refused.code == 2
     assert "1 of the references joined because it was flagged" in refused.err
+    changed = run("station", "set", station, "--object", "bolt")
+    assert "thresholds by 3 of 4 references (the others were flagged)" in changed.out
+    assert json.loads((station / "station.json").read_text())["calibration"]["sources"] == [
+        f"good/{n}.png" for n in range(3)
+    ]
     run("station", "rollback", station, 1)
     assert run("detect", path, "--station", "line", "--json").records[0]["verdict"] == "ng"
 

@@ -181,7 +181,7 @@ def _refuse_flagged(detector: Detector, station: Path) -> None:
     """Raise `UsageError` where references joined because they were flagged: thresholds that they make let defects pass."""
     from oddlens.station.feedback import read_feedback
 
-    joined = {mark.sha256 for mark in read_feedback(station).last if mark.joins}
+    joined = read_feedback(station).joining
     count = 0 if detector.references is None else len(joined & set(detector.references.digests))
     if count:
         raise UsageError(

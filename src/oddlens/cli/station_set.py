@@ -16,6 +16,8 @@ from oddlens.cli.thresholds import parse_thresholds
 from oddlens.errors import UsageError
 
 if TYPE_CHECKING:
+    from oddlens.calibration import Rates
+    from oddlens.detector import Detector
     from oddlens.station import StationState
 
 EXAMPLES = """\b
@@ -133,8 +135,7 @@ def _at_rates(state: StationState, false_alarm_rate: float | None, review_rate: 
     from oddlens.calibration import Calibration, Rates
     from oddlens.detection import Thresholds
 
-    calibration = state.calibration
-    earlier = calibration.rates if isinstance(calibration, Calibration) else calibration or Rates()
+    calibration, earlier = state.calibration, _rates_of(state)
     rates = Rates(
         false_alarm_rate=earlier.false_alarm_rate if false_alarm_rate is None else false_alarm_rate,
         review_rate=earlier.review_rate if review_rate is None else review_rate,
@@ -161,6 +162,14 @@ def _at_rates(state: StationState, false_alarm_rate: float | None, review_rate: 
     return replace(state, thresholds=Thresholds(None, pixel, None if pixel is None else "given"))
 
 
+def _rates_of(state: StationState) -> Rates:
+    """The rates that the station's thresholds are set at."""
+    from oddlens.calibration import Calibration, Rates
+
+    calibration = state.calibration
+    return calibration.rates if isinstance(calibration, Calibration) else calibration or Rates()
+
+
 def _asked_otherwise(
     folder: StationFolder, state: StationState, change: ChangeOptions, device: str, said: list[str]
 ) -> StationState:
@@ -180,11 +189,34 @@ def _asked_otherwise(
     if roi is not None and roi != detector.roi:
         said.append("another region of interest")
         detector.roi = roi
+    if said:
+        said += _thresholds_without_flagged(folder, detector, _rates_of(state))
     changed = detector.to_state()
     if split and not isinstance(changed.calibration, Calibration):
         said.append("without the calibration, which was made for other scores")
         say("oddlens: the station must be calibrated again: 'oddlens calibrate' does it")
     return changed
+
+
+def _thresholds_without_flagged(folder: StationFolder, detector: Detector, rates: Rates) -> Iterator[str]:
+    """Thresholds of new scores do not come of references that joined because they were flagged: those would let defects pass."""
+    from oddlens.encoding import joined
+    from oddlens.station.feedback import read_feedback
+    from oddlens.teaching.learn import calibrate_by_some
+
+    references, flagged = detector.references, read_feedback(folder).joining
+    if references is None or not flagged & set(references.digests):
+        return
+    others = [
+        references[number : number + 1] for number, digest in enumerate(references.digests) if digest not in flagged
+    ]
+    if len(others) < 2:
+        raise UsageError(
+            "nearly all references joined because they were flagged, so that the station would have no thresholds for its new "
+            "scores: make a new station ('oddlens station create')"
+        )
+    calibrate_by_some(detector, joined(others), rates)
+    yield f"thresholds by {len(others)} of {len(references)} references (the others were flagged)"
 
 
 def _differences(before: StationState, after: StationState) -> Iterator[str]:

@@ -147,6 +147,11 @@ class Feedback(NamedTuple):
         """The last mark of each image."""
         return tuple({mark.sha256: mark for mark in self.marks}.values())
 
+    @property
+    def joining(self) -> frozenset[str]:
+        """The digests of the images that learning makes references of: no thresholds may come of them."""
+        return frozenset(mark.sha256 for mark in self.last if mark.joins)
+
 
 def read_feedback(folder: str | os.PathLike[str]) -> Feedback:
     """The feedback that a station has."""

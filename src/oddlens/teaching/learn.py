@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from oddlens.calibration import Calibration, Rates
 from oddlens.detection import Detection, Region, Thresholds
 from oddlens.detection.regions import mark_hottest
-from oddlens.encoding import joined
+from oddlens.detector import Detector
+from oddlens.encoding import EncodedBatch, joined
 from oddlens.errors import ImageError, OddlensWarning, UsageError, printable
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import open_station
@@ -97,6 +98,19 @@ def learn(
     """
     with locked(folder):
         return _Lesson(Path(folder), device).learn(defect_memory, renew_calibration)
+
+
+def calibrate_by_some(detector: Detector, references: EncodedBatch, rates: Rates) -> None:
+    """Thresholds by some of a detector's references, two or more, each held against the others of these.
+
+    rates: Where these are too few for them, the thresholds follow the rule for their number.
+    """
+    these = detector.with_references(references)
+    if _suffices(rates, len(references)):
+        these.calibrate_by(rates)
+    calibration = these.calibration(detector.object_name)
+    assert calibration is not None
+    detector.calibrate_by(calibration)
 
 
 class _Lesson:
@@ -232,12 +246,7 @@ class _Lesson:
         if references is None or self._first < 2:
             self._said.append("The thresholds do not hold any more: calibrate the station again ('oddlens calibrate').")
             return
-        first = detector.with_references(references[: self._first])
-        if _suffices(before.rates, self._first):
-            first.calibrate_by(before.rates)
-        calibration = first.calibration(before.object_name)
-        assert calibration is not None
-        detector.calibrate_by(calibration)
+        calibrate_by_some(detector, references[: self._first], before.rates)
 
     def _renew(self, drawn: Sequence[tuple[Mark, Picture]], before: Calibration | None) -> None:
         rate = before.false_alarm_rate if before is not None and before.kind == "split" else None
