@@ -134,12 +134,30 @@ class TestLearning:
         assert detector.state is not None
         assert (detector.state.stage, detector.state.sampled) == ("ready", 24)
         assert detector.state.tested is not None
-        assert not (station / "learning").exists()
         assert versions(station)[-1].what == "calibrated on 24 images of its line"
         calibration = detector.calibration()
         assert calibration is not None
         scores = {each.source: each.score for each in detector.detect(tmp_path / "line", "nut")}
         assert calibration.scores == tuple(scores[source] for source in calibration.sources)
+
+        run("station", "rollback", station, 1)  # the sample is still there
+        assert calibrate(station, "--from-learning", "--accept", "all").code == 0
+
+    def test_what_is_marked_as_bad_and_references_are_no_good_images_of_the_line(
+        self, station: Path, tmp_path: Path
+    ) -> None:
+        write_pictures(tmp_path / "line", 6, seed=77)
+        reference = tmp_path / "references" / "0.png"
+        out = tmp_path / "out"
+        run("detect", tmp_path / "line", reference, "--station", station, "--device", "cpu", "--out", out)
+        bad, unsure = (tmp_path / "line" / name for name in ("0.png", "1.png"))
+        assert run("feedback", station, out, "--bad", bad, "--unsure", unsure).code == 0
+        done = calibrate(station, "--from-learning", "--accept", "all", "--json")
+        assert done.code == 0
+        sources = {Path(each) for each in json.loads(done.out)["calibration"]["sources"]}
+        assert sources == {tmp_path / "line" / f"{number}.png" for number in range(2, 6)}
+        assert "1 of the sample is references of the station: left out" in done.err
+        assert "2 of the sample are marked as bad or unsure: left out" in done.err
 
     def test_the_promise_is_not_printed_where_references_do_not_stand_for_the_line(
         self, station: Path, tmp_path: Path

@@ -379,3 +379,14 @@ def test_no_torch_is_imported(detect: Detect, images: Path, tmp_path: Path) -> N
     done = subprocess.run(call, capture_output=True, text=True, env=os.environ, check=False)
     assert (done.returncode, "Error" in done.stderr) == (0, False)
     assert np.asarray(Image.open(tmp_path / "out" / "masks" / "0.png")).any()
+
+
+def test_lines_that_cannot_be_read_are_counted(detect: Detect, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    detect(images, "--out", out)
+    lines = (out / "results.jsonl").read_bytes().splitlines(keepends=True)
+    (out / "results.jsonl").write_bytes(b"".join([b"{torn\n", *lines[1:]]))
+    done = run("judge", out, "--threshold", 0.5, "--write", "nothing")
+    assert done.code == 0
+    assert "1 line of results.jsonl could not be read and went, with what was drawn of it" in done.err
+    assert len(lines_of(out)) == len(lines) - 1

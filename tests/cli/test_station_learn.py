@@ -60,6 +60,16 @@ def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
     assert run("detect", path, "--station", "line", "--json").records[0]["verdict"] == "ng"
 
 
+def test_marks_are_of_the_stations_verdicts_and_not_of_thresholds_given_by_hand(station: Path) -> None:
+    (path,) = of_verdict("ng")
+    run("judge", "out", "--threshold", 100, "--write", "nothing")
+    refused = run("feedback", "line", "out", "--bad", path)
+    assert refused.code == 2
+    assert "out was judged by thresholds given by hand" in refused.err
+    run("judge", "out", "--station", "line", "--write", "nothing")
+    assert run("feedback", "line", "out", "--bad", path).code == 0
+
+
 def test_defects_and_their_names_are_shown(station: Path) -> None:
     (path,) = of_verdict("ng")
     run("feedback", "line", "out", "--bad", path, "--defect", "dent")

@@ -407,3 +407,9 @@ def test_a_notebook_shows_the_overlay_and_the_text_where_there_is_no_image(tmp_p
     assert shown is not None
     assert shown.startswith('<img src="data:image/')
     assert detection()._repr_html_() is None
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 10**400])
+def test_a_threshold_that_no_file_holds_is_refused(value: float) -> None:
+    with pytest.raises(UsageError, match="no threshold"):
+        Thresholds(image=value)

@@ -57,6 +57,7 @@ def test_it_comes_back_from_json(marking: Marking) -> None:
         (lambda: Marking(min_area=float("nan")), "cannot be nan"),
         (lambda: Marking(min_area=1, unit="mm2"), "an area in mm2 needs the size of a pixel"),
         (lambda: Marking(mm_per_pixel=0), "a pixel cannot be 0 mm wide"),
+        (lambda: Marking(mm_per_pixel=1e300), r"a pixel cannot be 1e\+300 mm wide"),
         (lambda: Marking.parse("large"), "'large' is no area: give pixels, as 20, or square millimetres, as 1.5mm2"),
         (lambda: Marking.parse("1.2.3"), "is no area"),
         (lambda: Marking.parse("5cm2"), "is no area"),

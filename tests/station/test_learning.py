@@ -89,14 +89,6 @@ def test_a_damaged_file_is_no_part_of_it(tmp_path: Path, damage: bytes) -> None:
     assert kept(tmp_path, range(3)) == {"line/0.png", "line/1.png", "line/2.png"}
 
 
-def test_it_can_be_forgotten(tmp_path: Path) -> None:
-    kept(tmp_path, range(3))
-    sample = LearningSample(tmp_path, "made by me")
-    sample.clear()
-    assert len(sample) == 0
-    assert not (tmp_path / FOLDER).exists()
-
-
 def test_scores_depend_on_recipe_references_and_object_and_on_no_threshold() -> None:
     made = Identity(method="winclip", recipe={"a": 1}, model=ModelIdentity(name="m", sha256="0", fingerprint="1"))
     first = scored_by(made, "nut")

@@ -104,7 +104,7 @@ def calibrate(
         if paths is None and not from_learning:
             _refuse_flagged(detector, station)
         sample = LearningSample(station, scored_by(detector.identity, detector.object_name))
-        seen = _seen(detector, paths, sample if from_learning else None, leave_out or [])
+        seen = _seen(detector, station, paths, sample if from_learning else None, leave_out or [])
         vetting = vet(seen)
         place = sheet or station / SHEET
         title = f"{detector.object_name}: {_what(seen, from_learning)}"
@@ -126,8 +126,6 @@ def calibrate(
         version = write_station(
             detector.to_state(), station, verb="calibrate", what=f"calibrated on {_what(seen, from_learning)}"
         )
-        if from_learning:
-            sample.clear()
     if as_json:
         print(json.dumps(_document(calibration, vetting, rate, place, version.number), indent=2))
         return
@@ -151,14 +149,23 @@ def _what(seen: Observations, from_learning: bool) -> str:
 
 
 def _seen(
-    detector: Detector, paths: Sequence[Path] | None, sample: LearningSample | None, leave_out: Sequence[str]
+    detector: Detector,
+    station: Path,
+    paths: Sequence[Path] | None,
+    sample: LearningSample | None,
+    leave_out: Sequence[str],
 ) -> Observations:
     """The images to calibrate on, without those that are left out by name."""
     if sample is not None:
-        seen = sample.read()
-        if not len(seen):
+        kept_of_line = sample.read()
+        if not len(kept_of_line):
             raise UsageError(
                 "the station has kept no images of its line yet: run 'oddlens detect IMAGES --station' with it first"
+            )
+        seen = _good_of_line(detector, station, kept_of_line)
+        if not len(seen):
+            raise UsageError(
+                "no good image is among those that the station has kept of its line: run 'oddlens detect' with more of them first"
             )
     elif paths is None:
         seen = detector.observe()
@@ -175,6 +182,19 @@ def _seen(
     if not len(kept):
         raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
     return kept
+
+
+def _good_of_line(detector: Detector, station: Path, sample: Observations) -> Observations:
+    """The sample of a line without the station's own references, and without parts that users have marked as bad or unsure."""
+    from oddlens.station.feedback import read_feedback
+
+    references = frozenset[str]() if detector.references is None else frozenset(detector.references.digests)
+    doubted = frozenset(mark.sha256 for mark in read_feedback(station).last if mark.said != "good")
+    for digests, what in ((references, "references of the station"), (doubted, "marked as bad or unsure")):
+        count = sum(each.digest in digests for each in sample)
+        if count:
+            say(f"oddlens: {count} of the sample {'is' if count == 1 else 'are'} {what}: left out")
+    return replace(sample, images=tuple(each for each in sample if each.digest not in references | doubted))
 
 
 def _refuse_flagged(detector: Detector, station: Path) -> None:

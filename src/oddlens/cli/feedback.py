@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,6 +72,12 @@ def feedback(
     if not folder.done:
         raise UsageError(
             f"{printable(str(results))} holds no results: give the folder that 'oddlens detect --out' wrote"
+        )
+    judged = folder.document.get("judged")
+    if isinstance(judged, Mapping) and not str(judged.get("by")).startswith("the station "):
+        raise UsageError(
+            f"{printable(str(results))} was judged by thresholds given by hand, and marks are of the station's verdicts: "
+            f"'oddlens judge {printable(str(results))} --station {printable(str(station))}' goes back to them"
         )
     number = 0 if version is None else version.number
     marks = [

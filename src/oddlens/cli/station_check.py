@@ -73,6 +73,8 @@ def check(folder: StationFolder, images: LabelledImages, device: DeviceName = "a
         )
     references = detector.references
     known = {} if references is None else dict.fromkeys(references.digests, "references")
+    if detector.defects is not None:
+        known |= dict.fromkeys(detector.defects.memory.images, "defects that it remembers")
     names = {} if references is None else dict.fromkeys(map(os.path.realpath, references.sources), "references")
     if calibration is not None and calibration.kind == "split":
         names |= dict.fromkeys(map(os.path.realpath, calibration.sources), "calibration images")

@@ -175,7 +175,7 @@ def _asked_otherwise(
 ) -> StationState:
     """Another object or region of interest: all scores are others, and the calibration of other good images is worth nothing."""
     import oddlens
-    from oddlens.calibration import Calibration, Rates
+    from oddlens.calibration import Accepted, Calibration, Rates, Readiness
     from oddlens.detection import RegionOfInterest
 
     roi = None if change.roi is None else RegionOfInterest.read(change.roi)
@@ -194,6 +194,10 @@ def _asked_otherwise(
     changed = detector.to_state()
     if split and not isinstance(changed.calibration, Calibration):
         said.append("without the calibration, which was made for other scores")
+        references = () if changed.references is None else changed.references.sources
+        changed = replace(
+            changed, accepted=Accepted.of((), changed.accepted, kept=references), state=Readiness("learning")
+        )
         say("oddlens: the station must be calibrated again: 'oddlens calibrate' does it")
     return changed
 

@@ -12,6 +12,9 @@ from oddlens.io.strict_json import form_fault
 
 Unit = Literal["px", "mm2"]
 
+_WIDEST_PIXEL = 1e6
+"""In millimetres. What is wider is a slip, and areas would not be finite."""
+
 _FORM = {"min_area": float, "unit": str, "mm_per_pixel": (float, None)}
 
 
@@ -43,8 +46,12 @@ class Marking:
             )
         if self.unit not in ("px", "mm2"):
             raise UsageError(f"the unit of an area cannot be {shortened(self.unit)}: give 'px' or 'mm2'")
-        if self.mm_per_pixel is not None and not (_is_number(self.mm_per_pixel) and self.mm_per_pixel > 0):
-            raise UsageError(f"a pixel cannot be {shortened(self.mm_per_pixel)} mm wide: give a number above 0")
+        if self.mm_per_pixel is not None and not (
+            _is_number(self.mm_per_pixel) and 0 < self.mm_per_pixel <= _WIDEST_PIXEL
+        ):
+            raise UsageError(
+                f"a pixel cannot be {shortened(self.mm_per_pixel)} mm wide: give a number above 0, at most a million"
+            )
         if self.unit == "mm2" and self.mm_per_pixel is None:
             raise UsageError(
                 "an area in mm2 needs the size of a pixel: say how many millimetres wide one is (--mm-per-pixel)"

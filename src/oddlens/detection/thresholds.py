@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from numbers import Real
 from typing import Literal
@@ -72,4 +71,5 @@ class ValueRange:
 
 
 def _is_finite(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    """Whether it is a number that files hold, too: `form_fault` takes none from 2**1023 on."""
+    return not isinstance(value, bool) and isinstance(value, Real) and bool(-(2**1023) < value < 2**1023)

@@ -37,6 +37,7 @@ from oddlens.inference.results import (
     JUDGED,
     Record,
     ResultsFolder,
+    count_unread,
     read_document,
     read_records,
     verdict_of,
@@ -140,6 +141,7 @@ class _Judging:
         folder, root = self._folder, self._folder.root
         with _locked(root):
             folder.clean()
+            unread = count_unread(folder.lines)
             before = list(read_records(folder.lines).values())
             with ThreadPoolExecutor(thread_count(), "oddlens-judge") as pool:
                 now = list(self._shown("verdicts", pool.map(self._judged, before), len(before)))
@@ -154,6 +156,12 @@ class _Judging:
             sentence.format(_images(count), self._reasons.get(sentence))
             for sentence, count in self._passed_over.items()
         ]
+        if unread:
+            lines = "1 line" if unread == 1 else f"{unread} lines"
+            said.append(
+                f"{lines} of results.jsonl could not be read and went, with what was drawn of {'it' if unread == 1 else 'them'}: "
+                "'oddlens detect --resume' runs those images again"
+            )
         return Judged(now, changed, said, self._passed_over[_UNDRAWN])
 
     def _shown(self, what: str, done: Iterable[Record], total: int) -> Iterator[Record]:

@@ -407,16 +407,26 @@ def read_records(path: Path) -> dict[str, Record]:
     A line that a stop cut off, or that has another form, counts as none: its image runs again.
     """
     records: dict[str, Record] = {}
-    for line in read_bytes(path).split(b"\n"):
+    for record in filter(None, _each_line(path)):
+        key = record["file"]["path"] if "file" in record else unfiled(record["path"])
+        records.pop(key, None)
+        records[key] = record
+    return records
+
+
+def count_unread(path: Path) -> int:
+    """How many lines of a results.jsonl are no records."""
+    return sum(record is None for record in _each_line(path))
+
+
+def _each_line(path: Path) -> Iterator[Record | None]:
+    """The record of each line that is not empty; None for one of another form."""
+    for line in filter(None, read_bytes(path).split(b"\n")):
         try:
             record = parse_json(line.decode("ascii"))
         except ValueError:
-            continue
-        if _is_record(record):
-            key = record["file"]["path"] if "file" in record else unfiled(record["path"])
-            records.pop(key, None)
-            records[key] = record
-    return records
+            record = None
+        yield record if _is_record(record) else None
 
 
 def verdict_of(record: Record) -> Verdict | None:

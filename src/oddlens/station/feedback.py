@@ -149,8 +149,11 @@ class Feedback(NamedTuple):
 
     @property
     def joining(self) -> frozenset[str]:
-        """The digests of the images that learning makes references of: no thresholds may come of them."""
-        return frozenset(mark.sha256 for mark in self.last if mark.joins)
+        """The digests of the images that learning makes, or has made, references of: no thresholds may come of them.
+
+        Any mark counts: a part that was stopped once is no random one, whatever was said of it later.
+        """
+        return frozenset(mark.sha256 for mark in self.marks if mark.joins)
 
 
 def read_feedback(folder: str | os.PathLike[str]) -> Feedback:

@@ -94,15 +94,6 @@ class LearningSample:
         found.sort(key=lambda each: each[0])
         return Observations("split", tuple(image for _, image in found))
 
-    def clear(self) -> None:
-        """Forget all images, also those that were scored by something else."""
-        for path in self._files():
-            with suppress(OSError):
-                path.unlink()
-        with suppress(OSError):
-            self._folder.rmdir()
-        self._known = None
-
     def _ranks(self) -> dict[str, str]:
         if self._known is None:
             self._known = {}
