@@ -146,6 +146,9 @@ class TestJson:
             "its runs do not fill its size",
         ),
         (lambda: RegionOfInterest.from_dict({"mask": {"size": [2, 2], "runs": "-1 5"}}), "it needs a size"),
+        (lambda: MaskRuns((2, 2), "4" * 5000), "it needs a size"),
+        (lambda: MaskRuns((10**11, 10**11), "9"), "more than 200,000,000 pixels"),
+        (lambda: RegionOfInterest.from_dict({"image_size": [10**400, 100]}), "its image_size is not width, height"),
         (lambda: MaskRuns.of(np.random.default_rng(0).random((900, 900)) > 0.5), "too many small spots for a mask"),
     ],
 )

@@ -25,6 +25,7 @@ Polygon = tuple[tuple[float, float], ...]
 """(x, y) corners, as shares of the image's width and height, from 0 to 1."""
 
 _WHITE = 128
+_MOST_PIXELS, _MOST_DIGITS = 200_000_000, 9
 _MOST_RUNS = 200_000  # a black and white drawing has a few thousand; a photograph has millions
 _MOST_FINE = 2**24  # pixels of a finer grid, where a region is smaller than a pixel
 
@@ -49,8 +50,13 @@ class MaskRuns:
 
     def __post_init__(self) -> None:
         lengths = self.runs.split()
-        if len(self.size) != 2 or min(self.size) < 1 or not all(each.isascii() and each.isdigit() for each in lengths):
+        digits = all(each.isascii() and each.isdigit() and len(each) <= _MOST_DIGITS for each in lengths)
+        if len(self.size) != 2 or min(self.size) < 1 or not digits:
             raise UsageError("this is no mask: it needs a size, as width and height, and runs, as whole numbers")
+        if self.size[0] * self.size[1] > _MOST_PIXELS:
+            raise UsageError(
+                f"this is no mask: it has more than {_MOST_PIXELS:,} pixels, where a small drawing does as well"
+            )
         if sum(map(int, lengths)) != self.size[0] * self.size[1]:
             raise UsageError("this is no mask: its runs do not fill its size")
 
@@ -147,7 +153,7 @@ class RegionOfInterest:
         fault = fault or ("" if "mask" not in document else form_fault(document["mask"], _MASK_FORM, "mask"))
         width, height = 1.0, 1.0
         if not fault and "image_size" in document:
-            if len(document["image_size"]) != 2 or min(document["image_size"]) < 1:
+            if len(document["image_size"]) != 2 or not all(0 < each <= _MOST_PIXELS for each in document["image_size"]):
                 fault = "its image_size is not width, height"
             else:
                 width, height = document["image_size"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal
+from typing import Literal, cast
 
 from oddlens.errors import UsageError, shortened
 
@@ -72,4 +72,4 @@ class ValueRange:
 
 def _is_finite(value: object) -> bool:
     """Whether it is a number that files hold, too: `form_fault` takes none from 2**1023 on."""
-    return not isinstance(value, bool) and isinstance(value, Real) and bool(-(2**1023) < value < 2**1023)
+    return not isinstance(value, bool) and isinstance(value, Real) and bool(-(2**1023) < cast("float", value) < 2**1023)
