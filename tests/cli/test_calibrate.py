@@ -111,6 +111,15 @@ def test_without_images_it_is_the_references(station: Path) -> None:
     assert document["calibration"]["false_alarm_rate"] == 0.4
 
 
+def test_a_contact_sheet_overwrites_no_image(station: Path, good: Path) -> None:
+    image = good / "0.png"
+    before = image.read_bytes()
+    refused = calibrate(station, "--good", good, "--sheet", image)
+    assert refused.code == 2
+    assert "would overwrite one of the images" in refused.err
+    assert image.read_bytes() == before
+
+
 class TestLearning:
     def test_a_station_learns_on_its_line_and_is_ready_then(self, station: Path, tmp_path: Path) -> None:
         write_pictures(tmp_path / "line", 24, seed=77)

@@ -91,6 +91,10 @@ def calibrate(
         raise UsageError(f"the contact sheet {sheet} must end in .png or .jpg: rename it")
     paths = None if not good else find_good_images(good, "good images")
     known_bad = [] if not bad else find_good_images(bad, "bad images")
+    if sheet is not None and sheet.resolve() in {path.resolve() for path in [*(paths or []), *known_bad]}:
+        raise UsageError(
+            f"the contact sheet {printable(str(sheet))} would overwrite one of the images: give another name"
+        )
 
     import oddlens
     from oddlens.calibration import Readiness, vet
