@@ -6,7 +6,10 @@ For each draw some good images are taken at random, and one defective one is put
 than asked for, all of them but one are taken. Each is scored against the others, as references are, and `vet` looks for what is
 odd. "flagged": the share of draws in which the bad image is among those that are asked about. "its score is the highest": what
 no rule on scores can exceed without doubting good ones. "good doubted": the share of good images that are asked about, beside a bad
-one, and where all are good. Each image runs through the towers once. Nothing was tuned on real images.
+one, and where all are good. Each image runs through the towers once.
+
+After a first run on bsdata, magnetic_tile and mvtec_mini, in which 8 to 13 % of good images were doubted, the limits of sharpness
+and brightness were raised and the level of the score below 8 images went from 5 to 4 %. What it prints of these sets is not held out.
 """
 
 from __future__ import annotations
