@@ -9,7 +9,8 @@ no rule on scores can exceed without doubting good ones. "good doubted": the sha
 one, and where all are good. Each image runs through the towers once.
 
 After a first run on bsdata, magnetic_tile and mvtec_mini, in which 8 to 13 % of good images were doubted, the limits of sharpness
-and brightness were raised and the level of the score below 8 images went from 5 to 4 %. What it prints of these sets is not held out.
+and brightness were raised and the level of the score below 8 images went from 5 to 4 %. What it prints of these sets is
+not held out.
 """
 
 from __future__ import annotations
