@@ -11,7 +11,8 @@ import pytest
 
 from oddlens.detection import Detection
 from oddlens.errors import DiskError, Failure, OddlensError, UsageError
-from oddlens.inference.results import Record, ResultsFolder
+from oddlens.inference.records import Record
+from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import CsvSink, FolderSink, Sink
 from oddlens.inference.task import RunInfo, Task

@@ -11,8 +11,9 @@ from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import UsageError
 from oddlens.inference.judge import judge
 from oddlens.inference.judgement import Basis, Judgement
+from oddlens.inference.records import Record
 from oddlens.inference.report import ReportSink
-from oddlens.inference.results import Record, ResultsFolder
+from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import CsvSink, FolderSink
 from oddlens.inference.task import Task

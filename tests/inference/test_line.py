@@ -12,7 +12,7 @@ import pytest
 from oddlens.calibration import Rates, Scene, calibrate_on_observed
 from oddlens.detection import Detection, ValueRange
 from oddlens.inference.line import LEAST_COMPARED, LearningSink, LineSink
-from oddlens.inference.results import Record
+from oddlens.inference.records import Record
 from oddlens.station.learning import LearningSample
 from tests.calibration.observed import observed
 

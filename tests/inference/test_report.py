@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from oddlens.errors import OddlensError, UsageError
+from oddlens.inference.records import Record
 from oddlens.inference.report import ReportSink, write_report
 from oddlens.inference.report_page import SHOWN
-from oddlens.inference.results import Record, ResultsFolder
+from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink
 from oddlens.inference.task import Task

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddlens.errors import DiskError, OddlensError, OddlensWarning, UsageError
-from oddlens.inference.results import Record, ResultsFolder, unfiled, unique_names
+from oddlens.inference.records import Record, unfiled
+from oddlens.inference.results import ResultsFolder, unique_names
 
 SETTINGS = {"run": {"object": "bolt", "maps": True}, "machine": {"device": "cpu"}}
 
@@ -53,29 +54,6 @@ def test_lines_are_on_disk_as_soon_as_they_are_appended(tmp_path: Path) -> None:
         folder.append(record(name))
         folder.begin(SETTINGS)
         assert len(lines_of(folder.root)) == count
-
-
-def test_scores_come_back_bit_by_bit(tmp_path: Path) -> None:
-    score = 0.1 + 0.2
-    assert ResultsFolder(write(tmp_path, record("a", score)), resume=True).done["a"]["score"] == score
-
-
-def test_names_that_are_no_text_come_back(tmp_path: Path) -> None:
-    assert list(ResultsFolder(write(tmp_path, record("\udcff\n部")), resume=True).done) == ["\udcff\n部"]
-
-
-def test_a_value_that_json_does_not_know_is_never_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        write(tmp_path, record("a", float("nan")))
-
-
-@pytest.mark.parametrize("cut", ['{"path": "b", "sco', "{", "\0\0\0\0", "\xff"])
-def test_a_line_that_a_stop_cut_off_is_no_result_and_goes_away(tmp_path: Path, cut: str) -> None:
-    folder = ResultsFolder(write(tmp_path, record("a"), cut=cut), resume=True)
-    assert list(folder.done) == ["a"]
-    folder.begin(SETTINGS)
-    folder.append(record("b"))
-    assert lines_of(tmp_path) == [record("a"), record("b")]
 
 
 def test_failed_pictures_are_not_done(tmp_path: Path) -> None:
@@ -475,25 +453,6 @@ class TestFoldersThatCannotBe:
             ResultsFolder(ordinary_user / "shut" / "new").begin(SETTINGS)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"score": None}, {"score": "0.5"}, {"score": True}, {"is_anomalous": 1}, {"map": {"a": 1}}, {"overlay": 3}, {"note": []},
-        {"file": "b"}, {"file": {"path": 3}}, {"file": {}}, {"path": None},
-    ],
-)  # fmt: skip
-def test_a_line_that_says_something_else_is_none_and_its_picture_runs_again(tmp_path: Path, change: Record) -> None:
-    root = write(tmp_path, record("a"))
-    with (root / "results.jsonl").open("a") as lines:
-        lines.write(json.dumps(record("b") | change) + "\n")
-    assert set(ResultsFolder(root, resume=True).done) == {"a"}
-
-
-@pytest.mark.parametrize("line", ['{"path": "b", "score": NaN}', "[]", "3", "null", "[" * 100_000])
-def test_a_line_that_is_no_object_of_json_is_none(tmp_path: Path, line: str) -> None:
-    assert set(ResultsFolder(write(tmp_path, record("a"), cut=line + "\n"), resume=True).done) == {"a"}
-
-
 def test_a_pipe_in_the_place_of_run_json_holds_nobody_up(tmp_path: Path) -> None:
     root = write(tmp_path, record("a"))
     (root / "run.json").unlink()
@@ -502,13 +461,3 @@ def test_a_pipe_in_the_place_of_run_json_holds_nobody_up(tmp_path: Path) -> None
         UsageError, match=r"run\.json, which says how the results beside it were made, is missing or damaged"
     ):
         ResultsFolder(root, resume=True)
-
-
-def test_what_is_no_line_of_a_run_does_not_stay_among_the_lines(tmp_path: Path) -> None:
-    root = write(tmp_path, record("a"), cut='{"path": "b\n')
-    with (root / "results.jsonl").open("ab") as lines:
-        lines.write(b'{"path": "\xff", "error": "x"}\n')
-    folder = ResultsFolder(root, resume=True)
-    folder.finish([("a",)], SETTINGS)
-    folder.close()
-    assert lines_of(root) == [record("a")]

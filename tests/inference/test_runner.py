@@ -18,7 +18,8 @@ from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch, Encoder, Prepared
 from oddlens.errors import DiskError, Failure, UsageError
 from oddlens.inference.kinds import DRAWINGS
-from oddlens.inference.results import Record, ResultsFolder
+from oddlens.inference.records import Record
+from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink, Sink
 from oddlens.inference.task import RunInfo, Task

@@ -16,7 +16,8 @@ from PIL import Image
 
 from oddlens.detection import Detection, Thresholds
 from oddlens.errors import DiskError, Failure, OddlensError, UsageError
-from oddlens.inference.results import Record, ResultsFolder
+from oddlens.inference.records import Record
+from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import COLUMNS, CsvSink, FolderSink, JsonLinesSink, Sink
 from oddlens.inference.task import RunInfo, Task

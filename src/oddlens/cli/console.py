@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from oddlens.errors import printable
-from oddlens.inference.results import Record, count_verdicts, verdict_of
+from oddlens.inference.records import Record, count_verdicts, verdict_of
 from oddlens.inference.sinks import Sink
 
 

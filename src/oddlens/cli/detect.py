@@ -26,6 +26,7 @@ from oddlens.cli.options import (
     parse_kinds,
     say,
     settings_option,
+    threshold_option,
 )
 from oddlens.cli.settings import recipe_overrides
 from oddlens.cli.thresholds import parse_thresholds
@@ -75,14 +76,7 @@ class DetectorOptions:
     station: Annotated[
         str | None, typer.Option(metavar="DIR", help="A saved detector: brings method, model and references.")
     ] = None
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SCORE[,PIXEL]",
-            help="An image is NG above SCORE. A region is marked where the anomaly map is above PIXEL.",
-            show_default="from the references",
-        ),
-    ] = None
+    threshold: Annotated[list[str] | None, threshold_option("from the references")] = None
     roi: RoiFile = None
     defects: Annotated[
         str | None,
@@ -211,10 +205,10 @@ def detect(
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
     from oddlens.inference.judgement import basis_of
+    from oddlens.inference.records import say_counts
     from oddlens.inference.region_names import RegionNamesSink
     from oddlens.inference.report import NAME as REPORT
     from oddlens.inference.report import ReportSink
-    from oddlens.inference.results import say_counts
     from oddlens.inference.runner import run, settings_of
     from oddlens.inference.sinks import CsvSink, FolderSink, Sink
     from oddlens.inference.smoothing import Smoothing

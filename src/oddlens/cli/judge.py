@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import before_the_first_image
-from oddlens.cli.options import MarkingOptions, parse_kinds, say
+from oddlens.cli.options import MarkingOptions, parse_kinds, say, threshold_option
 from oddlens.cli.thresholds import parse_thresholds
 from oddlens.errors import UsageError
 
@@ -38,14 +38,7 @@ class VerdictOptions:
             metavar="DIR", help="Judge by the thresholds of this station, which must score images as the run did."
         ),
     ] = None
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SCORE[,PIXEL]",
-            help="An image is NG above SCORE. A region is marked where the anomaly map is above PIXEL.",
-            show_default="as the run has it",
-        ),
-    ] = None
+    threshold: Annotated[list[str] | None, threshold_option("as the run has it")] = None
     review_threshold: Annotated[
         float | None,
         typer.Option(
@@ -125,7 +118,7 @@ def _judgement(
 
 def say_judged(judged: Judged, where: str) -> None:
     """Print how many verdicts there are, how many are others than before, and what could not be treated as the rest."""
-    from oddlens.inference.results import count_verdicts, say_counts
+    from oddlens.inference.records import count_verdicts, say_counts
 
     count = len(judged.records)
     changed = f" ({judged.changed} with another verdict)"

@@ -64,6 +64,16 @@ def settings_option(recipe: str, more: str = "") -> typer.models.OptionInfo:
     return option
 
 
+def threshold_option(default: str) -> typer.models.OptionInfo:
+    """`--threshold`. default: in words, what is in force without it."""
+    option: typer.models.OptionInfo = typer.Option(
+        metavar="SCORE[,PIXEL]",
+        help="An image is NG above SCORE. A region is marked where the anomaly map is above PIXEL.",
+        show_default=default,
+    )
+    return option
+
+
 @dataclass(frozen=True)
 class NamingOptions:
     """What is on the images of data sets."""

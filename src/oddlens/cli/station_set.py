@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import before_the_first_image
-from oddlens.cli.options import AsJson, DeviceName, MarkingOptions, RoiFile, StationFolder, say
+from oddlens.cli.options import AsJson, DeviceName, MarkingOptions, RoiFile, StationFolder, say, threshold_option
 from oddlens.cli.station_create import FalseAlarmRate, ReviewRate
 from oddlens.cli.station_page import marked, print_station
 from oddlens.cli.thresholds import parse_thresholds
@@ -33,14 +33,7 @@ Examples:
 class ChangeOptions:
     """What is changed."""
 
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SCORE[,PIXEL]",
-            help="An image is NG above SCORE. A region is marked where the anomaly map is above PIXEL.",
-            show_default="as it is",
-        ),
-    ] = None
+    threshold: Annotated[list[str] | None, threshold_option("as it is")] = None
     review_threshold: Annotated[
         float | None, typer.Option(metavar="SCORE", help="Review from here to the threshold.", show_default="as it is")
     ] = None

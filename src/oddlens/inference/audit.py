@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from oddlens.errors import UsageError
-from oddlens.inference.results import Record
+from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels

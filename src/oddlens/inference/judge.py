@@ -32,17 +32,9 @@ from oddlens.detection import Detection, Marking, Region, RegionOfInterest
 from oddlens.errors import DiskError, OddlensError, UsageError, printable
 from oddlens.inference.judgement import Basis, Judgement
 from oddlens.inference.kinds import DRAWINGS, KINDS
+from oddlens.inference.records import Record, count_unread, read_records, verdict_of, write_records
 from oddlens.inference.report import write_report
-from oddlens.inference.results import (
-    JUDGED,
-    Record,
-    ResultsFolder,
-    count_unread,
-    read_document,
-    read_records,
-    verdict_of,
-    write_records,
-)
+from oddlens.inference.results import JUDGED, ResultsFolder, read_document
 from oddlens.inference.sinks import has_drawing, write_csv, write_drawing
 from oddlens.io.atomic import write_text
 from oddlens.io.images import read_image

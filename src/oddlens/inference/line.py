@@ -18,7 +18,7 @@ from oddlens.calibration import (
     look_at,
     summary,
 )
-from oddlens.inference.results import Record
+from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from oddlens.inference.results import Record
+from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.io.pixels import Pixels
 

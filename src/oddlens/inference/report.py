@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oddlens.errors import UsageError, printable
+from oddlens.inference.records import Record, read_records
 from oddlens.inference.report_page import report_page
-from oddlens.inference.results import Record, read_records
 from oddlens.inference.sinks import Sink
 from oddlens.io.atomic import unwritable, write_text
 from oddlens.io.paths import is_file, read_bytes

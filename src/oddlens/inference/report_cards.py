@@ -17,7 +17,7 @@ from PIL import Image
 from oddlens.detection import RegionOfInterest, ValueRange, resize_map
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.judgement import Basis
-from oddlens.inference.results import Record
+from oddlens.inference.records import Record
 from oddlens.io.images import read_image
 from oddlens.io.paths import is_file
 from oddlens.io.pixels import Pixels

@@ -13,9 +13,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from oddlens.inference.records import Record, count_verdicts, say_counts, verdict_of
 from oddlens.inference.report_cards import TITLES, Cards, address, image_name
 from oddlens.inference.report_style import STYLE
-from oddlens.inference.results import Record, count_verdicts, say_counts, verdict_of
 from oddlens.io.finding import say_passed_over
 from oddlens.visualization import html
 from oddlens.visualization.score_chart import STYLE as CHART_STYLE

@@ -18,21 +18,16 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
-from oddlens.detection import Verdict
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.kinds import DRAWINGS, KINDS
+from oddlens.inference.records import Record, line_of, read_records
 from oddlens.io.atomic import LEFT_OVER, check_target, unwritable, write_bytes, write_text
 from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes, why_no_folder
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import parse_json
 from oddlens.provenance import differing, respelled
 
-Record = dict[str, Any]
-"""The result of one image as JSON values: its path, and its detection (`Detection.to_dict`) or an error."""
-
-_BESIDE = {"file": {"path": str}, "note": str, "concern": str, "verdict": (str, None), **dict.fromkeys(DRAWINGS, str)}
-"""What a line may also hold, and in which form."""
 JUDGED = ("thresholds", "calibration", "marking")
 """The settings that verdicts, regions and masks follow from, and no score or map: with other ones results can be judged again."""
 
@@ -222,7 +217,7 @@ class ResultsFolder:
         if self._overwrite:
             _remove([self.lines, *self._drawn_by_runs()])
         write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
-        write_text(self.lines, "".join(map(_line, done.values())))
+        write_text(self.lines, "".join(map(line_of, done.values())))
         self._overwrite, self._now = False, settings["run"]
 
     def clean(self) -> None:
@@ -246,7 +241,7 @@ class ResultsFolder:
             record = record | {"file": file}
         try:
             with self.lines.open("a", encoding="ascii") as lines:
-                lines.write(_line(record))
+                lines.write(line_of(record))
         except OSError as error:
             failure = unwritable(self.lines, error)
             raise type(failure)(f"{failure}, then go on with --resume") from error
@@ -271,7 +266,7 @@ class ResultsFolder:
     def _ordered(self, place: Mapping[str, int]) -> bytes:
         """The lines by the place of their image, one each, without anything else that may stand among them."""
         lines = sorted(read_records(self.lines).items(), key=lambda line: place.get(line[0], -1))
-        return "".join(_line(record) for _, record in lines).encode("ascii")
+        return "".join(line_of(record) for _, record in lines).encode("ascii")
 
     def close(self) -> None:
         """Let other runs write. If this run begins again, it continues with the results in the folder."""
@@ -367,19 +362,10 @@ def _name_of(record: Record) -> str | None:
     return next((PurePosixPath(record[kind]).stem for kind in DRAWINGS if kind in record), None)
 
 
-def _line(record: Record) -> str:
-    return json.dumps(record, allow_nan=False) + "\n"
-
-
 def _had_another_rule(run: Mapping[str, object]) -> bool:
     """Whether the version that made results calibrated by a rule that run.json did not name yet."""
     count = respelled(run).get("reference_count")
     return "calibration" not in run and isinstance(count, int) and count > 1
-
-
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write a results.jsonl, whole or not at all."""
-    write_bytes(path, "".join(map(_line, records)).encode("ascii"))
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -394,69 +380,6 @@ def read_document(path: Path) -> dict[str, Any]:
             "add --overwrite to start over, or give another --out"
         ) from error
     return dict(document)
-
-
-def unfiled(path: str) -> str:
-    """The key of a line that names no file."""
-    return f"\0{path}"
-
-
-def read_records(path: Path) -> dict[str, Record]:
-    """The last record of each image in a results.jsonl, by the key of its file (`unfiled` where a line names none).
-
-    A line that a stop cut off, or that has another form, counts as none: its image runs again.
-    """
-    records: dict[str, Record] = {}
-    for record in filter(None, _each_line(path)):
-        key = record["file"]["path"] if "file" in record else unfiled(record["path"])
-        records.pop(key, None)
-        records[key] = record
-    return records
-
-
-def count_unread(path: Path) -> int:
-    """How many lines of a results.jsonl are no records."""
-    return sum(record is None for record in _each_line(path))
-
-
-def _each_line(path: Path) -> Iterator[Record | None]:
-    """The record of each line that is not empty; None for one of another form."""
-    for line in filter(None, read_bytes(path).split(b"\n")):
-        try:
-            record = parse_json(line.decode("ascii"))
-        except ValueError:
-            record = None
-        yield record if _is_record(record) else None
-
-
-def verdict_of(record: Record) -> Verdict | None:
-    """The verdict of a record of a detection; a line of an earlier version says only whether it is anomalous."""
-    verdict: Verdict | None = record.get("verdict")
-    if verdict is None and record["is_anomalous"] is not None:
-        return "ng" if record["is_anomalous"] else "ok"
-    return verdict
-
-
-def count_verdicts(records: Iterable[Record]) -> Counter[str]:
-    """How many records there are of each kind: "ng", "review", "ok", "failed", "none" (without a verdict)."""
-    return Counter("failed" if "error" in record else verdict_of(record) or "none" for record in records)
-
-
-def say_counts(counts: Mapping[str, int]) -> str:
-    """The counts of `count_verdicts` in words: "8 NG, 2 review, 3 OK, 0 failed"."""
-    words = {"ng": "NG", "review": "review", "ok": "OK"}
-    said = [f"{counts.get(kind, 0)} {word}" for kind, word in words.items()] if any(map(counts.get, words)) else []
-    said += [f"{none} without a verdict"] if (none := counts.get("none", 0)) else []
-    return ", ".join([*said, f"{counts.get('failed', 0)} failed"])
-
-
-def _is_record(value: object) -> bool:
-    """Whether the value of a line has the form of a record."""
-    if not isinstance(value, dict):
-        return False
-    found = {"error": str} if "error" in value else {"score": float, "is_anomalous": (bool, None)}
-    beside = {name: form for name, form in _BESIDE.items() if name in value}
-    return not form_fault(value, {"path": str} | found | beside)
 
 
 def _remove(paths: Collection[Path]) -> None:

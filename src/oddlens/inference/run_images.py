@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from oddlens.errors import Failure, ImageError
-from oddlens.inference.results import Record
+from oddlens.inference.records import Record
 from oddlens.inference.task import Item
 from oddlens.inference.times import Times
 from oddlens.io.images import Picture, read_image

@@ -19,7 +19,7 @@ from oddlens.calibration import NOT_FINITE
 from oddlens.detection import Detection
 from oddlens.errors import DiskError, Failure, OddlensError, UsageError, printable, shortened
 from oddlens.inference.predictor import Predictor
-from oddlens.inference.results import Record
+from oddlens.inference.records import Record
 from oddlens.inference.run_images import Reading, Room, RunImage
 from oddlens.inference.sinks import Sink
 from oddlens.inference.smoothing import Smoothing

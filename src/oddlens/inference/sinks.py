@@ -17,7 +17,8 @@ from PIL import Image
 
 from oddlens.errors import Failure, UsageError, printable
 from oddlens.inference.kinds import KINDS
-from oddlens.inference.results import Record, ResultsFolder, unfiled
+from oddlens.inference.records import Record, unfiled
+from oddlens.inference.results import ResultsFolder
 from oddlens.inference.task import Item, RunInfo
 from oddlens.io.atomic import replacing, unwritable, write_text
 from oddlens.io.pixels import Pixels

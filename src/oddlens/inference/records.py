@@ -1,0 +1,93 @@
+"""The lines of results.jsonl: a record an image, what is counted of them, and how they are read and written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from oddlens.detection import Verdict
+from oddlens.inference.kinds import DRAWINGS
+from oddlens.io.atomic import write_bytes
+from oddlens.io.paths import read_bytes
+from oddlens.io.strict_json import form_fault, parse_json
+
+Record = dict[str, Any]
+"""The result of one image as JSON values: its path, and its detection (`Detection.to_dict`) or an error."""
+
+_BESIDE = {"file": {"path": str}, "note": str, "concern": str, "verdict": (str, None), **dict.fromkeys(DRAWINGS, str)}
+"""What a line may also hold, and in which form."""
+
+
+def line_of(record: Record) -> str:
+    return json.dumps(record, allow_nan=False) + "\n"
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write a results.jsonl, whole or not at all."""
+    write_bytes(path, "".join(map(line_of, records)).encode("ascii"))
+
+
+def unfiled(path: str) -> str:
+    """The key of a line that names no file."""
+    return f"\0{path}"
+
+
+def read_records(path: Path) -> dict[str, Record]:
+    """The last record of each image in a results.jsonl, by the key of its file (`unfiled` where a line names none).
+
+    A line that a stop cut off, or that has another form, counts as none: its image runs again.
+    """
+    records: dict[str, Record] = {}
+    for record in filter(None, _each_line(path)):
+        key = record["file"]["path"] if "file" in record else unfiled(record["path"])
+        records.pop(key, None)
+        records[key] = record
+    return records
+
+
+def count_unread(path: Path) -> int:
+    """How many lines of a results.jsonl are no records."""
+    return sum(record is None for record in _each_line(path))
+
+
+def _each_line(path: Path) -> Iterator[Record | None]:
+    """The record of each line that is not empty; None for one of another form."""
+    for line in filter(None, read_bytes(path).split(b"\n")):
+        try:
+            record = parse_json(line.decode("ascii"))
+        except ValueError:
+            record = None
+        yield record if _is_record(record) else None
+
+
+def verdict_of(record: Record) -> Verdict | None:
+    """The verdict of a record of a detection; a line of an earlier version says only whether it is anomalous."""
+    verdict: Verdict | None = record.get("verdict")
+    if verdict is None and record["is_anomalous"] is not None:
+        return "ng" if record["is_anomalous"] else "ok"
+    return verdict
+
+
+def count_verdicts(records: Iterable[Record]) -> Counter[str]:
+    """How many records there are of each kind: "ng", "review", "ok", "failed", "none" (without a verdict)."""
+    return Counter("failed" if "error" in record else verdict_of(record) or "none" for record in records)
+
+
+def say_counts(counts: Mapping[str, int]) -> str:
+    """The counts of `count_verdicts` in words: "8 NG, 2 review, 3 OK, 0 failed"."""
+    words = {"ng": "NG", "review": "review", "ok": "OK"}
+    said = [f"{counts.get(kind, 0)} {word}" for kind, word in words.items()] if any(map(counts.get, words)) else []
+    said += [f"{none} without a verdict"] if (none := counts.get("none", 0)) else []
+    return ", ".join([*said, f"{counts.get('failed', 0)} failed"])
+
+
+def _is_record(value: object) -> bool:
+    """Whether the value of a line has the form of a record."""
+    if not isinstance(value, dict):
+        return False
+    found = {"error": str} if "error" in value else {"score": float, "is_anomalous": (bool, None)}
+    beside = {name: form for name, form in _BESIDE.items() if name in value}
+    return not form_fault(value, {"path": str} | found | beside)
