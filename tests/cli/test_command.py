@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 import typer
 
-from oddlens.cli.command import Command, before_the_first_image, grouped
+from oddlens.cli.command import Command, grouped, loading
 from tests.cli.program import run
 
 
@@ -77,7 +77,7 @@ class TestGroupsOfOptions:
 
 def test_python_looks_for_no_garbage_while_a_model_is_loaded_and_does_again_afterwards() -> None:
     frozen = gc.get_freeze_count()
-    with before_the_first_image():
+    with loading():
         assert not gc.isenabled()
     assert gc.isenabled()
     assert gc.get_freeze_count() > frozen

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from oddlens.cli.command import before_the_first_image
+from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.options import (
     METHOD_NAMES,
     DataFolders,
@@ -151,7 +151,7 @@ def benchmark(
     from oddlens.loading import load
 
     sources = open_sources(data)
-    with before_the_first_image():
+    with before_the_first_image(), loading():
         detectors = tuple(load(name, what.model, files.get(name), what.device, **overrides[name]) for name in methods)
         for detector in detectors:
             detector.preparation = preparation

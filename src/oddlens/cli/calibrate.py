@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oddlens.cli.command import before_the_first_image
+from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import counted, find_good_images
 from oddlens.cli.options import DeviceName, say
 from oddlens.cli.vetting import AcceptNames, print_vetting, refuse_doubtful
@@ -103,7 +103,7 @@ def calibrate(
     from oddlens.station.learning import LearningSample, scored_by
 
     with locked(station):
-        with before_the_first_image():
+        with before_the_first_image(), loading():
             detector = oddlens.open_station(station, device)
         if paths is None and not from_learning:
             _refuse_flagged(detector, station)

@@ -139,8 +139,7 @@ def before_the_first_image() -> Iterator[None]:
     Exit code 1 says that images failed and the others were scored; here none was.
     """
     try:
-        with _made_to_stay():
-            yield
+        yield
     except UsageError:
         raise
     except OddlensError as error:
@@ -148,8 +147,8 @@ def before_the_first_image() -> Iterator[None]:
 
 
 @contextmanager
-def _made_to_stay() -> Iterator[None]:
-    """While libraries and a model are loaded, Python looks for no garbage, and never again among what they made.
+def loading() -> Iterator[None]:
+    """While libraries and a model are loaded, and no longer: Python looks for no garbage, and never again among what they made.
 
     It would go through their hundreds of thousands of objects again and again: a fifth of the time that importing torch takes.
     """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.card_options import card_fields
-from oddlens.cli.command import before_the_first_image
+from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images, tell_passed_over
 from oddlens.cli.options import (
     DeviceName,
@@ -222,13 +222,15 @@ def detect(
     notes = _Notes(everything=output.verbose)
     with before_the_first_image():
         if what.station is not None:
-            detector = oddlens.open_station(what.station, what.device)
+            with loading():
+                detector = oddlens.open_station(what.station, what.device)
             detector.max_megapixels = max_megapixels
         else:
             method = method_or_default(what.method, what.model, what.weights, with_references=good is not None)
-            detector = oddlens.load(
-                method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
-            )
+            with loading():
+                detector = oddlens.load(
+                    method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
+                )
             detector.preparation = preparation
             if good is not None:
                 detector.add_references(good)

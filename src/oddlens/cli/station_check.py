@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.command import before_the_first_image
+from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images
 from oddlens.cli.options import AsJson, DeviceName, StationFolder, say
 from oddlens.cli.progress import progress
@@ -63,7 +63,8 @@ def check(folder: StationFolder, images: LabelledImages, device: DeviceName = "a
     from oddlens.station import Check, Version, add_to_log, utc_now, versions
 
     with before_the_first_image():
-        detector = oddlens.open_station(folder, device)
+        with loading():
+            detector = oddlens.open_station(folder, device)
         calibration = detector.calibration()
     thresholds = chosen(detector.thresholds, calibration)
     if thresholds.image is None:

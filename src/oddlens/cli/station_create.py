@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.command import before_the_first_image
+from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import counted, find_good_images
 from oddlens.cli.options import (
     AsJson,
@@ -175,7 +175,8 @@ def create(
 
     with before_the_first_image():
         method = method_or_default(what.method, what.model, what.weights, with_references=bool(good))
-        detector = oddlens.load(method, what.model, what.weights, what.device, **overrides)
+        with loading():
+            detector = oddlens.load(method, what.model, what.weights, what.device, **overrides)
         detector.object_name, detector.marking = what.object_name, marked
         detector.preparation = preparation
         if roi is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.command import before_the_first_image
+from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.options import AsJson, DeviceName, MarkingOptions, RoiFile, StationFolder, say, threshold_option
 from oddlens.cli.station_create import FalseAlarmRate, ReviewRate
 from oddlens.cli.station_page import marked, print_station
@@ -172,7 +172,8 @@ def _asked_otherwise(
     from oddlens.detection import RegionOfInterest
 
     roi = None if change.roi is None else RegionOfInterest.read(change.roi)
-    detector = oddlens.open_station(folder, device)
+    with loading():
+        detector = oddlens.open_station(folder, device)
     split = isinstance(state.calibration, Calibration)
     if change.object_name is not None and change.object_name != detector.object_name:
         said.append(f"object {change.object_name} (was {detector.object_name})")
