@@ -138,17 +138,17 @@ class TestLikeAFreshRun:
     def test_detect_goes_on_with_other_thresholds(
         self, detect: Detect, images: Path, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        (images / "4.png").write_bytes((images / "3.png").read_bytes())
         moved = [path.rename(tmp_path / path.name) for path in sorted(images.iterdir())[8:]]
-        detect(images, "--reference", good, "--out", tmp_path / "one")
+        detect(images, "--reference", good, "--out", tmp_path / "one")  # the first batch, as the fresh run has it: the same bits
         for path in moved:
             path.rename(images / path.name)
-        (images / "4.png").write_bytes((images / "3.png").read_bytes())
         options = ("--reference", good, "--threshold", "0.3,0.5", "--min-area", 5)
         detect(images, *options, "--out", tmp_path / "two")
         done = detect(images, *options, "--out", tmp_path / "one", "--resume")
         assert done.code == 0
         assert "with another verdict)" in done.err
-        assert "10 images (3 new)" in done.err
+        assert "10 images (2 new)" in done.err
         assert_same_folders(tmp_path / "one", tmp_path / "two")
         monkeypatch.setattr(Detector, "detect_each", None)
         assert detect(images, *options, "--out", tmp_path / "one", "--resume").code == 0
