@@ -140,7 +140,9 @@ class TestLikeAFreshRun:
     ) -> None:
         (images / "4.png").write_bytes((images / "3.png").read_bytes())
         moved = [path.rename(tmp_path / path.name) for path in sorted(images.iterdir())[8:]]
-        detect(images, "--reference", good, "--out", tmp_path / "one")  # the first batch, as the fresh run has it: the same bits
+        detect(
+            images, "--reference", good, "--out", tmp_path / "one"
+        )  # the first batch, as the fresh run has it: the same bits
         for path in moved:
             path.rename(images / path.name)
         options = ("--reference", good, "--threshold", "0.3,0.5", "--min-area", 5)

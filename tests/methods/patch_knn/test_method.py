@@ -173,7 +173,9 @@ class TestReferences:
         (once,) = load(embedded_folder, max_rows=5).add_references(references).detect(query)
         detector = load(embedded_folder, max_rows=5).add_references(references[:1])
         (later,) = detector.add_references(references[1:]).detect(query)
-        assert later.score == pytest.approx(once.score, abs=1e-5)  # batches of other sizes: other last bits on some processors
+        assert later.score == pytest.approx(
+            once.score, abs=1e-5
+        )  # batches of other sizes: other last bits on some processors
         assert np.abs(later.anomaly_map - once.anomaly_map).max() < 1e-5
 
     def test_a_divided_score_is_said_to_promise_nothing(self, embedded_folder: Path) -> None:
