@@ -27,7 +27,13 @@ def test_the_page_of_every_method_names_each_field_option_and_named_recipe(name:
     assert all(f"\n  {option.flag}" in page for option in card.options)
     assert all(f"\n  {recipe}: " in page for recipe in card.recipe.NAMED)
     assert ("learned weights" in page) == (card.needs.weights != "no")
-    assert ("good examples\n" in page) == (card.needs.references != "no")
+    needed = [line for line in page.splitlines() if line.startswith(("  needs ", "  can use "))]
+    assert any(card.needs.examples in line for line in needed) == (card.needs.references != "no")
+
+
+def test_a_method_that_takes_a_set_or_references_needs_one_of_both() -> None:
+    assert "\n  needs          a pool of unlabelled images, or many images at once\n" in run("methods", "musc").out
+    assert "\n  needs          good examples, or many images at once\n" in run("methods", "anomalydino").out
 
 
 def test_json_holds_what_the_page_says() -> None:

@@ -62,11 +62,13 @@ def methods(
 
 def _needed(card: MethodCard, how: str) -> Iterator[str]:
     """What the method needs ("required") or can use ("optional") beside an image."""
-    if card.needs.references == how:
-        yield "good examples"
-    if card.needs.weights == how:
+    needs = card.needs
+    instead_of_references = needs.references == "required" and needs.set == "optional"
+    if needs.references == how:
+        yield f"{needs.examples}, or many images at once" if instead_of_references else needs.examples
+    if needs.weights == how:
         yield "learned weights"
-    if card.needs.set == how:
+    if needs.set == how and not instead_of_references:
         yield "many images at once"
 
 

@@ -209,7 +209,7 @@ class Method(ABC, Generic[R]):
     def lacks_references(self) -> str:
         """What to do where a method that needs good examples has none, in a sentence."""
         alone = "" if self.card.needs.set == "no" else ", or many images at once to Detector.detect_set"
-        return f"{self.card.name} needs good examples: give some as references{alone}"
+        return f"{self.card.name} needs {self.card.needs.examples}: give some as references{alone}"
 
     def kept(self, references: Mapping[str, Tensor], name: str) -> Tensor:
         """What `reference_features` made. Raises `UsageError` for features of images that are not encoded as references."""

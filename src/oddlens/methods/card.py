@@ -25,6 +25,7 @@ class Needs:
         weights: Learned weights, likewise.
         set: Many images that it scores beside each other (`Method.score_set`): it does not, it can, or it does nothing else.
         model: What the model must be able to do beside a text tower.
+        examples: What its references are, in words.
     """
 
     text: bool
@@ -32,6 +33,7 @@ class Needs:
     weights: Need = "no"
     set: Need = "no"
     model: Capabilities = field(default_factory=Capabilities)
+    examples: str = "good examples"
 
     @property
     def capabilities(self) -> Capabilities:

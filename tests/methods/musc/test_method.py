@@ -65,7 +65,7 @@ class TestASet:
         self, open_clip_folder: Path, pictures: Pictures, tmp_path: Path
     ) -> None:
         detector = load(open_clip_folder)
-        sentence = "^musc needs a pool of images, most of them good: give some as references, or many images at once"
+        sentence = "^musc needs a pool of unlabelled images: give some as references, or many images at once"
         for call in (detector.detect, detector.calibrate, lambda images: list(detector.detect_each(images))):
             with pytest.raises(UsageError, match=sentence):
                 call(pictures[:2])

@@ -14,7 +14,13 @@ CARD = MethodCard(
     models=("openai-vit-l-14-336", "dinov2-base", "dinov2-large"),
     home="oddlens.methods.musc.method:MuSc",
     recipe=MuScRecipe,
-    needs=Needs(text=False, references="required", set="optional", model=Capabilities(patches=True)),
+    needs=Needs(
+        text=False,
+        references="required",
+        set="optional",
+        model=Capabilities(patches=True),
+        examples="a pool of unlabelled images",
+    ),
     unguaranteed="musc's pool may hold defects, and its scores are means over a share of the pool, which can rise as it grows",
     falling_maps=False,
 )

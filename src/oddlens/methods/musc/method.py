@@ -56,14 +56,6 @@ class MuSc(Method[MuScRecipe]):
         self._taps: tuple[Tap, ...] = recipe.reference_taps or backbone.card.reference_taps or recipe.layers
         self._is_dinov2 = isinstance(backbone.vision.config, Dinov2Config)
 
-    @property
-    def lacks_references(self) -> str:
-        """What to do without a pool."""
-        return (
-            "musc needs a pool of images, most of them good: give some as references, or many images at once to "
-            "Detector.detect_set"
-        )
-
     def encode_prompts(self, object_name: str) -> Text:
         """Nothing: it compares images alone."""
         return {}
