@@ -1,6 +1,7 @@
 """Errors: one sentence on one line, whatever was given."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,8 @@ from oddlens.errors import (
     choices,
     known_name,
     nearest,
+    needs_package,
+    needs_torch,
     one_line,
     printable,
     shortened,
@@ -130,3 +133,25 @@ class TestFailure:
 
     def test_it_is_called_as_its_image_is(self) -> None:
         assert os.fspath(Failure("a\nb.png", "it is empty")) == "a\nb.png"
+
+
+def test_a_package_that_is_not_installed_is_one_sentence_with_its_remedy() -> None:
+    with pytest.raises(UsageError, match="the scale needs no_such_package: run pip install it"):  # noqa: SIM117
+        with needs_package("no_such_package", "the scale needs no_such_package: run pip install it"):
+            import no_such_package.part  # noqa: F401
+
+
+def test_torch_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # so that importing it fails as where it is not installed
+    with (
+        pytest.raises(
+            UsageError, match=r"^training needs PyTorch, which is not .*: run pip install 'oddlens\[torch\]'$"
+        ),
+        needs_torch("training"),
+    ):
+        import torch  # noqa: F401
+
+
+def test_another_module_that_is_missing_stays_a_bug() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"), needs_torch("training"):
+        import no_such_package  # noqa: F401

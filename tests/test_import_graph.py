@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -217,6 +218,40 @@ def test_what_needs_no_model_runs_where_torch_is_not_installed(call: str) -> Non
     done = in_a_process_without_torch("from oddlens.cli import main; sys.argv[0] = 'oddlens'; main()", *call.split())
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert done.stdout
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "train anomalyclip --data {lids} --out w.safetensors",
+        "weights show {lids}/a.safetensors",
+    ],
+)
+def test_a_verb_that_needs_torch_says_so_in_one_sentence_where_it_is_not_installed(call: str) -> None:
+    arguments = call.format(lids=FIXTURES / "lids").split()
+    done = in_a_process_without_torch("from oddlens.cli import main; sys.argv[0] = 'oddlens'; main()", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip().endswith("needs PyTorch, which is not installed: run pip install 'oddlens[torch]'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_doctor_says_that_torch_is_not_installed() -> None:
+    done = in_a_process_without_torch("from oddlens.cli import main; sys.argv[0] = 'oddlens'; main()", "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "PyTorch, which is not installed: run pip install 'oddlens[torch]'" in done.stdout
+    assert re.search("^runtime onnx +onnxruntime ", done.stdout, re.MULTILINE)
+
+
+def test_what_needs_torch_says_so_to_python_too_where_it_is_not_installed() -> None:
+    code = """
+import oddlens
+try:
+    oddlens.training.trainable_class("april-gan")
+except oddlens.OddlensError as error:
+    print(error)
+"""
+    done = in_a_process_without_torch(code)
+    assert done.stdout == "training needs PyTorch, which is not installed: run pip install 'oddlens[torch]'\n"
 
 
 @pytest.mark.parametrize("place", [*TORCH_FREE, *RUNS_A_DETECTOR])

@@ -57,11 +57,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _ROOMS:
-        return import_module(f"oddlens.{name}")
-    raise AttributeError(f"module 'oddlens' has no attribute {name!r}")
+    if name not in _HOMES and name not in _ROOMS:
+        raise AttributeError(f"module 'oddlens' has no attribute {name!r}")
+    from oddlens.errors import needs_torch
+
+    with needs_torch(f"oddlens.{name}"):
+        return getattr(import_module(_HOMES[name]), name) if name in _HOMES else import_module(f"oddlens.{name}")
 
 
 def __dir__() -> list[str]:

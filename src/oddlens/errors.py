@@ -6,7 +6,8 @@ traceback; anything that is not an `OddlensError` is a bug of ours.
 
 import os
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 _REPR = reprlib.Repr()
@@ -119,6 +120,24 @@ class OddlensError(Exception):
 
 class UsageError(OddlensError):
     """The call itself is wrong: an unknown name, a setting out of range, nothing to work on. Exit code 2."""
+
+
+@contextmanager
+def needs_torch(what: str) -> Iterator[None]:
+    """Raise `UsageError` where torch is imported within and is not installed. what: needs it, the subject of the sentence."""
+    with needs_package("torch", f"{what} needs PyTorch, which is not installed: run pip install 'oddlens[torch]'"):
+        yield
+
+
+@contextmanager
+def needs_package(package: str, sentence: str) -> Iterator[None]:
+    """Raise `UsageError` with this sentence, which says how to install it, where a package is imported within and is absent."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        raise UsageError(sentence) from error
 
 
 class ImageError(OddlensError):

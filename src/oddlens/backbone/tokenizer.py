@@ -17,7 +17,7 @@ from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, p
 from torch import Tensor
 
 from oddlens.backbone.files import TOKENIZER, read_json, refuse_lfs_pointer
-from oddlens.errors import ModelError, UsageError, first_line
+from oddlens.errors import ModelError, UsageError, first_line, needs_package, shortened
 from oddlens.io.paths import is_file
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
@@ -114,7 +114,10 @@ def cleaned(prompt: str) -> str:
     if prompt.isascii() and prompt.isprintable() and "&" not in prompt:
         return prompt
     prompt.encode("utf-8")  # bytes that are no text are refused, where ftfy would replace them
-    import ftfy
+    with needs_package(
+        "ftfy", f"cleaning the prompt {shortened(prompt)} needs ftfy, which is not installed: run pip install ftfy"
+    ):
+        import ftfy
 
     text = html.unescape(html.unescape(ftfy.fix_text(prompt)))
     return re.sub(r"\s+", " ", text.strip()).strip().lower()

@@ -28,7 +28,7 @@ from oddlens.cli import (
 from oddlens.cli.card_options import CardOptionsCommand
 from oddlens.cli.command import Command, Group, grouped
 from oddlens.cli.streams import lasting_streams, why_stdout_is_gone
-from oddlens.errors import OddlensError, OddlensWarning, UsageError
+from oddlens.errors import OddlensError, OddlensWarning, UsageError, needs_torch
 
 app = typer.Typer(
     name="oddlens",
@@ -90,7 +90,8 @@ def main() -> None:
 def _exit_code() -> str | int | None:
     """Run the verb that was called."""
     try:
-        app(prog_name="oddlens")
+        with needs_torch("this call"):
+            app(prog_name="oddlens")
     except SystemExit as end:
         return end.code
     except OddlensError as error:

