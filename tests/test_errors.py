@@ -14,7 +14,9 @@ from oddlens.errors import (
     ModelError,
     OddlensError,
     UsageError,
+    check_name,
     choices,
+    counted,
     known_name,
     nearest,
     needs_package,
@@ -47,6 +49,38 @@ def test_a_line_break_is_shown_as_an_escape() -> None:
 
 def test_bytes_that_are_no_text_are_shown_as_escapes() -> None:
     assert printable(os.fsdecode(b"\xff.png")) == r"\udcff.png"
+
+
+def test_things_are_counted_in_words() -> None:
+    assert [counted(number, "image") for number in (0, 1, 2)] == ["no images", "1 image", "2 images"]
+    assert [counted(number, "image is", "images are") for number in (0, 1, 2)] == [
+        "no images are",
+        "1 image is",
+        "2 images are",
+    ]
+
+
+@pytest.mark.parametrize("name", ["nut", "Mutter M8, verzinkt", "\u00a0nut", "ნ\u200d", "🔩", "x" * 100])
+def test_a_name_that_people_give_is_one(name: str) -> None:
+    check_name("the object name", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "the object name is empty: give a word or two"),
+        (" \n", "the object name is empty: give a word or two"),
+        ("x" * 3000, "the object name has 3000 letters, more than 100: give a word or two"),
+        ("a\nnut", r"the object name 'a\nnut' has a line break or another control character in it: leave it out"),
+        ("a\0nut", r"the object name 'a\x00nut' has a line break or another control character in it: leave it out"),
+        ("nut\u2028", r"the object name 'nut\u2028' has a line break or another control character in it: leave it out"),
+        ("nut\udcff", r"the object name 'nut\udcff' has a line break or another control character in it: leave it out"),
+    ],
+)
+def test_what_nobody_can_read_is_no_name(name: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_name("the object name", name)
+    assert str(caught.value) == said
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -6,6 +6,7 @@ traceback; anything that is not an `OddlensError` is a bug of ours.
 
 import os
 import reprlib
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ _LEFT_OUT = " [...] "
 def printable(text: str) -> str:
     r"""The text on one line: control characters and undecodable bytes are shown as escapes (``\n``, ``\udcff``)."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number of things in words: "1 image", "2 images", "no images". many: where it is not `one` with an s."""
+    return f"{count or 'no'} {one if count == 1 else many or one + 's'}"
 
 
 def first_line(error: BaseException, most: int = 160) -> str:
@@ -59,7 +65,24 @@ def check_type(what: str, value: object, kinds: type | tuple[type, ...], instead
 
 
 LONGEST_NAME = 100
-"""Characters of a name that is compared with others: longer ones are no slip of a key, and comparing them takes long."""
+"""Letters of a name that a user gives. Longer ones are no slip of a key, and comparing them with others takes long."""
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise `UsageError` for a name that a user gives and nobody could read. what: it is of, "the object name".
+
+    It has a letter or more, at most `LONGEST_NAME` of them, and stands on one line.
+    """
+    if not name.strip():
+        raise UsageError(f"{what} is empty: give a word or two")
+    if len(name) > LONGEST_NAME:
+        raise UsageError(f"{what} has {len(name)} letters, more than {LONGEST_NAME}: give a word or two")
+    if any(unicodedata.category(letter) in _NO_LETTERS for letter in name):
+        raise UsageError(f"{what} {shortened(name)} has a line break or another control character in it: leave it out")
+
+
+_NO_LETTERS = ("Cc", "Cn", "Co", "Cs", "Zl", "Zp")
+"""Unicode's categories of what no font shows, and of ends of lines."""
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

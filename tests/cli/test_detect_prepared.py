@@ -47,6 +47,19 @@ def test_a_run_says_how_it_cut_and_goes_on_only_so(detect: Detect, wide: Path, t
     assert "holds results of other settings (preparation)" in done.sentence
 
 
+def test_a_setting_does_what_the_option_does_and_may_not_contradict_it(detect: Detect, wide: Path) -> None:
+    """`--set fit=pad` was lost where no option stood beside it."""
+    by_option, by_setting, plain = (
+        [each["score"] for each in detect(wide, "--json", *words).records]
+        for words in (["--fit", "pad", "--tiles", "2x1"], ["--set", "fit=pad", "--set", "tiles=2x1"], [])
+    )
+    assert by_option == by_setting != plain
+    for words in (["--set", "fit=pad", "--fit", "crop"], ["--set", "tiles=2x1", "--tiles", "3x1"]):
+        done = detect(wide, *words)
+        assert done.code == 2
+        assert "is given more than once: give it one value" in done.sentence
+
+
 def test_what_is_not_looked_at_is_said(detect: Detect, wide: Path) -> None:
     done = detect(wide, "--fit", "crop")
     notes = [line for line in done.err.splitlines() if "fit crop" in line]

@@ -136,7 +136,7 @@ class TestGoingOn:
         [
             (["--object", "bolt"], "object"),
             (["--set", "temperature=0.01"], "recipe temperature"),
-            (["--threshold", "0.5", "--object", "bolt"], "thresholds, object"),
+            (["--threshold", "0.5", "--object", "bolt"], "object"),
             (["--reference", "parts/0.png"], "references"),
             (["--write", "overlays,masks,labels,previews", "--object", "bolt"], "object, maps"),
         ],

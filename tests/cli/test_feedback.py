@@ -25,10 +25,9 @@ def station(open_clip_folder: Path, parts: Path, tmp_path: Path) -> Path:
     detector = oddlens.load(model=open_clip_folder)
     scores = sorted(found.score for found in detector.detect(sorted(parts.iterdir())))
     detector.set_thresholds(image=(scores[1] + scores[2]) / 2, review=(scores[0] + scores[1]) / 2, pixel=0.5)
-    detector.object_name = "nut"
     detector.save(tmp_path / "line")
     (parts / "broken.png").write_bytes(b"no image")
-    run("detect", parts, "--station", tmp_path / "line", "--object", "part", "--out", tmp_path / "out")
+    run("detect", parts, "--station", tmp_path / "line", "--out", tmp_path / "out")
     return tmp_path / "line"
 
 
@@ -79,7 +78,7 @@ def test_what_marks_say_of_the_station_is_printed(station: Path) -> None:
 
 def test_audited_images_are_marked_as_such(station: Path, parts: Path) -> None:
     out = station.parent / "audited"
-    done = run("detect", parts, "--station", station, "--object", "part", "--out", out, "--audit", 1)
+    done = run("detect", parts, "--station", station, "--out", out, "--audit", 1)
     assert "1 image called OK, drawn for audit" in done.err
     done = run("feedback", station, out, "--good", records(station)["ok"]["path"], "--json")
     assert done.records[0]["audit"] is True
@@ -95,6 +94,8 @@ def test_audited_images_are_marked_as_such(station: Path, parts: Path) -> None:
         ("--good parts/0.png --bad parts/0.png", "parts/0.png is marked both good and bad"),
         ("--good parts/0.png --defect dent", "--defect says what is wrong with the --bad images"),
         ("--bad parts/0.png --defect unknown", "no defect can be called 'unknown'"),
+        ("--bad parts/0.png --defect dent,scratch", "the name of a defect 'dent,scratch' has a comma in it"),
+        (f"--bad parts/0.png --reviewer {'A' * 101}", "the reviewer's name has 101 letters, more than 100"),
         ("--bad parts/0.png --bad parts/1.png --unsure parts/1.png", "marked both bad and unsure"),
     ],
 )
@@ -114,6 +115,27 @@ def test_an_image_that_is_another_one_now_is_not_marked(station: Path, parts: Pa
     done = run("feedback", station, station.parent / "out", "--good", parts / "0.png")
     assert done.code == 2
     assert "0.png has changed since" in done.sentence
+
+
+def test_results_of_another_station_are_not_marked(station: Path, open_clip_folder: Path, parts: Path) -> None:
+    """Its thresholds may be others, but it must give images the same scores."""
+    other = station.parent / "other"
+    detector = oddlens.open_station(station)
+    detector.object_name = "nut"
+    detector.save(other)
+    done = run("feedback", other, station.parent / "out", "--good", parts / "0.png")
+    assert done.code == 2
+    assert (
+        f"was not scored by the station {other}, which would score these images in another way (object)"
+        in done.sentence
+    )
+    assert not (other / FEEDBACK).exists()
+
+
+def test_results_of_an_earlier_version_of_the_station_are_marked(station: Path, parts: Path) -> None:
+    detector = oddlens.open_station(station)
+    detector.add_references(parts / "1.png").set_thresholds(image=0.5).save(station)
+    assert run("feedback", station, station.parent / "out", "--good", parts / "0.png").code == 0
 
 
 def test_a_folder_without_results_or_station_is_refused(station: Path, tmp_path: Path) -> None:

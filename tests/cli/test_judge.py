@@ -190,7 +190,7 @@ class TestLikeAFreshRun:
         before = (tmp_path / "one" / "results.jsonl").read_bytes()
         done = detect(images, "--out", tmp_path / "one", "--resume", "--threshold", 0.3, "--object", "nut")
         assert done.code == 2
-        assert "holds results of other settings (thresholds, object)" in done.sentence
+        assert "holds results of other settings (object)" in done.sentence
         assert (tmp_path / "one" / "results.jsonl").read_bytes() == before
 
 
@@ -265,8 +265,8 @@ class TestWhatIsMissing:
         (out / lost["map"]).unlink()
         done = run("judge", out, "--threshold", "0.1,0.45")
         assert done.code == 0
-        assert "1 image without a map: the verdict follows the score, and the regions stay as they were" in done.err
-        assert "1 image without a map: the overlay cannot be drawn again and is removed" in done.err
+        assert "1 image has no map: its verdict follows the score, and its regions stay as they were" in done.err
+        assert "1 image has no map: its overlay cannot be drawn again and is removed" in done.err
         line = next(line for line in lines_of(out) if line["path"] == lost["path"])
         assert (line["regions"], line["pixel_threshold"], line["threshold"]) == (lost["regions"], 0.5, 0.1)
         assert "overlay" not in line
@@ -279,7 +279,7 @@ class TestWhatIsMissing:
         detect(images, "--threshold", "0,0.5", "--out", out)
         (images / "1.png").unlink()
         done = run("judge", out, "--threshold", "0.1,0.45")
-        assert "1 image that changed or are gone" in done.err
+        assert "1 image changed or is gone: its overlay cannot be drawn again" in done.err
         line = next(line for line in lines_of(out) if line["path"].endswith("1.png"))
         assert line["pixel_threshold"] == 0.45
         assert "mask" in line

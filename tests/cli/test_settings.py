@@ -73,6 +73,13 @@ def test_a_field_of_one_method_takes_one_value() -> None:
         overrides_by_method(["vl4ad.alpha=0.1", "vl4ad.alpha=0.2"], ["vl4ad"])
 
 
+def test_an_option_of_all_methods_gives_way_to_no_field() -> None:
+    for setting in ("fit=pad", "winclip.fit=pad"):
+        with pytest.raises(UsageError, match="fit is given more than once: give it one value"):
+            overrides_by_method([setting], ["winclip", "vl4ad"], {"fit": "crop"})
+    assert overrides_by_method([], ["winclip"], {"fit": "crop"}) == {"winclip": {"fit": "crop"}}
+
+
 @pytest.mark.parametrize("verb", ["detect", "benchmark"])
 def test_help_names_every_method(verb: str) -> None:
     words = run(verb, "--help").out.split()

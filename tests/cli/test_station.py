@@ -83,7 +83,7 @@ class TestCreate:
         assert facts["references"] == f"4 of {images / 'references'}: 000.png, 001.png, 002.png, 003.png"
         assert facts["images"] == "40 x 40 pixels"
         assert facts["from"] == "leave-one-out scores of 4 references"
-        assert facts["declared"] == "20 % of good images NG, 5 % to review"
+        assert facts["declared"] == "20 % of good images NG, none to review"  # too few for 5 % more
         assert "at most 20 % of good images are called NG" in facts["promise"]
 
     def test_it_is_calibrated_on_other_images(self, images: Path, open_clip_folder: Path, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ class TestCreate:
         done = create(
             tmp_path / "s", images, open_clip_folder, "--calibrate-from-references", "--false-alarm-rate", 0.4
         )
-        assert page(done)["declared"] == "40 % of good images NG, 5 % to review"
+        assert page(done)["declared"] == "40 % of good images NG, none to review"
 
     def test_where_to_look_and_what_to_mark_come_along(
         self, images: Path, open_clip_folder: Path, tmp_path: Path
@@ -167,6 +167,8 @@ class TestCreate:
             (["--roi", "{images}/none.json"], "none.json"),
             (["--min-area", "much"], "'much' is no area"),
             (["--object", " "], "the object name is empty"),
+            (["--object", "a\nnut"], "has a line break"),
+            (["--tiles", "2x1", "--set", "tiles=3x1"], "tiles is given more than once"),
         ],
     )
     def test_what_cannot_be_used_leaves_no_station(
@@ -257,6 +259,8 @@ class TestSet:
         [
             ([], "nothing is changed"),
             (["--object", "nut"], "nothing is changed"),
+            (["--object", "n" * 3000], "has 3000 letters, more than 100"),
+            (["--defects", "dent, sc\nratch"], "has a line break"),
             (["--threshold", "high"], "is no threshold: give a finite number"),
             (["--threshold", "1", "--false-alarm-rate", "0.2"], "contradict each other"),
             (["--threshold", "1", "--review-threshold", "2"], "review threshold 2 lies above 1"),

@@ -50,7 +50,7 @@ def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
     assert (again.code, again.out) == (0, "There is nothing new to learn of what is marked.\n")
     refused = run("calibrate", station)
     assert refused.code == 2
-    assert "1 of the references joined because it was flagged" in refused.err
+    assert "1 reference joined because it was flagged" in refused.err
     changed = run("station", "set", station, "--object", "bolt")
     assert "thresholds by 3 of 4 references (the others were flagged)" in changed.out
     assert json.loads((station / "station.json").read_text())["calibration"]["sources"] == [

@@ -167,7 +167,7 @@ def test_results_of_another_rule_of_thresholds_say_so(tmp_path: Path) -> None:
     ):
         ResultsFolder(tmp_path, resume=True).check(now)
     (tmp_path / "run.json").write_text(json.dumps({"run": run | {"reference_count": 0}}))
-    with pytest.raises(UsageError, match=r"other settings \(references, calibration\): give the same ones"):
+    with pytest.raises(UsageError, match=r"other settings \(references\): give the same ones"):
         ResultsFolder(tmp_path, resume=True).check(now)
 
 

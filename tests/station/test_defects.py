@@ -17,9 +17,20 @@ def test_one_name_alone_is_no_choice(text: str) -> None:
         defect_names(text)
 
 
-@pytest.mark.parametrize("name", ["unknown", "Unknown ", "", "  "])
-def test_what_stands_for_no_name_is_none(name: str) -> None:
-    with pytest.raises(UsageError, match="no defect can be called"):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("unknown", "no defect can be called 'unknown'"),
+        ("Unknown ", "no defect can be called 'Unknown'"),
+        ("", "the name of a defect is empty"),
+        ("  ", "the name of a defect is empty"),
+        ("dent, scratch", "has a comma in it, which divides names"),
+        ("dent\nscratch", "has a line break or another control character in it"),
+        ("d" * 101, "has 101 letters, more than 100"),
+    ],
+)
+def test_what_stands_for_no_name_is_none(name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         check_defect_name(name)
 
 

@@ -41,8 +41,8 @@ from oddlens.calibration.conformal import (
 from oddlens.calibration.exchangeability import Exchangeability
 from oddlens.calibration.observation import Kind, Observations, summary
 from oddlens.detection import Thresholds, ValueRange
-from oddlens.errors import UsageError, printable, shortened
-from oddlens.io.notebook import counted, facts
+from oddlens.errors import UsageError, counted, printable, shortened
+from oddlens.io.notebook import facts
 from oddlens.io.strict_json import form_fault
 
 REVIEW_RATE = 0.05

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from oddlens.calibration.conformal import p_value, t_quantile
 from oddlens.calibration.exchangeability import distances_between
 from oddlens.calibration.observation import Kind, Look, Observation, Observations
-from oddlens.errors import printable
+from oddlens.errors import counted, printable
 
 
 class Limit(NamedTuple):
@@ -100,11 +100,11 @@ class Vetting:
         """What was found, in a sentence or two."""
         count, flagged = len(self.rows), self.flagged
         if not flagged:
-            return f"{count} good image{'' if count == 1 else 's agree'}: none is doubtful."
+            return f"{counted(count, 'good image agrees', 'good images agree')}: none is doubtful."
         said = "; ".join(f"{printable(row.observation.name)} {', '.join(row.reasons)}" for row in flagged[:3])
         more = f"; and {len(flagged) - 3} more" if len(flagged) > 3 else ""
         question = "Is it good?" if len(flagged) == 1 else "Are they good?"
-        return f"{count - len(flagged)} of {count} good images agree; {said}{more}. {question}"
+        return f"{count - len(flagged)} of {counted(count, 'good image')} agree; {said}{more}. {question}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

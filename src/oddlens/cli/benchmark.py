@@ -130,8 +130,7 @@ def benchmark(
     seeds = _numbers("--seeds", examples.seeds)
     methods = what.names
     files = _weights(methods, what.weights or [])
-    overrides = overrides_by_method(what.setting or [], methods)
-    preparation = preparing.preparation()
+    overrides = overrides_by_method(what.setting or [], methods, preparing.given)
 
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
@@ -153,8 +152,6 @@ def benchmark(
     sources = open_sources(data)
     with before_the_first_image(), loading():
         detectors = tuple(load(name, what.model, files.get(name), what.device, **overrides[name]) for name in methods)
-        for detector in detectors:
-            detector.preparation = preparation
     plan = Plan(
         sources,
         detectors,

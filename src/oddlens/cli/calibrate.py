@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oddlens.cli.command import before_the_first_image, loading
-from oddlens.cli.finding import counted, find_good_images
+from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.options import DeviceName, say
 from oddlens.cli.vetting import AcceptNames, print_vetting, refuse_doubtful
-from oddlens.errors import Failure, OddlensWarning, UsageError, printable
+from oddlens.errors import Failure, OddlensWarning, UsageError, counted, printable
 
 if TYPE_CHECKING:
     from oddlens.calibration import Calibration, DetectionRate, Exchangeability, Observations, Vetting
@@ -174,7 +174,7 @@ def _seen(
     elif paths is None:
         seen = detector.observe()
     else:
-        with counted("good images", paths) as images:
+        with with_progress("good images", paths) as images:
             seen = detector.observe(images)
     named = {name: [each.source for each in seen if name in (each.name, each.source)] for name in leave_out}
     for name, found in named.items():
@@ -194,10 +194,15 @@ def _good_of_line(detector: Detector, station: Path, sample: Observations) -> Ob
 
     references = frozenset[str]() if detector.references is None else frozenset(detector.references.digests)
     doubted = frozenset(mark.sha256 for mark in read_feedback(station).last if mark.said != "good")
-    for digests, what in ((references, "references of the station"), (doubted, "marked as bad or unsure")):
+    for digests, what, many in (
+        (references, "a reference of the station", "references of the station"),
+        (doubted, "marked as bad or unsure", "marked as bad or unsure"),
+    ):
         count = sum(each.digest in digests for each in sample)
         if count:
-            say(f"oddlens: {count} of the sample {'is' if count == 1 else 'are'} {what}: left out")
+            say(
+                f"oddlens: {counted(count, f'image of the sample is {what}', f'images of the sample are {many}')}: left out"
+            )
     return replace(sample, images=tuple(each for each in sample if each.digest not in references | doubted))
 
 
@@ -209,8 +214,8 @@ def _refuse_flagged(detector: Detector, station: Path) -> None:
     count = 0 if detector.references is None else len(joined & set(detector.references.digests))
     if count:
         raise UsageError(
-            f"{count} of the references joined because {'it was' if count == 1 else 'they were'} flagged, and would make the "
-            "thresholds blind: calibrate on other good images (--good), or on the station's own sample of its line "
+            f"{counted(count, 'reference joined because it was', 'references joined because they were')} flagged, and would make "
+            "the thresholds blind: calibrate on other good images (--good), or on the station's own sample of its line "
             "(--from-learning)"
         )
 
@@ -235,7 +240,7 @@ def _found(detector: Detector, calibration: Calibration, bad: Sequence[Path]) ->
     if not bad:
         return None
     scores = []
-    with counted("bad images", bad) as images:
+    with with_progress("bad images", bad) as images:
         for outcome in detector.detect_each(images, detector.object_name):
             if isinstance(outcome, Failure):
                 raise UsageError(outcome.reason)

@@ -30,7 +30,7 @@ from oddlens.cli.options import (
 )
 from oddlens.cli.settings import recipe_overrides
 from oddlens.cli.thresholds import parse_thresholds
-from oddlens.errors import Failure, UsageError, printable, shortened
+from oddlens.errors import Failure, UsageError, check_name, counted, printable, shortened
 from oddlens.inference.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -159,20 +159,20 @@ def detect(
     Exit code: 0, 1 if images failed (the others are done all the same), 2 if the call was wrong and no image was read, and with
     --fail-on-ng 3 if an image is NG and none failed.
     """
-    overrides = recipe_overrides(what.setting or [], card_fields(context))
+    overrides = recipe_overrides(what.setting or [], {**card_fields(context), **preparing.given})
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
     if output.resume is not None and output.out is None:
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
     if output.write is not None and output.out is None:
         raise UsageError("--write needs --out: name the folder for what is written")
     written = tuple(KINDS) if output.write is None else parse_kinds(output.write, tuple(KINDS))
+    if what.station is not None and preparing.given:
+        raise UsageError("--station brings its tiles and fit: leave --tiles, --overlap and --fit out")
     if what.station is not None and (what.model or what.weights or what.reference or overrides or what.method):
         raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
     if what.station is not None and what.roi is not None:
         raise UsageError("--station brings its region of interest: leave --roi out")
-    if what.station is not None and preparing.is_given:
-        raise UsageError("--station brings its tiles and fit: leave --tiles, --overlap and --fit out")
-    preparation = preparing.preparation()
+    check_name("the object name", what.object_name)
     threshold, pixel_threshold = parse_thresholds(what.threshold or [])
     defects = _defect_names(what.defects)
 
@@ -231,7 +231,6 @@ def detect(
                 detector = oddlens.load(
                     method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
                 )
-            detector.preparation = preparation
             if good is not None:
                 detector.add_references(good)
     if roi is not None:
@@ -309,10 +308,10 @@ def detect(
     if results is not None or not output.as_json:
         new = f" ({folder.new} new)" if output.resume else ""
         where = "" if results is None else f": {results.root / REPORT}"
-        say(f"{_images(len(items))}{new}: {say_counts(console.counts)}{where}")
+        say(f"{counted(len(items), 'image')}{new}: {say_counts(console.counts)}{where}")
     if audit is not None and audit.ok_count:
         say(
-            f"{_images(audit.ok_count)} called OK, drawn for audit: look, and mark what you see with 'oddlens feedback'"
+            f"{counted(audit.ok_count, 'image')} called OK, drawn for audit: look, and mark what you see with 'oddlens feedback'"
         )
     for sentence in (*said.get("drift", ()), *said.get("station", ())):
         say(f"oddlens: {sentence}")
@@ -331,7 +330,7 @@ def _other_sizes(found: Counter[tuple[int, int]], expected: tuple[int, int] | No
     sizes = ", ".join(f"{count} of {width} x {height}" for (width, height), count in found.most_common(3))
     more = f" and {len(found) - 3} more sizes" if len(found) > 3 else ""
     return (
-        f"oddlens: {_images(sum(found.values()))} {'has' if sum(found.values()) == 1 else 'have'} another size than the "
+        f"oddlens: {counted(sum(found.values()), 'image has', 'images have')} another size than the "
         f"{expected[0]} x {expected[1]} pixels that the station expects ({sizes}{more}): check camera and crop"
     )
 
@@ -386,10 +385,6 @@ def _number(name: str, value: object) -> float:
     return value
 
 
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
-
-
 def _find(images: list[str], results: ResultsFolder | None) -> Found:
     """The images, without what an earlier run drew where that lies among them; what is passed over is said.
 
@@ -442,7 +437,7 @@ class _Notes:
         """Print how many more images have a note."""
         for note, count in self._counts.items():
             if not self._everything and count > self.MOST:
-                print(f"the same of {_images(count - self.MOST)} more: {note}", file=sys.stderr)
+                print(f"the same of {counted(count - self.MOST, 'image')} more: {note}", file=sys.stderr)
 
 
 def _say_settings(detector: Detector) -> None:

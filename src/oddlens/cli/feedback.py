@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oddlens.errors import UsageError, printable
+from oddlens.errors import UsageError, check_name, printable
 
 if TYPE_CHECKING:
     from oddlens.inference.results import ResultsFolder
@@ -67,6 +67,8 @@ def feedback(
         defect = check_defect_name(defect)
         if not bad:
             raise UsageError("--defect says what is wrong with the --bad images: give some")
+    if reviewer is not None:
+        check_name("the reviewer's name", reviewer)
     version = read_station(station).version
     folder = ResultsFolder(results, resume=True)
     if not folder.done:
@@ -79,6 +81,7 @@ def feedback(
             f"{printable(str(results))} was judged by thresholds given by hand, and marks are of the station's verdicts: "
             f"'oddlens judge {printable(str(results))} --station {printable(str(station))}' goes back to them"
         )
+    _refuse_other_station(folder.document, station, results)
     number = 0 if version is None else version.number
     marks = [
         mark
@@ -96,6 +99,28 @@ def feedback(
         print(f"{mark.said:6}  {was:6} {mark.judged:6}  {_shown(mark)}")
     for sentence in estimates(read_feedback(station).last).sentences:
         print(sentence)
+
+
+def _refuse_other_station(document: Mapping[str, Any], station: Path, results: Path) -> None:
+    """Raise `UsageError` for results that no version of the station scored: marks of them would be of other verdicts."""
+    from oddlens.errors import OddlensError
+    from oddlens.inference.judgement import other_scores
+    from oddlens.station import read_station, versions
+
+    names: list[str] = []
+    earlier = [each.number for each in versions(station)[:-1]]
+    for number in (None, *reversed(earlier)):
+        try:
+            found = other_scores(document, read_station(station, number))
+        except OddlensError:  # an earlier version that is damaged
+            continue
+        if not found:
+            return
+        names = names or found
+    raise UsageError(
+        f"{printable(str(results))} was not scored by the station {printable(str(station))}, which would score these images in "
+        f"another way ({', '.join(names)}): mark results of 'oddlens detect --station {printable(str(station))}'"
+    )
 
 
 def _marks(

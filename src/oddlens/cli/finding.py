@@ -41,7 +41,7 @@ def tell_passed_over(found: Found, where: str = "") -> None:
 
 
 @contextmanager
-def counted(what: str, paths: Sequence[Path]) -> Iterator[Iterator[Path]]:
+def with_progress(what: str, paths: Sequence[Path]) -> Iterator[Iterator[Path]]:
     """The paths one by one, with a bar of how many were taken."""
     with progress(what, len(paths)) as advance:
 

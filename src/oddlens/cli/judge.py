@@ -12,7 +12,7 @@ import typer
 from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import MarkingOptions, parse_kinds, say, threshold_option
 from oddlens.cli.thresholds import parse_thresholds
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from oddlens.inference.judge import Judged
@@ -120,7 +120,6 @@ def say_judged(judged: Judged, where: str) -> None:
     """Print how many verdicts there are, how many are others than before, and what could not be treated as the rest."""
     from oddlens.inference.records import count_verdicts, say_counts
 
-    count = len(judged.records)
     changed = f" ({judged.changed} with another verdict)"
-    say(f"{count} image{'' if count == 1 else 's'}{changed}: {say_counts(count_verdicts(judged.records))}: {where}")
+    say(f"{counted(len(judged.records), 'image')}{changed}: {say_counts(count_verdicts(judged.records))}: {where}")
     say(*judged.said)

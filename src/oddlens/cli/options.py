@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from oddlens.errors import UsageError, choices, printable
+from oddlens.errors import UsageError, check_name, choices, counted, printable
 from oddlens.methods.registry import method_cards
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from oddlens.data.named import NamedDataset
     from oddlens.data.object_names import ObjectNames
     from oddlens.detection import Marking
-    from oddlens.io.preparation import Preparation
 
 METHOD_NAMES = ", ".join(method_cards())
 """The methods there are, for help texts."""
@@ -93,6 +92,8 @@ class NamingOptions:
         """Raise `UsageError` where both are given."""
         if self.object_name is not None and self.names is not None:
             raise UsageError("--object and --names contradict each other: give one of them")
+        if self.object_name is not None:
+            check_name("the object name", self.object_name)
 
     def for_datasets(self, datasets: Sequence[NamedDataset]) -> ObjectNames:
         """The object names of these data sets."""
@@ -163,15 +164,9 @@ class PreparationOptions:
     ] = None
 
     @property
-    def is_given(self) -> bool:
-        """Whether one of them is."""
-        return self != PreparationOptions()
-
-    def preparation(self) -> Preparation:
-        """What they say. Raises `UsageError` where they cannot be used."""
-        from oddlens.io.preparation import Preparation
-
-        return Preparation.of(self.tiles, self.overlap, self.fit)
+    def given(self) -> dict[str, object]:
+        """Those that are, as `oddlens.load` takes them: `--set` may name them too, but not both."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 RoiFile = Annotated[
@@ -210,9 +205,8 @@ def parse_kinds(text: str, known: Sequence[str]) -> tuple[str, ...]:
 
 def problems(name: str, dataset: Dataset) -> str:
     """That opening a data set found problems, and what looks for all of them: no image or mask is read to open one."""
-    count = len(dataset.problems)
     return (
-        f"{name}: {count} problem{'' if count == 1 else 's'} found without reading its images: "
+        f"{name}: {counted(len(dataset.problems), 'problem')} found without reading its images: "
         f"'oddlens data check {dataset.root}' reads them and lists all problems"
     )
 

@@ -26,7 +26,7 @@ def recipe_overrides(settings: Sequence[str], given: Mapping[str, object] | None
             raise UsageError(f"--set {setting!r} is not of the form field=value, for instance image_size=448")
         name = name.strip()
         if name in overrides:
-            raise UsageError(f"{name} is given more than once: give it one value")
+            raise UsageError(_TWICE.format(name))
         try:
             overrides[name] = parse_json(text)
         except ValueError:
@@ -34,8 +34,13 @@ def recipe_overrides(settings: Sequence[str], given: Mapping[str, object] | None
     return overrides
 
 
-def overrides_by_method(settings: Sequence[str], methods: Sequence[str]) -> dict[str, Overrides]:
-    """The overrides of each of several methods: `method.field=value` is of that method, and wins over `field=value`, of all."""
+def overrides_by_method(
+    settings: Sequence[str], methods: Sequence[str], given: Mapping[str, object] | None = None
+) -> dict[str, Overrides]:
+    """The overrides of each of several methods: `method.field=value` is of that method, and wins over `field=value`, of all.
+
+    given: as in `recipe_overrides`, of all methods; nothing wins over it.
+    """
     common: list[str] = []
     own: dict[str, list[str]] = {method: [] for method in methods}
     for setting in settings:
@@ -46,4 +51,15 @@ def overrides_by_method(settings: Sequence[str], methods: Sequence[str]) -> dict
             own[method.strip().casefold()].append(rest)
         else:
             raise UsageError(f"--set {setting!r} is of a method that does not run: here run {', '.join(methods)}")
-    return {method: recipe_overrides(common) | recipe_overrides(own[method]) for method in methods}
+    of_all = recipe_overrides(common, given)
+    return {method: of_all | _own_overrides(own[method], given or {}) for method in methods}
+
+
+def _own_overrides(settings: Sequence[str], given: Mapping[str, object]) -> Overrides:
+    overrides = recipe_overrides(settings)
+    for name in overrides.keys() & given.keys():
+        raise UsageError(_TWICE.format(name))
+    return overrides
+
+
+_TWICE = "{0} is given more than once: give it one value"

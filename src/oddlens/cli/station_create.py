@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import before_the_first_image, loading
-from oddlens.cli.finding import counted, find_good_images
+from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.options import (
     AsJson,
     DeviceName,
@@ -28,7 +28,7 @@ from oddlens.cli.options import (
 )
 from oddlens.cli.settings import recipe_overrides
 from oddlens.cli.station_page import print_station
-from oddlens.errors import OddlensWarning, UsageError, printable
+from oddlens.errors import OddlensWarning, UsageError, check_name, counted, printable
 
 if TYPE_CHECKING:
     from oddlens.calibration import Vetting
@@ -158,14 +158,14 @@ def create(
     """
     if calibration.calibrate and calibration.calibrate_from_references:
         raise UsageError("--calibrate and --calibrate-from-references contradict each other: give one of them")
-    overrides = recipe_overrides(what.setting or [], {})
+    check_name("the object name", what.object_name)
+    overrides = recipe_overrides(what.setting or [], preparing.given)
     from oddlens.detection import RegionOfInterest
     from oddlens.station import locked, refuse_other_files, write_station
 
     _refuse_station(folder)
     refuse_other_files(folder)
     roi = None if what.roi is None else RegionOfInterest.read(what.roi)
-    preparation = preparing.preparation()
     marked = marking.marking() if marking.is_given else None
     good = find_good_images(what.reference or [])
     others = find_good_images(calibration.calibrate or [], "calibration images")
@@ -178,15 +178,14 @@ def create(
         with loading():
             detector = oddlens.load(method, what.model, what.weights, what.device, **overrides)
         detector.object_name, detector.marking = what.object_name, marked
-        detector.preparation = preparation
         if roi is not None:
             detector.roi = roi
-        with counted("references", good) as images:
+        with with_progress("references", good) as images:
             if good:
                 detector.add_references(images)
         _calibrate(detector, others, calibration, vetting, folder.with_name(f"{folder.name}-doubtful.png"))
         state = detector.to_state()
-    made_of = f"{len(good)} reference{'' if len(good) == 1 else 's'}"
+    made_of = counted(len(good), "reference")
     with locked(folder, new=True):
         _refuse_station(folder)
         write_station(state, folder, verb="create", what=f"made of {made_of}" if good else "made without references")
@@ -209,7 +208,7 @@ def _calibrate(
     can_score = detector.recipe.is_independent and not (references and detector.recipe.alone)
     seen = [detector.observe()] if references > 1 and can_score else []
     if others:
-        with counted("calibration images", others) as images:
+        with with_progress("calibration images", others) as images:
             seen.append(detector.observe(images))
     elif is_asked and not seen:
         detector.calibrate(None, options.false_alarm_rate)  # which says why it cannot

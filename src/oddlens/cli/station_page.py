@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oddlens.errors import printable
+from oddlens.errors import counted, printable
 
 if TYPE_CHECKING:
     from oddlens.detection import Marking, RegionOfInterest
@@ -39,7 +39,10 @@ def print_station(folder: Path, version: int | None = None, *, as_json: bool = F
     for line in _lines(folder, state):
         print(printable(line))
     if marks:
-        for line in _fact("feedback", " ".join([f"{len(marks)} images were marked.", *estimates(marks).sentences])):
+        for line in _fact(
+            "feedback",
+            " ".join([f"{counted(len(marks), 'image was', 'images were')} marked.", *estimates(marks).sentences]),
+        ):
             print(line)
 
 
@@ -99,8 +102,9 @@ def _threshold_lines(state: StationState) -> Iterator[str]:
     if thresholds.source is not None:
         yield from _fact("from", thresholds.source)
     if calibration is not None and state.thresholds.image is None:
-        rates = f"{100 * calibration.false_alarm_rate:.3g} % of good images NG, {100 * calibration.review_rate:.3g} % to review"
-        yield from _fact("declared", rates)
+        to_review = f"{100 * calibration.review_rate:.3g} %" if thresholds.review is not None else "none"
+        rate = f"{100 * calibration.false_alarm_rate:.3g} % of good images NG"
+        yield from _fact("declared", f"{rate}, {to_review} to review")
     if thresholds.promise is not None:
         yield from _fact("promise", thresholds.promise)
 
@@ -114,7 +118,7 @@ def marked(marking: Marking) -> str:
 def looked_at(roi: RegionOfInterest) -> str:
     """What a region of interest is made of, in words."""
     parts = [
-        f"{len(polygons)} polygon{'' if len(polygons) == 1 else 's'} to {what}"
+        f"{counted(len(polygons), 'polygon')} to {what}"
         for polygons, what in ((roi.include, "look in"), (roi.ignore, "ignore"))
         if polygons
     ]

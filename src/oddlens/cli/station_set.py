@@ -13,7 +13,7 @@ from oddlens.cli.options import AsJson, DeviceName, MarkingOptions, RoiFile, Sta
 from oddlens.cli.station_create import FalseAlarmRate, ReviewRate
 from oddlens.cli.station_page import marked, print_station
 from oddlens.cli.thresholds import parse_thresholds
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, check_name
 
 if TYPE_CHECKING:
     from oddlens.calibration import Rates
@@ -66,6 +66,8 @@ def set_station(
     A threshold given by hand wins over calibrated ones, and says what it promises. --false-alarm-rate and --review-rate go back to
     calibrated ones, at these rates. No model runs, but for --object and --roi.
     """
+    if change.object_name is not None:
+        check_name("the object name", change.object_name)
     score, pixel = parse_thresholds(change.threshold or [])
     rates_given = (change.false_alarm_rate, change.review_rate) != (None, None)
     by_hand = score is not None or change.review_threshold is not None

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from oddlens.data.dataset import Dataset
 from oddlens.data.masks import read_mask
 from oddlens.data.record import Record
-from oddlens.errors import OddlensError, UsageError
+from oddlens.errors import OddlensError, UsageError, counted
 from oddlens.io.atomic import replacing
 from oddlens.io.images import read_image
 
@@ -42,7 +42,7 @@ def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
     sheet = Image.new("RGB", (width, HEADER + MARGIN + categories * row_height), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 24), dataset.root.name, INK, font(26))
-    facts = f"{dataset.layout}   {len(dataset)} images   {categories} {'category' if categories == 1 else 'categories'}"
+    facts = f"{dataset.layout}   {counted(len(dataset), 'image')}   {counted(categories, 'category', 'categories')}"
     draw.text((width - MARGIN, 32), facts, FAINT, font(15), anchor="ra")
     for row, category in enumerate(dataset.categories):
         _draw_row(sheet, draw, HEADER + row * row_height, dataset.select(category))

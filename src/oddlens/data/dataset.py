@@ -8,8 +8,8 @@ from pathlib import Path
 from oddlens.data.legend import load_legend
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Record, Split
-from oddlens.errors import DataError, UsageError, choices, printable, shortened
-from oddlens.io.notebook import counted, facts
+from oddlens.errors import DataError, UsageError, choices, counted, printable, shortened
+from oddlens.io.notebook import facts
 
 _MOST_SHOWN = 20
 """Categories that a notebook lists."""
@@ -47,7 +47,7 @@ class Dataset:
     def __repr__(self) -> str:
         """Folder, layout and counts; the records are left out."""
         categories = self.categories
-        kinds = "1 category" if len(categories) == 1 else f"{len(categories)} categories"
+        kinds = counted(len(categories), "category", "categories")
         wrong = f", {counted(len(self.problems), 'problem')}" if self.problems else ""
         return (
             f"Dataset({shortened(str(self.root))}, layout {self.layout}, {counted(len(self), 'image')}, {kinds}{wrong})"

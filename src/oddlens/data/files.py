@@ -13,7 +13,7 @@ from oddlens.data.annotations import is_annotation
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Split
 from oddlens.data.words import is_like_a_split, is_normal_word, name_key, split_of
-from oddlens.errors import DataError
+from oddlens.errors import DataError, counted
 from oddlens.io.decoding import FORMAT_OF_SUFFIX
 from oddlens.io.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_name
 from oddlens.io.paths import is_dir, is_file
@@ -183,7 +183,7 @@ def report_left_out(folder: Path, reason: str, problems: list[Problem]) -> None:
 def report_loose(folder: Path, problems: list[Problem]) -> None:
     """Report the images that lie directly in a folder of which only the sub-folders are read."""
     if loose := images_in(folder):
-        count = "1 image that lies" if len(loose) == 1 else f"{len(loose)} images that lie"
+        count = counted(len(loose), "image that lies", "images that lie")
         sentence = f"the folder {folder} has {count} in none of its sub-folders, and left out, such as {loose[0].name}"
         problems.append(Problem(folder, "image-loose", sentence))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from oddlens.data.named import NamedDataset
-from oddlens.errors import UsageError, choices
+from oddlens.errors import UsageError, check_name, choices
 from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import parse_json
 
@@ -54,9 +54,10 @@ def read_names(path: Path, sources: Iterable[NamedDataset]) -> ObjectNames:
         raise UsageError(f"{path} is not one JSON object of names: write a text for each category")
     pairs = [(source.name, category) for source in sources for category in source.dataset.categories]
     known = {category for _, category in pairs} | {f"{dataset}/{category}" for dataset, category in pairs}
-    for key in names:
+    for key, name in names.items():
         if key not in known:
             raise UsageError(f"{path} names {key!r}, which is no category here{choices(key, sorted(known))}")
+        check_name(f"the object name of {key!r} in {path}", name)
     return ObjectNames(by_category=names)
 
 

@@ -21,9 +21,9 @@ from oddlens.calibration import (
 from oddlens.detection import Thresholds
 from oddlens.detector.observed import ObservedDetector
 from oddlens.detector.summary import summary
-from oddlens.errors import OddlensWarning, UsageError, check_type, printable, shortened
+from oddlens.errors import OddlensWarning, UsageError, check_type, counted, printable, shortened
 from oddlens.io.inputs import Images
-from oddlens.io.notebook import counted, facts
+from oddlens.io.notebook import facts
 
 
 class CalibratedDetector(ObservedDetector):

@@ -19,7 +19,7 @@ from oddlens.detector.inside import within
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.detector.settings import DetectorSettings, Fit
 from oddlens.encoding import EncodedBatch, joined, joined_scores
-from oddlens.errors import OddlensWarning, UsageError, check_type, shortened
+from oddlens.errors import OddlensWarning, UsageError, check_name, check_type, shortened
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.methods.base import Scores, Text
@@ -202,10 +202,7 @@ class FittedDetector(DetectorSettings):
             raise UsageError(
                 f"the object name cannot be {shortened(object_name)}: give a text that says in a word or two what is on the images"
             )
-        if not object_name.strip():
-            raise UsageError(
-                "the object name is empty: say in a word or two what is on the images, for instance 'part'"
-            )
+        check_name("the object name", object_name)
         return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from oddlens.detection import Thresholds
-from oddlens.errors import shortened
-from oddlens.io.notebook import counted
+from oddlens.errors import counted, shortened
 
 
 def summary(

@@ -9,7 +9,7 @@ from pathlib import Path
 from oddlens.data import Record
 from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
-from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
 from oddlens.evaluation.evaluate import CHUNKS, Chunks, evaluate_category
@@ -117,7 +117,7 @@ class Benchmark:
                 self.skipped.append(Skipped(key, reason))
                 continue
             if len(chosen) < variant.shots:
-                have = f"{len(chosen)} good example{'' if len(chosen) == 1 else 's'}"
+                have = counted(len(chosen), "good example")
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}, not {variant.shots}"))
                 continue
             settings = cell_settings(source, category, detector, object_name, chosen, protocol)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.detection import Detection, Marking, Region, RegionOfInterest
-from oddlens.errors import DiskError, OddlensError, UsageError, printable
+from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
 from oddlens.inference.judgement import Basis, Judgement
 from oddlens.inference.kinds import DRAWINGS, KINDS
 from oddlens.inference.records import Record, count_unread, read_records, verdict_of, write_records
@@ -124,8 +124,8 @@ class _Judging:
         self._roi = None if roi is None else RegionOfInterest.from_dict(roi)
         self._thresholds = judgement.thresholds
         self._range = (calibration and calibration.value_range) or (self._basis and self._basis.fixed_range)
-        self._passed_over: Counter[str] = Counter()
-        self._reasons: dict[str, str] = {}  # the first of each kind
+        self._passed_over: Counter[_Said] = Counter()
+        self._reasons: dict[_Said, str] = {}  # the first of each kind
         self._counting = threading.Lock()
 
     def run(self) -> Judged:
@@ -145,15 +145,10 @@ class _Judging:
             self._write(read_document(root / "run.json"), is_done=True)
         changed = sum(_verdict(one) != _verdict(other) for one, other in zip(before, now, strict=True))
         said = [
-            sentence.format(_images(count), self._reasons.get(sentence))
-            for sentence, count in self._passed_over.items()
+            f"{counted(count, *sentence)}{self._reasons[sentence]}" for sentence, count in self._passed_over.items()
         ]
         if unread:
-            lines = "1 line" if unread == 1 else f"{unread} lines"
-            said.append(
-                f"{lines} of results.jsonl could not be read and went, with what was drawn of {'it' if unread == 1 else 'them'}: "
-                "'oddlens detect --resume' runs those images again"
-            )
+            said.append(f"{counted(unread, *_UNREAD)}: 'oddlens detect --resume' runs those images again")
         return Judged(now, changed, said, self._passed_over[_UNDRAWN])
 
     def _shown(self, what: str, done: Iterable[Record], total: int) -> Iterator[Record]:
@@ -250,7 +245,7 @@ class _Judging:
         path, frame = _place(self._folder.root, record)
         return bool(self._folder.file_of(path, frame) == record["file"])
 
-    def _pass_over(self, sentence: str, reason: str = "") -> None:
+    def _pass_over(self, sentence: _Said, reason: str = "") -> None:
         """Count an image that cannot be treated as the others. Threads may call it at once."""
         with self._counting:
             self._reasons.setdefault(sentence, reason)
@@ -317,13 +312,29 @@ class _Judging:
                 raise DiskError(f"{error}, then call the same again") from error
             except OddlensError as error:
                 path.unlink(missing_ok=True)
-                self._pass_over(_UNDRAWN, str(error))
+                self._pass_over(_UNDRAWN, f": {error}")
 
 
-_NO_MAP = "{0} without a map: the verdict follows the score, and the regions stay as they were"
-_NO_OVERLAY = "{0} without a map: the overlay cannot be drawn again and is removed"
-_NO_IMAGE = "{0} that changed or are gone: the overlay cannot be drawn again and is removed"
-_UNDRAWN = "{0} could not be drawn again: {1}"
+_Said = tuple[str, str]
+"""What is said of one image, and of several."""
+
+_NO_MAP = (
+    "image has no map: its verdict follows the score, and its regions stay as they were",
+    "images have no map: their verdicts follow the scores, and their regions stay as they were",
+)
+_NO_OVERLAY = (
+    "image has no map: its overlay cannot be drawn again and is removed",
+    "images have no map: their overlays cannot be drawn again and are removed",
+)
+_NO_IMAGE = (
+    "image changed or is gone: its overlay cannot be drawn again and is removed",
+    "images changed or are gone: their overlays cannot be drawn again and are removed",
+)
+_UNDRAWN = ("image could not be drawn again", "images could not be drawn again")
+_UNREAD = (
+    "line of results.jsonl could not be read and went, with what was drawn of it",
+    "lines of results.jsonl could not be read and went, with what was drawn of them",
+)
 
 
 def _needs_map(detection: Detection) -> bool:
@@ -374,10 +385,6 @@ def _is_older(path: Path, since: int | None) -> bool:
 
 def _verdict(record: Record) -> str | None:
     return None if "error" in record else verdict_of(record)
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
 
 
 @contextmanager

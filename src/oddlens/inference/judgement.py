@@ -161,10 +161,8 @@ def by_station(document: Mapping[str, Any], state: StationState, folder: str | o
     Raises:
         UsageError: The station gives images other scores than the run had, or nobody knows those of its references.
     """
-    run, shown = document["run"], printable(os.fspath(folder))
-    wanted = _scored_by(state)
-    names = [name.removesuffix("_sha256") for name in differing({name: run.get(name) for name in wanted}, wanted)]
-    if names:
+    shown = printable(os.fspath(folder))
+    if names := other_scores(document, state):
         raise UsageError(
             f"the station {shown} would score these images in another way ({', '.join(names)}): "
             "judge them with the station that they were scored with, or run detect with this one"
@@ -181,6 +179,12 @@ def by_station(document: Mapping[str, Any], state: StationState, folder: str | o
     return Judgement(
         given=state.thresholds, calibration=calibration, marking=state.marking, by=f"the station {shown}{number}"
     )
+
+
+def other_scores(document: Mapping[str, Any], state: StationState) -> list[str]:
+    """In what a station scores images in another way than a run did, by run.json; [] where it scores them alike."""
+    run, wanted = document["run"], _scored_by(state)
+    return [name.removesuffix("_sha256") for name in differing({name: run.get(name) for name in wanted}, wanted)]
 
 
 def _scored_by(state: StationState) -> dict[str, object]:

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from oddlens.errors import counted
 from oddlens.inference.records import Record, count_verdicts, say_counts, verdict_of
 from oddlens.inference.report_cards import TITLES, Cards, address, image_name
 from oddlens.inference.report_style import STYLE
@@ -53,12 +54,8 @@ def report_page(root: Path, records: Sequence[Record], document: Mapping[str, An
     ]
     name = settings.get("object")
     of = f" of “{name}”" if isinstance(name, str) else ""
-    lead = f"{_images(len(records))}{of}: {say_counts(count_verdicts(records))}"
+    lead = f"{counted(len(records), 'image')}{of}: {say_counts(count_verdicts(records))}"
     return html.page("oddlens report", lead, body, STYLE + CHART_STYLE)
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def _made_by(root: Path, settings: Mapping[str, Any]) -> str:
@@ -67,7 +64,7 @@ def _made_by(root: Path, settings: Mapping[str, Any]) -> str:
     count = settings.get("reference_count")
     parts = [
         " on ".join(str(settings[name]) for name in ("method", "model") if name in settings),
-        f"{count} good example{'' if count == 1 else 's'}" if count else "",
+        counted(count, "good example") if count else "",
         f"{when:%Y-%m-%d %H:%M}",
         f"oddlens {settings['oddlens']}" if "oddlens" in settings else "",
     ]
@@ -94,7 +91,7 @@ def _what_to_know(records: Sequence[Record], document: Mapping[str, Any]) -> Ite
     if isinstance(passed_over, dict) and all(isinstance(count, int) for count in passed_over.values()):
         said["passed over"] = [sentence for sentence in [say_passed_over(passed_over)] if sentence]
     notes = Counter(record["note"] for record in records if "note" in record)
-    said["notes"] = [f"{note} ({_images(count)})" for note, count in notes.most_common()]
+    said["notes"] = [f"{note} ({counted(count, 'image')})" for note, count in notes.most_common()]
     parts = [
         f"<h3>{escape(_HEADINGS.get(kind, kind.capitalize()))}</h3>"
         + "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
@@ -139,7 +136,8 @@ def _section(kind: str, records: Sequence[Record], cards: Cards) -> Iterator[str
     yield f'<div class="cards">{"".join(cards.card(kind, record) for record in shown)}</div>'
     if rest:
         links = "".join(f"<li>{record['score']:.4f} {_link(record)}</li>" for record in rest)
-        yield f'<details><summary>{_images(len(rest))} more</summary><ul class="rest">{links}</ul></details>'
+        more = counted(len(rest), "image")
+        yield f'<details><summary>{more} more</summary><ul class="rest">{links}</ul></details>'
 
 
 def _link(record: Record) -> str:

@@ -163,6 +163,7 @@ class ResultsFolder:
                 "give another --out to keep them, or add --overwrite to start over"
             )
         if names:
+            names = [name for name in names if name not in JUDGED] or names  # with those alone results are judged again
             raise UsageError(
                 f"{printable(str(self.root))} holds results of other settings ({', '.join(names)}): "
                 "give the same ones, or another --out"

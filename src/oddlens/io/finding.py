@@ -12,7 +12,7 @@ from functools import cache
 from glob import has_magic
 from pathlib import Path
 
-from oddlens.errors import Failure, UsageError, printable
+from oddlens.errors import Failure, UsageError, counted, printable
 from oddlens.io.decoding import FORMAT_OF_SUFFIX, KNOWN_FORMATS
 from oddlens.io.paths import StrPath, exists, is_dir, is_link, why_absent
 
@@ -133,7 +133,7 @@ def say_passed_over(passed_over: Mapping[str, int], lacking: Mapping[str, str] =
             shown = [f"{counts[kind]} {_shown(kind, counts[kind], lacking)}" for kind in kinds[:_MOST_KINDS]]
             rest = sum(counts[kind] for kind in kinds[_MOST_KINDS:])
             listed = ", ".join([*shown, *([f"{rest} of other kinds"] if rest else [])])
-            said.append(f"{total} {what}{'' if total == 1 else 's'} passed over: {listed}")
+            said.append(f"{counted(total, what)} passed over: {listed}")
     return "; ".join(said) or None
 
 

@@ -18,8 +18,3 @@ def facts(title: str, rows: Iterable[tuple[str, str]]) -> str:
         if text
     )
     return f'<div><strong>{escape(title)}</strong><table style="{_STYLE}">{lines}</table></div>'
-
-
-def counted(count: int, what: str) -> str:
-    """A number of things in words: "1 image", "2 images", "no images"."""
-    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

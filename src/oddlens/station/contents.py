@@ -13,7 +13,7 @@ import numpy as np
 
 from oddlens.calibration import Calibration, Rates
 from oddlens.detection import Thresholds
-from oddlens.errors import ModelError, UsageError, printable
+from oddlens.errors import ModelError, UsageError, check_name, printable
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.methods.recipe import held_fields, make_recipe
 from oddlens.methods.registry import method_card
@@ -31,6 +31,8 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
     Raises `OddlensError` where that cannot be written, `ModelError` for weights that changed since they were loaded.
     """
     identity, references = state.identity, state.references
+    if state.object_name is not None:
+        check_name("the object name", state.object_name)
     model, model_files = files.store_model(root, state.model_files)
     weights = None if state.weights is None else files.store_file(root, state.weights)
     if weights is not None and identity.weights_sha256 not in (None, Path(weights).stem):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.errors import UsageError, printable
+from oddlens.errors import UsageError, check_name, shortened
 from oddlens.io.strict_json import form_fault
 
 UNKNOWN = "unknown"
@@ -228,22 +228,23 @@ def defect_names(text: str) -> tuple[str, ...]:
         >>> defect_names("scratch, dent,Scratch")
         ('scratch', 'dent')
     """
-    words = [" ".join(word.split()) for word in text.split(",") if word.strip()]
+    words = [check_defect_name(word) for word in text.split(",") if word.strip()]
     names = {word.casefold(): word for word in reversed(words)}
     if len(names) < 2:
         raise UsageError(
-            f"{printable(text)!r} names fewer than two defects: give two or more, divided by commas, of which one is chosen"
+            f"{shortened(text)} names fewer than two defects: give two or more, divided by commas, of which one is chosen"
         )
-    for name in names.values():
-        check_defect_name(name)
     return tuple(names[name] for name in dict.fromkeys(map(str.casefold, words)))
 
 
 def check_defect_name(name: str) -> str:
-    """The name of a defect. Raises `UsageError` for an empty one and for "unknown", which stands for none."""
-    cleaned = " ".join(name.split())
-    if not cleaned or cleaned.casefold() == UNKNOWN:
+    """The name of a defect. Raises `UsageError` for what is no name, for several, and for "unknown", which stands for none."""
+    check_name("the name of a defect", name)
+    if "," in name:
         raise UsageError(
-            f"no defect can be called {printable(name)!r}: {UNKNOWN!r} stands for a region that no name fits"
+            f"the name of a defect {shortened(name)} has a comma in it, which divides names: give one name"
         )
+    cleaned = " ".join(name.split())
+    if cleaned.casefold() == UNKNOWN:
+        raise UsageError(f"no defect can be called {cleaned!r}: {UNKNOWN!r} stands for a region that no name fits")
     return cleaned

@@ -30,7 +30,7 @@ from oddlens.detection import Detection, Region, Thresholds
 from oddlens.detection.regions import mark_hottest
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch, joined
-from oddlens.errors import ImageError, OddlensWarning, UsageError, printable
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, printable
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import open_station
 from oddlens.station import Version, locked, write_station
@@ -41,10 +41,6 @@ from oddlens.teaching.namer import Namer
 
 USUAL_DEFECTS = 10
 """Marked defects from which on a second memory is worth its while, as measured (docs/teaching.md)."""
-
-WHY_NOT_CALIBRATION = (
-    "They do not join the calibration: they came because their scores are high, and would make it blind."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +122,9 @@ class _Lesson:
         self._marks = feedback.last
         self._said: list[str] = []
         if feedback.unread:
-            self._said.append(f"{_lines(feedback.unread)} of the feedback cannot be read and count for nothing.")
+            self._said.append(
+                f"{counted(feedback.unread, 'line of the feedback is', 'lines of the feedback are')} damaged and passed over."
+            )
 
     def learn(self, defect_memory: bool | None, renews: bool) -> Learned:
         """See the function."""
@@ -140,8 +138,9 @@ class _Lesson:
                 "no good image was drawn at random: run 'oddlens detect --audit 0.02', look at what it draws, and mark it"
             )
         if renews and before is not None and len(drawn) < len(before):
+            were = counted(len(drawn), "image of a good part was", "images of good parts were")
             raise UsageError(
-                f"{_images(len(drawn))} of good parts {_were(len(drawn))} drawn at random and marked, fewer than the "
+                f"{were} drawn at random and marked, fewer than the "
                 f"{len(before)} that made the thresholds, which promise more: audit more of them first"
             )
         old = self._detector.defects or Defects()
@@ -183,8 +182,8 @@ class _Lesson:
         waiting = sum(mark.said == "good" and mark.flagged and mark.audit for mark in self._marks)
         if waiting and not renews:
             self._said.append(
-                f"{_images(waiting)} of flagged good parts {_were(waiting)} drawn at random: they do not join the references, "
-                "and are for --renew-calibration."
+                f"{counted(waiting, 'image of a flagged good part was', 'images of flagged good parts were')} drawn at random, for "
+                "--renew-calibration: what was drawn at random does not join the references."
             )
         if found and (reason := self._detector.no_references) is not None:
             self._said.append(f"Flagged good images change nothing: {reason}.")
@@ -202,13 +201,13 @@ class _Lesson:
             try:
                 picture = read_image(mark.image)
             except (ImageError, UsageError) as error:
-                self._said.append(f"{printable(mark.image)} is passed over: {error}.")
+                self._said.append(f"An image is passed over: {Failure(mark.image, str(error))}.")
                 continue
             if picture.digest() == mark.sha256:
                 found.append((mark, picture))
             else:
                 self._said.append(
-                    f"{printable(mark.image)} is passed over: it is another image than the one that was marked."
+                    f"An image is passed over: {printable(mark.image)} is another one now than the one that was marked."
                 )
         return found
 
@@ -253,7 +252,7 @@ class _Lesson:
         with _quietly():
             made = self._detector.calibrate([picture for _, picture in drawn], rate)
         self._said.append(
-            f"{_images(len(made))} that {_were(len(made))} drawn at random made the thresholds. {made.promise}"
+            f"{counted(len(made), 'image that was', 'images that were')} drawn at random made the thresholds. {made.promise}"
         )
 
     def _with_defects(self, old: Defects, remembers: bool | None) -> tuple[Defects, list[str]]:
@@ -286,7 +285,7 @@ class _Lesson:
             self._said.append("No image is marked bad, so that there is no memory of defects.")
         elif remembers and len(defects.memory.images) < USUAL_DEFECTS:
             self._said.append(
-                f"The memory of defects has {_images(len(defects.memory.images))}: it pays from about {USUAL_DEFECTS} on."
+                f"The memory of defects has {counted(len(defects.memory.images), 'image')}: it pays from about {USUAL_DEFECTS} on."
             )
         return defects, new
 
@@ -317,16 +316,20 @@ class _Lesson:
             stays = self._detector.calibration() is not None and not remade and not left
             stay = " The thresholds stay." if stays else ""
             said.append(
-                f"{_images(joined)} that {_were(joined)} flagged joined the references.{stay} {WHY_NOT_CALIBRATION}"
+                f"{counted(joined, 'image that was', 'images that were')} flagged joined the references.{stay} "
+                "What was flagged does not join the calibration: its scores are high, and would make it blind."
             )
         if left:
-            said.append(f"{_images(left)} that {_were(left)} marked bad left the references.")
+            said.append(f"{counted(left, 'image that was', 'images that were')} marked bad left the references.")
         if defects:
-            said.append(f"{_images(defects)} of defective parts are known now{f', {named} by name' if named else ''}.")
+            by_name = f", {named} by name" if named else ""
+            said.append(
+                f"{counted(defects, 'image of a defective part is', 'images of defective parts are')} known now{by_name}."
+            )
         if remade and self._first >= 2:  # else something else was said of them
             said.append("Scores are others, so the thresholds were made anew, by the references that made them before.")
         if gone:
-            said.append(f"{_images(gone)} of defective parts changed or went.")
+            said.append(f"{counted(gone, 'image of a defective part', 'images of defective parts')} changed or went.")
         self._said[:0] = said
 
 
@@ -352,15 +355,3 @@ def _quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OddlensWarning)
         yield
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
-
-
-def _lines(count: int) -> str:
-    return f"{count} line{'' if count == 1 else 's'}"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
