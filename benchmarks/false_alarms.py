@@ -115,13 +115,12 @@ class Category:
         self._detector, self._name = detector, name
         self._encoded = detector.encode([*good, *bad])
         self._text = detector.method.encode_prompts(name)
-        takes_references = detector.no_references is None
-        self._table = (
-            DistanceTable.of(detector.method.fit(self._encoded.features), self._encoded.features)
-            if takes_references
-            else None
-        )
-        self._alone = None if takes_references else self._scores(range(self.good + self.bad), None)
+        self._table = None
+        if detector.no_references is None:
+            bank = detector.method.fit(self._encoded.features)
+            assert isinstance(bank, MemoryBank)
+            self._table = DistanceTable.of(bank, self._encoded.features)
+        self._alone = None if self._table is not None else self._scores(range(self.good + self.bad), None)
 
     @torch.inference_mode()
     def _scores(self, numbers: Sequence[int], known: Sequence[int] | None) -> Scores:

@@ -86,6 +86,7 @@ class Category:
         self._features = detector.encode([*good, *bad]).features  # type: ignore[list-item]
         self._text = detector.method.encode_prompts(name)
         bank, count = detector.method.fit(self._features), len(good) + len(bad)
+        assert isinstance(bank, MemoryBank)
         self._rows = {key: bank.rows(key).view(count, -1, bank.rows(key).shape[1]) for key in bank.names}
         self._tables = {key: self._table(key) for key in bank.names}
 

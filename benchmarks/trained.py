@@ -22,7 +22,7 @@ from lab.synthetic import HELD_OUT_CLASSES, TRAIN_CLASSES
 from lab.synthetic.mvtec import write_mvtec
 from oddlens.data import open_dataset, read_mask, resize_mask
 from oddlens.evaluation import open_sources
-from oddlens.loading import load_fitted
+from oddlens.loading.with_torch import load_fitted
 from oddlens.methods.registry import method_card
 from oddlens.metrics import image_metrics, pixel_metrics
 from oddlens.training import settings_class, trainable_class

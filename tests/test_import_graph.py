@@ -28,17 +28,16 @@ function and for types, too. `provenance` lies below the methods: learned weight
 TORCH_FREE = (
     "oddlens.cli", "oddlens.station", "oddlens.calibration", "oddlens.detection",
     "oddlens.provenance",     "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
-    "oddlens.evaluation", "oddlens.inference",
+    "oddlens.evaluation", "oddlens.inference", "oddlens.encoding", "oddlens.detector", "oddlens.loading", "oddlens.teaching",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",
+    "oddlens.backbone.request", "oddlens.methods.scoring", "oddlens.methods.common.recent",
     *(f"oddlens.methods.{name}.{part}" for name in ("winclip", "april_gan", "anomaly_clip", "anovl", "vl4ad")
       for part in ("card", "recipe")),
 )  # fmt: skip
 """Modules and packages, with all that is in them, that need no torch."""
 
-RUNS_A_DETECTOR = (
-    "oddlens.evaluation.evaluate", "oddlens.evaluation.runner", "oddlens.inference.demo",
-)  # fmt: skip
-"""What of them does: it runs models, or reads and writes tensors."""
+NEEDS_TORCH = ("oddlens.loading.with_torch", "oddlens.teaching.namer")
+"""What of them does: others import it when it is asked for."""
 
 MOST_ROOT_MODULES = 10
 
@@ -205,7 +204,7 @@ def in_a_process_without_torch(code: str, *arguments: object) -> subprocess.Comp
 
 def test_the_rooms_without_torch_import_where_it_is_not_installed() -> None:
     """In a process in which importing torch fails."""
-    names = [each for each in modules() if is_under(each, TORCH_FREE) and each not in RUNS_A_DETECTOR]
+    names = [each for each in modules() if is_under(each, TORCH_FREE) and each not in NEEDS_TORCH]
     assert len(names) > 100
     done = in_a_process_without_torch(WITHOUT_TORCH, FIXTURES / "station_1", *names)
     assert (done.stdout, done.stderr) == ("", "")
@@ -254,6 +253,6 @@ except oddlens.OddlensError as error:
     assert done.stdout == "training needs PyTorch, which is not installed: run pip install 'oddlens[torch]'\n"
 
 
-@pytest.mark.parametrize("place", [*TORCH_FREE, *RUNS_A_DETECTOR])
+@pytest.mark.parametrize("place", [*TORCH_FREE, *NEEDS_TORCH])
 def test_the_lists_name_what_there_is(place: str) -> None:
     assert place in modules()

@@ -15,7 +15,7 @@ import pytest
 import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
-from oddlens.loading import _introduce_embedded, load_fitted
+from oddlens.loading.with_torch import _introduce_embedded, load_fitted
 from oddlens.methods.registry import method_card
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from tests.small_streets import LINEAR, trained

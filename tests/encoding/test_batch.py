@@ -46,8 +46,9 @@ class TestSaved:
     """Features as a station holds them: arrays, and back."""
 
     def test_they_come_back_to_the_bit_and_aligned(self, open_clip_folder: Path, pictures: list[Picture]) -> None:
-        encoded = oddlens.load("winclip", open_clip_folder, device="cpu").encode(pictures[:3])
-        again = EncodedBatch.of_arrays(encoded.to_arrays(), torch.device("cpu"))
+        detector = oddlens.load("winclip", open_clip_folder, device="cpu")
+        encoded = detector.encode(pictures[:3])
+        again = EncodedBatch.of_arrays(encoded.to_arrays(), detector.method)
         assert (again.sources, again.sizes, again.notes) == (encoded.sources, encoded.sizes, encoded.notes)
         assert all(value.equal(encoded.features[name]) for name, value in again.features.items())
         assert all(aligned(value) is value for value in again.features.values())
@@ -114,7 +115,8 @@ class TestTiled:
         with pytest.raises(ImageError, match="the reference 130 x 60 has features that are not finite"):
             replace(encoded, features=features).check_finite()
 
-    def test_a_station_has_them(self, encoded: EncodedBatch) -> None:
-        again = EncodedBatch.of_arrays(encoded.to_arrays(), torch.device("cpu"), encoded.layouts)
+    def test_a_station_has_them(self, encoded: EncodedBatch, open_clip_folder: Path) -> None:
+        detector = oddlens.load("winclip", open_clip_folder, device="cpu")
+        again = EncodedBatch.of_arrays(encoded.to_arrays(), detector.method, encoded.layouts)
         assert again.views == encoded.views
         assert all(value.equal(encoded.features[name]) for name, value in again.features.items())

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import oddlens
+from oddlens.backbone.request import FeatureRequest
 from oddlens.backbone.vision import ClipTower
-from oddlens.backbone.vision_pass import FeatureRequest
 from oddlens.detection import Detection
 from oddlens.encoding import encode_together
 from oddlens.errors import Failure, ImageError

@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.methods.base import Features
 
 SIZE = 40

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from oddlens.backbone.options import Interpolation
 from oddlens.io.pixels import Pixels
-from oddlens.io.preprocess import resized_batch
+from oddlens.io.preprocess import normalised
 
 
 def to_tensor(
@@ -17,19 +17,7 @@ def to_tensor(
     std: Sequence[float],
     interpolation: Interpolation = "bicubic",
 ) -> Tensor:
-    """Resize images straight to a size and normalise them. The aspect is not kept.
-
-    Args:
-        images: uint8 [height, width, 3] each.
-        size: (height, width) in pixels.
-        mean: Of red, green and blue, from 0 to 1.
-        std: Likewise.
-        interpolation: See `oddlens.io.preprocess.resized`.
-
-    Returns:
-        float32 [batch, 3, height, width]: (v / 255 - mean) / std by channel, in float32.
-    """
-    batch = torch.from_numpy(resized_batch(images, size, interpolation))
-    tensor = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    shape = (1, 3, 1, 1)
-    return tensor.div_(255).sub_(torch.tensor(mean).view(shape)).div_(torch.tensor(std).view(shape))
+    """`oddlens.io.preprocess.normalised` as a tensor: float32 [batch, 3, height, width]."""
+    tensor = torch.empty(len(images), 3, *size)
+    normalised(images, size, mean, std, interpolation, tensor.numpy())
+    return tensor

@@ -147,7 +147,7 @@ def train_method(
     from oddlens.data.record import SPLITS
     from oddlens.evaluation import open_sources
     from oddlens.io.hashes import cache_folder
-    from oddlens.loading import load_fitted
+    from oddlens.loading.with_torch import load_fitted
     from oddlens.methods.registry import method_card
     from oddlens.training import trainable_class
     from oddlens.training.loop import Schedule

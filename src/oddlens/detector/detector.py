@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from oddlens.backbone.files import MINI_FOLDER
@@ -28,9 +27,9 @@ from oddlens.errors import Failure, ImageError, UsageError, check_path, printabl
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import BATCH_SIZE, checked_count, load, load_each
-from oddlens.methods.base import AnyMethod, Scores
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe import change_recipe
+from oddlens.methods.scoring import Numbers, Scores, ScoringMethod
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
 from oddlens.station import SECTIONS, StationState, write_station
 
@@ -46,7 +45,7 @@ class Detector(CalibratedDetector):
     Its attributes are those of `DetectorSettings`.
     """
 
-    def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
+    def __init__(self, name: str, method: ScoringMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
         super().__init__(name, method, notes, weights)
         self._changes: Recent[str, Detector] = Recent(_KEPT_CHANGES)
 
@@ -78,8 +77,7 @@ class Detector(CalibratedDetector):
             defects_sha256=None if self.defects is None else self.defects.memory.sha256,
             machine={
                 **versions(),
-                "device": str(backbone.device),
-                "threads": torch.get_num_threads(),
+                **self.method.machine,
                 "weights": self.weights,
                 "references": None if references is None else list(references.sources),
             },
@@ -170,7 +168,6 @@ class Detector(CalibratedDetector):
         """As `encode`, for images that are read already, or that an iterator reads."""
         return encode_together([self.method], pictures, preparation=self._preparation)[0]
 
-    @torch.inference_mode()
     def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
         """The detections of encoded images for an object name; the vision tower does not run again.
 
@@ -204,7 +201,6 @@ class Detector(CalibratedDetector):
         """
         return self.predict_set(self.encode(images), object_name)
 
-    @torch.inference_mode()
     def predict_set(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
         """As `detect_set`, for images that `encode` gave. changes: as `predict` takes them."""
         if changes:
@@ -218,14 +214,15 @@ class Detector(CalibratedDetector):
             raise UsageError(
                 "tiles are for images that are scored alone, and a set is scored together: leave tiles out"
             )
-        scores = self._finished(encoded, self.method.score_set(encoded.features, self._encode_prompts(object_name)))
+        text = self._encode_prompts(object_name)
+        with self.method.inference():
+            scores = self._finished(encoded, self.method.score_set(encoded.features, text))
         value_range = self.fixed_range
         if math.isinf(value_range.high):
             highest = max(float(each.max()) for each in scores.maps)
             value_range = ValueRange(value_range.low, highest, f"range of this set, {value_range.low:g} to {highest:g}")
         return [_insisted(outcome) for outcome in self._detections(encoded, scores, self.thresholds, value_range)]
 
-    @torch.inference_mode()
     def _outcomes(self, encoded: EncodedBatch, object_name: str) -> list[Detection | Failure]:
         """The detection of each image; a failure if score or map is not finite. A batch is scored at once, as it is encoded."""
         return [outcome for part in encoded.parts(BATCH_SIZE) for outcome in self._score(part, object_name)]
@@ -240,7 +237,7 @@ class Detector(CalibratedDetector):
     def _detections(
         self,
         encoded: EncodedBatch,
-        result: Scores,
+        result: Scores[Numbers],
         thresholds: Thresholds,
         value_range: ValueRange,
         calibration: Calibration | None = None,
@@ -261,7 +258,7 @@ class Detector(CalibratedDetector):
                 source,
                 encoded.notes[number],
                 parts,
-                None if result.labels is None else result.labels[number].cpu().numpy(),
+                None if result.labels is None else result.labels[number],
                 result.label_names,
                 p_value=None if calibration is None else calibration.p_value(score),
                 marking=self.marking or Marking(),
@@ -342,7 +339,7 @@ class Detector(CalibratedDetector):
         other.references = references
         return other
 
-    def _on(self, method: AnyMethod) -> Detector:
+    def _on(self, method: ScoringMethod) -> Detector:
         other = Detector(self.name, method, self.notes, self.weights)
         other.weights_hash = self.weights_hash  # of the file as it was read
         self._pass_on(other)

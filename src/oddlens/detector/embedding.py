@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from oddlens.encoding import EncodedBatch
+from oddlens.encoding.arrays import is_floating, means, to_numpy
 
 
 def embeddings_of(encoded: EncodedBatch) -> NDArray[np.float32]:
@@ -19,22 +18,17 @@ def embeddings_of(encoded: EncodedBatch) -> NDArray[np.float32]:
     Of generated products, distances of patch means told one from another far better than those of a CLIP's embedding of the image.
     """
     features = encoded.features
-    tokens = {
-        name: value.flatten(1, -2)
-        for name, value in sorted(features.items())
-        if value.ndim in (3, 4) and value.is_floating_point()
-    }
+    floating = [name for name, value in sorted(features.items()) if is_floating(value)]
+    tokens = [
+        value.reshape(value.shape[0], -1, value.shape[-1])
+        for value in map(features.__getitem__, floating)
+        if value.ndim in (3, 4)
+    ]
     if tokens:
-        means = _means(max(tokens.values(), key=lambda each: each.shape[1]))  # the first of those that have as many
+        found = means(max(tokens, key=lambda each: each.shape[1]))  # the first of those that have as many
     else:
-        means = next(value for _, value in sorted(features.items()) if value.is_floating_point()).float().flatten(1)
+        value = to_numpy(features[floating[0]])
+        found = value.reshape(len(value), -1).astype(np.float32)
     if encoded.layouts:
-        means = torch.stack([means[rows.start : rows.stop].mean(dim=0) for rows in encoded.views])
-    found: NDArray[np.float32] = np.ascontiguousarray(means.cpu().numpy(), np.float32)
-    return found
-
-
-def _means(tokens: Tensor) -> Tensor:
-    """Over the tokens of each image that are not all zero: [images, tokens, channels] -> [images, channels]."""
-    filled = tokens.ne(0).any(dim=-1).sum(dim=1, keepdim=True).clamp(min=1)
-    return tokens.float().sum(dim=1) / filled
+        found = np.stack([found[rows.start : rows.stop].mean(axis=0) for rows in encoded.views])
+    return np.ascontiguousarray(found)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from oddlens.backbone.tensors import aligned
 from oddlens.calibration import Rates, calibrate_on
 from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
@@ -19,11 +17,11 @@ from oddlens.detector.inside import within
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.detector.settings import DetectorSettings, Fit
 from oddlens.encoding import EncodedBatch, joined, joined_scores
+from oddlens.encoding.arrays import aligned, scores_to_numpy
 from oddlens.errors import OddlensWarning, UsageError, check_name, check_type, shortened
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
-from oddlens.methods.base import Scores, Text
-from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.scoring import Memory, Numbers, Scores, Text
 
 
 class FittedDetector(DetectorSettings):
@@ -50,24 +48,17 @@ class FittedDetector(DetectorSettings):
         self.scene = self.state = self.accepted = None
         self._keep(references, memory)
 
-    def _beside_defects(self, memory: MemoryBank) -> MemoryBank:
+    def _beside_defects(self, memory: Memory) -> Memory:
         if self._defects is None or not self._defects.memory.images:
             return memory
-        if not self.method.card.defect_memory:
-            raise UsageError(
-                f"{self.name} takes no memory of defects: it does not compare with the nearest good example alone"
-            )
-        rows = {
-            name: torch.from_numpy(np.array(each)).to(self.device) for name, each in self._defects.memory.rows.items()
-        }
-        return memory.beside_defects(MemoryBank.of_rows(rows))
+        return self.method.beside_defects(memory, self._defects.memory.rows)
 
-    def _bank(self, references: EncodedBatch) -> MemoryBank:
+    def _bank(self, references: EncodedBatch) -> Memory:
         """The memory of references, which knows whose tiles its rows are."""
         memory = self.method.fit(references.features)
         return memory.of_tiles(references.view_images()) if references.layouts else memory
 
-    def _keep(self, references: EncodedBatch | None, memory: MemoryBank | None) -> None:
+    def _keep(self, references: EncodedBatch | None, memory: Memory | None) -> None:
         """Take other good examples, with the memory bank of them; what was made of the earlier ones goes."""
         if self._split is not None or self._rates != Rates():
             warnings.warn(
@@ -82,7 +73,7 @@ class FittedDetector(DetectorSettings):
         self._references, self._memory = references, memory
 
     @property
-    def memory(self) -> MemoryBank | None:
+    def memory(self) -> Memory | None:
         """The memory bank of the references, without what depends on the object's name; None without references."""
         return self._memory
 
@@ -137,8 +128,7 @@ class FittedDetector(DetectorSettings):
             return None
         return self._fits.get(object_name, lambda: self._fitted(references, memory, object_name))
 
-    @torch.inference_mode()
-    def _fitted(self, references: EncodedBatch, memory: MemoryBank, object_name: str) -> Fit:
+    def _fitted(self, references: EncodedBatch, memory: Memory, object_name: str) -> Fit:
         fitted, parts = self._held_out(references, memory, object_name)
         if len(references) < 2:
             return Fit(fitted, None)
@@ -151,39 +141,43 @@ class FittedDetector(DetectorSettings):
         )
 
     def _held_out(
-        self, references: EncodedBatch, memory: MemoryBank, object_name: str
-    ) -> tuple[MemoryBank, Iterable[tuple[EncodedBatch, Scores]]]:
+        self, references: EncodedBatch, memory: Memory, object_name: str
+    ) -> tuple[Memory, Iterable[tuple[EncodedBatch, Scores[Numbers]]]]:
         """The memory as images are scored with it, and what the references score, each with the others as its memory."""
         text = self._encode_prompts(object_name)
-        fitted, own = self.method.fit_prompts(self._beside_defects(memory), references.features, text)
+        with self.method.inference():
+            fitted, own = self.method.fit_prompts(self._beside_defects(memory), references.features, text)
         if own is None:
             return fitted, self._leave_one_out(references, fitted, text)
         return fitted, [(references, self._finished(references, own))]
 
     def _leave_one_out(
-        self, references: EncodedBatch, memory: MemoryBank, text: Text
-    ) -> Iterator[tuple[EncodedBatch, Scores]]:
+        self, references: EncodedBatch, memory: Memory, text: Text
+    ) -> Iterator[tuple[EncodedBatch, Scores[Numbers]]]:
         """What the references score, each with the others as its memory, batch by batch."""
         first = 0
         for batch in references.parts(BATCH_SIZE):
             end = first + sum(map(len, batch.views))
-            yield batch, self._score_batch(batch, text, memory.leaving_out(torch.arange(first, end)))
+            yield batch, self._score_batch(batch, text, memory.leaving_out(np.arange(first, end)))
             first = end
 
-    def _scores(self, encoded: EncodedBatch, object_name: str) -> Scores:
+    def _scores(self, encoded: EncodedBatch, object_name: str) -> Scores[Numbers]:
         """The scores and maps of a batch."""
         fit = self._fit(object_name)
         return self._score_batch(encoded, self._encode_prompts(object_name), None if fit is None else fit.memory)
 
-    def _score_batch(self, encoded: EncodedBatch, text: Text, memory: MemoryBank | None) -> Scores:
-        return self._finished(encoded, self.method.score(encoded.features, text, memory))
+    def _score_batch(self, encoded: EncodedBatch, text: Text, memory: Memory | None) -> Scores[Numbers]:
+        with self.method.inference():
+            return self._finished(encoded, self.method.score(encoded.features, text, memory))
 
-    def _finished(self, encoded: EncodedBatch, scores: Scores) -> Scores:
+    def _finished(self, encoded: EncodedBatch, scores: Scores[Any]) -> Scores[Numbers]:
         """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
-        scores = joined_scores(scores, encoded, self.fixed_range.low)
-        return scores if self._roi is None else within(scores, self._roi, self.fixed_range.low)
+        finished = joined_scores(scores_to_numpy(scores), encoded, self.fixed_range.low)
+        return finished if self._roi is None else within(finished, self._roi, self.fixed_range.low)
 
-    def _good_images(self, encoded: EncodedBatch, scores: Scores) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+    def _good_images(
+        self, encoded: EncodedBatch, scores: Scores[Numbers]
+    ) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
         """As `images_of`, for a calibration: of a map only what was looked at, in the region of interest and not cropped away."""
         for number, (source, score, anomaly_map) in enumerate(images_of(encoded, scores)):
             height, width = anomaly_map.shape
@@ -212,7 +206,7 @@ def _ready(references: EncodedBatch) -> EncodedBatch:
     return replace(references, features={name: aligned(value) for name, value in references.features.items()})
 
 
-def images_of(encoded: EncodedBatch, result: Scores) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+def images_of(encoded: EncodedBatch, result: Scores[Numbers]) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
     """What each image of a batch is called, its score, and its map."""
     for source, score, anomaly_map in zip(encoded.sources, result.scores.tolist(), result.maps, strict=True):
-        yield source, score, anomaly_map.float().cpu().numpy()
+        yield source, score, anomaly_map.astype(np.float32, copy=False)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
-import torch
 
 from oddlens.calibration import Look, Observation, Observations, Scene, Vetting, look_at, summary, vet
 from oddlens.detector.embedding import embeddings_of
@@ -18,13 +17,12 @@ from oddlens.io.images import read_image
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.paths import is_file
-from oddlens.methods.base import Scores
+from oddlens.methods.scoring import Numbers, Scores
 
 
 class ObservedDetector(FittedDetector):
     """A method with references that says what good images are to it. `Detector` is what it is used by."""
 
-    @torch.inference_mode()
     def observe(
         self, images: Images | None = None, object_name: str | None = None, *, looks: bool = True
     ) -> Observations:
@@ -109,7 +107,12 @@ class ObservedDetector(FittedDetector):
             )
 
     def _observed(
-        self, batch: EncodedBatch, scores: Scores, digests: Sequence[str], looks: Sequence[Look | None], what: str
+        self,
+        batch: EncodedBatch,
+        scores: Scores[Numbers],
+        digests: Sequence[str],
+        looks: Sequence[Look | None],
+        what: str,
     ) -> Iterator[Observation]:
         """The images of a batch, in order. what: they are, for sentences."""
         embeddings = embeddings_of(batch)

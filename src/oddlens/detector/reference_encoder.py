@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
-import torch
+import numpy as np
 
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, joined
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.preparation import AS_IN_PAPERS, Preparation
-from oddlens.methods.base import AnyMethod
+from oddlens.methods.scoring import ScoringMethod
 
 
 class ReferenceEncoder:
     """Good examples -> their features, for one method. Where it makes no views of them, they run as any images do."""
 
-    def __init__(self, method: AnyMethod, preparation: Preparation = AS_IN_PAPERS) -> None:
+    def __init__(self, method: ScoringMethod, preparation: Preparation = AS_IN_PAPERS) -> None:
         self._method = method
         self._encoder = Encoder([method], preparation)
 
@@ -34,7 +34,6 @@ class ReferenceEncoder:
             seconds=sum(part.seconds for part in parts),
         )
 
-    @torch.inference_mode()
     def encode_all(self, images: Iterable[Prepared]) -> EncodedBatch:
         """Any number of good examples, in batches; those that have views run one after another."""
         rest, batches = iter(images), list[EncodedBatch]()
@@ -49,11 +48,13 @@ class ReferenceEncoder:
     def _encoded(self, images: Sequence[Prepared], views: int) -> EncodedBatch:
         (encoded,) = self._encoder.encode_all(images)
         if views == 1:
-            return replace(encoded, features=self._method.reference_features(encoded.features, 1))
+            with self._method.inference():
+                return replace(encoded, features=self._method.reference_features(encoded.features, 1))
         tiles = len(encoded.views[0])
-        rows = torch.arange(views * tiles).view(views, tiles).T.flatten()  # of each tile, its views in a row
-        by_tile = {name: value[rows.to(value.device)] for name, value in encoded.features.items()}
-        features = self._method.reference_features(by_tile, views)
+        rows = np.arange(views * tiles).reshape(views, tiles).T.ravel().tolist()  # of each tile, its views in a row
+        with self._method.inference():
+            by_tile = {name: value[rows] for name, value in encoded.features.items()}
+            features = self._method.reference_features(by_tile, views)
         return replace(encoded[:1], features=features, seconds=encoded.seconds)
 
 

@@ -6,22 +6,19 @@ import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
-
-from oddlens.backbone.backbone import Backbone
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene
 from oddlens.detection import Marking, RegionOfInterest, Thresholds, ValueRange
 from oddlens.encoding import EncodedBatch, Encoder
 from oddlens.errors import OddlensWarning, UsageError, check_type
 from oddlens.io.hashes import cached_hash
 from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
-from oddlens.methods.base import AnyMethod, Text
-from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe_fields import Recipe
+from oddlens.methods.scoring import AnyModel, Memory, ScoringMethod, Text
 from oddlens.provenance import Identity
+from oddlens.station import SavedReferences
 from oddlens.station.defects import Defects
 
 _KEPT_TEXTS = 16
@@ -34,7 +31,7 @@ _KEPT_FITS = 64
 class Fit(NamedTuple):
     """What the references are for one object: the memory bank that images are scored with, and the calibration from two on."""
 
-    memory: MemoryBank
+    memory: Memory
     calibration: Calibration | None
 
 
@@ -53,7 +50,7 @@ class DetectorSettings:
         preparation, scene, state, defects, accepted: What a station keeps besides, see `StationState`.
     """
 
-    def __init__(self, name: str, method: AnyMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
+    def __init__(self, name: str, method: ScoringMethod, notes: Sequence[str] = (), weights: str | None = None) -> None:
         self.name = name
         self.method = method
         self.notes = tuple(notes)
@@ -75,7 +72,7 @@ class DetectorSettings:
         self._warned: set[str] = set()
         self._identity: Identity | None = None
         self._references: EncodedBatch | None = None
-        self._memory: MemoryBank | None = None
+        self._memory: Memory | None = None
         self._fits: Recent[str, Fit] = Recent(_KEPT_FITS)
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
 
@@ -87,17 +84,16 @@ class DetectorSettings:
     @property
     def recipe(self) -> Recipe:
         """The frozen recipe in force."""
-        recipe: Recipe = self.method.recipe
-        return recipe
+        return self.method.recipe
 
     @property
-    def backbone(self) -> Backbone:
-        """The model that it runs on."""
+    def backbone(self) -> AnyModel:
+        """The model that it runs on: with torch a `Backbone`."""
         return self.method.backbone
 
     @property
-    def device(self) -> torch.device:
-        """Where it computes."""
+    def device(self) -> Any:
+        """Where it computes: with torch a `torch.device`."""
         return self.method.backbone.device
 
     @property
@@ -227,6 +223,10 @@ class DetectorSettings:
         if self._preparation.is_default:
             return ()
         return tuple(self._preparation.layout(size, self.method.request.image_size) for size in sizes)
+
+    def saved_references(self, saved: SavedReferences) -> EncodedBatch:
+        """Good examples that a station kept, as this detector takes them."""
+        return EncodedBatch.of_arrays(saved, self.method, self.layouts_of(saved.sizes))
 
     def _encoder(self) -> Encoder:
         return Encoder([self.method], self._preparation)

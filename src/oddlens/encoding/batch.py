@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from oddlens.backbone.tensors import aligned
+from oddlens.encoding.arrays import is_finite, join_features, to_numpy
 from oddlens.errors import ImageError, printable
 from oddlens.io.preparation import Layout
-from oddlens.methods.base import Features, join_features
+from oddlens.methods.scoring import Features, ScoringMethod
 from oddlens.station import SavedReferences
 
 
@@ -50,9 +51,9 @@ class EncodedBatch:
         ends = list(accumulate(map(len, self.layouts), initial=0))
         return [range(*each) for each in pairwise(ends)]
 
-    def view_images(self) -> torch.Tensor:
-        """The number of the image that each row of the features belongs to: int64 [views]."""
-        return torch.tensor([number for number, rows in enumerate(self.views) for _ in rows], dtype=torch.int64)
+    def view_images(self) -> NDArray[np.int64]:
+        """The number of the image that each row of the features belongs to: [views]."""
+        return np.array([number for number, rows in enumerate(self.views) for _ in rows], np.int64)
 
     def parts(self, most: int) -> Iterator[EncodedBatch]:
         """The images in parts of at most `most` rows of features, but of one image at least."""
@@ -64,14 +65,14 @@ class EncodedBatch:
             yield self[first:end]
             first = end
 
-    def to(self, device: str | torch.device) -> EncodedBatch:
-        """The same images with their features on another device."""
+    def to(self, device: Any) -> EncodedBatch:
+        """The same images with their features on another device of torch, as torch calls it."""
         return replace(self, features={name: value.to(device) for name, value in self.features.items()})
 
     def check_finite(self) -> None:
         """Raises `ImageError` for a reference whose features are not finite."""
         for rows, source in zip(self.views, self.sources, strict=True):
-            if not all(value[rows.start : rows.stop].isfinite().all() for value in self.features.values()):
+            if not all(is_finite(value[rows.start : rows.stop]) for value in self.features.values()):
                 raise ImageError(
                     f"the reference {printable(source)} has features that are not finite: check the model and the weights, or make "
                     "the station again"
@@ -82,17 +83,21 @@ class EncodedBatch:
         return self.to_arrays().content_sha256()
 
     @classmethod
-    def of_arrays(cls, saved: SavedReferences, device: torch.device, layouts: tuple[Layout, ...] = ()) -> EncodedBatch:
-        """What `to_arrays` gave, on a device. layouts: of the images, which a station has as a `Preparation`."""
-        features = {
-            name: aligned(torch.from_numpy(np.array(value))).to(device) for name, value in saved.features.items()
-        }
-        return cls(features, saved.sizes, saved.sources, saved.notes, digests=saved.digests, layouts=layouts)
+    def of_arrays(cls, saved: SavedReferences, method: ScoringMethod, layouts: tuple[Layout, ...] = ()) -> EncodedBatch:
+        """What `to_arrays` gave, for a method. layouts: of the images, which a station has as a `Preparation`."""
+        return cls(
+            method.from_arrays(saved.features),
+            saved.sizes,
+            saved.sources,
+            saved.notes,
+            digests=saved.digests,
+            layouts=layouts,
+        )
 
     def to_arrays(self) -> SavedReferences:
         """As arrays and plain values, which a station holds."""
         return SavedReferences(
-            features={name: value.contiguous().cpu().numpy() for name, value in self.features.items()},
+            features={name: np.ascontiguousarray(to_numpy(value)) for name, value in self.features.items()},
             sources=self.sources,
             sizes=self.sizes,
             notes=self.notes,

@@ -9,22 +9,21 @@ from functools import reduce
 from itertools import groupby, islice
 from typing import NamedTuple
 
-import torch
-
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.encoding.arrays import join_features
 from oddlens.encoding.batch import EncodedBatch, joined
 from oddlens.errors import ImageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.pixels import Pixels
 from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
-from oddlens.methods.base import AnyMethod, Features, join_features
+from oddlens.methods.scoring import Features, ScoringMethod
 
 LARGEST_SCALED = 2**27
 """Pixels of an image at the size that a method gives it: one that is a thousand times as long as wide must not take all memory."""
 
 
-def check_shape(picture: Picture, methods: Sequence[AnyMethod]) -> None:
+def check_shape(picture: Picture, methods: Sequence[ScoringMethod]) -> None:
     """Raises `ImageError` for an image that is too long and narrow for a method that takes it whole.
 
     Such a method scales it to a shorter side, and to the size of one of its windows at least.
@@ -73,7 +72,7 @@ class Encoder:
     preparation: how images are cut and fitted into the tower's square.
     """
 
-    def __init__(self, methods: Sequence[AnyMethod], preparation: Preparation = AS_IN_PAPERS) -> None:
+    def __init__(self, methods: Sequence[ScoringMethod], preparation: Preparation = AS_IN_PAPERS) -> None:
         self._methods = tuple(methods)
         self._preparation = preparation
         self._groups = _groups(methods)
@@ -94,7 +93,6 @@ class Encoder:
         note = "; ".join(filter(None, (picture.note, layouts[0].note))) or None
         return Prepared(views, picture.size, picture.source, note, time.perf_counter() - started, layouts)
 
-    @torch.inference_mode()
     def encode(self, images: Iterable[Prepared]) -> list[EncodedBatch]:
         """One batch, encoded for each method. Images that a method takes whole run alone, and at once."""
         passes = [_Pass(self._methods, numbers, request) for numbers, request in self._groups]
@@ -119,7 +117,7 @@ class Encoder:
 
 
 def encode_together(
-    methods: Sequence[AnyMethod],
+    methods: Sequence[ScoringMethod],
     pictures: Iterable[Picture],
     batch_size: int = BATCH_SIZE,
     preparation: Preparation = AS_IN_PAPERS,
@@ -133,7 +131,7 @@ def encode_together(
     return encoder.encode_all(map(encoder.prepare, pictures), batch_size)
 
 
-def _groups(methods: Sequence[AnyMethod]) -> list[tuple[list[int], FeatureRequest]]:
+def _groups(methods: Sequence[ScoringMethod]) -> list[tuple[list[int], FeatureRequest]]:
     """The numbers of the methods that one pass serves, and its request."""
     alike: dict[object, list[int]] = {}
     for number, method in enumerate(methods):
@@ -150,7 +148,7 @@ class _Pass:
     Where methods take images whole (`FeatureRequest.whole`), each runs alone, and at once.
     """
 
-    def __init__(self, methods: Sequence[AnyMethod], numbers: Sequence[int], request: FeatureRequest) -> None:
+    def __init__(self, methods: Sequence[ScoringMethod], numbers: Sequence[int], request: FeatureRequest) -> None:
         self._methods = {number: methods[number] for number in numbers}
         self._request = request
         self._waiting: list[_Waiting] = []
@@ -172,7 +170,7 @@ class _Pass:
     def _run(self) -> None:
         """Encode what waits: neighbours of one size together; tiles in groups that are no larger than those of images."""
         waiting, self._waiting = self._waiting, []
-        backbone = next(iter(self._methods.values())).backbone
+        first = next(iter(self._methods.values()))
         layouts = tuple(each.layout for each in waiting if each.layout is not None)
         most = max(len(waiting), BATCH_SIZE)
         parts: dict[int, list[Features]] = {number: [] for number in self._methods}
@@ -181,11 +179,12 @@ class _Pass:
         for _, alike in groupby(views, key=lambda each: None if self._request.whole else each[0].shape):
             while together := list(islice(alike, most)):
                 pixels, sizes = zip(*together, strict=True)
-                vision_pass = VisionPass(backbone, pixels, self._request, sizes=() if layouts else sizes)
-                for number, method in self._methods.items():
-                    shared, started = vision_pass.seconds, time.perf_counter()
-                    parts[number].append(method.encode(vision_pass))
-                    seconds[number] += shared + time.perf_counter() - started
+                with first.inference():
+                    vision_pass = first.vision_pass(pixels, self._request, () if layouts else sizes)
+                    for number, method in self._methods.items():
+                        shared, started = vision_pass.seconds, time.perf_counter()
+                        parts[number].append(method.encode(vision_pass))
+                        seconds[number] += shared + time.perf_counter() - started
         images = [each.image for each in waiting]
         for number, features in parts.items():
             self._done[number].append(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from oddlens.encoding.batch import EncodedBatch
 from oddlens.io.preparation import Layout
-from oddlens.methods.base import Scores
+from oddlens.methods.scoring import Numbers, Scores
 
 
-def joined_scores(scores: Scores, encoded: EncodedBatch, outside: float) -> Scores:
+def joined_scores(scores: Scores[Numbers], encoded: EncodedBatch, outside: float) -> Scores[Numbers]:
     """The scores and maps of images, from those of their tiles; those of untiled images as they are.
 
     The score of an image is the largest of its tiles' scores, and so are its parts. Its map is made of theirs, see `Axis.weights`.
@@ -24,26 +23,25 @@ def joined_scores(scores: Scores, encoded: EncodedBatch, outside: float) -> Scor
         return scores
     views = [slice(rows.start, rows.stop) for rows in encoded.views]
 
-    def largest(values: Tensor) -> Tensor:
-        return torch.stack([values[rows].amax() for rows in views])
-
-    def of_tiles(rows: slice) -> Tensor:
-        maps = scores.maps[rows]
-        return maps if isinstance(maps, Tensor) else torch.stack(list(maps))
+    def largest(values: Numbers) -> Numbers:
+        return np.stack([values[rows].max() for rows in views])
 
     return Scores(
         largest(scores.scores),
-        [joined_maps(of_tiles(rows), layout, outside) for rows, layout in zip(views, encoded.layouts, strict=True)],
+        [
+            joined_maps(np.asarray(scores.maps[rows]), layout, outside)
+            for rows, layout in zip(views, encoded.layouts, strict=True)
+        ],
         {name: largest(values) for name, values in scores.parts.items()},
     )
 
 
-def joined_maps(maps: Tensor, layout: Layout, outside: float) -> Tensor:
+def joined_maps(maps: Numbers, layout: Layout, outside: float) -> Numbers:
     """The map of an image from those of its tiles: [tiles, height, width] -> [rows, columns]."""
     height, width = maps.shape[1:]
     x, y = layout.x, layout.y
-    together = maps.reshape(y.count, x.count, height, width).transpose(1, 2).reshape(y.count * height, x.count * width)
-    down, across = (torch.from_numpy(each).to(maps) for each in (y.weights(height), x.weights(width)))
-    whole = down @ together @ across.T
+    together = maps.reshape(y.count, x.count, height, width).swapaxes(1, 2).reshape(y.count * height, x.count * width)
+    down, across = (each.astype(maps.dtype) for each in (y.weights(height), x.weights(width)))
+    whole: Numbers = down @ together @ across.T
     inside = layout.inside((whole.shape[0], whole.shape[1]))
-    return whole if inside is None else whole.masked_fill(~torch.from_numpy(inside).to(whole.device), outside)
+    return whole if inside is None else np.where(inside, whole, np.asarray(outside, whole.dtype))

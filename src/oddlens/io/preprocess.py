@@ -30,3 +30,32 @@ def resized_batch(
     for row, pixels in zip(batch, pictures, strict=True):
         row[:] = resized(pixels, size, interpolation)
     return batch
+
+
+def normalised(
+    images: Sequence[Pixels],
+    size: tuple[int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic",
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Images as a tower takes them: resized straight to a size, the aspect not kept, and normalised.
+
+    Args:
+        images: uint8 [height, width, 3] each.
+        size: (height, width) in pixels.
+        mean: Of red, green and blue, from 0 to 1.
+        std: Likewise.
+        interpolation: See `resized`.
+        out: Where the result goes, float32 [batch, 3, height, width]; None: a new array.
+
+    Returns:
+        float32 [batch, 3, height, width]: (v / 255 - mean) / std by channel, in float32.
+    """
+    batch = np.empty((len(images), 3, *size), np.float32) if out is None else out
+    batch[:] = resized_batch(images, size, interpolation).transpose(0, 3, 1, 2)
+    batch /= np.float32(255)
+    batch -= np.asarray(mean, np.float32).reshape(3, 1, 1)
+    batch /= np.asarray(std, np.float32).reshape(3, 1, 1)
+    return batch

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import copy
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.tensors import aligned
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.card import MethodCard, imported
@@ -21,6 +25,7 @@ from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.recipe import held_fields
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import method_cards
+from oddlens.methods.scoring import Scores as AnyScores
 from oddlens.methods.weights import MethodWeights
 
 R = TypeVar("R", bound=Recipe)
@@ -48,25 +53,8 @@ Text = dict[str, Tensor]
 """The text side of an object by name: "prototypes" [2, embed_dim], unit norm, row 0 normal; and what else a method needs."""
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What a method says of a batch. Higher is more anomalous.
-
-    Attributes:
-        scores: Of the images, [batch].
-        maps: Anomaly maps, one [height, width] an image, stacked where all have one size.
-        parts: What the scores are made of, by name, [batch] each, where the scores of a whole set are made of them
-            (`evaluation.set_scores`); else {}.
-        labels: The known class of every pixel, uint8 as the maps are, as numbers into `label_names`; None where a
-            method knows no classes.
-        label_names: The known classes.
-    """
-
-    scores: Tensor
-    maps: Tensor | Sequence[Tensor]
-    parts: Mapping[str, Tensor] = field(default_factory=dict)
-    labels: Tensor | Sequence[Tensor] | None = None
-    label_names: tuple[str, ...] = ()
+Scores = AnyScores[Tensor]
+"""What a method says of a batch, in tensors."""
 
 
 class Method(ABC, Generic[R]):
@@ -132,6 +120,30 @@ class Method(ABC, Generic[R]):
         other.recipe = recipe
         return other
 
+    @property
+    def machine(self) -> Mapping[str, object]:
+        """What computes, for `Identity.machine`. No number may depend on it."""
+        return {"runtime": "torch", "device": str(self.backbone.device), "threads": torch.get_num_threads()}
+
+    def inference(self) -> AbstractContextManager[object]:
+        """What `encode`, `fit_prompts`, `score` and `score_set` run in where nobody trains."""
+        return torch.inference_mode()
+
+    def from_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Features:
+        """Features that were stored as numpy's, on the model's device. They may be read only: they are copied."""
+        return {
+            name: aligned(torch.from_numpy(np.array(value))).to(self.backbone.device) for name, value in arrays.items()
+        }
+
+    def vision_pass(
+        self, images: Sequence[Pixels], request: FeatureRequest, sizes: Sequence[tuple[int, int]] = ()
+    ) -> VisionPass:
+        """A pass of images, as `request.view` gives them, for all methods on this model that `request` is joined from.
+
+        sizes: (width, height) of the images themselves; () where the views are parts of images.
+        """
+        return VisionPass(self.backbone, images, request, sizes=sizes)
+
     @abstractmethod
     def encode_prompts(self, object_name: str) -> Text:
         """The text side for an object."""
@@ -178,6 +190,14 @@ class Method(ABC, Generic[R]):
             examples themselves, each with the others as its memory, where that came up on the way; else None.
         """
         return memory, None
+
+    def beside_defects(self, memory: MemoryBank, rows: Mapping[str, NDArray[Any]]) -> MemoryBank:
+        """The memory beside one of known defects, of these rows by name. Raises `UsageError` where the method takes none."""
+        if not self.card.defect_memory:
+            raise UsageError(
+                f"{self.card.name} takes no memory of defects: it does not compare with the nearest good example alone"
+            )
+        return memory.beside_defects(MemoryBank.of_rows(self.from_arrays(rows)))
 
     @abstractmethod
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from oddlens.methods.common.memory_bank import MemoryBank
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from oddlens.methods.common.memory_bank import MemoryBank
 
 
 def defect_rows(good: MemoryBank, defective: MemoryBank) -> dict[str, Tensor]:

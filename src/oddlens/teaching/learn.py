@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,9 @@ from oddlens.loading import open_station
 from oddlens.station import Version, locked, write_station
 from oddlens.station.defects import Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
-from oddlens.teaching.defect_memory import defect_rows
-from oddlens.teaching.namer import Namer
+
+if TYPE_CHECKING:
+    from oddlens.teaching.namer import Namer
 
 USUAL_DEFECTS = 10
 """Marked defects from which on a second memory is worth its while, as measured (docs/teaching.md)."""
@@ -268,7 +270,7 @@ class _Lesson:
         known, remembered = {each.sha256 for each in defects.known}, set(defects.memory.images)
         wanted = [mark for mark in bad if mark.sha256 not in known or (remembers and mark.sha256 not in remembered)]
         new: list[str] = []
-        namer = Namer(self._detector.backbone) if any(mark.defect for mark in wanted) else None
+        namer = self._namer() if any(mark.defect for mark in wanted) else None
         for mark, picture in self._read(wanted):
             (found,) = self._detector.detect(picture, self._detector.object_name)
             if mark.sha256 not in known:
@@ -289,15 +291,26 @@ class _Lesson:
             )
         return defects, new
 
+    def _namer(self) -> Namer:
+        from oddlens.teaching.namer import Namer
+
+        return Namer(self._detector.backbone)
+
     def _rows(self, picture: Picture) -> dict[str, NDArray[np.generic]]:
         """The rows of a defective image that stand for its defect, by name of the features."""
+        from oddlens.methods.common.memory_bank import MemoryBank
+        from oddlens.teaching.defect_memory import defect_rows
+
         good = self._detector.memory
         if good is None:
             raise UsageError(
                 "the station has no good examples, beside which a memory of defects could stand: leave --defect-memory out"
             )
         alone = self._detector.with_references(None).add_references(picture).memory
-        assert alone is not None
+        if not (isinstance(good, MemoryBank) and isinstance(alone, MemoryBank)):
+            raise UsageError(
+                "a memory of defects needs torch: install it (pip install 'oddlens[torch]'), or leave --defect-memory out"
+            )
         return {name: each.cpu().numpy() for name, each in defect_rows(good, alone).items()}
 
     def _set_defects(self, defects: Defects, old: Defects) -> bool:

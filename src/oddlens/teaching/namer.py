@@ -21,7 +21,9 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.options import Capabilities, Tap
 from oddlens.detection import Detection, Region
+from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
+from oddlens.methods.scoring import AnyModel
 from oddlens.station.defects import UNKNOWN, NamedRegions
 from oddlens.teaching.region_crops import grid_weights, region_crop
 
@@ -62,11 +64,16 @@ class Namer:
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: AnyModel,
         words: Sequence[str] = (),
         object_name: str = "part",
         known: NamedRegions | None = None,
     ) -> None:
+        if not isinstance(backbone, Backbone):
+            raise UsageError(
+                "names of defects need the whole model, not its graphs: install torch (pip install 'oddlens[torch]') and load the "
+                "detector with runtime 'torch'"
+            )
         backbone.require(Capabilities(patches=True, text=bool(words), joint=bool(words)), "naming defects")
         self._backbone, self.words, self.object_name = backbone, tuple(words), object_name
         self.known = known or NamedRegions()

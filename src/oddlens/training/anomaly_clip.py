@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.methods.anomaly_clip.card import CARD
 from oddlens.methods.anomaly_clip.method import AnomalyCLIP
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts

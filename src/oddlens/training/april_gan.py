@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.methods.april_gan.card import CARD
 from oddlens.methods.april_gan.method import LinearLayers, patch_tokens, state_prototypes
 from oddlens.methods.april_gan.recipe import AprilGANRecipe

@@ -8,7 +8,8 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.methods.base import Features
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 import oddlens
-from oddlens.backbone.vision_pass import FeatureRequest
+from oddlens.backbone.request import FeatureRequest
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.methods.anomalydino.foreground import foreground

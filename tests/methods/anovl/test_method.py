@@ -16,7 +16,8 @@ from torch import Tensor
 
 import oddlens
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.vision_pass import FeatureRequest, pass_pixels
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch, joined

@@ -13,7 +13,8 @@ import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.convnext import ConvNextTower
 from oddlens.backbone.load import load_backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import ModelError, UsageError
 from oddlens.methods.base import Features
 from oddlens.methods.vl4ad.decoder import DecoderMasks

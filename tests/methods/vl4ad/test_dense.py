@@ -14,8 +14,9 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.load import load_backbone
+from oddlens.backbone.request import FeatureRequest
 from oddlens.backbone.vision import ClipTower
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
 from oddlens.methods.base import Features
 from oddlens.methods.vl4ad import dense

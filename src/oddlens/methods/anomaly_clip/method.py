@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.methods.anomaly_clip.card import CARD
 from oddlens.methods.anomaly_clip.prompts import LearnablePrompts
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe

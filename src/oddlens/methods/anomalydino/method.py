@@ -16,7 +16,8 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.dinov2 import Dinov2Config
 from oddlens.backbone.options import PositionResize, Tap
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.anomalydino.card import CARD

@@ -17,7 +17,8 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.weak import WeakIdKeyDictionary
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass, pass_pixels
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass, pass_pixels
 from oddlens.methods.anovl.adapter import Adapter, Start, draw_noise, draw_start, log_odds
 from oddlens.methods.anovl.augmentations import VIEWS, views
 from oddlens.methods.anovl.card import CARD

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.options import Tap
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import ModelError
 from oddlens.methods.april_gan.card import CARD
 from oddlens.methods.april_gan.recipe import AprilGANRecipe

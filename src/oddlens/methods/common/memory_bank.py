@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
@@ -119,14 +121,14 @@ class MemoryBank:
         """How many pictures its images are of: as many as there are images, where these are no tiles."""
         return len(self) if self._pictures is None else int(self._pictures[-1]) + 1
 
-    def of_tiles(self, pictures: Tensor) -> MemoryBank:
+    def of_tiles(self, pictures: Tensor | NDArray[np.int64]) -> MemoryBank:
         """The same bank, whose images are tiles.
 
         Args:
             pictures: The number of the picture that each image is a tile of, from 0 and rising: int64 [images].
         """
         bank = self._like()
-        bank.values, bank._pictures = self.values, pictures
+        bank.values, bank._pictures = self.values, torch.as_tensor(pictures)
         return bank
 
     def add(self, other: MemoryBank) -> MemoryBank:
@@ -174,7 +176,7 @@ class MemoryBank:
         bank.values, bank._left_out, bank._defects = self.values, self._left_out, defects
         return bank
 
-    def leaving_out(self, images: Tensor) -> MemoryBank:
+    def leaving_out(self, images: Tensor | NDArray[np.int64]) -> MemoryBank:
         """The same bank for queries that are images of it themselves: each is compared with all images but itself.
 
         A tile is compared with no tile of its picture.
@@ -183,7 +185,7 @@ class MemoryBank:
             images: The number of the image that each query is, int64 [batch].
         """
         bank = self._like()
-        bank.values, bank._left_out = self.values, images
+        bank.values, bank._left_out = self.values, torch.as_tensor(images)
         return bank
 
     @property

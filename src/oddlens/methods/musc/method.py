@@ -15,7 +15,8 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.dinov2 import Dinov2Config
 from oddlens.backbone.options import PositionResize, Tap
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
 from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.maps import square_grid, upsample

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.options import Tap
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.base import Features, Method, Scores, Text

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.cards import MINI
-from oddlens.backbone.vision_pass import FeatureRequest, VisionPass
+from oddlens.backbone.request import FeatureRequest
+from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.memory_bank import MemoryBank

@@ -1,41 +1,20 @@
-"""`oddlens.load` and `oddlens.open_station`: from a method's name and a model, or from a folder, to a detector.
-
-The module is not called `load`: as a submodule it would hide the function `oddlens.load`.
-"""
+"""`load` and `open_station`."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 import numpy as np
 
-from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.cards import MINI
-from oddlens.backbone.load import choose_device, locate, read_backbone
-from oddlens.backbone.options import Activation
-from oddlens.backbone.tensors import tensor_faults
 from oddlens.calibration import Calibration
 from oddlens.detector import Detector
-from oddlens.encoding import EncodedBatch
-from oddlens.errors import ModelError, OddlensWarning, check_path, printable
+from oddlens.errors import ModelError, check_path, printable
 from oddlens.io.images import checked_limit
-from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.io.preparation import Preparation, is_grid
-from oddlens.methods.base import method_class
-from oddlens.methods.card import MethodCard
-from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
-from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import method_card
-from oddlens.methods.weights import read_weights
-from oddlens.station import REFERENCES, SECTIONS, read_station
-
-_BACKBONES: WeakValueDictionary[object, Backbone] = WeakValueDictionary()
+from oddlens.station import REFERENCES, SECTIONS, SavedReferences, read_station
 
 
 def load(
@@ -88,33 +67,10 @@ def load(
     if overlap is not None and tiles is None and "overlap" in own:
         recipe_overrides["overlap"], overlap = overlap, None
     preparation = Preparation.of(tiles, overlap, fit)
-    detector = _loaded(method, model, weights, device, recipe_overrides)
+    from oddlens.loading.with_torch import torch_detector
+
+    detector = torch_detector(method, model, weights, device, recipe_overrides)
     detector.max_megapixels, detector.preparation = limit, preparation
-    return detector
-
-
-def _loaded(
-    method: str,
-    model: str | os.PathLike[str] | None,
-    weights: str | os.PathLike[str] | None,
-    device: str,
-    overrides: Mapping[str, object],
-) -> Detector:
-    card = method_card(method)
-    if weights is not None:
-        card.check_takes_weights()  # before a file is read
-    made = method_class(card)
-    learned = None if weights is None else read_weights(Path(weights))
-    trained: dict[str, object] = {}
-    if learned is not None:
-        learned.check_method(card.name)
-        named = named_fields(card.recipe, overrides.get("recipe"))
-        trained = {name: value for name, value in learned.recipe.items() if name not in named}
-    backbone, recipe, notes = load_fitted(card, model, device, {**trained, **overrides}, introduce=learned is None)
-    if learned is not None:
-        learned.check_model(backbone.fingerprint, backbone.card.name)
-    detector = Detector(card.name, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
-    _ = detector.weights_hash  # of the file as it was read: it may be another one later
     return detector
 
 
@@ -139,7 +95,9 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
     check_path("a station", folder, "give the path of its folder")
     state = read_station(folder, version)
     made = state.identity
-    detector = _loaded(made.method, state.model, state.weights, device, made.recipe)
+    from oddlens.loading.with_torch import torch_detector
+
+    detector = torch_detector(made.method, state.model, state.weights, device, made.recipe)
     now = detector.identity
     if now.model.sha256 != made.model.sha256:
         raise ModelError(
@@ -164,11 +122,9 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
     if state.object_name is not None:
         detector.object_name = state.object_name
     if state.references is not None:
-        references = EncodedBatch.of_arrays(
-            state.references, detector.device, detector.layouts_of(state.references.sizes)
-        )
+        references = detector.saved_references(state.references)
         if not state.is_sealed:
-            _judge_unsealed(references, detector, folder)
+            _judge_unsealed(state.references, detector, folder)
         detector.references = references
     detector.scene, detector.state, detector.accepted = state.scene, state.state, state.accepted  # of these references
     if state.calibration is not None:
@@ -178,65 +134,15 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
     return detector
 
 
-def _judge_unsealed(references: EncodedBatch, detector: Detector, folder: str | os.PathLike[str]) -> None:
+def _judge_unsealed(references: SavedReferences, detector: Detector, folder: str | os.PathLike[str]) -> None:
     """Raise `ModelError` for references of format 1 that are not finite, or not of the form that an image has after the towers."""
     blank = detector.encode(np.zeros((64, 64, 3), np.uint8)).features
-    fault = tensor_faults(
-        references.features, {name: (len(references), *value.shape[1:]) for name, value in blank.items()}
-    )
+    fault = "" if references.features.keys() == blank.keys() else f"it holds {', '.join(sorted(references.features))}"
+    for name, value in references.features.items():
+        shape = (len(references.sources), *blank[name].shape[1:]) if name in blank else value.shape
+        if value.shape != shape:
+            fault = f"{name} {list(value.shape)} instead of {list(shape)}"
+        elif not np.isfinite(value).all():
+            fault = f"{name} with numbers that are not finite"
     if fault:
         raise ModelError(f"{Path(folder) / REFERENCES} is damaged ({fault}): make the station again")
-
-
-def load_fitted(
-    card: MethodCard,
-    model: str | os.PathLike[str] | None,
-    device: str,
-    given: Mapping[str, object],
-    *,
-    introduce: bool = True,
-) -> tuple[Backbone, Recipe, list[str]]:
-    """What a method is made of: a model that can do what it needs, a recipe fitted to it, and notes of that in words.
-
-    card: of the method. given: as `load`'s recipe_overrides. introduce: say of the embedded model what it is; weights that were
-    learned on it need it. Raises `UsageError` where the model cannot do what the method needs.
-    """
-    recipe = make_recipe(card.recipe, given)
-    backbone = _shared_backbone(
-        None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
-    )
-    if introduce and backbone.card.name == MINI.name:
-        _introduce_embedded()
-    backbone.require(card.needs.capabilities, card.name)
-    depth = Depth(backbone.vision.config.layers, backbone.text.config.layers if backbone.has_text else 0)
-    fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
-    return backbone, fitted, notes
-
-
-def _shared_backbone(model: str | None, device: str, activation: Activation | None) -> Backbone:
-    """The towers of a model, loaded once for all detectors that are alive on it: the same files, unchanged, on the same device.
-
-    activation: the GELU variant; None is the weights' own. Another one shares their memory.
-    """
-    card, path = locate(model)
-    files = matching(path, "*") if is_dir(path) else [path]
-    stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file in files if is_file(file) and (stat := file.stat()))
-    key = card, stamps, choose_device(device)
-    own = _BACKBONES.get(key)
-    if own is None:
-        own = _BACKBONES[key] = read_backbone(card, path, device)
-    backbone = _BACKBONES.get((key, activation))
-    if backbone is None:
-        backbone = _BACKBONES[key, activation] = own.with_activation(activation)
-    return backbone
-
-
-@cache
-def _introduce_embedded() -> None:
-    """Say once which model this is, so that its zero-shot results are not taken for CLIP's."""
-    warnings.warn(
-        "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
-        "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",
-        OddlensWarning,
-        stacklevel=5,
-    )
