@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo fuzz test test-wheel lint types clean
+.PHONY: demo fuzz test test-wheel test-light lint types clean
 
 demo: .venv/core
 	$(BIN)/oddlens demo
@@ -16,13 +16,28 @@ fuzz: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(FUZZ)
 
 # What users install, on the smallest machine: the built wheel in an environment of its own, without src/, with one thread.
-test-wheel: .venv/core
-	rm -rf build/wheel build/wheel-env
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+test-wheel: build/wheel
+	rm -rf build/wheel-env
 	$(PYTHON) -m venv build/wheel-env
 	build/wheel-env/bin/pip install --quiet --constraint constraints.txt "$$(echo build/wheel/*.whl)[test]"
-	build/wheel-env/bin/python -c 'import oddlens, sys; assert oddlens.__file__.startswith(sys.prefix), oddlens.__file__'
+	build/wheel-env/bin/python -c '$(IS_THE_WHEEL)'
 	OMP_NUM_THREADS=1 build/wheel-env/bin/python -m pytest
+
+# The same without any extra: no PyTorch. Fewer of the test files than LEAST_FILES that run there are a failure.
+LEAST_FILES := 0.4
+test-light: build/wheel
+	rm -rf build/light-env
+	$(PYTHON) -m venv build/light-env
+	build/light-env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl pytest hypothesis
+	build/light-env/bin/python -c '$(IS_THE_WHEEL); import importlib.util; assert importlib.util.find_spec("torch") is None'
+	OMP_NUM_THREADS=1 build/light-env/bin/python -m pytest --least-files $(LEAST_FILES)
+
+IS_THE_WHEEL := import oddlens, sys; assert oddlens.__file__.startswith(sys.prefix), oddlens.__file__
+
+.PHONY: build/wheel
+build/wheel: .venv/core
+	rm -rf build/wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 import oddlens  # noqa: F401 before a test imports torch, so that its threads wait as they do for users
 
+pytest_plugins = ["tests.torch_free"]
+
 if TYPE_CHECKING:
     from tests.hub_server import HubServer
     from tests.tiny_clip import Weights

@@ -1,12 +1,16 @@
 """What tests of the hub cache share."""
 
+from __future__ import annotations
+
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tiny_clip import Weights, write_transformers
+if TYPE_CHECKING:
+    from tests.tiny_clip import Weights
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class HubCache:
 @pytest.fixture(scope="session")
 def transformers_shards(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
     """The tiny CLIP in transformers' layout, its weights in two shards. Not to be written to."""
+    from tests.tiny_clip import write_transformers
+
     return write_transformers(tmp_path_factory.mktemp("shards"), weights, form="sharded")
 
 
