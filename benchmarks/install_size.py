@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
@@ -119,13 +119,13 @@ def _print_times(folder: Path, rounds: int, installed: Mapping[str, float | None
     print(f"\n{'seconds from the shell, cold':36}{'':14}{'median':>8}{'least':>8}{'processor':>11}")
     for title, call in calls.items():
         ways = {
-            LIGHT: [folder / LIGHT, *call],
-            FULL: [folder / FULL, *call, "--runtime", "torch"],
-            "torch, graphs": [folder / FULL, *call],
+            LIGHT: (LIGHT, call),
+            FULL: (FULL, [*call, "--runtime", "torch"]),
+            "torch, graphs": (FULL, call),
         }
         for way in ways.values():
-            _run(way, folder)  # so that every file is in the disk's cache and prompts are encoded
-        taken = [{name: _run(way, folder) for name, way in ways.items()} for _ in range(rounds)]
+            _run(folder, *way)  # so that every file is in the disk's cache and prompts are encoded
+        taken = [{name: _run(folder, *way) for name, way in ways.items()} for _ in range(rounds)]
         for name in ways:
             wall, processor = zip(*(each[name] for each in taken), strict=True)
             medians[title, name] = statistics.median(wall)
@@ -141,10 +141,9 @@ def _print_times(folder: Path, rounds: int, installed: Mapping[str, float | None
         print(f"{'make demo: share of the time with PyTorch':44}{both[0] / both[1]:8.2f}      (aim: below {AIM_DEMO})")
 
 
-def _run(way: list[Path | str], folder: Path) -> tuple[float, float]:
+def _run(folder: Path, environment: str, arguments: Sequence[str]) -> tuple[float, float]:
     """Wall and processor seconds of one call of `oddlens` in an environment."""
-    environment, *arguments = way
-    command = [str(Path(environment) / "bin" / "oddlens"), *map(str, arguments)]
+    command = [str(folder / environment / "bin" / "oddlens"), *arguments]
     before, started = os.times(), time.perf_counter()
     done = subprocess.run(
         command,
