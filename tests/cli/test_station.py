@@ -300,6 +300,31 @@ class TestHistory:
         done = run("station", "show", station, "--version", 7)
         assert (done.code, done.sentence) == (2, f"{station} has no version 7: it has versions 1 to 3")
 
+    def test_old_versions_are_removed_on_request(self, station: Path) -> None:
+        for threshold in (9, 8):
+            run("station", "set", station, "--threshold", threshold)
+        done = run("station", "versions", station, "--prune", 2, "--json")
+        assert (done.code, done.err) == (0, "oddlens: 1 version was removed\n")
+        assert [each["number"] for each in json.loads(done.out)] == [2, 3]
+        assert run("station", "versions", station, "--prune", 0).code == 2
+        assert run("station", "show", station).code == 0
+
+    def test_a_station_without_its_station_json_is_mended(
+        self, station: Path, images: Path, open_clip_folder: Path
+    ) -> None:
+        (station / "station.json").unlink()
+        hint = f"{station / 'station.json'} is missing: 'oddlens station rollback {station} 1' goes back to version 1"
+        for done in (
+            run("station", "show", station), run("station", "versions", station), run("station", "log", station),
+            run("station", "check", station, "--good", images / "good"), create(station, images, open_clip_folder),
+            run("station", "set", station, "--threshold", 1), run("detect", images / "good", "--station", station),
+            run("calibrate", station), run("station", "learn", station),
+        ):  # fmt: skip
+            assert done.code == 2
+            assert hint in done.sentence
+        assert run("station", "rollback", station, 1).code == 0
+        assert page(run("station", "show", station))["object"] == "nut"
+
     def test_a_damaged_file_is_said(self, station: Path) -> None:
         file = min((station / "files").glob("*.safetensors"))
         file.write_bytes(b"torn")

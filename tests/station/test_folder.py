@@ -132,7 +132,7 @@ class TestSame:
         path = tmp_path / "station" / "station.json"
         state = json.loads(path.read_text())
         path.write_text(json.dumps(state | {"calibration": state["calibration"] | damage}))
-        with pytest.raises(UsageError, match=r"station\.json is damaged \(.*\): make the station again"):
+        with pytest.raises(UsageError, match=r"station\.json is damaged \(.*\): .* goes back to version 1"):
             oddlens.open_station(tmp_path / "station", device="cpu")
 
     def test_thresholds_given_by_hand_are_kept(self, detector: Detector, tmp_path: Path, pictures: Pictures) -> None:
@@ -251,7 +251,7 @@ class TestFaults:
     @pytest.mark.parametrize("content", ["", "{", "\xff"])
     def test_a_damaged_one_is_reported(self, station: Path, content: str) -> None:
         (station / "station.json").write_text(content, encoding="latin-1")
-        assert "is damaged: make the station again" in self.sentence_on(station, UsageError)
+        assert "goes back to version 1, the last whole one" in self.sentence_on(station, UsageError)
 
     @pytest.mark.parametrize("content", ["[]", "{}", '{"format": 0}', '{"format": 6}', '{"format": true}'])
     def test_one_of_another_format_is_reported(self, station: Path, content: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness
 from oddlens.detection import Marking, Thresholds
 from oddlens.errors import ModelError, UsageError
-from oddlens.station import StationState, locked, read_log, read_station, rollback, versions, write_station
+from oddlens.station import StationState, locked, prune, read_log, read_station, rollback, versions, write_station
 
 
 @pytest.fixture
@@ -69,6 +69,71 @@ class TestVersions:
         assert versions(station)[3].what == "station.json was edited by hand"
         assert [each.version for each in read_log(station)] == [1, 2, 3, 4, 5]
 
+    def test_an_edit_by_hand_of_the_version_in_force_is_rolled_back(self, station: Path) -> None:
+        edit(station / "station.json", object_name="bolt")
+        assert rollback(station, 3).number == 5
+        assert (read_station(station).object_name, read_station(station, 4).object_name) == ("nut", "bolt")
+        assert [each.verb for each in versions(station)] == ["set", "set", "set", "edit", "rollback"]
+        path = station / "station.json"
+        path.write_text(json.dumps(json.loads(path.read_text())))  # as another editor writes the same
+        with pytest.raises(UsageError, match="version 5 is in force already"):
+            rollback(station, 5)
+
+    def test_an_edit_that_a_checksum_refuses_says_how_to_go_back(self, station: Path) -> None:
+        edit(station / "station.json", model_sha256="1")
+        with pytest.raises(
+            ModelError, match=rf"was edited: .*; 'oddlens station rollback {station} 3' goes back to version 3"
+        ):
+            read_station(station)
+        rollback(station, 3)
+        assert read_station(station).thresholds.image == 0.3
+
+    @pytest.mark.parametrize("damage", ["missing", "cut", "of another form"])
+    @pytest.mark.parametrize("number", [1, 3])
+    def test_a_damaged_station_json_names_the_last_whole_version_and_is_mended(
+        self, station: Path, damage: str, number: int
+    ) -> None:
+        path = station / "station.json"
+        whole = path.read_text()
+        if damage == "missing":
+            path.unlink()
+        else:
+            path.write_text(whole[:200] if damage == "cut" else '{"format": 5}')
+        hint = f"'oddlens station rollback {station} 3' goes back to version 3, the last whole one"
+        for call in (read_station, versions, read_log):
+            with pytest.raises(UsageError) as caught:
+                call(station)
+            assert str(caught.value).startswith(f"{path} is {'missing' if damage == 'missing' else 'damaged'}")
+            assert str(caught.value).endswith(hint)
+        with pytest.raises(UsageError, match="has no version 9: it has versions 1 to 3"):
+            rollback(station, 9)
+        assert read_station(station, number).thresholds.image == {1: 0.5, 3: 0.3}[number]
+        assert rollback(station, number).number == 4
+        assert read_station(station).thresholds.image == {1: 0.5, 3: 0.3}[number]
+        assert [each.number for each in versions(station)] == [1, 2, 3, 4]
+
+    def test_the_last_whole_version_is_not_a_damaged_one(self, station: Path) -> None:
+        for name in ("station.json", "versions/0003.json"):
+            (station / name).write_text("{")
+        with pytest.raises(UsageError, match=f"'oddlens station rollback {station} 2' goes back to version 2"):
+            read_station(station)
+        with pytest.raises(
+            UsageError, match=r"0003\.json is damaged: take another version, 'oddlens station versions'"
+        ):
+            rollback(station, 3)
+        assert rollback(station, 2).number == 4
+
+    def test_a_damaged_earlier_version_is_listed_as_one(self, station: Path) -> None:
+        (station / "versions" / "0002.json").write_text("{")
+        assert [(each.number, each.what) for each in versions(station)] == [
+            (1, "at 0.5"), (2, "versions/0002.json is damaged"), (3, "at 0.3"),
+        ]  # fmt: skip
+        assert [(each.version, each.what) for each in read_log(station)] == [
+            (1, "at 0.5"),
+            (2, "at 0.4"),
+            (3, "at 0.3"),
+        ]
+
     def test_a_damaged_station_json_loses_no_version(self, station: Path, state: StationState) -> None:
         (station / "station.json").write_text("{")
         assert write_station(state, station).number == 4
@@ -83,6 +148,49 @@ class TestVersions:
 
     def test_what_is_in_force_can_be_read_in_station_json(self, station: Path) -> None:
         assert json.loads((station / "station.json").read_text())["in_force"]["image"] == 0.3
+
+
+class TestPrune:
+    def test_the_oldest_versions_go_with_what_only_they_name(self, station: Path, state: StationState) -> None:
+        assert state.references is not None
+        features = {"image": np.zeros((2, 3), np.float32)}
+        write_station(replace(state, references=replace(state.references, features=features)), station, what="fourth")
+        before = set((station / "files").iterdir())
+        assert prune(station, 1) == [1, 2, 3]
+        assert [each.number for each in versions(station)] == [4]
+        assert len(before) - len(set((station / "files").iterdir())) == 1  # the references of the first three
+        assert read_station(station).thresholds.image == 0.5
+        assert [(each.version, each.verb) for each in read_log(station)] == [
+            (1, "set"), (2, "set"), (3, "set"), (4, "save"), (4, "prune"),
+        ]  # fmt: skip
+        with pytest.raises(UsageError, match="has no version 2: it has version 4"):
+            rollback(station, 2)
+        assert write_station(state, station).number == 5
+
+    def test_what_stays_can_be_gone_back_to(self, station: Path) -> None:
+        assert prune(station, 2) == [1]
+        assert rollback(station, 2).number == 4
+        assert read_station(station).thresholds.image == 0.4
+
+    def test_more_than_there_are_removes_nothing(self, station: Path) -> None:
+        before = sorted(station.rglob("*"))
+        assert prune(station, 3) == prune(station, 99) == []
+        assert sorted(station.rglob("*")) == before
+        assert read_log(station)[-1].verb == "set"
+
+    def test_the_version_in_force_never_goes(self, station: Path) -> None:
+        for keep in (0, -1):
+            with pytest.raises(UsageError, match="the one in force does, so give 1 or more"):
+                prune(station, keep)
+        edit(station / "station.json", object_name="bolt")  # no version yet
+        prune(station, 1)
+        assert (read_station(station).object_name, read_station(station, 3).object_name) == ("bolt", "nut")
+
+    def test_a_broken_station_is_mended_first(self, station: Path) -> None:
+        (station / "station.json").unlink()
+        with pytest.raises(UsageError, match="goes back to version 3"):
+            prune(station, 1)
+        assert len(list((station / "versions").iterdir())) == 3
 
 
 class TestTwoWriters:

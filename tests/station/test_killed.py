@@ -12,7 +12,7 @@ import pytest
 
 from oddlens.calibration import Scene
 from oddlens.detection import Thresholds
-from oddlens.station import StationState, locked, read_log, read_station, rollback, versions
+from oddlens.station import StationState, locked, prune, read_log, read_station, rollback, versions
 from oddlens.station.folder import write_station
 from tests.station.killing import killed_everywhere
 
@@ -54,6 +54,29 @@ WORK: dict[str, Callable[[Path, StationState], object]] = {
     "set": lambda folder, _: write_station(replace(read_station(folder), thresholds=Thresholds(0.25)), folder),
     "rollback": lambda folder, _: rollback(folder, 1),
 }
+
+
+def test_versions_go_one_by_one_and_the_others_stay_whole(state: StationState, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    for threshold in (0.5, 0.4):
+        write_station(replace(changed(state), thresholds=Thresholds(threshold)), whole)
+    write_station(state, whole)
+
+    def start() -> Path:
+        shutil.rmtree(tmp_path / "station", ignore_errors=True)
+        return shutil.copytree(whole, tmp_path / "station")
+
+    found = []
+    for folder in killed_everywhere(start, lambda folder: prune(folder, 1)):
+        there = [each.number for each in versions(folder)]
+        found.append(there)
+        for number in there:
+            assert read_station(folder, number).thresholds.image == {1: 0.5, 2: 0.4, 3: 0.5}[number]
+        write_station(state, folder)
+        hold_clean(folder)
+    assert found == sorted(found)
+    assert found[0] == [1, 2, 3]
+    assert found[-1] == [3]
 
 
 @pytest.mark.parametrize("name", WORK)

@@ -11,8 +11,9 @@ import typer
 
 from oddlens.cli import station_check, station_create, station_learn, station_set
 from oddlens.cli.command import Command, grouped
-from oddlens.cli.options import AsJson, StationFolder
+from oddlens.cli.options import AsJson, StationFolder, say
 from oddlens.cli.station_page import print_station, when
+from oddlens.errors import counted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -46,10 +47,24 @@ app.command("learn", cls=Command, no_args_is_help=True, epilog=station_learn.EXA
 
 
 @app.command(cls=Command, no_args_is_help=True)
-def versions(folder: StationFolder, as_json: AsJson = False) -> None:
+def versions(
+    folder: StationFolder,
+    prune: Annotated[
+        int | None,
+        typer.Option(
+            metavar="KEEP",
+            help="Remove the oldest versions, and the files that no other version names; so many versions stay.",
+            show_default="every version stays",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the versions of a station. The newest, which is in force, comes last."""
     from oddlens import station
 
+    if prune is not None:
+        gone = station.prune(folder, prune)
+        say(f"oddlens: {counted(len(gone), 'version was', 'versions were')} removed")
     found = station.versions(folder)
     if as_json:
         print(json.dumps([asdict(each) for each in found], indent=2))
@@ -77,7 +92,7 @@ def rollback(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Put an earlier version in force again, as a new version. No version is ever lost."""
+    """Put an earlier version in force again, as a new version. It also mends a station whose station.json is damaged."""
     from oddlens import station
 
     made = station.rollback(folder, number)

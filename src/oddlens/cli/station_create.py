@@ -226,9 +226,10 @@ def _calibrate(
 
 def _refuse_station(folder: Path) -> None:
     from oddlens.io.paths import is_file
-    from oddlens.station.document import STATION
+    from oddlens.station.document import STATION, last_whole_version, read_document
 
-    if is_file(folder / STATION):
+    if is_file(folder / STATION) or last_whole_version(folder) is not None:
+        read_document(folder / STATION)  # which says how to mend it
         name = printable(str(folder))
         raise UsageError(
             f"{name} is a station already: 'oddlens station set' changes it, 'oddlens calibrate' calibrates it again; give another "

@@ -11,7 +11,7 @@ from oddlens.station.folder import (
     utc_now,
     write_station,
 )
-from oddlens.station.history import LogEntry, read_log, rollback, versions
+from oddlens.station.history import LogEntry, prune, read_log, rollback, versions
 from oddlens.station.state import SECTIONS, SavedReferences, Section, SectionValue, StationState, Version
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Version",
     "add_to_log",
     "locked",
+    "prune",
     "read_log",
     "read_station",
     "refuse_other_files",

@@ -19,7 +19,7 @@ from oddlens.methods.recipe import held_fields, make_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import files
-from oddlens.station.document import FORMAT, REFERENCES, STATION, Document, is_rates, rates_of
+from oddlens.station.document import FORMAT, REFERENCES, STATION, Document, is_rates, rates_of, what_to_do
 from oddlens.station.state import SEALED, SECTIONS, SavedReferences, SectionValue, StationState, Version
 
 _ARRAYS = "arrays_sha256"
@@ -144,7 +144,7 @@ def _section(root: Path, name: str, document: Document) -> Any:
     try:
         return plain if made is None else made(plain)
     except UsageError as error:
-        raise UsageError(f"{root / STATION} is damaged ({error}): make the station again") from error
+        raise UsageError(f"{root / STATION} is damaged ({error}): {what_to_do(root / STATION)}") from error
 
 
 def _sealed_sections(document: Document, names: Sequence[str] = SEALED) -> list[object]:
@@ -183,7 +183,7 @@ def _read_calibration(root: Path, identity: Identity, document: Document) -> Cal
     if found["seal"] != _seal_found(identity, document):
         raise ModelError(
             f"{root / STATION} was edited: its thresholds were calibrated with another method, model, recipe or references than it "
-            "names; make the station again"
+            f"names; {what_to_do(root / STATION)}"
         )
     return Calibration.from_dict(found)
 
@@ -206,7 +206,7 @@ def _read_references(root: Path, identity: Identity, document: Document) -> Save
     if seal is not None and seal != _seal(identity, document, data):
         whose = f"{root / STATION} was edited" if digest else f"{path} is damaged, or {STATION} was edited"
         raise ModelError(
-            f"{whose}: the references were made with another method, model or recipe than it names; make the station again"
+            f"{whose}: the references were made with another method, model or recipe than it names; {what_to_do(root / STATION)}"
         )
     return SavedReferences(
         features=files.read_arrays(data, path),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from oddlens.calibration import Calibration, Rates
 from oddlens.errors import UsageError
-from oddlens.io.paths import is_closed, read_bytes, why_absent, why_not_opened
+from oddlens.io.paths import is_closed, matching, read_bytes, why_absent, why_not_opened
 from oddlens.io.strict_json import form_fault, parse_json
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.registry import method_card
@@ -19,6 +20,7 @@ FORMAT = 5
 _EARLIER = (1, 2, 3, 4)
 
 STATION = "station.json"
+VERSIONS = "versions"
 
 REFERENCES = "references.safetensors"
 """The features of the references in a station of formats 1 to 4."""
@@ -71,13 +73,16 @@ Document: TypeAlias = dict[str, Any]
 def read_document(path: Path) -> Document:
     """What station.json or a file in versions/ says, in the form of today; `format` is that of the file.
 
-    Raises `UsageError` where there is none, where it is damaged, or where a later version of oddlens wrote it.
+    Raises `UsageError` where there is none, where it is damaged, or where a later version of oddlens wrote it. Where the station
+    has a whole version, the sentence says how to go back to it.
     """
     if is_closed(path):
         raise UsageError(f"{path} {why_absent(path)}")
     try:
         data = read_bytes(path)
     except (FileNotFoundError, NotADirectoryError) as error:
+        if path.name == STATION and last_whole_version(path.parent) is not None:
+            raise UsageError(f"{path} is missing: {what_to_do(path)}") from error
         raise UsageError(
             f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
         ) from error
@@ -91,10 +96,11 @@ def parse_document(data: bytes, path: Path) -> Document:
     try:
         document = parse_json(_decoded(data))
     except ValueError as error:
-        raise UsageError(f"{path} is damaged: make the station again") from error
+        raise UsageError(f"{path} is damaged: {what_to_do(path)}") from error
     found = document.get("format") if isinstance(document, dict) else None
     if found not in (*_EARLIER, FORMAT) or isinstance(found, bool):
-        raise UsageError(f"{path} is of a format that this version of oddlens does not read: make the station again")
+        instead = "use a later one" if is_later_format(found) else what_to_do(path)
+        raise UsageError(f"{path} is of a format that this version of oddlens does not read: {instead}")
     fault = ""
     if found in (1, 2):
         document = _with_checksums(document) if found == 1 else document
@@ -105,8 +111,43 @@ def parse_document(data: bytes, path: Path) -> Document:
             {"calibration": None} | document | _NEW_IN_5 | {"reference_count": _count(document.get("references"))}
         )
     if fault := fault or form_fault(document, _FORM) or _fault_of(document):
-        raise UsageError(f"{path} is damaged ({fault}): make the station again")
+        raise UsageError(f"{path} is damaged ({fault}): {what_to_do(path)}")
     return dict(document)
+
+
+def is_later_format(found: object) -> bool:
+    """Whether a later version of oddlens has written a document of this format."""
+    return isinstance(found, int) and found > FORMAT
+
+
+def version_path(root: Path, number: int) -> Path:
+    """Where a version of a station of format 5 lies."""
+    return root / VERSIONS / f"{number:04}.json"
+
+
+def version_numbers(root: Path) -> list[int]:
+    """The numbers of the versions that lie in a station of format 5, also those that are damaged; ascending."""
+    stems = (path.stem for path in matching(root, f"{VERSIONS}/[0-9]*.json"))
+    return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+
+def last_whole_version(root: Path) -> int | None:
+    """The number of the last version whose file can be read; None where there is none."""
+    for number in reversed(version_numbers(root)):
+        with suppress(UsageError):
+            read_document(version_path(root, number))
+            return number
+    return None
+
+
+def what_to_do(path: Path) -> str:
+    """What is to be done where station.json, or a file in versions/, cannot be used."""
+    if path.name != STATION:
+        return "take another version, 'oddlens station versions' lists them"
+    number = last_whole_version(path.parent)
+    if number is None:
+        return "make the station again"
+    return f"'oddlens station rollback {path.parent} {number}' goes back to version {number}, the last whole one"
 
 
 def _count(references: object) -> int:

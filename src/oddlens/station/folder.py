@@ -32,10 +32,21 @@ from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes
 from oddlens.station import files
 from oddlens.station.contents import to_document, to_state
-from oddlens.station.document import FORMAT, REFERENCES, STATION, Document, parse_document, read_document
+from oddlens.station.document import (
+    FORMAT,
+    REFERENCES,
+    STATION,
+    VERSIONS,
+    Document,
+    is_later_format,
+    last_whole_version,
+    parse_document,
+    read_document,
+    version_numbers,
+    version_path,
+)
 from oddlens.station.state import StationState, Version
 
-VERSIONS = "versions"
 LOG = "log.jsonl"
 FEEDBACK = "feedback.jsonl"
 
@@ -54,20 +65,26 @@ def read_station(folder: str | os.PathLike[str], version: int | None = None) -> 
 
 def read_version(root: Path, version: int | None = None) -> Document:
     """The document of a version, None: of the one in force. Raises `UsageError` as `read_station`; no file but it is read."""
-    document = read_document(root / STATION)
-    newest = document["version"]["number"]
-    if version is None or (version == newest and document["format"] != FORMAT):
-        return document
-    path = version_path(root, version)
-    if not 1 <= version <= newest or not is_file(path):
-        numbers = "version 1" if newest == 1 else f"versions 1 to {newest}"
-        raise UsageError(f"{printable(str(root))} has no version {version}: it has {numbers}")
-    return read_document(path)
-
-
-def version_path(root: Path, number: int) -> Path:
-    """Where a version of a station of format 5 lies."""
-    return root / VERSIONS / f"{number:04}.json"
+    if version is None:
+        return read_document(root / STATION)
+    numbers = version_numbers(root)
+    try:
+        current = read_document(root / STATION)
+    except UsageError:
+        if not numbers:
+            raise
+    else:
+        newest = current["version"]["number"]
+        if current["format"] != FORMAT:
+            numbers = [newest]
+            if version == newest:
+                return current
+        numbers = [number for number in numbers if number <= newest]  # a program that was killed may have left more
+    if version not in numbers:
+        first, last = numbers[0], numbers[-1]
+        there = f"version {first}" if first == last else f"versions {first} to {last}"
+        raise UsageError(f"{printable(str(root))} has no version {version}: it has {there}")
+    return read_document(version_path(root, version))
 
 
 def write_station(
@@ -88,7 +105,7 @@ def write_station(
         text = _written(root, to_document(state, version, root))
         write_text(root / STATION, text)  # last: a station without it is not one
         add_to_log(root, version)
-        _tidy(root)
+        tidy(root)
     return version
 
 
@@ -110,7 +127,7 @@ def locked(folder: str | os.PathLike[str], *, new: bool = False) -> Iterator[Non
         yield
         return
     if not new:
-        read_document(Path(folder) / STATION)  # no folder is made for what is none
+        check_is_station(Path(folder))  # no folder is made for what is none
     lock = FolderLock(
         root, f"another program is writing to the station {printable(os.fspath(folder))}: try again later"
     )
@@ -121,6 +138,12 @@ def locked(folder: str | os.PathLike[str], *, new: bool = False) -> Iterator[Non
     finally:
         held.discard(root)
         lock.release()
+
+
+def check_is_station(root: Path) -> None:
+    """Raise `UsageError` for a folder that is no station. One with a damaged station.json and a whole version is one."""
+    if last_whole_version(root) is None:
+        read_document(root / STATION)
 
 
 def add_to_log(folder: str | os.PathLike[str], version: Version) -> None:
@@ -154,7 +177,7 @@ def _written(root: Path, document: Document) -> str:
 
 def _adopt_current(root: Path) -> int:
     """Make what station.json says the last of the versions, where it is not; its number. 0 where there is nothing."""
-    numbers = [int(path.stem) for path in matching(root, f"{VERSIONS}/[0-9]*.json") if path.stem.isdecimal()]
+    numbers = version_numbers(root)
     try:
         data = read_bytes(root / STATION)
     except OSError:
@@ -183,13 +206,12 @@ def _adopt_current(root: Path) -> int:
 
 def _is_of_later_version(data: bytes) -> bool:
     try:
-        found = json.loads(data)["format"]
+        return is_later_format(json.loads(data)["format"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
-    return isinstance(found, int) and found > FORMAT
 
 
-def _tidy(root: Path) -> None:
+def tidy(root: Path) -> None:
     """Remove what formats 1 to 4 left beside station.json, versions that a killed writer left, and files that no version names."""
     for path in [*matching(root, f"{files.MODEL}/*"), *matching(root, "weights.*"), root / REFERENCES]:
         if is_file(path):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensError, UsageError, counted
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.strict_json import form_fault, parse_json
-from oddlens.station.document import FORMAT, STATION, read_document
-from oddlens.station.folder import LOG, locked, read_station, version_path, write_station
+from oddlens.station.document import FORMAT, STATION, VERSIONS, read_document, version_numbers, version_path
+from oddlens.station.folder import LOG, add_to_log, locked, read_station, tidy, utc_now, write_station
 from oddlens.station.state import Version
+
+_DAMAGED = "-"
+"""Stands for the verb of a version whose file says nothing."""
 
 
 class LogEntry(NamedTuple):
@@ -30,7 +34,7 @@ _FORM: dict[str, Any] = {"time": str, "verb": str, "what": str, "version": int}
 def versions(folder: str | os.PathLike[str]) -> list[Version]:
     """The versions of a station, the newest, which is in force, last.
 
-    Raises `UsageError` where there is no station, or a version is damaged.
+    An earlier version whose file is damaged is among them, and says so. Raises `UsageError` where there is no station.
 
     Example:
         >>> import oddlens
@@ -52,21 +56,70 @@ def versions(folder: str | os.PathLike[str]) -> list[Version]:
     current = Version.from_dict(document["version"])
     if document["format"] != FORMAT:
         return [current]
-    paths = [version_path(root, number) for number in range(1, current.number)]
-    return [*(Version.from_dict(read_document(path)["version"]) for path in paths if is_file(path)), current]
+    return [*(_earlier(root, number) for number in version_numbers(root) if number < current.number), current]
+
+
+def _earlier(root: Path, number: int) -> Version:
+    path = version_path(root, number)
+    try:
+        return Version.from_dict(read_document(path)["version"])
+    except UsageError:
+        return Version(number=number, time="", verb=_DAMAGED, what=f"{VERSIONS}/{path.name} is damaged")
+
+
+def prune(folder: str | os.PathLike[str], keep: int) -> list[int]:
+    """Remove the oldest versions of a station, and the files that no other version names; their numbers.
+
+    The version in force is one of those that stay. The log keeps its lines. A stop leaves a station with more versions.
+
+    Args:
+        folder: The station.
+        keep: How many versions stay, the newest ones; 1 or more.
+
+    Raises:
+        UsageError: There is no station, another program is writing to it, or `keep` is less than 1.
+        OddlensError: A file cannot be removed.
+    """
+    if keep < 1:
+        raise UsageError(f"{keep} versions cannot stay: the one in force does, so give 1 or more")
+    root = Path(folder)
+    with locked(root):
+        gone = [each.number for each in versions(root)[:-keep]]
+        for number in gone:
+            path = version_path(root, number)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OddlensError(f"{path} cannot be removed ({error.strerror}): change its permissions") from error
+        if gone:
+            what = f"{counted(len(gone), 'old version')} removed, up to version {gone[-1]}"
+            add_to_log(root, Version(number=read_station_version(root), time=utc_now(), verb="prune", what=what))
+        tidy(root)
+    return gone
 
 
 def rollback(folder: str | os.PathLike[str], number: int) -> Version:
-    """Put an earlier version of a station in force again, as a new version.
+    """Put an earlier version of a station in force again, as a new version; where station.json is damaged, any version.
+
+    What was edited by hand in station.json is no version yet, so that one can also go back to the version that was edited.
 
     Raises `UsageError` where there is no such version, `ModelError` where a file that it names is missing or damaged.
     """
     with locked(folder):
         state = read_station(folder, number)
-        newest = read_station_version(folder)
-        if number == newest:
+        if _is_in_force(Path(folder), number):
             raise UsageError(f"version {number} is in force already: give an earlier one")
         return write_station(replace(state, version=None), folder, verb="rollback", what=f"version {number} again")
+
+
+def _is_in_force(root: Path, number: int) -> bool:
+    """Whether station.json says what a version says."""
+    with suppress(UsageError):
+        current = read_document(root / STATION)
+        return bool(current["version"]["number"] == number) and (
+            current["format"] != FORMAT or current == read_document(version_path(root, number))
+        )
+    return False
 
 
 def read_station_version(folder: str | os.PathLike[str]) -> int:
@@ -80,7 +133,9 @@ def read_log(folder: str | os.PathLike[str]) -> list[LogEntry]:
 
     Raises `UsageError` where there is no station.
     """
-    known = {each.number: LogEntry(each.time, each.verb, each.what, each.number) for each in versions(folder)}
+    there = versions(folder)
+    known = [LogEntry(each.time, each.verb, each.what, each.number) for each in there if each.verb != _DAMAGED]
+    newest = there[-1].number
     path = Path(folder) / LOG
     entries = []
     for line in read_bytes(path).splitlines() if is_file(path) else ():
@@ -88,8 +143,8 @@ def read_log(folder: str | os.PathLike[str]) -> list[LogEntry]:
             found = parse_json(line)
         except ValueError:
             continue
-        if not form_fault(found, _FORM) and found["version"] in known:
+        if not form_fault(found, _FORM) and 1 <= found["version"] <= newest:
             entries.append(LogEntry(**{name: found[name] for name in _FORM}))
     written = set(entries)
-    entries += [entry for entry in known.values() if entry not in written]
+    entries += [entry for entry in known if entry not in written]
     return sorted(entries, key=lambda entry: entry.version)  # which keeps the order within a version
