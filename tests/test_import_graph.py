@@ -31,7 +31,9 @@ TORCH_FREE = (
     "oddlens.evaluation", "oddlens.inference", "oddlens.encoding", "oddlens.detector", "oddlens.loading", "oddlens.teaching",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",
     "oddlens.backbone.request", "oddlens.methods.scoring", "oddlens.methods.common.recent",
-    *(f"oddlens.methods.{name}.{part}" for name in ("winclip", "april_gan", "anomaly_clip", "anovl", "vl4ad")
+    *(f"oddlens.methods.{name}.{part}"
+      for name in ("winclip", "april_gan", "anomaly_clip", "anovl", "vl4ad", "patch_knn", "subspacead", "anomalydino", "musc",
+                   "fusion")
       for part in ("card", "recipe")),
 )  # fmt: skip
 """Modules and packages, with all that is in them, that need no torch."""

@@ -7,12 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.special import betainc
 from scipy.stats import beta, binomtest, t
 
 from oddlens.calibration.conformal import (
-    beta_cdf,
-    beta_quantile,
     declared_bound,
     images_needed,
     local_level,
@@ -23,7 +20,6 @@ from oddlens.calibration.conformal import (
     rank_for,
     rank_of,
     rate_interval,
-    t_quantile,
     threshold_for,
 )
 from oddlens.errors import UsageError
@@ -34,22 +30,7 @@ RATES = st.sampled_from((0.01, 0.02, 0.05, 0.1, 0.2, 0.5))
 DRAWS = 1500
 
 
-class TestQuantiles:
-    @settings(max_examples=150, deadline=None)
-    @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(1e-4, 1 - 1e-4))
-    def test_beta_as_scipy(self, a: int, b: int, probability: float) -> None:
-        x = beta.ppf(probability, a, b)
-        assert beta_quantile(probability, a, b) == pytest.approx(x, rel=1e-9)
-        assert beta_cdf(x, a, b) == pytest.approx(betainc(a, b, x), rel=1e-9)
-
-    @settings(max_examples=100, deadline=None)
-    @given(st.integers(1, 1000), st.floats(0.5, 0.9999))
-    def test_t_as_scipy(self, freedom: int, probability: float) -> None:
-        assert t_quantile(probability, freedom) == pytest.approx(t.ppf(probability, freedom), rel=1e-8, abs=1e-8)
-
-    def test_the_ends(self) -> None:
-        assert (beta_cdf(0, 2, 3), beta_cdf(1, 2, 3)) == (0, 1)
-
+class TestIntervals:
     @pytest.mark.parametrize(("hits", "count"), [(0, 8), (8, 8), (3, 20), (99, 100), (0, 1)])
     def test_intervals_of_rates_as_scipy(self, hits: int, count: int) -> None:
         expected = binomtest(hits, count).proportion_ci(0.95, method="exact")

@@ -8,7 +8,7 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.detector import Detector
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
-from oddlens.methods.registry import method_cards
+from oddlens.methods.registry import method_card
 from tests.tiny_layers import random_layers, write_authors_layers
 from tests.tiny_prompts import random_prompts, write_authors
 
@@ -36,6 +36,6 @@ FAST: Mapping[str, Mapping[str, Any]] = {
 
 def load_tiny(name: str, model: Path, folder: Path, **overrides: Any) -> Detector:
     """A detector of a method on the tiny CLIP at `model`. folder: where weights are written, if need be."""
-    needed = method_cards()[name].needs.weights == "required"
+    needed = method_card(name).needs.weights == "required"
     weights = WEIGHTS[name](folder / f"{name}.pth", model) if needed else None
     return oddlens.load(name, model, weights, "cpu", **{**FAST.get(name, {}), **overrides})

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration.conformal import p_value, t_quantile
+from oddlens.calibration.conformal import p_value
 from oddlens.calibration.exchangeability import distances_between
 from oddlens.calibration.observation import Kind, Look, Observation, Observations
 from oddlens.errors import counted, printable
+from oddlens.metrics.distributions import t_quantile
 
 
 class Limit(NamedTuple):

@@ -38,11 +38,12 @@ class ReferenceEncoder:
         """Any number of good examples, in batches; those that have views run one after another."""
         rest, batches = iter(images), list[EncodedBatch]()
         while group := list(islice(rest, BATCH_SIZE)):
-            if all(len(image.views) == 1 for image in group):
+            apart = [self._apart(image) for image in group]
+            if all(len(views) == 1 for views in apart):
                 batches.append(self._encoded(group, 1))
             else:
-                batches += [self._encoded(_apart(image), len(image.views)) for image in group]
-            del group  # before the next ones are read
+                batches += [self._encoded(views, len(views)) for views in apart]
+            del group, apart  # before the next ones are read
         return joined(batches)
 
     def _encoded(self, images: Sequence[Prepared], views: int) -> EncodedBatch:
@@ -57,7 +58,9 @@ class ReferenceEncoder:
             features = self._method.reference_features(by_tile, views)
         return replace(encoded[:1], features=features, seconds=encoded.seconds)
 
-
-def _apart(image: Prepared) -> list[Prepared]:
-    """The views of an image, each on its own."""
-    return [replace(image, views=(view,), seconds=image.seconds / len(image.views)) for view in image.views]
+    def _apart(self, image: Prepared) -> list[Prepared]:
+        """The views of an image, each on its own, for all passes of its method."""
+        passes = self._encoder.passes
+        count = len(image.views) // passes
+        each = [image.views[first : first + passes] for first in range(0, len(image.views), passes)]
+        return [replace(image, views=views, seconds=image.seconds / count) for views in each]

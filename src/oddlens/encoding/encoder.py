@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import groupby, islice
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from oddlens.backbone.request import FeatureRequest
 from oddlens.encoding.arrays import join_features
 from oddlens.encoding.batch import EncodedBatch, joined
-from oddlens.errors import ImageError, printable
+from oddlens.errors import ImageError, UsageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.pixels import Pixels
@@ -73,9 +73,21 @@ class Encoder:
     """
 
     def __init__(self, methods: Sequence[ScoringMethod], preparation: Preparation = AS_IN_PAPERS) -> None:
-        self._methods = tuple(methods)
+        self._wholes = tuple(methods)
+        self._methods = tuple(part for method in methods for part in method.parts)
         self._preparation = preparation
-        self._groups = _groups(methods)
+        self._groups = _groups(self._methods)
+        for method in methods:
+            if preparation.tiles == "auto" and len({part.request.image_size for part in method.parts}) > 1:
+                raise UsageError(
+                    f"{method.card.name} looks at images at two sizes, for which auto would make other tiles: give their number, "
+                    "as 2x2"
+                )
+
+    @property
+    def passes(self) -> int:
+        """How many passes a batch makes: one for all methods that agree."""
+        return len(self._groups)
 
     def prepare(self, picture: Picture) -> Prepared:
         """Bring an image to what the methods want of it; any thread may do it. Raises `ImageError` as `check_shape` does."""
@@ -96,7 +108,9 @@ class Encoder:
     def encode(self, images: Iterable[Prepared]) -> list[EncodedBatch]:
         """One batch, encoded for each method. Images that a method takes whole run alone, and at once."""
         passes = [_Pass(self._methods, numbers, request) for numbers, request in self._groups]
+        preparing = 0.0
         for image in images:
+            preparing += image.seconds
             for number, each in enumerate(passes):
                 each.take(image, image.views[number], image.layouts[number] if image.layouts else None)
             del image  # before the next one is read
@@ -104,11 +118,12 @@ class Encoder:
         for each in passes:
             for number, encoded in each.finish():
                 batches[number] = encoded
-        return [joined([]) if batch is None else batch for batch in batches]
+        parts = (joined([]) if batch is None else batch for batch in batches)
+        return [_whole(method, list(islice(parts, len(method.parts))), preparing) for method in self._wholes]
 
     def encode_all(self, images: Iterable[Prepared], batch_size: int = BATCH_SIZE) -> list[EncodedBatch]:
         """Any number of images in batches of `batch_size` consecutive ones, encoded for each method."""
-        parts: list[list[EncodedBatch]] = [[] for _ in self._methods]
+        parts: list[list[EncodedBatch]] = [[] for _ in self._wholes]
         rest = iter(images)
         while len((batches := self.encode(islice(rest, batch_size)))[0]):
             for number, batch in enumerate(batches):
@@ -129,6 +144,14 @@ def encode_together(
     """
     encoder = Encoder(methods, preparation)
     return encoder.encode_all(map(encoder.prepare, pictures), batch_size)
+
+
+def _whole(method: ScoringMethod, parts: Sequence[EncodedBatch], preparing: float) -> EncodedBatch:
+    """A batch of a method, of those of its `parts`. preparing: the seconds that each of them counts."""
+    if len(parts) == 1:
+        return parts[0]
+    seconds = sum(part.seconds for part in parts) - preparing * (len(parts) - 1)
+    return replace(parts[-1], features=method.joined([part.features for part in parts]), seconds=seconds)
 
 
 def _groups(methods: Sequence[ScoringMethod]) -> list[tuple[list[int], FeatureRequest]]:

@@ -90,6 +90,15 @@ class Method(ABC, Generic[R]):
         return weights
 
     @property
+    def parts(self) -> tuple[AnyMethod, ...]:
+        """The methods whose features it needs: itself, or several that run as one. Each has a pass, or they share one."""
+        return (self,)
+
+    def joined(self, parts: Sequence[Mapping[str, Tensor]]) -> Features:
+        """What each of `parts` made of a batch as what this method scores."""
+        return dict(parts[0])
+
+    @property
     def no_export(self) -> str | None:
         """Why `torch.export` cannot take `encode` and `score` under this recipe, in a sentence; None where it can."""
         return None
@@ -229,7 +238,8 @@ class Method(ABC, Generic[R]):
     def lacks_references(self) -> str:
         """What to do where a method that needs good examples has none, in a sentence."""
         alone = "" if self.card.needs.set == "no" else ", or many images at once to Detector.detect_set"
-        return f"{self.card.name} needs {self.card.needs.examples}: give some as references{alone}"
+        some = "some" if self.card.needs.least == 1 else f"{self.card.needs.least} or more"
+        return f"{self.card.name} needs {self.card.needs.examples}: give {some} as references{alone}"
 
     def kept(self, references: Mapping[str, Tensor], name: str) -> Tensor:
         """What `reference_features` made. Raises `UsageError` for features of images that are not encoded as references."""

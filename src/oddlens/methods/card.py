@@ -26,6 +26,7 @@ class Needs:
         set: Many images that it scores beside each other (`Method.score_set`): it does not, it can, or it does nothing else.
         model: What the model must be able to do beside a text tower.
         examples: What its references are, in words.
+        least: How many of them it needs where it has any.
     """
 
     text: bool
@@ -34,6 +35,7 @@ class Needs:
     set: Need = "no"
     model: Capabilities = field(default_factory=Capabilities)
     examples: str = "good examples"
+    least: int = 1
 
     @property
     def capabilities(self) -> Capabilities:

@@ -113,9 +113,12 @@ def fit_recipe(recipe: R, given: Collection[str], image_size: int, depth: Depth)
         value = getattr(recipe, each.name)
         if each.name in given:
             continue
-        if each.name == "image_size" and image_size not in (value, each.metadata.get("native")):
+        if each.metadata.get("name", each.name) == "image_size" and image_size not in (
+            value,
+            each.metadata.get("native"),
+        ):
             fitted[each.name] = image_size
-            notes.append(f"image_size {image_size}, this model's own, instead of the paper's {value}")
+            notes.append(f"{each.name} {image_size}, this model's own, instead of the paper's {value}")
         if "of" in each.metadata:
             tower, paper = each.metadata["tower"], each.metadata["of"]
             blocks = getattr(depth, tower)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal, TypeVar
 
 T = TypeVar("T")
@@ -78,3 +79,17 @@ def query_field(default: T, *, least: float | None = None, most: float | None = 
     least, most: of its numbers; None: see `_RANGE`.
     """
     return field(default=default, metadata={"query_field": True, "least": least, "most": most})
+
+
+def field_meanings(recipe_type: type) -> dict[str, str]:
+    """Field -> what the docstring says of it: what stands between "name: " (or "name, other: ") and the next such words."""
+    names = "|".join(each.name for each in fields(recipe_type))
+    starts = re.compile(rf"\b((?:{names})(?:,\s+(?:{names}))*):\s")
+    text = recipe_type.__doc__ or ""
+    found = list(starts.finditer(text))
+    meanings: dict[str, str] = {}
+    for start, following in zip(found, [*found[1:], None], strict=True):
+        meaning = text[start.end() : following.start() if following else len(text)].split("\n\n")[0]
+        for name in re.split(r",\s+", start[1]):
+            meanings[name] = " ".join(meaning.split()).rstrip(".;")
+    return meanings

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import get_type_hints
 
 from oddlens.methods.recipe import described
-from oddlens.methods.recipe_fields import Recipe
+from oddlens.methods.recipe_fields import Recipe, field_meanings
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class FieldHelp:
 def recipe_help(recipe_type: type[Recipe]) -> tuple[FieldHelp, ...]:
     """The fields of a recipe, in their order."""
     hints = get_type_hints(recipe_type)
-    meanings = _meanings(recipe_type)
+    meanings = field_meanings(recipe_type)
     return tuple(
         FieldHelp(
             each.name,
@@ -55,17 +54,3 @@ def _bound(field: Field[object]) -> str:
     """The most that numbers of the field may be, where the field says it."""
     most = field.metadata.get("most")
     return "" if most is None else f", at most {most:g}"
-
-
-def _meanings(recipe_type: type) -> dict[str, str]:
-    """Field -> what the docstring says of it: what stands between "name: " (or "name, other: ") and the next such words."""
-    names = "|".join(each.name for each in fields(recipe_type))
-    starts = re.compile(rf"\b((?:{names})(?:,\s+(?:{names}))*):\s")
-    text = recipe_type.__doc__ or ""
-    found = list(starts.finditer(text))
-    meanings: dict[str, str] = {}
-    for start, following in zip(found, [*found[1:], None], strict=True):
-        meaning = text[start.end() : following.start() if following else len(text)].split("\n\n")[0]
-        for name in re.split(r",\s+", start[1]):
-            meanings[name] = " ".join(meaning.split()).rstrip(".;")
-    return meanings

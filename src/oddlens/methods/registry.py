@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
 
-from oddlens.errors import known_name
+from oddlens.errors import UsageError, known_name
 from oddlens.methods.anomaly_clip.card import CARD as ANOMALY_CLIP
 from oddlens.methods.anomalydino.card import CARD as ANOMALYDINO
 from oddlens.methods.anovl.card import CARD as ANOVL
 from oddlens.methods.april_gan.card import CARD as APRIL_GAN
 from oddlens.methods.card import MethodCard
+from oddlens.methods.fusion.card import SIGN, fusion_card
 from oddlens.methods.musc.card import CARD as MUSC
 from oddlens.methods.patch_knn.card import CARD as PATCH_KNN
 from oddlens.methods.subspacead.card import CARD as SUBSPACEAD
@@ -32,13 +33,21 @@ def method_cards() -> Mapping[str, MethodCard]:
 
 
 def method_card(name: str) -> MethodCard:
-    """The card of a method, its name in any case of letters. Raises `UsageError` for an unknown name."""
-    return _CARDS[known_name("method", name, _CARDS)]
+    """The card of a method, its name in any case of letters, or of two that run as one: "winclip+patch-knn".
+
+    Raises `UsageError` for an unknown name, and for two methods that cannot run as one.
+    """
+    if SIGN not in name:
+        return _CARDS[known_name("method", name, _CARDS)]
+    cards = [_CARDS[known_name("method", part.strip(), _CARDS)] for part in name.split(SIGN)]
+    if len(cards) != 2:
+        raise UsageError(f"{name} names {len(cards)} methods: two can run as one, as winclip{SIGN}patch-knn")
+    return fusion_card(cards[0], cards[1])
 
 
 def authors_names(method: str) -> Mapping[str, str]:
     """What the authors of a method call objects instead of the data set's own words; {} also for a name that is no method's."""
-    card = _CARDS.get(method)
+    card = _CARDS.get(method.partition(SIGN)[0])
     return {} if card is None else card.object_names
 
 

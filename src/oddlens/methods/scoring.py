@@ -133,6 +133,13 @@ class ScoringMethod(Protocol):
         """What it wants of the vision tower."""
 
     @property
+    def parts(self) -> tuple[ScoringMethod, ...]:
+        """The methods whose features it needs: itself, or several that run as one."""
+
+    def joined(self, parts: Sequence[Features]) -> Features:
+        """What each of `parts` made of a batch as what this method scores."""
+
+    @property
     def machine(self) -> Mapping[str, object]:
         """What computes, for `Identity.machine`: "runtime", "device", "threads". No number may depend on it."""
 

@@ -229,9 +229,9 @@ class PatchKNN(Method[PatchKNNRecipe]):
         usual, divide = memory.values, self.recipe.divide
         scores, maps = [], []
         for scored, squared in parts:
-            if divide == "both" and usual:
+            if divide == "both" and f"{_USUAL}score" in usual:
                 scored = self._squared(scored) / usual[f"{_USUAL}score"]
-            if divide != "none" and usual:
+            if divide != "none" and f"{_USUAL}map" in usual:
                 squared = squared / usual[f"{_USUAL}map"]
             scores.append(self._top(scored))
             whole = upsample(squared, (self._side, self._side), align_corners=False)
