@@ -37,7 +37,7 @@ def method_card(name: str) -> MethodCard:
 
     Raises `UsageError` for an unknown name, and for two methods that cannot run as one.
     """
-    if SIGN not in name:
+    if not isinstance(name, str) or SIGN not in name:
         return _CARDS[known_name("method", name, _CARDS)]
     cards = [_CARDS[known_name("method", part.strip(), _CARDS)] for part in name.split(SIGN)]
     if len(cards) != 2:
