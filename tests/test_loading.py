@@ -15,7 +15,8 @@ import pytest
 import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
-from oddlens.loading.with_torch import _introduce_embedded, load_fitted
+from oddlens.loading.embedded import introduce_embedded
+from oddlens.loading.with_torch import load_fitted
 from oddlens.methods.registry import method_card
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from tests.small_streets import LINEAR, trained
@@ -181,7 +182,7 @@ class TestSharing:
 
 def test_the_embedded_model_says_what_it_is_but_not_to_weights_that_were_learned_on_it(tmp_path: Path) -> None:
     trained(load_backbone("mini", device="cpu"), tmp_path / "decoder.safetensors", LINEAR)
-    _introduce_embedded.cache_clear()
+    introduce_embedded.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         oddlens.load("vl4ad", weights=tmp_path / "decoder.safetensors", device="cpu")

@@ -49,8 +49,9 @@ class Identity:
     None where there are no learned weights or no references. thresholds: given by hand, see `Thresholds.to_dict`. calibration: how
     the others are made, {} where nothing is calibrated. preparation: how images were cut and fitted (`io.preparation`), {} where as
     in the papers. roi: where it looked, see `RegionOfInterest.to_dict`, {} where everywhere. marking: which regions are marked, see
-    `Marking.to_dict`, {} where all are. defects_sha256: of a second memory, of known defects; None where there is none. machine:
-    where it ran, on which no number may depend.
+    `Marking.to_dict`, {} where all are. defects_sha256: of a second memory, of known defects; None where there is none.
+    precision: of the numbers that it computed with, less than "fp32" only in exported graphs. machine: where it ran, and in which
+    runtime, on which no number may depend.
     """
 
     method: str
@@ -67,6 +68,7 @@ class Identity:
     roi: Mapping[str, object] = field(default_factory=dict)
     marking: Mapping[str, object] = field(default_factory=dict)
     defects_sha256: str | None = None
+    precision: str = "fp32"
     machine: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, object]:
@@ -93,6 +95,7 @@ class Identity:
                 if value
             },
             **({} if self.defects_sha256 is None else {"defects_sha256": self.defects_sha256}),
+            **({} if self.precision == "fp32" else {"precision": self.precision}),
         }
 
     def part(self, *names: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -161,7 +162,7 @@ class TestTextFeatures:
 
     def test_prompts_cannot_be_mistaken_for_one_another(self, tmp_path: Path) -> None:
         kept = TextCache("model", tmp_path)
-        kept.put(["a", "b"], torch.ones(2, 3))
+        kept.put(["a", "b"], np.ones((2, 3), np.float32))
         for other in (["a b"], ["a"], ["a", "b", ""], ["ab"], ['a", "b']):
             assert kept.get(other) is None
         assert TextCache("other model", tmp_path).get(["a", "b"]) is None

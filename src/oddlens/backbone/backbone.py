@@ -14,6 +14,7 @@ from oddlens.backbone.cards import Card
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation, Capabilities, Interpolation
 from oddlens.backbone.pixel_values import to_tensor
+from oddlens.backbone.tensors import aligned
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.tower import VisionTower
@@ -164,10 +165,11 @@ class Backbone:
         if self._texts is None:
             raise self._wordless()
         known = self._texts.get(prompts)
-        if known is None:
-            known = self._encode_text(prompts).cpu()
-            self._texts.put(prompts, known)
-        return known.to(self.device)
+        if known is not None:
+            return aligned(torch.from_numpy(known)).to(self.device)
+        features = self._encode_text(prompts)
+        self._texts.put(prompts, features.cpu().numpy())
+        return features
 
     def _encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Prompts run in batches of similar length, each cut at its longest EOT, which changes nothing in any text tower."""

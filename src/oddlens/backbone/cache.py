@@ -7,12 +7,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import save
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from oddlens.backbone.tensors import read_safetensors, tensor_fault
 from oddlens.errors import OddlensError
 from oddlens.io.atomic import write_bytes
 from oddlens.io.hashes import cache_folder
@@ -32,23 +31,28 @@ class TextCache:
         self._identity = identity
         self._folder = (folder or cache_folder()) / "text"
 
-    def get(self, prompts: Sequence[str]) -> Tensor | None:
+    def get(self, prompts: Sequence[str]) -> NDArray[np.float32] | None:
         """The features [prompts, embed_dim] stored for exactly these prompts, or None."""
         path = self._path(prompts)
         if not is_file(path):  # what is no regular file may never end
             return None
         try:
-            tensors, metadata = read_safetensors(path)
-            features = tensors["features"]
-        except (OSError, SafetensorError, KeyError):
+            with safe_open(path, framework="numpy") as file:
+                if list(file.keys()) != ["features"]:
+                    return None
+                features: NDArray[np.float32] = file.get_tensor("features")
+                metadata = file.metadata() or {}
+        except (OSError, SafetensorError, TypeError):  # of a type that numpy lacks
             return None
-        if tensor_fault(features, (len(prompts), None), [torch.float32]) or len(tensors) != 1:
+        if features.dtype != np.float32 or features.ndim != 2 or len(features) != len(prompts):
+            return None
+        if not np.isfinite(features).all():
             return None
         return features if metadata.get(_CHECKSUM) == _checksum(path, features) else None
 
-    def put(self, prompts: Sequence[str], features: Tensor) -> None:
+    def put(self, prompts: Sequence[str], features: NDArray[np.float32]) -> None:
         """Store the features of these prompts, float32 [prompts, embed_dim]."""
-        path, features = self._path(prompts), features.contiguous()
+        path, features = self._path(prompts), np.ascontiguousarray(features)
         try:
             write_bytes(path, save({"features": features}, {_CHECKSUM: _checksum(path, features)}))
         except (OSError, OddlensError):
@@ -59,7 +63,7 @@ class TextCache:
         return self._folder / f"{digest}.safetensors"
 
 
-def _checksum(path: Path, features: Tensor) -> str:
+def _checksum(path: Path, features: NDArray[np.float32]) -> str:
     digest = hashlib.sha256(f"{path.stem}{list(features.shape)}".encode())
-    digest.update(features.numpy().data)
+    digest.update(np.ascontiguousarray(features).data)
     return digest.hexdigest()

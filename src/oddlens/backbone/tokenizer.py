@@ -10,15 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import tokenizers
-import torch
+from numpy.typing import NDArray
 from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, processors
-from torch import Tensor
 
 from oddlens.backbone.files import TOKENIZER, read_json, refuse_lfs_pointer
 from oddlens.errors import ModelError, UsageError, first_line, needs_package, shortened
 from oddlens.io.paths import is_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _SIZE = 49408
@@ -68,7 +72,14 @@ class Tokenizer:
         self._inner.save(str(path))
 
     def __call__(self, prompts: Sequence[str]) -> Tokens:
-        """Tokenize prompts.
+        """Tokenize prompts, for torch. Raises as `arrays`."""
+        import torch
+
+        ids, ends = self.arrays(prompts)
+        return Tokens(torch.from_numpy(ids), torch.from_numpy(ends))
+
+    def arrays(self, prompts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Tokenize prompts: the ids and ends of `Tokens`, without torch.
 
         Raises:
             UsageError: A prompt is not valid Unicode, or longer than the model's context.
@@ -95,10 +106,10 @@ class Tokenizer:
                     f"the prompt {prompt[:60]!r} has {len(row)} tokens and this model takes {self.context}: "
                     "use a shorter object name"
                 )
-        ids = torch.zeros(len(rows), max(map(len, rows), default=0), dtype=torch.long)
+        ids = np.zeros((len(rows), max(map(len, rows), default=0)), np.int64)
         for number, row in enumerate(rows):
-            ids[number, : len(row)] = torch.tensor(row)
-        return Tokens(ids, torch.tensor([len(row) - 1 for row in rows], dtype=torch.long))
+            ids[number, : len(row)] = row
+        return ids, np.array([len(row) - 1 for row in rows], np.int64)
 
 
 def tokenizer_files(folder: Path) -> tuple[Path, ...]:

@@ -75,6 +75,7 @@ class Detector(CalibratedDetector):
             roi={} if self.roi is None else self.roi.to_dict(),
             marking={} if self.marking is None else self.marking.to_dict(),
             defects_sha256=None if self.defects is None else self.defects.memory.sha256,
+            precision=self.method.precision,
             machine={
                 **versions(),
                 **self.method.machine,
@@ -293,7 +294,9 @@ class Detector(CalibratedDetector):
         """All that a station keeps of it."""
         backbone, references = self.method.backbone, self.references
         home = backbone.files[0].parent
-        files = () if home == MINI_FOLDER else tuple(path for path in backbone.files if path.parent == home)
+        files = (
+            () if home.is_relative_to(MINI_FOLDER) else tuple(path for path in backbone.files if path.parent == home)
+        )
         saved = None if references is None else references.to_arrays()
         identity = self.identity
         if self.model_name is not None:

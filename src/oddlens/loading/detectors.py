@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,10 +12,14 @@ import numpy as np
 
 from oddlens.calibration import Calibration
 from oddlens.detector import Detector
-from oddlens.errors import ModelError, check_path, printable
+from oddlens.errors import ModelError, UsageError, check_path, needs_package, printable
 from oddlens.io.images import checked_limit
+from oddlens.io.paths import expanded
 from oddlens.io.preparation import Preparation, is_grid
+from oddlens.loading.with_graphs import Runtime, checked_runtime, find_graphs, graph_detector
 from oddlens.methods.registry import method_card
+from oddlens.runtime import holds_graphs
+from oddlens.runtime.graph_folder import GraphFolder
 from oddlens.station import REFERENCES, SECTIONS, SavedReferences, read_station
 
 
@@ -23,6 +29,7 @@ def load(
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
     *,
+    runtime: str = "auto",
     max_megapixels: float | None = None,
     tiles: str | tuple[int, int] | None = None,
     overlap: float | None = None,
@@ -33,9 +40,12 @@ def load(
 
     Args:
         method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad", in any case of letters ('oddlens methods' lists them).
-        model: None is the embedded model; else a card's name ('oddlens models'), a hub id, or a local folder or file.
+        model: None is the embedded model; else a card's name ('oddlens models'), a hub id, or a local folder or file, or a folder
+            of graphs.
         weights: The learned part of the method: our .safetensors or the authors' .pth.
         device: "auto", "cpu" or "cuda".
+        runtime: "onnx" runs the graphs of the embedded model, or of an exported station, without torch; "torch" runs any model;
+            "auto" takes graphs where they can do what is asked, else torch. Both give the same numbers, to 1e-4.
         max_megapixels: Larger images are refused; by default 128, or the number in the environment variable ODDLENS_MAX_MEGAPIXELS.
         tiles: Into how many tiles an image is cut, columns x rows: "2x2", (3, 2), or "auto"; see `oddlens.io.preparation`. A recipe
             that has a field `tiles` of its own takes its own values here too.
@@ -67,19 +77,26 @@ def load(
     if overlap is not None and tiles is None and "overlap" in own:
         recipe_overrides["overlap"], overlap = overlap, None
     preparation = Preparation.of(tiles, overlap, fit)
-    from oddlens.loading.with_torch import torch_detector
-
-    detector = torch_detector(method, model, weights, device, recipe_overrides)
+    found = _graphs_or_why_not(method, model, weights, device, recipe_overrides, checked_runtime(runtime))
+    if isinstance(found, GraphFolder):
+        detector = graph_detector(found, device, recipe_overrides)
+    else:
+        with _needs_torch(found):
+            from oddlens.loading.with_torch import torch_detector
+        detector = torch_detector(method, model, weights, device, recipe_overrides)
     detector.max_megapixels, detector.preparation = limit, preparation
     return detector
 
 
-def open_station(folder: str | os.PathLike[str], device: str = "auto", *, version: int | None = None) -> Detector:
+def open_station(
+    folder: str | os.PathLike[str], device: str = "auto", *, runtime: str = "auto", version: int | None = None
+) -> Detector:
     """The detector that `Detector.save` wrote. It needs nothing but the folder.
 
     Args:
         folder: The station.
         device: "auto", "cpu" or "cuda".
+        runtime: As `load` takes it. A memory of defects needs torch.
         version: An earlier version (`oddlens.station.versions`); None: the one in force.
 
     Raises:
@@ -95,9 +112,17 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
     check_path("a station", folder, "give the path of its folder")
     state = read_station(folder, version)
     made = state.identity
-    from oddlens.loading.with_torch import torch_detector
-
-    detector = torch_detector(made.method, state.model, state.weights, device, made.recipe)
+    needs = "its memory of defects needs torch" if state.defects is not None and state.defects.memory.images else ""
+    found = _graphs_or_why_not(
+        made.method, state.model, state.weights, device, made.recipe, checked_runtime(runtime), needs
+    )
+    if isinstance(found, GraphFolder):
+        detector = graph_detector(found, device, made.recipe)
+        detector.weights_hash = made.weights_sha256  # what was learned is in the graphs
+    else:
+        with _needs_torch(found):
+            from oddlens.loading.with_torch import torch_detector
+        detector = torch_detector(made.method, state.model, state.weights, device, made.recipe)
     now = detector.identity
     if now.model.sha256 != made.model.sha256:
         raise ModelError(
@@ -132,6 +157,47 @@ def open_station(folder: str | os.PathLike[str], device: str = "auto", *, versio
     if isinstance(state.calibration, Calibration):
         detector.object_name = state.calibration.object_name
     return detector
+
+
+def _graphs_or_why_not(
+    method: str,
+    model: str | os.PathLike[str] | None,
+    weights: str | os.PathLike[str] | None,
+    device: str,
+    overrides: Mapping[str, object],
+    runtime: Runtime,
+    needs_torch: str = "",
+) -> GraphFolder | str:
+    """The graphs to run; or why torch is to run, in half a sentence.
+
+    needs_torch: Why graphs cannot do it whatever they are, in half a sentence; "" where they can.
+
+    Raises `UsageError` where the runtime that is asked for cannot do it.
+    """
+    found = needs_torch or find_graphs(method, model, weights, device, overrides)
+    of_graphs = model is not None and holds_graphs(expanded(Path(model)))
+    if isinstance(found, GraphFolder):
+        if runtime != "torch":
+            return found
+        if of_graphs:
+            raise UsageError(
+                f"{printable(os.fspath(model or ''))} holds graphs, which runtime 'torch' cannot run: leave it out"
+            )
+        return "runtime 'torch' is asked for"
+    if runtime == "onnx":
+        raise UsageError(f"runtime 'onnx' cannot do this ({found}): give runtime 'torch', or leave it out")
+    if of_graphs:
+        raise UsageError(
+            f"the graphs in {printable(os.fspath(model or ''))} cannot do this ({found}): take what they were exported from"
+        )
+    return found
+
+
+def _needs_torch(reason: str) -> AbstractContextManager[None]:
+    """Turns a missing torch into one sentence. reason: why graphs do not do it."""
+    return needs_package(
+        "torch", f"{reason}, and PyTorch, which could, is not installed: run pip install 'oddlens[torch]'"
+    )
 
 
 def _judge_unsealed(references: SavedReferences, detector: Detector, folder: str | os.PathLike[str]) -> None:

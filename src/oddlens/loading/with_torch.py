@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -14,8 +12,8 @@ from oddlens.backbone.cards import MINI
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.backbone.options import Activation
 from oddlens.detector import Detector
-from oddlens.errors import OddlensWarning
 from oddlens.io.paths import is_dir, is_file, matching
+from oddlens.loading.embedded import introduce_embedded
 from oddlens.methods.base import method_class
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
@@ -70,7 +68,7 @@ def load_fitted(
         None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
     )
     if introduce and backbone.card.name == MINI.name:
-        _introduce_embedded()
+        introduce_embedded()
     backbone.require(card.needs.capabilities, card.name)
     depth = Depth(backbone.vision.config.layers, backbone.text.config.layers if backbone.has_text else 0)
     fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
@@ -93,14 +91,3 @@ def _shared_backbone(model: str | None, device: str, activation: Activation | No
     if backbone is None:
         backbone = _BACKBONES[key, activation] = own.with_activation(activation)
     return backbone
-
-
-@cache
-def _introduce_embedded() -> None:
-    """Say once which model this is, so that its zero-shot results are not taken for CLIP's."""
-    warnings.warn(
-        "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
-        "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",
-        OddlensWarning,
-        stacklevel=5,
-    )

@@ -24,7 +24,7 @@ from oddlens.methods.card import MethodCard, imported
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.recipe import held_fields
 from oddlens.methods.recipe_fields import Recipe
-from oddlens.methods.registry import method_cards
+from oddlens.methods.registry import scores_no_sets, takes_no_references
 from oddlens.methods.scoring import Scores as AnyScores
 from oddlens.methods.weights import MethodWeights
 
@@ -116,10 +116,7 @@ class Method(ABC, Generic[R]):
     @property
     def no_references(self) -> str | None:
         """Why it takes no good examples, in a sentence; None where it takes them."""
-        if self.card.needs.references != "no":
-            return None
-        able = " or ".join(name for name, card in method_cards().items() if card.needs.references != "no")
-        return f"{self.card.name} takes no good examples: leave the references out, or take {able}, which use them"
+        return takes_no_references(self.card)
 
     def with_recipe(self, recipe: R) -> Self:
         """The same method, in the same memory, with another recipe. Only query fields may differ."""
@@ -133,6 +130,11 @@ class Method(ABC, Generic[R]):
     def machine(self) -> Mapping[str, object]:
         """What computes, for `Identity.machine`. No number may depend on it."""
         return {"runtime": "torch", "device": str(self.backbone.device), "threads": torch.get_num_threads()}
+
+    @property
+    def precision(self) -> str:
+        """Of the numbers that it computes with."""
+        return "fp32"
 
     def inference(self) -> AbstractContextManager[object]:
         """What `encode`, `fit_prompts`, `score` and `score_set` run in where nobody trains."""
@@ -217,8 +219,7 @@ class Method(ABC, Generic[R]):
 
         Raises `UsageError` where the method scores every image alone.
         """
-        able = " or ".join(name for name, card in method_cards().items() if card.needs.set != "no")
-        raise UsageError(f"{self.card.name} scores every image alone: detect images one by one, or take {able}")
+        raise scores_no_sets(self.card)
 
     @abstractmethod
     def value_range(self, with_references: bool) -> tuple[float, float]:
@@ -237,9 +238,7 @@ class Method(ABC, Generic[R]):
     @property
     def lacks_references(self) -> str:
         """What to do where a method that needs good examples has none, in a sentence."""
-        alone = "" if self.card.needs.set == "no" else ", or many images at once to Detector.detect_set"
-        some = "some" if self.card.needs.least == 1 else f"{self.card.needs.least} or more"
-        return f"{self.card.name} needs {self.card.needs.examples}: give {some} as references{alone}"
+        return self.card.needs_references
 
     def kept(self, references: Mapping[str, Tensor], name: str) -> Tensor:
         """What `reference_features` made. Raises `UsageError` for features of images that are not encoded as references."""

@@ -111,6 +111,13 @@ class MethodCard:
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()
 
+    @property
+    def needs_references(self) -> str:
+        """What to do where it needs good examples and has none, in a sentence."""
+        alone = "" if self.needs.set == "no" else ", or many images at once to Detector.detect_set"
+        some = "some" if self.needs.least == 1 else f"{self.needs.least} or more"
+        return f"{self.name} needs {self.needs.examples}: give {some} as references{alone}"
+
     def check_takes_weights(self) -> None:
         """Raise `UsageError` for a method that takes no learned weights."""
         if self.needs.weights == "no":

@@ -51,6 +51,20 @@ def authors_names(method: str) -> Mapping[str, str]:
     return {} if card is None else card.object_names
 
 
+def takes_no_references(card: MethodCard) -> str | None:
+    """Why a method takes no good examples, in a sentence; None where it takes them."""
+    if card.needs.references != "no":
+        return None
+    able = " or ".join(name for name, other in _CARDS.items() if other.needs.references != "no")
+    return f"{card.name} takes no good examples: leave the references out, or take {able}, which use them"
+
+
+def scores_no_sets(card: MethodCard) -> UsageError:
+    """The error for a set of images and a method that scores every image alone."""
+    able = " or ".join(name for name, other in _CARDS.items() if other.needs.set != "no")
+    return UsageError(f"{card.name} scores every image alone: detect images one by one, or take {able}")
+
+
 def method_of_recipe(recipe_type: type) -> str | None:
     """The method whose recipe this is; None where it is the recipe of none."""
     return next((name for name, card in _CARDS.items() if card.recipe is recipe_type), None)

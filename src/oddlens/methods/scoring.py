@@ -144,6 +144,10 @@ class ScoringMethod(Protocol):
         """What computes, for `Identity.machine`: "runtime", "device", "threads". No number may depend on it."""
 
     @property
+    def precision(self) -> str:
+        """Of the numbers that it computes with: "fp32", or less."""
+
+    @property
     def no_references(self) -> str | None:
         """Why it takes no good examples, in a sentence; None where it takes them."""
 

@@ -1,0 +1,39 @@
+"""The embedded model: whether it is meant, where its graphs are, and what must be said of it. No torch is needed."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from pathlib import Path
+
+from oddlens.backbone.cards import MINI, find_card
+from oddlens.backbone.files import MINI_FOLDER
+from oddlens.errors import OddlensWarning
+from oddlens.io.paths import exists, expanded
+
+
+def is_embedded(model: str | os.PathLike[str] | None) -> bool:
+    """Whether a model, as `oddlens.load` takes it, is the embedded one. A path that exists wins over a name."""
+    if model is None:
+        return True
+    return not exists(expanded(Path(model))) and find_card(os.fspath(model)) is MINI
+
+
+def graphs_of(method: str) -> Path:
+    """The folder of the embedded model's graphs for a method, which may not exist."""
+    return MINI_FOLDER / "graphs" / method
+
+
+@cache
+def introduce_embedded() -> None:
+    """Say once which model this is, so that its zero-shot results are not taken for CLIP's.
+
+    It is called two calls below `oddlens.load` or `oddlens.open_station`, at whose caller the warning points.
+    """
+    warnings.warn(
+        "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
+        "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",
+        OddlensWarning,
+        stacklevel=5,
+    )
