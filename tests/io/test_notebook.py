@@ -1,6 +1,6 @@
 """What notebooks show: a short table of text."""
 
-from oddlens.io.notebook import counted, facts
+from oddlens.io.notebook import facts
 
 
 def test_text_is_text_and_empty_rows_are_left_out() -> None:
@@ -10,7 +10,3 @@ def test_text_is_text_and_empty_rows_are_left_out() -> None:
     assert "&lt;script&gt;" in shown
     assert "nothing" not in shown
     assert shown.count("<tr>") == 2
-
-
-def test_numbers_in_words() -> None:
-    assert [counted(count, "image") for count in (0, 1, 2)] == ["no images", "1 image", "2 images"]
