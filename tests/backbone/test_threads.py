@@ -33,12 +33,14 @@ def settings(code: str, **environment: str) -> dict[str, str]:
 
 
 class TestSettings:
+    @pytest.mark.needs_torch
     def test_they_are_made_when_the_package_or_a_part_of_it_is_imported(self) -> None:
         for module in ("oddlens", "oddlens.backbone.load"):
             made = settings(f"import {module}")
             made.pop("OMP_NUM_THREADS", None)  # where these tests run in a container
             assert made == OURS
 
+    @pytest.mark.needs_torch
     def test_torchs_own_runtime_has_taken_them(self) -> None:
         """What it prints of itself when it is loaded."""
         done = run("import oddlens.backbone.load", OMP_DISPLAY_ENV="VERBOSE")
@@ -57,6 +59,7 @@ class TestSettings:
         share_without_torch(environment)
         assert environment == own
 
+    @pytest.mark.needs_torch
     def test_nothing_is_set_that_could_have_no_effect(self) -> None:
         assert settings("import torch, oddlens") == {}
 
@@ -131,6 +134,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.needs_torch
 @pytest.mark.parametrize("first", ["oddlens", "torch"])
 @pytest.mark.parametrize("how", ["fork", "spawn"])
 def test_a_process_made_by_one_that_has_computed_computes_too(how: str, first: str, tmp_path: Path) -> None:

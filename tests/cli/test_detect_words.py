@@ -95,6 +95,7 @@ def test_a_method_that_sees_by_no_words_refuses(detect: Detect, parts: Path, opt
     assert done.sentence == f"--{option} is an option of vl4ad, not of winclip: leave it out, or add --method vl4ad"
 
 
+@pytest.mark.needs_torch
 def test_every_road_sample_runs_with_the_embedded_model(shared: Path, tmp_path: Path) -> None:
     """Real frames of four sizes; the embedded model knows no street, so nothing is asked of the maps but that they are there."""
     frames = sorted((shared / "data" / "road_ood_samples" / "road").glob("t*/*/*.*"))

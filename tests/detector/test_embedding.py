@@ -9,6 +9,7 @@ import oddlens
 from oddlens.detector.embedding import embeddings_of
 
 
+@pytest.mark.needs_torch
 @pytest.mark.parametrize("method", ["winclip", "patch-knn", "anomalydino"])
 def test_an_image_is_called_the_same_beside_images_of_other_sizes(method: str) -> None:
     rng = np.random.default_rng(0)
@@ -22,6 +23,7 @@ def test_an_image_is_called_the_same_beside_images_of_other_sizes(method: str) -
         assert np.allclose(one, other, rtol=0, atol=1e-4 * np.abs(one).max())
 
 
+@pytest.mark.needs_torch
 def test_cells_on_a_grid_are_averaged() -> None:
     with warnings.catch_warnings(action="ignore"):
         detector = oddlens.load("patch-knn", device="cpu")

@@ -38,6 +38,7 @@ def test_weights_tell_their_shape() -> None:
             shape_of(told, "a file")
 
 
+@pytest.mark.needs_torch
 def test_missing_libraries_are_named_with_the_extra_that_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
     check_installed()
     monkeypatch.setattr(decoder_shape, "find_spec", lambda name: None if name == "scipy" else util.find_spec(name))
