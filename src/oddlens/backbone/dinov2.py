@@ -107,6 +107,11 @@ class Dinov2Tower(VisionTower):
         """Class token and final LayerNorm."""
         return self.class_embedding, self.ln_post.weight
 
+    @property
+    def own_position(self) -> PositionResize:
+        """As its configuration says."""
+        return self.config.position
+
     def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
         """The state before the first block (transformers' hidden state 0); position: None is as `Dinov2Config.position` says.
 
@@ -116,7 +121,7 @@ class Dinov2Tower(VisionTower):
         maps = self.patches(pixels)
         grid = (int(maps.shape[-2]), int(maps.shape[-1]))
         own, places = self.position_embedding[:1], self.position_embedding[1:]
-        places = resized_positions(places, self.config.grid, grid, position or self.config.position)
+        places = resized_positions(places, self.config.grid, grid, position or self.own_position)
         prefix = self.class_embedding + own
         if self.register_tokens is not None:
             prefix = torch.cat([prefix, self.register_tokens])

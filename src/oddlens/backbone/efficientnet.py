@@ -58,7 +58,7 @@ class _SameConv(nn.Conv2d):
             return F.conv2d(x, self.weight, self.bias, 1, kernel // 2, 1, self.groups)
         padding: list[int] = []
         for size in (x.shape[-1], x.shape[-2]):
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            total = max(kernel - (size % stride or stride), 0)
             padding += [total // 2, total - total // 2]
         return F.conv2d(F.pad(x, padding), self.weight, self.bias, stride, 0, 1, self.groups)
 

@@ -59,6 +59,11 @@ class FeatureRequest:
         height, width = (max(1, round(length / cell)) * cell for length in (side / root, side * root))
         return height, width
 
+    @property
+    def of_stem(self) -> bool:
+        """Whether it wants taps of the stem alone, so that no token need be made."""
+        return not (self.image or self.local_taps) and all(isinstance(tap, str) for tap in self.taps)
+
     def view(self, pixels: Pixels) -> Pixels:
         """An image as the method takes it: whole, or resized."""
         if self.whole:

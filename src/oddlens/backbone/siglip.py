@@ -115,12 +115,17 @@ class SiglipTower(VisionTower):
         """Positions and the head's query."""
         return self.position_embedding, self.head.probe
 
+    @property
+    def own_position(self) -> PositionResize:
+        """As in transformers."""
+        return "bicubic_plain"
+
     def embed(self, pixels: Tensor, position: PositionResize | None = None) -> StemOutput:
         """Patches with positions; position: None is "bicubic_plain", as in transformers."""
         self._check_pixels(pixels)
         maps = self.patches(pixels)
         grid = (int(maps.shape[-2]), int(maps.shape[-1]))
-        places = resized_positions(self.position_embedding, self.config.grid, grid, position or "bicubic_plain")
+        places = resized_positions(self.position_embedding, self.config.grid, grid, position or self.own_position)
         return StemOutput(maps.flatten(2).transpose(1, 2) + places, grid)
 
     def run_blocks(

@@ -129,6 +129,11 @@ class VisionTower(nn.Module):
     """Tokens before the patches: class token and registers."""
 
     @property
+    def own_position(self) -> PositionResize:
+        """How the model's own code resizes position embeddings."""
+        return "bicubic"
+
+    @property
     def ends(self) -> tuple[Tensor, ...]:
         """Tensors that identify the tower, the same in every layout."""
         raise NotImplementedError
@@ -161,6 +166,10 @@ class VisionTower(nn.Module):
         Raises:
             UsageError: The image has no room for a patch.
         """
+        self._refuse(Capabilities(patches=True))
+
+    def run_stem(self, pixels: Tensor, taps: Sequence[Tap]) -> VisionFeatures:
+        """Taps of the stem alone, for which no token is made. Raises `UsageError` as `embed` and `run_blocks`."""
         self._refuse(Capabilities(patches=True))
 
     def run_blocks(

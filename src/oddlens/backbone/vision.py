@@ -5,7 +5,7 @@ The tower runs its blocks one by one, without hooks, and computes only the reque
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -102,9 +102,26 @@ class ClipTower(VisionTower):
         grid = (int(stemmed.tokens.shape[-2]), int(stemmed.tokens.shape[-1]))
         patches = stemmed.tokens.flatten(2).transpose(1, 2)
         own, places = self.position_embedding[:1], self.position_embedding[1:]
-        positions = torch.cat([own, resized_positions(places, self.config.grid, grid, position or "bicubic")])
+        positions = torch.cat([own, resized_positions(places, self.config.grid, grid, position or self.own_position)])
         cls = self.class_embedding.expand(patches.shape[0], 1, -1)
         return StemOutput(torch.cat([cls, patches], dim=1) + positions, grid, stemmed.raw)
+
+    def run_stem(self, pixels: Tensor, taps: Sequence[Tap]) -> VisionFeatures:
+        """The stem's raw taps."""
+        self._check_pixels(pixels)
+        self._check_taps(taps, (), 1, tuple(self.stem.raw_taps))
+        stemmed = self.stem(pixels)
+        grid = (int(stemmed.tokens.shape[-2]), int(stemmed.tokens.shape[-1]))
+        tapped, grids = self._raw_taps(taps, stemmed.raw)
+        return VisionFeatures(tapped, grid, self.prefix, grids=grids)
+
+    def _raw_taps(
+        self, taps: Sequence[Tap], raw: Mapping[str, Tensor]
+    ) -> tuple[dict[Tap, Tensor], dict[Tap, tuple[int, int]]]:
+        """Those of the taps that are the stem's, as tokens, and their grids."""
+        maps = {tap: self.stem.tap(tap, raw) for tap in taps if isinstance(tap, str)}
+        tapped: dict[Tap, Tensor] = {tap: value.flatten(2).transpose(1, 2) for tap, value in maps.items()}
+        return tapped, {tap: (value.shape[2], value.shape[3]) for tap, value in maps.items()}
 
     def run_blocks(
         self,
@@ -118,9 +135,7 @@ class ClipTower(VisionTower):
         """The last block runs for the class token only, unless its output is tapped."""
         depth = self.config.layers
         self._check_taps(taps, local_taps, local_from, tuple(self.stem.raw_taps))
-        raw = {tap: self.stem.tap(tap, embedded.raw) for tap in taps if isinstance(tap, str)}
-        tapped: dict[Tap, Tensor] = {tap: value.flatten(2).transpose(1, 2) for tap, value in raw.items()}
-        grids: dict[Tap, tuple[int, int]] = {tap: (value.shape[2], value.shape[3]) for tap, value in raw.items()}
+        tapped, grids = self._raw_taps(taps, embedded.raw)
         local_tapped: dict[int, Tensor] = {}
         last, last_local = last_block(taps, local_taps, depth, image), max(local_taps, default=0)
         x = self.ln_pre(embedded.tokens)

@@ -58,7 +58,12 @@ class VisionPass:
     @cached_property
     def features(self) -> VisionFeatures:
         """The requested features."""
-        embedded, request = self._embedded, self._request
+        request = self._request
+        if request.of_stem:
+            pixels = self.pixels
+            with self._timed():
+                return self.vision.run_stem(pixels, request.taps)
+        embedded = self._embedded
         with self._timed():
             return self.vision.run_blocks(
                 embedded, request.taps, request.local_taps, request.local_from, image=request.image

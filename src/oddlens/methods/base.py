@@ -22,6 +22,7 @@ from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.card import MethodCard, imported
 from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.templates import PromptEnsemble
 from oddlens.methods.recipe import held_fields
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import scores_no_sets, takes_no_references
@@ -160,6 +161,11 @@ class Method(ABC, Generic[R]):
         """The text side for an object."""
 
     @property
+    def ensemble(self) -> PromptEnsemble | None:
+        """The sentences that the prototypes of every object are made of; None where the text side is made otherwise, or nothing."""
+        return None
+
+    @property
     @abstractmethod
     def request(self) -> FeatureRequest:
         """What it wants of the vision tower."""
@@ -209,6 +215,36 @@ class Method(ABC, Generic[R]):
                 f"{self.card.name} takes no memory of defects: it does not compare with the nearest good example alone"
             )
         return memory.beside_defects(MemoryBank.of_rows(self.from_arrays(rows)))
+
+    @property
+    def neutral_values(self) -> Mapping[str, float] | None:
+        """What `values_of` is for a memory of one image or of tiles, as constants; None: it is made all the same, see `held_out`."""
+        return None
+
+    @property
+    def grids(self) -> Mapping[str, str]:
+        """Features of images of several sizes, [images, rows, columns, channels] that may end in zeros.
+
+        By name: the feature that says how many rows and columns are real, int64 [images, 2].
+        """
+        return {}
+
+    def held_out(
+        self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None
+    ) -> Features:
+        """What `values_of` and `finish` need of images of one size: the first step of `score`, where there are `values_of`.
+
+        memory: of good examples themselves one that leaves them out; None where there is no other one.
+        """
+        return {}
+
+    def values_of(self, held_out: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What `fit_prompts` keeps beside the rows of a memory, of what `held_out` gave for all its images; {} for nothing."""
+        return {}
+
+    def finish(self, held_out: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
+        """The second step of `score`, of what `held_out` gave."""
+        raise NotImplementedError
 
     @abstractmethod
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:

@@ -23,7 +23,7 @@ from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.maps import abnormal_probability, square_grid, upsample
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.prompt_ensemble import prototypes
-from oddlens.methods.common.templates import load_states, load_templates
+from oddlens.methods.common.templates import PromptEnsemble, load_states, load_templates
 from oddlens.methods.weights import MethodWeights
 
 _TOGETHER = 8
@@ -95,6 +95,11 @@ class AprilGAN(Method[AprilGANRecipe]):
         return {"prototypes": state_prototypes(self.backbone, object_name)}
 
     @property
+    def ensemble(self) -> PromptEnsemble:
+        """See `state_prototypes`."""
+        return state_ensemble()
+
+    @property
     def request(self) -> FeatureRequest:
         """The whole image, and the tokens that are compared with words and good examples."""
         recipe = self.recipe
@@ -126,7 +131,7 @@ class AprilGAN(Method[AprilGANRecipe]):
             probabilities.append(self._probability(some, text))
             maps.append(self._maps(some, text, others))
         peaks = torch.cat([_peaks(each) for each in maps])
-        fitted = memory.with_values(usual_peak=peaks.mean().clamp(min=self.value_range(True)[1] / 100))
+        fitted = memory.with_values(usual_peak=self._usual_peak(peaks))
         if memory.picture_count == 1:
             return fitted, None
         return fitted, Scores(
@@ -135,10 +140,27 @@ class AprilGAN(Method[AprilGANRecipe]):
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps, zero-shot or (with a memory) few-shot: sections 3.1 and 3.2."""
-        probability, maps = self._probability(features, text), self._maps(features, text, memory)
+        return self.finish(self.held_out(features, text, memory), memory)
+
+    def held_out(
+        self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None
+    ) -> Features:
+        """What the words say of the image ("probability"), and its map ("map")."""
+        return {"probability": self._probability(features, text), "map": self._maps(features, text, memory)}
+
+    def values_of(self, held_out: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """ "usual_peak", the mean peak."""
+        return {"usual_peak": self._usual_peak(_peaks(held_out["map"]))}
+
+    def finish(self, held_out: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
+        """Scores of the probability and the map's peak."""
+        probability, maps = held_out["probability"], held_out["map"]
         peaks = _peaks(maps)
         scores = probability if memory is None else _few_shot(probability, peaks, memory)
         return Scores(scores, maps, {"text": probability, "peak": peaks})
+
+    def _usual_peak(self, peaks: Tensor) -> Tensor:
+        return peaks.mean().clamp(min=self.value_range(True)[1] / 100)
 
     def value_range(self, with_references: bool) -> tuple[float, float]:
         """A probability of each layer; with references besides a distance in [0, 2] of each."""
@@ -167,8 +189,12 @@ class AprilGAN(Method[AprilGANRecipe]):
 
 def state_prototypes(backbone: Backbone, object_name: str) -> Tensor:
     """Prototypes of an object's normal and abnormal states, of 245 and 175 sentences: [2, embed_dim], unit norm (section 3.1)."""
-    states, templates = load_states("april_gan"), load_templates("april_gan")
-    return prototypes(backbone.encode_text, object_name, states, templates, unit_sentences=True)
+    return prototypes(backbone.encode_text, object_name, state_ensemble())
+
+
+def state_ensemble() -> PromptEnsemble:
+    """The sentences of `state_prototypes`."""
+    return PromptEnsemble(load_states("april_gan"), load_templates("april_gan"), unit_sentences=True)
 
 
 def patch_tokens(vision_pass: VisionPass, taps: Sequence[Tap]) -> Features:

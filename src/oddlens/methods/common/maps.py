@@ -35,9 +35,19 @@ def harmonic_mean_of_windows(scores: Tensor, grid: tuple[int, int], size: int) -
     """
     rows, columns = grid
     inverse = 1 / scores.double().view(-1, 1, rows - size + 1, columns - size + 1)
+    if torch.compiler.is_exporting():  # onnxruntime has no transposed convolution of float64
+        return (_covering_sum(torch.ones_like(inverse[:1]), size) / _covering_sum(inverse, size))[:, 0]
     kernel = torch.ones(1, 1, size, size, dtype=torch.float64, device=scores.device)
     covering = F.conv_transpose2d(torch.ones_like(inverse), kernel)
     return (covering / F.conv_transpose2d(inverse, kernel))[:, 0]
+
+
+def _covering_sum(windows: Tensor, size: int) -> Tensor:
+    """At every patch the sum of the windows that cover it: [batch, 1, window rows, window columns] -> [batch, 1, rows, columns]."""
+    padded = F.pad(windows, (size - 1,) * 4)
+    rows, columns = (length + size - 1 for length in windows.shape[2:])
+    shifted = [padded[..., y : y + rows, x : x + columns] for y in range(size) for x in range(size)]
+    return torch.stack(shifted).sum(dim=0)
 
 
 def window_means(patches: Tensor, grid: tuple[int, int], size: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from oddlens.io.paths import why_not_opened
 
 CHUNK = 1 << 24
 """Similarities held at once (64 MB of float32)."""
+
+_IN_GRAPH = 64
+"""Queries that an exported graph takes at a time."""
 
 _KEY, _FORMAT, _UNSCALED = "oddlens", "memory-bank-1", "memory-bank-1-unscaled"
 _ROWS, _OWNERS, _VALUES, _PICTURES = "rows:", "owners:", "values:", "pictures"
@@ -228,9 +232,9 @@ class MemoryBank:
         half = None if self.unit else known.square().sum(dim=1) / 2
         flat = F.normalize(flat, dim=-1) if half is None else flat
         own = 1 if half is None else flat.square().sum(dim=1) / 2
-        if torch.compiler.is_exporting():  # one chunk: the number of rows may be a symbol
-            similar = flat @ known.T if half is None else flat @ known.T - half
-            return (own - _nearest(similar, neighbours)).clamp(min=0).view(queries.shape[:-1])
+        if torch.compiler.is_exporting():
+            found = _nearest_in_graph(flat, known, half, neighbours)
+            return (own - found).clamp(min=0).view(queries.shape[:-1])
         step = max(1, self.chunk // max(1, len(known)))
         chunks: list[Tensor] = []
         for part in torch.split(flat, step):
@@ -306,6 +310,27 @@ def _nearest(similar: Tensor, neighbours: int) -> Tensor:
     there = largest > -torch.inf  # of an image that is left out no row counts
     mean = torch.where(there, largest, 0).sum(dim=1) / there.sum(dim=1)
     return torch.where(there.any(dim=1), mean, -torch.inf)
+
+
+def _nearest_in_graph(flat: Tensor, known: Tensor, half: Tensor | None, neighbours: int) -> Tensor:
+    """As `_nearest` of all queries, in an exported graph, where the numbers of queries and rows are symbols.
+
+    A loop of the graph takes `_IN_GRAPH` queries at a time, so that its memory stays within so many times the number of rows.
+    """
+    from torch._higher_order_ops.scan import scan  # takes half a second to import
+
+    queries, known = flat.shape[0], known.T
+    numbers = torch.arange(_IN_GRAPH, device=flat.device)
+
+    def step(carried: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
+        part = flat[(first + numbers).clamp(max=queries - 1)]
+        similar = part @ known if half is None else part @ known - half
+        return carried.clone(), _nearest(similar, neighbours)
+
+    # One step more than is needed: torch.export takes a loop of at least two for one of any length.
+    firsts = torch.arange(0, queries + _IN_GRAPH, _IN_GRAPH, device=flat.device)
+    _, nearest = scan(step, flat.new_zeros(1), firsts)
+    return cast(Tensor, nearest.flatten()[torch.arange(queries, device=flat.device)])
 
 
 def _exclude(similar: Tensor, images: list[tuple[int, int]], owners: Tensor, first: int, rows: int) -> None:

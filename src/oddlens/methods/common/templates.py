@@ -19,6 +19,26 @@ class States:
     abnormal: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PromptEnsemble:
+    """The sentences that an object's two prototypes are made of.
+
+    Attributes:
+        states: Phrases for the normal and the abnormal state.
+        templates: Sentences that each phrase is put into.
+        unit_sentences: Whether the embeddings of the sentences are scaled to unit length before their mean is taken.
+    """
+
+    states: States
+    templates: tuple[str, ...]
+    unit_sentences: bool = False
+
+    def sentences(self, object_name: str) -> tuple[list[str], list[str]]:
+        """The normal and the abnormal sentences of an object."""
+        normal, abnormal = (sentences(object_name, each, self.templates) for each in (self.states.normal, self.states.abnormal))
+        return normal, abnormal
+
+
 @cache
 def load_states(name: str) -> States:
     """A named list of states from the vocabulary files; `UsageError` for an unknown name."""

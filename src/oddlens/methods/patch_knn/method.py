@@ -156,6 +156,34 @@ class PatchKNN(Method[PatchKNNRecipe]):
         fitted = memory.with_values(**usual)
         return fitted, self._finished(parts, fitted)
 
+    @property
+    def neutral_values(self) -> Mapping[str, float]:
+        """A memory of one image, or of tiles, divides nothing."""
+        return {} if self.recipe.divide == "none" else {f"{_USUAL}map": 1.0, f"{_USUAL}score": 1.0}
+
+    @property
+    def grids(self) -> Mapping[str, str]:
+        """Every tap has a grid of its own."""
+        return {f"{_STAGE}{tap}": f"{_GRID}{tap}" for tap in self._taps} if self.recipe.aspect else {}
+
+    def held_out(
+        self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None
+    ) -> Features:
+        """Distances of images of one size."""
+        ((scored, squared),) = self._fields(features, self.known(memory))
+        return {"scored": scored, "squared": squared, "scored_squared": self._squared(scored)}
+
+    def values_of(self, held_out: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """ "usual:map" and "usual:score", as `fit_prompts` has them."""
+        if self.recipe.divide == "none":
+            return {}
+        names = {f"{_USUAL}map": "squared", f"{_USUAL}score": "scored_squared"}
+        return {name: self._usual(held_out[each]) for name, each in names.items()}
+
+    def finish(self, held_out: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
+        """Scores and maps of distances."""
+        return self._finished([_Fields(held_out["scored"], held_out["squared"])], self.known(memory))
+
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps."""
         known = self.known(memory)
@@ -241,13 +269,18 @@ class PatchKNN(Method[PatchKNNRecipe]):
     def _top(self, field: Tensor) -> Tensor:
         """The mean of the largest values of each image: float64 [batch]."""
         values = field.flatten(1).double()
+        if torch.compiler.is_exporting():  # their number is not known either
+            largest = values.sort(dim=1, descending=True).values
+            rank = torch.ones_like(largest[0]).cumsum(0)
+            count = (self.recipe.top * rank[-1]).round().clamp(min=1)
+            return torch.where(rank <= count, largest, 0).sum(dim=1) / count
         return values.topk(max(1, round(self.recipe.top * values.shape[1])), dim=1).values.mean(dim=1)
 
     def _usual(self, fields: Tensor) -> Tensor:
         """What is usual at each place as a share of its mean: [images, side, side] -> [side, side], at least 1 / 3."""
         mean = smooth(fields.mean(dim=0, keepdim=True), self.recipe.usual_smoothing)[0]
         usual = mean + mean.mean() / 2
-        return usual / usual.mean() if usual.mean() > 0 else torch.ones_like(usual)
+        return torch.where(usual.mean() > 0, usual / usual.mean(), 1)
 
     def _squared(self, field: Tensor) -> Tensor:
         """Of images of any aspect, on one square grid."""
@@ -260,7 +293,8 @@ def _grouped(value: Tensor, size: int) -> Tensor:
 
 
 def _resampled(field: Tensor, grid: tuple[int, int]) -> Tensor:
-    return field if tuple(field.shape[1:]) == grid else upsample(field, grid, align_corners=False)
+    same = not torch.compiler.is_exporting() and tuple(field.shape[1:]) == grid  # a graph's sizes are not known
+    return field if same else upsample(field, grid, align_corners=False)
 
 
 def _sample(cells: Tensor, most: int) -> Tensor:

@@ -26,7 +26,7 @@ from oddlens.methods.common.maps import (
 )
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.prompt_ensemble import prototypes
-from oddlens.methods.common.templates import load_states, load_templates
+from oddlens.methods.common.templates import PromptEnsemble, load_states, load_templates
 from oddlens.methods.weights import MethodWeights
 from oddlens.methods.winclip.card import CARD
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
@@ -50,8 +50,12 @@ class WinCLIP(Method[WinCLIPRecipe]):
 
     def encode_prompts(self, object_name: str) -> Text:
         """Prototypes of the object's normal and abnormal states."""
-        states, templates = load_states("winclip"), load_templates(self.recipe.templates)
-        return {"prototypes": prototypes(self.backbone.encode_text, object_name, states, templates)}
+        return {"prototypes": prototypes(self.backbone.encode_text, object_name, self.ensemble)}
+
+    @property
+    def ensemble(self) -> PromptEnsemble:
+        """The paper's states in the recipe's templates."""
+        return PromptEnsemble(load_states("winclip"), load_templates(self.recipe.templates))
 
     @property
     def request(self) -> FeatureRequest:
@@ -118,6 +122,8 @@ class WinCLIP(Method[WinCLIPRecipe]):
         return _harmonic_mean([text_map, reference_map]) / 2
 
     def _upsample(self, maps: Tensor) -> Tensor:
+        if torch.compiler.is_exporting():  # onnxruntime resizes no float64
+            maps = maps.float()
         return upsample(maps, (self.recipe.image_size, self.recipe.image_size), align_corners=False)
 
 

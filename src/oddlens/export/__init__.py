@@ -1,0 +1,1 @@
+"""Methods as graphs (ONNX), which run without torch and give the same numbers."""
