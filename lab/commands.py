@@ -1,4 +1,4 @@
-"""The lab's commands: `python -m lab.mini`, `python -m lab.street_pair`, `python -m lab.streets`."""
+"""The lab's commands: `python -m lab.graphs`, `lab.mini`, `lab.street_pair`, `lab.streets`."""
 
 from __future__ import annotations
 
@@ -126,3 +126,18 @@ def streets(
         folders = write_streets(out, train, test, seed, generic, progress=progress)
     for folder in folders:
         typer.echo(folder)
+
+
+def graphs(
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write them.", show_default="where oddlens has them")
+    ] = None,
+) -> None:
+    """Export the embedded model's default methods to ONNX, as they ship with oddlens. It needs oddlens[export].
+
+    The same versions of torch and of the exporter give the same files; other versions may write the same numbers otherwise.
+    """
+    from lab.graphs import GRAPHS, write_mini_graphs
+
+    for folder in write_mini_graphs(out or GRAPHS, lambda what: print(what, file=sys.stderr)):
+        print(folder)

@@ -19,7 +19,7 @@ SOURCE = ROOT / "src"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
-    "service", "cli", "training", "evaluation", "inference", "teaching", "loading", "detector", "encoding", "station",
+    "service", "cli", "training", "evaluation", "inference", "export", "teaching", "loading", "detector", "encoding", "station",
     "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
     "images", "io", "errors",
 )  # fmt: skip

@@ -24,7 +24,9 @@ M = TypeVar("M", bound=nn.Module)
 def baked(method: AnyMethod) -> AnyMethod:
     """The same method, in the same memory, on a tower whose own size is the one that the method gives it."""
     request, backbone = method.request, copy(method.backbone)
-    backbone.model = _with(method.backbone.model, "_modules", vision=_sized(method.backbone.vision, request.image_size, request.position))
+    backbone.model = _with(
+        method.backbone.model, "_modules", vision=_sized(method.backbone.vision, request.image_size, request.position)
+    )
     other = copy(method)
     other.backbone = backbone
     return other
@@ -39,7 +41,9 @@ def _sized(tower: VisionTower, size: int, position: PositionResize | None) -> Vi
         return tower
     prefix = table.shape[0] - native**2
     places = resized_positions(table[prefix:], native, (side, side), position or tower.own_position)
-    other = _with(tower, "_parameters", position_embedding=nn.Parameter(torch.cat([table[:prefix], places]), requires_grad=False))
+    other = _with(
+        tower, "_parameters", position_embedding=nn.Parameter(torch.cat([table[:prefix], places]), requires_grad=False)
+    )
     other.config = replace(cast(Any, tower.config), image_size=side * tower.config.patch_size)
     return other
 

@@ -49,11 +49,13 @@ def why_not(method: AnyMethod) -> str | None:
         return f"{name} takes images at their own size, which no exported graph can: export another method"
     if request.aspect_cell is not None and not request.of_stem:
         return (
-            f"{name} keeps the aspect of images, for which {method.backbone.card.name} would resize its positions in the graph: give "
-            "aspect=False"
+            f"{name} keeps the aspect of images, for which {method.backbone.card.name} would resize its positions in the graph: "
+            "give aspect=False"
         )
     if method.no_references is None and len(method.reference_views(np.zeros((32, 32, 3), np.uint8))) > 1:
-        return f"{name} remembers turned or mirrored copies of good examples, which cannot be exported yet: leave them out"
+        return (
+            f"{name} remembers turned or mirrored copies of good examples, which cannot be exported yet: leave them out"
+        )
     return None
 
 
@@ -102,7 +104,7 @@ class _Traced:
         self.modules: tuple[nn.Module, ...] = (method.backbone.vision, *([] if text is None else [text]))
         self.unit = True
         self._features: tuple[str, ...] = ()
-        self._text = {name: value for name, value in method.encode_prompts("part").items()}
+        self._text = method.encode_prompts("part")
 
     @torch.no_grad()
     def example(self, count: int, shape: tuple[float, float]) -> Tensors:
@@ -159,7 +161,8 @@ class _Traced:
         memory = self._method.fit(self._of(given, self._features))
         self.unit = memory.unit
         images = given[next((name for name in self._features if name in memory.names), self._features[0])].shape[0]
-        return {ROWS + name: memory.rows(name).unflatten(0, (images, -1)) for name in memory.names}
+        rows = {name: memory.rows(name) for name in memory.names}
+        return {ROWS + name: each.view(images, -1, each.shape[1]) for name, each in rows.items()}
 
     def _score(self, given: Tensors) -> Tensors:
         features, text = self._of(given, self._features), self._of(given, self._text)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from oddlens.errors import OddlensError, first_line
+from oddlens.errors import OddlensError
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -47,7 +47,9 @@ class OnnxGraph:
 class _Named(nn.Module):
     """A function of named tensors as a module of tensors in a row; `parts` are the modules whose weights it uses."""
 
-    def __init__(self, run: Callable[[dict[str, Tensor]], Mapping[str, Tensor]], names: Sequence[str], parts: Sequence[nn.Module]) -> None:
+    def __init__(
+        self, run: Callable[[dict[str, Tensor]], Mapping[str, Tensor]], names: Sequence[str], parts: Sequence[nn.Module]
+    ) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
         self._run, self._names = run, tuple(names)
@@ -96,7 +98,9 @@ def to_onnx(
         raise OddlensError("torch exported nothing")
     model = program.model_proto
     _tidy(model)
-    return OnnxGraph(tuple(each.name for each in model.graph.input), outputs, model.SerializeToString(deterministic=True))
+    return OnnxGraph(
+        tuple(each.name for each in model.graph.input), outputs, model.SerializeToString(deterministic=True)
+    )
 
 
 @contextlib.contextmanager

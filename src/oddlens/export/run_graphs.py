@@ -57,9 +57,7 @@ class GraphFolder:
             return rows
         names = {f"value:{name}": each for name, each in values.items()}
         if len(references) == 1 and "held_out_alone" not in self:
-            return rows | {
-                name: np.full(each["shape"], each["neutral"], each["dtype"]) for name, each in names.items()
-            }
+            return rows | {name: np.full(each["shape"], each["neutral"], each["dtype"]) for name, each in names.items()}
         held = []
         for number, each in enumerate(references):
             others = _joined([part for other, part in enumerate(own) if other != number])
@@ -68,7 +66,7 @@ class GraphFolder:
         return rows | self.run("values", asked)
 
     def scores(self, features: Arrays, text: Arrays, memory: Arrays) -> Arrays:
-        """ "scores" and "maps" of images of one size."""
+        """What images of one size score: "scores" and "maps"."""
         return self.run("few_shot" if memory else "scorer", features | text | memory)
 
 

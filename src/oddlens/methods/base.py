@@ -218,7 +218,7 @@ class Method(ABC, Generic[R]):
 
     @property
     def neutral_values(self) -> Mapping[str, float] | None:
-        """What `values_of` is for a memory of one image or of tiles, as constants; None: it is made all the same, see `held_out`."""
+        """What `values_of` is for a memory of one image or of tiles, as constants; None: it is made all the same."""
         return None
 
     @property

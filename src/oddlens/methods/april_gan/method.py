@@ -149,7 +149,7 @@ class AprilGAN(Method[AprilGANRecipe]):
         return {"probability": self._probability(features, text), "map": self._maps(features, text, memory)}
 
     def values_of(self, held_out: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """ "usual_peak", the mean peak."""
+        """The mean peak as "usual_peak"."""
         return {"usual_peak": self._usual_peak(_peaks(held_out["map"]))}
 
     def finish(self, held_out: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:

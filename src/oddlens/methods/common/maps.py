@@ -10,6 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from oddlens.methods.common.recent import Recent
+
+_GAUSSIANS: Recent[tuple[int, float], Tensor] = Recent(4)
+"""Matrices of `_gaussian`, by size and sigma."""
+
 
 def square_grid(patches: int) -> tuple[int, int]:
     """(rows, columns) of the patches of a square image."""
@@ -78,7 +83,18 @@ def smooth(maps: Tensor, sigma: float) -> Tensor:
 
 
 def _gaussian(size: int, sigma: float) -> Tensor:
-    """The matrix [size, size] that smooths along one axis, float64: row i holds the weight of every pixel in pixel i."""
+    """The matrix [size, size] that smooths along one axis, float64: row i holds the weight of every pixel in pixel i.
+
+    It is made once: a graph, which is traced after the method ran, holds it as one constant for both axes.
+    """
+    if torch.compiler.is_exporting():
+        found = _GAUSSIANS.peek((size, sigma))
+        return _new_gaussian(size, sigma) if found is None else found
+    with torch.inference_mode(False):
+        return _GAUSSIANS.get((size, sigma), lambda: _new_gaussian(size, sigma))
+
+
+def _new_gaussian(size: int, sigma: float) -> Tensor:
     radius = int(4 * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1)
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)

@@ -35,7 +35,9 @@ class PromptEnsemble:
 
     def sentences(self, object_name: str) -> tuple[list[str], list[str]]:
         """The normal and the abnormal sentences of an object."""
-        normal, abnormal = (sentences(object_name, each, self.templates) for each in (self.states.normal, self.states.abnormal))
+        normal, abnormal = (
+            sentences(object_name, each, self.templates) for each in (self.states.normal, self.states.abnormal)
+        )
         return normal, abnormal
 
 

@@ -174,7 +174,7 @@ class PatchKNN(Method[PatchKNNRecipe]):
         return {"scored": scored, "squared": squared, "scored_squared": self._squared(scored)}
 
     def values_of(self, held_out: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """ "usual:map" and "usual:score", as `fit_prompts` has them."""
+        """What is usual for the map and for the score, as `fit_prompts` has it."""
         if self.recipe.divide == "none":
             return {}
         names = {f"{_USUAL}map": "squared", f"{_USUAL}score": "scored_squared"}

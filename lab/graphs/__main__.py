@@ -1,0 +1,5 @@
+"""`python -m lab.graphs`."""
+
+from lab import commands
+
+commands.run(commands.graphs, "lab.graphs")
