@@ -29,13 +29,21 @@ from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.errors import UsageError
 from oddlens.export.baking import baked
 from oddlens.export.onnx_file import ANY, Axes, OnnxGraph, to_onnx
-from oddlens.methods.base import AnyMethod, Scores
+from oddlens.methods.base import AnyMethod, Method, Scores
 from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.scoring import ScoringMethod
 
 ROWS, VALUE, HELD, PART = "rows:", "value:", "held:", "part:"
 
 Tensors = dict[str, Tensor]
 Function = Callable[[Tensors], Tensors]
+
+
+def torch_method(method: ScoringMethod) -> AnyMethod:
+    """The method of a detector. Raises `UsageError` where torch does not compute it: graphs are not exported again."""
+    if not isinstance(method, Method):
+        raise UsageError(f"this detector of {method.card.name} runs graphs already: open it with runtime='torch' to export it")
+    return method
 
 
 def why_not(method: AnyMethod) -> str | None:
