@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from oddlens.detector import Detector
+from oddlens.errors import UsageError
 from oddlens.export.folder import write_graphs
-from oddlens.export.run_graphs import Array, Arrays, GraphFolder
+from oddlens.export.graphs import torch_method
+from oddlens.io.pixels import Pixels
+from oddlens.runtime import GraphMethod
+from oddlens.runtime.graph_folder import GraphFolder
 from tests.contract.loaded import load_tiny
 
 EXPORTED: Mapping[str, Mapping[str, Any]] = {
@@ -24,60 +27,76 @@ EXPORTED: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Exported:
-    """A method, and its graphs."""
+class Pair:
+    """A method on torch and as graphs, without references."""
 
-    detector: Detector
-    graphs: GraphFolder
+    torch: Detector
+    graphs: Detector
 
-    def features(self, image: Array) -> Arrays:
-        """Of one image, as the graph has them."""
-        return self.graphs.run("encoder", {"pixels": self.pixels([image])})
-
-    def pixels(self, images: list[Array]) -> Array:
-        request, backbone = self.detector.method.request, self.detector.method.backbone
-        views = [request.view(image) for image in images]
-        return backbone.to_pixels(views, views[0].shape[:2], request.interpolation).numpy()
+    def with_references(self, count: int) -> tuple[Detector, Detector]:
+        good = images(count, seed=1)
+        one, other = (each.with_references(None) for each in (self.torch, self.graphs))
+        return (one.add_references(good), other.add_references(good)) if count else (one, other)
 
 
 @pytest.fixture(scope="module", params=EXPORTED)
-def exported(
-    request: pytest.FixtureRequest, open_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Exported:
+def pair(request: pytest.FixtureRequest, open_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     folder = tmp_path_factory.mktemp("graphs")
     detector = load_tiny(request.param, open_clip_folder, folder, **EXPORTED[request.param])
-    write_graphs(detector.method, folder, objects=["part"])
-    return Exported(detector, GraphFolder(folder))
+    write_graphs(torch_method(detector.method), folder, objects=["part"])
+    return Pair(detector, Detector(request.param, GraphMethod(GraphFolder.read(folder), "cpu")))
 
 
-def images(count: int, seed: int = 0) -> list[Array]:
+def images(count: int, seed: int = 0) -> list[Pixels]:
     """Coarse noise, wider than high."""
     rng = np.random.default_rng(seed)
     return [np.kron(rng.integers(0, 256, (6, 9, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(count)]
 
 
-@torch.inference_mode()
 @pytest.mark.parametrize("references", [0, 1, 3])
-def test_graphs_give_what_the_method_gives(exported: Exported, references: int) -> None:
-    detector, method, graphs = exported.detector, exported.detector.method, exported.graphs
-    needs = method.card.needs.references
+def test_graphs_give_what_the_method_gives(pair: Pair, references: int) -> None:
+    needs = pair.torch.method.card.needs.references
     if needs == ("required" if references == 0 else "no"):
-        pytest.skip(f"{detector.name} {'needs' if references == 0 else 'takes no'} references")
-    text, good = method.encode_prompts("part"), images(references, seed=1)
-    memory = None
-    if references:
-        encoded = detector.encode_references(good)
-        memory, _ = method.fit_prompts(method.fit(encoded.features), encoded.features, text)
-    words = {name: value.numpy() for name, value in text.items()}
-    fitted = graphs.fitted([exported.features(image) for image in good], words)
+        pytest.skip(f"{pair.torch.name} {'needs' if references == 0 else 'takes no'} references")
+    torch, graphs = pair.with_references(references)
     for count in (1, 3):
         batch = images(count, seed=count + 1)
-        expected = detector.encode(batch).features
-        features = graphs.run("encoder", {"pixels": exported.pixels(batch)})
-        for name, value in features.items():
-            assert value == pytest.approx(expected[name].numpy(), abs=1e-4)
-        found, scores = graphs.scores(features, words, fitted), method.score(expected, text, memory)
-        assert found["scores"] == pytest.approx(scores.scores.numpy(), abs=1e-4)
-        assert found["maps"] == pytest.approx(torch.stack(list(scores.maps)).numpy(), abs=1e-4)
-        for name, value in scores.parts.items():
-            assert found[f"part:{name}"] == pytest.approx(value.numpy(), abs=1e-4)
+        ours, theirs = torch.encode(batch), graphs.encode(batch)
+        for name, value in theirs.features.items():
+            assert value == pytest.approx(ours.features[name].numpy(), abs=1e-4)
+        for expected, found in zip(torch.predict(ours), graphs.predict(theirs), strict=True):
+            assert found.score == pytest.approx(expected.score, abs=1e-4)
+            assert found.anomaly_map == pytest.approx(expected.anomaly_map, abs=1e-4)
+            assert found.parts == pytest.approx(expected.parts, abs=1e-4)
+    if references > 1:
+        expected, found = torch.calibration("part"), graphs.calibration("part")
+        assert expected is not None
+        assert found is not None
+        assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=1e-4)
+        assert found.thresholds.pixel == pytest.approx(expected.thresholds.pixel, abs=1e-4)
+
+
+def test_features_and_graphs_have_the_names_that_the_document_gives(pair: Pair) -> None:
+    method = pair.graphs.method
+    assert isinstance(method, GraphMethod)
+    assert set(method.folder.outputs("encoder")) == set(pair.torch.encode(images(1)).features)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "sentence"),
+    [
+        ("anovl", {"adapt": True}, "anovl trains on every image"),
+        ("musc", {}, "musc"),
+        ("subspacead", {}, "subspacead"),
+        ("patch-knn", {}, "give aspect=False"),
+        ("patch-knn", {"aspect": False, "flips": True}, "turned or mirrored copies"),
+        ("anomalydino", {}, "takes images at their own size"),
+    ],
+)
+def test_what_has_no_graphs_is_refused_by_name(
+    name: str, recipe: Mapping[str, Any], sentence: str, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    detector = load_tiny(name, open_clip_folder, tmp_path, **recipe)
+    with pytest.raises(UsageError, match=sentence):
+        write_graphs(torch_method(detector.method), tmp_path / "graphs")
+    assert not (tmp_path / "graphs").exists()

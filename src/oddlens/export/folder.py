@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,6 @@ def write_graphs(
     method: AnyMethod,
     folder: Path,
     *,
-    fitted: Sequence[str] = (),
     objects: Iterable[str] | None = None,
     report: Callable[[str], None] = lambda role: None,
 ) -> dict[str, object]:
@@ -38,7 +37,6 @@ def write_graphs(
     Args:
         method: On the CPU.
         folder: It may exist; files of the same names are replaced.
-        fitted: What of the recipe was fitted to the model, in words.
         objects: The object names whose prompt embeddings are written; with them there is no text graph. None: a text graph,
             where the method's words need no more, so that every name can be given.
         report: Is told of the role of each graph before it is made.
@@ -67,11 +65,6 @@ def write_graphs(
         "format": FORMAT,
         "method": method.card.name,
         "recipe": plain_recipe(method.recipe),
-        "fitted": list(fitted),
-        "depth": {
-            "vision": backbone.vision.config.layers,
-            "text": backbone.text.config.layers if backbone.has_text else 0,
-        },
         "model": {"name": backbone.card.name, "sha256": backbone.model_hash, "fingerprint": backbone.fingerprint},
         "mean": list(backbone.mean),
         "std": list(backbone.std),

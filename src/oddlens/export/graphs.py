@@ -42,7 +42,9 @@ Function = Callable[[Tensors], Tensors]
 def torch_method(method: ScoringMethod) -> AnyMethod:
     """The method of a detector. Raises `UsageError` where torch does not compute it: graphs are not exported again."""
     if not isinstance(method, Method):
-        raise UsageError(f"this detector of {method.card.name} runs graphs already: open it with runtime='torch' to export it")
+        raise UsageError(
+            f"this detector of {method.card.name} runs graphs already: open it with runtime='torch' to export it"
+        )
     return method
 
 
