@@ -1,35 +1,51 @@
-"""What is kept of a good image: a look at it, and the summary of its map."""
+"""What images are called: short, and told apart."""
 
-from __future__ import annotations
+from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from oddlens.calibration.observation import THUMBNAIL, look_at, summary
-from oddlens.errors import ImageError
+from oddlens.calibration import named, short_names
 
 
-def test_a_thumbnail_is_as_long_as_is_said_and_keeps_the_shape() -> None:
-    noise = np.random.default_rng(0).integers(256, size=(300, 600, 3)).astype(np.uint8)
-    assert look_at(noise).thumbnail.shape == (THUMBNAIL // 2, THUMBNAIL, 3)
-    assert look_at(noise[:50, :40]).thumbnail.shape == (50, 40, 3)
-    assert look_at(np.zeros((1, 5000, 3), np.uint8)).thumbnail.shape == (1, THUMBNAIL, 3)
+def test_a_name_has_as_much_of_the_path_as_tells_it_apart() -> None:
+    assert short_names(["a/1.png", "a/2.png"]) == {"a/1.png": "1.png", "a/2.png": "2.png"}
+    assert short_names(["mon/good/1.png", "tue/good/1.png"]) == {
+        "mon/good/1.png": "mon/good/1.png",
+        "tue/good/1.png": "tue/good/1.png",
+    }
+    assert short_names(["1.png", "a/1.png", "image 2"]) == {
+        "1.png": "1.png",
+        "a/1.png": "a/1.png",
+        "image 2": "image 2",
+    }
+    assert short_names(["./a/1.png", "a/1.png"]) == {
+        "./a/1.png": "./a/1.png",
+        "a/1.png": "a/1.png",
+    }  # one path, two names
+    assert short_names([]) == {}
 
 
-def test_a_blurred_image_is_less_sharp_and_a_dark_one_less_bright() -> None:
-    image = np.random.default_rng(0).integers(256, size=(160, 160, 3)).astype(np.uint8)
-    blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), 2), np.uint8)
-    assert look_at(blurred).sharpness < look_at(image).sharpness / 4
-    assert look_at(image // 2).brightness == pytest.approx(look_at(image).brightness / 2, abs=1)
+SOURCES = ["mon/1.png", "tue/1.png", "tue/2.png", "image 3"]
 
 
-def test_a_summary_is_score_peak_and_median() -> None:
-    values = np.array([[1, 2, 3], [4, 5, 9]], np.float32)
-    assert summary("a.png", 0.5, values, "reference") == (0.5, 9.0, 3.5)
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("2.png", ["tue/2.png"]),
+        ("tue/1.png", ["tue/1.png"]),
+        ("./tue/1.png", ["tue/1.png"]),
+        ("1.png", ["mon/1.png", "tue/1.png"]),
+        ("image 3", ["image 3"]),
+        ("e/1.png", []),
+        ("wed/tue/1.png", []),
+        ("", []),
+        ("\0", []),
+    ],
+)
+def test_an_image_is_meant_by_its_path_or_the_end_of_it(name: str, found: list[str]) -> None:
+    assert named(name, SOURCES) == found
 
 
-@pytest.mark.parametrize(("score", "value"), [(np.nan, 1.0), (1.0, np.inf)])
-def test_numbers_that_are_not_finite_are_refused_by_name(score: float, value: float) -> None:
-    with pytest.raises(ImageError, match=r"the reference a\.png has a score or a map that is not finite"):
-        summary("a.png", score, np.full((2, 2), value, np.float32), "reference")
+def test_an_image_is_meant_by_its_whole_path_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert named(str(tmp_path / "tue" / "2.png"), SOURCES) == ["tue/2.png"]

@@ -14,7 +14,7 @@ EVEN = [0.21, 0.22, 0.24, 0.26, 0.23, 0.25, 0.22, 0.24, 0.23, 0.25]
 
 def flagged(found: Vetting) -> dict[str, str]:
     """The reasons by file name."""
-    return {row.observation.name: ", ".join(row.reasons) for row in found.flagged}
+    return {row.name: ", ".join(row.reasons) for row in found.flagged}
 
 
 @pytest.mark.parametrize("count", [5, 10])
@@ -22,7 +22,7 @@ def test_a_score_that_stands_apart_is_asked_about(count: int) -> None:
     found = vet(observed([*EVEN[: count - 1], 0.47]))
     name = f"{count - 1:03d}.png"
     assert flagged(found) == {name: "differs most (score 0.47, others 0.21 to 0.26)"}
-    assert found.rows[0].observation.name == name
+    assert found.rows[0].name == name
     assert found.sentence == (
         f"{count - 1} of {count} good images agree; {name} differs most (score 0.47, others 0.21 to 0.26). Is it good?"
     )

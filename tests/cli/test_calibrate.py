@@ -13,7 +13,7 @@ import oddlens
 from oddlens.calibration import Readiness
 from oddlens.station import read_log, versions
 from tests.cli.program import Done, run
-from tests.noise import write_pictures
+from tests.noise import write_picture, write_pictures
 
 
 @pytest.fixture
@@ -84,6 +84,46 @@ class TestGood:
         assert rate["total"] == 3
         assert 0 <= rate["low"] <= rate["found"] / 3 <= rate["high"] <= 1
 
+    def test_an_image_that_cannot_be_read_is_said_and_the_others_count(
+        self, station: Path, good: Path, tmp_path: Path
+    ) -> None:
+        write_pictures(tmp_path / "bad", 2, seed=31)
+        for folder in (good, tmp_path / "bad"):
+            whole = (folder / "0.png").read_bytes()
+            (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+        done = calibrate(station, "--good", good, "--bad", tmp_path / "bad", "--accept", "all", "--json")
+        assert done.code == 1
+        document = json.loads(done.out)
+        assert len(document["calibration"]["scores"]) == 20
+        assert document["detection_rate"]["total"] == 2
+        assert [each["path"] for each in document["failed"]] == [
+            str(good / "cut.png"), str(tmp_path / "bad" / "cut.png"),
+        ]  # fmt: skip
+        assert done.err.count("cut.png") == 2
+        assert versions(station)[-1].number == document["version"] == 2
+
+        for path in good.iterdir():
+            path.write_bytes(b"torn")
+        done = calibrate(station, "--good", good)
+        assert done.code == 2
+        assert "no good images were given" in done.err
+        assert len(versions(station)) == 2
+
+    def test_images_of_one_name_are_told_apart(self, station: Path, good: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "other", 3, seed=6)
+        given = ["--good", good, tmp_path / "other", "--accept", "all"]
+        done = calibrate(station, *given)
+        shown = {line.split()[0] for line in done.out.splitlines()[1:13]}
+        assert {name for name in shown if name.endswith("/0.png")} <= {"good/0.png", "other/0.png"}
+        assert not shown & {"0.png", "1.png", "2.png"}
+        refused = calibrate(station, *given, "--leave-out", "0.png")
+        assert refused.code == 2
+        assert "--leave-out 0.png names 2 images: give more of the path (good/0.png, other/0.png)" in refused.err
+        done = calibrate(station, *given, "--leave-out", "other/0.png", "5.png", "--json")
+        sources = json.loads(done.out)["calibration"]["sources"]
+        assert len(sources) == 21
+        assert not {str(tmp_path / "other" / "0.png"), str(good / "5.png")} & set(sources)
+
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
@@ -91,6 +131,7 @@ class TestGood:
             (["--leave-out", "nobody.png"], "--leave-out nobody.png names none of the images"),
             (["--false-alarm-rate", "0.001", "--accept", "all"], "needs 999 good images"),
             (["--sheet", "sheet.pdf"], "must end in .png or .jpg"),
+            (["--sheet", "no/such/folder/sheet.png"], "lies in no folder that exists: make the folder"),
             (["--from-learning"], "contradict each other"),
         ],
     )
@@ -118,6 +159,24 @@ def test_a_contact_sheet_overwrites_no_image(station: Path, good: Path) -> None:
     assert refused.code == 2
     assert "would overwrite one of the images" in refused.err
     assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_contact_sheet_overwrites_nothing_but_a_contact_sheet(
+    station: Path, good: Path, tmp_path: Path, suffix: str
+) -> None:
+    sheet = tmp_path / f"sheet.{suffix}"
+    write_picture(tmp_path / "other.png")
+    Image.open(tmp_path / "other.png").save(sheet)
+    before = sheet.read_bytes()
+    refused = calibrate(station, "--good", good, "--accept", "all", "--sheet", sheet)
+    assert refused.code == 2
+    assert f"the contact sheet {sheet} would overwrite another file: give another name" in refused.sentence
+    assert sheet.read_bytes() == before
+    sheet.unlink()
+    for _ in range(2):
+        assert calibrate(station, "--good", good, "--accept", "all", "--sheet", sheet).code == 0
+    assert sheet.read_bytes() != before
 
 
 class TestLearning:
@@ -165,8 +224,8 @@ class TestLearning:
         assert done.code == 0
         sources = {Path(each) for each in json.loads(done.out)["calibration"]["sources"]}
         assert sources == {tmp_path / "line" / f"{number}.png" for number in range(2, 6)}
-        assert "1 of the sample is references of the station: left out" in done.err
-        assert "2 of the sample are marked as bad or unsure: left out" in done.err
+        assert "1 image of the sample is a reference of the station: left out" in done.err
+        assert "2 images of the sample are marked as bad or unsure: left out" in done.err
 
     def test_the_promise_is_not_printed_where_references_do_not_stand_for_the_line(
         self, station: Path, tmp_path: Path

@@ -373,7 +373,31 @@ class TestCheck:
         assert json.loads(done.out)["false_alarms"]["total"] == 12
         assert "4 of the good images are among the references: left out" in done.err
         assert "9 of the good images are among the calibration images: left out" in done.err
-        done = self.check(tmp_path / "s", "--good", images / "more")
+        moved = shutil.copytree(images / "more", tmp_path / "moved")
+        done = self.check(tmp_path / "s", "--good", moved)
+        assert done.code == 2
+        assert "9 of the good images are among the calibration images: left out" in done.err
+        assert "no good image is left to count" in done.err
+        done = self.check(
+            tmp_path / "s", "--good", images / "good", images / "good" / "000.png", "--bad", images / "good"
+        )
+        assert "1 of the good images is among the good images that were given already: left out" in done.err
+        assert "12 of the bad images are among the good images that were given already: left out" in done.err
+
+    def test_calibration_images_are_known_by_their_pixels(
+        self, images: Path, open_clip_folder: Path, tmp_path: Path
+    ) -> None:
+        more = shutil.copytree(images / "more", tmp_path / "more")
+        create(tmp_path / "s", images, open_clip_folder, "--calibrate", more)
+        shutil.copy(images / "good" / "000.png", more / "000.png")  # another image of that name
+        done = self.check(tmp_path / "s", "--good", more, "--json")
+        assert json.loads(done.out)["false_alarms"]["total"] == 1
+        station = tmp_path / "s" / "station.json"  # of an earlier version, which knows their names alone
+        document = json.loads(station.read_text())
+        del document["calibration"]["digests"]
+        station.write_text(json.dumps(document))
+        done = self.check(tmp_path / "s", "--good", more)
+        assert "9 of the good images are among the calibration images: left out" in done.err
         assert done.code == 2
         assert "no good image is left to count" in done.err
 
@@ -516,6 +540,36 @@ class TestVetting:
         done = self.create(tmp_path / "accepted", open_clip_folder, *given, "--accept", "all")
         assert page(done)["promise"].endswith(f"accepted: {mixed / 'spot.png'}.")
         assert page(done)["promise"] == oddlens.open_station(tmp_path / "accepted", "cpu").calibration().promise  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize("option", ["--accept", "--leave-out"])
+    def test_a_name_that_several_images_have_needs_more_of_the_path(
+        self, images: Path, open_clip_folder: Path, tmp_path: Path, option: str
+    ) -> None:
+        given = ["--reference", images / "references", "--calibrate", images / "good"]
+        done = self.create(tmp_path / "s", open_clip_folder, *given, option, "001.png")
+        assert done.code == 2
+        assert (
+            f"{option} 001.png names 2 images: give more of the path (references/001.png, good/001.png)"
+            in done.sentence
+        )
+        done = self.create(tmp_path / "s", open_clip_folder, *given, option, "good/001.png", "--accept", "all")
+        assert page(done)["from"] == f"scores of {11 if option == '--leave-out' else 12} calibration images"
+        assert page(done)["references"].startswith("4 of ")
+
+    def test_a_contact_sheet_overwrites_no_file_of_others(
+        self, mixed: Path, open_clip_folder: Path, tmp_path: Path
+    ) -> None:
+        own = tmp_path / "s-doubtful.png"
+        own.write_bytes(b"mine")
+        done = self.create(tmp_path / "s", open_clip_folder, "--reference", mixed)
+        assert done.code == 2
+        assert f"the contact sheet {own} would overwrite another file" in done.sentence
+        assert own.read_bytes() == b"mine"
+        own.unlink()
+        for _ in range(2):  # the second one is written over the first
+            assert (
+                "spot.png differs most" in self.create(tmp_path / "s", open_clip_folder, "--reference", mixed).sentence
+            )
 
     @pytest.mark.parametrize("option", ["--accept", "--leave-out"])
     def test_a_name_that_is_none_is_refused(

@@ -90,6 +90,20 @@ def test_defects_and_their_names_are_shown(station: Path) -> None:
     assert {name for name, _ in record["regions"][0]["names"]} & {"scratch", "dent"}
 
 
+def test_a_defect_that_the_station_remembers_is_none_that_it_finds(station: Path) -> None:
+    (path,) = of_verdict("ng")
+    run("feedback", "line", "out", "--bad", path)
+    assert run("station", "learn", station, "--defect-memory").code == 0
+    write_pictures(Path("more"), 9, seed=5)
+    write_pictures(Path("bad"), 2, seed=6)
+    done = run(
+        "calibrate", station, "--good", "more", "--bad", "bad", path, "--accept", "all", "--device", "cpu", "--json"
+    )
+    assert done.code == 0
+    assert json.loads(done.out)["detection_rate"]["total"] == 2
+    assert "1 of the bad images is among the defects that it remembers: left out" in done.err
+
+
 def test_misses_are_estimated_of_audited_images_alone(station: Path) -> None:
     ok = of_verdict("ok")
     run("feedback", "line", "out", "--good", *ok[:4], "--bad", ok[4])

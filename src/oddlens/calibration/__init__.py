@@ -12,7 +12,17 @@ from oddlens.calibration.calibration import (
 )
 from oddlens.calibration.drift import Alarm, DriftMonitor
 from oddlens.calibration.exchangeability import Exchangeability, compare, compare_observed
-from oddlens.calibration.observation import NOT_FINITE, Kind, Look, Observation, Observations, look_at, summary
+from oddlens.calibration.observation import (
+    NOT_FINITE,
+    Kind,
+    Look,
+    Observation,
+    Observations,
+    look_at,
+    named,
+    short_names,
+    summary,
+)
 from oddlens.calibration.readiness import Accepted, Readiness, in_words
 from oddlens.calibration.scene import Scene
 from oddlens.calibration.vetting import VettedImage, Vetting, vet
@@ -42,6 +52,8 @@ __all__ = [
     "compare_observed",
     "in_words",
     "look_at",
+    "named",
+    "short_names",
     "summary",
     "usual_rate",
     "vet",

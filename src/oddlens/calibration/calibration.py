@@ -110,6 +110,7 @@ class Calibration:
         unguaranteed: Why leave-one-out scores of the method promise nothing, in words; "" where they do.
         tested: Whether the images stand for the line, as far as they were compared with images of it; None: they were not.
         accepted: The names of images among them that were doubtful, and kept.
+        digests: Of their pixels, see `Picture.digest`; () where they are not known. No threshold depends on them.
 
     Raises:
         UsageError: There are too few images for the rate, or a rate is none.
@@ -126,6 +127,7 @@ class Calibration:
     unguaranteed: str = ""
     tested: Exchangeability | None = None
     accepted: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.rates.check(len(self))
@@ -287,8 +289,9 @@ class Calibration:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, which `from_dict` takes. `tested` and `accepted` only where there is something to say."""
+        """As JSON values, which `from_dict` takes. `digests`, `tested`, `accepted` only where there is something to say."""
         document = self._calibrated()
+        document |= {"digests": list(self.digests)} if self.digests else {}
         document |= {"accepted": list(self.accepted)} if self.accepted else {}
         return document | ({"tested": self.tested.to_dict()} if self.tested is not None else {})
 
@@ -303,13 +306,18 @@ class Calibration:
         """The calibration that `to_dict` described. Raises `UsageError` for anything else."""
         fault = form_fault(document, _FORM)
         accepted: tuple[str, ...] = ()
+        digests: tuple[str, ...] = ()
         tested: Exchangeability | None = None
         if not fault:
             assert isinstance(document, dict)
             fault = form_fault(document.get("accepted", []), [str])
             accepted = tuple(document.get("accepted", ())) if not fault else ()
             tested = Exchangeability.from_dict(document["tested"]) if "tested" in document else None
-            counts = {len(document[name]) for name in ("sources", "scores", "peaks")}
+            fault = fault or form_fault(document.get("digests", []), [str])
+            digests = () if fault else tuple(document.get("digests", ()))
+            counts = {len(document[name]) for name in ("sources", "scores", "peaks")} | (
+                {len(digests)} if digests else set()
+            )
             if document["kind"] not in ("leave-one-out", "split"):
                 fault = "its kind is unknown"
             elif len(counts) > 1 or 0 in counts:
@@ -320,7 +328,7 @@ class Calibration:
         lists = {"sources": tuple(document["sources"])}
         numbers = {name: tuple(float(each) for each in document[name]) for name in ("scores", "peaks")}
         known = {name: document[name] for name in _FORM} | lists | numbers
-        return cls(**known, tested=tested, accepted=accepted)
+        return cls(**known, tested=tested, accepted=accepted, digests=digests)
 
     @property
     def made_how(self) -> dict[str, object]:
@@ -377,7 +385,9 @@ def calibrate_on_observed(
 ) -> Calibration:
     """As `calibrate_on`, for images that were observed; at least one."""
     values = [(each.score, each.peak, each.usual) for each in images]
-    return _calibration(images.kind, [each.source for each in images], values, rates, object_name, unguaranteed)
+    made = _calibration(images.kind, [each.source for each in images], values, rates, object_name, unguaranteed)
+    digests = tuple(each.digest for each in images)
+    return replace(made, digests=digests if all(digests) else ())
 
 
 def _calibration(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal, NamedTuple
@@ -60,10 +62,33 @@ class Observation:
     embedding: NDArray[np.float32]
     look: Look | None = None
 
-    @property
-    def name(self) -> str:
-        """The file's name, for people."""
-        return PurePath(self.source).name or self.source
+
+def short_names(sources: Iterable[str]) -> dict[str, str]:
+    """A name for people for each of these images: the file's name, with as many of its folders as tell it from the others.
+
+    Example:
+        >>> short_names(["monday/1.png", "tuesday/1.png", "tuesday/2.png"])
+        {'monday/1.png': 'monday/1.png', 'tuesday/1.png': 'tuesday/1.png', 'tuesday/2.png': '2.png'}
+    """
+    parts = {source: PurePath(source).parts for source in sources}
+    names: dict[str, str] = {}
+    for depth in range(1, 1 + max(map(len, parts.values()), default=0)):
+        tails = Counter(each[-depth:] for each in parts.values())
+        for source, each in parts.items():
+            if tails[each[-depth:]] == 1:
+                names.setdefault(source, str(PurePath(*each[-depth:])))
+    return {source: names.get(source, source) for source in parts}
+
+
+def named(name: str, sources: Iterable[str]) -> list[str]:
+    """The images that a person means by a name: by the whole path, or else by the file's name with or without folders of it."""
+    known = dict.fromkeys(sources)
+    if name in known:
+        return [name]
+    parts = PurePath(name).parts
+    found = [source for source in known if parts and PurePath(source).parts[-len(parts) :] == parts]
+    place = os.path.realpath(name) if "\0" not in name else name
+    return found or [source for source in known if os.path.realpath(source) == place]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,20 @@ from PIL import Image, ImageDraw
 
 from oddlens.calibration.observation import THUMBNAIL
 from oddlens.calibration.vetting import VettedImage, Vetting
-from oddlens.data.contact_sheet import BAD, EMPTY, FAINT, FRAME, GAP, INK, MARGIN, PAPER, fit, font
-from oddlens.errors import UsageError
-from oddlens.io.atomic import replacing
+from oddlens.data.contact_sheet import (
+    BAD,
+    EMPTY,
+    FAINT,
+    FRAME,
+    GAP,
+    INK,
+    MARGIN,
+    PAPER,
+    check_suffix,
+    fit,
+    font,
+    save_sheet,
+)
 
 COLUMNS = 6
 MOST = 120
@@ -29,8 +40,7 @@ def write_sheet(vetting: Vetting, path: str | Path, title: str = "Good images") 
         UsageError: The name ends in none of .png, .jpg, .jpeg.
         OddlensError: The file cannot be written.
     """
-    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"the contact sheet {path} must end in .png or .jpg: rename it")
+    check_suffix(path)
     shown = vetting.rows[:MOST]
     rows = [shown[first : first + COLUMNS] for first in range(0, len(shown), COLUMNS)]
     heights = [THUMBNAIL + 2 * _LINE + max(len(_reasons(each)) for each in row) * _LINE + 2 * GAP for row in rows]
@@ -48,8 +58,7 @@ def write_sheet(vetting: Vetting, path: str | Path, title: str = "Good images") 
         for column, image in enumerate(row):
             _draw_image(sheet, draw, (MARGIN + column * (THUMBNAIL + GAP), top), image)
         top += height
-    with replacing(path) as temporary:
-        sheet.save(temporary)
+    save_sheet(sheet, path)
 
 
 def _draw_image(sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int, int], image: VettedImage) -> None:
@@ -65,7 +74,7 @@ def _draw_image(sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int
     if image.reasons:
         draw.rectangle((left - 2, top - 2, right + 2, bottom + 2), outline=BAD, width=3)
     below = bottom + 6
-    draw.text((left, below), fit(image.observation.name, font(13), THUMBNAIL), INK, font(13))
+    draw.text((left, below), fit(image.name, font(13), THUMBNAIL), INK, font(13))
     draw.text((left, below + _LINE), f"score {image.observation.score:.3g}   p {image.p_value:.2g}", FAINT, font(13))
     for number, line in enumerate(_reasons(image)):
         draw.text((left, below + (2 + number) * _LINE), line, BAD, font(13))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from oddlens.calibration.conformal import p_value
 from oddlens.calibration.exchangeability import distances_between
-from oddlens.calibration.observation import Kind, Look, Observation, Observations
+from oddlens.calibration.observation import Kind, Look, Observation, Observations, short_names
 from oddlens.errors import counted, printable
 from oddlens.metrics.distributions import t_quantile
 
@@ -59,11 +59,13 @@ class VettedImage:
         observation: The image.
         p_value: Of its score among the others, see `conformal.p_value`.
         reasons: What is odd, in words; () where nothing is.
+        name: What people call it: the file's name, and of its folders what tells it from the others.
     """
 
     observation: Observation
     p_value: float
     reasons: tuple[str, ...]
+    name: str
 
     @property
     def source(self) -> str:
@@ -102,7 +104,7 @@ class Vetting:
         count, flagged = len(self.rows), self.flagged
         if not flagged:
             return f"{counted(count, 'good image agrees', 'good images agree')}: none is doubtful."
-        said = "; ".join(f"{printable(row.observation.name)} {', '.join(row.reasons)}" for row in flagged[:3])
+        said = "; ".join(f"{printable(row.name)} {', '.join(row.reasons)}" for row in flagged[:3])
         more = f"; and {len(flagged) - 3} more" if len(flagged) > 3 else ""
         question = "Is it good?" if len(flagged) == 1 else "Are they good?"
         return f"{count - len(flagged)} of {counted(count, 'good image')} agree; {said}{more}. {question}"
@@ -119,7 +121,7 @@ def vet(images: Observations) -> Vetting:
     logarithms; fewer images are held one by one against the others' prediction limit (Student's t, logarithms). How much of what
     is bad that finds is measured in docs/thresholds.md.
     """
-    scores = images.scores
+    scores, names = images.scores, short_names(each.source for each in images)
     reasons: list[list[str]] = [[] for _ in images]
     for number in _far(scores, SCORE):
         others = scores[:number] + scores[number + 1 :]
@@ -130,7 +132,12 @@ def vet(images: Observations) -> Vetting:
         for number, reason in finding:
             reasons[number].append(reason)
     rows = [
-        VettedImage(each, p_value(scores[:number] + scores[number + 1 :], each.score), tuple(reasons[number]))
+        VettedImage(
+            each,
+            p_value(scores[:number] + scores[number + 1 :], each.score),
+            tuple(reasons[number]),
+            names[each.source],
+        )
         for number, each in enumerate(images)
     ]
     return Vetting(images.kind, tuple(sorted(rows, key=lambda row: (not row.reasons, -row.observation.score))))
@@ -174,10 +181,11 @@ def _twins(images: Observations) -> Iterator[tuple[int, str]]:
         return
     distances = _distances(images)
     usual = float(np.median(distances[np.isfinite(distances)]))
+    names = short_names(each.source for each in images)
     for number in range(1, len(images)):
         nearest = int(distances[number, :number].argmin())
         if distances[number, nearest] < TWIN * usual:
-            yield number, f"is nearly the same image as {printable(images[nearest].name)}"
+            yield number, f"is nearly the same image as {printable(names[images[nearest].source])}"
 
 
 def _distances(images: Observations) -> NDArray[np.float64]:

@@ -14,8 +14,9 @@ import typer
 
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images, with_progress
+from oddlens.cli.labelled import KnownImages, judged_images
 from oddlens.cli.options import DeviceName, say
-from oddlens.cli.vetting import AcceptNames, print_vetting, refuse_doubtful
+from oddlens.cli.vetting import AcceptNames, image_named, print_vetting, refuse_doubtful
 from oddlens.errors import Failure, OddlensWarning, UsageError, counted, printable
 
 if TYPE_CHECKING:
@@ -83,18 +84,22 @@ def calibrate(
 
     The station gets a new version; 'oddlens station rollback' goes back. Nothing is written where the command stops.
 
-    Exit code: 0, or 2 if the call was wrong or an image is doubtful.
+    Exit code: 0, 1 if images could not be read (the thresholds are set by the others), 2 if the call was wrong or an image is
+    doubtful.
     """
     if good and from_learning:
         raise UsageError("--good and --from-learning contradict each other: give one of them")
-    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"the contact sheet {sheet} must end in .png or .jpg: rename it")
     paths = None if not good else find_good_images(good, "good images")
     known_bad = [] if not bad else find_good_images(bad, "bad images")
     if sheet is not None and sheet.resolve() in {path.resolve() for path in [*(paths or []), *known_bad]}:
         raise UsageError(
             f"the contact sheet {printable(str(sheet))} would overwrite one of the images: give another name"
         )
+
+    from oddlens.data.contact_sheet import check_sheet
+
+    if sheet is not None:
+        check_sheet(sheet)
 
     import oddlens
     from oddlens.calibration import Readiness, vet
@@ -108,7 +113,9 @@ def calibrate(
         if paths is None and not from_learning:
             _refuse_flagged(detector, station)
         sample = LearningSample(station, scored_by(detector.identity, detector.object_name))
-        seen = _seen(detector, station, paths, sample if from_learning else None, leave_out or [])
+        failed: list[Failure] = []
+        with before_the_first_image():
+            seen = _seen(detector, station, paths, sample if from_learning else None, leave_out or [], failed)
         vetting = vet(seen)
         place = sheet or station / SHEET
         title = f"{detector.object_name}: {_what(seen, from_learning)}"
@@ -126,23 +133,31 @@ def calibrate(
         )
         calibration = detector.calibration()
         assert calibration is not None
-        rate = _found(detector, calibration, known_bad)
+        rate = _found(detector, calibration, known_bad, failed)
         version = write_station(
             detector.to_state(), station, verb="calibrate", what=f"calibrated on {_what(seen, from_learning)}"
         )
     if as_json:
-        print(json.dumps(_document(calibration, vetting, rate, place, version.number), indent=2))
-        return
+        print(json.dumps(_document(calibration, vetting, rate, place, version.number, failed), indent=2))
+    else:
+        _print(seen, calibration, rate)
+        given = detector.thresholds.image
+        if given is not None:
+            say(
+                f"oddlens: the threshold {given:g} that was given by hand stays in force: 'oddlens station set' changes it"
+            )
+        say(f"version {version.number} of {station}; contact sheet: {place}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print(seen: Observations, calibration: Calibration, rate: DetectionRate | None) -> None:
     print()
     _print_histogram(seen.scores, calibration)
     print()
     print(calibration.statement)
     if rate is not None:
         print(_found_sentence(rate))
-    given = detector.thresholds.image
-    if given is not None:
-        say(f"oddlens: the threshold {given:g} that was given by hand stays in force: 'oddlens station set' changes it")
-    say(f"version {version.number} of {station}; contact sheet: {place}")
 
 
 def _what(seen: Observations, from_learning: bool) -> str:
@@ -158,8 +173,9 @@ def _seen(
     paths: Sequence[Path] | None,
     sample: LearningSample | None,
     leave_out: Sequence[str],
+    failed: list[Failure],
 ) -> Observations:
-    """The images to calibrate on, without those that are left out by name."""
+    """The images to calibrate on, without those that are left out by name. failed: gets those that cannot be read."""
     if sample is not None:
         kept_of_line = sample.read()
         if not len(kept_of_line):
@@ -174,15 +190,17 @@ def _seen(
     elif paths is None:
         seen = detector.observe()
     else:
+
+        def note(failure: Failure) -> None:
+            say(f"oddlens: {failure}")
+            failed.append(failure)
+
         with with_progress("good images", paths) as images:
-            seen = detector.observe(images)
-    named = {name: [each.source for each in seen if name in (each.name, each.source)] for name in leave_out}
-    for name, found in named.items():
-        if not found:
-            raise UsageError(f"--leave-out {printable(name)} names none of the images: give a file's name")
-    if named and seen.kind == "leave-one-out":
+            seen = detector.observe(images, failed=note)
+    left_out = {image_named("--leave-out", name, (each.source for each in seen)) for name in leave_out}
+    if left_out and seen.kind == "leave-one-out":
         raise UsageError("--leave-out is for --good and --from-learning: make the station anew without that reference")
-    kept = seen.without({source for found in named.values() for source in found})
+    kept = seen.without(left_out)
     if not len(kept):
         raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
     return kept
@@ -235,17 +253,14 @@ def _tested(
     return compare_observed(seen, line) if len(line) >= LEAST_COMPARED else None
 
 
-def _found(detector: Detector, calibration: Calibration, bad: Sequence[Path]) -> DetectionRate | None:
-    """How many of the known defects are found; None without any."""
-    if not bad:
-        return None
-    scores = []
-    with with_progress("bad images", bad) as images:
-        for outcome in detector.detect_each(images, detector.object_name):
-            if isinstance(outcome, Failure):
-                raise UsageError(outcome.reason)
-            scores.append(outcome.score)
-    return calibration.detection_rate(scores)
+def _found(
+    detector: Detector, calibration: Calibration, bad: Sequence[Path], failed: list[Failure]
+) -> DetectionRate | None:
+    """How many of the known defects are found, without those that the station remembers; None without any."""
+    outcomes = list(judged_images(detector, bad, "bad images", KnownImages.of(detector, calibration))) if bad else []
+    failed += [each for each in outcomes if isinstance(each, Failure)]
+    scores = [each.score for each in outcomes if not isinstance(each, Failure)]
+    return calibration.detection_rate(scores) if scores else None
 
 
 def _found_sentence(rate: DetectionRate) -> str:
@@ -279,7 +294,12 @@ def _print_histogram(scores: Sequence[float], calibration: Calibration, bins: in
 
 
 def _document(
-    calibration: Calibration, vetting: Vetting, rate: DetectionRate | None, sheet: Path, version: int
+    calibration: Calibration,
+    vetting: Vetting,
+    rate: DetectionRate | None,
+    sheet: Path,
+    version: int,
+    failed: Sequence[Failure],
 ) -> dict[str, Any]:
     return {
         "version": version,
@@ -289,4 +309,5 @@ def _document(
         "vetting": vetting.to_dict(),
         "detection_rate": None if rate is None else rate._asdict(),
         "sheet": str(sheet),
+        "failed": [each.to_dict() for each in failed],
     }

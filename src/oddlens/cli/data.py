@@ -41,7 +41,10 @@ def check(
     from rich.progress import Progress
 
     from oddlens.data import check_dataset, open_dataset, write_contact_sheet
+    from oddlens.data.contact_sheet import check_sheet
 
+    if sheet is not None:
+        check_sheet(sheet)
     dataset = open_dataset(folder, layout)
     if sheet is not None:
         write_contact_sheet(dataset, sheet)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +13,13 @@ import typer
 
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images
-from oddlens.cli.options import AsJson, DeviceName, StationFolder, say
-from oddlens.cli.progress import progress
+from oddlens.cli.labelled import KnownImages, judged_images
+from oddlens.cli.options import AsJson, DeviceName, StationFolder
 from oddlens.cli.table import print_table
 from oddlens.errors import Failure, UsageError, printable
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
-    from oddlens.io.images import Picture
     from oddlens.station import Check
 
 EXAMPLES = """\b
@@ -72,14 +70,8 @@ def check(folder: StationFolder, images: LabelledImages, device: DeviceName = "a
             f"{printable(str(folder))} has no threshold to be checked: calibrate it ('oddlens calibrate'), or set one with "
             "'oddlens station set'"
         )
-    references = detector.references
-    known = {} if references is None else dict.fromkeys(references.digests, "references")
-    if detector.defects is not None:
-        known |= dict.fromkeys(detector.defects.memory.images, "defects that it remembers")
-    names = {} if references is None else dict.fromkeys(map(os.path.realpath, references.sources), "references")
-    if calibration is not None and calibration.kind == "split":
-        names |= dict.fromkeys(map(os.path.realpath, calibration.sources), "calibration images")
-    counts = [_verdicts(detector, paths, what, known, names) for paths, what in ((good, "good"), (bad, "bad"))]
+    known = KnownImages.of(detector, calibration)
+    counts = [_verdicts(detector, paths, what, known) for paths, what in ((good, "good images"), (bad, "bad images"))]
     made = Check(good=counts[0], bad=counts[1], thresholds=thresholds, calibration=calibration)
     if made.false_alarms is None:
         raise UsageError("no good image is left to count: give good images that the station does not know")
@@ -93,43 +85,11 @@ def check(folder: StationFolder, images: LabelledImages, device: DeviceName = "a
         raise typer.Exit(1)
 
 
-def _verdicts(
-    detector: Detector, paths: Sequence[Path], what: str, known: dict[str, str], names: Mapping[str, str]
-) -> Counter[str]:
-    """How many images have which verdict, or failed; those that are known are left out, and said.
-
-    known: by the digest of their pixels, gets the new ones. names: those that are known by their paths alone.
-    """
-    from oddlens.io.inputs import Input, each_input
-
-    counts, left_out, digests = Counter[str](), Counter[str](), dict[str, str]()
-
-    def noted(each: Input) -> Input:
-        def read() -> Picture:
-            picture = each.read()
-            digests[each.source] = picture.digest()
-            return picture
-
-        return replace(each, read=read)
-
-    with progress(f"{what} images", len(paths)) as advance:
-        inputs = [noted(each) for each in each_input(paths, detector.max_megapixels)]
-        for outcome in detector.detect_each(inputs, detector.object_name):
-            advance(1)
-            if isinstance(outcome, Failure):
-                say(f"oddlens: {outcome.reason}")
-                counts["failed"] += 1
-                continue
-            digest = digests[outcome.source]
-            where = known.get(digest) or names.get(os.path.realpath(outcome.source))
-            known.setdefault(digest, "images of this check")
-            if where is not None:
-                left_out[where] += 1
-            elif outcome.verdict is not None:
-                counts[outcome.verdict] += 1
-    for where, count in left_out.items():
-        say(f"oddlens: {count} of the {what} images {'is' if count == 1 else 'are'} among the {where}: left out")
-    return counts
+def _verdicts(detector: Detector, paths: Sequence[Path], what: str, known: KnownImages) -> Counter[str]:
+    """How many images have which verdict, or failed."""
+    outcomes = judged_images(detector, paths, what, known)
+    verdicts = ("failed" if isinstance(each, Failure) else each.verdict for each in outcomes)
+    return Counter(each for each in verdicts if each is not None)
 
 
 def _said(check: Check) -> Iterator[str]:

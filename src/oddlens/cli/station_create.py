@@ -120,12 +120,11 @@ class VettingOptions:
 
     def kept(self, *groups: Sequence[Path]) -> Iterator[list[Path]]:
         """The images that are not left out. Raises `UsageError` for a name that is none."""
-        known = {name for group in groups for path in group for name in (path.name, str(path))}
-        for name in self.leave_out or []:
-            if name not in known:
-                raise UsageError(f"--leave-out {printable(name)} names none of the images: give a file's name")
-        left_out = set(self.leave_out or [])
-        return ([path for path in group if not {path.name, str(path)} & left_out] for group in groups)
+        from oddlens.cli.vetting import image_named
+
+        known = [str(path) for group in groups for path in group]
+        left_out = {image_named("--leave-out", name, known) for name in self.leave_out or []}
+        return ([path for path in group if str(path) not in left_out] for group in groups)
 
     def refuse_doubtful(self, vetted: Sequence[Vetting], sheet: Path) -> None:
         """Raise `UsageError` for a doubtful image that is not accepted, with a contact sheet, or for a name that is none."""
@@ -160,11 +159,16 @@ def create(
         raise UsageError("--calibrate and --calibrate-from-references contradict each other: give one of them")
     check_name("the object name", what.object_name)
     overrides = recipe_overrides(what.setting or [], preparing.given)
+    from oddlens.data.contact_sheet import check_sheet
     from oddlens.detection import RegionOfInterest
+    from oddlens.io.paths import exists
     from oddlens.station import locked, refuse_other_files, write_station
 
     _refuse_station(folder)
     refuse_other_files(folder)
+    sheet = folder.with_name(f"{folder.name}-doubtful.png")
+    if exists(sheet):
+        check_sheet(sheet)
     roi = None if what.roi is None else RegionOfInterest.read(what.roi)
     marked = marking.marking() if marking.is_given else None
     good = find_good_images(what.reference or [])
@@ -183,7 +187,7 @@ def create(
         with with_progress("references", good) as images:
             if good:
                 detector.add_references(images)
-        _calibrate(detector, others, calibration, vetting, folder.with_name(f"{folder.name}-doubtful.png"))
+        _calibrate(detector, others, calibration, vetting, sheet)
         state = detector.to_state()
     made_of = counted(len(good), "reference")
     with locked(folder, new=True):

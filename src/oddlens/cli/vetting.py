@@ -33,7 +33,7 @@ def print_vetting(vetting: Vetting) -> None:
 
     rows = [
         (
-            printable(row.observation.name),
+            printable(row.name),
             f"{row.observation.score:.4f}",
             f"{row.p_value:.3f}",
             "{} x {}".format(*row.observation.size),
@@ -45,6 +45,24 @@ def print_vetting(vetting: Vetting) -> None:
     if len(vetting.rows) > len(rows):
         print(f"... and {len(vetting.rows) - len(rows)} more")
     print(vetting.sentence)
+
+
+def image_named(option: str, name: str, sources: Iterable[str], more: str = "") -> str:
+    """The image that an option names. Raises `UsageError` where there is none, or where there are several.
+
+    more: what the option takes besides.
+    """
+    from oddlens.calibration import named, short_names
+
+    known = list(dict.fromkeys(sources))
+    found = named(name, known)
+    if not found:
+        raise UsageError(f"{option} {printable(name)} names none of the images: give a file's name{more}")
+    if len(found) > 1:
+        names = short_names(known)
+        listed = ", ".join(printable(names[each]) for each in found[:3])
+        raise UsageError(f"{option} {printable(name)} names {len(found)} images: give more of the path ({listed})")
+    return found[0]
 
 
 def refuse_doubtful(
@@ -70,19 +88,14 @@ def refuse_doubtful(
     """
     from oddlens.calibration.sheet import write_sheet
 
-    images = [*known, *(row.observation for row in vetting.rows)]
-    names = {name for each in images for name in (each.name, each.source)}
-    for name in accept:
-        if name not in names and name != "all":
-            raise UsageError(
-                f"--accept {printable(name)} names none of the images: give a file's name, or the word all"
-            )
+    sources = [each.source for each in (*known, *(row.observation for row in vetting.rows))]
+    good = {image_named("--accept", name, sources, ", or the word all") for name in accept if name != "all"}
     if "all" in accept:
         return
-    left = [row for row in vetting.flagged if not {row.observation.name, row.source} & {*accept, *accepted}]
+    left = [row for row in vetting.flagged if row.source not in {*good, *accepted}]
     if left:
         write_sheet(vetting, sheet, title)
-        listed = " ".join(printable(row.observation.name) for row in left[:5])
+        listed = " ".join(printable(row.name) for row in left[:5])
         instead = f"--leave-out {listed}" if leave_out else "leave them out"
         raise UsageError(
             f"{vetting.sentence} Look at {printable(str(sheet))}, and say --accept {listed} (or all) where they are good, or "

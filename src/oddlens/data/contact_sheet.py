@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from oddlens.data.dataset import Dataset
 from oddlens.data.masks import read_mask
 from oddlens.data.record import Record
-from oddlens.errors import OddlensError, UsageError, counted
+from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.io.atomic import replacing
 from oddlens.io.images import read_image
+from oddlens.io.paths import exists, is_dir
 
 NORMALS, DEFECTS = 3, 5
 TILE, GAP, MARGIN, CAPTION = 168, 12, 32, 22
@@ -34,8 +36,7 @@ def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
         UsageError: The name ends in none of .png, .jpg, .jpeg.
         OddlensError: The file cannot be written.
     """
-    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"the contact sheet {path} must end in .png or .jpg: rename it")
+    check_suffix(path)
     columns, categories = NORMALS + DEFECTS, len(dataset.categories)
     width = 2 * MARGIN + LABEL_COLUMN + columns * TILE + (columns - 1) * GAP + GROUP_GAP
     row_height = TILE + CAPTION + GAP
@@ -46,8 +47,46 @@ def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
     draw.text((width - MARGIN, 32), facts, FAINT, font(15), anchor="ra")
     for row, category in enumerate(dataset.categories):
         _draw_row(sheet, draw, HEADER + row * row_height, dataset.select(category))
+    save_sheet(sheet, path)
+
+
+def check_suffix(path: str | Path) -> None:
+    """Raise `UsageError` for a name that ends in none of .png, .jpg, .jpeg."""
+    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"the contact sheet {path} must end in .png or .jpg: rename it")
+
+
+def check_sheet(path: str | Path) -> None:
+    """Raise `UsageError` for a place where no contact sheet should go: in a folder that is none, or over any file but a sheet."""
+    check_suffix(path)
+    shown = printable(str(path))
+    if not is_dir(Path(path).absolute().parent):
+        raise UsageError(
+            f"the contact sheet {shown} lies in no folder that exists: make the folder, or give another name"
+        )
+    if exists(path) and not _is_sheet(path):
+        raise UsageError(f"the contact sheet {shown} would overwrite another file: give another name")
+
+
+def _is_sheet(path: str | Path) -> bool:
+    try:
+        with Image.open(path) as image:
+            info = image.info
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
+    return info.get("Software") == _MARK.decode() or info.get("comment") == _MARK
+
+
+_MARK = b"oddlens contact sheet"
+"""By which a contact sheet is known as one."""
+
+
+def save_sheet(sheet: Image.Image, path: str | Path) -> None:
+    """Write a contact sheet that says that it is one. Raises `OddlensError` where it cannot be written."""
+    said = PngInfo()
+    said.add_text("Software", _MARK.decode())
     with replacing(path) as temporary:
-        sheet.save(temporary)
+        sheet.save(temporary, pnginfo=said, comment=_MARK)
 
 
 def _draw_row(sheet: Image.Image, draw: ImageDraw.ImageDraw, top: int, category: Dataset) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from oddlens.calibration import Look, look_at
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import Encoder, Prepared
-from oddlens.errors import OddlensWarning, printable
+from oddlens.errors import Failure, OddlensWarning, printable
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, each_input
-from oddlens.io.loader import BATCH_SIZE, load
+from oddlens.io.loader import BATCH_SIZE, load, load_each
 
 
 class GoodImage(NamedTuple):
@@ -64,17 +64,29 @@ def read_good_images(
     sources: dict[str, str],
     doubles: list[str],
     looks: list[Look | None] | None = None,
+    failed: Callable[[Failure], object] | None = None,
 ) -> Iterator[Iterator[Prepared]]:
     """The images as an encoder takes them, without those that are there already.
 
     sources: the name of each image by the digest of its pixels, which the new ones are added to. doubles: gets the names of those
-    that are left out. looks: gets the look of each image that is given; None: nobody looks. Threads read ahead; they end with the
-    context.
+    that are left out. looks: gets the look of each image that is given; None: nobody looks. failed: takes each image that cannot be
+    read; None: the first one is raised. Threads read ahead; they end with the context.
     """
 
     def prepare(picture: Picture) -> GoodImage:
         look = None if looks is None else look_at(picture.pixels)
         return GoodImage(encoder.prepare(picture), picture.digest(), look)
 
-    with closing(load(each_input(images, max_megapixels), prepare, group=BATCH_SIZE)) as read:
-        yield unlike(read, sources, doubles, [] if looks is None else looks)
+    inputs = each_input(images, max_megapixels)
+    loaded = load(inputs, prepare, group=BATCH_SIZE) if failed is None else load_each(inputs, prepare, group=BATCH_SIZE)
+    with closing(loaded) as read:
+        yield unlike(_whole(read, failed), sources, doubles, [] if looks is None else looks)
+
+
+def _whole(images: Iterable[GoodImage | Failure], failed: Callable[[Failure], object] | None) -> Iterator[GoodImage]:
+    for each in images:
+        if not isinstance(each, Failure):
+            yield each
+        elif failed is not None:
+            failed(each)
+        del each  # before the next one is read

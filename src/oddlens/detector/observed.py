@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -12,7 +12,7 @@ from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.fitted import FittedDetector
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.encoding import EncodedBatch
-from oddlens.errors import OddlensError, UsageError
+from oddlens.errors import Failure, OddlensError, UsageError
 from oddlens.io.images import read_image
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
@@ -24,7 +24,12 @@ class ObservedDetector(FittedDetector):
     """A method with references that says what good images are to it. `Detector` is what it is used by."""
 
     def observe(
-        self, images: Images | None = None, object_name: str | None = None, *, looks: bool = True
+        self,
+        images: Images | None = None,
+        object_name: str | None = None,
+        *,
+        looks: bool = True,
+        failed: Callable[[Failure], object] | None = None,
     ) -> Observations:
         """What this detector keeps of good images: score, embedding, a small picture. `vet` and `calibrate` take it.
 
@@ -33,6 +38,7 @@ class ObservedDetector(FittedDetector):
                 references, each held against the others.
             object_name: What is on the images; None: the detector's own `object_name`.
             looks: Whether to look at the pixels of references, which are read again where they still lie.
+            failed: Takes each image that cannot be read, and the others are observed. None: the first one is raised.
 
         Raises:
             UsageError: There are none, or the recipe scores a whole set (`check_alone`).
@@ -51,7 +57,7 @@ class ObservedDetector(FittedDetector):
         self._encode_prompts(name)
         if images is None:
             return Observations("leave-one-out", tuple(self._observed_references(name, looks)))
-        return Observations("split", tuple(self._observed_images(images, name)))
+        return Observations("split", tuple(self._observed_images(images, name, failed)))
 
     def vet(self, good_images: Images | Observations | None = None, object_name: str | None = None) -> Vetting:
         """Look for what is odd among good images: see `oddlens.calibration.vetting`.
@@ -70,12 +76,14 @@ class ObservedDetector(FittedDetector):
         other = np.stack([each.embedding for each in calibrated]) if calibrated else None
         return Scene.of(known, other)
 
-    def _observed_images(self, images: Images, object_name: str) -> Iterator[Observation]:
+    def _observed_images(
+        self, images: Images, object_name: str, failed: Callable[[Failure], object] | None
+    ) -> Iterator[Observation]:
         references = self.references
         sources = {} if references is None else dict(zip(references.digests, references.sources, strict=False))
         known = len(sources)
         encoder, doubles, looks = self._encoder(), list[str](), list[Look | None]()
-        with read_good_images(images, encoder, self.max_megapixels, sources, doubles, looks) as new:
+        with read_good_images(images, encoder, self.max_megapixels, sources, doubles, looks, failed) as new:
             found = 0
             while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
                 digests = list(islice(sources, known + found, known + found + len(batch)))
