@@ -53,6 +53,25 @@ class TestReferences:
         assert chosen(embedded_folder) == ("winclip", "")
         assert chosen(open_clip_folder, *given) == ("winclip", "")
 
+    def test_two_methods_run_as_one_where_they_are_named(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "good", 3, seed=5)
+        given = ("--reference", tmp_path / "good", "--method", "Patch-KNN+winclip", "--set", "winclip_temperature=0.05")
+        done = detect(parts, "--out", tmp_path / "out", *given)
+        assert "promises no false-alarm rate: winclip+patch-knn measures its two scores" in done.err
+        said = json.loads((tmp_path / "out" / "run.json").read_text())["run"]
+        assert said["method"] == "winclip+patch-knn"
+        assert said["recipe"]["winclip_temperature"] == 0.05
+        assert run("judge", tmp_path / "out", "--threshold", "0.5").code == 0
+        (line, *_) = (json.loads(each) for each in (tmp_path / "out" / "results.jsonl").read_text().splitlines())
+        assert line["verdict"] == ("ng" if line["score"] > 0.5 else "ok")
+
+    def test_two_methods_as_one_need_two(self, detect: Detect, parts: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "good", 1, seed=5)
+        for given in ((), ("--reference", tmp_path / "good")):
+            done = detect(parts, "--method", "winclip+patch-knn", *given)
+            assert done.code == 2
+            assert done.sentence == "winclip+patch-knn needs good examples: give 2 or more as references"
+
     def test_a_station_brings_its_calibration_and_its_object(
         self, detect: Detect, parts: Path, tmp_path: Path, open_clip_folder: Path
     ) -> None:

@@ -130,6 +130,20 @@ def test_too_few_good_examples_skip_the_cell_and_say_so(
     assert [key.variant for key in done.cells] == [Variant(0)]
 
 
+def test_fewer_good_examples_than_a_method_needs_skip_its_cells_only(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    detectors = tuple(oddlens.load(name, open_clip_folder, device="cpu") for name in ("winclip", "winclip+patch-knn"))
+    plan = make_plan(small_set / "bolt", open_clip_folder, shots=(1, 2), seeds=(0,), detectors=detectors)
+    done = run_whole(plan, tmp_path)
+    assert [skip.reason for skip in done.skipped] == [
+        "winclip+patch-knn needs 2 good examples or more: measure it with --shots 2"
+    ]
+    assert [(key.method, key.variant.shots) for key in done.cells] == [
+        ("winclip", 1), ("winclip", 2), ("winclip+patch-knn", 2)
+    ]  # fmt: skip
+
+
 def test_a_category_without_test_pictures_is_skipped(open_clip_folder: Path, tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", categories=("bolt",), normal=0, abnormal=0)
     done = run_whole(make_plan(root, open_clip_folder, shots=(0,)), tmp_path / "out")

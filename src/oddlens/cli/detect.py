@@ -233,6 +233,7 @@ def detect(
                 )
             if good is not None:
                 detector.add_references(good)
+                detector.check_references()
     if roi is not None:
         detector.roi = roi
     if marking.is_given:

@@ -159,8 +159,9 @@ class DetectorSettings:
         self._marking, self._identity = marking, None
 
     def check_references(self) -> None:
-        """Raises `UsageError` where a method lacks the references that it needs."""
-        if self._references is None and self.needs_references:
+        """Raises `UsageError` where a method lacks the references that it needs, or some of them."""
+        count = 0 if self._references is None else len(self._references)
+        if count < self.method.card.needs.least and (count or self.needs_references):
             raise UsageError(self.method.lacks_references)
 
     def check_alone(self) -> None:

@@ -123,7 +123,7 @@ class TestReferences:
 
     def test_one(self, open_clip_folder: Path, pictures: Pictures) -> None:
         detector = oddlens.load(FUSED, open_clip_folder, device="cpu").add_references(pictures[0])
-        with pytest.raises(UsageError, match=r"give two or more, or take patch-knn alone$"):
+        with pytest.raises(UsageError, match=r"^winclip\+patch-knn needs good examples: give 2 or more as references$"):
             detector.detect(pictures[1])
 
     def test_turned_ones_are_the_second_methods(self, open_clip_folder: Path, pictures: Pictures) -> None:

@@ -123,10 +123,7 @@ class Fusion(Method[FusionRecipe]):
         Raises `UsageError` for fewer than two good examples.
         """
         if memory.picture_count < 2:
-            raise UsageError(
-                f"{self.card.name} joins two methods by what is usual on good examples: give two or more, or take "
-                f"{self._parts[1].card.name} alone"
-            )
+            raise UsageError(self.lacks_references)
         (seen, remembered), (words, more) = self._apart(references), self._apart(text)
         fitted, own = self._parts[1].fit_prompts(memory, remembered, more)
         count = len(next(iter(references.values())))
