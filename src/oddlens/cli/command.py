@@ -21,8 +21,11 @@ from oddlens.errors import OddlensError, OddlensWarning, UsageError, known_name,
 Context: TypeAlias = Any
 """A call as typer's commands see it: the class behind `typer.Context`, which typer keeps to itself; so are its parameters."""
 
-_NUMBERS = {"valid integer": "a whole number", "valid number": "a number"}
-"""How typer's sentence names what a value is not -> what to give."""
+_NUMBERS = {
+    r"Input should be a valid integer.*|'[^']*' is not a valid int(eger)?( range)?": "a whole number",
+    r"Input should be a valid number.*|'[^']*' is not a valid float( range)?": "a number",
+}
+"""How the sentences of typer, with pydantic and without, say what a value is not -> what to give."""
 
 _CallError: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a call that is wrong: the base of its public errors."""
@@ -126,8 +129,8 @@ def _in_one_sentence(ctx: Context, options: set[str]) -> Iterator[None]:
                 f"{ctx.command_path!r} has no option {option!r}{near}{'' if near else ':'} {path} lists them"
             ) from error
         said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
-        for number, give in _NUMBERS.items():
-            said = re.sub(rf"Input should be a {number}.*", f"it must be {give}", said)
+        for sentence, give in _NUMBERS.items():
+            said = re.sub(sentence, f"it must be {give}", said)
         said = said.replace("Input should be", "it must be")
         raise UsageError(f"{said[:1].lower()}{said[1:]}: {path} shows how it is called") from error
 
