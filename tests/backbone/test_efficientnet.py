@@ -65,6 +65,20 @@ def test_the_folded_trunk_is_the_published_network(
         assert torch.allclose(ours, theirs, atol=1e-4 * float(theirs.abs().max()))
 
 
+def test_images_run_one_after_another_and_their_numbers_do_not_know_their_batch(trunk: EfficientNetTrunk) -> None:
+    pixels = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    lengths: list[int] = []
+    watch = trunk.first.register_forward_hook(lambda module, given, made: lengths.append(len(made)))
+    try:
+        together = trunk(pixels)
+    finally:
+        watch.remove()
+    assert lengths == [1, 1, 1]
+    for number, image in enumerate(pixels.split(1)):
+        for whole, alone in zip(together, trunk(image), strict=True):
+            assert torch.equal(whole[number], alone[0])
+
+
 @pytest.fixture(scope="module")
 def stem() -> HybridStem:
     """The whole stem with random weights."""
