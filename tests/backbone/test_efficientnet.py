@@ -74,7 +74,7 @@ def test_images_run_one_after_another_and_their_numbers_do_not_know_their_batch(
     finally:
         watch.remove()
     assert lengths == [1, 1, 1]
-    for number, image in enumerate(pixels.split(1)):
+    for number, image in enumerate(torch.split(pixels, 1)):
         for whole, alone in zip(together, trunk(image), strict=True):
             assert torch.equal(whole[number], alone[0])
 

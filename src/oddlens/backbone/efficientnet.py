@@ -105,7 +105,7 @@ class EfficientNetTrunk(nn.Module):
         """
         if pixels.device.type != "cpu" or torch.compiler.is_exporting():
             return self._features(pixels)
-        fine, coarse = zip(*map(self._features, pixels.split(1)), strict=True)
+        fine, coarse = zip(*map(self._features, torch.split(pixels, 1)), strict=True)
         return torch.cat(fine), torch.cat(coarse)
 
     def _features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
