@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oddlens.calibration.scene import CONCERN, MARGIN, Scene
+from oddlens.calibration.scene import CONCERN, MARGIN, Scene, concern_of
 from oddlens.errors import UsageError
 
 
@@ -19,8 +19,8 @@ NONE = np.zeros((0, 16), np.float32)
 
 def test_another_part_is_a_concern_and_the_same_one_is_none() -> None:
     scene = Scene(part(0, 8), NONE)
-    assert [scene.concern(each) for each in part(1, 20)] == [None] * 20
-    assert [scene.concern(each) for each in part(2, 20, -1.0)] == [CONCERN] * 20
+    assert not any(scene.is_unlike(each) for each in part(1, 20))
+    assert all(scene.is_unlike(each) for each in part(2, 20, -1.0))
 
 
 def test_the_limit_is_a_margin_beyond_the_largest_distance_among_the_good() -> None:
@@ -28,20 +28,23 @@ def test_the_limit_is_a_margin_beyond_the_largest_distance_among_the_good() -> N
     scene = Scene(rows[:2], rows[2:])
     assert scene.limit == pytest.approx(2 * MARGIN)
     assert scene.distance(np.array([3, 4], np.float32)) == pytest.approx(4)
-    assert scene.concern(np.array([3, 2 * MARGIN + 0.1], np.float32)) == CONCERN
-    assert scene.concern(np.array([3, 2 * MARGIN - 0.1], np.float32)) is None
+    assert scene.is_unlike(np.array([3, 2 * MARGIN + 0.1], np.float32))
+    assert not scene.is_unlike(np.array([3, 2 * MARGIN - 0.1], np.float32))
 
 
 def test_an_image_of_which_little_is_marked_is_of_the_part_with_a_defect() -> None:
-    other = part(2, 1, -1.0)[0]
-    scene = Scene(part(0, 8), NONE)
-    assert [scene.concern(other, marked) for marked in (0.0, 0.3, 0.4, 1.0)] == [None, None, CONCERN, CONCERN]
+    marked = [
+        np.arange(10, dtype=np.float32).reshape(2, 5) + number for number in (0, 3, 4, 10)
+    ]  # 0, 3, 4, 10 values above 9
+    assert [concern_of(True, each, 9.0) for each in marked] == [None, None, CONCERN, CONCERN]
+    assert [concern_of(False, each, 9.0) for each in marked] == [None] * 4
+    assert concern_of(True, marked[0], None) == CONCERN  # nobody knows what is marked
 
 
 def test_calibration_images_widen_it() -> None:
     other = part(2, 1, -1.0)[0]
-    assert Scene(part(0, 8), NONE).concern(other) == CONCERN
-    assert Scene(part(0, 8), part(3, 8, -1.0)).concern(other) is None
+    assert Scene(part(0, 8), NONE).is_unlike(other)
+    assert not Scene(part(0, 8), part(3, 8, -1.0)).is_unlike(other)
 
 
 @pytest.mark.parametrize("few", [part(0, 2), NONE, np.ones((5, 16), np.float32)])
@@ -50,7 +53,7 @@ def test_too_few_images_or_one_again_and_again_say_nothing(
 ) -> None:
     scene = Scene(few, NONE)
     assert scene.limit is None
-    assert scene.concern(part(1, 1, -9.0)[0]) is None
+    assert not scene.is_unlike(part(1, 1, -9.0)[0])
 
 
 def test_it_survives_arrays() -> None:

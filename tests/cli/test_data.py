@@ -74,6 +74,16 @@ def test_brackets_in_names_are_not_taken_for_markup(tmp_path):
 def test_a_sheet_is_written_when_requested(tmp_path):
     assert run("check", write_set(tmp_path / "set"), "--sheet", tmp_path / "sheet.png").exit_code == 0
     assert Image.open(tmp_path / "sheet.png").format == "PNG"
+    assert run("check", tmp_path / "set", "--sheet", tmp_path / "sheet.png").exit_code == 0  # over the first one
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    for place, said in (
+        (tmp_path / "mine.png", "would overwrite another file"),
+        (tmp_path / "no" / "s.png", "in no folder"),
+    ):
+        refused = run("check", tmp_path / "set", "--sheet", place)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+    assert (tmp_path / "mine.png").read_bytes() == b"mine"
 
 
 def test_a_manifest_opens_again_and_its_hash_is_printed(tmp_path):

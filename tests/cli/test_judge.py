@@ -16,7 +16,8 @@ from PIL import Image
 import oddlens
 from oddlens.detection import Marking, RegionOfInterest
 from oddlens.detector import Detector
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensError, UsageError
+from oddlens.inference import judge as judging
 from oddlens.inference.judgement import by_station
 from oddlens.station import read_station
 from oddlens.station.defects import DefectMemory, Defects
@@ -254,7 +255,98 @@ def test_suggested_names_stay_with_regions_that_stay(detect: Detect, images: Pat
     assert all("names" not in region for region in judged["regions"])
 
 
+def test_a_concern_follows_the_pixel_threshold_as_in_a_fresh_run(
+    detector: Detector, images: Path, good: Path, tmp_path: Path
+) -> None:
+    """An image unlike the good ones is a concern where a third of it is marked: another pixel threshold is another answer."""
+    Image.fromarray(np.zeros((40, 48, 3), np.uint8)).save(images / "black.png")
+    detector.add_references(good)
+    detector.scene = detector.scene_of()
+    detector.save(tmp_path / "station")
+    (found,) = detector.detect(images / "black.png")
+    assert found.unlike
+    low, high = float(found.anomaly_map.min()) - 0.01, float(found.anomaly_map.max()) + 0.01
+    runs = {}
+    for name, pixel in (("low", low), ("high", high)):
+        runs[name] = tmp_path / name
+        run(
+            "detect", images, "--station", tmp_path / "station", "--device", "cpu", "--threshold", f"0.5,{pixel}", "--out",
+            runs[name],
+        )  # fmt: skip
+    fresh = {name: lines_of(out) for name, out in runs.items()}
+    concerns = {name: [line["path"] for line in lines if "concern" in line] for name, lines in fresh.items()}
+    assert str(images / "black.png") in concerns["low"]
+    assert concerns["high"] == []
+    for name, other, pixel in (("low", "high", high), ("high", "low", low)):
+        assert run("judge", runs[name], "--threshold", f"0.5,{pixel}", "--write", "nothing").code == 0
+        drawn = ("overlay", "mask")
+        assert lines_of(runs[name]) == [
+            {key: value for key, value in line.items() if key not in drawn} for line in fresh[other]
+        ]
+
+
 class TestWhatIsMissing:
+    @pytest.mark.parametrize("damage", ["empty", "cut", "another size", "a picture"])
+    def test_a_damaged_map_is_a_missing_one(self, detect: Detect, images: Path, tmp_path: Path, damage: str) -> None:
+        out = tmp_path / "out"
+        detect(images, "--threshold", "0,0.5", "--out", out)
+        lost = next(line for line in lines_of(out) if "map" in line)
+        path = out / lost["map"]
+        data = bytearray(path.read_bytes())
+        if damage == "another size":
+            width = data.index(b"\x00\x01\x04\x00") if b"\x00\x01\x04\x00" in data else 30
+            data[width + 8 : width + 12] = b"\xff\xff\xff\x00"
+            path.write_bytes(data)
+        elif damage == "a picture":
+            write_picture(path)
+        else:
+            path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"")
+        done = run("judge", out, "--threshold", "0.1,0.45")
+        assert done.code == 0
+        assert (
+            "1 image has no whole map: its verdict follows the score, and its regions stay as they were\n" in done.err
+        )
+        assert "1 image has no whole map: its overlay cannot be drawn again and is removed\n" in done.err
+        assert "Warning" not in done.err
+        (line,) = [line for line in lines_of(out) if line["path"] == lost["path"]]
+        assert not {"overlay", "mask"} & set(line)
+        assert not (out / lost["overlay"]).exists()
+        assert not (out / lost["mask"]).exists()
+
+    def test_lines_name_no_drawing_that_could_not_be_made(
+        self, detect: Detect, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        out = tmp_path / "out"
+        detect(images, "--threshold", "0,0.5", "--out", out)
+        draw = judging.write_drawing
+
+        def fail(kind: str, path: Path, *rest: Any) -> None:
+            if path.stem in ("1", "2"):
+                raise OddlensError(f"{path} cannot be drawn: try again")
+            draw(kind, path, *rest)
+
+        monkeypatch.setattr(judging, "write_drawing", fail)
+        done = run("judge", out, "--threshold", "0.1,0.45")
+        assert done.code == 1
+        assert "2 images could not be drawn again: " in done.err  # of each an overlay and a mask
+        for line in lines_of(out):
+            named = [line[name] for name in ("overlay", "mask") if name in line]
+            assert bool(named) == (Path(line["path"]).stem not in ("1", "2", "4"))
+            assert all((out / each).exists() for each in named)
+        assert "overlays/1.png" not in (out / "results.csv").read_text()
+        assert run("judge", out, "--threshold", "0.1,0.45").code == 1
+        monkeypatch.undo()
+        assert run("judge", out, "--threshold", "0.1,0.45").code == 0
+
+    def test_without_its_run_json_it_cannot_be_judged(self, detect: Detect, images: Path, tmp_path: Path) -> None:
+        detect(images, "--out", tmp_path / "out")
+        (tmp_path / "out" / "run.json").unlink()
+        done = run("judge", tmp_path / "out", "--threshold", 0.4)
+        assert done.code == 2
+        assert done.sentence.endswith(
+            "is missing or damaged: run 'oddlens detect' again, with --overwrite or another --out"
+        )
+
     def test_an_image_without_a_map_keeps_its_regions_and_this_is_said(
         self, detect: Detect, images: Path, tmp_path: Path
     ) -> None:
@@ -265,8 +357,8 @@ class TestWhatIsMissing:
         (out / lost["map"]).unlink()
         done = run("judge", out, "--threshold", "0.1,0.45")
         assert done.code == 0
-        assert "1 image has no map: its verdict follows the score, and its regions stay as they were" in done.err
-        assert "1 image has no map: its overlay cannot be drawn again and is removed" in done.err
+        assert "1 image has no whole map: its verdict follows the score, and its regions stay as they were" in done.err
+        assert "1 image has no whole map: its overlay cannot be drawn again and is removed" in done.err
         line = next(line for line in lines_of(out) if line["path"] == lost["path"])
         assert (line["regions"], line["pixel_threshold"], line["threshold"]) == (lost["regions"], 0.5, 0.1)
         assert "overlay" not in line

@@ -12,7 +12,7 @@ from PIL import Image
 import oddlens
 from oddlens.calibration.scene import CONCERN
 from oddlens.detector import Detector
-from oddlens.errors import OddlensWarning, UsageError
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError
 from tests.detector.conftest import Pictures
 
 
@@ -35,6 +35,18 @@ class TestObserve:
         assert seen.scores == [each.score for each in found]
         assert [each.peak for each in seen] == [float(each.anomaly_map.max()) for each in found]
         assert [each.size for each in seen] == [each.image_size for each in found]
+
+    def test_images_that_cannot_be_read_are_handed_over_where_somebody_takes_them(
+        self, detector: Detector, folder: Path
+    ) -> None:
+        (folder / "0.png").write_bytes(b"torn")
+        failed: list[Failure] = []
+        seen = detector.observe(folder, "nut", failed=failed.append)
+        assert [each.source for each in failed] == [str(folder / "0.png")]
+        assert [Path(each.source).name for each in seen] == [f"{number}.png" for number in range(1, 8)]
+        assert seen.scores == [each.score for each in detector.detect(sorted(folder.glob("[1-7].png")), "nut")]
+        with pytest.raises(ImageError, match=r"0\.png"):
+            detector.observe(folder, "nut")
 
     def test_of_references_it_is_what_they_are_calibrated_on(self, detector: Detector, folder: Path) -> None:
         detector.add_references(folder)
@@ -82,7 +94,7 @@ class TestVet:
         Image.fromarray(np.full((48, 64, 3), 255, np.uint8)).save(folder / "9.png")
         detector.add_references(folder)
         found = detector.vet()
-        assert found.flagged[0].observation.name == "9.png"
+        assert found.flagged[0].name == "9.png"
         assert "9.png" in found.sentence
 
     def test_what_was_observed_is_not_observed_again(self, detector: Detector, folder: Path) -> None:

@@ -44,10 +44,13 @@ def test_every_field_of_a_detection_and_its_regions(named: set[str]) -> None:
     anomaly_map = np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10)
     found = Detection(
         0.4, anomaly_map, (40, 30), Thresholds(0.5, 0.7, "given", 0.3, "a promise"), ValueRange(0, 1, "fixed"), "a.png",
-        note="a note", labels=np.zeros((10, 10), np.uint8), label_names=("road",), p_value=0.1, concern="another part",
+        note="a note", labels=np.zeros((10, 10), np.uint8), label_names=("road",), p_value=0.1, concern="another part", unlike=True,
         marking=Marking(mm_per_pixel=0.1),
     ).to_dict()  # fmt: skip
-    assert {"review_threshold", "p_value", "concern", "note", "classes", "area_mm2"} <= {*found, *found["regions"][0]}
+    assert {"review_threshold", "p_value", "concern", "unlike", "note", "classes", "area_mm2"} <= {
+        *found,
+        *found["regions"][0],
+    }
     assert {*found, *found["regions"][0]} <= named
 
 

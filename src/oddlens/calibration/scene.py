@@ -31,6 +31,15 @@ LEAST = 3
 CONCERN = "this does not look like the part of this station"
 
 
+def concern_of(unlike: bool, anomaly_map: NDArray[np.float32], pixel_threshold: float | None) -> str | None:
+    """What an image gives reason to say; None where it looks like the part, or too little of it is marked.
+
+    unlike: see `Scene.is_unlike`. pixel_threshold: without one all of the image counts as marked.
+    """
+    marked = 1.0 if pixel_threshold is None else float((anomaly_map > pixel_threshold).mean())
+    return CONCERN if unlike and marked >= MARKED else None
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """The embeddings of good images.
@@ -69,14 +78,9 @@ class Scene:
         """Of an image to the nearest good one. embedding: [channels]."""
         return float(distances_between(embedding[None], self.embeddings).min())
 
-    def concern(self, embedding: NDArray[np.float32], marked: float = 1.0) -> str | None:
-        """What an image gives reason to say; None where it looks like the part.
-
-        embedding: [channels]. marked: the share of its map that exceeds the pixel threshold; 1 where there is none.
-        """
-        if self.limit is None or marked < MARKED or self.distance(embedding) <= self.limit:
-            return None
-        return CONCERN
+    def is_unlike(self, embedding: NDArray[np.float32]) -> bool:
+        """Whether an image as a whole is farther from the good ones than they are from each other. embedding: [channels]."""
+        return self.limit is not None and self.distance(embedding) > self.limit
 
     def to_dict(self) -> dict[str, Any]:
         """The arrays by name, which `from_dict` takes."""

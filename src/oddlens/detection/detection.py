@@ -31,6 +31,7 @@ _OPTIONAL: dict[str, object] = {
     "review_threshold": (float, None),
     "p_value": (float, None),
     "concern": (str, None),
+    "unlike": bool,
     "regions": [dict],
     "note": (str, None),
     "classes": dict,
@@ -59,6 +60,7 @@ class Detection:
         p_value: How unusual the score is among those of good images, see `Calibration.p_value`; None without a calibration.
         concern: Why the verdict is "review" whatever the score is, in a sentence: the image does not look like one that the score
             can be trusted on. None: there is no reason.
+        unlike: Whether the image as a whole is unlike the good ones. That is a concern where much of it is marked.
         marking: Which regions are large enough, and how large a pixel is.
         roi: Where to look; None: everywhere. Score and map are of what lies inside already.
         embedding: float32 [channels], what the detector calls the image as a whole, where it knows the scene of its part.
@@ -77,6 +79,7 @@ class Detection:
     shares: Mapping[str, float] = field(default_factory=dict)
     p_value: float | None = None
     concern: str | None = None
+    unlike: bool = False
     marking: Marking = field(default_factory=Marking)
     roi: RegionOfInterest | None = None
     embedding: NDArray[np.float32] | None = None
@@ -127,6 +130,7 @@ class Detection:
             shares=document.get("classes", {}),
             p_value=document.get("p_value"),
             concern=document.get("concern"),
+            unlike=document.get("unlike", document.get("concern") is not None),
         )
         if not values.size:
             regions = tuple(Region.from_dict(each) for each in document.get("regions", []))
@@ -274,6 +278,8 @@ class Detection:
             document["p_value"] = self.p_value
         if self.concern is not None:
             document["concern"] = self.concern
+        if self.unlike:
+            document["unlike"] = True
         if self.note is not None:
             document["note"] = self.note
         if shares := self.class_shares():

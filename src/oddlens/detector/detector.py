@@ -13,10 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oddlens.backbone.files import MINI_FOLDER
 from oddlens.calibration import NOT_FINITE, Calibration, Rates, chosen
+from oddlens.calibration.scene import concern_of
 from oddlens.detection import Detection, Marking, Thresholds, ValueRange
 from oddlens.detector.calibrated import CalibratedDetector
 from oddlens.detector.embedding import embeddings_of
@@ -250,6 +250,7 @@ class Detector(CalibratedDetector):
             if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):
                 yield Failure(source, f"{printable(source)} {NOT_FINITE}")
                 continue
+            unlike = embeddings is not None and self.scene is not None and self.scene.is_unlike(embeddings[number])
             yield Detection(
                 score,
                 anomaly_map,
@@ -264,16 +265,10 @@ class Detector(CalibratedDetector):
                 p_value=None if calibration is None else calibration.p_value(score),
                 marking=self.marking or Marking(),
                 roi=self.roi,
-                concern=None if embeddings is None else self._concern(embeddings[number], anomaly_map, thresholds),
+                concern=concern_of(unlike, anomaly_map, thresholds.pixel),
+                unlike=unlike,
                 embedding=None if embeddings is None else embeddings[number],
             )
-
-    def _concern(
-        self, embedding: NDArray[np.float32], anomaly_map: NDArray[np.float32], thresholds: Thresholds
-    ) -> str | None:
-        """Why an image is not of this detector's part, in words; None where it is."""
-        marked = 1.0 if thresholds.pixel is None else float((anomaly_map > thresholds.pixel).mean())
-        return None if self.scene is None else self.scene.concern(embedding, marked)
 
     def save(self, folder: str | os.PathLike[str], note: str | None = None) -> None:
         """Write a station: a folder with everything needed to detect again, offline. See `oddlens.open_station`.

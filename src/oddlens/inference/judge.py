@@ -24,13 +24,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from oddlens.calibration.scene import CONCERN, concern_of
 from oddlens.detection import Detection, Marking, Region, RegionOfInterest
 from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
 from oddlens.inference.judgement import Basis, Judgement
+from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.kinds import DRAWINGS, KINDS
 from oddlens.inference.records import Record, count_unread, read_records, verdict_of, write_records
 from oddlens.inference.report import write_report
@@ -49,7 +47,7 @@ REDRAWN = ("overlays", "masks")
 
 _OF_A_DETECTION = {
     "path", "score", "is_anomalous", "verdict", "threshold", "pixel_threshold", "threshold_source", "regions", "image_size",
-    "review_threshold", "p_value", "concern", "note", "classes",
+    "review_threshold", "p_value", "concern", "unlike", "note", "classes",
 }  # fmt: skip
 """What `Detection.to_dict` may write; the rest of a line is of its run."""
 
@@ -65,7 +63,7 @@ class Judged:
         records: The lines as they are now.
         changed: How many images have another verdict than before.
         said: What to know of images that could not be treated as the others, in sentences.
-        failed: How many drawings could not be made.
+        failed: Of how many images a drawing could not be made.
     """
 
     records: Sequence[Record]
@@ -138,10 +136,12 @@ class _Judging:
             with ThreadPoolExecutor(thread_count(), "oddlens-judge") as pool:
                 now = list(self._shown("verdicts", pool.map(self._judged, before), len(before)))
                 since = self._begin(before, now)
-                write_csv(root / "results.csv", now)
-                write_report(root, {"promise": [self._thresholds.promise] if self._thresholds.promise else []})
+                self._report(now)
                 self._remove_others(now)
                 self._draw(pool, now, since)
+            if self._passed_over[_UNDRAWN]:  # lines name no drawing that is not there
+                write_records(folder.lines, now)
+                self._report(now)
             self._write(read_document(root / "run.json"), is_done=True)
         changed = sum(_verdict(one) != _verdict(other) for one, other in zip(before, now, strict=True))
         said = [
@@ -150,6 +150,12 @@ class _Judging:
         if unread:
             said.append(f"{counted(unread, *_UNREAD)}: 'oddlens detect --resume' runs those images again")
         return Judged(now, changed, said, self._passed_over[_UNDRAWN])
+
+    def _report(self, now: Sequence[Record]) -> None:
+        """The table and the report of the lines."""
+        root, promise = self._folder.root, self._thresholds.promise
+        write_csv(root / "results.csv", now)
+        write_report(root, {"promise": [promise] if promise else []})
 
     def _shown(self, what: str, done: Iterable[Record], total: int) -> Iterator[Record]:
         for number, each in enumerate(done, start=1):
@@ -177,11 +183,10 @@ class _Judging:
         """The line of an image as it is from now on."""
         if "error" in record:
             return record
-        detection = self._detection(record)
+        detection, has_map = self._with_map(record)
         if not _needs_map(detection):
             regions: tuple[Region, ...] = ()
-        elif (anomaly_map := _map_of(self._folder.root, record)) is not None:
-            detection = replace(detection, anomaly_map=anomaly_map)
+        elif has_map:
             regions = _with_names(detection.regions, record)
         else:
             self._pass_over(_NO_MAP)
@@ -191,7 +196,20 @@ class _Judging:
         detection.__dict__["regions"] = regions
         own = {name: value for name, value in record.items() if name not in (*_OF_A_DETECTION, *DRAWINGS, "file")}
         file = {"file": record["file"]} if "file" in record else {}
-        return detection.to_dict() | own | self._drawings(record, detection) | file
+        return detection.to_dict() | own | self._drawings(record, detection, has_map) | file
+
+    def _with_map(self, record: Record) -> tuple[Detection, bool]:
+        """The detection of a line under the thresholds of now, and whether it has its map, which is read where it is needed."""
+        detection = self._detection(record)
+        if not (_needs_map(detection) or detection.unlike or "overlays" in self._kinds):
+            return detection, False
+        anomaly_map = kept_map(self._folder.root, record)
+        if anomaly_map is None:
+            return detection, False
+        concern = detection.concern
+        if concern in (None, CONCERN):
+            concern = concern_of(detection.unlike, anomaly_map, detection.thresholds.pixel)
+        return replace(detection, anomaly_map=anomaly_map, concern=concern), True
 
     def _detection(self, record: Record) -> Detection:
         """The detection of a line under the thresholds of now, without its map."""
@@ -210,7 +228,7 @@ class _Judging:
             roi=self._roi,
         )
 
-    def _drawings(self, record: Record, detection: Detection) -> Record:
+    def _drawings(self, record: Record, detection: Detection, has_map: bool) -> Record:
         """The drawings that an image has from now on, in the order of a run."""
         name = next((Path(record[drawing]).stem for drawing in DRAWINGS if drawing in record), None)
         drawn: Record = {}
@@ -221,14 +239,13 @@ class _Judging:
                 name is not None
                 and kind in self._kinds
                 and has_drawing(kind, detection)
-                and self._can_draw(kind, record, detection)
+                and self._can_draw(kind, record, detection, has_map)
             ):
                 drawn[drawing] = f"{kind}/{name}{suffix}"
         return drawn
 
-    def _can_draw(self, kind: str, record: Record, detection: Detection) -> bool:
+    def _can_draw(self, kind: str, record: Record, detection: Detection, has_map: bool) -> bool:
         """Whether all that a drawing needs is there."""
-        has_map = "map" in record and is_file(self._folder.root / record["map"])
         if kind == "masks":
             return has_map or not _needs_map(detection)
         if not has_map:
@@ -298,33 +315,35 @@ class _Judging:
 
     def _draw_one(self, record: Record, pixels: Callable[[], Pixels]) -> None:
         """Draw what a line names. A drawing that fails is removed: the earlier one shows another verdict."""
-        detection = self._detection(record)
-        anomaly_map = _map_of(self._folder.root, record)
-        if anomaly_map is not None:
-            detection = replace(detection, anomaly_map=anomaly_map)
+        detection, _ = self._with_map(record)
+        reason = None
         for kind in self._kinds:
-            if KINDS[kind].field not in record:
+            field = KINDS[kind].field
+            if field not in record:
                 continue
-            path = self._folder.root / record[KINDS[kind].field]
+            path = self._folder.root / record[field]
             try:
                 write_drawing(kind, path, detection, pixels)
             except DiskError as error:
                 raise DiskError(f"{error}, then call the same again") from error
             except OddlensError as error:
                 path.unlink(missing_ok=True)
-                self._pass_over(_UNDRAWN, f": {error}")
+                del record[field]
+                reason = str(error)
+        if reason is not None:
+            self._pass_over(_UNDRAWN, f": {reason}")
 
 
 _Said = tuple[str, str]
 """What is said of one image, and of several."""
 
 _NO_MAP = (
-    "image has no map: its verdict follows the score, and its regions stay as they were",
-    "images have no map: their verdicts follow the scores, and their regions stay as they were",
+    "image has no whole map: its verdict follows the score, and its regions stay as they were",
+    "images have no whole map: their verdicts follow the scores, and their regions stay as they were",
 )
 _NO_OVERLAY = (
-    "image has no map: its overlay cannot be drawn again and is removed",
-    "images have no map: their overlays cannot be drawn again and are removed",
+    "image has no whole map: its overlay cannot be drawn again and is removed",
+    "images have no whole map: their overlays cannot be drawn again and are removed",
 )
 _NO_IMAGE = (
     "image changed or is gone: its overlay cannot be drawn again and is removed",
@@ -353,18 +372,6 @@ def _with_names(regions: tuple[Region, ...], record: Record) -> tuple[Region, ..
         else each
         for each in regions
     )
-
-
-def _map_of(root: Path, record: Record) -> NDArray[np.float32] | None:
-    """The anomaly map of a line; None where it is missing or damaged."""
-    if "map" not in record:
-        return None
-    try:
-        with Image.open(root / record["map"]) as image:
-            values = np.asarray(image, np.float32)
-    except (OSError, ValueError):
-        return None
-    return values if values.ndim == 2 and np.isfinite(values).all() else None
 
 
 def _place(root: Path, record: Record) -> tuple[Path, int | None]:

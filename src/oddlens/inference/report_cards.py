@@ -11,12 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 import cv2
-import numpy as np
-from PIL import Image
 
 from oddlens.detection import RegionOfInterest, ValueRange, resize_map
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.judgement import Basis
+from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.records import Record
 from oddlens.io.images import read_image
 from oddlens.io.paths import is_file
@@ -94,14 +93,8 @@ class Cards:
 
     def _heat(self, record: Record, image: Pixels) -> Pixels | None:
         """The image with its anomaly map over it; None where there is no map, or nothing says how to colour it."""
-        if self._range is None or "map" not in record:
-            return None
-        try:
-            with Image.open(self._root / record["map"]) as file:
-                anomaly_map = np.asarray(file, np.float32)
-        except OSError:
-            return None
-        if anomaly_map.ndim != 2 or not np.isfinite(anomaly_map).all():
+        anomaly_map = None if self._range is None else kept_map(self._root, record)
+        if self._range is None or anomaly_map is None:
             return None
         height, width = image.shape[:2]
         scale = (self._range.low, self._range.high)

@@ -378,7 +378,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{printable(str(path))}, which says how the results beside it were made, is missing or damaged: "
-            "add --overwrite to start over, or give another --out"
+            "run 'oddlens detect' again, with --overwrite or another --out"
         ) from error
     return dict(document)
 

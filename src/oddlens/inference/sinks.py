@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.errors import Failure, UsageError, printable
+from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.kinds import KINDS
 from oddlens.inference.records import Record, unfiled
 from oddlens.inference.results import ResultsFolder
@@ -135,15 +136,13 @@ class FolderSink(Sink):
 
     def earlier_map(self, record: Record) -> NDArray[np.float32]:
         """See `Sink`."""
-        place = self.folder.root / record["map"]
-        try:
-            with Image.open(place) as image:
-                return np.asarray(image, np.float32)
-        except OSError as error:
+        anomaly_map = kept_map(self.folder.root, record)
+        if anomaly_map is None:
             raise UsageError(
-                f"{printable(str(place))}, from which smoothing would continue, is missing or damaged: "
+                f"{printable(str(self.folder.root / record['map']))}, from which smoothing would continue, is missing or damaged: "
                 "add --overwrite to start over, or give another --out"
-            ) from error
+            )
+        return anomaly_map
 
     def begin(self) -> None:
         """See `Sink`."""
