@@ -38,7 +38,7 @@ def main() -> None:
     cells = rng.random((37, 37), np.float32)
     smooth = cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR)
     mask = smooth > np.quantile(smooth, 0.97)
-    pixels = cv2.resize(rng.integers(0, 256, (side // 8, side // 8, 3), np.uint8), (side, side))
+    pixels = np.asarray(cv2.resize(rng.integers(0, 256, (side // 8, side // 8, 3), np.uint8), (side, side)), np.uint8)
     levels, colours = (smooth * 255).astype(np.uint8), np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
     calls: dict[str, tuple[Call, Call]] = {
         "enlarge a map": (
@@ -118,7 +118,7 @@ def deep_levels() -> str:
     """How many levels of a 16-bit colour PNG each of them reads."""
     ramp = np.linspace(0, 65535, 4096, dtype=np.uint16).reshape(64, 64)[..., None].repeat(3, 2)
     data = cv2.imencode(".png", ramp)[1]
-    known = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    known = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED))
     other = np.asarray(Image.open(io.BytesIO(data.tobytes())))
     return f"{len(np.unique(known))} levels of 4096, {len(np.unique(other))} without"
 

@@ -79,9 +79,9 @@ class Command(TyperCommand):
             value = value if equals else next(words, name)  # typer says where a value is missing
             if not value:
                 raise UsageError(f"{name} is empty: give it a value, or leave it out")
-            if own[name].name in seen and not own[name].multiple:
+            if str(own[name].name) in seen and not own[name].multiple:
                 raise UsageError(f"{name} is given more than once: give it one value")
-            seen.add(own[name].name)
+            seen.add(str(own[name].name))
 
     def _repeated(self, ctx: Context, args: Sequence[str]) -> list[str]:
         """The options that take many words, each before each of its words: the form that typer knows."""
