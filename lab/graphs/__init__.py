@@ -25,6 +25,6 @@ def write_mini_graphs(folder: Path = GRAPHS, report: Callable[[str], None] = lam
         def tell(role: str, name: str = name) -> None:
             report(f"{name}: {role}")
 
-        write_graphs(torch_method(detector.method), folder / name, report=tell)
+        write_graphs(torch_method(detector.method), folder / name, half=True, report=tell)
         written.append(folder / name)
     return written

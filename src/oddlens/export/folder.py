@@ -15,6 +15,7 @@ from safetensors.numpy import save
 
 from oddlens.errors import UsageError
 from oddlens.export.graphs import method_graphs
+from oddlens.export.half_weights import with_half_weights
 from oddlens.io.atomic import write_bytes, write_text
 from oddlens.methods.base import AnyMethod
 from oddlens.provenance import plain_recipe
@@ -30,6 +31,7 @@ def write_graphs(
     folder: Path,
     *,
     objects: Iterable[str] | None = None,
+    half: bool = False,
     report: Callable[[str], None] = lambda role: None,
 ) -> dict[str, object]:
     """Write the graphs of a method into a folder, each file whole or not at all, graphs.json last.
@@ -39,6 +41,7 @@ def write_graphs(
         folder: It may exist; files of the same names are replaced.
         objects: The object names whose prompt embeddings are written; with them there is no text graph. None: a text graph,
             where the method's words need no more, so that every name can be given.
+        half: Store the weights that float16 holds exactly as that; a runtime makes them float32 again when it loads the graph.
         report: Is told of the role of each graph before it is made.
 
     Returns:
@@ -51,7 +54,7 @@ def write_graphs(
     made = method_graphs(method, with_text=objects is None, report=report)
     files: Files = {}
     for role, graph in made.graphs.items():
-        files[role] = _written(folder, f"{role}.onnx", graph.data)
+        files[role] = _written(folder, f"{role}.onnx", with_half_weights(graph.data) if half else graph.data)
     if method.card.needs.text and "text" not in made.graphs:
         names, arrays = _texts(method, objects, {name for graph in made.graphs.values() for name in graph.inputs})
         files["texts"] = _written(folder, "texts.safetensors", save(arrays))

@@ -1,0 +1,50 @@
+"""Weights that float16 holds exactly take half of the bytes and give the same bits."""
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from oddlens.export.half_weights import with_half_weights
+
+onnx = pytest.importorskip("onnx")
+
+
+def product(weights: NDArray[np.float32]) -> bytes:
+    """The graph of x @ weights."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    shape = [2, len(weights)]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "weights"], ["y"])],
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, weights.shape[1]])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    made: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9
+    ).SerializeToString()
+    return made
+
+
+def run(data: bytes, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"x": x})[0])
+
+
+def test_exact_weights_are_halved_and_give_the_same_bits() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(64, 64)).astype(np.float16).astype(np.float32)
+    whole, x = product(weights), rng.normal(size=(2, 64)).astype(np.float32)
+    half = with_half_weights(whole)
+    assert len(half) < 0.6 * len(whole)
+    assert np.array_equal(run(half, x), run(whole, x))
+
+
+@pytest.mark.parametrize("value", [0.1, 1e6, np.nan])
+def test_a_tensor_with_one_value_that_float16_has_not_stays_as_it_is(value: float) -> None:
+    weights = np.ones((64, 64), np.float32)
+    weights[3, 5] = value
+    data = product(weights)
+    assert onnx.load_from_string(with_half_weights(data)) == onnx.load_from_string(data)
