@@ -67,8 +67,9 @@ STATIONS = {
     "--tiles CxR",
     "--overlap SHARE",
     "--fit HOW",
+    "--runtime NAME",
 }
-"""Options that came with the verdicts of stations."""
+"""Options that came with the verdicts of stations, and with the runtime that they run in."""
 
 
 def test_detect_has_at_most_15_options_beside_what_a_method_and_stations_add() -> None:

@@ -17,6 +17,7 @@ from oddlens.cli.options import (
     ModelName,
     NamingOptions,
     PreparationOptions,
+    RuntimeName,
     problems,
     say,
     settings_option,
@@ -54,6 +55,7 @@ class MethodOptions:
         settings_option("every method's recipe", ", or of one method's as METHOD.FIELD=VALUE"),
     ] = None
     device: DeviceName = "auto"
+    runtime: RuntimeName = "auto"
 
     @property
     def names(self) -> list[str]:
@@ -151,7 +153,10 @@ def benchmark(
 
     sources = open_sources(data)
     with before_the_first_image(), loading():
-        detectors = tuple(load(name, what.model, files.get(name), what.device, **overrides[name]) for name in methods)
+        detectors = tuple(
+            load(name, what.model, files.get(name), what.device, runtime=what.runtime, **overrides[name])
+            for name in methods
+        )
     plan = Plan(
         sources,
         detectors,

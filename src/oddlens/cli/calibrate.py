@@ -15,7 +15,7 @@ import typer
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.labelled import KnownImages, judged_images
-from oddlens.cli.options import DeviceName, say
+from oddlens.cli.options import DeviceName, RuntimeName, say
 from oddlens.cli.vetting import AcceptNames, image_named, print_vetting, refuse_doubtful
 from oddlens.errors import Failure, OddlensWarning, UsageError, counted, printable
 
@@ -74,6 +74,7 @@ def calibrate(
         ),
     ] = None,
     device: DeviceName = "auto",
+    runtime: RuntimeName = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")] = False,
 ) -> None:
     """Set the thresholds of a station by good images.
@@ -109,7 +110,7 @@ def calibrate(
 
     with locked(station):
         with before_the_first_image(), loading():
-            detector = oddlens.open_station(station, device)
+            detector = oddlens.open_station(station, device, runtime=runtime)
         if paths is None and not from_learning:
             _refuse_flagged(detector, station)
         sample = LearningSample(station, scored_by(detector.identity, detector.object_name))

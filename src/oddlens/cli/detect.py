@@ -14,6 +14,7 @@ import typer
 from oddlens.cli.card_options import card_fields
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images, tell_passed_over
+from oddlens.cli.naming import names_sink, open_to_name, runtime_of_names
 from oddlens.cli.options import (
     DeviceName,
     MarkingOptions,
@@ -21,6 +22,7 @@ from oddlens.cli.options import (
     ModelName,
     PreparationOptions,
     RoiFile,
+    RuntimeName,
     WeightsFile,
     method_or_default,
     parse_kinds,
@@ -92,6 +94,7 @@ class DetectorOptions:
         settings_option("the method's recipe", ", max_megapixels of the images, or smooth of videos"),
     ] = None
     device: DeviceName = "auto"
+    runtime: RuntimeName = "auto"
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,6 @@ def detect(
     from oddlens.cli.streams import stdout_is_gone
     from oddlens.inference.judgement import basis_of
     from oddlens.inference.records import say_counts
-    from oddlens.inference.region_names import RegionNamesSink
     from oddlens.inference.report import NAME as REPORT
     from oddlens.inference.report import ReportSink
     from oddlens.inference.runner import run, settings_of
@@ -223,13 +225,19 @@ def detect(
     with before_the_first_image():
         if what.station is not None:
             with loading():
-                detector = oddlens.open_station(what.station, what.device)
+                detector = open_to_name(what.station, what.device, what.runtime, defects)
             detector.max_megapixels = max_megapixels
         else:
             method = method_or_default(what.method, what.model, what.weights, with_references=good is not None)
             with loading():
                 detector = oddlens.load(
-                    method, what.model, what.weights, what.device, max_megapixels=max_megapixels, **overrides
+                    method,
+                    what.model,
+                    what.weights,
+                    what.device,
+                    runtime=runtime_of_names(what.runtime, defects),
+                    max_megapixels=max_megapixels,
+                    **overrides,
                 )
             if good is not None:
                 detector.add_references(good)
@@ -257,13 +265,10 @@ def detect(
     sinks: list[Sink] = []
     if audit is not None:
         sinks.append(audit)
-    known = detector.defects
-    if defects or (known is not None and (known.words or known.regions.names)):
-        from oddlens.teaching.namer import Namer
-
-        words, regions = (defects, None) if known is None else (defects or known.words, known.regions)
-        with before_the_first_image():
-            sinks.append(RegionNamesSink(Namer(detector.backbone, words, object_name, regions)))
+    with before_the_first_image():
+        naming = names_sink(detector, defects, object_name)
+    if naming is not None:
+        sinks.append(naming)
     said: dict[str, list[str]] = {}
     if good is not None and detector.recipe.is_independent and not detector.recipe.alone:
         said["references"] = _doubtful(detector, object_name)
@@ -442,5 +447,5 @@ class _Notes:
 
 
 def _say_settings(detector: Detector) -> None:
-    print(f"method {detector.name}, model {detector.identity.model.name}", file=sys.stderr)
+    print(f"method {detector.name}, model {detector.identity.model.name}, runtime {detector.runtime}", file=sys.stderr)
     print(detector.recipe, *detector.notes, sep="\n", file=sys.stderr)

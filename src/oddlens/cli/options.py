@@ -41,6 +41,14 @@ ModelName = Annotated[
     ),
 ]
 DeviceName = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu or cuda.")]
+RuntimeName = Annotated[
+    str,
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="onnx: graphs of the model in oddlens, and exported stations. torch: any model. auto: graphs where they can.",
+    ),
+]
 WeightsFile = Annotated[
     str | None, typer.Option("--weights", metavar="FILE", help="The learned part of a method that is trained.")
 ]
@@ -218,12 +226,12 @@ def method_or_default(method: str | None, model: str | None, weights: str | None
     """
     if method is not None:
         return method
-    from oddlens.backbone.load import locate
+    from oddlens.loading.embedded import card_of
     from oddlens.methods.defaults import ZERO_SHOT, default_method
 
     if weights is not None:  # they tell of a method that takes some
         return ZERO_SHOT
-    card, _ = locate(model)
+    card = card_of(model)
     chosen = default_method(card, with_references=with_references)
     if chosen != ZERO_SHOT:
         say(f"oddlens: with good examples on {card.name} the method is {chosen}; --method names another")

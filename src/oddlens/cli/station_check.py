@@ -14,7 +14,7 @@ import typer
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images
 from oddlens.cli.labelled import KnownImages, judged_images
-from oddlens.cli.options import AsJson, DeviceName, StationFolder
+from oddlens.cli.options import AsJson, DeviceName, RuntimeName, StationFolder
 from oddlens.cli.table import print_table
 from oddlens.errors import Failure, UsageError, printable
 
@@ -44,7 +44,13 @@ class LabelledImages:
     ] = None
 
 
-def check(folder: StationFolder, images: LabelledImages, device: DeviceName = "auto", as_json: AsJson = False) -> None:
+def check(
+    folder: StationFolder,
+    images: LabelledImages,
+    device: DeviceName = "auto",
+    runtime: RuntimeName = "auto",
+    as_json: AsJson = False,
+) -> None:
     """Count false alarms and misses on labelled images. They are held against what the station promises.
 
     Images that the station was made of or calibrated on are left out: of them the counts would be too good. The check is kept in
@@ -62,7 +68,7 @@ def check(folder: StationFolder, images: LabelledImages, device: DeviceName = "a
 
     with before_the_first_image():
         with loading():
-            detector = oddlens.open_station(folder, device)
+            detector = oddlens.open_station(folder, device, runtime=runtime)
         calibration = detector.calibration()
     thresholds = chosen(detector.thresholds, calibration)
     if thresholds.image is None:

@@ -20,6 +20,7 @@ from oddlens.cli.options import (
     ModelName,
     PreparationOptions,
     RoiFile,
+    RuntimeName,
     StationFolder,
     WeightsFile,
     method_or_default,
@@ -80,6 +81,7 @@ class StationOptions:
     setting: Annotated[list[str] | None, settings_option("the method's recipe")] = None
     roi: RoiFile = None
     device: DeviceName = "auto"
+    runtime: RuntimeName = "auto"
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def create(
     with before_the_first_image():
         method = method_or_default(what.method, what.model, what.weights, with_references=bool(good))
         with loading():
-            detector = oddlens.load(method, what.model, what.weights, what.device, **overrides)
+            detector = oddlens.load(method, what.model, what.weights, what.device, runtime=what.runtime, **overrides)
         detector.object_name, detector.marking = what.object_name, marked
         if roi is not None:
             detector.roi = roi

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from oddlens.cli.command import before_the_first_image
-from oddlens.cli.options import AsJson, DeviceName, StationFolder
+from oddlens.cli.options import AsJson, DeviceName, RuntimeName, StationFolder
 from oddlens.errors import printable
 
 EXAMPLES = """\b
@@ -37,6 +37,7 @@ def learn(
         ),
     ] = False,
     device: DeviceName = "auto",
+    runtime: RuntimeName = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Make a new version of a station of what was marked with 'oddlens feedback'.
@@ -49,7 +50,9 @@ def learn(
     from oddlens.teaching.learn import learn as learn_marks
 
     with before_the_first_image():
-        learned = learn_marks(folder, defect_memory=defect_memory, renew_calibration=renew_calibration, device=device)
+        learned = learn_marks(
+            folder, defect_memory=defect_memory, renew_calibration=renew_calibration, device=device, runtime=runtime
+        )
     if as_json:
         print(json.dumps(learned.to_dict(), indent=2))
         return

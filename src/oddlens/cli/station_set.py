@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import before_the_first_image, loading
-from oddlens.cli.options import AsJson, DeviceName, MarkingOptions, RoiFile, StationFolder, say, threshold_option
+from oddlens.cli.options import (
+    AsJson,
+    DeviceName,
+    MarkingOptions,
+    RoiFile,
+    RuntimeName,
+    StationFolder,
+    say,
+    threshold_option,
+)
 from oddlens.cli.station_create import FalseAlarmRate, ReviewRate
 from oddlens.cli.station_page import marked, print_station
 from oddlens.cli.thresholds import parse_thresholds
@@ -59,6 +68,7 @@ def set_station(
     change: ChangeOptions,
     marking: MarkingOptions,
     device: DeviceName = "auto",
+    runtime: RuntimeName = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Change thresholds, object, where to look, what is marked. The earlier version stays: 'oddlens station rollback' goes back.
@@ -83,7 +93,7 @@ def set_station(
         said: list[str] = []
         if change.object_name is not None or change.roi is not None:
             with before_the_first_image():
-                state = _asked_otherwise(folder, state, change, device, said)
+                state = _asked_otherwise(folder, state, change, device, runtime, said)
         if score is not None or pixel is not None or change.review_threshold is not None:
             state = _by_hand(state, score, pixel, change.review_threshold)
         if rates_given:
@@ -166,7 +176,7 @@ def _rates_of(state: StationState) -> Rates:
 
 
 def _asked_otherwise(
-    folder: StationFolder, state: StationState, change: ChangeOptions, device: str, said: list[str]
+    folder: StationFolder, state: StationState, change: ChangeOptions, device: str, runtime: str, said: list[str]
 ) -> StationState:
     """Another object or region of interest: all scores are others, and the calibration of other good images is worth nothing."""
     import oddlens
@@ -175,7 +185,7 @@ def _asked_otherwise(
 
     roi = None if change.roi is None else RegionOfInterest.read(change.roi)
     with loading():
-        detector = oddlens.open_station(folder, device)
+        detector = oddlens.open_station(folder, device, runtime=runtime)
     split = isinstance(state.calibration, Calibration)
     if change.object_name is not None and change.object_name != detector.object_name:
         said.append(f"object {change.object_name} (was {detector.object_name})")

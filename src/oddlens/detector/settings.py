@@ -97,6 +97,11 @@ class DetectorSettings:
         return self.method.backbone.device
 
     @property
+    def runtime(self) -> str:
+        """What computes: "torch", or "onnx" (graphs)."""
+        return str(self.method.machine["runtime"])
+
+    @property
     def no_references(self) -> str | None:
         """Why it takes no good examples, in a sentence; None where it takes them."""
         return self.method.no_references

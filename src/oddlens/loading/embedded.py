@@ -7,9 +7,9 @@ import warnings
 from functools import cache
 from pathlib import Path
 
-from oddlens.backbone.cards import MINI, find_card
+from oddlens.backbone.cards import MINI, Card, find_card
 from oddlens.backbone.files import MINI_FOLDER
-from oddlens.errors import OddlensWarning
+from oddlens.errors import OddlensWarning, needs_torch, printable
 from oddlens.io.paths import exists, expanded
 
 
@@ -18,6 +18,15 @@ def is_embedded(model: str | os.PathLike[str] | None) -> bool:
     if model is None:
         return True
     return not exists(expanded(Path(model))) and find_card(os.fspath(model)) is MINI
+
+
+def card_of(model: str | os.PathLike[str] | None) -> Card:
+    """The card of a model. Raises as `oddlens.load` does; any but the embedded model needs torch."""
+    if is_embedded(model):
+        return MINI
+    with needs_torch(f"the model {printable(os.fspath(model or ''))}"):
+        from oddlens.backbone.load import locate
+    return locate(None if model is None else Path(model))[0]
 
 
 def graphs_of(method: str) -> Path:

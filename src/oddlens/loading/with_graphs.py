@@ -81,10 +81,10 @@ def _introduce() -> None:
     introduce_embedded()
 
 
-def _given(card: MethodCard, overrides: Mapping[str, object]) -> set[str]:
+def _given(card: MethodCard, overrides: Mapping[str, object]) -> list[str]:
     """The names of the fields that are given by hand."""
-    known = {each.name for each in fields(card.recipe)}
-    return (named_fields(card.recipe, overrides.get("recipe")).keys() | overrides.keys()) & known
+    names = named_fields(card.recipe, overrides.get("recipe")).keys() | overrides.keys()
+    return [each.name for each in fields(card.recipe) if each.name in names]
 
 
 def _notes(folder: GraphFolder, overrides: Mapping[str, object]) -> list[str]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,6 +108,10 @@ class GraphFolder:
         folder = cls(path, document)
         _ = folder.recipe  # fields that are none are refused here
         return folder
+
+    def __reduce__(self) -> tuple[Callable[[Path], GraphFolder], tuple[Path]]:
+        """It is read again where it is unpickled."""
+        return GraphFolder.read, (self.path,)
 
     @cached_property
     def card(self) -> MethodCard:

@@ -111,6 +111,10 @@ class GraphMethod:
             self._device,
         )
 
+    def __reduce__(self) -> tuple[type[GraphMethod], tuple[GraphFolder, str]]:
+        """Its graphs are loaded again where it is unpickled."""
+        return GraphMethod, (self.folder, self._device)
+
     @property
     def card(self) -> MethodCard:
         """What is known of the method without its code."""

@@ -31,7 +31,7 @@ from oddlens.detection import Detection, Region, Thresholds
 from oddlens.detection.regions import mark_hottest
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch, joined
-from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, printable
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import open_station
 from oddlens.station import Version, locked, write_station
@@ -81,6 +81,7 @@ def learn(
     defect_memory: bool | None = None,
     renew_calibration: bool = False,
     device: str = "auto",
+    runtime: str = "auto",
 ) -> Learned:
     """Make a new version of a station of the images that are marked.
 
@@ -89,13 +90,14 @@ def learn(
         defect_memory: Whether it has a second memory, of defects; None: as it is.
         renew_calibration: Whether the good images that were drawn at random make the thresholds, in the place of what did.
         device: "auto", "cpu" or "cuda".
+        runtime: As `oddlens.load` takes it. Names and a memory of defects need torch.
 
     Raises:
         UsageError: There is no station, another program is writing to it, too few images were drawn for a false-alarm rate, or
             the method takes no memory of defects.
     """
     with locked(folder):
-        return _Lesson(Path(folder), device).learn(defect_memory, renew_calibration)
+        return _Lesson(Path(folder), device, runtime, defect_memory).learn(defect_memory, renew_calibration)
 
 
 def calibrate_by_some(detector: Detector, references: EncodedBatch, rates: Rates) -> None:
@@ -117,10 +119,15 @@ class _Lesson:
     _first = 0
     """How many references, the first ones, made the thresholds, each held against the others; 0: none did."""
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, device: str, runtime: str, defect_memory: bool | None) -> None:
         self._folder = folder
-        self._detector = open_station(folder, device)
         feedback = read_feedback(folder)
+        named = any(mark.said == "bad" and mark.defect for mark in feedback.last)
+        if (defect_memory or named) and runtime == "auto":
+            with needs_torch("a memory of defects" if defect_memory else "learning names of defects"):
+                import torch  # noqa: F401
+            runtime = "torch"
+        self._detector = open_station(folder, device, runtime=runtime)
         self._marks = feedback.last
         self._said: list[str] = []
         if feedback.unread:

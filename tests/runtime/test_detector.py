@@ -1,0 +1,227 @@
+"""A detector on graphs beside the same on torch: the embedded model's default methods, whatever is asked of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import oddlens
+from oddlens.detection import RegionOfInterest
+from oddlens.detector import Detector
+from oddlens.encoding.arrays import to_numpy
+from oddlens.errors import UsageError
+from oddlens.io.preparation import Preparation
+
+Image = NDArray[np.uint8]
+
+CLOSE = 1e-4
+
+pytestmark = pytest.mark.filterwarnings("ignore::oddlens.OddlensWarning")
+
+
+def parts(count: int, seed: int = 0, size: tuple[int, int] = (180, 240)) -> list[Image]:
+    """Images of one part, (height, width)."""
+    rng = np.random.default_rng(seed)
+    pattern = np.random.default_rng(99).integers(80, 150, (6, 8, 3))
+    rows, columns = (np.arange(length) * cells // length for length, cells in zip(size, pattern.shape, strict=False))
+    base = pattern[rows][:, columns]
+    return [np.clip(base + rng.normal(0, 6, base.shape), 0, 255).astype(np.uint8) for _ in range(count)]
+
+
+def broken(image: Image) -> Image:
+    other = image.copy()
+    other[60:100, 80:140] = 255
+    return other
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Image]:
+    """Good ones, a broken one, and some of other sizes."""
+    good = parts(5, seed=1)
+    return [*good, broken(good[0]), *parts(1, 2, (180, 180)), *parts(1, 3, (120, 300))]
+
+
+def both(method: str, references: list[Image], **changes: object) -> tuple[Detector, Detector]:
+    """The same detector on torch and on graphs."""
+    made = []
+    for runtime in ("torch", "onnx"):
+        detector = oddlens.load(method, device="cpu", runtime=runtime)
+        for name, value in changes.items():
+            setattr(detector, name, value)
+        made.append(detector.add_references(references) if references else detector)
+    return made[0], made[1]
+
+
+def agree(torch: Detector, graphs: Detector, images: list[Image], batch_size: int = 8) -> None:
+    assert (torch.runtime, graphs.runtime) == ("torch", "onnx")
+    assert graphs.identity == torch.identity
+    found = (detector.detect_each(images, "plate", batch_size) for detector in (torch, graphs))
+    for expected, other in zip(*found, strict=True):
+        assert isinstance(expected, oddlens.Detection)
+        assert isinstance(other, oddlens.Detection)
+        assert other.score == pytest.approx(expected.score, abs=CLOSE)
+        assert other.anomaly_map.shape == expected.anomaly_map.shape
+        assert np.abs(other.anomaly_map - expected.anomaly_map).max() < CLOSE
+        for name in ("image", "pixel", "review"):
+            assert getattr(other.thresholds, name) == pytest.approx(getattr(expected.thresholds, name), abs=CLOSE)
+        assert (other.verdict, other.p_value) == (expected.verdict, expected.p_value)
+
+
+@pytest.mark.parametrize(
+    ("method", "references"), [("winclip", 0), ("winclip", 1), ("winclip", 4), ("patch-knn", 1), ("patch-knn", 4)]
+)
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_scores_maps_thresholds_and_verdicts(
+    method: str, references: int, batch_size: int, images: list[Image]
+) -> None:
+    agree(*both(method, parts(references)), images, batch_size)
+
+
+@pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+def test_references_of_several_sizes_that_come_one_after_another(method: str, images: list[Image]) -> None:
+    torch, graphs = both(method, [*parts(2), *parts(1, 5, (180, 180))])
+    for detector in (torch, graphs):
+        detector.add_references(parts(2, 7))
+    agree(torch, graphs, images)
+
+
+def test_more_references_than_run_at_once() -> None:
+    agree(*both("patch-knn", parts(10, size=(60, 80))), parts(2, 3))
+
+
+@pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+def test_tiles_and_a_region_of_interest(method: str, images: list[Image]) -> None:
+    changes = {
+        "preparation": Preparation.of(tiles="2x2", fit="pad"),
+        "roi": RegionOfInterest(include=(((0, 0), (0.7, 0), (0.7, 1), (0, 1)),)),
+    }
+    agree(*both(method, parts(3), **changes), images[:3])
+
+
+@pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+def test_a_split_calibration_and_what_is_odd(method: str, images: list[Image]) -> None:
+    torch, graphs = both(method, parts(3))
+    seen = [detector.observe(parts(10, 11), "plate") for detector in (torch, graphs)]
+    for one, other in zip(*seen, strict=True):
+        assert other.score == pytest.approx(one.score, abs=CLOSE)
+        assert other.embedding == pytest.approx(one.embedding, abs=CLOSE)
+    for detector, observations in zip((torch, graphs), seen, strict=True):
+        detector.calibrate(observations, 0.1, object_name="plate")
+    assert graphs.calibration("plate").rank == torch.calibration("plate").rank  # type: ignore[union-attr]
+    agree_on = images[5:6]
+    (expected,), (found,) = (detector.detect(agree_on, "plate") for detector in (torch, graphs))
+    assert (found.verdict, expected.verdict) == ("ng", "ng")
+    assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=CLOSE)
+
+
+@pytest.mark.parametrize(("made_by", "opened_by"), [("torch", "onnx"), ("onnx", "torch")])
+@pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+def test_a_station_of_one_runtime_goes_on_with_the_other(
+    method: str, made_by: str, opened_by: str, images: list[Image], tmp_path: Path
+) -> None:
+    made = oddlens.load(method, device="cpu", runtime=made_by).add_references(parts(4))
+    made.calibrate(parts(10, 11), 0.1, object_name="plate")
+    made.save(tmp_path / "station")
+    opened = oddlens.open_station(tmp_path / "station", "cpu", runtime=opened_by)
+    again = oddlens.open_station(tmp_path / "station", "cpu", runtime=made_by)
+    assert (opened.runtime, opened.identity) == (opened_by, again.identity)
+    for expected, found in zip(made.detect(images, "plate"), opened.detect(images, "plate"), strict=True):
+        assert found.score == pytest.approx(expected.score, abs=CLOSE)
+        assert (found.thresholds, found.verdict) == (expected.thresholds, expected.verdict)
+    for detector in (made, opened):
+        with pytest.warns(oddlens.OddlensWarning, match="is dropped"):
+            detector.add_references(parts(1, 21))
+    for expected, found in zip(made.detect(images, "plate"), opened.detect(images, "plate"), strict=True):
+        assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=CLOSE)
+
+
+def test_features_split_and_join_and_are_numpys(images: list[Image]) -> None:
+    graphs = oddlens.load("patch-knn", device="cpu", runtime="onnx").add_references(parts(2))
+    encoded = graphs.encode(images)
+    assert all(isinstance(value, np.ndarray) for value in encoded.features.values())
+    whole = graphs.predict(encoded, "plate")
+    for number in (0, 6, 7):
+        (alone,) = graphs.predict(encoded[number : number + 1], "plate")
+        assert alone.score == pytest.approx(whole[number].score, abs=1e-5)
+    expected = oddlens.load("patch-knn", device="cpu", runtime="torch").encode(images)
+    for name, value in expected.features.items():
+        assert np.abs(to_numpy(value) - encoded.features[name]).max() < CLOSE
+
+
+class TestRuntimes:
+    def test_the_machine_names_it_and_the_identity_does_not(self) -> None:
+        torch, graphs = both("winclip", [])
+        assert [each.identity.machine["runtime"] for each in (torch, graphs)] == ["torch", "onnx"]
+        assert "runtime" not in graphs.identity.to_dict()
+        assert "precision" not in graphs.identity.to_dict()
+        assert replace(graphs.identity, precision="int8").to_dict()["precision"] == "int8"
+        assert replace(graphs.identity, precision="int8") != torch.identity
+
+    @pytest.mark.parametrize(
+        ("method", "given", "reason"),
+        [
+            ("winclip", {"temperature": 0.05}, "its graphs were made with temperature=0.07, not 0.05"),
+            ("patch-knn", {"recipe": "plain"}, "its graphs were made with aspect=True, not False"),
+            ("musc", {}, "there are no graphs of musc on the embedded model"),
+            ("winclip", {"device": "cuda"}, "are for the processor, not for 'cuda'"),
+        ],
+    )
+    def test_what_graphs_cannot_do_is_torchs(self, method: str, given: dict[str, str], reason: str) -> None:
+        with pytest.raises(UsageError, match=reason):
+            oddlens.load(method, runtime="onnx", **given)
+        if "device" not in given:
+            assert oddlens.load(method, **given).runtime == "torch"
+
+    def test_what_is_given_as_it_is_stays_with_graphs(self) -> None:
+        assert oddlens.load("winclip", temperature=0.07).runtime == "onnx"
+        assert oddlens.load("patch-knn", recipe="aligned", aspect=True, divide="map", place=None).runtime == "onnx"
+
+    def test_another_recipe_of_a_loaded_one_is_torchs(self, images: list[Image]) -> None:
+        graphs = oddlens.load("winclip", device="cpu", runtime="onnx")
+        with pytest.raises(
+            UsageError, match=r"made with temperature=0\.07, not 0\.05: load the detector with runtime 'torch'"
+        ):
+            graphs.predict(graphs.encode(images[0]), "plate", temperature=0.05)
+        (found,) = graphs.predict(graphs.encode(images[0]), "plate", temperature=0.07)
+        assert found.score == graphs.detect(images[0], "plate")[0].score
+
+    def test_an_unknown_one_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="there is no runtime 'tensorrt'"):
+            oddlens.load(runtime="tensorrt")
+
+    def test_another_models_graphs_are_not_known(self, open_clip_folder: Path) -> None:
+        with pytest.raises(UsageError, match="there are no graphs of the model"):
+            oddlens.load(model=open_clip_folder, runtime="onnx")
+        assert oddlens.load(model=open_clip_folder, device="cpu").runtime == "torch"
+
+    def test_sets_and_defects_are_refused_in_a_sentence(self, images: list[Image]) -> None:
+        graphs = oddlens.load("winclip", device="cpu", runtime="onnx")
+        with pytest.raises(UsageError, match="winclip scores every image alone"):
+            graphs.detect_set(images)
+        with pytest.raises(UsageError, match="patch-knn needs good examples"):
+            oddlens.load("patch-knn", device="cpu", runtime="onnx").detect(images[0])
+
+
+@pytest.fixture
+def forked() -> Iterator[None]:
+    import multiprocessing
+
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("processes are not forked here")
+    return
+
+
+def _scored(detector: Detector, image: Image) -> float:
+    return detector.detect(image, "plate")[0].score
+
+
+def test_a_forked_process_goes_on(images: list[Image], forked: None) -> None:
+    import multiprocessing
+
+    graphs = oddlens.load("winclip", device="cpu", runtime="onnx")
+    score = _scored(graphs, images[0])
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_scored, (graphs, images[0])).get(60) == pytest.approx(score, abs=1e-5)
