@@ -5,8 +5,8 @@
 Every category with at least 60 good images counts, whether they lie in train or in test. Each image runs through the towers once.
 Then, for each of the random splits: 4 references and n calibration images, at the n that the rule asks for of each rate, and all
 other good images as the parts to come ("split"); and 4, 8, 16, 32 references that are calibrated by leave-one-out. Where a
-method takes no references its scores are zero-shot, and only "split" is made. patch-knn runs on images of one size. The
-last rows take the references first by name instead, as people do who take images in one go.
+method takes no references its scores are zero-shot, and only "split" is made. The last rows take the references first by name
+instead, as people do who take images in one go.
 
 A row says: the rate declared (what the rank promises, at most), the mean rate over the splits with its standard error, the tenth
 and ninetieth percentile of single splits, and the share of splits that exceed the 95 % statement on their very calibration set;
@@ -33,6 +33,7 @@ from oddlens.calibration import usual_rate
 from oddlens.calibration.conformal import declared_bound, mean_rate, rank_for
 from oddlens.data import open_dataset
 from oddlens.detector import Detector
+from oddlens.methods.base import AnyMethod
 from oddlens.methods.common.memory_bank import MemoryBank
 
 SPLIT_SIZES = {0.01: 100, 0.05: 20, 0.10: 9}
@@ -43,6 +44,7 @@ REFERENCES = 4
 LEAST_GOOD = 60
 MOST_DEFECTS = 30
 BATCH = 8
+TOGETHER = 32
 
 Scores = NDArray[np.float64]
 
@@ -50,39 +52,53 @@ Scores = NDArray[np.float64]
 class DistanceTable(MemoryBank):
     """A memory bank that looks distances up: every image of a category against every other one, computed once.
 
-    queries: the numbers of the images that `distance` is asked about, whatever features it is given. known: of the references.
+    tables: float32 [images, images, rows] by name. filled: which rows an image has, the others fill up smaller ones: [images, rows]
+    by name. queries: the numbers of the images that `distance` is asked about, whatever features it is given; they have the same
+    rows. known: of the references.
     """
 
-    def __init__(self, tables: Mapping[str, Tensor], queries: Sequence[int] = (), known: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, Tensor],
+        filled: Mapping[str, Tensor],
+        queries: Sequence[int] = (),
+        known: Sequence[int] = (),
+    ) -> None:
         super().__init__({})
-        self._tables, self._queries, self._known = tables, list(queries), list(known)
+        self._tables, self._filled, self._queries, self._known = tables, filled, list(queries), list(known)
 
     @classmethod
-    def of(cls, bank: MemoryBank, features: Mapping[str, Tensor]) -> DistanceTable:
-        """The table of all images of a bank: float32 [images, images, rows] by name."""
-        count, tables = len(bank), {}
-        for name in bank.names:
-            rows = bank.rows(name).view(count, -1, bank.rows(name).shape[1])
-            table = torch.empty(count, count, rows.shape[1])
-            values = features[name].flatten(1, -2)  # of a grid of rows and columns, too; images are of one size
-            for one in range(count):
-                alone = MemoryBank({name: values[one : one + 1]})
-                for first in range(0, count, 32):
-                    table[first : first + 32, one] = alone.distance(name, values[first : first + 32])
-            tables[name] = table
-        return cls(tables)
+    def of(cls, method: AnyMethod, features: Mapping[str, Tensor]) -> DistanceTable:
+        """The table of all images, each of which is remembered alone once."""
+        count = len(next(iter(features.values())))
+        tables, cells, filled = dict[str, Tensor](), dict[str, Tensor](), dict[str, Tensor]()
+        for one in range(count):
+            alone = method.fit({name: value[one : one + 1] for name, value in features.items()})
+            assert isinstance(alone, MemoryBank)
+            for name in alone.names:
+                if name not in tables:
+                    cells[name] = features[name].flatten(1, -2)  # of a grid of rows and columns, too
+                    filled[name] = cells[name].ne(0).any(dim=2)
+                    tables[name] = torch.zeros(count, count, cells[name].shape[1])
+                for first in range(0, count, TOGETHER):
+                    some = slice(first, first + TOGETHER)
+                    there = filled[name][some]
+                    tables[name][some, one][there] = alone.distance(name, cells[name][some][there][None])[0]
+        return cls(tables, filled)
 
     def between(self, queries: Sequence[int], known: Sequence[int]) -> DistanceTable:
         """The bank of some images, for others; an image that is on both sides is not compared with itself."""
-        return DistanceTable(self._tables, queries, known)
+        return DistanceTable(self._tables, self._filled, queries, known)
 
     def distance(self, name: str, queries: Tensor, exclude: Tensor | None = None, *, neighbours: int = 1) -> Tensor:
         """See `MemoryBank`; of the nearest row alone."""
         assert neighbours == 1
+        there = self._filled[name][self._queries[0]]
+        assert int(there.sum()) == queries.shape[1]
         table = self._tables[name][self._queries][:, self._known].clone()
         own = torch.tensor(self._queries)[:, None] == torch.tensor(self._known)
         table[own] = torch.inf
-        return table.amin(dim=1)
+        return table.amin(dim=1)[:, there]
 
 
 @dataclass
@@ -115,22 +131,28 @@ class Category:
         self._detector, self._name = detector, name
         self._encoded = detector.encode([*good, *bad])
         self._text = detector.method.encode_prompts(name)
-        self._table = None
-        if detector.no_references is None:
-            bank = detector.method.fit(self._encoded.features)
-            assert isinstance(bank, MemoryBank)
-            self._table = DistanceTable.of(bank, self._encoded.features)
-        self._alone = None if self._table is not None else self._scores(range(self.good + self.bad), None)
+        takes_references = detector.no_references is None
+        self._table = DistanceTable.of(detector.method, self._encoded.features) if takes_references else None
+        self._alone = None if takes_references else self._scores(range(self.good + self.bad), None)
 
     @torch.inference_mode()
     def _scores(self, numbers: Sequence[int], known: Sequence[int] | None) -> Scores:
-        parts: list[Scores] = []
-        for first in range(0, len(numbers), BATCH):
-            some = list(numbers[first : first + BATCH])
+        found = np.empty(len(numbers))
+        for places in self._batches(numbers):
+            some = [numbers[place] for place in places]
             features = {name: value[some] for name, value in self._encoded.features.items()}
             memory = None if known is None or self._table is None else self._table.between(some, known)
-            parts.append(self._detector.method.score(features, self._text, memory).scores.double().numpy())
-        return np.concatenate(parts)
+            found[places] = self._detector.method.score(features, self._text, memory).scores.double().numpy()
+        return found
+
+    def _batches(self, numbers: Sequence[int]) -> Iterator[list[int]]:
+        """The places of images of one size each; where the model takes all at one size, of any."""
+        layouts = [value for value in self._encoded.features.values() if value.ndim == 2 and value.dtype == torch.int64]
+        groups = dict[tuple[int, ...], list[int]]()
+        for place, number in enumerate(numbers):
+            groups.setdefault(tuple(n for layout in layouts for n in layout[number].tolist()), []).append(place)
+        for group in groups.values():
+            yield from (group[first : first + BATCH] for first in range(0, len(group), BATCH))
 
     def scores(self, numbers: Sequence[int], known: Sequence[int]) -> Scores:
         """The scores of some images against references; of one of those against the others."""

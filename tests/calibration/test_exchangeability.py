@@ -98,6 +98,56 @@ def test_a_held_test_is_said_to_have_found_nothing() -> None:
     assert "no difference was found" in Exchangeability(8, 30, 0.4, 0.6).sentence
 
 
+class TestWhatIsAboveTheThreshold:
+    def test_it_is_counted_at_the_rank(self) -> None:
+        known, later = [3.0, 1.0, 2.0], [1.5, 2.0, 2.5, 3.5]
+        assert [compare((known, later), None, rank=rank).above for rank in (1, 2, 3)] == [4, 2, 1]
+        assert compare((known, later), None, rank=3).score_p is None
+        assert compare((known, later), None).above is None
+
+    @pytest.mark.parametrize(("known", "rank", "later", "above"), [(4, 4, 60, 25), (32, 32, 60, 6), (40, 39, 30, 0)])
+    def test_how_probable_more_than_twice_the_declared_rate_is(
+        self, known: int, rank: int, later: int, above: int
+    ) -> None:
+        declared = (known + 1 - rank) / (known + 1)
+        expected = stats.beta.sf(2 * declared, known + 1 - rank + above, rank + later - above)
+        found = Exchangeability(known, later, None, None, rank, above)
+        assert found.too_often == pytest.approx(expected, abs=1e-12)
+        assert found.is_refuted == (expected > 0.5)
+
+    def test_a_line_of_which_far_too_much_is_called_ng_is_said(self) -> None:
+        found = Exchangeability(4, 60, None, 0.5, 4, 30)
+        assert "of which 30 (50%) are above the threshold where at most 20% of good ones should be" in found.sentence
+        assert "does not hold" in found.sentence
+        held = Exchangeability(4, 60, None, 0.5, 4, 12)
+        assert "60 of the line, of which 12 are above the threshold, and no difference was found" in held.sentence
+
+    @pytest.mark.parametrize("known", [4, 8, 16])
+    def test_of_random_references_it_says_so_about_as_often_as_it_is_so(self, known: int) -> None:
+        """The rate of the threshold of uniform scores is known: 1 less the threshold."""
+        rng = np.random.default_rng(known)
+        said, false = 0, 0
+        for _ in range(400):
+            scores = rng.random(known)
+            found = compare((scores.tolist(), rng.random(60).tolist()), None, rank=known)
+            said += found.is_refuted
+            false += found.is_refuted and 1 - scores.max() <= 2 / (known + 1)
+        assert stats.binom.ppf(0.001, 400, 0.07) <= said <= stats.binom.ppf(0.999, 400, 0.135)
+        assert false <= stats.binom.ppf(0.999, 400, 0.05)
+
+    def test_it_survives_json_and_what_was_not_counted_may_lack(self) -> None:
+        found = Exchangeability(4, 60, None, 0.5, 4, 30)
+        assert Exchangeability.from_dict(found.to_dict()) == found
+        earlier = {"known": 8, "later": 30, "score_p": 0.4, "embedding_p": None}
+        assert Exchangeability.from_dict(earlier) == Exchangeability(8, 30, 0.4, None)
+
+    @pytest.mark.parametrize(("rank", "above"), [(4, None), (None, 3), (5, 3), (0, 3), (4, 61), (4, -1)])
+    def test_numbers_that_cannot_be_are_refused(self, rank: int | None, above: int | None) -> None:
+        document = Exchangeability(4, 60, None, 0.5, rank, above).to_dict()
+        with pytest.raises(UsageError, match="rank"):
+            Exchangeability.from_dict(document)
+
+
 def test_nothing_to_compare_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing to compare"):
         compare(([], [1.0]), None)

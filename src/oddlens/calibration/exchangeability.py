@@ -1,8 +1,9 @@
-"""Whether images may stand for others: permutation tests of two groups, on their scores and on their embeddings.
+"""Whether images may stand for others: permutation tests of two groups, and how many of the later ones exceed the threshold.
 
 A promise holds for images that are exchangeable with those that it was calibrated on: a random sample of one production. That
 cannot be proved, only refuted: two groups that are exchangeable differ as little as two groups into which their images are
-shuffled. Images that were taken together differ more from what the line brings later.
+shuffled. Images that were taken together differ more from what the line brings later. What matters most can be counted: how
+many images of the line the threshold calls NG.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.calibration.conformal import beta_cdf, mean_rate
 from oddlens.calibration.observation import Observations
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import form_fault
 
 LEVEL = 0.05
 """How often exchangeable groups are called different, at most: both tests together."""
+
+TOO_OFTEN = 2.0
+"""How many times its declared rate a threshold may call NG before its promise is called broken."""
 
 SHUFFLES = 999
 """Into how many shuffled pairs of groups the images are put."""
@@ -37,30 +42,56 @@ class Exchangeability:
         later: How many images of the line they were compared with.
         score_p: How probable so great a difference of their scores is among exchangeable groups; None: not compared.
         embedding_p: As much of their embeddings; None: not compared.
+        rank: Of the threshold among the scores of the station's images, from 1; None: it was not counted what exceeds it.
+        above: How many of the later images exceed it.
     """
 
     known: int
     later: int
     score_p: float | None
     embedding_p: float | None
+    rank: int | None = None
+    above: int | None = None
 
     @property
     def p_value(self) -> float:
-        """Of both tests together (Bonferroni): where the groups are exchangeable, at most alpha with at most that probability."""
+        """Of the tests together (Bonferroni): where the groups are exchangeable, at most alpha with at most that probability."""
         given = [p for p in (self.score_p, self.embedding_p) if p is not None]
-        return min(1.0, len(given) * min(given)) if given else 1.0
+        looked_at = len(given) + (self.rank is not None)
+        return min(1.0, looked_at * min(given)) if given else 1.0
+
+    @property
+    def too_often(self) -> float:
+        """How probable it is that the threshold's rate is over `TOO_OFTEN` times the declared one; 0 where nothing was counted.
+
+        Before any image of the line is seen, the rate of a threshold at a rank follows Beta(n + 1 - rank, rank); each later image
+        above it or not moves that.
+        """
+        if self.rank is None or self.above is None:
+            return 0.0
+        most = TOO_OFTEN * mean_rate(self.known, self.rank)
+        return 1 - beta_cdf(most, self.known + 1 - self.rank + self.above, self.rank + self.later - self.above)
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the groups are called different."""
-        return self.p_value <= LEVEL
+        """Whether the groups are called different, or the threshold more probably than not calls far too many NG."""
+        return self.p_value <= LEVEL or self.too_often > 0.5
 
     @property
     def sentence(self) -> str:
         """What was found, in words."""
         compared = f"{self.known} good images were compared with {self.later} of the line"
         if not self.is_refuted:
-            return f"{compared}, and no difference was found (p = {self.p_value:.2g})."
+            counted = "" if self.above is None else f", of which {self.above} are above the threshold"
+            return f"{compared}{counted}, and no difference was found (p = {self.p_value:.2g})."
+        if self.too_often > 0.5:
+            assert self.rank is not None
+            return (
+                f"{compared}, of which {self.above} ({self.above / self.later:.0%}) are above the threshold where at most "
+                f"{mean_rate(self.known, self.rank):.0%} of good ones should be: unless those are bad, the good images "
+                "do not stand for what the line brings, so the promise does not hold. Calibrate on images that were taken at "
+                "different times."
+            )
         given = {"scores": self.score_p, "look": self.embedding_p}
         most = min(p for p in given.values() if p is not None)
         differ = " and ".join(name for name, p in given.items() if p is not None and (p == most or 2 * p <= LEVEL))
@@ -76,28 +107,53 @@ class Exchangeability:
     @classmethod
     def from_dict(cls, document: object) -> Exchangeability:
         """What `to_dict` described. Raises `UsageError` for anything else."""
-        form = {"known": int, "later": int, "score_p": (float, None), "embedding_p": (float, None)}
-        if fault := form_fault(document, form):
+        form = {
+            "known": int, "later": int, "score_p": (float, None), "embedding_p": (float, None),
+            "rank": (int, None), "above": (int, None),
+        }  # fmt: skip
+        given = {"rank": None, "above": None, **document} if isinstance(document, dict) else document
+        fault = form_fault(given, form)
+        if not fault:
+            assert isinstance(given, dict)
+            found = cls(**{name: given[name] for name in form})
+            fault = found._fault
+        if fault:
             raise UsageError(f"this is no test of exchangeability: {fault}")
-        assert isinstance(document, dict)
-        return cls(**{name: document[name] for name in form})
+        return found
+
+    @property
+    def _fault(self) -> str:
+        """What cannot be true of the numbers in a document; "" where all can."""
+        if (self.rank is None) != (self.above is None):
+            return "rank and above go together"
+        if self.rank is None or self.above is None:
+            return ""
+        fits = 1 <= self.rank <= self.known and 0 <= self.above <= self.later and self.later
+        return "" if fits else "rank or above is more than there are images"
 
 
 def compare(
     scores: tuple[Sequence[float], Sequence[float]] | None,
     embeddings: tuple[Embeddings, Embeddings] | None,
     *,
+    rank: int | None = None,
     seed: int = 0,
 ) -> Exchangeability:
     """Compare images of a station with images of its line.
 
-    Promised: exchangeable groups are called different with a probability of at most `LEVEL`. Not promised: that groups which differ
-    are found; few images show great differences only. Leave-one-out scores of references are by their making a little higher than
-    scores of new images, so that a difference of scores counts only where the later ones are higher.
+    Promised: the tests call exchangeable groups different with a probability of at most `LEVEL`. Not promised: that groups which
+    differ are found; few images show great differences only. Leave-one-out scores of references are by their making a little higher
+    than scores of new images, so that a difference of scores counts only where the later ones are higher.
+
+    With a rank the images of the line that exceed the threshold are counted instead of a test of scores. That a random sample of
+    references gave a threshold that calls more than twice as many NG as it should comes in about one case of eight, whatever
+    their number; how often that, and how often what is not so, is said is measured in docs/thresholds.md.
 
     Args:
         scores: Of the station's images and of the line's; None: not compared.
         embeddings: Likewise, [images, channels] each.
+        rank: Of the threshold among the scores of the station's images, see `conformal.rank_for`; None where the later images are
+            such as did not exceed it.
         seed: Of the shuffles.
 
     Raises:
@@ -107,17 +163,26 @@ def compare(
     known, later = (len(group) for group in pairs[0]) if pairs else (0, 0)
     if not known or not later:
         raise UsageError("there is nothing to compare: give images of the station and images of the line")
+    counted = scores is not None and rank is not None
     return Exchangeability(
         known,
         later,
-        None if scores is None else score_difference(*scores, seed=seed),
+        None if scores is None or counted else score_difference(*scores, seed=seed),
         None if embeddings is None else embedding_difference(*embeddings, seed=seed),
+        rank if counted else None,
+        _above(*scores, rank) if scores is not None and rank is not None else None,
     )
 
 
-def compare_observed(known: Observations, later: Observations) -> Exchangeability:
-    """As `compare`, of images that one detector observed, by scores and embeddings."""
-    return compare((known.scores, later.scores), (known.embeddings, later.embeddings))
+def compare_observed(known: Observations, later: Observations, rank: int) -> Exchangeability:
+    """As `compare`, of images that one detector observed, by embeddings and by what exceeds the threshold of a rank."""
+    return compare((known.scores, later.scores), (known.embeddings, later.embeddings), rank=rank)
+
+
+def _above(known: Sequence[float], later: Sequence[float], rank: int) -> int:
+    """How many later scores exceed the threshold."""
+    threshold = sorted(known)[rank - 1]
+    return sum(score > threshold for score in later)
 
 
 def score_difference(known: Sequence[float], later: Sequence[float], *, seed: int = 0) -> float:

@@ -128,12 +128,12 @@ def calibrate(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
             detector.calibrate(seen, false_alarm_rate, review_rate=review_rate)
-        tested = _tested(detector, seen, sample, from_learning)
+        calibration = _calibration(detector)
+        tested = _tested(calibration, seen, sample, from_learning)
         detector.state = Readiness(
             "learning" if seen.kind == "leave-one-out" else "ready", len(seen) if from_learning else 0, tested
         )
-        calibration = detector.calibration()
-        assert calibration is not None
+        calibration = _calibration(detector)  # which says what was tested
         rate = _found(detector, calibration, known_bad, failed)
         version = write_station(
             detector.to_state(), station, verb="calibrate", what=f"calibrated on {_what(seen, from_learning)}"
@@ -159,6 +159,12 @@ def _print(seen: Observations, calibration: Calibration, rate: DetectionRate | N
     print(calibration.statement)
     if rate is not None:
         print(_found_sentence(rate))
+
+
+def _calibration(detector: Detector) -> Calibration:
+    found = detector.calibration()
+    assert found is not None
+    return found
 
 
 def _what(seen: Observations, from_learning: bool) -> str:
@@ -240,18 +246,20 @@ def _refuse_flagged(detector: Detector, station: Path) -> None:
 
 
 def _tested(
-    detector: Detector, seen: Observations, sample: LearningSample, from_learning: bool
+    calibration: Calibration, seen: Observations, sample: LearningSample, from_learning: bool
 ) -> Exchangeability | None:
     """Whether the images stand for the line: against a sample of it; those of a sample, the earlier against the later half."""
     from oddlens.calibration import compare_observed
+    from oddlens.calibration.conformal import rank_for
     from oddlens.inference.line import LEAST_COMPARED
 
     if from_learning:
         half = len(seen) // 2
         known, later = replace(seen, images=seen.images[:half]), replace(seen, images=seen.images[half:])
-        return compare_observed(known, later) if len(seen) >= LEAST_COMPARED else None
+        rank = rank_for(half, max(calibration.false_alarm_rate, 1 / (half + 1))) if half else 0
+        return compare_observed(known, later, rank) if len(seen) >= LEAST_COMPARED else None
     line = sample.read()
-    return compare_observed(seen, line) if len(line) >= LEAST_COMPARED else None
+    return compare_observed(seen, line, calibration.rank) if len(line) >= LEAST_COMPARED else None
 
 
 def _found(

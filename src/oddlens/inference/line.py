@@ -76,7 +76,8 @@ class LearningSink(Sink):
         if known is None or known.kind != "leave-one-out" or len(self.sample) < LEAST_COMPARED:
             return None
         images = self.sample.read()
-        return compare((known.scores, images.scores), (self._scene.references, images.embeddings))
+        embeddings = self._scene.references, images.embeddings
+        return compare((known.scores, images.scores), embeddings, rank=known.rank)
 
     def sentence(self, station: str) -> str:
         """How far the station has come."""
