@@ -86,6 +86,7 @@ class Exchangeability:
             return f"{compared}{counted}, and no difference was found (p = {self.p_value:.2g})."
         if self.too_often > 0.5:
             assert self.rank is not None
+            assert self.above is not None
             return (
                 f"{compared}, of which {self.above} ({self.above / self.later:.0%}) are above the threshold where at most "
                 f"{mean_rate(self.known, self.rank):.0%} of good ones should be: unless those are bad, the good images "
