@@ -33,8 +33,8 @@ from oddlens.calibration import usual_rate
 from oddlens.calibration.conformal import declared_bound, mean_rate, rank_for
 from oddlens.data import open_dataset
 from oddlens.detector import Detector
-from oddlens.methods.base import AnyMethod
 from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.scoring import ScoringMethod
 
 SPLIT_SIZES = {0.01: 100, 0.05: 20, 0.10: 9}
 """How many calibration images each rate is measured with: those that the rule asks for."""
@@ -68,7 +68,7 @@ class DistanceTable(MemoryBank):
         self._tables, self._filled, self._queries, self._known = tables, filled, list(queries), list(known)
 
     @classmethod
-    def of(cls, method: AnyMethod, features: Mapping[str, Tensor]) -> DistanceTable:
+    def of(cls, method: ScoringMethod, features: Mapping[str, Tensor]) -> DistanceTable:
         """The table of all images, each of which is remembered alone once."""
         count = len(next(iter(features.values())))
         tables, cells, filled = dict[str, Tensor](), dict[str, Tensor](), dict[str, Tensor]()

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration.conformal import beta_cdf, mean_rate
+from oddlens.calibration.conformal import mean_rate
 from oddlens.calibration.observation import Observations
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import form_fault
+from oddlens.metrics.distributions import beta_cdf
 
 LEVEL = 0.05
 """How often exchangeable groups are called different, at most: both tests together."""
