@@ -17,12 +17,14 @@ from oddlens.cli import (
     demo,
     detect,
     doctor,
+    export,
     feedback,
     judge,
     methods,
     models,
     station,
     train,
+    validate,
     weights,
 )
 from oddlens.cli.card_options import CardOptionsCommand
@@ -45,6 +47,8 @@ app.command("judge", cls=Command, no_args_is_help=True, epilog=judge.EXAMPLES)(g
 app.command("calibrate", cls=Command, no_args_is_help=True, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(grouped(benchmark.benchmark))
 app.command("feedback", cls=Command, no_args_is_help=True, epilog=feedback.EXAMPLES)(feedback.feedback)
+app.command("export", cls=Command, no_args_is_help=True, epilog=export.EXAMPLES)(export.export)
+app.command("validate", cls=Command, no_args_is_help=True, epilog=validate.EXAMPLES)(validate.validate)
 app.command("demo", cls=Command)(demo.demo)
 app.command("methods", cls=Command, epilog=methods.EXAMPLES)(methods.methods)
 app.add_typer(models.app, name="models", cls=models.ModelsGroup)

@@ -16,20 +16,23 @@ from safetensors.numpy import save
 from oddlens.errors import UsageError
 from oddlens.export.graphs import method_graphs
 from oddlens.export.half_weights import with_half_weights
+from oddlens.export.precision import Precision, reduced
 from oddlens.io.atomic import write_bytes, write_text
 from oddlens.methods.base import AnyMethod
 from oddlens.provenance import plain_recipe
-
-FORMAT = 1
-GRAPHS = "graphs.json"
+from oddlens.runtime.graph_folder import FORMAT, GRAPHS, GraphFolder
 
 Files = dict[str, dict[str, str]]
+
+_REDUCED: dict[Precision, tuple[str, ...]] = {"fp32": (), "fp16": ("encoder", "text"), "int8": ("encoder",)}
+"""The graphs that a precision changes: in prompts, int8 saves no time."""
 
 
 def write_graphs(
     method: AnyMethod,
     folder: Path,
     *,
+    precision: Precision = "fp32",
     objects: Iterable[str] | None = None,
     half: bool = False,
     report: Callable[[str], None] = lambda role: None,
@@ -39,6 +42,7 @@ def write_graphs(
     Args:
         method: On the CPU.
         folder: It may exist; files of the same names are replaced.
+        precision: Of the towers' weights; all else is float32.
         objects: The object names whose prompt embeddings are written; with them there is no text graph. None: a text graph,
             where the method's words need no more, so that every name can be given.
         half: Store the weights that float16 holds exactly as that; a runtime makes them float32 again when it loads the graph.
@@ -54,7 +58,8 @@ def write_graphs(
     made = method_graphs(method, with_text=objects is None, report=report)
     files: Files = {}
     for role, graph in made.graphs.items():
-        files[role] = _written(folder, f"{role}.onnx", with_half_weights(graph.data) if half else graph.data)
+        data = reduced(graph.data, precision) if role in _REDUCED[precision] else graph.data
+        files[role] = _written(folder, f"{role}.onnx", with_half_weights(data) if half else data)
     if method.card.needs.text and "text" not in made.graphs:
         names, arrays = _texts(method, objects, {name for graph in made.graphs.values() for name in graph.inputs})
         files["texts"] = _written(folder, "texts.safetensors", save(arrays))
@@ -76,7 +81,7 @@ def write_graphs(
             "interpolation": request.interpolation,
             "aspect_cell": request.aspect_cell,
         },
-        "precision": "fp32",
+        "precision": precision,
         "files": files,
         "inputs": {role: list(graph.inputs) for role, graph in made.graphs.items()},
         "outputs": {role: list(graph.outputs) for role, graph in made.graphs.items()},
@@ -110,6 +115,17 @@ def write_graphs(
     }
     write_text(folder / GRAPHS, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return document
+
+
+def copy_graphs(graphs: GraphFolder, folder: Path, precision: Precision = "fp32") -> None:
+    """Write graphs that are there in float32 in this precision. Raises as `write_graphs`, and `ModelError` for damaged ones."""
+    files: Files = {}
+    for role in graphs.document["files"]:
+        path, _ = graphs.file(role)
+        data = path.read_bytes()
+        files[role] = _written(folder, path.name, reduced(data, precision) if role in _REDUCED[precision] else data)
+    document = {**graphs.document, "precision": precision, "files": files}
+    write_text(folder / GRAPHS, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _texts(

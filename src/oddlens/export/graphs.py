@@ -62,6 +62,9 @@ def why_not(method: AnyMethod) -> str | None:
             f"{name} keeps the aspect of images, for which {method.backbone.card.name} would resize its positions in the graph: "
             "give aspect=False"
         )
+    more = type(method).fit_prompts is not Method.fit_prompts and type(method).values_of is Method.values_of
+    if method.no_references is None and more:
+        return f"{name} makes more of its good examples than rows to compare with, which no graph does yet: go on with torch"
     if method.no_references is None and len(method.reference_views(np.zeros((32, 32, 3), np.uint8))) > 1:
         return (
             f"{name} remembers turned or mirrored copies of good examples, which cannot be exported yet: leave them out"

@@ -1,0 +1,113 @@
+"""`oddlens validate`: a station and an export of it, side by side."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oddlens.cli.command import before_the_first_image, loading
+from oddlens.cli.finding import find_good_images
+from oddlens.cli.options import AsJson, StationFolder, say
+from oddlens.cli.progress import progress
+from oddlens.cli.table import print_table
+from oddlens.errors import UsageError, printable
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
+    from oddlens.export.parity import Parity
+
+EXAMPLES = """\b
+Examples:
+  oddlens validate line-3 line-3-light
+  oddlens validate line-3 line-3-light today/ --json
+  oddlens validate line-3-light line-3-newer today/
+"""
+
+_SHOWN = 20
+
+
+def validate(
+    folder: StationFolder,
+    export: Annotated[
+        Path, typer.Argument(metavar="EXPORT", help="What 'oddlens export' made of it.", show_default=False)
+    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IMAGES]...", help="Images to compare.", show_default="generated ones"),
+    ] = None,
+    limit: Annotated[
+        float, typer.Option(metavar="D", help="The most that scores, maps and features may differ by.", min=0)
+    ] = 1e-4,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a station with an export of it, or an old export with a new one: scores, maps and verdicts, image by image.
+
+    A station that was not exported runs on PyTorch where that is installed.
+
+    Exit code: 0 where all agree, 1 where something differs or an image cannot be read, 2 if the call was wrong.
+    """
+    paths = find_good_images(images, "images") if images else []
+
+    from oddlens.export.parity import Parity, compare, golden_images
+
+    with before_the_first_image(), loading():
+        one, other = (_opened(each) for each in (folder, export))
+        if one.name != other.name:
+            raise UsageError(
+                f"{printable(str(folder))} runs {one.name} and {printable(str(export))} {other.name}: give an export of the station"
+            )
+    found = Parity(())
+    chosen = [(str(path), path) for path in paths] or golden_images()
+    with progress("images", len(chosen)) as advance:
+        for part in compare(one, other, chosen, one.object_name):
+            found += part
+            advance(1)
+    agree = found.within(limit) and not found.failures
+    if as_json:
+        print(json.dumps({"agree": agree, "limit": limit, **found.to_dict()}, indent=2))
+    else:
+        _show(found, limit)
+    for failure in found.failures:
+        say(f"oddlens: {failure}")
+    if not agree:
+        raise typer.Exit(1)
+
+
+def _opened(folder: Path) -> Detector:
+    """A station on torch where that is installed and the station is not exported itself."""
+    import oddlens
+    from oddlens.runtime import holds_graphs
+    from oddlens.station import read_station
+
+    model = read_station(folder).model
+    is_export = model is not None and holds_graphs(model)
+    runtime = "auto" if is_export or find_spec("torch") is None else "torch"
+    return oddlens.open_station(folder, device="cpu", runtime=runtime)
+
+
+def _show(found: Parity, limit: float) -> None:
+    """The images that differ most, and what they come to."""
+    worst = sorted(found.images, key=lambda each: (not each.flipped, -max(each.score, each.map)))
+    rows = [
+        [
+            printable(each.source),
+            f"{each.scores[0]:.6f}",
+            f"{each.scores[1]:.6f}",
+            f"{each.map:.1e}",
+            "-" if each.features is None else f"{each.features:.1e}",
+            "/".join(verdict or "-" for verdict in each.verdicts),
+        ]
+        for each in worst[:_SHOWN]
+    ]
+    print_table(("image", "score", "exported", "map", "features", "verdicts"), rows)
+    if len(worst) > _SHOWN:
+        print(f"... and {len(worst) - _SHOWN} more, which differ less")
+    features = "-" if found.features is None else f"{found.features:.1e}"
+    print(
+        f"{len(found.images)} images; largest difference: features {features}, scores {found.score:.1e}, maps {found.map:.1e} "
+        f"(limit {limit:g}); {found.flips} verdicts differ"
+    )

@@ -1,0 +1,81 @@
+"""Graphs in less than float32: weights in half of the memory, or products of whole numbers."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from oddlens.errors import UsageError, choices, needs_package
+
+Precision = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""fp32: as torch computes. fp16: weights are stored in float16, numbers are float32. int8: matrix products of weights and numbers
+that are rounded to 8 bits when they run; convolutions stay as they are."""
+
+_SMALLEST = 1 << 10
+"""Numbers of a weight that is stored in float16: smaller ones save nothing."""
+
+
+def checked_precision(precision: str) -> Precision:
+    """One of `PRECISIONS`. Raises `UsageError` for anything else."""
+    for known in PRECISIONS:
+        if precision == known:
+            return known
+    raise UsageError(f"there is no precision {precision!r}{choices(precision, PRECISIONS)}")
+
+
+def reduced(data: bytes, precision: Precision) -> bytes:
+    """The graph in a file of another precision."""
+    if precision == "fp16":
+        return _with_half_weights(data)
+    return _with_whole_products(data) if precision == "int8" else data
+
+
+def _with_half_weights(data: bytes) -> bytes:
+    """Large weights in float16, each behind a cast to float32, which a runtime does once."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load_from_string(data)
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < _SMALLEST:
+            continue
+        value = numpy_helper.to_array(weight)
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(value.astype(np.float16), f"{name}:half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}:half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*casts, *nodes])
+    half: bytes = model.SerializeToString(deterministic=True)
+    return half
+
+
+def _with_whole_products(data: bytes) -> bytes:
+    """Products with weights as onnxruntime's dynamic quantisation has them."""
+    import onnxruntime
+
+    with needs_package("onnx", "precision int8 needs onnx: run pip install 'oddlens[export]'"):
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = (str(Path(folder, name)) for name in ("fp32.onnx", "int8.onnx"))
+        options.optimized_model_filepath = source  # in which weights are not transposed any more before a product
+        onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
+        logging.disable(logging.WARNING)  # it advises to simplify the graph, which was done
+        try:
+            quantize_dynamic(source, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
+        finally:
+            logging.disable(logging.NOTSET)
+        whole = Path(target).read_bytes()
+    if b"MatMulInteger" not in whole:
+        raise UsageError(
+            "int8 changes nothing here: the features come from convolutions alone, which it leaves as they are; take fp32 or fp16"
+        )
+    return whole

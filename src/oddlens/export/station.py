@@ -1,0 +1,277 @@
+"""A station as an exported one: its graphs in the place of its model, tried against torch before it is left.
+
+The folder is a station. Beside what every station has it holds
+
+- preprocess.json: how an image becomes what the encoder takes, for programs without Python;
+- memory.safetensors: what the scorer takes beside the features of an image, for the station's object: text, rows and values;
+- parity.json: how far the export lies from what it was made of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from oddlens import __version__
+from oddlens.backbone.request import MOST_ASPECT
+from oddlens.calibration import Calibration, chosen
+from oddlens.detector import Detector
+from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.export.folder import copy_graphs, write_graphs
+from oddlens.export.graphs import ROWS, VALUE, torch_method, why_not
+from oddlens.export.parity import LIMIT, Parity, compare, golden_images
+from oddlens.export.precision import Precision, checked_precision
+from oddlens.io.atomic import write_bytes, write_text
+from oddlens.io.paths import exists, is_file, matching
+from oddlens.loading import open_station
+from oddlens.loading.with_graphs import find_graphs
+from oddlens.provenance import versions
+from oddlens.runtime import GraphMethod
+from oddlens.runtime.graph_folder import GraphFolder
+from oddlens.station import StationState, write_station
+
+PREPROCESS, MEMORY, PARITY = "preprocess.json", "memory.safetensors", "parity.json"
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported.
+
+    Attributes:
+        folder: The exported station.
+        parity: How far it lies from what it was made of.
+        absent: References and calibration images that were not compared: their files are not there any more.
+        thresholds: (image, pixel) before and after, of the station's object.
+    """
+
+    folder: Path
+    parity: Parity
+    absent: tuple[str, ...]
+    thresholds: tuple[tuple[float | None, float | None], tuple[float | None, float | None]]
+
+
+def export_station(
+    station: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    *,
+    precision: str = "fp32",
+    objects: Sequence[str] | None = None,
+    report: Report = lambda what: None,
+) -> Exported:
+    """Export a station into a new folder.
+
+    Args:
+        station: Its folder.
+        to: The folder to make.
+        precision: "fp32", "fp16" or "int8". Below fp32 the references and the calibration are made anew, by the graphs.
+        objects: The object names that it shall know, beside the station's own; None: all, where words can be a graph.
+        report: Is told what is being done.
+
+    Raises:
+        UsageError: There is no station, `to` exists, the method has no graphs under its recipe, or images that a lower
+            precision needs are not there any more.
+        OddlensError: The export does not give what torch gives, so that it is not left; or packages are absent.
+    """
+    wanted, target = checked_precision(precision), Path(to)
+    if exists(target):
+        raise UsageError(f"{printable(str(target))} exists: give a new folder for the export")
+    detector = open_station(station, device="cpu", runtime="torch")
+    detector.check_references()
+    if detector.defects is not None and detector.defects.memory.images:
+        raise UsageError(
+            f"{printable(os.fspath(station))} remembers defects, with which graphs cannot compare: unmark them, or go on with torch"
+        )
+    if (reason := why_not(torch_method(detector.method))) is not None:
+        raise UsageError(reason)
+    with _new_folder(target) as (work, made):
+        graphs = work / "graphs"
+        state = detector.to_state()
+        _write_graphs(detector, state, graphs, wanted, objects, report)
+        state = _with_graphs(state, graphs)
+        if wanted != "fp32":
+            report("references and calibration by the graphs")
+            state = _made_anew(state, detector, work)
+        write_station(state, made, verb="export", what=f"exported in {wanted} from {os.fspath(station)}")
+        exported = open_station(made, device="cpu", runtime="onnx")
+        report("parity")
+        parity, absent = _parity(detector, exported)
+        _write_beside(made, exported, parity, absent, wanted)
+        if wanted == "fp32" and not parity.within(LIMIT):
+            raise OddlensError(
+                f"the export does not give what torch gives: features differ by up to {parity.features or 0:.1e}, scores by "
+                f"{parity.score:.1e}, maps by {parity.map:.1e}, of which {LIMIT:g} is the most, and {parity.flips} verdicts turn; "
+                "nothing is left"
+            )
+    before, after = (_thresholds(each) for each in (detector, exported))
+    return Exported(target, parity, absent, (before, after))
+
+
+def _write_graphs(
+    detector: Detector,
+    state: StationState,
+    folder: Path,
+    precision: Precision,
+    objects: Sequence[str] | None,
+    report: Report,
+) -> None:
+    """The graphs of a detector: those that ship with oddlens where they can do the same."""
+    method = torch_method(detector.method)
+    if objects is None:
+        shipped = find_graphs(detector.name, state.model, state.weights, "cpu", state.identity.recipe)
+        if isinstance(shipped, GraphFolder):
+            copy_graphs(shipped, folder, precision)
+            return
+    named = None if objects is None and method.ensemble is not None else [detector.object_name, *(objects or ())]
+    write_graphs(method, folder, precision=precision, objects=named, report=lambda role: report(f"graph {role}"))
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder to work in beside the target, and one in it that becomes the target if all goes well."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise OddlensError(
+            f"{printable(str(target))} cannot be made ({error.strerror}): give another folder"
+        ) from error
+    try:
+        made = work / "station"
+        yield work, made
+        made.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _with_graphs(state: StationState, graphs: Path) -> StationState:
+    """A station whose model is a folder of graphs."""
+    return replace(state, model=graphs, model_files=tuple(sorted(matching(graphs, "*"))), weights=None)
+
+
+def _made_anew(state: StationState, detector: Detector, work: Path) -> StationState:
+    """The station with references and a calibration that its graphs made. Raises `UsageError` where images of them are gone."""
+    place = work / "before"
+    write_station(replace(state, references=None, calibration=None, leave_one_out=None, scene=None, state=None), place)
+    graphs = open_station(place, device="cpu", runtime="onnx")
+    if detector.references is not None:
+        graphs.add_references(_there(detector.references.sources, "references"))
+    calibration = state.calibration
+    if isinstance(calibration, Calibration):
+        images = _there(calibration.sources, "calibration images")
+        graphs.calibrate(images, calibration.false_alarm_rate, object_name=calibration.object_name)
+    elif calibration is not None:
+        graphs.calibrate_by(calibration)
+    if state.scene is not None and graphs.scene is None:
+        graphs.scene = graphs.scene_of(())
+    return replace(graphs.to_state(), state=state.state, accepted=state.accepted)
+
+
+def _there(sources: Sequence[str], what: str) -> list[str]:
+    if absent := [source for source in sources if not is_file(Path(source))]:
+        raise UsageError(
+            f"a precision below fp32 makes the {what} anew, and {printable(absent[0])} is not there any more: export in fp32"
+        )
+    return list(sources)
+
+
+def _parity(one: Detector, other: Detector) -> tuple[Parity, tuple[str, ...]]:
+    """Of generated images, and of the references and calibration images that are still there."""
+    references = one.references
+    names = [] if references is None else list(references.sources)
+    if (calibration := one.calibration()) is not None and calibration.kind == "split":
+        names += calibration.sources
+    there = [name for name in dict.fromkeys(names) if is_file(Path(name))]
+    absent = tuple(name for name in dict.fromkeys(names) if name not in there)
+    found = Parity(())
+    for part in compare(one, other, [*golden_images(), *((name, name) for name in there)], one.object_name):
+        found += part
+    return found, absent
+
+
+def _thresholds(detector: Detector) -> tuple[float | None, float | None]:
+    found = chosen(detector.thresholds, detector.calibration())
+    return found.image, found.pixel
+
+
+def _write_beside(
+    folder: Path, exported: Detector, parity: Parity, absent: Sequence[str], precision: Precision
+) -> None:
+    """preprocess.json, memory.safetensors and parity.json."""
+    method = exported.method
+    assert isinstance(method, GraphMethod)
+    write_bytes(folder / MEMORY, save(_memory(exported)))
+    graphs = os.path.relpath(method.folder.path, folder)
+    write_text(folder / PREPROCESS, json.dumps(_preprocess(exported, method, Path(graphs)), indent=2) + "\n")
+    document = {
+        "format": 1,
+        "limit": LIMIT,
+        "precision": precision,
+        "versions": versions("onnxruntime", "onnx"),
+        **parity.to_dict(),
+        "absent": list(absent),
+    }
+    write_text(folder / PARITY, json.dumps(document, indent=2) + "\n")
+
+
+def _memory(exported: Detector) -> dict[str, np.ndarray[Any, Any]]:
+    """What the scorer takes beside features, by its own names."""
+    method = exported.method
+    arrays: dict[str, Any] = dict(method.encode_prompts(exported.object_name))
+    fit = exported._fit(exported.object_name)
+    if fit is not None:
+        memory: Any = fit.memory
+        arrays |= {ROWS + name: value for name, value in memory.rows.items()}
+        arrays |= {VALUE + name: value for name, value in memory.values.items()}
+    return {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+
+
+def _preprocess(exported: Detector, method: GraphMethod, graphs: Path) -> dict[str, Any]:
+    folder, request = method.folder, method.request
+    role = "scorer" if exported.references is None else "few_shot"
+    image, pixel = _thresholds(exported)
+    return {
+        "format": 1,
+        "oddlens": __version__,
+        "decode": "8-bit RGB, turned as its EXIF orientation says",
+        "tiles": None if exported.preparation is None else exported.preparation.to_dict(),
+        "resize": {
+            "size": request.image_size,
+            "aspect_cell": request.aspect_cell,
+            "most_aspect": None if request.aspect_cell is None else MOST_ASPECT,
+            "interpolation": request.interpolation,
+            "antialias": True,
+            "cubic_a": -0.5 if request.interpolation == "bicubic" else None,
+            "passes": ["horizontal", "vertical"],
+            "rounding": "each pass to 8 bits, weights of 22 bits",
+        },
+        "normalise": {"divide_by": 255.0, "mean": folder.document["mean"], "std": folder.document["std"]},
+        "layout": "NCHW",
+        "dtype": "float32",
+        "encoder": {
+            "file": (graphs / folder.document["files"]["encoder"]["name"]).as_posix(),
+            "input": "pixels",
+            "outputs": folder.outputs("encoder"),
+        },
+        "scorer": {
+            "file": (graphs / folder.document["files"][role]["name"]).as_posix(),
+            "inputs": folder.inputs(role),
+            "score": "scores",
+            "map": "maps",
+        },
+        "memory": MEMORY,
+        "object_name": exported.object_name,
+        "thresholds": {"image": image, "pixel": pixel},
+        "roi": exported.roi is not None,
+    }

@@ -1,0 +1,153 @@
+"""Exported stations: they are stations, they run without torch, and they hold themselves against what they were made of."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+import oddlens
+from oddlens.errors import OddlensError, UsageError
+from oddlens.export import station as export_module
+from oddlens.export.parity import Difference, Parity
+from oddlens.export.station import Exported, export_station
+from oddlens.runtime import GraphMethod
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Good parts: grey discs that differ a little."""
+    folder, rng = tmp_path_factory.mktemp("good"), np.random.default_rng(0)
+    y, x = np.mgrid[:72, :96]
+    paths = []
+    for number in range(3):
+        disc = 90 + 80 * ((x - 48) ** 2 + (y - 36) ** 2 < 700) + rng.normal(0, 6, (72, 96))
+        paths.append(folder / f"{number}.png")
+        Image.fromarray(np.repeat(disc.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)).save(paths[-1])
+    return paths
+
+
+@pytest.fixture(scope="module")
+def station(good: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stations") / "discs"
+    detector = oddlens.load("winclip", device="cpu", runtime="torch").add_references(good)
+    detector.object_name = "disc"
+    detector.calibrate()
+    detector.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(station: Path) -> Exported:
+    return export_station(station, station.with_name("exported"))
+
+
+def test_an_export_is_a_station_of_graphs_that_gives_the_same(
+    exported: Exported, station: Path, good: list[Path]
+) -> None:
+    one, other = oddlens.open_station(station, runtime="torch"), oddlens.open_station(exported.folder)
+    assert isinstance(other.method, GraphMethod)
+    assert other.identity == one.identity
+    assert exported.parity.within()
+    assert len(exported.parity.images) == 6 + len(good)
+    assert not exported.absent
+    for expected, found in zip(one.detect(good, "disc"), other.detect(good, "disc"), strict=True):
+        assert found.score == pytest.approx(expected.score, abs=1e-4)
+        assert found.verdict == expected.verdict
+        assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=1e-4)
+
+
+def test_it_says_how_images_are_prepared_and_what_the_scorer_takes(exported: Exported, good: list[Path]) -> None:
+    """As a program without Python would: encoder, scorer, score; only the resizing is Pillow's."""
+    import onnxruntime
+
+    told = json.loads((exported.folder / "preprocess.json").read_text())
+    size = told["resize"]["size"]
+    image = Image.open(good[0]).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+    normalise = told["normalise"]
+    pixels = (np.asarray(image) / normalise["divide_by"] - normalise["mean"]) / normalise["std"]
+    encoder, scorer = (
+        onnxruntime.InferenceSession(exported.folder / told[role]["file"]) for role in ("encoder", "scorer")
+    )
+    given = {told["encoder"]["input"]: pixels.transpose(2, 0, 1)[None].astype(np.float32)}
+    features = dict(zip(told["encoder"]["outputs"], encoder.run(told["encoder"]["outputs"], given), strict=True))
+    memory = load_file(exported.folder / told["memory"])
+    inputs = {name: {**features, **memory}[name] for name in told["scorer"]["inputs"]}
+    (score,) = scorer.run([told["scorer"]["score"]], inputs)
+    (expected,) = oddlens.open_station(exported.folder).detect(good[0], "disc")
+    assert float(score[0]) == pytest.approx(expected.score, abs=1e-4)
+    assert told["thresholds"]["image"] == pytest.approx(expected.thresholds.image)
+
+
+def test_it_keeps_how_far_it_lies_from_torch(exported: Exported) -> None:
+    told = json.loads((exported.folder / "parity.json").read_text())
+    assert told["precision"] == "fp32"
+    assert told["verdict_flips"] == 0
+    assert 0 < told["largest"]["features"] < 1e-4
+    assert told["largest"]["scores"] == max(abs(each["scores"][0] - each["scores"][1]) for each in told["images"])
+
+
+def test_an_export_can_be_changed_and_saved_again(exported: Exported, tmp_path: Path) -> None:
+    oddlens.open_station(exported.folder).set_thresholds(image=0.9).save(tmp_path / "again")
+    again = oddlens.open_station(tmp_path / "again")
+    assert isinstance(again.method, GraphMethod)
+    assert again.thresholds.image == 0.9
+    with pytest.raises(UsageError, match="holds graphs, which runtime 'torch' cannot run"):
+        oddlens.open_station(tmp_path / "again", runtime="torch")
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_less_precision_makes_references_and_thresholds_anew(precision: str, station: Path, tmp_path: Path) -> None:
+    made = export_station(station, tmp_path / "made", precision=precision)
+    detector = oddlens.open_station(made.folder)
+    assert isinstance(detector.method, GraphMethod)
+    assert detector.method.precision == precision
+    assert len(detector.references or ()) == 3
+    assert 0 < made.parity.score < 0.05
+    (before, _), (after, _) = made.thresholds
+    assert before is not None
+    assert after is not None
+    assert after != before
+    assert after == pytest.approx(before, abs=0.05)
+    encoders = [
+        max(folder.rglob("encoder.onnx")).stat().st_size for folder in (made.folder, station.with_name("exported"))
+    ]
+    assert encoders[0] < 0.8 * encoders[1]
+
+
+def test_an_export_that_differs_is_not_left(station: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = Parity((Difference("x", (0.1, 0.2), ("ok", "ok"), 1e-3, 0.1),))
+    monkeypatch.setattr(export_module, "_parity", lambda one, other: (wrong, ()))
+    with pytest.raises(OddlensError, match=r"scores by 1\.0e-01"):
+        export_station(station, tmp_path / "made")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_calls_that_are_wrong_say_so_before_anything_is_made(station: Path, good: list[Path], tmp_path: Path) -> None:
+    def refused(match: str, call: Callable[[], object]) -> None:
+        with pytest.raises(UsageError, match=match):
+            call()
+
+    (tmp_path / "there").mkdir()
+    refused("there exists: give a new folder", lambda: export_station(station, tmp_path / "there"))
+    refused("there is no precision 'fp64'", lambda: export_station(station, tmp_path / "new", precision="fp64"))
+    refused("is not a station", lambda: export_station(tmp_path / "none", tmp_path / "new"))
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    copies = [Path(shutil.copy(path, moved)) for path in good]
+    oddlens.load("winclip", device="cpu").add_references(copies).save(tmp_path / "station")
+    copies[1].unlink()
+    refused(
+        "1.png is not there any more", lambda: export_station(tmp_path / "station", tmp_path / "new", precision="int8")
+    )
+    assert not (tmp_path / "new").exists()
+
+
+def test_convolutions_stay_as_they_are_in_int8(good: list[Path], tmp_path: Path) -> None:
+    oddlens.load("patch-knn", device="cpu").add_references(good).save(tmp_path / "station")
+    with pytest.raises(UsageError, match="int8 changes nothing here"):
+        export_station(tmp_path / "station", tmp_path / "new", precision="int8")
