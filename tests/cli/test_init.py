@@ -18,6 +18,8 @@ VERBS = [
     "calibrate",
     "benchmark",
     "feedback",
+    "export",
+    "validate",
     "demo",
     "methods",
     "doctor",

@@ -44,8 +44,9 @@ def validate(
     ] = 1e-4,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a station with an export of it, or an old export with a new one: scores, maps and verdicts, image by image.
+    """Compare a station with an export of it.
 
+    Scores, maps and verdicts are held against each other, image by image. An old export and a new one can be compared likewise.
     A station that was not exported runs on PyTorch where that is installed.
 
     Exit code: 0 where all agree, 1 where something differs or an image cannot be read, 2 if the call was wrong.

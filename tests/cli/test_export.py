@@ -1,0 +1,99 @@
+"""`oddlens export` and `oddlens validate`: a station as graphs, and both side by side."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oddlens
+from tests.cli.program import run
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(2)
+    for number in range(3):
+        part = np.add.outer(np.arange(40), np.arange(56)) % 32 * 4 + rng.normal(64, 4, (40, 56))
+        Image.fromarray(np.repeat(part.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)).save(
+            folder / f"{number}.png"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def station(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A station of the default few-shot method on the embedded model."""
+    folder = tmp_path_factory.mktemp("stations") / "line-3"
+    oddlens.load("patch-knn", device="cpu").add_references(images).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(station: Path) -> Path:
+    folder = station.with_name("line-3-light")
+    done = run("export", station, "--to", folder)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0] == f"{folder}: fp32, 9 images held against PyTorch"
+    assert done.out.splitlines()[1].endswith("0 verdicts turned")
+    return folder
+
+
+def test_an_export_detects_as_the_station_does(station: Path, exported: Path, images: Path) -> None:
+    found = [run("detect", images, "--station", folder, "--json").records for folder in (station, exported)]
+    for one, other in zip(*found, strict=True):
+        assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+        assert one["verdict"] == other["verdict"]
+
+
+def test_stations_that_agree_are_said_to(station: Path, exported: Path, images: Path) -> None:
+    done = run("validate", station, exported, images)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0].split() == ["image", "score", "exported", "map", "features", "verdicts"]
+    assert done.out.splitlines()[-1].startswith("3 images; largest difference: features ")
+    told = json.loads(run("validate", station, exported, "--json").out)
+    assert told["agree"]
+    assert [each["source"] for each in told["images"]][:2] == ["generated, 640 x 480", "generated, 360 x 640"]
+
+
+def test_stations_that_differ_are_said_to(exported: Path, images: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(exported, tmp_path / "other")
+    detector = oddlens.open_station(other)
+    detector.references = None
+    detector.add_references(images / "0.png").save(other)
+    done = run("validate", exported, other, images, "--json")
+    told = json.loads(done.out)
+    assert done.code == 1
+    assert not told["agree"]
+    assert (
+        told["largest"]["scores"] == max(abs(each["scores"][0] - each["scores"][1]) for each in told["images"]) > 1e-4
+    )
+    assert run("validate", exported, other, images).code == 1
+
+
+def test_an_image_that_cannot_be_read_is_said(station: Path, exported: Path, images: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    done = run("validate", station, exported, images / "0.png", broken)
+    assert done.code == 1
+    assert "broken.png" in done.err
+    assert "1 images" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["export", "STATION", "--to", "LIGHT"], "exists: give a new folder"),
+        (["export", "STATION", "--to", "new", "--precision", "fp64"], "there is no precision 'fp64'"),
+        (["export", "nowhere", "--to", "new"], "is not a station"),
+        (["export", "LIGHT", "--to", "new"], "holds graphs, which runtime 'torch' cannot run"),
+        (["validate", "STATION", "nowhere"], "is not a station"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(words: list[str], sentence: str, station: Path, exported: Path) -> None:
+    places = {"STATION": station, "LIGHT": exported}
+    done = run(*(places.get(word, word) for word in words))
+    assert done.code == 2
+    assert sentence in done.sentence
