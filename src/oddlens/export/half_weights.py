@@ -1,4 +1,4 @@
-"""Weights of a graph in half of their bytes, where that loses nothing."""
+"""Weights of a graph in half of their bytes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ LEAST_BYTES = 4096
 """Of a tensor that is worth a node."""
 
 
-def with_half_weights(data: bytes) -> bytes:
+def with_half_weights(data: bytes, *, exact: bool = True) -> bytes:
     """The graph with the float32 weights that float16 holds exactly stored as float16, and a cast to float32 behind each.
 
     Weights that were trained and kept in float16 are such. A runtime casts once, when it loads the graph: results keep every bit.
+
+    exact: Otherwise other weights are rounded to float16, too.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -23,7 +25,7 @@ def with_half_weights(data: bytes) -> bytes:
             values = numpy_helper.to_array(tensor)
             with np.errstate(over="ignore"):
                 half = values.astype(np.float16)
-            if np.array_equal(half.astype(np.float32), values):
+            if not exact or np.array_equal(half.astype(np.float32), values):
                 stored = f"{tensor.name}:float16"
                 casts.append(
                     helper.make_node("Cast", [stored], [tensor.name], name=f"{stored}:cast", to=TensorProto.FLOAT)

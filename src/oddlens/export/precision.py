@@ -7,17 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
 from oddlens.errors import UsageError, choices, needs_package
+from oddlens.export.half_weights import with_half_weights
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 """fp32: as torch computes. fp16: weights are stored in float16, numbers are float32. int8: matrix products of weights and numbers
 that are rounded to 8 bits when they run; convolutions stay as they are."""
-
-_SMALLEST = 1 << 10
-"""Numbers of a weight that is stored in float16: smaller ones save nothing."""
 
 
 def checked_precision(precision: str) -> Precision:
@@ -31,29 +27,8 @@ def checked_precision(precision: str) -> Precision:
 def reduced(data: bytes, precision: Precision) -> bytes:
     """The graph in a file of another precision."""
     if precision == "fp16":
-        return _with_half_weights(data)
+        return with_half_weights(data, exact=False)
     return _with_whole_products(data) if precision == "int8" else data
-
-
-def _with_half_weights(data: bytes) -> bytes:
-    """Large weights in float16, each behind a cast to float32, which a runtime does once."""
-    import onnx
-    from onnx import numpy_helper
-
-    model = onnx.load_from_string(data)
-    casts = []
-    for weight in model.graph.initializer:
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < _SMALLEST:
-            continue
-        value = numpy_helper.to_array(weight)
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(value.astype(np.float16), f"{name}:half"))
-        casts.append(onnx.helper.make_node("Cast", [f"{name}:half"], [name], to=onnx.TensorProto.FLOAT))
-    nodes = list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend([*casts, *nodes])
-    half: bytes = model.SerializeToString(deterministic=True)
-    return half
 
 
 def _with_whole_products(data: bytes) -> bytes:
