@@ -214,7 +214,7 @@ class TestLearning:
     def test_what_is_marked_as_bad_and_references_are_no_good_images_of_the_line(
         self, station: Path, tmp_path: Path
     ) -> None:
-        write_pictures(tmp_path / "line", 6, seed=77)
+        write_pictures(tmp_path / "line", 22, seed=77)
         reference = tmp_path / "references" / "0.png"
         out = tmp_path / "out"
         run("detect", tmp_path / "line", reference, "--station", station, "--device", "cpu", "--out", out)
@@ -223,9 +223,26 @@ class TestLearning:
         done = calibrate(station, "--from-learning", "--accept", "all", "--json")
         assert done.code == 0
         sources = {Path(each) for each in json.loads(done.out)["calibration"]["sources"]}
-        assert sources == {tmp_path / "line" / f"{number}.png" for number in range(2, 6)}
+        assert sources == {tmp_path / "line" / f"{number}.png" for number in range(2, 22)}
         assert "1 image of the sample is a reference of the station: left out" in done.err
         assert "2 images of the sample are marked as bad or unsure: left out" in done.err
+
+    def test_a_few_images_are_no_sample_of_the_line(self, station: Path, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "line", 21, seed=77)
+        run("detect", tmp_path / "line" / "0.png", "--station", station, "--device", "cpu")
+        done = calibrate(station, "--from-learning", "--accept", "all")
+        assert done.code == 2
+        assert (
+            "the station has kept 1 good image of its line, and 20 are the least that it is calibrated on"
+            in done.sentence
+        )
+        run("detect", tmp_path / "line", "--station", station, "--device", "cpu")
+        done = calibrate(station, "--from-learning", "--accept", "all", "--leave-out", "3.png", "7.png")
+        assert done.code == 2
+        assert "has kept 19 good images of its line" in done.sentence
+        assert len(versions(station)) == 1
+        moved = station.rename(tmp_path / "moved")
+        assert calibrate(moved, "--from-learning", "--accept", "all", "--leave-out", "3.png").code == 0
 
     def test_the_promise_is_not_printed_where_references_do_not_stand_for_the_line(
         self, station: Path, tmp_path: Path

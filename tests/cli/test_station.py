@@ -243,7 +243,7 @@ class TestSet:
         done = run("station", "set", tmp_path / "s", "--object", "bolt", "--device", "cpu")
         assert done.code == 0
         assert "version 2: object bolt (was nut), without the calibration" in done.out
-        assert "must be calibrated again" in done.err
+        assert "until the station is calibrated again, the thresholds are those of its references" in done.err
         state = read_station(tmp_path / "s")
         assert (state.object_name, state.calibration) == ("bolt", None)
         assert state.leave_one_out is not None  # the references still give thresholds, for the new name
@@ -265,7 +265,9 @@ class TestSet:
             (["--threshold", "1", "--false-alarm-rate", "0.2"], "contradict each other"),
             (["--threshold", "1", "--review-threshold", "2"], "review threshold 2 lies above 1"),
             (["--false-alarm-rate", "0.01"], "99 good images"),
-            (["--false-alarm-rate", "2"], "rate"),
+            (["--false-alarm-rate", "2"], "a false-alarm rate cannot be 2"),
+            (["--review-rate", "nan"], "a review rate cannot be nan"),
+            (["--review-rate", "-0.1"], "a review rate cannot be -0.1"),
             (["--min-area", "1mm2"], "needs the size of a pixel"),
         ],
     )

@@ -6,10 +6,14 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import oddlens
-from oddlens.station import versions
+from oddlens.calibration import Calibration
+from oddlens.detection import Thresholds
+from oddlens.station import read_station, versions
 from tests.cli.program import run
 from tests.noise import write_pictures
 
@@ -88,6 +92,46 @@ def test_defects_and_their_names_are_shown(station: Path) -> None:
     assert "Of the NG images that were marked, 1 of 1 is bad" in shown
     record = run("detect", path, "--station", "line", "--threshold", "0,0.1", "--json").records[0]
     assert {name for name, _ in record["regions"][0]["names"]} & {"scratch", "dent"}
+
+
+def test_another_region_of_interest_says_nothing_of_a_calibration_that_references_make(station: Path) -> None:
+    """A station that learned keeps the thresholds of its first references; they are made anew, so that none is dropped."""
+    detector = oddlens.open_station(station)
+    detector.thresholds = Thresholds()
+    detector.save(station)
+    run("detect", "parts", "--station", "line", "--out", "again")
+    flagged = [path for path in (f"parts/{number}.png" for number in range(6)) if path in of_verdict("ng")]
+    path = flagged[0] if flagged else of_verdict("ng")[0]
+    run("feedback", "line", "again", "--good", path)
+    Path("left.json").write_text(json.dumps({"include": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]], "ignore": []}))
+    run("station", "learn", station)
+    done = run("station", "set", station, "--roi", "left.json", "--device", "cpu")
+    assert (done.code, done.err) == (0, "")
+    assert "another region of interest" in done.out
+    assert read_station(station).thresholds_in_force.image is not None
+
+
+def test_a_doubtful_image_renews_no_calibration_until_it_is_accepted(station: Path) -> None:
+    """Nor is it told again and again of random images once they have made the thresholds."""
+    write_pictures(Path("drawn"), 9, seed=8)
+    Image.fromarray(np.zeros((40, 48, 3), np.uint8)).save("drawn/black.png")
+    run("detect", "drawn", "--station", "line", "--out", "all", "--audit", 1, "--threshold", "0")
+    run("judge", "all", "--station", "line", "--write", "nothing")
+    assert run("feedback", "line", "all", "--good", "drawn").code == 0
+    done = run("station", "learn", station, "--renew-calibration")
+    assert done.code == 2
+    assert "black.png" in done.err
+    assert "say --accept" in done.err
+    assert "mark them as bad or unsure where they are not; nothing was changed" in done.err
+    assert (station / "calibration.png").exists()
+    assert len(versions(station)) == 1
+    assert run("station", "learn", station, "--accept", "all").code == 2  # nothing is looked at
+    done = run("station", "learn", station, "--renew-calibration", "--accept", "all", "--json")
+    assert (done.code, json.loads(done.out)["calibrated"]) == (0, 10)
+    calibration = read_station(station).calibration
+    assert isinstance(calibration, Calibration)
+    assert len(calibration.digests) == 10
+    assert run("station", "learn", station).out == "There is nothing new to learn of what is marked.\n"
 
 
 def test_a_defect_that_the_station_remembers_is_none_that_it_finds(station: Path) -> None:

@@ -76,8 +76,13 @@ def test_what_was_scored_by_something_else_is_no_part_of_it(tmp_path: Path) -> N
     kept(tmp_path, range(3))
     other = LearningSample(tmp_path, "another recipe")
     assert (len(other), len(other.read())) == (0, 0)
-    other.add(image(1))
-    assert [each.source for each in other.read()] == ["line/1.png"]
+    other.add(image(7))
+    assert [each.source for each in other.read()] == ["line/7.png"]
+    assert kept(tmp_path, []) == {
+        "line/0.png",
+        "line/1.png",
+        "line/2.png",
+    }  # a station that is rolled back has its sample again
 
 
 @pytest.mark.parametrize("damage", [b"", b"torn", b"\x00" * 200])

@@ -63,7 +63,7 @@ class Rates:
         """The false-alarm rate for a number of images. Raises `UsageError` for a rate that they cannot promise, or that is none."""
         rate = usual_rate(count) if self.false_alarm_rate is None else self.false_alarm_rate
         if self.review_rate != 0:
-            checked_rate(self.review_rate)
+            checked_rate(self.review_rate, "a review rate")
         rank_for(count, rate)
         return rate
 

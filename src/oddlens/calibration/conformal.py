@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, shortened
 from oddlens.metrics.distributions import beta_quantile, t_quantile
 
 CONFIDENCE = 0.95
@@ -166,8 +166,8 @@ def rate_interval(hits: int, count: int, confidence: float = CONFIDENCE) -> tupl
     return low, high
 
 
-def checked_rate(rate: float) -> float:
-    """A rate between 0 and 1. Raises `UsageError` for anything else."""
+def checked_rate(rate: float, what: str = "a false-alarm rate") -> float:
+    """A rate between 0 and 1. Raises `UsageError` for anything else. what: it is."""
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1:
-        raise UsageError(f"a false-alarm rate cannot be {rate!r}: give a number between 0 and 1, for instance 0.05")
+        raise UsageError(f"{what} cannot be {shortened(rate)}: give a number between 0 and 1, for instance 0.05")
     return rate

@@ -16,7 +16,7 @@ from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.labelled import KnownImages, judged_images
 from oddlens.cli.options import DeviceName, RuntimeName, say
-from oddlens.cli.vetting import AcceptNames, image_named, print_vetting, refuse_doubtful
+from oddlens.cli.vetting import SHEET, AcceptNames, image_named, print_vetting, refuse_doubtful
 from oddlens.errors import Failure, OddlensWarning, UsageError, counted, printable
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ Examples:
   oddlens calibrate line-3 --from-learning
   oddlens calibrate line-3 --good good/ --leave-out 006.png --accept 014.png
 """
-
-SHEET = "calibration.png"
 
 
 def calibrate(
@@ -183,6 +181,8 @@ def _seen(
     failed: list[Failure],
 ) -> Observations:
     """The images to calibrate on, without those that are left out by name. failed: gets those that cannot be read."""
+    from oddlens.station.learning import LEAST
+
     if sample is not None:
         kept_of_line = sample.read()
         if not len(kept_of_line):
@@ -190,10 +190,6 @@ def _seen(
                 "the station has kept no images of its line yet: run 'oddlens detect IMAGES --station' with it first"
             )
         seen = _good_of_line(detector, station, kept_of_line)
-        if not len(seen):
-            raise UsageError(
-                "no good image is among those that the station has kept of its line: run 'oddlens detect' with more of them first"
-            )
     elif paths is None:
         seen = detector.observe()
     else:
@@ -208,8 +204,13 @@ def _seen(
     if left_out and seen.kind == "leave-one-out":
         raise UsageError("--leave-out is for --good and --from-learning: make the station anew without that reference")
     kept = seen.without(left_out)
-    if not len(kept):
+    if len(seen) and not len(kept):
         raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
+    if sample is not None and len(kept) < LEAST:
+        raise UsageError(
+            f"the station has kept {counted(len(kept), 'good image')} of its line, and {LEAST} are the least that it is calibrated "
+            "on: run 'oddlens detect' with more of them first"
+        )
     return kept
 
 

@@ -9,7 +9,8 @@ import typer
 
 from oddlens.cli.command import before_the_first_image
 from oddlens.cli.options import AsJson, DeviceName, RuntimeName, StationFolder
-from oddlens.errors import printable
+from oddlens.cli.vetting import SHEET, AcceptNames, refuse_doubtful
+from oddlens.errors import UsageError, printable
 
 EXAMPLES = """\b
 Examples:
@@ -36,6 +37,7 @@ def learn(
             help="Make the thresholds by the good images that 'oddlens detect --audit' drew at random.",
         ),
     ] = False,
+    accept: AcceptNames = None,
     device: DeviceName = "auto",
     runtime: RuntimeName = "auto",
     as_json: AsJson = False,
@@ -45,13 +47,28 @@ def learn(
     Good images that were flagged join the references, and the thresholds stay. Images of defects are known defects from then on;
     with a name they name others. 'oddlens station rollback' goes back.
 
-    Exit code: 0, also where there was nothing to learn; 2 if the call was wrong.
+    Images that make the thresholds are looked at first, as 'oddlens calibrate' does.
+
+    Exit code: 0, also where there was nothing to learn; 2 if the call was wrong, or an image is doubtful: then nothing changes.
     """
+    if accept and not renew_calibration:
+        raise UsageError("--accept is for --renew-calibration: add it, or leave --accept out")
     from oddlens.teaching.learn import learn as learn_marks
 
     with before_the_first_image():
         learned = learn_marks(
-            folder, defect_memory=defect_memory, renew_calibration=renew_calibration, device=device, runtime=runtime
+            folder,
+            defect_memory=defect_memory,
+            renew_calibration=renew_calibration,
+            look=lambda vetting: refuse_doubtful(
+                vetting,
+                accept or [],
+                folder / SHEET,
+                instead="mark them as bad or unsure",
+                title="Images that were drawn at random",
+            ),
+            device=device,
+            runtime=runtime,
         )
     if as_json:
         print(json.dumps(learned.to_dict(), indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,7 @@ from oddlens.cli.options import (
 from oddlens.cli.station_create import FalseAlarmRate, ReviewRate
 from oddlens.cli.station_page import marked, print_station
 from oddlens.cli.thresholds import parse_thresholds
-from oddlens.errors import UsageError, check_name
+from oddlens.errors import OddlensWarning, UsageError, check_name
 
 if TYPE_CHECKING:
     from oddlens.calibration import Rates
@@ -186,17 +187,20 @@ def _asked_otherwise(
     roi = None if change.roi is None else RegionOfInterest.read(change.roi)
     with loading():
         detector = oddlens.open_station(folder, device, runtime=runtime)
-    split = isinstance(state.calibration, Calibration)
-    if change.object_name is not None and change.object_name != detector.object_name:
-        said.append(f"object {change.object_name} (was {detector.object_name})")
-        detector.object_name = change.object_name
-        if split:
-            detector.calibrate_by(Rates())
-    if roi is not None and roi != detector.roi:
-        said.append("another region of interest")
-        detector.roi = roi
-    if said:
-        said += _thresholds_without_flagged(folder, detector, _rates_of(state))
+    kept = state.calibration if isinstance(state.calibration, Calibration) else None
+    split = kept is not None and kept.kind == "split"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OddlensWarning)  # what becomes of the calibration is said below
+        if change.object_name is not None and change.object_name != detector.object_name:
+            said.append(f"object {change.object_name} (was {detector.object_name})")
+            detector.object_name = change.object_name
+            if kept is not None:
+                detector.calibrate_by(Rates())
+        if roi is not None and roi != detector.roi:
+            said.append("another region of interest")
+            detector.roi = roi
+        if said:
+            said += _thresholds_without_flagged(folder, detector, _rates_of(state))
     changed = detector.to_state()
     if split and not isinstance(changed.calibration, Calibration):
         said.append("without the calibration, which was made for other scores")
@@ -204,7 +208,15 @@ def _asked_otherwise(
         changed = replace(
             changed, accepted=Accepted.of((), changed.accepted, kept=references), state=Readiness("learning")
         )
-        say("oddlens: the station must be calibrated again: 'oddlens calibrate' does it")
+        now = (
+            "the thresholds are those of its references"
+            if changed.leave_one_out is not None
+            else "it has no thresholds"
+        )
+        say(
+            f"oddlens: until the station is calibrated again, {now}: give 'oddlens calibrate' other good images (--good), or let "
+            "it learn on its line first (--from-learning)"
+        )
     return changed
 
 

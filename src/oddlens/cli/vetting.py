@@ -23,6 +23,9 @@ AcceptNames = Annotated[
     ),
 ]
 
+SHEET = "calibration.png"
+"""The contact sheet in a station."""
+
 SHOWN = 12
 """Rows of the table: the most doubtful images."""
 
@@ -73,6 +76,7 @@ def refuse_doubtful(
     known: Iterable[Observation] = (),
     accepted: Sequence[str] = (),
     leave_out: bool = False,
+    instead: str = "leave them out",
     title: str = "Good images",
 ) -> None:
     """Raise `UsageError` for a doubtful image that is not accepted, and for a name that is none; a contact sheet is written then.
@@ -84,6 +88,7 @@ def refuse_doubtful(
         known: Other images whose names are none of these.
         accepted: What an earlier version accepted.
         leave_out: Whether the verb has --leave-out.
+        instead: What is to be done with images that are not good, where it has not.
         title: Of the contact sheet.
     """
     from oddlens.calibration.sheet import write_sheet
@@ -96,7 +101,7 @@ def refuse_doubtful(
     if left:
         write_sheet(vetting, sheet, title)
         listed = " ".join(printable(row.name) for row in left[:5])
-        instead = f"--leave-out {listed}" if leave_out else "leave them out"
+        instead = f"--leave-out {listed}" if leave_out else instead
         raise UsageError(
             f"{vetting.sentence} Look at {printable(str(sheet))}, and say --accept {listed} (or all) where they are good, or "
             f"{instead} where they are not; nothing was changed"

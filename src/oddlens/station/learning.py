@@ -2,6 +2,8 @@
 
     STATION/learning/<SHA-256 of the pixels>.safetensors      an image: score, embedding, a small picture
 
+What was scored by something else stays where it is, for a version that is rolled back to; the same image scored anew replaces it.
+
 Those images are kept whose pixels have the lowest hash: so whatever comes, in whatever order, in one run or in many, also in one
 that is continued, each image that was seen is as likely to be in the sample as any other.
 """
@@ -31,7 +33,10 @@ from oddlens.provenance import Identity
 FOLDER = "learning"
 
 ENOUGH = 60
-"""Images of the line that a station is calibrated on: from 19 on, 5 % of false alarms can be promised."""
+"""Images of the line that a station is calibrated on."""
+
+LEAST = 20
+"""Fewer good ones are no sample of a line: they promise no 5 % of false alarms, and nothing tests whether they stand for it."""
 
 _KEY = "observation"
 _FORM: Mapping[str, Any] = {
@@ -58,7 +63,7 @@ _NOT_SCORES = ("oddlens", "thresholds", "calibration", "marking")
 
 
 class LearningSample:
-    """The sample of a station, on disk. What cannot be read, or was scored by something else, is no part of it."""
+    """The sample of a station, on disk. What cannot be read, or was scored by something else, is no part of it, and stays."""
 
     def __init__(self, station: str | os.PathLike[str], scored_by: str, size: int = ENOUGH) -> None:
         self._folder = Path(station) / FOLDER
@@ -100,9 +105,6 @@ class LearningSample:
             for path in self._files():
                 if _unpacked(path, self._scored_by) is not None:
                     self._known[path.stem] = _rank(path.stem)
-                else:
-                    with suppress(OSError):
-                        path.unlink()
         return self._known
 
     def _files(self) -> list[Path]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Calibration, Rates
+from oddlens.calibration import Calibration, Rates, Vetting, vet
 from oddlens.detection import Detection, Region, Thresholds
 from oddlens.detection.regions import mark_hottest
 from oddlens.detector import Detector
@@ -80,6 +80,7 @@ def learn(
     *,
     defect_memory: bool | None = None,
     renew_calibration: bool = False,
+    look: Callable[[Vetting], object] | None = None,
     device: str = "auto",
     runtime: str = "auto",
 ) -> Learned:
@@ -89,6 +90,7 @@ def learn(
         folder: The station.
         defect_memory: Whether it has a second memory, of defects; None: as it is.
         renew_calibration: Whether the good images that were drawn at random make the thresholds, in the place of what did.
+        look: Takes what is odd among those before they do, and raises `UsageError` where they may not; None: nothing may be odd.
         device: "auto", "cpu" or "cuda".
         runtime: As `oddlens.load` takes it. Names and a memory of defects need torch.
 
@@ -97,7 +99,15 @@ def learn(
             the method takes no memory of defects.
     """
     with locked(folder):
-        return _Lesson(Path(folder), device, runtime, defect_memory).learn(defect_memory, renew_calibration)
+        lesson = _Lesson(Path(folder), device, runtime, defect_memory, look or _refuse_doubtful)
+        return lesson.learn(defect_memory, renew_calibration)
+
+
+def _refuse_doubtful(vetting: Vetting) -> None:
+    if vetting.flagged:
+        raise UsageError(
+            f"{vetting.sentence} Mark what is not good as bad or unsure ('oddlens feedback'), or give a look that accepts it"
+        )
 
 
 def calibrate_by_some(detector: Detector, references: EncodedBatch, rates: Rates) -> None:
@@ -119,8 +129,15 @@ class _Lesson:
     _first = 0
     """How many references, the first ones, made the thresholds, each held against the others; 0: none did."""
 
-    def __init__(self, folder: Path, device: str, runtime: str, defect_memory: bool | None) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        device: str,
+        runtime: str,
+        defect_memory: bool | None,
+        look: Callable[[Vetting], object],
+    ) -> None:
+        self._folder, self._look = folder, look
         feedback = read_feedback(folder)
         named = any(mark.said == "bad" and mark.defect for mark in feedback.last)
         if (defect_memory or named) and runtime == "auto":
@@ -139,7 +156,7 @@ class _Lesson:
         """See the function."""
         before = self._detector.calibration()
         self._first = 0 if before is None or before.kind != "leave-one-out" else len(before)
-        joining = self._read(self._joining(renews))
+        joining = self._read(self._joining(renews, before))
         leaving = self._leaving()
         drawn = self._read([mark for mark in self._marks if mark.said == "good" and mark.audit]) if renews else []
         if renews and not drawn:
@@ -184,11 +201,14 @@ class _Lesson:
         references = self._detector.references
         return () if references is None else references.digests
 
-    def _joining(self, renews: bool) -> list[Mark]:
+    def _joining(self, renews: bool, before: Calibration | None) -> list[Mark]:
         """Good images that were flagged, were not drawn at random, and are no references."""
         known = set(self._digests())
         found = [mark for mark in self._marks if mark.joins and mark.sha256 not in known]
-        waiting = sum(mark.said == "good" and mark.flagged and mark.audit for mark in self._marks)
+        used = () if before is None else before.digests
+        waiting = sum(
+            mark.said == "good" and mark.flagged and mark.audit and mark.sha256 not in used for mark in self._marks
+        )
         if waiting and not renews:
             self._said.append(
                 f"{counted(waiting, 'image of a flagged good part was', 'images of flagged good parts were')} drawn at random, for "
@@ -259,7 +279,9 @@ class _Lesson:
     def _renew(self, drawn: Sequence[tuple[Mark, Picture]], before: Calibration | None) -> None:
         rate = before.false_alarm_rate if before is not None and before.kind == "split" else None
         with _quietly():
-            made = self._detector.calibrate([picture for _, picture in drawn], rate)
+            seen = self._detector.observe([picture for _, picture in drawn])
+            self._look(vet(seen))
+            made = self._detector.calibrate(seen, rate)
         self._said.append(
             f"{counted(len(made), 'image that was', 'images that were')} drawn at random made the thresholds. {made.promise}"
         )
