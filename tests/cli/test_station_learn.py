@@ -12,7 +12,6 @@ from PIL import Image
 
 import oddlens
 from oddlens.calibration import Calibration
-from oddlens.detection import Thresholds
 from oddlens.station import read_station, versions
 from tests.cli.program import run
 from tests.noise import write_pictures
@@ -96,19 +95,17 @@ def test_defects_and_their_names_are_shown(station: Path) -> None:
 
 def test_another_region_of_interest_says_nothing_of_a_calibration_that_references_make(station: Path) -> None:
     """A station that learned keeps the thresholds of its first references; they are made anew, so that none is dropped."""
-    detector = oddlens.open_station(station)
-    detector.thresholds = Thresholds()
-    detector.save(station)
-    run("detect", "parts", "--station", "line", "--out", "again")
-    flagged = [path for path in (f"parts/{number}.png" for number in range(6)) if path in of_verdict("ng")]
-    path = flagged[0] if flagged else of_verdict("ng")[0]
-    run("feedback", "line", "again", "--good", path)
+    (path,) = of_verdict("ng")
+    run("detect", "parts", "--station", "line", "--out", "plain")
+    run("feedback", "line", "plain", "--good", path)
     Path("left.json").write_text(json.dumps({"include": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]], "ignore": []}))
-    run("station", "learn", station)
+    assert run("station", "learn", station).out.startswith("version 2:\n1 image that was flagged joined the references")
     done = run("station", "set", station, "--roi", "left.json", "--device", "cpu")
     assert (done.code, done.err) == (0, "")
-    assert "another region of interest" in done.out
-    assert read_station(station).thresholds_in_force.image is not None
+    assert "another region of interest, thresholds by 3 of 4 references (the others were flagged)" in done.out
+    calibration = read_station(station).calibration
+    assert isinstance(calibration, Calibration)
+    assert (calibration.kind, len(calibration)) == ("leave-one-out", 3)
 
 
 def test_a_doubtful_image_renews_no_calibration_until_it_is_accepted(station: Path) -> None:
