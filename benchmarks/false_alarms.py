@@ -250,7 +250,7 @@ def main() -> None:
     arguments = parser.parse_args()
     lines: list[str] = []
     for method in arguments.methods:
-        detector = oddlens.load(method, device="cpu")
+        detector = oddlens.load(method, device="cpu", runtime="torch")  # whose distances are looked up
         for folder in arguments.data:
             for category in sorted({record.category for record in open_dataset(folder).records}):
                 for line in report(detector, folder, category, arguments.splits, arguments.seed):

@@ -254,7 +254,7 @@ def main() -> None:
     squeezed: dict[str, Any] = (
         {"aspect": False} if arguments.method == "patch-knn" else {}
     )  # all images have as many rows
-    detector = oddlens.load(arguments.method, device="cpu", **squeezed)
+    detector = oddlens.load(arguments.method, device="cpu", runtime="torch", **squeezed)
     lines: list[str] = []
     rng = random.Random(arguments.seed)
     sets = [each for folder in arguments.data for each in of_data(folder, arguments.most, rng)]

@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    detector = oddlens.load(arguments.method, device="cpu")
+    detector = oddlens.load(arguments.method, device="cpu", runtime="torch")  # whose distances are looked up
     print(
         "| category | good images | flagged % | its score is the highest % | best possible limit % | good doubted beside it % "
         "| where all are good % |"
