@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from oddlens.errors import counted
+
 _NOT_FOR_USERS = ("test", "dev")
 
 
@@ -68,13 +70,14 @@ def _onnx_runtime() -> str:
     """What runs the graphs of the embedded model and of exported stations."""
     import onnxruntime
 
-    providers = (name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers())
-    return f"onnxruntime {onnxruntime.__version__} on {', '.join(providers)}"
+    from oddlens.runtime.session import thread_count
+
+    device = "cuda" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"
+    return f"onnxruntime {onnxruntime.__version__} on {device}, {_threads(thread_count())}"
 
 
 def _torch_runtime() -> str:
     """What runs every model and method, and trains."""
-    import os
     import platform
 
     from oddlens.errors import UsageError, needs_torch
@@ -90,5 +93,10 @@ def _torch_runtime() -> str:
     processor = (
         torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     )
-    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
-    return f"torch {torch.__version__} on {device} ({processor}), {threads}"
+    return f"torch {torch.__version__} on {device} ({processor}), {_threads(torch.get_num_threads())}"
+
+
+def _threads(number: int) -> str:
+    import os
+
+    return f"{counted(number, 'thread')} of {counted(os.cpu_count() or 1, 'processor')}"
