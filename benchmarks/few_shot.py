@@ -70,7 +70,7 @@ def figures(records: Sequence[Record], detections: Sequence[Detection]) -> Figur
     """Of one category with one pick."""
     maps = [detection.anomaly_map for detection in detections]
     masks = [
-        resize_mask(read_mask(record), each.shape[0]) if record.mask else np.zeros(each.shape, bool)
+        resize_mask(read_mask(record), (each.shape[0], each.shape[1])) if record.mask else np.zeros(each.shape, bool)
         for record, each in zip(records, maps, strict=True)
     ]
     pixels = pixel_metrics(masks, maps)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import oddlens
 from oddlens.data import read_mask
-from oddlens.inference.demo import FOLDER
+from oddlens.inference.demo import FEW_SHOT, FOLDER
 from oddlens.io.images import read_image
 from oddlens.visualization.overlay import outline_mask
 
@@ -25,7 +25,7 @@ def main() -> None:
     for category, defect in SHOWN.items():
         folder = FOLDER / category
         path = folder / "test" / defect / "000.jpg"
-        detector = oddlens.load("winclip").add_references(folder / "train" / "good")
+        detector = oddlens.load(FEW_SHOT).add_references(folder / "train" / "good")
         (found,) = detector.detect(path, category.replace("_", " "))
         pixels = read_image(path).pixels
         truth = Image.fromarray(outline_mask(pixels, read_mask(folder / "ground_truth" / defect / "000_mask.png")))

@@ -27,7 +27,7 @@ MethodName = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
-        help=f"{METHOD_NAMES}. 'oddlens methods' explains them.",
+        help=f"{METHOD_NAMES}; or two that run as one, as winclip+patch-knn. 'oddlens methods' explains them.",
         show_default="winclip; with good examples the one that suits the model",
     ),
 ]
