@@ -39,7 +39,7 @@ def load(
     """A detector, ready to score images. Nothing here touches the network. Detectors on the same model share its towers.
 
     Args:
-        method: "winclip", "april-gan", "anomalyclip", "anovl" or "vl4ad", in any case of letters ('oddlens methods' lists them).
+        method: A name that 'oddlens methods' lists, in any case of letters, or two that run as one: "winclip+patch-knn".
         model: None is the embedded model; else a card's name ('oddlens models'), a hub id, or a local folder or file, or a folder
             of graphs.
         weights: The learned part of the method: our .safetensors or the authors' .pth.
