@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from PIL import Image
 import oddlens
 from oddlens.calibration import Calibration
 from oddlens.station import read_station, versions
-from tests.cli.program import run
+from oddlens.station.feedback import read_feedback
+from tests.cli.program import call, run
 from tests.noise import write_pictures
+from tests.station.killing import killed_everywhere
 
 
 @pytest.fixture
@@ -165,3 +169,57 @@ def test_what_is_no_station_learns_nothing(tmp_path: Path) -> None:
     done = run("station", "learn", tmp_path)
     assert done.code == 2
     assert "not a station" in done.sentence
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
+class TestKilled:
+    """Verbs that are killed at each of their file operations in the station."""
+
+    @pytest.fixture
+    def start(self, station: Path) -> Callable[[], Path]:
+        """Makes a copy of the station, in the place of the last one."""
+
+        def copy() -> Path:
+            shutil.rmtree("copy", ignore_errors=True)
+            return shutil.copytree(station, Path.cwd() / "copy")
+
+        return copy
+
+    def test_feedback_adds_all_marks_or_none(
+        self, station: Path, start: Callable[[], Path], capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        good, (bad,) = of_verdict("ok"), of_verdict("ng")
+        assert run("feedback", station, "out", "--unsure", good[2]).code == 0
+        words = ["out", "--good", *good[:2], "--bad", bad]
+        found = []
+        for folder in killed_everywhere(start, lambda folder: call("feedback", folder, *words) and os._exit(3)):
+            feedback = read_feedback(folder)
+            found.append(len(feedback.marks))
+            assert feedback.unread == 0
+            assert len(versions(folder)) == 1
+            assert run("feedback", folder, *words).code == 0  # nothing is in the way of the next one
+            assert [mark.said for mark in read_feedback(folder).last] == ["unsure", "good", "good", "bad"]
+        assert found == sorted(found)
+        assert set(found) == {1, 4}
+
+    def test_learning_leaves_the_old_or_the_new_station(
+        self, station: Path, start: Callable[[], Path], capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        good, (flagged,) = of_verdict("ok"), of_verdict("ng")
+        run("detect", flagged, "--station", station, "--out", "plain")
+        assert run("feedback", station, "plain", "--good", flagged).code == 0
+        assert run("feedback", station, "out", "--bad", good[0]).code == 0
+        words = ["--defect-memory", "--device", "cpu"]
+        found = []
+        for folder in killed_everywhere(start, lambda folder: call("station", "learn", folder, *words) and os._exit(3)):
+            state = read_station(folder)
+            assert state.references is not None
+            found.append(len(versions(folder)))
+            learned = (len(state.references.sources), state.defects is not None)
+            assert learned == {1: (3, False), 2: (4, True)}[found[-1]]
+            assert len(read_feedback(folder).marks) == 2
+        assert found == sorted(found)
+        assert set(found) == {1, 2}
+        assert run("station", "learn", folder, *words).out == (
+            "The memory of defects has 1 image: it pays from about 10 on.\nThere is nothing new to learn of what is marked.\n"
+        )
