@@ -52,7 +52,7 @@ clean:
 # The extra dependencies come on top of what is there, so that one environment serves all goals.
 .venv/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
 .venv/test .venv/dev: .venv/core

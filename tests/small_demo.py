@@ -22,4 +22,4 @@ def play(monkeypatch: pytest.MonkeyPatch, folder: Path, model: Path) -> None:
             truth.parent.mkdir(parents=True, exist_ok=True)
             mask.save(truth)
     monkeypatch.setattr(demo, "FOLDER", folder)
-    monkeypatch.setattr(demo, "load", lambda method: oddlens.load(method, model))
+    monkeypatch.setattr(demo, "load", lambda method, runtime: oddlens.load(method, model, runtime=runtime))

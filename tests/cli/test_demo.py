@@ -27,6 +27,13 @@ def test_every_picture_has_a_line_and_the_page_is_written() -> None:
     assert "<title>oddlens demo</title>" in Path("oddlens-demo.html").read_text(encoding="utf-8")
 
 
+def test_the_runtime_can_be_chosen() -> None:
+    assert run("demo", "--runtime", "torch").code == 0
+    done = run("demo", "--runtime", "onnx")  # which the tiny model has no graphs for
+    assert done.code == 2
+    assert "runtime 'onnx' cannot do this" in done.sentence
+
+
 def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     done = run("demo", "--out", "taken")

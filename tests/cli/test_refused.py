@@ -104,6 +104,7 @@ def test_models_as_json() -> None:
     assert {"name", "kind", "hub_id", "offline"} <= set(json.loads(run("models", "--json").out)[0])
 
 
+@pytest.mark.needs_torch
 def test_a_device_that_is_not_here_is_no_slip_for_cpu(parts: Path) -> None:
     sentence = run("detect", parts, "--device", "gpu").sentence
     assert "did you mean" not in sentence

@@ -97,7 +97,9 @@ def test_results_whose_settings_are_lost_cannot_be_gone_on_with(tmp_path: Path, 
     (tmp_path / "run.json").unlink()
     if told is not None:
         (tmp_path / "run.json").write_text(told)
-    with pytest.raises(UsageError, match=r"run\.json.* is missing or damaged: add --overwrite to start over"):
+    with pytest.raises(
+        UsageError, match=r"run\.json.* is missing or damaged: run .oddlens detect. again, with --overwrite or"
+    ):
         ResultsFolder(tmp_path, resume=True)
     ResultsFolder(tmp_path, overwrite=True).begin(SETTINGS)
     assert lines_of(tmp_path) == []

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from oddlens.cli.options import RuntimeName
 from oddlens.errors import printable
 from oddlens.io.atomic import check_target
 
 
 def demo(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("oddlens-demo.html"),
+    runtime: RuntimeName = "auto",
 ) -> None:
     """See it work on images that oddlens carries.
 
@@ -24,7 +26,7 @@ def demo(
 
     check_target(out)
     with progress("images", picture_count()) as advance:
-        results = list(run_demo(advance))
+        results = list(run_demo(advance, runtime))
     print_table(
         ("category", "image", "truth", "zero-shot", f"{REFERENCES} references", "verdict"),
         [

@@ -80,13 +80,13 @@ def picture_count() -> int:
     return len(open_dataset(FOLDER, layout="mvtec").select(split="test").records)
 
 
-def run_demo(advance: Callable[[int], None] = lambda _: None) -> Iterator[CategoryResult]:
+def run_demo(advance: Callable[[int], None] = lambda _: None, runtime: str = "auto") -> Iterator[CategoryResult]:
     """Score every category with the embedded model and its default methods, without and with good examples.
 
-    advance: called with the number of images just done.
+    advance: called with the number of images just done. runtime: as `oddlens.load` takes it.
     """
     dataset = open_dataset(FOLDER, layout="mvtec")
-    zero, few = load(ZERO_SHOT), load(FEW_SHOT)
+    zero, few = load(ZERO_SHOT, runtime=runtime), load(FEW_SHOT, runtime=runtime)
     for category in dataset.categories:
         records = tuple(dataset.select(category=category, split="test"))
         good = sorted(record.image for record in dataset.select(category=category, split="train"))[:REFERENCES]

@@ -70,6 +70,7 @@ def load(
         check_path("model", model, "give a name of 'oddlens models', a hub id or a path")
     if weights is not None:
         check_path("weights", weights, "give the path of a file")
+        method_card(method).check_takes_weights()  # before a model is looked for
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
     own = {field.name for field in fields(method_card(method).recipe)}
     if tiles is not None and not is_grid(tiles) and "tiles" in own:
