@@ -10,6 +10,7 @@ from PIL import Image
 
 import oddlens
 from tests.cli.program import run
+from tests.test_import_graph import in_a_process_without_torch
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +98,13 @@ def test_a_wrong_call_is_one_sentence(words: list[str], sentence: str, station: 
     done = run(*(places.get(word, word) for word in words))
     assert done.code == 2
     assert sentence in done.sentence
+
+
+def test_exports_are_compared_where_torch_is_not_installed(exported: Path, images: Path) -> None:
+    code = "from oddlens.cli import main; sys.argv[0] = 'oddlens'; main()"
+    done = in_a_process_without_torch(code, "validate", exported, exported, images, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["largest"] == {"features": 0.0, "scores": 0.0, "maps": 0.0}
+    done = in_a_process_without_torch(code, "export", exported, "--to", exported.with_name("again"))
+    assert done.returncode == 2
+    assert done.stderr == "oddlens: exporting needs PyTorch and onnx: run pip install 'oddlens[export]'\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,8 +87,14 @@ def _opened(folder: Path) -> Detector:
 
     model = read_station(folder).model
     is_export = model is not None and holds_graphs(model)
-    runtime = "auto" if is_export or find_spec("torch") is None else "torch"
+    runtime = "auto" if is_export or not _has_torch() else "torch"
     return oddlens.open_station(folder, device="cpu", runtime=runtime)
+
+
+def _has_torch() -> bool:
+    with suppress(ModuleNotFoundError):
+        return find_spec("torch") is not None
+    return False
 
 
 def _show(found: Parity, limit: float) -> None:
