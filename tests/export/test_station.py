@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 import oddlens
 from oddlens.errors import OddlensError, UsageError
 from oddlens.export import station as export_module
-from oddlens.export.parity import Difference, Parity
+from oddlens.export.parity import Difference, Parity, compare
 from oddlens.export.station import Exported, export_station
 from oddlens.runtime import GraphMethod
 
@@ -89,6 +89,20 @@ def test_it_keeps_how_far_it_lies_from_torch(exported: Exported) -> None:
     assert told["verdict_flips"] == 0
     assert 0 < told["largest"]["features"] < 1e-4
     assert told["largest"]["scores"] == max(abs(each["scores"][0] - each["scores"][1]) for each in told["images"])
+
+
+def test_a_score_on_the_threshold_turns_no_verdict() -> None:
+    """The good image that sets a threshold has that score in one runtime, and a last bit more in another."""
+    scores = (0.2, 0.2 + 1e-7)
+    assert Parity((Difference("x", scores, ("ok", "ng"), 0.0, 0.0, tie=True),)).within()
+    assert not Parity((Difference("x", scores, ("ok", "ng"), 0.0, 0.0),)).within()
+    detectors = [oddlens.load("winclip", device="cpu").set_thresholds(image=0.9) for _ in range(2)]
+    (found,) = compare(*detectors, [("x", np.zeros((64, 64, 3), np.uint8))], "part")
+    assert not found.images[0].tie
+    for number, detector in enumerate(detectors):
+        detector.set_thresholds(image=found.images[0].scores[0] - number * 1e-6)
+    (found,) = compare(*detectors, [("x", np.zeros((64, 64, 3), np.uint8))], "part")
+    assert (found.images[0].verdicts, found.flips, found.within()) == (("ok", "ng"), 0, True)
 
 
 def test_an_export_can_be_changed_and_saved_again(exported: Exported, tmp_path: Path) -> None:

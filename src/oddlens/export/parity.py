@@ -36,6 +36,8 @@ class Difference:
         verdicts: Of both; None without a threshold.
         features: The largest difference of a feature; None where they have none of the same names and shapes.
         map: The largest difference of the anomaly map.
+        tie: Whether a score lies within `LIMIT` of a threshold, as that of the good image that set it: its verdict is decided by
+            rounding.
     """
 
     source: str
@@ -43,6 +45,7 @@ class Difference:
     verdicts: tuple[str | None, str | None]
     features: float | None
     map: float
+    tie: bool = False
 
     @property
     def score(self) -> float:
@@ -51,8 +54,8 @@ class Difference:
 
     @property
     def flipped(self) -> bool:
-        """Whether the verdicts differ."""
-        return self.verdicts[0] != self.verdicts[1]
+        """Whether the verdicts differ, and not for rounding alone."""
+        return self.verdicts[0] != self.verdicts[1] and not self.tie
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Parity:
 
     @property
     def flips(self) -> int:
-        """Images whose verdicts differ."""
+        """Images whose verdicts differ, and not for rounding alone."""
         return sum(image.flipped for image in self.images)
 
     @property
@@ -119,6 +122,7 @@ def compare(one: Detector, other: Detector, images: Iterable[Named], object_name
 
 def _difference(name: str, batches: Sequence[EncodedBatch], found: Sequence[Detection]) -> Difference:
     one, other = found
+    edges = [each for some in found for each in (some.thresholds.image, some.thresholds.review) if each is not None]
     return Difference(
         name,
         (one.score, other.score),
@@ -127,6 +131,7 @@ def _difference(name: str, batches: Sequence[EncodedBatch], found: Sequence[Dete
         float(np.abs(one.anomaly_map - other.anomaly_map).max())
         if one.anomaly_map.shape == other.anomaly_map.shape
         else float("inf"),
+        any(abs(some.score - edge) <= LIMIT for some in found for edge in edges),
     )
 
 
