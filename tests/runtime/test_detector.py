@@ -1,10 +1,12 @@
 """A detector on graphs beside the same on torch: the embedded model's default methods, whatever is asked of them."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from oddlens.detector import Detector
 from oddlens.encoding.arrays import to_numpy
 from oddlens.errors import UsageError
 from oddlens.io.preparation import Preparation
+from tests.cli.program import run
 
 Image = NDArray[np.uint8]
 
@@ -225,3 +228,15 @@ def test_a_forked_process_goes_on(images: list[Image], forked: None) -> None:
     score = _scored(graphs, images[0])
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply_async(_scored, (graphs, images[0])).get(60) == pytest.approx(score, abs=1e-5)
+
+
+def test_a_run_of_one_runtime_goes_on_with_the_other(tmp_path: Path, images: list[Image]) -> None:
+    for number, image in enumerate(images[4:6]):
+        PIL.Image.fromarray(image).save(tmp_path / f"{number}.png")
+    names, out = [str(tmp_path / f"{number}.png") for number in range(2)], str(tmp_path / "out")
+    first = run("detect", names[0], "--threshold", "0.3", "--runtime", "torch", "--out", out)
+    assert first.code == 0
+    assert run("detect", *names, "--threshold", "0.3", "--runtime", "onnx", "--out", out, "--resume").code == 0
+    document = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert document["machine"]["runtime"] == "onnx"
+    assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 2
