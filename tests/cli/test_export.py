@@ -12,6 +12,8 @@ import oddlens
 from tests.cli.program import run
 from tests.test_import_graph import in_a_process_without_torch
 
+pytestmark = pytest.mark.needs_torch  # to export; what is compared afterwards needs none, see the last test
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
