@@ -1,6 +1,7 @@
 """Exported stations: they are stations, they run without torch, and they hold themselves against what they were made of."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -61,25 +62,37 @@ def test_an_export_is_a_station_of_graphs_that_gives_the_same(
         assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=1e-4)
 
 
-def test_it_says_how_images_are_prepared_and_what_the_scorer_takes(exported: Exported, good: list[Path]) -> None:
+@pytest.mark.parametrize("name", ["winclip", "patch-knn"])
+def test_it_says_how_images_are_prepared_and_what_the_scorer_takes(
+    name: str, exported: Exported, good: list[Path], tmp_path: Path
+) -> None:
     """As a program without Python would: encoder, scorer, score; only the resizing is Pillow's."""
     import onnxruntime
 
-    told = json.loads((exported.folder / "preprocess.json").read_text())
-    size = told["resize"]["size"]
-    image = Image.open(good[0]).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+    folder = exported.folder
+    if name == "patch-knn":  # which keeps the aspect of images
+        oddlens.load(name, device="cpu").add_references(good).save(tmp_path / "station")
+        folder = export_station(tmp_path / "station", tmp_path / "exported").folder
+    told = json.loads((folder / "preprocess.json").read_text())
+    image = Image.open(good[0]).convert("RGB")
+    size, cell, most = (told["resize"][key] for key in ("size", "aspect_cell", "most_aspect"))
+    height = width = size
+    if cell is not None:
+        root = math.sqrt(min(max(image.width / image.height, 1 / most), most))
+        height, width = (max(1, round(each / cell)) * cell for each in (size / root, size * root))
+        assert width > height
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
     normalise = told["normalise"]
     pixels = (np.asarray(image) / normalise["divide_by"] - normalise["mean"]) / normalise["std"]
-    encoder, scorer = (
-        onnxruntime.InferenceSession(exported.folder / told[role]["file"]) for role in ("encoder", "scorer")
-    )
+    encoder, scorer = (onnxruntime.InferenceSession(folder / told[role]["file"]) for role in ("encoder", "scorer"))
     given = {told["encoder"]["input"]: pixels.transpose(2, 0, 1)[None].astype(np.float32)}
     features = dict(zip(told["encoder"]["outputs"], encoder.run(told["encoder"]["outputs"], given), strict=True))
-    memory = load_file(exported.folder / told["memory"])
+    memory = load_file(folder / told["memory"])
     inputs = {name: {**features, **memory}[name] for name in told["scorer"]["inputs"]}
-    (score,) = scorer.run([told["scorer"]["score"]], inputs)
-    (expected,) = oddlens.open_station(exported.folder).detect(good[0], "disc")
+    score, anomaly_map = scorer.run([told["scorer"]["score"], told["scorer"]["map"]], inputs)
+    (expected,) = oddlens.open_station(folder).detect(good[0], told["object_name"])
     assert float(score[0]) == pytest.approx(expected.score, abs=1e-4)
+    assert anomaly_map[0] == pytest.approx(expected.anomaly_map, abs=1e-4)
     assert told["thresholds"]["image"] == pytest.approx(expected.thresholds.image)
 
 
