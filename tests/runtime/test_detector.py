@@ -101,7 +101,7 @@ def test_tiles_and_a_region_of_interest(method: str, images: list[Image]) -> Non
         "preparation": Preparation.of(tiles="2x2", fit="pad"),
         "roi": RegionOfInterest(include=(((0, 0), (0.7, 0), (0.7, 1), (0, 1)),)),
     }
-    agree(*both(method, parts(3), **changes), images[:3])
+    agree(*both(method, parts(2), **changes), images[5:7])
 
 
 @pytest.mark.parametrize("method", ["winclip", "patch-knn"])
@@ -131,13 +131,14 @@ def test_a_station_of_one_runtime_goes_on_with_the_other(
     opened = oddlens.open_station(tmp_path / "station", "cpu", runtime=opened_by)
     again = oddlens.open_station(tmp_path / "station", "cpu", runtime=made_by)
     assert (opened.runtime, opened.identity) == (opened_by, again.identity)
-    for expected, found in zip(made.detect(images, "plate"), opened.detect(images, "plate"), strict=True):
+    some = images[4:7]
+    for expected, found in zip(made.detect(some, "plate"), opened.detect(some, "plate"), strict=True):
         assert found.score == pytest.approx(expected.score, abs=CLOSE)
         assert (found.thresholds, found.verdict) == (expected.thresholds, expected.verdict)
     for detector in (made, opened):
         with pytest.warns(oddlens.OddlensWarning, match="is dropped"):
             detector.add_references(parts(1, 21))
-    for expected, found in zip(made.detect(images, "plate"), opened.detect(images, "plate"), strict=True):
+    for expected, found in zip(made.detect(some, "plate"), opened.detect(some, "plate"), strict=True):
         assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=CLOSE)
 
 
