@@ -30,7 +30,7 @@ def main() -> None:
     dataset = open_dataset(FOLDER)
     paths = [record.image for record in dataset.select(split="test")][:BATCH_SIZE]
     good = [record.image for record in dataset.select(split="train")][:4]
-    detector = oddlens.load("winclip").add_references(good)
+    detector = oddlens.load("winclip", runtime="torch").add_references(good)
     detector.detect(paths)
     stages: dict[str, list[float]] = {"read": [], "encode": [], "ask": [], "all": []}
     for _ in range(rounds):

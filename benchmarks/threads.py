@@ -99,7 +99,7 @@ def _looked(count: int) -> dict[str, Taken]:
     from oddlens.inference.demo import FOLDER
 
     paths = [record.image for record in open_dataset(FOLDER).select(split="test")][:16]
-    detector = oddlens.load("winclip", device="cpu")
+    detector = oddlens.load("winclip", device="cpu", runtime="torch")
     taken = {}
     for batch, size in _BATCHES.items():
         groups = [paths[start : start + size] for start in range(0, len(paths), size)]

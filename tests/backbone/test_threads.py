@@ -119,7 +119,7 @@ def work(detector, answers):
     answers.put([torch.get_num_threads(), [found.score for found in detector.detect(paths)]])
 
 if __name__ == "__main__":
-    detector = oddlens.load("winclip", device="cpu")
+    detector = oddlens.load("winclip", device="cpu", runtime="torch")
     own = [found.score for found in detector.detect(paths)]  # so that its threads are there
     context = multiprocessing.get_context("{{how}}")
     answers = context.Queue()
