@@ -77,6 +77,7 @@ def agree(torch: Detector, graphs: Detector, images: list[Image], batch_size: in
     ("method", "references"), [("winclip", 0), ("winclip", 1), ("winclip", 4), ("patch-knn", 1), ("patch-knn", 4)]
 )
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
+@pytest.mark.needs_torch
 def test_scores_maps_thresholds_and_verdicts(
     method: str, references: int, batch_size: int, images: list[Image]
 ) -> None:
@@ -84,6 +85,7 @@ def test_scores_maps_thresholds_and_verdicts(
 
 
 @pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+@pytest.mark.needs_torch
 def test_references_of_several_sizes_that_come_one_after_another(method: str, images: list[Image]) -> None:
     torch, graphs = both(method, [*parts(2), *parts(1, 5, (180, 180))])
     for detector in (torch, graphs):
@@ -91,11 +93,13 @@ def test_references_of_several_sizes_that_come_one_after_another(method: str, im
     agree(torch, graphs, images)
 
 
+@pytest.mark.needs_torch
 def test_more_references_than_run_at_once() -> None:
     agree(*both("patch-knn", parts(10, size=(60, 80))), parts(2, 3))
 
 
 @pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+@pytest.mark.needs_torch
 def test_tiles_and_a_region_of_interest(method: str, images: list[Image]) -> None:
     changes = {
         "preparation": Preparation.of(tiles="2x2", fit="pad"),
@@ -105,6 +109,7 @@ def test_tiles_and_a_region_of_interest(method: str, images: list[Image]) -> Non
 
 
 @pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+@pytest.mark.needs_torch
 def test_a_split_calibration_and_what_is_odd(method: str, images: list[Image]) -> None:
     torch, graphs = both(method, parts(3))
     seen = [detector.observe(parts(10, 11), "plate") for detector in (torch, graphs)]
@@ -122,6 +127,7 @@ def test_a_split_calibration_and_what_is_odd(method: str, images: list[Image]) -
 
 @pytest.mark.parametrize(("made_by", "opened_by"), [("torch", "onnx"), ("onnx", "torch")])
 @pytest.mark.parametrize("method", ["winclip", "patch-knn"])
+@pytest.mark.needs_torch
 def test_a_station_of_one_runtime_goes_on_with_the_other(
     method: str, made_by: str, opened_by: str, images: list[Image], tmp_path: Path
 ) -> None:
@@ -142,6 +148,7 @@ def test_a_station_of_one_runtime_goes_on_with_the_other(
         assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=CLOSE)
 
 
+@pytest.mark.needs_torch
 def test_features_split_and_join_and_are_numpys(images: list[Image]) -> None:
     graphs = oddlens.load("patch-knn", device="cpu", runtime="onnx").add_references(parts(2))
     encoded = graphs.encode(images)
@@ -156,6 +163,7 @@ def test_features_split_and_join_and_are_numpys(images: list[Image]) -> None:
 
 
 class TestRuntimes:
+    @pytest.mark.needs_torch
     def test_the_machine_names_it_and_the_identity_does_not(self) -> None:
         torch, graphs = both("winclip", [])
         assert [each.identity.machine["runtime"] for each in (torch, graphs)] == ["torch", "onnx"]
@@ -173,6 +181,7 @@ class TestRuntimes:
             ("winclip", {"device": "cuda"}, "are for the processor, not for 'cuda'"),
         ],
     )
+    @pytest.mark.needs_torch
     def test_what_graphs_cannot_do_is_torchs(self, method: str, given: dict[str, str], reason: str) -> None:
         with pytest.raises(UsageError, match=reason):
             oddlens.load(method, runtime="onnx", **given)
@@ -231,6 +240,7 @@ def test_a_forked_process_goes_on(images: list[Image], forked: None) -> None:
         assert pool.apply_async(_scored, (graphs, images[0])).get(60) == pytest.approx(score, abs=1e-5)
 
 
+@pytest.mark.needs_torch
 def test_a_run_of_one_runtime_goes_on_with_the_other(tmp_path: Path, images: list[Image]) -> None:
     for number, image in enumerate(images[4:6]):
         PIL.Image.fromarray(image).save(tmp_path / f"{number}.png")
