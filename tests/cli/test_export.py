@@ -82,7 +82,24 @@ def test_an_image_that_cannot_be_read_is_said(station: Path, exported: Path, ima
     done = run("validate", station, exported, images / "0.png", broken)
     assert done.code == 1
     assert "broken.png" in done.err
-    assert "1 images" in done.out
+    assert "1 image; largest" in done.out
+
+
+def test_graphs_held_against_themselves_are_said_to_be(exported: Path, station: Path, images: Path) -> None:
+    sentence = "run the same graphs here"
+    assert sentence in run("validate", exported, exported, images / "0.png").err
+    assert sentence not in run("validate", station, exported, images / "0.png").err
+
+
+def test_maps_of_other_sizes_are_no_number(images: Path, tmp_path: Path) -> None:
+    for size in (160, 224):
+        oddlens.load("winclip", device="cpu", runtime="torch", image_size=size).save(tmp_path / str(size))
+    done = run("validate", tmp_path / "160", tmp_path / "224", images / "0.png", "--json")
+    told = json.loads(done.out)
+    assert done.code == 1
+    assert not told["agree"]
+    assert told["images"] == []
+    assert "their sizes differ" in told["failures"][0]
 
 
 @pytest.mark.parametrize(
@@ -91,13 +108,14 @@ def test_an_image_that_cannot_be_read_is_said(station: Path, exported: Path, ima
         (["export", "STATION", "--to", "LIGHT"], "exists: give a new folder"),
         (["export", "STATION", "--to", "new", "--precision", "fp64"], "there is no precision 'fp64'"),
         (["export", "nowhere", "--to", "new"], "is not a station"),
-        (["export", "LIGHT", "--to", "new"], "holds graphs, which runtime 'torch' cannot run"),
+        (["export", "LIGHT", "--to", "new"], "is an export: give the station that it was made of"),
+        (["export", "STATION", "--to", "STATION/light"], "lies in the station itself"),
         (["validate", "STATION", "nowhere"], "is not a station"),
     ],
 )
 def test_a_wrong_call_is_one_sentence(words: list[str], sentence: str, station: Path, exported: Path) -> None:
     places = {"STATION": station, "LIGHT": exported}
-    done = run(*(places.get(word, word) for word in words))
+    done = run(*(places.get(word, word.replace("STATION", str(station))) for word in words))
     assert done.code == 2
     assert sentence in done.sentence
 

@@ -154,6 +154,17 @@ def test_an_export_that_differs_is_not_left(station: Path, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_export_of_which_images_cannot_be_compared_is_not_left(
+    station: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where all its scores are NaN: nothing differs, and nothing was compared."""
+    monkeypatch.setattr(export_module, "_parity", lambda one, other: (Parity((), ("x: its score is NaN",)), ()))
+    for precision in ("fp32", "fp16"):
+        with pytest.raises(OddlensError, match=r"cannot be held against torch on 1 image \(x: its score is NaN\)"):
+            export_station(station, tmp_path / "made", precision=precision)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_calls_that_are_wrong_say_so_before_anything_is_made(station: Path, good: list[Path], tmp_path: Path) -> None:
     def refused(match: str, call: Callable[[], object]) -> None:
         with pytest.raises(UsageError, match=match):

@@ -97,6 +97,31 @@ def _set(name: str, value: object) -> Callable[[Document], None]:
         ),
         (lambda document: document["request"].__setitem__("interpolation", "nearest"), "its interpolation is none"),
         (lambda document: document.pop("grids"), "lacks grids"),
+        (_set("precision", "fp64"), "its precision is none"),
+        (
+            _set("request", {"image_size": 0, "interpolation": "bicubic", "aspect_cell": None}),
+            "its image_size is not from",
+        ),
+        (
+            _set("request", {"image_size": 10**9, "interpolation": "bicubic", "aspect_cell": None}),
+            "its image_size is not",
+        ),
+        (
+            _set("request", {"image_size": 64, "interpolation": "bicubic", "aspect_cell": 0}),
+            "its aspect_cell is not from",
+        ),
+        (_set("grids", {"image": "grid"}), "grids names 'image', which encoder does not give"),
+        (_set("grids", {"image": []}), "grids names 'image'"),
+        (_set("inputs", {"encoder": ["images"], "scorer": ["image"]}), "given something else than pixels"),
+        (
+            _set("inputs", {"encoder": ["pixels"], "scorer": ["rows:image"]}),
+            "scorer is given 'rows:image', which nothing",
+        ),
+        (
+            _set("inputs", {"encoder": ["pixels"], "scorer": ["value:usual"]}),
+            "scorer is given 'value:usual', which noth",
+        ),
+        (_set("outputs", {"encoder": ["image"], "scorer": ["scores"]}), "scorer gives no scores and maps"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(folder: Path, change: Callable[[Document], None], said: str) -> None:

@@ -16,11 +16,11 @@ from safetensors.numpy import save
 from oddlens.errors import UsageError
 from oddlens.export.graphs import method_graphs
 from oddlens.export.half_weights import with_half_weights
-from oddlens.export.precision import Precision, reduced
+from oddlens.export.precision import reduced
 from oddlens.io.atomic import write_bytes, write_text
 from oddlens.methods.base import AnyMethod
 from oddlens.provenance import plain_recipe
-from oddlens.runtime.graph_folder import FORMAT, GRAPHS, GraphFolder
+from oddlens.runtime.graph_folder import FORMAT, GRAPHS, GraphFolder, Precision
 
 Files = dict[str, dict[str, str]]
 

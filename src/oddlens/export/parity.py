@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,8 +96,10 @@ class Parity:
         return max((image.map for image in self.images), default=0.0)
 
     def within(self, limit: float = LIMIT) -> bool:
-        """Whether all differences are at most the limit, and no verdict differs."""
-        return not self.flips and all(each <= limit for each in (self.features or 0.0, self.score, self.map))
+        """Whether every image was compared, all differences are at most the limit, and no verdict differs."""
+        return not (self.flips or self.failures) and all(
+            each <= limit for each in (self.features or 0.0, self.score, self.map)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -117,27 +120,39 @@ def compare(one: Detector, other: Detector, images: Iterable[Named], object_name
         except ImageError as error:
             yield Parity((), (str(error),))
             continue
-        yield Parity((_difference(name, batches, found),))
+        difference = _difference(name, batches, found)
+        if difference is None:
+            yield Parity(
+                (),
+                (f"{name}: the maps or the features cannot be compared: their sizes differ, or they are not finite",),
+            )
+        else:
+            yield Parity((difference,))
 
 
-def _difference(name: str, batches: Sequence[EncodedBatch], found: Sequence[Detection]) -> Difference:
+def _difference(name: str, batches: Sequence[EncodedBatch], found: Sequence[Detection]) -> Difference | None:
+    """None where there is no difference that is a number."""
     one, other = found
+    if one.anomaly_map.shape != other.anomaly_map.shape:
+        return None
+    features = _largest(*(batch.to_arrays().features for batch in batches))
+    if features is not None and not math.isfinite(features):
+        return None
     edges = [each for some in found for each in (some.thresholds.image, some.thresholds.review) if each is not None]
     return Difference(
         name,
         (one.score, other.score),
         (one.verdict, other.verdict),
-        _largest(*(batch.to_arrays().features for batch in batches)),
-        float(np.abs(one.anomaly_map - other.anomaly_map).max())
-        if one.anomaly_map.shape == other.anomaly_map.shape
-        else float("inf"),
+        features,
+        float(np.abs(one.anomaly_map - other.anomaly_map).max()),
         any(abs(some.score - edge) <= LIMIT for some in found for edge in edges),
     )
 
 
 def _largest(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     alike = [name for name, value in one.items() if name in other and other[name].shape == value.shape]
-    return max((float(np.abs(one[name].astype(np.float64) - other[name]).max()) for name in alike), default=None)
+    differences = [float(np.abs(one[name].astype(np.float64) - other[name]).max()) for name in alike]
+    return float(np.max(differences)) if differences else None  # which is NaN where one of them is
 
 
 def golden_images() -> list[Named]:

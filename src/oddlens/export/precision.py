@@ -5,15 +5,10 @@ from __future__ import annotations
 import logging
 import tempfile
 from pathlib import Path
-from typing import Literal, get_args
 
 from oddlens.errors import UsageError, choices, needs_package
 from oddlens.export.half_weights import with_half_weights
-
-Precision = Literal["fp32", "fp16", "int8"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-"""fp32: as torch computes. fp16: weights are stored in float16, numbers are float32. int8: matrix products of weights and numbers
-that are rounded to 8 bits when they run; convolutions stay as they are."""
+from oddlens.runtime.graph_folder import PRECISIONS, Precision
 
 
 def checked_precision(precision: str) -> Precision:

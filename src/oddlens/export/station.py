@@ -26,19 +26,19 @@ from oddlens import __version__
 from oddlens.backbone.request import MOST_ASPECT
 from oddlens.calibration import Calibration, chosen
 from oddlens.detector import Detector
-from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.export.folder import copy_graphs, write_graphs
 from oddlens.export.graphs import ROWS, VALUE, torch_method, why_not
 from oddlens.export.parity import LIMIT, Parity, compare, golden_images
-from oddlens.export.precision import Precision, checked_precision
+from oddlens.export.precision import checked_precision
 from oddlens.io.atomic import write_bytes, write_text
 from oddlens.io.paths import exists, is_file, matching
 from oddlens.loading import open_station
 from oddlens.loading.with_graphs import find_graphs
 from oddlens.provenance import versions
-from oddlens.runtime import GraphMethod
-from oddlens.runtime.graph_folder import GraphFolder
-from oddlens.station import StationState, write_station
+from oddlens.runtime import GraphMethod, holds_graphs
+from oddlens.runtime.graph_folder import GraphFolder, Precision
+from oddlens.station import StationState, read_station, write_station
 
 PREPROCESS, MEMORY, PARITY = "preprocess.json", "memory.safetensors", "parity.json"
 
@@ -80,13 +80,20 @@ def export_station(
         report: Is told what is being done.
 
     Raises:
-        UsageError: There is no station, `to` exists, the method has no graphs under its recipe, or images that a lower
-            precision needs are not there any more.
+        UsageError: There is no station, or it is an export, `to` exists or lies in it, the method has no graphs under its recipe,
+            or images that a lower precision needs are not there any more.
         OddlensError: The export does not give what torch gives, so that it is not left; or packages are absent.
     """
     wanted, target = checked_precision(precision), Path(to)
     if exists(target):
         raise UsageError(f"{printable(str(target))} exists: give a new folder for the export")
+    if exists(Path(station)) and target.resolve().is_relative_to(Path(station).resolve()):
+        raise UsageError(
+            f"{printable(str(target))} lies in the station itself: give a folder outside it for the export"
+        )
+    model = read_station(station).model
+    if model is not None and holds_graphs(model):
+        raise UsageError(f"{printable(os.fspath(station))} is an export: give the station that it was made of")
     detector = open_station(station, device="cpu", runtime="torch")
     detector.check_references()
     if detector.defects is not None and detector.defects.memory.images:
@@ -107,6 +114,11 @@ def export_station(
         exported = open_station(made, device="cpu", runtime="onnx")
         report("parity")
         parity, absent = _parity(detector, exported)
+        if parity.failures:
+            raise OddlensError(
+                f"the export cannot be held against torch on {counted(len(parity.failures), 'image')} ({parity.failures[0]}); "
+                "nothing is left"
+            )
         _write_beside(made, exported, parity, absent, wanted)
         if wanted == "fp32" and not parity.within(LIMIT):
             raise OddlensError(

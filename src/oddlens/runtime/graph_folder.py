@@ -9,22 +9,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from oddlens.backbone.request import FeatureRequest
-from oddlens.errors import ModelError, UsageError, printable
+from oddlens.errors import ModelError, UsageError, printable, shortened
 from oddlens.io.hashes import cached_hash
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.strict_json import form_fault, parse_json
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import make_recipe
-from oddlens.methods.recipe_fields import Recipe
+from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import ModelIdentity
 
 GRAPHS = "graphs.json"
 
 FORMAT = 1
+
+Precision = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""fp32: as torch computes. fp16: weights are stored in float16, numbers are float32. int8: matrix products of weights and numbers
+that are rounded to 8 bits when they run; convolutions stay as they are."""
 
 ENCODER, SCORER, FEW_SHOT, FIT, TEXT = "encoder", "scorer", "few_shot", "fit", "text"
 HELD_OUT, HELD_OUT_ALONE, VALUES, FINISH = "held_out", "held_out_alone", "values", "finish"
@@ -170,6 +175,31 @@ class GraphFolder:
         return path, digest
 
 
+def _fault_of_names(document: Mapping[str, Any]) -> str:
+    """What a graph is to be given that none gives, or does not give that is asked of it; "" where nothing is."""
+    inputs, outputs = document["inputs"], document["outputs"]
+    if inputs[ENCODER] != ["pixels"]:
+        return f"{ENCODER} is given something else than pixels"
+    for role in (SCORER, FEW_SHOT, FINISH):
+        if role in outputs and not {"scores", "maps"} <= set(outputs[role]):
+            return f"{role} gives no scores and maps"
+    features = set(outputs[ENCODER])
+    for name, grid in document["grids"].items():
+        if not isinstance(grid, str) or not {name, grid} <= features:
+            return f"grids names {shortened(name)}, which {ENCODER} does not give"
+    given = {
+        ROWS: {name for name in outputs.get(FIT, ()) if name.startswith(ROWS)},
+        VALUE: {VALUE + name for name in document["values"]},
+        HELD: {name for role in (HELD_OUT, HELD_OUT_ALONE) for name in outputs.get(role, ())},
+    }
+    for role, names in inputs.items():
+        for name in names:
+            kind = HELD if role == VALUES else next((each for each in given if name.startswith(each)), None)
+            if kind is not None and name not in given[kind]:
+                return f"{role} is given {shortened(name)}, which nothing gives"
+    return ""
+
+
 def _fault_of(document: Mapping[str, Any]) -> str:
     """What is wrong with a document that has the right form; "" where nothing is."""
     roles, files = document["inputs"].keys(), document["files"]
@@ -192,6 +222,15 @@ def _fault_of(document: Mapping[str, Any]) -> str:
             return fault
     if any(len(document[name]) != 3 for name in ("mean", "std")) or not all(document["std"]):
         return "its mean and std are not of three colours"
+    request = document["request"]
+    if not 0 < request["image_size"] <= LARGEST_SIDE:
+        return f"its image_size is not from 1 to {LARGEST_SIDE}"
+    if request["aspect_cell"] is not None and not 0 < request["aspect_cell"] <= request["image_size"]:
+        return "its aspect_cell is not from 1 to image_size"
+    if document["precision"] not in PRECISIONS:
+        return "its precision is none"
+    if fault := _fault_of_names(document):
+        return fault
     if document["request"]["interpolation"] not in ("bicubic", "bilinear"):
         return "its interpolation is none"
     if any(len(ends) != 2 for ends in document["value_range"].values()):

@@ -16,7 +16,7 @@ import numpy as np
 
 from oddlens.backbone.cards import Card, find_card
 from oddlens.backbone.request import FeatureRequest
-from oddlens.errors import UsageError
+from oddlens.errors import ModelError, UsageError, printable, shortened
 from oddlens.io.pixels import Pixels
 from oddlens.io.preprocess import normalised
 from oddlens.methods.card import MethodCard
@@ -29,6 +29,7 @@ from oddlens.runtime.graph_folder import (
     FEW_SHOT,
     FINISH,
     FIT,
+    GRAPHS,
     HELD_OUT,
     HELD_OUT_ALONE,
     PART,
@@ -294,9 +295,13 @@ class GraphMethod:
 
     def _run(self, role: str, given: Mapping[str, Numbers]) -> Features:
         """What a graph gives, of the arrays among these that it asks for."""
-        return self._graphs[role].run(
-            {name: given[name] for name in self.folder.inputs(role)}, self.folder.outputs(role)
-        )
+        names = self.folder.inputs(role)
+        if lacking := [name for name in names if name not in given]:
+            raise ModelError(
+                f"{printable(str(self.folder.path / GRAPHS))} is damaged ({role} is given {shortened(lacking[0])}, which nothing "
+                "gives): export the graphs again"
+            )
+        return self._graphs[role].run({name: given[name] for name in names}, self.folder.outputs(role))
 
     def _scored(self, role: str, given: Mapping[str, Numbers]) -> Scores[Numbers]:
         found = self._run(role, given)
