@@ -42,6 +42,7 @@ def in_shell(call: str, before: list[str]) -> list[str]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="its commands are of a Unix shell")
+@pytest.mark.needs_torch  # its last step: names of defects
 def test_every_command_prints_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     variables: list[str] = []
