@@ -365,7 +365,9 @@ class TestSettings:
         assert set(settings["run"]) == {
             "format", *detector.identity.to_dict(), "object", "overlays", "maps", "masks", "labels", "previews", "smoothing",
         }  # fmt: skip
-        assert set(settings["machine"]) == {"oddlens", "torch", "python", "device", "threads", "weights", "references"}
+        assert set(settings["machine"]) == {
+            "oddlens", "torch", "python", "runtime", "device", "threads", "weights", "references",
+        }  # fmt: skip
 
     def test_references_are_known_by_content_and_not_by_name(
         self, open_clip_folder: Path, task: MakeTask, tmp_path: Path

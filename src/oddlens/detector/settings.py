@@ -112,6 +112,11 @@ class DetectorSettings:
         return self.method.card.needs.references == "required"
 
     @property
+    def least_references(self) -> int:
+        """How many good examples it needs where it gets any."""
+        return self.method.card.needs.least
+
+    @property
     def scores_sets(self) -> bool:
         """Whether it can score images beside each other, see `Detector.detect_set`."""
         return self.method.card.needs.set != "no"
@@ -166,7 +171,7 @@ class DetectorSettings:
     def check_references(self) -> None:
         """Raises `UsageError` where a method lacks the references that it needs, or some of them."""
         count = 0 if self._references is None else len(self._references)
-        if count < self.method.card.needs.least and (count or self.needs_references):
+        if count < self.least_references and (count or self.needs_references):
             raise UsageError(self.method.lacks_references)
 
     def check_alone(self) -> None:

@@ -59,7 +59,7 @@ def unsupported(detector: Detector, variant: Variant) -> str:
         return detector.no_references.partition(":")[0] + ": measure it with --shots 0"
     if not variant.shots and detector.needs_references and not detector.scores_sets:
         return f"{detector.name} needs good examples: measure it with --shots 1 or more"
-    least = detector.method.card.needs.least
+    least = detector.least_references
     if 0 < variant.shots < least:
         return f"{detector.name} needs {least} good examples or more: measure it with --shots {least}"
     return ""
