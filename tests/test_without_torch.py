@@ -103,6 +103,11 @@ def test_all_of_it(line: Path) -> None:
             "oddlens: there are no graphs of musc on the embedded model, and PyTorch, which could, is not installed: run pip "
             "install 'oddlens[torch]'",
         ),
+        (
+            "detect new --model exported-grahps",
+            "oddlens: there is no model 'exported-grahps': give a name that 'oddlens models' lists, a hub id (org/name), or a path "
+            "that exists",
+        ),
     ],
 )
 def test_what_needs_torch_says_so(line: Path, call: str, sentence: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oddlens.backbone.cards import Card
+from oddlens.backbone.cards import Card, find_card, unknown_model
 from oddlens.backbone.files import EMBEDDED, MINI_FOLDER, OPEN_CLIP, TRANSFORMERS, LayoutFiles
 
 HUB_LAYOUTS = (OPEN_CLIP, TRANSFORMERS)
@@ -22,6 +22,19 @@ def is_hub_id(name: str) -> bool:
     except HFValidationError:
         return False
     return name.count("/") == 1
+
+
+def repository_of(model: str) -> tuple[Card | None, str, str]:
+    """What a name that is no path means: its card, its repository and the revision, "" where the name has none.
+
+    Raises `UsageError` for a name that no model has.
+    """
+    name, _, revision = model.partition("@")
+    card = find_card(name)
+    hub_id = card.hub_id if card is not None else name.removeprefix("hf-hub:")
+    if not is_hub_id(hub_id):
+        raise unknown_model(model, "a hub id (org/name), or a path that exists")
+    return card, hub_id, revision
 
 
 def cached_folder(hub_id: str, revision: str | None = None) -> Path | None:

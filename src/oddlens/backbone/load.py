@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.cards import MINI, Card, card_of_digest, find_card, unknown_model
+from oddlens.backbone.cards import MINI, Card, card_of_digest, find_card
 from oddlens.backbone.files import LAYOUT_FILES, MINI_FOLDER, what_is_missing
-from oddlens.backbone.hub import cached_folder, is_hub_id
+from oddlens.backbone.hub import cached_folder, repository_of
 from oddlens.backbone.layouts import LAYOUTS, layout_of
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation
@@ -63,13 +63,9 @@ def locate(model: str | Path | None) -> tuple[Card, Path]:
         return _card_of(path), path
     if is_closed(path):
         raise UsageError(f"{printable(str(model))} {why_absent(path)}")
-    name, _, revision = str(model).partition("@")
-    card = find_card(name)
-    if card is not None and card.layout == "embedded" and not revision:
-        return card, MINI_FOLDER
-    hub_id = card.hub_id if card is not None else name.removeprefix("hf-hub:")
-    if not is_hub_id(hub_id):
-        raise unknown_model(str(model), "a hub id (org/name), or a path that exists")
+    if find_card(str(model)) is MINI:
+        return MINI, MINI_FOLDER
+    card, hub_id, revision = repository_of(str(model))
     folder = cached_folder(hub_id, revision or None)
     asked = (hub_id if card is None else card.name) + (f" --revision {revision}" if revision else "")
     if folder is None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from oddlens.backbone.cards import MINI, Card, find_card
 from oddlens.backbone.files import MINI_FOLDER
+from oddlens.backbone.hub import repository_of
 from oddlens.errors import OddlensWarning, needs_torch, printable
-from oddlens.io.paths import exists, expanded
+from oddlens.io.paths import exists, expanded, is_closed
 
 
 def is_embedded(model: str | os.PathLike[str] | None) -> bool:
@@ -20,10 +21,18 @@ def is_embedded(model: str | os.PathLike[str] | None) -> bool:
     return not exists(expanded(Path(model))) and find_card(os.fspath(model)) is MINI
 
 
+def check_named(model: str | os.PathLike[str]) -> None:
+    """Raise `UsageError` for what is neither a path nor a name that a model can have: with torch there is none either."""
+    path = expanded(Path(model))
+    if not (exists(path) or is_closed(path)):
+        repository_of(os.fspath(model))
+
+
 def card_of(model: str | os.PathLike[str] | None) -> Card:
     """The card of a model. Raises as `oddlens.load` does; any but the embedded model needs torch."""
     if is_embedded(model):
         return MINI
+    check_named(model or "")
     with needs_torch(f"the model {printable(os.fspath(model or ''))}"):
         from oddlens.backbone.load import locate
     return locate(None if model is None else Path(model))[0]

@@ -12,7 +12,7 @@ from oddlens.backbone.cards import MINI
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, choices, printable, shortened
 from oddlens.io.paths import expanded
-from oddlens.loading.embedded import graphs_of, introduce_embedded, is_embedded
+from oddlens.loading.embedded import check_named, graphs_of, introduce_embedded, is_embedded
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.registry import method_card
@@ -56,6 +56,7 @@ def find_graphs(
             )
     else:
         if not is_embedded(model):
+            check_named(model or "")
             return f"there are no graphs of the model {printable(str(model))}"
         if weights is not None or not holds_graphs(graphs_of(card.name)):
             return f"there are no graphs of {card.name} on the embedded model"

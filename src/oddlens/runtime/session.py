@@ -64,11 +64,15 @@ def open_graph(path: Path, digest: str, device: str) -> Graph:
 
 
 def thread_count() -> int:
-    """As many threads as torch would start: what OMP_NUM_THREADS says, else the processors that this process may use."""
+    """What OMP_NUM_THREADS says, as for torch, but at most one thread for each processor that this process may use.
+
+    More only wait for one another: with thousands an image takes minutes.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        return max(1, int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]))
+        return min(max(1, int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0])), processors)
     except ValueError:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return processors
 
 
 def choose_device(device: str) -> str:
