@@ -16,6 +16,7 @@ import oddlens
 from oddlens.backbone.load import load_backbone
 from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
 from oddlens.loading.embedded import introduce_embedded
+from oddlens.loading.with_graphs import find_graphs
 from oddlens.loading.with_torch import load_fitted
 from oddlens.methods.registry import method_card
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
@@ -79,6 +80,8 @@ class TestModels:
             oddlens.load("patchcore")
         with pytest.raises(UsageError, match="the device 'tpu9' cannot be used here"):
             oddlens.load(model=open_clip_folder, device="tpu9")
+        with pytest.raises(UsageError, match=r"^the device 'tpu9' cannot be used here: give one of auto, cpu, cuda$"):
+            find_graphs("winclip", None, None, "tpu9", {})  # on the embedded model, without asking torch
 
     def test_weights_that_do_not_exist_are_named(self, open_clip_folder: Path, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"the weights file .*none\.pth does not exist"):
