@@ -64,8 +64,10 @@ def find_graphs(
         if weights is not None or not holds_graphs(graphs_of(card.name)):
             return f"there are no graphs of {card.name} on the embedded model"
         if device not in ("auto", "cpu"):
-            if device.partition(":")[0] not in _TORCH_DEVICES:  # torch, which might say so, need not be installed
-                raise UsageError(f"the device {shortened(device)} cannot be used here: give one of auto, cpu, cuda")
+            if str(device).partition(":")[0] not in _TORCH_DEVICES:  # torch, which might say so, need not be installed
+                raise UsageError(
+                    f"the device {shortened(str(device))} cannot be used here: give one of auto, cpu, cuda"
+                )
             return f"graphs of the embedded model are for the processor, not for {shortened(device)}"
         folder = GraphFolder.read(graphs_of(card.name))
     wanted, made = plain_recipe(recipe), plain_recipe(folder.recipe)
