@@ -1,10 +1,12 @@
 """JSON is read strictly."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
 
 import pytest
 
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, form_fault, parse_json
 
 
 def test_json_is_read() -> None:
@@ -54,3 +56,50 @@ def test_what_lacks_something_is_reported() -> None:
     assert form_fault({"name": "a", "note": None}, FORM) == "it lacks limits, sizes"
     assert form_fault([], FORM, "the file") == "the file is no object"
     assert form_fault(3, None, "references") == "references is not null"
+
+
+class _Limits(TypedDict):
+    low: float
+
+
+class _Named(TypedDict):
+    name: str
+    sizes: list[list[int]]
+    note: str | None
+    limits: _Limits
+    open: NotRequired[dict[str, object]]
+    digests: NotRequired[dict[str, str]]
+
+
+class _Numbered(_Named, total=False):
+    number: int | None
+
+
+def test_a_checked_value_is_the_value_itself() -> None:
+    assert checked(GOOD, _Named) is GOOD
+    assert checked([GOOD], list[_Numbered]) == [GOOD]
+    assert checked(GOOD | {"number": None, "open": {"a": [1]}, "digests": {"a": "b"}}, _Numbered)["number"] is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"name": 3}, "name is no text"),
+        ({"sizes": [[1, 2.5]]}, "an entry of an entry of sizes is no whole number"),
+        ({"note": 3}, "note is no text"),
+        ({"limits": {}}, "limits lacks low"),
+        ({"limits": {"low": 10**400}}, "low is no number"),
+        ({"open": []}, "open is no object"),
+        ({"digests": {"a": 1}}, "an entry of digests is no text"),
+        ({"number": "1"}, "number is no whole number"),
+    ],
+)
+def test_a_type_is_a_form(changed: dict[str, Any], fault: str) -> None:
+    assert form_fault(GOOD | changed, _Numbered) == fault
+    with pytest.raises(ValueError, match=f"^{fault}$"):
+        checked(GOOD | changed, _Numbered)
+
+
+def test_what_a_type_lacks_is_reported() -> None:
+    assert form_fault({"name": "a", "note": None}, _Numbered) == "it lacks limits, sizes"
+    assert form_fault({"name": "a"}, list[_Named] | None) == "it is no list"

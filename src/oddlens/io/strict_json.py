@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, NoReturn, NotRequired, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+
+_T = TypeVar("_T")
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -25,13 +30,34 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def checked(value: object, form: type[_T], name: str = "it") -> _T:
+    """A JSON value that has a form; it stays the same object.
+
+    Args:
+        value: The JSON value.
+        form: A `TypedDict`, or a type made of such, str, int, float, bool, None, list, dict and object. An object may have more
+            keys than its `TypedDict`.
+        name: The name of the value in the reason.
+
+    Raises:
+        ValueError: It has another form; the message is that of `form_fault`.
+
+    Example:
+        >>> checked([0.5, 1], list[float])
+        [0.5, 1]
+    """
+    if fault := form_fault(value, form, name):
+        raise ValueError(fault)
+    return cast("_T", value)  # every part of it was looked at
+
+
 def form_fault(value: object, form: object, name: str = "it") -> str:
     """The reason why a JSON value does not have a form; "" if it has.
 
     Args:
         value: The JSON value.
-        form: A type (float takes whole numbers too, and int takes no bool); None; `[form]`, a list of such; `{key: form}`, an
-            object that has at least these keys; `(form, form)`, either.
+        form: What `checked` takes (float takes whole numbers too, and int takes no bool); or, where there is no type: None;
+            `[form]`, a list of such; `{key: form}`, an object that has at least these keys; `(form, form)`, either.
         name: The name of the value in the reason.
 
     Example:
@@ -40,14 +66,22 @@ def form_fault(value: object, form: object, name: str = "it") -> str:
         >>> form_fault({"sizes": 3, "note": None}, {"sizes": [int], "note": (str, None)})
         'sizes is no list'
     """
+    if is_typeddict(form) or get_origin(form) is not None:
+        form = _form_of(form)
     if isinstance(form, tuple):
         faults = [form_fault(value, each, name) for each in form]
         return "" if "" in faults else faults[0]
     if isinstance(form, dict):
+        form = _Keys(form)
+    if isinstance(form, _Keys | _Values):
         if not isinstance(value, dict):
             return f"{name} is no object"
-        lacking = ", ".join(sorted(form.keys() - value.keys()))
-        faults = [form_fault(value[key], each, key) for key, each in form.items() if key in value]
+        if isinstance(form, _Values):
+            return next(
+                filter(None, (form_fault(each, form.form, f"an entry of {name}") for each in value.values())), ""
+            )
+        lacking = ", ".join(sorted(form.forms.keys() - value.keys() - form.optional))
+        faults = [form_fault(value[key], each, key) for key, each in form.forms.items() if key in value]
         return f"{name} lacks {lacking}" if lacking else next(filter(None, faults), "")
     if isinstance(form, list):
         if not isinstance(value, list):
@@ -55,11 +89,51 @@ def form_fault(value: object, form: object, name: str = "it") -> str:
         return next(filter(None, (form_fault(each, form[0], f"an entry of {name}") for each in value)), "")
     if form is None:
         return "" if value is None else f"{name} is not null"
+    if form is object:
+        return ""
     assert isinstance(form, type)
     fits = isinstance(value, int | float if form is float else form) and (form is bool or not isinstance(value, bool))
     if form is float and isinstance(value, int | float):
         fits = fits and abs(value) < 2**1023  # a whole number may be beyond what float can hold
     return "" if fits else f"{name} is no {_KINDS[form]}"
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """An object with forms by key, of which some may be absent."""
+
+    forms: dict[str, object]
+    optional: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Values:
+    """An object with any keys, whose values have one form."""
+
+    form: object
+
+
+@cache
+def _form_of(hint: object) -> object:
+    """The form that a type stands for."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if is_typeddict(hint):
+        assert isinstance(hint, type)
+        hints = get_type_hints(hint, include_extras=True)  # in the order of their lines
+        required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
+        optional = frozenset(
+            name for name, each in hints.items() if name not in required or get_origin(each) is NotRequired
+        )
+        return _Keys({name: _form_of(each) for name, each in hints.items()}, optional)
+    if origin is NotRequired:
+        return _form_of(parts[0])
+    if origin in (Union, UnionType):
+        return tuple(map(_form_of, parts))
+    if origin is list:
+        return [_form_of(parts[0])]
+    if origin is dict:
+        return _Values(_form_of(parts[1]))
+    return None if hint is NoneType else hint
 
 
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", dict: "object", list: "list"}
