@@ -20,7 +20,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,12 @@ from oddlens.calibration.conformal import (
     rate_interval,
     threshold_for,
 )
-from oddlens.calibration.exchangeability import Exchangeability
+from oddlens.calibration.exchangeability import Exchangeability, ExchangeabilityDocument
 from oddlens.calibration.observation import Kind, Observations, summary
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import UsageError, counted, printable, shortened
 from oddlens.io.notebook import facts
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import require_form
 
 REVIEW_RATE = 0.05
 """The share of good images that go to review by default, beside those that are called NG."""
@@ -81,17 +81,24 @@ class DetectionRate(NamedTuple):
     high: float
 
 
-_FORM = {
-    "kind": str,
-    "object_name": str,
-    "false_alarm_rate": float,
-    "review_rate": float,
-    "usual": float,
-    "unguaranteed": str,
-    "sources": [str],
-    "scores": [float],
-    "peaks": [float],
-}
+class CalibrationDocument(TypedDict):
+    """What `Calibration.to_dict` writes. kind: one of `Kind`."""
+
+    kind: str
+    object_name: str
+    false_alarm_rate: float
+    review_rate: float
+    usual: float
+    unguaranteed: str
+    sources: list[str]
+    scores: list[float]
+    peaks: list[float]
+    digests: NotRequired[list[str]]
+    accepted: NotRequired[list[str]]
+    tested: NotRequired[ExchangeabilityDocument]
+
+
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,47 +295,57 @@ class Calibration:
             f"compared with are called NG. {self.remarks}"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> CalibrationDocument:
         """As JSON values, which `from_dict` takes. `digests`, `tested`, `accepted` only where there is something to say."""
         document = self._calibrated()
-        document |= {"digests": list(self.digests)} if self.digests else {}
-        document |= {"accepted": list(self.accepted)} if self.accepted else {}
-        return document | ({"tested": self.tested.to_dict()} if self.tested is not None else {})
+        if self.digests:
+            document["digests"] = list(self.digests)
+        if self.accepted:
+            document["accepted"] = list(self.accepted)
+        if self.tested is not None:
+            document["tested"] = self.tested.to_dict()
+        return document
 
-    def _calibrated(self) -> dict[str, Any]:
+    def _calibrated(self) -> CalibrationDocument:
         """What it was made of, and with."""
-        document = asdict(self)
-        lists = {name: list(document[name]) for name in ("sources", "scores", "peaks")}
-        return {name: document[name] for name in _FORM} | lists
+        return {
+            "kind": self.kind,
+            "object_name": self.object_name,
+            "false_alarm_rate": self.false_alarm_rate,
+            "review_rate": self.review_rate,
+            "usual": self.usual,
+            "unguaranteed": self.unguaranteed,
+            "sources": list(self.sources),
+            "scores": list(self.scores),
+            "peaks": list(self.peaks),
+        }
 
     @classmethod
     def from_dict(cls, document: object) -> Calibration:
         """The calibration that `to_dict` described. Raises `UsageError` for anything else."""
-        fault = form_fault(document, _FORM)
-        accepted: tuple[str, ...] = ()
-        digests: tuple[str, ...] = ()
-        tested: Exchangeability | None = None
-        if not fault:
-            assert isinstance(document, dict)
-            fault = form_fault(document.get("accepted", []), [str])
-            accepted = tuple(document.get("accepted", ())) if not fault else ()
-            tested = Exchangeability.from_dict(document["tested"]) if "tested" in document else None
-            fault = fault or form_fault(document.get("digests", []), [str])
-            digests = () if fault else tuple(document.get("digests", ()))
-            counts = {len(document[name]) for name in ("sources", "scores", "peaks")} | (
-                {len(digests)} if digests else set()
-            )
-            if document["kind"] not in ("leave-one-out", "split"):
-                fault = "its kind is unknown"
-            elif len(counts) > 1 or 0 in counts:
-                fault = "its lists are empty or of several lengths"
-        if fault:
-            raise UsageError(f"this is no calibration: {fault}")
-        assert isinstance(document, dict)
-        lists = {"sources": tuple(document["sources"])}
-        numbers = {name: tuple(float(each) for each in document[name]) for name in ("scores", "peaks")}
-        known = {name: document[name] for name in _FORM} | lists | numbers
-        return cls(**known, tested=tested, accepted=accepted, digests=digests)
+        found = require_form(document, CalibrationDocument, "this is no calibration")
+        kind, digests = found["kind"], tuple(found.get("digests", ()))
+        if kind not in _KINDS:
+            raise UsageError("this is no calibration: its kind is unknown")
+        counts = {len(found["sources"]), len(found["scores"]), len(found["peaks"])} | (
+            {len(digests)} if digests else set()
+        )
+        if len(counts) > 1 or 0 in counts:
+            raise UsageError("this is no calibration: its lists are empty or of several lengths")
+        return cls(
+            kind=kind,
+            sources=tuple(found["sources"]),
+            scores=tuple(map(float, found["scores"])),
+            peaks=tuple(map(float, found["peaks"])),
+            usual=found["usual"],
+            object_name=found["object_name"],
+            false_alarm_rate=found["false_alarm_rate"],
+            review_rate=found["review_rate"],
+            unguaranteed=found["unguaranteed"],
+            tested=Exchangeability.from_dict(found["tested"]) if "tested" in found else None,
+            accepted=tuple(found.get("accepted", ())),
+            digests=digests,
+        )
 
     @property
     def made_how(self) -> dict[str, object]:

@@ -11,7 +11,7 @@ import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -28,6 +28,14 @@ _BETS = np.array(POWERS)
 
 JUMP = 0.01
 """The share of the wealth that is spread evenly over all bets before each image."""
+
+
+class AlarmDocument(TypedDict):
+    """What `Alarm.to_dict` writes. scores: "rise" or "fall"."""
+
+    image: int
+    scores: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Alarm:
             "images that are OK): look at the camera, the light and the parts; calibrate again if the change is meant to stay"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> AlarmDocument:
         """As JSON values."""
         return {"image": self.image, "scores": "rise" if self.rises else "fall", "by": self.by}
 

@@ -9,8 +9,8 @@ many images of the line the threshold calls NG.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from oddlens.calibration.conformal import mean_rate
 from oddlens.calibration.observation import Observations
 from oddlens.errors import UsageError
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import require_form
 from oddlens.metrics.distributions import beta_cdf
 
 LEVEL = 0.05
@@ -32,6 +32,17 @@ SHUFFLES = 999
 
 Embeddings = NDArray[np.floating]
 """[images, channels]."""
+
+
+class ExchangeabilityDocument(TypedDict):
+    """What `Exchangeability.to_dict` writes; earlier versions did without rank and above."""
+
+    known: int
+    later: int
+    score_p: float | None
+    embedding_p: float | None
+    rank: NotRequired[int | None]
+    above: NotRequired[int | None]
 
 
 @dataclass(frozen=True)
@@ -102,25 +113,32 @@ class Exchangeability:
             "promise does not hold. Calibrate on images that were taken at different times."
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ExchangeabilityDocument:
         """As JSON values, which `from_dict` takes."""
-        return asdict(self)
+        return {
+            "known": self.known,
+            "later": self.later,
+            "score_p": self.score_p,
+            "embedding_p": self.embedding_p,
+            "rank": self.rank,
+            "above": self.above,
+        }
 
     @classmethod
     def from_dict(cls, document: object) -> Exchangeability:
         """What `to_dict` described. Raises `UsageError` for anything else."""
-        form = {
-            "known": int, "later": int, "score_p": (float, None), "embedding_p": (float, None),
-            "rank": (int, None), "above": (int, None),
-        }  # fmt: skip
-        given = {"rank": None, "above": None, **document} if isinstance(document, dict) else document
-        fault = form_fault(given, form)
-        if not fault:
-            assert isinstance(given, dict)
-            found = cls(**{name: given[name] for name in form})
-            fault = found._fault
-        if fault:
-            raise UsageError(f"this is no test of exchangeability: {fault}")
+        wrong = "this is no test of exchangeability"
+        given = require_form(document, ExchangeabilityDocument, wrong)
+        found = cls(
+            given["known"],
+            given["later"],
+            given["score_p"],
+            given["embedding_p"],
+            given.get("rank"),
+            given.get("above"),
+        )
+        if found._fault:
+            raise UsageError(f"{wrong}: {found._fault}")
         return found
 
     @property

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Literal, TypedDict, get_args
 
 from oddlens.calibration.calibration import Calibration
-from oddlens.calibration.exchangeability import Exchangeability
+from oddlens.calibration.exchangeability import Exchangeability, ExchangeabilityDocument
 from oddlens.calibration.vetting import VettedImage
 from oddlens.errors import UsageError
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import require_form
 
 Stage = Literal["learning", "ready"]
+_STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+class ReadinessDocument(TypedDict):
+    """What `Readiness.to_dict` writes. stage: one of `Stage`."""
+
+    stage: str
+    sampled: int
+    tested: ExchangeabilityDocument | None
+
+
+class AcceptedDocument(TypedDict):
+    """What `Accepted.to_dict` writes. reasons: by source."""
+
+    reasons: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -30,7 +45,7 @@ class Readiness:
     sampled: int = 0
     tested: Exchangeability | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ReadinessDocument:
         """As JSON values, which `from_dict` takes."""
         tested = None if self.tested is None else self.tested.to_dict()
         return {"stage": self.stage, "sampled": self.sampled, "tested": tested}
@@ -38,14 +53,11 @@ class Readiness:
     @classmethod
     def from_dict(cls, document: object) -> Readiness:
         """What `to_dict` described. Raises `UsageError` for anything else."""
-        fault = form_fault(document, {"stage": str, "sampled": int, "tested": ({}, None)})
-        if not fault and cast("dict[str, Any]", document)["stage"] not in ("learning", "ready"):
-            fault = "its stage is unknown"
-        if fault:
-            raise UsageError(f"this is no state of a station: {fault}")
-        found = cast("dict[str, Any]", document)
-        tested = found["tested"]
-        return cls(found["stage"], found["sampled"], None if tested is None else Exchangeability.from_dict(tested))
+        found = require_form(document, ReadinessDocument, "this is no state of a station")
+        stage, tested = found["stage"], found["tested"]
+        if stage not in _STAGES:
+            raise UsageError("this is no state of a station: its stage is unknown")
+        return cls(stage, found["sampled"], None if tested is None else Exchangeability.from_dict(tested))
 
 
 @dataclass(frozen=True)
@@ -71,18 +83,14 @@ class Accepted:
         """What the images are called."""
         return tuple(self.reasons)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> AcceptedDocument:
         """As JSON values, which `from_dict` takes."""
         return {"reasons": dict(self.reasons)}
 
     @classmethod
     def from_dict(cls, document: object) -> Accepted:
         """What `to_dict` described. Raises `UsageError` for anything else."""
-        fault = form_fault(document, {"reasons": {}})
-        reasons = {} if fault else cast("dict[str, Any]", document)["reasons"]
-        if fault or not all(isinstance(each, str) for each in reasons.values()):
-            raise UsageError(f"these are no accepted images: {fault or 'a reason is no text'}")
-        return cls(dict(reasons))
+        return cls(dict(require_form(document, AcceptedDocument, "these are no accepted images")["reasons"]))
 
 
 def in_words(calibration: Calibration, state: Readiness | None, accepted: Accepted | None) -> Calibration:

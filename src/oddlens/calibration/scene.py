@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,12 +81,12 @@ class Scene:
         """Whether an image as a whole is farther from the good ones than they are from each other. embedding: [channels]."""
         return self.limit is not None and self.distance(embedding) > self.limit
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Embeddings]:
         """The arrays by name, which `from_dict` takes."""
         return {"references": self.references, "calibrated": self.calibrated}
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Scene:
+    def from_dict(cls, document: Mapping[str, object]) -> Scene:
         """What `to_dict` gave. Raises `UsageError` for anything else."""
         found = {name: np.asarray(value) for name, value in document.items()}
         good = found.keys() == {"references", "calibrated"} and all(

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,24 @@ COMMON = 0.75
 """The share of the others that have one size, or shape, so that another one is odd."""
 
 
+class VettedImageDocument(TypedDict):
+    """What `VettedImage.to_dict` writes. size: [width, height], in pixels."""
+
+    source: str
+    score: float
+    p_value: float
+    size: list[int]
+    reasons: list[str]
+
+
+class VettingDocument(TypedDict):
+    """What `Vetting.to_dict` writes."""
+
+    kind: Kind
+    sentence: str
+    images: list[VettedImageDocument]
+
+
 @dataclass(frozen=True, eq=False)
 class VettedImage:
     """A good image, and what is odd about it.
@@ -72,7 +90,7 @@ class VettedImage:
         """What it is called."""
         return self.observation.source
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> VettedImageDocument:
         """As JSON values."""
         return {
             "source": self.source,
@@ -109,7 +127,7 @@ class Vetting:
         question = "Is it good?" if len(flagged) == 1 else "Are they good?"
         return f"{count - len(flagged)} of {counted(count, 'good image')} agree; {said}{more}. {question}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> VettingDocument:
         """As JSON values."""
         return {"kind": self.kind, "sentence": self.sentence, "images": [row.to_dict() for row in self.rows]}
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.detection.marking import Marking
 from oddlens.detection.region_of_interest import RegionOfInterest
-from oddlens.detection.regions import Marks, Region, check_form, mark_hottest, mark_where, resize_map
+from oddlens.detection.regions import Marks, Region, RegionDocument, mark_hottest, mark_where, resize_map
 from oddlens.detection.thresholds import Thresholds, ValueRange, Verdict
 from oddlens.errors import OddlensError, UsageError, printable, shortened
+from oddlens.io.strict_json import require_form
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,19 +24,35 @@ if TYPE_CHECKING:
     from oddlens.io.images import ImageInput
 
 
-_FORM: dict[str, object] = {"path": str, "score": float, "image_size": [int]}
-_OPTIONAL: dict[str, object] = {
-    "threshold": (float, None),
-    "pixel_threshold": (float, None),
-    "threshold_source": (str, None),
-    "review_threshold": (float, None),
-    "p_value": (float, None),
-    "concern": (str, None),
-    "unlike": bool,
-    "regions": [dict],
-    "note": (str, None),
-    "classes": dict,
-}
+class _Document(TypedDict):
+    """image_size: [width, height], in pixels. classes: see `Detection.class_shares`."""
+
+    path: str
+    score: float
+    image_size: list[int]
+    threshold: NotRequired[float | None]
+    pixel_threshold: NotRequired[float | None]
+    threshold_source: NotRequired[str | None]
+    review_threshold: NotRequired[float | None]
+    p_value: NotRequired[float | None]
+    concern: NotRequired[str | None]
+    unlike: NotRequired[bool]
+    note: NotRequired[str | None]
+    classes: NotRequired[dict[str, float]]
+
+
+class DetectionDocument(_Document):
+    """What `Detection.to_dict` writes."""
+
+    is_anomalous: bool | None
+    verdict: Verdict | None
+    regions: list[RegionDocument]
+
+
+class _Described(_Document):
+    """What `Detection.from_dict` reads: what the thresholds make of the score is not among it."""
+
+    regions: NotRequired[list[dict[str, object]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +102,7 @@ class Detection:
     embedding: NDArray[np.float32] | None = None
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any], anomaly_map: NDArray[np.float32] | None = None) -> Detection:
+    def from_dict(cls, document: Mapping[str, object], anomaly_map: NDArray[np.float32] | None = None) -> Detection:
         """The detection that `to_dict`, or a line of results.jsonl, describes.
 
         Args:
@@ -102,9 +119,8 @@ class Detection:
             >>> found.is_anomalous, found.image_size
             (True, (640, 480))
         """
-        said = document if isinstance(document, dict) else {}
-        check_form(document, _FORM | {name: form for name, form in _OPTIONAL.items() if name in said}, "detection")
-        size = document["image_size"]
+        said = require_form(document, _Described, "this is no detection")
+        size = said["image_size"]
         if len(size) != 2 or min(size) < 1:
             raise UsageError("this is no detection: its image_size is not width, height")
         try:
@@ -115,25 +131,25 @@ class Detection:
             raise UsageError("this is no detection: its map is not finite, or has not two dimensions")
         low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         found = cls(
-            float(document["score"]),
+            float(said["score"]),
             values,
             (size[0], size[1]),
             Thresholds(
-                document.get("threshold"),
-                document.get("pixel_threshold"),
-                document.get("threshold_source"),
-                document.get("review_threshold"),
+                said.get("threshold"),
+                said.get("pixel_threshold"),
+                said.get("threshold_source"),
+                said.get("review_threshold"),
             ),
             ValueRange(low, high, "range of this image"),
-            document["path"],
-            document.get("note"),
-            shares=document.get("classes", {}),
-            p_value=document.get("p_value"),
-            concern=document.get("concern"),
-            unlike=document.get("unlike", document.get("concern") is not None),
+            said["path"],
+            said.get("note"),
+            shares=said.get("classes", {}),
+            p_value=said.get("p_value"),
+            concern=said.get("concern"),
+            unlike=said.get("unlike", said.get("concern") is not None),
         )
         if not values.size:
-            regions = tuple(Region.from_dict(each) for each in document.get("regions", []))
+            regions = tuple(Region.from_dict(each) for each in said.get("regions", []))
             found.__dict__["regions"] = regions  # they cannot be found again
         return found
 
@@ -259,9 +275,9 @@ class Detection:
             name: round(int(count) / self.labels.size, 4) for name, count in zip(self.label_names, counts, strict=True)
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> DetectionDocument:
         """Everything but map and labels, as JSON values; "classes" has the shares of the known classes, where there are any."""
-        document: dict[str, Any] = {
+        document: DetectionDocument = {
             "path": self.source,
             "score": self.score,
             "is_anomalous": self.is_anomalous,

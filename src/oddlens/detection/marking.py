@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal, TypedDict, get_args
 
 from oddlens.errors import UsageError, shortened
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import require_form
 
 Unit = Literal["px", "mm2"]
+_UNITS: tuple[Unit, ...] = get_args(Unit)
 
 _WIDEST_PIXEL = 1e6
 """In millimetres. What is wider is a slip, and areas would not be finite."""
 
-_FORM = {"min_area": float, "unit": str, "mm_per_pixel": (float, None)}
+
+class MarkingDocument(TypedDict):
+    """What `Marking.to_dict` writes. unit: one of `Unit`."""
+
+    min_area: float
+    unit: str
+    mm_per_pixel: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +51,7 @@ class Marking:
             raise UsageError(
                 f"the smallest area of a region cannot be {shortened(self.min_area)}: give a number from 0"
             )
-        if self.unit not in ("px", "mm2"):
-            raise UsageError(f"the unit of an area cannot be {shortened(self.unit)}: give 'px' or 'mm2'")
+        _unit(self.unit)
         if self.mm_per_pixel is not None and not (
             _is_number(self.mm_per_pixel) and 0 < self.mm_per_pixel <= _WIDEST_PIXEL
         ):
@@ -67,17 +73,15 @@ class Marking:
         """So many pixels in square millimetres; None where nobody said how large one is."""
         return None if self.mm_per_pixel is None else area * self.mm_per_pixel**2
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> MarkingDocument:
         """As JSON values, which `from_dict` takes."""
-        return asdict(self)
+        return {"min_area": self.min_area, "unit": self.unit, "mm_per_pixel": self.mm_per_pixel}
 
     @classmethod
     def from_dict(cls, document: object) -> Marking:
         """The marking that `to_dict` described. Raises `UsageError` for anything else."""
-        if fault := form_fault(document, _FORM):
-            raise UsageError(f"this does not say how regions are marked: {fault}")
-        assert isinstance(document, dict)
-        return cls(**{name: document[name] for name in _FORM})
+        found = require_form(document, MarkingDocument, "this does not say how regions are marked")
+        return cls(min_area=found["min_area"], unit=_unit(found["unit"]), mm_per_pixel=found["mm_per_pixel"])
 
     @classmethod
     def parse(cls, min_area: str | None = None, mm_per_pixel: float | None = None) -> Marking:
@@ -95,6 +99,12 @@ class Marking:
         if found is None or not math.isfinite(area):
             raise UsageError(f"{min_area!r} is no area: give pixels, as 20, or square millimetres, as 1.5mm2")
         return cls(min_area=area, unit="mm2" if found[2].startswith("mm") else "px", mm_per_pixel=mm_per_pixel)
+
+
+def _unit(name: str) -> Unit:
+    if name not in _UNITS:
+        raise UsageError(f"the unit of an area cannot be {shortened(name)}: give 'px' or 'mm2'")
+    return name
 
 
 def _is_number(value: object) -> bool:

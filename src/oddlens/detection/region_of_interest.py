@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from oddlens.errors import UsageError, printable, shortened
 from oddlens.io.images import read_stored
 from oddlens.io.paths import read_bytes, why_not_opened
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import parse_json, require_form
 
 Polygon = tuple[tuple[float, float], ...]
 """(x, y) corners, as shares of the image's width and height, from 0 to 1."""
@@ -27,10 +27,24 @@ Polygon = tuple[tuple[float, float], ...]
 _WHITE = 128
 _MOST_PIXELS, _MOST_DIGITS = 200_000_000, 9
 _MOST_RUNS = 200_000  # a black and white drawing has a few thousand; a photograph has millions
+_NO_SIZE = "this is no mask: it needs a size, as width and height, and runs, as whole numbers"
 _MOST_FINE = 2**24  # pixels of a finer grid, where a region is smaller than a pixel
 
-_FORM: dict[str, object] = {"include": [[[float]]], "ignore": [[[float]]], "image_size": [int], "mask": dict}
-_MASK_FORM = {"size": [int], "runs": str}
+
+class MaskDocument(TypedDict):
+    """A mask in a `RegionDocument`. size: [width, height]. runs: see `MaskRuns`."""
+
+    size: list[int]
+    runs: str
+
+
+class RegionOfInterestDocument(TypedDict, total=False):
+    """What `RegionOfInterest.to_dict` writes, or a person; see `RegionOfInterest.from_dict`."""
+
+    include: list[list[list[float]]]
+    ignore: list[list[list[float]]]
+    image_size: list[int]
+    mask: MaskDocument
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class MaskRuns:
         lengths = self.runs.split()
         digits = all(each.isascii() and each.isdigit() and len(each) <= _MOST_DIGITS for each in lengths)
         if len(self.size) != 2 or min(self.size) < 1 or not digits:
-            raise UsageError("this is no mask: it needs a size, as width and height, and runs, as whole numbers")
+            raise UsageError(_NO_SIZE)
         if self.size[0] * self.size[1] > _MOST_PIXELS:
             raise UsageError(
                 f"this is no mask: it has more than {_MOST_PIXELS:,} pixels, where a small drawing does as well"
@@ -128,12 +142,13 @@ class RegionOfInterest:
         contours, _ = cv2.findContours(self.inside(size).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
         return [np.asarray(contour[:, 0], np.int32) for contour in contours]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> RegionOfInterestDocument:
         """As JSON values, which `from_dict` takes; only what there is."""
-        document: dict[str, Any] = {}
-        for name, polygons in (("include", self.include), ("ignore", self.ignore)):
-            if polygons:
-                document[name] = [[list(corner) for corner in polygon] for polygon in polygons]
+        document: RegionOfInterestDocument = {}
+        if self.include:
+            document["include"] = _lists(self.include)
+        if self.ignore:
+            document["ignore"] = _lists(self.ignore)
         if self.mask is not None:
             document["mask"] = {"size": list(self.mask.size), "runs": self.mask.runs}
         return document
@@ -147,27 +162,23 @@ class RegionOfInterest:
         """
         if not isinstance(document, dict):
             raise UsageError('this is no region of interest: give {"include": [[[x, y], ...]], "ignore": [...]}')
-        unknown = next((name for name in document if name not in _FORM), None)
-        fault = f"{shortened(unknown)} is unknown" if unknown is not None else ""
-        fault = fault or form_fault(document, {name: form for name, form in _FORM.items() if name in document})
-        fault = fault or ("" if "mask" not in document else form_fault(document["mask"], _MASK_FORM, "mask"))
+        for name in document:
+            if name not in RegionOfInterestDocument.__annotations__:
+                raise UsageError(f"this is no region of interest: {shortened(name)} is unknown")
+        found = require_form(document, RegionOfInterestDocument, "this is no region of interest")
         width, height = 1.0, 1.0
-        if not fault and "image_size" in document:
-            if len(document["image_size"]) != 2 or not all(0 < each <= _MOST_PIXELS for each in document["image_size"]):
-                fault = "its image_size is not width, height"
-            else:
-                width, height = document["image_size"]
-        if fault:
-            raise UsageError(f"this is no region of interest: {fault}")
-        polygons = {name: document.get(name, []) for name in ("include", "ignore")}
-        if any(len(corner) != 2 for each in polygons.values() for polygon in each for corner in polygon):
+        if (size := found.get("image_size")) is not None:
+            if len(size) != 2 or not all(0 < each <= _MOST_PIXELS for each in size):
+                raise UsageError("this is no region of interest: its image_size is not width, height")
+            width, height = size
+        include, ignore = found.get("include", []), found.get("ignore", [])
+        if any(len(corner) != 2 for polygon in (*include, *ignore) for corner in polygon):
             raise UsageError("this is no region of interest: a corner is not [x, y]")
-        scaled = {
-            name: tuple(tuple((x / width, y / height) for x, y in polygon) for polygon in each)
-            for name, each in polygons.items()
-        }
-        mask = document.get("mask")
-        return cls(**scaled, mask=None if mask is None else MaskRuns(tuple(mask["size"]), mask["runs"]))
+        include_shares, ignore_shares = (
+            tuple(tuple((x / width, y / height) for x, y in polygon) for polygon in each) for each in (include, ignore)
+        )
+        mask = found.get("mask")
+        return cls(include_shares, ignore_shares, None if mask is None else _mask(mask))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> RegionOfInterest:
@@ -187,6 +198,17 @@ class RegionOfInterest:
             return cls(mask=MaskRuns.of(grey >= _WHITE))
         except UsageError as error:
             raise UsageError(f"{shown}: {error}") from error
+
+
+def _lists(polygons: Iterable[Polygon]) -> list[list[list[float]]]:
+    return [[list(corner) for corner in polygon] for polygon in polygons]
+
+
+def _mask(document: MaskDocument) -> MaskRuns:
+    size = document["size"]
+    if len(size) != 2:
+        raise UsageError(_NO_SIZE)
+    return MaskRuns((size[0], size[1]), document["runs"])
 
 
 def _json(path: str | os.PathLike[str]) -> object:

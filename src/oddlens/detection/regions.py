@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 
 import cv2
 import numpy as np
@@ -12,10 +13,25 @@ from numpy.typing import NDArray
 
 from oddlens.detection.marking import Marking
 from oddlens.errors import UsageError
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import require_form
 
-_MEASURES = ("major_axis", "minor_axis", "angle", "area_mm2")
+_Measure = Literal["major_axis", "minor_axis", "angle", "area_mm2"]
+_MEASURES: tuple[_Measure, ...] = get_args(_Measure)
 """What is known of most regions."""
+
+
+class RegionDocument(TypedDict):
+    """What `Region.to_dict` writes. box: x, y, width, height. names: pairs of a name and a weight."""
+
+    box: list[int]
+    area: int
+    peak: float
+    mean: float
+    major_axis: NotRequired[float]
+    minor_axis: NotRequired[float]
+    angle: NotRequired[float]
+    area_mm2: NotRequired[float]
+    names: NotRequired[list[list[str | float]]]
 
 
 @dataclass(frozen=True)
@@ -57,11 +73,7 @@ class Region:
     @classmethod
     def from_dict(cls, document: object) -> Region:
         """The region that `to_dict` wrote; its outline is that of its box. Raises `UsageError` for anything else."""
-        form: dict[str, object] = {"box": [int], "area": int, "peak": float, "mean": float}
-        if isinstance(document, dict):
-            form |= {name: float for name in _MEASURES if name in document}
-        check_form(document, form, "region")
-        region = cast("dict[str, Any]", document)
+        region = require_form(document, RegionDocument, "this is no region")
         if len(region["box"]) != 4 or min(region["box"][2:]) < 1:
             raise UsageError("this is no region: its box is not x, y, width, height")
         x, y, width, height = region["box"]
@@ -71,32 +83,24 @@ class Region:
         names = _names(region.get("names", []))
         return cls(x, y, width, height, region["area"], region["peak"], region["mean"], outline, names, **measures)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> RegionDocument:
         """The box (x, y, width, height), area, peak, mean and what else is known, as JSON values; the outline is left out."""
-        measures = {name: value for name in _MEASURES if (value := getattr(self, name)) is not None}
-        return {
-            "box": [self.x, self.y, self.width, self.height],
-            "area": self.area,
-            "peak": self.peak,
-            "mean": self.mean,
-            **measures,
-            **({"names": [list(each) for each in self.names]} if self.names else {}),
-        }
+        box = [self.x, self.y, self.width, self.height]
+        document: RegionDocument = {"box": box, "area": self.area, "peak": self.peak, "mean": self.mean}
+        known = (self.major_axis, self.minor_axis, self.angle, self.area_mm2)
+        for name, value in zip(_MEASURES, known, strict=True):
+            if value is not None:
+                document[name] = value
+        if self.names:
+            document["names"] = [list(each) for each in self.names]
+        return document
 
 
-def _names(found: object) -> tuple[tuple[str, float], ...]:
+def _names(pairs: Sequence[Sequence[str | float]]) -> tuple[tuple[str, float], ...]:
     """Names and weights as `Region.to_dict` writes them."""
-    check_form({"names": found}, {"names": [[(str, float)]]}, "region")
-    pairs = cast("list[list[str | float]]", found)
     if any(len(pair) != 2 or not isinstance(pair[0], str) or isinstance(pair[1], str) for pair in pairs):
         raise UsageError("this is no region: its names are not pairs of a name and a weight")
     return tuple((str(name), float(weight)) for name, weight in pairs)
-
-
-def check_form(document: object, form: dict[str, object], what: str) -> None:
-    """Raise `UsageError` for a document that does not have a form."""
-    if fault := form_fault(document, form):
-        raise UsageError(f"this is no {what}: {fault}")
 
 
 def resize_map(anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

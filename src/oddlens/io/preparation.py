@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Literal, SupportsFloat, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from oddlens.errors import UsageError, choices, shortened
 from oddlens.io.pixels import Pixels
 from oddlens.io.preprocess import resized
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import require_form
 
 Fit = Literal["squash", "pad", "crop"]
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -36,7 +36,14 @@ _AUTO_SHRINK, _AUTO_MOST = 2, 4
 """`auto`: the tower shrinks a tile at most so many times, but there are at most so many along a side."""
 
 _WRITTEN = re.compile(r"\s*(\d{1,3})\s*[xX×]\s*(\d{1,3})\s*")
-_FORM = {"tiles": str, "overlap": float, "fit": str}
+
+
+class PreparationDocument(TypedDict):
+    """What `Preparation.to_dict` writes of one that is not the default. tiles: "2x2" or "auto"."""
+
+    tiles: str
+    overlap: float
+    fit: str
 
 
 @dataclass(frozen=True)
@@ -86,21 +93,19 @@ class Preparation:
         parts = [] if self.tiles == (1, 1) else [f"tiles {tiles}, overlap {self.overlap:g}"]
         return ", ".join([*parts, f"fit {self.fit}"])
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> Mapping[str, object]:
         """As JSON values, which `from_dict` takes; {} for the default."""
         if self.is_default:
             return {}
         tiles = self.tiles if self.tiles == "auto" else "{}x{}".format(*self.tiles)
-        return {"tiles": tiles, "overlap": self.overlap, "fit": self.fit}
+        return PreparationDocument(tiles=tiles, overlap=self.overlap, fit=self.fit)
 
     @classmethod
     def from_dict(cls, document: object) -> Preparation:
         """What `to_dict` wrote. Raises `UsageError` for anything else."""
         if document == {}:
             return cls()
-        if fault := form_fault(document, _FORM):
-            raise UsageError(f"this says no way to prepare images: {fault}")
-        values = cast("dict[str, Any]", document)
+        values = require_form(document, PreparationDocument, "this says no way to prepare images")
         overlap = None if values["tiles"] == "1x1" else values["overlap"]
         return cls.of(values["tiles"], overlap, values["fit"])
 
@@ -272,7 +277,9 @@ def _grid(tiles: object) -> tuple[int, int] | Literal["auto"]:
 
 def _share(overlap: object) -> float:
     try:
-        share = math.nan if isinstance(overlap, bool) else float(cast("Any", overlap))
+        share = math.nan
+        if isinstance(overlap, str | SupportsFloat) and not isinstance(overlap, bool):
+            share = float(overlap)
     except (TypeError, ValueError, OverflowError):
         share = math.nan
     if not _LEAST_OVERLAP <= share <= _MOST_OVERLAP:

@@ -9,6 +9,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NoReturn, NotRequired, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
+from oddlens.errors import UsageError
+
 _T = TypeVar("_T")
 
 
@@ -49,6 +51,18 @@ def checked(value: object, form: type[_T], name: str = "it") -> _T:
     if fault := form_fault(value, form, name):
         raise ValueError(fault)
     return cast("_T", value)  # every part of it was looked at
+
+
+def require_form(value: object, form: type[_T], wrong: str) -> _T:
+    """As `checked`. wrong: what a value of another form is, in words: "this is no region".
+
+    Raises:
+        UsageError: It has another form; the sentence is `wrong`, and why.
+    """
+    try:
+        return checked(value, form)
+    except ValueError as fault:
+        raise UsageError(f"{wrong}: {fault}") from None
 
 
 def form_fault(value: object, form: object, name: str = "it") -> str:
