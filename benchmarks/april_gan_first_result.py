@@ -35,6 +35,7 @@ from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch
 from oddlens.methods.april_gan.method import AprilGAN
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
+from oddlens.methods.base import tensors_of
 from oddlens.methods.common.maps import upsample
 from oddlens.methods.common.templates import load_states, load_templates, sentences
 from oddlens.methods.weights import MethodWeights
@@ -88,8 +89,8 @@ def _plain(detector: Detector, query: NDArray[np.uint8], name: str) -> NDArray[n
     assert isinstance(method, AprilGAN)
     assert references is not None
     text = {"prototypes": torch.stack([_prototype(method.backbone, name, state) for state in ("normal", "abnormal")])}
-    (total,) = method.score(detector.encode(query).features, text, None).maps
-    features, memory = detector.encode(query).features, method.fit(references.features)
+    (total,) = method.score(tensors_of(detector.encode(query).features), text, None).maps
+    features, memory = tensors_of(detector.encode(query).features), method.fit(tensors_of(references.features))
     for layer in method.recipe.layers:
         distance = memory.distance(f"tokens:{layer}", features[f"tokens:{layer}"])
         side = round(distance.shape[1] ** 0.5)

@@ -33,6 +33,7 @@ from oddlens.calibration import usual_rate
 from oddlens.calibration.conformal import declared_bound, mean_rate, rank_for
 from oddlens.data import open_dataset
 from oddlens.detector import Detector
+from oddlens.methods.base import tensors_of
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.scoring import ScoringMethod
 
@@ -132,7 +133,9 @@ class Category:
         self._encoded = detector.encode([*good, *bad])
         self._text = detector.method.encode_prompts(name)
         takes_references = detector.no_references is None
-        self._table = DistanceTable.of(detector.method, self._encoded.features) if takes_references else None
+        self._table = (
+            DistanceTable.of(detector.method, tensors_of(self._encoded.features)) if takes_references else None
+        )
         self._alone = None if takes_references else self._scores(range(self.good + self.bad), None)
 
     @torch.inference_mode()

@@ -10,7 +10,7 @@ import torch
 import oddlens
 from oddlens.backbone.tensors import aligned
 from oddlens.encoding import EncodedBatch, encode_together, joined
-from oddlens.errors import ImageError
+from oddlens.errors import ImageError, UsageError
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.preparation import Preparation
@@ -71,6 +71,17 @@ class TestSaved:
         moved = encoded.to("meta")
         assert {value.device.type for value in moved.features.values()} == {"meta"}
         assert (moved.sources, len(moved)) == (encoded.sources, 2)
+
+    def test_features_of_graphs_do_not_move(self) -> None:
+        encoded = EncodedBatch({"tokens": np.zeros((1, 4), np.float32)}, ((8, 8),), ("a",), (None,))
+        with pytest.raises(UsageError, match="load the detector with runtime 'torch' to move them"):
+            encoded.to("cpu")
+
+
+def test_torch_joins_no_arrays_of_numpy() -> None:
+    one, other = (EncodedBatch({"tokens": value}, ((8, 8),), ("a",), (None,)) for value in (torch.ones(1), np.ones(1)))
+    with pytest.raises(TypeError, match="tokens: an array of numpy, where torch computes"):
+        joined([one, other])
 
 
 class TestTiled:

@@ -260,7 +260,7 @@ class Detector(CalibratedDetector):
                 source,
                 encoded.notes[number],
                 parts,
-                None if result.labels is None else result.labels[number],
+                None if result.labels is None else np.asarray(result.labels[number], np.uint8),
                 result.label_names,
                 p_value=None if calibration is None else calibration.p_value(score),
                 marking=self.marking or Marking(),

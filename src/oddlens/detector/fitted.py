@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from oddlens.encoding.arrays import aligned, scores_to_numpy
 from oddlens.errors import OddlensWarning, UsageError, check_name, check_type, shortened
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
-from oddlens.methods.scoring import Memory, Numbers, Scores, Text
+from oddlens.methods.scoring import Array, Memory, Numbers, Scores, Text
 
 
 class FittedDetector(DetectorSettings):
@@ -51,11 +51,12 @@ class FittedDetector(DetectorSettings):
     def _beside_defects(self, memory: Memory) -> Memory:
         if self._defects is None or not self._defects.memory.images:
             return memory
-        return self.method.beside_defects(memory, self._defects.memory.rows)
+        beside: Memory = self.method.beside_defects(memory, self._defects.memory.rows)
+        return beside
 
     def _bank(self, references: EncodedBatch) -> Memory:
         """The memory of references, which knows whose tiles its rows are."""
-        memory = self.method.fit(references.features)
+        memory: Memory = self.method.fit(references.features)
         return memory.of_tiles(references.view_images()) if references.layouts else memory
 
     def _keep(self, references: EncodedBatch | None, memory: Memory | None) -> None:
@@ -170,7 +171,7 @@ class FittedDetector(DetectorSettings):
         with self.method.inference():
             return self._finished(encoded, self.method.score(encoded.features, text, memory))
 
-    def _finished(self, encoded: EncodedBatch, scores: Scores[Any]) -> Scores[Numbers]:
+    def _finished(self, encoded: EncodedBatch, scores: Scores[Array]) -> Scores[Numbers]:
         """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
         finished = joined_scores(scores_to_numpy(scores), encoded, self.fixed_range.low)
         return finished if self._roi is None else within(finished, self._roi, self.fixed_range.low)

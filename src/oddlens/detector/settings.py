@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene
 from oddlens.detection import Marking, RegionOfInterest, Thresholds, ValueRange
@@ -92,7 +92,7 @@ class DetectorSettings:
         return self.method.backbone
 
     @property
-    def device(self) -> Any:
+    def device(self) -> object:
         """Where it computes: with torch a `torch.device`."""
         return self.method.backbone.device
 

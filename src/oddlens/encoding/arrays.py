@@ -6,22 +6,33 @@ An array says itself which it is. Torch is imported only where a tensor is there
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oddlens.errors import UsageError
 from oddlens.methods.scoring import Array, Features, Numbers, Scores
+
+if TYPE_CHECKING:
+    import torch
+
+Device: TypeAlias = "torch.device | str | int"
+"""Where tensors lie, as torch calls it."""
 
 
 def join_features(parts: Sequence[Mapping[str, Array]]) -> Features:
     """Batches of one method as one. Where images of several sizes have features of several sizes, smaller ones end in zeros."""
-    if all(isinstance(value, np.ndarray) for value in parts[0].values()):
+    if _are_numbers(parts):
         return {name: _stacked([part[name] for part in parts]) for name in parts[0]}
     from oddlens.methods.base import join_features as join_tensors
+    from oddlens.methods.base import tensors_of
 
-    return join_tensors(parts)
+    return join_tensors([tensors_of(part) for part in parts])
+
+
+def _are_numbers(parts: Sequence[Mapping[str, Array]]) -> TypeGuard[Sequence[Mapping[str, Numbers]]]:
+    return all(isinstance(value, np.ndarray) for part in parts for value in part.values())
 
 
 def _stacked(parts: Sequence[Numbers]) -> Numbers:
@@ -40,23 +51,29 @@ def to_numpy(array: Array) -> Numbers:
     """The same numbers as numpy's, in the same memory where they lie in it already."""
     if isinstance(array, np.ndarray):
         return array
-    found: Numbers = array.detach().cpu().numpy()
-    return found
+    return array.detach().cpu().numpy()
 
 
-def scores_to_numpy(scores: Scores[Any]) -> Scores[Numbers]:
+def scores_to_numpy(scores: Scores[Array]) -> Scores[Numbers]:
     """What a method says of a batch, as numpy's."""
-    return replace(
-        scores,
-        scores=to_numpy(scores.scores),
-        maps=_each_to_numpy(scores.maps),
-        parts={name: to_numpy(values) for name, values in scores.parts.items()},
-        labels=None if scores.labels is None else _each_to_numpy(scores.labels),
+    return Scores(
+        to_numpy(scores.scores),
+        _each_to_numpy(scores.maps),
+        {name: to_numpy(values) for name, values in scores.parts.items()},
+        None if scores.labels is None else _each_to_numpy(scores.labels),
+        scores.label_names,
     )
 
 
 def _each_to_numpy(maps: Array | Sequence[Array]) -> Numbers | Sequence[Numbers]:
-    return [to_numpy(each) for each in maps] if isinstance(maps, list | tuple) else to_numpy(maps)
+    return [to_numpy(each) for each in maps] if isinstance(maps, Sequence) else to_numpy(maps)
+
+
+def moved(array: Array, device: Device) -> Array:
+    """The same tensor on another device. Raises `UsageError` for an array of numpy, which lies on the processor."""
+    if isinstance(array, np.ndarray):
+        raise UsageError("graphs keep features on the processor: load the detector with runtime 'torch' to move them")
+    return array.to(device)
 
 
 def aligned(array: Array) -> Array:
@@ -77,8 +94,7 @@ def is_floating(array: Array) -> bool:
     """Whether its numbers are fractions, not counts or marks."""
     if isinstance(array, np.ndarray):
         return np.issubdtype(array.dtype, np.floating)
-    found: bool = array.is_floating_point()
-    return found
+    return array.is_floating_point()
 
 
 def means(tokens: Array) -> NDArray[np.float32]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.encoding.arrays import is_finite, join_features, to_numpy
+from oddlens.encoding.arrays import Device, is_finite, join_features, moved, to_numpy
 from oddlens.errors import ImageError, printable
 from oddlens.io.preparation import Layout
 from oddlens.methods.scoring import Features, ScoringMethod
@@ -65,9 +64,9 @@ class EncodedBatch:
             yield self[first:end]
             first = end
 
-    def to(self, device: Any) -> EncodedBatch:
+    def to(self, device: Device) -> EncodedBatch:
         """The same images with their features on another device of torch, as torch calls it."""
-        return replace(self, features={name: value.to(device) for name, value in self.features.items()})
+        return replace(self, features={name: moved(value, device) for name, value in self.features.items()})
 
     def check_finite(self) -> None:
         """Raises `ImageError` for a reference whose features are not finite."""

@@ -42,6 +42,6 @@ def joined_maps(maps: Numbers, layout: Layout, outside: float) -> Numbers:
     x, y = layout.x, layout.y
     together = maps.reshape(y.count, x.count, height, width).swapaxes(1, 2).reshape(y.count * height, x.count * width)
     down, across = (each.astype(maps.dtype) for each in (y.weights(height), x.weights(width)))
-    whole: Numbers = down @ together @ across.T
+    whole: Numbers = np.matmul(np.matmul(down, together), across.T)
     inside = layout.inside((whole.shape[0], whole.shape[1]))
     return whole if inside is None else np.where(inside, whole, np.asarray(outside, whole.dtype))

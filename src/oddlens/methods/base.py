@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
@@ -26,6 +25,7 @@ from oddlens.methods.common.templates import PromptEnsemble
 from oddlens.methods.recipe import held_fields
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import scores_no_sets, takes_no_references
+from oddlens.methods.scoring import Array, Numbers
 from oddlens.methods.scoring import Scores as AnyScores
 from oddlens.methods.weights import MethodWeights
 
@@ -34,6 +34,14 @@ R = TypeVar("R", bound=Recipe)
 Features = dict[str, Tensor]
 """The image side of a batch by name; every tensor's first dimension is the image. Where images differ in size, so may the other
 dimensions: batches are joined at the largest, padded with zeros, and a method keeps beside them what is real."""
+
+
+def tensors_of(features: Mapping[str, Array]) -> Features:
+    """Features that torch made, as such. Raises `TypeError` where they are arrays of numpy, which graphs made."""
+    found = {name: value for name, value in features.items() if isinstance(value, Tensor)}
+    if strange := features.keys() - found.keys():
+        raise TypeError(f"{', '.join(sorted(strange))}: an array of numpy, where torch computes")
+    return found
 
 
 def join_features(parts: Sequence[Mapping[str, Tensor]]) -> Features:
@@ -141,7 +149,7 @@ class Method(ABC, Generic[R]):
         """What `encode`, `fit_prompts`, `score` and `score_set` run in where nobody trains."""
         return torch.inference_mode()
 
-    def from_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Features:
+    def from_arrays(self, arrays: Mapping[str, Numbers]) -> Features:
         """Features that were stored as numpy's, on the model's device. They may be read only: they are copied."""
         return {
             name: aligned(torch.from_numpy(np.array(value))).to(self.backbone.device) for name, value in arrays.items()
@@ -181,7 +189,7 @@ class Method(ABC, Generic[R]):
         """
         return (pixels,)
 
-    def reference_features(self, features: Features, views: int) -> Features:
+    def reference_features(self, features: Mapping[str, Tensor], views: int) -> Features:
         """The features of good examples, from what `encode` gives of their views.
 
         Args:
@@ -191,7 +199,7 @@ class Method(ABC, Generic[R]):
         Returns:
             What `encode` gives of each image itself, by which `score` knows it, and what `fit` makes the memory of: [images, ...].
         """
-        return features
+        return dict(features)
 
     def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
         """A memory of good examples, from their `reference_features`. Raises `UsageError` where the method takes none."""
@@ -208,7 +216,7 @@ class Method(ABC, Generic[R]):
         """
         return memory, None
 
-    def beside_defects(self, memory: MemoryBank, rows: Mapping[str, NDArray[Any]]) -> MemoryBank:
+    def beside_defects(self, memory: MemoryBank, rows: Mapping[str, Numbers]) -> MemoryBank:
         """The memory beside one of known defects, of these rows by name. Raises `UsageError` where the method takes none."""
         if not self.card.defect_memory:
             raise UsageError(

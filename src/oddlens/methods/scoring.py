@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,39 @@ from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.provenance import ModelIdentity
 
-Array = Any
-"""A tensor of torch, or an array of numpy."""
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Features = dict[str, Array]
-"""The image side of a batch by name, as `Method.encode` gives it; the first dimension is the image."""
-
-Text = dict[str, Array]
-"""The text side of an object by name, as `Method.encode_prompts` gives it."""
-
-Numbers = NDArray[Any]
+Numbers: TypeAlias = NDArray[np.generic]
 """An array of numpy."""
 
+Array: TypeAlias = "Tensor | Numbers"
+"""A tensor of torch, or an array of numpy."""
+
+Features: TypeAlias = "Mapping[str, Array]"
+"""The image side of a batch by name, as `Method.encode` gives it; the first dimension is the image."""
+
+Text: TypeAlias = "Mapping[str, Array]"
+"""The text side of an object by name, as `Method.encode_prompts` gives it."""
+
 A = TypeVar("A")
+"""The arrays that a method computes with."""
+
+M = TypeVar("M", bound="Memory")
+"""Its memories."""
+
+P = TypeVar("P", bound="AnyPass")
+"""Its passes."""
+
+R = TypeVar("R", bound=Recipe, contravariant=True)
+"""Its recipe."""
+
+Made = TypeVar("Made", covariant=True)
+"""The arrays of what it says."""
 
 
 @dataclass(frozen=True)
-class Scores(Generic[A]):
+class Scores(Generic[Made]):
     """What a method says of a batch, in arrays of one kind. Higher is more anomalous.
 
     Attributes:
@@ -50,10 +66,10 @@ class Scores(Generic[A]):
         label_names: The known classes.
     """
 
-    scores: A
-    maps: A | Sequence[A]
-    parts: Mapping[str, A] = field(default_factory=dict)
-    labels: A | Sequence[A] | None = None
+    scores: Made
+    maps: Made | Sequence[Made]
+    parts: Mapping[str, Made] = field(default_factory=dict)
+    labels: Made | Sequence[Made] | None = None
     label_names: tuple[str, ...] = ()
 
 
@@ -81,7 +97,7 @@ class AnyModel(Protocol):
         """Likewise."""
 
     @property
-    def device(self) -> Any:
+    def device(self) -> object:
         """Where it computes, as its runtime calls it."""
 
 
@@ -92,7 +108,7 @@ class Memory(Protocol):
     def picture_count(self) -> int:
         """How many pictures it is of."""
 
-    def add(self, other: Any) -> Memory:
+    def add(self, other: Self) -> Self:
         """A memory of the images of both, this one's first."""
 
     def of_tiles(self, pictures: NDArray[np.int64]) -> Memory:
@@ -110,10 +126,10 @@ class AnyPass(Protocol):
         """What the features that were computed so far have cost."""
 
 
-class ScoringMethod(Protocol):
+class TypedMethod(Protocol[A, M, P, R]):
     """A method on a model: images, words and good examples in, scores and maps out.
 
-    What its members mean stands at `methods.base.Method`.
+    What its members mean stands at `methods.base.Method`. It takes arrays, memories and passes of its own kind alone.
     """
 
     @property
@@ -136,7 +152,7 @@ class ScoringMethod(Protocol):
     def parts(self) -> tuple[ScoringMethod, ...]:
         """The methods whose features it needs: itself, or several that run as one."""
 
-    def joined(self, parts: Sequence[Features]) -> Features:
+    def joined(self, parts: Sequence[Mapping[str, A]]) -> Mapping[str, A]:
         """What each of `parts` made of a batch as what this method scores."""
 
     @property
@@ -163,49 +179,53 @@ class ScoringMethod(Protocol):
     def unguaranteed_maps(self) -> str:
         """Likewise of the largest values of maps."""
 
-    def with_recipe(self, recipe: Any) -> ScoringMethod:
+    def with_recipe(self, recipe: R) -> Self:
         """The same method with another recipe, which differs in query fields only."""
 
     def inference(self) -> AbstractContextManager[object]:
         """What `encode`, `fit_prompts`, `score` and `score_set` run in."""
 
-    def from_arrays(self, arrays: Mapping[str, Numbers]) -> Features:
+    def from_arrays(self, arrays: Mapping[str, Numbers]) -> Mapping[str, A]:
         """Features that were stored as numpy's, where this method computes."""
 
     def vision_pass(
         self, images: Sequence[Pixels], request: FeatureRequest, sizes: Sequence[tuple[int, int]] = ()
-    ) -> AnyPass:
+    ) -> P:
         """A pass of images, as `request.view` gives them, for all methods on this model that `request` is joined from.
 
         sizes: (width, height) of the images themselves; () where the views are parts of images.
         """
 
-    def encode_prompts(self, object_name: str) -> Text:
+    def encode_prompts(self, object_name: str) -> Mapping[str, A]:
         """The text side for an object."""
 
-    def encode(self, vision_pass: Any) -> Features:
+    def encode(self, vision_pass: P) -> Mapping[str, A]:
         """The image side of a batch."""
 
     def reference_views(self, pixels: Pixels) -> Sequence[Pixels]:
         """The images that stand for one good example in the memory, the image itself first."""
 
-    def reference_features(self, features: Features, views: int) -> Features:
+    def reference_features(self, features: Mapping[str, A], views: int) -> Mapping[str, A]:
         """The features of good examples, from what `encode` gives of their views."""
 
-    def fit(self, references: Features) -> Memory:
+    def fit(self, references: Mapping[str, A]) -> M:
         """A memory of good examples."""
 
-    def fit_prompts(self, memory: Any, references: Features, text: Text) -> tuple[Memory, Scores[Any] | None]:
+    def fit_prompts(self, memory: M, references: Mapping[str, A], text: Mapping[str, A]) -> tuple[M, Scores[A] | None]:
         """The memory as images are scored with it under these prompts, and the scores of the good examples where they came up."""
 
-    def beside_defects(self, memory: Any, rows: Mapping[str, Numbers]) -> Memory:
+    def beside_defects(self, memory: M, rows: Mapping[str, Numbers]) -> M:
         """The memory beside one of known defects. Raises `UsageError` where the method takes none."""
 
-    def score(self, features: Features, text: Text, memory: Any) -> Scores[Any]:
+    def score(self, features: Mapping[str, A], text: Mapping[str, A], memory: M | None) -> Scores[A]:
         """Scores and maps of encoded images; few-shot where there is a memory."""
 
-    def score_set(self, features: Features, text: Text) -> Scores[Any]:
+    def score_set(self, features: Mapping[str, A], text: Mapping[str, A]) -> Scores[A]:
         """Scores and maps of images beside each other."""
 
-    def range_of(self, memory: Any) -> tuple[float, float]:
+    def range_of(self, memory: M | None) -> tuple[float, float]:
         """The ends of the colours for images without a calibration."""
+
+
+ScoringMethod: TypeAlias = TypedMethod[Any, Any, Any, Any]
+"""A method whatever it computes with. What it gave is kept beside it, and goes to no other one."""

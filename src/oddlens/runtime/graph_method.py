@@ -22,7 +22,7 @@ from oddlens.io.preprocess import normalised
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import scores_no_sets, takes_no_references
-from oddlens.methods.scoring import Features, Numbers, Scores, Text
+from oddlens.methods.scoring import Numbers, Scores
 from oddlens.provenance import ModelIdentity, plain_recipe
 from oddlens.runtime.graph_folder import (
     ENCODER,
@@ -45,6 +45,9 @@ from oddlens.runtime.words import Words
 
 _TOGETHER = 8
 """Images that are fitted or finished at once."""
+
+Arrays = Mapping[str, Numbers]
+"""Features, or the text side of an object, by name."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class GraphPass:
 class _Group(NamedTuple):
     """Images, neighbours in their batch, that one run of a graph takes: of one size, with the same pictures left out."""
 
-    features: Features
+    features: dict[str, Numbers]
     left_out: tuple[int, int] | None
 
 
@@ -136,7 +139,7 @@ class GraphMethod:
         """The methods whose features it needs: itself."""
         return (self,)
 
-    def joined(self, parts: Sequence[Features]) -> Features:
+    def joined(self, parts: Sequence[Arrays]) -> dict[str, Numbers]:
         """What its one part made of a batch."""
         return dict(parts[0])
 
@@ -195,7 +198,7 @@ class GraphMethod:
         """Nothing: graphs are for nothing else."""
         return nullcontext()
 
-    def from_arrays(self, arrays: Mapping[str, Numbers]) -> Features:
+    def from_arrays(self, arrays: Mapping[str, Numbers]) -> dict[str, Numbers]:
         """The arrays themselves."""
         return {name: np.ascontiguousarray(value) for name, value in arrays.items()}
 
@@ -205,11 +208,11 @@ class GraphMethod:
         """A batch of images for `encode`."""
         return GraphPass(images, request, self.backbone)
 
-    def encode_prompts(self, object_name: str) -> Text:
+    def encode_prompts(self, object_name: str) -> dict[str, Numbers]:
         """The text side for an object."""
         return self._words.text(object_name)
 
-    def encode(self, vision_pass: GraphPass) -> Features:
+    def encode(self, vision_pass: GraphPass) -> dict[str, Numbers]:
         """The features of a batch.
 
         On a processor, images run one after another: what a layer makes of one stays in the cache. For eight images of the embedded
@@ -224,11 +227,11 @@ class GraphMethod:
         """The image itself: recipes that remember others have no graphs."""
         return (pixels,)
 
-    def reference_features(self, features: Features, views: int) -> Features:
+    def reference_features(self, features: Arrays, views: int) -> dict[str, Numbers]:
         """The features of the image."""
-        return features
+        return dict(features)
 
-    def fit(self, references: Features) -> GraphMemory:
+    def fit(self, references: Arrays) -> GraphMemory:
         """A memory of good examples. Raises `UsageError` where the method takes none."""
         if (reason := self.no_references) is not None:
             raise UsageError(reason)
@@ -244,7 +247,7 @@ class GraphMethod:
         return memory
 
     def fit_prompts(
-        self, memory: GraphMemory, references: Features, text: Text
+        self, memory: GraphMemory, references: Arrays, text: Arrays
     ) -> tuple[GraphMemory, Scores[Numbers] | None]:
         """The memory with the values that the method keeps, and the scores of the good examples where they came up."""
         values = self.folder.document["values"]
@@ -256,12 +259,12 @@ class GraphMethod:
             return memory.with_values(
                 {name: np.full(each["shape"], neutral[name], each["dtype"]) for name, each in values.items()}
             ), None
-        held: list[Features] = []
+        held: list[dict[str, Numbers]] = []
         images = memory.leaving_out(np.arange(_count(references)))
         for group in self._groups(references, images):
             assert group.left_out is not None
             rows = {} if alone else _under(ROWS, memory.rows_without(*group.left_out))
-            held.append(self._run(HELD_OUT_ALONE if alone else HELD_OUT, group.features | text | rows))
+            held.append(self._run(HELD_OUT_ALONE if alone else HELD_OUT, {**group.features, **text, **rows}))
         asked = {name: np.concatenate([each[name] for each in held]) for name in self.folder.inputs(VALUES)}
         found = self._run(VALUES, asked)
         fitted = memory.with_values({name.removeprefix(VALUE): value for name, value in found.items()})
@@ -271,20 +274,20 @@ class GraphMethod:
         """Raises `UsageError`: graphs compare with good examples alone."""
         raise UsageError("a memory of defects needs torch: load the detector with runtime 'torch'")
 
-    def score(self, features: Features, text: Text, memory: GraphMemory | None) -> Scores[Numbers]:
+    def score(self, features: Arrays, text: Arrays, memory: GraphMemory | None) -> Scores[Numbers]:
         """Scores and maps of encoded images; few-shot where there is a memory. Where images are left out, with the others' rows."""
         if memory is None and SCORER not in self.folder:
             raise UsageError(self.lacks_references)
         parts = []
         for group in self._groups(features, memory):
-            given = group.features | text
+            given = {**group.features, **text}
             if memory is not None:
                 rows = memory.rows if group.left_out is None else memory.rows_without(*group.left_out)
                 given |= _under(ROWS, rows) | _under(VALUE, memory.values)
             parts.append(self._scored(SCORER if memory is None else FEW_SHOT, given))
         return _joined(parts)
 
-    def score_set(self, features: Features, text: Text) -> Scores[Numbers]:
+    def score_set(self, features: Arrays, text: Arrays) -> Scores[Numbers]:
         """Raises `UsageError`: no graph scores images beside each other."""
         raise scores_no_sets(self.card)
 
@@ -293,7 +296,7 @@ class GraphMethod:
         low, high = self.folder.document["value_range"]["zero_shot" if memory is None else "few_shot"]
         return -math.inf if low is None else low, math.inf if high is None else high
 
-    def _run(self, role: str, given: Mapping[str, Numbers]) -> Features:
+    def _run(self, role: str, given: Mapping[str, Numbers]) -> dict[str, Numbers]:
         """What a graph gives, of the arrays among these that it asks for."""
         names = self.folder.inputs(role)
         if lacking := [name for name in names if name not in given]:
@@ -308,7 +311,7 @@ class GraphMethod:
         parts = {name.removeprefix(PART): value for name, value in found.items() if name.startswith(PART)}
         return Scores(found["scores"], found["maps"], parts)
 
-    def _groups(self, features: Features, memory: GraphMemory | None) -> Iterator[_Group]:
+    def _groups(self, features: Arrays, memory: GraphMemory | None) -> Iterator[_Group]:
         """The images in groups that one run takes, in order."""
         grids, count = self.folder.document["grids"], _count(features)
         keys = [
@@ -330,16 +333,16 @@ class GraphMethod:
             first = end
 
 
-def _count(features: Features) -> int:
+def _count(features: Arrays) -> int:
     """How many images features are of."""
     return len(next(iter(features.values())))
 
 
-def _rows(features: Features, first: int, end: int) -> Features:
+def _rows(features: Arrays, first: int, end: int) -> dict[str, Numbers]:
     return {name: value[first:end] for name, value in features.items()}
 
 
-def _under(kind: str, arrays: Mapping[str, Numbers]) -> Features:
+def _under(kind: str, arrays: Mapping[str, Numbers]) -> dict[str, Numbers]:
     """Arrays under the names that graphs call them by."""
     return {f"{kind}{name}": value for name, value in arrays.items()}
 

@@ -105,6 +105,6 @@ class Words:
         return found
 
 
-def _unit(rows: Numbers) -> Numbers:
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows scaled to unit length."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12))

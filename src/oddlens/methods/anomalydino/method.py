@@ -95,7 +95,7 @@ class AnomalyDINO(Method[AnomalyDINORecipe]):
         recipe = self.recipe
         return (pixels,) if recipe.augment == "none" else (pixels, *turned_evenly(pixels, recipe.rotations))
 
-    def reference_features(self, features: Features, views: int) -> Features:
+    def reference_features(self, features: Mapping[str, Tensor], views: int) -> Features:
         """The image's own features, and the patches of all views."""
         recipe, patches = self.recipe, features["patches"]
         real = torch.zeros(patches.shape[:2], dtype=torch.bool, device=patches.device)

@@ -105,7 +105,7 @@ class Fusion(Method[FusionRecipe]):
         """Those of the second method. The first one looks at the image itself."""
         return self._parts[1].reference_views(pixels)
 
-    def reference_features(self, features: Features, views: int) -> Features:
+    def reference_features(self, features: Mapping[str, Tensor], views: int) -> Features:
         """The first method's features of each image itself, and what the second one makes of all views."""
         first, second = self._apart(features)
         own = {name: value[::views] for name, value in first.items()}

@@ -126,10 +126,10 @@ class PatchKNN(Method[PatchKNNRecipe]):
         turned = turned_evenly(pixels, self.recipe.turns)
         return (pixels, *turned, *(mirrored(pixels) if self.recipe.flips else ()))
 
-    def reference_features(self, features: Features, views: int) -> Features:
+    def reference_features(self, features: Mapping[str, Tensor], views: int) -> Features:
         """The cells of the image itself, and of all its views."""
         if views == 1:
-            return features
+            return dict(features)
         own = {name: value[::views] for name, value in features.items()}
         seen = {f"{_VIEWS}{tap}": _grouped(features[f"{_STAGE}{tap}"], views) for tap in self._taps}
         return own | seen

@@ -72,7 +72,7 @@ class SubspaceAD(Method[SubspaceADRecipe]):
         count = recipe.rotations * (1 if recipe.draws == "one" else 2)
         return pixels, *turned_by(pixels, drawn_angles(pixels, count, recipe.seed, _LARGEST_ANGLE))
 
-    def reference_features(self, features: Features, views: int) -> Features:
+    def reference_features(self, features: Mapping[str, Tensor], views: int) -> Features:
         """The image's own patches, and the moments of those of all views."""
         patches = features["patches"].view(-1, views, *features["patches"].shape[1:])
         copies = self.recipe.rotations if self.recipe.draws == "two" and views > 1 else 0
