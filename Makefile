@@ -23,12 +23,12 @@ test-wheel: build/wheel
 	build/wheel-env/bin/python -c '$(IS_THE_WHEEL)'
 	OMP_NUM_THREADS=1 build/wheel-env/bin/python -m pytest
 
-# The same without any extra: no PyTorch. Fewer of the test files than LEAST_FILES that run there are a failure.
+# The same without PyTorch, with the service. Fewer of the test files than LEAST_FILES that run there are a failure.
 LEAST_FILES := 0.5
 test-light: build/wheel
 	rm -rf build/light-env
 	$(PYTHON) -m venv build/light-env
-	build/light-env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl pytest hypothesis
+	build/light-env/bin/pip install --quiet --constraint constraints.txt "$$(echo build/wheel/*.whl)[serve]" pytest hypothesis
 	build/light-env/bin/python -c '$(IS_THE_WHEEL); import importlib.util; assert importlib.util.find_spec("torch") is None'
 	OMP_NUM_THREADS=1 build/light-env/bin/python -m pytest --least-files $(LEAST_FILES)
 

@@ -19,7 +19,7 @@ SOURCE = ROOT / "src"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
-    "service", "cli", "training", "evaluation", "inference", "export", "teaching", "loading", "detector", "encoding", "station",
+    "cli", "service", "training", "evaluation", "inference", "export", "teaching", "loading", "detector", "encoding", "station",
     "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
     "images", "io", "errors",
 )  # fmt: skip
@@ -27,8 +27,8 @@ ROOMS = (
 function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""
 
 TORCH_FREE = (
-    "oddlens.cli", "oddlens.station", "oddlens.calibration", "oddlens.detection",
-    "oddlens.provenance",     "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
+    "oddlens.cli", "oddlens.service", "oddlens.station", "oddlens.calibration", "oddlens.detection",
+    "oddlens.provenance", "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
     "oddlens.evaluation", "oddlens.inference", "oddlens.encoding", "oddlens.detector", "oddlens.loading", "oddlens.teaching",
     "oddlens.runtime", "oddlens.backbone.cache", "oddlens.backbone.tokenizer",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",

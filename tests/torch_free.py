@@ -31,6 +31,8 @@ EXTRAS = (
     "onnx",
     "onnxscript",
     "pillow_heif",
+    "psycopg",
+    "paho",
 )
 """What the extras bring, as it is imported."""
 ABSENT = frozenset(name for name in EXTRAS if find_spec(name) is None)

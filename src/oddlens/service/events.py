@@ -1,0 +1,108 @@
+"""What happens, as a stream of server-sent events: with numbers, so that a page that was away gets what it missed.
+
+Each event is a line of JSON, `{"id", "kind", "station", "data"}`. Kinds: "result" (an inspection), "station" (as GET gives it),
+"drift", "source" (a watched folder or a camera), "history" (the database), "paused", and "reset": what the client missed is gone,
+so that it must read everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from threading import Lock
+from typing import Literal, NamedTuple
+
+Kind = Literal["result", "station", "drift", "source", "history", "paused"]
+
+KEPT = 1_000
+"""The last events, which a client that comes back can have again."""
+
+HEARTBEAT_S = 15.0
+"""A line without meaning after so much silence: else proxies close the connection, and nobody sees that a client is gone."""
+
+
+class Event(NamedTuple):
+    """An event. text: as it is sent."""
+
+    id: int
+    station: str | None
+    text: str
+
+
+class EventHub:
+    """Takes events from any thread, and gives them to all who listen. Nobody who listens slowly holds up another."""
+
+    def __init__(self, kept: int = KEPT, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._kept: deque[Event] = deque(maxlen=kept)
+        self._heartbeat_s = heartbeat_s
+        # Numbers go on growing when the service starts again: a page of before then knows that it missed something.
+        self._next = time.time_ns() // 1_000_000
+        self._listeners: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._lock = Lock()
+        self._closed = False
+
+    @property
+    def listener_count(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    def publish(self, kind: Kind, station: str | None, data: Mapping[str, object]) -> None:
+        """Tell all who listen. station: its name; None: it concerns all."""
+        with self._lock:
+            self._kept.append(Event(self._next, station, _message(self._next, kind, station, data)))
+            self._next += 1
+            self._wake()
+
+    def close(self) -> None:
+        """End all streams; the server waits for them when it stops."""
+        with self._lock:
+            self._closed = True
+            self._wake()
+
+    def _wake(self) -> None:
+        for event, loop in self._listeners.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+    async def stream(self, last: int | None = None, station: str | None = None) -> AsyncIterator[str]:
+        """Events as they come. last: the number of the last one that the client has; None: only new ones. station: only its own."""
+        news = asyncio.Event()
+        with self._lock:
+            seen = self._next - 1 if last is None else last
+            self._listeners[news] = asyncio.get_running_loop()
+            oldest = self._kept[0].id if self._kept else self._next
+            if not oldest - 1 <= seen < self._next:
+                seen = self._next - 1
+                missed = _message(seen, "reset", None, {})
+            else:
+                missed = ""
+        try:
+            yield f"retry: 2000\n\n{missed}"
+            while not self._closed:
+                news.clear()
+                with self._lock:
+                    if self._kept and seen < self._kept[0].id - 1:  # it listens too slowly
+                        seen = self._next - 1
+                        new, missed = [], _message(seen, "reset", None, {})
+                    else:
+                        new, missed = [each for each in self._kept if each.id > seen], ""
+                        seen = self._next - 1
+                if text := missed + "".join(each.text for each in new if station in (None, each.station)):
+                    yield text
+                    continue
+                try:
+                    async with asyncio.timeout(self._heartbeat_s):
+                        await news.wait()
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            with self._lock:
+                del self._listeners[news]
+
+
+def _message(number: int, kind: str, station: str | None, data: Mapping[str, object]) -> str:
+    line = json.dumps({"id": number, "kind": kind, "station": station, "data": data})  # ASCII, so on one line
+    return f"id: {number}\ndata: {line}\n\n"
