@@ -21,7 +21,7 @@ FIXTURES = ROOT / "tests" / "fixtures"
 ROOMS = (
     "cli", "service", "training", "evaluation", "inference", "export", "teaching", "loading", "detector", "encoding", "station",
     "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
-    "images", "io", "errors",
+    "images", "io", "errors", "telemetry",
 )  # fmt: skip
 """The rooms from top to bottom. A module imports from its own room and from those below it, wherever the import stands: in a
 function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""
@@ -30,7 +30,7 @@ TORCH_FREE = (
     "oddlens.cli", "oddlens.service", "oddlens.station", "oddlens.calibration", "oddlens.detection",
     "oddlens.provenance", "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
     "oddlens.evaluation", "oddlens.inference", "oddlens.encoding", "oddlens.detector", "oddlens.loading", "oddlens.teaching",
-    "oddlens.runtime", "oddlens.backbone.cache", "oddlens.backbone.tokenizer",
+    "oddlens.runtime", "oddlens.telemetry", "oddlens.backbone.cache", "oddlens.backbone.tokenizer",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",
     "oddlens.export.parity", "oddlens.backbone.request", "oddlens.methods.scoring", "oddlens.methods.common.recent",
     *(f"oddlens.methods.{name}.{part}"

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from oddlens.backbone.threads import share_processors as _share_processors
+from oddlens.telemetry import refuse_telemetry as _refuse_telemetry
 
 if TYPE_CHECKING:
     from oddlens.calibration import Calibration
@@ -40,6 +41,7 @@ _HOMES = {
 _ROOMS = ("backbone", "data", "errors", "metrics", "training")
 
 _share_processors()  # before torch comes in
+_refuse_telemetry()  # before onnxruntime does
 
 __all__ = [
     "Calibration",
