@@ -83,7 +83,7 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     from oddlens.methods.vl4ad.decoder_shape import DecoderShape
     from oddlens.methods.vl4ad.method import VL4AD
     from oddlens.methods.vl4ad.recipe import VL4ADRecipe
-    from oddlens.methods.weights import MethodWeights
+    from oddlens.methods.weights import MethodWeights, WeightsProvenance
 
     torch.manual_seed(0)
     height, width = map(int, frame.split("x"))
@@ -94,8 +94,14 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     concepts = F.normalize(torch.randn(WORDS + 3, backbone.card.embed_dim), dim=-1)
     columns = torch.cat([torch.arange(WORDS) % CLASSES, torch.arange(CLASSES, CLASSES + 3)])
     known = {"concepts": concepts[:WORDS], "columns": columns[:WORDS]}
-    metadata: dict[str, Any] = {"method": "vl4ad", "decoder": asdict(shape), "recipe": {"short_side": height}}
-    learned = MethodWeights("random weights", weights_of(network, known), metadata)
+    provenance: WeightsProvenance = {
+        "method": "vl4ad",
+        "recipe": {"short_side": height, "classes": {}},
+        "model": backbone.card.name,
+        "model_fingerprint": backbone.fingerprint,
+        "decoder": asdict(shape),
+    }
+    learned = MethodWeights("random weights", weights_of(network, known), provenance)
     method = VL4AD(backbone, VL4ADRecipe(masks="decoder", window=window, overlap=0.25), learned)
     text = {"concepts": concepts, "columns": columns, "member": torch.arange(CLASSES)}
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)

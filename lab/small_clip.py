@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -48,6 +49,15 @@ class Schedule:
             return self.learning_rate * (step + 1) / self.warm_up
         start = self.decay_from * self.steps
         return self.learning_rate * (1.0 if step < start else max(0.01, 1 - (step - start) / (self.steps - start)))
+
+
+class _State(TypedDict):
+    """What a checkpoint holds. recent: the losses of the last steps."""
+
+    model: dict[str, Tensor]
+    optimiser: dict[str, object]
+    step: int
+    recent: list[dict[str, float]]
 
 
 def fresh_model(vision: VisionConfig, text: TextConfig, seed: int, temperature: float) -> ClipModel:
@@ -96,8 +106,13 @@ def train_clip(
         values = minimise(losses(step), optimiser, f"step {step + 1}", (model.parameters(), 1.0))
         recent = [*recent[-49:], values]
         if (step + 1) % every == 0:
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-            write_state(checkpoint, state | {"step": step + 1, "recent": recent})
+            state: _State = {
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step + 1,
+                "recent": recent,
+            }
+            write_state(checkpoint, state)
         progress("training", step + 1, schedule.steps)
     return {name: float(np.mean([entry[name] for entry in recent])) for name in (recent[0] if recent else {})}
 
@@ -127,9 +142,9 @@ def _groups(model: ClipModel, weight_decay: float) -> list[dict[str, object]]:
 
 def _resume(checkpoint: Path, model: ClipModel, optimiser: torch.optim.Optimizer) -> tuple[int, list[dict[str, float]]]:
     """The step to continue with, and the losses of the last steps before it."""
-    state = read_state(checkpoint)
+    state = read_state(checkpoint, _State)
     if state is None:
         return 0, []
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"]), list(state["recent"])
+    return state["step"], state["recent"]

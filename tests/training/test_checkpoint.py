@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.training.checkpoint import Checkpoint, History
+from oddlens.training.checkpoint import Checkpoint, History, write_state
 from tests.training.learning import FakeTrainable
 
 FACTS: dict[str, Any] = {"seed": 1, "recipe": {"layers": (6, 12)}, "model": "abc"}
@@ -91,4 +91,10 @@ def test_one_flipped_bit_makes_it_count_as_none(written: Path) -> None:
 def test_a_torch_file_of_something_else_counts_as_none(tmp_path: Path) -> None:
     path = tmp_path / "w.checkpoint.pt"
     torch.save({"facts": FACTS, "tensors": {}}, path)
+    assert Checkpoint(path, FACTS).differs() is None
+
+
+def test_a_whole_file_of_other_parts_counts_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "w.checkpoint.pt"
+    write_state(path, {"model": {}, "step": 3})
     assert Checkpoint(path, FACTS).differs() is None

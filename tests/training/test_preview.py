@@ -26,7 +26,8 @@ def trainable(backbone: Backbone) -> Trainable:
 
 
 def preview(folder: Path, trainable: Trainable, sets: tuple[SampleSet, ...]) -> Preview:
-    return Preview(folder, trainable, sets, {"method": "april-gan", "recipe": {}, "model": {}})
+    model = trainable.backbone.identity.to_dict()
+    return Preview(folder, trainable, sets, {"method": "april-gan", "recipe": {}, **model})
 
 
 def test_half_of_the_pictures_are_abnormal_and_they_are_spread_over_the_data(sets: tuple[SampleSet, ...]) -> None:

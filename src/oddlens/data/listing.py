@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record
@@ -36,16 +36,17 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path} is not text in UTF-8: save it as such") from error
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> object:
     """The value in a JSON file.
 
     Raises:
         DataError: The file cannot be read, or holds no JSON.
     """
     try:
-        return parse_json(read_text(path))
+        content: object = parse_json(read_text(path))
     except ValueError as error:
         raise DataError(f"{path} cannot be read as JSON ({error}): correct it or make it again") from error
+    return content
 
 
 def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from oddlens.errors import UsageError, choices, nearest, shortened
 from oddlens.methods.recipe_fields import Recipe
@@ -154,7 +154,7 @@ def _proportional(value: Blocks, blocks: int, paper: int) -> Blocks:
     return tuple(dict.fromkeys(-(-each * blocks // paper) for each in value))
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def _fits(value: object, hint: object) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return isinstance(value, str | int | float) and value in inner
@@ -167,14 +167,16 @@ def _fits(value: Any, hint: Any) -> bool:
     if inner:
         return any(_fits(value, option) for option in inner)
     if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and (isinstance(value, int) or math.isfinite(value)) and value > 0
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return (isinstance(value, int) or math.isfinite(value)) and value > 0
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    assert isinstance(hint, type)
     return isinstance(value, hint)
 
 
-def described(hint: Any) -> str:
+def described(hint: object) -> str:
     """What a field of this type may be, in words."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
@@ -185,13 +187,13 @@ def described(hint: Any) -> str:
         return f"a dictionary of {described(inner[0])} to {described(inner[1])}"
     if inner:
         return " or ".join(described(option) for option in inner)
-    words = {
+    words: dict[object, str] = {
         int: "a whole number above 0", float: "a number above 0", bool: "True or False", str: "text", type(None): "None"
     }  # fmt: skip
     return words.get(hint, str(hint))
 
 
-def _near_word(value: object, hint: Any) -> str:
+def _near_word(value: object, hint: object) -> str:
     """The words before `described`, with the nearest of the texts that the field may be."""
     words = [each for part in (hint, *get_args(hint)) for each in get_args(part) if isinstance(each, str)]
     near = nearest(value, words)

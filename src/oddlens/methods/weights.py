@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 from safetensors import SafetensorError
@@ -18,16 +18,28 @@ from oddlens.backbone.weights_file import read_state
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import is_closed, is_file, why_absent, why_not_opened
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, parse_json
 from oddlens.provenance import respelled
 
 FORMAT = 2
 """Format 1 nested the model: see `provenance.respelled`, which reads it."""
 
 _KEY = "oddlens"
-_FORM = {"method": str, "recipe": dict, "model": str, "model_fingerprint": str}
 _DTYPES = (*FLOATS, torch.int32, torch.int64)  # whole numbers are numbers of words and classes
 _DEEPEST = 8
+
+
+class WeightsProvenance(TypedDict):
+    """How weights were made, as JSON values. A training says more than these: see `TrainingRun.provenance`.
+
+    recipe: the recipe's fields. decoder: `vl4ad.decoder_shape.DecoderShape`'s.
+    """
+
+    method: str
+    recipe: dict[str, object]
+    model: str
+    model_fingerprint: str
+    decoder: NotRequired[object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +47,15 @@ class MethodWeights:
     """The trained part of a method.
 
     source: the file it comes from. tensors: by name; of a nested file of the authors the names are joined with dots.
-    provenance: how it was made: "method", "recipe", "model" and "model_fingerprint" always, and what its training says besides;
-    None for a file of the authors, which says nothing of itself.
+    provenance: how it was made, and what its training says besides; None for a file of the authors, which says nothing of itself.
     """
 
     source: str
     tensors: dict[str, Tensor]
-    provenance: dict[str, Any] | None = None
+    provenance: WeightsProvenance | None = None
 
     @property
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> dict[str, object]:
         """The recipe fields it was trained with; empty for a file of the authors."""
         return {} if self.provenance is None else dict(self.provenance["recipe"])
 
@@ -93,15 +104,18 @@ def read_weights(path: Path) -> MethodWeights:
     return MethodWeights(str(path), _checked(tensors, path), provenance)
 
 
-def _provenance(document: object) -> dict[str, Any] | None:
+def _provenance(document: object) -> WeightsProvenance | None:
     """What a file of any format says of its making, in the names of today; None where it says nothing that counts."""
     if not isinstance(document, dict) or document.get("format") not in (1, FORMAT):
         return None
     provenance = respelled(document) if document["format"] == 1 else document
-    return None if form_fault(provenance, _FORM) else provenance
+    try:
+        return checked(provenance, WeightsProvenance)
+    except ValueError:
+        return None
 
 
-def write_weights(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:
+def write_weights(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping[str, object]) -> None:
     """Write weights with how they were made, whole or not at all. provenance: JSON values; "format" is added.
 
     Raises `ModelError` for numbers that are not finite: nothing could be found with them.
@@ -116,7 +130,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping
     write_bytes(path, save(plain, metadata={_KEY: document}))
 
 
-def _flat(state: Any, path: Path, prefix: str = "", depth: int = 0) -> dict[str, Tensor]:
+def _flat(state: object, path: Path, prefix: str = "", depth: int = 0) -> dict[str, Tensor]:
     if isinstance(state, Tensor):
         return {prefix: state}
     if not isinstance(state, Mapping) or not state or depth > _DEEPEST:  # a file may hold itself

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, cast
+from typing import Protocol, TypedDict, TypeGuard, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from oddlens.provenance import differing
 EVERY_SECONDS = 60.0
 _DIGEST_BYTES = 32
 
-_PARTS = {"facts", "tensors", "optimiser", "losses", "seconds"}
+_S = TypeVar("_S")
 
 Losses = dict[str, float]
 """The parts of one step's loss by name, weighted: training minimises their sum."""
@@ -123,8 +123,7 @@ class Checkpoint:
 
     def _read(self) -> _State | None:
         """The state in the file; None without a file, or for a damaged one."""
-        state = read_state(self.path)
-        return _without_checksum(self.path) if state is None else state
+        return read_state(self.path, _State) or _without_checksum(self.path)
 
 
 def write_state(path: Path, state: Mapping[str, object]) -> None:
@@ -135,8 +134,8 @@ def write_state(path: Path, state: Mapping[str, object]) -> None:
     write_bytes(path, sha256(content).digest() + content)
 
 
-def read_state(path: Path) -> Any:
-    """What `write_state` wrote, on the CPU; None without a file, or for a damaged one."""
+def read_state(path: Path, form: type[_S]) -> _S | None:
+    """What `write_state` wrote, on the CPU; None without a file, or for a damaged one, or one of another form, a `TypedDict`."""
     try:
         data = read_bytes(path)
     except OSError:  # there is none, or none that can be read
@@ -144,7 +143,8 @@ def read_state(path: Path) -> Any:
     digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if sha256(content).digest() != digest:
         return None
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    state: object = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state if _has_parts(state, form) else None
 
 
 def _without_checksum(path: Path) -> _State | None:
@@ -153,4 +153,9 @@ def _without_checksum(path: Path) -> _State | None:
         state = read_torch_file(path)
     except OddlensError:
         return None
-    return cast("_State", state) if isinstance(state, dict) and state.keys() == _PARTS else None
+    return state if _has_parts(state, _State) else None
+
+
+def _has_parts(state: object, form: type[_S]) -> TypeGuard[_S]:
+    """Whether the parts have the names of a `TypedDict`: `write_state` wrote them, so that they have its types."""
+    return isinstance(state, dict) and state.keys() == form.__annotations__.keys()

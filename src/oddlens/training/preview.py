@@ -17,9 +17,10 @@ from oddlens.encoding import EncodedBatch
 from oddlens.io.atomic import replacing
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
+from oddlens.io.strict_json import checked
 from oddlens.methods.base import method_class
 from oddlens.methods.registry import method_card
-from oddlens.methods.weights import MethodWeights
+from oddlens.methods.weights import MethodWeights, WeightsProvenance
 from oddlens.training.images import TrainingImage
 from oddlens.training.samples import Sample, SampleSet
 from oddlens.training.trainable import Trainable
@@ -48,7 +49,7 @@ class Preview:
     ) -> None:
         self._folder = folder
         self._trainable = trainable
-        self._provenance = provenance
+        self._provenance = checked(provenance, WeightsProvenance)
         self._shown: list[_Shown] = []
         detector = self._detector()
         for number, sample in enumerate(choose_samples(sets), start=1):

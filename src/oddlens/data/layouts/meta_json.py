@@ -24,6 +24,7 @@ from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.data.words import label_of, name_key, split_of
 from oddlens.errors import DataError
 from oddlens.io.paths import is_file
+from oddlens.io.strict_json import checked
 
 NAME = "meta.json"
 MASK_SUFFIXES = ("", "_mask", "_label", "_gt", "_segmentation")
@@ -43,14 +44,12 @@ def _file(root: Path) -> Path:
 
 def _load(meta: Path) -> dict[str, dict[str, list[object]]]:
     listing = read_json(meta)
-    parts = listing.values() if isinstance(listing, dict) else [None]
-    if not all(
-        isinstance(part, dict) and all(isinstance(entries, list) for entries in part.values()) for part in parts
-    ):
+    try:
+        return checked(listing, dict[str, dict[str, list[object]]])
+    except ValueError:
         raise DataError(
             f'{meta} is not a listing of the form {{"test": {{category: [entries]}}}}: correct or remove it'
-        )
-    return dict(listing)
+        ) from None
 
 
 def _entries(meta: Path, problems: list[Problem]) -> Iterator[tuple[Split, str, _Entry]]:

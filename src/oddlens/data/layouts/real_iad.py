@@ -62,7 +62,11 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
 def _read_category(listing: Path, problems: list[Problem]) -> list[Record]:
     content = read_json(listing)
     meta = content.get("meta", {}) if isinstance(content, dict) else None
-    if not isinstance(meta, dict) or not all(isinstance(content.get(split, []), list) for split in SPLITS):
+    if (
+        not isinstance(content, dict)
+        or not isinstance(meta, dict)
+        or not all(isinstance(content.get(split, []), list) for split in SPLITS)
+    ):
         raise DataError(f'{listing} is no listing of Real-IAD, {{"meta": {{}}, "train": [], "test": []}}: correct it')
     normal, prefix = meta.get("normal_class", "OK"), meta.get("prefix", f"{listing.stem}/")
     folder = _images(listing)

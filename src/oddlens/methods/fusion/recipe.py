@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal, cast, get_type_hints
+from typing import ClassVar, Literal, cast, get_type_hints
 
 from oddlens.backbone.options import Activation
 from oddlens.methods.recipe_fields import Recipe, field_meanings, query_field
@@ -75,7 +75,7 @@ class FusionRecipe(Recipe):
 @cache
 def fusion_recipe(first: Named, second: Named) -> type[FusionRecipe]:
     """The type of the settings of two methods as one: "winclip_temperature" is winclip's temperature."""
-    own, meant = list[tuple[str, Any, Any]](), list[str]()
+    own, meant = list[tuple[str, object, object]](), list[str]()
     for number, (method, recipe) in enumerate((first, second)):
         hints, meanings, prefix = get_type_hints(recipe), field_meanings(recipe), f"{method.replace('-', '_')}_"
         for each in fields(recipe):
@@ -96,7 +96,7 @@ def fusion_recipe(first: Named, second: Named) -> type[FusionRecipe]:
     return cast("type[FusionRecipe]", made)
 
 
-def _renamed(each: Field[Any], number: int) -> Any:
+def _renamed(each: Field[object], number: int) -> object:
     """A field as that of a method's recipe, which says whose it is and what it is called there."""
     known = {**each.metadata, "part": number, "name": each.name}
     if each.default_factory is not MISSING:
@@ -104,5 +104,6 @@ def _renamed(each: Field[Any], number: int) -> Any:
     return field(default=each.default, metadata=known)
 
 
-def _restored(methods: tuple[Named, Named], values: Mapping[str, Any]) -> FusionRecipe:
-    return fusion_recipe(*methods)(**values)
+def _restored(methods: tuple[Named, Named], values: Mapping[str, object]) -> FusionRecipe:
+    made: Callable[..., FusionRecipe] = fusion_recipe(*methods)
+    return made(**values)

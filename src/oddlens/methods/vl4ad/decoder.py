@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from oddlens.backbone.vision_pass import VisionPass
 from oddlens.backbone.weights_file import fill
 from oddlens.errors import ModelError, UsageError
 from oddlens.io.pixels import Pixels
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import checked
 from oddlens.methods.base import Features, Text, join_features
 from oddlens.methods.vl4ad.decoder_shape import DecoderShape, check_installed, shape_of
 from oddlens.methods.vl4ad.dense import MAP_STRIDE
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
 
 _NETWORK, _WORDS = "decoder.", "words."
-_RECIPE = {"short_side": int, "classes": {}}
+
+
+class _Recipe(TypedDict):
+    """What a decoder is read by, of the recipe that it was trained with."""
+
+    short_side: int
+    classes: dict[str, object]
 
 
 class DecoderMasks:
@@ -67,11 +73,11 @@ class DecoderMasks:
         check_installed()
         self._backbone = backbone
         self._tower = map_tower(backbone.vision)
-        self.shape, self.network, self._words = _read(backbone, learned)
-        self.short_side = _pixels("short_side", short_side or learned.recipe["short_side"])
+        self.shape, self.network, self._words, recipe = _read(backbone, learned)
+        self.short_side = _pixels("short_side", short_side or recipe["short_side"])
         self._window = None if window is None else _pixels("window", window)
         self.pooled = self.shape.head == "words"
-        self.names = () if self.pooled else tuple(learned.recipe["classes"])
+        self.names = () if self.pooled else tuple(recipe["classes"])
         self._overlap = overlap
         self._exact = exact
 
@@ -164,7 +170,7 @@ def load_network(network: MaskDecoder, learned: MethodWeights) -> None:
     fill(network, _part(learned.tensors, _NETWORK), learned.source)
 
 
-def _read(backbone: Backbone, learned: MethodWeights) -> tuple[DecoderShape, MaskDecoder, dict[str, Tensor]]:
+def _read(backbone: Backbone, learned: MethodWeights) -> tuple[DecoderShape, MaskDecoder, dict[str, Tensor], _Recipe]:
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
 
     if learned.provenance is None:
@@ -173,8 +179,12 @@ def _read(backbone: Backbone, learned: MethodWeights) -> tuple[DecoderShape, Mas
     words = _part(learned.tensors, _WORDS)
     if words.keys() != {"concepts", "columns"}:
         raise ModelError(f"{learned.source} lacks the words that it was trained with: train it again")
-    if fault := form_fault(learned.recipe, _RECIPE, "its recipe") or _fault_of(words, backbone.card.embed_dim):
-        raise ModelError(f"{learned.source} cannot be used ({fault}): train it again")
+    try:
+        recipe = checked(learned.recipe, _Recipe, "its recipe")
+    except ValueError as fault:
+        raise ModelError(f"{learned.source} cannot be used ({fault}): train it again") from None
+    if fault_of_words := _fault_of(words, backbone.card.embed_dim):
+        raise ModelError(f"{learned.source} cannot be used ({fault_of_words}): train it again")
     tower = map_tower(backbone.vision)
     with torch.device("meta"):
         network = MaskDecoder(
@@ -182,7 +192,7 @@ def _read(backbone: Backbone, learned: MethodWeights) -> tuple[DecoderShape, Mas
         )
     load_network(network, learned)
     at = backbone.device
-    return shape, network.to(at).eval(), {name: value.to(at) for name, value in words.items()}
+    return shape, network.to(at).eval(), {name: value.to(at) for name, value in words.items()}, recipe
 
 
 def _fault_of(words: Mapping[str, Tensor], embed_dim: int) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from oddlens.errors import ModelError, UsageError, choices, shortened
 
@@ -58,10 +58,14 @@ SMALL = DecoderShape(queries=20, layers=3, width=64, heads=4, feedforward=128, p
 """A decoder that trains on a CPU in minutes (ours)."""
 
 
-def shape_of(provenance: Mapping[str, Any], source: str) -> DecoderShape:
+def shape_of(provenance: Mapping[str, object], source: str) -> DecoderShape:
     """The shape that is written in weights. Raises `ModelError` where there is none."""
+    made: Callable[..., DecoderShape] = DecoderShape
     try:
-        return DecoderShape(**provenance["decoder"])
+        measures = provenance["decoder"]
+        if not isinstance(measures, Mapping):
+            raise TypeError("its decoder has no measures by name")
+        return made(**measures)
     except (KeyError, TypeError, UsageError) as error:
         raise ModelError(f"{source} does not say what decoder it holds ({error}): train it again") from error
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, TypeGuard
 
 from oddlens.errors import UsageError, choices, printable, shortened
 from oddlens.io.paths import read_bytes
-from oddlens.io.strict_json import parse_json
+from oddlens.io.strict_json import checked, parse_json
 
 Lists = Mapping[str, Sequence[str]]
 """Names with the words under each: classes with their concepts, super-classes with their members."""
@@ -28,6 +28,13 @@ Groups = Sequence[str | Sequence[str]]
 _SUFFIXES = (".json", ".toml")
 _FILES = {"classes": "road_classes.json", "merge": "road_merges.json"}
 _FILE_NAME = re.compile(r".*\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
+
+
+class _Packaged(TypedDict):
+    """A list of ours: classes with their concepts, super-classes with their members, or words for the unknown."""
+
+    classes: NotRequired[dict[str, list[str]]]
+    words: NotRequired[list[str | list[str]]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def resolved_groups(given: str | Groups | None) -> str | tuple[str | list[str], 
     if isinstance(given, str):
         if given == "default":
             return given
-        given = _read(given, "ood") if _is_path(given) else _divided(given)
+        given = _read_groups(given) if _is_path(given) else _divided(given)
     groups: list[str | list[str]] = []
     for group in given:
         words = _cleaned([group] if isinstance(group, str) else group)
@@ -110,10 +117,8 @@ def _lists(field: str, given: str | Lists) -> Lists:
     if not isinstance(given, str):
         return given
     if _is_path(given):
-        content: Lists = _read(given, field)
-        return content
-    lists: Lists = _packaged(_FILES[field])[_packaged_name(field, given)]["classes"]
-    return lists
+        return _read_lists(given, field)
+    return _packaged(_FILES[field])[_packaged_name(field, given)]["classes"]
 
 
 def _packaged_name(field: str, given: str) -> str:
@@ -184,15 +189,27 @@ def _check_merge(merged: Mapping[str, tuple[str, ...]], known: Mapping[str, obje
         raise UsageError(f"the merge names the class {double!r} twice: a class belongs to one super-class")
 
 
-def _read(path: str, field: str) -> Any:
-    """What a file holds, or what it holds under the field's name. Lists of words where `field` is "ood", else names with lists."""
-    shown = printable(path)
-    wanted = (
-        'a list of words, or such a list as "ood"'
-        if field == "ood"
-        else f'names with lists of words, or these as "{field}"'
-    )
-    file = Path(path)
+def _read_lists(path: str, field: str) -> Lists:
+    """Names with their words, from a file, or from what it holds under the field's name."""
+    content = _read(path, field)
+    if not _are_lists(content):
+        raise UsageError(
+            f'{printable(path)} does not hold names with lists of words, or these as "{field}": correct it'
+        )
+    return content
+
+
+def _read_groups(path: str) -> Groups:
+    """Words for the unknown, from a file, or from what it holds as "ood"."""
+    content = _read(path, "ood")
+    if not _are_groups(content):
+        raise UsageError(f'{printable(path)} does not hold a list of words, or such a list as "ood": correct it')
+    return content
+
+
+def _read(path: str, field: str) -> object:
+    """What a file holds, or what it holds under the field's name where that is a list or an object."""
+    shown, file = printable(path), Path(path)
     try:
         text = read_bytes(file).decode("utf-8-sig")
     except (OSError, ValueError) as error:
@@ -203,16 +220,14 @@ def _read(path: str, field: str) -> Any:
         raise UsageError(f"{shown} is not valid {file.suffix[1:].upper()} ({error}): correct it") from error
     if isinstance(content, dict) and isinstance(content.get(field), dict | list):
         content = content[field]
-    if not (_are_groups(content) if field == "ood" else _are_lists(content)):
-        raise UsageError(f"{shown} does not hold {wanted}: correct it")
     return content
 
 
-def _are_lists(content: object) -> bool:
+def _are_lists(content: object) -> TypeGuard[Lists]:
     return isinstance(content, dict) and all(_are_words(words) for words in content.values())
 
 
-def _are_groups(content: object) -> bool:
+def _are_groups(content: object) -> TypeGuard[Groups]:
     return isinstance(content, list) and all(isinstance(each, str) or _are_words(each) for each in content)
 
 
@@ -257,8 +272,6 @@ def _double(words: Iterable[str]) -> str | None:
 
 
 @cache
-def _packaged(file: str) -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = json.loads(
-        resources.files("oddlens.methods.vl4ad").joinpath("data", file).read_text(encoding="utf-8")
-    )
-    return content
+def _packaged(file: str) -> dict[str, _Packaged]:
+    content = resources.files("oddlens.methods.vl4ad").joinpath("data", file).read_text(encoding="utf-8")
+    return checked(json.loads(content), dict[str, _Packaged])
