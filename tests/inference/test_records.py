@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.inference.records import Record
+from oddlens.inference.records import Record, verdict_of
 from oddlens.inference.results import ResultsFolder
 from tests.inference.test_results import lines_of, record, write
 
@@ -62,3 +62,11 @@ def test_what_is_no_line_of_a_run_does_not_stay_among_the_lines(tmp_path: Path) 
     folder.finish([("a",)], SETTINGS)
     folder.close()
     assert lines_of(root) == [record("a")]
+
+
+def test_lines_of_an_earlier_version_say_their_verdict_otherwise() -> None:
+    line = {"path": "a.png", "score": 0.5}
+    assert verdict_of({**line, "is_anomalous": True}) == "ng"
+    assert verdict_of({**line, "is_anomalous": False}) == "ok"
+    assert verdict_of({**line, "is_anomalous": None}) is None
+    assert verdict_of({**line, "is_anomalous": False, "verdict": "review"}) == "review"

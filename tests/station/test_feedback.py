@@ -16,7 +16,7 @@ from oddlens.detection import Thresholds
 from oddlens.errors import OddlensError, UsageError
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import FEEDBACK, StationState, write_station
-from oddlens.station.feedback import Mark, add_feedback, estimates, of_line, read_feedback
+from oddlens.station.feedback import Mark, add_feedback, estimates, read_feedback
 
 MARK = Mark(time="2026-01-02T03:04:05+00:00", image="a.png", sha256="00", said="good", verdict="ng", score=0.5)
 
@@ -136,9 +136,3 @@ def test_precision_is_of_ng_images_and_misses_are_of_audited_ones_alone() -> Non
 def test_without_marks_nothing_is_estimated() -> None:
     assert "nothing is known of precision or misses" in estimates([]).sentences[0]
     assert estimates([replace(MARK, said="unsure")]).precision is None
-
-
-def test_lines_of_an_earlier_version_say_their_verdict_otherwise() -> None:
-    assert of_line({"score": 1, "is_anomalous": True}) == ("ng", 1.0, False)
-    assert of_line({"score": 0.1, "is_anomalous": None}) == (None, 0.1, False)
-    assert of_line({"score": 0.1, "is_anomalous": False, "verdict": "review", "audit": True}) == ("review", 0.1, True)

@@ -133,9 +133,10 @@ def _marks(
     reviewer: str | None,
 ) -> list[Mark]:
     """A mark for each image that is named. Raises `UsageError` for one that has no result, or another one than it had."""
+    from oddlens.inference.records import verdict_of
     from oddlens.io.finding import find_images
     from oddlens.io.images import read_image
-    from oddlens.station.feedback import Mark, now, of_line
+    from oddlens.station.feedback import Mark, now
 
     if not names:
         return []
@@ -145,16 +146,15 @@ def _marks(
     marks = []
     for path in found.paths:
         record = _record(folder, path)
-        verdict, score, audit = of_line(record)
         marks.append(
             Mark(
                 time=now(),
                 image=str(Path.cwd() / path),  # learning may happen elsewhere
                 sha256=read_image(path).digest(),
                 said=said,
-                verdict=verdict,
-                score=score,
-                audit=audit,
+                verdict=verdict_of(record),
+                score=float(record["score"]),
+                audit=record.get("audit") is True,
                 defect=defect,
                 comment=comment,
                 reviewer=reviewer,

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 from oddlens.errors import UsageError, shortened
 
 Verdict = Literal["ok", "review", "ng"]
+
+
+class ThresholdsDocument(TypedDict):
+    """What `Thresholds.to_dict` writes."""
+
+    image: float | None
+    pixel: float | None
+    source: str | None
+    review: NotRequired[float | None]
+    promise: NotRequired[str | None]
 
 
 @dataclass(frozen=True)
@@ -54,11 +64,14 @@ class Thresholds:
         named = (("review above", self.review), ("NG above", self.image), ("marked above", self.pixel))
         return ", ".join(f"{name} {value:.4g}" for name, value in named if value is not None)
 
-    def to_dict(self) -> dict[str, float | str | None]:
+    def to_dict(self) -> ThresholdsDocument:
         """As JSON values; `review` and `promise` only where there is one."""
-        document: dict[str, float | str | None] = {"image": self.image, "pixel": self.pixel, "source": self.source}
-        document |= {} if self.review is None else {"review": self.review}
-        return document if self.promise is None else document | {"promise": self.promise}
+        document: ThresholdsDocument = {"image": self.image, "pixel": self.pixel, "source": self.source}
+        if self.review is not None:
+            document["review"] = self.review
+        if self.promise is not None:
+            document["promise"] = self.promise
+        return document
 
 
 @dataclass(frozen=True)

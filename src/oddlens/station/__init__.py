@@ -12,7 +12,7 @@ from oddlens.station.folder import (
     write_station,
 )
 from oddlens.station.history import LogEntry, prune, read_log, rollback, versions
-from oddlens.station.state import SECTIONS, SavedReferences, Section, SectionValue, StationState, Version
+from oddlens.station.state import SECTIONS, SavedReferences, Section, StationState, Version
 
 __all__ = [
     "FEEDBACK",
@@ -23,7 +23,6 @@ __all__ = [
     "LogEntry",
     "SavedReferences",
     "Section",
-    "SectionValue",
     "Share",
     "StationState",
     "Version",

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from oddlens.calibration import Calibration
 from oddlens.calibration.conformal import declared_bound, moved_bound, rank_of, rate_interval
 from oddlens.detection import Thresholds
+from oddlens.detection.thresholds import ThresholdsDocument
+
+
+class ShareDocument(TypedDict):
+    """What `Share.to_dict` writes. interval_95: from where to where the rate lies."""
+
+    count: int
+    total: int
+    rate: float
+    interval_95: list[float]
+
+
+class CheckDocument(TypedDict):
+    """What `Check.to_dict` writes. good, bad: how many images by verdict."""
+
+    good: dict[str, int]
+    bad: dict[str, int]
+    false_alarms: ShareDocument | None
+    sent_to_review: ShareDocument | None
+    missed: ShareDocument | None
+    thresholds: ThresholdsDocument
+    promised_on_average: float | None
+    promised_at_most: float | None
+    keeps_promise: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +52,7 @@ class Share:
         """From where to where the true share lies, with 95 % confidence."""
         return rate_interval(self.count, self.total)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ShareDocument:
         """As JSON values."""
         return {"count": self.count, "total": self.total, "rate": self.rate, "interval_95": list(self.interval)}
 
@@ -108,14 +132,17 @@ class Check:
         )
         return f"{measured} agree with the promise ({promise})."
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> CheckDocument:
         """As JSON values; what is not known is null."""
-        shares = {name: getattr(self, name) for name in ("false_alarms", "sent_to_review", "missed")}
+        shares = (self.false_alarms, self.sent_to_review, self.missed)
+        alarms, review, missed = (None if share is None else share.to_dict() for share in shares)
         mean, bound = self.promised or (None, None)
         return {
             "good": dict(self.good),
             "bad": dict(self.bad),
-            **{name: share and share.to_dict() for name, share in shares.items()},
+            "false_alarms": alarms,
+            "sent_to_review": review,
+            "missed": missed,
             "thresholds": self.thresholds.to_dict(),
             "promised_on_average": mean,
             "promised_at_most": bound,

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
-from oddlens.calibration import Calibration, Rates
-from oddlens.detection import Thresholds
+from oddlens import __version__
+from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene
+from oddlens.detection import Marking, RegionOfInterest, Thresholds
 from oddlens.errors import ModelError, UsageError, check_name, printable
 from oddlens.io.paths import is_dir, is_file, matching
+from oddlens.io.preparation import Preparation
 from oddlens.methods.recipe import held_fields, make_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import files
-from oddlens.station.document import FORMAT, REFERENCES, STATION, Document, is_rates, rates_of, what_to_do
-from oddlens.station.state import SEALED, SECTIONS, SavedReferences, SectionValue, StationState, Version
+from oddlens.station.defects import Defects
+from oddlens.station.document import (
+    FORMAT,
+    REFERENCES,
+    STATION,
+    Document,
+    RatesDocument,
+    SealedCalibration,
+    rates_of,
+    what_to_do,
+)
+from oddlens.station.state import SEALED, SavedReferences, SealedSection, Section, StationState, Version
 
 _ARRAYS = "arrays_sha256"
+_Section = TypeVar("_Section")
 
 
 def to_document(state: StationState, version: Version, root: Path) -> Document:
@@ -39,11 +51,17 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
         raise ModelError(f"{printable(str(state.weights))} is not the file any more that was loaded: load it again")
     document: Document = {
         "format": FORMAT,
-        "version": asdict(version),
-        **identity.part("oddlens", "method", "recipe", "model", "model_sha256", "model_fingerprint"),
-        **identity.part("preprocessing_sha256", "weights_sha256"),
+        "version": version.to_dict(),
+        "oddlens": __version__,
+        "method": identity.method,
+        "recipe": dict(identity.recipe),
+        "model": identity.model.name,
+        "model_sha256": identity.model.sha256,
+        "model_fingerprint": identity.model.fingerprint,
+        "preprocessing_sha256": identity.preprocessing_sha256,
+        "weights_sha256": identity.weights_sha256,
         "object_name": state.object_name,
-        "image_size": state.image_size,
+        "image_size": None if state.image_size is None else list(state.image_size),
         "files": {"model": model, "weights": weights},
         "model_files": model_files,
         "thresholds": state.thresholds.to_dict(),
@@ -52,27 +70,43 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
         "references": None,
         "calibration": None,
         "leave_one_out": None,
-        **{name: _section_document(root, getattr(state, name)) for name in SECTIONS},
+        "roi": _section_document(root, state.roi),
+        "marking": _section_document(root, state.marking),
+        "preparation": _section_document(root, state.preparation),
+        "scene": _section_document(root, state.scene),
+        "state": _section_document(root, state.state),
+        "defects": _section_document(root, state.defects),
+        "accepted": _section_document(root, state.accepted),
     }
     digest = None
     if references is not None:
         digest, data = files.store_arrays(root, references.features)
         document["references"] = {
-            "sources": references.sources,
-            "sizes": references.sizes,
-            "notes": references.notes,
-            "digests": references.digests,
+            "sources": list(references.sources),
+            "sizes": [list(size) for size in references.sizes],
+            "notes": list(references.notes),
+            "digests": list(references.digests),
             "file_sha256": digest,
             "seal": _seal(identity, document, data),
         }
-    seal = {"seal": _calibration_seal(identity, document, digest)}
+    seal = _calibration_seal(identity, document, digest)
     if isinstance(state.calibration, Calibration):
-        document["calibration"] = state.calibration.to_dict() | seal
+        document["calibration"] = dict(_sealed(state.calibration, seal))
     elif state.calibration is not None:
-        document["calibration"] = {"kind": "leave-one-out", **asdict(state.calibration), "seal": None}
+        rates: RatesDocument = {
+            "kind": "leave-one-out",
+            "false_alarm_rate": state.calibration.false_alarm_rate,
+            "review_rate": state.calibration.review_rate,
+            "seal": None,
+        }
+        document["calibration"] = dict(rates)
     if state.leave_one_out is not None:
-        document["leave_one_out"] = state.leave_one_out.to_dict() | seal
+        document["leave_one_out"] = _sealed(state.leave_one_out, seal)
     return document
+
+
+def _sealed(calibration: Calibration, seal: str) -> SealedCalibration:
+    return {**calibration.to_dict(), "seal": seal}
 
 
 def to_state(document: Document, root: Path) -> StationState:
@@ -103,9 +137,15 @@ def to_state(document: Document, root: Path) -> StationState:
         members = tuple(digests)[: len(document["model_files"])]
     thresholds = document["thresholds"]
     size = document["image_size"]
-    sections = {name: _section(root, name, document) for name in SECTIONS}
     return StationState(
         identity=identity,
+        roi=_section(root, document["roi"], RegionOfInterest.from_dict),
+        marking=_section(root, document["marking"], Marking.from_dict),
+        preparation=_section(root, document["preparation"], Preparation.from_dict),
+        scene=_section(root, document["scene"], Scene.from_dict),
+        state=_section(root, document["state"], Readiness.from_dict),
+        defects=_section(root, document["defects"], Defects.from_dict),
+        accepted=_section(root, document["accepted"], Accepted.from_dict),
         model=model,
         model_files=members,
         weights=None if weights is None else root / weights,
@@ -117,37 +157,36 @@ def to_state(document: Document, root: Path) -> StationState:
         image_size=None if size is None else (size[0], size[1]),
         version=Version.from_dict(document["version"]),
         is_sealed=references is None or references["seal"] is not None,
-        **sections,
     )
 
 
-def _section_document(root: Path, value: SectionValue) -> dict[str, Any] | None:
+def _section_document(root: Path, section: Section | None) -> dict[str, object] | None:
     """A section as JSON values, its arrays in a file of the station."""
-    if value is None:
+    if section is None:
         return None
-    plain = dict(value) if isinstance(value, Mapping) else value.to_dict()
+    plain = section.to_dict()
     arrays = {name: each for name, each in plain.items() if isinstance(each, np.ndarray)}
     document = {name: each for name, each in plain.items() if name not in arrays}
     return document | {_ARRAYS: files.store_arrays(root, arrays)[0]} if arrays else document
 
 
-def _section(root: Path, name: str, document: Document) -> Any:
-    """The section of a document that `_section_document` made."""
-    found = document[name]
+def _section(
+    root: Path, found: Mapping[str, object] | None, made: Callable[[dict[str, object]], _Section]
+) -> _Section | None:
+    """The section that `_section_document` made a document of. made: its `from_dict`."""
     if found is None:
         return None
     plain = {key: each for key, each in found.items() if key != _ARRAYS}
     if (digest := found.get(_ARRAYS)) is not None:
         path = root / files.arrays_place(str(digest))
         plain |= files.read_arrays(files.read_checked(path, str(digest)), path)
-    made = SECTIONS[name]
     try:
-        return plain if made is None else made(plain)
+        return made(plain)
     except UsageError as error:
         raise UsageError(f"{root / STATION} is damaged ({error}): {what_to_do(root / STATION)}") from error
 
 
-def _sealed_sections(document: Document, names: Sequence[str] = SEALED) -> list[object]:
+def _sealed_sections(document: Document, names: Sequence[SealedSection] = SEALED) -> list[object]:
     return [[name, document[name]] for name in names if document[name] is not None]
 
 
@@ -178,8 +217,8 @@ def _read_calibration(root: Path, identity: Identity, document: Document) -> Cal
     found = document["calibration"]
     if found is None:
         return None
-    if is_rates(found):
-        return rates_of(found)
+    if (rates := rates_of(found)) is not None:
+        return rates
     if found["seal"] != _seal_found(identity, document):
         raise ModelError(
             f"{root / STATION} was edited: its thresholds were calibrated with another method, model, recipe or references than it "
@@ -191,7 +230,7 @@ def _read_calibration(root: Path, identity: Identity, document: Document) -> Cal
 def _read_leave_one_out(identity: Identity, document: Document) -> Calibration | None:
     """None where it does not hold any more: it is made anew when the station is opened."""
     found, calibration = document["leave_one_out"], document["calibration"]
-    is_in_force = calibration is None or is_rates(calibration)
+    is_in_force = calibration is None or rates_of(calibration) is not None
     if found is None or not is_in_force or found["object_name"] != document["object_name"]:
         return None
     return Calibration.from_dict(found) if found["seal"] == _seal_found(identity, document) else None

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.errors import UsageError, check_name, shortened
-from oddlens.io.strict_json import form_fault
+from oddlens.io.strict_json import require_form
 
 UNKNOWN = "unknown"
 """Stands for the name of a region that no name fits."""
@@ -111,13 +111,26 @@ class DefectMemory:
         )
 
 
-_FORM: dict[str, object] = {
-    "words": [str],
-    "known": [{"image": str, "sha256": str, "name": (str, None), "score": float}],
-    "region_names": [str],
-    "region_images": [str],
-    "memory_images": [str],
-}
+class _Known(TypedDict):
+    """A `KnownDefect`."""
+
+    image: str
+    sha256: str
+    name: str | None
+    score: float
+
+
+class _Plain(TypedDict):
+    """What `Defects.to_dict` writes beside arrays."""
+
+    words: list[str]
+    known: list[_Known]
+    region_names: list[str]
+    region_images: list[str]
+    memory_images: list[str]
+
+
+_Arrays = Mapping[str, NDArray[np.generic]]
 _ROWS, _OWNERS, _FEATURES = "memory ", "owners ", "region_features"
 
 
@@ -159,27 +172,33 @@ class Defects:
             memory=self.memory.without(images),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As JSON values and arrays."""
-        document: dict[str, Any] = {
+        plain: _Plain = {
             "words": list(self.words),
-            "known": [asdict(each) for each in self.known],
+            "known": [
+                {"image": each.image, "sha256": each.sha256, "name": each.name, "score": each.score}
+                for each in self.known
+            ],
             "region_names": list(self.regions.names),
             "region_images": list(self.regions.images),
             "memory_images": list(self.memory.images),
         }
-        if self.regions.names:
-            document[_FEATURES] = self.regions.features
-        document |= {_ROWS + name: rows for name, rows in self.memory.rows.items()}
-        return document | {_OWNERS + name: owners for name, owners in self.memory.owners.items()}
+        return {
+            **plain,
+            **({_FEATURES: self.regions.features} if self.regions.names else {}),
+            **{_ROWS + name: rows for name, rows in self.memory.rows.items()},
+            **{_OWNERS + name: owners for name, owners in self.memory.owners.items()},
+        }
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Defects:
+    def from_dict(cls, document: Mapping[str, object]) -> Defects:
         """What `to_dict` gave. Raises `UsageError` for anything else."""
+        wrong = "what it says of defects is wrong"
         arrays = {name: value for name, value in document.items() if isinstance(value, np.ndarray)}
-        plain = {name: value for name, value in document.items() if name not in arrays}
-        if fault := form_fault(plain, _FORM) or _fault_of(plain, arrays):
-            raise UsageError(f"what it says of defects is wrong: {fault}")
+        plain = require_form({name: value for name, value in document.items() if name not in arrays}, _Plain, wrong)
+        if fault := _fault_of(plain, arrays):
+            raise UsageError(f"{wrong}: {fault}")
         regions = NamedRegions()
         if names := tuple(plain["region_names"]):
             regions = NamedRegions(names, arrays[_FEATURES].astype(np.float32), tuple(plain["region_images"]))
@@ -188,16 +207,18 @@ class Defects:
             known=tuple(KnownDefect(**each) for each in plain["known"]),
             regions=regions,
             memory=DefectMemory(
-                images=tuple(plain["memory_images"]), rows=_part(arrays, _ROWS), owners=_part(arrays, _OWNERS)
+                images=tuple(plain["memory_images"]),
+                rows=_part(arrays, _ROWS),
+                owners={name: np.asarray(each, np.int64) for name, each in _part(arrays, _OWNERS).items()},
             ),
         )
 
 
-def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def _part(arrays: _Arrays, prefix: str) -> dict[str, NDArray[np.generic]]:
     return {name.removeprefix(prefix): each for name, each in arrays.items() if name.startswith(prefix)}
 
 
-def _fault_of(plain: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+def _fault_of(plain: _Plain, arrays: _Arrays) -> str:
     """What is wrong with a document of the right form; "" where nothing is."""
     rows, owners, features = _part(arrays, _ROWS), _part(arrays, _OWNERS), arrays.get(_FEATURES)
     names, images = plain["region_names"], plain["memory_images"]

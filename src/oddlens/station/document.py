@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import NotRequired, TypedDict
 
 from oddlens.calibration import Calibration, Rates
+from oddlens.calibration.calibration import CalibrationDocument
+from oddlens.detection.thresholds import ThresholdsDocument
 from oddlens.errors import UsageError
 from oddlens.io.paths import is_closed, matching, read_bytes, why_absent, why_not_opened
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, parse_json
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import respelled
-from oddlens.station.state import SECTIONS
+from oddlens.station.state import SECTIONS, SectionDocuments, VersionDocument
 
 FORMAT = 5
 _EARLIER = (1, 2, 3, 4)
@@ -25,37 +27,96 @@ VERSIONS = "versions"
 REFERENCES = "references.safetensors"
 """The features of the references in a station of formats 1 to 4."""
 
-_THRESHOLDS = {"image": (float, None), "pixel": (float, None), "source": (str, None)}
-_LISTS = {"sources": [str], "sizes": [[int]], "notes": [(str, None)], "digests": [str], "seal": (str, None)}
-_FORM_2 = {
-    "method": str,
-    "recipe": {},
-    "model": {"name": str, "hash": str, "path": (str, None)},
-    "weights": ({"file": str, "hash": (str, None)}, None),
-    "thresholds": _THRESHOLDS,
-    "references": (_LISTS, None),
-}
-_FORM = {
-    "version": {"number": int, "time": str, "verb": str, "what": str},
-    "method": str,
-    "recipe": {},
-    "model": str,
-    "model_sha256": str,
-    "model_fingerprint": (str, None),
-    "preprocessing_sha256": (str, None),
-    "weights_sha256": (str, None),
-    "object_name": (str, None),
-    "image_size": ([int], None),
-    "files": {"model": (str, None), "weights": (str, None)},
-    "model_files": {},
-    "thresholds": _THRESHOLDS,
-    "reference_count": int,
-    "references": (_LISTS | {"file_sha256": (str, None)}, None),
-    "calibration": ({"kind": str, "false_alarm_rate": (float, None), "review_rate": float, "seal": (str, None)}, None),
-    "leave_one_out": ({"kind": str, "seal": str}, None),
-    **{name: ({}, None) for name in SECTIONS},
-}
-_NEW_IN_5 = {
+
+class _EarlierReferences(TypedDict):
+    """References in formats 1 and 2. sizes: [width, height] of each, in pixels. seal: see `oddlens.station.contents`."""
+
+    sources: list[str]
+    sizes: list[list[int]]
+    notes: list[str | None]
+    digests: list[str]
+    seal: str | None
+
+
+class ReferencesDocument(_EarlierReferences):
+    """References. file_sha256: of the file that has their features; None in formats 1 to 3."""
+
+    file_sha256: str | None
+
+
+class RatesDocument(TypedDict):
+    """The rates of leave-one-out calibrations; and what a whole calibration says besides its `CalibrationDocument`."""
+
+    kind: str
+    false_alarm_rate: float | None
+    review_rate: float
+    seal: str | None
+
+
+class SealedCalibration(CalibrationDocument):
+    """A calibration, and a hash of what its scores depend on."""
+
+    seal: str
+
+
+class FilesDocument(TypedDict):
+    """Paths from the station's folder."""
+
+    model: str | None
+    weights: str | None
+
+
+class Document(SectionDocuments):
+    """station.json, or a file in versions/. image_size: [width, height], in pixels. model_files: by name, their SHA-256.
+
+    calibration: a `SealedCalibration` or a `RatesDocument`, see `rates_of`. in_force: for people; it is not read.
+    """
+
+    format: int
+    version: VersionDocument
+    oddlens: NotRequired[object]
+    method: str
+    recipe: dict[str, object]
+    model: str
+    model_sha256: str
+    model_fingerprint: str | None
+    preprocessing_sha256: str | None
+    weights_sha256: str | None
+    object_name: str | None
+    image_size: list[int] | None
+    files: FilesDocument
+    model_files: dict[str, str]
+    thresholds: ThresholdsDocument
+    in_force: NotRequired[object]
+    reference_count: int
+    references: ReferencesDocument | None
+    calibration: dict[str, object] | None
+    leave_one_out: SealedCalibration | None
+
+
+class _EarlierModel(TypedDict):
+    name: str
+    hash: str
+    path: str | None
+
+
+class _EarlierWeights(TypedDict):
+    file: str
+    hash: str | None
+
+
+class _Format2(TypedDict):
+    """A document of format 2."""
+
+    method: str
+    recipe: dict[str, object]
+    model: _EarlierModel
+    weights: _EarlierWeights | None
+    thresholds: ThresholdsDocument
+    references: _EarlierReferences | None
+
+
+_NEW_IN_5: dict[str, object] = {
     "version": {"number": 1, "time": "", "verb": "save", "what": "written by an earlier version of oddlens"},
     "object_name": None,
     "image_size": None,
@@ -64,10 +125,6 @@ _NEW_IN_5 = {
     **dict.fromkeys(SECTIONS),
 }
 """What formats 1 to 4 do not say."""
-
-
-Document: TypeAlias = dict[str, Any]
-"""A document of the form `_FORM`."""
 
 
 def read_document(path: Path) -> Document:
@@ -94,25 +151,20 @@ def read_document(path: Path) -> Document:
 def parse_document(data: bytes, path: Path) -> Document:
     """As `read_document`, of bytes that were read. path: for sentences."""
     try:
-        document = parse_json(_decoded(data))
+        found = parse_json(_decoded(data))
     except ValueError as error:
         raise UsageError(f"{path} is damaged: {what_to_do(path)}") from error
-    found = document.get("format") if isinstance(document, dict) else None
-    if found not in (*_EARLIER, FORMAT) or isinstance(found, bool):
-        instead = "use a later one" if is_later_format(found) else what_to_do(path)
+    number = found.get("format") if isinstance(found, dict) else None
+    if not isinstance(found, dict) or number not in (*_EARLIER, FORMAT) or isinstance(number, bool):
+        instead = "use a later one" if is_later_format(number) else what_to_do(path)
         raise UsageError(f"{path} is of a format that this version of oddlens does not read: {instead}")
-    fault = ""
-    if found in (1, 2):
-        document = _with_checksums(document) if found == 1 else document
-        fault = form_fault(document, _FORM_2)
-        document = document if fault else _from_format_2(document)
-    if found != FORMAT:
-        document = (
-            {"calibration": None} | document | _NEW_IN_5 | {"reference_count": _count(document.get("references"))}
-        )
-    if fault := fault or form_fault(document, _FORM) or _fault_of(document):
-        raise UsageError(f"{path} is damaged ({fault}): {what_to_do(path)}")
-    return dict(document)
+    try:
+        document = checked(found if number == FORMAT else _in_format_5(found), Document)
+        if fault := _fault_of(document):
+            raise ValueError(fault)
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged ({error}): {what_to_do(path)}") from error
+    return document
 
 
 def is_later_format(found: object) -> bool:
@@ -163,6 +215,15 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8")
 
 
+def _in_format_5(document: Mapping[str, object]) -> dict[str, object]:
+    """What formats 1 to 4 say, in the form of format 5. Raises `ValueError` for a document of format 1 or 2 that is damaged."""
+    if document["format"] == 1:
+        document = _with_checksums(document)
+    if document["format"] in (1, 2):
+        document = _from_format_2(document)
+    return {"calibration": None, **document, **_NEW_IN_5, "reference_count": _count(document.get("references"))}
+
+
 def _with_checksums(document: Mapping[str, object]) -> dict[str, object]:
     """What format 1 says, in the form of format 2; what it cannot say is None, and what is damaged stays as it is."""
     weights, references = document.get("weights"), document.get("references")
@@ -173,30 +234,29 @@ def _with_checksums(document: Mapping[str, object]) -> dict[str, object]:
     return {**document, "weights": weights, "references": references}
 
 
-def _from_format_2(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What format 2 says, in the form of format 3."""
-    weights, references = document["weights"], document["references"]
+def _from_format_2(document: Mapping[str, object]) -> dict[str, object]:
+    """What format 2 says, in the form of format 3. Raises `ValueError` where it is damaged."""
+    found = checked(document, _Format2)
+    weights, references = found["weights"], found["references"]
     return {
-        **respelled({"model": document["model"]}),
+        **respelled({"model": found["model"]}),
         **{name: document[name] for name in ("format", "method", "recipe", "thresholds")},
         "model_fingerprint": None,
         "preprocessing_sha256": None,
         "weights_sha256": weights and weights["hash"],
-        "files": {"model": document["model"]["path"], "weights": weights and weights["file"]},
+        "files": {"model": found["model"]["path"], "weights": weights and weights["file"]},
         "references": references and {**references, "file_sha256": None},
     }
 
 
 def _fault_of(document: Document) -> str:
     """What is wrong with a document that has the right form; "" where nothing is."""
-    for place in (*document["files"].values(), *document["model_files"]):
+    for place in (document["files"]["model"], document["files"]["weights"], *document["model_files"]):
         if place is not None and (Path(place).is_absolute() or ".." in Path(place).parts):
             return "it names a file that lies elsewhere"
-    if not all(isinstance(digest, str) for digest in document["model_files"].values()):
-        return "a checksum of its model's files is no text"
     references, calibration, size = document["references"], document["calibration"], document["image_size"]
     if references is not None:
-        counts = {len(references[name]) for name in ("sources", "sizes", "notes")}
+        counts = {len(references["sources"]), len(references["sizes"]), len(references["notes"])}
         if len(counts) > 1 or len(references["digests"]) not in (0, *counts):
             return "its references have lists of several lengths"
         if not all(len(each) == 2 and min(each) > 0 for each in references["sizes"]):
@@ -212,24 +272,26 @@ def _fault_of(document: Document) -> str:
     if document["object_name"] is not None and not document["object_name"].strip():
         return "its object_name is empty"
     try:
-        if form_fault(document["thresholds"].get("review"), (float, None)):
-            return "its review threshold is no number"
         make_recipe(method_card(document["method"]).recipe, document["recipe"])
-        if calibration is not None and is_rates(calibration):
-            rates_of(calibration).check(0 if references is None else len(references["sources"]))
-        for each in (calibration, document["leave_one_out"]):
-            if each is not None and (each is not calibration or not is_rates(each)):
-                Calibration.from_dict(each)
+        if calibration is not None:
+            rates = rates_of(calibration)
+            if rates is None:
+                Calibration.from_dict(calibration)
+            else:
+                rates.check(0 if references is None else len(references["sources"]))
+        if document["leave_one_out"] is not None:
+            Calibration.from_dict(document["leave_one_out"])
     except UsageError as error:
         return str(error)
     return ""
 
 
-def is_rates(calibration: Mapping[str, Any]) -> bool:
-    """Whether a document names only at which rates the references are held against each other, and no scores."""
-    return calibration["kind"] == "leave-one-out" and "scores" not in calibration
+def rates_of(calibration: Mapping[str, object]) -> Rates | None:
+    """The rates of leave-one-out calibrations, where a document names only them and no scores; else None.
 
-
-def rates_of(calibration: Mapping[str, Any]) -> Rates:
-    """The rates of leave-one-out calibrations that a document names."""
-    return Rates(false_alarm_rate=calibration["false_alarm_rate"], review_rate=calibration["review_rate"])
+    Raises `ValueError` where it is neither a `RatesDocument` nor a `SealedCalibration`.
+    """
+    found = checked(calibration, RatesDocument, "calibration")
+    if found["kind"] != "leave-one-out" or "scores" in calibration:
+        return None
+    return Rates(false_alarm_rate=found["false_alarm_rate"], review_rate=found["review_rate"])

@@ -8,37 +8,48 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 from oddlens.calibration.conformal import rate_interval
 from oddlens.detection import Verdict
 from oddlens.errors import UsageError
 from oddlens.io.atomic import unwritable
 from oddlens.io.paths import is_file, read_bytes
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import parse_json, require_form
 from oddlens.station.document import STATION, read_document
 from oddlens.station.folder import FEEDBACK
 
 Said = Literal["good", "bad", "unsure"]
 Judged = Literal["right", "wrong", "unsure"]
 
-_FORM: dict[str, Any] = {
-    "time": str,
-    "image": str,
-    "sha256": str,
-    "said": str,
-    "verdict": (str, None),
-    "score": float,
-    "audit": bool,
-    "defect": (str, None),
-    "comment": (str, None),
-    "reviewer": (str, None),
-    "version": int,
-}
+_SAID: tuple[Said, ...] = get_args(Said)
+_VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+class _MarkRead(TypedDict):
+    """What `Mark.from_dict` reads. said: one of `Said`. verdict: one of `Verdict`, or null."""
+
+    time: str
+    image: str
+    sha256: str
+    said: str
+    verdict: str | None
+    score: float
+    audit: bool
+    defect: str | None
+    comment: str | None
+    reviewer: str | None
+    version: int
+
+
+class MarkDocument(_MarkRead):
+    """What `Mark.to_dict` writes. judged: one of `Judged`."""
+
+    judged: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,23 +99,45 @@ class Mark:
         """Whether learning makes a reference of it: a good part that was stopped, and was not drawn at random."""
         return self.said == "good" and self.flagged and not self.audit
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> MarkDocument:
         """As JSON values, with what was `judged`."""
-        return asdict(self) | {"judged": self.judged}
+        return {
+            "time": self.time,
+            "image": self.image,
+            "sha256": self.sha256,
+            "said": self.said,
+            "verdict": self.verdict,
+            "score": self.score,
+            "audit": self.audit,
+            "defect": self.defect,
+            "comment": self.comment,
+            "reviewer": self.reviewer,
+            "version": self.version,
+            "judged": self.judged,
+        }
 
     @classmethod
     def from_dict(cls, document: object) -> Mark:
         """The mark that `to_dict` wrote. Raises `UsageError` for anything else."""
-        fault = form_fault(document, _FORM)
-        if not fault:
-            found = cast("dict[str, Any]", document)
-            if found["said"] not in get_args(Said):
-                fault = "what is said of the image is neither good, bad nor unsure"
-            elif found["verdict"] not in (None, *get_args(Verdict)):
-                fault = "its verdict is unknown"
-        if fault:
-            raise UsageError(f"this is no mark: {fault}")
-        return cls(**{each.name: cast("dict[str, Any]", document)[each.name] for each in fields(cls)})
+        found = require_form(document, _MarkRead, "this is no mark")
+        said, verdict = found["said"], found["verdict"]
+        if said not in _SAID:
+            raise UsageError("this is no mark: what is said of the image is neither good, bad nor unsure")
+        if verdict is not None and verdict not in _VERDICTS:
+            raise UsageError("this is no mark: its verdict is unknown")
+        return cls(
+            time=found["time"],
+            image=found["image"],
+            sha256=found["sha256"],
+            said=said,
+            verdict=verdict,
+            score=found["score"],
+            audit=found["audit"],
+            defect=found["defect"],
+            comment=found["comment"],
+            reviewer=found["reviewer"],
+            version=found["version"],
+        )
 
 
 def now() -> str:
@@ -244,11 +277,3 @@ def _words(share: Share, what: str) -> str:
     low, high = (f"{100 * each:.3g}" for each in (share.low, share.high))
     verb = "is" if share.hits == 1 else "are"
     return f"{share.hits} of {share.total} {verb} {what} (with 95 % confidence {low} to {high} % of such images)"
-
-
-def of_line(record: Mapping[str, Any]) -> tuple[Verdict | None, float, bool]:
-    """The verdict, the score and whether it was drawn for audit, of a line of results.jsonl."""
-    verdict = record.get("verdict")
-    if verdict is None and record.get("is_anomalous") is not None:  # of an earlier version
-        verdict = "ng" if record["is_anomalous"] else "ok"
-    return verdict, float(record["score"]), record.get("audit") is True

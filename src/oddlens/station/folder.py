@@ -22,7 +22,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -199,7 +198,7 @@ def _adopt_current(root: Path) -> int:
     path = version_path(root, version.number)
     if not is_file(path) or read_bytes(path) != data:
         edited = Version(number=version.number + 1, time=utc_now(), verb="edit", what=f"{STATION} was edited by hand")
-        _written(root, document | {"version": asdict(edited)})
+        _written(root, {**document, "version": edited.to_dict()})
         return edited.number
     return version.number
 

@@ -6,11 +6,11 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from oddlens.errors import OddlensError, UsageError, counted
 from oddlens.io.paths import is_file, read_bytes
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, parse_json
 from oddlens.station.document import FORMAT, STATION, VERSIONS, read_document, version_numbers, version_path
 from oddlens.station.folder import LOG, add_to_log, locked, read_station, tidy, utc_now, write_station
 from oddlens.station.state import Version
@@ -28,7 +28,13 @@ class LogEntry(NamedTuple):
     version: int
 
 
-_FORM: dict[str, Any] = {"time": str, "verb": str, "what": str, "version": int}
+class _Line(TypedDict):
+    """A line of the log."""
+
+    time: str
+    verb: str
+    what: str
+    version: int
 
 
 def versions(folder: str | os.PathLike[str]) -> list[Version]:
@@ -116,7 +122,7 @@ def _is_in_force(root: Path, number: int) -> bool:
     """Whether station.json says what a version says."""
     with suppress(UsageError):
         current = read_document(root / STATION)
-        return bool(current["version"]["number"] == number) and (
+        return current["version"]["number"] == number and (
             current["format"] != FORMAT or current == read_document(version_path(root, number))
         )
     return False
@@ -124,8 +130,7 @@ def _is_in_force(root: Path, number: int) -> bool:
 
 def read_station_version(folder: str | os.PathLike[str]) -> int:
     """The number of the version in force. Raises `UsageError` where there is no station."""
-    number: int = read_document(Path(folder) / STATION)["version"]["number"]
-    return number
+    return read_document(Path(folder) / STATION)["version"]["number"]
 
 
 def read_log(folder: str | os.PathLike[str]) -> list[LogEntry]:
@@ -140,11 +145,11 @@ def read_log(folder: str | os.PathLike[str]) -> list[LogEntry]:
     entries = []
     for line in read_bytes(path).splitlines() if is_file(path) else ():
         try:
-            found = parse_json(line)
+            found = checked(parse_json(line), _Line)
         except ValueError:
             continue
-        if not form_fault(found, _FORM) and 1 <= found["version"] <= newest:
-            entries.append(LogEntry(**{name: found[name] for name in _FORM}))
+        if 1 <= found["version"] <= newest:
+            entries.append(LogEntry(found["time"], found["verb"], found["what"], found["version"]))
     written = set(entries)
     entries += [entry for entry in known if entry not in written]
     return sorted(entries, key=lambda entry: entry.version)  # which keeps the order within a version

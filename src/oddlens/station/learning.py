@@ -14,10 +14,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ from safetensors.numpy import save
 from oddlens.calibration import Look, Observation, Observations
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import matching
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, parse_json
 from oddlens.provenance import Identity
 
 FOLDER = "learning"
@@ -39,17 +38,20 @@ LEAST = 20
 """Fewer good ones are no sample of a line: they promise no 5 % of false alarms, and nothing tests whether they stand for it."""
 
 _KEY = "observation"
-_FORM: Mapping[str, Any] = {
-    "scored_by": str,
-    "time": float,
-    "source": str,
-    "size": [int],
-    "score": float,
-    "peak": float,
-    "usual": float,
-    "brightness": float,
-    "sharpness": float,
-}
+
+
+class _Document(TypedDict):
+    """What a file says beside its arrays. size: [width, height], in pixels."""
+
+    scored_by: str
+    time: float
+    source: str
+    size: list[int]
+    score: float
+    peak: float
+    usual: float
+    brightness: float
+    sharpness: float
 
 
 def scored_by(identity: Identity, object_name: str) -> str:
@@ -121,7 +123,7 @@ def _rank(digest: str) -> str:
 
 def _packed(image: Observation, scored_by: str) -> bytes:
     assert image.look is not None
-    document = {
+    document: _Document = {
         "scored_by": scored_by,
         "time": time.time(),
         "source": image.source,
@@ -132,7 +134,7 @@ def _packed(image: Observation, scored_by: str) -> bytes:
         "brightness": image.look.brightness,
         "sharpness": image.look.sharpness,
     }
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, NDArray[np.generic]] = {
         "embedding": np.ascontiguousarray(image.embedding, np.float32),
         "thumbnail": np.ascontiguousarray(image.look.thumbnail),
     }
@@ -144,11 +146,11 @@ def _unpacked(path: Path, scored_by: str) -> tuple[float, Observation] | None:
     """When an image came, and the image; None for a file that is damaged or was scored by something else."""
     try:
         with safe_open(path, framework="numpy") as file:
-            document = parse_json((file.metadata() or {}).get(_KEY, ""))
+            document = checked(parse_json((file.metadata() or {}).get(_KEY, "")), _Document)
             embedding, thumbnail = file.get_tensor("embedding"), file.get_tensor("thumbnail")
     except (OSError, ValueError, SafetensorError):
         return None
-    if form_fault(document, _FORM) or document["scored_by"] != scored_by or len(document["size"]) != 2:
+    if document["scored_by"] != scored_by or len(document["size"]) != 2:
         return None
     if embedding.dtype != np.float32 or embedding.ndim != 1 or not np.isfinite(embedding).all():
         return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal, Protocol, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,30 +21,42 @@ from oddlens.station.defects import Defects
 class Section(Protocol):
     """A part of a station that has a type of its own, made of plain values and NumPy arrays.
 
-    `to_dict` gives JSON values, and at its keys also whole arrays, which the station keeps in a file; `from_dict` takes the same.
+    `to_dict` gives JSON values, and at its keys also whole arrays, which the station keeps in a file; its `from_dict` takes the
+    same, and raises `UsageError` for anything else.
     """
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Mapping[str, object]:
         """As JSON values and arrays."""
 
 
-SectionValue = Section | Mapping[str, Any] | None
+class SectionDocuments(TypedDict):
+    """The parts of a station that have a type of their own, without their arrays: see `oddlens.station.contents`."""
 
-SECTIONS: Mapping[str, Callable[[dict[str, Any]], Any] | None] = {
-    "roi": RegionOfInterest.from_dict,
-    "marking": Marking.from_dict,
-    "preparation": Preparation.from_dict,
-    "scene": Scene.from_dict,
-    "state": Readiness.from_dict,
-    "defects": Defects.from_dict,
-    "accepted": Accepted.from_dict,
-}
-"""The parts of a station that have a type of their own -> its `from_dict`, which raises `UsageError`; None: a plain dictionary.
+    roi: dict[str, object] | None
+    marking: dict[str, object] | None
+    preparation: dict[str, object] | None
+    scene: dict[str, object] | None
+    state: dict[str, object] | None
+    defects: dict[str, object] | None
+    accepted: dict[str, object] | None
 
-They are attributes of a detector and of `StationState` under the same names."""
 
-SEALED = ("roi", "preparation", "defects")
+SECTIONS = tuple(SectionDocuments.__annotations__)
+"""Their names: they are attributes of a detector and of `StationState` under the same ones."""
+
+SealedSection = Literal["roi", "preparation", "defects"]
+
+SEALED: tuple[SealedSection, ...] = get_args(SealedSection)
 """Those that scores depend on: checksums of references and calibrations cover them."""
+
+
+class VersionDocument(TypedDict):
+    """A `Version`."""
+
+    number: int
+    time: str
+    verb: str
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +75,14 @@ class Version:
     verb: str
     what: str
 
+    def to_dict(self) -> VersionDocument:
+        """As JSON values."""
+        return {"number": self.number, "time": self.time, "verb": self.verb, "what": self.what}
+
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Version:
+    def from_dict(cls, document: VersionDocument) -> Version:
         """The version that a document describes, whose form was checked."""
-        return cls(**{each.name: document[each.name] for each in fields(cls)})
+        return cls(number=document["number"], time=document["time"], verb=document["verb"], what=document["what"])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
