@@ -85,14 +85,12 @@ class Mark:
     @property
     def flagged(self) -> bool:
         """Whether the station stopped the part: its verdict was NG or review."""
-        return self.verdict in ("ng", "review")
+        return is_flagged(self.verdict)
 
     @property
     def judged(self) -> Judged:
-        """Whether the verdict was right: a bad part was stopped, or a good one was not."""
-        if self.said == "unsure" or self.verdict is None:
-            return "unsure"
-        return "right" if self.flagged == (self.said == "bad") else "wrong"
+        """Whether the verdict was right."""
+        return judged(self.said, self.verdict)
 
     @property
     def joins(self) -> bool:
@@ -138,6 +136,18 @@ class Mark:
             reviewer=found["reviewer"],
             version=found["version"],
         )
+
+
+def is_flagged(verdict: Verdict | None) -> bool:
+    """Whether the verdict stops the part: it is NG or review."""
+    return verdict in ("ng", "review")
+
+
+def judged(said: Said, verdict: Verdict | None) -> Judged:
+    """Whether a verdict was right: a bad part was stopped, or a good one was not. "unsure" where nobody can say."""
+    if said == "unsure" or verdict is None:
+        return "unsure"
+    return "right" if is_flagged(verdict) == (said == "bad") else "wrong"
 
 
 def now() -> str:
