@@ -73,10 +73,15 @@ def _joined(stream: BinaryIO, places: list[tuple[int, int]]) -> io.BytesIO:
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write uint8 [height, width, 3], RGB, or [height, width], grey, as a PNG: more than twice as fast as Pillow at its fastest,
-    and about as small.
+    """Write `encode_png` to a file."""
+    path.write_bytes(encode_png(pixels))
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """uint8 [height, width, 3], RGB, or [height, width], grey, as a PNG: more than twice as fast as Pillow at its fastest, and
+    about as small.
 
     Each pixel is written as what it differs by from the one on its left, and packed by zlib as runs and Huffman codes.
     """
     shown = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-    path.write_bytes(cv2.imencode(".png", shown, _FAST)[1].data)
+    return cv2.imencode(".png", shown, _FAST)[1].tobytes()

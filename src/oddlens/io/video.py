@@ -123,7 +123,7 @@ class Video:
                     packet = next(packets, None)
                     decoded = [] if packet is None else packet.decode()
                 except av.FFmpegError as error:
-                    if _is_of_the_file(error):
+                    if is_of_the_file(error):
                         raise
                     lost = self._is_broken = True
                     continue
@@ -142,7 +142,7 @@ class Video:
                 yield frame
 
 
-def _is_of_the_file(error: Exception) -> bool:
+def is_of_the_file(error: Exception) -> bool:
     """Whether the error is of the file and not of a frame."""
     return isinstance(error, OSError) and not isinstance(error, BlockingIOError)
 
@@ -157,9 +157,14 @@ class _Frame:
 
     def picture(self, name: str) -> Picture:
         damage = ["its data in the video are damaged"] if self.image.is_corrupt else []
-        # The angle is counter-clockwise, as numpy turns.
-        pixels: Pixels = np.rot90(self.image.to_ndarray(format="rgb24"), round(self.image.rotation / 90))
-        return Picture(np.ascontiguousarray(pixels), name, "; ".join(self.notes + damage) or None)
+        return Picture(upright(self.image), name, "; ".join(self.notes + damage) or None)
+
+
+def upright(frame: Decoded) -> Pixels:
+    """The pixels of a decoded frame, turned as its video says."""
+    # The angle is counter-clockwise, as numpy turns.
+    pixels: Pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+    return np.ascontiguousarray(pixels)
 
 
 @dataclass(frozen=True)
