@@ -1,0 +1,61 @@
+// Calls of the service. What goes wrong is an Error whose message is the service's sentence.
+
+export class ServiceError extends Error {
+  constructor(sentence, status, answer) {
+    super(sentence);
+    this.status = status;
+    this.answer = answer;
+  }
+}
+
+/** body: an object goes as JSON, a FormData or a File as it is. */
+export async function call(method, path, body) {
+  const init = { method, headers: { Accept: "application/json" } };
+  if (body instanceof FormData || body instanceof Blob) init.body = body;
+  else if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers["Content-Type"] = "application/json";
+  }
+  let response;
+  try {
+    response = await fetch(path, init);
+  } catch {
+    throw new ServiceError("The service does not answer: see whether it still runs.", 0, {});
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  if (!response.ok) throw new ServiceError(answer.error ?? `The service answered ${response.status}.`, response.status, answer);
+  return answer;
+}
+
+export const get = (path) => call("GET", path);
+export const post = (path, body) => call("POST", path, body);
+export const patch = (path, body) => call("PATCH", path, body);
+
+export const ofStation = (name, rest = "") => `/api/stations/${encodeURIComponent(name)}${rest}`;
+
+/** fields that are empty are left out. */
+export function query(fields) {
+  const given = Object.entries(fields).filter(([, value]) => value !== "" && value != null);
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+/** Pictures and words as a form; accepted: names of doubtful pictures that a person vouches for. */
+export function pictures(files, fields = {}, accepted = []) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) if (value !== "" && value != null) form.append(name, value);
+  for (const file of files) form.append("files", file, file.name);
+  for (const name of accepted) form.append("accept", name);
+  return form;
+}
+
+const WHO = "oddlens.who";
+export const who = () => localStorage.getItem(WHO)?.trim() || null;
+
+/** Fields for the name of the person are one: what is written in one is kept for all pages. */
+export function keepWho() {
+  for (const field of document.querySelectorAll("[data-who]")) {
+    field.value = who() ?? "";
+    field.addEventListener("change", () => localStorage.setItem(WHO, field.value.trim()));
+  }
+}

@@ -1,0 +1,43 @@
+// What charts share: a canvas as sharp as the screen, the colours of the theme, axes.
+
+import { $, el } from "./dom.js";
+
+let probe;
+
+/** A custom property of the style sheet as the theme has it now. */
+export function colour(name) {
+  if (!probe) $("body").append((probe = el("span", { hidden: true })));
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+}
+
+/** The context of a canvas in CSS pixels, empty; its size follows the element and the screen. */
+export function clean(canvas) {
+  const ratio = devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  context.font = `${Math.max(12, parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.78)}px ${getComputedStyle(document.body).fontFamily}`;
+  return { context, width, height, em: parseFloat(context.font) };
+}
+
+/** Draw again when the element or the theme changes. */
+export function redrawn(canvas, draw) {
+  new ResizeObserver(draw).observe(canvas);
+  addEventListener("theme", draw);
+}
+
+/** About `count` round numbers between two numbers. */
+export function ticks(low, high, count = 5) {
+  const rough = (high - low) / count || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 2.5, 5, 10].find((each) => each * power >= rough * 0.8);
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step) found.push(Number(value.toPrecision(12)));
+  return found;
+}

@@ -1,0 +1,134 @@
+// Elements and words. Text becomes a text node, never markup, so that no name of a file can be more than a name.
+
+export const $ = (selector, root = document) => root.querySelector(selector);
+export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/** What the server knew when it made the page. */
+export const data = JSON.parse($("#data").textContent);
+
+/** An element. attributes: `onclick` and the like are listeners, `dataset` an object, true and false set and leave out. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "dataset") Object.assign(node.dataset, value);
+    else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child != null && child !== false));
+  return node;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** The verdicts in their order; the words that stand on the page. */
+export const WORDS = { ok: "OK", review: "REVIEW", ng: "NG", failed: "FAILED", none: "NO VERDICT" };
+
+export const kindOf = (item) => (item.error ? "failed" : (item.verdict ?? "none"));
+export const shape = (kind) => svg("svg", { class: "shape", "aria-hidden": "true" }, svg("use", { href: `#shape-${kind}` }));
+export const tag = (kind) => el("span", { class: "tag", dataset: { verdict: kind } }, shape(kind), WORDS[kind]);
+export const SAID = { good: "good", bad: "defect", unsure: "unsure" };
+
+const places = (value) => (Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 10 ? 2 : 4);
+export const number = (value) => (value == null ? "–" : value.toFixed(places(value)));
+export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+export const moment = (time) => new Date(time).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+export const clock = (time) => new Date(time).toLocaleTimeString([], { timeStyle: "medium" });
+export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+export const fileName = (source) => source.split(/[/\\]/).pop() || source;
+
+/** A sentence in the corner: what was done, or what went wrong. */
+let leaving;
+export function toast(sentence, bad = false) {
+  let node = $(".toast");
+  if (!node) document.body.append((node = el("p", { class: "toast" })));
+  node.setAttribute("role", bad ? "alert" : "status");
+  node.classList.toggle("bad", bad);
+  node.textContent = sentence;
+  clearTimeout(leaving);
+  leaving = setTimeout(() => node.remove(), bad ? 12000 : 4000);
+}
+
+/** Run something that may fail; its sentence is shown. A button is dead while it runs, so that nothing is sent twice. */
+export async function doing(button, action) {
+  if (button) button.disabled = true;
+  try {
+    return await action();
+  } catch (error) {
+    toast(error.message, true);
+    return undefined;
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
+/** A sentence that stays at the top of the page until its reason has gone. key: what it is about; null text takes it away. */
+export function banner(key, text, bad = false) {
+  const there = $$("#banners > *").find((each) => each.dataset.key === key);
+  if (there && $("span", there).textContent === text) return;
+  there?.remove();
+  if (!text) return;
+  const node = el("p", { class: bad ? "banner bad" : "banner", dataset: { key } }, shape(bad ? "failed" : "review"), el("span", {}, text));
+  $("#banners").append(node);
+}
+
+/** A picture in a frame, shown when it has come whole, so that nothing flickers; only the last one asked for is shown. */
+export function showPicture(stage, address, name) {
+  const picture = new Image();
+  picture.alt = name;
+  picture.src = address;
+  stage.awaited = picture;
+  const place = (node) => {
+    if (stage.awaited !== picture) return;
+    $$("img, p", stage).forEach((each) => each.remove());
+    stage.prepend(node);
+  };
+  return picture.decode().then(
+    () => place(picture),
+    () => place(el("p", {}, `There is no picture of ${name}.`)),
+  );
+}
+
+export function showWords(stage, words) {
+  stage.awaited = null;
+  $$("img, p", stage).forEach((each) => each.remove());
+  stage.prepend(el("p", {}, words));
+}
+
+/** A picture of a gallery: its thumbnail, the shape of its verdict, its score, what was said of it. */
+export function tile(item, onclick) {
+  const kind = kindOf(item);
+  const name = fileName(item.source);
+  return el(
+    "button",
+    { type: "button", class: "tile", dataset: { verdict: kind, id: item.id }, title: item.source, "aria-label": `${WORDS[kind]}, ${name}`, onclick },
+    el("img", { src: item.links.thumbnail, alt: "", loading: "lazy" }),
+    el("span", { class: "foot" }, shape(kind), el("span", {}, item.error ? "" : item.score.toPrecision(3))),
+    item.said && el("span", { class: "said" }, SAID[item.said]),
+  );
+}
+
+/** The regions of a result as a table; empty where there are none. */
+export function regionsTable(regions) {
+  if (!regions?.length) return [];
+  const named = regions.some((each) => each.names?.length);
+  const head = ["", "At", "Size", "Area", "Peak", ...(named ? ["May be"] : [])];
+  const rows = regions.map((each, place) => [
+    place + 1, `${each.box[0]}, ${each.box[1]}`, `${each.box[2]} × ${each.box[3]}`,
+    each.area_mm2 == null ? `${each.area} px` : `${number(each.area_mm2)} mm²`, number(each.peak),
+    ...(named ? [(each.names ?? []).slice(0, 2).map(([name, weight]) => `${name} ${weight.toFixed(2)}`).join(", ")] : []),
+  ]);
+  return [table(head, rows)];
+}
+
+export function table(head, rows) {
+  return el("table", {}, el("thead", {}, el("tr", {}, head.map((word) => el("th", {}, word)))), el("tbody", {}, rows.map(tableRow)));
+}
+
+export const tableRow = (cells) => el("tr", {}, cells.map((cell) => (cell instanceof Element && cell.tagName === "TD" ? cell : el("td", {}, cell ?? ""))));

@@ -1,0 +1,38 @@
+// The one stream of events of a page. The browser connects again by itself and says which event it saw last, so that none is missed.
+
+import { $ } from "./dom.js";
+
+function shown(state, words) {
+  const node = $("#link");
+  if (!node || node.dataset.state === state) return;
+  node.dataset.state = state;
+  $("span", node).textContent = words;
+}
+
+/**
+ * handlers: by kind, each called with (data, station). "reset": events were missed, read everything again.
+ * path: of the stream.
+ */
+export function listen(path, handlers) {
+  let source;
+  const open = () => {
+    source = new EventSource(path);
+    source.addEventListener("open", () => shown("live", "live"));
+    source.addEventListener("error", () => {
+      shown("lost", "no connection");
+      if (source.readyState === EventSource.CLOSED) setTimeout(open, 3000); // refused, and not tried again by itself
+    });
+    source.addEventListener("message", (event) => {
+      const { kind, data, station } = JSON.parse(event.data);
+      handlers[kind]?.(data, station);
+    });
+  };
+  open();
+  addEventListener("pagehide", () => source.close()); // a browser has six connections for all tabs together
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      open();
+      handlers.reset?.();
+    }
+  });
+}

@@ -1,0 +1,150 @@
+// History: scores over time with control limits, verdicts by hour, defects by name, and everything as a file.
+
+import { get, ofStation, query } from "./api.js";
+import { clean, colour, redrawn, ticks } from "./canvas.js";
+import { $, $$, counted, data, doing, el, number, shape, svg, tableRow, WORDS } from "./dom.js";
+import { watchStation } from "./status.js";
+
+const { station } = data;
+const HOUR = 3600e3;
+const STACK = ["ok", "review", "ng", "failed"];
+let trend = null;
+let hours = [];
+
+const since = () => {
+  const days = Number($("[name=since]").value);
+  const midnight = new Date();
+  midnight.setHours(0, 0, 0, 0);
+  return new Date(midnight - (days - 1) * 24 * HOUR);
+};
+
+async function load() {
+  const from = since().toISOString();
+  const ask = (rest) => get(ofStation(station.name, `${rest}${query({ since: from })}`));
+  for (const link of $$("[data-format]")) link.href = `/api/results/export${query({ format: link.dataset.format, station: station.name, since: from })}`;
+  const [scores, byHour, defects] = await Promise.all([ask("/trend"), ask("/hours"), ask("/defects")]);
+  trend = scores;
+  hours = byHour;
+  drawTrend();
+  drawHours();
+  const most = Math.max(1, ...defects.map((each) => each.count));
+  $("#defects").replaceChildren(...(defects.length ? defects.map(({ name, count }) => tableRow([name, count,
+    svg("svg", { viewBox: "0 0 100 8", width: 140, height: 12, preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: (100 * count) / most, height: 8, fill: "var(--accent)" }))]))
+    : [el("tr", {}, el("td", { colspan: 3, class: "quiet" }, "No defect was named."))]));
+}
+
+/** Vertical axis with round numbers; the left margin that it takes. */
+function axis({ context, width, em }, low, high, y, words) {
+  context.fillStyle = colour("quiet");
+  context.strokeStyle = colour("line");
+  context.textAlign = "right";
+  const left = em * 4;
+  for (const value of ticks(low, high, 4)) {
+    context.fillText(words(value), left - em * 0.6, y(value) + em * 0.35);
+    context.fillRect(left, Math.round(y(value)), width - left, 0.5);
+  }
+  return left;
+}
+
+function times({ context, width, height, em }, from, to, x) {
+  context.fillStyle = colour("quiet");
+  context.textAlign = "center";
+  const long = to - from > 36 * HOUR;
+  const count = Math.max(2, Math.floor(width / (em * 9)));
+  for (let tick = 0; tick < count; tick += 1) {
+    const time = new Date(from + ((to - from) * (tick + 0.5)) / count);
+    context.fillText(long ? time.toLocaleDateString([], { day: "numeric", month: "short" }) : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }), x(+time), height - em * 0.3);
+  }
+}
+
+function drawTrend() {
+  if (!trend) return;
+  const canvas = $("#trend");
+  const area = clean(canvas);
+  const { context, width, height, em } = area;
+  const points = trend.time.map((time, at) => ({ time: +new Date(time), score: trend.score[at], verdict: trend.verdict[at] ?? "none" })).filter((each) => each.score != null);
+  canvas.setAttribute("aria-label", `Scores of ${counted(points.length, "picture")} over time`);
+  const lines = [["image", "NG above", "ng"], ["review", "REVIEW above", "review"], ["high", "good scores stay below", "quiet"], ["median", "median of good scores", "quiet"]]
+    .filter(([name]) => trend.limits?.[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
+  $("#trend-legend").replaceChildren(...lines.map(({ means, hue, value, name }) => el("span", {}, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
+    svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${number(value)}`)));
+  if (!points.length) return nothing(area, "Nothing was inspected in this time.");
+  const values = [...points.map((each) => each.score), ...lines.map((each) => each.value)];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const floor = height - em * 1.8;
+  const y = (value) => floor - ((value - low) / (high - low || 1)) * (floor - em);
+  const left = axis(area, low, high, y, (value) => value);
+  const [from, to] = [Math.min(...points.map((each) => each.time)), Math.max(...points.map((each) => each.time))];
+  const x = (time) => left + em + ((time - from) / (to - from || 1)) * (width - left - 2 * em);
+  for (const { name, value, hue } of lines) {
+    context.strokeStyle = colour(hue);
+    context.lineWidth = 1.5;
+    context.setLineDash(name === "median" ? [4, 4] : []);
+    context.beginPath();
+    context.moveTo(left, y(value));
+    context.lineTo(width, y(value));
+    context.stroke();
+  }
+  context.setLineDash([]);
+  const colours = Object.fromEntries(STACK.map((name) => [name, colour(name)]));
+  for (const { time, score, verdict } of points) {
+    context.fillStyle = colours[verdict] ?? colours.failed;
+    mark(context, x(time), y(score), verdict, points.length > 1500 ? 1.6 : 3.2);
+  }
+  times(area, from, to, x);
+}
+
+/** A point by the shape of its verdict. */
+function mark(context, x, y, verdict, size) {
+  context.beginPath();
+  if (verdict === "ng") context.rect(x - size, y - size, 2 * size, 2 * size);
+  else if (verdict === "review") for (const [dx, dy] of [[0, -1.3], [1.25, 1], [-1.25, 1]]) context.lineTo(x + dx * size, y + dy * size);
+  else context.arc(x, y, size, 0, 7);
+  context.fill();
+}
+
+function nothing({ context, width, height }, words) {
+  context.fillStyle = colour("quiet");
+  context.textAlign = "center";
+  context.fillText(words, width / 2, height / 2);
+}
+
+function drawHours() {
+  const canvas = $("#hours");
+  const area = clean(canvas);
+  const { context, width, height, em } = area;
+  const total = (each) => STACK.reduce((sum, name) => sum + (each[name] ?? 0), 0);
+  const sums = Object.fromEntries(STACK.map((name) => [name, hours.reduce((sum, each) => sum + (each[name] ?? 0), 0)]));
+  canvas.setAttribute("aria-label", `Verdicts by hour, in all ${STACK.map((name) => `${sums[name]} ${WORDS[name]}`).join(", ")}`);
+  $("#hours-legend").replaceChildren(...STACK.filter((name) => sums[name] || name !== "failed").map((name) => el("span", { dataset: { verdict: name } }, shape(name), `${WORDS[name]} ${sums[name]}`)));
+  if (!hours.length) return nothing(area, "Nothing was inspected in this time.");
+  const at = (each) => Math.floor(+new Date(each.hour) / HOUR);
+  const first = at(hours[0]);
+  const count = Math.max(12, at(hours.at(-1)) - first + 1);
+  const most = Math.max(1, ...hours.map(total));
+  const floor = height - em * 1.8;
+  const y = (value) => floor - (value / most) * (floor - em);
+  const left = axis(area, 0, most, y, (value) => (Number.isInteger(value) ? value : ""));
+  const wide = (width - left) / count;
+  for (const each of hours) {
+    let base = 0;
+    for (const name of STACK) {
+      context.fillStyle = colour(name);
+      const next = base + (each[name] ?? 0);
+      context.fillRect(left + (at(each) - first) * wide + 0.5, y(next), Math.max(1, wide - 1), y(base) - y(next));
+      base = next;
+    }
+  }
+  times(area, first * HOUR, (first + count) * HOUR, (time) => left + ((time / HOUR - first) / count) * (width - left));
+}
+
+let waiting;
+const soon = () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => doing(null, load), 1500);
+};
+$("#range").addEventListener("change", () => doing(null, load));
+redrawn($("#trend"), drawTrend);
+redrawn($("#hours"), drawHours);
+watchStation({ result: soon, reset: load });
+doing(null, load);

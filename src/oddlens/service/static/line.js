@@ -1,0 +1,179 @@
+// The line: the newest picture large, its verdict as a lamp, the last ten, and how today went.
+
+import { get, ofStation, patch, pictures, post, query } from "./api.js";
+import { $, $$, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, svg, tile, toast, WORDS } from "./dom.js";
+import { key } from "./keys.js";
+import { watchStation } from "./status.js";
+
+const LAST = 10;
+let station = data.station;
+let latest = data.latest; // newest first
+let chosen = null; // an earlier one that a person looks at; null: the newest
+let heat = true;
+let waiting = false;
+
+const path = (rest = "") => ofStation(station.name, rest);
+
+function showLamp(item) {
+  const kind = item ? kindOf(item) : "none";
+  const light = $("#light");
+  light.dataset.verdict = kind;
+  if (!item) delete light.dataset.verdict;
+  const word = $("#word");
+  word.textContent = item ? WORDS[kind] : "–";
+  word.dataset.long = kind === "none" && item ? "very" : kind === "review" || kind === "failed";
+  $(".shape", light).replaceWith(shape(kind));
+  $("#about").replaceChildren(...(item ? about(item) : []));
+}
+
+function about(item) {
+  const names = (item.regions ?? []).flatMap((region) => (region.names ?? []).slice(0, 1)).map(([name]) => name);
+  return [
+    item.error ? el("p", {}, item.error) : el("p", { class: "number" }, el("b", {}, number(item.score)), " ", el("span", { class: "quiet" }, limits(item.thresholds))),
+    !item.error && item.thresholds?.image != null && gauge(item),
+    item.concern && el("p", {}, item.concern),
+    names.length > 0 && el("p", {}, `May be: ${[...new Set(names)].join(", ")}`),
+    el("p", { class: "quiet" }, fileName(item.source), " · ", clock(item.time)),
+  ].filter(Boolean);
+}
+
+const limits = ({ image, review } = {}) =>
+  [review != null && `REVIEW above ${number(review)}`, image != null && `NG above ${number(image)}`].filter(Boolean).join(", ");
+
+/** Where the score lies between OK and NG, as a bar of three zones with a mark. */
+function gauge({ score, thresholds: { image, review } }) {
+  const low = Math.min(0, score);
+  const high = Math.max(score, image + (image - low) * 0.6);
+  const at = (value) => (100 * (value - low)) / (high - low || 1);
+  const zone = (from, to, colour) => svg("rect", { x: at(from), y: 6, width: Math.max(0, at(to) - at(from)), height: 5, fill: `var(--${colour})` });
+  const mark = Math.min(99, Math.max(1, at(score)));
+  return svg("svg", { class: "gauge", viewBox: "0 0 100 16", preserveAspectRatio: "none", "aria-hidden": "true" },
+    zone(low, review ?? image, "ok"), zone(review ?? image, image, "review"), zone(image, high, "ng"),
+    svg("rect", { x: mark - 0.6, y: 1, width: 1.2, height: 15, fill: "currentColor" }));
+}
+
+function showStage(item) {
+  const stage = $("#stage");
+  if (!item) return showWords(stage, `Nothing is inspected yet. Drop pictures here, send them to ${path("/inspect")}, or start the service with --watch FOLDER=${station.name}.`);
+  if (item.error) return showWords(stage, item.error);
+  return showPicture(stage, heat ? item.links.overlay : item.links.image, `${WORDS[kindOf(item)]}: ${fileName(item.source)}`);
+}
+
+function showCounts() {
+  const today = station.today;
+  for (const node of $$("#counts .count")) {
+    const kind = node.dataset.verdict;
+    $("b", node).textContent = today[kind];
+    node.hidden = (kind === "failed" || kind === "none") && !today[kind];
+  }
+  const all = today.ok + today.review + today.ng;
+  const waits = station.queue ? `, ${station.queue} waiting` : "";
+  $("#rate").textContent = (all ? `Today ${counted(all, "picture")}: ${percent(today.ng / all)} NG, ${percent(today.review / all)} review` : "Nothing yet today") + waits;
+}
+
+function showPaused() {
+  const button = $("#pause");
+  button.setAttribute("aria-pressed", station.paused);
+  button.firstChild.textContent = station.paused ? "Go on " : "Pause ";
+}
+
+/** Everything that a new result changes, at most once a frame: a fast line must not make the page slow. */
+function refresh() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    const item = chosen ?? latest[0];
+    showLamp(item);
+    showCounts();
+    $("#strip").replaceChildren(...latest.map((each) => {
+      const button = tile(each, () => choose(each));
+      if (each.id === item.id) button.setAttribute("aria-current", "true");
+      return el("li", {}, button);
+    }));
+    $("#live").hidden = !chosen;
+    if (item && !chosen) $("#spoken").textContent = `${WORDS[kindOf(item)]}, ${item.error ?? `score ${number(item.score)}`}, ${fileName(item.source)}`;
+    showStage(item);
+  });
+}
+
+function choose(item) {
+  chosen = item && item.id !== latest[0]?.id ? item : null;
+  refresh();
+}
+
+function step(by) {
+  const at = latest.findIndex((each) => each.id === (chosen ?? latest[0])?.id);
+  choose(latest[Math.min(latest.length - 1, Math.max(0, at + by))]);
+}
+
+async function again() {
+  station = await get(path());
+  latest = (await get(`/api/results${query({ station: station.name, limit: LAST })}`)).items;
+  showPaused();
+  refresh();
+}
+
+const pause = () => doing($("#pause"), async () => {
+  station = await patch(path(), { paused: !station.paused });
+  showPaused();
+});
+
+function toggleHeat() {
+  heat = !heat;
+  $("#heat").setAttribute("aria-pressed", heat);
+  showStage(chosen ?? latest[0]);
+}
+
+async function inspect(files) {
+  let failed = 0;
+  for (const file of files) {
+    try {
+      await post(path("/inspect"), pictures([file]));
+    } catch (error) {
+      failed += 1;
+      toast(`${file.name}: ${error.message}`, true);
+    }
+  }
+  if (!failed) toast(`${counted(files.length, "picture")} inspected.`);
+}
+
+$("#pause").addEventListener("click", pause);
+$("#heat").addEventListener("click", toggleHeat);
+$("#live").addEventListener("click", () => choose(null));
+$("#files").addEventListener("change", (event) => {
+  inspect([...event.target.files]);
+  event.target.value = "";
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  inspect([...event.dataTransfer.files]);
+});
+key([" "], "pause or go on", pause);
+key(["h"], "heat on and off", toggleHeat);
+key(["j", "arrowright"], "an earlier picture", () => step(1));
+key(["k", "arrowleft"], "a later picture", () => step(-1));
+key(["l"], "back to the newest", () => choose(null));
+
+watchStation({
+  result(item) {
+    if (latest.some((each) => each.id === item.id)) latest = latest.map((each) => (each.id === item.id ? item : each));
+    else {
+      latest = [item, ...latest].slice(0, LAST);
+      station.today[kindOf(item)] += 1;
+    }
+    refresh();
+  },
+  station(changed) {
+    station = changed;
+    showPaused();
+    refresh();
+  },
+  paused() {
+    again();
+  },
+  reset: again,
+});
+showPaused();
+refresh();

@@ -1,0 +1,89 @@
+// Teach: good pictures in and out, calibration, names, versions.
+
+import { call, get, ofStation, patch, pictures, post, query, who } from "./api.js";
+import { $, counted, data, doing, el, moment, number, percent, tableRow, toast } from "./dom.js";
+import { dropZone } from "./drop.js";
+import { openLearn } from "./learn.js";
+import { watchStation } from "./status.js";
+import { vetted } from "./vetting.js";
+
+const { station } = data;
+const path = (rest = "") => ofStation(station.name, rest);
+
+async function load() {
+  const [current, calibration] = await Promise.all([get(path()), get(path("/calibration")).catch(() => null)]);
+  const references = [...current.references].sort((a, b) => (b.score ?? -Infinity) - (a.score ?? -Infinity));
+  $("h2 .number").textContent = references.length;
+  $("#references").replaceChildren(...references.map(reference));
+  $("#calibrated").textContent = calibrated(calibration, current);
+  $("#versions").replaceChildren(...current.versions.map((each) => tableRow([
+    each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
+    each.number === current.version ? "in force" : el("button", { type: "button", onclick: (event) => back(event.target, each.number) }, "Go back to it")])));
+}
+
+function reference(each) {
+  const row = tableRow([
+    el("img", { src: path(`/references/${each.digest}/thumbnail`), alt: "", width: 56, height: 56, loading: "lazy" }),
+    el("td", { class: "words" }, each.source, each.flagged ? el("p", { class: "small" }, "differs most from the others: is it good?") : ""),
+    number(each.score), each.p_value == null ? "–" : each.p_value.toPrecision(2),
+    el("button", { type: "button", "aria-label": `Take ${each.source} out`, onclick: (event) => remove(event.target, each) }, "Take out")]);
+  row.classList.toggle("flagged", Boolean(each.flagged));
+  return row;
+}
+
+function calibrated(known, current) {
+  if (!known?.count) return "Not calibrated yet: no threshold promises anything.";
+  const kind = known.kind === "leave-one-out" ? "each good picture against the others" : "other good pictures";
+  return `On ${counted(known.count, "picture")} (${kind}), for ${percent(known.false_alarm_rate)} NG and ${percent(known.review_rate)} review among good parts. ${current.thresholds.promise ?? ""}`;
+}
+
+/** An action that makes a new version; everything is read again afterwards. */
+async function change(button, action, words) {
+  const made = await doing(button, action);
+  if (!made) return;
+  toast(words(made));
+  await doing(null, load);
+}
+
+const remove = (button, { digest, source }) =>
+  change(button, () => call("DELETE", path(`/references/${digest}${query({ who: who() })}`)), () => `${source} is out.`);
+const back = (button, version) => change(button, () => post(path("/rollback"), { version, who: who() }), (made) => `Version ${made.version} is in force.`);
+
+dropZone($("#drop"), async (files) => {
+  const made = await vetted($("#vetting"), files, (some, accepted) => post(path("/references"), pictures(some, { who: who() }, accepted)));
+  if (!made) return;
+  toast((made.sentences ?? []).join(" ") || "Saved as a new version.");
+  await doing(null, load);
+});
+
+$("#open-learn").addEventListener("click", () => openLearn(station, load));
+$("[name=on]").addEventListener("change", (event) => { $("[data-files]").hidden = event.target.value !== "files"; });
+$("#calibrate").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { on, false_alarm_rate: alarms, review_rate: reviews } = Object.fromEntries(new FormData(event.target));
+  const rates = { false_alarm_rate: alarms === "" ? null : Number(alarms), review_rate: Number(reviews) };
+  const files = on === "files" ? [...$("[name=files]").files] : [];
+  if (on === "files" && !files.length) return toast("Choose the good pictures first.", true);
+  const button = event.submitter;
+  button.disabled = true;
+  const made = await vetted($("#calibration-vetting"), files, (some, accepted) =>
+    post(path("/calibration"), on === "files" || accepted.length ? pictures(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates }));
+  button.disabled = false;
+  if (!made) return;
+  toast(made.promise ?? "Calibrated.");
+  await doing(null, load);
+});
+$("#names").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { object_name: name, defects } = Object.fromEntries(new FormData(event.target));
+  const words = defects.split(",").map((each) => each.trim()).filter(Boolean);
+  const wish = { who: who() };
+  if (name.trim() !== station.object_name) wish.object_name = name.trim();
+  if (words.join("\n") !== station.defects.join("\n")) wish.defects = words;
+  change(event.submitter, () => patch(path(), wish), (made) => {
+    Object.assign(station, { object_name: made.object_name, defects: made.defects });
+    return `Saved: version ${made.version}.`;
+  });
+});
+watchStation({ reset: load });
+doing(null, load);

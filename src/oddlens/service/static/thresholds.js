@@ -1,0 +1,223 @@
+// Thresholds: the histogram of the last scores with two handles. Scores come once and are sorted once; a move counts again by halving.
+
+import { get, ofStation, patch, who } from "./api.js";
+import { clean, colour, redrawn, ticks } from "./canvas.js";
+import { $, $$, counted, data, doing, el, moment, number, percent, svg, tableRow, toast } from "./dom.js";
+import { atOrBelow, binned, boundAt, recount, sorted } from "./recount.js";
+import { watchStation } from "./status.js";
+
+const BINS = 120;
+// What people said of a part: from below to above in a bar. Known kinds differ in height of colour and stand in the legend.
+const GROUPS = [
+  ["good", "ok", "said to be good"],
+  ["bad", "ng", "said to be defective"],
+  ["unknown", "quiet", "nothing said"],
+];
+
+const { station } = data;
+const canvas = $("#histogram");
+let calibration = null;
+let groups = {}; // sorted scores by group
+let bars = {};
+let all = new Float64Array();
+let low = 0;
+let high = 1;
+let saved = { image: null, review: null };
+let now = { ...saved };
+let dragged = null;
+let waiting = false;
+
+function take(scores) {
+  const by = { good: [], bad: [], unknown: [] };
+  scores.score.forEach((score, place) => {
+    if (score == null) return;
+    (by[scores.said[place]] ?? by.unknown).push(score);
+  });
+  groups = Object.fromEntries(Object.entries(by).map(([name, list]) => [name, sorted(list)]));
+  all = sorted(Object.values(by).flat());
+  const ends = [...(all.length ? [all[0], all[all.length - 1]] : []), ...(calibration?.scores.length ? [calibration.scores[0], calibration.scores.at(-1)] : []),
+    saved.image, saved.review].filter((value) => value != null);
+  low = ends.length ? Math.min(...ends) : 0;
+  high = ends.length ? Math.max(...ends) : 1;
+  const air = (high - low) * 0.04 || 0.05;
+  low -= air;
+  high += air;
+  bars = Object.fromEntries(Object.entries(groups).map(([name, list]) => [name, binned(list, low, high, BINS)]));
+  bars.calibration = binned(calibration?.scores ?? [], low, high, BINS);
+  for (const name of ["image", "review"]) Object.assign($(`#${name}-range`), { min: low, max: high });
+}
+
+function draw() {
+  const { context, width, height, em } = clean(canvas);
+  const floor = height - em * 2;
+  const top = em * 1.8;
+  const x = (value) => ((value - low) / (high - low)) * width;
+  const most = Math.max(1, ...Array.from({ length: BINS }, (_, bin) => GROUPS.reduce((sum, [name]) => sum + (bars[name]?.[bin] ?? 0), 0)));
+  const zones = [[low, now.review ?? now.image, "ok"], [now.review ?? now.image, now.image, "review"], [now.image, high, "ng"]];
+  context.globalAlpha = 0.12;
+  for (const [from, to, name] of zones) {
+    if (from == null || to == null) continue;
+    context.fillStyle = colour(name);
+    context.fillRect(x(from), top, x(to) - x(from), floor - top);
+  }
+  context.globalAlpha = 1;
+  const wide = width / BINS;
+  const tall = (count) => (count ? Math.max(2, (count / most) * (floor - top)) : 0);
+  const base = new Float64Array(BINS);
+  for (const [name, hue] of GROUPS) {
+    context.fillStyle = colour(hue);
+    for (let bin = 0; bin < BINS; bin += 1) {
+      const size = tall(bars[name]?.[bin] ?? 0);
+      if (size) context.fillRect(bin * wide + 0.5, floor - base[bin] - size, Math.max(1, wide - 1), size);
+      base[bin] += size;
+    }
+  }
+  context.fillStyle = colour("text");
+  bars.calibration?.forEach((count, bin) => count && context.fillRect((bin + 0.5) * wide - 1, floor + 2, 2, Math.min(6, 2 + count)));
+  context.fillStyle = colour("quiet");
+  context.textAlign = "center";
+  for (const value of ticks(low, high, Math.max(3, Math.floor(width / 110)))) if (x(value) > em && x(value) < width - em) context.fillText(value, x(value), height - em * 0.3);
+  handle(context, x(now.review), top, floor, "review", em);
+  handle(context, x(now.image), top, floor, "ng", em);
+}
+
+function handle(context, at, top, floor, name, em) {
+  if (!Number.isFinite(at)) return;
+  context.fillStyle = colour(name);
+  context.fillRect(at - 1.5, top * 0.4, 3, floor - top * 0.4);
+  context.beginPath();
+  if (name === "ng") for (let corner = 0; corner < 8; corner += 1) context.lineTo(at + 0.8 * em * Math.sin(((corner + 0.5) * Math.PI) / 4), top * 0.5 + 0.8 * em * Math.cos(((corner + 0.5) * Math.PI) / 4));
+  else for (const [dx, dy] of [[0, -0.8], [0.85, 0.7], [-0.85, 0.7]]) context.lineTo(at + dx * em, top * 0.5 + dy * em);
+  context.fill();
+}
+
+function words() {
+  const counts = now.image == null ? null : recount(all, now.image, now.review);
+  for (const node of $$("#recount div")) {
+    const count = counts?.[node.dataset.verdict];
+    $("b", node).textContent = count ?? "–";
+    $("small", node).textContent = counts && all.length ? `${percent(count / all.length)} of the last ${all.length}` : "";
+  }
+  const bound = now.image == null ? null : boundAt(calibration, now.image);
+  $("#promise").textContent = bound == null
+    ? "Nothing can be said of false alarms: the station has no calibration for them."
+    : bound >= 1
+      ? `${calibration.count} calibration pictures bound no rate here: the threshold lies below too many of them.`
+      : `With 95 % confidence at most ${percent(bound)} of good parts like the ${calibration.count} of the calibration are called NG, wherever you move the handle${calibration.kind === "leave-one-out" ? " (approximate: each good picture was compared with the others)" : ""}.`;
+  const told = [];
+  if (now.image != null && groups.good?.length) told.push(`Of ${counted(groups.good.length, "part")} said to be good, ${groups.good.length - atOrBelow(groups.good, now.image)} would be NG.`);
+  if (now.image != null && groups.bad?.length) told.push(`Of ${groups.bad.length} said to be defective, ${atOrBelow(groups.bad, now.review ?? now.image)} would pass as OK.`);
+  $("#told").textContent = told.join(" ");
+  const changed = now.image !== saved.image || now.review !== saved.review;
+  $("#save").disabled = !changed || now.image == null;
+  $("#reset").disabled = !changed;
+}
+
+function fields(except) {
+  for (const name of ["image", "review"]) {
+    const value = now[name];
+    if (except !== $(`#${name}-range`)) $(`#${name}-range`).value = value ?? high;
+    if (except !== $(`#${name}`)) $(`#${name}`).value = value == null ? "" : Number(value.toPrecision(6));
+  }
+}
+
+/** Put a handle somewhere; the other one is pushed along, as REVIEW never lies above NG. */
+export function move(name, value, source) {
+  now[name] = value;
+  if (name === "image" && now.review != null && value != null && now.review > value) now.review = value;
+  if (name === "review" && now.image != null && value != null && value > now.image) now.image = value;
+  fields(source);
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(repaint);
+}
+
+/** What a move costs; its time is kept where a test can read it. */
+function repaint() {
+  const begun = performance.now();
+  waiting = false;
+  words();
+  draw();
+  performance.measure("repaint", { start: begun, end: performance.now() });
+}
+
+function begin(thresholds) {
+  saved = { image: thresholds.image ?? null, review: thresholds.review ?? null };
+  now = { ...saved };
+}
+
+async function load() {
+  const [current, scores, known] = await Promise.all([
+    get(ofStation(station.name)), get(ofStation(station.name, "/scores")), get(ofStation(station.name, "/calibration")).catch(() => null)]);
+  calibration = known?.scores?.length ? known : null;
+  begin(current.thresholds);
+  take(scores);
+  fields();
+  repaint();
+  log(current.audit ?? []);
+  for (const name of ["false_alarm_rate", "review_rate"]) if (calibration) near($(`[name=${name}]`), calibration[name]);
+  $("#legend").replaceChildren(
+    ...GROUPS.filter(([name]) => groups[name]?.length || name === "unknown").map(([name, hue, means]) => el("span", {}, swatch(hue), `${means}: ${groups[name].length}`)),
+    calibration ? el("span", {}, swatch("text"), `ticks below: ${calibration.count} calibration pictures`) : "");
+}
+
+const swatch = (hue) => svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("rect", { width: 10, height: 10, rx: 2, fill: `var(--${hue})` }));
+
+/** Choose the rate of a list that is in force, where it is among them. */
+const near = (select, rate) => {
+  const found = [...select.options].find((each) => Math.abs(Number(each.value) - rate) < 1e-9);
+  if (found) select.value = found.value;
+};
+
+function log(entries) {
+  $("#audit").replaceChildren(...entries.map((each) => tableRow([el("span", { class: "quiet" }, moment(each.time)), each.who ?? "", el("td", { class: "words" }, sentence(each))])));
+}
+
+function sentence({ what, before, after }) {
+  if (before == null && after == null) return what;
+  const brief = (value) => (value == null ? "nothing" : typeof value === "object" ? Object.entries(value).filter(([, each]) => each != null && typeof each !== "object").map(([name, each]) => `${name} ${typeof each === "number" ? number(each) : each}`).join(", ") : String(value));
+  return `${what}: ${brief(before)} → ${brief(after)}`;
+}
+
+async function save(button, change) {
+  const done = await doing(button, () => patch(ofStation(station.name), { ...change, who: who() }));
+  if (!done) return;
+  toast(`Saved: version ${done.version}.`);
+  await load();
+}
+
+for (const name of ["image", "review"]) {
+  $(`#${name}-range`).addEventListener("input", (event) => move(name, event.target.valueAsNumber, event.target));
+  $(`#${name}`).addEventListener("input", (event) => {
+    const value = event.target.valueAsNumber;
+    if (Number.isFinite(value)) move(name, value, event.target);
+    else if (name === "review" && event.target.value === "" && event.target.validity.valid) move(name, null, event.target);
+  });
+}
+const valueAt = (event) => Math.min(high, Math.max(low, low + ((event.clientX - canvas.getBoundingClientRect().left) / canvas.clientWidth) * (high - low)));
+canvas.addEventListener("pointerdown", (event) => {
+  const value = valueAt(event);
+  const far = (name) => (now[name] == null ? Infinity : Math.abs(now[name] - value));
+  // Where both handles lie on one spot, the side that is pressed says which one is meant.
+  dragged = far("review") < far("image") || (far("review") === far("image") && value < now.image) ? "review" : "image";
+  canvas.setPointerCapture(event.pointerId);
+  move(dragged, value);
+});
+canvas.addEventListener("pointermove", (event) => dragged && move(dragged, valueAt(event)));
+for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { dragged = null; });
+$("#form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  save($("#save"), { threshold: now.image, review_threshold: now.review });
+});
+$("#reset").addEventListener("click", () => {
+  now = { ...saved };
+  fields();
+  repaint();
+});
+$("#rates").addEventListener("submit", (event) => {
+  event.preventDefault();
+  save(event.submitter, Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, Number(value)])));
+});
+redrawn(canvas, draw);
+watchStation({ reset: load });
+doing(null, load);
