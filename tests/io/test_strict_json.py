@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, Required, TypedDict
 
 import pytest
 
@@ -73,12 +73,19 @@ class _Named(TypedDict):
 
 class _Numbered(_Named, total=False):
     number: int | None
+    kind: Literal["split", "whole"]
+    more: Required[int]
 
 
 def test_a_checked_value_is_the_value_itself() -> None:
     assert checked(GOOD, _Named) is GOOD
     assert checked([GOOD], list[_Numbered]) == [GOOD]
-    assert checked(GOOD | {"number": None, "open": {"a": [1]}, "digests": {"a": "b"}}, _Numbered)["number"] is None
+    assert (
+        checked(GOOD | {"number": None, "kind": "split", "open": {"a": [1]}, "digests": {"a": "b"}}, _Numbered)[
+            "number"
+        ]
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,7 @@ def test_a_checked_value_is_the_value_itself() -> None:
         ({"open": []}, "open is no object"),
         ({"digests": {"a": 1}}, "an entry of digests is no text"),
         ({"number": "1"}, "number is no whole number"),
+        ({"kind": "half"}, "kind is none of split, whole"),
     ],
 )
 def test_a_type_is_a_form(changed: dict[str, Any], fault: str) -> None:
@@ -101,5 +109,5 @@ def test_a_type_is_a_form(changed: dict[str, Any], fault: str) -> None:
 
 
 def test_what_a_type_lacks_is_reported() -> None:
-    assert form_fault({"name": "a", "note": None}, _Numbered) == "it lacks limits, sizes"
+    assert form_fault({"name": "a", "note": None}, _Numbered) == "it lacks limits, more, sizes"
     assert form_fault({"name": "a"}, list[_Named] | None) == "it is no list"

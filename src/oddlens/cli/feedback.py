@@ -6,14 +6,16 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oddlens.errors import UsageError, check_name, printable
 
 if TYPE_CHECKING:
+    from oddlens.inference.records import Record
     from oddlens.inference.results import ResultsFolder
+    from oddlens.inference.run_document import RunDocument
     from oddlens.station.feedback import Mark, Said
 
 EXAMPLES = """\b
@@ -101,7 +103,7 @@ def feedback(
         print(sentence)
 
 
-def _refuse_other_station(document: Mapping[str, Any], station: Path, results: Path) -> None:
+def _refuse_other_station(document: RunDocument, station: Path, results: Path) -> None:
     """Raise `UsageError` for results that no version of the station scored: marks of them would be of other verdicts."""
     from oddlens.errors import OddlensError
     from oddlens.inference.judgement import other_scores
@@ -164,7 +166,7 @@ def _marks(
     return marks
 
 
-def _record(folder: ResultsFolder, path: Path) -> dict[str, Any]:
+def _record(folder: ResultsFolder, path: Path) -> Record:
     file = folder.file_of(path)
     record = folder.known(file)
     if record is not None:

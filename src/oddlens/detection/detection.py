@@ -24,34 +24,37 @@ if TYPE_CHECKING:
     from oddlens.io.images import ImageInput
 
 
-class _Document(TypedDict):
-    """image_size: [width, height], in pixels. classes: see `Detection.class_shares`."""
+class DetectionFields(TypedDict, total=False):
+    """What a document says of a detection where there is something to say. classes: see `Detection.class_shares`."""
+
+    threshold: float | None
+    pixel_threshold: float | None
+    threshold_source: str | None
+    review_threshold: float | None
+    p_value: float | None
+    concern: str | None
+    unlike: bool
+    note: str | None
+    classes: dict[str, float]
+
+
+class DetectionDocument(DetectionFields):
+    """What `Detection.to_dict` writes. image_size: [width, height], in pixels."""
+
+    path: str
+    score: float
+    is_anomalous: bool | None
+    verdict: Verdict | None
+    regions: list[RegionDocument]
+    image_size: list[int]
+
+
+class _Described(DetectionFields):
+    """What `Detection.from_dict` reads: what the thresholds make of the score is not among it."""
 
     path: str
     score: float
     image_size: list[int]
-    threshold: NotRequired[float | None]
-    pixel_threshold: NotRequired[float | None]
-    threshold_source: NotRequired[str | None]
-    review_threshold: NotRequired[float | None]
-    p_value: NotRequired[float | None]
-    concern: NotRequired[str | None]
-    unlike: NotRequired[bool]
-    note: NotRequired[str | None]
-    classes: NotRequired[dict[str, float]]
-
-
-class DetectionDocument(_Document):
-    """What `Detection.to_dict` writes."""
-
-    is_anomalous: bool | None
-    verdict: Verdict | None
-    regions: list[RegionDocument]
-
-
-class _Described(_Document):
-    """What `Detection.from_dict` reads: what the thresholds make of the score is not among it."""
-
     regions: NotRequired[list[dict[str, object]]]
 
 

@@ -16,23 +16,25 @@ import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import get_type_hints
 
 from oddlens.calibration.scene import CONCERN, concern_of
 from oddlens.detection import Detection, Marking, Region, RegionOfInterest
+from oddlens.detection.detection import DetectionDocument
 from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
 from oddlens.inference.judgement import Basis, Judgement
 from oddlens.inference.kept_maps import kept_map
-from oddlens.inference.kinds import DRAWINGS, KINDS
+from oddlens.inference.kinds import DRAWINGS, KINDS, Field
 from oddlens.inference.records import Record, count_unread, read_records, verdict_of, write_records
 from oddlens.inference.report import write_report
-from oddlens.inference.results import JUDGED, ResultsFolder, read_document
+from oddlens.inference.results import JUDGED, ResultsFolder
+from oddlens.inference.run_document import RunDocument, read_document
 from oddlens.inference.sinks import has_drawing, write_csv, write_drawing
 from oddlens.io.atomic import write_text
 from oddlens.io.images import read_image
@@ -40,16 +42,14 @@ from oddlens.io.loader import thread_count
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_file, matching
 from oddlens.io.pixels import Pixels
+from oddlens.io.strict_json import checked
 from oddlens.io.video import Video
 
 REDRAWN = ("overlays", "masks")
 """The kinds of drawings that show verdicts and marks."""
 
-_OF_A_DETECTION = {
-    "path", "score", "is_anomalous", "verdict", "threshold", "pixel_threshold", "threshold_source", "regions", "image_size",
-    "review_threshold", "p_value", "concern", "unlike", "note", "classes",
-}  # fmt: skip
-"""What `Detection.to_dict` may write; the rest of a line is of its run."""
+_NOT_OF_THE_RUN = {*get_type_hints(DetectionDocument), *DRAWINGS, "file"}
+"""What `Detection.to_dict` may write, and what names files; the rest of a line is of its run."""
 
 Advance = Callable[[str, int, int], None]
 """Is called with what is done, how many, and of how many."""
@@ -98,7 +98,7 @@ def judge(
 def kept_results(root: Path) -> ResultsFolder:
     """The results of a run that ended, or was stopped. Raises `UsageError` where there are none."""
     folder = ResultsFolder(root, resume=True)
-    if not folder.document:
+    if not folder.document["run"]:
         raise UsageError(f"{printable(str(root))} holds no results: give the folder of a run, 'oddlens detect --out'")
     return folder
 
@@ -110,7 +110,7 @@ class _Judging:
         self, folder: ResultsFolder, judgement: Judgement, kinds: Collection[str] | None, advance: Advance
     ) -> None:
         self._folder, self._judgement, self._advance = folder, judgement, advance
-        self._run: Mapping[str, Any] = folder.document["run"]
+        self._run = folder.document["run"]
         self._basis = Basis.of(folder.document)
         self._kinds = [kind for kind in REDRAWN if (self._run.get(kind) if kinds is None else kind in kinds)]
         if "overlays" in self._kinds and self._basis is None:
@@ -165,15 +165,15 @@ class _Judging:
     def _begin(self, before: Sequence[Record], now: Sequence[Record]) -> int | None:
         """Put the new lines in force; gives since when (time of change, ns) drawings are of them already; None: none is."""
         folder = self._folder
-        run = {name: value for name, value in self._run.items() if name not in JUDGED} | self._judgement.settings
-        run = json.loads(json.dumps(run | {kind: kind in self._kinds for kind in REDRAWN}))
+        kept = {name: value for name, value in self._run.items() if name not in JUDGED} | self._judgement.settings
+        run: dict[str, object] = json.loads(json.dumps(kept | {kind: kind in self._kinds for kind in REDRAWN}))
         goes_on = folder.is_half_judged and run == self._run and before == now
         self._write({**folder.document, "run": run}, is_done=False)
         if not goes_on:
             write_records(folder.lines, now)
         return folder.lines.stat().st_mtime_ns if goes_on else None
 
-    def _write(self, document: Mapping[str, Any], *, is_done: bool) -> None:
+    def _write(self, document: RunDocument, *, is_done: bool) -> None:
         document = {**document, "judged": {"by": self._judgement.by, "is_done": is_done}}
         if self._basis is not None:
             document["basis"] = replace(self._basis, calibration=self._judgement.calibration).to_dict()
@@ -194,9 +194,9 @@ class _Judging:
             detection = replace(detection, thresholds=replace(detection.thresholds, pixel=pixel))
             regions = Detection.from_dict(record).regions
         detection.__dict__["regions"] = regions
-        own = {name: value for name, value in record.items() if name not in (*_OF_A_DETECTION, *DRAWINGS, "file")}
+        own = {name: value for name, value in record.items() if name not in _NOT_OF_THE_RUN}
         file = {"file": record["file"]} if "file" in record else {}
-        return detection.to_dict() | own | self._drawings(record, detection, has_map) | file
+        return checked({**detection.to_dict(), **own, **self._drawings(record, detection, has_map), **file}, Record)
 
     def _with_map(self, record: Record) -> tuple[Detection, bool]:
         """The detection of a line under the thresholds of now, and whether it has its map, which is read where it is needed."""
@@ -234,7 +234,8 @@ class _Judging:
         drawn: Record = {}
         for kind, (drawing, suffix, _) in KINDS.items():
             if kind not in REDRAWN:
-                drawn |= {drawing: record[drawing]} if drawing in record else {}
+                if drawing in record:
+                    drawn[drawing] = record[drawing]
             elif (
                 name is not None
                 and kind in self._kinds
@@ -260,7 +261,7 @@ class _Judging:
         if "file" not in record:
             return False
         path, frame = _place(self._folder.root, record)
-        return bool(self._folder.file_of(path, frame) == record["file"])
+        return self._folder.file_of(path, frame) == record["file"]
 
     def _pass_over(self, sentence: _Said, reason: str = "") -> None:
         """Count an image that cannot be treated as the others. Threads may call it at once."""
@@ -292,7 +293,7 @@ class _Judging:
             self._advance("drawings", done, len(left))
 
     @property
-    def _fields(self) -> list[str]:
+    def _fields(self) -> list[Field]:
         return [KINDS[kind].field for kind in self._kinds]
 
     def _draw_image(self, record: Record) -> None:
@@ -363,20 +364,19 @@ def _needs_map(detection: Detection) -> bool:
 
 def _with_names(regions: tuple[Region, ...], record: Record) -> tuple[Region, ...]:
     """The regions, with the suggested names of those that were there before: what suggests names is a model."""
-    named = {(tuple(each["box"]), each["area"]): each["names"] for each in record.get("regions", []) if "names" in each}
+    earlier = map(Region.from_dict, record.get("regions", []))
+    named = {(each.x, each.y, each.width, each.height, each.area): each.names for each in earlier if each.names}
     if not named:
         return regions
     return tuple(
-        replace(each, names=tuple((name, weight) for name, weight in names))
-        if (names := named.get(((each.x, each.y, each.width, each.height), each.area)))
-        else each
+        replace(each, names=named.get((each.x, each.y, each.width, each.height, each.area), each.names))
         for each in regions
     )
 
 
 def _place(root: Path, record: Record) -> tuple[Path, int | None]:
     """Where the image of a line is, and its number if it is a frame of a video."""
-    place: str = record["file"]["path"]
+    place = record["file"]["path"]
     path, mark, number = place.rpartition("#")
     if mark and number.isdigit() and record["path"].endswith(f"#{number}") and not is_file(root / place):
         return root / path, int(number)

@@ -5,19 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 from oddlens.calibration import Calibration, Rates, chosen
+from oddlens.calibration.calibration import CalibrationDocument
 from oddlens.detection import Marking, Thresholds, ValueRange
+from oddlens.detection.thresholds import ThresholdsDocument
 from oddlens.errors import UsageError, printable
-from oddlens.io.strict_json import form_fault
+from oddlens.inference.run_document import RunDocument, part
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import differing, plain_recipe
 from oddlens.station import StationState
 
-_THRESHOLDS = {"image": (float, None), "pixel": (float, None), "source": (str, None)}
-_BASIS = {"calibration": (dict, None), "range": {"low": float, "high": float, "label": str}}
+
+class RangeDocument(TypedDict):
+    """A `ValueRange`."""
+
+    low: float
+    high: float
+    label: str
+
+
+class BasisDocument(TypedDict):
+    """What `Basis.to_dict` writes."""
+
+    calibration: CalibrationDocument | None
+    range: RangeDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +44,7 @@ class Basis:
     calibration: Calibration | None
     fixed_range: ValueRange
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> BasisDocument:
         """As JSON values."""
         scale = self.fixed_range
         return {
@@ -39,13 +53,11 @@ class Basis:
         }
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Basis | None:
+    def of(cls, document: Mapping[str, object]) -> Basis | None:
         """What run.json says; None: an earlier version wrote it. Raises `UsageError` where it is damaged."""
-        found = document.get("basis")
-        if found is None:
+        if document.get("basis") is None:
             return None
-        if fault := form_fault(found, _BASIS):
-            raise UsageError(f"run.json is damaged ({fault}): run detect again, with --overwrite")
+        found = part(document["basis"], BasisDocument)
         scale, calibration = found["range"], found["calibration"]
         return cls(
             calibration=None if calibration is None else Calibration.from_dict(calibration),
@@ -64,7 +76,7 @@ class _Calibrated(Protocol):
         """The calibration in force for an object."""
 
 
-def basis_of(detector: _Calibrated, object_name: str) -> dict[str, Any]:
+def basis_of(detector: _Calibrated, object_name: str) -> BasisDocument:
     """The basis of a detector's results, as JSON values."""
     return Basis(calibration=detector.calibration(object_name), fixed_range=detector.fixed_range).to_dict()
 
@@ -104,14 +116,14 @@ class Judgement:
         return settings
 
 
-def marking_of(document: Mapping[str, Any]) -> Marking | None:
+def marking_of(document: RunDocument) -> Marking | None:
     """Which regions a run marked, as run.json says. Raises `UsageError` where it is damaged."""
     found = document["run"].get("marking")
     return None if found is None else Marking.from_dict(found)
 
 
 def by_thresholds(
-    document: Mapping[str, Any],
+    document: RunDocument,
     image: float | None = None,
     pixel: float | None = None,
     review: float | None = None,
@@ -132,9 +144,7 @@ def by_thresholds(
         UsageError: A threshold cannot be used, run.json is damaged, or an earlier version calibrated the run and did not say how.
     """
     run, basis = document["run"], Basis.of(document)
-    earlier = run.get("thresholds")
-    if fault := form_fault(earlier, _THRESHOLDS):
-        raise UsageError(f"run.json is damaged ({fault}): run detect again, with --overwrite")
+    earlier = part(run.get("thresholds"), ThresholdsDocument)
     if review is None and image is None:
         review = earlier.get("review")
     image = earlier["image"] if image is None else image
@@ -150,7 +160,7 @@ def by_thresholds(
     return Judgement(given=given, calibration=calibration, marking=marking, by="thresholds given by hand")
 
 
-def by_station(document: Mapping[str, Any], state: StationState, folder: str | os.PathLike[str]) -> Judgement:
+def by_station(document: RunDocument, state: StationState, folder: str | os.PathLike[str]) -> Judgement:
     """A judgement by a station.
 
     Args:
@@ -181,7 +191,7 @@ def by_station(document: Mapping[str, Any], state: StationState, folder: str | o
     )
 
 
-def other_scores(document: Mapping[str, Any], state: StationState) -> list[str]:
+def other_scores(document: RunDocument, state: StationState) -> list[str]:
     """In what a station scores images in another way than a run did, by run.json; [] where it scores them alike."""
     run, wanted = document["run"], _scored_by(state)
     return [name.removesuffix("_sha256") for name in differing({name: run.get(name) for name in wanted}, wanted)]
@@ -208,7 +218,7 @@ def _scored_by(state: StationState) -> dict[str, object]:
     return wanted
 
 
-def _of_its_references(document: Mapping[str, Any], state: StationState) -> Calibration | None:
+def _of_its_references(document: RunDocument, state: StationState) -> Calibration | None:
     """The leave-one-out calibration of a station that does not keep it: the run had the same references, and so their scores."""
     basis = Basis.of(document)
     known = None if basis is None else basis.calibration

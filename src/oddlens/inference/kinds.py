@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Field = Literal["overlay", "map", "mask", "labels", "preview"]
+"""Of a line of results.jsonl: it names a file."""
 
 
 class Kind(NamedTuple):
     """A kind of file. field: of a line, which names the file. help: what it is, for people."""
 
-    field: str
+    field: Field
     suffix: str
     help: str
 

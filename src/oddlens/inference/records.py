@@ -6,19 +6,47 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 
 from oddlens.detection import Verdict
-from oddlens.inference.kinds import DRAWINGS
+from oddlens.detection.detection import DetectionFields
+from oddlens.detection.regions import RegionDocument
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import read_bytes
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, parse_json
 
-Record = dict[str, Any]
-"""The result of one image as JSON values: its path, and its detection (`Detection.to_dict`) or an error."""
 
-_BESIDE = {"file": {"path": str}, "note": str, "concern": str, "verdict": (str, None), **dict.fromkeys(DRAWINGS, str)}
-"""What a line may also hold, and in which form."""
+class FileDocument(TypedDict, total=False):
+    """What a line says of its image's file: its path from OUT (`ResultsFolder.key_of`), its size and its time of change."""
+
+    path: Required[str]
+    bytes: int
+    modified: float
+
+
+class Record(DetectionFields, total=False):
+    """The result of one image as JSON values, a line of results.jsonl, or a part of one.
+
+    A line has a path and an error; or a path and the detection (`Detection.to_dict`), of which earlier versions wrote less. ms: how
+    long it took, in milliseconds. audit: whether it was drawn at random for audit. overlay, map, mask, labels, preview: what was
+    drawn of it, from OUT.
+    """
+
+    path: str
+    error: str
+    score: float
+    is_anomalous: bool | None
+    verdict: Verdict | None
+    regions: list[RegionDocument]
+    image_size: list[int]
+    ms: float
+    audit: bool
+    file: FileDocument
+    overlay: str
+    map: str
+    mask: str
+    labels: str
+    preview: str
 
 
 def line_of(record: Record) -> str:
@@ -57,15 +85,20 @@ def _each_line(path: Path) -> Iterator[Record | None]:
     """The record of each line that is not empty; None for one of another form."""
     for line in filter(None, read_bytes(path).split(b"\n")):
         try:
-            record = parse_json(line.decode("ascii"))
+            record = checked(parse_json(line.decode("ascii")), Record)
         except ValueError:
-            record = None
-        yield record if _is_record(record) else None
+            yield None
+        else:
+            yield record if _is_whole(record) else None
+
+
+def _is_whole(record: Record) -> bool:
+    return "path" in record and ("error" in record or ("score" in record and "is_anomalous" in record))
 
 
 def verdict_of(record: Record) -> Verdict | None:
     """The verdict of a record of a detection; a line of an earlier version says only whether it is anomalous."""
-    verdict: Verdict | None = record.get("verdict")
+    verdict = record.get("verdict")
     if verdict is None and record["is_anomalous"] is not None:
         return "ng" if record["is_anomalous"] else "ok"
     return verdict
@@ -82,12 +115,3 @@ def say_counts(counts: Mapping[str, int]) -> str:
     said = [f"{counts.get(kind, 0)} {word}" for kind, word in words.items()] if any(map(counts.get, words)) else []
     said += [f"{none} without a verdict"] if (none := counts.get("none", 0)) else []
     return ", ".join([*said, f"{counts.get('failed', 0)} failed"])
-
-
-def _is_record(value: object) -> bool:
-    """Whether the value of a line has the form of a record."""
-    if not isinstance(value, dict):
-        return False
-    found = {"error": str} if "error" in value else {"score": float, "is_anomalous": (bool, None)}
-    beside = {name: form for name, form in _BESIDE.items() if name in value}
-    return not form_fault(value, {"path": str} | found | beside)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oddlens.errors import UsageError, printable
 from oddlens.inference.records import Record, read_records
@@ -14,7 +15,7 @@ from oddlens.inference.sinks import Sink
 from oddlens.io.atomic import unwritable, write_text
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.pixels import Pixels
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, parse_json
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
@@ -39,12 +40,14 @@ def write_report(root: Path, said: Mapping[str, Sequence[str]] | None = None) ->
     if not is_file(lines):
         raise UsageError(f"{printable(str(root))} holds no results: give the folder of a run")
     document = _document(root / "run.json")
+    kept = _said(document)
     if said:
-        kept = {**document["said"], **{kind: list(sentences) for kind, sentences in said.items()}}
-        document["said"] = {kind: sentences for kind, sentences in kept.items() if sentences}
+        kept |= {kind: list(sentences) for kind, sentences in said.items()}
+        kept = {kind: sentences for kind, sentences in kept.items() if sentences}
+        document["said"] = kept
         write_text(root / "run.json", json.dumps(document, indent=2) + "\n")
     page = root / NAME
-    write_text(page, report_page(root, list(read_records(lines).values()), document))
+    write_text(page, report_page(root, list(read_records(lines).values()), document, kept))
     return page
 
 
@@ -85,14 +88,19 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
-def _document(path: Path) -> dict[str, Any]:
-    """What run.json says, with what the page needs of it in its form: where it is missing or damaged the page shows less."""
+def _document(path: Path) -> dict[str, object]:
+    """What run.json says: where it is missing or damaged the page shows less."""
     try:
-        document = parse_json(read_bytes(path))
+        return checked(parse_json(read_bytes(path)), dict[str, object])
     except (OSError, ValueError):
-        document = None
-    document = document if isinstance(document, dict) else {}
+        return {}
+
+
+def _said(document: Mapping[str, object]) -> dict[str, list[str]]:
+    """What was said of the run, by kind."""
+    kept: dict[str, list[str]] = {}
     said = document.get("said")
-    kept = said if isinstance(said, dict) else {}
-    document["said"] = {kind: each for kind, each in kept.items() if not form_fault(each, [str])}
-    return document
+    for kind, sentences in said.items() if isinstance(said, dict) else ():
+        with suppress(ValueError):
+            kept[kind] = checked(sentences, list[str])
+    return kept

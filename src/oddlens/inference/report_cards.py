@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import cv2
@@ -16,6 +15,7 @@ from oddlens.detection import RegionOfInterest, ValueRange, resize_map
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.judgement import Basis
 from oddlens.inference.kept_maps import kept_map
+from oddlens.inference.kinds import DRAWINGS
 from oddlens.inference.records import Record
 from oddlens.io.images import read_image
 from oddlens.io.paths import is_file
@@ -29,12 +29,13 @@ TITLES = {"ng": "NG", "review": "Review", "failed": "Failed", "none": "No verdic
 
 _SIDE = 420  # of an image on the page, in pixels
 _MOST_REGIONS = 6
+_LINKED = [field for field in DRAWINGS if field != "preview"]
 
 
 class Cards:
     """Draws the cards of images, from what lies in OUT."""
 
-    def __init__(self, root: Path, document: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    def __init__(self, root: Path, document: Mapping[str, object], settings: Mapping[str, object]) -> None:
         self._root = root
         self._range = _value_range(document)
         self._roi = _region_of_interest(settings)
@@ -46,13 +47,17 @@ class Cards:
         title = f"{escape(folder)}/<b>{escape(file)}</b>" if folder else f"<b>{escape(file)}</b>"
         word = "" if kind == "none" else f'<span class="badge">{TITLES[kind]}</span> '
         p_value = ""
-        if "p_value" in record:
+        if (p := record.get("p_value")) is not None:
             meaning = "the share of good images that score as high, this one counted"
-            p_value = f' <span class="quiet" title="{meaning}">p = {record["p_value"]:.3g}</span>'
+            p_value = f' <span class="quiet" title="{meaning}">p = {p:.3g}</span>'
         lines = [
             f"<h3>{title}</h3>",
             f"<p>{word}score {record['score']:.4f}{p_value}</p>",
-            *(f'<p class="{field}">{escape(record[field])}</p>' for field in ("concern", "note") if field in record),
+            *(
+                f'<p class="{field}">{escape(sentence)}</p>'
+                for field, sentence in (("concern", record.get("concern")), ("note", record.get("note")))
+                if sentence is not None
+            ),
             *(["<p>Drawn at random for audit.</p>"] if record.get("audit") is True else []),
             _regions(record),
             self._links(record),
@@ -117,8 +122,7 @@ class Cards:
         return _svg(*size, polygons)
 
     def _links(self, record: Record) -> str:
-        kinds = ("overlay", "map", "mask", "labels")
-        links: list[tuple[str, str]] = [(kind, record[kind]) for kind in kinds if kind in record]
+        links: list[tuple[str, str]] = [(kind, record[kind]) for kind in _LINKED if kind in record]
         path = record.get("file", {}).get("path")
         if path is not None and is_file(self._root / path):
             links.insert(0, ("image", path))
@@ -135,7 +139,7 @@ def address(path: str) -> str:
     return escape(quote(os.fsencode(path)))
 
 
-def _value_range(document: Mapping[str, Any]) -> ValueRange | None:
+def _value_range(document: Mapping[str, object]) -> ValueRange | None:
     """The values at the ends of the colours; None where run.json does not say."""
     try:
         basis = Basis.of(document)
@@ -146,7 +150,7 @@ def _value_range(document: Mapping[str, Any]) -> ValueRange | None:
     return (basis.calibration and basis.calibration.value_range) or basis.fixed_range
 
 
-def _region_of_interest(settings: Mapping[str, Any]) -> RegionOfInterest | None:
+def _region_of_interest(settings: Mapping[str, object]) -> RegionOfInterest | None:
     try:
         return RegionOfInterest.from_dict(settings["roi"])
     except (KeyError, UsageError):
@@ -155,7 +159,7 @@ def _region_of_interest(settings: Mapping[str, Any]) -> RegionOfInterest | None:
 
 def _regions(record: Record) -> str:
     """The regions of an image as a table; the numbers are those of the boxes."""
-    regions: Sequence[Mapping[str, Any]] = record.get("regions") or []
+    regions = record.get("regions") or []
     if not regions:
         return ""
     shown = regions[:_MOST_REGIONS]
@@ -181,7 +185,7 @@ def _rounded(area: float) -> str:
     return f"{area:.0f}" if area >= 100 else f"{area:.3g}"
 
 
-def _names(names: Iterable[Sequence[Any]]) -> str:
+def _names(names: Iterable[Sequence[str | float]]) -> str:
     return ", ".join(f"{name} {weight:.2f}" for name, weight in list(names)[:2])
 
 

@@ -7,11 +7,10 @@ sizes and the other images are links into OUT. So a run of ten thousand images h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from oddlens.errors import counted
 from oddlens.inference.records import Record, count_verdicts, say_counts, verdict_of
@@ -28,16 +27,19 @@ SHOWN = {"ng": 60, "review": 60, "none": 60, "ok": 12}
 _HEADINGS = {"references": "Good examples", "drift": "Drift"}
 
 
-def report_page(root: Path, records: Sequence[Record], document: Mapping[str, Any]) -> str:
+def report_page(
+    root: Path, records: Sequence[Record], document: Mapping[str, object], said: Mapping[str, Sequence[str]]
+) -> str:
     """The page.
 
     Args:
         root: The folder OUT.
         records: The lines of its results.jsonl.
         document: Its run.json; what is missing there is missing on the page.
+        said: What was said of the run, by kind.
     """
     run = document.get("run")
-    settings: Mapping[str, Any] = run if isinstance(run, dict) else {}
+    settings: Mapping[str, object] = run if isinstance(run, dict) else {}
     groups: dict[str, list[Record]] = {kind: [] for kind in TITLES}
     for record in records:
         groups["failed" if "error" in record else verdict_of(record) or "none"].append(record)
@@ -46,8 +48,8 @@ def report_page(root: Path, records: Sequence[Record], document: Mapping[str, An
         '<a class="skip" href="#images">To the images</a>',
         f'<p class="quiet">{escape(_made_by(root, settings))}</p>',
         _counts(groups),
-        *_what_to_know(records, document),
-        *_scores(groups, document),
+        *_what_to_know(records, document, said),
+        *_scores(groups, said.get("promise", ())),
         '<main id="images">',
         *(part for kind, group in groups.items() if group for part in _section(kind, group, cards)),
         "</main>",
@@ -58,13 +60,13 @@ def report_page(root: Path, records: Sequence[Record], document: Mapping[str, An
     return html.page("oddlens report", lead, body, STYLE + CHART_STYLE)
 
 
-def _made_by(root: Path, settings: Mapping[str, Any]) -> str:
+def _made_by(root: Path, settings: Mapping[str, object]) -> str:
     """Method, model, examples, and when the results were written."""
     when = datetime.fromtimestamp((root / "results.jsonl").stat().st_mtime).astimezone()
     count = settings.get("reference_count")
     parts = [
         " on ".join(str(settings[name]) for name in ("method", "model") if name in settings),
-        counted(count, "good example") if count else "",
+        counted(count, "good example") if isinstance(count, int) and count else "",
         f"{when:%Y-%m-%d %H:%M}",
         f"oddlens {settings['oddlens']}" if "oddlens" in settings else "",
     ]
@@ -84,25 +86,27 @@ def _counts(groups: Mapping[str, Sequence[Record]]) -> str:
     return f'<nav class="counts" aria-label="Verdicts">{links}</nav>'
 
 
-def _what_to_know(records: Sequence[Record], document: Mapping[str, Any]) -> Iterator[str]:
+def _what_to_know(
+    records: Sequence[Record], document: Mapping[str, object], said: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     """What was said of the run as a whole, beside what its thresholds promise."""
-    said = {kind: list(each) for kind, each in document.get("said", {}).items() if kind != "promise"}
+    known = {kind: list(each) for kind, each in said.items() if kind != "promise"}
     passed_over = document.get("passed_over")
     if isinstance(passed_over, dict) and all(isinstance(count, int) for count in passed_over.values()):
-        said["passed over"] = [sentence for sentence in [say_passed_over(passed_over)] if sentence]
-    notes = Counter(record["note"] for record in records if "note" in record)
-    said["notes"] = [f"{note} ({counted(count, 'image')})" for note, count in notes.most_common()]
+        known["passed over"] = [sentence for sentence in [say_passed_over(passed_over)] if sentence]
+    notes = Counter(note for record in records if (note := record.get("note")) is not None)
+    known["notes"] = [f"{note} ({counted(count, 'image')})" for note, count in notes.most_common()]
     parts = [
         f"<h3>{escape(_HEADINGS.get(kind, kind.capitalize()))}</h3>"
         + "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-        for kind, sentences in said.items()
+        for kind, sentences in known.items()
         if sentences
     ]
     if parts:
         yield f'<section class="know" aria-label="What to know">{"".join(parts)}</section>'
 
 
-def _scores(groups: Mapping[str, Sequence[Record]], document: Mapping[str, Any]) -> Iterator[str]:
+def _scores(groups: Mapping[str, Sequence[Record]], promises: Iterable[str]) -> Iterator[str]:
     """The histogram, with the thresholds and what they promise."""
     scores = {kind: [record["score"] for record in groups[kind]] for kind in ("ok", "review", "ng", "none")}
     detections = [record for kind in scores for record in groups[kind]]
@@ -110,16 +114,19 @@ def _scores(groups: Mapping[str, Sequence[Record]], document: Mapping[str, Any])
         return
     last = detections[-1]
     marks = [
-        (kind, f"{label} above {last[field]:.4g}", last[field])
-        for kind, label, field in (("ng", "NG", "threshold"), ("review", "review", "review_threshold"))
-        if last.get(field) is not None
+        (kind, f"{label} above {at:.4g}", at)
+        for kind, label, at in (
+            ("ng", "NG", last.get("threshold")),
+            ("review", "review", last.get("review_threshold")),
+        )
+        if at is not None
     ]
     yield html.heading("Scores")
     chart = score_histogram({kind: group for kind, group in scores.items() if group}, marks)
     yield f'<div class="wide">{chart}</div>'
-    if last.get("threshold_source"):
-        yield f'<p class="quiet">{escape("Thresholds: " + last["threshold_source"])}</p>'
-    for sentence in document.get("said", {}).get("promise", []):
+    if source := last.get("threshold_source"):
+        yield f'<p class="quiet">{escape("Thresholds: " + source)}</p>'
+    for sentence in promises:
         yield f'<p class="promise">{escape(sentence)}</p>'
 
 

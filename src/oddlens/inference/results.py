@@ -16,16 +16,16 @@ from contextlib import suppress
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.kinds import DRAWINGS, KINDS
-from oddlens.inference.records import Record, line_of, read_records
+from oddlens.inference.records import FileDocument, Record, line_of, read_records
+from oddlens.inference.run_document import RunDocument, read_document
 from oddlens.io.atomic import LEFT_OVER, check_target, unwritable, write_bytes, write_text
 from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes, why_no_folder
-from oddlens.io.strict_json import parse_json
 from oddlens.provenance import differing, respelled
 
 JUDGED = ("thresholds", "calibration", "marking")
@@ -56,7 +56,7 @@ class ResultsFolder:
         root: The folder.
         lines: The file of results.
         drawings: The folders of what is drawn, by kind.
-        document: What run.json of the results to continue says; {} where none are continued.
+        document: What run.json of the results to continue says; its "run" is {} where none are continued.
 
     Args:
         root: The folder.
@@ -76,9 +76,9 @@ class ResultsFolder:
         self._settings_file = root / "run.json"
         self._overwrite = overwrite
         self._begun = False
-        self.document: Mapping[str, Any] = {}
-        self._earlier: Mapping[str, Any] | None = None
-        self._now: Mapping[str, Any] | None = None
+        self.document: RunDocument = {"run": {}}
+        self._earlier: Mapping[str, object] | None = None
+        self._now: Mapping[str, object] | None = None
         self._done: dict[str, Record] | None = {}
         self._identity = path_identity()
         self._place = os.path.realpath(root)
@@ -122,7 +122,7 @@ class ResultsFolder:
         name = Path(place).as_posix()
         return name if frame is None else f"{name}#{frame:06d}"
 
-    def file_of(self, path: Path, frame: int | None = None) -> Record | None:
+    def file_of(self, path: Path, frame: int | None = None) -> FileDocument | None:
         """What a line says of an image's file: its key, size in bytes and time of change; None if there is no such file."""
         try:
             stat = path.stat()
@@ -130,7 +130,7 @@ class ResultsFolder:
             return None
         return {"path": self.key_of(path, frame), "bytes": stat.st_size, "modified": stat.st_mtime}
 
-    def known(self, file: Record | None) -> Record | None:
+    def known(self, file: FileDocument | None) -> Record | None:
         """The record of an image that is done: an earlier run read the same file, and it has not changed since."""
         record = None if file is None else self.done.get(file["path"])
         return record if record is not None and record["file"] == file else None
@@ -141,7 +141,7 @@ class ResultsFolder:
         given = {source: had[key] for source, key in images.items() if key in had}
         return unique_names(list(images), given, had.values())
 
-    def check(self, settings: Mapping[str, Any]) -> None:
+    def check(self, settings: RunDocument) -> None:
         """Raise UsageError if the results to continue were made with other settings; the sentence names what differs."""
         if self._earlier is None:
             return
@@ -175,7 +175,7 @@ class ResultsFolder:
         judged = self.document.get("judged")
         return isinstance(judged, Mapping) and judged.get("is_done") is False
 
-    def needs_judging(self, settings: Mapping[str, Any]) -> bool:
+    def needs_judging(self, settings: RunDocument) -> bool:
         """Whether the results to continue differ from these settings (see `check`) in nothing but what verdicts follow from."""
         if self._earlier is None or self._earlier.get("format") != settings["run"].get("format"):
             return False
@@ -198,7 +198,7 @@ class ResultsFolder:
         except OSError as error:
             raise unwritable(self.root, error) from error
 
-    def begin(self, settings: Mapping[str, Any]) -> None:
+    def begin(self, settings: RunDocument) -> None:
         """Write run.json and prepare for the first result. Further calls do nothing until `close`.
 
         Raises:
@@ -226,7 +226,7 @@ class ResultsFolder:
         for folder in (self.root, *self.drawings.values()):
             _remove(matching(folder, f"{LEFT_OVER}*"))
 
-    def append(self, record: Record, file: Record | None = None) -> Record:
+    def append(self, record: Record, file: FileDocument | None = None) -> Record:
         """Add one line; returns its record.
 
         The line of a failed image names no file, unless it replaces an earlier result.
@@ -248,7 +248,7 @@ class ResultsFolder:
             raise type(failure)(f"{failure}, then go on with --resume") from error
         return record
 
-    def finish(self, images: Sequence[Collection[str]], settings: Mapping[str, Any]) -> None:
+    def finish(self, images: Sequence[Collection[str]], settings: RunDocument) -> None:
         """Put the lines in the order of the images, one each; those of other images stay in front. Only a continued run needs it.
 
         Args:
@@ -367,20 +367,6 @@ def _had_another_rule(run: Mapping[str, object]) -> bool:
     """Whether the version that made results calibrated by a rule that run.json did not name yet."""
     count = respelled(run).get("reference_count")
     return "calibration" not in run and isinstance(count, int) and count > 1
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """What run.json of an earlier run says; its "run" has the settings."""
-    try:
-        document = parse_json(read_bytes(path))
-        if not isinstance(document["run"], dict):
-            raise TypeError
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{printable(str(path))}, which says how the results beside it were made, is missing or damaged: "
-            "run 'oddlens detect' again, with --overwrite or another --out"
-        ) from error
-    return dict(document)
 
 
 def _remove(paths: Collection[Path]) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from oddlens.detection import Detection
 from oddlens.errors import DiskError, Failure, OddlensError, UsageError, printable, shortened
 from oddlens.inference.predictor import Predictor
 from oddlens.inference.records import Record
+from oddlens.inference.run_document import RunDocument
 from oddlens.inference.run_images import Reading, Room, RunImage
 from oddlens.inference.sinks import Sink
 from oddlens.inference.smoothing import Smoothing
@@ -28,6 +29,7 @@ from oddlens.inference.times import Times
 from oddlens.io.freed_memory import give_back_memory
 from oddlens.io.inputs import Input
 from oddlens.io.loader import BATCH_SIZE, ahead_count, checked_count, thread_count
+from oddlens.io.strict_json import checked
 from oddlens.io.video import VideoFrame
 
 FORMAT = 2
@@ -87,7 +89,7 @@ def run(
 
 def settings_of(
     predictor: Predictor, task: Task, sinks: Sequence[Sink], smoothing: Smoothing | None = None
-) -> Mapping[str, object]:
+) -> RunDocument:
     """What run.json says of a run: see `RunInfo.settings`."""
     identity = predictor.identity
     run: dict[str, object] = {"format": FORMAT, **identity.to_dict(), "object": task.object_name}
@@ -96,8 +98,7 @@ def settings_of(
     every = sorted({item.video.every for item in task.items if isinstance(item, VideoFrame)})
     run["smoothing"] = smoothing and {"share": smoothing.share, "every": every}
     document = {"run": run, "machine": dict(identity.machine), "passed_over": dict(task.passed_over)}
-    plain: dict[str, object] = json.loads(json.dumps(document))  # as it is read back from disk
-    return plain
+    return checked(json.loads(json.dumps(document)), RunDocument)  # as it is read back from disk
 
 
 class _Outcomes(Generator[Detection | Failure, None, None]):
@@ -236,7 +237,7 @@ class _Run:
         if errors:
             raise errors[0]
 
-    def _settings(self) -> Mapping[str, object]:
+    def _settings(self) -> RunDocument:
         return settings_of(self.predictor, self._task, self._sinks, self._smoothing)
 
     def _groups(self) -> Generator[_Group, None, None]:
@@ -356,7 +357,7 @@ class _Run:
         started = time.perf_counter()
         path = os.fspath(image.item)
         try:
-            record = detection.to_dict() | {"path": path, "ms": round(ms, 1)}
+            record = checked({**detection.to_dict(), "path": path, "ms": round(ms, 1)}, Record)
             for sink in self._sinks:
                 record |= sink.draw(image.number, detection, image.pixels)
         except DiskError as error:

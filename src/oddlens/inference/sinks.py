@@ -18,8 +18,9 @@ from PIL import Image
 from oddlens.errors import Failure, UsageError, printable
 from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.kinds import KINDS
-from oddlens.inference.records import Record, unfiled
+from oddlens.inference.records import FileDocument, Record, unfiled
 from oddlens.inference.results import ResultsFolder
+from oddlens.inference.run_document import RunDocument
 from oddlens.inference.task import Item, RunInfo
 from oddlens.io.atomic import replacing, unwritable, write_text
 from oddlens.io.pixels import Pixels
@@ -101,7 +102,7 @@ class FolderSink(Sink):
         self.new = 0
         self.needs_image = "overlays" in kinds or "previews" in kinds
         self._kinds = kinds
-        self._files: dict[int, Record | None] = {}
+        self._files: dict[int, FileDocument | None] = {}
 
     def settings(self) -> Mapping[str, object]:
         """See `Sink`."""
@@ -149,7 +150,7 @@ class FolderSink(Sink):
         self.folder.begin(self._document)
 
     @cached_property
-    def _document(self) -> Mapping[str, object]:
+    def _document(self) -> RunDocument:
         return self._run.settings if self._basis is None else {**self._run.settings, "basis": self._basis()}
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
@@ -288,7 +289,8 @@ def write_csv(path: Path, records: Iterable[Record]) -> None:
 
 
 def _row(record: Record) -> dict[str, object]:
-    row: dict[str, object] = {name: record[name] for name in COLUMNS if name in record and name != "regions"}
+    said: Mapping[str, object] = record
+    row: dict[str, object] = {name: said[name] for name in COLUMNS if name in said and name != "regions"}
     if record.get("pixel_threshold") is not None:
         regions = record["regions"]
         row |= {"regions": len(regions), "largest_region": max((region["area"] for region in regions), default=0)}

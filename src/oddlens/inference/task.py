@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from oddlens.errors import Failure
+from oddlens.inference.run_document import RunDocument
 from oddlens.io.video import VideoFrame
 
 Item = Path | VideoFrame | Failure
@@ -35,9 +36,9 @@ class RunInfo:
 
     task: Task
     smooths: bool
-    make_settings: Callable[[], Mapping[str, object]] = field(repr=False)
+    make_settings: Callable[[], RunDocument] = field(repr=False)
 
     @cached_property
-    def settings(self) -> Mapping[str, object]:
+    def settings(self) -> RunDocument:
         """As run.json has them: "run" (all that numbers depend on), "machine", "passed_over"; computed once, at the first use."""
         return self.make_settings()

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, NoReturn, NotRequired, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    Literal,
+    NoReturn,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from oddlens.errors import UsageError
 
@@ -37,8 +51,8 @@ def checked(value: object, form: type[_T], name: str = "it") -> _T:
 
     Args:
         value: The JSON value.
-        form: A `TypedDict`, or a type made of such, str, int, float, bool, None, list, dict and object. An object may have more
-            keys than its `TypedDict`.
+        form: A `TypedDict`, or a type made of such, str, int, float, bool, None, list, dict, object and literal texts. An object
+            may have more keys than its `TypedDict`.
         name: The name of the value in the reason.
 
     Raises:
@@ -80,44 +94,64 @@ def form_fault(value: object, form: object, name: str = "it") -> str:
         >>> form_fault({"sizes": 3, "note": None}, {"sizes": [int], "note": (str, None)})
         'sizes is no list'
     """
-    if is_typeddict(form) or get_origin(form) is not None:
-        form = _form_of(form)
+    return _fault(value, _form_of(form) if is_typeddict(form) or get_origin(form) is not None else form, name)
+
+
+def _fault(value: object, form: object, name: str) -> str:
+    """As `form_fault`, where no part of the form is a type but a plain one."""
+    if isinstance(form, type):  # first: most are
+        return _fault_of_type(value, form, name)
     if isinstance(form, tuple):
-        faults = [form_fault(value, each, name) for each in form]
-        return "" if "" in faults else faults[0]
+        faults = []
+        for each in form:
+            if not (fault := _fault(value, each, name)):
+                return ""
+            faults.append(fault)
+        return faults[0]
     if isinstance(form, dict):
-        form = _Keys(form)
-    if isinstance(form, _Keys | _Values):
+        form = _Keys(form, form.keys())
+    if isinstance(form, _Keys):
         if not isinstance(value, dict):
             return f"{name} is no object"
-        if isinstance(form, _Values):
-            return next(
-                filter(None, (form_fault(each, form.form, f"an entry of {name}") for each in value.values())), ""
-            )
-        lacking = ", ".join(sorted(form.forms.keys() - value.keys() - form.optional))
-        faults = [form_fault(value[key], each, key) for key, each in form.forms.items() if key in value]
-        return f"{name} lacks {lacking}" if lacking else next(filter(None, faults), "")
+        if not form.required <= value.keys():
+            return f"{name} lacks {', '.join(sorted(form.required - value.keys()))}"
+        for key, each in form.forms.items():
+            if key in value and (fault := _fault(value[key], each, key)):
+                return fault
+        return ""
+    if isinstance(form, _Values):
+        if not isinstance(value, dict):
+            return f"{name} is no object"
+        return _first(_fault(each, form.form, f"an entry of {name}") for each in value.values())
     if isinstance(form, list):
         if not isinstance(value, list):
             return f"{name} is no list"
-        return next(filter(None, (form_fault(each, form[0], f"an entry of {name}") for each in value)), "")
-    if form is None:
-        return "" if value is None else f"{name} is not null"
-    if form is object:
+        return _first(_fault(each, form[0], f"an entry of {name}") for each in value)
+    if isinstance(form, _OneOf):
+        return "" if value in form.values else f"{name} is none of {', '.join(form.values)}"
+    assert form is None
+    return "" if value is None else f"{name} is not null"
+
+
+def _first(faults: Iterable[str]) -> str:
+    return next(filter(None, faults), "")
+
+
+def _fault_of_type(value: object, kind: type, name: str) -> str:
+    if kind is object or (type(value) is kind and kind is not float):
         return ""
-    assert isinstance(form, type)
-    fits = isinstance(value, int | float if form is float else form) and (form is bool or not isinstance(value, bool))
-    if form is float and isinstance(value, int | float):
+    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if kind is float and isinstance(value, int | float):
         fits = fits and abs(value) < 2**1023  # a whole number may be beyond what float can hold
-    return "" if fits else f"{name} is no {_KINDS[form]}"
+    return "" if fits else f"{name} is no {_KINDS[kind]}"
 
 
 @dataclass(frozen=True)
 class _Keys:
-    """An object with forms by key, of which some may be absent."""
+    """An object with forms by key, of which some are required."""
 
     forms: dict[str, object]
-    optional: frozenset[str] = frozenset()
+    required: Set[str]
 
 
 @dataclass(frozen=True)
@@ -125,6 +159,13 @@ class _Values:
     """An object with any keys, whose values have one form."""
 
     form: object
+
+
+@dataclass(frozen=True)
+class _OneOf:
+    """One of some texts."""
+
+    values: tuple[str, ...]
 
 
 @cache
@@ -135,14 +176,21 @@ def _form_of(hint: object) -> object:
         assert isinstance(hint, type)
         hints = get_type_hints(hint, include_extras=True)  # in the order of their lines
         required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
-        optional = frozenset(
-            name for name, each in hints.items() if name not in required or get_origin(each) is NotRequired
+        marks = {name: get_origin(each) for name, each in hints.items()}  # `__required_keys__` knows none in a text
+        return _Keys(
+            {name: _form_of(each) for name, each in hints.items()},
+            {
+                name
+                for name, mark in marks.items()
+                if mark is Required or (name in required and mark is not NotRequired)
+            },
         )
-        return _Keys({name: _form_of(each) for name, each in hints.items()}, optional)
-    if origin is NotRequired:
+    if origin in (NotRequired, Required):
         return _form_of(parts[0])
     if origin in (Union, UnionType):
         return tuple(map(_form_of, parts))
+    if origin is Literal:
+        return _OneOf(parts)
     if origin is list:
         return [_form_of(parts[0])]
     if origin is dict:
