@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -10,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import cv2
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.errors import UsageError, needs_package, printable
+from oddlens.io.addresses import shown_address
 from oddlens.io.paths import is_file
 from oddlens.io.pixels import Pixels
 from oddlens.io.png import encode_png
@@ -40,8 +39,6 @@ _PROTOCOLS = {
     "https": "https,http,tls,tcp",
 }
 """What an address may lead to: not to a file, even where a server says so."""
-
-_SECRET = re.compile(r"pass|pwd|user|token|key|auth|[=@]", re.IGNORECASE)
 
 Grab = Callable[[], Pixels]
 """Gives the pixels of a frame: only those of a frame that is taken are computed."""
@@ -192,30 +189,6 @@ class Camera:
             )
         self._plays_once = True
         return lambda: _played(address, self._stop)
-
-
-def shown_address(address: str) -> str:
-    """An address without user and password: those before the host, those of a query, and those that cameras take in the path.
-
-    Example:
-        >>> shown_address("rtsp://admin:secret@10.0.0.8:554/stream1?token=1")
-        'rtsp://10.0.0.8:554/stream1'
-        >>> shown_address("0"), shown_address("drives/monday.mp4")
-        ('0', 'monday.mp4')
-    """
-    if "://" not in address:
-        return printable(Path(address).name or address)
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError as error:
-        raise UsageError(
-            "the address of a camera has no valid host and port: write it as rtsp://host:554/path"
-        ) from error
-    shown = f"[{host}]" if ":" in host else host
-    path = "" if _SECRET.search(parts.path) else parts.path.rstrip("/")
-    return printable(f"{parts.scheme}://{shown}{port}{path}")
 
 
 def _streamed(address: str, scheme: str, silence_s: float) -> Generator[Grab, None, None]:

@@ -1,0 +1,117 @@
+"""Results to a web address: one POST of JSON each, signed, and tried again where it fails.
+
+With a secret each request has the header `X-Oddlens-Signature: t=SECONDS,v1=HEX`: the HMAC-SHA256, with that secret, of the
+seconds, a full stop and the body. `is_signed` is what a receiver does with it. `X-Oddlens-Delivery` is the same for every attempt
+with one result, so that a receiver can pass a second one over.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import secrets
+import time
+import urllib.error
+import urllib.request
+from typing import IO
+from urllib.parse import unquote, urlsplit
+
+from oddlens import __version__
+from oddlens.errors import UsageError
+from oddlens.inference.delivery import DELAYS, Delivery, Event, NeverError, NotNowError, Say
+from oddlens.io.addresses import shown_address
+
+SECRET_VARIABLE = "ODDLENS_WEBHOOK_SECRET"
+"""The environment variable with the secret that requests are signed with: on a command line others could read it."""
+
+TIMEOUT_S = 10.0
+
+_WORTH_A_TRY = (408, 425, 429)
+"""Refusals that pass; so do all of the server's own faults, 500 to 599."""
+
+
+class Webhook(Delivery):
+    """Posts events to an http(s) address. user:password@ in it become a header. It follows no redirect.
+
+    Raises:
+        UsageError: The address is of another kind.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        say: Say,
+        *,
+        secret: str | None = None,
+        delays: tuple[float, ...] = DELAYS,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        shown = shown_address(url)
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise UsageError(f"{shown} is no address of a webhook: give one that begins with http:// or https://")
+        self._headers = {"Content-Type": "application/json", "User-Agent": f"oddlens/{__version__}"}
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        self._url = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+        self._secret, self._timeout_s = secret, timeout_s
+        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._last: tuple[Event, str] | None = None
+        super().__init__(f"the webhook {shown}", self._post, say, delays=delays)
+
+    def _post(self, event: Event) -> None:
+        body = json.dumps(event, allow_nan=False).encode("ascii")
+        headers = dict(self._headers)
+        if self._last is None or self._last[0] is not event:  # a first attempt
+            self._last = event, secrets.token_hex(16)
+        headers["X-Oddlens-Delivery"] = self._last[1]
+        if self._secret is not None:
+            headers["X-Oddlens-Signature"] = signature(body, self._secret, int(time.time()))
+        request = urllib.request.Request(self._url, body, headers, method="POST")
+        try:
+            with self._opener.open(request, timeout=self._timeout_s) as answer:
+                answer.read(1_000)
+        except urllib.error.HTTPError as error:
+            with error:
+                reason = f"it answered {error.code}"
+            if error.code >= 500 or error.code in _WORTH_A_TRY:
+                raise NotNowError(reason) from error
+            raise NeverError(reason) from error
+        except urllib.error.URLError as error:
+            raise NotNowError(getattr(error.reason, "strerror", None) or type(error.reason).__name__) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NotNowError(getattr(error, "strerror", None) or type(error).__name__) from error
+
+
+def signature(body: bytes, secret: str, seconds: int) -> str:
+    """The header of a request. seconds: since 1970, of now."""
+    return f"t={seconds},v1={hmac.digest(secret.encode(), b'%d.' % seconds + body, hashlib.sha256).hex()}"
+
+
+def is_signed(body: bytes, header: str, secret: str, now: float, tolerance_s: float = 300.0) -> bool:
+    """Whether a request was signed with the secret, and lately: an old one may be somebody's recording.
+
+    Example:
+        >>> header = signature(b"{}", "secret", 1_000)
+        >>> is_signed(b"{}", header, "secret", 1_060), is_signed(b"{ }", header, "secret", 1_060)
+        (True, False)
+        >>> is_signed(b"{}", header, "secret", 2_000)
+        False
+    """
+    seconds = header.partition(",")[0].removeprefix("t=")
+    if not (seconds.isdecimal() and len(seconds) < 16 and abs(now - int(seconds)) <= tolerance_s):
+        return False
+    return hmac.compare_digest(header.encode(), signature(body, secret, int(seconds)).encode())
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A result goes where it was told to go, and nowhere else."""
+
+    def redirect_request(
+        self, req: object, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
+    ) -> None:
+        """See `HTTPRedirectHandler`."""
