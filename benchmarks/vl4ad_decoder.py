@@ -102,7 +102,9 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
         "decoder": asdict(shape),
     }
     learned = MethodWeights("random weights", weights_of(network, known), provenance)
-    method = VL4AD(backbone, VL4ADRecipe(masks="decoder", window=window, overlap=0.25), learned)
+    method = VL4AD(
+        backbone, VL4ADRecipe(masks="decoder", window=window, overlap=0.25, ood=("box", "dog", "tyre")), learned
+    )
     text = {"concepts": concepts, "columns": columns, "member": torch.arange(CLASSES)}
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     seen_at_once = [min(side, window or side) for side in (height, width)]
