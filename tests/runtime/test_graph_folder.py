@@ -88,6 +88,13 @@ def _set(name: str, value: object) -> Callable[[Document], None]:
         (_set("std", [0, 1, 1]), "of three colours"),
         (_set("recipe", {"colour": 1}), "has no field 'colour'"),
         (_set("method", "patchcore"), "there is no method 'patchcore'"),
+        (_set("inputs", {"encoder": "pixels", "scorer": ["image"]}), "an entry of inputs is no list"),
+        (_set("values", {"usual": {"shape": [1], "dtype": "float32"}}), "an entry of values lacks neutral"),
+        (_set("files", {"encoder": "encoder.onnx"}), "an entry of files is no object"),
+        (
+            _set("inputs", {"encoder": ["pixels"], "scorer": ["image"], "text": ["ids"]}),
+            "no prompts for its text graph",
+        ),
         (_set("inputs", {"scorer": ["image"]}), "no graphs that encode and score"),
         (_set("outputs", {"encoder": ["image"]}), "are of other graphs"),
         (_set("files", {"encoder": {"name": "encoder.onnx", "sha256": ""}}), "names no file for scorer"),

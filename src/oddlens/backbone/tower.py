@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from typing import ClassVar, NoReturn, Protocol
 
 import torch
@@ -80,7 +80,9 @@ class VisionFeatures:
 
 
 class TowerConfig(Protocol):
-    """The shape of a vision tower of any kind."""
+    """The shape of a vision tower of any kind, a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
     @property
     def image_size(self) -> int:

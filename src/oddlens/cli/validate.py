@@ -92,7 +92,7 @@ def _same_graphs(one: Detector, other: Detector) -> bool:
     first, second = one.method, other.method
     if not (isinstance(first, GraphMethod) and isinstance(second, GraphMethod)):
         return False
-    return bool(first.folder.document["files"] == second.folder.document["files"])
+    return first.folder.document["files"] == second.folder.document["files"]
 
 
 def _opened(folder: Path) -> Detector:

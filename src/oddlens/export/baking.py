@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ def _sized(tower: VisionTower, size: int, position: PositionResize | None) -> Vi
     other = _with(
         tower, "_parameters", position_embedding=nn.Parameter(torch.cat([table[:prefix], places]), requires_grad=False)
     )
-    other.config = replace(cast(Any, tower.config), image_size=side * tower.config.patch_size)
+    other.config = replace(tower.config, image_size=side * tower.config.patch_size)
     return other
 
 

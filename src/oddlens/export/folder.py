@@ -20,9 +20,9 @@ from oddlens.export.precision import reduced
 from oddlens.io.atomic import write_bytes, write_text
 from oddlens.methods.base import AnyMethod
 from oddlens.provenance import plain_recipe
-from oddlens.runtime.graph_folder import FORMAT, GRAPHS, GraphFolder, Precision
+from oddlens.runtime.graph_folder import FORMAT, GRAPHS, GraphFile, GraphFolder, GraphsDocument, Precision
 
-Files = dict[str, dict[str, str]]
+Files = dict[str, GraphFile]
 
 _REDUCED: dict[Precision, tuple[str, ...]] = {"fp32": (), "fp16": ("encoder", "text"), "int8": ("encoder",)}
 """The graphs that a precision changes: in prompts, int8 saves no time."""
@@ -36,7 +36,7 @@ def write_graphs(
     objects: Iterable[str] | None = None,
     half: bool = False,
     report: Callable[[str], None] = lambda role: None,
-) -> dict[str, object]:
+) -> GraphsDocument:
     """Write the graphs of a method into a folder, each file whole or not at all, graphs.json last.
 
     Args:
@@ -69,7 +69,7 @@ def write_graphs(
     if "text" in made.graphs:
         backbone.tokenizer.save(folder / "tokenizer.json")
         files["tokenizer"] = _named(folder / "tokenizer.json")
-    document = {
+    document: GraphsDocument = {
         "format": FORMAT,
         "method": method.card.name,
         "recipe": plain_recipe(method.recipe),
@@ -124,7 +124,7 @@ def copy_graphs(graphs: GraphFolder, folder: Path, precision: Precision = "fp32"
         path, _ = graphs.file(role)
         data = path.read_bytes()
         files[role] = _written(folder, path.name, reduced(data, precision) if role in _REDUCED[precision] else data)
-    document = {**graphs.document, "precision": precision, "files": files}
+    document: GraphsDocument = {**graphs.document, "precision": precision, "files": files}
     write_text(folder / GRAPHS, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -149,12 +149,12 @@ def _texts(
     return names, arrays
 
 
-def _written(folder: Path, name: str, data: bytes) -> dict[str, str]:
+def _written(folder: Path, name: str, data: bytes) -> GraphFile:
     write_bytes(folder / name, data)
     return {"name": name, "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _named(path: Path) -> dict[str, str]:
+def _named(path: Path) -> GraphFile:
     return {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from oddlens.backbone.vision_pass import pass_pixels
 from oddlens.errors import UsageError
 from oddlens.export.baking import baked
-from oddlens.export.onnx_file import ANY, Axes, OnnxGraph, to_onnx
+from oddlens.export.onnx_file import Axes, OnnxGraph, to_onnx
 from oddlens.methods.base import AnyMethod, Method, Scores
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.scoring import ScoringMethod
@@ -215,6 +215,6 @@ def _under(kind: str, tensors: Mapping[str, Tensor]) -> Tensors:
 def _moving(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Axes]:
     """The axes along which two examples differ."""
     return {
-        name: {axis: ANY for axis, (a, b) in enumerate(zip(value.shape, other[name].shape, strict=True)) if a != b}
+        name: [axis for axis, (a, b) in enumerate(zip(value.shape, other[name].shape, strict=True)) if a != b]
         for name, value in one.items()
     }

@@ -6,9 +6,9 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 OPSET = 20
 """The version of ONNX's operators: onnxruntime reads it from 1.17 on, OpenVINO from 2024.0 on."""
 
-Axes = Mapping[int, Any]
-"""Which axes of a tensor may have any length: the number of the axis -> what torch.export is told of it."""
-
-ANY = Dim.DYNAMIC
-"""Of an axis: its length is not known."""
+Axes: TypeAlias = Collection[int]
+"""The numbers of the axes of a tensor that may have any length."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def to_onnx(
         raise OddlensError("exporting needs onnx and onnxscript: pip install 'oddlens[export]'") from error
     outputs = tuple(run(dict(given)))
     inputs = tuple(given)
-    shapes = (tuple(dict(axes.get(name, {})) for name in inputs),)
+    shapes = (tuple(dict.fromkeys(axes.get(name, ()), Dim.DYNAMIC) for name in inputs),)
     with _quiet():
         program = torch.onnx.export(
             _Named(run, inputs, parts).eval(),

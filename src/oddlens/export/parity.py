@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,7 @@ from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch
 from oddlens.errors import ImageError
 from oddlens.io.pixels import Pixels
+from oddlens.methods.scoring import Numbers
 
 LIMIT = 1e-4
 """How far features, scores and maps of two runtimes may lie apart in float32."""
@@ -25,6 +26,34 @@ Named = tuple[str, str | Path | Pixels]
 
 GOLDEN = ((480, 640), (640, 360), (97, 211), (300, 300), (64, 64), (1000, 700))
 """(height, width) of the generated images that every export is tried with."""
+
+
+class DifferenceDocument(TypedDict):
+    """A `Difference` in parity.json."""
+
+    source: str
+    scores: list[float]
+    verdicts: list[str | None]
+    features: float | None
+    map: float
+    tie: bool
+
+
+class Largest(TypedDict):
+    """The largest differences of all images."""
+
+    features: float | None
+    scores: float
+    maps: float
+
+
+class ParityDocument(TypedDict):
+    """A `Parity` in parity.json."""
+
+    largest: Largest
+    verdict_flips: int
+    images: list[DifferenceDocument]
+    failures: list[str]
 
 
 @dataclass(frozen=True)
@@ -47,6 +76,17 @@ class Difference:
     features: float | None
     map: float
     tie: bool = False
+
+    def to_dict(self) -> DifferenceDocument:
+        """As JSON values."""
+        return {
+            "source": self.source,
+            "scores": list(self.scores),
+            "verdicts": list(self.verdicts),
+            "features": self.features,
+            "map": self.map,
+            "tie": self.tie,
+        }
 
     @property
     def score(self) -> float:
@@ -101,12 +141,12 @@ class Parity:
             each <= limit for each in (self.features or 0.0, self.score, self.map)
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ParityDocument:
         """As JSON values."""
         return {
             "largest": {"features": self.features, "scores": self.score, "maps": self.map},
             "verdict_flips": self.flips,
-            "images": [asdict(image) for image in self.images],
+            "images": [image.to_dict() for image in self.images],
             "failures": list(self.failures),
         }
 
@@ -149,9 +189,9 @@ def _difference(name: str, batches: Sequence[EncodedBatch], found: Sequence[Dete
     )
 
 
-def _largest(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+def _largest(one: Mapping[str, Numbers], other: Mapping[str, Numbers]) -> float | None:
     alike = [name for name, value in one.items() if name in other and other[name].shape == value.shape]
-    differences = [float(np.abs(one[name].astype(np.float64) - other[name]).max()) for name in alike]
+    differences = [float(np.abs(np.subtract(one[name].astype(np.float64), other[name])).max()) for name in alike]
     return float(np.max(differences)) if differences else None  # which is NaN where one of them is
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -35,9 +34,11 @@ from oddlens.io.atomic import write_bytes, write_text
 from oddlens.io.paths import exists, is_file, matching
 from oddlens.loading import open_station
 from oddlens.loading.with_graphs import find_graphs
+from oddlens.methods.scoring import Numbers
 from oddlens.provenance import versions
 from oddlens.runtime import GraphMethod, holds_graphs
 from oddlens.runtime.graph_folder import GraphFolder, Precision
+from oddlens.runtime.graph_memory import GraphMemory
 from oddlens.station import StationState, read_station, write_station
 
 PREPROCESS, MEMORY, PARITY = "preprocess.json", "memory.safetensors", "parity.json"
@@ -223,7 +224,7 @@ def _write_beside(
     """preprocess.json, memory.safetensors and parity.json."""
     method = exported.method
     assert isinstance(method, GraphMethod)
-    write_bytes(folder / MEMORY, save(_memory(exported)))
+    write_bytes(folder / MEMORY, save(_memory(exported, method)))
     graphs = os.path.relpath(method.folder.path, folder)
     write_text(folder / PREPROCESS, json.dumps(_preprocess(exported, method, Path(graphs)), indent=2) + "\n")
     document = {
@@ -237,19 +238,19 @@ def _write_beside(
     write_text(folder / PARITY, json.dumps(document, indent=2) + "\n")
 
 
-def _memory(exported: Detector) -> dict[str, np.ndarray[Any, Any]]:
+def _memory(exported: Detector, method: GraphMethod) -> dict[str, Numbers]:
     """What the scorer takes beside features, by its own names."""
-    method = exported.method
-    arrays: dict[str, Any] = dict(method.encode_prompts(exported.object_name))
+    arrays = dict(method.encode_prompts(exported.object_name))
     fit = exported._fit(exported.object_name)
     if fit is not None:
-        memory: Any = fit.memory
+        memory = fit.memory
+        assert isinstance(memory, GraphMemory)
         arrays |= {ROWS + name: value for name, value in memory.rows.items()}
         arrays |= {VALUE + name: value for name, value in memory.values.items()}
     return {name: np.ascontiguousarray(value) for name, value in arrays.items()}
 
 
-def _preprocess(exported: Detector, method: GraphMethod, graphs: Path) -> dict[str, Any]:
+def _preprocess(exported: Detector, method: GraphMethod, graphs: Path) -> dict[str, object]:
     folder, request = method.folder, method.request
     role = "scorer" if exported.references is None else "few_shot"
     image, pixel = _thresholds(exported)

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, TypedDict, get_args
 
+from oddlens.backbone.options import Interpolation
 from oddlens.backbone.request import FeatureRequest
 from oddlens.errors import ModelError, UsageError, printable, shortened
 from oddlens.io.hashes import cached_hash
 from oddlens.io.paths import is_file, read_bytes
-from oddlens.io.strict_json import form_fault, parse_json
+from oddlens.io.strict_json import checked, parse_json
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe
@@ -36,38 +37,81 @@ HELD_OUT, HELD_OUT_ALONE, VALUES, FINISH = "held_out", "held_out_alone", "values
 ROWS, VALUE, HELD, PART = "rows:", "value:", "held:", "part:"
 """What begins the names of what graphs are given and give beside features and prompt embeddings."""
 
-_RANGE = [(float, None)]
-_FORM = {
-    "format": int,
-    "method": str,
-    "recipe": {},
-    "model": {"name": str, "sha256": str, "fingerprint": str},
-    "mean": [float],
-    "std": [float],
-    "request": {"image_size": int, "interpolation": str, "aspect_cell": (int, None)},
-    "precision": str,
-    "files": {},
-    "inputs": {},
-    "outputs": {},
-    "unit": bool,
-    "grids": {},
-    "values": {},
-    "prompts": (
-        {
-            "normal": [str],
-            "abnormal": [str],
-            "templates": [str],
-            "unit_sentences": bool,
-            "context": int,
-            "cleans": bool,
-        },
-        None,
-    ),
-    "objects": ([str], None),
-    "value_range": {"zero_shot": _RANGE, "few_shot": _RANGE},
-    "unguaranteed": str,
-    "unguaranteed_maps": str,
-}
+
+class GraphModelDocument(TypedDict):
+    """A `ModelIdentity`."""
+
+    name: str
+    sha256: str
+    fingerprint: str
+
+
+class GraphRequest(TypedDict):
+    """What of a `FeatureRequest` brings images to the encoder."""
+
+    image_size: int
+    interpolation: str
+    aspect_cell: int | None
+
+
+class GraphFile(TypedDict):
+    """A file beside graphs.json."""
+
+    name: str
+    sha256: str
+
+
+class GraphValue(TypedDict):
+    """What a method keeps beside the rows of a memory. neutral: see `Method.neutral_values`."""
+
+    shape: list[int]
+    dtype: str
+    neutral: float | None
+
+
+class GraphPrompts(TypedDict):
+    """The sentences that prototypes are made of. context: the tokens that a sentence may have. cleans: see `Tokenizer`."""
+
+    normal: list[str]
+    abnormal: list[str]
+    templates: list[str]
+    unit_sentences: bool
+    context: int
+    cleans: bool
+
+
+class GraphRanges(TypedDict):
+    """The values that maps can take; None for an end that is infinite."""
+
+    zero_shot: list[float | None]
+    few_shot: list[float | None]
+
+
+class GraphsDocument(TypedDict):
+    """graphs.json. By the role of a graph: files, inputs and outputs. By name: grids (see `Method.grids`) and values.
+
+    unit: see `MemoryBank`. objects: the names whose words there are; None: the words need no name, or a graph makes them.
+    """
+
+    format: int
+    method: str
+    recipe: dict[str, object]
+    model: GraphModelDocument
+    mean: list[float]
+    std: list[float]
+    request: GraphRequest
+    precision: str
+    files: dict[str, GraphFile]
+    inputs: dict[str, list[str]]
+    outputs: dict[str, list[str]]
+    unit: bool
+    grids: dict[str, object]
+    values: dict[str, GraphValue]
+    prompts: GraphPrompts | None
+    objects: list[str] | None
+    value_range: GraphRanges
+    unguaranteed: str
+    unguaranteed_maps: str
 
 
 def holds_graphs(folder: Path) -> bool:
@@ -85,7 +129,7 @@ class GraphFolder:
     """
 
     path: Path
-    document: Mapping[str, Any]
+    document: GraphsDocument
 
     @classmethod
     def read(cls, path: Path) -> GraphFolder:
@@ -101,14 +145,18 @@ class GraphFolder:
                 f"{printable(str(path))} holds no graphs (no {GRAPHS} in it): give a folder that was exported"
             )
         try:
-            document = parse_json(read_bytes(path / GRAPHS).decode("utf-8"))
+            read: object = parse_json(read_bytes(path / GRAPHS).decode("utf-8"))
         except ValueError as error:
             raise ModelError(f"{shown} is damaged: export the graphs again") from error
-        if isinstance(document, dict) and document.get("format") not in (FORMAT, None):
+        if isinstance(read, dict) and read.get("format") not in (FORMAT, None):
             raise ModelError(
-                f"{shown} is of format {document['format']}, which this version of oddlens does not read: export the graphs again"
+                f"{shown} is of format {read['format']}, which this version of oddlens does not read: export the graphs again"
             )
-        if fault := form_fault(document, _FORM) or _fault_of(document):
+        try:
+            document = checked(read, GraphsDocument)
+        except ValueError as error:
+            raise ModelError(f"{shown} is damaged ({error}): export the graphs again") from None
+        if fault := _fault_of(document):
             raise ModelError(f"{shown} is damaged ({fault}): export the graphs again")
         folder = cls(path, document)
         _ = folder.recipe  # fields that are none are refused here
@@ -136,13 +184,19 @@ class GraphFolder:
     @property
     def request(self) -> FeatureRequest:
         """How an image is brought to the encoder."""
-        return FeatureRequest(**self.document["request"])
+        request = self.document["request"]
+        interpolation: Interpolation = "bilinear" if request["interpolation"] == "bilinear" else "bicubic"
+        return FeatureRequest(request["image_size"], interpolation, aspect_cell=request["aspect_cell"])
+
+    @cached_property
+    def grids(self) -> dict[str, str]:
+        """Features of images of several sizes, each with the feature that says its real rows and columns: see `Method.grids`."""
+        return {name: grid for name, grid in self.document["grids"].items() if isinstance(grid, str)}
 
     @property
     def precision(self) -> str:
         """Of the numbers that they compute with: "fp32", "fp16" or "int8"."""
-        precision: str = self.document["precision"]
-        return precision
+        return self.document["precision"]
 
     def inputs(self, role: str) -> list[str]:
         """The names of what a graph is given; none where there is no such graph."""
@@ -175,7 +229,7 @@ class GraphFolder:
         return path, digest
 
 
-def _fault_of_names(document: Mapping[str, Any]) -> str:
+def _fault_of_names(document: GraphsDocument) -> str:
     """What a graph is to be given that none gives, or does not give that is asked of it; "" where nothing is."""
     inputs, outputs = document["inputs"], document["outputs"]
     if inputs[ENCODER] != ["pixels"]:
@@ -200,27 +254,21 @@ def _fault_of_names(document: Mapping[str, Any]) -> str:
     return ""
 
 
-def _fault_of(document: Mapping[str, Any]) -> str:
+def _fault_of(document: GraphsDocument) -> str:
     """What is wrong with a document that has the right form; "" where nothing is."""
     roles, files = document["inputs"].keys(), document["files"]
     if ENCODER not in roles or not roles & {SCORER, FEW_SHOT}:
         return "it names no graphs that encode and score"
-    for where in ("inputs", "outputs"):
-        if document[where].keys() != roles:
-            return "its inputs and outputs are of other graphs"
-        if fault := form_fault(list(document[where].values()), [[str]], where):
-            return fault
+    if TEXT in roles and document["prompts"] is None:
+        return "it has no prompts for its text graph"
+    if document["outputs"].keys() != roles:
+        return "its inputs and outputs are of other graphs"
     if not roles <= files.keys():
         return f"it names no file for {', '.join(sorted(roles - files.keys()))}"
     for each in files.values():
-        if fault := form_fault(each, {"name": str, "sha256": str}, "a file"):
-            return fault
         if Path(each["name"]).name != each["name"] or each["name"] in ("", ".", ".."):
             return "it names a file that lies elsewhere"
-    for each in document["values"].values():
-        if fault := form_fault(each, {"shape": [int], "dtype": str, "neutral": (float, None)}, "a value"):
-            return fault
-    if any(len(document[name]) != 3 for name in ("mean", "std")) or not all(document["std"]):
+    if any(len(each) != 3 for each in (document["mean"], document["std"])) or not all(document["std"]):
         return "its mean and std are not of three colours"
     request = document["request"]
     if not 0 < request["image_size"] <= LARGEST_SIDE:
@@ -233,6 +281,7 @@ def _fault_of(document: Mapping[str, Any]) -> str:
         return fault
     if document["request"]["interpolation"] not in ("bicubic", "bilinear"):
         return "its interpolation is none"
-    if any(len(ends) != 2 for ends in document["value_range"].values()):
+    ranges = document["value_range"]
+    if any(len(ends) != 2 for ends in (ranges["zero_shot"], ranges["few_shot"])):
         return "a range of values has no two ends"
     return ""

@@ -171,14 +171,12 @@ class GraphMethod:
     @property
     def unguaranteed(self) -> str:
         """As the method has it under its recipe."""
-        text: str = self.folder.document["unguaranteed"]
-        return text
+        return self.folder.document["unguaranteed"]
 
     @property
     def unguaranteed_maps(self) -> str:
         """Likewise."""
-        text: str = self.folder.document["unguaranteed_maps"]
-        return text
+        return self.folder.document["unguaranteed_maps"]
 
     def with_recipe(self, recipe: Recipe) -> GraphMethod:
         """The method itself: graphs have the recipe that they were made with. Raises `UsageError` for another one."""
@@ -293,7 +291,8 @@ class GraphMethod:
 
     def range_of(self, memory: GraphMemory | None) -> tuple[float, float]:
         """The values that the maps can take."""
-        low, high = self.folder.document["value_range"]["zero_shot" if memory is None else "few_shot"]
+        ranges = self.folder.document["value_range"]
+        low, high = ranges["zero_shot"] if memory is None else ranges["few_shot"]
         return -math.inf if low is None else low, math.inf if high is None else high
 
     def _run(self, role: str, given: Mapping[str, Numbers]) -> dict[str, Numbers]:
@@ -313,7 +312,7 @@ class GraphMethod:
 
     def _groups(self, features: Arrays, memory: GraphMemory | None) -> Iterator[_Group]:
         """The images in groups that one run takes, in order."""
-        grids, count = self.folder.document["grids"], _count(features)
+        grids, count = self.folder.grids, _count(features)
         keys = [
             (
                 tuple(tuple(features[grid][number].tolist()) for grid in grids.values()),

@@ -6,16 +6,24 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from oddlens.errors import ModelError, UsageError, first_line, printable, shortened
 from oddlens.methods.scoring import Numbers
 
+
+class _Session(Protocol):
+    """A session of onnxruntime, which has no types of its own."""
+
+    def run(self, outputs: list[str], given: dict[str, Numbers]) -> list[Numbers]:
+        """The outputs of these names."""
+
+
 _GRAPHS: WeakValueDictionary[tuple[str, str, str], Graph] = WeakValueDictionary()
 _LOCK = Lock()
 
-_LEFT_BEHIND: list[Any] = []
+_LEFT_BEHIND: list[_Session | None] = []
 """Sessions of a parent process: their threads are not in this one, so that to end them would take for ever."""
 
 
@@ -29,7 +37,7 @@ class Graph:
         self._path = path
         self._digest = digest
         self._device = device
-        self._session: Any = None
+        self._session: _Session | None = None
         self._process = os.getpid()
         self._forked = False
         self._lock = Lock()
@@ -43,7 +51,7 @@ class Graph:
                 f"{printable(str(self._path))} cannot be run ({first_line(error)}): export the graphs again"
             ) from error
 
-    def _ready(self) -> Any:
+    def _ready(self) -> _Session:
         if self._process != os.getpid():
             _LEFT_BEHIND.append(self._session)
             self._session, self._process, self._forked, self._lock = None, os.getpid(), True, Lock()
@@ -89,7 +97,7 @@ def choose_device(device: str) -> str:
     )
 
 
-def _opened(path: Path, device: str, threads: int) -> Any:
+def _opened(path: Path, device: str, threads: int) -> _Session:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -100,11 +108,12 @@ def _opened(path: Path, device: str, threads: int) -> Any:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
     try:
-        return onnxruntime.InferenceSession(os.fspath(path), options, providers)
+        session: _Session = onnxruntime.InferenceSession(os.fspath(path), options, providers)
     except _runtime_errors() as error:
         raise ModelError(
             f"{printable(str(path))} is no graph that this onnxruntime reads ({first_line(error)}): export the graphs again"
         ) from error
+    return session
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:

@@ -15,7 +15,7 @@ from oddlens.backbone.tokenizer import Tokenizer, read_tokenizer
 from oddlens.errors import ModelError, UsageError, printable, shortened
 from oddlens.methods.common.templates import sentences
 from oddlens.methods.scoring import Numbers
-from oddlens.runtime.graph_folder import TEXT, GraphFolder
+from oddlens.runtime.graph_folder import TEXT, GraphFolder, GraphPrompts
 from oddlens.runtime.session import open_graph
 
 _TOGETHER = 64
@@ -47,9 +47,9 @@ class Words:
 
     def _prototypes(self, object_name: str) -> NDArray[np.float32]:
         """As `methods.common.prompt_ensemble.prototypes`."""
-        prompts = self._folder.document["prompts"]
+        prompts = self._prompts
         normal, abnormal = (
-            sentences(object_name, prompts[state], prompts["templates"]) for state in ("normal", "abnormal")
+            sentences(object_name, states, prompts["templates"]) for states in (prompts["normal"], prompts["abnormal"])
         )
         embeddings = self._embeddings([*normal, *abnormal]).astype(np.float64)
         if prompts["unit_sentences"]:
@@ -78,10 +78,16 @@ class Words:
         cache.put(prompts, found)
         return found
 
+    @property
+    def _prompts(self) -> GraphPrompts:
+        prompts = self._folder.document["prompts"]
+        assert prompts is not None  # a folder with a text graph has them
+        return prompts
+
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         path, _ = self._folder.file(TOKENIZER)
-        prompts = self._folder.document["prompts"]
+        prompts = self._prompts
         return Tokenizer(read_tokenizer(path), prompts["context"], cleans=prompts["cleans"])
 
     def _exported(self, object_name: str) -> dict[str, Numbers]:
