@@ -37,6 +37,7 @@ export const SAID = { good: "good", bad: "defect", unsure: "unsure" };
 
 const places = (value) => (Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 10 ? 2 : 4);
 export const number = (value) => (value == null ? "–" : value.toFixed(places(value)));
+export const brief = (value) => String(Number(value.toPrecision(4)));
 export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 export const moment = (time) => new Date(time).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
 export const clock = (time) => new Date(time).toLocaleTimeString([], { timeStyle: "medium" });

@@ -1,12 +1,15 @@
 // The one stream of events of a page. The browser connects again by itself and says which event it saw last, so that none is missed.
 
-import { $ } from "./dom.js";
+import { $, banner } from "./dom.js";
 
 function shown(state, words) {
   const node = $("#link");
   if (!node || node.dataset.state === state) return;
   node.dataset.state = state;
   $("span", node).textContent = words;
+  // A verdict that is not of now must not look like one.
+  document.documentElement.dataset.link = state;
+  banner("link", state === "lost" ? "There is no connection to the service: what stands here may be old." : null, true);
 }
 
 /**

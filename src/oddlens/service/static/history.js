@@ -2,7 +2,7 @@
 
 import { get, ofStation, query } from "./api.js";
 import { clean, colour, redrawn, ticks } from "./canvas.js";
-import { $, $$, counted, data, doing, el, number, shape, svg, tableRow, WORDS } from "./dom.js";
+import { $, $$, brief, counted, data, doing, el, shape, svg, tableRow, WORDS } from "./dom.js";
 import { watchStation } from "./status.js";
 
 const { station } = data;
@@ -67,7 +67,7 @@ function drawTrend() {
   const lines = [["image", "NG above", "ng"], ["review", "REVIEW above", "review"], ["high", "good scores stay below", "quiet"], ["median", "median of good scores", "quiet"]]
     .filter(([name]) => trend.limits?.[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
   $("#trend-legend").replaceChildren(...lines.map(({ means, hue, value, name }) => el("span", {}, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
-    svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${number(value)}`)));
+    svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${brief(value)}`)));
   if (!points.length) return nothing(area, "Nothing was inspected in this time.");
   const values = [...points.map((each) => each.score), ...lines.map((each) => each.value)];
   const [low, high] = [Math.min(...values), Math.max(...values)];

@@ -1,7 +1,7 @@
 // The line: the newest picture large, its verdict as a lamp, the last ten, and how today went.
 
 import { get, ofStation, patch, pictures, post, query } from "./api.js";
-import { $, $$, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, svg, tile, toast, WORDS } from "./dom.js";
+import { $, $$, brief, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, svg, tile, toast, WORDS } from "./dom.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
 
@@ -38,7 +38,7 @@ function about(item) {
 }
 
 const limits = ({ image, review } = {}) =>
-  [review != null && `REVIEW above ${number(review)}`, image != null && `NG above ${number(image)}`].filter(Boolean).join(", ");
+  [review != null && `REVIEW above ${brief(review)}`, image != null && `NG above ${brief(image)}`].filter(Boolean).join(", ");
 
 /** Where the score lies between OK and NG, as a bar of three zones with a mark. */
 function gauge({ score, thresholds: { image, review } }) {
@@ -155,6 +155,7 @@ key(["h"], "heat on and off", toggleHeat);
 key(["j", "arrowright"], "an earlier picture", () => step(1));
 key(["k", "arrowleft"], "a later picture", () => step(-1));
 key(["l"], "back to the newest", () => choose(null));
+key(["f"], "the whole screen", () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()));
 
 watchStation({
   result(item) {

@@ -34,7 +34,10 @@ async function load(more = false) {
   }
 }
 
-const thumb = (item) => el("li", {}, tile(item, () => show(items.findIndex((each) => each.id === item.id))));
+const thumb = (item) => el("li", {}, tile(item, () => {
+  show(items.findIndex((each) => each.id === item.id));
+  if (matchMedia("(max-width: 62rem)").matches) $("#view").scrollIntoView(); // it lies above the gallery there
+}));
 const thumbs = () => $$("#tiles .tile");
 
 function show(place) {
@@ -43,7 +46,8 @@ function show(place) {
     thumbs()[at]?.removeAttribute("aria-current");
     const button = thumbs()[place];
     button.setAttribute("aria-current", "true");
-    button.scrollIntoView({ block: "nearest" });
+    const list = $("#tiles"); // it scrolls on wide screens; the page stays where it is
+    if (button.offsetTop < list.scrollTop || button.offsetTop + button.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = button.offsetTop - list.clientHeight / 3;
     at = place;
     $("[name=comment]").value = items[at].comment ?? "";
     $("[name=defect]").value = items[at].defect ?? "";

@@ -28,6 +28,8 @@ listen("/api/events", {
     tag.replaceChildren(shape(kindOf(item)), WORDS[kindOf(item)]);
   },
   station(station) {
+    const { problem, drift, paused } = stations.get(station.name) ?? {};
+    if (problem !== station.problem || drift !== station.drift || paused !== station.paused) return location.reload();
     stations.set(station.name, station);
     showCounts(station);
   },

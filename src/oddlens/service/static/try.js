@@ -1,7 +1,7 @@
 // Try: any picture in any words; nothing is kept.
 
 import { pictures, post } from "./api.js";
-import { $, data, el, number, regionsTable, showPicture, tag } from "./dom.js";
+import { $, brief, data, el, number, regionsTable, showPicture, tag } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
@@ -30,7 +30,7 @@ function show(found, name) {
   $("#result").hidden = false;
   const kind = found.verdict ?? "none";
   $("#about").replaceChildren(tag(kind), el("b", { class: "number" }, number(found.score)),
-    el("span", { class: "quiet" }, found.threshold == null ? `as a ${name}; without good pictures there is no verdict` : `as a ${name}, NG above ${number(found.threshold)}`),
+    el("span", { class: "quiet" }, found.threshold == null ? `as a ${name}; without good pictures there is no verdict` : `as a ${name}, NG above ${brief(found.threshold)}`),
     ...[found.concern, found.note].filter(Boolean).map((words) => el("p", {}, words)));
   showPicture($("#image"), found.image, file.name);
   showPicture($("#overlay"), found.overlay, `heat of ${file.name}`);
