@@ -30,11 +30,12 @@ export async function vetted(place, files, send) {
 function decide(place, sentence, vetting) {
   return new Promise((resolve) => {
     const rows = vetting.map(({ name, score, p_value: p, flagged, reason }) => {
-      const row = [el("td", { class: "words" }, name), number(score), p == null ? "–" : p.toPrecision(2), el("td", { class: "words" }, reason ?? ""),
-        flagged ? el("select", { "aria-label": `What to do with ${name}`, dataset: { name } }, el("option", { value: "leave" }, "take it out"), el("option", { value: "accept" }, "it is good")) : "good"];
+      const row = [el("td", { class: "words" }, name),
+        flagged ? el("select", { "aria-label": `What to do with ${name}`, dataset: { name } }, el("option", { value: "leave" }, "take it out"), el("option", { value: "accept" }, "it is good")) : "good",
+        number(score), p == null ? "–" : p.toPrecision(2), el("td", { class: "words" }, reason ?? "")];
       return { row, flagged };
     });
-    const shown = table(["Picture", "Score", "p", "Why", ""], rows.map(({ row }) => row));
+    const shown = table(["Picture", "", "Score", "p", "Why"], rows.map(({ row }) => row));
     rows.forEach(({ flagged }, at) => flagged && shown.tBodies[0].rows[at].classList.add("flagged"));
     const done = (decided) => {
       place.hidden = true;
