@@ -1,6 +1,6 @@
 // What charts share: a canvas as sharp as the screen, the colours of the theme, axes.
 
-import { $, el } from "./dom.js";
+import { $, el, svg } from "./dom.js";
 
 let probe;
 
@@ -10,6 +10,30 @@ export function colour(name) {
   probe.style.color = `var(--${name})`;
   return getComputedStyle(probe).color;
 }
+
+const HATCHED = "ng"; // green and vermilion are one grey to some eyes: what is bad is striped, too
+const STEP = 6;
+
+/** What an area is filled with: a colour, or stripes. */
+export function filling(context, name) {
+  if (name !== HATCHED) return colour(name);
+  const square = new OffscreenCanvas(STEP, STEP);
+  const paint = square.getContext("2d");
+  paint.fillStyle = colour(name);
+  paint.fillRect(0, 0, STEP, STEP);
+  paint.strokeStyle = colour("surface");
+  paint.lineWidth = 1.4;
+  for (const shift of [-STEP, 0, STEP]) {
+    paint.moveTo(shift - 1, STEP + 1);
+    paint.lineTo(shift + STEP + 1, -1);
+  }
+  paint.stroke();
+  return context.createPattern(square, "repeat");
+}
+
+/** The same as a small square, for a legend. */
+export const swatch = (name) => svg("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, fill: `var(--${name})` }),
+  svg("path", { d: name === HATCHED ? "M-1 7 7-1M-1 13 13-1M5 13 13 5" : "", stroke: "var(--surface)", "stroke-width": 1.4 }));
 
 /** The context of a canvas in CSS pixels, empty; its size follows the element and the screen. */
 export function clean(canvas) {

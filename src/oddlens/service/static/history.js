@@ -1,8 +1,8 @@
 // History: scores over time with control limits, verdicts by hour, defects by name, and everything as a file.
 
 import { get, ofStation, query } from "./api.js";
-import { clean, colour, redrawn, ticks } from "./canvas.js";
-import { $, $$, brief, counted, data, doing, el, shape, svg, tableRow, WORDS } from "./dom.js";
+import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
+import { $, $$, brief, counted, data, doing, el, svg, tableRow, WORDS } from "./dom.js";
 import { watchStation } from "./status.js";
 
 const { station } = data;
@@ -116,7 +116,7 @@ function drawHours() {
   const total = (each) => STACK.reduce((sum, name) => sum + (each[name] ?? 0), 0);
   const sums = Object.fromEntries(STACK.map((name) => [name, hours.reduce((sum, each) => sum + (each[name] ?? 0), 0)]));
   canvas.setAttribute("aria-label", `Verdicts by hour, in all ${STACK.map((name) => `${sums[name]} ${WORDS[name]}`).join(", ")}`);
-  $("#hours-legend").replaceChildren(...STACK.filter((name) => sums[name] || name !== "failed").map((name) => el("span", { dataset: { verdict: name } }, shape(name), `${WORDS[name]} ${sums[name]}`)));
+  $("#hours-legend").replaceChildren(...STACK.filter((name) => sums[name] || name !== "failed").map((name) => el("span", {}, swatch(name), `${WORDS[name]} ${sums[name]}`)));
   if (!hours.length) return nothing(area, "Nothing was inspected in this time.");
   const at = (each) => Math.floor(+new Date(each.hour) / HOUR);
   const first = at(hours[0]);
@@ -126,10 +126,11 @@ function drawHours() {
   const y = (value) => floor - (value / most) * (floor - em);
   const left = axis(area, 0, most, y, (value) => (Number.isInteger(value) ? value : ""));
   const wide = (width - left) / count;
+  const fillings = Object.fromEntries(STACK.map((name) => [name, filling(context, name)]));
   for (const each of hours) {
     let base = 0;
     for (const name of STACK) {
-      context.fillStyle = colour(name);
+      context.fillStyle = fillings[name];
       const next = base + (each[name] ?? 0);
       context.fillRect(left + (at(each) - first) * wide + 0.5, y(next), Math.max(1, wide - 1), y(base) - y(next));
       base = next;

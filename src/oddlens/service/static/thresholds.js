@@ -1,17 +1,17 @@
 // Thresholds: the histogram of the last scores with two handles. Scores come once and are sorted once; a move counts again by halving.
 
 import { get, ofStation, patch, who } from "./api.js";
-import { clean, colour, redrawn, ticks } from "./canvas.js";
-import { $, $$, counted, data, doing, el, moment, number, percent, svg, tableRow, toast } from "./dom.js";
+import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
+import { $, $$, counted, data, doing, el, moment, number, percent, tableRow, toast } from "./dom.js";
 import { atOrBelow, binned, boundAt, recount, sorted } from "./recount.js";
 import { watchStation } from "./status.js";
 
 const BINS = 120;
-// What people said of a part: from below to above in a bar. Known kinds differ in height of colour and stand in the legend.
+// What people said of a part, from below to above in a bar: name, colour, words.
 const GROUPS = [
   ["good", "ok", "said to be good"],
   ["bad", "ng", "said to be defective"],
-  ["unknown", "quiet", "nothing said"],
+  ["unknown", "unknown", "nothing said"],
 ];
 
 const { station } = data;
@@ -65,7 +65,7 @@ function draw() {
   const tall = (count) => (count ? Math.max(2, (count / most) * (floor - top)) : 0);
   const base = new Float64Array(BINS);
   for (const [name, hue] of GROUPS) {
-    context.fillStyle = colour(hue);
+    context.fillStyle = filling(context, hue);
     for (let bin = 0; bin < BINS; bin += 1) {
       const size = tall(bars[name]?.[bin] ?? 0);
       if (size) context.fillRect(bin * wide + 0.5, floor - base[bin] - size, Math.max(1, wide - 1), size);
@@ -160,8 +160,6 @@ async function load() {
     ...GROUPS.filter(([name]) => groups[name]?.length || name === "unknown").map(([name, hue, means]) => el("span", {}, swatch(hue), `${means}: ${groups[name].length}`)),
     calibration ? el("span", {}, swatch("text"), `ticks below: ${calibration.count} calibration pictures`) : "");
 }
-
-const swatch = (hue) => svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("rect", { width: 10, height: 10, rx: 2, fill: `var(--${hue})` }));
 
 /** Choose the rate of a list that is in force, where it is among them. */
 const near = (select, rate) => {
