@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -92,13 +92,19 @@ def postgres() -> Iterator[Postgres]:
         server.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a history is kept that does not exist yet: a file, or a database."""
+@pytest.fixture(params=["sqlite", "postgresql"], scope="session")
+def new_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Makes places of histories that do not exist yet: files, or databases."""
     if request.param == "sqlite":
-        return str(tmp_path / "made" / "history.sqlite")
+        return lambda: str(tmp_path_factory.mktemp("history") / "made" / "history.sqlite")
     server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
+    return server.new_database
+
+
+@pytest.fixture
+def place(new_place: Callable[[], str]) -> str:
+    """Where a history is kept that does not exist yet."""
+    return new_place()
 
 
 @pytest.fixture

@@ -81,6 +81,8 @@ def test_hostile_names(history: History, source: str) -> None:
         ({"map_digest": "A" * 64}, "is no SHA-256"),
         ({"origin": "mail"}, "origin of an inspection cannot be 'mail'"),
         ({"detection": found(float("nan"))}, "score of an inspection is not finite"),
+        ({"ms": float("inf")}, "is not finite"),
+        ({"key": "k" * 201}, "an idempotency key has 201 letters"),
         ({"detection": found(), "error": "no"}, "either a detection or an error"),
     ],
 )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, Select, false, literal, or_, tuple_
+from sqlalchemy import ColumnElement, Select, false, literal, or_, select, tuple_
 
 from oddlens.errors import UsageError, choices, shortened
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.service.history.records import Inspection, Origin, Outcome
-from oddlens.service.history.tables import INSPECTIONS
+from oddlens.service.history.tables import INSPECTIONS, as_text, searched
 from oddlens.station.feedback import Said
 
 Sort = Literal["newest", "oldest", "score", "score_up"]
@@ -91,9 +91,7 @@ class Filter:
         if self.max_score is not None:
             found.append(row.score <= self.max_score)
         if self.text:
-            found.append(
-                or_(*(each.icontains(self.text, autoescape=True) for each in (row.source, row.comment, row.defect)))
-            )
+            found.append(row.searched.contains(searched(as_text(self.text)), autoescape=True))
         if self.said:
             words = row.said.in_(sorted(self.said - {"none"}))
             found.append(or_(words, row.said.is_(None) if "none" in self.said else false()))
@@ -144,15 +142,16 @@ class Part(NamedTuple):
     column: str
     down: bool
 
-    def after(self, place: Place | None, rows: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
-        """The rows behind a place, in order. place: None is the beginning."""
+    def behind(self, place: Place | None) -> Select[float, int]:
+        """The values and numbers of the rows behind a place, in order. place: None is the beginning."""
         column, number = INSPECTIONS.c[self.column], INSPECTIONS.c.id
+        rows = select(column, number).order_by(*(each.desc() if self.down else each.asc() for each in (column, number)))
         if self.rows is not None:
             rows = rows.where(self.rows)
         if place is not None:
             here, there = tuple_(column, number), tuple_(literal(place.value), literal(place.number))
             rows = rows.where(here < there if self.down else here > there)
-        return rows.order_by(*(each.desc() if self.down else each.asc() for each in (column, number)))
+        return rows
 
 
 _SCORED, _NOT_SCORED = INSPECTIONS.c.score.is_not(None), INSPECTIONS.c.score.is_(None)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVarTuple, cast, get_args
+from typing import NamedTuple, TypeVarTuple, get_args
 
 from sqlalchemy import (
     URL,
     Connection,
     Engine,
     Row,
-    RowMapping,
     Select,
     create_engine,
     event,
@@ -29,22 +28,34 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from oddlens.detection import ValueRange
 from oddlens.errors import UsageError, first_line, printable
 from oddlens.service.history.filters import Filter, Page, Place, parts, to_number, to_time
 from oddlens.service.history.migrations import migrate
 from oddlens.service.history.pictures import Pictures
 from oddlens.service.history.records import AuditEntry, FeedbackEntry, HistoryError, Inspection, NewInspection, Outcome
-from oddlens.service.history.tables import AUDIT, DETAILS, FEEDBACK, IDENTITIES, INSPECTIONS
+from oddlens.service.history.rows import WHOLE, Prepared, inspection_of
+from oddlens.service.history.tables import AUDIT, FEEDBACK, INSPECTIONS, NAMED, as_text, searched
 
 _Columns = TypeVarTuple("_Columns")
 
 _BUSY_S = 30
 _ROW = INSPECTIONS.c
-_WHOLE = select(INSPECTIONS, DETAILS, IDENTITIES.c.document.label("identity")).join(DETAILS).join(IDENTITIES)
+_MOST_AT_ONCE = 100
+
+
+@dataclass
+class _Waiting:
+    """An inspection that waits to be written."""
+
+    prepared: Prepared
+    added: Inspection | None = None
+    error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.added is not None or self.error is not None
 
 
 class HourCount(NamedTuple):
@@ -70,6 +81,8 @@ class History:
         self._file = Path(url.database or "") if url.drivername == "sqlite" else None
         self._known: tuple[int, int] | None = None
         self._engine = _engine(url)
+        self._waiting: deque[_Waiting] = deque()
+        self._adding = threading.Lock()
         self._writes = threading.RLock() if self._file else nullcontext()  # SQLite has one writer
 
     @classmethod
@@ -104,37 +117,38 @@ class History:
 
         With a key that the station has already: the earlier inspection.
         """
-        document = json.dumps(dict(new.identity), sort_keys=True)
-        sha256 = hashlib.sha256(document.encode("ascii")).hexdigest()
-        row = {name: getattr(new, name) for name in set(_ROW.keys()) & set(vars(new))} | {
-            "time": to_number(new.time), "source": _text(new.source), "error": _text(new.error), "outcome": new.outcome,
-            "score": new.score, "region_name": _region_name(new), "key": _text(new.key),
-        }  # fmt: skip
-        with self._connection(writes=True) as connection:
-            insert_new = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-            of_identity = select(IDENTITIES.c.id).where(IDENTITIES.c.sha256 == sha256)
-            identity = connection.scalar(of_identity)
-            if identity is None:
-                values = {"sha256": sha256, "document": document}
-                connection.execute(insert_new(IDENTITIES).values(values).on_conflict_do_nothing())
-                identity = connection.scalar(of_identity)
-            values = row | {"identity_id": identity}
-            number = connection.scalar(
-                insert_new(INSPECTIONS).values(values).on_conflict_do_nothing().returning(_ROW.id)
-            )
-            if number is None:
-                earlier = _WHOLE.where(_ROW.station == row["station"], _ROW.key == row["key"])
-                return _inspection(connection.execute(earlier).mappings().one())
-            detection = None if new.detection is None else json.dumps(dict(new.detection), allow_nan=False)
-            scale = {} if new.value_range is None else {f"range_{k}": v for k, v in asdict(new.value_range).items()}
-            connection.execute(insert(DETAILS), {"inspection_id": number, "detection": detection, **scale})
-            return _inspection(connection.execute(_WHOLE.where(_ROW.id == number)).mappings().one())
+        mine = _Waiting(Prepared.of(new))
+        self._waiting.append(mine)
+        while not mine.is_done:
+            with self._adding:  # who comes first writes for all who wait: the disk is waited for once
+                if not mine.is_done:
+                    self._add_waiting()
+        if mine.error is not None:
+            raise mine.error
+        assert mine.added is not None
+        return mine.added
+
+    def _add_waiting(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
+        try:
+            with self._connection(writes=True) as connection:
+                added = [each.prepared.add(connection) for each in batch]
+        except BaseException as error:
+            for each in batch:
+                each.error = HistoryError(str(error)) if isinstance(error, HistoryError) else error
+        else:
+            for each, inspection in zip(batch, added, strict=True):
+                each.added = inspection
+
+    @staticmethod
+    def _get(connection: Connection, number: int) -> Inspection:
+        return inspection_of(connection.execute(WHOLE.where(_ROW.id == number)).mappings().one())
 
     def get(self, number: int) -> Inspection | None:
         """The inspection with a number; None: there is none."""
         with self._connection() as connection:
-            row = connection.execute(_WHOLE.where(_ROW.id == number)).mappings().one_or_none()
-        return None if row is None else _inspection(row)
+            row = connection.execute(WHOLE.where(_ROW.id == number)).mappings().one_or_none()
+        return None if row is None else inspection_of(row)
 
     def find(self, which: Filter, cursor: str | None = None, limit: int = 50) -> Page:
         """A page of inspections.
@@ -147,29 +161,18 @@ class History:
         Raises:
             UsageError: The cursor is none, or of another order.
         """
-        place = None if cursor is None else Place.of(cursor, which.sort)
-        rows: list[tuple[int, RowMapping]] = []
         with self._connection() as connection:
             total = connection.scalar(select(func.count()).select_from(INSPECTIONS).where(*which.conditions())) or 0
-            for number, part in enumerate(parts(which.sort)):
-                if len(rows) <= limit and (place is None or place.part <= number):
-                    behind = place if place is not None and place.part == number else None
-                    wanted = part.after(behind, _WHOLE.where(*which.conditions())).limit(limit + 1 - len(rows))
-                    rows += [(number, row) for row in connection.execute(wanted).mappings()]
-        found = rows[:limit]
-        after = None
-        if len(rows) > limit and found:
-            number, row = found[-1]
-            after = Place(number, row[parts(which.sort)[number].column], row["id"]).cursor(which.sort)
-        return Page([_inspection(row) for _, row in found], after, total)
+            items, after = _page(connection, which, cursor, limit)
+        return Page(items, after, total)
 
     def each(self, which: Filter) -> Iterator[Inspection]:
         """All inspections of a filter, in order, some hundreds held at a time."""
         cursor = None
         while True:
-            page = self.find(which, cursor, 500)
-            yield from page.items
-            cursor = page.next
+            with self._connection() as connection:
+                items, cursor = _page(connection, which, cursor, 500)
+            yield from items
             if cursor is None:
                 return
 
@@ -213,7 +216,7 @@ class History:
         """
         name = func.coalesce(_ROW.defect, _ROW.region_name)
         wanted = select(name, func.count()).where(
-            _ROW.station == station, name.is_not(None), func.coalesce(_ROW.said, "") != "good",
+            _ROW.station == station, NAMED, func.coalesce(_ROW.said, "") != "good",
             _ROW.outcome.in_(("ng", "review")) | _ROW.defect.is_not(None),
         )  # fmt: skip
         if since is not None:
@@ -225,8 +228,8 @@ class History:
 
     def latest(self, station: str, limit: int = 10) -> list[Inspection]:
         """A station's last inspections, the newest first."""
-        wanted = _WHOLE.where(_ROW.station == station).order_by(_ROW.time.desc(), _ROW.id.desc()).limit(limit)
-        return [_inspection(row._mapping) for row in self._rows(wanted)]
+        wanted = WHOLE.where(_ROW.station == station).order_by(_ROW.time.desc(), _ROW.id.desc()).limit(limit)
+        return [inspection_of(row._mapping) for row in self._rows(wanted)]
 
     def known(self, station: str, digest: str, origin: str) -> bool:
         """Whether the station inspected this content, from this origin, before."""
@@ -235,14 +238,17 @@ class History:
 
     def add_feedback(self, entry: FeedbackEntry) -> Inspection:
         """Keep what a person says of an inspection; returns it. Raises `UsageError` where there is no such inspection."""
-        said = {name: _text(getattr(entry, name)) for name in ("said", "defect", "comment", "reviewer")}
+        said = {name: as_text(getattr(entry, name)) for name in ("said", "defect", "comment", "reviewer")}
+        here = _ROW.id == entry.inspection_id
         with self._connection(writes=True) as connection:
-            changed = connection.execute(update(INSPECTIONS).where(_ROW.id == entry.inspection_id).values(said))
-            if not changed.rowcount:
+            source = connection.scalar(select(_ROW.source).where(here).with_for_update())
+            if source is None:
                 raise UsageError(f"there is no result {entry.inspection_id}: it may be removed by now")
-            values = said | {"inspection_id": entry.inspection_id, "time": to_number(entry.time)}
-            connection.execute(insert(FEEDBACK), values)
-            return _inspection(connection.execute(_WHOLE.where(_ROW.id == entry.inspection_id)).mappings().one())
+            words = searched(source, said["defect"], said["comment"])
+            connection.execute(update(INSPECTIONS).where(here).values(said | {"searched": words}))
+            entered = {"inspection_id": entry.inspection_id, "time": to_number(entry.time)}
+            connection.execute(insert(FEEDBACK), said | entered)
+            return self._get(connection, entry.inspection_id)
 
     def feedback(self, number: int) -> list[FeedbackEntry]:
         """All that was said of an inspection, in order."""
@@ -255,7 +261,7 @@ class History:
     def add_audit(self, entry: AuditEntry) -> None:
         """Keep who changed what."""
         values = {
-            "time": to_number(entry.time), "station": entry.station, "who": _text(entry.who), "what": _text(entry.what),
+            "time": to_number(entry.time), "station": entry.station, "who": as_text(entry.who), "what": as_text(entry.what),
             "before": json.dumps(entry.before), "after": json.dumps(entry.after),
         }  # fmt: skip
         with self._connection(writes=True) as connection:
@@ -381,31 +387,20 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _inspection(row: RowMapping) -> Inspection:
-    value = dict(row)
-    detection, low = value["detection"], value["range_low"]
-    names = set(Inspection.__dataclass_fields__)
-    return Inspection(
-        **{name: each for name, each in value.items() if name in names}
-        | {
-            "time": to_time(value["time"]),
-            "detection": None if detection is None else json.loads(detection),
-            "identity": json.loads(value["identity"]),
-            "value_range": None if low is None else ValueRange(low, value["range_high"], value["range_label"]),
-        }
-    )
-
-
-def _region_name(new: NewInspection) -> str | None:
-    """What the hottest region may be; None where nobody knows."""
-    regions = cast("list[dict[str, list[tuple[str, float]]]]", (new.detection or {}).get("regions") or [])
-    names = regions[0].get("names") if regions else None
-    return _text(names[0][0]) if names else None
-
-
-def _text(text: str | None) -> str | None:
-    """A text that a database takes: null characters and bytes of undecodable names are written as escapes."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+def _page(connection: Connection, which: Filter, cursor: str | None, limit: int) -> tuple[list[Inspection], str | None]:
+    """The inspections behind a cursor, and the next cursor. Their order is found in the narrow rows alone."""
+    place = None if cursor is None else Place.of(cursor, which.sort)
+    places: list[Place] = []
+    for number, part in enumerate(parts(which.sort)):
+        if len(places) <= limit and (place is None or place.part <= number):
+            behind = place if place is not None and place.part == number else None
+            wanted = part.behind(behind).where(*which.conditions()).limit(limit + 1 - len(places))
+            places += [Place(number, value, of) for value, of in connection.execute(wanted)]
+    shown = places[:limit]
+    rows = connection.execute(WHOLE.where(_ROW.id.in_([each.number for each in shown]))).mappings()
+    found = {row["id"]: inspection_of(row) for row in rows}
+    after = shown[-1].cursor(which.sort) if shown and len(places) > limit else None
+    return [found[each.number] for each in shown], after
 
 
 def _verdict(outcome: str) -> str | None:

@@ -8,9 +8,26 @@ from collections.abc import Callable
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from oddlens.service.history.records import HistoryError
-from oddlens.service.history.tables import METADATA, VERSIONS
+from oddlens.service.history.tables import METADATA, VERSIONS, searched
 
-STEPS: tuple[Callable[[Connection], None], ...] = ()
+
+def _search(connection: Connection) -> None:
+    """Version 2 holds what is searched in a column and an index, and the named defects in another one."""
+    connection.execute(text("ALTER TABLE oddlens_inspection ADD COLUMN searched TEXT DEFAULT '' NOT NULL"))
+    rows = connection.execute(text("SELECT id, source, defect, comment FROM oddlens_inspection"))
+    for some in rows.partitions(10_000):
+        values = [{"number": number, "searched": searched(*texts)} for number, *texts in some]
+        connection.execute(text("UPDATE oddlens_inspection SET searched = :searched WHERE id = :number"), values)
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("DROP INDEX oddlens_inspection_time"))
+        columns = "station, time, id, outcome, score, said, searched"
+        connection.execute(text(f"CREATE INDEX oddlens_inspection_search ON oddlens_inspection ({columns})"))
+    columns = "station, time, defect, region_name, said, outcome"
+    named = "defect IS NOT NULL OR region_name IS NOT NULL"
+    connection.execute(text(f"CREATE INDEX oddlens_inspection_named ON oddlens_inspection ({columns}) WHERE {named}"))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_search,)
 """What makes version 2 of version 1, and so on. A step is never changed once it was released: add another one."""
 
 VERSION = len(STEPS) + 1

@@ -41,7 +41,7 @@ class NewInspection:
         identity: `Identity.to_dict()` of what made the detection.
         ms: How long it took, in milliseconds.
         audit: Whether it was drawn at random for audit.
-        key: The client's idempotency key: a station has one inspection of each key.
+        key: The client's idempotency key, of 200 letters at most: a station has one inspection of each key.
         value_range: The ends of the colours of the overlay (`Detection.value_range`); None: they follow from the threshold.
 
     Raises:
@@ -71,10 +71,14 @@ class NewInspection:
         for digest in (self.digest, self.map_digest):
             if digest is not None and not DIGEST.fullmatch(digest):
                 raise UsageError(f"{shortened(digest)} is no SHA-256: give 64 hexadecimal digits")
+        if self.key is not None and len(self.key) > 200:
+            raise UsageError(f"an idempotency key has {len(self.key)} letters: give at most 200")
         if (self.detection is None) == (self.error is None):
             raise UsageError("an inspection has either a detection or an error")
         if self.detection is not None and not math.isfinite(cast("float", self.detection["score"])):
             raise UsageError("the score of an inspection is not finite: it is a failure, give its error")
+        if not math.isfinite(self.ms):
+            raise UsageError("the time that an inspection took is not finite")
 
     @property
     def outcome(self) -> Outcome:

@@ -24,6 +24,17 @@ from sqlalchemy.sql.schema import SchemaItem
 
 METADATA = MetaData()
 
+
+def as_text(text: str | None) -> str | None:
+    """A text that a database takes: null characters and bytes of undecodable names are written as escapes."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def searched(*texts: str | None) -> str:
+    """What is searched for words, in upper or lower case of any alphabet, which SQLite does not know."""
+    return "\n".join(filter(None, texts)).casefold()
+
+
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")  # of which SQLite makes its own row number
 
 
@@ -46,6 +57,8 @@ IDENTITIES = _table(
     "identity", Column("sha256", String(64), nullable=False, unique=True), Column("document", Text, nullable=False)
 )
 
+_READ = ("station", "time", "id", "outcome", "score", "said")
+
 INSPECTIONS = _table(
     "inspection",
     Column("station", Text, nullable=False),
@@ -67,13 +80,25 @@ INSPECTIONS = _table(
     Column("defect", Text),
     Column("comment", Text),
     Column("reviewer", Text),
+    Column("searched", Text, nullable=False, server_default=""),
     UniqueConstraint("station", "key", name="oddlens_inspection_key"),
-    # Counts, hours, trends and scores are read from the first index alone.
-    Index("oddlens_inspection_time", "station", "time", "id", "outcome", "score", "said"),
+    # Counts, hours, trends, scores and what is searched are read from one index alone; PostgreSQL's take no long texts.
+    Index("oddlens_inspection_time", *_READ).ddl_if(dialect="postgresql"),
+    Index("oddlens_inspection_search", *_READ, "searched").ddl_if(dialect="sqlite"),
     Index("oddlens_inspection_score", "station", "score", "id"),
     Index("oddlens_inspection_any_time", "time", "id"),
     Index("oddlens_inspection_digest", "digest", "station", "origin"),
     Index("oddlens_inspection_map", "map_digest"),
+)
+
+NAMED = INSPECTIONS.c.defect.is_not(None) | INSPECTIONS.c.region_name.is_not(None)
+"""Inspections of which a defect is named: few, so that they have an index of their own."""
+
+Index(
+    "oddlens_inspection_named",
+    *(INSPECTIONS.c[name] for name in ("station", "time", "defect", "region_name", "said", "outcome")),
+    sqlite_where=NAMED,
+    postgresql_where=NAMED,
 )
 
 DETAILS = Table(
