@@ -14,6 +14,7 @@ from tests.cli.program import run
 
 VERBS = [
     "detect",
+    "watch",
     "judge",
     "calibrate",
     "benchmark",

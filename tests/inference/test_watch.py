@@ -31,7 +31,7 @@ class Watched:
     def __post_init__(self) -> None:
         self.watch = WatchedFolder(
             self.folder,
-            self.known.__contains__,
+            lambda path, digest: digest in self.known,
             lambda is_ok, sentence: self.said.append((is_ok, sentence)),
             leave_out=self.leave_out,
             memory=self.memory,

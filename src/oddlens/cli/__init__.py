@@ -25,6 +25,7 @@ from oddlens.cli import (
     station,
     train,
     validate,
+    watch,
     weights,
 )
 from oddlens.cli.card_options import CardOptionsCommand
@@ -43,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("detect", cls=CardOptionsCommand, no_args_is_help=True, epilog=detect.EXAMPLES)(grouped(detect.detect))
+app.command("watch", cls=Command, no_args_is_help=True, epilog=watch.EXAMPLES)(grouped(watch.watch))
 app.command("judge", cls=Command, no_args_is_help=True, epilog=judge.EXAMPLES)(grouped(judge.judge))
 app.command("calibrate", cls=Command, no_args_is_help=True, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(grouped(benchmark.benchmark))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from oddlens.errors import printable
+from oddlens.errors import counted, printable
 from oddlens.inference.records import Record, count_verdicts, verdict_of
 from oddlens.inference.sinks import Sink
 
@@ -38,3 +38,27 @@ class ConsoleSink(Sink):
         self._note(record["path"], record.get("note"))
         self.advance(1)
         return record
+
+
+class Notes:
+    """What was noticed of images, on stderr: of the images with one note the first few, the others as a number at the end."""
+
+    MOST = 3
+
+    def __init__(self, *, everything: bool) -> None:
+        self._everything = everything
+        self._counts: Counter[str] = Counter()
+
+    def add(self, path: str, note: str | None) -> None:
+        """Print the note of an image, or count it."""
+        if note is None:
+            return
+        self._counts[note] += 1
+        if self._everything or self._counts[note] <= self.MOST:
+            print(f"{printable(path)}: {note}", file=sys.stderr)
+
+    def finish(self) -> None:
+        """Print how many more images have a note."""
+        for note, count in self._counts.items():
+            if not self._everything and count > self.MOST:
+                print(f"the same of {counted(count - self.MOST, 'image')} more: {note}", file=sys.stderr)

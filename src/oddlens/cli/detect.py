@@ -204,7 +204,7 @@ def detect(
     marking.marking(Marking(mm_per_pixel=1) if what.station else None)  # a wrong value is said before a model is loaded
 
     import oddlens
-    from oddlens.cli.console import ConsoleSink
+    from oddlens.cli.console import ConsoleSink, Notes
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
     from oddlens.inference.judgement import basis_of
@@ -221,7 +221,7 @@ def detect(
     smoothing = Smoothing(run_settings["smooth"]) if "smooth" in run_settings else None
     if (what.every > 1 or smoothing) and not any(map(is_video, found.paths)):
         raise UsageError("--every and smooth are for videos, and there is none among the images: leave them out")
-    notes = _Notes(everything=output.verbose)
+    notes = Notes(everything=output.verbose)
     with before_the_first_image():
         if what.station is not None:
             with loading():
@@ -279,7 +279,9 @@ def detect(
     if results is not None:
         folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
         if results.needs_judging(settings_of(detector, task, [*sinks, folder], smoothing)):
-            _judge_again(results, detector, object_name)
+            from oddlens.cli.judge import judge_again
+
+            judge_again(results, detector, object_name, "oddlens detect --resume")
             results = ResultsFolder(results.root, resume=True)
             folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
         report = ReportSink(results.root)
@@ -339,25 +341,6 @@ def _other_sizes(found: Counter[tuple[int, int]], expected: tuple[int, int] | No
         f"oddlens: {counted(sum(found.values()), 'image has', 'images have')} another size than the "
         f"{expected[0]} x {expected[1]} pixels that the station expects ({sizes}{more}): check camera and crop"
     )
-
-
-def _judge_again(results: ResultsFolder, detector: Detector, object_name: str) -> None:
-    """Give the kept results the verdicts of the thresholds of now."""
-    from oddlens.cli.judge import say_judged
-    from oddlens.cli.progress import stages
-    from oddlens.inference.judge import judge
-    from oddlens.inference.judgement import Judgement
-
-    with before_the_first_image(), stages() as show:
-        judgement = Judgement(
-            given=detector.thresholds,
-            calibration=detector.calibration(object_name),
-            marking=detector.marking,
-            by="oddlens detect --resume",
-            how=detector.identity.calibration,
-        )
-        judged = judge(results.root, judgement, advance=show)
-    say_judged(judged, "kept results")
 
 
 def _was_given(context: typer.Context, name: str) -> bool:
@@ -420,30 +403,6 @@ def _refuse_only_failures(items: Sequence[object]) -> None:
         for failure in first:
             print(f"oddlens: {failure.reason}", file=sys.stderr)
         raise UsageError(last.reason)
-
-
-class _Notes:
-    """What was noticed of images, on stderr: of the images with one note the first few, the others as a number at the end."""
-
-    MOST = 3
-
-    def __init__(self, *, everything: bool) -> None:
-        self._everything = everything
-        self._counts: Counter[str] = Counter()
-
-    def add(self, path: str, note: str | None) -> None:
-        """Print the note of an image, or count it."""
-        if note is None:
-            return
-        self._counts[note] += 1
-        if self._everything or self._counts[note] <= self.MOST:
-            print(f"{printable(path)}: {note}", file=sys.stderr)
-
-    def finish(self) -> None:
-        """Print how many more images have a note."""
-        for note, count in self._counts.items():
-            if not self._everything and count > self.MOST:
-                print(f"the same of {counted(count - self.MOST, 'image')} more: {note}", file=sys.stderr)
 
 
 def _say_settings(detector: Detector) -> None:

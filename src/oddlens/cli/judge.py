@@ -15,6 +15,7 @@ from oddlens.cli.thresholds import parse_thresholds
 from oddlens.errors import UsageError, counted
 
 if TYPE_CHECKING:
+    from oddlens.detector import Detector
     from oddlens.inference.judge import Judged
     from oddlens.inference.judgement import Judgement
     from oddlens.inference.results import ResultsFolder
@@ -114,6 +115,24 @@ def _judgement(
 
     judgement = by_station(kept.document, read_station(what.station), what.station)
     return replace(judgement, marking=marking.marking(judgement.marking)) if marking.is_given else judgement
+
+
+def judge_again(results: ResultsFolder, detector: Detector, object_name: str, by: str) -> None:
+    """Give the results that a run continues the verdicts of the thresholds of now. by: the verb that does it."""
+    from oddlens.cli.progress import stages
+    from oddlens.inference import judge as judging
+    from oddlens.inference.judgement import Judgement
+
+    with before_the_first_image(), stages() as show:
+        judgement = Judgement(
+            given=detector.thresholds,
+            calibration=detector.calibration(object_name),
+            marking=detector.marking,
+            by=by,
+            how=detector.identity.calibration,
+        )
+        judged = judging.judge(results.root, judgement, advance=show)
+    say_judged(judged, "kept results")
 
 
 def say_judged(judged: Judged, where: str) -> None:

@@ -12,7 +12,7 @@ from oddlens.detection import Verdict
 from oddlens.detection.detection import DetectionFields
 from oddlens.detection.regions import RegionDocument
 from oddlens.io.atomic import write_bytes
-from oddlens.io.paths import read_bytes
+from oddlens.io.paths import open_file
 from oddlens.io.strict_json import checked, parse_json
 
 
@@ -28,11 +28,12 @@ class Record(DetectionFields, total=False):
     """The result of one image as JSON values, a line of results.jsonl, or a part of one.
 
     A line has a path and an error; or a path and the detection (`Detection.to_dict`), of which earlier versions wrote less. ms: how
-    long it took, in milliseconds. audit: whether it was drawn at random for audit. overlay, map, mask, labels, preview: what was
-    drawn of it, from OUT.
+    long it took, in milliseconds. sha256: of the image's file, where a run waited for it. audit: whether it was drawn at random
+    for audit. overlay, map, mask, labels, preview: what was drawn of it, from OUT.
     """
 
     path: str
+    sha256: str
     error: str
     score: float
     is_anomalous: bool | None
@@ -76,6 +77,11 @@ def read_records(path: Path) -> dict[str, Record]:
     return records
 
 
+def each_record(path: Path) -> Iterator[Record]:
+    """The records of a results.jsonl one by one, as they were written; lines of another form are passed over."""
+    return filter(None, _each_line(path))
+
+
 def count_unread(path: Path) -> int:
     """How many lines of a results.jsonl are no records."""
     return sum(record is None for record in _each_line(path))
@@ -83,13 +89,16 @@ def count_unread(path: Path) -> int:
 
 def _each_line(path: Path) -> Iterator[Record | None]:
     """The record of each line that is not empty; None for one of another form."""
-    for line in filter(None, read_bytes(path).split(b"\n")):
-        try:
-            record = checked(parse_json(line.decode("ascii")), Record)
-        except ValueError:
-            yield None
-        else:
-            yield record if _is_whole(record) else None
+    with open_file(path) as lines:
+        for line in lines:
+            if line == b"\n":
+                continue
+            try:
+                record = checked(parse_json(line.decode("ascii")), Record)
+            except ValueError:
+                yield None
+            else:
+                yield record if _is_whole(record) else None
 
 
 def _is_whole(record: Record) -> bool:

@@ -63,14 +63,16 @@ class ResultsFolder:
         resume: Continue with the results in it, also those of images that this run does not have; lines of failed images are
             dropped, so that they run again.
         overwrite: Start over; earlier results and drawings are removed, also those of images that this run does not have.
+        appends: Continue behind every line that is there, also those of failed images: for a run that has no end.
 
     Raises:
         UsageError: There are results and neither is given; the results cannot be continued; there are images that no run drew, or
             results of a benchmark; another run is writing.
     """
 
-    def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(self, root: Path, *, resume: bool = False, overwrite: bool = False, appends: bool = False) -> None:
         self.root = root
+        self._appends = appends
         self.lines = root / "results.jsonl"
         self.drawings = {name: root / name for name in KINDS}
         self._settings_file = root / "run.json"
@@ -98,13 +100,18 @@ class ResultsFolder:
             )
         if not is_file(self.lines) or overwrite:
             return
-        if not resume:
+        if not (resume or appends):
             raise UsageError(
                 f"{shown} holds results already: add --resume to go on, --overwrite to start over, or give another --out"
             )
         self.document = read_document(self._settings_file)
         self._earlier = self.document["run"]
         self._done = None
+
+    @property
+    def continues(self) -> bool:
+        """Whether there are results that this run continues."""
+        return self._earlier is not None
 
     @property
     def done(self) -> Mapping[str, Record]:
@@ -137,7 +144,7 @@ class ResultsFolder:
 
     def names(self, images: Mapping[Source, str]) -> dict[Source, str]:
         """A name for the drawings of each image (to its key): the one it had, else one that no other image in OUT has."""
-        had = {key: name for key, record in self.done.items() if (name := _name_of(record)) is not None}
+        had = {key: name for key, record in self.done.items() if (name := drawn_name(record)) is not None}
         given = {source: had[key] for source, key in images.items() if key in had}
         return unique_names(list(images), given, had.values())
 
@@ -213,12 +220,16 @@ class ResultsFolder:
                 f"another run has written to {printable(str(self.root))} since this one began: start this one again"
             )
         self._begun = True
-        done = self.done
+        appends = self._appends and self._earlier is not None
+        done = {} if appends else self.done
         self.clean()
         if self._overwrite:
             _remove([self.lines, *self._drawn_by_runs()])
         write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
-        write_text(self.lines, "".join(map(line_of, done.values())))
+        if appends:
+            _cut_to_whole_lines(self.lines)
+        else:
+            write_text(self.lines, "".join(map(line_of, done.values())))
         self._overwrite, self._now = False, settings["run"]
 
     def clean(self) -> None:
@@ -308,6 +319,23 @@ class ResultsFolder:
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
+def _cut_to_whole_lines(path: Path) -> None:
+    """Take away what a stop left of the last line."""
+    try:
+        with path.open("rb+") as file:
+            end = file.seek(0, os.SEEK_END)
+            while end:
+                start = max(0, end - 65536)
+                file.seek(start)
+                if (last := file.read(end - start).rfind(b"\n")) >= 0:
+                    end = start + last + 1
+                    break
+                end = start
+            file.truncate(end)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def unique_names(
     paths: Sequence[Source], given: Mapping[Source, str] | None = None, taken: Iterable[str] = ()
 ) -> dict[Source, str]:
@@ -337,6 +365,14 @@ def unique_names(
     return {path: names[path] for path in paths}
 
 
+def spellings(stem: str, sha256: str) -> Iterator[str]:
+    """The names that the drawings of an image may have, by its content: the first one that is free is taken."""
+    if not _is_long(stem):
+        yield stem
+    for length in (12, 64):
+        yield f"{stem[:_SHORT_NAME] if _is_long(stem) else stem}-{sha256[:length]}"
+
+
 def _stem(path: Named) -> str:
     return path.stem
 
@@ -358,7 +394,7 @@ def _is_long(stem: str) -> bool:
     return len(os.fsencode(stem)) > _LONGEST_NAME
 
 
-def _name_of(record: Record) -> str | None:
+def drawn_name(record: Record) -> str | None:
     """The name of the drawings of a record; None if there are none."""
     return next((PurePosixPath(record[kind]).stem for kind in DRAWINGS if kind in record), None)
 

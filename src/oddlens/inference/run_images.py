@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from oddlens.errors import Failure, ImageError
 from oddlens.inference.records import Record
-from oddlens.inference.task import Item
+from oddlens.inference.task import HeldImage, Item
 from oddlens.inference.times import Times
 from oddlens.io.images import Picture, read_image
 from oddlens.io.pixels import Pixels
@@ -96,4 +96,6 @@ class RunImage:
             raise ImageError(self.item.reason)
         if isinstance(self.item, VideoFrame):
             return self.item.read()
+        if isinstance(self.item, HeldImage):
+            return read_image(self.item.data, self.item.name, self._reading.max_megapixels)
         return read_image(self.item, max_megapixels=self._reading.max_megapixels)

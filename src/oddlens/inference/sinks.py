@@ -127,7 +127,7 @@ class FolderSink(Sink):
         elif isinstance(item, VideoFrame):
             file = self.folder.file_of(item.video.path, item.number)
         else:
-            file = self.folder.file_of(item)
+            file = self.folder.file_of(Path(item))
         self._files[number] = file  # as it is before the image is read
         known = self.folder.known(file)
         if known is None and not self._is_writable:  # else nothing may be left to write
@@ -155,7 +155,10 @@ class FolderSink(Sink):
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """See `Sink`. Returns the paths of the drawings, relative to the folder."""
-        name = self._names[os.fspath(self._run.task.items[number])]
+        return self.drawn(self._names[os.fspath(self._run.task.items[number])], detection, pixels)
+
+    def drawn(self, name: str, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
+        """Draw a detection under a name."""
         pixels = cache(pixels)
         written: Record = {}
         for kind in KINDS:
@@ -184,7 +187,7 @@ class FolderSink(Sink):
     def _key(self, item: Item) -> str:
         if isinstance(item, VideoFrame):
             return self.folder.key_of(item.video.path, item.number)
-        return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(item)
+        return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(Path(item))
 
 
 def has_drawing(kind: str, detection: Detection) -> bool:

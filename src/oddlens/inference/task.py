@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +12,35 @@ from oddlens.errors import Failure
 from oddlens.inference.run_document import RunDocument
 from oddlens.io.video import VideoFrame
 
-Item = Path | VideoFrame | Failure
+
+@dataclass(frozen=True, eq=False)
+class HeldImage:
+    """An image that is at hand before its run: a file of a watched folder, or a frame of a camera.
+
+    Attributes:
+        name: What it is called: its path, or its camera and time.
+        stem: Of the files that are written for it.
+        data: The encoded image.
+        sha256: Of `data`.
+        came: When, UTC.
+        file: Where it lies; None for a frame of a camera.
+        modified: The file's time of change.
+    """
+
+    name: str
+    stem: str
+    data: bytes = field(repr=False)
+    sha256: str
+    came: datetime
+    file: Path | None = None
+    modified: float = 0.0
+
+    def __fspath__(self) -> str:
+        """Its name."""
+        return self.name
+
+
+Item = Path | VideoFrame | HeldImage | Failure
 """An image of a run; a failure stands where no image was found."""
 
 

@@ -68,7 +68,7 @@ class WatchedFolder:
 
     Args:
         folder: The folder. It need not be there yet.
-        is_known: Whether content was seen before, by its SHA-256, in another run too.
+        is_known: Whether the content of a file was seen before, by its SHA-256, in another run too.
         say: Called with (is_ok, sentence) where the folder is lost or found again, or a file cannot be opened.
         leave_out: Folders in it that are not watched.
         memory: A file that holds what was seen, so that a restart need not read a file to tell that it is known; see `remember`.
@@ -79,7 +79,7 @@ class WatchedFolder:
     def __init__(
         self,
         folder: Path,
-        is_known: Callable[[str], bool],
+        is_known: Callable[[Path, str], bool],
         say: Callable[[bool, str], None] = lambda is_ok, sentence: None,
         *,
         leave_out: tuple[Path, ...] = (),
@@ -235,7 +235,7 @@ class WatchedFolder:
         self._seen.add(fingerprint)
         self._new.append(fingerprint)
         digest = hashlib.sha256(data).hexdigest()
-        return None if self._is_known(digest) else WatchedFile(path, data, digest, modified, fingerprint)
+        return None if self._is_known(path, digest) else WatchedFile(path, data, digest, modified, fingerprint)
 
     def _could_not_open(self, path: Path, fingerprint: int, error: OSError) -> None:
         if isinstance(error, FileNotFoundError):
@@ -252,17 +252,17 @@ class Mover:
     """Moves images out of a watched folder, into folders in it by their verdict; what is there is never overwritten."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._taken = set[Path]()
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Where to: these must not be watched."""
-        return tuple(self._folder / name for name in dict.fromkeys(MOVED_TO.values()))
+        return tuple(self.folder / name for name in dict.fromkeys(MOVED_TO.values()))
 
     def place(self, path: Path, verdict: str) -> Path:
         """A free place for a file, which it keeps until `move`: its own name there, or that name with a number."""
-        wanted = self._folder / MOVED_TO[verdict] / path.relative_to(self._folder)
+        wanted = self.folder / MOVED_TO[verdict] / path.relative_to(self.folder)
         names = itertools.chain(
             [wanted], (wanted.with_stem(f"{wanted.stem}-{number}") for number in itertools.count(2))
         )

@@ -1,0 +1,295 @@
+"""`oddlens watch`: inspect images as they come, from a folder or a camera."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oddlens.cli.command import before_the_first_image, loading
+from oddlens.cli.naming import names_sink, open_to_name
+from oddlens.cli.options import DeviceName, RuntimeName, parse_kinds, say
+from oddlens.cli.outlets import OutletOptions
+from oddlens.errors import UsageError, counted, printable
+from oddlens.inference.kinds import KINDS
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
+    from oddlens.inference.cameras import Camera
+    from oddlens.inference.delivery import Outlet
+    from oddlens.inference.live import LiveFolder
+    from oddlens.inference.sinks import Sink
+    from oddlens.inference.task import HeldImage
+
+EXAMPLES = """\b
+Examples:
+  oddlens watch incoming/ --station line-3 --out results/
+  oddlens watch incoming/ --station line-3 --out results/ --move --on-ng 'python stop_the_belt.py'
+  oddlens watch --camera rtsp://user:password@10.0.0.8/stream --station line-3 --out results/ --webhook https://mes/results
+"""
+
+SEEN = "seen.bin"
+"""The file in OUT that holds which files were seen, see `WatchedFolder`."""
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where images come from, and how often one is looked for."""
+
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A camera in the place of a folder: rtsp:// or http:// (with 'oddlens[video]'), a number such as 0, or a video.",
+            show_default=False,
+        ),
+    ] = None
+    every: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.0, help="Look into the folder, or take the camera's newest frame, so often."
+        ),
+    ] = 1.0
+    move: Annotated[
+        bool,
+        typer.Option(
+            "--move", help="Move each image out of the way: into done/, review/, ng/ or failed/ in the watched folder."
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
+class WatchOutput:
+    """What becomes of the results."""
+
+    out: Annotated[
+        Path,
+        typer.Option(metavar="OUT", help="The folder for results; one that holds some goes on.", show_default=False),
+    ]
+    write: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help=f"What to write into OUT of each image, divided by commas: {', '.join(KINDS)}; or nothing.",
+            show_default=",".join(KINDS),
+        ),
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove what is in OUT, and start over.")] = False
+    audit: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Draw this share of the images at random for audit.", show_default="none"),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")] = False
+
+
+def watch(
+    station: Annotated[str, typer.Option(metavar="DIR", help="A saved detector.", show_default=False)],
+    output: WatchOutput,
+    source: SourceOptions,
+    outlets: OutletOptions,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]", help="The folder that images come into, or folders in it.", show_default=False
+        ),
+    ] = None,
+    device: DeviceName = "auto",
+    runtime: RuntimeName = "auto",
+) -> None:
+    """Inspect images as they come, until it is stopped.
+
+    As 'detect --station' does, but it goes on: each image that comes into FOLDER is inspected once, by its content, when it has
+    stopped growing; a file that is overwritten is inspected again. OUT gets what 'detect' writes, and report.html each minute.
+
+    Ctrl-C or SIGTERM ends it when the image in hand is done. Called again, it goes on where it stopped, also after a kill.
+
+    Exit code: 0 when it is stopped, 1 if it cannot go on, 2 if the call was wrong.
+    """
+    if (folder is None) == (source.camera is None):
+        raise UsageError("give either a folder or --camera: that is where the images come from")
+    if source.move and folder is None:
+        raise UsageError("--move is for a folder: a camera has no files to move")
+    written = tuple(KINDS) if output.write is None else parse_kinds(output.write, tuple(KINDS))
+
+    from oddlens.inference.audit import AuditSink
+    from oddlens.inference.cameras import Camera
+    from oddlens.inference.outlets import Outlets
+    from oddlens.inference.results import ResultsFolder
+    from oddlens.inference.watch import check_watchable
+    from oddlens.io.freed_memory import reuse_freed_memory
+
+    reuse_freed_memory()
+    if folder is not None:
+        check_watchable(folder)
+    camera = None if source.camera is None else Camera(source.camera, _say)
+    audit = None if output.audit is None else AuditSink(output.audit)
+    ResultsFolder(
+        output.out, overwrite=output.overwrite, appends=True
+    )  # what is wrong with it is said before a model is loaded
+    stop = threading.Event()
+    with closing(Outlets(outlets.addresses, _say)) as opened, _stopped_by_signals(stop):
+        with before_the_first_image(), loading():
+            detector = open_to_name(station, device, runtime, ())
+        line = _Line(detector, station, [] if audit is None else [audit], opened, output, written, folder, source)
+        with closing(line):
+            if camera is not None:
+                say(f"oddlens: watching the camera {camera.name}: Ctrl-C ends it")
+                camera.start()
+                try:
+                    line.inspect_camera(camera, stop)
+                finally:
+                    camera.stop()
+            elif folder is not None:
+                say(f"oddlens: watching {printable(str(folder))}: Ctrl-C ends it")
+                line.inspect_folder(folder, stop)
+
+
+class _Line:
+    """What inspects the images of a line; `close` says what was found."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        station: str,
+        before: list[Sink],
+        outlets: Outlet,
+        output: WatchOutput,
+        written: tuple[str, ...],
+        folder: Path | None,
+        source: SourceOptions,
+    ) -> None:
+        from oddlens.cli.console import ConsoleSink, Notes
+        from oddlens.cli.judge import judge_again
+        from oddlens.cli.line import StationLine
+        from oddlens.inference.judgement import basis_of
+        from oddlens.inference.live import LiveFolder, LiveRun
+        from oddlens.inference.outlets import OutletSink
+        from oddlens.inference.report import ReportSink
+        from oddlens.inference.results import ResultsFolder
+        from oddlens.inference.runner import settings_of
+        from oddlens.inference.task import Task
+        from oddlens.inference.watch import Mover
+
+        name = detector.object_name
+        self._source = source
+        self._said: dict[str, list[str]] = {}
+        self._mover = Mover(folder) if source.move and folder is not None else None
+        with before_the_first_image():
+            naming = names_sink(detector, (), name)
+        first = [
+            *before,
+            *([] if naming is None else [naming]),
+            *StationLine(detector, station, name, self._said).sinks,
+        ]
+
+        def opened(overwrite: bool) -> LiveFolder:
+            results = ResultsFolder(output.out, overwrite=overwrite, appends=True)
+            return LiveFolder(
+                results,
+                written,
+                lambda: basis_of(detector, name),
+                mover=self._mover,
+                say=lambda each: _say(False, each),
+            )
+
+        self._folder = opened(output.overwrite)
+        if self._folder.folder.needs_judging(settings_of(detector, Task(name, ()), [*first, self._folder])):
+            judge_again(self._folder.folder, detector, name, "oddlens watch")
+            self._folder = opened(overwrite=False)
+        report = ReportSink(output.out)
+        report.said = self._said
+        self._notes = Notes(everything=False)
+        self._console = ConsoleSink("json" if output.as_json else "lines", self._notes.add)
+        sender = OutletSink(outlets, Path(station).resolve().name, detector.identity.to_dict())
+        self._run = LiveRun(detector, name, self._folder, [*first, self._folder, report, sender, self._console])
+        self._seen = output.out / SEEN
+        if not self._folder.folder.continues:
+            self._seen.unlink(missing_ok=True)  # it would pass over what has no result
+
+    def inspect_folder(self, folder: Path, stop: threading.Event) -> None:
+        """Inspect what comes into a folder, until it is stopped."""
+        from oddlens.inference.live import image_of_file, together
+        from oddlens.inference.watch import WatchedFolder
+        from oddlens.io.finding import say_passed_over
+
+        moved_to = () if self._mover is None else self._mover.folders
+        watched = WatchedFolder(
+            folder,
+            self._folder.is_known,
+            _say,
+            leave_out=(self._folder.folder.root, *moved_to),
+            memory=self._seen,
+            every=self._source.every,
+        )
+        said = None
+        while not stop.is_set():
+            for images in together(map(image_of_file, watched.poll())):
+                if not self._take(images, stop):
+                    return  # what was not inspected is not remembered
+                watched.remember()
+            watched.remember()
+            if said is None and (said := say_passed_over(watched.passed_over)) is not None:
+                say(f"oddlens: {said}")
+            self._run.report_if_due()
+            stop.wait(watched.wait_s)
+
+    def inspect_camera(self, camera: Camera, stop: threading.Event) -> None:
+        """Inspect the newest frame of a camera, again and again, until it is stopped."""
+        from oddlens.inference.live import image_of_frame
+
+        for frame in camera.each(stop, self._source.every):
+            self._take([image_of_frame(frame)], stop)
+            self._run.report_if_due()
+
+    def _take(self, images: list[HeldImage], stop: threading.Event) -> bool:
+        """Inspect images; whether all of them are, and it was not stopped."""
+        left = len(images)
+        with closing(self._run.take(images)) as outcomes:
+            for _ in outcomes:
+                left -= 1
+                if stop.is_set():
+                    break
+        return not (left and stop.is_set())
+
+    def close(self) -> None:
+        """Write the last report, and say what was found."""
+        from oddlens.inference.records import say_counts
+        from oddlens.inference.report import NAME as REPORT
+
+        try:
+            self._run.report()
+        finally:
+            self._run.close()
+            self._notes.finish()
+        count = self._console.counts.total()
+        say(f"{counted(count, 'image')}: {say_counts(self._console.counts)}: {self._folder.folder.root / REPORT}")
+        for sentence in (*self._said.get("drift", ()), *self._said.get("station", ()), *self._said.get("promise", ())):
+            say(f"oddlens: {sentence}")
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and Ctrl-C set `stop`; a second one ends the program as if there were nothing here."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        for each, action in before.items():
+            signal.signal(each, action)
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, action in before.items():
+            signal.signal(each, action)
+
+
+def _say(is_ok: bool, sentence: str) -> None:
+    say(f"oddlens: {sentence}")
