@@ -39,7 +39,8 @@ def test_a_line_that_a_stop_cut_off_is_no_result_and_goes_away(tmp_path: Path, c
     "change",
     [
         {"score": None}, {"score": "0.5"}, {"score": True}, {"is_anomalous": 1}, {"map": {"a": 1}}, {"overlay": 3}, {"note": []},
-        {"file": "b"}, {"file": {"path": 3}}, {"file": {}}, {"path": None},
+        {"file": "b"}, {"file": {"path": 3}}, {"file": {}}, {"path": None}, {"verdict": "maybe"}, {"image_size": "640"},
+        {"regions": [{}]}, {"regions": [{"box": [1, 2, "3", 4], "area": 1, "peak": 1, "mean": 1}]}, {"p_value": "0.1"},
     ],
 )  # fmt: skip
 def test_a_line_that_says_something_else_is_none_and_its_picture_runs_again(tmp_path: Path, change: Record) -> None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -310,7 +310,7 @@ def _document(
     sheet: Path,
     version: int,
     failed: Sequence[Failure],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "version": version,
         "calibration": calibration.to_dict(),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from oddlens.data import Record, manifest_hash
 from oddlens.data.named import NamedDataset
@@ -21,7 +21,7 @@ from oddlens.errors import UsageError
 from oddlens.evaluation.protocol import Protocol
 from oddlens.io.atomic import write_text
 from oddlens.io.paths import read_bytes
-from oddlens.io.strict_json import parse_json
+from oddlens.io.strict_json import checked, parse_json
 from oddlens.metrics import Ranking, precision_recall_points, roc_points
 from oddlens.metrics.curves import Points
 from oddlens.provenance import differing
@@ -35,6 +35,7 @@ FORMAT = 3
 CURVE_POINTS = 150
 
 _DIGEST = "sha256"
+_Number = TypeVar("_Number", int, float)
 
 
 class CellSettings(TypedDict):
@@ -156,6 +157,52 @@ class CellResult:
         self.curves |= {f"{level}_roc": _curve(roc.fpr, roc.tpr), f"{level}_pr": _curve(recall, precision)}
 
 
+class _ScoreDocument(TypedDict):
+    path: str
+    label: int
+    defect: str
+    score: float
+
+
+class _CurveDocument(TypedDict):
+    x: list[float]
+    y: list[float]
+
+
+class _ExampleDocument(TypedDict):
+    kind: str
+    number: int
+    drawing: str
+
+
+class _CellDocument(TypedDict):
+    """The file of a `CellResult`, without its digest."""
+
+    settings: CellSettings
+    counts: dict[str, int]
+    evaluated_at: list[int] | None
+    figures: dict[str, float | None]
+    reasons: dict[str, str]
+    interval: list[float] | None
+    thresholds: dict[str, float | None]
+    threshold_source: str | None
+    notes: list[str]
+    scores: list[_ScoreDocument]
+    curves: dict[str, _CurveDocument]
+    value_range: list[float]
+    shown: list[_ExampleDocument]
+    seconds: dict[str, float]
+    components: dict[str, int]
+    class_iou: dict[str, float | None]
+    maps: str | None
+
+
+class _MadeWith(TypedDict):
+    """A cell of any version."""
+
+    settings: dict[str, object]
+
+
 def cell_settings(
     source: NamedDataset,
     category: str,
@@ -197,17 +244,14 @@ def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
     """
     try:
         content = parse_json(read_bytes(path))
-        found = content["settings"]
-        if not isinstance(found, dict):
-            raise TypeError
-        names = differing(found, settings)
+        names = differing(checked(content, _MadeWith)["settings"], settings)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read ({error.strerror}): change its permissions, or give another --out"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise UsageError(_damaged(path)) from error
     if "cell_format" in names:
         raise UsageError(
@@ -219,18 +263,41 @@ def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
             f"{path} was made with other settings ({', '.join(names)}): give the same ones, another --out, "
             "or --no-resume to measure it again"
         )
-    if content.pop(_DIGEST, None) != _digest(content):
-        raise UsageError(_damaged(path))
-    content |= {
-        "evaluated_at": content["evaluated_at"] and tuple(content["evaluated_at"]),
-        "interval": content["interval"] and tuple(content["interval"]),
-        "notes": tuple(content["notes"]),
-        "scores": tuple(ImageScore(**score) for score in content["scores"]),
-        "curves": {name: Curve(tuple(curve["x"]), tuple(curve["y"])) for name, curve in content["curves"].items()},
-        "value_range": tuple(content["value_range"]),
-        "shown": tuple(ExampleImage(**shown) for shown in content["shown"]),
-    }
-    return CellResult(**content)
+    try:
+        return _result(checked(content, _CellDocument), checked(content, dict[str, object]))
+    except ValueError as error:
+        raise UsageError(_damaged(path)) from error
+
+
+def _result(found: _CellDocument, whole: Mapping[str, object]) -> CellResult:
+    """The cell of a document. whole: with its digest. Raises `ValueError` where it was changed."""
+    content = {name: value for name, value in whole.items() if name != _DIGEST}
+    if whole.get(_DIGEST) != _digest(content):
+        raise ValueError("its digest is of something else")
+    return CellResult(
+        settings=found["settings"],
+        counts=found["counts"],
+        evaluated_at=None if found["evaluated_at"] is None else _pair(found["evaluated_at"]),
+        figures=found["figures"],
+        reasons=found["reasons"],
+        interval=None if found["interval"] is None else _pair(found["interval"]),
+        thresholds=found["thresholds"],
+        threshold_source=found["threshold_source"],
+        notes=tuple(found["notes"]),
+        scores=tuple(ImageScore(**score) for score in found["scores"]),
+        curves={name: Curve(tuple(curve["x"]), tuple(curve["y"])) for name, curve in found["curves"].items()},
+        value_range=_pair(found["value_range"]),
+        shown=tuple(ExampleImage(**shown) for shown in found["shown"]),
+        seconds=found["seconds"],
+        components=found["components"],
+        class_iou=found["class_iou"],
+        maps=found["maps"],
+    )
+
+
+def _pair(values: Sequence[_Number]) -> tuple[_Number, _Number]:
+    first, second = values
+    return first, second
 
 
 def _curve(x: Points, y: Points) -> Curve:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import (
-    Any,
     Literal,
     NoReturn,
     NotRequired,
@@ -28,7 +27,7 @@ from oddlens.errors import UsageError
 _T = TypeVar("_T")
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> object:
     """The value of a JSON text.
 
     Python's own reader takes NaN and 1e999, and ends in a `RecursionError` on deep nesting.

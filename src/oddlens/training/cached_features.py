@@ -8,9 +8,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from operator import index
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from oddlens.errors import OddlensError, printable
 from oddlens.io.atomic import write_text
 from oddlens.io.paths import exists, read_bytes
-from oddlens.io.strict_json import parse_json
+from oddlens.io.strict_json import checked, parse_json
 from oddlens.methods.recipe import held_fields
 from oddlens.training.feature_cache import Arrays, FeatureCache
 from oddlens.training.frozen import MASK, Batch, Encoder, stacked
@@ -30,6 +29,12 @@ Storage = Literal["float32", "float16"]
 
 _SHARD = 8  # images a file: at most as many are computed again after a stop
 _METADATA = "features.json"
+
+
+class _Metadata(TypedDict):
+    """features.json. arrays: by name, the shape for one image."""
+
+    arrays: dict[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -148,9 +153,9 @@ class CachedFeatures:
     def _shapes(self, place: Path, metadata: dict[str, object], image: TrainingImage) -> dict[str, tuple[int, ...]]:
         """Array name -> the shape for one image: as noted in the folder, else from encoding one image."""
         try:
-            noted = parse_json(read_bytes(place / _METADATA))["arrays"]
-            return {name: tuple(map(index, shape)) for name, shape in noted.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            noted = checked(parse_json(read_bytes(place / _METADATA)), _Metadata)
+            return {name: tuple(shape) for name, shape in noted["arrays"].items()}
+        except (OSError, ValueError):
             if self._first is None:
                 self._first = image, self._encoder.arrays(image)
             shapes = {name: array.shape for name, array in self._first[1].items()}
