@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from oddlens.errors import OddlensError
+from oddlens.export.loops import scans_as_loops
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -94,6 +95,7 @@ def to_onnx(
     if program is None:
         raise OddlensError("torch exported nothing")
     model = program.model_proto
+    scans_as_loops(model.graph)
     _tidy(model)
     return OnnxGraph(
         tuple(each.name for each in model.graph.input), outputs, model.SerializeToString(deterministic=True)
