@@ -1,6 +1,7 @@
 """Parity of every method that can be exported with the graphs that it becomes: features, scores, maps.
 
     python benchmarks/export.py [--models mini vit-b] [--methods NAME...] [--references N...] [--batches N...]
+                                [--runtime onnx|openvino]
 
 "vit-b" has random weights of the size of ViT-B-16-plus-240. Learned parts (APRIL-GAN's layers, AnomalyCLIP's prompts) are random
 too: differences prove the arithmetic, no accuracy. Images are generated, and of several shapes. References are encoded by each
@@ -42,6 +43,7 @@ from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import method_card
 from oddlens.methods.weights import MethodWeights
 from oddlens.runtime import GraphMethod
+from oddlens.runtime.engine import GRAPH_RUNTIMES
 from oddlens.runtime.graph_folder import GraphFolder
 
 METHODS = ("winclip", "patch-knn", "april-gan", "anomalyclip", "anovl")
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--references", nargs="+", type=int, default=[0, 1, 4, 50])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 3, 8])
+    parser.add_argument("--runtime", choices=GRAPH_RUNTIMES, default="onnx")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     print(f"{'model':8}{'method':13}{'references':>10}{'images':>8}{'features':>10}{'scores':>10}{'maps':>10}")
@@ -69,7 +72,7 @@ def main() -> None:
                 print(
                     f"{model:8}{name:13}exported in {time.process_time() - started:.0f} s of processor time", flush=True
                 )
-                graphs = Detector(name, GraphMethod(GraphFolder.read(Path(folder)), "cpu"))
+                graphs = Detector(name, GraphMethod(GraphFolder.read(Path(folder)), "cpu", options.runtime))
                 worst = max(worst, _compare(model, detector, graphs, options.references, options.batches))
     print(f"largest difference {worst:.1e} (limit {LIMIT:g})")
     sys.exit(worst > LIMIT)

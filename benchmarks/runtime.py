@@ -1,4 +1,4 @@
-"""Runtimes side by side: torch, onnxruntime in float32 and int8, OpenVINO where it is installed. torch = 1.
+"""Runtimes side by side: torch, onnxruntime and OpenVINO in float32 and int8, OpenVINO in bfloat16. torch = 1.
 
     python benchmarks/runtime.py [--data FOLDER] [--threads 1 2] [--rounds N] [--large] [--only NAME ...]
 
@@ -50,6 +50,7 @@ from oddlens.io.finding import find_images
 from oddlens.io.images import read_image
 from oddlens.io.preprocess import normalised
 from oddlens.runtime.graph_folder import ENCODER, GraphFolder
+from oddlens.telemetry import without_openvinos
 
 Pixels = NDArray[np.float32]
 Encoder = Callable[[Pixels], list[NDArray[np.generic]]]
@@ -202,11 +203,13 @@ def _runtimes(case: Case, threads: int) -> dict[str, Encoder]:
     runtimes: dict[str, Encoder] = {"torch": case.torch, "onnxruntime": _one_by_one(_onnxruntime(case.graph, threads))}
     if max(case.batches) > 1:
         runtimes["ort, together"] = _onnxruntime(case.graph, threads)
-    if b"MatMulInteger" in (whole := _int8(case.graph)):
+    if is_whole := b"MatMulInteger" in (whole := _int8(case.graph)):
         runtimes["ort int8"] = _one_by_one(_onnxruntime(whole, threads))
     if find_spec("openvino"):
         for precision in ("f32", "bf16"):
             runtimes[f"OpenVINO {precision}"] = _one_by_one(_openvino(case.graph, threads, precision))
+        if is_whole:
+            runtimes["OpenVINO int8"] = _one_by_one(_openvino(whole, threads, "f32"))
     return runtimes
 
 
@@ -235,10 +238,16 @@ def _onnxruntime(graph: bytes, threads: int) -> Encoder:
 
 
 def _openvino(graph: bytes, threads: int, precision: str) -> Encoder:
-    import openvino
-
+    with without_openvinos():
+        import openvino
     core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_CPU_PINNING": False,
+    }
     compiled = core.compile_model(core.read_model(graph), "CPU", settings)
     return lambda pixels: [np.array(each) for each in compiled({"pixels": pixels}).values()]
 

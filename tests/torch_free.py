@@ -30,6 +30,7 @@ EXTRAS = (
     "av",
     "onnx",
     "onnxscript",
+    "openvino",
     "pillow_heif",
     "psycopg",
     "paho",

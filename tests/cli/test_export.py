@@ -61,6 +61,15 @@ def test_stations_that_agree_are_said_to(station: Path, exported: Path, images: 
     assert [each["source"] for each in told["images"]][:2] == ["generated, 640 x 480", "generated, 360 x 640"]
 
 
+def test_an_export_can_be_held_against_torch_on_openvino(station: Path, exported: Path, images: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    done = run("validate", station, exported, images / "0.png", "--runtime", "openvino")
+    assert done.code == 0, done.err
+    done = run("validate", exported, exported, images / "0.png", "--runtime", "openvino", "--json")
+    assert "the same graphs" not in done.err
+    assert 0 < json.loads(done.out)["largest"]["features"] < 1e-4
+
+
 def test_stations_that_differ_are_said_to(exported: Path, images: Path, tmp_path: Path) -> None:
     other = shutil.copytree(exported, tmp_path / "other")
     detector = oddlens.open_station(other)

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,35 @@ def test_less_precision_makes_references_and_thresholds_anew(precision: str, sta
     assert encoders[0] < 0.9 * encoders[1]
 
 
+def test_an_export_for_openvino_is_tried_on_it_and_runs_on_it(station: Path, good: list[Path], tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    made = export_station(station, tmp_path / "made", precision="int8", target="openvino")
+    told = json.loads((made.folder / "parity.json").read_text())
+    assert (told["runtime"], told["versions"].keys() >= {"openvino"}) == ("openvino", True)
+    assert 0 < made.parity.score < 0.05
+    one, other = oddlens.open_station(made.folder), oddlens.open_station(made.folder, runtime="onnx")
+    assert (one.runtime, other.runtime, one.identity) == ("openvino", "onnx", other.identity)
+    (expected,), (found,) = (detector.detect(good[0], "disc") for detector in (one, other))
+    assert found.score == pytest.approx(
+        expected.score, abs=1e-3
+    )  # numbers on the edge of a step of int8 may fall either way
+    assert found.verdict == expected.verdict
+
+
+def test_where_openvino_is_not_installed_an_export_for_it_says_so(
+    station: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    sentence = r"runtime 'openvino' needs OpenVINO, which is not installed: run pip install 'oddlens\[openvino\]'"
+    for call in (
+        lambda: export_station(station, tmp_path / "made", target="openvino"),
+        lambda: oddlens.load("winclip", runtime="openvino"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_export_that_differs_is_not_left(station: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = Parity((Difference("x", (0.1, 0.2), ("ok", "ok"), 1e-3, 0.1),))
     monkeypatch.setattr(export_module, "_parity", lambda one, other: (wrong, ()))
@@ -173,6 +203,7 @@ def test_calls_that_are_wrong_say_so_before_anything_is_made(station: Path, good
     (tmp_path / "there").mkdir()
     refused("there exists: give a new folder", lambda: export_station(station, tmp_path / "there"))
     refused("there is no precision 'fp64'", lambda: export_station(station, tmp_path / "new", precision="fp64"))
+    refused("there is no target 'tflite'", lambda: export_station(station, tmp_path / "new", target="tflite"))
     refused("is not a station", lambda: export_station(tmp_path / "none", tmp_path / "new"))
     moved = tmp_path / "moved"
     moved.mkdir()

@@ -55,6 +55,7 @@ def test_it_says_what_a_runtime_must_know(folder: Path) -> None:
     assert (found.card.name, found.recipe.temperature, found.model.name) == ("winclip", 0.07, "mini")  # type: ignore[attr-defined]
     assert (found.request.image_size, found.request.aspect_cell, found.precision) == (224, None, "fp32")
     assert (found.inputs("scorer"), found.outputs("scorer")) == (["image"], ["scores", "maps"])
+    assert found.runtime == "onnx"  # which need not be said
     assert "few_shot" not in found
     assert found.inputs("few_shot") == []
     assert [path.name for path in found.files] == [GRAPHS, "encoder.onnx", "scorer.onnx"]
@@ -105,6 +106,7 @@ def _set(name: str, value: object) -> Callable[[Document], None]:
         (lambda document: document["request"].__setitem__("interpolation", "nearest"), "its interpolation is none"),
         (lambda document: document.pop("grids"), "lacks grids"),
         (_set("precision", "fp64"), "its precision is none"),
+        (_set("runtime", "tflite"), "its runtime is none"),
         (
             _set("request", {"image_size": 0, "interpolation": "bicubic", "aspect_cell": None}),
             "its image_size is not from",

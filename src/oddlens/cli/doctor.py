@@ -29,6 +29,7 @@ def doctor() -> None:
             for extra, packages in extras.items()
         },
         "runtime onnx": _onnx_runtime(),
+        "runtime openvino": _openvino_runtime(),
         "runtime torch": _torch_runtime(),
         "cache": str(cache_folder()),
         "models here": ", ".join(name for name, here in present.items() if here) or "none",
@@ -74,6 +75,20 @@ def _onnx_runtime() -> str:
 
     device = "cuda" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"
     return f"onnxruntime {onnxruntime.__version__} on {device}, {_threads(thread_count())}"
+
+
+def _openvino_runtime() -> str:
+    """What can run them too."""
+    from oddlens.errors import UsageError
+    from oddlens.runtime.engine import engine
+    from oddlens.runtime.session import thread_count
+
+    openvino = engine("openvino")
+    try:
+        device = openvino.choose_device("auto")
+    except UsageError as error:
+        return str(error)
+    return f"{openvino.package} {_version(openvino.package)} on {device}, {_threads(thread_count())}"
 
 
 def _torch_runtime() -> str:

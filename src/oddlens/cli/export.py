@@ -16,6 +16,7 @@ Examples:
   oddlens export line-3 --to line-3-light
   oddlens detect parts/ --station line-3-light
   oddlens export line-3 --to line-3-int8 --precision int8
+  oddlens export line-3 --to line-3-ov --target openvino
   oddlens validate line-3 line-3-light today/
 """
 
@@ -28,6 +29,13 @@ PrecisionName = Annotated[
         metavar="P",
         help="fp32 gives what torch gives. fp16 stores weights in half the space, int8 computes faster: both make the references "
         "and the thresholds anew and say what that changed.",
+    ),
+]
+TargetName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="onnxruntime or openvino: what the export is tried on, and what runs it where no --runtime is given. Both read it.",
     ),
 ]
 ObjectList = Annotated[
@@ -44,6 +52,7 @@ def export(
     folder: StationFolder,
     to: ExportFolder,
     precision: PrecisionName = "fp32",
+    target: TargetName = "onnxruntime",
     objects: ObjectList = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,7 +71,7 @@ def export(
 
         from oddlens.export.station import export_station
     made = export_station(
-        folder, to, precision=precision, objects=objects, report=lambda what: say(f"oddlens: {what} ...")
+        folder, to, precision=precision, target=target, objects=objects, report=lambda what: say(f"oddlens: {what} ...")
     )
     parity = made.parity
     if as_json:

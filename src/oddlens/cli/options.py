@@ -46,7 +46,7 @@ RuntimeName = Annotated[
     typer.Option(
         "--runtime",
         metavar="NAME",
-        help="onnx: graphs of the model in oddlens, and exported stations. torch: any model. auto: graphs where they can.",
+        help="onnx, openvino: graphs of the model in oddlens, and exported stations. torch: any model. auto: graphs if they can.",
     ),
 ]
 WeightsFile = Annotated[

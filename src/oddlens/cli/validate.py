@@ -26,6 +26,7 @@ Examples:
   oddlens validate line-3 line-3-light
   oddlens validate line-3 line-3-light today/ --json
   oddlens validate line-3-light line-3-newer today/
+  oddlens validate line-3 line-3-light today/ --runtime openvino
 """
 
 _SHOWN = 20
@@ -43,6 +44,10 @@ def validate(
     limit: Annotated[
         float, typer.Option(metavar="D", help="The most that scores, maps and features may differ by.", min=0)
     ] = 1e-4,
+    runtime: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What runs EXPORT: onnx or openvino.", show_default="what it was made for"),
+    ] = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Compare a station with an export of it.
@@ -57,7 +62,7 @@ def validate(
     from oddlens.export.parity import Parity, compare, golden_images
 
     with before_the_first_image(), loading():
-        one, other = (_opened(each) for each in (folder, export))
+        one, other = _opened(folder), _opened(export, runtime)
         if one.name != other.name:
             raise UsageError(
                 f"{printable(str(folder))} runs {one.name} and {printable(str(export))} {other.name}: give an export of the station"
@@ -86,24 +91,25 @@ def validate(
 
 
 def _same_graphs(one: Detector, other: Detector) -> bool:
-    """Whether both run graphs, with the same content."""
+    """Whether both run graphs, with the same content, on the same runtime."""
     from oddlens.runtime import GraphMethod
 
     first, second = one.method, other.method
     if not (isinstance(first, GraphMethod) and isinstance(second, GraphMethod)):
         return False
-    return first.folder.document["files"] == second.folder.document["files"]
+    return one.runtime == other.runtime and first.folder.document["files"] == second.folder.document["files"]
 
 
-def _opened(folder: Path) -> Detector:
-    """A station on torch where that is installed and the station is not exported itself."""
+def _opened(folder: Path, runtime: str = "auto") -> Detector:
+    """A station. "auto": on torch where that is installed and the station is not exported itself."""
     import oddlens
     from oddlens.runtime import holds_graphs
     from oddlens.station import read_station
 
     model = read_station(folder).model
     is_export = model is not None and holds_graphs(model)
-    runtime = "auto" if is_export or not _has_torch() else "torch"
+    if runtime == "auto" and not is_export and _has_torch():
+        runtime = "torch"
     return oddlens.open_station(folder, device="cpu", runtime=runtime)
 
 

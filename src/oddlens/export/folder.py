@@ -20,6 +20,7 @@ from oddlens.export.precision import reduced
 from oddlens.io.atomic import write_bytes, write_text
 from oddlens.methods.base import AnyMethod
 from oddlens.provenance import plain_recipe
+from oddlens.runtime.engine import GraphRuntime
 from oddlens.runtime.graph_folder import FORMAT, GRAPHS, GraphFile, GraphFolder, GraphsDocument, Precision
 
 Files = dict[str, GraphFile]
@@ -33,6 +34,7 @@ def write_graphs(
     folder: Path,
     *,
     precision: Precision = "fp32",
+    runtime: GraphRuntime = "onnx",
     objects: Iterable[str] | None = None,
     half: bool = False,
     report: Callable[[str], None] = lambda role: None,
@@ -43,6 +45,7 @@ def write_graphs(
         method: On the CPU.
         folder: It may exist; files of the same names are replaced.
         precision: Of the towers' weights; all else is float32.
+        runtime: What runs them unless another one is asked for.
         objects: The object names whose prompt embeddings are written; with them there is no text graph. None: a text graph,
             where the method's words need no more, so that every name can be given.
         half: Store the weights that float16 holds exactly as that; a runtime makes them float32 again when it loads the graph.
@@ -82,6 +85,7 @@ def write_graphs(
             "aspect_cell": request.aspect_cell,
         },
         "precision": precision,
+        "runtime": runtime,
         "files": files,
         "inputs": {role: list(graph.inputs) for role, graph in made.graphs.items()},
         "outputs": {role: list(graph.outputs) for role, graph in made.graphs.items()},
@@ -117,14 +121,16 @@ def write_graphs(
     return document
 
 
-def copy_graphs(graphs: GraphFolder, folder: Path, precision: Precision = "fp32") -> None:
-    """Write graphs that are there in float32 in this precision. Raises as `write_graphs`, and `ModelError` for damaged ones."""
+def copy_graphs(
+    graphs: GraphFolder, folder: Path, precision: Precision = "fp32", runtime: GraphRuntime = "onnx"
+) -> None:
+    """Write graphs that are there in float32, in this precision. Raises as `write_graphs`, and `ModelError` for damaged ones."""
     files: Files = {}
     for role in graphs.document["files"]:
         path, _ = graphs.file(role)
         data = path.read_bytes()
         files[role] = _written(folder, path.name, reduced(data, precision) if role in _REDUCED[precision] else data)
-    document: GraphsDocument = {**graphs.document, "precision": precision, "files": files}
+    document: GraphsDocument = {**graphs.document, "precision": precision, "runtime": runtime, "files": files}
     write_text(folder / GRAPHS, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 

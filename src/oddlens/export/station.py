@@ -25,7 +25,7 @@ from oddlens import __version__
 from oddlens.backbone.request import MOST_ASPECT
 from oddlens.calibration import Calibration, chosen
 from oddlens.detector import Detector
-from oddlens.errors import OddlensError, UsageError, counted, printable
+from oddlens.errors import OddlensError, UsageError, counted, known_name, printable
 from oddlens.export.folder import copy_graphs, write_graphs
 from oddlens.export.graphs import ROWS, VALUE, torch_method, why_not
 from oddlens.export.parity import LIMIT, Parity, compare, golden_images
@@ -37,6 +37,7 @@ from oddlens.loading.with_graphs import find_graphs
 from oddlens.methods.scoring import Numbers
 from oddlens.provenance import versions
 from oddlens.runtime import GraphMethod, holds_graphs
+from oddlens.runtime.engine import GraphRuntime, engine
 from oddlens.runtime.graph_folder import GraphFolder, Precision
 from oddlens.runtime.graph_memory import GraphMemory
 from oddlens.station import StationState, read_station, write_station
@@ -44,6 +45,17 @@ from oddlens.station import StationState, read_station, write_station
 PREPROCESS, MEMORY, PARITY = "preprocess.json", "memory.safetensors", "parity.json"
 
 Report = Callable[[str], None]
+
+
+TARGETS: dict[str, GraphRuntime] = {"onnxruntime": "onnx", "openvino": "openvino"}
+
+
+@dataclass(frozen=True)
+class _Form:
+    """Of an export."""
+
+    precision: Precision
+    runtime: GraphRuntime
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,7 @@ def export_station(
     to: str | os.PathLike[str],
     *,
     precision: str = "fp32",
+    target: str = "onnxruntime",
     objects: Sequence[str] | None = None,
     report: Report = lambda what: None,
 ) -> Exported:
@@ -77,6 +90,8 @@ def export_station(
         station: Its folder.
         to: The folder to make.
         precision: "fp32", "fp16" or "int8". Below fp32 the references and the calibration are made anew, by the graphs.
+        target: "onnxruntime" or "openvino": what the export is tried on, and what runs it unless another one is asked for. Both
+            read the same graphs.
         objects: The object names that it shall know, beside the station's own; None: all, where words can be a graph.
         report: Is told what is being done.
 
@@ -85,13 +100,12 @@ def export_station(
             or images that a lower precision needs are not there any more.
         OddlensError: The export does not give what torch gives, so that it is not left; or packages are absent.
     """
-    wanted, target = checked_precision(precision), Path(to)
-    if exists(target):
-        raise UsageError(f"{printable(str(target))} exists: give a new folder for the export")
-    if exists(Path(station)) and target.resolve().is_relative_to(Path(station).resolve()):
-        raise UsageError(
-            f"{printable(str(target))} lies in the station itself: give a folder outside it for the export"
-        )
+    form, place = _Form(checked_precision(precision), TARGETS[known_name("target", target, TARGETS)]), Path(to)
+    if exists(place):
+        raise UsageError(f"{printable(str(place))} exists: give a new folder for the export")
+    if exists(Path(station)) and place.resolve().is_relative_to(Path(station).resolve()):
+        raise UsageError(f"{printable(str(place))} lies in the station itself: give a folder outside it for the export")
+    engine(form.runtime).choose_device("cpu")  # which says whether it is installed
     model = read_station(station).model
     if model is not None and holds_graphs(model):
         raise UsageError(f"{printable(os.fspath(station))} is an export: give the station that it was made of")
@@ -103,16 +117,16 @@ def export_station(
         )
     if (reason := why_not(torch_method(detector.method))) is not None:
         raise UsageError(reason)
-    with _new_folder(target) as (work, made):
+    with _new_folder(place) as (work, made):
         graphs = work / "graphs"
         state = detector.to_state()
-        _write_graphs(detector, state, graphs, wanted, objects, report)
+        _write_graphs(detector, state, graphs, form, objects, report)
         state = _with_graphs(state, graphs)
-        if wanted != "fp32":
+        if form.precision != "fp32":
             report("references and calibration by the graphs")
             state = _made_anew(state, detector, work)
-        write_station(state, made, verb="export", what=f"exported in {wanted} from {os.fspath(station)}")
-        exported = open_station(made, device="cpu", runtime="onnx")
+        write_station(state, made, verb="export", what=f"exported in {form.precision} from {os.fspath(station)}")
+        exported = open_station(made, device="cpu", runtime=form.runtime)
         report("parity")
         parity, absent = _parity(detector, exported)
         if parity.failures:
@@ -120,22 +134,22 @@ def export_station(
                 f"the export cannot be held against torch on {counted(len(parity.failures), 'image')} ({parity.failures[0]}); "
                 "nothing is left"
             )
-        _write_beside(made, exported, parity, absent, wanted)
-        if wanted == "fp32" and not parity.within(LIMIT):
+        _write_beside(made, exported, parity, absent, form)
+        if form.precision == "fp32" and not parity.within(LIMIT):
             raise OddlensError(
                 f"the export does not give what torch gives: features differ by up to {parity.features or 0:.1e}, scores by "
                 f"{parity.score:.1e}, maps by {parity.map:.1e}, of which {LIMIT:g} is the most, and {parity.flips} verdicts turn; "
                 "nothing is left"
             )
     before, after = (_thresholds(each) for each in (detector, exported))
-    return Exported(target, parity, absent, (before, after))
+    return Exported(place, parity, absent, (before, after))
 
 
 def _write_graphs(
     detector: Detector,
     state: StationState,
     folder: Path,
-    precision: Precision,
+    form: _Form,
     objects: Sequence[str] | None,
     report: Report,
 ) -> None:
@@ -144,10 +158,17 @@ def _write_graphs(
     if objects is None:
         shipped = find_graphs(detector.name, state.model, state.weights, "cpu", state.identity.recipe)
         if isinstance(shipped, GraphFolder):
-            copy_graphs(shipped, folder, precision)
+            copy_graphs(shipped, folder, form.precision, form.runtime)
             return
     named = None if objects is None and method.ensemble is not None else [detector.object_name, *(objects or ())]
-    write_graphs(method, folder, precision=precision, objects=named, report=lambda role: report(f"graph {role}"))
+    write_graphs(
+        method,
+        folder,
+        precision=form.precision,
+        runtime=form.runtime,
+        objects=named,
+        report=lambda role: report(f"graph {role}"),
+    )
 
 
 @contextmanager
@@ -177,7 +198,7 @@ def _made_anew(state: StationState, detector: Detector, work: Path) -> StationSt
     """The station with references and a calibration that its graphs made. Raises `UsageError` where images of them are gone."""
     place = work / "before"
     write_station(replace(state, references=None, calibration=None, leave_one_out=None, scene=None, state=None), place)
-    graphs = open_station(place, device="cpu", runtime="onnx")
+    graphs = open_station(place, device="cpu")  # on the runtime that graphs.json names
     if detector.references is not None:
         graphs.add_references(_there(detector.references.sources, "references"))
     calibration = state.calibration
@@ -218,9 +239,7 @@ def _thresholds(detector: Detector) -> tuple[float | None, float | None]:
     return found.image, found.pixel
 
 
-def _write_beside(
-    folder: Path, exported: Detector, parity: Parity, absent: Sequence[str], precision: Precision
-) -> None:
+def _write_beside(folder: Path, exported: Detector, parity: Parity, absent: Sequence[str], form: _Form) -> None:
     """preprocess.json, memory.safetensors and parity.json."""
     method = exported.method
     assert isinstance(method, GraphMethod)
@@ -230,8 +249,9 @@ def _write_beside(
     document = {
         "format": 1,
         "limit": LIMIT,
-        "precision": precision,
-        "versions": versions("onnxruntime", "onnx"),
+        "precision": form.precision,
+        "runtime": form.runtime,
+        "versions": versions(engine(form.runtime).package, "onnx"),
         **parity.to_dict(),
         "absent": list(absent),
     }

@@ -19,6 +19,7 @@ from oddlens.io.preparation import Preparation, is_grid
 from oddlens.loading.with_graphs import Runtime, checked_runtime, find_graphs, graph_detector
 from oddlens.methods.registry import method_card
 from oddlens.runtime import holds_graphs
+from oddlens.runtime.engine import GRAPH_RUNTIMES
 from oddlens.runtime.graph_folder import GraphFolder
 from oddlens.station import REFERENCES, SECTIONS, SavedReferences, read_station
 
@@ -44,8 +45,9 @@ def load(
             of graphs.
         weights: The learned part of the method: our .safetensors or the authors' .pth.
         device: "auto", "cpu" or "cuda".
-        runtime: "onnx" runs the graphs of the embedded model, or of an exported station, without torch; "torch" runs any model;
-            "auto" takes graphs where they can do what is asked, else torch. Both give the same numbers, to 1e-4.
+        runtime: "onnx" runs the graphs of the embedded model, or of an exported station, without torch, on onnxruntime, "openvino"
+            on OpenVINO; "torch" runs any model; "auto" takes graphs where they can do what is asked (on onnxruntime, or what an
+            export was made for), else torch. All give the same numbers, to 1e-4.
         max_megapixels: Larger images are refused; by default 128, or the number in the environment variable ODDLENS_MAX_MEGAPIXELS.
         tiles: Into how many tiles an image is cut, columns x rows: "2x2", (3, 2), or "auto"; see `oddlens.io.preparation`. A recipe
             that has a field `tiles` of its own takes its own values here too.
@@ -78,9 +80,10 @@ def load(
     if overlap is not None and tiles is None and "overlap" in own:
         recipe_overrides["overlap"], overlap = overlap, None
     preparation = Preparation.of(tiles, overlap, fit)
-    found = _graphs_or_why_not(method, model, weights, device, recipe_overrides, checked_runtime(runtime))
+    wanted = checked_runtime(runtime)
+    found = _graphs_or_why_not(method, model, weights, device, recipe_overrides, wanted)
     if isinstance(found, GraphFolder):
-        detector = graph_detector(found, device, recipe_overrides)
+        detector = graph_detector(found, device, recipe_overrides, wanted)
     else:
         with _needs_torch(found):
             from oddlens.loading.with_torch import torch_detector
@@ -111,14 +114,13 @@ def open_station(
         0.5
     """
     check_path("a station", folder, "give the path of its folder")
+    wanted = checked_runtime(runtime)
     state = read_station(folder, version)
     made = state.identity
     needs = "its memory of defects needs torch" if state.defects is not None and state.defects.memory.images else ""
-    found = _graphs_or_why_not(
-        made.method, state.model, state.weights, device, made.recipe, checked_runtime(runtime), needs
-    )
+    found = _graphs_or_why_not(made.method, state.model, state.weights, device, made.recipe, wanted, needs)
     if isinstance(found, GraphFolder):
-        detector = graph_detector(found, device, made.recipe)
+        detector = graph_detector(found, device, made.recipe, wanted)
         detector.weights_hash = made.weights_sha256  # what was learned is in the graphs
     else:
         with _needs_torch(found):
@@ -185,8 +187,8 @@ def _graphs_or_why_not(
                 f"{printable(os.fspath(model or ''))} holds graphs, which runtime 'torch' cannot run: leave it out"
             )
         return "runtime 'torch' is asked for"
-    if runtime == "onnx":
-        raise UsageError(f"runtime 'onnx' cannot do this ({found}): give runtime 'torch', or leave it out")
+    if runtime in GRAPH_RUNTIMES:
+        raise UsageError(f"runtime {runtime!r} cannot do this ({found}): give runtime 'torch', or leave it out")
     if of_graphs:
         raise UsageError(
             f"the graphs in {printable(os.fspath(model or ''))} cannot do this ({found}): take what they were exported from"

@@ -18,10 +18,11 @@ from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.registry import method_card
 from oddlens.provenance import plain_recipe
 from oddlens.runtime import GraphMethod, holds_graphs
+from oddlens.runtime.engine import GRAPH_RUNTIMES, GraphRuntime
 from oddlens.runtime.graph_folder import GraphFolder
 
-Runtime = Literal["auto", "torch", "onnx"]
-RUNTIMES: tuple[Runtime, ...] = ("auto", "torch", "onnx")
+Runtime = Literal["auto", "torch"] | GraphRuntime
+RUNTIMES: tuple[Runtime, ...] = ("auto", "torch", *GRAPH_RUNTIMES)
 
 _TORCH_DEVICES = ("cuda", "mps", "xpu")
 """Kinds of devices that only torch computes on."""
@@ -77,9 +78,11 @@ def find_graphs(
     return folder
 
 
-def graph_detector(folder: GraphFolder, device: str, overrides: Mapping[str, object]) -> Detector:
-    """A detector on graphs. overrides: what was given of the recipe, which is that of the graphs."""
-    detector = Detector(folder.card.name, GraphMethod(folder, device), _notes(folder, overrides))
+def graph_detector(folder: GraphFolder, device: str, overrides: Mapping[str, object], runtime: Runtime) -> Detector:
+    """A detector on graphs. overrides: what was given of the recipe, which is that of the graphs. runtime: no "torch"."""
+    assert runtime != "torch"
+    runs = folder.runtime if runtime == "auto" else runtime
+    detector = Detector(folder.card.name, GraphMethod(folder, device, runs), _notes(folder, overrides))
     if folder.model.name == MINI.name:
         _introduce()
     return detector

@@ -1,4 +1,4 @@
-"""Methods as graphs on onnxruntime: they give what the methods on torch give, and need no torch."""
+"""Methods as graphs on onnxruntime or OpenVINO: they give what the methods on torch give, and need no torch."""
 
 from oddlens.runtime.graph_folder import GRAPHS, holds_graphs
 from oddlens.runtime.graph_method import GraphMethod

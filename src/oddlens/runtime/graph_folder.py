@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypedDict, get_args
+from typing import Literal, NotRequired, TypedDict, get_args
 
 from oddlens.backbone.options import Interpolation
 from oddlens.backbone.request import FeatureRequest
@@ -22,6 +22,7 @@ from oddlens.methods.recipe import make_recipe
 from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import ModelIdentity
+from oddlens.runtime.engine import GRAPH_RUNTIMES, GraphRuntime
 
 GRAPHS = "graphs.json"
 
@@ -90,7 +91,8 @@ class GraphRanges(TypedDict):
 class GraphsDocument(TypedDict):
     """graphs.json. By the role of a graph: files, inputs and outputs. By name: grids (see `Method.grids`) and values.
 
-    unit: see `MemoryBank`. objects: the names whose words there are; None: the words need no name, or a graph makes them.
+    runtime: what runs them unless another one is asked for; "onnx" where it is absent. unit: see `MemoryBank`.
+    objects: the names whose words there are; None: the words need no name, or a graph makes them.
     """
 
     format: int
@@ -101,6 +103,7 @@ class GraphsDocument(TypedDict):
     std: list[float]
     request: GraphRequest
     precision: str
+    runtime: NotRequired[str]
     files: dict[str, GraphFile]
     inputs: dict[str, list[str]]
     outputs: dict[str, list[str]]
@@ -198,6 +201,11 @@ class GraphFolder:
         """Of the numbers that they compute with: "fp32", "fp16" or "int8"."""
         return self.document["precision"]
 
+    @property
+    def runtime(self) -> GraphRuntime:
+        """What they were exported for; where graphs.json does not say it, onnxruntime."""
+        return "openvino" if self.document.get("runtime") == "openvino" else "onnx"
+
     def inputs(self, role: str) -> list[str]:
         """The names of what a graph is given; none where there is no such graph."""
         return list(self.document["inputs"].get(role, ()))
@@ -277,6 +285,8 @@ def _fault_of(document: GraphsDocument) -> str:
         return "its aspect_cell is not from 1 to image_size"
     if document["precision"] not in PRECISIONS:
         return "its precision is none"
+    if document.get("runtime", "onnx") not in GRAPH_RUNTIMES:
+        return "its runtime is none"
     if fault := _fault_of_names(document):
         return fault
     if document["request"]["interpolation"] not in ("bicubic", "bilinear"):

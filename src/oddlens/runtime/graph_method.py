@@ -24,6 +24,7 @@ from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import scores_no_sets, takes_no_references
 from oddlens.methods.scoring import Numbers, Scores
 from oddlens.provenance import ModelIdentity, plain_recipe
+from oddlens.runtime.engine import GraphRuntime, engine
 from oddlens.runtime.graph_folder import (
     ENCODER,
     FEW_SHOT,
@@ -40,7 +41,7 @@ from oddlens.runtime.graph_folder import (
     GraphFolder,
 )
 from oddlens.runtime.graph_memory import GraphMemory
-from oddlens.runtime.session import choose_device, open_graph, thread_count
+from oddlens.runtime.session import open_graph, thread_count
 from oddlens.runtime.words import Words
 
 _TOGETHER = 8
@@ -95,16 +96,19 @@ class GraphMethod:
         folder: The graphs.
     """
 
-    def __init__(self, folder: GraphFolder, device: str = "auto") -> None:
+    def __init__(self, folder: GraphFolder, device: str = "auto", runtime: GraphRuntime = "onnx") -> None:
         """Take the graphs of a folder. Each is loaded when it is first run.
 
         Raises:
-            UsageError: The device cannot be used.
+            UsageError: The device cannot be used, or the runtime is not installed.
         """
         self.folder = folder
-        self._device = choose_device(device)
-        self._words = Words(folder, self._device)
-        self._graphs = {role: open_graph(*folder.file(role), self._device) for role in folder.document["inputs"]}
+        self._runtime = runtime
+        self._device = engine(runtime).choose_device(device)
+        self._words = Words(folder, self._device, runtime)
+        self._graphs = {
+            role: open_graph(*folder.file(role), self._device, runtime) for role in folder.document["inputs"]
+        }
         model = folder.model
         self.backbone = GraphModel(
             find_card(model.name) or Card(name=model.name, layout="graphs"),
@@ -115,9 +119,9 @@ class GraphMethod:
             self._device,
         )
 
-    def __reduce__(self) -> tuple[type[GraphMethod], tuple[GraphFolder, str]]:
+    def __reduce__(self) -> tuple[type[GraphMethod], tuple[GraphFolder, str, GraphRuntime]]:
         """Its graphs are loaded again where it is unpickled."""
-        return GraphMethod, (self.folder, self._device)
+        return GraphMethod, (self.folder, self._device, self._runtime)
 
     @property
     def card(self) -> MethodCard:
@@ -151,9 +155,10 @@ class GraphMethod:
     @property
     def machine(self) -> Mapping[str, object]:
         """What computes, for `Identity.machine`."""
+        package = engine(self._runtime).package
         return {
-            "runtime": "onnx",
-            "onnxruntime": version("onnxruntime"),
+            "runtime": self._runtime,
+            package: version(package),
             "device": self._device,
             "threads": thread_count(),
         }

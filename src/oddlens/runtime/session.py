@@ -1,4 +1,4 @@
-"""One graph on onnxruntime: loaded once for all detectors, on as many threads as torch would take."""
+"""One graph on an engine: loaded once for all detectors, on as many threads as torch would take."""
 
 from __future__ import annotations
 
@@ -6,24 +6,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
 from weakref import WeakValueDictionary
 
-from oddlens.errors import ModelError, UsageError, first_line, printable, shortened
+from oddlens.errors import ModelError, first_line, printable
 from oddlens.methods.scoring import Numbers
+from oddlens.runtime.engine import GraphRuntime, Session, engine
 
-
-class _Session(Protocol):
-    """A session of onnxruntime, which has no types of its own."""
-
-    def run(self, outputs: list[str], given: dict[str, Numbers]) -> list[Numbers]:
-        """The outputs of these names."""
-
-
-_GRAPHS: WeakValueDictionary[tuple[str, str, str], Graph] = WeakValueDictionary()
+_GRAPHS: WeakValueDictionary[tuple[str, str, str, str], Graph] = WeakValueDictionary()
 _LOCK = Lock()
 
-_LEFT_BEHIND: list[_Session | None] = []
+_LEFT_BEHIND: list[Session | None] = []
 """Sessions of a parent process: their threads are not in this one, so that to end them would take for ever."""
 
 
@@ -33,41 +25,51 @@ class Graph:
     Its session is made at the first use, and again in a forked process, where it has one thread: threads are not forked.
     """
 
-    def __init__(self, path: Path, digest: str, device: str) -> None:
+    def __init__(self, path: Path, device: str, runtime: GraphRuntime) -> None:
         self._path = path
-        self._digest = digest
         self._device = device
-        self._session: _Session | None = None
+        self._engine = engine(runtime)
+        self._session: Session | None = None
         self._process = os.getpid()
         self._forked = False
         self._lock = Lock()
 
     def run(self, given: Mapping[str, Numbers], outputs: Sequence[str]) -> dict[str, Numbers]:
         """What it gives, by the names of its outputs, of arrays by the names of its inputs."""
+        session = self._ready()
         try:
-            return dict(zip(outputs, self._ready().run(list(outputs), dict(given)), strict=True))
-        except _runtime_errors() as error:
+            return dict(zip(outputs, session.run(given, outputs), strict=True))
+        except self._engine.errors() as error:
             raise ModelError(
                 f"{printable(str(self._path))} cannot be run ({first_line(error)}): export the graphs again"
             ) from error
 
-    def _ready(self) -> _Session:
+    def _ready(self) -> Session:
         if self._process != os.getpid():
             _LEFT_BEHIND.append(self._session)
             self._session, self._process, self._forked, self._lock = None, os.getpid(), True, Lock()
         with self._lock:
             if self._session is None:
-                self._session = _opened(self._path, self._device, 1 if self._forked else thread_count())
+                self._session = self._opened(1 if self._forked else thread_count())
             return self._session
 
+    def _opened(self, threads: int) -> Session:
+        try:
+            return self._engine.open(self._path, self._device, threads)
+        except self._engine.errors() as error:
+            raise ModelError(
+                f"{printable(str(self._path))} is no graph that this {self._engine.package} reads ({first_line(error)}): export "
+                "the graphs again"
+            ) from error
 
-def open_graph(path: Path, digest: str, device: str) -> Graph:
+
+def open_graph(path: Path, digest: str, device: str, runtime: GraphRuntime = "onnx") -> Graph:
     """The graph in a file, shared by all that have it open. digest: SHA-256 of the file. device: "cpu" or "cuda"."""
-    key = (os.path.realpath(path), digest, device)
+    key = (os.path.realpath(path), digest, device, runtime)
     with _LOCK:
         graph = _GRAPHS.get(key)
         if graph is None:
-            graph = _GRAPHS[key] = Graph(path, digest, device)
+            graph = _GRAPHS[key] = Graph(path, device, runtime)
         return graph
 
 
@@ -81,44 +83,3 @@ def thread_count() -> int:
         return min(max(1, int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0])), processors)
     except ValueError:
         return processors
-
-
-def choose_device(device: str) -> str:
-    """Where onnxruntime computes, "cpu" or "cuda"; "auto" is the processor. Raises `UsageError` for what is not there."""
-    if device in ("auto", "cpu"):
-        return "cpu"
-    import onnxruntime
-
-    if device == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        return device
-    raise UsageError(
-        f"the device {shortened(device)} cannot be used by runtime 'onnx': give cpu or runtime 'torch', or install "
-        "onnxruntime-gpu for cuda"
-    )
-
-
-def _opened(path: Path, device: str, threads: int) -> _Session:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # its errors are raised
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    # Threads that wait for one another spin, which costs others their processor: see `backbone.threads`.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    try:
-        session: _Session = onnxruntime.InferenceSession(os.fspath(path), options, providers)
-    except _runtime_errors() as error:
-        raise ModelError(
-            f"{printable(str(path))} is no graph that this onnxruntime reads ({first_line(error)}): export the graphs again"
-        ) from error
-    return session
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises: classes of its own, which have no common one, and plain ones."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    own = [each for each in vars(state).values() if isinstance(each, type) and issubclass(each, Exception)]
-    return (*own, RuntimeError, ValueError)

@@ -15,6 +15,7 @@ from oddlens.backbone.tokenizer import Tokenizer, read_tokenizer
 from oddlens.errors import ModelError, UsageError, printable, shortened
 from oddlens.methods.common.templates import sentences
 from oddlens.methods.scoring import Numbers
+from oddlens.runtime.engine import GraphRuntime
 from oddlens.runtime.graph_folder import TEXT, GraphFolder, GraphPrompts
 from oddlens.runtime.session import open_graph
 
@@ -28,9 +29,10 @@ TEXTS, TOKENIZER = "texts", "tokenizer"
 class Words:
     """What the graphs of a method know of words. Several threads may use it."""
 
-    def __init__(self, folder: GraphFolder, device: str) -> None:
+    def __init__(self, folder: GraphFolder, device: str, runtime: GraphRuntime) -> None:
         self._folder = folder
         self._device = device
+        self._runtime = runtime
 
     def text(self, object_name: str) -> dict[str, Numbers]:
         """The text side for an object, by the names that graphs are given it; {} where the method has no words.
@@ -64,7 +66,7 @@ class Words:
         known = cache.get(prompts)
         if known is not None:
             return known
-        graph = open_graph(path, digest, self._device)
+        graph = open_graph(path, digest, self._device, self._runtime)
         ids, ends = self._tokenizer.arrays(prompts)
         parts: list[tuple[NDArray[np.int64], Numbers]] = []
         order = np.argsort(ends, kind="stable")
