@@ -27,12 +27,14 @@ class Watched:
     now: float = 0.0
     known: set[str] = field(default_factory=set)
     said: list[tuple[bool, str]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.watch = WatchedFolder(
             self.folder,
             lambda path, digest: digest in self.known,
             lambda is_ok, sentence: self.said.append((is_ok, sentence)),
+            self.remarks.append,
             leave_out=self.leave_out,
             memory=self.memory,
             every=1.0,
@@ -176,7 +178,7 @@ def test_a_file_that_cannot_be_opened_is_waited_for_and_said_once(watched: Watch
     file = put(watched.folder / "a.png", "a")
     file.chmod(0)
     assert watched.looks(30) == []
-    assert len(watched.said) == 1
+    assert len(watched.remarks) == 1
     file.chmod(0o600)
     assert watched.looks() == ["a.png"]
 
@@ -192,8 +194,7 @@ def test_a_file_that_another_program_holds_is_waited_for_and_said_once(
     with monkeypatch.context() as patch:
         patch.setattr(watch, "read_bytes", held)
         assert watched.looks(30) == []
-    [(is_ok, sentence)] = watched.said
-    assert not is_ok
+    [sentence] = watched.remarks
     assert "a.png cannot be opened (Permission denied)" in sentence
     assert watched.looks() == ["a.png"]
 
@@ -217,7 +218,7 @@ def test_a_file_that_is_too_large_for_an_image_is_said_once(watched: Watched, mo
     with (watched.folder / "a.png").open("wb") as file:
         file.truncate(4_000_000)
     assert watched.looks() == []
-    assert watched.said == [(False, f"{watched.folder / 'a.png'} holds more than 3 MB: it is passed over")]
+    assert watched.remarks == [f"{watched.folder / 'a.png'} holds more than 3 MB: it is passed over"]
 
 
 def test_a_file_that_could_not_be_worked_on_comes_again(watched: Watched) -> None:

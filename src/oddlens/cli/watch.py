@@ -196,7 +196,7 @@ class _Line:
                 written,
                 lambda: basis_of(detector, name),
                 mover=self._mover,
-                say=lambda each: _say(False, each),
+                say=lambda remark: say(f"oddlens: {remark}"),
             )
 
         self._folder = opened(output.overwrite)
@@ -224,6 +224,7 @@ class _Line:
             folder,
             self._folder.is_known,
             _say,
+            lambda remark: say(f"oddlens: {remark}"),
             leave_out=(self._folder.folder.root, *moved_to),
             memory=self._seen,
             every=self._source.every,

@@ -178,15 +178,15 @@ class Camera:
         if address.isdecimal() and address.isascii():
             number = int(address)
             return lambda: _plugged_in(number)
-        with needs_package("av", f"the camera {self.name} needs PyAV: pip install 'oddlens[video]'"):
-            import av  # noqa: F401
         scheme = urlsplit(address).scheme.lower()
-        if scheme in _PROTOCOLS:
-            return lambda: _streamed(address, scheme, self._silence_s)
-        if "://" in address or not is_file(address):
+        if scheme not in _PROTOCOLS and ("://" in address or not is_file(address)):
             raise UsageError(
                 f"there is no camera {self.name}: give rtsp://, http:// or https://, a number such as 0, or a video file"
             )
+        with needs_package("av", f"the camera {self.name} needs PyAV: pip install 'oddlens[video]'"):
+            import av  # noqa: F401
+        if scheme in _PROTOCOLS:
+            return lambda: _streamed(address, scheme, self._silence_s)
         self._plays_once = True
         return lambda: _played(address, self._stop)
 

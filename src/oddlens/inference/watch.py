@@ -69,7 +69,8 @@ class WatchedFolder:
     Args:
         folder: The folder. It need not be there yet.
         is_known: Whether the content of a file was seen before, by its SHA-256, in another run too.
-        say: Called with (is_ok, sentence) where the folder is lost or found again, or a file cannot be opened.
+        say: Called with (is_ok, sentence) where the folder is lost or found again.
+        remark: Called with a sentence of a file or of a folder in it that cannot be used.
         leave_out: Folders in it that are not watched.
         memory: A file that holds what was seen, so that a restart need not read a file to tell that it is known; see `remember`.
         every: Seconds between two looks.
@@ -81,6 +82,7 @@ class WatchedFolder:
         folder: Path,
         is_known: Callable[[Path, str], bool],
         say: Callable[[bool, str], None] = lambda is_ok, sentence: None,
+        remark: Callable[[str], None] = lambda sentence: None,
         *,
         leave_out: tuple[Path, ...] = (),
         memory: Path | None = None,
@@ -88,7 +90,7 @@ class WatchedFolder:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = folder
-        self._is_known, self._say, self._clock = is_known, say, clock
+        self._is_known, self._say, self._remark, self._clock = is_known, say, remark, clock
         self._every = every
         self._leave_out = {os.path.realpath(each) for each in leave_out}
         self._memory = None if memory is None else _Memory(memory)
@@ -212,7 +214,7 @@ class WatchedFolder:
     def _say_once(self, path: str, what: str) -> None:
         if path not in self._said:
             self._said.add(path)
-            self._say(False, f"{printable(path)} {what}")
+            self._remark(f"{printable(path)} {what}")
 
     @staticmethod
     def _holds_outputs(folder: str) -> bool:
@@ -242,9 +244,8 @@ class WatchedFolder:
             return
         tries = self._unopened[fingerprint] = self._unopened.get(fingerprint, 0) + 1
         if tries == _TRIES:
-            self._say(
-                False,
-                f"{printable(str(path))} cannot be opened ({error.strerror}): check its permissions; it is tried again",
+            self._remark(
+                f"{printable(str(path))} cannot be opened ({error.strerror}): check its permissions; it is tried again"
             )
 
 
