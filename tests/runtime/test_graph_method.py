@@ -29,3 +29,24 @@ def test_images_run_through_the_encoder_one_after_another_and_do_not_know_their_
         alone = method.encode(method.vision_pass([image], method.request))
         for name, value in alone.items():
             assert np.array_equal(together[name][number], value[0])
+
+
+def test_images_are_scored_one_after_another_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = GraphMethod(GraphFolder.read(MINI_FOLDER / "graphs" / "patch-knn"))
+    images = list(np.random.default_rng(0).integers(0, 256, (5, 48, 64, 3), dtype=np.uint8))
+    features = method.encode(method.vision_pass(images, method.request))
+    memory = method.fit({name: value[:2] for name, value in features.items()})
+    memory, _ = method.fit_prompts(memory, {name: value[:2] for name, value in features.items()}, {})
+    calls: list[int] = []
+    run = Graph.run
+
+    def watched(graph: Graph, given: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
+        found = run(graph, given, outputs)
+        calls.append(len(found["scores"]))
+        return found
+
+    monkeypatch.setattr(Graph, "run", watched)
+    scores = method.score(features, {}, memory)
+    assert calls == [1] * 5
+    assert scores.scores.shape == (5,)
+    assert len(scores.maps) == 5

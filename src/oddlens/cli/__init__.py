@@ -22,6 +22,7 @@ from oddlens.cli import (
     judge,
     methods,
     models,
+    serve,
     station,
     train,
     validate,
@@ -51,6 +52,7 @@ app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXA
 app.command("feedback", cls=Command, no_args_is_help=True, epilog=feedback.EXAMPLES)(feedback.feedback)
 app.command("export", cls=Command, no_args_is_help=True, epilog=export.EXAMPLES)(export.export)
 app.command("validate", cls=Command, no_args_is_help=True, epilog=validate.EXAMPLES)(validate.validate)
+app.command("serve", cls=Command, epilog=serve.EXAMPLES)(serve.serve)
 app.command("demo", cls=Command)(demo.demo)
 app.command("methods", cls=Command, epilog=methods.EXAMPLES)(methods.methods)
 app.add_typer(models.app, name="models", cls=models.ModelsGroup)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from oddlens.calibration import Exchangeability, chosen
 from oddlens.errors import printable
-from oddlens.inference.line import LearningSink, LineSink
+from oddlens.inference.line import sinks_of
 from oddlens.inference.sinks import Sink
-from oddlens.station.learning import LearningSample, scored_by
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -23,12 +22,8 @@ class StationLine:
 
     def __init__(self, detector: Detector, station: str, object_name: str, said: dict[str, list[str]]) -> None:
         self._detector, self._station, self._object_name, self._said = detector, station, object_name, said
-        calibration = detector.calibration(object_name)
-        self._watch = None if calibration is None else LineSink(calibration, detector.scene)
-        self._learning = None
-        if detector.state is not None and detector.state.stage == "learning" and detector.scene is not None:
-            sample = LearningSample(station, scored_by(detector.identity, object_name))
-            self._learning = LearningSink(sample, calibration, detector.scene)
+        self._learning, self._watch = sinks_of(detector, station, object_name)
+        if self._learning is not None:
             self._tested(self._learning.compared())  # what earlier runs brought, before anything is promised
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,11 @@ from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
-from oddlens.station.learning import ENOUGH, LearningSample
+from oddlens.station.learning import ENOUGH, LearningSample, scored_by
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
+    from oddlens.detector import Detector
 
 LEAST_COMPARED = 20
 """Of fewer images of the line nothing is said: the tests would find great differences only."""
@@ -124,9 +126,26 @@ class LineSink(Sink):
                 self._ok.append((record["score"], embedding))
         return record
 
+    @property
+    def ok_count(self) -> int:
+        """How many images can be compared, of those that are OK."""
+        return len(self._ok)
+
     def compared(self) -> Exchangeability | None:
         """Whether the calibration images stand for those of this run; None where too few can be compared."""
         if self._embeddings is None or min(len(self._known), len(self._ok)) < LEAST_COMPARED:
             return None
         scores, embeddings = zip(*self._ok, strict=True)
         return compare((self._known, scores), (self._embeddings, np.stack(embeddings)))
+
+
+def sinks_of(
+    detector: Detector, station: str | os.PathLike[str], object_name: str
+) -> tuple[LearningSink | None, LineSink | None]:
+    """What watches the line of a station: the sample it learns from, while it learns; its scores, where they are calibrated."""
+    calibration = detector.calibration(object_name)
+    watch = None if calibration is None else LineSink(calibration, detector.scene)
+    if detector.state is None or detector.state.stage != "learning" or detector.scene is None:
+        return None, watch
+    sample = LearningSample(station, scored_by(detector.identity, object_name))
+    return LearningSink(sample, calibration, detector.scene), watch

@@ -12,7 +12,7 @@ from oddlens.errors import ModelError, first_line, printable
 from oddlens.methods.scoring import Numbers
 from oddlens.runtime.engine import GraphRuntime, Session, engine
 
-_GRAPHS: WeakValueDictionary[tuple[str, str, str, str], Graph] = WeakValueDictionary()
+_GRAPHS: WeakValueDictionary[tuple[str, str, str], Graph] = WeakValueDictionary()
 _LOCK = Lock()
 
 _LEFT_BEHIND: list[Session | None] = []
@@ -23,10 +23,13 @@ class Graph:
     """A graph. Several threads may run it at once.
 
     Its session is made at the first use, and again in a forked process, where it has one thread: threads are not forked.
+
+    Attributes:
+        path: Where it is loaded from.
     """
 
     def __init__(self, path: Path, device: str, runtime: GraphRuntime) -> None:
-        self._path = path
+        self.path = path
         self._device = device
         self._engine = engine(runtime)
         self._session: Session | None = None
@@ -41,7 +44,7 @@ class Graph:
             return dict(zip(outputs, session.run(given, outputs), strict=True))
         except self._engine.errors() as error:
             raise ModelError(
-                f"{printable(str(self._path))} cannot be run ({first_line(error)}): export the graphs again"
+                f"{printable(str(self.path))} cannot be run ({first_line(error)}): export the graphs again"
             ) from error
 
     def _ready(self) -> Session:
@@ -55,21 +58,25 @@ class Graph:
 
     def _opened(self, threads: int) -> Session:
         try:
-            return self._engine.open(self._path, self._device, threads)
+            return self._engine.open(self.path, self._device, threads)
         except self._engine.errors() as error:
             raise ModelError(
-                f"{printable(str(self._path))} is no graph that this {self._engine.package} reads ({first_line(error)}): export "
+                f"{printable(str(self.path))} is no graph that this {self._engine.package} reads ({first_line(error)}): export "
                 "the graphs again"
             ) from error
 
 
 def open_graph(path: Path, digest: str, device: str, runtime: GraphRuntime = "onnx") -> Graph:
-    """The graph in a file, shared by all that have it open. digest: SHA-256 of the file. device: "cpu" or "cuda"."""
-    key = (os.path.realpath(path), digest, device, runtime)
+    """The graph in a file, shared by all that have it open, or a copy of it: each exported station has one of the same model.
+
+    digest: SHA-256 of the file. device: "cpu" or "cuda".
+    """
+    key = (digest, device, runtime)
     with _LOCK:
         graph = _GRAPHS.get(key)
         if graph is None:
             graph = _GRAPHS[key] = Graph(path, device, runtime)
+        graph.path = path  # the copy that was seen last: the first one may be gone when the graph is loaded
         return graph
 
 

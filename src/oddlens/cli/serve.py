@@ -1,0 +1,109 @@
+"""`oddlens serve`: inspection over HTTP, with a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oddlens.cli.options import RuntimeName
+from oddlens.errors import UsageError, needs_package
+
+EXAMPLES = """\b
+Examples:
+  oddlens serve line-3
+  oddlens serve line-3 line-4 --watch incoming/=line-3
+  oddlens serve line-3 --host 0.0.0.0 --history postgresql://oddlens@db/line
+"""
+
+
+def serve(
+    stations: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="STATION...", help="Stations; the page can make new ones.", show_default=False),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; 0.0.0.0: on all networks.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", help="0: any that is free.")] = 8000,
+    home: Annotated[Path, typer.Option(metavar="DIR", help="Where history, images and new stations are kept.")] = Path(
+        "oddlens-service"
+    ),
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL", help="The database: a file for SQLite, or postgresql://...", show_default="in DIR"
+        ),
+    ] = None,
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR=STATION", help="A folder whose images are inspected; may be repeated."),
+    ] = None,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL|N=STATION", help="A camera whose images are inspected; may be repeated."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ODDLENS_TOKEN",
+            metavar="TEXT",
+            help="What clients must know.",
+            show_default="generated and printed, where others than this machine can connect",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name of this service, as behind a proxy; may be repeated."),
+    ] = None,
+    audit: Annotated[
+        float, typer.Option(metavar="SHARE", help="The share of images that people look at whatever their verdict.")
+    ] = 0.0,
+    keep_days: Annotated[
+        float | None, typer.Option(metavar="DAYS", help="Remove older images.", show_default="they stay")
+    ] = None,
+    keep_gb: Annotated[
+        float | None, typer.Option(metavar="GB", help="Remove the oldest images beyond.", show_default="they stay")
+    ] = None,
+    queue: Annotated[int, typer.Option(metavar="N", help="Images that may wait; others are told to come again.")] = 64,
+    deadline: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long an image may wait for its verdict.")
+    ] = 30.0,
+    max_mb: Annotated[float, typer.Option("--max-mb", metavar="MB", help="The largest request.")] = 64.0,
+    max_megapixels: Annotated[
+        float | None, typer.Option(metavar="MP", help="The largest image.", show_default="128")
+    ] = None,
+    runtime: RuntimeName = "auto",
+) -> None:
+    """Inspect images over HTTP, with a page for people: verdicts, review, thresholds, teaching, history.
+
+    The page is at http://127.0.0.1:8000, the interface for programs is described there at /api/openapi.json. Each verdict is kept
+    before it is answered. Ctrl-C, or SIGTERM, finishes what is in hand.
+
+    Exit code: 0, or 2 if the call was wrong.
+    """
+    with needs_package("fastapi", "the service needs more than is installed: run pip install 'oddlens[serve]'"):
+        from oddlens.service.run import run
+    from oddlens.service.settings import Limits, Retention, ServeSettings, Source
+
+    for given, option in ((keep_gb, "--keep-gb"), (keep_days, "--keep-days")):
+        if given is not None and not given > 0:
+            raise UsageError(f"{option} cannot be {given:g}: give a number above 0")
+    run(
+        ServeSettings(
+            stations=tuple(stations or ()),
+            home=home,
+            history=history,
+            host=host,
+            port=port,
+            hosts=tuple(allow_host or ()),
+            token=token,
+            watch=tuple(Source.parse(each, "--watch") for each in watch or ()),
+            cameras=tuple(Source.parse(each, "--camera") for each in camera or ()),
+            retention=Retention(max_days=keep_days, max_bytes=None if keep_gb is None else int(keep_gb * 1e9)),
+            limits=Limits(max_bytes=int(max_mb * 1e6), max_megapixels=max_megapixels, queue=queue, deadline_s=deadline),
+            audit=audit,
+            runtime=runtime,
+        )
+    )

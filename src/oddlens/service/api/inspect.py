@@ -1,0 +1,95 @@
+"""Images in, verdicts out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from oddlens.errors import OddlensError, UsageError
+from oddlens.service.api.answers import Upload, form_of, service_of, source_name, uploads
+from oddlens.service.history.records import Inspection
+from oddlens.service.inspector import BusyError, Inspector, LateError
+from oddlens.service.stations import Station
+
+router = APIRouter()
+
+LONGEST_KEY = 200
+
+_TOGETHER = 4
+"""Images of one request that are on their way at once: others get their turn."""
+
+
+@router.post("/api/stations/{name}/inspect", summary="Inspect one image, or several")
+async def inspect(
+    request: Request,
+    name: str,
+    source: Annotated[str | None, Query(alias="name", description="What the image is called, of a raw body")] = None,
+    key: Annotated[
+        str | None, Header(alias="Idempotency-Key", description="The same again: the same inspection")
+    ] = None,
+) -> Response:
+    """Send a form with files, or one image as the body itself (Content-Type: image/...).
+
+    The answer is the inspection; of several images {"results": [...]}, in their order. An image that cannot be read is an
+    inspection with an "error": alone it is answered with 422.
+    """
+    service = service_of(request)
+    station = service.stations[name]
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise HTTPException(422, f"the Idempotency-Key has {len(key)} letters: give 1 to {LONGEST_KEY}")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if kind == "multipart/form-data":
+        async with form_of(request) as form:
+            files = await uploads(form)
+    elif kind.startswith("image/") or kind == "application/octet-stream":
+        files = [Upload(source_name(source), await request.body())]
+        if not files[0].data:
+            raise HTTPException(422, "the body is empty: send an image")
+    else:
+        raise HTTPException(
+            415, f"a body of {kind or 'no kind'} cannot be inspected: send a form with files, or an image"
+        )
+    if len(files) == 1:
+        found = await service.inspector.inspect(station, files[0].data, files[0].source, "api", key=key)
+        status = 422 if found.error is not None else 200
+        return JSONResponse(({"error": found.error} if found.error else {}) | found.to_dict(), status)
+    return JSONResponse({"results": await _several(service.inspector, station, files, key)})
+
+
+async def _several(
+    inspector: Inspector, station: Station, files: list[Upload], key: str | None
+) -> list[dict[str, object]]:
+    """The inspections of several images, in their order. Raises `BusyError` where not even the first one finds room."""
+    seconds = inspector.deadline_s * max(1, len(files) / _TOGETHER)
+    until = asyncio.get_running_loop().time() + seconds
+    turn = asyncio.Semaphore(_TOGETHER)
+
+    async def one(number: int, file: Upload) -> dict[str, object]:
+        own = None if key is None else f"{key}/{number}"
+        async with turn:
+            while True:
+                left = until - asyncio.get_running_loop().time()
+                try:
+                    found: Inspection = await inspector.inspect(
+                        station, file.data, file.source, "api", max(0.001, left), own
+                    )
+                    return found.to_dict()
+                except BusyError as error:
+                    if number == 0 or left <= 0:
+                        raise
+                    await asyncio.sleep(min(error.retry_after, 0.1))
+
+    outcomes = await asyncio.gather(*(one(*each) for each in enumerate(files)), return_exceptions=True)
+    found: list[dict[str, object]] = []
+    for file, outcome in zip(files, outcomes, strict=True):
+        if isinstance(outcome, dict):
+            found.append(outcome)
+        elif isinstance(outcome, LateError | UsageError) or (isinstance(outcome, OddlensError) and found):
+            found.append({"source": file.source, "error": str(outcome)})  # those that are kept are told all the same
+        else:
+            raise outcome
+    return found

@@ -1,0 +1,134 @@
+"""The service as one object, and as an application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from oddlens import __version__
+from oddlens.errors import DiskError, OddlensError
+from oddlens.service.api import events, health, inspect, login, stations
+from oddlens.service.api.answers import describe
+from oddlens.service.events import EventHub
+from oddlens.service.history.history import History
+from oddlens.service.history.records import HistoryError
+from oddlens.service.inspector import BusyError, Inspector, LateError, PausedError, StoppedError
+from oddlens.service.security import Door, Guard, refused
+from oddlens.service.settings import ServeSettings
+from oddlens.service.stations import Station, StationError, Stations, UnknownStationError
+
+_STATUS: tuple[tuple[type[OddlensError], int], ...] = (
+    (BusyError, 429),
+    (LateError, 504),
+    (PausedError, 409),
+    (UnknownStationError, 404),
+    (StoppedError, 503),
+    (StationError, 503),
+    (HistoryError, 503),
+    (DiskError, 503),
+    (OddlensError, 422),
+)
+"""What an error is in HTTP: the first kind that it is of."""
+
+
+class Service:
+    """All that runs.
+
+    Attributes:
+        settings: What it was asked.
+        door: The token.
+        events: What happens.
+        stations: The stations.
+        history: What was inspected.
+        inspector: Where images go.
+        jobs: One long job at a time, such as calibrating: the model is also needed for the line.
+    """
+
+    def __init__(self, settings: ServeSettings) -> None:
+        """Open the history. Raises `UsageError` and `HistoryError`."""
+        self.settings, self.door = settings, Door(settings)
+        self.events, self.stations = EventHub(), Stations(settings)
+        self.history = History.open(settings.database, settings.pictures)
+        self.inspector = Inspector(self.history, self.events, settings.limits, settings.audit, self.say_changed)
+        self.jobs = CapacityLimiter(1)
+
+    def start(self) -> None:
+        """Start what works by itself."""
+        self.inspector.start()
+
+    def stop(self) -> None:
+        """Finish what is in hand, and close all."""
+        self.events.close()
+        self.inspector.stop()
+        self.history.close()
+
+    def say_changed(self, station: Station) -> None:
+        """Tell all who listen what a station is now."""
+        self.events.publish("station", station.name, describe(self, station))
+
+
+def create_app(settings: ServeSettings) -> FastAPI:
+    """The application; `app.state.service` is its `Service`. Raises `UsageError` and `HistoryError` where it cannot begin."""
+    service = Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        try:
+            yield
+        finally:
+            service.stop()
+
+    app = FastAPI(
+        title="oddlens",
+        version=__version__,
+        description='Finds what is wrong in an image. Every error is {"error": "one sentence"}.',
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    for each in (inspect, stations, events, health, login):
+        app.include_router(each.router)
+    app.add_exception_handler(OddlensError, _of_ours)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_form)
+    app.add_exception_handler(Exception, _of_fault)
+    app.add_middleware(Guard, settings=settings, door=service.door)
+    return app
+
+
+def status_of(error: OddlensError) -> int:
+    """The status of an answer that says an error."""
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+async def _of_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OddlensError)
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, BusyError) else {}
+    return refused(status_of(error), str(error), headers)
+
+
+async def _of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    sentences = {404: "there is nothing here: /api/openapi.json lists what there is", 405: "this cannot be done here"}
+    known = str(error.detail) in ("Not Found", "Method Not Allowed")
+    return refused(error.status_code, sentences[error.status_code] if known else str(error.detail), error.headers)
+
+
+async def _of_form(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()[0]
+    where = ".".join(str(each) for each in found["loc"][1:]) or "the request"
+    return refused(422, f"{where} is not as it should be: {found['msg']}")
+
+
+async def _of_fault(request: Request, error: Exception) -> JSONResponse:
+    return refused(500, "this is a fault of oddlens itself: the service's own messages say more")

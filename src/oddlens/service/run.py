@@ -1,0 +1,91 @@
+"""The service as a program: an HTTP server until a signal ends it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+
+from oddlens.errors import UsageError, counted, printable
+from oddlens.service.app import Service, create_app
+from oddlens.service.settings import ServeSettings
+
+_LAST_ANSWERS_S = 30
+"""Seconds for the answers that are due when the service stops."""
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams when it is to stop: it would wait for them for ever."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, ready: Callable[[str], object]) -> None:
+        super().__init__(config)
+        self._service, self._ready = service, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.events.close()
+        super().handle_exit(sig, frame)
+
+
+def run(settings: ServeSettings, ready: Callable[[str], object] = lambda url: None) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    ready: called with the address when clients can connect.
+
+    Raises `UsageError` where the address cannot be listened on, and as `create_app`.
+    """
+    listening = _bound(settings)
+    app = create_app(settings)
+    service: Service = app.state.service
+
+    def say(url: str) -> None:
+        print(f"oddlens: {counted(len(service.stations), 'station')} at {url}", file=sys.stderr)
+        if service.door.is_generated:
+            print(f"oddlens: the token is {service.door.token}", file=sys.stderr)
+        for station in service.stations:
+            if station.problem is not None:
+                print(f"oddlens: {printable(station.name)} inspects nothing: {station.problem}", file=sys.stderr)
+        ready(url)
+
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
+    )
+    with suppress(KeyboardInterrupt), listening:
+        _Server(config, service, say).run([listening])
+    print("oddlens: the service has stopped", file=sys.stderr)
+
+
+def _bound(settings: ServeSettings) -> socket.socket:
+    """A socket that is bound before anything else begins, so that a wrong address is one sentence."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host.strip("[]"), settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"there is no address {printable(settings.host)}: give one of this machine") from error
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+    except OSError as error:
+        found.close()
+        raise UsageError(
+            f"{printable(settings.host)}:{settings.port} cannot be listened on ({error.strerror}): give another --port or --host"
+        ) from error
+    return found

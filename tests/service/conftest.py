@@ -1,0 +1,69 @@
+"""A small station for all tests of the service, and a service that runs."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+import oddlens
+from oddlens.service.app import Service, create_app
+from oddlens.service.settings import ServeSettings
+from tests.service.given import part
+
+REFERENCES = 8
+
+
+@pytest.fixture(scope="session")
+def made_station(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """patch-knn on the graphs of the embedded model, calibrated on its references. Copy it: `station`."""
+    folder = tmp_path_factory.mktemp("made") / "plates"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detector = oddlens.load("patch-knn", runtime="onnx")
+        detector.object_name = "plate"
+        detector.add_references([np.asarray(part(seed)) for seed in range(REFERENCES)])
+        detector.calibrate()
+        detector.save(folder)
+    return folder
+
+
+@pytest.fixture
+def station(made_station: Path, tmp_path: Path) -> Path:
+    """A station of one's own."""
+    return Path(shutil.copytree(made_station, tmp_path / "plates"))
+
+
+@pytest.fixture
+def serve(station: Path, tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
+    """Starts a service, with the station if no other is given, and stops it after the test."""
+    running: list[TestClient] = []
+
+    def start(**settings: Any) -> TestClient:
+        settings = {"stations": (station,), "home": tmp_path / "home"} | settings
+        client = TestClient(create_app(ServeSettings(**settings)), base_url="http://127.0.0.1", follow_redirects=False)
+        client.__enter__()
+        running.append(client)
+        return client
+
+    yield start
+    for client in running:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(serve: Callable[..., TestClient]) -> TestClient:
+    """A client of a service with the station."""
+    return serve()
+
+
+def service_of(client: TestClient) -> Service:
+    """The service behind a client."""
+    found: Service = client.app.state.service  # type: ignore[attr-defined]
+    return found

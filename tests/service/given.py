@@ -1,0 +1,27 @@
+"""Generated parts, good and defective, as image files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+SIDE = 96
+
+
+def part(seed: int, defect: bool = False) -> Image.Image:
+    """A grey plate with fine noise; a defect is a dark, rough spot."""
+    rng = np.random.default_rng(seed)
+    pixels = 150 + 4 * rng.standard_normal((SIDE, SIDE, 1)) + np.linspace(-10, 10, SIDE)[:, None, None]
+    if defect:
+        row, column = rng.integers(20, SIDE - 40, 2)
+        pixels[row : row + 14, column : column + 14] -= 60 + 30 * rng.standard_normal((14, 14, 1))
+    return Image.fromarray(np.repeat(pixels, 3, axis=2).clip(0, 255).astype(np.uint8))
+
+
+def png(seed: int, defect: bool = False) -> bytes:
+    """A part as the bytes of a PNG file."""
+    file = io.BytesIO()
+    part(seed, defect).save(file, "PNG")
+    return file.getvalue()
