@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
+from oddlens.service import pages
 from oddlens.service.api import events, health, inspect, login, stations
 from oddlens.service.api.answers import describe
 from oddlens.service.events import EventHub
@@ -97,12 +98,36 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app.state.service = service
     for each in (inspect, stations, events, health, login):
         app.include_router(each.router)
+    app.include_router(pages.pages(_Shown(service)))
+    app.mount("/static", pages.Assets())
     app.add_exception_handler(OddlensError, _of_ours)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_form)
     app.add_exception_handler(Exception, _of_fault)
     app.add_middleware(Guard, settings=settings, door=service.door)
     return app
+
+
+class _Shown:
+    """What the page shows at first."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def stations(self) -> list[dict[str, object]]:
+        """All stations."""
+        return [describe(self._service, each) for each in self._service.stations]
+
+    def station(self, name: str) -> dict[str, object] | None:
+        """One of them; None: there is none of this name."""
+        try:
+            return describe(self._service, self._service.stations[name])
+        except UnknownStationError:
+            return None
+
+    def latest(self, name: str, limit: int) -> list[dict[str, object]]:
+        """The last results of a station, the newest first."""
+        return [each.to_dict() for each in self._service.history.latest(name, limit)]
 
 
 def status_of(error: OddlensError) -> int:
@@ -119,6 +144,8 @@ async def _of_ours(request: Request, error: Exception) -> Response:
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentences = {404: "there is nothing here: /api/openapi.json lists what there is", 405: "this cannot be done here"}
+    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+        return pages.not_found("page")
     known = str(error.detail) in ("Not Found", "Method Not Allowed")
     return refused(error.status_code, sentences[error.status_code] if known else str(error.detail), error.headers)
 

@@ -78,7 +78,7 @@ class Loaded:
         """Show the line an image that was inspected; whether something is to be said of it since. picture: for `learning`."""
         self._seen += 1
         pixels = np.zeros((1, 1, 3), np.uint8) if picture is None else picture.pixels
-        record: Record = {**detection.to_dict()}
+        record: Record = {"score": detection.score, "verdict": detection.verdict}
         for sink in (self.learning if picture is not None else None, self.watch):
             if sink is not None:
                 sink.draw(self._seen, detection, lambda: pixels)
