@@ -13,7 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import oddlens
-from oddlens.service.app import Service, create_app
+from oddlens.service.app import create_app
+from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
 from tests.service.given import part
 

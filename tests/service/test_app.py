@@ -285,7 +285,7 @@ def test_a_token_becomes_a_cookie(serve: Callable[..., TestClient], monkeypatch:
 
 
 def test_a_fault_of_ours_is_said_without_its_details(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oddlens.service.api.stations.describe", lambda *given: 1 / 0)
+    monkeypatch.setattr("oddlens.service.service.Service.describe", lambda *given: 1 / 0)
     quiet = TestClient(client.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
     found = quiet.get("/api/stations")
     assert found.status_code == 500

@@ -1,11 +1,10 @@
-"""The service as one object, and as an application."""
+"""The service as an application: its routes, its errors, its page."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -15,14 +14,12 @@ from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
 from oddlens.service import pages
 from oddlens.service.api import events, health, inspect, login, stations
-from oddlens.service.api.answers import describe
-from oddlens.service.events import EventHub
-from oddlens.service.history.history import History
 from oddlens.service.history.records import HistoryError
-from oddlens.service.inspector import BusyError, Inspector, LateError, PausedError, StoppedError
-from oddlens.service.security import Door, Guard, refused
+from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
+from oddlens.service.security import Guard, refused
+from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
-from oddlens.service.stations import Station, StationError, Stations, UnknownStationError
+from oddlens.service.stations import StationError, UnknownStationError
 
 _STATUS: tuple[tuple[type[OddlensError], int], ...] = (
     (BusyError, 429),
@@ -36,42 +33,6 @@ _STATUS: tuple[tuple[type[OddlensError], int], ...] = (
     (OddlensError, 422),
 )
 """What an error is in HTTP: the first kind that it is of."""
-
-
-class Service:
-    """All that runs.
-
-    Attributes:
-        settings: What it was asked.
-        door: The token.
-        events: What happens.
-        stations: The stations.
-        history: What was inspected.
-        inspector: Where images go.
-        jobs: One long job at a time, such as calibrating: the model is also needed for the line.
-    """
-
-    def __init__(self, settings: ServeSettings) -> None:
-        """Open the history. Raises `UsageError` and `HistoryError`."""
-        self.settings, self.door = settings, Door(settings)
-        self.events, self.stations = EventHub(), Stations(settings)
-        self.history = History.open(settings.database, settings.pictures)
-        self.inspector = Inspector(self.history, self.events, settings.limits, settings.audit, self.say_changed)
-        self.jobs = CapacityLimiter(1)
-
-    def start(self) -> None:
-        """Start what works by itself."""
-        self.inspector.start()
-
-    def stop(self) -> None:
-        """Finish what is in hand, and close all."""
-        self.events.close()
-        self.inspector.stop()
-        self.history.close()
-
-    def say_changed(self, station: Station) -> None:
-        """Tell all who listen what a station is now."""
-        self.events.publish("station", station.name, describe(self, station))
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
@@ -116,12 +77,12 @@ class _Shown:
 
     def stations(self) -> list[dict[str, object]]:
         """All stations."""
-        return [describe(self._service, each) for each in self._service.stations]
+        return [self._service.describe(each) for each in self._service.stations]
 
     def station(self, name: str) -> dict[str, object] | None:
         """One of them; None: there is none of this name."""
         try:
-            return describe(self._service, self._service.stations[name])
+            return self._service.describe(self._service.stations[name])
         except UnknownStationError:
             return None
 

@@ -11,7 +11,8 @@ from types import FrameType
 import uvicorn
 
 from oddlens.errors import UsageError, counted, printable
-from oddlens.service.app import Service, create_app
+from oddlens.service.app import create_app
+from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
 
 _LAST_ANSWERS_S = 30

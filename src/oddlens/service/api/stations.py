@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from oddlens.service.api.answers import describe, service_of
+from oddlens.service.api.answers import service_of
 
 router = APIRouter()
 
@@ -13,4 +13,4 @@ router = APIRouter()
 def get_stations(request: Request) -> list[dict[str, object]]:
     """A damaged station is among them, with its "problem"."""
     service = service_of(request)
-    return [describe(service, each) for each in service.stations]
+    return [service.describe(each) for each in service.stations]

@@ -1,0 +1,105 @@
+"""The service as one object: all that runs, and what it says of its stations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from anyio import CapacityLimiter
+
+from oddlens.service.events import EventHub
+from oddlens.service.history.filters import Filter
+from oddlens.service.history.history import History
+from oddlens.service.inspector import Inspector
+from oddlens.service.security import Door
+from oddlens.service.settings import ServeSettings
+from oddlens.service.stations import Station, StationError, Stations
+
+
+class Service:
+    """All that runs.
+
+    Attributes:
+        settings: What it was asked.
+        door: The token.
+        events: What happens.
+        stations: The stations.
+        history: What was inspected.
+        inspector: Where images go.
+        jobs: One long job at a time, such as calibrating: the model is also needed for the line.
+    """
+
+    def __init__(self, settings: ServeSettings) -> None:
+        """Open the history. Raises `UsageError` and `HistoryError`."""
+        self.settings, self.door = settings, Door(settings)
+        self.events, self.stations = EventHub(), Stations(settings)
+        self.history = History.open(settings.database, settings.pictures)
+        self.inspector = Inspector(self.history, self.events, settings.limits, settings.audit, self.say_changed)
+        self.jobs = CapacityLimiter(1)
+
+    def start(self) -> None:
+        """Start what works by itself."""
+        self.inspector.start()
+
+    def stop(self) -> None:
+        """Finish what is in hand, and close all."""
+        self.events.close()
+        self.inspector.stop()
+        self.history.close()
+
+    def say_changed(self, station: Station) -> None:
+        """Tell all who listen what a station is now."""
+        self.events.publish("station", station.name, self.describe(station))
+
+    def describe(self, station: Station) -> dict[str, object]:
+        """A station as JSON."""
+        found: dict[str, object] = {
+            "name": station.name,
+            "object_name": None,
+            "method": None,
+            "model": None,
+            "runtime": None,
+            "version": None,
+            "state": None,
+            "problem": None,
+            "paused": station.paused,
+            "references": 0,
+            "calibrated": 0,
+            "calibration_kind": None,
+            "thresholds": {"image": None, "review": None, "pixel": None, "source": None, "promise": None},
+            "image_size": None,
+            "defects": [],
+            "today": self.history.count(Filter(station=station.name, since=midnight())),
+            "drift": None,
+            "queue": self.inspector.waiting_for(station.name),
+        }
+        try:
+            loaded = station.loaded()
+        except StationError as problem:
+            return found | {"problem": str(problem)}
+        detector, calibration, thresholds = loaded.detector, loaded.calibration, loaded.thresholds
+        return found | {
+            "object_name": detector.object_name,
+            "method": detector.name,
+            "model": detector.model_name or detector.backbone.identity.name,
+            "runtime": detector.runtime,
+            "version": loaded.version,
+            "state": None if detector.state is None else detector.state.stage,
+            "references": 0 if detector.references is None else len(detector.references),
+            "calibrated": 0 if calibration is None else len(calibration),
+            "calibration_kind": None if calibration is None else calibration.kind,
+            "thresholds": {
+                "image": thresholds.image,
+                "review": thresholds.review,
+                "pixel": thresholds.pixel,
+                "source": thresholds.source,
+                "promise": thresholds.promise,
+            },
+            "image_size": None if detector.image_size is None else list(detector.image_size),
+            "defects": [] if detector.defects is None else list(detector.defects.words),
+            "drift": loaded.drift,
+        }
+
+
+def midnight() -> datetime:
+    """When today began, where the service runs."""
+    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
