@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from oddlens.errors import UsageError
-from oddlens.visualization.overlay import draw_overlay
+from oddlens.visualization.overlay import draw_overlay, paint
 from oddlens.visualization.strips import Verdict
 
 FIXED = (0.0, 1.0)
@@ -85,6 +85,14 @@ class TestSheet:
                 assert picture[y, x].min() > 200, "the line"
                 assert picture[y - 3 : y + 4, x - 3 : x + 4].min() < 60, "its edge, or the dark ground"
             assert (picture[90:110, 90:110] == ground).all(), "the inside is left alone"
+
+    def test_without_the_strips_it_is_the_same_picture(self) -> None:
+        pixels, anomaly_map, outlines = noise(50, 400), flat_map(50, 400, 0.8), [np.array([[2, 2], [40, 2], [40, 30]])]
+        anomaly_map[:, 200:] = 0.1
+        sheet = draw(pixels, anomaly_map, outlines=outlines, threshold=0.5)
+        painted = paint(pixels, anomaly_map, FIXED, outlines, 0.5)
+        assert painted.shape == pixels.shape
+        assert np.array_equal(painted, shown_picture(sheet, (400, 50), header_height(sheet, 50)))
 
     def test_a_region_of_one_point_gets_a_box_around_it(self) -> None:
         sheet = draw(np.zeros((20, 30, 3), np.uint8), outlines=[np.array([[10, 8]])])

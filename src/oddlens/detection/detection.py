@@ -251,12 +251,11 @@ class Detection:
 
     def overlay_pixels(self, image: ImageInput | None = None) -> NDArray[np.uint8]:
         """As `overlay`: uint8 [height, width, 3], RGB."""
-        from oddlens.io.images import read_image
         from oddlens.visualization.overlay import draw_overlay_pixels
 
         lines = ("NG", self.thresholds.image), ("review", self.thresholds.review)
         return draw_overlay_pixels(
-            read_image(self.source if image is None else image).pixels,
+            self._pixels_of(image),
             self.heatmap(),
             (self.value_range.low, self.value_range.high),
             [np.array(region.outline) for region in self.regions],
@@ -266,8 +265,29 @@ class Detection:
             detail=f"score {self.score:.3f}"
             + "".join(f"   {name} above {at:.3f}" for name, at in lines if at is not None),
             threshold=self.thresholds.pixel,
-            looked_at=[] if self.roi is None else self.roi.outlines(self.image_size),
+            looked_at=self._looked_at(),
         )
+
+    def painted_pixels(self, image: ImageInput | None = None) -> NDArray[np.uint8]:
+        """As `overlay_pixels`, without the strips above and below: of the image's own size."""
+        from oddlens.visualization.overlay import paint
+
+        return paint(
+            self._pixels_of(image),
+            self.heatmap(),
+            (self.value_range.low, self.value_range.high),
+            [np.array(region.outline) for region in self.regions],
+            self.thresholds.pixel,
+            self._looked_at(),
+        )
+
+    def _pixels_of(self, image: ImageInput | None) -> NDArray[np.uint8]:
+        from oddlens.io.images import read_image
+
+        return read_image(self.source if image is None else image).pixels
+
+    def _looked_at(self) -> list[NDArray[np.int32]]:
+        return [] if self.roi is None else self.roi.outlines(self.image_size)
 
     def class_shares(self) -> dict[str, float]:
         """The share of the image, from 0 to 1, that each known class has, in the order of `label_names`; {} without classes."""

@@ -77,9 +77,8 @@ def draw_overlay_pixels(
     sheet: Pixels = np.empty((len(header) + height + len(footer), width, 3), np.uint8)
     sheet[: len(header)], sheet[len(header) + height :] = header, footer
     inside = sheet[len(header) : len(header) + height]
-    drawn = blend(pixels, anomaly_map, value_range, threshold, inside if width == picture_width else None)
-    _outline(drawn, outlines)
-    outline_dashed(drawn, looked_at)
+    out = inside if width == picture_width else None
+    drawn = paint(pixels, anomaly_map, value_range, outlines, threshold, looked_at, out)
     if truth is not None:
         drawn = outline_mask(drawn, truth)
     if drawn is not inside:
@@ -87,6 +86,22 @@ def draw_overlay_pixels(
         inside[:] = PANEL
         inside[:, left : left + picture_width] = drawn
     return sheet
+
+
+def paint(
+    pixels: Pixels,
+    anomaly_map: NDArray[np.floating],
+    value_range: tuple[float, float],
+    outlines: Sequence[NDArray[np.integer]],
+    threshold: float | None = None,
+    looked_at: Sequence[NDArray[np.integer]] = (),
+    out: Pixels | None = None,
+) -> Pixels:
+    """As `draw_overlay_pixels`, without the strips: uint8 [h, w, 3], of the image's own size. out: receives the result."""
+    drawn = blend(pixels, anomaly_map, value_range, threshold, out)
+    _outline(drawn, outlines)
+    outline_dashed(drawn, looked_at)
+    return drawn
 
 
 def draw_overlay(

@@ -258,6 +258,11 @@ class History:
             for row in self._rows(wanted)
         ]
 
+    def marked(self) -> set[str]:
+        """The digests of the images that a person said something of, and of their maps."""
+        rows = self._rows(select(_ROW.digest, _ROW.map_digest).where(_ROW.said.is_not(None)))
+        return {digest for row in rows for digest in row if digest is not None}
+
     def add_audit(self, entry: AuditEntry) -> None:
         """Keep who changed what."""
         values = {

@@ -6,7 +6,9 @@ import hashlib
 import io
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +18,21 @@ from oddlens.errors import UsageError, shortened
 from oddlens.inference.kept_maps import kept_map
 from oddlens.io.atomic import replacing
 from oddlens.io.decoding import KNOWN_FORMATS
-from oddlens.io.paths import is_file
+from oddlens.io.paths import exists, is_file, matching
 from oddlens.service.history.records import DIGEST
 
-_IMAGES, _MAPS, _DRAWN = "images", "maps", "drawn"
+Kind = Literal["images", "maps", "drawn"]
 _SUFFIXES = (*(form.suffixes[0] for form in KNOWN_FORMATS), ".bin")
+
+
+class Kept(NamedTuple):
+    """A file. digest: of the image or map that it is, or was drawn of. modified: when it was last put, in seconds since 1970."""
+
+    path: Path
+    kind: Kind
+    digest: str
+    size: int
+    modified: float
 
 
 class Pictures:
@@ -40,38 +52,59 @@ class Pictures:
         Raises `OddlensError` where the disk takes no more.
         """
         form = next((form for form in KNOWN_FORMATS if form.signature.match(data)), None)
-        return self._put(_IMAGES, data, ".bin" if form is None else form.suffixes[0])
+        return self._put("images", data, ".bin" if form is None else form.suffixes[0])
 
     def put_map(self, anomaly_map: NDArray[np.float32]) -> str:
         """Keep an anomaly map, float32 [height, width]; returns the digest of its file. Raises as `put`."""
         file = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(anomaly_map, np.float32)).save(file, "TIFF")
-        return self._put(_MAPS, file.getvalue(), ".tif")
+        return self._put("maps", file.getvalue(), ".tif")
 
     def path(self, digest: str) -> Path | None:
         """The file of an image; None: it is not kept, or no more. Raises `UsageError` for what is no digest."""
-        return next(filter(is_file, (self._file(_IMAGES, digest, suffix) for suffix in _SUFFIXES)), None)
+        return next(filter(is_file, (self._file("images", digest, suffix) for suffix in _SUFFIXES)), None)
 
     def map_path(self, digest: str) -> Path | None:
         """The file of a map, as `path`."""
-        path = self._file(_MAPS, digest, ".tif")
+        path = self._file("maps", digest, ".tif")
         return path if is_file(path) else None
 
     def map(self, digest: str) -> NDArray[np.float32] | None:
         """A kept map, float32 [height, width]; None: it is not kept, no more, or damaged."""
-        path = self._file(_MAPS, digest, ".tif")
+        path = self._file("maps", digest, ".tif")
         return kept_map(self.folder, {"map": str(path.relative_to(self.folder))})
 
     def drawn_path(self, digest: str, name: str) -> Path:
         """Where something that was drawn of an image is kept. name: tells its drawings apart, with a suffix."""
-        return self._file(_DRAWN, digest, f"-{name}")
+        return self._file("drawn", digest, f"-{name}")
 
-    def _file(self, kind: str, digest: str, suffix: str) -> Path:
+    def files(self) -> list[Kept]:
+        """All that is kept."""
+        found = []
+        for kind in get_args(Kind):
+            for path in matching(self.folder / kind, "??/*"):
+                with suppress(OSError):
+                    stat = path.stat()
+                    found.append(Kept(path, kind, path.name[:64], stat.st_size, stat.st_mtime))
+        return found
+
+    def remove(self, each: Kept) -> bool:
+        """Remove a file, unless it was put again since; returns whether it is gone."""
+        with self._lock:
+            try:
+                if each.path.stat().st_mtime != each.modified:
+                    return False
+                each.path.unlink()
+            except OSError:
+                return not exists(each.path)
+        return True
+
+    def _file(self, kind: Kind, digest: str, suffix: str) -> Path:
         if not DIGEST.fullmatch(digest):
             raise UsageError(f"{shortened(digest)} is no SHA-256: give 64 hexadecimal digits")
         return self.folder / kind / digest[:2] / f"{digest}{suffix}"
 
-    def _put(self, kind: str, data: bytes, suffix: str) -> str:
+    def _put(self, kind: Kind, data: bytes, suffix: str) -> str:
         digest = hashlib.sha256(data).hexdigest()
         path = self._file(kind, digest, suffix)
         with self._lock:  # `remove` does not take what is used again

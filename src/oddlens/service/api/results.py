@@ -1,0 +1,201 @@
+"""What was inspected: found, shown, drawn, counted, and taken along."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Literal, cast
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from oddlens.service.history import drawing, export
+from oddlens.service.history.filters import Filter
+from oddlens.service.history.history import History
+from oddlens.service.history.records import Inspection, iso
+
+router = APIRouter(tags=["results"])
+
+_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_FORMATS: dict[str, tuple[str, Callable[[History, Filter], Iterator[bytes]]]] = {
+    "csv": ("text/csv; charset=utf-8", export.table),
+    "jsonl": ("application/jsonl", export.json_lines),
+    "zip": ("application/zip", export.archive),
+}
+
+_Number = Annotated[float | None, Query(allow_inf_nan=False)]
+
+
+def _history(request: Request) -> History:
+    return cast("History", request.app.state.service.history)
+
+
+def _time(time: datetime | None) -> datetime | None:
+    """A time with a zone: UTC where it says none."""
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _filter(
+    station: str | None = None,
+    verdict: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    min_score: _Number = None,
+    max_score: _Number = None,
+    text: str | None = None,
+    said: str = "",
+    audit: bool | None = None,
+    origin: str | None = None,
+    sort: str = "newest",
+) -> Filter:
+    """verdict, said: several with commas."""
+    return Filter(
+        station=station or None,
+        verdict=frozenset(filter(None, verdict.split(","))),
+        since=_time(since),
+        until=_time(until),
+        min_score=min_score,
+        max_score=max_score,
+        text=text,
+        said=frozenset(filter(None, said.split(","))),
+        audit=audit,
+        origin=origin or None,
+        sort=sort or "newest",
+    )
+
+
+def _inspection(number: int, history: Annotated[History, Depends(_history)]) -> Inspection:
+    found = history.get(number) if number < 2**63 else None
+    if found is None:
+        raise HTTPException(404, f"there is no result {number}")
+    return found
+
+
+@contextmanager
+def _not_found() -> Iterator[None]:
+    """Say what is not kept as 404."""
+    try:
+        yield
+    except drawing.GoneError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+_HistoryOf = Annotated[History, Depends(_history)]
+_FilterOf = Annotated[Filter, Depends(_filter)]
+_InspectionOf = Annotated[Inspection, Depends(_inspection)]
+
+
+@router.get("/api/results", summary="Results that a filter lets through, page by page")
+def find(
+    history: _HistoryOf, which: _FilterOf, cursor: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 50
+) -> dict[str, object]:
+    """cursor: "next" of the page before."""
+    page = history.find(which, cursor or None, limit)
+    return {"items": [each.to_dict() for each in page.items], "next": page.next, "total": page.total}
+
+
+@router.get("/api/results/export", summary="All results that a filter lets through, as a file")
+def get_export(
+    history: _HistoryOf, which: _FilterOf, format: Literal["csv", "jsonl", "zip"] = "csv"
+) -> StreamingResponse:
+    """zip: the table, the lines, and the images that are kept."""
+    history.find(which, limit=1)  # what cannot be read is said before the answer begins
+    media_type, write = _FORMATS[format]
+    name = f'attachment; filename="oddlens-results.{format}"'
+    return StreamingResponse(write(history, which), media_type=media_type, headers={"Content-Disposition": name})
+
+
+@router.get("/api/results/{number}", summary="A result")
+def get(inspection: _InspectionOf) -> dict[str, object]:
+    """With what was last said of it."""
+    return inspection.to_dict()
+
+
+@router.get("/api/results/{number}/image", summary="The image", response_class=FileResponse)
+def get_image(inspection: _InspectionOf, history: _HistoryOf, original: bool = False) -> FileResponse:
+    """As it came; in a format that browsers do not show, as PNG, unless the original is asked for."""
+    with _not_found():
+        path, media_type = drawing.image(history.pictures, inspection, original)
+    kind = "attachment" if original else "inline"
+    return FileResponse(
+        path,
+        media_type=media_type,
+        filename=f"{inspection.id}{path.suffix}",
+        content_disposition_type=kind,
+        headers=_FOR_EVER,
+    )
+
+
+@router.get("/api/results/{number}/thumbnail", summary="A small copy of the image", response_class=FileResponse)
+def get_thumbnail(inspection: _InspectionOf, history: _HistoryOf) -> FileResponse:
+    """JPEG, its longer side at most 320 pixels."""
+    with _not_found():
+        return FileResponse(drawing.thumbnail(history.pictures, inspection), media_type="image/jpeg", headers=_FOR_EVER)
+
+
+@router.get("/api/results/{number}/overlay", summary="The image with its heat", response_class=FileResponse)
+def get_overlay(inspection: _InspectionOf, history: _HistoryOf) -> FileResponse:
+    """JPEG of the image's own size, on the scale that is anchored at the threshold."""
+    with _not_found():
+        return FileResponse(drawing.overlay(history.pictures, inspection), media_type="image/jpeg", headers=_FOR_EVER)
+
+
+@router.get("/api/results/{number}/map", summary="The anomaly map", response_class=FileResponse)
+def get_map(inspection: _InspectionOf, history: _HistoryOf) -> FileResponse:
+    """A TIFF of float32, the method's own values."""
+    digest = inspection.map_digest
+    path = None if digest is None else history.pictures.map_path(digest)
+    if path is None:
+        raise HTTPException(404, f"result {inspection.id} has no anomaly map that is kept")
+    return FileResponse(path, media_type="image/tiff", filename=f"{inspection.id}.tif", headers=_FOR_EVER)
+
+
+@router.get("/api/stations/{name}/scores", summary="A station's newest scores")
+def get_scores(name: str, history: _HistoryOf) -> dict[str, list[object]]:
+    """At most 10,000, the newest first."""
+    found = history.scores(name)
+    return {key: [each[at] for each in found] for at, key in enumerate(("id", "score", "verdict", "said"))}
+
+
+@router.get("/api/stations/{name}/trend", summary="A station's scores over time, with control limits")
+def get_trend(name: str, history: _HistoryOf, since: datetime | None = None) -> dict[str, object]:
+    """The newest 10,000, the oldest first. median, high: of those that are not NG, and three standard deviations above it, by the
+    median absolute deviation, so that no outlier moves them.
+    """
+    found = history.trend(name, _time(since))
+    times, scores, verdicts = ([each[at] for each in found] for at in range(3))
+    usual = [score for _, score, verdict in found if verdict != "ng"]
+    median = statistics.median(usual) if usual else None
+    spread = None if median is None else 1.4826 * statistics.median(abs(each - median) for each in usual)
+    latest = next((each for each in history.latest(name, 20) if each.detection is not None), None)
+    thresholds = {} if latest is None else cast("dict[str, object]", latest.to_dict()["thresholds"])
+    return {
+        "time": [iso(cast("datetime", each)) for each in times],
+        "score": scores,
+        "verdict": verdicts,
+        "limits": {
+            "image": thresholds.get("image"),
+            "review": thresholds.get("review"),
+            "median": median,
+            "high": None if median is None or spread is None else median + 3 * spread,
+        },
+    }
+
+
+@router.get("/api/stations/{name}/hours", summary="A station's verdicts by hour")
+def get_hours(name: str, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+    """Hours without a result are left out."""
+    found = history.count_by_hour(name, _time(since) or datetime(1970, 1, 1, tzinfo=UTC))
+    return [{"hour": iso(each.hour), **each.counts} for each in found]
+
+
+@router.get("/api/stations/{name}/defects", summary="A station's defects by name")
+def get_defects(name: str, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+    """What people said, else what the hottest region of a stopped part may be; the most frequent first."""
+    return [{"name": defect, "count": count} for defect, count in history.defects(name, _time(since))]
+
+
+routers: tuple[APIRouter, ...] = (router,)

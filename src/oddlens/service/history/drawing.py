@@ -1,0 +1,121 @@
+"""What is drawn of kept images when it is first asked for: thumbnails, and overlays from the image, its map and its thresholds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import cv2
+
+from oddlens.detection import Detection, Marking, RegionOfInterest
+from oddlens.errors import OddlensError
+from oddlens.io.atomic import replacing
+from oddlens.io.images import read_image
+from oddlens.io.paths import is_file
+from oddlens.io.pixels import Pixels
+from oddlens.io.png import write_png
+from oddlens.service.history.pictures import Pictures
+from oddlens.service.history.records import Inspection
+from oddlens.visualization.preview import shrunk
+
+_THUMBNAIL = 320
+_QUALITY = 90
+_SHOWN = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif", ".bmp": "image/bmp",
+    ".avif": "image/avif",
+}  # fmt: skip
+"""Formats that browsers show."""
+
+
+class GoneError(OddlensError):
+    """The image or its map is not kept, or no more."""
+
+
+def image(pictures: Pictures, inspection: Inspection, original: bool = False) -> tuple[Path, str]:
+    """The file of the image that was inspected, and its media type.
+
+    original: as it came; else, in a format that browsers do not show, as PNG.
+
+    Raises:
+        GoneError: It is not kept.
+        ImageError: It cannot be read.
+    """
+    path = _kept(pictures, inspection)
+    if path.suffix in _SHOWN:
+        return path, _SHOWN[path.suffix]
+    if original:
+        return path, "application/octet-stream"
+    return _drawn(pictures, inspection, "image.png", lambda: read_image(path).pixels), "image/png"
+
+
+def thumbnail(pictures: Pictures, inspection: Inspection) -> Path:
+    """The file of a small copy, a JPEG. Raises as `image`."""
+    return _drawn(
+        pictures,
+        inspection,
+        "thumbnail.jpg",
+        lambda: shrunk(read_image(_kept(pictures, inspection)).pixels, _THUMBNAIL),
+    )
+
+
+def overlay(pictures: Pictures, inspection: Inspection) -> Path:
+    """The file of the image with the colours of its map and outlines of its regions, of the image's own size, a JPEG.
+
+    It is what `Detection.overlay` draws, without the strips above and below. Raises as `image`.
+    """
+    scale, identity = inspection.value_range, inspection.identity
+    made_of = [
+        inspection.map_digest,
+        inspection.detection,
+        scale and asdict(scale),
+        identity.get("roi"),
+        identity.get("marking"),
+    ]
+    name = hashlib.sha256(json.dumps(made_of).encode("ascii")).hexdigest()[:16]
+    return _drawn(
+        pictures,
+        inspection,
+        f"{name}.jpg",
+        lambda: detection(pictures, inspection).painted_pixels(_kept(pictures, inspection)),
+    )
+
+
+def detection(pictures: Pictures, inspection: Inspection) -> Detection:
+    """The detection with its map, as it was found. Raises as `image`."""
+    anomaly_map = None if inspection.map_digest is None else pictures.map(inspection.map_digest)
+    if inspection.detection is None or anomaly_map is None:
+        raise GoneError(
+            f"result {inspection.id} has no anomaly map that is kept: it failed, or the map was removed with age"
+        )
+    found, identity = Detection.from_dict(inspection.detection, anomaly_map), inspection.identity
+    return replace(
+        found,
+        value_range=inspection.value_range or found.value_range,
+        roi=RegionOfInterest.from_dict(identity["roi"]) if "roi" in identity else None,
+        marking=Marking.from_dict(identity["marking"]) if "marking" in identity else Marking(),
+    )
+
+
+def _kept(pictures: Pictures, inspection: Inspection) -> Path:
+    path = pictures.path(inspection.digest)
+    if path is None:
+        raise GoneError(f"the image of result {inspection.id} is not kept: it was none, or was removed with age")
+    return path
+
+
+def _drawn(pictures: Pictures, inspection: Inspection, name: str, draw: Callable[[], Pixels]) -> Path:
+    path = pictures.drawn_path(inspection.digest, name)
+    if not is_file(path):
+        pixels = draw()
+        with replacing(path) as temporary:
+            if path.suffix == ".png":
+                write_png(temporary, pixels)
+            else:
+                _, data = cv2.imencode(
+                    ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+                )
+                temporary.write_bytes(data.data)
+    return path

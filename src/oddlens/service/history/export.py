@@ -1,0 +1,125 @@
+"""Results as files: a table, lines of JSON, or a zip of both with the images, written as they are read, a few at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import cast
+
+from oddlens.service.history.filters import Filter
+from oddlens.service.history.history import History
+from oddlens.service.history.records import Inspection, iso
+
+COLUMNS = (
+    "id", "time", "station", "station_version", "source", "origin", "score", "verdict", "p_value", "threshold",
+    "review_threshold", "pixel_threshold", "regions", "largest_region", "name", "width", "height", "said", "judged", "defect",
+    "comment", "reviewer", "audit", "concern", "note", "error", "ms", "digest",
+)  # fmt: skip
+"""Of the table. verdict: "failed" of an image that could not be inspected. regions: how many; largest_region: its area in pixels;
+name: what the hottest one may be."""
+
+_CHUNK = 1 << 20
+
+
+def table(history: History, which: Filter) -> Iterator[bytes]:
+    """A table, CSV in UTF-8, one line an inspection. A text that a spreadsheet would compute gets an apostrophe in front."""
+    page = io.StringIO(newline="")
+    lines = csv.DictWriter(page, COLUMNS, restval="", lineterminator="\n")
+    lines.writeheader()
+    for each in history.each(which):
+        lines.writerow({name: harmless(value) for name, value in _row(each).items()})
+        if page.tell() > _CHUNK // 16:
+            yield _taken(page)
+    yield _taken(page)
+
+
+def json_lines(history: History, which: Filter) -> Iterator[bytes]:
+    """One line of JSON an inspection, as the API sends it, with its identity."""
+    for each in history.each(which):
+        document = each.to_dict() | {"identity": each.identity, "reviewer": each.reviewer}
+        yield (json.dumps(document, allow_nan=False) + "\n").encode("ascii")
+
+
+def archive(history: History, which: Filter) -> Iterator[bytes]:
+    """A zip: results.csv, results.jsonl, and images/17.png, the image of result 17, as it came; without those that are gone."""
+    now = datetime.now(UTC)
+    which = which if which.until is not None else replace(which, until=now)  # all parts have the same results
+    out = _Outlet()
+    with zipfile.ZipFile(cast("io.BytesIO", out), "w") as file:
+        writers: tuple[tuple[str, Callable[[History, Filter], Iterator[bytes]]], ...]
+        writers = (("results.csv", table), ("results.jsonl", json_lines))
+        for name, lines in writers:
+            info = zipfile.ZipInfo(name, now.timetuple()[:6])
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with file.open(info, "w", force_zip64=True) as member:
+                for some in lines(history, which):
+                    member.write(some)
+                    yield out.taken()
+        for each in history.each(which):
+            path = history.pictures.path(each.digest)
+            if path is None:
+                continue
+            try:
+                source = path.open("rb")
+            except OSError:  # it was removed just now
+                continue
+            info = zipfile.ZipInfo(f"images/{each.id}{path.suffix}", each.time.timetuple()[:6])
+            with source, file.open(info, "w", force_zip64=True) as member:
+                while some := source.read(_CHUNK):
+                    member.write(some)
+                    yield out.taken()
+    yield out.taken()
+
+
+def harmless(value: object) -> object:
+    """A cell of a table that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def _row(each: Inspection) -> dict[str, object]:
+    sent = each.to_dict()
+    regions = cast("list[dict[str, object]]", sent["regions"])
+    thresholds = cast("dict[str, float | None]", sent["thresholds"])
+    names = cast("list[tuple[str, float]]", (regions[0].get("names") if regions else None) or [])
+    return {name: sent[name] for name in COLUMNS if name in sent} | {
+        "time": iso(each.time),
+        "verdict": "failed" if each.detection is None else each.verdict,
+        "threshold": thresholds["image"],
+        "review_threshold": thresholds["review"],
+        "pixel_threshold": thresholds["pixel"],
+        "regions": len(regions) if thresholds["pixel"] is not None else None,
+        "largest_region": max((cast("float", region["area"]) for region in regions), default=None),
+        "name": names[0][0] if names else None,
+        "reviewer": each.reviewer,
+    }
+
+
+def _taken(page: io.StringIO) -> bytes:
+    text = page.getvalue()
+    page.seek(0)
+    page.truncate()
+    return text.encode("utf-8")
+
+
+class _Outlet:
+    """A file that nobody can seek in, from which what was written is taken."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._data += data
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def taken(self) -> bytes:
+        data = bytes(self._data)
+        self._data.clear()
+        return data

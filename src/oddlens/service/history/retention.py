@@ -1,0 +1,84 @@
+"""How long images stay. Results, feedback and the audit log stay for ever: they are small."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from oddlens.service.history.history import History
+from oddlens.service.history.pictures import Kept
+from oddlens.service.history.records import DIGEST
+from oddlens.station.feedback import read_feedback
+
+
+@dataclass
+class Removed:
+    """What went: how many images, maps and drawings, and how many bytes."""
+
+    images: int = 0
+    maps: int = 0
+    drawn: int = 0
+    size: int = 0
+
+
+def retain(
+    history: History,
+    max_age: timedelta | None = None,
+    max_bytes: int | None = None,
+    stations: Iterable[Path] = (),
+    keep: Iterable[str] = (),
+) -> Removed:
+    """Remove images and maps that were last inspected too long ago, then the oldest ones until all take no more than `max_bytes`.
+
+    Age takes no image that a person said something of, and size takes those last: drawings go first, since they are drawn again,
+    then what nobody marked, the oldest first.
+
+    Args:
+        history: Whose pictures.
+        max_age: None: any age.
+        max_bytes: Of all files together; None: any number.
+        stations: Folders of stations: images that their feedback names count as marked.
+        keep: Digests of images that stay whatever happens.
+
+    Raises:
+        HistoryError: Nobody can say what is marked: nothing is removed.
+    """
+    if max_age is None and max_bytes is None:
+        return Removed()
+    marked, never = history.marked() | set(_named(stations)), set(keep)
+    files = [each for each in history.pictures.files() if each.digest not in never]
+    removed = Removed()
+    if max_age is not None:
+        oldest = time.time() - max_age.total_seconds()
+        files = [each for each in files if not (_is_old(each, oldest, marked) and _remove(history, each, removed))]
+    if max_bytes is not None:
+        size = sum(each.size for each in files)
+        for each in sorted(files, key=lambda each: (each.digest in marked, each.kind != "drawn", each.modified)):
+            if size <= max_bytes:
+                break
+            size -= each.size if _remove(history, each, removed) else 0
+    return removed
+
+
+def _is_old(each: Kept, oldest: float, marked: set[str]) -> bool:
+    return each.modified < oldest and each.digest not in marked
+
+
+def _remove(history: History, each: Kept, removed: Removed) -> bool:
+    if not history.pictures.remove(each):
+        return False
+    setattr(removed, each.kind, getattr(removed, each.kind) + 1)
+    removed.size += each.size
+    return True
+
+
+def _named(stations: Iterable[Path]) -> Iterator[str]:
+    """The digests of kept images that the feedback of stations names by their paths."""
+    for folder in stations:
+        for mark in read_feedback(folder).marks:
+            name = Path(mark.image).stem
+            if DIGEST.fullmatch(name):
+                yield name
