@@ -14,12 +14,11 @@ function shown(state, words) {
 
 /**
  * handlers: by kind, each called with (data, station). "reset": events were missed, read everything again.
- * path: of the stream.
  */
-export function listen(path, handlers) {
+export function listen(handlers) {
   let source;
   const open = () => {
-    source = new EventSource(path);
+    source = new EventSource("/api/events");
     source.addEventListener("open", () => shown("live", "live"));
     source.addEventListener("error", () => {
       shown("lost", "no connection");

@@ -11,6 +11,7 @@ let latest = data.latest; // newest first
 let chosen = null; // an earlier one that a person looks at; null: the newest
 let heat = true;
 let waiting = false;
+let day = new Date().toDateString();
 
 const path = (rest = "") => ofStation(station.name, rest);
 
@@ -108,6 +109,7 @@ function step(by) {
 }
 
 async function again() {
+  day = new Date().toDateString();
   station = await get(path());
   latest = (await get(`/api/results${query({ station: station.name, limit: LAST })}`)).items;
   showPaused();
@@ -159,6 +161,7 @@ key(["f"], "the whole screen", () => (document.fullscreenElement ? document.exit
 
 watchStation({
   result(item) {
+    if (new Date(item.time).toDateString() !== day) return again(); // the counts of today begin anew
     if (latest.some((each) => each.id === item.id)) latest = latest.map((each) => (each.id === item.id ? item : each));
     else {
       latest = [item, ...latest].slice(0, LAST);
@@ -171,9 +174,7 @@ watchStation({
     showPaused();
     refresh();
   },
-  paused() {
-    again();
-  },
+  paused: again,
   reset: again,
 });
 showPaused();

@@ -16,7 +16,7 @@ function showCounts(station) {
 }
 
 const stations = new Map(data.stations.map((each) => [each.name, each]));
-listen("/api/events", {
+listen({
   result(item) {
     const station = stations.get(item.station);
     if (!station) return;

@@ -1,6 +1,5 @@
 // What every page of a station listens to: what is wrong with it stands at the top, in the service's own sentences.
 
-import { ofStation } from "./api.js";
 import { banner, data } from "./dom.js";
 import { listen } from "./events.js";
 
@@ -10,18 +9,22 @@ export function sayStation(station) {
   banner("drift", station.drift);
 }
 
-/** more: handlers of the page besides, see `listen`. */
+/** more: handlers of the page besides, see `listen`. They hear of this station, and of what concerns all. */
 export function watchStation(more = {}) {
-  const both = (kind, first) => (...given) => {
-    first(...given);
-    more[kind]?.(...given);
+  const own = {
+    station: sayStation,
+    drift: ({ sentence }) => banner("drift", sentence),
+    source: ({ name, state, sentence }) => banner(`source ${name}`, state === "ok" ? null : sentence, true),
+    history: ({ ok, sentence }) => banner("history", ok ? null : sentence, true),
   };
+  const handlers = {};
+  for (const kind of new Set([...Object.keys(own), ...Object.keys(more)])) {
+    handlers[kind] = (news, station) => {
+      if (station != null && station !== data.station.name) return;
+      own[kind]?.(news);
+      more[kind]?.(news);
+    };
+  }
   sayStation(data.station);
-  listen(ofStation(data.station.name, "/events"), {
-    ...more,
-    station: both("station", sayStation),
-    drift: both("drift", (drift) => banner("drift", drift.sentence ?? drift)),
-    source: both("source", (source) => banner(`source ${source.name}`, source.state === "ok" ? null : source.sentence, true)),
-    history: both("history", (history) => banner("history", history.state === "ok" ? null : history.sentence, true)),
-  });
+  listen(handlers);
 }

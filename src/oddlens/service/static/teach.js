@@ -78,7 +78,7 @@ $("#names").addEventListener("submit", (event) => {
   const { object_name: name, defects } = Object.fromEntries(new FormData(event.target));
   const words = defects.split(",").map((each) => each.trim()).filter(Boolean);
   const wish = { who: who() };
-  if (name.trim() !== station.object_name) wish.object_name = name.trim();
+  if (name.trim() && name.trim() !== station.object_name) wish.object_name = name.trim();
   if (words.join("\n") !== station.defects.join("\n")) wish.defects = words;
   change(event.submitter, () => patch(path(), wish), (made) => {
     Object.assign(station, { object_name: made.object_name, defects: made.defects });
