@@ -35,12 +35,34 @@ def station(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exported(station: Path) -> Path:
+def labelled(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of that object: two good test images, of which the station knows one, and a bad one."""
+    root = tmp_path_factory.mktemp("sets") / "part"
+    (root / "train" / "good").mkdir(parents=True)
+    (root / "test" / "good").mkdir(parents=True)
+    (root / "test" / "hole").mkdir()
+    for name, place in (("0", "train/good"), ("1", "test/good"), ("2", "test/good"), ("2", "test/hole")):
+        shutil.copy(images / f"{name}.png", root / place / f"{place[-4:]}{name}.png")
+    for name, change in (("good/good2", 8), ("hole/hole2", 0)):
+        with Image.open(root / "test" / f"{name}.png") as image:
+            pixels = np.array(image)
+        pixels[: change or 20, : change or 20] = 128 if change else 0
+        Image.fromarray(pixels).save(root / "test" / f"{name}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def exported(station: Path, labelled: Path) -> Path:
     folder = station.with_name("line-3-light")
-    done = run("export", station, "--to", folder)
+    done = run("export", station, "--to", folder, "--data", labelled)
     assert done.code == 0, done.err
     assert done.out.splitlines()[0] == f"{folder}: fp32, 9 images held against PyTorch"
     assert done.out.splitlines()[1].endswith("0 verdicts turned")
+    sentence = "2 labelled images: image AUROC 1.0000 -> 1.0000, pixel AUROC not known, as there are no masks; 0 verdicts turned"
+    assert done.out.splitlines()[2:] == [sentence]
+    assert "1 labelled image left out, of which the station was made" in done.err
+    kept = json.loads((folder / "parity.json").read_text())["labelled"]
+    assert (kept["images"], kept["left_out"], kept["image_auroc"], kept["pixel_auroc"]) == (2, 1, [1.0, 1.0], None)
     return folder
 
 
@@ -116,6 +138,7 @@ def test_maps_of_other_sizes_are_no_number(images: Path, tmp_path: Path) -> None
     [
         (["export", "STATION", "--to", "LIGHT"], "exists: give a new folder"),
         (["export", "STATION", "--to", "new", "--precision", "fp64"], "there is no precision 'fp64'"),
+        (["export", "STATION", "--to", "new", "--data", "nowhere"], "there is nothing at"),
         (["export", "nowhere", "--to", "new"], "is not a station"),
         (["export", "LIGHT", "--to", "new"], "is an export: give the station that it was made of"),
         (["export", "STATION", "--to", "STATION/light"], "lies in the station itself"),

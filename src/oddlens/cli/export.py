@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oddlens.cli.options import AsJson, StationFolder, say
-from oddlens.errors import needs_package, printable
+from oddlens.errors import counted, needs_package, printable
+
+if TYPE_CHECKING:
+    from oddlens.export.labelled import Labelled
 
 EXAMPLES = """\b
 Examples:
   oddlens export line-3 --to line-3-light
   oddlens detect parts/ --station line-3-light
-  oddlens export line-3 --to line-3-int8 --precision int8
+  oddlens export line-3 --to line-3-int8 --precision int8 --data mvtec/bottle
   oddlens export line-3 --to line-3-ov --target openvino
   oddlens validate line-3 line-3-light today/
 """
@@ -48,12 +51,24 @@ ObjectList = Annotated[
 ]
 
 
+LabelledData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="A data set of this object, test images labelled, best with masks: what the export changes on it is measured.",
+        show_default=False,
+    ),
+]
+
+
 def export(
     folder: StationFolder,
     to: ExportFolder,
     precision: PrecisionName = "fp32",
     target: TargetName = "onnxruntime",
     objects: ObjectList = None,
+    data: LabelledData = None,
     as_json: AsJson = False,
 ) -> None:
     """Export a station as ONNX graphs. It runs without PyTorch, from Python, C++ or C#, and every verb takes it as a station.
@@ -71,11 +86,21 @@ def export(
 
         from oddlens.export.station import export_station
     made = export_station(
-        folder, to, precision=precision, target=target, objects=objects, report=lambda what: say(f"oddlens: {what} ...")
+        folder,
+        to,
+        precision=precision,
+        target=target,
+        objects=objects,
+        labelled=data,
+        report=lambda what: say(f"oddlens: {what} ..."),
     )
-    parity = made.parity
+    parity, labelled = made.parity, made.labelled
+    for failure in () if labelled is None else labelled.failures:
+        say(f"oddlens: {failure}")
     if as_json:
         said = {"folder": str(made.folder), "precision": precision, **parity.to_dict(), "absent": list(made.absent)}
+        if labelled is not None:
+            said["labelled"] = labelled.to_dict()
         print(json.dumps(said, indent=2))
         return
     for name in made.absent[:3]:
@@ -90,6 +115,24 @@ def export(
     (image, pixel), (new_image, new_pixel) = made.thresholds
     if precision != "fp32":
         print(f"thresholds: image {_shown(image)} -> {_shown(new_image)}, pixel {_shown(pixel)} -> {_shown(new_pixel)}")
+    if labelled is not None:
+        _show_labelled(labelled)
+
+
+def _show_labelled(labelled: Labelled) -> None:
+    """What became of labelled images, and of how many."""
+    pixels = labelled.pixel_auroc
+    print(
+        f"{counted(labelled.images, 'labelled image')}: image AUROC {_both(labelled.image_auroc)}, "
+        f"pixel AUROC {'not known, as there are no masks' if pixels is None else _both(pixels)}; "
+        f"{labelled.verdict_flips} verdicts turned"
+    )
+    if labelled.left_out:
+        say(f"oddlens: {counted(labelled.left_out, 'labelled image')} left out, of which the station was made")
+
+
+def _both(pair: tuple[float, float]) -> str:
+    return f"{pair[0]:.4f} -> {pair[1]:.4f}"
 
 
 def _shown(value: float | None) -> str:

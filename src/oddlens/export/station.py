@@ -28,6 +28,7 @@ from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, counted, known_name, printable
 from oddlens.export.folder import copy_graphs, write_graphs
 from oddlens.export.graphs import ROWS, VALUE, torch_method, why_not
+from oddlens.export.labelled import Labelled, labelled_records, measure
 from oddlens.export.parity import LIMIT, Parity, compare, golden_images
 from oddlens.export.precision import checked_precision
 from oddlens.io.atomic import write_bytes, write_text
@@ -67,12 +68,14 @@ class Exported:
         parity: How far it lies from what it was made of.
         absent: References and calibration images that were not compared: their files are not there any more.
         thresholds: (image, pixel) before and after, of the station's object.
+        labelled: What became of labelled images; None where none were given.
     """
 
     folder: Path
     parity: Parity
     absent: tuple[str, ...]
     thresholds: tuple[tuple[float | None, float | None], tuple[float | None, float | None]]
+    labelled: Labelled | None = None
 
 
 def export_station(
@@ -82,6 +85,7 @@ def export_station(
     precision: str = "fp32",
     target: str = "onnxruntime",
     objects: Sequence[str] | None = None,
+    labelled: str | os.PathLike[str] | None = None,
     report: Report = lambda what: None,
 ) -> Exported:
     """Export a station into a new folder.
@@ -93,6 +97,8 @@ def export_station(
         target: "onnxruntime" or "openvino": what the export is tried on, and what runs it unless another one is asked for. Both
             read the same graphs.
         objects: The object names that it shall know, beside the station's own; None: all, where words can be a graph.
+        labelled: A data set of the station's object whose test images are labelled, best with masks: AUROC before and after and
+            verdicts that turn are measured on them.
         report: Is told what is being done.
 
     Raises:
@@ -106,6 +112,7 @@ def export_station(
     if exists(Path(station)) and place.resolve().is_relative_to(Path(station).resolve()):
         raise UsageError(f"{printable(str(place))} lies in the station itself: give a folder outside it for the export")
     engine(form.runtime).choose_device("cpu")  # which says whether it is installed
+    records = None if labelled is None else labelled_records(labelled)
     model = read_station(station).model
     if model is not None and holds_graphs(model):
         raise UsageError(f"{printable(os.fspath(station))} is an export: give the station that it was made of")
@@ -134,7 +141,8 @@ def export_station(
                 f"the export cannot be held against torch on {counted(len(parity.failures), 'image')} ({parity.failures[0]}); "
                 "nothing is left"
             )
-        _write_beside(made, exported, parity, absent, form)
+        measured = None if records is None else measure(detector, exported, records, report)
+        _write_beside(made, exported, parity, absent, form, measured)
         if form.precision == "fp32" and not parity.within(LIMIT):
             raise OddlensError(
                 f"the export does not give what torch gives: features differ by up to {parity.features or 0:.1e}, scores by "
@@ -142,7 +150,7 @@ def export_station(
                 "nothing is left"
             )
     before, after = (_thresholds(each) for each in (detector, exported))
-    return Exported(place, parity, absent, (before, after))
+    return Exported(place, parity, absent, (before, after), measured)
 
 
 def _write_graphs(
@@ -239,7 +247,9 @@ def _thresholds(detector: Detector) -> tuple[float | None, float | None]:
     return found.image, found.pixel
 
 
-def _write_beside(folder: Path, exported: Detector, parity: Parity, absent: Sequence[str], form: _Form) -> None:
+def _write_beside(
+    folder: Path, exported: Detector, parity: Parity, absent: Sequence[str], form: _Form, labelled: Labelled | None
+) -> None:
     """preprocess.json, memory.safetensors and parity.json."""
     method = exported.method
     assert isinstance(method, GraphMethod)
@@ -254,6 +264,7 @@ def _write_beside(folder: Path, exported: Detector, parity: Parity, absent: Sequ
         "versions": versions(engine(form.runtime).package, "onnx"),
         **parity.to_dict(),
         "absent": list(absent),
+        "labelled": None if labelled is None else labelled.to_dict(),
     }
     write_text(folder / PARITY, json.dumps(document, indent=2) + "\n")
 
