@@ -32,7 +32,8 @@ TORCH_FREE = (
     "oddlens.evaluation", "oddlens.inference", "oddlens.encoding", "oddlens.detector", "oddlens.loading", "oddlens.teaching",
     "oddlens.runtime", "oddlens.telemetry", "oddlens.backbone.cache", "oddlens.backbone.tokenizer",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",
-    "oddlens.export.parity", "oddlens.export.labelled", "oddlens.backbone.request", "oddlens.methods.scoring", "oddlens.methods.common.recent",
+    "oddlens.export.parity", "oddlens.export.labelled", "oddlens.backbone.request", "oddlens.methods.scoring",
+    "oddlens.methods.common.recent",
     *(f"oddlens.methods.{name}.{part}"
       for name in ("winclip", "april_gan", "anomaly_clip", "anovl", "vl4ad", "patch_knn", "subspacead", "anomalydino", "musc",
                    "fusion")
