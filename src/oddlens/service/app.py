@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
 from oddlens.service import pages
-from oddlens.service.api import events, health, inspect, login, stations
+from oddlens.service.api import events, health, inspect, login, results, stations
 from oddlens.service.history.records import HistoryError
 from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
 from oddlens.service.security import Guard, refused
@@ -57,7 +57,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for each in (inspect, stations, events, health, login):
+    for each in (inspect, stations, results, events, health, login):
         app.include_router(each.router)
     app.include_router(pages.pages(_Shown(service)))
     app.mount("/static", pages.Assets())

@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from oddlens.service.events import EventHub
 from oddlens.service.history.filters import Filter
 from oddlens.service.history.history import History
+from oddlens.service.history.retention import Keeper
 from oddlens.service.inspector import Inspector
 from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings
@@ -25,6 +26,7 @@ class Service:
         stations: The stations.
         history: What was inspected.
         inspector: Where images go.
+        keeper: Removes images with age.
         jobs: One long job at a time, such as calibrating: the model is also needed for the line.
     """
 
@@ -34,16 +36,19 @@ class Service:
         self.events, self.stations = EventHub(), Stations(settings)
         self.history = History.open(settings.database, settings.pictures)
         self.inspector = Inspector(self.history, self.events, settings.limits, settings.audit, self.say_changed)
+        self.keeper = Keeper(self.history, settings.retention, lambda: [each.folder for each in self.stations])
         self.jobs = CapacityLimiter(1)
 
     def start(self) -> None:
         """Start what works by itself."""
         self.inspector.start()
+        self.keeper.start()
 
     def stop(self) -> None:
         """Finish what is in hand, and close all."""
         self.events.close()
         self.inspector.stop()
+        self.keeper.stop()
         self.history.close()
 
     def say_changed(self, station: Station) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from oddlens.detection import Detection, Marking, RegionOfInterest, Thresholds, ValueRange
-from oddlens.service.api.results import routers
+from oddlens.service.api.results import router
 from oddlens.service.history.history import History
 from oddlens.service.history.records import FeedbackEntry, Inspection
 from tests.service.history.given import IDENTITY, NOON, found, new
@@ -36,8 +36,7 @@ def history(tmp_path: Path) -> Iterator[History]:
 def client(history: History) -> Iterator[TestClient]:
     app = FastAPI()
     app.state.service = SimpleNamespace(history=history)
-    for router in routers:
-        app.include_router(router)
+    app.include_router(router)
     with TestClient(app) as client:
         yield client
 

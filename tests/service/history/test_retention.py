@@ -15,7 +15,8 @@ import pytest
 from oddlens.service.history.filters import Filter
 from oddlens.service.history.history import History
 from oddlens.service.history.records import FeedbackEntry, Inspection
-from oddlens.service.history.retention import Removed, retain
+from oddlens.service.history.retention import Keeper, Removed, retain
+from oddlens.service.settings import Retention
 from oddlens.station.feedback import Mark
 from tests.service.history.given import NOON, new
 
@@ -124,3 +125,14 @@ def test_an_image_that_comes_again_meanwhile_is_not_removed(history: History, da
     history.pictures.put(bytes([4]) * SIZE)
     assert not history.pictures.remove(file)
     assert images(history, days) == [0, 1, 2, 3, 4]
+
+
+def test_the_service_tidies_by_itself(history: History, days: list[Inspection]) -> None:
+    keeper = Keeper(history, Retention(max_days=2.5), list)
+    keeper.start()
+    keeper.stop()
+    assert images(history, days) == [0, 1, 2]
+    idle = Keeper(history, Retention(), list)
+    idle.start()
+    idle.stop()
+    assert images(history, days) == [0, 1, 2]

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from oddlens.service.api.answers import service_of
 from oddlens.service.history import drawing, export
 from oddlens.service.history.filters import Filter
 from oddlens.service.history.history import History
@@ -30,7 +31,7 @@ _Number = Annotated[float | None, Query(allow_inf_nan=False)]
 
 
 def _history(request: Request) -> History:
-    return cast("History", request.app.state.service.history)
+    return service_of(request).history
 
 
 def _time(time: datetime | None) -> datetime | None:
@@ -196,6 +197,3 @@ def get_hours(name: str, history: _HistoryOf, since: datetime | None = None) -> 
 def get_defects(name: str, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
     """What people said, else what the hottest region of a stopped part may be; the most frequent first."""
     return [{"name": defect, "count": count} for defect, count in history.defects(name, _time(since))]
-
-
-routers: tuple[APIRouter, ...] = (router,)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 
+from oddlens.errors import OddlensError
 from oddlens.service.history.history import History
 from oddlens.service.history.pictures import Kept
 from oddlens.service.history.records import DIGEST
+from oddlens.service.settings import Retention
 from oddlens.station.feedback import read_feedback
+
+_EVERY_S = 600
+_LOG = logging.getLogger("oddlens.service")
 
 
 @dataclass
@@ -61,6 +68,43 @@ def retain(
                 break
             size -= each.size if _remove(history, each, removed) else 0
     return removed
+
+
+class Keeper:
+    """Calls `retain` every ten minutes, in a thread of its own. stations: gives their folders."""
+
+    def __init__(self, history: History, limits: Retention, stations: Callable[[], Iterable[Path]]) -> None:
+        self._history, self._limits, self._stations = history, limits, stations
+        self._stopped = Event()
+        self._thread = Thread(target=self._work, name="retention", daemon=True)
+
+    def start(self) -> None:
+        """Begin, where there is a limit."""
+        if self._limits != Retention():
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End, once what is in hand is done."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def tidy(self) -> Removed:
+        """Apply the limits now. Raises as `retain`."""
+        days = self._limits.max_days
+        age = None if days is None else timedelta(days=days)
+        return retain(self._history, age, self._limits.max_bytes, self._stations())
+
+    def _work(self) -> None:
+        while True:
+            try:
+                removed = self.tidy()
+                if removed != Removed():
+                    _LOG.info("retention: %s", removed)
+            except (OddlensError, OSError) as error:
+                _LOG.warning("images that are too old stay for now: %s", error)
+            if self._stopped.wait(_EVERY_S):
+                return
 
 
 def _is_old(each: Kept, oldest: float, marked: set[str]) -> bool:
