@@ -24,6 +24,7 @@ VERBS = [
     "demo",
     "methods",
     "doctor",
+    "results",
     "models",
     "station",
     "data",

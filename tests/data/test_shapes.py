@@ -5,7 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddlens.data.shapes import fill_circle, fill_polygon, fill_rectangle, fill_runs, points_of, size_of, unpack_runs
+from oddlens.data.shapes import (
+    fill_circle,
+    fill_polygon,
+    fill_rectangle,
+    fill_runs,
+    mask_of,
+    pack_runs,
+    points_of,
+    runs_document,
+    runs_of,
+    size_of,
+    unpack_runs,
+)
 
 HEIGHT, WIDTH = 9, 12
 coordinates = st.tuples(st.integers(-40, 160), st.integers(-40, 130)).map(lambda point: (point[0] / 8, point[1] / 8))
@@ -94,3 +106,32 @@ def test_points_are_pairs_of_numbers_within_reason():
 def test_sizes_are_whole_numbers_above_0():
     assert size_of(3, 4) == (3, 4)
     assert {size_of(*wrong) for wrong in ((None, 4), (0, 4), (3, -4), (3.0, 4), (True, 4), ("3", 4))} == {None}
+
+
+@given(st.lists(st.integers(0, 2**40), max_size=40))
+def test_the_text_of_runs_is_what_is_read(counts):
+    assert unpack_runs(pack_runs(counts)) == counts
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.data())
+def test_a_mask_comes_back_from_its_runs(height, width, data):
+    pixels = data.draw(st.lists(st.booleans(), min_size=height * width, max_size=height * width))
+    mask = np.array(pixels).reshape(height, width)
+    assert np.array_equal(mask_of(runs_document(mask)), mask)
+
+
+def test_runs_are_those_of_cocos_library():
+    library = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
+    mask = np.random.default_rng(0).random((37, 53)) > 0.8
+    theirs = library.encode(np.asfortranarray(mask.astype(np.uint8)))
+    assert runs_document(mask) == {"size": theirs["size"], "counts": theirs["counts"].decode()}
+    assert runs_of(mask)[0] == (0 if mask[0, 0] else np.argmax(mask.T.ravel()))
+
+
+@pytest.mark.parametrize(
+    "runs", [{"size": [2], "counts": "4"}, {"size": [0, 4], "counts": "0"}, {"size": [2, 2], "counts": "3"},
+             {"size": [10**8, 10**8], "counts": "0"}, {"size": [-2, -2], "counts": "4"}]
+)  # fmt: skip
+def test_runs_of_no_mask_are_refused(runs):
+    with pytest.raises(ValueError, match=r"size|add up"):
+        mask_of(runs)

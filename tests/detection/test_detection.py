@@ -189,6 +189,9 @@ class TestMarks:
         )
         assert bool(found.regions) == (found.verdict != "ok") == bool(found.mask().any())
         assert sum(region.area for region in found.regions) == found.mask().sum()
+        masks = list(found.region_masks())
+        assert [mask.sum() for mask in masks] == [region.area for region in found.regions]
+        assert np.array_equal(np.any(masks, axis=0) if masks else np.zeros_like(found.mask()), found.mask())
         assert not (found.mask() & ~inside).any()
         small = [region for region in found.regions if region.area < least]
         assert not small or len(found.regions) == 1

@@ -22,6 +22,7 @@ from oddlens.cli import (
     judge,
     methods,
     models,
+    results,
     serve,
     station,
     train,
@@ -50,6 +51,7 @@ app.command("judge", cls=Command, no_args_is_help=True, epilog=judge.EXAMPLES)(g
 app.command("calibrate", cls=Command, no_args_is_help=True, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("benchmark", cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(grouped(benchmark.benchmark))
 app.command("feedback", cls=Command, no_args_is_help=True, epilog=feedback.EXAMPLES)(feedback.feedback)
+app.add_typer(results.app, name="results", cls=results.ToolsGroup)
 app.command("export", cls=Command, no_args_is_help=True, epilog=export.EXAMPLES)(export.export)
 app.command("validate", cls=Command, no_args_is_help=True, epilog=validate.EXAMPLES)(validate.validate)
 app.command("serve", cls=Command, epilog=serve.EXAMPLES)(serve.serve)

@@ -4,12 +4,21 @@ Coordinates are those of label tools: (0, 0) is the corner of the first pixel an
 """
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 Points = tuple[tuple[float, float], ...]
+
+
+class RunsDocument(TypedDict):
+    """A mask as COCO writes it. size: [height, width]. counts: the text of `pack_runs`."""
+
+    size: list[int]
+    counts: str
+
 
 FARTHEST = 1e7
 """No coordinate of an image lies beyond."""
@@ -103,3 +112,44 @@ def unpack_runs(text: str) -> list[int]:
     if shift:
         raise ValueError("has runs that are cut short: draw it again")
     return counts
+
+
+def runs_of(mask: Mask) -> list[int]:
+    """The counts of `fill_runs` of a mask [h, w]."""
+    pixels = mask.T.ravel()
+    ends = np.flatnonzero(np.diff(pixels)) + 1
+    starts = np.concatenate([[0], ends, [len(pixels)]])
+    counts: list[int] = np.diff(starts).tolist()
+    return [0, *counts] if pixels[0] else counts
+
+
+def pack_runs(counts: Sequence[int]) -> str:
+    """The text of `unpack_runs`."""
+    characters = []
+    for number, count in enumerate(counts):
+        value = count - counts[number - 2] if number > 2 else count
+        while True:
+            bits, value = value & 31, value >> 5
+            more = value != (-1 if bits & 16 else 0)
+            characters.append(chr(ord("0") + (bits | 32 if more else bits)))
+            if not more:
+                break
+    return "".join(characters)
+
+
+def runs_document(mask: Mask) -> RunsDocument:
+    """A mask [h, w] as JSON values."""
+    return {"size": list(mask.shape), "counts": pack_runs(runs_of(mask))}
+
+
+def mask_of(runs: RunsDocument) -> Mask:
+    """The mask of `runs_document`. Raises `ValueError` where it is something else."""
+    if len(runs["size"]) != 2 or not 0 < runs["size"][0] * runs["size"][1] <= FARTHEST**2:
+        raise ValueError("has no size that an image could have")
+    counts = unpack_runs(runs["counts"])
+    height, width = runs["size"]
+    if min(height, width) < 1 or sum(counts) != height * width:  # before so many pixels are made
+        raise ValueError("has runs that do not add up to the image: draw it again")
+    mask = np.zeros((height, width), np.bool_)
+    fill_runs(mask, counts)
+    return mask

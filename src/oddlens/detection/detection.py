@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -233,6 +233,14 @@ class Detection:
         beyond: NDArray[np.bool_] = self.heatmap() > limit
         inside = self._inside()
         return beyond if inside is None else beyond & inside
+
+    def region_masks(self) -> Iterator[NDArray[np.bool_]]:
+        """Where each of the `regions` is, in their order: bool [height, width], at the image's own size.
+
+        Raises `UsageError` where something is marked and there is no map.
+        """
+        marks = self._marks()
+        return iter(()) if marks is None else (marks.just(number).mask() for number in range(len(marks.regions)))
 
     def overlay(self, image: ImageInput | None = None) -> Image.Image:
         """The anomaly map over the image, with outlines of the regions; above it the name, folder, score and verdict, below it a

@@ -136,6 +136,10 @@ class Marks(NamedTuple):
         """The hottest of them."""
         return self._replace(regions=self.regions[:count], numbers=self.numbers[:count])
 
+    def just(self, place: int) -> Marks:
+        """One of them, by its place among the `regions`."""
+        return self._replace(regions=self.regions[place : place + 1], numbers=self.numbers[place : place + 1])
+
     def only(self, marking: Marking) -> Marks:
         """Those that are large enough."""
         kept = [number for number, region in enumerate(self.regions) if marking.keeps(region.area)]

@@ -29,6 +29,7 @@ from oddlens.detection import Detection, Marking, Region, RegionOfInterest
 from oddlens.detection.detection import DetectionDocument
 from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
 from oddlens.inference.judgement import Basis, Judgement
+from oddlens.inference.kept_images import place_of, with_names
 from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.kinds import DRAWINGS, KINDS, Field
 from oddlens.inference.records import Record, count_unread, read_records, verdict_of, write_records
@@ -40,7 +41,7 @@ from oddlens.io.atomic import write_text
 from oddlens.io.images import read_image
 from oddlens.io.loader import thread_count
 from oddlens.io.lock import FolderLock
-from oddlens.io.paths import is_file, matching
+from oddlens.io.paths import matching
 from oddlens.io.pixels import Pixels
 from oddlens.io.strict_json import checked
 from oddlens.io.video import Video
@@ -187,7 +188,7 @@ class _Judging:
         if not _needs_map(detection):
             regions: tuple[Region, ...] = ()
         elif has_map:
-            regions = _with_names(detection.regions, record)
+            regions = with_names(detection.regions, record)
         else:
             self._pass_over(_NO_MAP)
             pixel = record.get("pixel_threshold")
@@ -260,7 +261,7 @@ class _Judging:
         """Whether the image of a line is still there."""
         if "file" not in record:
             return False
-        path, frame = _place(self._folder.root, record)
+        path, frame = place_of(self._folder.root, record)
         return self._folder.file_of(path, frame) == record["file"]
 
     def _pass_over(self, sentence: _Said, reason: str = "") -> None:
@@ -285,7 +286,7 @@ class _Judging:
             for record in now
             if any(_is_older(root / record[each], since) for each in self._fields if each in record)
         ]
-        videos = [record for record in left if "overlay" in record and _place(root, record)[1] is not None]
+        videos = [record for record in left if "overlay" in record and place_of(root, record)[1] is not None]
         in_videos = set(map(id, videos))
         images = [record for record in left if id(record) not in in_videos]
         work = chain(pool.map(self._draw_image, images), self._draw_frames(videos))
@@ -297,14 +298,14 @@ class _Judging:
         return [KINDS[kind].field for kind in self._kinds]
 
     def _draw_image(self, record: Record) -> None:
-        path, _ = _place(self._folder.root, record) if "overlay" in record else (Path(), None)
+        path, _ = place_of(self._folder.root, record) if "overlay" in record else (Path(), None)
         self._draw_one(record, lambda: read_image(path, max_megapixels=math.inf).pixels)
 
     def _draw_frames(self, records: Sequence[Record]) -> Iterator[None]:
         """Draw frames of videos in order: going back one frame decodes the video again."""
         video: Video | None = None
         for record in records:
-            path, number = _place(self._folder.root, record)
+            path, number = place_of(self._folder.root, record)
 
             def pixels(path: Path = path, number: int = number or 0) -> Pixels:
                 nonlocal video
@@ -360,27 +361,6 @@ _UNREAD = (
 def _needs_map(detection: Detection) -> bool:
     """Whether something is marked."""
     return detection.thresholds.pixel is not None and detection.verdict != "ok"
-
-
-def _with_names(regions: tuple[Region, ...], record: Record) -> tuple[Region, ...]:
-    """The regions, with the suggested names of those that were there before: what suggests names is a model."""
-    earlier = map(Region.from_dict, record.get("regions", []))
-    named = {(each.x, each.y, each.width, each.height, each.area): each.names for each in earlier if each.names}
-    if not named:
-        return regions
-    return tuple(
-        replace(each, names=named.get((each.x, each.y, each.width, each.height, each.area), each.names))
-        for each in regions
-    )
-
-
-def _place(root: Path, record: Record) -> tuple[Path, int | None]:
-    """Where the image of a line is, and its number if it is a frame of a video."""
-    place = record["file"]["path"]
-    path, mark, number = place.rpartition("#")
-    if mark and number.isdigit() and record["path"].endswith(f"#{number}") and not is_file(root / place):
-        return root / path, int(number)
-    return root / place, None
 
 
 def _is_older(path: Path, since: int | None) -> bool:

@@ -1,0 +1,76 @@
+"""`oddlens results`: the results of a run for other programs, each a verb by its name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oddlens.cli.command import Command, Context, Group
+from oddlens.cli.options import say
+from oddlens.errors import counted, known_name, printable
+
+if TYPE_CHECKING:
+    from oddlens.inference.tools.tool import Tool
+
+
+class ToolsGroup(Group):
+    """The verb "results", whose verbs are tools."""
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Context:
+        """The tool that is named. Raises `UsageError` where there is none of that name."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            args = [known_name("tool", args[0], self.commands), *args[1:]]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def results() -> None:
+    """Give the results of a run to another program."""
+
+
+ResultsFolderName = Annotated[
+    Path, typer.Argument(metavar="RESULTS", help="The folder of a run (--out).", show_default=False)
+]
+NewFolder = Annotated[
+    Path, typer.Option("--to", metavar="DIR", help="The folder to make; a new one.", show_default=False)
+]
+Copies = Annotated[
+    bool, typer.Option("--copy/--no-copy", help="Copy the images into DIR, or name them where they are.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print what was given as one JSON object.")]
+
+
+@app.command("coco", cls=Command, no_args_is_help=True)
+def coco(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_json: Json = False) -> None:
+    """Write COCO's annotations: regions with their exact pixels, for CVAT, Roboflow, pycocotools."""
+    from oddlens.inference.tools.coco import Coco
+
+    _give(Coco(copies), folder, to, as_json)
+
+
+@app.command("labelme", cls=Command, no_args_is_help=True)
+def labelme(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_json: Json = False) -> None:
+    """Write labelme's files, one beside each image, with the exact pixels of the regions."""
+    from oddlens.inference.tools.labelme import Labelme
+
+    _give(Labelme(copies), folder, to, as_json)
+
+
+def _give(tool: Tool, folder: Path, to: Path, as_json: bool) -> None:
+    from oddlens.cli.progress import stages
+    from oddlens.inference.kept_images import KeptResults
+
+    with stages() as show:
+        given = tool.give(KeptResults(folder), to, show)
+    for sentence in given.said:
+        say(f"oddlens: {sentence}")
+    if as_json:
+        print(json.dumps({"place": given.place, "images": given.images, "said": list(given.said)}, indent=2))
+    else:
+        print(f"{printable(given.place)}: {counted(given.images, 'image')}")

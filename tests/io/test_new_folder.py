@@ -1,0 +1,44 @@
+"""Folders that are there whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oddlens.errors import OddlensError, UsageError
+from oddlens.io.new_folder import new_folder
+
+
+def test_what_was_written_is_there_at_the_end(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "a" / "b") as made:
+        (made / "file").write_text("x")
+        assert not (tmp_path / "a" / "b").exists()
+    assert (tmp_path / "a" / "b" / "file").read_text() == "x"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), KeyboardInterrupt(), OddlensError("bad")])
+def test_nothing_is_there_when_it_fails(tmp_path: Path, error: BaseException) -> None:
+    def fail() -> None:
+        with new_folder(tmp_path / "new") as made:
+            (made / "file").write_text("x")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OddlensError, match=r"new cannot be written \(full\)"), new_folder(tmp_path / "new"):
+        raise OSError(28, "full")
+
+
+def test_nothing_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match=r"file exists: give a new folder"), new_folder(tmp_path / "file"):
+        pytest.fail("it began")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"link exists"), new_folder(tmp_path / "link"):
+        pytest.fail("it began")
