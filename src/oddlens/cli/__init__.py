@@ -54,7 +54,7 @@ app.command("feedback", cls=Command, no_args_is_help=True, epilog=feedback.EXAMP
 app.add_typer(results.app, name="results", cls=results.ToolsGroup)
 app.command("export", cls=Command, no_args_is_help=True, epilog=export.EXAMPLES)(export.export)
 app.command("validate", cls=Command, no_args_is_help=True, epilog=validate.EXAMPLES)(validate.validate)
-app.command("serve", cls=Command, epilog=serve.EXAMPLES)(serve.serve)
+app.command("serve", cls=Command, epilog=serve.EXAMPLES)(grouped(serve.serve))
 app.command("demo", cls=Command)(demo.demo)
 app.command("methods", cls=Command, epilog=methods.EXAMPLES)(methods.methods)
 app.add_typer(models.app, name="models", cls=models.ModelsGroup)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from oddlens.cli.options import RuntimeName
+from oddlens.cli.outlets import OutletOptions
 from oddlens.errors import UsageError, needs_package
 
 EXAMPLES = """\b
@@ -19,6 +20,7 @@ Examples:
 
 
 def serve(
+    outlets: OutletOptions,
     stations: Annotated[
         list[Path] | None,
         typer.Argument(metavar="STATION...", help="Stations; the page can make new ones.", show_default=False),
@@ -40,6 +42,13 @@ def serve(
         list[str] | None,
         typer.Option(metavar="DIR=STATION", help="A folder whose images are inspected; may be repeated."),
     ] = None,
+    move: Annotated[
+        bool,
+        typer.Option(
+            "--move",
+            help="Move images that were inspected out of the way: done/, review/, ng/, failed/ in their folder.",
+        ),
+    ] = False,
     camera: Annotated[
         list[str] | None,
         typer.Option(metavar="URL|N=STATION", help="A camera whose images are inspected; may be repeated."),
@@ -100,6 +109,8 @@ def serve(
             hosts=tuple(allow_host or ()),
             token=token,
             watch=tuple(Source.parse(each, "--watch") for each in watch or ()),
+            move=move,
+            sinks=outlets.addresses,
             cameras=tuple(Source.parse(each, "--camera") for each in camera or ()),
             retention=Retention(max_days=keep_days, max_bytes=None if keep_gb is None else int(keep_gb * 1e9)),
             limits=Limits(max_bytes=int(max_mb * 1e6), max_megapixels=max_megapixels, queue=queue, deadline_s=deadline),

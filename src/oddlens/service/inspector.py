@@ -101,10 +101,14 @@ class Inspector:
         limits: Limits,
         audit: float = 0.0,
         changed: Callable[[Station], object] = lambda station: None,
+        keeps: Callable[[Inspection], object] = lambda inspection: None,
     ) -> None:
-        """audit: the share of images that is drawn at random. changed: called where the line says something new of a station."""
+        """audit: the share of images that is drawn at random. changed: called where the line says something new of a station.
+        keeps: called with each inspection that is kept; it must not wait.
+        """
         self.deadline_s = limits.deadline_s
         self._history, self._events, self._limits, self._audit, self._changed = history, events, limits, audit, changed
+        self._keeps = keeps
         self.metrics = Metrics(lambda: self.waiting, lambda: events.listener_count)
         self.problem: str | None = None
         self._room = Condition()
@@ -284,6 +288,7 @@ class Inspector:
         if job.key is not None and kept.digest != _digest(job.data):
             raise UsageError("this Idempotency-Key was used for another image: give each image its own")
         self._events.publish("result", kept.station, kept.to_dict())
+        self._keeps(kept)
         self.metrics.inspected.labels(kept.station, kept.outcome).inc()
         self._finish(job, kept)
 

@@ -13,6 +13,7 @@ from oddlens.service.history.retention import Keeper
 from oddlens.service.inspector import Inspector
 from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings
+from oddlens.service.sources import Sources
 from oddlens.service.stations import Station, StationError, Stations
 
 
@@ -27,6 +28,7 @@ class Service:
         history: What was inspected.
         inspector: Where images go.
         keeper: Removes images with age.
+        sources: What brings images by itself, and where results go besides the history.
         jobs: One long job at a time, such as calibrating: the model is also needed for the line.
     """
 
@@ -35,20 +37,31 @@ class Service:
         self.settings, self.door = settings, Door(settings)
         self.events, self.stations = EventHub(), Stations(settings)
         self.history = History.open(settings.database, settings.pictures)
-        self.inspector = Inspector(self.history, self.events, settings.limits, settings.audit, self.say_changed)
         self.keeper = Keeper(self.history, settings.retention, lambda: [each.folder for each in self.stations])
+        self.inspector = Inspector(
+            self.history,
+            self.events,
+            settings.limits,
+            settings.audit,
+            self.say_changed,
+            lambda each: self.sources.send(each),
+        )
+        self.sources = Sources(settings, self.stations, self.inspector, self.history, self.events)
         self.jobs = CapacityLimiter(1)
 
     def start(self) -> None:
         """Start what works by itself."""
         self.inspector.start()
         self.keeper.start()
+        self.sources.start()
 
     def stop(self) -> None:
         """Finish what is in hand, and close all."""
         self.events.close()
+        self.sources.stop()
         self.inspector.stop()
         self.keeper.stop()
+        self.sources.close()
         self.history.close()
 
     def say_changed(self, station: Station) -> None:
@@ -76,6 +89,7 @@ class Service:
             "today": self.history.count(Filter(station=station.name, since=midnight())),
             "drift": None,
             "queue": self.inspector.waiting_for(station.name),
+            "lost": self.sources.lost(station.name),
         }
         try:
             loaded = station.loaded()

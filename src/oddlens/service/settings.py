@@ -86,7 +86,8 @@ class ServeSettings:
         token: What a client must know; None: nothing on loopback, a generated one beyond it.
         watch: Folders.
         cameras: Cameras.
-        sinks: Where results go besides, as `oddlens watch --sink` takes them.
+        move: Whether images leave watched folders for folders in them, by their verdict.
+        sinks: Where results go besides, see `oddlens.inference.outlets.open_outlet`.
         retention: How long images stay.
         limits: What a client may ask for.
         audit: The share of images that is drawn at random for people to look at, 0 to 1.
@@ -102,6 +103,7 @@ class ServeSettings:
     token: str | None = None
     watch: tuple[Source, ...] = ()
     cameras: tuple[Source, ...] = ()
+    move: bool = False
     sinks: tuple[str, ...] = ()
     retention: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
