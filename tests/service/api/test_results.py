@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,10 +18,14 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
+import oddlens
 from oddlens.detection import Detection, Marking, RegionOfInterest, Thresholds, ValueRange
 from oddlens.service.api.results import router
+from oddlens.service.history import drawing
 from oddlens.service.history.history import History
 from oddlens.service.history.records import FeedbackEntry, Inspection
+from tests.service.conftest import service_of
+from tests.service.given import png
 from tests.service.history.given import IDENTITY, NOON, found, new
 
 
@@ -119,15 +123,13 @@ def test_pictures_of_a_result(history: History, client: TestClient) -> None:
 
 def test_the_overlay_is_that_of_the_detection(history: History) -> None:
     """With its scale, and where it looked, which only the identity says."""
-    from oddlens.service.history.drawing import detection as detection_of
-
     roi, marking = (
         RegionOfInterest(include=(((0, 0), (0.5, 0), (0.5, 1), (0, 1)),)),
         Marking(min_area=3, mm_per_pixel=0.5),
     )
     given = detection(roi=roi, marking=marking, value_range=ValueRange(-1.0, 3.0, "calibrated"))
     identity = IDENTITY | {"roi": roi.to_dict(), "marking": marking.to_dict()}
-    again = detection_of(history.pictures, kept(history, given, identity=identity))
+    again = drawing.detection(history.pictures, kept(history, given, identity=identity))
     assert np.array_equal(again.painted_pixels(PIXELS), given.painted_pixels(PIXELS))
     assert again.to_dict() == given.to_dict()
 
@@ -256,3 +258,25 @@ def test_the_end_of_an_export_stays(history: History) -> None:
         history.add(new(number, time=NOON + timedelta(seconds=number)))
     lines = b"".join(table(history, Filter(until=NOON + timedelta(seconds=2)))).splitlines()
     assert len(lines) == 3
+
+
+def test_a_real_inspection_is_drawn_as_the_detector_draws_it(serve: Callable[..., TestClient], station: Path) -> None:
+    client = serve()
+    sent = client.post(
+        "/api/stations/plates/inspect?name=p.png", content=png(3, True), headers={"Content-Type": "image/png"}
+    )
+    assert sent.json()["verdict"] == "ng"
+    links = sent.json()["links"]
+    (wanted,) = oddlens.open_station(station, runtime="onnx").detect([png(3, True)], "plate")
+    again = drawing.detection(service_of(client).history.pictures, service_of(client).history.get(sent.json()["id"]))  # type: ignore[arg-type]
+    assert np.array_equal(again.anomaly_map, wanted.anomaly_map)
+    assert np.array_equal(again.painted_pixels(png(3, True)), wanted.painted_pixels(png(3, True)))
+    assert again.to_dict() == wanted.to_dict() | {"path": "p.png"}
+    for kind in ("image", "thumbnail", "overlay", "map"):
+        assert client.get(links[kind]).status_code == 200
+    answer = client.get("/api/results/99")
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is no result 99"})
+    answer = client.get("/api/results?verdict=bad")
+    assert answer.status_code == 422
+    assert "there is no verdict 'bad'" in answer.json()["error"]
+    assert client.get("/api/results/export?format=zip").content.startswith(b"PK")
