@@ -21,7 +21,7 @@ from oddlens.errors import OddlensError, OddlensWarning, UsageError, check_name,
 from oddlens.inference.line import LEAST_COMPARED, MOST_COMPARED, LearningSink, LineSink, sinks_of
 from oddlens.inference.records import Record
 from oddlens.io.images import Picture
-from oddlens.io.paths import matching
+from oddlens.io.paths import is_dir, matching
 from oddlens.loading import open_station
 from oddlens.service.settings import ServeSettings
 from oddlens.station import read_station
@@ -222,7 +222,7 @@ class Stations:
         name = folder.resolve().name
         if name in self._known:
             raise UsageError(f"there are two stations called {printable(name)}: rename the folder of one")
-        if not folder.is_dir():
+        if not is_dir(folder):
             raise UsageError(
                 f"{printable(str(folder))} is no station: give the folder that 'oddlens station create' made"
             )

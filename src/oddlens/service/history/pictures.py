@@ -18,7 +18,7 @@ from oddlens.errors import UsageError, shortened
 from oddlens.inference.kept_maps import kept_map
 from oddlens.io.atomic import replacing
 from oddlens.io.decoding import KNOWN_FORMATS
-from oddlens.io.paths import exists, is_file, matching
+from oddlens.io.paths import exists, is_dir, is_file, matching
 from oddlens.service.history.records import DIGEST
 
 Kind = Literal["images", "maps", "drawn"]
@@ -113,7 +113,7 @@ class Pictures:
                 return digest
             except OSError:
                 pass
-        is_new = not path.parent.is_dir()
+        is_new = not is_dir(path.parent)
         with replacing(path) as temporary, temporary.open("wb") as file:
             file.write(data)
             file.flush()
