@@ -35,6 +35,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._service.events.close()
         super().handle_exit(sig, frame)
+        self._captured_signals.clear()  # it would raise them again in the end, and SIGTERM would look like a failure
 
 
 def run(settings: ServeSettings, ready: Callable[[str], object] = lambda url: None) -> None:
