@@ -94,7 +94,7 @@ def test_it_says_how_images_are_prepared_and_what_the_scorer_takes(
     (expected,) = oddlens.open_station(folder).detect(good[0], told["object_name"])
     assert float(score[0]) == pytest.approx(expected.score, abs=1e-4)
     assert anomaly_map[0] == pytest.approx(expected.anomaly_map, abs=1e-4)
-    assert told["thresholds"]["image"] == pytest.approx(expected.thresholds.image)
+    assert told["thresholds"] == {each: getattr(expected.thresholds, each) for each in ("image", "review", "pixel")}
 
 
 def test_it_keeps_how_far_it_lies_from_torch(exported: Exported) -> None:

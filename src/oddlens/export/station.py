@@ -284,7 +284,7 @@ def _memory(exported: Detector, method: GraphMethod) -> dict[str, Numbers]:
 def _preprocess(exported: Detector, method: GraphMethod, graphs: Path) -> dict[str, object]:
     folder, request = method.folder, method.request
     role = "scorer" if exported.references is None else "few_shot"
-    image, pixel = _thresholds(exported)
+    thresholds = chosen(exported.thresholds, exported.calibration())
     return {
         "format": 1,
         "oddlens": __version__,
@@ -316,6 +316,6 @@ def _preprocess(exported: Detector, method: GraphMethod, graphs: Path) -> dict[s
         },
         "memory": MEMORY,
         "object_name": exported.object_name,
-        "thresholds": {"image": image, "pixel": pixel},
+        "thresholds": {name: getattr(thresholds, name) for name in ("image", "review", "pixel")},
         "roi": exported.roi is not None,
     }
