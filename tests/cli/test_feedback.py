@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 import oddlens
+from oddlens.data.shapes import mask_of
 from oddlens.io.images import read_image
 from oddlens.station import FEEDBACK, versions
+from oddlens.station.feedback import read_feedback
 from tests.cli.program import Done, run
 from tests.noise import write_picture
 
@@ -145,3 +147,44 @@ def test_a_folder_without_results_or_station_is_refused(station: Path, tmp_path:
     done = run("feedback", tmp_path / "empty", tmp_path / "out", "--good", tmp_path / "parts" / "0.png")
     assert (done.code, "not a station" in done.sentence) == (2, True)
     assert not list((tmp_path / "empty").iterdir())
+
+
+def export(station: Path, *, defect: str) -> Path:
+    """What Label Studio exports where people agree with what is predicted, and name the defect."""
+    out = station.parent
+    assert run("results", "label-studio", out / "out", "--to", out / "tasks").code == 0
+    tasks = json.loads((out / "tasks" / "tasks.json").read_text())
+    for task in tasks:
+        result = task["predictions"][0]["result"]
+        for each in result:
+            if each["type"] == "brushlabels":
+                each["value"]["brushlabels"] = [defect]
+        task["annotations"] = [{"result": result, "completed_by": {"email": "ada@example.org"}}]
+    (out / "export.json").write_text(json.dumps(tasks))
+    return out / "export.json"
+
+
+def test_what_people_said_in_label_studio_becomes_marks_with_masks(station: Path) -> None:
+    of, out = records(station), station.parent / "out"
+    done = run("feedback", station, out, "--label-studio", export(station, defect="dent"), "--json")
+    assert done.code == 0
+    marks = {mark["verdict"]: mark for mark in done.records}
+    assert {verdict: (mark["said"], mark["defect"], mark["reviewer"]) for verdict, mark in marks.items()} == {
+        "ok": ("good", None, "ada@example.org"),
+        "ng": ("bad", "dent", "ada@example.org"),
+        "review": ("bad", "dent", "ada@example.org"),  # regions are drawn on it, and nobody took them away
+    }
+    assert "mask" not in marks["ok"]
+    for verdict in ("ng", "review"):
+        drawn = np.asarray(Image.open(out / str(of[verdict]["mask"]))) > 0
+        assert np.array_equal(mask_of(marks[verdict]["mask"]), drawn)
+        assert marks[verdict]["image"] == of[verdict]["path"]
+    kept = read_feedback(station)
+    assert (kept.unread, [mark.mask for mark in kept.marks]) == (0, [mark.get("mask") for mark in done.records])
+
+
+def test_an_export_with_a_name_that_no_defect_can_have_marks_nothing(station: Path) -> None:
+    done = run("feedback", station, station.parent / "out", "--label-studio", export(station, defect="unknown"))
+    assert done.code == 2
+    assert "no defect can be called 'unknown'" in done.sentence
+    assert not (station / FEEDBACK).exists()

@@ -16,7 +16,7 @@ def results(tmp_path: Path) -> Path:
     return make_results(tmp_path)
 
 
-@pytest.mark.parametrize("tool", ["coco", "labelme"])
+@pytest.mark.parametrize("tool", ["coco", "fiftyone", "labelme"])
 def test_what_was_given_is_said(results: Path, tmp_path: Path, tool: str) -> None:
     done = run("results", tool, results, "--to", tmp_path / "made")
     assert (done.code, done.out) == (0, f"{tmp_path}/made: 3 images\n")
@@ -32,7 +32,10 @@ def test_what_was_given_is_said(results: Path, tmp_path: Path, tool: str) -> Non
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("coc out --to made", "there is no tool 'coc', did you mean 'coco'? Choose one of coco, labelme"),
+        (
+            "coc out --to made",
+            "there is no tool 'coc', did you mean 'coco'? Choose one of coco, fiftyone, label-studio, labelme",
+        ),
         ("coco nowhere --to made", "nowhere holds no results"),
         ("coco out", "Missing option '--to'"),
         ("coco out --to parts", "parts exists: give a new folder"),

@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from oddlens.data.shapes import mask_of, runs_document
 from oddlens.detection import Thresholds
 from oddlens.errors import OddlensError, UsageError
 from oddlens.provenance import Identity, ModelIdentity
@@ -46,11 +48,34 @@ def test_a_verdict_is_right_where_bad_parts_are_stopped_and_good_ones_are_not(
 
 
 @pytest.mark.parametrize(
-    "change", [{"said": "fine"}, {"verdict": "maybe"}, {"score": "high"}, {"score": None}, {"audit": 1}, {"sha256": 3}]
+    "change",
+    [
+        {"said": "fine"},
+        {"verdict": "maybe"},
+        {"score": "high"},
+        {"score": None},
+        {"audit": 1},
+        {"sha256": 3},
+        {"mask": "0"},
+        {"mask": {"size": [2, 2], "counts": "3"}},
+        {"mask": {"size": [2, 2], "counts": "~"}},
+    ],
 )
 def test_another_document_is_no_mark(change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="this is no mark"):
         Mark.from_dict(MARK.to_dict() | change)
+
+
+def test_a_mask_that_a_person_drew_is_kept(station: Path) -> None:
+    mask = np.zeros((3, 4), np.bool_)
+    mask[1:, 2] = True
+    mark = replace(MARK, said="bad", mask=runs_document(mask))
+    add_feedback(station, [mark])
+    (found,) = read_feedback(station).marks
+    assert found == mark
+    assert found.mask is not None
+    assert np.array_equal(mask_of(found.mask), mask)
+    assert "mask" not in MARK.to_dict()
 
 
 def test_marks_are_added_and_the_last_one_of_an_image_counts(station: Path) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oddlens.cli.options import say
 from oddlens.errors import UsageError, check_name, printable
 
 if TYPE_CHECKING:
+    from oddlens.data.shapes import RunsDocument
     from oddlens.inference.records import Record
     from oddlens.inference.results import ResultsFolder
     from oddlens.inference.run_document import RunDocument
@@ -22,6 +25,7 @@ EXAMPLES = """\b
 Examples:
   oddlens feedback line-3 results/ --good parts/014.png parts/021.png
   oddlens feedback line-3 results/ --bad parts/007.png --defect scratch --reviewer Ada
+  oddlens feedback line-3 results/ --label-studio export.json
   oddlens station learn line-3
 """
 
@@ -46,8 +50,19 @@ def feedback(
     defect: Annotated[
         str | None, typer.Option(metavar="NAME", help="What the defect on the --bad images is called.")
     ] = None,
+    label_studio: Annotated[
+        Path | None,
+        typer.Option(
+            "--label-studio",
+            metavar="FILE",
+            help="What people said in Label Studio of the tasks of 'oddlens results label-studio': its export in the format JSON.",
+        ),
+    ] = None,
     comment: Annotated[str | None, typer.Option(metavar="TEXT", help="A remark, kept with each mark.")] = None,
-    reviewer: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.")] = None,
+    reviewer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who says so.", show_default="of an export: whom it names"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each mark as a JSON object.")] = False,
 ) -> None:
     """Say of results whether the parts are good or bad.
@@ -63,8 +78,10 @@ def feedback(
     from oddlens.station.feedback import add_feedback, estimates, read_feedback
 
     given: dict[Said, list[str]] = {"good": good or [], "bad": bad or [], "unsure": unsure or []}
-    if not any(given.values()):
-        raise UsageError("no image is marked: give --good, --bad or --unsure, each with files of the run")
+    if not any(given.values()) and label_studio is None:
+        raise UsageError(
+            "no image is marked: give --good, --bad or --unsure, each with files of the run, or --label-studio"
+        )
     if defect is not None:
         defect = check_defect_name(defect)
         if not bad:
@@ -84,12 +101,14 @@ def feedback(
             f"'oddlens judge {printable(str(results))} --station {printable(str(station))}' goes back to them"
         )
     _refuse_other_station(folder.document, station, results)
-    number = 0 if version is None else version.number
+    make = partial(_mark, folder, 0 if version is None else version.number, comment)
     marks = [
-        mark
+        make(path, said, defect if said == "bad" else None, reviewer)
         for said, names in given.items()
-        for mark in _marks(folder, said, names, number, defect if said == "bad" else None, comment, reviewer)
+        for path in _found(names)
     ]
+    if label_studio is not None:
+        marks += _exported(folder, label_studio, make, reviewer)
     _refuse_contradictions(marks)
     add_feedback(station, marks)
     if as_json:
@@ -125,44 +144,66 @@ def _refuse_other_station(document: RunDocument, station: Path, results: Path) -
     )
 
 
-def _marks(
-    folder: ResultsFolder,
-    said: Said,
-    names: Sequence[str],
-    version: int,
-    defect: str | None,
-    comment: str | None,
-    reviewer: str | None,
-) -> list[Mark]:
-    """A mark for each image that is named. Raises `UsageError` for one that has no result, or another one than it had."""
-    from oddlens.inference.records import verdict_of
+def _found(names: Sequence[str]) -> Sequence[Path]:
+    """The images that are named. Raises `UsageError` where one is not there."""
     from oddlens.io.finding import find_images
-    from oddlens.io.images import read_image
-    from oddlens.station.feedback import Mark, now
 
     if not names:
-        return []
+        return ()
     found = find_images(names)
     if found.failures:
         raise UsageError(found.failures[0].reason)
+    return found.paths
+
+
+def _mark(
+    folder: ResultsFolder,
+    version: int,
+    comment: str | None,
+    path: Path,
+    said: Said,
+    defect: str | None,
+    reviewer: str | None,
+    mask: RunsDocument | None = None,
+) -> Mark:
+    """A mark of an image. Raises `UsageError` where it has no result, or is another one than it was."""
+    from oddlens.inference.records import verdict_of
+    from oddlens.io.images import read_image
+    from oddlens.station.feedback import Mark, now
+
+    record = _record(folder, path)
+    return Mark(
+        time=now(),
+        image=str(Path.cwd() / path),  # learning may happen elsewhere
+        sha256=read_image(path).digest(),
+        said=said,
+        verdict=verdict_of(record),
+        score=float(record["score"]),
+        audit=record.get("audit") is True,
+        defect=defect,
+        comment=comment,
+        reviewer=reviewer,
+        version=version,
+        mask=mask,
+    )
+
+
+def _exported(folder: ResultsFolder, export: Path, make: Callable[..., Mark], reviewer: str | None) -> list[Mark]:
+    """The marks that an export of Label Studio has. What does not count is said."""
+    from oddlens.data.shapes import runs_document
+    from oddlens.inference.tools.label_studio_export import read_export
+    from oddlens.station.defects import check_defect_name
+
+    sizes = {key: (record["image_size"][0], record["image_size"][1]) for key, record in folder.done.items()}
+    found = read_export(export, sizes)
+    for sentence in found.passed_over:
+        say(f"oddlens: {sentence}")
     marks = []
-    for path in found.paths:
-        record = _record(folder, path)
-        marks.append(
-            Mark(
-                time=now(),
-                image=str(Path.cwd() / path),  # learning may happen elsewhere
-                sha256=read_image(path).digest(),
-                said=said,
-                verdict=verdict_of(record),
-                score=float(record["score"]),
-                audit=record.get("audit") is True,
-                defect=defect,
-                comment=comment,
-                reviewer=reviewer,
-                version=version,
-            )
-        )
+    for each in found.labelled:
+        name = None if each.defect is None else check_defect_name(each.defect)
+        mask = None if each.mask is None else runs_document(each.mask)
+        path = Path(os.path.normpath(folder.root.absolute() / each.key))
+        marks.append(make(path, each.said, name, reviewer or each.reviewer, mask))
     return marks
 
 

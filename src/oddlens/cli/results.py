@@ -54,6 +54,51 @@ def coco(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_jso
     _give(Coco(copies), folder, to, as_json)
 
 
+@app.command("fiftyone", cls=Command, no_args_is_help=True)
+def fiftyone(
+    folder: ResultsFolderName,
+    to: NewFolder,
+    copies: Copies = True,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also make a data set of this name in FiftyOne's database; it needs 'oddlens[fiftyone]'.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write FiftyOne's folder: heat maps, regions with masks, verdicts. It needs neither FiftyOne nor a database."""
+    from oddlens.inference.tools.fiftyone import FiftyOne
+
+    _give(FiftyOne(copies, dataset), folder, to, as_json)
+
+
+@app.command("label-studio", cls=Command, no_args_is_help=True)
+def label_studio(
+    folder: ResultsFolderName,
+    to: NewFolder,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The folder that Label Studio serves local files from.",
+            show_default="the one that all images lie in",
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where it finds that folder over HTTP.", show_default="it reads local files"),
+    ] = None,
+    boxes: Annotated[bool, typer.Option("--boxes", help="Regions as rectangles instead of masks.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write tasks for Label Studio, with masks to correct. 'oddlens feedback --label-studio' takes back what people say."""
+    from oddlens.inference.tools.label_studio import LabelStudio
+
+    _give(LabelStudio(root, url, boxes), folder, to, as_json)
+
+
 @app.command("labelme", cls=Command, no_args_is_help=True)
 def labelme(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_json: Json = False) -> None:
     """Write labelme's files, one beside each image, with the exact pixels of the regions."""

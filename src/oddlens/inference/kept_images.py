@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.detection import Detection, Marking, Region, RegionOfInterest, Verdict
+from oddlens.detection import Detection, Marking, Region, RegionOfInterest, ValueRange, Verdict
 from oddlens.errors import UsageError, counted, printable
-from oddlens.inference.judgement import marking_of
+from oddlens.inference.judgement import Basis, marking_of
 from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.records import Record, read_records, verdict_of
 from oddlens.inference.results import ResultsFolder, unique_names
@@ -140,6 +141,17 @@ class KeptResults:
         roi = self.run.get("roi")
         self._roi = None if roi is None else RegionOfInterest.from_dict(roi)
         self._marking = marking_of(folder.document) or Marking()
+
+    @cached_property
+    def value_range(self) -> ValueRange:
+        """The ends of the colour scale of all maps: that of the run; where it does not say, from 0 to their highest value."""
+        basis = Basis.of(self.document)
+        if basis is not None:
+            return (basis.calibration and basis.calibration.value_range) or basis.fixed_range
+        maps = (found for image in self.images if (found := self.anomaly_map(image)) is not None)
+        return ValueRange(
+            0.0, max((float(each.max()) for each in maps), default=1.0), "0 to the highest of these results"
+        )
 
     def anomaly_map(self, image: KeptImage) -> NDArray[np.float32] | None:
         """The map of an image, float32 [height, width]; None where none was kept, or it is damaged."""

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple, TypedDict, get_args
+from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 
 from oddlens.calibration.conformal import rate_interval
+from oddlens.data.shapes import RunsDocument, mask_of
 from oddlens.detection import Verdict
 from oddlens.errors import UsageError
 from oddlens.io.atomic import unwritable
@@ -31,7 +32,7 @@ _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 class _MarkRead(TypedDict):
-    """What `Mark.from_dict` reads. said: one of `Said`. verdict: one of `Verdict`, or null."""
+    """What `Mark.from_dict` reads. said: one of `Said`. verdict: one of `Verdict`, or null. mask: see `RunsDocument`."""
 
     time: str
     image: str
@@ -44,6 +45,7 @@ class _MarkRead(TypedDict):
     comment: str | None
     reviewer: str | None
     version: int
+    mask: NotRequired[RunsDocument]
 
 
 class MarkDocument(_MarkRead):
@@ -68,6 +70,7 @@ class Mark:
         comment: Likewise.
         reviewer: Who it is, likewise.
         version: Of the station, which was in force then.
+        mask: Where the defect is, as a person drew it (`data.shapes.mask_of` gives the pixels), where the person did.
     """
 
     time: str
@@ -81,6 +84,7 @@ class Mark:
     comment: str | None = None
     reviewer: str | None = None
     version: int = 0
+    mask: RunsDocument | None = None
 
     @property
     def flagged(self) -> bool:
@@ -99,7 +103,7 @@ class Mark:
 
     def to_dict(self) -> MarkDocument:
         """As JSON values, with what was `judged`."""
-        return {
+        document: MarkDocument = {
             "time": self.time,
             "image": self.image,
             "sha256": self.sha256,
@@ -113,6 +117,9 @@ class Mark:
             "version": self.version,
             "judged": self.judged,
         }
+        if self.mask is not None:
+            document["mask"] = self.mask
+        return document
 
     @classmethod
     def from_dict(cls, document: object) -> Mark:
@@ -123,6 +130,12 @@ class Mark:
             raise UsageError("this is no mark: what is said of the image is neither good, bad nor unsure")
         if verdict is not None and verdict not in _VERDICTS:
             raise UsageError("this is no mark: its verdict is unknown")
+        mask = found.get("mask")
+        if mask is not None:
+            try:
+                mask_of(mask)
+            except ValueError as error:
+                raise UsageError(f"this is no mark: its mask {error}") from error
         return cls(
             time=found["time"],
             image=found["image"],
@@ -135,6 +148,7 @@ class Mark:
             comment=found["comment"],
             reviewer=found["reviewer"],
             version=found["version"],
+            mask=mask,
         )
 
 

@@ -6,7 +6,8 @@
   that is set by them goes blind to defects.
 - Good images that were drawn at random for audit, whatever their verdict, are like those to come. They do not join the references,
   and may renew the calibration.
-- Bad images become known defects. With a name, their hottest region is one that names others (`oddlens.teaching.namer`). On request
+- Bad images become known defects. With a name, the largest region that the person drew, else the hottest, is one that names others
+  (`oddlens.teaching.namer`). On request
   they are a second memory (`MemoryBank.beside_defects`). That changes scores, so that the thresholds are made anew: by the
   references that made them, each held against the others of these.
 
@@ -27,8 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.calibration import Calibration, Rates, Vetting, vet
-from oddlens.detection import Detection, Region, Thresholds
-from oddlens.detection.regions import mark_hottest
+from oddlens.detection import Thresholds
 from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch, joined
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
@@ -37,6 +37,7 @@ from oddlens.loading import open_station
 from oddlens.station import Version, locked, write_station
 from oddlens.station.defects import Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
+from oddlens.teaching.named_region import named_region
 
 if TYPE_CHECKING:
     from oddlens.teaching.namer import Namer
@@ -307,7 +308,7 @@ class _Lesson:
                 defects = replace(defects, known=(*defects.known, each))
                 new.append(mark.image)
                 if namer is not None and mark.defect is not None:
-                    (region,) = namer.features(picture.pixels, [_hottest(found)])
+                    (region,) = namer.features(picture.pixels, [named_region(mark, found)])
                     regions = defects.regions.with_region(mark.defect, region, mark.sha256)
                     defects = replace(defects, regions=regions)
             if remembers and mark.sha256 not in remembered:
@@ -373,14 +374,6 @@ class _Lesson:
         if gone:
             said.append(f"{counted(gone, 'image of a defective part', 'images of defective parts')} changed or went.")
         self._said[:0] = said
-
-
-def _hottest(found: Detection) -> Region:
-    """The hottest region of a detection, also of one that is OK."""
-    if found.regions:
-        return found.regions[0]
-    inside = None if found.roi is None else found.roi.inside(found.image_size)
-    return mark_hottest(found.heatmap(), inside, found.marking).regions[0]
 
 
 def _suffices(rates: Rates, count: int) -> bool:
