@@ -1,9 +1,10 @@
 """The history of the service: how many inspections a second it keeps, and how long the page's queries take over many rows.
 
-    python benchmarks/history.py [--rows 100000] [--history URL] [--home FOLDER]
+    python benchmarks/history.py [--rows 100000] [--history URL --many URL] [--home FOLDER]
 
 Two figures of keeping: `add` alone, and `put` of a picture of 200 kB, `put_map` and `add` together, in one thread and in some. Both
-wait for the disk. Queries are the ones of the page; each figure is the median of 20 calls, in milliseconds.
+wait for the disk. Queries are the ones of the page; each figure is the median of 20 calls: how long they took, and how much was
+processor time of this process, which is all of it with SQLite and does not grow while others are at work.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def inspection(number: int, digest: str, map_digest: str | None, rng: random.Ran
 
 def keeping(history: History, seconds: float, threads: int) -> None:
     """Print how many inspections a second are kept."""
-    rng, shape = random.Random(0), (224, 224)
+    rng, shape, picture = random.Random(0), (224, 224), os.urandom(200_000)
     anomaly_map = np.random.default_rng(0).random(shape, np.float32)
 
     def rate(what: str, one: Callable[[int], object], threads: int) -> None:
@@ -67,7 +68,7 @@ def keeping(history: History, seconds: float, threads: int) -> None:
         )
 
     def all_of_it(number: int) -> None:
-        digest = history.pictures.put(os.urandom(200_000))
+        digest = history.pictures.put(f"{number} {threads}".encode() + picture)
         map_digest = history.pictures.put_map(anomaly_map + np.float32(number))
         history.add(inspection(number, digest, map_digest, rng))
 
@@ -125,10 +126,11 @@ def queries(history: History) -> None:
     for name, ask in asked.items():
         times = []
         for _ in range(20):
-            start = time.perf_counter()
+            start = time.perf_counter(), time.process_time()
             ask()
-            times.append(1000 * (time.perf_counter() - start))
-        print(f"{name:32} {statistics.median(times):7.1f} ms")
+            times.append((1000 * (time.perf_counter() - start[0]), 1000 * (time.process_time() - start[1])))
+        took, cpu = (statistics.median(each[at] for each in times) for at in (0, 1))
+        print(f"{name:32} {took:7.1f} ms, {cpu:6.1f} ms of processor time")
 
 
 def main() -> None:
@@ -138,14 +140,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--history", help="the URL of an empty database; by default a file in --home")
+    parser.add_argument("--many", help="that of another empty one, for the queries; by default likewise")
     parser.add_argument("--home", type=Path, help="a folder on the disk to measure; by default a temporary one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.home) as folder:
         history = History.open(options.history or Path(folder) / "history.sqlite", Path(folder) / "pictures")
         keeping(history, options.seconds, options.threads)
         history.close()
-        place = options.history or Path(folder) / "many.sqlite"
-        history = History.open(place, Path(folder) / "pictures")
+        history = History.open(options.many or Path(folder) / "many.sqlite", Path(folder) / "pictures")
         fill(history, options.rows)
         print(f"\n{options.rows} rows")
         queries(history)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oddlens.io.atomic import LEFT_OVER
 from oddlens.service.history.filters import Filter
 from oddlens.service.history.history import History
 from oddlens.service.history.records import FeedbackEntry, Inspection
@@ -125,6 +126,17 @@ def test_an_image_that_comes_again_meanwhile_is_not_removed(history: History, da
     history.pictures.put(bytes([4]) * SIZE)
     assert not history.pictures.remove(file)
     assert images(history, days) == [0, 1, 2, 3, 4]
+
+
+def test_what_a_killed_service_left_goes_and_what_is_being_written_stays(
+    history: History, days: list[Inspection]
+) -> None:
+    left, written = (history.pictures.path(days[0].digest).with_name(f"{LEFT_OVER}{name}.png") for name in "ab")  # type: ignore[union-attr]
+    for path in (left, written):
+        path.write_bytes(bytes(SIZE))
+    os.utime(left, (time.time() - 2 * 3600,) * 2)
+    retain(history, max_bytes=0)
+    assert (left.exists(), written.exists()) == (False, True)
 
 
 def test_the_service_tidies_by_itself(history: History, days: list[Inspection]) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -16,7 +17,7 @@ from PIL import Image
 
 from oddlens.errors import UsageError, shortened
 from oddlens.inference.kept_maps import kept_map
-from oddlens.io.atomic import replacing
+from oddlens.io.atomic import LEFT_OVER, replacing
 from oddlens.io.decoding import KNOWN_FORMATS
 from oddlens.io.paths import exists, is_dir, is_file, matching
 from oddlens.service.history.records import DIGEST
@@ -79,12 +80,14 @@ class Pictures:
         return self._file("drawn", digest, f"-{name}")
 
     def files(self) -> list[Kept]:
-        """All that is kept."""
+        """All that is kept, and what a killed service left half written an hour ago or earlier."""
         found = []
         for kind in get_args(Kind):
             for path in matching(self.folder / kind, "??/*"):
                 with suppress(OSError):
                     stat = path.stat()
+                    if path.name.startswith(LEFT_OVER) and stat.st_mtime > time.time() - 3600:
+                        continue  # it is being written
                     found.append(Kept(path, kind, path.name[:64], stat.st_size, stat.st_mtime))
         return found
 
