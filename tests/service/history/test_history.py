@@ -47,7 +47,7 @@ def test_what_the_api_sends(history: History) -> None:
 
 def test_a_failed_inspection(history: History) -> None:
     added = history.add(new(error="nut.png is empty (0 bytes): save or copy it again", map_digest=None))
-    assert (added.outcome, added.score, added.verdict, added.width) == ("failed", None, None, None)
+    assert (added.outcome, added.score, added.verdict, added.size[0]) == ("failed", None, None, None)
     assert history.count(Filter()) == {"ok": 0, "review": 0, "ng": 0, "failed": 1, "none": 0}
     assert history.scores("line-3") == []
 
@@ -137,7 +137,7 @@ def test_counts_scores_and_trend(history: History) -> None:
     history.add(new(1, station="line-4"))
     assert history.count(Filter(station="line-3")) == {"ok": 1, "review": 1, "ng": 1, "failed": 1, "none": 1}
     hours = history.count_by_hour("line-3", NOON + timedelta(minutes=1))
-    assert [(each.hour.hour, each.counts["review"], each.counts["ng"], each.counts["failed"]) for each in hours] == [
+    assert [(hour.hour, counts["review"], counts["ng"], counts["failed"]) for hour, counts in hours] == [
         (12, 1, 0, 0), (13, 0, 1, 1), (15, 0, 0, 0),
     ]  # fmt: skip
     assert [each[1:] for each in history.scores("line-3", 2)] == [(0.2, None, None), (0.7, "ng", None)]

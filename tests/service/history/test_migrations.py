@@ -75,7 +75,7 @@ def test_a_database_of_version_1(tmp_path: Path) -> None:
 
 
 def test_a_database_of_a_later_version_is_refused_and_stays_as_it_is(place: str, tmp_path: Path) -> None:
-    from oddlens.service.history.history import _url
+    from oddlens.service.history.database import _url
 
     history = History.open(place, tmp_path)
     history.close()

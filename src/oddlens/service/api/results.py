@@ -189,8 +189,7 @@ def get_trend(name: str, history: _HistoryOf, since: datetime | None = None) -> 
 @router.get("/api/stations/{name}/hours", summary="A station's verdicts by hour")
 def get_hours(name: str, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
     """Hours without a result are left out."""
-    found = history.count_by_hour(name, _time(since) or datetime(1970, 1, 1, tzinfo=UTC))
-    return [{"hour": iso(each.hour), **each.counts} for each in found]
+    return [{"hour": iso(hour), **counts} for hour, counts in history.count_by_hour(name, _time(since))]
 
 
 @router.get("/api/stations/{name}/defects", summary="A station's defects by name")

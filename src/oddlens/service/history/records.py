@@ -87,7 +87,7 @@ class NewInspection:
 
     @property
     def score(self) -> float | None:
-        """Of the whole image; None where it could not be inspected."""
+        """Of the whole image; None where it could not be inspected, as all that the detection says."""
         return cast("float | None", self._found("score"))
 
     @property
@@ -101,18 +101,10 @@ class NewInspection:
         return cast("float | None", self._found("p_value"))
 
     @property
-    def width(self) -> int | None:
-        """Of the image, in pixels."""
-        return self._size[0]
-
-    @property
-    def height(self) -> int | None:
-        """Of the image, in pixels."""
-        return self._size[1]
-
-    @property
-    def _size(self) -> list[int | None]:
-        return cast("list[int | None]", self._found("image_size") or [None, None])
+    def size(self) -> tuple[int | None, int | None]:
+        """(width, height) of the image, in pixels."""
+        width, height = cast("list[int | None]", self._found("image_size") or [None, None])
+        return width, height
 
     def _found(self, name: str) -> object:
         return None if self.detection is None else self.detection.get(name)
@@ -143,37 +135,23 @@ class Inspection(NewInspection):
 
     def to_dict(self) -> dict[str, object]:
         """As the API sends it."""
-        path = f"/api/results/{self.id}"
-        return {
-            "id": self.id,
-            "station": self.station,
-            "station_version": self.station_version,
+        path, (width, height) = f"/api/results/{self.id}", self.size
+        thresholds = {"image": "threshold", "review": "review_threshold", "pixel": "pixel_threshold"}
+        document = {name: getattr(self, name) for name in _SENT} | {
             "time": iso(self.time),
-            "source": self.source,
-            "origin": self.origin,
-            "digest": self.digest,
-            "score": self.score,
-            "verdict": self.verdict,
-            "p_value": self.p_value,
-            "thresholds": {
-                "image": self._found("threshold"),
-                "review": self._found("review_threshold"),
-                "pixel": self._found("pixel_threshold"),
-            },
-            "width": self.width,
-            "height": self.height,
+            "thresholds": {name: self._found(key) for name, key in thresholds.items()},
+            "width": width,
+            "height": height,
             "regions": self._found("regions") or [],
-            "concern": self._found("concern"),
-            "note": self._found("note"),
-            "error": self.error,
-            "audit": self.audit,
-            "ms": self.ms,
-            "said": self.said,
-            "judged": self.judged,
-            "defect": self.defect,
-            "comment": self.comment,
             "links": {"self": path} | {name: f"{path}/{name}" for name in ("image", "thumbnail", "overlay", "map")},
         }
+        return document | {name: self._found(name) for name in ("concern", "note")}
+
+
+_SENT = (
+    "id", "station", "station_version", "source", "origin", "digest", "score", "verdict", "p_value", "error", "audit", "ms", "said",
+    "judged", "defect", "comment",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-)
+)  # fmt: skip
 from sqlalchemy.sql.schema import SchemaItem
 
 METADATA = MetaData()
