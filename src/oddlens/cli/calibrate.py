@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,12 +15,12 @@ from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.labelled import KnownImages, judged_images
 from oddlens.cli.options import DeviceName, RuntimeName, say
 from oddlens.cli.vetting import SHEET, AcceptNames, image_named, print_vetting, refuse_doubtful
-from oddlens.errors import Failure, OddlensWarning, UsageError, counted, printable
+from oddlens.errors import Failure, UsageError, printable
 
 if TYPE_CHECKING:
-    from oddlens.calibration import Calibration, DetectionRate, Exchangeability, Observations, Vetting
+    from oddlens.calibration import Calibration, DetectionRate, Observations, Vetting
     from oddlens.detector import Detector
-    from oddlens.station.learning import LearningSample
+    from oddlens.teaching.calibrating import Seen
 
 EXAMPLES = """\b
 Examples:
@@ -101,45 +99,33 @@ def calibrate(
         check_sheet(sheet)
 
     import oddlens
-    from oddlens.calibration import Readiness, vet
+    from oddlens.calibration import vet
     from oddlens.calibration.sheet import write_sheet
     from oddlens.station import locked, write_station
-    from oddlens.station.learning import LearningSample, scored_by
+    from oddlens.teaching.calibrating import calibrate_station
 
     with locked(station):
         with before_the_first_image(), loading():
             detector = oddlens.open_station(station, device, runtime=runtime)
-        if paths is None and not from_learning:
-            _refuse_flagged(detector, station)
-        sample = LearningSample(station, scored_by(detector.identity, detector.object_name))
         failed: list[Failure] = []
         with before_the_first_image():
-            seen = _seen(detector, station, paths, sample if from_learning else None, leave_out or [], failed)
-        vetting = vet(seen)
+            seen = _seen(detector, station, paths, from_learning, leave_out or [], failed)
+        vetting = vet(seen.images)
         place = sheet or station / SHEET
-        title = f"{detector.object_name}: {_what(seen, from_learning)}"
+        title = f"{detector.object_name}: {seen.what}"
         if not as_json:
             print_vetting(vetting)
         accepted = () if detector.accepted is None else detector.accepted.names
-        refuse_doubtful(vetting, accept or [], place, accepted=accepted, leave_out=seen.kind == "split", title=title)
+        is_split = seen.images.kind == "split"
+        refuse_doubtful(vetting, accept or [], place, accepted=accepted, leave_out=is_split, title=title)
         write_sheet(vetting, place, title)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
-            detector.calibrate(seen, false_alarm_rate, review_rate=review_rate)
-        calibration = _calibration(detector)
-        tested = _tested(calibration, seen, sample, from_learning)
-        detector.state = Readiness(
-            "learning" if seen.kind == "leave-one-out" else "ready", len(seen) if from_learning else 0, tested
-        )
-        calibration = _calibration(detector)  # which says what was tested
+        calibration = calibrate_station(detector, station, seen, false_alarm_rate, review_rate)
         rate = _found(detector, calibration, known_bad, failed)
-        version = write_station(
-            detector.to_state(), station, verb="calibrate", what=f"calibrated on {_what(seen, from_learning)}"
-        )
+        version = write_station(detector.to_state(), station, verb="calibrate", what=f"calibrated on {seen.what}")
     if as_json:
         print(json.dumps(_document(calibration, vetting, rate, place, version.number, failed), indent=2))
     else:
-        _print(seen, calibration, rate)
+        _print(seen.images, calibration, rate)
         given = detector.thresholds.image
         if given is not None:
             say(
@@ -159,108 +145,38 @@ def _print(seen: Observations, calibration: Calibration, rate: DetectionRate | N
         print(_found_sentence(rate))
 
 
-def _calibration(detector: Detector) -> Calibration:
-    found = detector.calibration()
-    assert found is not None
-    return found
-
-
-def _what(seen: Observations, from_learning: bool) -> str:
-    count = len(seen)
-    if seen.kind == "leave-one-out":
-        return f"{count} references, each against the others"
-    return f"{count} images of its line" if from_learning else f"{count} good images"
-
-
 def _seen(
     detector: Detector,
     station: Path,
     paths: Sequence[Path] | None,
-    sample: LearningSample | None,
+    from_learning: bool,
     leave_out: Sequence[str],
     failed: list[Failure],
-) -> Observations:
+) -> Seen:
     """The images to calibrate on, without those that are left out by name. failed: gets those that cannot be read."""
-    from oddlens.station.learning import LEAST
+    from oddlens.teaching.calibrating import Seen, check_count, observe_line, observe_references
 
-    if sample is not None:
-        kept_of_line = sample.read()
-        if not len(kept_of_line):
-            raise UsageError(
-                "the station has kept no images of its line yet: run 'oddlens detect IMAGES --station' with it first"
-            )
-        seen = _good_of_line(detector, station, kept_of_line)
-    elif paths is None:
-        seen = detector.observe()
-    else:
-
-        def note(failure: Failure) -> None:
-            say(f"oddlens: {failure}")
-            failed.append(failure)
-
-        with with_progress("good images", paths) as images:
-            seen = detector.observe(images, failed=note)
-    left_out = {image_named("--leave-out", name, (each.source for each in seen)) for name in leave_out}
-    if left_out and seen.kind == "leave-one-out":
-        raise UsageError("--leave-out is for --good and --from-learning: make the station anew without that reference")
-    kept = seen.without(left_out)
-    if len(seen) and not len(kept):
-        raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
-    if sample is not None and len(kept) < LEAST:
-        raise UsageError(
-            f"the station has kept {counted(len(kept), 'good image')} of its line, and {LEAST} are the least that it is calibrated "
-            "on: run 'oddlens detect' with more of them first"
-        )
-    return kept
-
-
-def _good_of_line(detector: Detector, station: Path, sample: Observations) -> Observations:
-    """The sample of a line without the station's own references, and without parts that users have marked as bad or unsure."""
-    from oddlens.station.feedback import read_feedback
-
-    references = frozenset[str]() if detector.references is None else frozenset(detector.references.digests)
-    doubted = frozenset(mark.sha256 for mark in read_feedback(station).last if mark.said != "good")
-    for digests, what, many in (
-        (references, "a reference of the station", "references of the station"),
-        (doubted, "marked as bad or unsure", "marked as bad or unsure"),
-    ):
-        count = sum(each.digest in digests for each in sample)
-        if count:
-            say(
-                f"oddlens: {counted(count, f'image of the sample is {what}', f'images of the sample are {many}')}: left out"
-            )
-    return replace(sample, images=tuple(each for each in sample if each.digest not in references | doubted))
-
-
-def _refuse_flagged(detector: Detector, station: Path) -> None:
-    """Raise `UsageError` where references joined because they were flagged: thresholds that they make let defects pass."""
-    from oddlens.station.feedback import read_feedback
-
-    joined = read_feedback(station).joining
-    count = 0 if detector.references is None else len(joined & set(detector.references.digests))
-    if count:
-        raise UsageError(
-            f"{counted(count, 'reference joined because it was', 'references joined because they were')} flagged, and would make "
-            "the thresholds blind: calibrate on other good images (--good), or on the station's own sample of its line "
-            "(--from-learning)"
-        )
-
-
-def _tested(
-    calibration: Calibration, seen: Observations, sample: LearningSample, from_learning: bool
-) -> Exchangeability | None:
-    """Whether the images stand for the line: against a sample of it; those of a sample, the earlier against the later half."""
-    from oddlens.calibration import compare_observed
-    from oddlens.calibration.conformal import rank_for
-    from oddlens.inference.line import LEAST_COMPARED
+    def note(failure: Failure) -> None:
+        say(f"oddlens: {failure}")
+        failed.append(failure)
 
     if from_learning:
-        half = len(seen) // 2
-        known, later = replace(seen, images=seen.images[:half]), replace(seen, images=seen.images[half:])
-        rank = rank_for(half, max(calibration.false_alarm_rate, 1 / (half + 1))) if half else 0
-        return compare_observed(known, later, rank) if len(seen) >= LEAST_COMPARED else None
-    line = sample.read()
-    return compare_observed(seen, line, calibration.rank) if len(line) >= LEAST_COMPARED else None
+        seen = observe_line(detector, station)
+        for sentence in seen.said:
+            say(f"oddlens: {sentence}")
+    elif paths is None:
+        seen = observe_references(detector, station)
+    else:
+        with with_progress("good images", paths) as images:
+            seen = Seen(detector.observe(images, failed=note))
+    left_out = {image_named("--leave-out", name, (each.source for each in seen.images)) for name in leave_out}
+    if left_out and seen.images.kind == "leave-one-out":
+        raise UsageError("--leave-out is for --good and --from-learning: make the station anew without that reference")
+    kept = seen._replace(images=seen.images.without(left_out))
+    if len(seen.images) and not len(kept.images):
+        raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
+    check_count(kept)
+    return kept
 
 
 def _found(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from oddlens.cli.options import (
 )
 from oddlens.cli.settings import recipe_overrides
 from oddlens.cli.station_page import print_station
-from oddlens.errors import OddlensWarning, UsageError, check_name, counted, printable
+from oddlens.errors import UsageError, check_name, counted, printable
 
 if TYPE_CHECKING:
     from oddlens.calibration import Vetting
@@ -207,7 +206,8 @@ def _calibrate(
     detector: Detector, others: Sequence[Path], options: CalibrationOptions, vetting: VettingOptions, sheet: Path
 ) -> None:
     """Look at the good images, and set the thresholds by them. Raises `UsageError` for doubtful ones that nobody accepted."""
-    from oddlens.calibration import REVIEW_RATE, Accepted, Readiness, vet
+    from oddlens.calibration import REVIEW_RATE
+    from oddlens.teaching.calibrating import calibrate_new
 
     is_asked = options.calibrate_from_references or (options.false_alarm_rate, options.review_rate) != (None, None)
     references = 0 if detector.references is None else len(detector.references)
@@ -218,16 +218,10 @@ def _calibrate(
             seen.append(detector.observe(images))
     elif is_asked and not seen:
         detector.calibrate(None, options.false_alarm_rate)  # which says why it cannot
-    vetted = [vet(each) for each in seen]
-    vetting.refuse_doubtful(vetted, sheet)
-    if not seen:
-        return
     review_rate = REVIEW_RATE if options.review_rate is None else options.review_rate
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was accepted
-        detector.calibrate(seen[-1], options.false_alarm_rate, review_rate=review_rate)
-    detector.accepted = Accepted.of(image for each in vetted for image in each.flagged)
-    detector.state = Readiness("ready" if others else "learning")
+    calibrate_new(
+        detector, seen, lambda vetted: vetting.refuse_doubtful(vetted, sheet), options.false_alarm_rate, review_rate
+    )
 
 
 def _refuse_station(folder: Path) -> None:

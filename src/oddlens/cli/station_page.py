@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from oddlens.errors import counted, printable
 
 if TYPE_CHECKING:
-    from oddlens.detection import Marking, RegionOfInterest
+    from oddlens.detection import RegionOfInterest
     from oddlens.station import StationState
 
 _SHOWN = 4
@@ -71,7 +71,7 @@ def _lines(folder: Path, state: StationState) -> Iterator[str]:
     if state.preparation is not None:
         yield from _fact("preparation", str(state.preparation))
     if state.marking is not None:
-        yield from _fact("marking", marked(state.marking))
+        yield from _fact("marking", state.marking.in_words())
     if state.roi is not None:
         yield from _fact("region of interest", looked_at(state.roi))
     if state.defects is not None:
@@ -107,12 +107,6 @@ def _threshold_lines(state: StationState) -> Iterator[str]:
         yield from _fact("declared", f"{rate}, {to_review} to review")
     if thresholds.promise is not None:
         yield from _fact("promise", thresholds.promise)
-
-
-def marked(marking: Marking) -> str:
-    """Which regions are marked, in words."""
-    scale = "" if marking.mm_per_pixel is None else f", a pixel is {marking.mm_per_pixel:g} mm wide"
-    return f"regions from {marking.min_area:g} {marking.unit} on are marked{scale}"
 
 
 def looked_at(roi: RegionOfInterest) -> str:

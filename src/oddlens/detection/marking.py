@@ -69,6 +69,11 @@ class Marking:
         assert size is not None
         return size >= self.min_area * (1 - 1e-9)  # 0.1 mm times 0.1 mm is a bit more than 0.01 mm2
 
+    def in_words(self) -> str:
+        """Which regions are marked."""
+        scale = "" if self.mm_per_pixel is None else f", a pixel is {self.mm_per_pixel:g} mm wide"
+        return f"regions from {self.min_area:g} {self.unit} on are marked{scale}"
+
     def mm2(self, area: int) -> float | None:
         """So many pixels in square millimetres; None where nobody said how large one is."""
         return None if self.mm_per_pixel is None else area * self.mm_per_pixel**2

@@ -23,15 +23,11 @@ from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
-from oddlens.station.learning import ENOUGH, LearningSample, scored_by
+from oddlens.station.learning import ENOUGH, LEAST_COMPARED, LearningSample, scored_by
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
     from oddlens.detector import Detector
-
-LEAST_COMPARED = 20
-"""Of fewer images of the line nothing is said: the tests would find great differences only."""
-
 
 MOST_COMPARED = 200
 """Images of a run that are compared: the first that are OK."""

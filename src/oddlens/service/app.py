@@ -13,18 +13,21 @@ from starlette.responses import JSONResponse, Response
 from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
 from oddlens.service import pages
-from oddlens.service.api import events, health, inspect, login, results, stations
+from oddlens.service.api import events, health, inspect, login, results, stations, teaching
 from oddlens.service.history.records import HistoryError
 from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
 from oddlens.service.security import Guard, refused
-from oddlens.service.service import Service
+from oddlens.service.service import OccupiedError, Service
 from oddlens.service.settings import ServeSettings
 from oddlens.service.stations import StationError, UnknownStationError
+from oddlens.service.teach import DoubtfulError
 
 _STATUS: tuple[tuple[type[OddlensError], int], ...] = (
     (BusyError, 429),
     (LateError, 504),
     (PausedError, 409),
+    (DoubtfulError, 409),
+    (OccupiedError, 503),
     (UnknownStationError, 404),
     (StoppedError, 503),
     (StationError, 503),
@@ -57,7 +60,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for each in (inspect, stations, results, events, health, login):
+    for each in (inspect, stations, teaching, results, events, health, login):
         app.include_router(each.router)
     app.include_router(pages.pages(_Shown(service)))
     app.mount("/static", pages.Assets())
@@ -99,7 +102,8 @@ def status_of(error: OddlensError) -> int:
 async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, OddlensError)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, BusyError) else {}
-    return refused(status_of(error), str(error), headers)
+    more = {"vetting": error.vetting} if isinstance(error, DoubtfulError) else {}
+    return refused(status_of(error), str(error), headers, **more)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:

@@ -205,6 +205,6 @@ def _name(host: str) -> str:
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 
-def refused(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An answer that says in one sentence what is wrong."""
-    return JSONResponse({"error": one_line(sentence)}, status, dict(headers or {}))
+def refused(status: int, sentence: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
+    """An answer that says in one sentence what is wrong. more: what it says besides."""
+    return JSONResponse({"error": one_line(sentence), **more}, status, dict(headers or {}))

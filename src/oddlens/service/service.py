@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import ParamSpec, TypeVar
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 
+from oddlens.errors import OddlensError
 from oddlens.service.events import EventHub
 from oddlens.service.history.filters import Filter
 from oddlens.service.history.history import History
+from oddlens.service.history.records import AuditEntry
 from oddlens.service.history.retention import Keeper
 from oddlens.service.inspector import Inspector
 from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings
 from oddlens.service.sources import Sources
 from oddlens.service.stations import Station, StationError, Stations
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+_MOST_JOBS = 16
+
+
+class OccupiedError(OddlensError):
+    """Too many changes wait for one another."""
+
+
+@dataclass
+class Note:
+    """What is being changed, in words, for the audit log."""
+
+    what: str = ""
 
 
 class Service:
@@ -48,6 +71,8 @@ class Service:
         )
         self.sources = Sources(settings, self.stations, self.inspector, self.history, self.events)
         self.jobs = CapacityLimiter(1)
+        self.inspector = Inspector(self.history, self.events, settings.limits, settings.audit, self.say_changed)
+        self._jobs = CapacityLimiter(1)
 
     def start(self) -> None:
         """Start what works by itself."""
@@ -63,6 +88,32 @@ class Service:
         self.keeper.stop()
         self.sources.close()
         self.history.close()
+
+    async def job(self, work: Callable[_Given, _Result], *given: _Given.args, **more: _Given.kwargs) -> _Result:
+        """Do what takes long in a thread, one after the other: the line needs the processor, too. Raises `OccupiedError`."""
+        if self._jobs.statistics().tasks_waiting >= _MOST_JOBS:
+            raise OccupiedError("too many changes wait for one another: try again later")
+        return await to_thread.run_sync(partial(work, *given, **more), limiter=self._jobs)
+
+    @contextmanager
+    def changing(self, station: Station, who: str | None, what: str = "") -> Iterator[Note]:
+        """A station is changed within: the audit log gets what it was and what it is, and all who listen are told."""
+        note, before = Note(what), self.essence(station)
+        yield note
+        self.audit(station, who, note.what, before, self.essence(station))
+        self.say_changed(station)
+
+    def audit(self, station: Station, who: str | None, what: str, before: object, after: object) -> None:
+        """Write down who changed what."""
+        self.history.add_audit(
+            AuditEntry(time=datetime.now(UTC), station=station.name, who=who, what=what, before=before, after=after)
+        )
+
+    def essence(self, station: Station) -> dict[str, object]:
+        """What the audit log says of a station."""
+        known = self.describe(station)
+        names = ("version", "object_name", "thresholds", "references", "calibrated", "calibration_kind", "defects")
+        return {name: known[name] for name in names}
 
     def say_changed(self, station: Station) -> None:
         """Tell all who listen what a station is now."""

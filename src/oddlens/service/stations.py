@@ -18,7 +18,7 @@ from oddlens.detector import Detector
 from oddlens.detector.detector import encoder_of
 from oddlens.encoding import Encoder
 from oddlens.errors import OddlensError, OddlensWarning, UsageError, check_name, printable, shortened
-from oddlens.inference.line import LEAST_COMPARED, MOST_COMPARED, LearningSink, LineSink, sinks_of
+from oddlens.inference.line import MOST_COMPARED, LearningSink, LineSink, sinks_of
 from oddlens.inference.records import Record
 from oddlens.io.images import Picture
 from oddlens.io.paths import is_dir, matching
@@ -26,6 +26,7 @@ from oddlens.loading import open_station
 from oddlens.service.settings import ServeSettings
 from oddlens.station import read_station
 from oddlens.station.document import STATION
+from oddlens.station.learning import LEAST_COMPARED
 
 _NAME = re.compile(r"\w(?:[\w .-]{0,62}\w)?")
 """Of a station that is made on the page: it becomes a folder."""

@@ -37,6 +37,9 @@ ENOUGH = 60
 LEAST = 20
 """Fewer good ones are no sample of a line: they promise no 5 % of false alarms, and nothing tests whether they stand for it."""
 
+LEAST_COMPARED = 20
+"""Of fewer images of the line nothing is said: the tests would find great differences only."""
+
 _KEY = "observation"
 
 

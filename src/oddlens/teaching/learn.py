@@ -27,10 +27,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Calibration, Rates, Vetting, vet
+from oddlens.calibration import Calibration, Vetting, vet
 from oddlens.detection import Thresholds
-from oddlens.detector import Detector
-from oddlens.encoding import EncodedBatch, joined
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import open_station
@@ -38,6 +36,7 @@ from oddlens.station import Version, locked, write_station
 from oddlens.station.defects import Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
 from oddlens.teaching.named_region import named_region
+from oddlens.teaching.references import calibrate_by_some, remove_references
 
 if TYPE_CHECKING:
     from oddlens.teaching.namer import Namer
@@ -100,8 +99,14 @@ def learn(
             the method takes no memory of defects.
     """
     with locked(folder):
-        lesson = _Lesson(Path(folder), device, runtime, defect_memory, look or _refuse_doubtful)
-        return lesson.learn(defect_memory, renew_calibration)
+        return Lesson(
+            folder,
+            defect_memory=defect_memory,
+            renew_calibration=renew_calibration,
+            look=look,
+            device=device,
+            runtime=runtime,
+        ).write()
 
 
 def _refuse_doubtful(vetting: Vetting) -> None:
@@ -111,51 +116,57 @@ def _refuse_doubtful(vetting: Vetting) -> None:
         )
 
 
-def calibrate_by_some(detector: Detector, references: EncodedBatch, rates: Rates) -> None:
-    """Thresholds by some of a detector's references, two or more, each held against the others of these.
+class Lesson:
+    """A station, its feedback, and what becomes of it; nothing is written before `write`.
 
-    rates: Where these are too few for them, the thresholds follow the rule for their number.
+    Attributes:
+        detector: As it is after the lesson.
+        learned: What it learned; its version is None before `write`.
+        is_new: Whether there is something to write.
     """
-    these = detector.with_references(references)
-    if _suffices(rates, len(references)):
-        these.calibrate_by(rates)
-    calibration = these.calibration(detector.object_name)
-    assert calibration is not None
-    detector.calibrate_by(calibration)
-
-
-class _Lesson:
-    """A station, its feedback, and what becomes of it, step by step."""
 
     _first = 0
     """How many references, the first ones, made the thresholds, each held against the others; 0: none did."""
 
     def __init__(
         self,
-        folder: Path,
-        device: str,
-        runtime: str,
-        defect_memory: bool | None,
-        look: Callable[[Vetting], object],
+        folder: str | os.PathLike[str],
+        *,
+        defect_memory: bool | None = None,
+        renew_calibration: bool = False,
+        look: Callable[[Vetting], object] | None = None,
+        names: bool = True,
+        device: str = "auto",
+        runtime: str = "auto",
     ) -> None:
-        self._folder, self._look = folder, look
+        """Learn, as `learn` says it. names: Whether marked defects name others, which needs torch; else their names are kept."""
+        self._folder, self._look, self._names = Path(folder), look or _refuse_doubtful, names
         feedback = read_feedback(folder)
-        named = any(mark.said == "bad" and mark.defect for mark in feedback.last)
+        named = names and any(mark.said == "bad" and mark.defect for mark in feedback.last)
         if (defect_memory or named) and runtime == "auto":
             with needs_torch("a memory of defects" if defect_memory else "learning names of defects"):
                 import torch  # noqa: F401
             runtime = "torch"
-        self._detector = open_station(folder, device, runtime=runtime)
+        self.detector = open_station(folder, device, runtime=runtime)
         self._marks = feedback.last
         self._said: list[str] = []
         if feedback.unread:
             self._said.append(
                 f"{counted(feedback.unread, 'line of the feedback is', 'lines of the feedback are')} damaged and passed over."
             )
+        self.is_new = False
+        self.learned = self._learn(defect_memory, renew_calibration)
 
-    def learn(self, defect_memory: bool | None, renews: bool) -> Learned:
-        """See the function."""
-        before = self._detector.calibration()
+    def write(self) -> Learned:
+        """Make the new version of the station, where there is something new."""
+        if not self.is_new:
+            return self.learned
+        version = write_station(self.detector.to_state(), self._folder, verb="learn", what=" ".join(self._said))
+        self.learned, self.is_new = replace(self.learned, version=version), False
+        return self.learned
+
+    def _learn(self, defect_memory: bool | None, renews: bool) -> Learned:
+        before = self.detector.calibration()
         self._first = 0 if before is None or before.kind != "leave-one-out" else len(before)
         joining = self._read(self._joining(renews, before))
         leaving = self._leaving()
@@ -170,7 +181,7 @@ class _Lesson:
                 f"{were} drawn at random and marked, fewer than the "
                 f"{len(before)} that made the thresholds, which promise more: audit more of them first"
             )
-        old = self._detector.defects or Defects()
+        old = self.detector.defects or Defects()
         if joining or leaving:
             self._change_references(joining, leaving)
             self._keep_thresholds(before, leaving)
@@ -181,14 +192,15 @@ class _Lesson:
             self._renew(drawn, before)
         gone = len(old.known) + len(new) - len(defects.known)
         names = {mark.sha256: mark.image for mark in self._marks}
-        changes = joining or leaving or new or gone or drawn or defects.memory.images != old.memory.images
         named = len(set(defects.regions.images) - set(old.regions.images))
+        changes = joining or leaving or new or gone or drawn or named or defects.memory.images != old.memory.images
         if not changes:
             self._said.append("There is nothing new to learn of what is marked.")
             return Learned(version=None, sentences=tuple(self._said))
         self._say(len(joining), len(leaving), len(new), named, gone, remade)
+        self.is_new = True
         return Learned(
-            version=write_station(self._detector.to_state(), self._folder, verb="learn", what=" ".join(self._said)),
+            version=None,
             joined=tuple(mark.image for mark, _ in joining),
             left=tuple(names[digest] for digest in leaving),
             calibrated=len(drawn),
@@ -199,7 +211,7 @@ class _Lesson:
         )
 
     def _digests(self) -> tuple[str, ...]:
-        references = self._detector.references
+        references = self.detector.references
         return () if references is None else references.digests
 
     def _joining(self, renews: bool, before: Calibration | None) -> list[Mark]:
@@ -215,7 +227,7 @@ class _Lesson:
                 f"{counted(waiting, 'image of a flagged good part was', 'images of flagged good parts were')} drawn at random, for "
                 "--renew-calibration: what was drawn at random does not join the references."
             )
-        if found and (reason := self._detector.no_references) is not None:
+        if found and (reason := self.detector.no_references) is not None:
             self._said.append(f"Flagged good images change nothing: {reason}.")
             return []
         return found
@@ -242,31 +254,25 @@ class _Lesson:
         return found
 
     def _change_references(self, joining: Sequence[tuple[Mark, Picture]], leaving: Collection[str]) -> None:
-        references = self._detector.references
         self._first -= len(set(self._digests()[: self._first]) & set(leaving))
         with _quietly():
-            if leaving and references is not None:
-                kept = [
-                    references[number : number + 1]
-                    for number, digest in enumerate(references.digests)
-                    if digest not in leaving
-                ]
-                self._detector.references = joined(kept) if kept else None
+            if leaving:
+                remove_references(self.detector, leaving)
             if joining:
-                self._detector.add_references([picture for _, picture in joining])
+                self.detector.add_references([picture for _, picture in joining])
 
     def _keep_thresholds(self, before: Calibration | None, leaving: Collection[str]) -> None:
         """Leave the thresholds alone, unless an example went that they rest on."""
         if before is None:
             return
         if not leaving or self._first == len(before):
-            self._detector.calibrate_by(before)
+            self.detector.calibrate_by(before)
         else:
             self._remake_thresholds(before)
 
     def _remake_thresholds(self, before: Calibration | None) -> None:
         """The thresholds anew, by the references that made them: not by those that joined, which were flagged."""
-        detector, references = self._detector, self._detector.references
+        detector, references = self.detector, self.detector.references
         if detector.thresholds != Thresholds():
             self._said.append("The thresholds that were given by hand were for other scores, and went.")
             detector.thresholds = Thresholds()
@@ -280,9 +286,9 @@ class _Lesson:
     def _renew(self, drawn: Sequence[tuple[Mark, Picture]], before: Calibration | None) -> None:
         rate = before.false_alarm_rate if before is not None and before.kind == "split" else None
         with _quietly():
-            seen = self._detector.observe([picture for _, picture in drawn])
+            seen = self.detector.observe([picture for _, picture in drawn])
             self._look(vet(seen))
-            made = self._detector.calibrate(seen, rate)
+            made = self.detector.calibrate(seen, rate)
         self._said.append(
             f"{counted(len(made), 'image that was', 'images that were')} drawn at random made the thresholds. {made.promise}"
         )
@@ -298,19 +304,24 @@ class _Lesson:
         if not remembers:
             defects = replace(defects, memory=type(defects.memory)())
         known, remembered = {each.sha256 for each in defects.known}, set(defects.memory.images)
-        wanted = [mark for mark in bad if mark.sha256 not in known or (remembers and mark.sha256 not in remembered)]
+        unnamed = {mark.sha256 for mark in bad if self._names and mark.defect} - set(defects.regions.images)
+        wanted = [
+            mark
+            for mark in bad
+            if mark.sha256 not in known or mark.sha256 in unnamed or (remembers and mark.sha256 not in remembered)
+        ]
         new: list[str] = []
-        namer = self._namer() if any(mark.defect for mark in wanted) else None
+        namer = self._namer() if unnamed else None
         for mark, picture in self._read(wanted):
-            (found,) = self._detector.detect(picture, self._detector.object_name)
+            (found,) = self.detector.detect(picture, self.detector.object_name)
             if mark.sha256 not in known:
                 each = KnownDefect(image=mark.image, sha256=mark.sha256, name=mark.defect, score=found.score)
                 defects = replace(defects, known=(*defects.known, each))
                 new.append(mark.image)
-                if namer is not None and mark.defect is not None:
-                    (region,) = namer.features(picture.pixels, [named_region(mark, found)])
-                    regions = defects.regions.with_region(mark.defect, region, mark.sha256)
-                    defects = replace(defects, regions=regions)
+            if namer is not None and mark.defect is not None and mark.sha256 in unnamed:
+                (region,) = namer.features(picture.pixels, [named_region(mark, found)])
+                regions = defects.regions.with_region(mark.defect, region, mark.sha256)
+                defects = replace(defects, regions=regions)
             if remembers and mark.sha256 not in remembered:
                 defects = replace(defects, memory=defects.memory.with_image(mark.sha256, self._rows(picture)))
         if remembers and not defects.memory.images:
@@ -324,19 +335,19 @@ class _Lesson:
     def _namer(self) -> Namer:
         from oddlens.teaching.namer import Namer
 
-        return Namer(self._detector.backbone)
+        return Namer(self.detector.backbone)
 
     def _rows(self, picture: Picture) -> dict[str, NDArray[np.generic]]:
         """The rows of a defective image that stand for its defect, by name of the features."""
         from oddlens.methods.common.memory_bank import MemoryBank
         from oddlens.teaching.defect_memory import defect_rows
 
-        good = self._detector.memory
+        good = self.detector.memory
         if good is None:
             raise UsageError(
                 "the station has no good examples, beside which a memory of defects could stand: leave --defect-memory out"
             )
-        alone = self._detector.with_references(None).add_references(picture).memory
+        alone = self.detector.with_references(None).add_references(picture).memory
         if not (isinstance(good, MemoryBank) and isinstance(alone, MemoryBank)):
             raise UsageError(
                 "a memory of defects needs torch: install it (pip install 'oddlens[torch]'), or leave --defect-memory out"
@@ -347,16 +358,16 @@ class _Lesson:
         """Put what is known of defects in force; whether scores change by that."""
         changes = defects.memory.sha256 != old.memory.sha256
         with _quietly():
-            self._detector.defects = defects
+            self.detector.defects = defects
             if changes:
-                self._detector.calibration()  # a memory that the method does not take is refused here
+                self.detector.calibration()  # a memory that the method does not take is refused here
         return changes
 
     def _say(self, joined: int, left: int, defects: int, named: int, gone: int, remade: bool) -> None:
         """What happened, in words, before what was said already."""
         said = []
         if joined:
-            stays = self._detector.calibration() is not None and not remade and not left
+            stays = self.detector.calibration() is not None and not remade and not left
             stay = " The thresholds stay." if stays else ""
             said.append(
                 f"{counted(joined, 'image that was', 'images that were')} flagged joined the references.{stay} "
@@ -369,6 +380,8 @@ class _Lesson:
             said.append(
                 f"{counted(defects, 'image of a defective part is', 'images of defective parts are')} known now{by_name}."
             )
+        elif named:
+            said.append(f"{counted(named, 'known defect names', 'known defects name')} others now.")
         if remade and self._first >= 2:  # else something else was said of them
             said.append("Scores are others, so the thresholds were made anew, by the references that made them before.")
         if gone:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from oddlens.errors import printable
 from oddlens.service.service import Service
+from oddlens.service.teach import Upload
 
 LONGEST_SOURCE = 200
 """Letters of what a client calls an image."""
@@ -22,14 +22,6 @@ LONGEST_SOURCE = 200
 def service_of(request: Request) -> Service:
     """The service that answers a request."""
     return cast("Service", request.app.state.service)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that came. source: what the client calls it, without folders."""
-
-    source: str
-    data: bytes
 
 
 def source_name(given: str | None) -> str:

@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from collections.abc import Callable
+from dataclasses import asdict
 
-from oddlens.service.api.answers import service_of
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from oddlens.errors import OddlensError
+from oddlens.service import teach
+from oddlens.service.api.answers import form_of, service_of, text, texts, uploads
+from oddlens.service.stations import Station, StationError
+from oddlens.station import read_log, rollback, versions
 
 router = APIRouter()
+
+_AUDITED = 200
+"""Entries of the audit log that are told."""
+
+
+class Change(BaseModel):
+    """What is to be another one. who: whoever changes it, for the audit log."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    threshold: float | None = None
+    review_threshold: float | None = None
+    pixel_threshold: float | None = None
+    false_alarm_rate: float | None = None
+    review_rate: float | None = None
+    object_name: str | None = None
+    defects: list[str] | None = None
+    paused: bool | None = None
+    who: str | None = None
+
+
+class Back(BaseModel):
+    """Which version is to be in force again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+    who: str | None = None
 
 
 @router.get("/api/stations", summary="All stations")
@@ -14,3 +52,81 @@ def get_stations(request: Request) -> list[dict[str, object]]:
     """A damaged station is among them, with its "problem"."""
     service = service_of(request)
     return [service.describe(each) for each in service.stations]
+
+
+@router.post("/api/stations", summary="A new station, of good images", status_code=201)
+async def post_station(request: Request) -> Response:
+    """Send a form: name, object_name, files, and in accept the names of doubtful images that are good.
+
+    409 with the "vetting" where images are doubtful and not accepted: then there is no station.
+    """
+    service = service_of(request)
+    async with form_of(request) as form:
+        name, object_name, accept = text(form, "name"), text(form, "object_name"), texts(form, "accept")
+        files = await uploads(form)
+        who = text(form, "who")
+    if name is None or object_name is None:
+        raise HTTPException(422, "a new station needs a name and an object_name, a word or two each")
+    made = await service.job(teach.make_station, service, name, object_name, files, accept, who)
+    return JSONResponse(made, 201)
+
+
+@router.get("/api/stations/{name}", summary="One station, with references, versions, log and audit log")
+def get_station(request: Request, name: str) -> dict[str, object]:
+    """All that is known of it."""
+    service = service_of(request)
+    station = service.stations[name]
+    return service.describe(station) | {
+        "references": _references(station),
+        "versions": _listed(lambda: [asdict(each) for each in versions(station.folder)]),
+        "log": _listed(lambda: [each._asdict() for each in read_log(station.folder)]),
+        "audit": [each.to_dict() for each in service.history.audit(name, _AUDITED)],
+    }
+
+
+@router.patch("/api/stations/{name}", summary="Change a station")
+async def patch_station(request: Request, name: str, change: Change) -> dict[str, object]:
+    """Thresholds by hand, or the rates of calibrated ones; the object, names of defects; or pause it.
+
+    But for a pause it becomes a new version of the station, and an entry of the audit log.
+    """
+    service = service_of(request)
+    station = service.stations[name]
+    given = change.model_dump(exclude={"who"}, exclude_none=True)
+    if not given:
+        raise HTTPException(422, "nothing is changed: give what is to be another one, for instance threshold")
+    if change.paused is not None:
+        service.inspector.pause(station, change.paused)
+        what = "paused" if change.paused else "goes on"
+        await service.job(service.audit, station, change.who, what, {}, {"paused": change.paused})
+    if wanted := {name: value for name, value in given.items() if name != "paused"}:
+        await service.job(teach.change_station, service, station, teach.Wanted(**wanted), change.who)
+    return await service.job(service.describe, station)
+
+
+@router.post("/api/stations/{name}/rollback", summary="Put an earlier version in force again")
+async def post_rollback(request: Request, name: str, back: Back) -> dict[str, object]:
+    """As a new version. It also mends a station whose station.json is damaged."""
+    service = service_of(request)
+    station = service.stations[name]
+
+    def go_back() -> dict[str, object]:
+        with service.changing(station, back.who, f"version {back.version} again"):
+            rollback(station.folder, back.version)
+        return service.describe(station)
+
+    return await service.job(go_back)
+
+
+def _references(station: Station) -> list[dict[str, object]]:
+    try:
+        return teach.references_of(station.loaded().detector)
+    except StationError:
+        return []
+
+
+def _listed(read: Callable[[], list[dict[str, object]]]) -> list[dict[str, object]]:
+    try:
+        return read()
+    except OddlensError:  # it is damaged, which its "problem" says
+        return []

@@ -1,0 +1,235 @@
+"""Teaching: references, calibration, marks and what is learned of them, and images that are tried and not kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, get_args
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.exceptions import HTTPException
+
+from oddlens.errors import UsageError, check_name
+from oddlens.io.images import read_image
+from oddlens.service import teach, trial
+from oddlens.service.api.answers import form_of, number, service_of, text, texts, uploads
+from oddlens.service.history.records import FeedbackEntry, Inspection
+from oddlens.service.service import Service
+from oddlens.station.defects import check_defect_name
+from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now
+
+router = APIRouter()
+
+LONGEST_COMMENT = 2000
+
+
+class Remark(BaseModel):
+    """What a person says of a result: whether its verdict is right, or what the part is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    judged: Judged | None = None
+    said: Said | None = None
+    defect: str | None = None
+    comment: str | None = None
+    reviewer: str | None = None
+
+
+class Rates(BaseModel):
+    """On what to calibrate, and at which rates."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    on: teach.On = "references"
+    false_alarm_rate: float | None = None
+    review_rate: float | None = None
+    accept: list[str] = []
+    who: str | None = None
+
+
+class Lesson(BaseModel):
+    """What to learn of the marks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = False
+    defect_memory: bool | None = None
+    renew_calibration: bool = False
+    accept: list[str] = []
+    who: str | None = None
+
+
+@router.get("/api/stations/{name}/references", summary="The good examples of a station")
+async def get_references(request: Request, name: str) -> list[dict[str, object]]:
+    """Each with its score against the others, and what is odd about it."""
+    service = service_of(request)
+    station = service.stations[name]
+    return await service.job(lambda: teach.references_of(station.loaded().detector))
+
+
+@router.post("/api/stations/{name}/references", summary="Add good examples")
+async def post_references(
+    request: Request, name: str, dry_run: Annotated[bool, Query(description="Only say what would change")] = False
+) -> dict[str, object]:
+    """Send a form with files, and in accept the names of doubtful images that are good."""
+    service = service_of(request)
+    station = service.stations[name]
+    async with form_of(request) as form:
+        files, accept, who = await uploads(form), texts(form, "accept"), text(form, "who")
+    return await service.job(teach.teach_references, service, station, files, accept=accept, who=who, dry_run=dry_run)
+
+
+@router.delete("/api/stations/{name}/references/{digest}", summary="Remove a good example")
+async def delete_reference(
+    request: Request, name: str, digest: str, who: Annotated[str | None, Query()] = None
+) -> dict[str, object]:
+    """By the digest of its pixels, as GET gives it."""
+    service = service_of(request)
+    station = service.stations[name]
+    return await service.job(teach.teach_references, service, station, leaving=(digest,), who=who)
+
+
+@router.get("/api/stations/{name}/calibration", summary="What the thresholds rest on, and what they promise")
+async def get_calibration(request: Request, name: str) -> dict[str, object]:
+    """bounds[k]: what the false-alarm rate is at most, with 95 % confidence, where k of the scores do not exceed a threshold.
+
+    That holds for a threshold that was moved after looking; declared[k] for one that was declared before.
+    """
+    service = service_of(request)
+    station = service.stations[name]
+    return await service.job(teach.calibration_document, station)
+
+
+@router.post("/api/stations/{name}/calibration", summary="Set the thresholds by good images")
+async def post_calibration(request: Request, name: str) -> dict[str, object]:
+    """Send {"on": "references" | "learning", "false_alarm_rate", "review_rate"}, or a form with the same and files.
+
+    "learning" is the sample of its line that the station keeps. Names of doubtful images that are good go into accept.
+    """
+    service = service_of(request)
+    station = service.stations[name]
+    files: list[teach.Upload] = []
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with form_of(request) as form:
+            given = {
+                "on": text(form, "on") or "files",
+                "false_alarm_rate": number(form, "false_alarm_rate"),
+                "review_rate": number(form, "review_rate"),
+                "accept": texts(form, "accept"),
+                "who": text(form, "who"),
+            }
+            files = await uploads(form) if given["on"] == "files" else []
+        wanted = _checked(given)
+    else:
+        wanted = _checked(await _json(request))
+    if wanted.on == "files" and not files:
+        raise HTTPException(422, "no image came: send a form with files, or calibrate on references or learning")
+    rates = wanted.false_alarm_rate, wanted.review_rate
+    return await service.job(teach.calibrate, service, station, wanted.on, files, wanted.accept, rates, wanted.who)
+
+
+@router.post("/api/stations/{name}/learn", summary="Learn of what people said of results")
+async def post_learn(request: Request, name: str, lesson: Lesson) -> dict[str, object]:
+    """A new version of the station; with dry_run only what it would be. "turned": of the last images those with another verdict."""
+    service = service_of(request)
+    return await service.job(
+        teach.learn,
+        service,
+        service.stations[name],
+        lesson.dry_run,
+        lesson.defect_memory,
+        lesson.renew_calibration,
+        lesson.accept,
+        lesson.who,
+    )
+
+
+@router.post("/api/results/{number}/feedback", summary="Say whether a verdict is right")
+def post_feedback(request: Request, number: int, remark: Remark) -> dict[str, object]:
+    """It changes no verdict: POST /api/stations/{name}/learn makes a new version of the station of what was said."""
+    service = service_of(request)
+    found = service.history.get(number)
+    if found is None:
+        raise HTTPException(404, f"there is no result {number}: it may be removed by now")
+    said = remark.said or _said(found, remark.judged)
+    if remark.reviewer is not None:
+        check_name("the reviewer's name", remark.reviewer)
+    if remark.comment is not None and len(remark.comment) > LONGEST_COMMENT:
+        raise UsageError(f"the comment has {len(remark.comment)} letters: give at most {LONGEST_COMMENT}")
+    defect = check_defect_name(remark.defect) if remark.defect and said == "bad" else None
+    passed_over = _mark(service, found, said, defect, remark)
+    entry = FeedbackEntry(
+        inspection_id=number,
+        said=said,
+        defect=defect,
+        comment=remark.comment or None,
+        reviewer=remark.reviewer,
+        time=datetime.now(UTC),
+    )
+    answer = service.history.add_feedback(entry).to_dict()
+    return answer if passed_over is None else answer | {"remark": passed_over}
+
+
+@router.post("/api/try", summary="Try an image, which is not kept")
+async def post_try(request: Request) -> dict[str, object]:
+    """Send a form with a file, an object_name, and a station; without a station the embedded model looks by words alone."""
+    service = service_of(request)
+    async with form_of(request) as form:
+        (file, *more) = await uploads(form, "file")
+        object_name, name = text(form, "object_name"), text(form, "station")
+    if more:
+        raise HTTPException(422, "several images came: try one at a time")
+    station = None if name is None else service.stations[name]
+    return await service.job(trial.try_image, service, file, object_name, station)
+
+
+def _said(found: Inspection, judged: Judged | None) -> Said:
+    """What a part is, by whether its verdict is right."""
+    if judged is None:
+        raise HTTPException(422, f"nothing is said: give judged, one of {', '.join(get_args(Judged))}, or said")
+    if judged == "unsure":
+        return "unsure"
+    if found.verdict is None:
+        raise HTTPException(422, "this result has no verdict that could be right or wrong: give said, good or bad")
+    is_bad = (found.verdict in ("ng", "review")) == (judged == "right")
+    return "bad" if is_bad else "good"
+
+
+def _mark(service: Service, found: Inspection, said: Said, defect: str | None, remark: Remark) -> str | None:
+    """Tell the station, so that it can learn of it; why it cannot, in a sentence, where it cannot."""
+    path = service.history.pictures.path(found.digest)
+    if found.score is None or path is None:
+        return "the station cannot learn from it: " + (
+            "it could not be inspected" if found.score is None else "the image is no longer kept"
+        )
+    mark = Mark(
+        time=now(),
+        image=str(path.resolve()),
+        sha256=read_image(path, max_megapixels=service.settings.limits.max_megapixels).digest(),
+        said=said,
+        verdict=found.verdict,
+        score=found.score,
+        audit=found.audit,
+        defect=defect,
+        comment=remark.comment or None,
+        reviewer=remark.reviewer,
+        version=found.station_version,
+    )
+    add_feedback(service.stations[found.station].folder, [mark])
+    return None
+
+
+async def _json(request: Request) -> object:
+    try:
+        return await request.json() if await request.body() else {}
+    except ValueError:
+        raise HTTPException(422, "the body is no JSON") from None
+
+
+def _checked(given: object) -> Rates:
+    try:
+        return Rates.model_validate(given)
+    except ValidationError as error:
+        found = error.errors()[0]
+        where = ".".join(str(each) for each in found["loc"]) or "the request"
+        raise HTTPException(422, f"{where} is not as it should be: {found['msg']}") from None

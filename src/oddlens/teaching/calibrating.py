@@ -1,0 +1,164 @@
+"""Thresholds of a station by good images: of which ones they may come, and what is known of them then."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from oddlens.calibration import (
+    REVIEW_RATE,
+    Accepted,
+    Calibration,
+    Exchangeability,
+    Observations,
+    Readiness,
+    Vetting,
+    compare_observed,
+    vet,
+)
+from oddlens.calibration.conformal import rank_for
+from oddlens.detector import Detector
+from oddlens.errors import OddlensWarning, UsageError, counted
+from oddlens.station.feedback import read_feedback
+from oddlens.station.learning import LEAST, LEAST_COMPARED, LearningSample, scored_by
+
+
+class Seen(NamedTuple):
+    """Good images to calibrate on. from_line: whether they are the station's sample of its line. said: what was left out."""
+
+    images: Observations
+    from_line: bool = False
+    said: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What they are, in words."""
+        count = len(self.images)
+        if self.images.kind == "leave-one-out":
+            return f"{count} references, each against the others"
+        return f"{count} images of its line" if self.from_line else f"{count} good images"
+
+
+def observe_references(detector: Detector, station: str | os.PathLike[str]) -> Seen:
+    """The references. Raises `UsageError` where some joined because they were flagged: thresholds of these let defects pass."""
+    joined = read_feedback(station).joining
+    count = 0 if detector.references is None else len(joined & set(detector.references.digests))
+    if count:
+        raise UsageError(
+            f"{counted(count, 'reference joined because it was', 'references joined because they were')} flagged, and would make "
+            "the thresholds blind: calibrate on other good images (--good), or on the station's own sample of its line "
+            "(--from-learning)"
+        )
+    return Seen(detector.observe())
+
+
+def observe_line(detector: Detector, station: str | os.PathLike[str]) -> Seen:
+    """The sample of the line, without the station's own references, and without parts that users have marked as bad or unsure.
+
+    Raises `UsageError` where it has no image.
+    """
+    sample = sample_of(detector, station).read()
+    if not len(sample):
+        raise UsageError(
+            "the station has kept no images of its line yet: run 'oddlens detect IMAGES --station' with it first"
+        )
+    references = frozenset[str]() if detector.references is None else frozenset(detector.references.digests)
+    doubted = frozenset(mark.sha256 for mark in read_feedback(station).last if mark.said != "good")
+    images = tuple(each for each in sample if each.digest not in references | doubted)
+    return Seen(replace(sample, images=images), True, tuple(_left_out(sample, references, doubted)))
+
+
+def _left_out(sample: Observations, references: frozenset[str], doubted: frozenset[str]) -> Iterator[str]:
+    for digests, what, many in (
+        (references, "a reference of the station", "references of the station"),
+        (doubted, "marked as bad or unsure", "marked as bad or unsure"),
+    ):
+        count = sum(each.digest in digests for each in sample)
+        if count:
+            yield f"{counted(count, f'image of the sample is {what}', f'images of the sample are {many}')}: left out"
+
+
+def check_count(seen: Seen) -> None:
+    """Raise `UsageError` where a sample of the line is too small."""
+    if seen.from_line and len(seen.images) < LEAST:
+        raise UsageError(
+            f"the station has kept {counted(len(seen.images), 'good image')} of its line, and {LEAST} are the least that it is "
+            "calibrated on: run 'oddlens detect' with more of them first"
+        )
+
+
+def calibrate_station(
+    detector: Detector,
+    station: str | os.PathLike[str],
+    seen: Seen,
+    false_alarm_rate: float | None = None,
+    review_rate: float = REVIEW_RATE,
+) -> Calibration:
+    """Set a station's thresholds by good images, which were vetted; what is known of its line is held against them.
+
+    Raises `UsageError` where they are too few for the rate.
+    """
+    sample = sample_of(detector, station)  # by what scored it, which the calibration is no part of
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
+        detector.calibrate(seen.images, false_alarm_rate, review_rate=review_rate)
+    is_split = seen.images.kind == "split"
+    tested = _tested(calibration_of(detector), seen, sample)
+    detector.state = Readiness("ready" if is_split else "learning", len(seen.images) if seen.from_line else 0, tested)
+    return calibration_of(detector)  # which says what was tested
+
+
+def sample_of(detector: Detector, station: str | os.PathLike[str]) -> LearningSample:
+    """The sample of a station's line, as far as it was scored as the detector scores."""
+    return LearningSample(station, scored_by(detector.identity, detector.object_name))
+
+
+def calibration_of(detector: Detector) -> Calibration:
+    """The calibration of a detector that has one."""
+    found = detector.calibration()
+    assert found is not None
+    return found
+
+
+def _tested(calibration: Calibration, seen: Seen, sample: LearningSample) -> Exchangeability | None:
+    """Whether the images stand for the line: against a sample of it; those of a sample, the earlier against the later half."""
+    images = seen.images
+    if seen.from_line:
+        half = len(images) // 2
+        known, later = replace(images, images=images.images[:half]), replace(images, images=images.images[half:])
+        rank = rank_for(half, max(calibration.false_alarm_rate, 1 / (half + 1))) if half else 0
+        return compare_observed(known, later, rank) if len(images) >= LEAST_COMPARED else None
+    line = sample.read()
+    return compare_observed(images, line, calibration.rank) if len(line) >= LEAST_COMPARED else None
+
+
+def calibrate_new(
+    detector: Detector,
+    seen: Sequence[Observations],
+    look: Callable[[Sequence[Vetting]], object],
+    false_alarm_rate: float | None = None,
+    review_rate: float = REVIEW_RATE,
+) -> None:
+    """Look at the good images of a new station, and set its thresholds by the last ones of them.
+
+    Args:
+        detector: With its references.
+        seen: The references, and other good images where there are some; () leaves the station without thresholds.
+        look: Takes what is odd among each of them, and raises `UsageError` where it may not be.
+        false_alarm_rate: See `Rates`.
+        review_rate: See `Rates`.
+
+    Raises `UsageError` where they are too few for the rate.
+    """
+    vetted = [vet(each) for each in seen]
+    look(vetted)
+    if not seen:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was accepted
+        detector.calibrate(seen[-1], false_alarm_rate, review_rate=review_rate)
+    detector.accepted = Accepted.of(image for each in vetted for image in each.flagged)
+    detector.state = Readiness("ready" if seen[-1].kind == "split" else "learning")
