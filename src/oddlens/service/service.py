@@ -52,7 +52,6 @@ class Service:
         inspector: Where images go.
         keeper: Removes images with age.
         sources: What brings images by itself, and where results go besides the history.
-        jobs: One long job at a time, such as calibrating: the model is also needed for the line.
     """
 
     def __init__(self, settings: ServeSettings) -> None:
@@ -70,8 +69,6 @@ class Service:
             lambda each: self.sources.send(each),
         )
         self.sources = Sources(settings, self.stations, self.inspector, self.history, self.events)
-        self.jobs = CapacityLimiter(1)
-        self.inspector = Inspector(self.history, self.events, settings.limits, settings.audit, self.say_changed)
         self._jobs = CapacityLimiter(1)
 
     def start(self) -> None:

@@ -91,9 +91,14 @@ def rows_of(vetting: Vetting) -> list[Document]:
 
 
 def refuse_doubtful(vetting: Vetting, accepted: Collection[str]) -> None:
-    """Raise `DoubtfulError` for a doubtful image that nobody accepted."""
-    if any(row.source not in accepted and row.name not in accepted for row in vetting.flagged):
+    """Raise `DoubtfulError` for a doubtful image that nobody accepted. accepted: names, or the word all."""
+    if "all" not in accepted and any(row.source not in accepted for row in vetting.flagged):
         raise DoubtfulError(vetting)
+
+
+def _sources_of(vetting: Vetting, digests: Collection[str]) -> set[str]:
+    """What images are called that were among the references before: nobody is asked about them again."""
+    return {row.source for row in vetting.rows if row.observation.digest in digests}
 
 
 def references_of(detector: Detector) -> list[Document]:
@@ -197,9 +202,8 @@ def teach_references(
         if files and detector.references is not None and len(detector.references) > 1:
             vetting = vet(detector.observe(looks=False))
             rows = rows_of(vetting)
-            new = {row.source for row in vetting.flagged if row.observation.digest not in known}
-            if not dry_run and not new <= {*accept}:
-                raise DoubtfulError(vetting)
+            if not dry_run:
+                refuse_doubtful(vetting, {*accept, *_sources_of(vetting, known)})
         answer: Document = {"sentences": said, "vetting": rows, "turned": turned(service, station, detector)}
         if dry_run:
             return answer | {"version": None}

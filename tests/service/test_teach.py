@@ -1,0 +1,418 @@
+"""Teaching over HTTP: each change is a new version with an audit entry, and what is doubtful is asked about."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from starlette.testclient import TestClient
+
+import oddlens
+from oddlens.calibration.conformal import declared_bound, moved_bound
+from oddlens.station import read_station, versions
+from oddlens.station.feedback import read_feedback
+from tests.service.conftest import REFERENCES, service_of
+from tests.service.given import png
+
+STATION = "/api/stations/plates"
+PNG = {"content-type": "image/png"}
+
+
+def inspect(client: TestClient, data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = client.post(f"{STATION}/inspect", content=data, headers=PNG).json()
+    return found
+
+
+def files(*seeds: int, defect: bool = False) -> list[tuple[str, tuple[str, bytes, str]]]:
+    return [("files", (f"{seed}.png", png(seed, defect), "image/png")) for seed in seeds]
+
+
+def ok(found: Any, status: int = 200) -> dict[str, Any]:
+    assert found.status_code == status, found.text
+    document: dict[str, Any] = found.json()
+    return document
+
+
+def grey(level: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((96, 96, 3), level, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+class TestThresholds:
+    def test_by_hand(self, client: TestClient, station: Path) -> None:
+        before = client.get(STATION).json()
+        after = ok(client.patch(STATION, json={"threshold": 0.5, "review_threshold": 0.3, "who": "Ada"}))
+        assert after["version"] == before["version"] + 1
+        assert (after["thresholds"]["image"], after["thresholds"]["review"]) == (0.5, 0.3)
+        assert after["thresholds"]["source"].startswith("image: given")
+        assert read_station(station).thresholds.image == 0.5
+        (entry,) = client.get(STATION).json()["audit"]
+        assert (entry["who"], entry["station"]) == ("Ada", "plates")
+        assert entry["before"]["thresholds"]["image"] == before["thresholds"]["image"]
+        assert entry["after"]["thresholds"]["image"] == 0.5
+        assert "threshold 0.5 (was calibrated)" in entry["what"]
+
+    def test_the_next_image_is_judged_by_them(self, client: TestClient) -> None:
+        score = inspect(client, png(30))["score"]
+        ok(client.patch(STATION, json={"threshold": score}))
+        assert inspect(client, png(30))["verdict"] == "ok"  # NG lies above the threshold
+        ok(client.patch(STATION, json={"threshold": math.nextafter(score, 0)}))
+        found = inspect(client, png(30))
+        assert (found["verdict"], found["station_version"]) == ("ng", 3)
+
+    def test_back_to_calibrated_ones_at_a_rate(self, client: TestClient) -> None:
+        before = client.get(STATION).json()["thresholds"]
+        ok(client.patch(STATION, json={"threshold": 0.9}))
+        after = ok(client.patch(STATION, json={"false_alarm_rate": 0.25, "review_rate": 0}))["thresholds"]
+        assert after["image"] < before["image"]
+        assert after["source"] == before["source"]
+
+    def test_what_cannot_be_is_refused_and_changes_nothing(self, client: TestClient, station: Path) -> None:
+        wrong: list[tuple[dict[str, object], str]] = [
+            ({}, "nothing is changed"),
+            ({"who": "Ada"}, "nothing is changed"),
+            ({"threshold": 0.5, "false_alarm_rate": 0.1}, "contradict each other"),
+            ({"threshold": 0.2, "review_threshold": 0.3}, "review"),
+            ({"false_alarm_rate": 0.001}, "999"),
+            ({"threshold": "high"}, "threshold is not as it should be"),
+            ({"treshold": 0.5}, "treshold is not as it should be"),
+            ({"object_name": " "}, "the object name is empty"),
+            ({"defects": ["dent"]}, "fewer than two defects"),
+            ({"object_name": "plate"}, "nothing is changed"),
+        ]
+        for change, sentence in wrong:
+            found = client.patch(STATION, json=change)
+            assert found.status_code == 422, change
+            assert sentence in found.json()["error"]
+        assert [each.number for each in versions(station)] == [1]
+        assert client.get(STATION).json()["audit"] == []
+
+    def test_a_number_that_is_not_finite_is_none(self, client: TestClient) -> None:
+        for text in ('{"threshold": NaN}', '{"threshold": Infinity}', '{"threshold": 1e999}'):
+            found = client.patch(STATION, content=text, headers={"content-type": "application/json"})
+            assert found.status_code == 422
+
+    def test_names_of_defects(self, client: TestClient) -> None:
+        assert ok(client.patch(STATION, json={"defects": ["dent", "scratch"]}))["defects"] == ["dent", "scratch"]
+        assert ok(client.patch(STATION, json={"defects": []}))["defects"] == []
+
+    def test_another_object(self, client: TestClient) -> None:
+        assert ok(client.patch(STATION, json={"object_name": "steel plate"}))["object_name"] == "steel plate"
+
+    def test_a_pause(self, client: TestClient) -> None:
+        assert ok(client.patch(STATION, json={"paused": True}))["paused"] is True
+        assert client.post(f"{STATION}/inspect", content=png(1), headers=PNG).status_code == 409
+        assert ok(client.patch(STATION, json={"paused": False}))["paused"] is False
+        assert inspect(client, png(1))["verdict"] == "ok"
+        assert [each["what"] for each in client.get(STATION).json()["audit"]] == ["goes on", "paused"]
+
+    def test_all_who_listen_are_told(self, client: TestClient) -> None:
+        ok(client.patch(STATION, json={"threshold": 0.5}))
+        events = service_of(client).events
+        assert '"kind": "station"' in events._kept[-1].text
+        assert '"image": 0.5' in events._kept[-1].text
+
+
+def test_an_earlier_version_comes_back(client: TestClient, station: Path) -> None:
+    before = client.get(STATION).json()
+    ok(client.patch(STATION, json={"threshold": 0.5}))
+    after = ok(client.post(f"{STATION}/rollback", json={"version": 1, "who": "Ada"}))
+    assert after["version"] == 3
+    assert after["thresholds"] == before["thresholds"]
+    assert client.post(f"{STATION}/rollback", json={"version": 9}).status_code == 422
+    (station / "station.json").write_text("{")
+    assert "damaged" in client.get(STATION).json()["problem"]
+    mended = ok(client.post(f"{STATION}/rollback", json={"version": 2}))
+    assert mended["problem"] is None
+    assert mended["thresholds"]["image"] == 0.5
+
+
+def test_all_that_is_known_of_a_station(client: TestClient) -> None:
+    found = client.get(STATION).json()
+    assert len(found["references"]) == REFERENCES
+    assert {"source", "digest", "size", "score", "p_value", "flagged", "reason"} == set(found["references"][0])
+    assert (
+        sorted(each["score"] for each in found["references"]) == client.get(f"{STATION}/calibration").json()["scores"]
+    )
+    assert [each["number"] for each in found["versions"]] == [1]
+    assert found["log"][0]["verb"] == "save"
+
+
+class TestReferences:
+    def test_they_join_as_a_new_version(self, client: TestClient, station: Path) -> None:
+        dry = ok(client.post(f"{STATION}/references?dry_run=1", files=files(20, 21)))
+        assert dry["version"] is None
+        assert len(dry["vetting"]) == REFERENCES + 2
+        assert [each.number for each in versions(station)] == [1]
+        found = ok(client.post(f"{STATION}/references", files=files(20, 21), data={"who": "Ada"}))
+        assert found["version"] == 2
+        assert found["sentences"] == [
+            "2 references added.",
+            f"The thresholds were made anew, by {REFERENCES + 2} references, each against the others.",
+        ]
+        after = client.get(STATION).json()
+        assert (len(after["references"]), after["calibrated"], after["state"]) == (10, 10, "learning")
+        assert after["references"][-1]["source"] == "21.png"
+
+    def test_a_doubtful_one_is_asked_about(self, client: TestClient, station: Path) -> None:
+        bad = files(40, defect=True)
+        found = client.post(f"{STATION}/references", files=bad)
+        assert found.status_code == 409
+        assert "40.png differs most" in found.json()["error"]
+        first = found.json()["vetting"][0]
+        assert (first["name"], first["flagged"]) == ("40.png", True)
+        assert [each.number for each in versions(station)] == [1]
+        assert ok(client.post(f"{STATION}/references", files=bad, data={"accept": "40.png"}))["version"] == 2
+
+    def test_one_goes_by_its_digest(self, client: TestClient) -> None:
+        digest = client.get(f"{STATION}/references").json()[3]["digest"]
+        assert ok(client.delete(f"{STATION}/references/{digest}"))["version"] == 2
+        left = client.get(f"{STATION}/references").json()
+        assert len(left) == REFERENCES - 1
+        assert digest not in [each["digest"] for each in left]
+        again = client.delete(f"{STATION}/references/{digest}")
+        assert (again.status_code, "no reference" in again.json()["error"]) == (422, True)
+
+    def test_the_last_one_stays(self, client: TestClient) -> None:
+        ok(client.post("/api/stations", files=files(1, 2), data={"name": "two", "object_name": "plate"}), 201)
+        first, last = client.get("/api/stations/two/references").json()
+        found = ok(client.delete(f"/api/stations/two/references/{first['digest']}"))
+        assert found["sentences"] == ["1 reference removed.", "There are too few references for thresholds."]
+        again = client.delete(f"/api/stations/two/references/{last['digest']}")
+        assert (again.status_code, "cannot go" in again.json()["error"]) == (422, True)
+
+    def test_what_turns_is_said_before_it_is_saved(self, client: TestClient) -> None:
+        flagged = inspect(client, png(41, True))
+        assert flagged["verdict"] == "ng"
+        dry = ok(client.post(f"{STATION}/references?dry_run=true", files=files(41, defect=True)))
+        (turned,) = dry["turned"]
+        assert (turned["id"], turned["before"], turned["after"]) == (flagged["id"], "ng", "ok")
+        assert turned["score_before"] == flagged["score"]
+        assert turned["score_after"] < turned["score_before"]
+
+
+class TestCalibration:
+    def test_what_it_says(self, client: TestClient) -> None:
+        found = client.get(f"{STATION}/calibration").json()
+        assert (found["kind"], found["count"]) == ("leave-one-out", REFERENCES)
+        assert found["scores"] == sorted(found["scores"])
+        assert found["bounds"] == [moved_bound(REFERENCES, rank) for rank in range(REFERENCES + 1)]
+        assert found["declared"] == [declared_bound(REFERENCES, rank) for rank in range(REFERENCES + 1)]
+        assert found["threshold"] == found["scores"][-1]
+
+    def test_on_other_good_images(self, client: TestClient) -> None:
+        good = files(*range(60, 80))
+        found = ok(
+            client.post(
+                f"{STATION}/calibration", files=good, data={"false_alarm_rate": "0.1", "who": "Ada", "accept": "all"}
+            )
+        )
+        assert (found["kind"], found["count"], found["false_alarm_rate"]) == ("split", 20, 0.1)
+        station = client.get(STATION).json()
+        assert (station["state"], station["version"]) == ("ready", 2)
+        assert station["audit"][0]["what"] == "calibrated on 20 good images"
+
+    def test_a_doubtful_one_stops_it(self, client: TestClient) -> None:
+        good = [*files(*range(60, 70)), *files(40, defect=True)]
+        found = client.post(f"{STATION}/calibration", files=good)
+        assert found.status_code == 409
+        vetting = found.json()["vetting"]
+        assert (vetting[0]["name"], vetting[0]["flagged"]) == ("40.png", True)
+        assert client.get(STATION).json()["version"] == 1
+        accept = [each["name"] for each in vetting if each["flagged"]]
+        assert ok(client.post(f"{STATION}/calibration", files=good, data={"accept": accept}))["count"] == 11
+
+    def test_on_the_references_again(self, client: TestClient) -> None:
+        ok(client.post(f"{STATION}/calibration", files=files(*range(60, 70)), data={"accept": "all"}))
+        found = ok(client.post(f"{STATION}/calibration", json={"on": "references", "false_alarm_rate": 0.25}))
+        assert (found["kind"], found["false_alarm_rate"]) == ("leave-one-out", 0.25)
+
+    def test_on_what_the_line_brought(self, client: TestClient) -> None:
+        ok(client.post(f"{STATION}/calibration", json={}))  # it is learning from now on
+        assert client.get(STATION).json()["state"] == "learning"
+        early = client.post(f"{STATION}/calibration", json={"on": "learning"})
+        assert (early.status_code, "no images of its line" in early.json()["error"]) == (422, True)
+        several = [("files", (f"{n}.png", png(n), "image/png")) for n in range(100, 124)]
+        client.post(f"{STATION}/inspect", files=several)
+        assert client.get(f"{STATION}/calibration").json()["learning"]["kept"] == 24
+        found = ok(client.post(f"{STATION}/calibration", json={"on": "learning", "accept": ["all"]}))
+        assert (found["kind"], found["count"]) == ("split", 24)
+        assert client.get(STATION).json()["state"] == "ready"
+
+    def test_what_cannot_be_is_refused(self, client: TestClient) -> None:
+        for body in (
+            {"on": "nothing"},
+            {"rate": 1},
+            {"false_alarm_rate": 0.001},
+            {"on": "files"},
+            {"false_alarm_rate": 2},
+        ):
+            found = client.post(f"{STATION}/calibration", json=body)
+            assert found.status_code == 422, body
+            assert found.json()["error"]
+
+
+class TestFeedback:
+    def test_a_false_alarm_is_learned(self, client: TestClient, station: Path) -> None:
+        flagged = inspect(client, png(42, True))
+        said = ok(
+            client.post(
+                f"/api/results/{flagged['id']}/feedback", json={"judged": "wrong", "comment": "dirt", "reviewer": "Ada"}
+            )
+        )
+        assert (said["said"], said["judged"], said["comment"]) == ("good", "wrong", "dirt")
+        (mark,) = read_feedback(station).marks
+        assert (mark.said, mark.verdict, mark.reviewer) == ("good", "ng", "Ada")
+        dry = ok(client.post(f"{STATION}/learn", json={"dry_run": True}))
+        assert dry["version"] is None
+        assert len(dry["joined"]) == 1
+        assert [(each["id"], each["after"]) for each in dry["turned"]] == [(flagged["id"], "ok")]
+        assert [each.number for each in versions(station)] == [1]
+        real = ok(client.post(f"{STATION}/learn", json={"who": "Ada"}))
+        assert real["version"] == 2
+        assert real["turned"] == dry["turned"]
+        assert inspect(client, png(42, True))["verdict"] == "ok"
+        assert ok(client.post(f"{STATION}/learn", json={}))["version"] is None  # there is nothing new
+        assert len(client.get(STATION).json()["audit"]) == 1
+
+    def test_a_defect_is_known_by_its_name_without_torch(self, client: TestClient, station: Path) -> None:
+        flagged = inspect(client, png(43, True))
+        ok(client.post(f"/api/results/{flagged['id']}/feedback", json={"judged": "right", "defect": "dent"}))
+        found = ok(client.post(f"{STATION}/learn", json={}))
+        assert (found["version"], found["named"], len(found["defects"])) == (2, 0, 1)
+        defects = read_station(station).defects
+        assert defects is not None
+        assert [each.name for each in defects.known] == ["dent"]
+        assert client.get(f"{STATION}/calibration").json()["bad"] == [flagged["score"]]
+
+    def test_what_is_judged_says_what_the_part_is(self, client: TestClient) -> None:
+        good, bad = inspect(client, png(44)), inspect(client, png(44, True))
+        assert (good["verdict"], bad["verdict"]) == ("ok", "ng")
+        for result, judged, said in (
+            (bad, "right", "bad"),
+            (bad, "wrong", "good"),
+            (good, "right", "good"),
+            (good, "wrong", "bad"),
+            (good, "unsure", "unsure"),
+        ):
+            answer = ok(client.post(f"/api/results/{result['id']}/feedback", json={"judged": judged}))
+            assert (answer["said"], answer["judged"]) == (said, judged)
+
+    def test_what_cannot_be_said_is_refused(self, client: TestClient) -> None:
+        number = inspect(client, png(1))["id"]
+        assert client.post("/api/results/999/feedback", json={"judged": "right"}).status_code == 404
+        for body in ({}, {"judged": "maybe"}, {"said": "great"}, {"judged": "right", "reviewer": ""},
+                     {"said": "bad", "defect": "a,b"}, {"said": "bad", "comment": "x" * 3000}):  # fmt: skip
+            assert client.post(f"/api/results/{number}/feedback", json=body).status_code == 422, body
+        failed = inspect(client, b"no image")["id"]
+        assert client.post(f"/api/results/{failed}/feedback", json={"judged": "right"}).status_code == 422
+        answer = ok(client.post(f"/api/results/{failed}/feedback", json={"said": "bad"}))
+        assert "cannot learn from it" in answer["remark"]
+
+    def test_a_memory_of_defects_says_what_it_needs(self, client: TestClient) -> None:
+        number = inspect(client, png(43, True))["id"]
+        ok(client.post(f"/api/results/{number}/feedback", json={"said": "bad"}))
+        service_of(client).settings.__dict__["runtime"] = "onnx"
+        found = client.post(f"{STATION}/learn", json={"defect_memory": True})
+        assert found.status_code == 422
+        assert "torch" in found.json()["error"]
+
+
+class TestNewStation:
+    def test_four_images_make_one(self, client: TestClient, tmp_path: Path) -> None:
+        found = ok(
+            client.post("/api/stations", files=files(1, 2, 3, 4), data={"name": "line 4", "object_name": "plate"}), 201
+        )
+        assert found["station"]["name"] == "line 4"
+        assert found["station"]["state"] == "learning"
+        assert len(found["vetting"]) == 4
+        assert (tmp_path / "home" / "stations" / "line 4" / "station.json").is_file()
+        verdicts = [
+            client.post("/api/stations/line 4/inspect", content=png(seed, seed == 9), headers=PNG).json()["verdict"]
+            for seed in (8, 9)
+        ]
+        assert verdicts == ["ok", "ng"]
+        assert [each["name"] for each in client.get("/api/stations").json()] == ["plates", "line 4"]
+
+    def test_it_is_there_after_a_restart(self, serve: Callable[..., TestClient]) -> None:
+        data = {"name": "line-4", "object_name": "plate"}
+        ok(serve(stations=()).post("/api/stations", files=files(1, 2, 3, 4), data=data), 201)
+        assert [each["name"] for each in serve(stations=()).get("/api/stations").json()] == ["line-4"]
+
+    def test_doubtful_images_are_asked_about_and_nothing_is_made(self, client: TestClient, tmp_path: Path) -> None:
+        data = {"name": "line-4", "object_name": "plate"}
+        several = [*files(*range(1, 9)), *files(40, defect=True)]
+        found = client.post("/api/stations", files=several, data=data)
+        assert found.status_code == 409
+        assert found.json()["vetting"][0]["name"] == "40.png"
+        assert not (tmp_path / "home" / "stations").exists()
+        ok(client.post("/api/stations", files=several, data=data | {"accept": "40.png"}), 201)
+
+    def test_a_name_that_makes_no_folder_is_refused(self, client: TestClient, tmp_path: Path) -> None:
+        for name in (
+            "",
+            "..",
+            "../up",
+            "a/b",
+            "/etc",
+            ".hidden",
+            "a\0b",
+            "x" * 65,
+            "plates",
+            "PLATES",
+            "a\nb",
+            "trailing.",
+        ):
+            found = client.post("/api/stations", files=files(1, 2), data={"name": name, "object_name": "plate"})
+            assert found.status_code == 422, name
+        assert not (tmp_path / "home" / "stations").exists()
+
+    def test_an_image_that_is_none_is_named(self, client: TestClient) -> None:
+        several = [*files(1, 2), ("files", ("junk.png", b"junk", "image/png"))]
+        found = client.post("/api/stations", files=several, data={"name": "a", "object_name": "plate"})
+        assert found.status_code == 422
+        assert found.json()["error"].startswith("junk.png ")
+
+    def test_two_files_of_one_name_are_told_apart(self, client: TestClient) -> None:
+        several = [("files", ("image.png", png(seed), "image/png")) for seed in range(4)]
+        found = ok(client.post("/api/stations", files=several, data={"name": "a", "object_name": "plate"}), 201)
+        assert {each["name"] for each in found["vetting"]} == {
+            "image.png", "image (2).png", "image (3).png", "image (4).png",
+        }  # fmt: skip
+
+
+class TestTry:
+    def test_against_a_station_and_by_words_alone(self, client: TestClient, station: Path) -> None:
+        file = {"file": ("a.png", png(45, True), "image/png")}
+        detector = oddlens.open_station(station)
+        (expected,) = detector.detect(png(45, True), detector.object_name)
+        found = ok(client.post("/api/try", files=file, data={"station": "plates"}))
+        assert found["score"] == expected.score
+        assert found["overlay"].startswith("data:image/jpeg;base64,")
+        assert found["image"].startswith("data:image/jpeg;base64,")
+        words = ok(client.post("/api/try", files=file, data={"object_name": "steel plate"}))
+        assert words["verdict"] is None
+        assert client.get("/api/results").json()["total"] == 0  # nothing is kept
+        assert service_of(client).history.pictures.path(client.get(STATION).json()["references"][0]["digest"]) is None
+
+    def test_what_cannot_be_tried_is_refused(self, client: TestClient) -> None:
+        two = [("file", ("a.png", png(1), "image/png"))] * 2
+        for status, found in (
+            (422, client.post("/api/try", files=two)),
+            (422, client.post("/api/try", files={"file": ("a.png", b"junk", "image/png")})),
+            (
+                422,
+                client.post(
+                    "/api/try", files={"file": ("a.png", png(1), "image/png")}, data={"object_name": "x" * 200}
+                ),
+            ),
+            (404, client.post("/api/try", files={"file": ("a.png", png(1), "image/png")}, data={"station": "none"})),
+        ):
+            assert found.status_code == status
+            assert found.json()["error"]
