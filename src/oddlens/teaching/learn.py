@@ -389,14 +389,6 @@ class Lesson:
         self._said[:0] = said
 
 
-def _suffices(rates: Rates, count: int) -> bool:
-    try:
-        rates.check(count)
-    except UsageError:
-        return False
-    return True
-
-
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without warnings of ours that a calibration is dropped: it is put back, or that is said."""
