@@ -118,7 +118,10 @@ def test_pictures_of_a_result(history: History, client: TestClient) -> None:
     assert np.abs(shown - given.painted_pixels(PIXELS)).mean() < 4  # JPEG
     assert np.abs(shown - PIXELS).mean() > 8
     assert client.get(f"{path}/overlay").content == overlay.content
-    assert "immutable" in overlay.headers["cache-control"]
+    again = client.get(f"{path}/overlay", headers={"If-None-Match": overlay.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", overlay.headers["etag"])
+    assert image.headers["etag"] != overlay.headers["etag"]
+    assert "no-cache" in image.headers["cache-control"], "another history has other images under the same numbers"
 
 
 def test_the_overlay_is_that_of_the_detection(history: History) -> None:

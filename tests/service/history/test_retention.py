@@ -110,11 +110,6 @@ def test_what_the_feedback_of_a_station_names_stays_until_last(
     assert images(history, days) == [0, 3]
 
 
-def test_what_must_stay(history: History, days: list[Inspection]) -> None:
-    retain(history, max_bytes=0, keep=[days[2].digest])
-    assert images(history, days) == [2]
-
-
 def test_an_image_that_comes_again_is_new(history: History, days: list[Inspection]) -> None:
     history.pictures.put(bytes([4]) * SIZE)
     retain(history, max_age=DAY / 2)

@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from oddlens.service.api.answers import service_of
@@ -20,7 +21,6 @@ from oddlens.service.history.records import Inspection, iso
 
 router = APIRouter(tags=["results"])
 
-_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _FORMATS: dict[str, tuple[str, Callable[[History, Filter], Iterator[bytes]]]] = {
     "csv": ("text/csv; charset=utf-8", export.table),
     "jsonl": ("application/jsonl", export.json_lines),
@@ -116,42 +116,46 @@ def get(inspection: _InspectionOf) -> dict[str, object]:
 
 
 @router.get("/api/results/{number}/image", summary="The image", response_class=FileResponse)
-def get_image(inspection: _InspectionOf, history: _HistoryOf, original: bool = False) -> FileResponse:
+def get_image(request: Request, inspection: _InspectionOf, history: _HistoryOf, original: bool = False) -> Response:
     """As it came; in a format that browsers do not show, as PNG, unless the original is asked for."""
     with _not_found():
         path, media_type = drawing.image(history.pictures, inspection, original)
-    kind = "attachment" if original else "inline"
-    return FileResponse(
-        path,
-        media_type=media_type,
-        filename=f"{inspection.id}{path.suffix}",
-        content_disposition_type=kind,
-        headers=_FOR_EVER,
-    )
+    return _file(request, path, media_type, f"{inspection.id}{path.suffix}" if original else None)
 
 
 @router.get("/api/results/{number}/thumbnail", summary="A small copy of the image", response_class=FileResponse)
-def get_thumbnail(inspection: _InspectionOf, history: _HistoryOf) -> FileResponse:
+def get_thumbnail(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
     """JPEG, its longer side at most 320 pixels."""
     with _not_found():
-        return FileResponse(drawing.thumbnail(history.pictures, inspection), media_type="image/jpeg", headers=_FOR_EVER)
+        return _file(request, drawing.thumbnail(history.pictures, inspection), "image/jpeg")
 
 
 @router.get("/api/results/{number}/overlay", summary="The image with its heat", response_class=FileResponse)
-def get_overlay(inspection: _InspectionOf, history: _HistoryOf) -> FileResponse:
+def get_overlay(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
     """JPEG of the image's own size, on the scale that is anchored at the threshold."""
     with _not_found():
-        return FileResponse(drawing.overlay(history.pictures, inspection), media_type="image/jpeg", headers=_FOR_EVER)
+        return _file(request, drawing.overlay(history.pictures, inspection), "image/jpeg")
 
 
 @router.get("/api/results/{number}/map", summary="The anomaly map", response_class=FileResponse)
-def get_map(inspection: _InspectionOf, history: _HistoryOf) -> FileResponse:
+def get_map(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
     """A TIFF of float32, the method's own values."""
     digest = inspection.map_digest
     path = None if digest is None else history.pictures.map_path(digest)
     if path is None:
         raise HTTPException(404, f"result {inspection.id} has no anomaly map that is kept")
-    return FileResponse(path, media_type="image/tiff", filename=f"{inspection.id}.tif", headers=_FOR_EVER)
+    return _file(request, path, "image/tiff", f"{inspection.id}.tif")
+
+
+def _file(request: Request, path: Path, media_type: str, download: str | None = None) -> Response:
+    """A file that is named by its content, so that a browser that has it already is told so. download: the name to save it by.
+
+    A browser asks each time: the numbers of another history begin anew.
+    """
+    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{path.name}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, media_type=media_type, filename=download, headers=headers)
 
 
 @router.get("/api/stations/{name}/scores", summary="A station's newest scores")

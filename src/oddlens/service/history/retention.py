@@ -36,7 +36,6 @@ def retain(
     max_age: timedelta | None = None,
     max_bytes: int | None = None,
     stations: Iterable[Path] = (),
-    keep: Iterable[str] = (),
 ) -> Removed:
     """Remove images and maps that were last inspected too long ago, then the oldest ones until all take no more than `max_bytes`.
 
@@ -48,15 +47,13 @@ def retain(
         max_age: None: any age.
         max_bytes: Of all files together; None: any number.
         stations: Folders of stations: images that their feedback names count as marked.
-        keep: Digests of images that stay whatever happens.
 
     Raises:
         HistoryError: Nobody can say what is marked: nothing is removed.
     """
     if max_age is None and max_bytes is None:
         return Removed()
-    marked, never = history.marked() | set(_named(stations)), set(keep)
-    files = [each for each in history.pictures.files() if each.digest not in never]
+    marked, files = history.marked() | set(_named(stations)), history.pictures.files()
     removed = Removed()
     if max_age is not None:
         oldest = time.time() - max_age.total_seconds()
