@@ -228,15 +228,24 @@ def test_what_needs_no_model_runs_where_torch_is_not_installed(call: str) -> Non
     "call",
     [
         "train anomalyclip --data {lids} --out w.safetensors",
-        "weights show {lids}/a.safetensors",
+        "weights show {weights}/april-gan.safetensors",
     ],
 )
 def test_a_verb_that_needs_torch_says_so_in_one_sentence_where_it_is_not_installed(call: str) -> None:
-    arguments = call.format(lids=FIXTURES / "lids").split()
+    arguments = call.format(lids=FIXTURES / "lids", weights=FIXTURES / "weights_1").split()
     done = in_a_process_without_torch("from oddlens.cli import main; sys.argv[0] = 'oddlens'; main()", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.strip().endswith("needs PyTorch, which is not installed: run pip install 'oddlens[torch]'")
-    assert len(done.stderr.splitlines()) == 1
+    sentence = f"'oddlens {arguments[0]}' needs PyTorch, which is not installed: run pip install 'oddlens[torch]'"
+    assert done.stderr == f"oddlens: {sentence}\n"
+
+
+@pytest.mark.parametrize("call", ["weights show none.pth", "detect {lids} --method april-gan --weights none.pth"])
+def test_weights_that_do_not_exist_are_said_not_to_before_torch_is_missed(call: str) -> None:
+    arguments = call.format(lids=FIXTURES / "lids").split()
+    done = in_a_process_without_torch("from oddlens.cli import main; sys.argv[0] = 'oddlens'; main()", *arguments)
+    assert done.returncode == 2
+    sentence = "the weights file none.pth does not exist: give an existing .safetensors or .pth file"
+    assert done.stderr.splitlines()[-1] == f"oddlens: {sentence}"
 
 
 def test_the_doctor_says_that_torch_is_not_installed() -> None:

@@ -87,6 +87,8 @@ def _set(name: str, value: object) -> Callable[[Document], None]:
         (_set("format", 2), "is of format 2, which this version of oddlens does not read"),
         (_set("mean", [0.5]), "of three colours"),
         (_set("std", [0, 1, 1]), "of three colours"),
+        (_set("std", [1e-300, 1, 1]), "of three colours"),
+        (_set("mean", [1e300, 0, 0]), "its mean is not from -1000 to 1000"),
         (_set("recipe", {"colour": 1}), "has no field 'colour'"),
         (_set("method", "patchcore"), "there is no method 'patchcore'"),
         (_set("inputs", {"encoder": "pixels", "scorer": ["image"]}), "an entry of inputs is no list"),

@@ -10,3 +10,6 @@ HALF: Rgb = (0.5, 0.5, 0.5)
 LITE_MEAN: Rgb = (127 / 255, 127 / 255, 127 / 255)
 LITE_STD: Rgb = (128 / 255, 128 / 255, 128 / 255)
 """EfficientNet-Lite: (pixel - 127) / 128."""
+
+LARGEST, SMALLEST_STD = 1e3, 1e-6
+"""Far beyond every model there is. Beyond them normalised pixels are no numbers of float32."""

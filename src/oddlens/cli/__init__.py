@@ -100,7 +100,7 @@ def main() -> None:
 def _exit_code() -> str | int | None:
     """Run the verb that was called."""
     try:
-        with needs_torch("this call"):
+        with needs_torch(f"'oddlens {sys.argv[1]}'" if len(sys.argv) > 1 else "oddlens"):
             app(prog_name="oddlens")
     except SystemExit as end:
         return end.code

@@ -54,7 +54,10 @@ def show(
 
 
 def _described(file: Path) -> WeightsDocument:
+    from oddlens.methods.card import check_weights_file
     from oddlens.methods.registry import method_of_weights
+
+    check_weights_file(file)
     from oddlens.methods.weights import read_weights
 
     learned = read_weights(file)

@@ -122,6 +122,11 @@ class FittedDetector(DetectorSettings):
             self._keep(added, memory)
         return self
 
+    def memory_for(self, object_name: str) -> Memory | None:
+        """The memory that images of an object are scored with; None without references. Raises as `detect` does for a reference."""
+        fit = self._fit(object_name)
+        return None if fit is None else fit.memory
+
     def _fit(self, object_name: str) -> Fit | None:
         """What the references are for an object; None without any. Raises `ImageError` for one whose score or map is not finite."""
         references, memory = self._references, self._memory

@@ -9,12 +9,13 @@ The folder is a station. Beside what every station has it holds
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from oddlens.export.labelled import Labelled, labelled_records, measure
 from oddlens.export.parity import LIMIT, Parity, compare, golden_images
 from oddlens.export.precision import checked_precision
 from oddlens.io.atomic import write_bytes, write_text
+from oddlens.io.lock import FolderLock
 from oddlens.io.paths import exists, is_file, matching
 from oddlens.loading import open_station
 from oddlens.loading.with_graphs import find_graphs
@@ -182,6 +184,7 @@ def _write_graphs(
 @contextmanager
 def _new_folder(target: Path) -> Iterator[tuple[Path, Path]]:
     """A folder to work in beside the target, and one in it that becomes the target if all goes well."""
+    _remove_left_behind(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -189,12 +192,26 @@ def _new_folder(target: Path) -> Iterator[tuple[Path, Path]]:
         raise OddlensError(
             f"{printable(str(target))} cannot be made ({error.strerror}): give another folder"
         ) from error
+    lock = FolderLock(work)
     try:
+        lock.acquire()
         made = work / "station"
         yield work, made
         made.rename(target)
     finally:
+        lock.release()
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_left_behind(target: Path) -> None:
+    """Remove the folders that exports to the same place worked in when they were killed; those of others are locked."""
+    for work in matching(target.parent, f".{glob.escape(target.name)}-*"):
+        lock = FolderLock(work)
+        if lock.was_taken:
+            with suppress(UsageError):
+                lock.acquire()
+                lock.release()
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def _with_graphs(state: StationState, graphs: Path) -> StationState:
@@ -272,9 +289,8 @@ def _write_beside(
 def _memory(exported: Detector, method: GraphMethod) -> dict[str, Numbers]:
     """What the scorer takes beside features, by its own names."""
     arrays = dict(method.encode_prompts(exported.object_name))
-    fit = exported._fit(exported.object_name)
-    if fit is not None:
-        memory = fit.memory
+    memory = exported.memory_for(exported.object_name)
+    if memory is not None:
         assert isinstance(memory, GraphMemory)
         arrays |= {ROWS + name: value for name, value in memory.rows.items()}
         arrays |= {VALUE + name: value for name, value in memory.values.items()}

@@ -33,9 +33,14 @@ class FolderLock:
         self._file = folder / _NAME
         self._lock = FileLock(self._file, timeout=0, thread_local=False)
 
+    @property
+    def was_taken(self) -> bool:
+        """Whether a program has locked the folder, or had when it was killed."""
+        return is_file(self._file)
+
     def check(self) -> None:
         """Raise UsageError if another program has locked the folder. Creates nothing."""
-        if is_file(self._file):
+        if self.was_taken:
             self.acquire()
             self.release()
 

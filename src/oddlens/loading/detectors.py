@@ -17,6 +17,7 @@ from oddlens.io.images import checked_limit
 from oddlens.io.paths import expanded
 from oddlens.io.preparation import Preparation, is_grid
 from oddlens.loading.with_graphs import Runtime, checked_runtime, find_graphs, graph_detector
+from oddlens.methods.card import check_weights_file
 from oddlens.methods.registry import method_card
 from oddlens.runtime import holds_graphs
 from oddlens.runtime.engine import GRAPH_RUNTIMES
@@ -72,7 +73,8 @@ def load(
         check_path("model", model, "give a name of 'oddlens models', a hub id or a path")
     if weights is not None:
         check_path("weights", weights, "give the path of a file")
-        method_card(method).check_takes_weights()  # before a model is looked for
+        method_card(method).check_takes_weights()  # before a model is looked for, and torch
+        check_weights_file(Path(weights))
     limit = None if max_megapixels is None else checked_limit(max_megapixels)
     own = {field.name for field in fields(method_card(method).recipe)}
     if tiles is not None and not is_grid(tiles) and "tiles" in own:

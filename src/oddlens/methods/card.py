@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from oddlens.backbone.options import Capabilities
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, printable
+from oddlens.io.paths import is_closed, is_file, why_absent
 from oddlens.methods.recipe_fields import Recipe
 
 Need = Literal["no", "optional", "required"]
@@ -122,6 +124,14 @@ class MethodCard:
         """Raise `UsageError` for a method that takes no learned weights."""
         if self.needs.weights == "no":
             raise UsageError(f"{self.name} takes no weights: leave them out")
+
+
+def check_weights_file(path: Path) -> None:
+    """Raise `UsageError` where there is no such file of learned weights. No torch is needed to say so."""
+    if is_closed(path):
+        raise UsageError(f"the weights file {printable(str(path))} {why_absent(path)}")
+    if not is_file(path):
+        raise UsageError(f"the weights file {path} does not exist: give an existing .safetensors or .pth file")
 
 
 def imported(home: str) -> object:

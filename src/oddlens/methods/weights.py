@@ -17,8 +17,9 @@ from oddlens.backbone.tensors import FLOATS, aligned, is_finite, read_safetensor
 from oddlens.backbone.weights_file import read_state
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_bytes
-from oddlens.io.paths import is_closed, is_file, why_absent, why_not_opened
+from oddlens.io.paths import why_not_opened
 from oddlens.io.strict_json import checked, parse_json
+from oddlens.methods.card import check_weights_file
 from oddlens.provenance import respelled
 
 FORMAT = 2
@@ -83,10 +84,7 @@ def read_weights(path: Path) -> MethodWeights:
     Raises `UsageError` where there is no such file, `ModelError` for one that is damaged or something else, or that holds a number
     which is not finite.
     """
-    if is_closed(path):
-        raise UsageError(f"the weights file {printable(str(path))} {why_absent(path)}")
-    if not is_file(path):
-        raise UsageError(f"the weights file {path} does not exist: give an existing .safetensors or .pth file")
+    check_weights_file(path)
     if path.suffix != ".safetensors":
         return MethodWeights(str(path), _checked(_flat(read_state(path), path), path))
     try:

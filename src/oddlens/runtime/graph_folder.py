@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, get_args
 
+from oddlens.backbone.normalisation import LARGEST, SMALLEST_STD
 from oddlens.backbone.options import Interpolation
 from oddlens.backbone.request import FeatureRequest
 from oddlens.errors import ModelError, UsageError, printable, shortened
@@ -276,8 +277,11 @@ def _fault_of(document: GraphsDocument) -> str:
     for each in files.values():
         if Path(each["name"]).name != each["name"] or each["name"] in ("", ".", ".."):
             return "it names a file that lies elsewhere"
-    if any(len(each) != 3 for each in (document["mean"], document["std"])) or not all(document["std"]):
+    mean, std = document["mean"], document["std"]
+    if len(mean) != 3 or len(std) != 3 or not all(SMALLEST_STD <= each <= LARGEST for each in std):
         return "its mean and std are not of three colours"
+    if not all(abs(each) <= LARGEST for each in mean):
+        return f"its mean is not from {-LARGEST:g} to {LARGEST:g}"
     request = document["request"]
     if not 0 < request["image_size"] <= LARGEST_SIDE:
         return f"its image_size is not from 1 to {LARGEST_SIDE}"

@@ -146,6 +146,8 @@ class TestWeights:
             {"std": [-1, 1, 1]},
             {"mean": 0.5},
             {"std": [1, 1, 10**400]},
+            {"mean": [0.5, 1e300, 0.5]},  # of which numpy would warn, and give no number
+            {"std": [0.2, 0.2, 1e-300]},
         ],
     )
     def test_colours_that_no_picture_has_are_reported(

@@ -11,7 +11,7 @@ from torch import Tensor
 from oddlens.backbone.files import PREPROCESSOR, TRANSFORMERS, LayoutFiles, read_json
 from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import LoadedModel
-from oddlens.backbone.normalisation import Rgb
+from oddlens.backbone.normalisation import SMALLEST_STD, Rgb
 from oddlens.errors import ModelError, shortened
 from oddlens.io.paths import is_file
 
@@ -83,7 +83,7 @@ def read_normalisation(folder: Path, mean: Rgb, std: Rgb) -> tuple[Rgb, Rgb, tup
     if not is_file(path):
         return mean, std, ()
     settings = Settings(read_json(path), str(path))
-    mean, std = settings.rgb("image_mean", mean), settings.rgb("image_std", std, least=0)
+    mean, std = settings.rgb("image_mean", mean), settings.rgb("image_std", std, least=SMALLEST_STD)
     return mean, std, (path,)
 
 

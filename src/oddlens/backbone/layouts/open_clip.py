@@ -15,7 +15,7 @@ from oddlens.backbone.layouts.base import Layout, find_weights
 from oddlens.backbone.layouts.naming import Pairs, rename, towers_only
 from oddlens.backbone.layouts.settings import Settings
 from oddlens.backbone.model import ClipModel, LoadedModel, Model, empty, transposed
-from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, Rgb
+from oddlens.backbone.normalisation import CLIP_MEAN, CLIP_STD, SMALLEST_STD, Rgb
 from oddlens.backbone.options import Activation
 from oddlens.backbone.text import TextConfig, TextTower
 from oddlens.backbone.tokenizer import folder_tokenizer, tokenizer_files
@@ -84,7 +84,7 @@ def read_config(path: Path) -> Described:
     text_config = _text_config(Settings(text, f"text_cfg in {path}"), embed_dim, activation)
     pixels = config.get("preprocess_cfg")
     pixels = Settings(pixels if isinstance(pixels, dict) else {}, f"preprocess_cfg in {path}")
-    mean, std = pixels.rgb("mean", CLIP_MEAN), pixels.rgb("std", CLIP_STD, least=0)
+    mean, std = pixels.rgb("mean", CLIP_MEAN), pixels.rgb("std", CLIP_STD, least=SMALLEST_STD)
     if convnext.is_convnext(vision):
         convnext.check_head(seen)
         return Described(seen, text_config, mean, std)

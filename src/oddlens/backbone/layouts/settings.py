@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from oddlens.backbone.layers import Nonlinearity
-from oddlens.backbone.normalisation import Rgb
+from oddlens.backbone.normalisation import LARGEST, Rgb
 from oddlens.backbone.options import Activation
 from oddlens.errors import ModelError, shortened
 
@@ -98,8 +97,8 @@ class Settings:
             raise self._unusable(name, heads, f"a divisor of the width {width}")
         return heads
 
-    def rgb(self, name: str, default: Rgb, least: float = -math.inf) -> Rgb:
-        """Three numbers above `least`; the default where there are none."""
+    def rgb(self, name: str, default: Rgb, least: float = -LARGEST) -> Rgb:
+        """Three numbers from `least` to `LARGEST`; the default where there are none."""
         values = self.get(name)
         if values is None:
             return default
@@ -107,9 +106,9 @@ class Settings:
             not isinstance(values, list)
             or len(values) != 3
             or any(isinstance(value, bool) or not isinstance(value, int | float) for value in values)
-            or not all(least < value < sys.float_info.max for value in values)
+            or not all(least <= value <= LARGEST for value in values)
         ):
-            raise self._unusable(name, values, "three numbers, of red, green and blue")
+            raise self._unusable(name, values, f"three numbers, of red, green and blue, from {least:g} to {LARGEST:g}")
         return (float(values[0]), float(values[1]), float(values[2]))
 
     def require(self, name: str, *values: object) -> None:
