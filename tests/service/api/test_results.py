@@ -93,7 +93,7 @@ def test_find(history: History, client: TestClient) -> None:
     assert client.get("/api/results/2").json()["score"] == 0.7
 
 
-@pytest.mark.parametrize("number", ["99", "0", "-1", str(2**63)])
+@pytest.mark.parametrize("number", ["99", "0", "-1", str(2**63), str(-(2**64))])
 def test_no_such_result(client: TestClient, number: str) -> None:
     for kind in ("", "/image", "/thumbnail", "/overlay", "/map"):
         assert client.get(f"/api/results/{number}{kind}").status_code == 404

@@ -65,13 +65,15 @@ def test_times_of_other_zones(history: History) -> None:
     "source", ["a\0b.png", "caf\udce9.png", "<script>alert(1)</script>", "'; DROP TABLE x; --", "日本 🔩"]
 )
 def test_hostile_names(history: History, source: str) -> None:
-    added = history.add(new(source=source))
+    added = history.add(new(source=source, station=source))
     assert added == history.get(added.id)
+    assert history.find(Filter(station=source, text=source)).items == history.latest(source) == [added]
+    assert history.known(source, added.digest, "api")
     assert added.source == source.replace("\0", "\\x00").replace("\udce9", "\\udce9")
     said = FeedbackEntry(inspection_id=added.id, said="bad", defect=source, comment=source, time=NOON)
     assert history.add_feedback(said).comment == added.source
-    history.add_audit(AuditEntry(time=NOON, station="line-3", who=source, what=source, before=source))
-    assert history.audit("line-3")[0].who == added.source
+    history.add_audit(AuditEntry(time=NOON, station=source, who=source, what=source, before=source))
+    assert history.audit(source)[0].who == added.source
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def _filter(
 
 
 def _inspection(number: int, history: Annotated[History, Depends(_history)]) -> Inspection:
-    found = history.get(number) if number < 2**63 else None
+    found = history.get(number) if abs(number) < 2**63 else None
     if found is None:
         raise HTTPException(404, f"there is no result {number}")
     return found

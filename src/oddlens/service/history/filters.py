@@ -79,7 +79,7 @@ class Filter:
         row = INSPECTIONS.c
         found: list[ColumnElement[bool]] = []
         if self.station is not None:
-            found.append(row.station == self.station)
+            found.append(row.station == as_text(self.station))
         if self.verdict:
             found.append(row.outcome.in_(sorted(self.verdict)))
         if self.since is not None:
@@ -130,6 +130,8 @@ class Place(NamedTuple):
                 checked(value, kind)
         except ValueError as error:
             raise UsageError("there is no such page: begin with the first one") from error
+        if any(isinstance(each, int) and abs(each) >= 2**63 for each in found):
+            raise UsageError("there is no such page: begin with the first one")
         if found[0] != sort or found[1] not in range(len(_PARTS[sort])):
             raise UsageError("this page is of another order: begin with the first one")
         return cls(*found[1:])  # type: ignore[arg-type]  # each of them was looked at

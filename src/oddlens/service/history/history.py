@@ -179,7 +179,7 @@ class History:
 
     def known(self, station: str, digest: str, origin: str) -> bool:
         """Whether the station inspected this content, from this origin, before."""
-        wanted = select(_ROW.id).where(_ROW.digest == digest, _ROW.station == station, _ROW.origin == origin)
+        wanted = select(_ROW.id).where(_ROW.digest == digest, _ROW.station == as_text(station), _ROW.origin == origin)
         return bool(self._rows(wanted.limit(1)))
 
     def add_feedback(self, entry: FeedbackEntry) -> Inspection:
@@ -217,7 +217,9 @@ class History:
     def audit(self, station: str, limit: int = 100) -> list[AuditEntry]:
         """The last changes of a station, the newest first."""
         columns = (each for each in AUDIT.c if each.name != "id")
-        rows = self._rows(select(*columns).where(AUDIT.c.station == station).order_by(AUDIT.c.id.desc()).limit(limit))
+        rows = self._rows(
+            select(*columns).where(AUDIT.c.station == as_text(station)).order_by(AUDIT.c.id.desc()).limit(limit)
+        )
         return [
             AuditEntry(
                 **dict(row._mapping)

@@ -44,6 +44,7 @@ class Prepared:
         row = {name: getattr(new, name) for name in set(_ROW.keys()) & set(vars(new))} | {
             "time": to_number(new.time), "source": source, "error": as_text(new.error), "outcome": new.outcome,
             "score": new.score, "region_name": _region_name(new), "key": as_text(new.key), "searched": searched(source),
+            "station": as_text(new.station),
         }  # fmt: skip
         details: dict[str, object] = {
             "detection": None if new.detection is None else json.dumps(dict(new.detection), allow_nan=False),
@@ -66,7 +67,7 @@ class Prepared:
             earlier = {"of_station": self.row["station"], "of_key": self.row["key"]}
             return inspection_of(connection.execute(_EARLIER, earlier).mappings().one())
         connection.execute(insert(DETAILS), self.details | {"inspection_id": number})
-        written = {name: self.row[name] for name in ("source", "error", "key")}
+        written = {name: self.row[name] for name in ("station", "source", "error", "key")}
         time = to_time(cast("int", self.row["time"]))
         return Inspection(**vars(self.new) | written | {"time": time, "id": number})
 
