@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.service.given import png
 
 
 @contextmanager
-def running(station: Path, home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def running(station: Path, home: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A service with its address; it is killed in the end."""
-    command = [sys.executable, "-m", "oddlens", "serve", str(station), "--home", str(home), "--port", "0"]
+    command = [sys.executable, "-m", "oddlens", "serve", str(station), "--home", str(home), "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -49,3 +50,32 @@ def test_what_was_answered_is_there_after_a_kill_and_a_signal_ends_it_well(stati
         assert process.wait(20) == 0
         assert process.stderr is not None
         assert "the service has stopped" in process.stderr.read()
+
+
+def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp_path: Path) -> None:
+    with running(station, tmp_path, "--max-mb", "1") as (url, process):
+        host, _, port = url.removeprefix("http://").partition(":")
+
+        def connected(*headers: str) -> socket.socket:
+            found = socket.create_connection((host, int(port)), 10)
+            head = ["POST /api/stations/plates/inspect HTTP/1.1", f"Host: {host}", "Content-Type: image/png", *headers]
+            found.sendall("\r\n".join([*head, "", ""]).encode())
+            return found
+
+        with connected("Content-Length: 1000000000") as announced:
+            assert announced.recv(1000).startswith(b"HTTP/1.1 413")
+        with connected("Transfer-Encoding: chunked") as endless:
+            sent, chunk = 0, b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+            with suppress(OSError):  # the service closes the connection
+                while sent < 1_000_000_000:
+                    endless.sendall(chunk)
+                    sent += len(chunk)
+            assert sent < 50_000_000  # what the system's buffers took in
+        with connected("Content-Length: 1000") as slow, urllib.request.urlopen(f"{url}/api/events") as events:
+            for number in range(3):
+                slow.sendall(b"x")
+                assert inspect(url, number)["verdict"] == "ok"
+            slow.close()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0  # the stream of events ends
+            assert events.read().count(b'"kind": "result"') == 3

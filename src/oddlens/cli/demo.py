@@ -8,18 +8,27 @@ from typing import Annotated
 import typer
 
 from oddlens.cli.options import RuntimeName
-from oddlens.errors import printable
+from oddlens.errors import needs_package, printable
 from oddlens.io.atomic import check_target
 
 
 def demo(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("oddlens-demo.html"),
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show it as the service of a line instead, until Ctrl-C; nothing is left.")
+    ] = False,
+    port: Annotated[int, typer.Option(metavar="N", help="Of --serve; 0: any that is free.")] = 8000,
     runtime: RuntimeName = "auto",
 ) -> None:
     """See it work on images that oddlens carries.
 
     The command scores them zero-shot and with four good examples, prints scores and verdicts, and writes a page with overlays.
     """
+    if serve:
+        with needs_package("fastapi", "the service needs more than is installed: run pip install 'oddlens[serve]'"):
+            from oddlens.service.demo import serve_demo
+        serve_demo(port, runtime)
+        return
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
     from oddlens.inference.demo import REFERENCES, in_words, picture_count, run_demo, write_page

@@ -38,10 +38,10 @@ class _Server(uvicorn.Server):
         self._captured_signals.clear()  # it would raise them again in the end, and SIGTERM would look like a failure
 
 
-def run(settings: ServeSettings, ready: Callable[[str], object] = lambda url: None) -> None:
+def run(settings: ServeSettings, ready: Callable[[Service], object] = lambda service: None) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    ready: called with the address when clients can connect.
+    ready: called when clients can connect.
 
     Raises `UsageError` where the address cannot be listened on, and as `create_app`.
     """
@@ -56,7 +56,7 @@ def run(settings: ServeSettings, ready: Callable[[str], object] = lambda url: No
         for station in service.stations:
             if station.problem is not None:
                 print(f"oddlens: {printable(station.name)} inspects nothing: {station.problem}", file=sys.stderr)
-        ready(url)
+        ready(service)
 
     config = uvicorn.Config(
         app,

@@ -289,7 +289,13 @@ def learn(
         if not dry_run and lesson.is_new:
             with service.changing(station, who, " ".join(lesson.learned.sentences)):
                 lesson.write()
-    return lesson.learned.to_dict() | {"turned": found}
+    learned = lesson.learned
+    names = {"joined": learned.joined, "left": learned.left, "defects": learned.defects}
+    return (
+        learned.to_dict()
+        | {each: [Path(path).name for path in paths] for each, paths in names.items()}
+        | {"turned": found}
+    )
 
 
 def turned(service: Service, station: Station, new: Detector, most: int = LOOKED_AGAIN) -> list[Document]:
