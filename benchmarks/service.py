@@ -290,8 +290,9 @@ def under_load(home: Path, clients: int, seconds: float, size: int) -> bool:
         ours += Speed(tally.codes[200] - begun, seconds / TURNS, processor_s(service.process.pid) - before)
     half, part = max(1, clients // 2), seconds / TURNS
     alone, beside = Tally(), Tally()
-    asyncio.run(load(service, images, half, part, "alone", alone))
-    endings = asyncio.run(beside_hostile_clients(service, images, half, part, beside))
+    for turn in range(TURNS):
+        asyncio.run(load(service, images, half, part / 2, f"alone-{turn}", alone))
+        endings = asyncio.run(beside_hostile_clients(service, images, half, part / 2, beside, f"beside-{turn}"))
     code = service.end()
     settled = memory[len(memory) // 4 :]
     growth = max(settled) / settled[0] - 1
@@ -300,8 +301,8 @@ def under_load(home: Path, clients: int, seconds: float, size: int) -> bool:
     print(f"service: {ours}")
     print(f"{clients} clients, {seconds:g} s: {tally.line(seconds)}")
     print(f"memory: {settled[0]:.0f} MB after a quarter, {max(settled):.0f} MB at most")
-    print(f"{half} clients: {alone.line(part)}")
-    print(f"beside two hostile ones: {beside.line(part)}")
+    print(f"{half} clients: {alone.line(TURNS * part / 2)}")
+    print(f"beside two hostile ones: {beside.line(TURNS * part / 2)}")
     for ending in endings:
         print(f"  {ending}")
     print(f"load of the machine {os.getloadavg()[0]:.1f}")
@@ -319,10 +320,10 @@ def under_load(home: Path, clients: int, seconds: float, size: int) -> bool:
 
 
 async def beside_hostile_clients(
-    service: Service, images: list[bytes], clients: int, seconds: float, tally: Tally
+    service: Service, images: list[bytes], clients: int, seconds: float, tally: Tally, prefix: str
 ) -> tuple[str, str]:
     _, slow, large = await asyncio.gather(
-        load(service, images, clients, seconds, "beside", tally),
+        load(service, images, clients, seconds, prefix, tally),
         drip(service, time.monotonic() + seconds),
         flood(service),
     )
