@@ -14,6 +14,7 @@ from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
 from oddlens.service import pages
 from oddlens.service.api import events, health, inspect, login, results, stations, teaching
+from oddlens.service.history.drawing import GoneError
 from oddlens.service.history.records import HistoryError
 from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
 from oddlens.service.security import Guard, refused
@@ -29,6 +30,7 @@ _STATUS: tuple[tuple[type[OddlensError], int], ...] = (
     (DoubtfulError, 409),
     (OccupiedError, 503),
     (UnknownStationError, 404),
+    (GoneError, 404),
     (StoppedError, 503),
     (StationError, 503),
     (HistoryError, 503),

@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from PIL import Image
+from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
 import oddlens
 from oddlens.detection import Detection, Marking, RegionOfInterest, Thresholds, ValueRange
 from oddlens.service.api.results import router
+from oddlens.service.app import status_of
 from oddlens.service.history import drawing
 from oddlens.service.history.history import History
 from oddlens.service.history.records import FeedbackEntry, Inspection
@@ -41,6 +43,7 @@ def client(history: History) -> Iterator[TestClient]:
     app = FastAPI()
     app.state.service = SimpleNamespace(history=history)
     app.include_router(router)
+    app.add_exception_handler(drawing.GoneError, lambda _, error: JSONResponse({"error": str(error)}, status_of(error)))  # type: ignore[arg-type]
     with TestClient(app) as client:
         yield client
 
@@ -162,7 +165,7 @@ def test_what_is_gone(history: History, client: TestClient) -> None:
     path.unlink()
     for kind in ("image", "thumbnail", "overlay"):
         answer = client.get(f"/api/results/{added.id}/{kind}")
-        assert (answer.status_code, "is not kept" in answer.json()["detail"]) == (404, True)
+        assert (answer.status_code, "is not kept" in answer.json()["error"]) == (404, True)
     assert added.map_digest is not None
     history.pictures.map_path(added.map_digest).unlink()  # type: ignore[union-attr]
     for kind in ("map", "overlay"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -202,6 +203,23 @@ def test_a_file_that_was_removed_is_said_once_and_begun_anew(tmp_path: Path) -> 
             history.add(new(3))
     (tmp_path / "away").rename(place.parent)
     assert history.count(Filter())["ng"] == 1
+    history.close()
+
+
+def test_a_disk_that_takes_no_more(tmp_path: Path) -> None:
+    history = History.open(tmp_path / "history.sqlite", tmp_path)
+    first = history.add(new())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        for number in range(2):
+            with pytest.raises(HistoryError, match=r"cannot be written \(.*\): check the disk"):
+                history.add(new(number + 1))
+        assert history.get(first.id) == first
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert history.add(new(3)).id > first.id
+    assert history.count(Filter())["ng"] == 2
     history.close()
 
 

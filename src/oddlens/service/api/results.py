@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -75,15 +74,6 @@ def _inspection(number: int, history: Annotated[History, Depends(_history)]) -> 
     return found
 
 
-@contextmanager
-def _not_found() -> Iterator[None]:
-    """Say what is not kept as 404."""
-    try:
-        yield
-    except drawing.GoneError as error:
-        raise HTTPException(404, str(error)) from error
-
-
 _HistoryOf = Annotated[History, Depends(_history)]
 _FilterOf = Annotated[Filter, Depends(_filter)]
 _InspectionOf = Annotated[Inspection, Depends(_inspection)]
@@ -118,23 +108,20 @@ def get(inspection: _InspectionOf) -> dict[str, object]:
 @router.get("/api/results/{number}/image", summary="The image", response_class=FileResponse)
 def get_image(request: Request, inspection: _InspectionOf, history: _HistoryOf, original: bool = False) -> Response:
     """As it came; in a format that browsers do not show, as PNG, unless the original is asked for."""
-    with _not_found():
-        path, media_type = drawing.image(history.pictures, inspection, original)
+    path, media_type = drawing.image(history.pictures, inspection, original)
     return _file(request, path, media_type, f"{inspection.id}{path.suffix}" if original else None)
 
 
 @router.get("/api/results/{number}/thumbnail", summary="A small copy of the image", response_class=FileResponse)
 def get_thumbnail(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
     """JPEG, its longer side at most 320 pixels."""
-    with _not_found():
-        return _file(request, drawing.thumbnail(history.pictures, inspection), "image/jpeg")
+    return _file(request, drawing.thumbnail(history.pictures, inspection), "image/jpeg")
 
 
 @router.get("/api/results/{number}/overlay", summary="The image with its heat", response_class=FileResponse)
 def get_overlay(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
     """JPEG of the image's own size, on the scale that is anchored at the threshold."""
-    with _not_found():
-        return _file(request, drawing.overlay(history.pictures, inspection), "image/jpeg")
+    return _file(request, drawing.overlay(history.pictures, inspection), "image/jpeg")
 
 
 @router.get("/api/results/{number}/map", summary="The anomaly map", response_class=FileResponse)
@@ -143,7 +130,7 @@ def get_map(request: Request, inspection: _InspectionOf, history: _HistoryOf) ->
     digest = inspection.map_digest
     path = None if digest is None else history.pictures.map_path(digest)
     if path is None:
-        raise HTTPException(404, f"result {inspection.id} has no anomaly map that is kept")
+        raise drawing.GoneError(f"result {inspection.id} has no anomaly map that is kept")
     return _file(request, path, "image/tiff", f"{inspection.id}.tif")
 
 
