@@ -6,17 +6,21 @@ References are good images of train: the first ones by name, and those of three 
 figure is the mean over the four. Where a category has no more images than are wanted there is one pick; where it has fewer, no
 row. Without --method all methods of the registry run that take references and need no weights. Two methods run as one by the
 name winclip+patch-knn, with two references or more. A method may have recipe fields behind commas. Each image runs through the
-towers once a method. Masks are brought to the map's size by the authors' rule. --time prints the milliseconds an image instead,
-one by one with four references: resized, through the towers, scored; not decoded. On a machine that does other work too only
-the processors' milliseconds mean something.
+towers once a method. Masks are brought to the map's size by the authors' rule. --out FILE keeps each row as a line of JSON: a run
+that was stopped goes on with the same command, and does not measure again what is there. --most N takes N test images of a larger
+category, good and defective ones in their shares, drawn by a seed. --time prints the milliseconds an image instead, one by one
+with four references: resized, through the towers, scored; not decoded. On a machine that does other work too only the
+processors' milliseconds mean something.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import random
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,23 +82,74 @@ def figures(records: Sequence[Record], detections: Sequence[Detection]) -> Figur
     return Figures(image.auroc, pixels.auroc, pixels.aupro)
 
 
-def measured(detector: Detector, source: NamedDataset, category: str, shots: Sequence[int]) -> dict[int, Figures]:
-    """The mean figures of a category by the number of references."""
-    records, least = list(source.dataset.select(category=category, split="test")), detector.method.card.needs.least
-    encoded = detector.encode([record.image for record in records])
+def test_images(source: NamedDataset, category: str, most: int | None) -> list[Record]:
+    """The test images of a category: all, or so many, good and defective ones in their shares."""
+    every = list(source.dataset.select(category=category, split="test"))
+    if most is None or len(every) <= most:
+        return every
+    drawn: set[int] = set()
+    for label in (0, 1):
+        numbers = [number for number, record in enumerate(every) if (record.label or 0) == label]
+        drawn |= set(random.Random(0).sample(numbers, round(most * len(numbers) / len(every))))
+    return [every[number] for number in sorted(drawn)]
+
+
+def measured(
+    detector: Detector, source: NamedDataset, category: str, records: Sequence[Record], shots: Sequence[int]
+) -> Iterator[tuple[int, Figures]]:
+    """The mean figures of a category by the number of references, where it has so many."""
+    encoded: EncodedBatch | None = None
     known: dict[Path, EncodedBatch] = {}
-    found: dict[int, Figures] = {}
-    for count in (count for count in shots if count >= least):
+    for count in shots:
         each = []
         for pick in picks(source, category, count):
+            encoded = encoded or detector.encode([record.image for record in records])
             for record in pick:
                 if record.image not in known:
                     known[record.image] = detector.encode_references(record.image)
             other = detector.with_references(joined([known[record.image] for record in pick]))
             each.append(figures(records, other.predict(encoded, category.replace("_", " "))))
         if each:
-            found[count] = Figures(*np.mean(each, axis=0).tolist())
-    return found
+            yield count, Figures(*np.mean(each, axis=0).tolist())
+
+
+class Rows:
+    """Figures by method, category and number of references; a file keeps them."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._found: dict[str, Figures] = {}
+        for line in file.read_text(encoding="utf-8").splitlines() if file and file.exists() else []:
+            try:
+                key, values = json.loads(line)
+            except ValueError:  # the run was stopped while it wrote it
+                continue
+            self._found[json.dumps(key)] = Figures(*values)
+
+    def get(self, key: Sequence[object]) -> Figures | None:
+        """None: not measured."""
+        return self._found.get(json.dumps(key))
+
+    def put(self, key: Sequence[object], found: Figures) -> None:
+        """Keep it."""
+        self._found[json.dumps(key)] = found
+        if self._file:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(f"\n{json.dumps([key, found])}")  # behind what may be half a line
+
+
+def table(rows: Rows, shots: int, keys: dict[str, dict[str, list[object]]]) -> list[str]:
+    """A table of a number of references. keys: of its figures, by method and category."""
+    found = {name: {each: rows.get(key) for each, key in by.items()} for name, by in keys.items()}
+    names = [each for each in next(iter(found.values())) if any(by[each] for by in found.values())]
+    lines = [f"\n| {shots} references | {' | '.join(names)} | mean |", "|---" * (len(names) + 2) + "|"]
+    for method, by in found.items():
+        cells = [by[each] for each in names]
+        known = [each for each in cells if each]
+        mean = Figures(*np.mean(known, axis=0).tolist()) if len(known) == len(cells) else None
+        if known:
+            lines.append(f"| {method} | {' | '.join(str(each or '-') for each in [*cells, mean])} |")
+    return lines if names else []
 
 
 def seconds_each(detector: Detector, source: NamedDataset, category: str, shots: int) -> tuple[float, float]:
@@ -120,6 +175,8 @@ def main() -> None:
     parser.add_argument("--method", action="append")
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--category", nargs="+", help="only these (a quick run; not for reporting)")
+    parser.add_argument("--most", type=int, metavar="N", help="test images a category at most")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where rows are kept")
     parser.add_argument("--time", action="store_true", help="only the seconds an image, with four references")
     arguments = parser.parse_args()
     cards = method_cards().values()
@@ -131,26 +188,30 @@ def main() -> None:
         for category in source.dataset.categories
         if not arguments.category or category in arguments.category
     ]
-    rows: dict[int, list[str]] = defaultdict(list)
-    for method in arguments.method or usable:
+    methods: list[str] = arguments.method or usable
+    rows = Rows(arguments.out)
+    keys: dict[int, dict[str, dict[str, list[object]]]] = {count: {} for count in arguments.shots}
+    for method in methods:
         detector = loaded(method)
         if arguments.time:
             spent = [seconds_each(detector, source, category, 4) for source, category in every]
             clock, processors = (1000 * np.mean(spent, axis=0)).tolist()
             print(f"{method}: {clock:.0f} ms an image with 4 references, {processors:.0f} ms of processors", flush=True)
             continue
-        by_shots: dict[int, list[tuple[str, Figures]]] = defaultdict(list)
+        made = sha256(json.dumps(detector.identity.to_dict(), sort_keys=True).encode()).hexdigest()
+        least = detector.method.card.needs.least
         for source, category in every:
-            for count, each in measured(detector, source, category, arguments.shots).items():
-                by_shots[count].append((category, each))
-                print(f"{method}, {category}, {count}: {each}", flush=True)
-        for count, found in by_shots.items():
-            mean = Figures(*np.mean([each for _, each in found], axis=0).tolist())
-            rows[count].append(f"| {method} | {' | '.join(str(each) for _, each in found)} | {mean} |")
-            rows[count].insert(0, f"| {count} references | {' | '.join(name for name, _ in found)} | mean |")
-    for lines in rows.values():
-        heading, table = lines[0], [line for line in lines if not line.startswith(lines[0])]
-        print("\n".join(["", heading, "|---" * (heading.count("|") - 1) + "|", *table]))
+            records = test_images(source, category, arguments.most)
+            key = {count: [method, made, source.name, category, len(records), count] for count in arguments.shots}
+            for count in arguments.shots:
+                keys[count].setdefault(method, {})[category] = key[count]
+            wanted = [count for count in arguments.shots if count >= least and not rows.get(key[count])]
+            for count, found in measured(detector, source, category, records, wanted):
+                rows.put(key[count], found)
+                print(f"{method}, {category}, {count}: {found}", flush=True)
+    if not arguments.time:
+        for count, by_method in keys.items():
+            print("\n".join(table(rows, count, by_method)))
 
 
 if __name__ == "__main__":
