@@ -118,10 +118,10 @@ def versions(*packages: str) -> dict[str, str | None]:
 def plain_recipe(recipe: DataclassInstance) -> dict[str, object]:
     """A recipe's fields as they are read back from a JSON file: lists for tuples.
 
-    A field that a released recipe did not have ("added" in its metadata) is left out where it has its default.
+    A field that a released recipe did not have is left out where it has the value that was meant then ("added" in its metadata).
     """
     plain: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
-    added = {each.name: each.default for each in fields(recipe) if "added" in each.metadata}
+    added = {each.name: each.metadata["added"] for each in fields(recipe) if "added" in each.metadata}
     return {
         name: value for name, value in plain.items() if not (name in added and getattr(recipe, name) == added[name])
     }

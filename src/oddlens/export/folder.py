@@ -16,8 +16,10 @@ from safetensors.numpy import save
 from oddlens.errors import UsageError
 from oddlens.export.graphs import method_graphs
 from oddlens.export.half_weights import with_half_weights
+from oddlens.export.onnx_file import same_graph
 from oddlens.export.precision import reduced
 from oddlens.io.atomic import write_bytes, write_text
+from oddlens.io.paths import is_file
 from oddlens.methods.base import AnyMethod
 from oddlens.provenance import plain_recipe
 from oddlens.runtime.engine import GraphRuntime
@@ -37,18 +39,20 @@ def write_graphs(
     runtime: GraphRuntime = "onnx",
     objects: Iterable[str] | None = None,
     half: bool = False,
+    kind: str = "",
     report: Callable[[str], None] = lambda role: None,
 ) -> GraphsDocument:
     """Write the graphs of a method into a folder, each file whole or not at all, graphs.json last.
 
     Args:
         method: On the CPU.
-        folder: It may exist; files of the same names are replaced.
+        folder: It may exist; files of the same names are replaced, but for those that hold the same graph.
         precision: Of the towers' weights; all else is float32.
         runtime: What runs them unless another one is asked for.
         objects: The object names whose prompt embeddings are written; with them there is no text graph. None: a text graph,
             where the method's words need no more, so that every name can be given.
         half: Store the weights that float16 holds exactly as that; a runtime makes them float32 again when it loads the graph.
+        kind: Part of the files' names, where the folder has other graphs of the method too; they share files.
         report: Is told of the role of each graph before it is made.
 
     Returns:
@@ -62,7 +66,10 @@ def write_graphs(
     files: Files = {}
     for role, graph in made.graphs.items():
         data = reduced(graph.data, precision) if role in _REDUCED[precision] else graph.data
-        files[role] = _written(folder, f"{role}.onnx", with_half_weights(data) if half else data)
+        data = with_half_weights(data) if half else data
+        known = (folder / name for name in (f"{role}{kind}.onnx", f"{role}.onnx"))
+        same = next((path for path in known if is_file(path) and same_graph(path.read_bytes(), data)), None)
+        files[role] = _written(folder, f"{role}{kind}.onnx", data) if same is None else _named(same)
     if method.card.needs.text and "text" not in made.graphs:
         names, arrays = _texts(method, objects, {name for graph in made.graphs.values() for name in graph.inputs})
         files["texts"] = _written(folder, "texts.safetensors", save(arrays))
@@ -117,7 +124,8 @@ def write_graphs(
         "unguaranteed": method.unguaranteed,
         "unguaranteed_maps": method.unguaranteed_maps,
     }
-    write_text(folder / GRAPHS, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    name = Path(GRAPHS)
+    write_text(folder / f"{name.stem}{kind}{name.suffix}", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return document
 
 

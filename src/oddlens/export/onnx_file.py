@@ -18,7 +18,7 @@ from oddlens.errors import OddlensError
 from oddlens.export.loops import scans_as_loops
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
+    from onnx import GraphProto, ModelProto, NodeProto
 
 OPSET = 20
 """The version of ONNX's operators: onnxruntime reads it from 1.17 on, OpenVINO from 2024.0 on."""
@@ -102,6 +102,40 @@ def to_onnx(
     )
 
 
+def same_graph(one: bytes, other: bytes) -> bool:
+    """Whether two files hold the same graph but for the names that the exporter gives to what is inside.
+
+    The names follow from the sizes that a function was traced with, also where it takes any. Graphs with graphs inside count as
+    different, and so does what is no graph.
+    """
+    plain = _without_inner_names(one)
+    return plain is not None and plain == _without_inner_names(other)
+
+
+def _without_inner_names(data: bytes) -> bytes | None:
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    try:
+        model = ModelProto.FromString(data)
+    except DecodeError:
+        return None
+    graph = model.graph
+    if any(True for node in graph.node for _ in _inside(node)):
+        return None
+    names = {each.name: each.name for each in (*graph.input, *graph.output)} | {"": ""}
+    for node in graph.node:
+        node.name = ""
+        for listed in (node.input, node.output):
+            listed[:] = [names.setdefault(each, f"{len(names)}") for each in listed]
+    weights = []
+    for each in graph.initializer:
+        each.name = names.setdefault(each.name, f"{len(names)}")
+        weights.append(each.SerializeToString(deterministic=True))
+    del graph.initializer[:]
+    return b"".join([model.SerializeToString(deterministic=True), *sorted(weights)])
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without what the exporter prints and warns of: its steps, and packages that are not needed."""
@@ -141,15 +175,19 @@ def _forget_sources(graph: GraphProto) -> None:
     for node in graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
-                _forget_sources(inner)
+        for inner in _inside(node):
+            _forget_sources(inner)
+
+
+def _inside(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs in a node."""
+    for attribute in node.attribute:
+        yield from (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs
 
 
 def _names_used(graph: GraphProto) -> Iterator[str]:
     for node in graph.node:
         yield from node.input
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
-                yield from _names_used(inner)
-                yield from (each.name for each in inner.output)
+        for inner in _inside(node):
+            yield from _names_used(inner)
+            yield from (each.name for each in inner.output)

@@ -37,6 +37,7 @@ from oddlens.io.lock import FolderLock
 from oddlens.io.paths import exists, is_file, matching
 from oddlens.loading import open_station
 from oddlens.loading.with_graphs import find_graphs
+from oddlens.methods.recipe import filed_fields
 from oddlens.methods.scoring import Numbers
 from oddlens.provenance import versions
 from oddlens.runtime import GraphMethod, holds_graphs
@@ -166,7 +167,8 @@ def _write_graphs(
     """The graphs of a detector: those that ship with oddlens where they can do the same."""
     method = torch_method(detector.method)
     if objects is None:
-        shipped = find_graphs(detector.name, state.model, state.weights, "cpu", state.identity.recipe)
+        recipe = filed_fields(method.card.recipe, state.identity.recipe)
+        shipped = find_graphs(detector.name, state.model, state.weights, "cpu", recipe)
         if isinstance(shipped, GraphFolder):
             copy_graphs(shipped, folder, form.precision, form.runtime)
             return

@@ -13,7 +13,7 @@ from oddlens.detection import Marking, Thresholds, ValueRange
 from oddlens.detection.thresholds import ThresholdsDocument
 from oddlens.errors import UsageError, printable
 from oddlens.inference.run_document import RunDocument, part
-from oddlens.methods.recipe import make_recipe
+from oddlens.methods.recipe import filed_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import differing, plain_recipe
 from oddlens.station import StationState
@@ -202,7 +202,7 @@ def _scored_by(state: StationState) -> dict[str, object]:
     identity, references = state.identity, state.references
     wanted: dict[str, object] = {
         "method": identity.method,
-        "recipe": plain_recipe(make_recipe(method_card(identity.method).recipe, identity.recipe)),
+        "recipe": plain_recipe(filed_recipe(method_card(identity.method).recipe, identity.recipe)),
         "model_sha256": identity.model.sha256,
         "weights_sha256": identity.weights_sha256,
         "reference_count": 0 if references is None else len(references.sources),

@@ -18,6 +18,7 @@ from oddlens.io.paths import expanded
 from oddlens.io.preparation import Preparation, is_grid
 from oddlens.loading.with_graphs import Runtime, checked_runtime, find_graphs, graph_detector
 from oddlens.methods.card import check_weights_file
+from oddlens.methods.recipe import filed_fields
 from oddlens.methods.registry import method_card
 from oddlens.runtime import holds_graphs
 from oddlens.runtime.engine import GRAPH_RUNTIMES
@@ -119,15 +120,16 @@ def open_station(
     wanted = checked_runtime(runtime)
     state = read_station(folder, version)
     made = state.identity
+    recipe = filed_fields(method_card(made.method).recipe, made.recipe)
     needs = "its memory of defects needs torch" if state.defects is not None and state.defects.memory.images else ""
-    found = _graphs_or_why_not(made.method, state.model, state.weights, device, made.recipe, wanted, needs)
+    found = _graphs_or_why_not(made.method, state.model, state.weights, device, recipe, wanted, needs)
     if isinstance(found, GraphFolder):
-        detector = graph_detector(found, device, made.recipe, wanted)
+        detector = graph_detector(found, device, recipe, wanted)
         detector.weights_hash = made.weights_sha256  # what was learned is in the graphs
     else:
         with _needs_torch(found):
             from oddlens.loading.with_torch import torch_detector
-        detector = torch_detector(made.method, state.model, state.weights, device, made.recipe)
+        detector = torch_detector(made.method, state.model, state.weights, device, recipe)
     now = detector.identity
     if now.model.sha256 != made.model.sha256:
         raise ModelError(

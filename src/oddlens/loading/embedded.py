@@ -11,7 +11,8 @@ from oddlens.backbone.cards import MINI, Card, find_card
 from oddlens.backbone.files import MINI_FOLDER
 from oddlens.backbone.hub import repository_of
 from oddlens.errors import OddlensWarning, needs_torch, printable
-from oddlens.io.paths import exists, expanded, is_closed
+from oddlens.io.paths import exists, expanded, is_closed, matching
+from oddlens.runtime import GRAPHS
 
 
 def is_embedded(model: str | os.PathLike[str] | None) -> bool:
@@ -41,6 +42,11 @@ def card_of(model: str | os.PathLike[str] | None) -> Card:
 def graphs_of(method: str) -> Path:
     """The folder of the embedded model's graphs for a method, which may not exist."""
     return MINI_FOLDER / "graphs" / method
+
+
+def earlier_graphs(method: str) -> list[str]:
+    """The names of what is beside graphs.json there: of the defaults of earlier versions, so that their stations go on."""
+    return [path.name for path in matching(graphs_of(method), f"{Path(GRAPHS).stem}-*.json")]
 
 
 @cache

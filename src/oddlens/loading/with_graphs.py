@@ -12,11 +12,10 @@ from oddlens.backbone.cards import MINI
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, choices, printable, shortened
 from oddlens.io.paths import expanded
-from oddlens.loading.embedded import check_named, graphs_of, introduce_embedded, is_embedded
+from oddlens.loading.embedded import check_named, earlier_graphs, graphs_of, introduce_embedded, is_embedded
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.registry import method_card
-from oddlens.provenance import plain_recipe
 from oddlens.runtime import GraphMethod, holds_graphs
 from oddlens.runtime.engine import GRAPH_RUNTIMES, GraphRuntime
 from oddlens.runtime.graph_folder import GraphFolder
@@ -52,6 +51,7 @@ def find_graphs(
     card = method_card(method)
     recipe = make_recipe(card.recipe, overrides)
     own = None if model is None else expanded(Path(model))
+    earlier: list[GraphFolder] = []
     if own is not None and holds_graphs(own):
         folder = GraphFolder.read(own)
         if folder.card != card:
@@ -71,10 +71,12 @@ def find_graphs(
                 )
             return f"graphs of the embedded model are for the processor, not for {shortened(device)}"
         folder = GraphFolder.read(graphs_of(card.name))
-    wanted, made = plain_recipe(recipe), plain_recipe(folder.recipe)
+        earlier = [GraphFolder.read(folder.path, name) for name in earlier_graphs(card.name)]
     for name in _given(card, overrides):
-        if wanted.get(name) != made.get(name):
-            return f"its graphs were made with {name}={made.get(name)!r}, not {wanted.get(name)!r}"
+        wanted, made = getattr(recipe, name), getattr(folder.recipe, name)
+        if wanted != made:
+            reason = f"its graphs were made with {name}={made!r}, not {wanted!r}"
+            return next((each for each in earlier if each.recipe == recipe), reason)
     return folder
 
 

@@ -33,14 +33,26 @@ class Depth:
 def held_fields(recipe: Recipe) -> dict[str, object]:
     """The fields, by name, that what is encoded may depend on: all that no question can change.
 
-    A field that a released recipe did not have is left out where it has its default: what is sealed with the others stays sealed.
+    A field that a released recipe did not have is left out where it has the value that was meant then: what is sealed with the
+    others stays sealed.
     """
     return {
         each.name: getattr(recipe, each.name)
         for each in fields(recipe)
         if "query_field" not in each.metadata
-        and not ("added" in each.metadata and getattr(recipe, each.name) == each.default)
+        and not ("added" in each.metadata and getattr(recipe, each.name) == each.metadata["added"])
     }
+
+
+def filed_fields(recipe_type: type[Recipe], filed: Mapping[str, object]) -> dict[str, object]:
+    """All fields that a file means: those that it names, and those that a released recipe did not have, as they were meant then."""
+    added = {each.name: each.metadata["added"] for each in fields(recipe_type) if "added" in each.metadata}
+    return added | dict(filed)
+
+
+def filed_recipe(recipe_type: type[R], filed: Mapping[str, object]) -> R:
+    """The recipe that a file means. Raises as `make_recipe`."""
+    return make_recipe(recipe_type, filed_fields(recipe_type, filed))
 
 
 _RANGE: Mapping[type, tuple[float, float]] = {int: (1, 10**6), float: (1e-9, 1e9)}

@@ -65,12 +65,15 @@ def fixed_field(default: T, *, least: float | None = None, most: float | None = 
     return field(default=default, metadata={"least": least, "most": most})
 
 
-def added_field(default: T) -> T:
-    """As `fixed_field`, for a field that a released recipe did not have: where it has its default, no file names it.
+def added_field(default: T, *, before: T | None = None, query: bool = False) -> T:
+    """As `fixed_field`, for a field that earlier recipes did not have: where it has the value meant then, no file names it.
 
-    So results, stations and weights that are older than the field stay what they are.
+    So results, stations and weights that are older than the field stay what they are: see `methods.recipe.filed_fields`.
+
+    before: The value that was meant; None: the default. query: As `query_field`.
     """
-    return field(default=default, metadata={"added": True})
+    known = {"added": default if before is None else before}
+    return field(default=default, metadata=known | {"query_field": True} if query else known)
 
 
 def query_field(default: T, *, least: float | None = None, most: float | None = None) -> T:

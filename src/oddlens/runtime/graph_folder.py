@@ -19,7 +19,7 @@ from oddlens.io.hashes import cached_hash
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.methods.card import MethodCard
-from oddlens.methods.recipe import make_recipe
+from oddlens.methods.recipe import filed_recipe
 from oddlens.methods.recipe_fields import LARGEST_SIDE, Recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import ModelIdentity
@@ -130,26 +130,28 @@ class GraphFolder:
     Attributes:
         path: The folder.
         document: What graphs.json says.
+        name: Of graphs.json; the embedded model's folders have others beside it, for recipes of earlier versions.
     """
 
     path: Path
     document: GraphsDocument
+    name: str = GRAPHS
 
     @classmethod
-    def read(cls, path: Path) -> GraphFolder:
-        """Read graphs.json.
+    def read(cls, path: Path, name: str = GRAPHS) -> GraphFolder:
+        """Read graphs.json, or another one of the folder.
 
         Raises:
             UsageError: There is none.
             ModelError: It is damaged, or a later version of oddlens wrote it.
         """
-        shown = printable(str(path / GRAPHS))
-        if not holds_graphs(path):
+        shown = printable(str(path / name))
+        if not is_file(path / name):
             raise UsageError(
-                f"{printable(str(path))} holds no graphs (no {GRAPHS} in it): give a folder that was exported"
+                f"{printable(str(path))} holds no graphs (no {name} in it): give a folder that was exported"
             )
         try:
-            read: object = parse_json(read_bytes(path / GRAPHS).decode("utf-8"))
+            read: object = parse_json(read_bytes(path / name).decode("utf-8"))
         except ValueError as error:
             raise ModelError(f"{shown} is damaged: export the graphs again") from error
         if isinstance(read, dict) and read.get("format") not in (FORMAT, None):
@@ -162,13 +164,13 @@ class GraphFolder:
             raise ModelError(f"{shown} is damaged ({error}): export the graphs again") from None
         if fault := _fault_of(document):
             raise ModelError(f"{shown} is damaged ({fault}): export the graphs again")
-        folder = cls(path, document)
+        folder = cls(path, document, name)
         _ = folder.recipe  # fields that are none are refused here
         return folder
 
-    def __reduce__(self) -> tuple[Callable[[Path], GraphFolder], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[[Path, str], GraphFolder], tuple[Path, str]]:
         """It is read again where it is unpickled."""
-        return GraphFolder.read, (self.path,)
+        return GraphFolder.read, (self.path, self.name)
 
     @cached_property
     def card(self) -> MethodCard:
@@ -178,7 +180,7 @@ class GraphFolder:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe that the graphs were made with."""
-        return make_recipe(self.card.recipe, self.document["recipe"])
+        return filed_recipe(self.card.recipe, self.document["recipe"])
 
     @property
     def model(self) -> ModelIdentity:
@@ -222,7 +224,7 @@ class GraphFolder:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files, graphs.json first."""
-        return (self.path / GRAPHS, *(self.path / each["name"] for each in self.document["files"].values()))
+        return (self.path / self.name, *(self.path / each["name"] for each in self.document["files"].values()))
 
     def file(self, role: str) -> tuple[Path, str]:
         """A file that is there and is the one that graphs.json names, and its SHA-256. Raises `ModelError` otherwise."""
@@ -232,8 +234,8 @@ class GraphFolder:
             raise ModelError(f"{printable(str(path))} is missing: export the graphs again")
         if cached_hash(path) != digest:
             raise ModelError(
-                f"{printable(str(path))} is damaged, or not the file that {GRAPHS} names (its SHA-256 differs): export the graphs "
-                "again"
+                f"{printable(str(path))} is damaged, or not the file that {self.name} names (its SHA-256 differs): export the "
+                "graphs again"
             )
         return path, digest
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -24,14 +24,13 @@ from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import scores_no_sets, takes_no_references
 from oddlens.methods.scoring import Numbers, Scores
-from oddlens.provenance import ModelIdentity, plain_recipe
+from oddlens.provenance import ModelIdentity
 from oddlens.runtime.engine import GraphRuntime, engine
 from oddlens.runtime.graph_folder import (
     ENCODER,
     FEW_SHOT,
     FINISH,
     FIT,
-    GRAPHS,
     HELD_OUT,
     HELD_OUT_ALONE,
     PART,
@@ -186,17 +185,14 @@ class GraphMethod:
 
     def with_recipe(self, recipe: Recipe) -> GraphMethod:
         """The method itself: graphs have the recipe that they were made with. Raises `UsageError` for another one."""
-        if reason := self.other_recipe(plain_recipe(recipe)):
-            raise UsageError(f"{reason}: load the detector with runtime 'torch'")
+        for each in fields(self.recipe):
+            made, wanted = getattr(self.recipe, each.name), getattr(recipe, each.name)
+            if made != wanted:
+                raise UsageError(
+                    f"the graphs of {self.card.name} were made with {each.name}={made!r}, not {wanted!r}: load the detector with "
+                    "runtime 'torch'"
+                )
         return self
-
-    def other_recipe(self, fields: Mapping[str, object]) -> str | None:
-        """In which field, with both values, a recipe differs from that of the graphs, in half a sentence; None where in none."""
-        own = plain_recipe(self.recipe)
-        for name, value in fields.items():
-            if own.get(name) != value:
-                return f"the graphs of {self.card.name} were made with {name}={own.get(name)!r}, not {value!r}"
-        return None
 
     def inference(self) -> AbstractContextManager[object]:
         """Nothing: graphs are for nothing else."""
@@ -312,9 +308,9 @@ class GraphMethod:
         """What a graph gives, of the arrays among these that it asks for."""
         names = self.folder.inputs(role)
         if lacking := [name for name in names if name not in given]:
+            shown = printable(str(self.folder.path / self.folder.name))
             raise ModelError(
-                f"{printable(str(self.folder.path / GRAPHS))} is damaged ({role} is given {shortened(lacking[0])}, which nothing "
-                "gives): export the graphs again"
+                f"{shown} is damaged ({role} is given {shortened(lacking[0])}, which nothing gives): export the graphs again"
             )
         return self._graphs[role].run({name: given[name] for name in names}, self.folder.outputs(role))
 

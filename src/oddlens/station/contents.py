@@ -16,7 +16,7 @@ from oddlens.detection import Marking, RegionOfInterest, Thresholds
 from oddlens.errors import ModelError, UsageError, check_name, printable
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.io.preparation import Preparation
-from oddlens.methods.recipe import held_fields, make_recipe
+from oddlens.methods.recipe import filed_recipe, held_fields
 from oddlens.methods.registry import method_card
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import files
@@ -192,7 +192,7 @@ def _sealed_sections(document: Document, names: Sequence[SealedSection] = SEALED
 
 def _seal(identity: Identity, document: Document, data: bytes) -> str:
     """A hash of the references' file and of all that their features depend on but the images themselves."""
-    recipe = make_recipe(method_card(identity.method).recipe, identity.recipe)
+    recipe = filed_recipe(method_card(identity.method).recipe, identity.recipe)
     made_of = [
         identity.method,
         identity.model.sha256,

@@ -13,7 +13,7 @@ from oddlens.detection.thresholds import ThresholdsDocument
 from oddlens.errors import UsageError
 from oddlens.io.paths import is_closed, matching, read_bytes, why_absent, why_not_opened
 from oddlens.io.strict_json import checked, parse_json
-from oddlens.methods.recipe import make_recipe
+from oddlens.methods.recipe import filed_recipe
 from oddlens.methods.registry import method_card
 from oddlens.provenance import respelled
 from oddlens.station.state import SECTIONS, SectionDocuments, VersionDocument
@@ -272,7 +272,7 @@ def _fault_of(document: Document) -> str:
     if document["object_name"] is not None and not document["object_name"].strip():
         return "its object_name is empty"
     try:
-        make_recipe(method_card(document["method"]).recipe, document["recipe"])
+        filed_recipe(method_card(document["method"]).recipe, document["recipe"])
         if calibration is not None:
             rates = rates_of(calibration)
             if rates is None:

@@ -56,7 +56,7 @@ class PatchKNN(Method[PatchKNNRecipe]):
     [batch, views, rows, columns, channels]. Text: nothing.
 
     A distance is 1 - cosine, in [0, 2], with `place` up to `place` more. The map is the mean of the distances of all taps, the
-    score the mean of the largest values of the distances of all taps but the first.
+    score the mean of its largest values, before it is divided and smoothed; `score_taps` can leave the first tap out of it.
 
     The map is divided by what is usual, as a share of its mean: by how far the references are from each other at each place,
     smoothed, plus half of its mean. So no value grows by more than 3 times. Tiles show different places: they are not divided.
@@ -249,7 +249,8 @@ class PatchKNN(Method[PatchKNNRecipe]):
             done += maps[0].shape[0]
             grid = maps[self._finest].shape[1:]
             together = torch.stack([_resampled(each, (grid[0], grid[1])) for each in maps])
-            found.append(_Fields(together[min(1, len(maps) - 1) :].mean(dim=0), self._squared(together.mean(dim=0))))
+            first = min(1, len(maps) - 1) if self.recipe.score_taps == "coarse" else 0
+            found.append(_Fields(together[first:].mean(dim=0), self._squared(together.mean(dim=0))))
         return found
 
     def _finished(self, parts: Sequence[_Fields], memory: MemoryBank) -> Scores:

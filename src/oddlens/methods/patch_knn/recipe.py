@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from oddlens.backbone.options import Activation, Interpolation, PositionResize
-from oddlens.methods.recipe_fields import Recipe, fixed_field, query_field, size_field
+from oddlens.methods.recipe_fields import Recipe, added_field, fixed_field, query_field, size_field
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class PatchKNNRecipe(Recipe):
         interpolation: How images are resized.
         position: How position embeddings are resized; None: as the model's own code does.
         activation: The GELU of the model; None: the one that its weights were trained with.
-        taps: The features that are compared: block numbers or names of a stem's taps, the finest first. The score is
-            made without the first of several. None: what the model's card names, else the blocks after half, three
-            quarters and all of the depth.
+        taps: The features that are compared: block numbers or names of a stem's taps, the finest first. None: what the
+            model's card names, else the blocks after half, three quarters and all of the depth.
+        score_taps: Which of them the score is made of: "all", or all but the first of several ("coarse").
         place: How much a distance in the image counts beside one in the features: half of this times the squared distance, where
             the image is 1 long and 1 wide; None: not at all.
         max_rows: The most rows of each reference that are remembered of each of the taps; None: all.
@@ -49,12 +49,13 @@ class PatchKNNRecipe(Recipe):
         }
     )
 
-    image_size: int = size_field(320, native=224)
+    image_size: int = size_field(288, native=224)
     aspect: bool = True
     interpolation: Interpolation = "bicubic"
     position: PositionResize | None = None
     activation: Activation | None = None
     taps: tuple[int | str, ...] | None = None
+    score_taps: Literal["all", "coarse"] = added_field("all", before="coarse", query=True)
     # 1 to 3 gain on the development sets, and lost on withheld categories and on new products: docs/patch-knn.md.
     place: float | None = fixed_field(None, most=1000)
     max_rows: int | None = None
