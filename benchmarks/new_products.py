@@ -22,7 +22,7 @@ from oddlens.metrics import image_metrics
 
 DESIGN, SIZE = 5000, 320
 REFERENCES, EACH = 4, 12
-SETTINGS = ("patch-knn", "patch-knn,place=1.0", "patch-knn,place=3.0", "patch-knn,image_size=256")
+SETTINGS = ("patch-knn", "patch-knn,image_size=320,score_taps=coarse", "patch-knn,place=1.0", "patch-knn,place=3.0")
 
 
 def images(name: str) -> tuple[list[Pixels], list[Pixels], list[Pixels]]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 import oddlens
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector
-from oddlens.methods.recipe import held_fields
+from oddlens.methods.patch_knn.recipe import PatchKNNRecipe
+from oddlens.methods.recipe import filed_fields, filed_recipe, held_fields
+from oddlens.methods.registry import method_card
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from oddlens.provenance import differing, plain_recipe, preprocessing_sha256, respelled, versions
 
@@ -132,8 +134,15 @@ class TestEarlierNames:
         assert differing({name: value for name, value in now.items() if name != "preprocessing_sha256"}, now) == []
 
 
-def test_a_field_that_is_newer_than_a_recipe_is_named_where_it_is_not_its_default() -> None:
+def test_a_field_that_is_newer_than_a_recipe_is_named_where_it_is_not_what_was_meant_before() -> None:
     assert "reference_tokens" not in plain_recipe(WinCLIPRecipe())
     assert plain_recipe(WinCLIPRecipe(reference_tokens="normed"))["reference_tokens"] == "normed"
     assert "reference_tokens" not in held_fields(WinCLIPRecipe())
     assert held_fields(WinCLIPRecipe(reference_tokens="normed"))["reference_tokens"] == "normed"
+    assert plain_recipe(PatchKNNRecipe())["score_taps"] == "all"
+    earlier = plain_recipe(PatchKNNRecipe(score_taps="coarse"))
+    assert "score_taps" not in earlier
+    assert filed_recipe(PatchKNNRecipe, earlier) == PatchKNNRecipe(score_taps="coarse")
+    assert filed_recipe(PatchKNNRecipe, {"score_taps": "all"}) == PatchKNNRecipe()
+    two = method_card("winclip+patch-knn").recipe
+    assert filed_fields(two, {}) == {"winclip_reference_tokens": "block", "patch_knn_score_taps": "coarse"}

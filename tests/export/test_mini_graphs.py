@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import oddlens
-from lab.graphs import GRAPHS, METHODS
+from lab.graphs import EARLIER, GRAPHS, METHODS
 from oddlens.detector import Detector
 from oddlens.io.pixels import Pixels
 from oddlens.provenance import plain_recipe
@@ -33,6 +33,16 @@ def test_they_are_of_the_method_and_the_model_as_they_are_now(name: str) -> None
     folder = GraphFolder.read(GRAPHS / name)
     for role in folder.document["files"]:
         folder.file(role)  # which checks its SHA-256
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kinds in EARLIER.items() for kind in kinds])
+def test_those_of_an_earlier_default_are_of_the_model_as_it_is_now(name: str, kind: str) -> None:
+    folder = GraphFolder.read(GRAPHS / name, f"graphs{kind}.json")
+    torch = oddlens.load(name, device="cpu", runtime="torch", **EARLIER[name][kind])
+    assert (folder.recipe, folder.model) == (torch.recipe, torch.identity.model)
+    assert folder.file("encoder") == GraphFolder.read(GRAPHS / name).file("encoder")  # which is the largest
+    for role in folder.document["files"]:
+        folder.file(role)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -148,6 +148,36 @@ def test_a_station_of_one_runtime_goes_on_with_the_other(
         assert found.thresholds.image == pytest.approx(expected.thresholds.image, abs=CLOSE)
 
 
+class TestAnEarlierDefault:
+    """patch-knn at 320 pixels, its score without the first stage: the default of earlier versions, whose graphs stay."""
+
+    EARLIER = {"image_size": 320, "score_taps": "coarse"}  # noqa: RUF012
+
+    def test_a_station_that_was_made_with_it_goes_on(self, images: list[Image], tmp_path: Path) -> None:
+        made = oddlens.load("patch-knn", device="cpu", runtime="onnx", **self.EARLIER).add_references(parts(3))
+        made.save(tmp_path / "station")
+        written = json.loads((tmp_path / "station" / "station.json").read_text(encoding="utf-8"))
+        assert "score_taps" not in written["recipe"]  # as those versions wrote it, which did not have the field
+        opened = oddlens.open_station(tmp_path / "station", "cpu", runtime="onnx")
+        assert (opened.recipe.image_size, opened.recipe.score_taps) == (320, "coarse")  # type: ignore[attr-defined]
+        assert opened.identity == made.identity
+        for expected, found in zip(made.detect(images[4:6]), opened.detect(images[4:6]), strict=True):
+            assert (found.score, found.thresholds) == (expected.score, expected.thresholds)
+        now = oddlens.load("patch-knn", device="cpu", runtime="onnx").add_references(parts(3))
+        assert now.detect(images[5])[0].score != found.score
+
+    @pytest.mark.needs_torch
+    def test_its_graphs_give_what_torch_gives(self, images: list[Image], tmp_path: Path) -> None:
+        oddlens.load("patch-knn", device="cpu", runtime="torch", **self.EARLIER).add_references(parts(3)).save(tmp_path)
+        torch, graphs = (oddlens.open_station(tmp_path, "cpu", runtime=each) for each in ("torch", "onnx"))
+        agree(torch, graphs, images[4:])
+
+    @pytest.mark.needs_torch
+    def test_half_of_it_is_no_recipe_that_graphs_have(self) -> None:
+        for name, value in self.EARLIER.items():
+            assert oddlens.load("patch-knn", device="cpu", **{name: value}).runtime == "torch"
+
+
 @pytest.mark.needs_torch
 def test_features_split_and_join_and_are_numpys(images: list[Image]) -> None:
     graphs = oddlens.load("patch-knn", device="cpu", runtime="onnx").add_references(parts(2))
@@ -198,6 +228,8 @@ class TestRuntimes:
             UsageError, match=r"made with temperature=0\.07, not 0\.05: load the detector with runtime 'torch'"
         ):
             graphs.predict(graphs.encode(images[0]), "plate", temperature=0.05)
+        with pytest.raises(UsageError, match="made with score_taps='all', not 'coarse'"):
+            oddlens.load("patch-knn", runtime="onnx").predict(graphs.encode(images[0]), score_taps="coarse")
         (found,) = graphs.predict(graphs.encode(images[0]), "plate", temperature=0.07)
         assert found.score == graphs.detect(images[0], "plate")[0].score
 

@@ -32,9 +32,9 @@ STAGES = ("s3", "s5", "s6")
 class NaivePatchKNN:
     """The steps of docs/patch-knn.md on the embedded model's stem, image by image, at 64 x 64 pixels."""
 
-    def __init__(self, folder: Path, *, place: float = 0, divide: str = "map") -> None:
+    def __init__(self, folder: Path, *, place: float = 0, divide: str = "map", scored: int = 0) -> None:
         self.vision = load_backbone(folder, device="cpu").vision
-        self.place, self.divide = place, divide
+        self.place, self.divide, self.scored = place, divide, scored
 
     def cells(self, picture: NDArray[np.uint8]) -> list[Tensor]:
         """[rows, columns, channels] of each stage, of unit length, with the places behind."""
@@ -75,7 +75,7 @@ class NaivePatchKNN:
                         for m in range(columns)
                     )
             fields.append(F.interpolate(field[None, None], (8, 8), mode="bilinear")[0, 0].double().numpy())
-        return np.mean(fields[1:], axis=0), np.mean(fields, axis=0)
+        return np.mean(fields[self.scored :], axis=0), np.mean(fields, axis=0)
 
     def usual(self, references: Pictures, which: int) -> Any:
         if len(references) < 2:
@@ -117,6 +117,7 @@ class TestAgainstTheRestatement:
             (3, {}, {}),
             (2, {"recipe": "plain"}, {"divide": "none"}),
             (3, {"recipe": "aligned"}, {"divide": "both", "place": 3}),
+            (2, {"score_taps": "coarse"}, {"scored": 1}),
         ],
     )
     def test_scores_and_maps(
