@@ -34,7 +34,7 @@ def test_what_was_given_is_said(results: Path, tmp_path: Path, tool: str) -> Non
     [
         (
             "coc out --to made",
-            "there is no tool 'coc', did you mean 'coco'? Choose one of coco, fiftyone, label-studio, labelme",
+            "there is no tool 'coc', did you mean 'coco'? Choose one of coco, fiftyone, label-studio, labelme, mlflow",
         ),
         ("coco nowhere --to made", "nowhere holds no results"),
         ("coco out", "Missing option '--to'"),

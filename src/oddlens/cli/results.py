@@ -107,7 +107,35 @@ def labelme(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_
     _give(Labelme(copies), folder, to, as_json)
 
 
-def _give(tool: Tool, folder: Path, to: Path, as_json: bool) -> None:
+@app.command("mlflow", cls=Command, no_args_is_help=True)
+def mlflow(
+    folder: ResultsFolderName,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="MLflow's: http://..., sqlite:///mlflow.db, or a folder of its own.",
+            show_default=False,
+        ),
+    ],
+    experiment: Annotated[
+        str, typer.Option(metavar="NAME", help="Where the run goes; made where there is none.")
+    ] = "oddlens",
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the run.", show_default="MLflow makes one up")
+    ] = None,
+    station: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A station that becomes the run's model, which MLflow serves.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Log a run: what made the results, figures, the table, the report, and on request a model. It needs 'oddlens[mlflow]'."""
+    from oddlens.inference.tools.mlflow import MLflow
+
+    _give(MLflow(experiment, name, station), folder, to, as_json)
+
+
+def _give(tool: Tool, folder: Path, to: Path | str, as_json: bool) -> None:
     from oddlens.cli.progress import stages
     from oddlens.inference.kept_images import KeptResults
 

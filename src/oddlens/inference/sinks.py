@@ -273,7 +273,7 @@ class CsvSink(Sink):
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
         self._has_rows = True
-        self._rows.writerow(_row(record))
+        self._rows.writerow(table_row(record))
         return record
 
     def finish(self) -> None:
@@ -291,7 +291,8 @@ def write_csv(path: Path, records: Iterable[Record]) -> None:
     table.finish()
 
 
-def _row(record: Record) -> dict[str, object]:
+def table_row(record: Record) -> dict[str, object]:
+    """A line of results as the table has it: the names of `COLUMNS` that there is something of."""
     said: Mapping[str, object] = record
     row: dict[str, object] = {name: said[name] for name in COLUMNS if name in said and name != "regions"}
     if record.get("pixel_threshold") is not None:

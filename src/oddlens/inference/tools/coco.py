@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from oddlens.data.shapes import RunsDocument, runs_document
 from oddlens.inference.kept_images import KeptResults, Marked
-from oddlens.inference.tools.tool import Advance, Boxed, Given, copy_image, drawable
+from oddlens.inference.tools.tool import Advance, Boxed, Given, Place, copy_image, drawable
 from oddlens.io.new_folder import new_folder
 
 
@@ -43,14 +43,14 @@ class Coco:
 
     copies: bool = True
 
-    def give(self, results: KeptResults, to: Path, advance: Advance) -> Given:
+    def give(self, results: KeptResults, to: Place, advance: Advance) -> Given:
         """See `Tool`."""
         found, said = drawable(results)
         images: list[_Image] = []
         annotations: list[_Annotation] = []
         categories: dict[str, int] = {}
         boxed = Boxed()
-        with new_folder(to) as made:
+        with new_folder(Path(to)) as made:
             (made / "images").mkdir()
             (made / "annotations").mkdir()
             for number, image in enumerate(found, start=1):

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from oddlens.detection import ValueRange
 from oddlens.errors import OddlensError, UsageError, first_line, needs_package, printable
 from oddlens.inference.kept_images import KeptImage, KeptResults
-from oddlens.inference.tools.tool import Advance, Boxed, Given, copy_image
+from oddlens.inference.tools.tool import Advance, Boxed, Given, Place, copy_image
 from oddlens.io.new_folder import new_folder
 from oddlens.io.png import write_png
 
@@ -54,12 +54,12 @@ class FiftyOne:
     copies: bool = True
     dataset: str | None = None
 
-    def give(self, results: KeptResults, to: Path, advance: Advance) -> Given:
+    def give(self, results: KeptResults, to: Place, advance: Advance) -> Given:
         """See `Tool`."""
         if self.dataset is not None:
             _check_free(self.dataset)
         boxed, scale = Boxed(), results.value_range
-        with new_folder(to) as made:
+        with new_folder(Path(to)) as made:
             (made / "data").mkdir()
             (made / "fields" / "map").mkdir(parents=True)
             samples = []
@@ -77,7 +77,7 @@ class FiftyOne:
         said = (*results.said, *boxed.said)
         if self.dataset is None:
             return Given(str(to), len(samples), said)
-        _load(to, self.dataset)
+        _load(Path(to), self.dataset)
         return Given(f"{to}, FiftyOne's data set {self.dataset}", len(samples), said)
 
     def _sample(

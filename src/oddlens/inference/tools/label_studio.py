@@ -21,7 +21,7 @@ from oddlens import __version__
 from oddlens.data.brush import pack_brush
 from oddlens.errors import UsageError, printable
 from oddlens.inference.kept_images import DEFECT, KeptImage, KeptResults
-from oddlens.inference.tools.tool import Advance, Boxed, Given
+from oddlens.inference.tools.tool import Advance, Boxed, Given, Place
 from oddlens.io.new_folder import new_folder
 
 VERDICT, MASK, BOX = "verdict", "mask", "box"
@@ -49,14 +49,14 @@ class LabelStudio:
     url: str | None = None
     boxes: bool = False
 
-    def give(self, results: KeptResults, to: Path, advance: Advance) -> Given:
+    def give(self, results: KeptResults, to: Place, advance: Advance) -> Given:
         """See `Tool`."""
         root = Path(os.path.realpath(self.root)) if self.root is not None else _common(results.images)
         places = [_place(image, root) for image in results.images]
         labels = {DEFECT: None}
         boxed = Boxed()
         tasks = []
-        with new_folder(to) as made:
+        with new_folder(Path(to)) as made:
             for number, (image, place) in enumerate(zip(results.images, places, strict=True), start=1):
                 labels |= dict.fromkeys(_names(image))
                 tasks.append(self._task(results, image, place, boxed))

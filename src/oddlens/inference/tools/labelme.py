@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from oddlens.inference.kept_images import KeptImage, KeptResults, Marked
-from oddlens.inference.tools.tool import Advance, Boxed, Given, copy_image, drawable
+from oddlens.inference.tools.tool import Advance, Boxed, Given, Place, copy_image, drawable
 from oddlens.io.new_folder import new_folder
 from oddlens.io.png import encode_png
 
@@ -25,13 +25,13 @@ class Labelme:
 
     copies: bool = True
 
-    def give(self, results: KeptResults, to: Path, advance: Advance) -> Given:
+    def give(self, results: KeptResults, to: Place, advance: Advance) -> Given:
         """See `Tool`."""
         found, said = drawable(results)
         boxed = Boxed()
-        with new_folder(to) as made:
+        with new_folder(Path(to)) as made:
             for number, image in enumerate(found, start=1):
-                name = copy_image(image, made) if self.copies else _way(image.path, to)
+                name = copy_image(image, made) if self.copies else _way(image.path, Path(to))
                 shapes = [_shape(each, boxed) for each in results.marked(image)]
                 (made / f"{Path(image.name).stem}.json").write_text(_file(image, name, shapes), encoding="ascii")
                 advance("images", number, len(found))

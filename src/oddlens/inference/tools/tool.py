@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from typing import Protocol
 
 from oddlens.errors import UsageError, counted
 from oddlens.inference.kept_images import KeptImage, KeptResults
+
+Place = str | os.PathLike[str]
+"""A path, or an address."""
 
 Advance = Callable[[str, int, int], None]
 """Is called with what is done, how many, and of how many."""
@@ -27,7 +31,7 @@ class Given:
 class Tool(Protocol):
     """A program that results go to. Its settings are what it is made with."""
 
-    def give(self, results: KeptResults, to: Path, advance: Advance) -> Given:
+    def give(self, results: KeptResults, to: Place, advance: Advance) -> Given:
         """Write the results to a place, whole or not at all.
 
         Raises:
