@@ -21,6 +21,7 @@ VERBS = [
     "feedback",
     "export",
     "validate",
+    "serve",
     "demo",
     "methods",
     "doctor",

@@ -85,10 +85,10 @@ def serve(
     ] = None,
     runtime: RuntimeName = "auto",
 ) -> None:
-    """Inspect images over HTTP, with a page for people: verdicts, review, thresholds, teaching, history.
+    """Inspect images over HTTP, with a page for people.
 
-    The page is at http://127.0.0.1:8000, the interface for programs is described there at /api/openapi.json. Each verdict is kept
-    before it is answered. Ctrl-C, or SIGTERM, finishes what is in hand.
+    The page shows verdicts, review, thresholds, teaching and history. It is at http://127.0.0.1:8000, the interface for programs is
+    described there at /api/openapi.json. Each verdict is kept before it is answered. Ctrl-C, or SIGTERM, finishes what is in hand.
 
     Exit code: 0, or 2 if the call was wrong.
     """
