@@ -1,9 +1,9 @@
 """What packages that oddlens runs on would tell their makers of its users, and that they do not.
 
 onnxruntime's builds send events to Microsoft, and keep an identifier of the machine in the user's cache folder (1.32 does).
-`import openvino` sends one to Google Analytics for Intel, and keeps one in the user's home. Neither asks. oddlens uses the network
-for nothing but `oddlens models fetch`, so it turns both off; to have them, set ORT_DISABLE_TELEMETRY=0, and import
-openvino first.
+`import openvino` sends one to Google Analytics for Intel, and keeps one in the user's home. Ray tells its makers what it runs. None
+of them asks. oddlens uses the network for nothing but `oddlens models fetch`, so it turns them off; to have them, set
+ORT_DISABLE_TELEMETRY=0 and RAY_USAGE_STATS_ENABLED=1, and import openvino first.
 """
 
 from __future__ import annotations
@@ -35,3 +35,8 @@ def without_openvinos() -> Iterator[None]:
             del sys.modules[_OPENVINO]
         else:
             sys.modules[_OPENVINO] = before
+
+
+def refuse_rays(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Keep a Ray that is started afterwards from sending anything; a setting of the user's wins."""
+    environment.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -13,6 +13,7 @@ import typer
 
 from oddlens.cli.card_options import card_fields
 from oddlens.cli.command import before_the_first_image, loading
+from oddlens.cli.engine import EngineOptions
 from oddlens.cli.finding import find_good_images, tell_passed_over
 from oddlens.cli.naming import names_sink, open_to_name, runtime_of_names
 from oddlens.cli.options import (
@@ -151,6 +152,7 @@ def detect(
     preparing: PreparationOptions,
     marking: MarkingOptions,
     output: OutputOptions,
+    where: EngineOptions,
 ) -> None:
     """Score images and show where they are anomalous.
 
@@ -166,6 +168,9 @@ def detect(
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
     if output.resume is not None and output.out is None:
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
+    engine = where.ray(what.device)
+    if engine is not None and output.out is None:
+        raise UsageError("--engine ray needs --out: name the folder that workers write to, which all machines see")
     if output.write is not None and output.out is None:
         raise UsageError("--write needs --out: name the folder for what is written")
     written = tuple(KINDS) if output.write is None else parse_kinds(output.write, tuple(KINDS))
@@ -221,6 +226,8 @@ def detect(
     smoothing = Smoothing(run_settings["smooth"]) if "smooth" in run_settings else None
     if (what.every > 1 or smoothing) and not any(map(is_video, found.paths)):
         raise UsageError("--every and smooth are for videos, and there is none among the images: leave them out")
+    if engine is not None and any(map(is_video, found.paths)):
+        raise UsageError("there is a video among the images, whose frames run in their order: leave --engine ray out")
     notes = Notes(everything=output.verbose)
     with before_the_first_image():
         if what.station is not None:
@@ -242,6 +249,11 @@ def detect(
             if good is not None:
                 detector.add_references(good)
                 detector.check_references()
+    if engine is not None and not detector.recipe.is_independent:
+        raise UsageError(
+            f"with this recipe what {detector.name} finds depends on the images before, which other workers have: "
+            "leave --engine ray out"
+        )
     if roi is not None:
         detector.roi = roi
     if marking.is_given:
@@ -287,9 +299,14 @@ def detect(
         report = ReportSink(results.root)
         report.said = said
         sinks += [folder, CsvSink(results.root / "results.csv"), report]
+        if engine is not None:
+            from oddlens.inference.parquet import NAME as PARQUET
+            from oddlens.inference.parquet import ParquetSink
+
+            sinks.append(ParquetSink(results.root / PARQUET))
     lines = output.out is None or output.verbose
     console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
-    outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()))
+    outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()), engine=engine)
     if detector.references is not None and len(detector.references) == 1 and detector.thresholds.image is None:
         say("oddlens: one good example gives no threshold, and so no verdict: give two or more, or --threshold")
     promise = None
@@ -315,8 +332,8 @@ def detect(
         say(f"{times}")
     if results is not None or not output.as_json:
         new = f" ({folder.new} new)" if output.resume else ""
-        where = "" if results is None else f": {results.root / REPORT}"
-        say(f"{counted(len(items), 'image')}{new}: {say_counts(console.counts)}{where}")
+        page = "" if results is None else f": {results.root / REPORT}"
+        say(f"{counted(len(items), 'image')}{new}: {say_counts(console.counts)}{page}")
     if audit is not None and audit.ok_count:
         say(
             f"{counted(audit.ok_count, 'image')} called OK, drawn for audit: look, and mark what you see with 'oddlens feedback'"

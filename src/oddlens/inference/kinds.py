@@ -31,3 +31,8 @@ KINDS = {
 """By the name of the folder, which `detect --write` takes, too."""
 
 DRAWINGS = tuple(kind.field for kind in KINDS.values())
+
+
+def drawing_place(kind: str, name: str) -> str:
+    """Where the drawing of a kind is that has a name, from OUT."""
+    return f"{kind}/{name}{KINDS[kind].suffix}"

@@ -62,6 +62,15 @@ class LearningSink(Sink):
             )
         return {}
 
+    def kept(self, number: int) -> object:
+        """See `Sink`."""
+        return self._waiting.pop(number, None)
+
+    def keep(self, number: int, kept: object) -> None:
+        """See `Sink`."""
+        assert isinstance(kept, Observation)
+        self._waiting[number] = kept
+
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
         if (image := self._waiting.pop(number, None)) is not None:
@@ -112,6 +121,15 @@ class LineSink(Sink):
         if self._embeddings is not None and detection.embedding is not None and len(self._ok) < MOST_COMPARED:
             self._waiting[number] = detection.embedding
         return {}
+
+    def kept(self, number: int) -> object:
+        """See `Sink`."""
+        return self._waiting.pop(number, None)
+
+    def keep(self, number: int, kept: object) -> None:
+        """See `Sink`."""
+        assert isinstance(kept, np.ndarray)
+        self._waiting[number] = kept
 
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""

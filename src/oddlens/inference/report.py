@@ -77,6 +77,14 @@ class ReportSink(Sink):
             self.said["promise"] = [detection.thresholds.promise]
         return {}
 
+    def kept(self, number: int) -> object:
+        """See `Sink`."""
+        return self.said.get("promise")
+
+    def keep(self, number: int, kept: object) -> None:
+        """See `Sink`."""
+        self.said["promise"] = checked(kept, list[str])
+
     def finish(self) -> None:
         """See `Sink`. A run without an image writes nothing, as the folder beside it."""
         lines = self._root / "results.jsonl"

@@ -288,10 +288,6 @@ class ResultsFolder:
         self._seen = self._state()
         self._lock.release()
 
-    def drawn_at(self, kind: str, name: str) -> Path:
-        """Where the drawing of a kind is that has a name (see `names`)."""
-        return self.drawings[kind] / f"{name}{KINDS[kind].suffix}"
-
     def is_output(self, path: Path) -> bool:
         """Whether an image lies among the drawings, which no run reads."""
         parent = os.path.realpath(path.parent)

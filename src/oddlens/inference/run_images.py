@@ -52,6 +52,8 @@ class RunImage:
     earlier: its result in an earlier run. runs: whether it goes through the predictor: it, or another one of its group, is new.
     """
 
+    __slots__ = ("_reading", "earlier", "held", "item", "number", "runs")  # an engine may have a million at once
+
     def __init__(self, item: Item, number: int, earlier: Record | None, runs: bool, reading: Reading) -> None:
         self.item = item
         self.number = number

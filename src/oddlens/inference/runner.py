@@ -18,6 +18,7 @@ import numpy as np
 from oddlens.calibration import NOT_FINITE
 from oddlens.detection import Detection
 from oddlens.errors import DiskError, Failure, OddlensError, UsageError, printable, shortened
+from oddlens.inference.engine import Drawn, Engine
 from oddlens.inference.predictor import Predictor
 from oddlens.inference.records import Record
 from oddlens.inference.run_document import RunDocument
@@ -54,6 +55,7 @@ def run(
     max_pixels: int = HELD_PIXELS,
     threads: int | None = None,
     times: Times | None = None,
+    engine: Engine | None = None,
 ) -> Generator[Detection | Failure, None, None]:
     """Run the images of a task: one outcome for each, in order, when every sink has taken it.
 
@@ -73,16 +75,22 @@ def run(
         max_pixels: Of images that are held for drawing.
         threads: The number of threads that draw; None: as many as read.
         times: Receives where the time went.
+        engine: Computes and draws in other processes; None: this one does. With an engine, detections come without a map.
 
     Raises:
-        UsageError: A sink cannot take this run, or `batch_size` or `threads` is no whole number above 0; no image has been read.
+        UsageError: A sink or the engine cannot take this run, or `batch_size` or `threads` is no whole number above 0; no image has
+            been read.
         DiskError: While iterating, if a disk takes no more data. Finished results stay.
         RuntimeError: While iterating, if the predictor does not give one outcome an image.
     """
     checked_count("batch_size", batch_size)
     if threads is not None:
         checked_count("threads", threads)
-    work = _Run(predictor, task, tuple(sinks), smoothing, batch_size, max_pixels, threads, times or Times())
+    if engine is not None:
+        engine.check(task)
+        if smoothing is not None:
+            raise UsageError("smoothing follows frames in their order, which workers do not: leave one of both out")
+    work = _Run(predictor, task, tuple(sinks), smoothing, batch_size, max_pixels, threads, times or Times(), engine)
     work.check()
     return _Outcomes(work)
 
@@ -145,13 +153,13 @@ class _Group:
     """Images that ran together, with the outcome of each; None: they did not run. ms: milliseconds a detection."""
 
     images: Sequence[RunImage]
-    outcomes: Sequence[Detection | Failure | None]
+    outcomes: Sequence[Detection | Failure | Drawn | None]
     ms: float
 
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A result that is not written yet. outcome: None for a result of an earlier run."""
+    """A result that is not written yet. outcome: None where all that is known of it is the record."""
 
     image: RunImage
     outcome: Detection | Failure | None
@@ -176,8 +184,10 @@ class _Run:
         max_pixels: int,
         threads: int | None,
         times: Times,
+        engine: Engine | None,
     ) -> None:
         self.predictor = predictor
+        self._engine = engine
         self.times = times
         holds = any(sink.needs_image for sink in sinks)
         self._reading = Reading(predictor.max_megapixels, holds, Room(max_pixels), times)
@@ -279,7 +289,10 @@ class _Run:
             raise self._wrong("fewer outcomes than there are images")
 
     def _predicted(self, inputs: _Images) -> Iterator[object]:
-        """What the predictor gives; it may be another program's, so that nothing is taken for granted."""
+        """What the engine or the predictor gives; it may be another program's, so that nothing is taken for granted."""
+        if self._engine is not None:
+            given = (self.predictor, self._task, list(inputs), self._sinks, self._batch_size, self._begin_sinks)
+            return self._engine.outcomes(*given)
         outcomes: object = self.predictor.detect_each(inputs, self._task.object_name, self._batch_size)
         if not isinstance(outcomes, Iterable):
             raise self._wrong(shortened(outcomes))
@@ -336,7 +349,7 @@ class _Run:
                 return
 
     def _taken(
-        self, pool: ThreadPoolExecutor, image: RunImage, outcome: Detection | Failure | None, ms: float
+        self, pool: ThreadPoolExecutor, image: RunImage, outcome: Detection | Failure | Drawn | None, ms: float
     ) -> _Waiting:
         """Start drawing an outcome, if there is anything to draw."""
         item = image.item
@@ -345,6 +358,9 @@ class _Run:
         if image.earlier is not None:  # the outcome is the same: it ran for the others of its group
             return _Waiting(image, None, image.earlier)
         assert outcome is not None
+        if isinstance(outcome, Drawn):
+            outcome.hand_over(image.number)
+            return _Waiting(image, None, outcome.record)
         if isinstance(outcome, Failure):
             image.release()
             return _Waiting(image, outcome, {"path": os.fspath(item), "error": outcome.reason})
@@ -387,12 +403,11 @@ class _Run:
             del self._waiting[0]
             record = self._write(head.image.number, record)
             self.times.add("writing", started)
-            if head.outcome is None:
-                if (earlier := _detection_of(record)) is not None:
-                    yield earlier
-            else:
-                self._given = True
-                yield head.outcome if "error" not in record else Failure(os.fspath(head.image.item), record["error"])
+            self._given = self._given or head.image.earlier is None
+            if "error" in record:
+                yield Failure(os.fspath(head.image.item), record["error"])
+            elif (outcome := head.outcome or _detection_of(record)) is not None:
+                yield outcome
 
     def _write(self, number: int, record: Record) -> Record:
         """Let every sink that works take a record. What the first one raises is raised when the others have it."""
@@ -426,12 +441,12 @@ class _Run:
         return len(self._waiting) > ahead_count() or 2 * held > self._max_pixels
 
 
-_OUTCOME = (Detection, Failure)
+_OUTCOME = (Detection, Failure, Drawn)
 
 
-def _finite(image: RunImage, outcome: Detection | Failure) -> Detection | Failure:
+def _finite(image: RunImage, outcome: Detection | Failure | Drawn) -> Detection | Failure | Drawn:
     """The outcome, or a failure in place of a detection whose numbers are not finite."""
-    if isinstance(outcome, Failure):
+    if not isinstance(outcome, Detection):
         return outcome
     numbers = [outcome.score] if outcome.p_value is None else [outcome.score, outcome.p_value]
     if np.isfinite(numbers).all() and np.isfinite(outcome.anomaly_map).all():

@@ -17,11 +17,11 @@ from PIL import Image
 
 from oddlens.errors import Failure, UsageError, printable
 from oddlens.inference.kept_maps import kept_map
-from oddlens.inference.kinds import KINDS
+from oddlens.inference.kinds import KINDS, drawing_place
 from oddlens.inference.records import FileDocument, Record, unfiled
 from oddlens.inference.results import ResultsFolder
 from oddlens.inference.run_document import RunDocument
-from oddlens.inference.task import Item, RunInfo
+from oddlens.inference.task import Item, RunInfo, SentImage
 from oddlens.io.atomic import replacing, unwritable, write_text
 from oddlens.io.pixels import Pixels
 from oddlens.io.png import write_png
@@ -70,6 +70,24 @@ class Sink:
         pixels: reads the image if it is not held any more; only for a sink that `needs_image`.
         """
         return {}
+
+    def elsewhere(self) -> Sink:
+        """What draws in its place where images run in other processes (see `oddlens.inference.engine`): it is pickled.
+
+        Its `check` is called with a part of the task, and `draw` with the numbers of images there.
+        """
+        return self
+
+    def drawn_as(self, source: str) -> str | None:
+        """What the files of an image are called that another process draws; None: this sink gives no names."""
+        return None
+
+    def kept(self, number: int) -> object:
+        """In another process: what `draw` kept of an image for `write`, which then needs it here no more; None: nothing."""
+        return None
+
+    def keep(self, number: int, kept: object) -> None:
+        """Take what was `kept` in another process, before `write`."""
 
     def write(self, number: int, record: Record) -> Record:
         """Take the record of an image, also an earlier one; returns the record for the sinks after this one."""
@@ -159,13 +177,15 @@ class FolderSink(Sink):
 
     def drawn(self, name: str, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """Draw a detection under a name."""
-        pixels = cache(pixels)
-        written: Record = {}
-        for kind in KINDS:
-            if kind in self._kinds and has_drawing(kind, detection):
-                write_drawing(kind, self.folder.drawn_at(kind, name), detection, pixels)
-                written[KINDS[kind].field] = f"{kind}/{name}{KINDS[kind].suffix}"
-        return written
+        return draw_into(self.folder.root, self._kinds, name, detection, pixels)
+
+    def elsewhere(self) -> Sink:
+        """See `Sink`. It neither reads nor writes a line."""
+        return _FolderDrawings(self.folder.root, self._kinds)
+
+    def drawn_as(self, source: str) -> str:
+        """See `Sink`."""
+        return self._names[source]
 
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`. A record of an earlier run stands in the folder already."""
@@ -188,6 +208,39 @@ class FolderSink(Sink):
         if isinstance(item, VideoFrame):
             return self.folder.key_of(item.video.path, item.number)
         return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(Path(item))
+
+
+class _FolderDrawings(Sink):
+    """Draws into the folder of a `FolderSink` that is in another process."""
+
+    def __init__(self, root: Path, kinds: Collection[str]) -> None:
+        self.needs_image = "overlays" in kinds or "previews" in kinds
+        self._root, self._kinds = root, kinds
+
+    def check(self, run: RunInfo) -> None:
+        """See `Sink`."""
+        self._items = run.task.items
+
+    def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
+        """See `Sink`."""
+        item = self._items[number]
+        assert isinstance(item, SentImage)
+        assert item.drawn_as is not None
+        return draw_into(self._root, self._kinds, item.drawn_as, detection, pixels)
+
+
+def draw_into(
+    root: Path, kinds: Collection[str], name: str, detection: Detection, pixels: Callable[[], Pixels]
+) -> Record:
+    """Write the drawings of some kinds of a detection under a name; returns their entries of the record."""
+    pixels = cache(pixels)
+    written: Record = {}
+    for kind in KINDS:
+        if kind in kinds and has_drawing(kind, detection):
+            place = drawing_place(kind, name)
+            write_drawing(kind, root / place, detection, pixels)
+            written[KINDS[kind].field] = place
+    return written
 
 
 def has_drawing(kind: str, detection: Detection) -> bool:
@@ -245,7 +298,8 @@ was drawn at random for audit."""
 class CsvSink(Sink):
     """A table, one row an image of the run in their order: UTF-8, with the names of `COLUMNS`. It is written at the end of the run.
 
-    A table of an earlier run is removed when this one begins: it never lies beside results that it does not show.
+    A table of an earlier run is removed when this one begins, and so is the Parquet file beside it
+    (`oddlens.inference.parquet`): they never lie beside results that they do not show.
     """
 
     def __init__(self, path: Path) -> None:
@@ -265,10 +319,8 @@ class CsvSink(Sink):
 
     def begin(self) -> None:
         """See `Sink`."""
-        try:
-            self._path.unlink(missing_ok=True)
-        except OSError as error:
-            raise unwritable(self._path, error) from error
+        remove(self._path)
+        remove(self._path.with_suffix(".parquet"))
 
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
@@ -283,12 +335,21 @@ class CsvSink(Sink):
 
 
 def write_csv(path: Path, records: Iterable[Record]) -> None:
-    """Write the table of all records at once, as `CsvSink` does."""
+    """Write the table of all records at once, as `CsvSink` does; a Parquet file beside it goes."""
+    remove(path.with_suffix(".parquet"))
     table = CsvSink(path)
     table.start()
     for number, record in enumerate(records):
         table.write(number, record)
     table.finish()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there. Raises `OddlensError` where that cannot be done."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def table_row(record: Record) -> dict[str, object]:

@@ -40,7 +40,29 @@ class HeldImage:
         return self.name
 
 
-Item = Path | VideoFrame | HeldImage | Failure
+@dataclass(frozen=True)
+class SentImage:
+    """An image of a run in another process, see `oddlens.inference.engine`.
+
+    Attributes:
+        source: Its path.
+        drawn_as: What its drawings are called; None where nothing is drawn.
+    """
+
+    source: str
+    drawn_as: str | None
+
+    @property
+    def stem(self) -> str:
+        """Its name without folder and suffix."""
+        return Path(self.source).stem
+
+    def __fspath__(self) -> str:
+        """Its path."""
+        return self.source
+
+
+Item = Path | VideoFrame | HeldImage | SentImage | Failure
 """An image of a run; a failure stands where no image was found."""
 
 

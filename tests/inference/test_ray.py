@@ -1,0 +1,178 @@
+"""Runs on workers of Ray end as runs in this process do, whoever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import oddlens
+from oddlens.detection import Detection
+from oddlens.errors import Failure, UsageError
+from oddlens.inference.kinds import KINDS
+from oddlens.inference.predictor import Predictor
+from oddlens.inference.ray import RayEngine, Workers
+from oddlens.inference.results import ResultsFolder
+from oddlens.inference.runner import run
+from oddlens.inference.sinks import FolderSink, Sink
+from oddlens.inference.task import Item, Task
+from tests.cli.program import run as oddlens_command
+from tests.contract.loaded import load_tiny
+from tests.contract.test_methods import CASES
+from tests.inference.far import ByFolder, Mortal, Refusing
+from tests.inference.stub import StubPredictor
+from tests.noise import write_pictures
+
+ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+
+THREADS = torch.get_num_threads()
+"""Of this process and of each worker: with other ones the last bits may be others."""
+
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[RayEngine]:
+    """Two workers, which each run gets anew, on one Ray."""
+    ray.init("local", num_cpus=2 * THREADS, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield RayEngine(Workers(count=2, threads=THREADS))
+    ray.shutdown()
+
+
+def outcomes(
+    out: Path,
+    predictor: Predictor,
+    items: Sequence[Item],
+    engine: RayEngine | None,
+    *more: Sink,
+    resume: bool = False,
+) -> list[Detection | Failure]:
+    """What a run into a folder gives."""
+    folder = FolderSink(ResultsFolder(out, resume=resume))
+    return list(run(predictor, Task("nut", tuple(items)), [*more, folder], batch_size=BATCH, engine=engine))
+
+
+def lines(out: Path) -> list[str]:
+    """The lines of results.jsonl but for times, spelled as they are."""
+    return [re.sub(r'"ms": [^,]+', '"ms": 0', line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Two results folders are the same byte for byte, but for times."""
+    assert lines(one) == lines(other)
+    drawn = sorted(path.relative_to(one) for kind in KINDS for path in (one / kind).glob("*"))
+    assert drawn == sorted(path.relative_to(other) for kind in KINDS for path in (other / kind).glob("*"))
+    assert drawn
+    for path in drawn:
+        assert (one / path).read_bytes() == (other / path).read_bytes(), path
+
+
+def test_every_method_finds_the_same_to_the_bit(
+    engine: RayEngine, open_clip_folder: Path, tmp_path: Path, pictures: list[NDArray[np.uint8]]
+) -> None:
+    detectors = {"mini": oddlens.load("winclip", device="cpu").set_thresholds(0.5, 0.5)}
+    for card, shots in CASES:
+        loaded = load_tiny(card.name, open_clip_folder, tmp_path)
+        if loaded.recipe.is_independent:
+            loaded.set_thresholds(0.5, 0.5)
+            detectors[f"{card.name}-{shots}"] = loaded.add_references(pictures[5 : 5 + shots]) if shots else loaded
+    items: list[Item] = []
+    for name in detectors:
+        items += write_pictures(tmp_path / "in" / name, 2 * BATCH)
+    (tmp_path / "in" / "mini" / "1.png").write_bytes(b"")
+    nowhere = str(tmp_path / "in" / "mini" / "nowhere.png")
+    items[2] = Failure(nowhere, f"{nowhere} does not exist: check the path")
+    items.pop()  # so that the last group is a part of one
+    outcomes(tmp_path / "here", ByFolder(detectors), items, None)
+    found = outcomes(tmp_path / "there", ByFolder(detectors), items, engine)
+    assert_same(tmp_path / "here", tmp_path / "there")
+    assert [each.source for each in found] == list(map(os.fspath, items))
+    assert [number for number, each in enumerate(found) if isinstance(each, Failure)] == [1, 2]
+
+
+def test_a_station_learns_and_says_the_same_of_its_line(engine: RayEngine, tmp_path: Path) -> None:
+    good, line = write_pictures(tmp_path / "good", 6), write_pictures(tmp_path / "in", 30, seed=1)
+    samples, reports = [], []
+    for name, options in (("here", ()), ("there", ("--engine", "ray", "--workers", f"2x{THREADS}"))):
+        words = ("--object", "nut", "--reference", good[0].parent)
+        made = oddlens_command("station", "create", tmp_path / name, *words)
+        assert made.code == 0, made.err
+        out = tmp_path / f"out-{name}"
+        done = oddlens_command(
+            "detect", line[0].parent, "--station", tmp_path / name, "--audit", "0.5", *options, "--out", out
+        )
+        assert done.code == 0
+        reports.append(json.loads((out / "run.json").read_text())["said"])
+        samples.append(sorted(path.name for path in (tmp_path / name / "learning").iterdir()))
+    assert_same(tmp_path / "out-here", tmp_path / "out-there")
+    assert len(samples[0]) == 30
+    assert samples[0] == samples[1]
+    assert str(reports[0]).replace("here", "there") == str(reports[1])
+    assert (tmp_path / "out-there" / "results.parquet").is_file()
+    assert any('"audit": true' in line for line in lines(tmp_path / "out-there"))
+
+
+def test_a_worker_that_is_killed_is_started_again(engine: RayEngine, tmp_path: Path) -> None:
+    items = write_pictures(tmp_path / "in", 40)
+    mark = tmp_path / "killed"
+    outcomes(tmp_path / "here", StubPredictor(), items, None)
+    outcomes(tmp_path / "there", Mortal("21.png", mark), items, engine)
+    assert int(mark.read_text()) != os.getpid()
+    assert_same(tmp_path / "here", tmp_path / "there")
+
+
+def test_what_a_worker_cannot_do_is_said_in_its_sentence_and_nothing_before_is_lost(
+    engine: RayEngine, tmp_path: Path
+) -> None:
+    items = write_pictures(tmp_path / "in", 40)
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match="the worker has had enough: ask another one"):
+        outcomes(out, Refusing("21.png"), items, engine)
+    assert len(lines(out)) == 20  # whole groups
+    outcomes(out, StubPredictor(), items, engine, resume=True)
+    outcomes(tmp_path / "here", StubPredictor(), items, None)
+    assert_same(tmp_path / "here", out)
+
+
+def test_a_run_whose_driver_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    items = write_pictures(tmp_path / "in", 64)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    options = ["--threshold", "0.5,0.5", "--out"]
+    command = [
+        sys.executable,
+        "-m",
+        "oddlens",
+        "detect",
+        tmp_path / "in",
+        "--engine",
+        "ray",
+        "--workers",
+        f"1x{THREADS}",
+    ]
+    words = map(str, [*command, *options, out])
+    with subprocess.Popen([*words], stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (out / "results.jsonl").is_file() or len(lines(out)) < 3:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            process.kill()
+    assert len(lines(out)) < len(items)
+    done = oddlens_command("detect", tmp_path / "in", "--resume", *options, out)
+    assert done.code == 0
+    assert 0 < int(re.search(r"\((\d+) new\)", done.err)[1]) < len(items)  # type: ignore[index]
+    assert oddlens_command("detect", tmp_path / "in", *options, whole).code == 0
+    assert_same(whole, out)
+    assert json.loads((out / "run.json").read_text())["run"] == json.loads((whole / "run.json").read_text())["run"]
