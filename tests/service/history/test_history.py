@@ -224,7 +224,7 @@ def test_a_disk_that_takes_no_more(tmp_path: Path) -> None:
 
 
 def test_postgresql_that_is_stopped_and_started(postgres: Postgres, tmp_path: Path) -> None:
-    history = History.open(postgres.new_database(), tmp_path)
+    history = History.open(postgres.new_schema(), tmp_path)
     first = history.add(new())
     postgres.stop()
     try:
