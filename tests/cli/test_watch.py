@@ -104,14 +104,14 @@ def test_a_killed_watch_goes_on_where_it_stopped(station: Path, tmp_path: Path) 
     incoming, out = tmp_path / "in", tmp_path / "out"
     incoming.mkdir()
     expected = []
-    for number in range(24):
+    for number in range(12):
         pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
         write_png(incoming / f"{number}.png", pixels)
         expected.append(f"{number}.png")
     call = [sys.executable, "-m", "oddlens", "watch", str(incoming), "--station", str(station), "--out", str(out)]
     call += ["--every", "0.05", "--move"]
     rng = random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         before = len(lines(out))
         limit = time.monotonic() + 30
@@ -120,7 +120,7 @@ def test_a_killed_watch_goes_on_where_it_stopped(station: Path, tmp_path: Path) 
         time.sleep(rng.uniform(0, 0.1))
         process.kill()
         process.wait()
-    done = watch(incoming, "--station", station, "--move", out=out, until=24)
+    done = watch(incoming, "--station", station, "--move", out=out, until=12)
     assert done.code == 0
     found = lines(out)
     assert sorted(Path(record["path"]).name for record in found) == sorted(expected)

@@ -7,6 +7,7 @@ import { listen } from "./events.js";
 export function sayStation(station) {
   banner("problem", station.problem, true);
   banner("drift", station.drift);
+  for (const { name, sentence } of station.lost ?? []) banner(`source ${name}`, sentence, true);
 }
 
 /** more: handlers of the page besides, see `listen`. They hear of this station, and of what concerns all. */
