@@ -1,11 +1,13 @@
 """The graphs that ship with oddlens: they are those of the embedded model's default methods as they are now."""
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import oddlens
 from lab.graphs import EARLIER, GRAPHS, METHODS
 from oddlens.detector import Detector
+from oddlens.export.graphs import method_graphs, torch_method
 from oddlens.io.pixels import Pixels
 from oddlens.provenance import plain_recipe
 from oddlens.runtime.graph_folder import GraphFolder
@@ -43,6 +45,30 @@ def test_those_of_an_earlier_default_are_of_the_model_as_it_is_now(name: str, ki
     assert folder.file("encoder") == GraphFolder.read(GRAPHS / name).file("encoder")  # which is the largest
     for role in folder.document["files"]:
         folder.file(role)
+
+
+def test_made_anew_they_give_the_same_numbers() -> None:
+    """WinCLIP's scorer, which takes seconds to make; encoders, which take longer, are held against torch below."""
+    pytest.importorskip("onnx")
+    shipped = GraphFolder.read(GRAPHS / "winclip")
+    method = torch_method(oddlens.load("winclip", device="cpu", runtime="torch").method)
+    made = method_graphs(method, roles=("scorer",)).graphs
+    assert made.keys() == {"scorer"}
+    rng = np.random.default_rng(7)
+    for role, graph in made.items():
+        assert (list(graph.inputs), list(graph.outputs)) == (shipped.inputs(role), shipped.outputs(role))
+        old, new = (
+            onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+            for data in (shipped.file(role)[0].read_bytes(), graph.data)
+        )
+        assert [each.shape[1:] for each in old.get_inputs()] == [each.shape[1:] for each in new.get_inputs()]
+        given = {}
+        for each in old.get_inputs():
+            shape = [side if isinstance(side, int) else 3 for side in each.shape]
+            given[each.name] = rng.standard_normal(shape).astype(np.float32)
+        for before, after in zip(old.run(None, given), new.run(None, given), strict=True):
+            assert np.isfinite(before).all()
+            assert after == pytest.approx(before, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -18,7 +18,7 @@ Every number of images and of rows is possible, and of pixels where images keep 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,13 +82,18 @@ class MethodGraphs:
 
 
 def method_graphs(
-    method: AnyMethod, *, with_text: bool = True, report: Callable[[str], None] = lambda role: None
+    method: AnyMethod,
+    *,
+    with_text: bool = True,
+    roles: Collection[str] | None = None,
+    report: Callable[[str], None] = lambda role: None,
 ) -> MethodGraphs:
     """Trace a method.
 
     Args:
         method: On the CPU.
         with_text: Whether there is to be a text graph, where the method has words.
+        roles: Of the graphs to make; None: all that there are.
         report: Is told of the role of each graph before it is made.
 
     Raises:
@@ -102,6 +107,8 @@ def method_graphs(
     axes = _moving(given, traced.example(2, (1.0, 0.5)))
     graphs = {}
     for role, run, names in traced.functions(given, with_text):
+        if roles is not None and role not in roles:
+            continue
         report(role)
         inputs = {name: given[name] for name in names}
         graphs[role] = to_onnx(run, inputs, {name: axes[name] for name in names}, traced.modules)

@@ -114,6 +114,8 @@ def export_station(
         raise UsageError(f"{printable(str(place))} exists: give a new folder for the export")
     if exists(Path(station)) and place.resolve().is_relative_to(Path(station).resolve()):
         raise UsageError(f"{printable(str(place))} lies in the station itself: give a folder outside it for the export")
+    if form == _Form("int8", "openvino"):
+        raise UsageError("int8 is slower than fp32 on OpenVINO: give another precision, or the target onnxruntime")
     engine(form.runtime).choose_device("cpu")  # which says whether it is installed
     records = None if labelled is None else labelled_records(labelled)
     model = read_station(station).model
