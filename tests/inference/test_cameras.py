@@ -96,6 +96,25 @@ def test_a_line_that_breaks_is_said_once_and_connected_again(
     frame_of(camera)
 
 
+def test_a_camera_that_speaks_rtsp(opened: Callable[[str], tuple[Camera, Say]]) -> None:
+    pytest.importorskip("av", reason="PyAV, the extra 'video', is not installed")
+    from tests import rtsp_server
+
+    with rtsp_server.serving() as server:
+        camera, said = opened(server.url.replace("rtsp://", "rtsp://admin:geheim@"))
+        first = frame_of(camera)
+        assert first.pixels.shape == (48, 64, 3)
+        assert first.name.startswith(f"{server.url} 20")
+        assert server.asked == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
+        until(lambda: frame_of(camera).pixels.mean() > first.pixels.mean() + 3)
+        server.over.set()
+        until(lambda: said)
+        server.over.clear()
+        until(lambda: len(said) == 2)
+    assert [is_ok for is_ok, _ in said[:2]] == [False, True]
+    assert "geheim" not in str(said)
+
+
 def test_the_delays_grow_up_to_half_a_minute() -> None:
     assert cameras.DELAYS == (1, 2, 4, 8, 16, 30)
 

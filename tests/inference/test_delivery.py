@@ -85,6 +85,16 @@ def test_what_is_refused_for_good_does_not_hold_up_the_others(receiver: Receiver
     assert receiver.said[0] == (False, "it does not take a result (it answered 400): it is left out")
 
 
+def test_a_fault_that_nobody_foresaw_costs_one_result(receiver: Receiver) -> None:
+    receiver.fails = [ValueError("geheim")]
+    delivery = Delivery("it", receiver, receiver.say)
+    for event in numbered(2):
+        delivery.send(event)
+    delivery.close()
+    assert receiver.taken == numbered(2)[1:]
+    assert receiver.said[0] == (False, "it does not take a result (ValueError): it is left out")
+
+
 def test_nobody_waits_for_a_receiver_that_hangs_and_what_is_dropped_is_said(receiver: Receiver) -> None:
     receiver.open.clear()
     delivery = Delivery("it", receiver, receiver.say, most=5)

@@ -115,13 +115,14 @@ class Delivery:
                     self._deliver(event)
                     self._succeeded()
                     break
-                except NeverError as error:
-                    self._failed(f"{self._name} does not take a result ({error}): it is left out")
-                    break
                 except NotNowError as error:
                     self._failed(f"{self._name} cannot be reached ({error}): it is tried again")
                     self._stop.wait(self._delays[min(tries, len(self._delays) - 1)])
                     tries += 1
+                except Exception as error:  # what nobody foresaw must not end the thread
+                    reason = error if isinstance(error, NeverError) else type(error).__name__
+                    self._failed(f"{self._name} does not take a result ({reason}): it is left out")
+                    break
 
     def _next(self) -> Event | None:
         with self._news:
