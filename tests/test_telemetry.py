@@ -29,8 +29,8 @@ oddlens.load("winclip", device="cpu", runtime="onnx").detect(numpy.zeros((8, 8, 
     assert [name for name in homes_after(code, tmp_path / "home") if not name.startswith("oddlens")] == []
 
 
+@pytest.mark.needs_openvino
 def test_importing_openvino_leaves_none_either(tmp_path: Path) -> None:
-    pytest.importorskip("openvino")
     code = """
 from oddlens.telemetry import without_openvinos
 with without_openvinos():

@@ -36,6 +36,8 @@ EXTRAS = (
     "paho",
 )
 """What the extras bring, as it is imported."""
+MARKED = ("torch", "openvino")
+"""Extras that tests name in a mark, `needs_torch`. (A test must not import openvino itself: that would send an event to its maker.)"""
 ABSENT = frozenset(name for name in EXTRAS if find_spec(name) is None)
 
 _passed: set[str] = set()
@@ -49,9 +51,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "needs_torch: calls what needs the extra `torch`; skipped where it is not installed"
-    )
+    for extra in MARKED:
+        config.addinivalue_line(
+            "markers", f"needs_{extra}: calls what needs the extra `{extra}`; skipped where it is not installed"
+        )
 
 
 class LightModule(pytest.Module):
@@ -72,11 +75,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if "torch" not in ABSENT:
-        return
-    for item in items:
-        if item.get_closest_marker("needs_torch"):
-            item.add_marker(pytest.mark.skip(reason="the test needs torch, which is not installed"))
+    for extra in ABSENT.intersection(MARKED):
+        for item in items:
+            if item.get_closest_marker(f"needs_{extra}"):
+                item.add_marker(pytest.mark.skip(reason=f"the test needs {extra}, which is not installed"))
 
 
 @pytest.hookimpl(wrapper=True)

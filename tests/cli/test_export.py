@@ -83,8 +83,8 @@ def test_stations_that_agree_are_said_to(station: Path, exported: Path, images: 
     assert [each["source"] for each in told["images"]][:2] == ["generated, 640 x 480", "generated, 360 x 640"]
 
 
+@pytest.mark.needs_openvino
 def test_an_export_can_be_held_against_torch_on_openvino(station: Path, exported: Path, images: Path) -> None:
-    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     done = run("validate", station, exported, images / "0.png", "--runtime", "openvino")
     assert done.code == 0, done.err
     done = run("validate", exported, exported, images / "0.png", "--runtime", "openvino", "--json")

@@ -148,8 +148,8 @@ def test_less_precision_makes_references_and_thresholds_anew(precision: str, sta
     assert encoders[0] < 0.9 * encoders[1]
 
 
+@pytest.mark.needs_openvino
 def test_an_export_for_openvino_is_tried_on_it_and_runs_on_it(station: Path, good: list[Path], tmp_path: Path) -> None:
-    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     made = export_station(station, tmp_path / "made", precision="fp16", target="openvino")
     told = json.loads((made.folder / "parity.json").read_text())
     assert (told["runtime"], told["versions"].keys() >= {"openvino"}) == ("openvino", True)

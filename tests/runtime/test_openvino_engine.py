@@ -21,8 +21,7 @@ from oddlens.runtime.session import open_graph
 from tests.cli.program import run
 from tests.runtime.test_detector import CLOSE, broken, parts
 
-pytest.importorskip("openvino", reason="the extra openvino is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore::oddlens.OddlensWarning")
+pytestmark = [pytest.mark.needs_openvino, pytest.mark.filterwarnings("ignore::oddlens.OddlensWarning")]
 
 IMAGES = [*parts(3, seed=1), broken(parts(1, seed=1)[0]), *parts(1, 2, (120, 300))]
 
@@ -36,11 +35,9 @@ def loaded() -> list[Detector]:
 def both(method: str, references: int) -> tuple[Detector, Detector]:
     """The same detector on onnxruntime and on OpenVINO."""
     one, other = (oddlens.load(method, device="cpu", runtime=runtime) for runtime in ("onnx", "openvino"))
-    return (
-        (one, other)
-        if not references
-        else (one.add_references(parts(references)), other.add_references(parts(references)))
-    )
+    for detector in (one, other) if references else ():
+        detector.add_references(parts(references))
+    return one, other
 
 
 @pytest.mark.parametrize(("method", "references"), [("winclip", 0), ("winclip", 3), ("patch-knn", 1), ("patch-knn", 3)])
