@@ -37,7 +37,7 @@ EXTRAS = (
 )
 """What the extras bring, as it is imported."""
 MARKED = ("torch", "openvino")
-"""Extras that tests name in a mark, `needs_torch`. (A test must not import openvino itself: that would send an event to its maker.)"""
+"""Extras that tests name in a mark, `needs_torch`. (A test must not import openvino itself: that sends an event to its maker.)"""
 ABSENT = frozenset(name for name in EXTRAS if find_spec(name) is None)
 
 _passed: set[str] = set()
