@@ -12,8 +12,8 @@ from torch import Tensor
 
 from oddlens.methods.common.recent import Recent
 
-_GAUSSIANS: Recent[tuple[int, float], Tensor] = Recent(4)
-"""Matrices of `_gaussian`, by size and sigma."""
+_GAUSSIANS: Recent[tuple[int, float, torch.dtype], Tensor] = Recent(4)
+"""Matrices of `_gaussian`, by size, sigma and type."""
 
 
 def square_grid(patches: int) -> tuple[int, int]:
@@ -79,19 +79,20 @@ def smooth(maps: Tensor, sigma: float) -> Tensor:
     kernel is wider than the map. Each axis is one product with a matrix, sooner than a convolution of a single channel.
     """
     rows, columns = maps.shape[1:]
-    return _gaussian(rows, sigma).to(maps) @ maps @ _gaussian(columns, sigma).to(maps).T
+    down, across = (_gaussian(length, sigma, maps.dtype).to(maps.device) for length in (rows, columns))
+    return down @ maps @ across.T
 
 
-def _gaussian(size: int, sigma: float) -> Tensor:
-    """The matrix [size, size] that smooths along one axis, float64: row i holds the weight of every pixel in pixel i.
+def _gaussian(size: int, sigma: float, dtype: torch.dtype) -> Tensor:
+    """The matrix [size, size] that smooths along one axis: row i holds the weight of every pixel in pixel i.
 
     It is made once: a graph, which is traced after the method ran, holds it as one constant for both axes.
     """
     if torch.compiler.is_exporting():
-        found = _GAUSSIANS.peek((size, sigma))
-        return _new_gaussian(size, sigma) if found is None else found
+        found = _GAUSSIANS.peek((size, sigma, dtype))
+        return _new_gaussian(size, sigma).to(dtype) if found is None else found
     with torch.inference_mode(False):
-        return _GAUSSIANS.get((size, sigma), lambda: _new_gaussian(size, sigma))
+        return _GAUSSIANS.get((size, sigma, dtype), lambda: _new_gaussian(size, sigma).to(dtype))
 
 
 def _new_gaussian(size: int, sigma: float) -> Tensor:
