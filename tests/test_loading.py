@@ -14,6 +14,7 @@ import pytest
 
 import oddlens
 from oddlens.backbone.load import load_backbone
+from oddlens.calibration import Rates
 from oddlens.errors import ImageError, ModelError, OddlensWarning, UsageError
 from oddlens.loading.embedded import introduce_embedded
 from oddlens.loading.with_graphs import find_graphs
@@ -192,3 +193,24 @@ def test_the_embedded_model_says_what_it_is_but_not_to_weights_that_were_learned
     with pytest.warns(OddlensWarning, match="it is not CLIP") as told:
         oddlens.load("winclip", device="cpu")
     assert told[0].filename == __file__
+
+
+def test_an_opened_station_knows_what_its_references_scored_and_runs_no_model_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [np.random.default_rng(seed).integers(0, 256, (48, 48, 3), np.uint8) for seed in range(6)]
+    made = oddlens.load("patch-knn", runtime="onnx").add_references(images[:5])
+    made.save(tmp_path / "station")
+    expected = made.calibration()
+    with monkeypatch.context() as patch:
+        patch.setattr("oddlens.detector.fitted.FittedDetector._score_batch", lambda *given: 1 / 0)
+        opened = oddlens.open_station(tmp_path / "station", runtime="onnx")
+        assert opened.calibration() == expected
+        opened.calibrate_by(Rates(false_alarm_rate=0.5))
+        at_half = opened.calibration()
+        assert at_half is not None
+        assert at_half.false_alarm_rate == 0.5
+    opened.calibrate_by(Rates())
+    opened.add_references(images[5:])  # others: they score otherwise
+    assert opened.calibration() == made.add_references(images[5:]).calibration()
+    assert len(opened.calibration("other") or ()) == 6  # another name

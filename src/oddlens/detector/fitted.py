@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Rates, calibrate_on
+from oddlens.calibration import Calibration, Rates, calibrate_on
 from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.detector.inside import within
@@ -67,7 +67,7 @@ class FittedDetector(DetectorSettings):
                 OddlensWarning,
                 stacklevel=3,
             )
-        self._split, self._rates, self._identity = None, Rates(), None
+        self._split, self._rates, self._identity, self._kept = None, Rates(), None, None
         self._fits.clear()
         if self.scene is not None and references is not None:
             self.scene = replace(self.scene, references=embeddings_of(references))
@@ -138,6 +138,8 @@ class FittedDetector(DetectorSettings):
         fitted, parts = self._held_out(references, memory, object_name)
         if len(references) < 2:
             return Fit(fitted, None)
+        if self._kept is not None and self._kept.object_name == object_name:
+            return Fit(fitted, replace(self._kept, **asdict(self._rates.check(len(references)))))
         images = (image for batch, scores in parts for image in self._good_images(batch, scores))
         # The score of a region of interest is a value of the map.
         unguaranteed = self.method.unguaranteed if self._roi is None else self.method.unguaranteed_maps
@@ -145,6 +147,14 @@ class FittedDetector(DetectorSettings):
             fitted,
             calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),
         )
+
+    def keep_leave_one_out(self, calibration: Calibration | None) -> None:
+        """Take what the references score, each held against the others, from a station that kept it: no model need run for it.
+
+        Other references, another region of interest or another memory of defects drop it.
+        """
+        self._kept = calibration
+        self._fits.clear()
 
     def _held_out(
         self, references: EncodedBatch, memory: Memory, object_name: str

@@ -74,6 +74,7 @@ class DetectorSettings:
         self._references: EncodedBatch | None = None
         self._memory: Memory | None = None
         self._fits: Recent[str, Fit] = Recent(_KEPT_FITS)
+        self._kept: Calibration | None = None
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
 
     @cached_property
@@ -248,5 +249,5 @@ class DetectorSettings:
             warnings.warn(
                 f"the calibration was made {made} and is dropped: calibrate again", OddlensWarning, stacklevel=3
             )
-        self._split = self._identity = None
+        self._split = self._identity = self._kept = None
         self._fits.clear()
