@@ -7,7 +7,7 @@ traceback; anything that is not an `OddlensError` is a bug of ours.
 import os
 import reprlib
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -153,12 +153,16 @@ def needs_torch(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def needs_package(package: str, sentence: str) -> Iterator[None]:
-    """Raise `UsageError` with this sentence, which says how to install it, where a package is imported within and is absent."""
+def needs_package(package: str | Collection[str], sentence: str) -> Iterator[None]:
+    """Raise `UsageError` with this sentence, which says how to install it, where a package is imported within and is absent.
+
+    package: or several, of which one is enough.
+    """
+    packages = (package,) if isinstance(package, str) else package
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != package:
+        if (error.name or "").partition(".")[0] not in packages:
             raise
         raise UsageError(sentence) from error
 

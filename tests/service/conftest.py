@@ -18,7 +18,7 @@ from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
 from tests.service.given import part
 
-REFERENCES = 8
+REFERENCES = 5
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
+from oddlens.errors import UsageError
+from oddlens.service.run import run
+from oddlens.service.settings import ServeSettings
 from tests.service.given import png
 
 
@@ -79,3 +84,11 @@ def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0  # the stream of events ends
             assert events.read().count(b'"kind": "result"') == 3
+
+
+def test_an_address_that_is_not_there_or_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^192\.0\.2\.1:8000 cannot be listened on"):
+        run(ServeSettings(host="192.0.2.1", home=tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="Address already in use"):
+        run(ServeSettings(port=taken.getsockname()[1], home=tmp_path))
+    assert not list(tmp_path.iterdir())  # nothing begins before

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from oddlens.cli.options import RuntimeName
-from oddlens.errors import needs_package, printable
+from oddlens.cli.serve import needs_serve
+from oddlens.errors import printable
 from oddlens.io.atomic import check_target
 
 
@@ -25,7 +26,7 @@ def demo(
     The command scores them zero-shot and with four good examples, prints scores and verdicts, and writes a page with overlays.
     """
     if serve:
-        with needs_package("fastapi", "the service needs more than is installed: run pip install 'oddlens[serve]'"):
+        with needs_serve():
             from oddlens.service.demo import serve_demo
         serve_demo(port, runtime)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,14 @@ Examples:
   oddlens serve line-3 line-4 --watch incoming/=line-3
   oddlens serve line-3 --host 0.0.0.0 --history postgresql://oddlens@db/line
 """
+
+
+_PACKAGES = ("fastapi", "starlette", "uvicorn", "jinja2", "sqlalchemy", "prometheus_client", "anyio", "pydantic")
+
+
+def needs_serve() -> AbstractContextManager[None]:
+    """Raises `UsageError` where the service is imported within and its extra is not installed."""
+    return needs_package(_PACKAGES, "the service needs more than is installed: run pip install 'oddlens[serve]'")
 
 
 def serve(
@@ -92,7 +101,7 @@ def serve(
 
     Exit code: 0, or 2 if the call was wrong.
     """
-    with needs_package("fastapi", "the service needs more than is installed: run pip install 'oddlens[serve]'"):
+    with needs_serve():
         from oddlens.service.run import run
     from oddlens.service.settings import Limits, Retention, ServeSettings, Source
 
