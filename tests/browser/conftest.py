@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from oddlens.service.settings import ServeSettings
+from tests.browser.running import Running, make_station, parts, running
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+Theme = Literal["light", "dark"]
+PATIENCE_MS = 30_000
+"""For what is awaited: no test fails for being slow."""
+OpenPage = Callable[..., "Page"]
+HOSTILE = '<b>R&D\'s "50 %" #1?é'
+"""A station whose name is markup, an address and a quotation, as far as a folder can be called so."""
 
 
 @pytest.fixture(
@@ -22,7 +33,50 @@ def browser() -> Iterator[Browser]:
     program = os.environ.get("ODDLENS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    playwright.expect.set_options(timeout=PATIENCE_MS)
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens a window of a theme and a size; a test whose windows report an error or a warning fails when it ends.
+
+    allowed: parts of what the browser may say all the same: it reports every answer that is no success as an error.
+    """
+    said: list[str] = []
+    contexts = []
+
+    def heard(message: ConsoleMessage, allowed: tuple[str, ...]) -> None:
+        if message.type in ("error", "warning") and not any(part in message.text for part in allowed):
+            said.append(f"{message.text} ({message.location.get('url')})")
+
+    def opened(
+        address: str, theme: Theme = "light", width: int = 1280, height: int = 800, allowed: tuple[str, ...] = ()
+    ) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: heard(message, allowed))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not said
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service with two stations, one of which has inspected a dozen parts. What tests change there disturbs no other test."""
+    folder = tmp_path_factory.mktemp("served")
+    star = make_station(folder / "star")
+    other = Path(shutil.copytree(star, folder / HOSTILE))
+    with running(ServeSettings(stations=(star, other), home=folder / "home")) as service:
+        service.inspect("star", parts(12))
+        yield service

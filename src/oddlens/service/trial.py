@@ -39,7 +39,7 @@ def try_image(service: Service, file: Upload, object_name: str | None, station: 
         (found,) = detector.detect(picture, name)
     return {
         **found.to_dict(),
-        "overlay": data_uri(_small(found.overlay(picture.pixels))),
+        "overlay": data_uri(_small(Image.fromarray(found.painted_pixels(picture.pixels)))),
         "image": data_uri(_small(Image.fromarray(picture.pixels))),
     }
 

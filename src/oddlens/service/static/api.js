@@ -32,6 +32,9 @@ export const get = (path) => call("GET", path);
 export const post = (path, body) => call("POST", path, body);
 export const patch = (path, body) => call("PATCH", path, body);
 
+/** What a station is now, without its references and logs. */
+export const briefly = async (name) => (await get("/api/stations")).find((each) => each.name === name);
+
 export const ofStation = (name, rest = "") => `/api/stations/${encodeURIComponent(name)}${rest}`;
 
 /** fields that are empty are left out. */

@@ -14,7 +14,7 @@ export function el(tag, attributes = {}, ...children) {
     else if (name === "dataset") Object.assign(node.dataset, value);
     else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child != null && child !== false));
+  node.append(...children.flat(2).filter((child) => child != null && child !== false));
   return node;
 }
 
@@ -67,6 +67,19 @@ export async function doing(button, action) {
   } finally {
     if (button) button.disabled = false;
   }
+}
+
+/** An action that many events ask for is done once, some time after the first of them. */
+export function soon(action, delay = 400) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      Promise.resolve(action()).catch(() => {}); // the next event tries again; that the service is gone is said at the top
+    }, delay);
+  };
 }
 
 /** A sentence that stays at the top of the page until its reason has gone. key: what it is about; null text takes it away. */

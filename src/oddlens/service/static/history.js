@@ -2,7 +2,7 @@
 
 import { get, ofStation, query } from "./api.js";
 import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
-import { $, $$, brief, counted, data, doing, el, svg, tableRow, WORDS } from "./dom.js";
+import { $, $$, brief, counted, data, doing, el, soon, svg, tableRow, WORDS } from "./dom.js";
 import { watchStation } from "./status.js";
 
 const { station } = data;
@@ -64,7 +64,7 @@ function drawTrend() {
   const { context, width, height, em } = area;
   const points = trend.time.map((time, at) => ({ time: +new Date(time), score: trend.score[at], verdict: trend.verdict[at] ?? "none" })).filter((each) => each.score != null);
   canvas.setAttribute("aria-label", `Scores of ${counted(points.length, "picture")} over time`);
-  const lines = [["image", "NG above", "ng"], ["review", "REVIEW above", "review"], ["high", "good scores stay below", "quiet"], ["median", "median of good scores", "quiet"]]
+  const lines = [["image", "NG above", "ng"], ["review", "REVIEW above", "review"], ["high", "usual up to", "quiet"], ["median", "usually", "quiet"]]
     .filter(([name]) => trend.limits?.[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
   $("#trend-legend").replaceChildren(...lines.map(({ means, hue, value, name }) => el("span", {}, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
     svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${brief(value)}`)));
@@ -139,13 +139,8 @@ function drawHours() {
   times(area, first * HOUR, (first + count) * HOUR, (time) => left + ((time / HOUR - first) / count) * (width - left));
 }
 
-let waiting;
-const soon = () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => doing(null, load), 1500);
-};
 $("#range").addEventListener("change", () => doing(null, load));
 redrawn($("#trend"), drawTrend);
 redrawn($("#hours"), drawHours);
-watchStation({ result: soon, reset: load });
+watchStation({ result: soon(load, 2000), reset: load });
 doing(null, load);

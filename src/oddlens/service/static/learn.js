@@ -19,21 +19,31 @@ export function openLearn(station, done) {
     // Unless it is asked for, what the station does with known defects stays.
     defect_memory: $("[name=defect_memory]", form).checked || null,
     renew_calibration: $("[name=renew_calibration]", form).checked,
+    accept: accepted,
     who: who(),
   });
+  let accepted = [];
   let asked = 0;
+  const refused = (error) => {
+    const doubtful = (error.answer?.vetting ?? []).filter((each) => each.flagged).map((each) => each.name);
+    const vouch = el("button", { type: "button", onclick: () => {
+      accepted = [...accepted, ...doubtful];
+      look();
+    } }, "They are good");
+    preview.replaceChildren(el("p", { class: "banner", role: "alert" }, error.message), doubtful.length ? el("p", {}, vouch) : "");
+  };
   const look = async () => {
     const mine = ++asked;
     save.disabled = true;
     preview.replaceChildren(el("p", { class: "quiet" }, "Looking at what would change …"));
     try {
       const found = await post(ofStation(station.name, "/learn"), wish(true));
-      const turned = await Promise.all((found.turned ?? []).map(async (each) => ({ ...each, item: await get(`/api/results/${each.id}`) })));
+      const turned = await withItems(found.turned);
       if (mine !== asked) return;
       preview.replaceChildren(...changes(found, turned));
       save.disabled = false;
     } catch (error) {
-      if (mine === asked) preview.replaceChildren(el("p", { class: "banner" }, error.message));
+      if (mine === asked) refused(error);
     }
   };
   options.addEventListener("change", look);
@@ -43,10 +53,10 @@ export function openLearn(station, done) {
     try {
       const made = await post(ofStation(station.name, "/learn"), wish(false));
       dialog.close();
-      toast(`Version ${made.version} is in force.`);
+      toast(made.version == null ? "There was nothing to learn." : `Version ${made.version} is in force.`);
       done();
     } catch (error) {
-      preview.prepend(el("p", { class: "banner bad", role: "alert" }, error.message));
+      refused(error);
     }
   });
   dialog.replaceChildren(form);
@@ -57,14 +67,19 @@ export function openLearn(station, done) {
 const choice = (name, words) => el("label", { class: "check" }, el("input", { type: "checkbox", name }), words);
 
 function changes(found, turned) {
-  const parts = (found.sentences ?? []).map((sentence) => el("p", {}, sentence));
-  for (const [names, words] of [[found.joined, "joins the good pictures"], [found.left, "leaves the good pictures"], [found.defects, "becomes a known defect"]]) {
-    if (names?.length) parts.push(el("p", {}, el("b", {}, counted(names.length, "picture")), ` ${names.length === 1 ? words : words.replace("joins", "join").replace("leaves", "leave").replace("becomes a known defect", "become known defects")}: `, names.map(fileName).join(", ")));
-  }
-  if (!turned.length) return [...parts, el("p", { class: "quiet" }, "The verdicts of the last pictures stay as they are.")];
+  const said = (found.sentences ?? []).map((sentence) => el("p", {}, sentence));
+  return [...said, ...turnedTable(turned)];
+}
+
+/** The results behind what the service says of verdicts that turn. */
+export const withItems = (turned) => Promise.all((turned ?? []).map(async (each) => ({ ...each, item: await get(`/api/results/${each.id}`) })));
+
+/** Which verdicts of the last pictures would turn. */
+export function turnedTable(turned) {
+  if (!turned.length) return [el("p", { class: "quiet" }, "The verdicts of the last pictures stay as they are.")];
   const rows = turned.map(({ item, before, after, score_before: was, score_after: will }) => [
     el("img", { src: item.links.thumbnail, alt: "", width: 56, height: 56 }), fileName(item.source), tag(before ?? "none"), "→", tag(after ?? "none"), `${number(was)} → ${number(will)}`,
   ]);
-  return [...parts, el("h3", {}, `${counted(turned.length, "verdict")} of the last pictures would turn`),
+  return [el("h3", {}, `${counted(turned.length, "verdict")} of the last pictures would turn`),
     el("div", { class: "scroll" }, table(["", "Picture", "Now", "", "Then", "Score"], rows))];
 }

@@ -1,7 +1,7 @@
 // The line: the newest picture large, its verdict as a lamp, the last ten, and how today went.
 
-import { get, ofStation, patch, pictures, post, query } from "./api.js";
-import { $, $$, brief, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, svg, tile, toast, WORDS } from "./dom.js";
+import { briefly, get, ofStation, patch, pictures, post, query } from "./api.js";
+import { $, $$, brief, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
 
@@ -11,7 +11,6 @@ let latest = data.latest; // newest first
 let chosen = null; // an earlier one that a person looks at; null: the newest
 let heat = true;
 let waiting = false;
-let day = new Date().toDateString();
 
 const path = (rest = "") => ofStation(station.name, rest);
 
@@ -109,12 +108,17 @@ function step(by) {
 }
 
 async function again() {
-  day = new Date().toDateString();
-  station = await get(path());
+  station = (await briefly(station.name)) ?? station;
   latest = (await get(`/api/results${query({ station: station.name, limit: LAST })}`)).items;
   showPaused();
   refresh();
 }
+
+/** The counts are the service's: what it says of a station may hold a result whose own event is still on its way. */
+const count = soon(async () => {
+  station = (await briefly(station.name)) ?? station;
+  showCounts();
+});
 
 const pause = () => doing($("#pause"), async () => {
   station = await patch(path(), { paused: !station.paused });
@@ -161,13 +165,10 @@ key(["f"], "the whole screen", () => (document.fullscreenElement ? document.exit
 
 watchStation({
   result(item) {
-    if (new Date(item.time).toDateString() !== day) return again(); // the counts of today begin anew
     if (latest.some((each) => each.id === item.id)) latest = latest.map((each) => (each.id === item.id ? item : each));
-    else {
-      latest = [item, ...latest].slice(0, LAST);
-      station.today[kindOf(item)] += 1;
-    }
+    else latest = [item, ...latest].slice(0, LAST);
     refresh();
+    count();
   },
   station(changed) {
     station = changed;

@@ -76,6 +76,7 @@ async function say(said) {
   const { comment, defect } = Object.fromEntries(new FormData($("#words")));
   const changed = await doing(null, () => post(`${item.links.self}/feedback`, { ...said, comment: comment.trim() || null, defect: defect.trim() || null, reviewer: who() }));
   if (changed) replace(changed);
+  if (changed?.remark) toast(changed.remark, true);
   return Boolean(changed);
 }
 

@@ -1,6 +1,7 @@
 // All stations: their cards follow what happens.
 
-import { $, $$, data, kindOf, shape, WORDS } from "./dom.js";
+import { get } from "./api.js";
+import { $, $$, data, kindOf, shape, soon, WORDS } from "./dom.js";
 import { listen } from "./events.js";
 
 const card = (name) => $$("[data-station]").find((each) => each.dataset.station === name);
@@ -16,22 +17,24 @@ function showCounts(station) {
 }
 
 const stations = new Map(data.stations.map((each) => [each.name, each]));
+
+function show(station) {
+  const { problem, drift, paused } = stations.get(station.name) ?? {};
+  if (problem !== station.problem || drift !== station.drift || paused !== station.paused) return location.reload();
+  stations.set(station.name, station);
+  showCounts(station);
+}
+
+const count = soon(async () => (await get("/api/stations")).forEach(show));
+
 listen({
   result(item) {
-    const station = stations.get(item.station);
-    if (!station) return;
-    station.today[kindOf(item)] += 1;
-    showCounts(station);
-    const tag = $(".tag", card(item.station));
+    count();
+    const tag = card(item.station) && $(".tag", card(item.station));
     if (!tag) return;
     tag.dataset.verdict = kindOf(item);
     tag.replaceChildren(shape(kindOf(item)), WORDS[kindOf(item)]);
   },
-  station(station) {
-    const { problem, drift, paused } = stations.get(station.name) ?? {};
-    if (problem !== station.problem || drift !== station.drift || paused !== station.paused) return location.reload();
-    stations.set(station.name, station);
-    showCounts(station);
-  },
+  station: show,
   reset: () => location.reload(),
 });

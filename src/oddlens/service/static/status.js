@@ -7,15 +7,17 @@ import { listen } from "./events.js";
 export function sayStation(station) {
   banner("problem", station.problem, true);
   banner("drift", station.drift);
-  for (const { name, sentence } of station.lost ?? []) banner(`source ${name}`, sentence, true);
+  for (const each of station.lost ?? []) saySource(each);
 }
+
+const saySource = ({ name, state, sentence }) => banner(`source ${name}`, state === "ok" ? null : sentence, true);
 
 /** more: handlers of the page besides, see `listen`. They hear of this station, and of what concerns all. */
 export function watchStation(more = {}) {
   const own = {
     station: sayStation,
     drift: ({ sentence }) => banner("drift", sentence),
-    source: ({ name, state, sentence }) => banner(`source ${name}`, state === "ok" ? null : sentence, true),
+    source: saySource,
     history: ({ ok, sentence }) => banner("history", ok ? null : sentence, true),
   };
   const handlers = {};

@@ -3,9 +3,9 @@
 import { call, get, ofStation, patch, pictures, post, query, who } from "./api.js";
 import { $, counted, data, doing, el, moment, number, percent, tableRow, toast } from "./dom.js";
 import { dropZone } from "./drop.js";
-import { openLearn } from "./learn.js";
+import { openLearn, turnedTable, withItems } from "./learn.js";
 import { watchStation } from "./status.js";
-import { vetted } from "./vetting.js";
+import { decide, vetted } from "./vetting.js";
 
 const { station } = data;
 const path = (rest = "") => ofStation(station.name, rest);
@@ -16,6 +16,8 @@ async function load() {
   $("h2 .number").textContent = references.length;
   $("#references").replaceChildren(...references.map(reference));
   $("#calibrated").textContent = calibrated(calibration, current);
+  const { kept, enough } = calibration?.learning ?? { kept: 0, enough: 0 };
+  $("[name=on] [value=learning]").textContent = `good pictures that the line kept at random (${kept}, ${enough} are enough)`;
   $("#versions").replaceChildren(...current.versions.map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
     each.number === current.version ? "in force" : el("button", { type: "button", onclick: (event) => back(event.target, each.number) }, "Go back to it")])));
@@ -23,8 +25,7 @@ async function load() {
 
 function reference(each) {
   const row = tableRow([
-    el("img", { src: path(`/references/${each.digest}/thumbnail`), alt: "", width: 56, height: 56, loading: "lazy" }),
-    el("td", { class: "words" }, each.source, each.flagged ? el("p", { class: "small" }, "differs most from the others: is it good?") : ""),
+    el("td", { class: "words" }, each.source, each.reason ? el("p", { class: "small" }, each.reason) : ""),
     number(each.score), each.p_value == null ? "–" : each.p_value.toPrecision(2),
     el("button", { type: "button", "aria-label": `Take ${each.source} out`, onclick: (event) => remove(event.target, each) }, "Take out")]);
   row.classList.toggle("flagged", Boolean(each.flagged));
@@ -50,9 +51,19 @@ const remove = (button, { digest, source }) =>
 const back = (button, version) => change(button, () => post(path("/rollback"), { version, who: who() }), (made) => `Version ${made.version} is in force.`);
 
 dropZone($("#drop"), async (files) => {
-  const made = await vetted($("#vetting"), files, (some, accepted) => post(path("/references"), pictures(some, { who: who() }, accepted)));
+  const place = $("#vetting");
+  const look = await doing(null, async () => {
+    const found = await post(path("/references?dry_run=true"), pictures(files));
+    return { ...found, turned: await withItems(found.turned) };
+  });
+  if (!look) return;
+  const decided = await decide(place, look.sentences.join(" "), look.vetting, files.map((file) => file.name), turnedTable(look.turned));
+  if (!decided) return;
+  const kept = files.filter((file) => !decided.left.includes(file.name));
+  if (!kept.length) return;
+  const made = await vetted(place, kept, (some, accepted) => post(path("/references"), pictures(some, { who: who() }, accepted)), decided.accepted);
   if (!made) return;
-  toast((made.sentences ?? []).join(" ") || "Saved as a new version.");
+  toast(made.sentences.join(" "));
   await doing(null, load);
 });
 

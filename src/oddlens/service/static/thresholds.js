@@ -7,6 +7,7 @@ import { atOrBelow, binned, boundAt, recount, sorted } from "./recount.js";
 import { watchStation } from "./status.js";
 
 const BINS = 120;
+const BEYOND = 2; // times the way from the lowest score to the thresholds that is shown beyond them
 // What people said of a part, from below to above in a bar: name, colour, words.
 const GROUPS = [
   ["good", "ok", "said to be good"],
@@ -35,10 +36,12 @@ function take(scores) {
   });
   groups = Object.fromEntries(Object.entries(by).map(([name, list]) => [name, sorted(list)]));
   all = sorted(Object.values(by).flat());
-  const ends = [...(all.length ? [all[0], all[all.length - 1]] : []), ...(calibration?.scores.length ? [calibration.scores[0], calibration.scores.at(-1)] : []),
-    saved.image, saved.review].filter((value) => value != null);
+  const known = [saved.image, saved.review, calibration?.scores.at(-1)].filter((value) => value != null);
+  const ends = [...known, calibration?.scores[0], all[0], all.at(-1)].filter((value) => value != null);
   low = ends.length ? Math.min(...ends) : 0;
   high = ends.length ? Math.max(...ends) : 1;
+  // A few scores far beyond the thresholds must not press all others into a corner: they share the last bar.
+  if (known.length) high = Math.min(high, Math.max(...known) + BEYOND * (Math.max(...known) - low));
   const air = (high - low) * 0.04 || 0.05;
   low -= air;
   high += air;
@@ -77,12 +80,16 @@ function draw() {
   context.fillStyle = colour("quiet");
   context.textAlign = "center";
   for (const value of ticks(low, high, Math.max(3, Math.floor(width / 110)))) if (x(value) > em && x(value) < width - em) context.fillText(value, x(value), height - em * 0.3);
-  handle(context, x(now.review), top, floor, "review", em);
-  handle(context, x(now.image), top, floor, "ng", em);
+  if (all.at(-1) > high) {
+    context.textAlign = "right";
+    context.fillText("and above", width - 2, top - em * 0.4);
+  }
+  if (now.review != null) handle(context, x(now.review), top, floor, "review", em);
+  if (now.image != null) handle(context, x(now.image), top, floor, "ng", em);
 }
 
-function handle(context, at, top, floor, name, em) {
-  if (!Number.isFinite(at)) return;
+function handle(context, place, top, floor, name, em) {
+  const at = Math.min(place, canvas.clientWidth - 2);
   context.fillStyle = colour(name);
   context.fillRect(at - 1.5, top * 0.4, 3, floor - top * 0.4);
   context.beginPath();
@@ -168,13 +175,7 @@ const near = (select, rate) => {
 };
 
 function log(entries) {
-  $("#audit").replaceChildren(...entries.map((each) => tableRow([el("span", { class: "quiet" }, moment(each.time)), each.who ?? "", el("td", { class: "words" }, sentence(each))])));
-}
-
-function sentence({ what, before, after }) {
-  if (before == null && after == null) return what;
-  const brief = (value) => (value == null ? "nothing" : typeof value === "object" ? Object.entries(value).filter(([, each]) => each != null && typeof each !== "object").map(([name, each]) => `${name} ${typeof each === "number" ? number(each) : each}`).join(", ") : String(value));
-  return `${what}: ${brief(before)} → ${brief(after)}`;
+  $("#audit").replaceChildren(...entries.map((each) => tableRow([el("span", { class: "quiet" }, moment(each.time)), each.who ?? "", el("td", { class: "words" }, each.what)])));
 }
 
 async function save(button, change) {

@@ -6,10 +6,10 @@ import { $$, el, number, table, toast } from "./dom.js";
  * Send pictures; where some are doubtful, ask, and send again as was decided.
  *
  * send(files, accepted): a promise of the answer; rejects with status 409 and `vetting` where pictures are doubtful.
+ * accepted: names that a person vouched for already.
  * Returns the answer, or null where nobody decided to go on.
  */
-export async function vetted(place, files, send) {
-  let accepted = [];
+export async function vetted(place, files, send, accepted = []) {
   for (;;) {
     place.hidden = true;
     try {
@@ -19,7 +19,7 @@ export async function vetted(place, files, send) {
         toast(error.message, true);
         return null;
       }
-      const decided = await decide(place, error.message, error.answer.vetting);
+      const decided = await decide(place, error.message, error.answer.vetting, files.map((file) => file.name));
       if (!decided) return null;
       accepted = [...accepted, ...decided.accepted];
       files = files.filter((file) => !decided.left.includes(file.name));
@@ -27,16 +27,21 @@ export async function vetted(place, files, send) {
   }
 }
 
-function decide(place, sentence, vetting) {
+/**
+ * Ask what becomes of doubtful pictures, and whether to go on at all.
+ *
+ * names: of the pictures that came; others were there before and can only be vouched for. more: what else is shown.
+ * Returns the names that are accepted and those that are left out, or null.
+ */
+export function decide(place, sentence, vetting, names, more = []) {
   return new Promise((resolve) => {
-    const rows = vetting.map(({ name, score, p_value: p, flagged, reason }) => {
-      const row = [el("td", { class: "words" }, name),
-        flagged ? el("select", { "aria-label": `What to do with ${name}`, dataset: { name } }, el("option", { value: "leave" }, "take it out"), el("option", { value: "accept" }, "it is good")) : "good",
-        number(score), p == null ? "–" : p.toPrecision(2), el("td", { class: "words" }, reason ?? "")];
-      return { row, flagged };
-    });
-    const shown = table(["Picture", "", "Score", "p", "Why"], rows.map(({ row }) => row));
-    rows.forEach(({ flagged }, at) => flagged && shown.tBodies[0].rows[at].classList.add("flagged"));
+    const choice = (name) => el("select", { "aria-label": `What to do with ${name}`, dataset: { name } },
+      names.includes(name) ? el("option", { value: "leave" }, "take it out") : el("option", { value: "stop" }, "not sure"),
+      el("option", { value: "accept" }, "it is good"));
+    const rows = vetting.map(({ name, score, p_value: p, flagged, reason }) => [el("td", { class: "words" }, name), flagged ? choice(name) : names.includes(name) ? "good" : "",
+      number(score), p == null ? "–" : p.toPrecision(2), el("td", { class: "words" }, reason ?? "")]);
+    const shown = table(["Picture", "", "Score", "p", "Why"], rows);
+    vetting.forEach(({ flagged }, at) => shown.tBodies[0].rows[at].classList.toggle("flagged", flagged));
     const done = (decided) => {
       place.hidden = true;
       place.replaceChildren();
@@ -44,9 +49,10 @@ function decide(place, sentence, vetting) {
     };
     const go = el("button", { type: "button", class: "main", onclick: () => {
       const of = (value) => $$("select", shown).filter((each) => each.value === value).map((each) => each.dataset.name);
+      if (of("stop").length) return toast("Take out what is not good first, or say that it is good.", true);
       done({ accepted: of("accept"), left: of("leave") });
     } }, "Go on");
-    place.replaceChildren(el("div", { class: "stack" }, el("p", { role: "alert" }, sentence), el("div", { class: "scroll" }, shown),
+    place.replaceChildren(el("div", { class: "stack" }, el("p", { role: "alert" }, sentence), el("div", { class: "scroll" }, shown), more,
       el("div", { class: "row" }, go, el("button", { type: "button", onclick: () => done(null) }, "Not now"))));
     place.hidden = false;
     place.scrollIntoView({ block: "nearest" });

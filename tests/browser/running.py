@@ -1,0 +1,79 @@
+"""A service that runs in a thread, with stations and results to look at, for a browser of this process."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import uvicorn
+
+import oddlens
+from oddlens.service.app import Service, create_app
+from oddlens.service.settings import ServeSettings
+from tests.service.given import part, png
+
+GOOD = 8
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service. url: of its page."""
+
+    url: str
+    service: Service
+
+    def inspect(self, station: str, images: Sequence[tuple[str, bytes]]) -> list[dict[str, object]]:
+        """Send images, each with its name, one after the other."""
+        found = []
+        for name, data in images:
+            request = urllib.request.Request(
+                f"{self.url}/api/stations/{station}/inspect?name={name}", data, {"Content-Type": "image/png"}
+            )
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                found.append(json.load(answer))
+        return found
+
+
+@contextmanager
+def running(settings: ServeSettings) -> Iterator[Running]:
+    """Serve within the block, at a free port of this machine."""
+    app = create_app(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+        assert thread.is_alive(), "the service did not start"
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Running(f"http://127.0.0.1:{port}", app.state.service)
+    finally:
+        app.state.service.events.close()
+        server.should_exit = True
+        thread.join(20)
+
+
+def make_station(folder: Path) -> Path:
+    """A station of some good plates, calibrated on them, on the graphs of the embedded model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detector = oddlens.load("patch-knn", runtime="onnx")
+        detector.object_name = "plate"
+        detector.add_references([np.asarray(part(seed)) for seed in range(GOOD)])
+        detector.calibrate()
+        detector.save(folder)
+    return folder
+
+
+def parts(count: int, first: int = 100) -> list[tuple[str, bytes]]:
+    """Parts as PNG files with their names; every fifth has a defect."""
+    return [(f"part_{seed}.png", png(seed, seed % 5 == 0)) for seed in range(first, first + count)]

@@ -1,0 +1,91 @@
+"""The handles of the histogram, over ten thousand scores too."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from oddlens.detection import Thresholds
+from tests.browser.conftest import OpenPage
+from tests.browser.running import Running
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+COUNT = 10_000
+
+
+def many_scores() -> tuple[list[float], dict[str, object]]:
+    """Scores, and what the service says of them: a tenth is bad, and a fifth was reviewed."""
+    generator = np.random.default_rng(3)
+    bad = generator.random(COUNT) < 0.1
+    scores = np.where(bad, generator.normal(0.6, 0.12, COUNT), generator.normal(0.27, 0.07, COUNT)).tolist()
+    said = [("bad" if each else "good") if place % 5 == 0 else None for place, each in enumerate(bad)]
+    return scores, {"id": list(range(COUNT)), "score": scores, "said": said, "verdict": ["ok"] * COUNT}
+
+
+def test_a_move_over_ten_thousand_scores_counts_as_the_library_and_repaints_at_once(
+    served: Running, open_page: OpenPage
+) -> None:
+    scores, answer = many_scores()
+    page = open_page(served.url + "/new")
+    page.route("**/scores", lambda route: route.fulfill(body=json.dumps(answer), content_type="application/json"))
+    page.goto(served.url + "/s/star/thresholds")
+    expect(page.locator("#legend")).to_contain_text("nothing said: 8000")
+    found = page.evaluate(
+        """async () => {
+            const moved = async (name, value) => {
+                const field = document.getElementById(name);
+                field.value = value;
+                field.dispatchEvent(new Event('input', { bubbles: true }));
+                await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            };
+            await moved('review', 0.1);
+            performance.clearMeasures('repaint');
+            const counts = [];
+            for (let step = 0; step < 60; step += 1) {
+                const [image, review] = [0.2 + step / 100, 0.1 + step / 100];
+                await moved('image', image);
+                await moved('review', review);
+                const shown = [...document.querySelectorAll('#recount div')].map(
+                    (each) => [each.dataset.verdict, Number(each.querySelector('b').textContent)]);
+                counts.push({ image, review, counts: Object.fromEntries(shown) });
+            }
+            return { counts, times: performance.getEntriesByName('repaint').map((each) => each.duration) };
+        }"""
+    )
+    for each in found["counts"][::5]:
+        expected = Counter(Thresholds(image=each["image"], review=each["review"]).verdict(score) for score in scores)
+        assert each["counts"] == {kind: expected[kind] for kind in ("ok", "review", "ng")}
+    times = found["times"]
+    assert len(times) >= 60
+    print(f"repaint of {COUNT} scores: median {statistics.median(times):.1f} ms, largest {max(times):.1f} ms")
+    assert statistics.median(times) < 100  # loose: the machine may be busy; docs/service.md says what was measured
+
+
+def test_a_handle_follows_the_mouse_and_pushes_the_other_one(served: Running, open_page: OpenPage) -> None:
+    page = open_page(served.url + "/s/star/thresholds")
+    page.wait_for_selector("#promise:not(:empty)")
+    box = page.locator("#histogram").bounding_box()
+    assert box is not None
+    low, high = (float(page.get_attribute("#image-range", name) or 0) for name in ("min", "max"))
+    image = float(page.input_value("#image"))
+    goal = low + 0.1 * (high - low)
+
+    def place(value: float) -> tuple[float, float]:
+        return box["x"] + (value - low) / (high - low) * box["width"], box["y"] + box["height"] / 2
+
+    page.fill("#review", str(image))  # both handles on one spot: the side that is pressed says which one is meant
+    x, y = place(image)
+    page.mouse.move(x + 3, y)
+    page.mouse.down()
+    page.mouse.move(*place(goal), steps=4)
+    page.mouse.up()
+    moved = float(page.input_value("#image"))
+    assert abs(moved - goal) < 0.02 * (high - low)
+    assert float(page.input_value("#review")) == pytest.approx(moved, rel=1e-5)
+    page.click("#reset")
+    assert float(page.input_value("#image")) == pytest.approx(image, rel=1e-5)
