@@ -2,13 +2,16 @@
 
 It answers what the client asks of the real one to list and to fetch files: `api/models/REPO`, `.../tree/REVISION`, and
 `REPO/resolve/REVISION/FILE` with the headers that files are cached by. Weights are LFS files: their hash is told, and a redirect
-leads to them.
+leads to them. And to push them: `api/repos/create`, `.../preupload`, the batches of LFS, and `.../commit` with its lines of JSON;
+everything else that the client sends is refused.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +29,9 @@ class HubServer:
     """The hub's state. Tests change it between calls.
 
     folder: root/REVISION/OWNER/NAME/FILE. gated: repositories that need a token. cut: how many bytes of a large file ever come;
-    every line breaks there; None is all. wrong_hash: files that the hub tells a wrong hash of. log: of what was asked: method,
-    path, range.
+    every line breaks there; None is all. wrong_hash: files that the hub tells a wrong hash of. token: what writing needs; None is
+    that nobody may. private: of each repository that was made, whether it is. commits: the messages of what was pushed. log: of
+    what was asked: method, path, range.
     """
 
     folder: Path
@@ -35,6 +39,9 @@ class HubServer:
     gated: set[str] = field(default_factory=set)
     cut: int | None = None
     wrong_hash: set[str] = field(default_factory=set)
+    token: str | None = None
+    private: dict[str, bool] = field(default_factory=dict)
+    commits: list[str] = field(default_factory=list)
     log: list[tuple[str, str, str]] = field(default_factory=list)
 
     def put(self, hub_id: str, files: dict[str, bytes], revision: str = "main") -> None:
@@ -42,6 +49,7 @@ class HubServer:
         place = self.folder / revision / hub_id
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(content)
 
     def put_folder(self, hub_id: str, folder: Path, revision: str = "main") -> None:
@@ -87,6 +95,73 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_POST(self) -> None:
+        path = unquote(urlparse(self.path).path).strip("/")
+        self.hub.log.append((self.command, path, ""))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        parts = path.split("/")
+        if path == "api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif self.headers.get("Authorization") != f"Bearer {self.hub.token}":
+            self._refuse(401, "")
+        elif path == "api/repos/create":
+            self._create(json.loads(body))
+        elif parts[4:5] == ["preupload"]:
+            wanted = [each["path"] for each in json.loads(body)["files"]]
+            modes = {name: "lfs" if Path(name).suffix in _LARGE else "regular" for name in wanted}
+            self._json(
+                {"files": [{"path": name, "uploadMode": mode, "shouldIgnore": False} for name, mode in modes.items()]}
+            )
+        elif path.endswith(".git/info/lfs/objects/batch"):
+            self._json({"transfer": "basic", "objects": [self._batch(each) for each in json.loads(body)["objects"]]})
+        elif parts[4:5] == ["commit"]:
+            self._commit("/".join(parts[2:4]), [json.loads(line) for line in body.splitlines()])
+        else:
+            self._refuse(404, "EntryNotFound")
+
+    def do_PUT(self) -> None:
+        name = self.path.strip("/").removeprefix("upload/")
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        assert hashlib.sha256(content).hexdigest() == name
+        self._blob(name).parent.mkdir(parents=True, exist_ok=True)
+        self._blob(name).write_bytes(content)
+        self._head(200, {"Content-Length": "0"})
+
+    def _blob(self, digest: str) -> Path:
+        return self.hub.folder / "blobs" / digest
+
+    def _create(self, asked: dict[str, object]) -> None:
+        hub_id = f"{asked['organization']}/{asked['name']}"
+        address = {"url": f"{self.hub.url}/{hub_id}"}
+        if any(self.hub.folder.glob(f"*/{hub_id}")):
+            self._json(address, 409)
+            return
+        self.hub.private[hub_id] = asked.get("visibility") == "private" or asked.get("private") is True
+        (self.hub.folder / "main" / hub_id).mkdir(parents=True)
+        self._json(address)
+
+    def _batch(self, wanted: dict[str, object]) -> dict[str, object]:
+        """Where a large file goes; nowhere where it is there already."""
+        if self._blob(str(wanted["oid"])).is_file():
+            return wanted
+        return wanted | {"actions": {"upload": {"href": f"{self.hub.url}/upload/{wanted['oid']}"}}}
+
+    def _commit(self, hub_id: str, lines: list[dict[str, dict[str, str]]]) -> None:
+        place = self.hub.folder / "main" / hub_id
+        for line in lines:
+            kind, value = str(line["key"]), line["value"]
+            if kind == "header":
+                self.hub.commits.append(value["summary"])
+            elif kind == "file":
+                self.hub.put(hub_id, {value["path"]: base64.b64decode(value["content"])})
+            elif kind == "lfsFile":
+                self.hub.put(hub_id, {value["path"]: self._blob(value["oid"]).read_bytes()})
+            elif kind == "deletedFile":
+                (place / value["path"]).unlink()
+            else:
+                shutil.rmtree(place / value["path"])
+        self._json({"commitUrl": f"{self.hub.url}/{hub_id}/commit/{_COMMITS['main']}", "commitOid": _COMMITS["main"]})
+
     def _answer(self) -> None:
         path = unquote(urlparse(self.path).path)
         self.hub.log.append((self.command, path, self.headers.get("Range", "")))
@@ -96,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts[0] == "lfs":
             self._content(self.hub.folder / "/".join(parts[1:]), parts[1])
         elif parts[2:3] == ["resolve"]:
-            self._file("/".join(parts[:2]), parts[3], parts[4])
+            self._file("/".join(parts[:2]), parts[3], "/".join(parts[4:]))
         else:
             self._refuse(404, "EntryNotFound")
 
@@ -106,9 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
         place = self._place(hub_id, revision)
         if place is None:
             return
-        files = sorted(path for path in place.iterdir())
+        files = sorted(path for path in place.rglob("*") if path.is_file())
         if rest[:1] == ["tree"]:
-            self._json([self._entry(path) for path in files])
+            whole = "recursive=true" in self.path.lower()
+            self._json([self._entry(path, place) for path in files if whole or path.parent == place])
             return
         told = {
             "_id": "1",
@@ -118,11 +194,18 @@ class _Handler(BaseHTTPRequestHandler):
             "private": False,
             "tags": [],
         }
-        self._json(told | {"downloads": 0, "likes": 0, "siblings": [{"rfilename": path.name} for path in files]})
+        self._json(
+            told
+            | {
+                "downloads": 0,
+                "likes": 0,
+                "siblings": [{"rfilename": path.relative_to(place).as_posix()} for path in files],
+            }
+        )
 
-    def _entry(self, path: Path) -> dict[str, object]:
-        content = path.read_bytes()
-        told: dict[str, object] = {"type": "file", "path": path.name, "size": len(content), "oid": _blob_id(content)}
+    def _entry(self, path: Path, place: Path) -> dict[str, object]:
+        content, name = path.read_bytes(), path.relative_to(place).as_posix()
+        told: dict[str, object] = {"type": "file", "path": name, "size": len(content), "oid": _blob_id(content)}
         if path.suffix in _LARGE:
             told["lfs"] = {"oid": self._sha256(path), "size": len(content), "pointerSize": 134}
         return told
@@ -184,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, value: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
         body = json.dumps(value).encode()
         self._head(status, {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})})
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
 
     def _head(self, status: int, headers: dict[str, str]) -> None:

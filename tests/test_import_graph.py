@@ -19,8 +19,8 @@ SOURCE = ROOT / "src"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
-    "cli", "service", "training", "evaluation", "inference", "export", "teaching", "loading", "detector", "encoding", "station",
-    "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
+    "cli", "service", "training", "evaluation", "inference", "sharing", "export", "teaching", "loading", "detector", "encoding",
+    "station", "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
     "images", "io", "errors", "telemetry",
 )  # fmt: skip
 """The rooms from top to bottom. A module imports from its own room and from those below it, wherever the import stands: in a
@@ -30,7 +30,7 @@ TORCH_FREE = (
     "oddlens.cli", "oddlens.service", "oddlens.station", "oddlens.calibration", "oddlens.detection",
     "oddlens.provenance", "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
     "oddlens.evaluation", "oddlens.inference", "oddlens.encoding", "oddlens.detector", "oddlens.loading", "oddlens.teaching",
-    "oddlens.runtime", "oddlens.telemetry", "oddlens.backbone.cache", "oddlens.backbone.tokenizer",
+    "oddlens.runtime", "oddlens.sharing", "oddlens.telemetry", "oddlens.backbone.cache", "oddlens.backbone.tokenizer",
     "oddlens.backbone.cards", "oddlens.backbone.hub", "oddlens.methods.card", "oddlens.methods.registry", "oddlens.methods.recipe",
     "oddlens.export.parity", "oddlens.export.labelled", "oddlens.backbone.request", "oddlens.methods.scoring",
     "oddlens.methods.common.recent",
@@ -41,7 +41,7 @@ TORCH_FREE = (
 )  # fmt: skip
 """Modules and packages, with all that is in them, that need no torch."""
 
-NEEDS_TORCH = ("oddlens.loading.with_torch", "oddlens.teaching.namer")
+NEEDS_TORCH = ("oddlens.loading.with_torch", "oddlens.sharing.weights", "oddlens.teaching.namer")
 """What of them does: others import it when it is asked for."""
 
 MOST_ROOT_MODULES = 10

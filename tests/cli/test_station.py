@@ -580,3 +580,13 @@ class TestVetting:
         done = self.create(tmp_path / "s", open_clip_folder, "--reference", images / "references", option, "spto.png")
         assert done.code == 2
         assert f"{option} spto.png names none of the images" in done.sentence
+
+
+def test_a_station_is_pushed_and_pulled(tmp_path: Path) -> None:
+    oddlens.load(device="cpu", runtime="onnx").set_thresholds(image=0.5).save(tmp_path / "line")
+    done = run("station", "push", tmp_path / "line", "--to", tmp_path / "shared")
+    assert (done.code, done.out) == (0, f"{tmp_path}/shared\n")
+    done = run("station", "pull", tmp_path / "shared", "--to", tmp_path / "other")
+    assert (done.code, done.out) == (0, f"{tmp_path}/other: pushed as version 1 of line\n")
+    done = run("station", "show", tmp_path / "other")
+    assert "NG above 0.5" in done.out

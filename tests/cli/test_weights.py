@@ -94,3 +94,16 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     done = run("weights", "show", tmp_path / "notes.pth")
     assert done.code == 1
     assert "notes.pth is damaged or not a weights file" in done.sentence
+
+
+def test_weights_are_pushed_and_pulled(tmp_path: Path) -> None:
+    made = {"method": "april-gan", "recipe": {}, "model": "tiny", "model_fingerprint": "0123"}
+    write_weights(tmp_path / "a.safetensors", {"layers.0.weight": torch.zeros(2, 2)}, made)
+    done = run("weights", "push", tmp_path / "a.safetensors", "--to", tmp_path / "shared")
+    assert (done.code, done.out) == (0, f"{tmp_path}/shared\n")
+    done = run("weights", "pull", tmp_path / "shared", "--to", tmp_path / "b.safetensors")
+    assert (done.code, done.out) == (0, f"{tmp_path}/b.safetensors\n")
+    assert (tmp_path / "b.safetensors").read_bytes() == (tmp_path / "a.safetensors").read_bytes()
+    done = run("station", "pull", tmp_path / "shared", "--to", tmp_path / "line")
+    assert done.code == 2
+    assert "holds learned weights, and not a station: pull it with 'oddlens weights pull'" in done.sentence

@@ -1,4 +1,4 @@
-"""A repository on the hub, through the hub's own client. Nothing else of oddlens touches the network.
+"""A repository on the hub, through the hub's own client. Nothing else of oddlens talks to the hub.
 
 Large files are checked by the SHA-256 that the hub states, and a stopped download continues where it stopped, also in another
 call: the client itself no longer does that (since its release 1.x it throws away the part of a file that has arrived).
@@ -39,12 +39,38 @@ class Repository:
         self._api = HfApi()
         self._to = to
 
-    def files(self) -> dict[str, RepoFile]:
-        """The files at its root, by name."""
+    def files(self, *, whole: bool = False) -> dict[str, RepoFile]:
+        """The files at its root, by name. whole: those in its folders too, by their paths."""
         from huggingface_hub.hf_api import RepoFile
 
-        entries = self._api.list_repo_tree(self.hub_id, revision=self.revision)
+        entries = self._api.list_repo_tree(self.hub_id, revision=self.revision, recursive=whole)
         return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+    def files_or_none(self) -> dict[str, RepoFile] | None:
+        """As `files`; None where there is no such repository."""
+        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+        try:
+            return self.files()
+        except GatedRepoError:
+            raise
+        except RepositoryNotFoundError:
+            return None
+
+    def pin(self) -> None:
+        """Stay with the commit that the revision is now."""
+        self.revision = self._api.model_info(self.hub_id, revision=self.revision).sha or self.revision
+
+    def upload(self, folder: Path, message: str, *, private: bool) -> str:
+        """Make what is in a folder the content of the repository, in one commit; its address.
+
+        The repository is made where there is none. Files at its root that the folder lacks stay, those in its folders go.
+        """
+        self._api.create_repo(self.hub_id, private=private, exist_ok=True)
+        done = self._api.upload_folder(
+            repo_id=self.hub_id, folder_path=folder, commit_message=message, delete_patterns="*/*"
+        )
+        return str(done.commit_url)
 
     def download_small(self, names: Sequence[str]) -> Path:
         """Download files, again where they are there already. Returns their folder."""
@@ -57,6 +83,14 @@ class Repository:
     def download_apart(self, name: str, place: Path) -> Path:
         """Download one file to a folder of its own. Returns its path."""
         return Path(self._api.hf_hub_download(self.hub_id, name, revision=self.revision, local_dir=place))
+
+    def download(self, entry: RepoFile, folder: Path) -> None:
+        """Download a file of any size to its path in a folder, the `to` of the repository."""
+        (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
+        if entry.lfs is None:
+            self.download_apart(entry.path, folder)
+        else:
+            self.download_large(entry, folder)
 
     def download_large(self, entry: RepoFile, folder: Path) -> bool:
         """Download a large file, unless it is there. A file that is there and is not the hub's is replaced.
@@ -119,6 +153,30 @@ class Repository:
                 )
             part.replace(content)
         lock.unlink(missing_ok=True)
+
+    @contextmanager
+    def pushing(self) -> Iterator[None]:
+        """Turn every error of the client while it pushes into a `ModelError`. No sentence has a token in it."""
+        from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+        hub_id, endpoint = self.hub_id, self._api.endpoint
+        try:
+            yield
+        except (OddlensError, ImportError, AttributeError, NameError, TypeError, AssertionError):
+            raise  # ours, or a fault of the program
+        except OfflineModeIsEnabled as error:
+            raise ModelError(
+                f"{hub_id} was not pushed because HF_HUB_OFFLINE is set: unset it, or push to a folder"
+            ) from error
+        except Exception as error:  # of the client, of the disk, or of whichever HTTP library the client uses
+            status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+            if status in (401, 403):
+                raise ModelError(
+                    f"{endpoint} does not let you write to {hub_id}: set HF_TOKEN to a token that may, or give another name"
+                ) from error
+            raise ModelError(
+                f"{hub_id} could not be pushed ({first_line(error)}): check the network to {endpoint}, and push again"
+            ) from error
 
     @contextmanager
     def sentences(self) -> Iterator[None]:

@@ -61,6 +61,15 @@ WeightsOut = Annotated[
 ]
 WriteReport = Annotated[bool, typer.Option("--report/--no-report", help="Write the report; it needs 'oddlens[train]'.")]
 StationFolder = Annotated[Path, typer.Argument(metavar="STATION", help="The station's folder.", show_default=False)]
+PlaceTo = Annotated[
+    str,
+    typer.Option(
+        "--to", metavar="PLACE", help="A new folder, or hf://owner/name, a repository on the hub.", show_default=False
+    ),
+]
+MakesPublic = Annotated[
+    bool, typer.Option("--public", help="Let everybody see a repository that is made; else only you can.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")]
 
 

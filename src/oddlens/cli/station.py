@@ -1,17 +1,18 @@
-"""`oddlens station`: make a station, look at it, check it, change it, go back."""
+"""`oddlens station`: make a station, look at it, check it, change it, go back, share it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from oddlens.cli import station_check, station_create, station_learn, station_set
 from oddlens.cli.command import Command, grouped
-from oddlens.cli.options import AsJson, StationFolder, say
+from oddlens.cli.options import AsJson, MakesPublic, PlaceTo, StationFolder, say
 from oddlens.cli.station_page import print_station, when
 from oddlens.errors import counted
 
@@ -20,7 +21,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def station() -> None:
-    """Make, show, check and change a saved detector of a part."""
+    """Make, show, check, change and share a saved detector of a part."""
 
 
 app.command("create", cls=Command, no_args_is_help=True, epilog=station_create.EXAMPLES)(grouped(station_create.create))
@@ -100,6 +101,33 @@ def rollback(
         print(json.dumps(asdict(made), indent=2))
         return
     print(f"version {made.number}: {made.what}")
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def push(folder: StationFolder, to: PlaceTo, public: MakesPublic = False) -> None:
+    """Share the version in force, with a card of what made it: in a folder, or on the hub.
+
+    Feedback, the log and earlier versions stay. The names of its good images go along.
+    """
+    from oddlens.sharing.station import push_station
+
+    print(push_station(folder, to, private=not public))
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def pull(
+    place: Annotated[
+        str,
+        typer.Argument(metavar="PLACE", help="A folder, or hf://owner/name[@revision].", show_default=False),
+    ],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder to make; a new one.", show_default=False)],
+) -> None:
+    """Fetch a station that somebody pushed, checked by the SHA-256 of each file."""
+    from oddlens.errors import printable
+    from oddlens.sharing.station import pull_station
+
+    version = pull_station(place, to)
+    print(f"{printable(str(to))}: {printable(version.what)}")
 
 
 def _print_lines(entries: Iterable[tuple[int, str, str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""`oddlens weights`: what a file of learned weights is."""
+"""`oddlens weights`: what a file of learned weights is, and sharing it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, TypedDict
 import typer
 
 from oddlens.cli.command import Command
-from oddlens.cli.options import AsJson
+from oddlens.cli.options import AsJson, MakesPublic, PlaceTo
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,7 +34,7 @@ class WeightsDocument(TypedDict):
 
 @app.callback()
 def weights() -> None:
-    """Show what a file of learned weights is."""
+    """Show what a file of learned weights is, or share it."""
 
 
 @app.command(cls=Command)
@@ -51,6 +51,36 @@ def show(
         return
     for line in _lines(document):
         print(printable(line))
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def push(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights that oddlens trained.", show_default=False)],
+    to: PlaceTo,
+    public: MakesPublic = False,
+) -> None:
+    """Share learned weights, with a card of how they were made: in a folder, or on the hub."""
+    from oddlens.sharing.weights import push_weights
+
+    print(push_weights(file, to, private=not public))
+
+
+@app.command(cls=Command, no_args_is_help=True)
+def pull(
+    place: Annotated[
+        str,
+        typer.Argument(metavar="PLACE", help="A folder, or hf://owner/name[@revision].", show_default=False),
+    ],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="The .safetensors file to make.", show_default=False)
+    ],
+) -> None:
+    """Fetch learned weights that somebody pushed, checked by their SHA-256, and print the file."""
+    from oddlens.errors import printable
+    from oddlens.sharing.weights import pull_weights
+
+    pull_weights(place, to)
+    print(printable(str(to)))
 
 
 def _described(file: Path) -> WeightsDocument:

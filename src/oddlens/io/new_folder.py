@@ -13,10 +13,10 @@ from oddlens.io.atomic import LEFT_OVER, unwritable
 from oddlens.io.paths import exists, is_link
 
 
-def check_new_folder(target: Path) -> None:
+def check_new_folder(target: Path, what: str = "folder") -> None:
     """Raise `UsageError` where something lies already: for programs that work long before they write."""
     if exists(target) or is_link(target):
-        raise UsageError(f"{printable(str(target))} exists: give a new folder")
+        raise UsageError(f"{printable(str(target))} exists: give a new {what}")
 
 
 @contextmanager
