@@ -81,7 +81,9 @@ class WatchOutput:
             show_default=",".join(KINDS),
         ),
     ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove what is in OUT, and start over.")] = False
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the results in OUT, and start over; kept frames stay.")
+    ] = False
     audit: Annotated[
         float | None,
         typer.Option(metavar="SHARE", help="Draw this share of the images at random for audit.", show_default="none"),
