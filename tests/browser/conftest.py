@@ -73,10 +73,16 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service with two stations, one of which has inspected a dozen parts. What tests change there disturbs no other test."""
+    """A service with a station that has inspected a dozen parts, a copy of it, and a damaged one.
+
+    What tests change there disturbs no other test.
+    """
     folder = tmp_path_factory.mktemp("served")
     star = make_station(folder / "star")
     other = Path(shutil.copytree(star, folder / HOSTILE))
-    with running(ServeSettings(stations=(star, other), home=folder / "home")) as service:
+    broken = folder / "broken"
+    broken.mkdir()
+    (broken / "station.json").write_text("{")
+    with running(ServeSettings(stations=(star, other, broken), home=folder / "home")) as service:
         service.inspect("star", parts(12))
         yield service

@@ -6,6 +6,7 @@ import { key } from "./keys.js";
 import { watchStation } from "./status.js";
 
 const LAST = 10;
+const AT_ONCE = 4;
 let station = data.station;
 let latest = data.latest; // newest first
 let chosen = null; // an earlier one that a person looks at; null: the newest
@@ -131,16 +132,21 @@ function toggleHeat() {
   showStage(chosen ?? latest[0]);
 }
 
+/** Some at once, so that one travels while another is looked at; the service refuses more than it can take. */
 async function inspect(files) {
+  const waiting = [...files];
   let failed = 0;
-  for (const file of files) {
-    try {
-      await post(path("/inspect"), pictures([file]));
-    } catch (error) {
-      failed += 1;
-      toast(`${file.name}: ${error.message}`, true);
+  const send = async () => {
+    for (let file = waiting.shift(); file; file = waiting.shift()) {
+      try {
+        await post(path("/inspect"), pictures([file]));
+      } catch (error) {
+        failed += 1;
+        toast(`${file.name}: ${error.message}`, true);
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, send));
   if (!failed) toast(`${counted(files.length, "picture")} inspected.`);
 }
 
