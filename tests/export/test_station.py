@@ -17,7 +17,6 @@ from oddlens.errors import OddlensError, UsageError
 from oddlens.export import station as export_module
 from oddlens.export.parity import Difference, Parity, compare
 from oddlens.export.station import Exported, export_station
-from oddlens.io.lock import FolderLock
 from oddlens.runtime import GraphMethod
 
 
@@ -192,24 +191,6 @@ def test_an_export_of_which_images_cannot_be_compared_is_not_left(
         with pytest.raises(OddlensError, match=r"cannot be held against torch on 1 image \(x: its score is NaN\)"):
             export_station(station, tmp_path / "made", precision=precision)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_killed_export_left_is_removed_and_what_a_running_one_holds_is_not(tmp_path: Path) -> None:
-    target = tmp_path / "line [3]"
-    names = (".line [3]-killed", ".line [3]-running", ".line [3]-of the user", ".line 3-of another")
-    killed, running, users, other = (tmp_path / name for name in names)
-    for folder in (killed, users, other):
-        (folder / "station").mkdir(parents=True)
-    for folder in (killed, other):
-        (folder / ".oddlens.lock").touch()
-    lock = FolderLock(running)
-    lock.acquire()
-    with export_module._new_folder(target) as (work, made):
-        assert not killed.exists()
-        assert (work / ".oddlens.lock").exists()
-        made.mkdir()
-    lock.release()
-    assert sorted(tmp_path.iterdir()) == sorted([running, users, other, target])
 
 
 def test_calls_that_are_wrong_say_so_before_anything_is_made(station: Path, good: list[Path], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from oddlens.errors import OddlensError, UsageError
+from oddlens.io.lock import FolderLock
 from oddlens.io.new_folder import new_folder
 
 
@@ -42,3 +43,20 @@ def test_nothing_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"link exists"), new_folder(tmp_path / "link"):
         pytest.fail("it began")
+
+
+def test_what_a_killed_program_left_is_removed_and_what_a_running_one_holds_is_not(tmp_path: Path) -> None:
+    target = tmp_path / "line [3]"
+    names = (".line [3]-killed", ".line [3]-running", ".line [3]-of the user", ".line 3-of another")
+    killed, running, users, other = (tmp_path / name for name in names)
+    for folder in (killed, users, other):
+        (folder / "made").mkdir(parents=True)
+    for folder in (killed, other):
+        (folder / ".oddlens.lock").touch()
+    lock = FolderLock(running)
+    lock.acquire()
+    with new_folder(target) as made:
+        assert not killed.exists()
+        assert (made.parent / ".oddlens.lock").exists()
+    lock.release()
+    assert sorted(tmp_path.iterdir()) == sorted([running, users, other, target])

@@ -9,13 +9,9 @@ The folder is a station. Beside what every station has it holds
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +29,7 @@ from oddlens.export.labelled import Labelled, labelled_records, measure
 from oddlens.export.parity import LIMIT, Parity, compare, golden_images
 from oddlens.export.precision import checked_precision
 from oddlens.io.atomic import write_bytes, write_text
-from oddlens.io.lock import FolderLock
+from oddlens.io.new_folder import check_new_folder, new_folder
 from oddlens.io.paths import exists, is_file, matching
 from oddlens.loading import open_station
 from oddlens.loading.with_graphs import find_graphs
@@ -110,8 +106,7 @@ def export_station(
         OddlensError: The export does not give what torch gives, so that it is not left; or packages are absent.
     """
     form, place = _Form(checked_precision(precision), TARGETS[known_name("target", target, TARGETS)]), Path(to)
-    if exists(place):
-        raise UsageError(f"{printable(str(place))} exists: give a new folder for the export")
+    check_new_folder(place)
     if exists(Path(station)) and place.resolve().is_relative_to(Path(station).resolve()):
         raise UsageError(f"{printable(str(place))} lies in the station itself: give a folder outside it for the export")
     if form == _Form("int8", "openvino"):
@@ -129,7 +124,8 @@ def export_station(
         )
     if (reason := why_not(torch_method(detector.method))) is not None:
         raise UsageError(reason)
-    with _new_folder(place) as (work, made):
+    with new_folder(place) as made:
+        work = made.parent
         graphs = work / "graphs"
         state = detector.to_state()
         _write_graphs(detector, state, graphs, form, objects, report)
@@ -183,39 +179,6 @@ def _write_graphs(
         objects=named,
         report=lambda role: report(f"graph {role}"),
     )
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[tuple[Path, Path]]:
-    """A folder to work in beside the target, and one in it that becomes the target if all goes well."""
-    _remove_left_behind(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise OddlensError(
-            f"{printable(str(target))} cannot be made ({error.strerror}): give another folder"
-        ) from error
-    lock = FolderLock(work)
-    try:
-        lock.acquire()
-        made = work / "station"
-        yield work, made
-        made.rename(target)
-    finally:
-        lock.release()
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _remove_left_behind(target: Path) -> None:
-    """Remove the folders that exports to the same place worked in when they were killed; those of others are locked."""
-    for work in matching(target.parent, f".{glob.escape(target.name)}-*"):
-        lock = FolderLock(work)
-        if lock.was_taken:
-            with suppress(UsageError):
-                lock.acquire()
-                lock.release()
-                shutil.rmtree(work, ignore_errors=True)
 
 
 def _with_graphs(state: StationState, graphs: Path) -> StationState:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
+import glob
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from oddlens.errors import UsageError, printable
-from oddlens.io.atomic import LEFT_OVER, unwritable
-from oddlens.io.paths import exists, is_link
+from oddlens.io.atomic import unwritable
+from oddlens.io.lock import FolderLock
+from oddlens.io.paths import exists, is_link, matching
 
 
 def check_new_folder(target: Path, what: str = "folder") -> None:
@@ -21,7 +23,8 @@ def check_new_folder(target: Path, what: str = "folder") -> None:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside the target; it becomes the target on success and is removed on failure.
+    """Give an empty folder that becomes the target on success and is removed on failure. It lies in another one, for what is only
+    needed meanwhile, beside the target; what a killed program left there is removed.
 
     Every `OSError` in the body becomes the error that the target cannot be written.
 
@@ -30,12 +33,30 @@ def new_folder(target: Path) -> Iterator[Path]:
         OddlensError: The folder cannot be made or written to.
     """
     check_new_folder(target)
-    made = target.absolute().parent / f"{LEFT_OVER}{secrets.token_hex(8)}"
+    _remove_left_behind(target)
     try:
-        made.mkdir(parents=True)
-        yield made
-        made.rename(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        lock = FolderLock(work)
+        try:
+            lock.acquire()
+            made = work / "made"
+            made.mkdir()
+            yield made
+            made.rename(target)
+        finally:
+            lock.release()
+            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise unwritable(target, error) from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+
+
+def _remove_left_behind(target: Path) -> None:
+    """Remove what programs that were killed left of the same target; what others are working on is locked."""
+    for work in matching(target.parent, f".{glob.escape(target.name)}-*"):
+        lock = FolderLock(work)
+        if lock.was_taken:
+            with suppress(UsageError):
+                lock.acquire()
+                lock.release()
+                shutil.rmtree(work, ignore_errors=True)
