@@ -94,7 +94,7 @@ def main() -> None:
 
 def _chosen(data: Path, count: int) -> list[Path]:
     """Pictures that can be read, evenly over a folder."""
-    found = find_images([data]).paths
+    found = [path for path in find_images([data]).paths if isinstance(path, Path)]
     good: list[Path] = []
     for path in found[:: max(1, len(found) // count)]:
         try:

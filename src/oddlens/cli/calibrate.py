@@ -20,6 +20,7 @@ from oddlens.errors import Failure, UsageError, printable
 if TYPE_CHECKING:
     from oddlens.calibration import Calibration, DetectionRate, Observations, Vetting
     from oddlens.detector import Detector
+    from oddlens.io.remote import ImagePath
     from oddlens.teaching.calibrating import Seen
 
 EXAMPLES = """\b
@@ -88,7 +89,7 @@ def calibrate(
         raise UsageError("--good and --from-learning contradict each other: give one of them")
     paths = None if not good else find_good_images(good, "good images")
     known_bad = [] if not bad else find_good_images(bad, "bad images")
-    if sheet is not None and sheet.resolve() in {path.resolve() for path in [*(paths or []), *known_bad]}:
+    if sheet is not None and sheet.resolve() in _local([*(paths or []), *known_bad]):
         raise UsageError(
             f"the contact sheet {printable(str(sheet))} would overwrite one of the images: give another name"
         )
@@ -148,7 +149,7 @@ def _print(seen: Observations, calibration: Calibration, rate: DetectionRate | N
 def _seen(
     detector: Detector,
     station: Path,
-    paths: Sequence[Path] | None,
+    paths: Sequence[ImagePath] | None,
     from_learning: bool,
     leave_out: Sequence[str],
     failed: list[Failure],
@@ -180,7 +181,7 @@ def _seen(
 
 
 def _found(
-    detector: Detector, calibration: Calibration, bad: Sequence[Path], failed: list[Failure]
+    detector: Detector, calibration: Calibration, bad: Sequence[ImagePath], failed: list[Failure]
 ) -> DetectionRate | None:
     """How many of the known defects are found, without those that the station remembers; None without any."""
     outcomes = list(judged_images(detector, bad, "bad images", KnownImages.of(detector, calibration))) if bad else []
@@ -237,3 +238,8 @@ def _document(
         "sheet": str(sheet),
         "failed": [each.to_dict() for each in failed],
     }
+
+
+def _local(paths: Sequence[ImagePath]) -> set[Path]:
+    """The files among images, one spelling each."""
+    return {path.resolve() for path in paths if isinstance(path, Path)}

@@ -153,7 +153,13 @@ def _found(names: Sequence[str]) -> Sequence[Path]:
     found = find_images(names)
     if found.failures:
         raise UsageError(found.failures[0].reason)
-    return found.paths
+    paths = [path for path in found.paths if isinstance(path, Path)]
+    for path in found.paths:
+        if not isinstance(path, Path):
+            raise UsageError(
+                f"{printable(str(path))} is an address, and a station learns from files: copy the image, and detect it there"
+            )
+    return paths
 
 
 def _mark(

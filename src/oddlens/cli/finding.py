@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddlens.cli.options import say
@@ -13,9 +12,10 @@ from oddlens.errors import UsageError
 
 if TYPE_CHECKING:
     from oddlens.io.finding import Found
+    from oddlens.io.remote import ImagePath
 
 
-def find_good_images(names: Sequence[str], what: str = "references") -> list[Path]:
+def find_good_images(names: Sequence[str], what: str = "references") -> list[ImagePath]:
     """All of them, one that is named twice too (the detector says so).
 
     what: what they are, for what is said.
@@ -41,11 +41,11 @@ def tell_passed_over(found: Found, where: str = "") -> None:
 
 
 @contextmanager
-def with_progress(what: str, paths: Sequence[Path]) -> Iterator[Iterator[Path]]:
+def with_progress(what: str, paths: Sequence[ImagePath]) -> Iterator[Iterator[ImagePath]]:
     """The paths one by one, with a bar of how many were taken."""
     with progress(what, len(paths)) as advance:
 
-        def each() -> Iterator[Path]:
+        def each() -> Iterator[ImagePath]:
             for path in paths:
                 yield path
                 advance(1)

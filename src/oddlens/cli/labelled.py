@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddlens.cli.options import say
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from oddlens.detection import Detection
     from oddlens.detector import Detector
     from oddlens.io.images import Picture
+    from oddlens.io.remote import ImagePath
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class KnownImages:
 
 
 def judged_images(
-    detector: Detector, paths: Sequence[Path], what: str, known: KnownImages
+    detector: Detector, paths: Sequence[ImagePath], what: str, known: KnownImages
 ) -> Iterator[Detection | Failure]:
     """What becomes of each image but those that are known, or that came before; how many are left out is said, and what failed.
 

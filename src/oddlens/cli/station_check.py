@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +19,7 @@ from oddlens.errors import Failure, UsageError, printable
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
+    from oddlens.io.remote import ImagePath
     from oddlens.station import Check
 
 EXAMPLES = """\b
@@ -91,7 +91,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _verdicts(detector: Detector, paths: Sequence[Path], what: str, known: KnownImages) -> Counter[str]:
+def _verdicts(detector: Detector, paths: Sequence[ImagePath], what: str, known: KnownImages) -> Counter[str]:
     """How many images have which verdict, or failed."""
     outcomes = judged_images(detector, paths, what, known)
     verdicts = ("failed" if isinstance(each, Failure) else each.verdict for each in outcomes)

@@ -33,6 +33,7 @@ from oddlens.errors import UsageError, check_name, counted, printable
 if TYPE_CHECKING:
     from oddlens.calibration import Vetting
     from oddlens.detector import Detector
+    from oddlens.io.remote import ImagePath
 
 EXAMPLES = """\b
 Examples:
@@ -119,7 +120,7 @@ class VettingOptions:
         typer.Option(metavar="NAME...", help="Images that are not to be used, by name.", show_default=False),
     ] = None
 
-    def kept(self, *groups: Sequence[Path]) -> Iterator[list[Path]]:
+    def kept(self, *groups: Sequence[ImagePath]) -> Iterator[list[ImagePath]]:
         """The images that are not left out. Raises `UsageError` for a name that is none."""
         from oddlens.cli.vetting import image_named
 
@@ -203,7 +204,7 @@ def create(
 
 
 def _calibrate(
-    detector: Detector, others: Sequence[Path], options: CalibrationOptions, vetting: VettingOptions, sheet: Path
+    detector: Detector, others: Sequence[ImagePath], options: CalibrationOptions, vetting: VettingOptions, sheet: Path
 ) -> None:
     """Look at the good images, and set the thresholds by them. Raises `UsageError` for doubtful ones that nobody accepted."""
     from oddlens.calibration import REVIEW_RATE

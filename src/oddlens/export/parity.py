@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -16,12 +15,13 @@ from oddlens.detector import Detector
 from oddlens.encoding import EncodedBatch
 from oddlens.errors import ImageError
 from oddlens.io.pixels import Pixels
+from oddlens.io.remote import ImagePath
 from oddlens.methods.scoring import Numbers
 
 LIMIT = 1e-4
 """How far features, scores and maps of two runtimes may lie apart in float32."""
 
-Named = tuple[str, str | Path | Pixels]
+Named = tuple[str, str | ImagePath | Pixels]
 """What an image is called, and the image or its path."""
 
 GOLDEN = ((480, 640), (640, 360), (97, 211), (300, 300), (64, 64), (1000, 700))

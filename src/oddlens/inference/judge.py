@@ -43,6 +43,7 @@ from oddlens.io.loader import thread_count
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import matching
 from oddlens.io.pixels import Pixels
+from oddlens.io.remote import ImagePath
 from oddlens.io.strict_json import checked
 from oddlens.io.video import Video
 
@@ -307,8 +308,9 @@ class _Judging:
         for record in records:
             path, number = place_of(self._folder.root, record)
 
-            def pixels(path: Path = path, number: int = number or 0) -> Pixels:
+            def pixels(path: ImagePath = path, number: int = number or 0) -> Pixels:
                 nonlocal video
+                assert isinstance(path, Path)  # no video is behind an address
                 video = video if video is not None and video.path == path else Video(path)
                 return video.read(number).pixels
 

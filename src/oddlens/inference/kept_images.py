@@ -17,6 +17,7 @@ from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.records import Record, read_records, verdict_of
 from oddlens.inference.results import ResultsFolder, unique_names
 from oddlens.io.paths import is_file
+from oddlens.io.remote import ImagePath, RemotePath, is_address
 
 DEFECT = "defect"
 """What a region is called that has no name."""
@@ -110,7 +111,7 @@ class KeptResults:
             path, frame = place_of(root, record) if "file" in record else (Path(), None)
             if frame is not None:
                 frames += 1
-            elif "file" not in record or folder.file_of(path) != record["file"]:
+            elif not isinstance(path, Path) or "file" not in record or folder.file_of(path) != record["file"]:
                 changed += 1
             else:
                 found[path.resolve()] = record
@@ -183,9 +184,11 @@ def with_names(regions: tuple[Region, ...], record: Record) -> tuple[Region, ...
     )
 
 
-def place_of(root: Path, record: Record) -> tuple[Path, int | None]:
+def place_of(root: Path, record: Record) -> tuple[ImagePath, int | None]:
     """Where the image of a line is, and its number if it is a frame of a video."""
     place = record["file"]["path"]
+    if is_address(place):
+        return RemotePath(place), None
     path, mark, number = place.rpartition("#")
     if mark and number.isdigit() and record["path"].endswith(f"#{number}") and not is_file(root / place):
         return root / path, int(number)

@@ -27,6 +27,7 @@ from oddlens.inference.runner import run
 from oddlens.inference.sinks import Sink
 from oddlens.inference.task import Item, RunInfo, SentImage, Task
 from oddlens.io.loader import checked_count
+from oddlens.io.remote import RemotePath
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.io.video import VideoFrame
 from oddlens.provenance import versions
@@ -103,7 +104,7 @@ class RayEngine:
                     f"{printable(os.fspath(item.video.path))} is a video, whose frames are read one after the other: "
                     "run it without --engine ray"
                 )
-            if not isinstance(item, Path | Failure):
+            if not isinstance(item, Path | RemotePath | Failure):
                 raise UsageError(
                     f"{printable(os.fspath(item))} is no file that a worker could read: run without an engine"
                 )

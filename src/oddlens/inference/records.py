@@ -17,11 +17,15 @@ from oddlens.io.strict_json import checked, parse_json
 
 
 class FileDocument(TypedDict, total=False):
-    """What a line says of its image's file: its path from OUT (`ResultsFolder.key_of`), its size and its time of change."""
+    """What a line says of its image's file: its path from OUT (`ResultsFolder.key_of`), its size and its time of change.
+
+    Behind an address: the address, its size where it is known, and what changes with it (`oddlens.io.remote.remote_version`).
+    """
 
     path: Required[str]
     bytes: int
     modified: float
+    version: str
 
 
 class Record(DetectionFields, total=False):

@@ -26,6 +26,7 @@ from oddlens.io.atomic import LEFT_OVER, check_target, unwritable, write_bytes, 
 from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes, why_no_folder
+from oddlens.io.remote import ImagePath, RemotePath, remote_version
 from oddlens.provenance import differing, respelled
 
 JUDGED = ("thresholds", "calibration", "marking")
@@ -121,16 +122,23 @@ class ResultsFolder:
             self._done = {key: record for key, record in lines.items() if "error" not in record and "file" in record}
         return self._done
 
-    def key_of(self, path: Path, frame: int | None = None) -> str:
-        """The key of an image in OUT: its path from there, one for all spellings. frame: its number in the video at the path."""
+    def key_of(self, path: ImagePath, frame: int | None = None) -> str:
+        """The key of an image in OUT: its path from there, one for all spellings, or its address.
+
+        frame: its number in the video at the path.
+        """
+        if isinstance(path, RemotePath):
+            return path.address
         place = self._identity(path)
         with suppress(ValueError):  # of Windows: it is on another drive
             place = os.path.relpath(place, self._place)
         name = Path(place).as_posix()
         return name if frame is None else f"{name}#{frame:06d}"
 
-    def file_of(self, path: Path, frame: int | None = None) -> FileDocument | None:
+    def file_of(self, path: ImagePath, frame: int | None = None) -> FileDocument | None:
         """What a line says of an image's file: its key, size in bytes and time of change; None if there is no such file."""
+        if isinstance(path, RemotePath):
+            return _remote_file(path)
         try:
             stat = path.stat()
         except (OSError, ValueError):
@@ -313,6 +321,15 @@ class ResultsFolder:
         except OSError:
             return None
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _remote_file(path: RemotePath) -> FileDocument | None:
+    known = remote_version(path.address)
+    if known is None:
+        return None
+    size, version = known
+    file: FileDocument = {"path": path.address, "version": version}
+    return file if size is None else file | {"bytes": size}
 
 
 def _cut_to_whole_lines(path: Path) -> None:

@@ -21,10 +21,11 @@ from oddlens.inference.kinds import KINDS, drawing_place
 from oddlens.inference.records import FileDocument, Record, unfiled
 from oddlens.inference.results import ResultsFolder
 from oddlens.inference.run_document import RunDocument
-from oddlens.inference.task import Item, RunInfo, SentImage
+from oddlens.inference.task import HeldImage, Item, RunInfo, SentImage
 from oddlens.io.atomic import replacing, unwritable, write_text
 from oddlens.io.pixels import Pixels
 from oddlens.io.png import write_png
+from oddlens.io.remote import ImagePath, RemotePath
 from oddlens.io.video import VideoFrame
 from oddlens.visualization.label_image import draw_labels
 from oddlens.visualization.preview import write_preview
@@ -145,7 +146,7 @@ class FolderSink(Sink):
         elif isinstance(item, VideoFrame):
             file = self.folder.file_of(item.video.path, item.number)
         else:
-            file = self.folder.file_of(Path(item))
+            file = self.folder.file_of(_place(item))
         self._files[number] = file  # as it is before the image is read
         known = self.folder.known(file)
         if known is None and not self._is_writable:  # else nothing may be left to write
@@ -207,7 +208,11 @@ class FolderSink(Sink):
     def _key(self, item: Item) -> str:
         if isinstance(item, VideoFrame):
             return self.folder.key_of(item.video.path, item.number)
-        return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(Path(item))
+        return unfiled(item.source) if isinstance(item, Failure) else self.folder.key_of(_place(item))
+
+
+def _place(item: ImagePath | HeldImage | SentImage) -> ImagePath:
+    return item if isinstance(item, Path | RemotePath) else Path(item)
 
 
 class _FolderDrawings(Sink):

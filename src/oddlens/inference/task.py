@@ -10,6 +10,7 @@ from pathlib import Path
 
 from oddlens.errors import Failure
 from oddlens.inference.run_document import RunDocument
+from oddlens.io.remote import ImagePath
 from oddlens.io.video import VideoFrame
 
 
@@ -62,7 +63,7 @@ class SentImage:
         return self.source
 
 
-Item = Path | VideoFrame | HeldImage | SentImage | Failure
+Item = ImagePath | VideoFrame | HeldImage | SentImage | Failure
 """An image of a run; a failure stands where no image was found."""
 
 

@@ -11,10 +11,23 @@ from fnmatch import fnmatch
 from functools import cache
 from glob import has_magic
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
 
 from oddlens.errors import Failure, UsageError, counted, printable
 from oddlens.io.decoding import FORMAT_OF_SUFFIX, KNOWN_FORMATS
 from oddlens.io.paths import StrPath, exists, is_dir, is_link, why_absent
+from oddlens.io.remote import (
+    ImagePath,
+    RemoteError,
+    RemotePath,
+    check_remote,
+    exists_remotely,
+    is_address,
+    is_remote_folder,
+    is_web,
+    list_remote,
+)
 
 JUNK_FOLDERS = frozenset(
     {
@@ -52,13 +65,13 @@ class Found:
             name with a slash ("@eaDir/").
     """
 
-    items: tuple[Path | Failure, ...]
+    items: tuple[ImagePath | Failure, ...]
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[ImagePath]:
         """The images."""
-        return [item for item in self.items if isinstance(item, Path)]
+        return [item for item in self.items if not isinstance(item, Failure)]
 
     @property
     def failures(self) -> list[Failure]:
@@ -73,6 +86,8 @@ def find_images(inputs: Iterable[StrPath]) -> Found:
     - A folder gives the images in and below it, in natural order (2 before 10); linked folders are followed.
     - A pattern (`*`, `?`, `[...]`, and `**` for folders of any depth) gives what it matches, in natural order, folders
       walked as above. A file or folder whose name merely looks like a pattern is taken as itself.
+    - An address ("s3://bucket/parts") is a file, a folder or a pattern, too: see `oddlens.io.remote`. What ends as images do is
+      a file there, and on the web (http://) only `*` makes a pattern.
 
     In folders and patterns, the suffix says which files are images. Passed over are hidden files and folders, `JUNK_FOLDERS`,
     the outputs of earlier runs (`overlays`, `maps` and so on beside a `run.json`), and masks: `*_mask` files, files below
@@ -116,7 +131,7 @@ def earlier_outputs(names: Set[str]) -> Set[str]:
     return ours & names
 
 
-def is_mask_name(path: Path) -> bool:
+def is_mask_name(path: ImagePath) -> bool:
     """Whether a file has the name of a mask beside its image: <stem>_mask."""
     return path.stem.casefold().endswith(MASK_ENDING)
 
@@ -147,7 +162,7 @@ class _Search:
     """The state of a search: the files that are taken and passed over so far, each file once."""
 
     def __init__(self) -> None:
-        self.items: dict[str, Path | Failure] = {}
+        self.items: dict[str, ImagePath | Failure] = {}
         self._passed: dict[str, str] = {}
         self._identity = path_identity()
 
@@ -155,6 +170,11 @@ class _Search:
         """Add the files that one name means."""
         if not text or (text.isspace() and not exists(text)):
             self._fail(text, "an empty name is among the images: give files, folders or patterns such as 'parts/*.png'")
+        elif is_address(text):
+            try:
+                self._add_remote(RemotePath(text))
+            except RemoteError as error:
+                self._fail(text, f"{printable(text)} {error}")
         elif is_dir(text):
             nothing = f"the folder {printable(text)} holds no image, nor do the folders in it"
             self._take_below(text, Path(text), _ALL_BELOW, nothing)
@@ -167,23 +187,47 @@ class _Search:
         else:
             self._fail(text, f"{printable(text)} {why_absent(text)}")
 
+    def _add_remote(self, path: RemotePath) -> None:
+        """Add the files that an address means."""
+        text = path.address
+        check_remote(text)
+        if "*" in text if is_web(text) else has_magic(text):
+            scheme, _, rest = text.partition("://")
+            first, *parts = (unquote(rest) if is_web(text) else rest).split("/")
+            self._take_below(
+                text, RemotePath(f"{scheme}://{first}"), parts, f"no image matches the pattern {printable(text)}"
+            )
+        elif path.suffix.lower() in FORMAT_OF_SUFFIX:
+            self.items.setdefault(text, path)
+        elif is_remote_folder(path):
+            self._take_below(
+                text, path, _ALL_BELOW, f"the folder {printable(text)} holds no image, nor do the folders in it"
+            )
+        elif exists_remotely(path):
+            self.items.setdefault(text, path)
+        else:
+            raise RemoteError("does not exist: check the address")
+
     def passed_over(self) -> dict[str, int]:
         """How many files and folders were passed over, by kind, less those that were named by themselves."""
         return dict(Counter(kind for place, kind in self._passed.items() if place not in self.items))
 
+    def _key(self, path: ImagePath) -> str:
+        return self._identity(path) if isinstance(path, Path) else path.address
+
     def _fail(self, source: str, reason: str) -> None:
         self.items.setdefault(f"\0{source}", Failure(source, reason))  # no file has such a name
 
-    def _take_below(self, text: str, folder: Path, parts: Sequence[str], nothing: str) -> None:
+    def _take_below(self, text: str, folder: ImagePath, parts: Sequence[str], nothing: str) -> None:
         """Take the images that lie below a folder and match the parts of a pattern, which a name has been divided into."""
-        search = _FolderSearch()
+        search = _FolderSearch(_LOCAL if isinstance(folder, Path) else _REMOTE)
         search.run(folder, tuple(parts))
         nothing_found = not search.images and not search.failures
         if not nothing_found:  # else the failure says it
             for path, kind in search.passed.items():
-                self._passed.setdefault(self._identity(path), kind)
+                self._passed.setdefault(self._key(path), kind)
         for path in sorted(search.images, key=_natural):
-            self.items.setdefault(self._identity(path), path)
+            self.items.setdefault(self._key(path), path)
         for failure in search.failures:
             self._fail(failure.source, failure.reason)
         if nothing_found:
@@ -192,22 +236,79 @@ class _Search:
             self._fail(text, f"{reason}; {passed}" if passed else reason)
 
 
+class _Tree(Protocol):
+    """Where folders are searched: a disk, or what is behind addresses. Its paths are all of one kind."""
+
+    def real(self, folder: ImagePath) -> str:
+        """A name for a folder that is the same for all ways that lead to it."""
+
+    def is_dir(self, place: ImagePath) -> bool:
+        """Whether there is a folder."""
+
+    def exists(self, place: ImagePath) -> bool:
+        """Whether there is anything."""
+
+    def entries(self, folder: ImagePath) -> list[tuple[str, bool]]:
+        """What is in a folder: names, sorted, and whether they are folders; nothing where there is none."""
+
+
+class _Local:
+    """A `_Tree`: the disk."""
+
+    def real(self, folder: ImagePath) -> str:
+        return os.path.realpath(folder)
+
+    def is_dir(self, place: ImagePath) -> bool:
+        return is_dir(place)
+
+    def exists(self, place: ImagePath) -> bool:
+        return exists(place) or is_link(place)
+
+    def entries(self, folder: ImagePath) -> list[tuple[str, bool]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted((entry.name, is_dir(entry)) for entry in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+class _Remote:
+    """A `_Tree`: what is behind addresses."""
+
+    def real(self, folder: ImagePath) -> str:
+        return os.fspath(folder)
+
+    def is_dir(self, place: ImagePath) -> bool:
+        return isinstance(place, RemotePath) and is_remote_folder(place)
+
+    def exists(self, place: ImagePath) -> bool:
+        return isinstance(place, RemotePath) and exists_remotely(place)
+
+    def entries(self, folder: ImagePath) -> list[tuple[str, bool]]:
+        assert isinstance(folder, RemotePath)
+        return list_remote(folder)
+
+
+_LOCAL, _REMOTE = _Local(), _Remote()
+
+
 class _FolderSearch:
     """The files below a folder that match a pattern: images, files passed over with their kind, folders that cannot be listed."""
 
-    def __init__(self) -> None:
-        self.images: list[Path] = []
-        self.passed: dict[Path, str] = {}
+    def __init__(self, tree: _Tree) -> None:
+        self.images: list[ImagePath] = []
+        self.passed: dict[ImagePath, str] = {}
         self.failures: list[Failure] = []
-        self._perhaps: list[Path] = []
+        self._perhaps: list[ImagePath] = []
+        self._tree = tree
 
-    def run(self, top: Path, parts: tuple[str, ...]) -> None:
+    def run(self, top: ImagePath, parts: tuple[str, ...]) -> None:
         """Search. parts: a pattern, one part for each level of folders ("**": any number of levels)."""
-        pending: deque[tuple[Path, tuple[str, ...], str | None]] = deque([(top, parts, None)])
+        pending: deque[tuple[ImagePath, tuple[str, ...], str | None]] = deque([(top, parts, None)])
         seen: set[tuple[str, tuple[str, ...]]] = set()  # a linked folder may hold itself
         while pending:
             folder, parts, kind = pending.popleft()
-            mark = os.path.realpath(folder), parts
+            mark = self._tree.real(folder), parts
             if mark not in seen:
                 seen.add(mark)
                 pending.extend(self._search_folder(folder, parts, kind))
@@ -219,8 +320,8 @@ class _FolderSearch:
                 self.passed[path] = _MASK
 
     def _search_folder(
-        self, folder: Path, parts: tuple[str, ...], kind: str | None
-    ) -> Iterator[tuple[Path, tuple[str, ...], str | None]]:
+        self, folder: ImagePath, parts: tuple[str, ...], kind: str | None
+    ) -> Iterator[tuple[ImagePath, tuple[str, ...], str | None]]:
         """Judge the files in one folder; gives the folders in it to search, each with the rest of the pattern.
 
         kind: the kind under which all files in it are passed over; None if they are not.
@@ -228,25 +329,23 @@ class _FolderSearch:
         part, rest = parts[0], parts[1:]
         if not has_magic(part):  # a name without a wildcard is taken literally
             place = folder / part
-            if is_dir(place):
+            if self._tree.is_dir(place):
                 yield place, rest or _ALL_BELOW, kind
-            elif not rest and (exists(place) or is_link(place)):
+            elif not rest and self._tree.exists(place):
                 self._judge(place, kind)
             return
         any_depth = part == "**"
         if any_depth and rest:
             yield folder, rest, kind
         entries = self._list(folder)
-        names = {entry.name for entry in entries}
-        ours = earlier_outputs(names)
-        for entry in entries:
-            name = entry.name
+        ours = earlier_outputs({name for name, _ in entries})
+        for name, is_folder in entries:
             if not any_depth and not fnmatch(name, part):
                 continue
             place = folder / name
             own = _EARLIER if name in ours else kind
             hidden = name.startswith(".") and not part.startswith(".")
-            if is_dir(entry):
+            if is_folder:
                 folded = name.casefold()
                 if hidden or folded in JUNK_FOLDERS:
                     self.passed[place] = f"{name}/"
@@ -257,23 +356,18 @@ class _FolderSearch:
             elif not rest:
                 self._judge(place, "hidden" if hidden else own, named=MASK_ENDING in part)
 
-    def _list(self, folder: Path) -> list[os.DirEntry[str]]:
+    def _list(self, folder: ImagePath) -> list[tuple[str, bool]]:
+        name = printable(os.fspath(folder))
         try:
-            with os.scandir(folder) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+            return self._tree.entries(folder)
         except OSError as error:
-            name = printable(os.fspath(folder))
-            self.failures.append(
-                Failure(
-                    os.fspath(folder),
-                    f"the folder {name} cannot be listed ({error.strerror}): change its permissions or leave it out",
-                )
-            )
-            return []
+            reason = f"the folder {name} cannot be listed ({error.strerror}): change its permissions or leave it out"
+        except RemoteError as error:
+            reason = f"the folder {name} {error}"
+        self.failures.append(Failure(os.fspath(folder), reason))
+        return []
 
-    def _judge(self, path: Path, kind: str | None, *, named: bool = False) -> None:
+    def _judge(self, path: ImagePath, kind: str | None, *, named: bool = False) -> None:
         """Take a file as an image or pass it over. named: the pattern asks for masks."""
         suffix = path.suffix.lower()
         if suffix not in FORMAT_OF_SUFFIX:
@@ -299,7 +393,7 @@ _LOOKED_FOR = (
 _MASKS_PERHAPS = "masks, if images have their names"
 
 
-def _natural(path: Path) -> tuple[list[list[str | int]], str]:
+def _natural(path: ImagePath) -> tuple[list[list[str | int]], str]:
     """Sorting key by which part2 comes before part10, folder by folder."""
     parts = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
     return [[int(piece) if place % 2 else piece for place, piece in enumerate(part)] for part in parts], str(path)

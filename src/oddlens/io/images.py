@@ -16,6 +16,7 @@ from oddlens.errors import ImageError, UsageError, printable
 from oddlens.io.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil, decode_stored
 from oddlens.io.paths import why_not_opened
 from oddlens.io.pixels import Doubt, Pixels, UnreadableError, array_size, rgb_from_array
+from oddlens.io.remote import RemoteError, is_address, read_remote
 
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
 
@@ -82,8 +83,8 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
     says how 16-bit, float, transparent and CMYK pixels become 8-bit RGB. Nothing is resampled.
 
     Args:
-        image: A path; encoded bytes; a Pillow image; or an array [h, w] or [h, w, 1 | 3 | 4] (RGB) of uint8, uint16 or float
-            in 0..1.
+        image: A path or an address (see `oddlens.io.remote`); encoded bytes; a Pillow image; or an array [h, w] or
+            [h, w, 1 | 3 | 4] (RGB) of uint8, uint16 or float in 0..1.
         name: The name of the image in errors and in `Picture.source`; by default the path as given, or "the image".
         max_megapixels: Larger images are refused from their header, before anything is decoded. None: see `checked_limit`.
 
@@ -136,6 +137,11 @@ def _read(image: object, max_megapixels: float, notes: list[str]) -> Pixels:
 
 
 def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+    if is_address(path):
+        try:
+            return io.BytesIO(read_remote(os.fsdecode(path)))
+        except RemoteError as error:
+            raise UnreadableError(str(error)) from error
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):

@@ -13,6 +13,7 @@ import numpy as np
 from oddlens.errors import Failure, ImageError, OddlensError, UsageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
+from oddlens.io.remote import ImagePath
 
 if TYPE_CHECKING:
     from av import VideoFrame as Decoded
@@ -190,18 +191,18 @@ class VideoFrame:
         return self.video.read(self.number)
 
 
-def is_video(path: Path) -> bool:
-    """Whether a file is a video, by its name."""
-    return path.suffix.lower() in SUFFIXES
+def is_video(path: ImagePath) -> bool:
+    """Whether a file is a video, by its name; what is behind an address is none."""
+    return isinstance(path, Path) and path.suffix.lower() in SUFFIXES
 
 
 def with_frames(
-    items: Iterable[Path | Failure], every: int = 1, advance: Advance | None = None
-) -> list[Path | VideoFrame | Failure]:
+    items: Iterable[ImagePath | Failure], every: int = 1, advance: Advance | None = None
+) -> list[ImagePath | VideoFrame | Failure]:
     """The items, with the frames of each video in its place, or a failure for one that cannot be read."""
-    found: list[Path | VideoFrame | Failure] = []
+    found: list[ImagePath | VideoFrame | Failure] = []
     for item in items:
-        if isinstance(item, Failure) or not is_video(item):
+        if not isinstance(item, Path) or not is_video(item):
             found.append(item)
             continue
         try:
