@@ -2,7 +2,7 @@
 
 onnxruntime's builds send events to Microsoft, and keep an identifier of the machine in the user's cache folder (1.32 does).
 `import openvino` sends one to Google Analytics for Intel, and keeps one in the user's home. Ray tells its makers what it runs. None
-of them asks. oddlens uses the network for nothing but `oddlens models fetch`, so it turns them off; to have them, set
+of them asks. oddlens uses the network for what is asked of it alone, so it turns them off; to have them, set
 ORT_DISABLE_TELEMETRY=0 and RAY_USAGE_STATS_ENABLED=1, and import openvino first.
 """
 

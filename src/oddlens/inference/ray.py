@@ -11,7 +11,6 @@ import logging
 import os
 import pickle
 import socket
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -388,7 +387,6 @@ def _processor_count() -> int:
 @contextmanager
 def _quiet_terminal() -> Iterator[None]:
     """Standard error leads nowhere: what Ray's own library writes there, for a moment, is for its developers."""
-    sys.stderr.flush()
     try:
         kept = os.dup(2)
     except OSError:  # there is none

@@ -242,10 +242,10 @@ class _Tree(Protocol):
     def real(self, folder: ImagePath) -> str:
         """A name for a folder that is the same for all ways that lead to it."""
 
-    def is_dir(self, place: ImagePath) -> bool:
+    def is_folder(self, place: ImagePath) -> bool:
         """Whether there is a folder."""
 
-    def exists(self, place: ImagePath) -> bool:
+    def is_there(self, place: ImagePath) -> bool:
         """Whether there is anything."""
 
     def entries(self, folder: ImagePath) -> list[tuple[str, bool]]:
@@ -258,10 +258,10 @@ class _Local:
     def real(self, folder: ImagePath) -> str:
         return os.path.realpath(folder)
 
-    def is_dir(self, place: ImagePath) -> bool:
+    def is_folder(self, place: ImagePath) -> bool:
         return is_dir(place)
 
-    def exists(self, place: ImagePath) -> bool:
+    def is_there(self, place: ImagePath) -> bool:
         return exists(place) or is_link(place)
 
     def entries(self, folder: ImagePath) -> list[tuple[str, bool]]:
@@ -278,10 +278,10 @@ class _Remote:
     def real(self, folder: ImagePath) -> str:
         return os.fspath(folder)
 
-    def is_dir(self, place: ImagePath) -> bool:
+    def is_folder(self, place: ImagePath) -> bool:
         return isinstance(place, RemotePath) and is_remote_folder(place)
 
-    def exists(self, place: ImagePath) -> bool:
+    def is_there(self, place: ImagePath) -> bool:
         return isinstance(place, RemotePath) and exists_remotely(place)
 
     def entries(self, folder: ImagePath) -> list[tuple[str, bool]]:
@@ -329,9 +329,9 @@ class _FolderSearch:
         part, rest = parts[0], parts[1:]
         if not has_magic(part):  # a name without a wildcard is taken literally
             place = folder / part
-            if self._tree.is_dir(place):
+            if self._tree.is_folder(place):
                 yield place, rest or _ALL_BELOW, kind
-            elif not rest and self._tree.exists(place):
+            elif not rest and self._tree.is_there(place):
                 self._judge(place, kind)
             return
         any_depth = part == "**"

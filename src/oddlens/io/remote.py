@@ -153,7 +153,11 @@ def exists_remotely(path: RemotePath) -> bool:
     """Whether there is something at an address. Raises `RemoteError` where nothing can be had there."""
     with _translated(path.address):
         system, place = _system(path.address)
-        return bool(system.exists(place))
+        try:
+            system.info(place)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def check_remote(address: str) -> None:
