@@ -21,7 +21,7 @@ from oddlens.service.security import Guard, refused
 from oddlens.service.service import OccupiedError, Service
 from oddlens.service.settings import ServeSettings
 from oddlens.service.stations import StationError, UnknownStationError
-from oddlens.service.teach import DoubtfulError
+from oddlens.teaching.report import DoubtfulError
 
 _STATUS: tuple[tuple[type[OddlensError], int], ...] = (
     (BusyError, 429),

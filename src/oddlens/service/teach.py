@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from oddlens.backbone.cards import MINI
 from oddlens.calibration import Vetting, vet
-from oddlens.calibration.conformal import declared_bound, moved_bound
 from oddlens.detector import Detector
-from oddlens.errors import OddlensError, UsageError, check_name
+from oddlens.errors import UsageError, check_name
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import load, open_station
 from oddlens.methods.defaults import default_method
@@ -22,7 +21,6 @@ from oddlens.service.stations import Station
 from oddlens.station import locked, read_station, write_station
 from oddlens.station.changes import at_rates, by_hand, differences, named_among
 from oddlens.station.feedback import read_feedback
-from oddlens.station.learning import ENOUGH
 from oddlens.teaching.calibrating import (
     Seen,
     calibrate_new,
@@ -30,28 +28,19 @@ from oddlens.teaching.calibrating import (
     check_count,
     observe_line,
     observe_references,
-    sample_of,
 )
 from oddlens.teaching.changing import asked_otherwise
 from oddlens.teaching.learn import Lesson
 from oddlens.teaching.references import change_references
+from oddlens.teaching.report import Document, calibration_document, refuse_doubtful, rows_of, turned
 
 if TYPE_CHECKING:
     from oddlens.service.service import Service
 
-Document = dict[str, object]
 On = Literal["references", "learning", "files"]
 
 LOOKED_AGAIN = 50
 """The last images, on which a change is tried before it is made."""
-
-
-class DoubtfulError(OddlensError):
-    """Good images are doubtful, and nobody said that they are good."""
-
-    def __init__(self, vetting: Vetting) -> None:
-        super().__init__(f"{vetting.sentence} Say which of them are good, or leave them out; nothing was changed.")
-        self.vetting = rows_of(vetting)
 
 
 @dataclass(frozen=True)
@@ -73,52 +62,6 @@ class Wanted:
     review_rate: float | None = None
     object_name: str | None = None
     defects: Sequence[str] | None = None
-
-
-def rows_of(vetting: Vetting) -> list[Document]:
-    """Good images that were looked at, the most doubtful first."""
-    return [
-        {
-            "name": row.source,
-            "digest": row.observation.digest,
-            "score": row.observation.score,
-            "p_value": row.p_value,
-            "flagged": bool(row.reasons),
-            "reason": ", ".join(row.reasons) or None,
-        }
-        for row in vetting.rows
-    ]
-
-
-def refuse_doubtful(vetting: Vetting, accepted: Collection[str]) -> None:
-    """Raise `DoubtfulError` for a doubtful image that nobody accepted. accepted: names, or the word all."""
-    if "all" not in accepted and any(row.source not in accepted for row in vetting.flagged):
-        raise DoubtfulError(vetting)
-
-
-def _sources_of(vetting: Vetting, digests: Collection[str]) -> set[str]:
-    """What images are called that were among the references before: nobody is asked about them again."""
-    return {row.source for row in vetting.rows if row.observation.digest in digests}
-
-
-def references_of(detector: Detector) -> list[Document]:
-    """The references, with what each scores against the others."""
-    references = detector.references
-    if references is None:
-        return []
-    rows: dict[str, Document] = {}
-    if detector.calibration() is not None and len(references) > 1 and not detector.recipe.alone:
-        rows = {str(row["name"]): row for row in rows_of(vet(detector.observe(looks=False)))}
-    empty: Document = {"score": None, "p_value": None, "flagged": False, "reason": None}
-    return [
-        {
-            "source": Path(source).name,
-            "digest": references.digests[number] if references.digests else None,
-            "size": list(references.sizes[number]),
-        }
-        | {name: rows.get(source, empty)[name] for name in empty}
-        for number, source in enumerate(references.sources)
-    ]
 
 
 def make_station(
@@ -203,37 +146,13 @@ def teach_references(
             vetting = vet(detector.observe(looks=False))
             rows = rows_of(vetting)
             if not dry_run:
-                refuse_doubtful(vetting, {*accept, *_sources_of(vetting, known)})
-        answer: Document = {"sentences": said, "vetting": rows, "turned": turned(service, station, detector)}
+                refuse_doubtful(vetting, accept, known)
+        answer: Document = {"sentences": said, "vetting": rows, "turned": _turned(service, station, detector)}
         if dry_run:
             return answer | {"version": None}
         with service.changing(station, who, " ".join(said)):
             write_station(detector.to_state(), station.folder, verb="references", what=" ".join(said))
     return answer | {"version": station.loaded().version}
-
-
-def calibration_document(station: Station) -> Document:
-    """What the thresholds rest on, and the bounds that hold wherever a handle is moved."""
-    loaded = station.loaded()
-    detector, calibration, thresholds = loaded.detector, loaded.calibration, loaded.thresholds
-    scores = [] if calibration is None else sorted(calibration.scores)
-    count = len(scores)
-    defects = detector.defects
-    return {
-        "kind": None if calibration is None else calibration.kind,
-        "count": count,
-        "scores": scores,
-        "false_alarm_rate": None if calibration is None else calibration.false_alarm_rate,
-        "review_rate": None if calibration is None else calibration.review_rate,
-        "threshold": thresholds.image,
-        "review_threshold": thresholds.review,
-        "promise": thresholds.promise,
-        "statement": None if calibration is None else calibration.statement,
-        "bounds": [moved_bound(count, rank) for rank in range(count + 1)] if count else [],
-        "declared": [declared_bound(count, rank) for rank in range(count + 1)] if count else [],
-        "bad": [] if defects is None else sorted(each.score for each in defects.known),
-        "learning": {"kept": len(sample_of(detector, station.folder)), "enough": ENOUGH},
-    }
 
 
 def calibrate(
@@ -263,7 +182,7 @@ def calibrate(
         calibrate_station(detector, station.folder, seen, false_alarm_rate, **more)
         with service.changing(station, who, f"calibrated on {seen.what}"):
             write_station(detector.to_state(), station.folder, verb="calibrate", what=f"calibrated on {seen.what}")
-    return calibration_document(station) | {"vetting": rows_of(vetting), "sentences": list(seen.said)}
+    return calibration_document(detector, station.folder) | {"vetting": rows_of(vetting), "sentences": list(seen.said)}
 
 
 def learn(
@@ -285,7 +204,7 @@ def learn(
             names=station.loaded().detector.runtime == "torch",
             runtime=service.settings.runtime,
         )
-        found = turned(service, station, lesson.detector)
+        found = _turned(service, station, lesson.detector)
         if not dry_run and lesson.is_new:
             with service.changing(station, who, " ".join(lesson.learned.sentences)):
                 lesson.write()
@@ -298,30 +217,14 @@ def learn(
     )
 
 
-def turned(service: Service, station: Station, new: Detector, most: int = LOOKED_AGAIN) -> list[Document]:
+def _turned(service: Service, station: Station, new: Detector) -> list[Document]:
     """The last kept images of which a new version says something else than the one in force."""
-    old, found = station.loaded(), list[Document]()
-    for inspection in service.history.latest(station.name, most):
-        path = service.history.pictures.path(inspection.digest)
-        if inspection.detection is None or path is None:
-            continue
-        try:
-            encoded = new.encode_pictures([read_image(path, max_megapixels=service.settings.limits.max_megapixels)])
-            (after,) = new.predict(encoded, new.object_name)
-            (before,) = old.detector.predict(encoded, old.detector.object_name)
-        except OddlensError:
-            continue  # it is damaged, or no more kept meanwhile
-        if before.verdict != after.verdict:
-            found.append(
-                {
-                    "id": inspection.id,
-                    "before": before.verdict,
-                    "after": after.verdict,
-                    "score_before": before.score,
-                    "score_after": after.score,
-                }
-            )
-    return found
+    kept = [
+        (each.id, path)
+        for each in service.history.latest(station.name, LOOKED_AGAIN)
+        if each.detection is not None and (path := service.history.pictures.path(each.digest)) is not None
+    ]
+    return [each._asdict() for each in turned(station.loaded().detector, new, kept)]
 
 
 def pictures_of(service: Service, files: Sequence[Upload]) -> list[Picture]:

@@ -15,6 +15,7 @@ from oddlens.service import teach
 from oddlens.service.api.answers import form_of, service_of, text, texts, uploads
 from oddlens.service.stations import Station, StationError
 from oddlens.station import read_log, rollback, versions
+from oddlens.teaching.report import references_of
 
 router = APIRouter()
 
@@ -120,7 +121,7 @@ async def post_rollback(request: Request, name: str, back: Back) -> dict[str, ob
 
 def _references(station: Station) -> list[dict[str, object]]:
     try:
-        return teach.references_of(station.loaded().detector)
+        return references_of(station.loaded().detector)
     except StationError:
         return []
 

@@ -17,6 +17,7 @@ from oddlens.service.history.records import FeedbackEntry, Inspection
 from oddlens.service.service import Service
 from oddlens.station.defects import check_defect_name
 from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now
+from oddlens.teaching.report import calibration_document, references_of
 
 router = APIRouter()
 
@@ -64,7 +65,7 @@ async def get_references(request: Request, name: str) -> list[dict[str, object]]
     """Each with its score against the others, and what is odd about it."""
     service = service_of(request)
     station = service.stations[name]
-    return await service.job(lambda: teach.references_of(station.loaded().detector))
+    return await service.job(lambda: references_of(station.loaded().detector))
 
 
 @router.post("/api/stations/{name}/references", summary="Add good examples")
@@ -97,7 +98,7 @@ async def get_calibration(request: Request, name: str) -> dict[str, object]:
     """
     service = service_of(request)
     station = service.stations[name]
-    return await service.job(teach.calibration_document, station)
+    return await service.job(lambda: calibration_document(station.loaded().detector, station.folder))
 
 
 @router.post("/api/stations/{name}/calibration", summary="Set the thresholds by good images")

@@ -1,0 +1,121 @@
+"""What programs ask of a station: which good images are doubtful, what is promised, and what a change would turn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from oddlens.calibration import Vetting, chosen, vet
+from oddlens.calibration.conformal import declared_bound, moved_bound
+from oddlens.detection import Verdict
+from oddlens.detector import Detector
+from oddlens.errors import OddlensError
+from oddlens.io.images import ImageInput, read_image
+from oddlens.station.learning import ENOUGH
+from oddlens.teaching.calibrating import sample_of
+
+Document = dict[str, object]
+"""JSON values."""
+
+
+class DoubtfulError(OddlensError):
+    """Good images are doubtful, and nobody said that they are good."""
+
+    def __init__(self, vetting: Vetting) -> None:
+        super().__init__(f"{vetting.sentence} Say which of them are good, or leave them out; nothing was changed.")
+        self.vetting = rows_of(vetting)
+
+
+def rows_of(vetting: Vetting) -> list[Document]:
+    """Good images that were looked at, the most doubtful first."""
+    return [
+        {
+            "name": row.source,
+            "digest": row.observation.digest,
+            "score": row.observation.score,
+            "p_value": row.p_value,
+            "flagged": bool(row.reasons),
+            "reason": ", ".join(row.reasons) or None,
+        }
+        for row in vetting.rows
+    ]
+
+
+def refuse_doubtful(vetting: Vetting, accepted: Collection[str], known: Collection[str] = ()) -> None:
+    """Raise `DoubtfulError` for a doubtful image that nobody accepted.
+
+    accepted: names, or the word all. known: digests of images that nobody is asked about again.
+    """
+    doubtful = [row for row in vetting.flagged if row.observation.digest not in known and row.source not in accepted]
+    if doubtful and "all" not in accepted:
+        raise DoubtfulError(vetting)
+
+
+def references_of(detector: Detector) -> list[Document]:
+    """The references, with what each scores against the others."""
+    references = detector.references
+    if references is None:
+        return []
+    rows: dict[str, Document] = {}
+    if detector.calibration() is not None and len(references) > 1 and not detector.recipe.alone:
+        rows = {str(row["name"]): row for row in rows_of(vet(detector.observe(looks=False)))}
+    empty: Document = {"score": None, "p_value": None, "flagged": False, "reason": None}
+    return [
+        {
+            "source": Path(source).name,
+            "digest": references.digests[number] if references.digests else None,
+            "size": list(references.sizes[number]),
+        }
+        | {name: rows.get(source, empty)[name] for name in empty}
+        for number, source in enumerate(references.sources)
+    ]
+
+
+def calibration_document(detector: Detector, station: str | os.PathLike[str]) -> Document:
+    """What the thresholds of a station rest on, and the bounds that hold wherever a handle is moved. detector: it, opened."""
+    calibration = detector.calibration()
+    thresholds = chosen(detector.thresholds, calibration)
+    scores = [] if calibration is None else sorted(calibration.scores)
+    count = len(scores)
+    defects = detector.defects
+    return {
+        "kind": None if calibration is None else calibration.kind,
+        "count": count,
+        "scores": scores,
+        "false_alarm_rate": None if calibration is None else calibration.false_alarm_rate,
+        "review_rate": None if calibration is None else calibration.review_rate,
+        "threshold": thresholds.image,
+        "review_threshold": thresholds.review,
+        "promise": thresholds.promise,
+        "statement": None if calibration is None else calibration.statement,
+        "bounds": [moved_bound(count, rank) for rank in range(count + 1)] if count else [],
+        "declared": [declared_bound(count, rank) for rank in range(count + 1)] if count else [],
+        "bad": [] if defects is None else sorted(each.score for each in defects.known),
+        "learning": {"kept": len(sample_of(detector, station)), "enough": ENOUGH},
+    }
+
+
+class Turned(NamedTuple):
+    """An image of which a new version of a station says something else."""
+
+    id: int
+    before: Verdict | None
+    after: Verdict | None
+    score_before: float
+    score_after: float
+
+
+def turned(old: Detector, new: Detector, images: Iterable[tuple[int, ImageInput]]) -> list[Turned]:
+    """Those of some images, by number, of which a new version says something else than the old one. What is damaged is none."""
+    found = []
+    for number, image in images:
+        try:
+            encoded = new.encode_pictures([read_image(image, max_megapixels=new.max_megapixels)])
+            (after,), (before,) = (each.predict(encoded, each.object_name) for each in (new, old))
+        except OddlensError:
+            continue
+        if before.verdict != after.verdict:
+            found.append(Turned(number, before.verdict, after.verdict, before.score, after.score))
+    return found
