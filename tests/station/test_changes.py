@@ -1,0 +1,58 @@
+"""What of a station is changed without a model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import oddlens
+from oddlens.detection import Marking
+from oddlens.errors import UsageError
+from oddlens.station import StationState, read_station
+from oddlens.station.changes import at_rates, by_hand, differences, named_among
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> StationState:
+    """Of five references, with thresholds of these."""
+    rng = np.random.default_rng(0)
+    detector = oddlens.load("patch-knn", runtime="onnx")
+    detector.add_references([rng.integers(100, 140, (48, 48, 3), np.uint8) for _ in range(5)])
+    folder: Path = tmp_path_factory.mktemp("station")
+    detector.save(folder / "line-3")
+    return read_station(folder / "line-3")
+
+
+def test_a_threshold_by_hand_brings_its_own_review_threshold_or_none(state: StationState) -> None:
+    both = by_hand(state, 0.5, None, 0.3)
+    assert (both.thresholds.image, both.thresholds.review, both.thresholds.pixel) == (0.5, 0.3, None)
+    assert by_hand(both, 0.6, None, None).thresholds.review is None
+    assert by_hand(both, None, 0.2, None).thresholds.review == 0.3
+
+
+def test_rates_take_the_place_of_thresholds_by_hand(state: StationState) -> None:
+    changed = at_rates(by_hand(state, 0.9, 0.7, None), 0.5, None)
+    assert changed.thresholds.image is None
+    assert changed.thresholds.pixel == 0.7  # no rate is for it
+    calibration = changed.calibration_in_force
+    assert calibration is not None
+    assert calibration.false_alarm_rate == 0.5
+    with pytest.raises(UsageError, match="needs 999"):
+        at_rates(state, 0.001, None)
+    with pytest.raises(UsageError, match="nothing to set a threshold by"):
+        at_rates(replace(state, references=None), 0.5, None)
+
+
+def test_what_changed_is_said(state: StationState) -> None:
+    assert list(differences(state, state)) == []
+    changed = named_among(by_hand(state, 0.5, None, None), ["dent", "scratch"])
+    changed = replace(changed, marking=Marking(min_area=20))
+    assert list(differences(state, changed)) == [
+        "threshold 0.5 (was calibrated)",
+        "regions are named among dent, scratch",
+        "regions from 20 px on are marked",
+    ]
+    assert list(differences(changed, named_among(changed, []))) == ["regions are not named"]

@@ -1,0 +1,84 @@
+"""References that join or go by hand, and what becomes of the thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import oddlens
+from oddlens.calibration import Accepted, Rates, Readiness
+from oddlens.errors import UsageError
+from oddlens.io.images import Picture
+from oddlens.teaching.references import change_references, remove_references
+
+
+def pictures(*seeds: int) -> list[Picture]:
+    return [
+        Picture(np.random.default_rng(seed).integers(100, 140, (48, 48, 3), np.uint8), f"{seed}.png") for seed in seeds
+    ]
+
+
+@pytest.fixture
+def detector() -> oddlens.Detector:
+    """With four references."""
+    return oddlens.load("patch-knn", runtime="onnx").add_references(pictures(0, 1, 2, 3))
+
+
+def digests(detector: oddlens.Detector) -> tuple[str, ...]:
+    assert detector.references is not None
+    return detector.references.digests
+
+
+def test_thresholds_of_references_are_made_anew_at_their_rates(detector: oddlens.Detector) -> None:
+    detector.calibrate_by(Rates(false_alarm_rate=0.25))
+    said = change_references(detector, pictures(4, 5))
+    assert said == ["2 references added.", "The thresholds were made anew, by 6 references, each against the others."]
+    calibration = detector.calibration()
+    assert calibration is not None
+    assert (len(calibration), calibration.false_alarm_rate) == (6, 0.25)
+    assert detector.state == Readiness("learning")
+    assert detector.scene is not None
+    assert change_references(detector, pictures(4))[0] == "All of them are references already."
+
+
+def test_thresholds_of_other_images_stay_where_references_join_and_go_where_one_goes(
+    detector: oddlens.Detector,
+) -> None:
+    made = detector.calibrate(pictures(*range(10, 20)), 0.1)
+    assert change_references(detector, pictures(4)) == ["1 reference added.", "The thresholds stay."]
+    assert detector.calibration() == made
+    change_references(detector, leaving=digests(detector)[:1])
+    after = detector.calibration()
+    assert after is not None
+    assert (after.kind, len(after)) == ("leave-one-out", 4)
+
+
+def test_those_that_were_flagged_make_no_thresholds(detector: oddlens.Detector) -> None:
+    said = change_references(detector, pictures(4), flagged=digests(detector)[:2])
+    assert said[-1] == "The thresholds were made anew, by 3 references, each against the others."
+    calibration = detector.calibration()
+    assert calibration is not None
+    assert len(calibration) == 3
+    assert len(digests(detector)) == 5
+
+
+def test_what_is_known_of_the_line_stays_where_one_goes(detector: oddlens.Detector) -> None:
+    detector.calibrate()
+    detector.state, detector.accepted = Readiness("learning"), Accepted({"0.png": "is darker", "1.png": "is odd"})
+    scene = detector.scene
+    remove_references(detector, digests(detector)[:1])
+    assert detector.state == Readiness("learning")
+    assert detector.accepted == Accepted({"1.png": "is odd"})
+    assert scene is not None
+    assert detector.scene is not None
+    assert (detector.scene.references == scene.references[1:]).all()
+
+
+def test_what_cannot_go_is_refused(detector: oddlens.Detector) -> None:
+    with pytest.raises(UsageError, match="there is no reference ffffffffffff"):
+        change_references(detector, leaving=["f" * 64])
+    with pytest.raises(UsageError, match="the last references cannot go"):
+        change_references(detector, leaving=digests(detector))
+    assert len(digests(detector)) == 4
+    two = change_references(detector, leaving=digests(detector)[:3])
+    assert two == ["3 references removed.", "There are too few references for thresholds."]
