@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import insert
 
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import NewInspection
-from oddlens.service.history.rows import Prepared
-from oddlens.service.history.tables import DETAILS, INSPECTIONS
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import NewInspection
+from oddlens.history.rows import Prepared
+from oddlens.history.tables import DETAILS, INSPECTIONS
 
 STATION, START = "line-3", datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ("gear", "nut", "bolt", "Schraube", "washer", "plate")

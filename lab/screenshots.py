@@ -21,10 +21,10 @@ from PIL import Image
 from lab.commands import run
 from lab.synthetic.product import Product, make_product
 from oddlens.errors import UsageError, needs_package
+from oddlens.history.records import FeedbackEntry, NewInspection
 from oddlens.io.pixels import Pixels
 from oddlens.loading import load
 from oddlens.service.app import create_app
-from oddlens.service.history.records import FeedbackEntry, NewInspection
 from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
 

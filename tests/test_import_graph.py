@@ -19,15 +19,15 @@ SOURCE = ROOT / "src"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
-    "cli", "service", "training", "evaluation", "inference", "sharing", "export", "teaching", "loading", "detector", "encoding",
-    "station", "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
+    "cli", "service", "history", "training", "evaluation", "inference", "sharing", "export", "teaching", "loading", "detector",
+    "encoding", "station", "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
     "images", "io", "errors", "telemetry",
 )  # fmt: skip
 """The rooms from top to bottom. A module imports from its own room and from those below it, wherever the import stands: in a
 function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""
 
 TORCH_FREE = (
-    "oddlens.cli", "oddlens.service", "oddlens.station", "oddlens.calibration", "oddlens.detection",
+    "oddlens.cli", "oddlens.service", "oddlens.history", "oddlens.station", "oddlens.calibration", "oddlens.detection",
     "oddlens.provenance", "oddlens.visualization", "oddlens.data", "oddlens.metrics", "oddlens.io", "oddlens.errors",
     "oddlens.evaluation", "oddlens.inference", "oddlens.encoding", "oddlens.detector", "oddlens.loading", "oddlens.teaching",
     "oddlens.runtime", "oddlens.sharing", "oddlens.telemetry", "oddlens.backbone.cache", "oddlens.backbone.tokenizer",

@@ -178,7 +178,7 @@ def test_a_full_disk_is_said_and_recovers(client: TestClient, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("oddlens.service.history.pictures.os.fsync", full)
+        patch.setattr("oddlens.history.pictures.os.fsync", full)
         status, document = send(client, png(1))
         assert status == 503
         assert "No space left on device" in str(document["error"])

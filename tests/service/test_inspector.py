@@ -14,10 +14,10 @@ import pytest
 
 import oddlens
 from oddlens.errors import DiskError, OddlensError
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import HistoryError
 from oddlens.service.events import EventHub
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import HistoryError
 from oddlens.service.inspector import BusyError, Inspector, LateError, PausedError, StoppedError
 from oddlens.service.settings import Limits
 from oddlens.service.stations import Station, StationError

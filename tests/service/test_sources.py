@@ -14,10 +14,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from oddlens.errors import DiskError, UsageError
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import Inspection
 from oddlens.service import sources
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import Inspection
 from oddlens.service.settings import Source
 from oddlens.service.stations import UnknownStationError
 from tests import mjpeg_server

@@ -103,7 +103,8 @@ def serve(
     """
     with needs_serve():
         from oddlens.service.run import run
-    from oddlens.service.settings import Limits, Retention, ServeSettings, Source
+    from oddlens.history.records import Retention
+    from oddlens.service.settings import Limits, ServeSettings, Source
 
     for given, option in ((keep_gb, "--keep-gb"), (keep_days, "--keep-days")):
         if given is not None and not given > 0:

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 
 from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
+from oddlens.history.drawing import GoneError
+from oddlens.history.records import HistoryError
 from oddlens.service import pages
 from oddlens.service.api import events, health, inspect, login, results, stations, teaching
-from oddlens.service.history.drawing import GoneError
-from oddlens.service.history.records import HistoryError
 from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
 from oddlens.service.security import Guard, refused
 from oddlens.service.service import OccupiedError, Service

@@ -25,12 +25,12 @@ from threading import Condition, Semaphore, Thread
 from oddlens.detection import Detection
 from oddlens.encoding import Prepared
 from oddlens.errors import DiskError, OddlensError, UsageError
+from oddlens.history.history import History
+from oddlens.history.records import HistoryError, Inspection, NewInspection, Origin
 from oddlens.inference.audit import is_drawn
 from oddlens.io.images import Picture, read_image
 from oddlens.io.loader import ahead_count, thread_count
 from oddlens.service.events import EventHub
-from oddlens.service.history.history import History
-from oddlens.service.history.records import HistoryError, Inspection, NewInspection, Origin
 from oddlens.service.metrics import Metrics
 from oddlens.service.settings import Limits
 from oddlens.service.stations import Loaded, Station

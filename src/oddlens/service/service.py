@@ -12,11 +12,11 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from oddlens.errors import OddlensError
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import AuditEntry
+from oddlens.history.retention import Keeper
 from oddlens.service.events import EventHub
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import AuditEntry
-from oddlens.service.history.retention import Keeper
 from oddlens.service.inspector import Inspector
 from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from oddlens.errors import UsageError, shortened
+from oddlens.history.records import Retention
 
 HOME = Path("oddlens-service")
 """The folder that a service keeps its own things in, by default."""
@@ -43,14 +44,6 @@ class Limits:
         for name, value in vars(self).items():
             if value is not None and not (0 < value < math.inf):
                 raise UsageError(f"{name} cannot be {shortened(value)}: give a number above 0")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Retention:
-    """How long images stay; results stay for ever. max_days: None: any age. max_bytes: of kept images; None: any number."""
-
-    max_days: float | None = None
-    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 
 from oddlens.errors import DiskError, OddlensError
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import HistoryError, Inspection
 from oddlens.inference.cameras import Camera
 from oddlens.inference.outlets import Outlets, event_of
 from oddlens.inference.watch import Mover, WatchedFile, WatchedFolder, check_watchable
 from oddlens.io.addresses import shown_address
 from oddlens.service.events import EventHub
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import HistoryError, Inspection
 from oddlens.service.inspector import Inspector, StoppedError
 from oddlens.service.settings import ServeSettings
 from oddlens.service.stations import Station, StationError, Stations

@@ -21,14 +21,14 @@ from starlette.testclient import TestClient
 
 import oddlens
 from oddlens.detection import Detection, Marking, RegionOfInterest, Thresholds, ValueRange
+from oddlens.history import drawing
+from oddlens.history.history import History
+from oddlens.history.records import FeedbackEntry, Inspection
 from oddlens.service.api.results import router
 from oddlens.service.app import status_of
-from oddlens.service.history import drawing
-from oddlens.service.history.history import History
-from oddlens.service.history.records import FeedbackEntry, Inspection
+from tests.history.given import IDENTITY, NOON, found, new
 from tests.service.conftest import service_of
 from tests.service.given import png
-from tests.service.history.given import IDENTITY, NOON, found, new
 
 
 @pytest.fixture
@@ -245,8 +245,8 @@ def test_a_table_holds_no_formula(history: History, client: TestClient) -> None:
 
 def test_a_zip_is_written_as_it_is_read(history: History) -> None:
     """At most a chunk of an image is held, whatever the size of all."""
-    from oddlens.service.history.export import archive
-    from oddlens.service.history.filters import Filter
+    from oddlens.history.export import archive
+    from oddlens.history.filters import Filter
 
     large = b"\x89PNG\r\n\x1a\n" + np.random.default_rng(1).bytes(5 << 20)
     for number in range(3):
@@ -257,8 +257,8 @@ def test_a_zip_is_written_as_it_is_read(history: History) -> None:
 
 
 def test_the_end_of_an_export_stays(history: History) -> None:
-    from oddlens.service.history.export import table
-    from oddlens.service.history.filters import Filter
+    from oddlens.history.export import table
+    from oddlens.history.filters import Filter
 
     for number in range(3):
         history.add(new(number, time=NOON + timedelta(seconds=number)))

@@ -7,8 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError
+from oddlens.history.filters import Filter
 from oddlens.service.api.answers import service_of
-from oddlens.service.history.filters import Filter
 
 router = APIRouter()
 

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError, UsageError
+from oddlens.history.records import Inspection
 from oddlens.service.api.answers import form_of, service_of, source_name, uploads
-from oddlens.service.history.records import Inspection
 from oddlens.service.inspector import BusyError, Inspector, LateError
 from oddlens.service.stations import Station
 from oddlens.service.teach import Upload

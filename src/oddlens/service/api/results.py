@@ -12,11 +12,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from oddlens.history import drawing, export
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import Inspection, iso
 from oddlens.service.api.answers import service_of
-from oddlens.service.history import drawing, export
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import Inspection, iso
 
 router = APIRouter(tags=["results"])
 

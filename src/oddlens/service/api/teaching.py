@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
 from oddlens.errors import UsageError, check_name
+from oddlens.history.records import FeedbackEntry, Inspection
 from oddlens.io.images import read_image
 from oddlens.service import teach, trial
 from oddlens.service.api.answers import form_of, number, service_of, text, texts, uploads
-from oddlens.service.history.records import FeedbackEntry, Inspection
 from oddlens.service.service import Service
 from oddlens.station.defects import check_defect_name
 from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
-from oddlens.service.history.records import HistoryError
-from oddlens.service.history.tables import METADATA, VERSIONS, searched
+from oddlens.history.records import HistoryError
+from oddlens.history.tables import METADATA, VERSIONS, searched
 
 
 def _search(connection: Connection) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from oddlens.detection import ValueRange
-from oddlens.service.history.filters import to_number, to_time
-from oddlens.service.history.records import Inspection, NewInspection
-from oddlens.service.history.tables import DETAILS, IDENTITIES, INSPECTIONS, as_text, searched
+from oddlens.history.filters import to_number, to_time
+from oddlens.history.records import Inspection, NewInspection
+from oddlens.history.tables import DETAILS, IDENTITIES, INSPECTIONS, as_text, searched
 
 _ROW = INSPECTIONS.c
 WHOLE = select(INSPECTIONS, DETAILS, IDENTITIES.c.document.label("identity")).join(DETAILS).join(IDENTITIES)

@@ -12,13 +12,13 @@ import cv2
 
 from oddlens.detection import Detection, Marking, RegionOfInterest
 from oddlens.errors import OddlensError
+from oddlens.history.pictures import Pictures
+from oddlens.history.records import Inspection
 from oddlens.io.atomic import replacing
 from oddlens.io.images import read_image
 from oddlens.io.paths import is_file
 from oddlens.io.pixels import Pixels
 from oddlens.io.png import write_png
-from oddlens.service.history.pictures import Pictures
-from oddlens.service.history.records import Inspection
 from oddlens.visualization.preview import shrunk
 
 _THUMBNAIL = 320

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.migrations import VERSION
-from oddlens.service.history.records import HistoryError
-from tests.service.history.given import new
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.migrations import VERSION
+from oddlens.history.records import HistoryError
+from tests.history.given import new
 
 VERSION_1 = """
 CREATE TABLE oddlens_version (
@@ -75,7 +75,7 @@ def test_a_database_of_version_1(tmp_path: Path) -> None:
 
 
 def test_a_database_of_a_later_version_is_refused_and_stays_as_it_is(place: str, tmp_path: Path) -> None:
-    from oddlens.service.history.database import _url
+    from oddlens.history.database import _url
 
     history = History.open(place, tmp_path)
     history.close()

@@ -13,11 +13,11 @@ import pytest
 
 from oddlens.detection import ValueRange
 from oddlens.errors import UsageError
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import AuditEntry, FeedbackEntry, HistoryError, NewInspection
-from tests.service.history.conftest import Postgres
-from tests.service.history.given import IDENTITY, NOON, digest, found, new
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import AuditEntry, FeedbackEntry, HistoryError, NewInspection
+from tests.history.conftest import Postgres
+from tests.history.given import IDENTITY, NOON, digest, found, new
 
 
 def test_what_is_added_is_there_after_a_restart(place: str, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from oddlens.errors import UsageError, first_line, needs_package, printable
-from oddlens.service.history.migrations import migrate
-from oddlens.service.history.records import HistoryError
+from oddlens.history.migrations import migrate
+from oddlens.history.records import HistoryError
 
 _BUSY_S = 30
 _GIVE = "give a file, or postgresql://user:password@host/name"

@@ -15,12 +15,12 @@ from typing import TypeVarTuple, get_args
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from oddlens.errors import UsageError
-from oddlens.service.history.database import Database
-from oddlens.service.history.filters import Filter, Page, Place, parts, to_number, to_time
-from oddlens.service.history.pictures import Pictures
-from oddlens.service.history.records import AuditEntry, FeedbackEntry, HistoryError, Inspection, NewInspection, Outcome
-from oddlens.service.history.rows import WHOLE, Prepared, inspection_of
-from oddlens.service.history.tables import AUDIT, FEEDBACK, INSPECTIONS, NAMED, as_text, searched
+from oddlens.history.database import Database
+from oddlens.history.filters import Filter, Page, Place, parts, to_number, to_time
+from oddlens.history.pictures import Pictures
+from oddlens.history.records import AuditEntry, FeedbackEntry, HistoryError, Inspection, NewInspection, Outcome
+from oddlens.history.rows import WHOLE, Prepared, inspection_of
+from oddlens.history.tables import AUDIT, FEEDBACK, INSPECTIONS, NAMED, as_text, searched
 
 _Columns = TypeVarTuple("_Columns")
 

@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import FeedbackEntry, Inspection, Retention
+from oddlens.history.retention import Keeper, Removed, retain
 from oddlens.io.atomic import LEFT_OVER
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import FeedbackEntry, Inspection
-from oddlens.service.history.retention import Keeper, Removed, retain
-from oddlens.service.settings import Retention
 from oddlens.station.feedback import Mark
-from tests.service.history.given import NOON, new
+from tests.history.given import NOON, new
 
 SIZE = 1000
 DAY = timedelta(days=1)

@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
 from oddlens.io.atomic import LEFT_OVER
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from tests.service.history.given import new
+from tests.history.given import new
 
 KILLS = 5
 
 
 @pytest.fixture(scope="module")
 def adding() -> Iterator[subprocess.Popen[str]]:
-    """See `tests.service.history.adding`."""
-    command = [sys.executable, "-m", "tests.service.history.adding"]
+    """See `tests.history.adding`."""
+    command = [sys.executable, "-m", "tests.history.adding"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
     ) as process:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oddlens.errors import UsageError, shortened
+from oddlens.history.records import DIGEST
 from oddlens.inference.kept_maps import kept_map
 from oddlens.io.atomic import LEFT_OVER, replacing
 from oddlens.io.decoding import KNOWN_FORMATS
 from oddlens.io.paths import exists, is_dir, is_file, matching
-from oddlens.service.history.records import DIGEST
 
 Kind = Literal["images", "maps", "drawn"]
 _SUFFIXES = (*(form.suffixes[0] for form in KNOWN_FORMATS), ".bin")

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from oddlens.service.history.records import NewInspection
+from oddlens.history.records import NewInspection
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 

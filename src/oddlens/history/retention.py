@@ -11,10 +11,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 from oddlens.errors import OddlensError
-from oddlens.service.history.history import History
-from oddlens.service.history.pictures import Kept
-from oddlens.service.history.records import DIGEST
-from oddlens.service.settings import Retention
+from oddlens.history.history import History
+from oddlens.history.pictures import Kept
+from oddlens.history.records import DIGEST, Retention
 from oddlens.station.feedback import read_feedback
 
 _EVERY_S = 600

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.service.history.filters import Filter, Place, to_number, to_time
-from oddlens.service.history.history import History
-from oddlens.service.history.records import FeedbackEntry, Inspection
-from tests.service.history.given import NOON, found, new
+from oddlens.history.filters import Filter, Place, to_number, to_time
+from oddlens.history.history import History
+from oddlens.history.records import FeedbackEntry, Inspection
+from tests.history.given import NOON, found, new
 
 
 @pytest.fixture(scope="module")

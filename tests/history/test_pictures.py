@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from oddlens.errors import DiskError, UsageError
-from oddlens.service.history.pictures import Pictures
+from oddlens.history.pictures import Pictures
 
 
 def png(shade: int = 0) -> bytes:
@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     pictures = Pictures(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("oddlens.service.history.pictures.os.fsync", full)
+        patch.setattr("oddlens.history.pictures.os.fsync", full)
         with pytest.raises(DiskError, match="No space left"):
             pictures.put(png())
     assert not [each for each in tmp_path.rglob("*") if each.is_file()]

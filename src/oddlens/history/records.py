@@ -191,3 +191,11 @@ class AuditEntry:
 def iso(time: datetime) -> str:
     """A time in UTC with milliseconds: "2026-11-26T13:30:00.000Z"."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """How long images stay; results stay for ever. max_days: None: any age. max_bytes: of kept images; None: any number."""
+
+    max_days: float | None = None
+    max_bytes: int | None = None

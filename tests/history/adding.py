@@ -1,6 +1,6 @@
 """Keeps inspections in child processes that are killed, and says of each what was promised: number, key, and digests of its files.
 
-    python -m tests.service.history.adding
+    python -m tests.history.adding
 
 Reads tasks from stdin, JSON lists of history and folder of pictures; for each it starts a child, which says its process
 number first. Children are forked, so that all of this is imported once.
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from oddlens.service.history.history import History
-from tests.service.history.given import new
+from oddlens.history.history import History
+from tests.history.given import new
 
 
 def say(*words: object) -> None:

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple, get_args
 from sqlalchemy import ColumnElement, Select, false, literal, or_, select, tuple_
 
 from oddlens.errors import UsageError, choices, shortened
+from oddlens.history.records import Inspection, Origin, Outcome
+from oddlens.history.tables import INSPECTIONS, as_text, searched
 from oddlens.io.strict_json import checked, parse_json
-from oddlens.service.history.records import Inspection, Origin, Outcome
-from oddlens.service.history.tables import INSPECTIONS, as_text, searched
 from oddlens.station.feedback import Said
 
 Sort = Literal["newest", "oldest", "score", "score_up"]

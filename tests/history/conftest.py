@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.service.history.history import History
+from oddlens.history.history import History
 
 
 class Postgres:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
-from oddlens.service.history.filters import Filter
-from oddlens.service.history.history import History
-from oddlens.service.history.records import Inspection, iso
+from oddlens.history.filters import Filter
+from oddlens.history.history import History
+from oddlens.history.records import Inspection, iso
 
 COLUMNS = (
     "id", "time", "station", "station_version", "source", "origin", "score", "verdict", "p_value", "threshold",
