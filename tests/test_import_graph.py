@@ -20,8 +20,8 @@ FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
     "cli", "service", "history", "training", "evaluation", "inference", "sharing", "export", "teaching", "loading", "detector",
-    "encoding", "station", "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data", "metrics",
-    "images", "io", "errors", "telemetry",
+    "encoding", "station", "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data",
+    "metrics", "images", "io", "errors", "telemetry",
 )  # fmt: skip
 """The rooms from top to bottom. A module imports from its own room and from those below it, wherever the import stands: in a
 function and for types, too. `provenance` lies below the methods: learned weights use its names, and it uses nothing."""
