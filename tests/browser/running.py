@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import uvicorn
@@ -18,6 +19,9 @@ import oddlens
 from oddlens.service.app import Service, create_app
 from oddlens.service.settings import ServeSettings
 from tests.service.given import part, png
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FilePayload
 
 GOOD = 8
 
@@ -77,3 +81,8 @@ def make_station(folder: Path) -> Path:
 def parts(count: int, first: int = 100) -> list[tuple[str, bytes]]:
     """Parts as PNG files with their names; every fifth has a defect."""
     return [(f"part_{seed}.png", png(seed, seed % 5 == 0)) for seed in range(first, first + count)]
+
+
+def files(images: Sequence[tuple[str, bytes]]) -> list[FilePayload]:
+    """Pictures as a person chooses them in a browser."""
+    return [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in images]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,20 +9,15 @@ import pytest
 
 from oddlens.service.settings import ServeSettings
 from tests.browser.conftest import OpenPage
-from tests.browser.running import parts, running
+from tests.browser.running import files, parts, running
 from tests.service.given import png
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FilePayload, Page
+    from playwright.sync_api import Page
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 INSPECTED = 30
-
-
-def files(images: Sequence[tuple[str, bytes]]) -> list[FilePayload]:
-    """Pictures as a person chooses them."""
-    return [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in images]
 
 
 def counts(page: Page) -> dict[str, int]:

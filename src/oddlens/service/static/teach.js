@@ -18,7 +18,7 @@ async function load() {
   $("#calibrated").textContent = calibrated(calibration, current);
   const { kept, enough } = calibration?.learning ?? { kept: 0, enough: 0 };
   $("[name=on] [value=learning]").textContent = `good pictures that the line kept at random (${kept}, ${enough} are enough)`;
-  $("#versions").replaceChildren(...current.versions.map((each) => tableRow([
+  $("#versions").replaceChildren(...[...current.versions].reverse().map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
     each.number === current.version ? "in force" : el("button", { type: "button", onclick: (event) => back(event.target, each.number) }, "Go back to it")])));
 }

@@ -1,0 +1,78 @@
+"""Teaching on the page, at a station whose name is markup: pictures in and out, calibration, names, an earlier version; trying."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from tests.browser.conftest import HOSTILE, OpenPage
+from tests.browser.running import GOOD, Running, files
+from tests.service.given import png
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+PLACE = f"/s/{quote(HOSTILE, safe='')}"
+
+
+def version(served: Running) -> int:
+    return served.service.stations[HOSTILE].loaded().version
+
+
+def teach_page(served: Running, open_page: OpenPage) -> Page:
+    page = open_page(f"{served.url}{PLACE}/teach", allowed=("409", "422"))
+    page.wait_for_selector("#references button")
+    return page
+
+
+def test_a_doubtful_picture_is_decided_on_before_it_joins(served: Running, open_page: OpenPage) -> None:
+    page = teach_page(served, open_page)
+    page.set_input_files("#drop input", files([("fine.png", png(60)), ("odd.png", png(61, True))]))
+    row = page.locator("#vetting tr.flagged", has_text="odd.png")
+    expect(row.locator("select")).to_have_value("leave")
+    page.click("#vetting button:has-text('Not now')")
+    assert page.locator("#references tr").count() == GOOD, "nothing changes before it is saved"
+    page.set_input_files("#drop input", files([("fine.png", png(60)), ("odd.png", png(61, True))]))
+    expect(row).to_be_visible()
+    page.click("#vetting button:has-text('Go on')")
+    expect(page.locator("#references tr")).to_have_count(GOOD + 1)
+    expect(page.locator("#references")).to_contain_text("fine.png")
+    page.click("#references tr:has-text('fine.png') button")
+    expect(page.locator("#references tr")).to_have_count(GOOD)
+
+
+def test_calibration_names_and_an_earlier_version(served: Running, open_page: OpenPage) -> None:
+    page = teach_page(served, open_page)
+    first = version(served)
+    page.select_option("#calibrate [name=false_alarm_rate]", "0.001")
+    page.click("#calibrate button")
+    expect(page.locator(".toast.bad")).to_contain_text("999")  # how many pictures that rate needs
+    assert version(served) == first
+    page.select_option("#calibrate [name=false_alarm_rate]", "0.2")
+    page.click("#calibrate button")
+    expect(page.locator("#calibrated")).to_contain_text("for 20 % NG")
+    page.fill("#names [name=defects]", "dark spot, <i>scratch</i>")
+    page.click("#names button")
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    expect(page.locator("#versions tr").first).to_contain_text("dark spot")
+    assert served.service.stations[HOSTILE].loaded().detector.defects is not None
+    page.click(f"#versions tr:has(td:text-is('{first}')) button")
+    expect(page.locator(".toast")).to_contain_text("is in force")
+    expect(page.locator("#calibrated")).not_to_contain_text("for 20 % NG")
+
+
+def test_a_picture_is_tried_against_the_station_and_by_words_alone(served: Running, open_page: OpenPage) -> None:
+    page = open_page(f"{served.url}{PLACE}/try")
+    page.set_input_files("#drop input", files([("part.png", png(70, True))]))
+    expect(page.locator("#about .tag")).to_have_text("NG")
+    expect(page.locator("#overlay img")).to_be_visible()
+    page.select_option("[name=station]", "")
+    expect(page.locator("#about")).to_contain_text("there is no verdict")
+    score = page.inner_text("#about b")
+    page.fill("[name=object_name]", "knitted wool")
+    expect(page.locator("#about b")).not_to_have_text(score)
+    assert not served.service.history.latest(HOSTILE), "nothing is kept"
