@@ -117,6 +117,12 @@ def test_hostile_names_are_names_and_nothing_else(client: TestClient, name: str)
     assert {path.name for path in home.parent.iterdir()} == {"home", "plates"}
 
 
+@pytest.mark.parametrize("what", ["", "/scores", "/trend", "/hours", "/defects", "/references", "/events"])
+def test_of_a_station_that_is_none_nothing_is_said(client: TestClient, what: str) -> None:
+    found = client.get(f"/api/stations/line-9{what}")
+    assert (found.status_code, found.json()["error"]) == (404, "there is no station 'line-9'")
+
+
 def test_hostile_paths_lead_nowhere(client: TestClient) -> None:
     for path in (
         "/api/stations/..%2f..%2fplates/inspect",
@@ -216,6 +222,17 @@ def test_the_same_key_again_gives_the_same_result(client: TestClient) -> None:
     one, other = (send(client, png(1), **{"Idempotency-Key": "k"})[1] for _ in range(2))
     assert one["id"] == other["id"]
     assert send(client, png(2), **{"Idempotency-Key": "k"})[0] == 422
+
+
+def test_the_longest_key_does_for_several_images_too(client: TestClient) -> None:
+    files = [("files", (f"{n}.png", png(n), "image/png")) for n in range(2)]
+    for _ in range(2):
+        found = client.post(INSPECT, files=files, headers={"Idempotency-Key": "k" * 196})
+        assert found.status_code == 200
+    assert client.get("/api/results").json()["total"] == 2
+    for key in ("", "k" * 197, "k" * 10_000):
+        assert send(client, png(1), **{"Idempotency-Key": key})[0] == 422
+    assert client.get("/readyz").status_code == 200
 
 
 def test_what_a_station_is(client: TestClient) -> None:

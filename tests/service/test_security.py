@@ -48,7 +48,9 @@ def test_a_name_that_was_rebound_is_not(host: str) -> None:
     assert client(hosts=("evil.example",)).get("/", headers={"host": "evil.example"}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9000", "http://localhost:8000"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://[::1", "http://127.0.0.1:9000", "http://localhost:8000"]
+)
 def test_pages_of_other_sites_change_nothing(origin: str) -> None:
     found = client().post("/api/x", headers={"origin": origin})
     assert found.status_code == 403

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -21,6 +22,7 @@ from tests.service.given import png
 
 STATION = "/api/stations/plates"
 PNG = {"content-type": "image/png"}
+JSON = {"content-type": "application/json"}
 
 
 def inspect(client: TestClient, data: bytes) -> dict[str, Any]:
@@ -84,6 +86,11 @@ class TestThresholds:
             ({"treshold": 0.5}, "treshold is not as it should be"),
             ({"object_name": " "}, "the object name is empty"),
             ({"defects": ["dent"]}, "fewer than two defects"),
+            ({"threshold": True}, "threshold is not as it should be"),
+            ({"threshold": "0.3"}, "threshold is not as it should be"),
+            ({"threshold": 0.3, "who": "x" * 101}, "the name of who changes it has 101 letters"),
+            ({"threshold": 0.3, "who": "Ada\x00"}, "control character"),
+            ({"paused": True, "threshold": math.nextafter(math.inf, 0)}, "no threshold"),
             ({"object_name": "plate"}, "nothing is changed"),
         ]
         for change, sentence in wrong:
@@ -91,7 +98,18 @@ class TestThresholds:
             assert found.status_code == 422, change
             assert sentence in found.json()["error"]
         assert [each.number for each in versions(station)] == [1]
-        assert client.get(STATION).json()["audit"] == []
+        found = client.get(STATION).json()
+        assert (found["audit"], found["paused"]) == ([], False)
+
+    def test_what_is_no_json_object_is_said(self, client: TestClient) -> None:
+        for content in (b"", b"{", b"[]", b"null", b'"x"', b"threshold=0.3"):
+            found = client.patch(STATION, content=content, headers=JSON)
+            assert (found.status_code, "no JSON object" in found.json()["error"]) == (422, True), content
+        assert "no JSON object" in client.patch(STATION, data={"threshold": "0.3"}).json()["error"]  # as curl sends it
+        for path, status in ((STATION, 400), (f"{STATION}/learn", 400), (f"{STATION}/calibration", 422)):
+            found = client.request("PATCH" if path == STATION else "POST", path, content=b"[" * 100_000, headers=JSON)
+            assert found.status_code == status
+            assert "body" in found.json()["error"]
 
     def test_a_number_that_is_not_finite_is_none(self, client: TestClient) -> None:
         for text in ('{"threshold": NaN}', '{"threshold": Infinity}', '{"threshold": 1e999}'):
@@ -125,7 +143,9 @@ def test_an_earlier_version_comes_back(client: TestClient, station: Path) -> Non
     after = ok(client.post(f"{STATION}/rollback", json={"version": 1, "who": "Ada"}))
     assert after["version"] == 3
     assert after["thresholds"] == before["thresholds"]
-    assert client.post(f"{STATION}/rollback", json={"version": 9}).status_code == 422
+    for none in (9, 0, 10**400, True):
+        found = client.post(f"{STATION}/rollback", json={"version": none})
+        assert (found.status_code, len(found.json()["error"]) < 250) == (422, True)
     (station / "station.json").write_text("{")
     assert "damaged" in client.get(STATION).json()["problem"]
     mended = ok(client.post(f"{STATION}/rollback", json={"version": 2}))
@@ -311,7 +331,8 @@ class TestFeedback:
 
     def test_what_cannot_be_said_is_refused(self, client: TestClient) -> None:
         number = inspect(client, png(1))["id"]
-        assert client.post("/api/results/999/feedback", json={"judged": "right"}).status_code == 404
+        for none in (999, 0, -1, 10**30):
+            assert client.post(f"/api/results/{none}/feedback", json={"judged": "right"}).status_code == 404
         for body in ({}, {"judged": "maybe"}, {"said": "great"}, {"judged": "right", "reviewer": ""},
                      {"said": "bad", "defect": "a,b"}, {"said": "bad", "comment": "x" * 3000}):  # fmt: skip
             assert client.post(f"/api/results/{number}/feedback", json=body).status_code == 422, body
@@ -377,6 +398,12 @@ class TestNewStation:
             found = client.post("/api/stations", files=files(1, 2), data={"name": name, "object_name": "plate"})
             assert found.status_code == 422, name
         assert not (tmp_path / "home" / "stations").exists()
+
+    @pytest.mark.filterwarnings("ignore::oddlens.OddlensWarning")
+    def test_the_same_image_twice_is_one(self, client: TestClient) -> None:
+        data = {"name": "a", "object_name": "plate"}
+        found = ok(client.post("/api/stations", files=[*files(1), *files(1)], data=data), 201)
+        assert (found["station"]["references"], found["station"]["thresholds"]["image"]) == (1, None)
 
     def test_an_image_that_is_none_is_named(self, client: TestClient) -> None:
         several = [*files(1, 2), ("files", ("junk.png", b"junk", "image/png"))]

@@ -101,6 +101,8 @@ class History:
 
     def get(self, number: int) -> Inspection | None:
         """The inspection with a number; None: there is none."""
+        if abs(number) >= 2**63:  # no database holds it
+            return None
         with self._connection() as connection:
             row = connection.execute(WHOLE.where(_ROW.id == number)).mappings().one_or_none()
         return None if row is None else inspection_of(row)

@@ -16,6 +16,7 @@ from oddlens.history.drawing import GoneError
 from oddlens.history.records import HistoryError
 from oddlens.service import pages
 from oddlens.service.api import events, health, inspect, login, results, stations, teaching
+from oddlens.service.api.answers import misfit
 from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
 from oddlens.service.security import Guard, refused
 from oddlens.service.service import OccupiedError, Service
@@ -120,8 +121,7 @@ async def _of_http(request: Request, error: Exception) -> Response:
 async def _of_form(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()[0]
-    where = ".".join(str(each) for each in found["loc"][1:]) or "the request"
-    return refused(422, f"{where} is not as it should be: {found['msg']}")
+    return refused(422, misfit(found, found["loc"][1:]))
 
 
 async def _of_fault(request: Request, error: Exception) -> JSONResponse:

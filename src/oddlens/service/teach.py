@@ -74,7 +74,7 @@ def make_station(
     detector = load(default_method(MINI, with_references=True), runtime=service.settings.runtime)
     detector.object_name = object_name
     detector.add_references(pictures)
-    seen = [detector.observe()] if len(pictures) > 1 else []
+    seen = [detector.observe()] if len(detector.references or ()) > 1 else []  # the same image twice is one
     vetted = [vet(each) for each in seen]
 
     def look(found: Sequence[Vetting]) -> None:

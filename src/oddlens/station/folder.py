@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from oddlens.errors import OddlensError, UsageError, printable
+from oddlens.errors import OddlensError, UsageError, printable, shortened
 from oddlens.io.atomic import write_text
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes
@@ -82,7 +82,7 @@ def read_version(root: Path, version: int | None = None) -> Document:
     if version not in numbers:
         first, last = numbers[0], numbers[-1]
         there = f"version {first}" if first == last else f"versions {first} to {last}"
-        raise UsageError(f"{printable(str(root))} has no version {version}: it has {there}")
+        raise UsageError(f"{printable(str(root))} has no version {shortened(version)}: it has {there}")
     return read_document(version_path(root, version))
 
 

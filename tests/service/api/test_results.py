@@ -41,7 +41,8 @@ def history(tmp_path: Path) -> Iterator[History]:
 @pytest.fixture
 def client(history: History) -> Iterator[TestClient]:
     app = FastAPI()
-    app.state.service = SimpleNamespace(history=history)
+    stations = {name: SimpleNamespace(name=name) for name in ("line-3", "other")}
+    app.state.service = SimpleNamespace(history=history, stations=stations)
     app.include_router(router)
     app.add_exception_handler(drawing.GoneError, lambda _, error: JSONResponse({"error": str(error)}, status_of(error)))  # type: ignore[arg-type]
     with TestClient(app) as client:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
-from typing import cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Request
+from pydantic import AfterValidator
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from oddlens.errors import printable
+from oddlens.errors import check_name, printable
 from oddlens.service.service import Service
 from oddlens.service.teach import Upload
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 LONGEST_SOURCE = 200
 """Letters of what a client calls an image."""
@@ -22,6 +26,28 @@ LONGEST_SOURCE = 200
 def service_of(request: Request) -> Service:
     """The service that answers a request."""
     return cast("Service", request.app.state.service)
+
+
+def _named(who: str | None) -> str | None:
+    if who is not None:
+        check_name("the name of who changes it", who)
+    return who
+
+
+Who = Annotated[str | None, AfterValidator(_named)]
+"""Whoever changes something, for the audit log, which nothing is removed from."""
+
+
+def misfit(found: ErrorDetails, where: Sequence[int | str]) -> str:
+    """What is wrong with a field of a request, in a sentence. where: its place in the body, or its name in the query."""
+    if not where or found["type"] == "json_invalid":
+        return "the body is no JSON object: send one, with Content-Type: application/json"
+    return f"{'.'.join(str(each) for each in where)} is not as it should be: {found['msg']}"
+
+
+def kind_of(request: Request) -> str:
+    """The media type of a body, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().casefold()
 
 
 def source_name(given: str | None) -> str:
@@ -61,6 +87,11 @@ def texts(form: FormData, field: str) -> list[str]:
 def text(form: FormData, field: str) -> str | None:
     """The first of them; None without any."""
     return next(iter(texts(form, field)), None)
+
+
+def who_of(form: FormData) -> str | None:
+    """Whoever sends a form. Raises `UsageError` for a name that nobody could read."""
+    return _named(text(form, "who"))
 
 
 def number(form: FormData, field: str) -> float | None:

@@ -11,14 +11,15 @@ from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError, UsageError
 from oddlens.history.records import Inspection
-from oddlens.service.api.answers import form_of, service_of, source_name, uploads
+from oddlens.service.api.answers import form_of, kind_of, service_of, source_name, uploads
 from oddlens.service.inspector import BusyError, Inspector, LateError
 from oddlens.service.stations import Station
 from oddlens.service.teach import Upload
 
 router = APIRouter()
 
-LONGEST_KEY = 200
+LONGEST_KEY = 196
+"""Letters of a key: of several images each gets its number behind it, and a history keeps 200."""
 
 _TOGETHER = 4
 """Images of one request that are on their way at once: others get their turn."""
@@ -42,7 +43,7 @@ async def inspect(
     station = service.stations[name]
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise HTTPException(422, f"the Idempotency-Key has {len(key)} letters: give 1 to {LONGEST_KEY}")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    kind = kind_of(request)
     if kind == "multipart/form-data":
         async with form_of(request) as form:
             files = await uploads(form)

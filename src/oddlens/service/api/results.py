@@ -68,12 +68,17 @@ def _filter(
 
 
 def _inspection(number: int, history: Annotated[History, Depends(_history)]) -> Inspection:
-    found = history.get(number) if abs(number) < 2**63 else None
+    found = history.get(number)
     if found is None:
         raise HTTPException(404, f"there is no result {number}")
     return found
 
 
+def _served(request: Request, name: str) -> str:
+    return service_of(request).stations[name].name
+
+
+_StationName = Annotated[str, Depends(_served)]
 _HistoryOf = Annotated[History, Depends(_history)]
 _FilterOf = Annotated[Filter, Depends(_filter)]
 _InspectionOf = Annotated[Inspection, Depends(_inspection)]
@@ -146,14 +151,14 @@ def _file(request: Request, path: Path, media_type: str, download: str | None = 
 
 
 @router.get("/api/stations/{name}/scores", summary="A station's newest scores")
-def get_scores(name: str, history: _HistoryOf) -> dict[str, list[object]]:
+def get_scores(name: _StationName, history: _HistoryOf) -> dict[str, list[object]]:
     """At most 10,000, the newest first."""
     found = history.scores(name)
     return {key: [each[at] for each in found] for at, key in enumerate(("id", "score", "verdict", "said"))}
 
 
 @router.get("/api/stations/{name}/trend", summary="A station's scores over time, with control limits")
-def get_trend(name: str, history: _HistoryOf, since: datetime | None = None) -> dict[str, object]:
+def get_trend(name: _StationName, history: _HistoryOf, since: datetime | None = None) -> dict[str, object]:
     """The newest 10,000, the oldest first. median, high: of those that are not NG, and three standard deviations above it, by the
     median absolute deviation, so that no outlier moves them.
     """
@@ -178,12 +183,12 @@ def get_trend(name: str, history: _HistoryOf, since: datetime | None = None) -> 
 
 
 @router.get("/api/stations/{name}/hours", summary="A station's verdicts by hour")
-def get_hours(name: str, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+def get_hours(name: _StationName, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
     """Hours without a result are left out."""
     return [{"hour": iso(hour), **counts} for hour, counts in history.count_by_hour(name, _time(since))]
 
 
 @router.get("/api/stations/{name}/defects", summary="A station's defects by name")
-def get_defects(name: str, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+def get_defects(name: _StationName, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
     """What people said, else what the hottest region of a stopped part may be; the most frequent first."""
     return [{"name": defect, "count": count} for defect, count in history.defects(name, _time(since))]

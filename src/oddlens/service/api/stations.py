@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError
 from oddlens.service import teach
-from oddlens.service.api.answers import form_of, service_of, text, texts, uploads
+from oddlens.service.api.answers import Who, form_of, service_of, text, texts, uploads, who_of
 from oddlens.service.stations import Station, StationError
 from oddlens.station import read_log, rollback, versions
 from oddlens.teaching.report import references_of
@@ -26,7 +26,7 @@ _AUDITED = 200
 class Change(BaseModel):
     """What is to be another one. who: whoever changes it, for the audit log."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     threshold: float | None = None
     review_threshold: float | None = None
@@ -36,16 +36,16 @@ class Change(BaseModel):
     object_name: str | None = None
     defects: list[str] | None = None
     paused: bool | None = None
-    who: str | None = None
+    who: Who = None
 
 
 class Back(BaseModel):
     """Which version is to be in force again."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     version: int
-    who: str | None = None
+    who: Who = None
 
 
 @router.get("/api/stations", summary="All stations")
@@ -65,7 +65,7 @@ async def post_station(request: Request) -> Response:
     async with form_of(request) as form:
         name, object_name, accept = text(form, "name"), text(form, "object_name"), texts(form, "accept")
         files = await uploads(form)
-        who = text(form, "who")
+        who = who_of(form)
     if name is None or object_name is None:
         raise HTTPException(422, "a new station needs a name and an object_name, a word or two each")
     made = await service.job(teach.make_station, service, name, object_name, files, accept, who)
@@ -96,12 +96,12 @@ async def patch_station(request: Request, name: str, change: Change) -> dict[str
     given = change.model_dump(exclude={"who"}, exclude_none=True)
     if not given:
         raise HTTPException(422, "nothing is changed: give what is to be another one, for instance threshold")
+    if wanted := {name: value for name, value in given.items() if name != "paused"}:
+        await service.job(teach.change_station, service, station, teach.Wanted(**wanted), change.who)
     if change.paused is not None:
         service.inspector.pause(station, change.paused)
         what = "paused" if change.paused else "goes on"
         await service.job(service.audit, station, change.who, what, {}, {"paused": change.paused})
-    if wanted := {name: value for name, value in given.items() if name != "paused"}:
-        await service.job(teach.change_station, service, station, teach.Wanted(**wanted), change.who)
     return await service.job(service.describe, station)
 
 

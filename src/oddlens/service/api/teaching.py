@@ -13,7 +13,7 @@ from oddlens.errors import UsageError, check_name
 from oddlens.history.records import FeedbackEntry, Inspection
 from oddlens.io.images import read_image
 from oddlens.service import teach, trial
-from oddlens.service.api.answers import form_of, number, service_of, text, texts, uploads
+from oddlens.service.api.answers import Who, form_of, kind_of, misfit, number, service_of, text, texts, uploads, who_of
 from oddlens.service.service import Service
 from oddlens.station.defects import check_defect_name
 from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now
@@ -27,7 +27,7 @@ LONGEST_COMMENT = 2000
 class Remark(BaseModel):
     """What a person says of a result: whether its verdict is right, or what the part is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     judged: Judged | None = None
     said: Said | None = None
@@ -39,25 +39,25 @@ class Remark(BaseModel):
 class Rates(BaseModel):
     """On what to calibrate, and at which rates."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     on: teach.On = "references"
     false_alarm_rate: float | None = None
     review_rate: float | None = None
     accept: list[str] = []
-    who: str | None = None
+    who: Who = None
 
 
 class Lesson(BaseModel):
     """What to learn of the marks."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     dry_run: bool = False
     defect_memory: bool | None = None
     renew_calibration: bool = False
     accept: list[str] = []
-    who: str | None = None
+    who: Who = None
 
 
 @router.get("/api/stations/{name}/references", summary="The good examples of a station")
@@ -76,13 +76,13 @@ async def post_references(
     service = service_of(request)
     station = service.stations[name]
     async with form_of(request) as form:
-        files, accept, who = await uploads(form), texts(form, "accept"), text(form, "who")
+        files, accept, who = await uploads(form), texts(form, "accept"), who_of(form)
     return await service.job(teach.teach_references, service, station, files, accept=accept, who=who, dry_run=dry_run)
 
 
 @router.delete("/api/stations/{name}/references/{digest}", summary="Remove a good example")
 async def delete_reference(
-    request: Request, name: str, digest: str, who: Annotated[str | None, Query()] = None
+    request: Request, name: str, digest: str, who: Annotated[Who, Query()] = None
 ) -> dict[str, object]:
     """By the digest of its pixels, as GET gives it."""
     service = service_of(request)
@@ -110,14 +110,14 @@ async def post_calibration(request: Request, name: str) -> dict[str, object]:
     service = service_of(request)
     station = service.stations[name]
     files: list[teach.Upload] = []
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if kind_of(request) == "multipart/form-data":
         async with form_of(request) as form:
             given = {
                 "on": text(form, "on") or "files",
                 "false_alarm_rate": number(form, "false_alarm_rate"),
                 "review_rate": number(form, "review_rate"),
                 "accept": texts(form, "accept"),
-                "who": text(form, "who"),
+                "who": who_of(form),
             }
             files = await uploads(form) if given["on"] == "files" else []
         wanted = _checked(given)
@@ -223,7 +223,7 @@ def _mark(service: Service, found: Inspection, said: Said, defect: str | None, r
 async def _json(request: Request) -> object:
     try:
         return await request.json() if await request.body() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HTTPException(422, "the body is no JSON") from None
 
 
@@ -232,5 +232,4 @@ def _checked(given: object) -> Rates:
         return Rates.model_validate(given)
     except ValidationError as error:
         found = error.errors()[0]
-        where = ".".join(str(each) for each in found["loc"]) or "the request"
-        raise HTTPException(422, f"{where} is not as it should be: {found['msg']}") from None
+        raise HTTPException(422, misfit(found, found["loc"])) from None
