@@ -28,7 +28,7 @@ def test_options_that_contradict_each_other_are_refused(detect: Detect, options:
 @pytest.mark.parametrize("workers", ["0", "4x0", "-1", "x2", "4x", "2x2x2", "two", "1.5"])
 def test_numbers_of_workers_that_are_none_are_refused(workers: str) -> None:
     with pytest.raises(UsageError, match=r"is no number of workers: give 4, for instance, or 4x2"):
-        EngineOptions(engine="ray", workers=workers).ray("cpu")
+        EngineOptions(engine="ray", workers=workers).chosen("cpu")
 
 
 def test_without_ray_one_sentence_says_how_to_install_it(

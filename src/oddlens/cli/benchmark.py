@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oddlens.cli.command import before_the_first_image, loading
+from oddlens.cli.engine import EngineOptions
 from oddlens.cli.options import (
     METHOD_NAMES,
     DataFolders,
@@ -25,6 +26,9 @@ from oddlens.cli.options import (
 from oddlens.cli.settings import overrides_by_method
 from oddlens.errors import UsageError
 from oddlens.methods.registry import method_card
+
+if TYPE_CHECKING:
+    from oddlens.evaluation.runner import Evaluation
 
 EXAMPLES = """\b
 Examples:
@@ -118,6 +122,7 @@ def benchmark(
     examples: ExampleOptions,
     naming: NamingOptions,
     pixels: PixelOptions,
+    where: EngineOptions,
     resume: Annotated[bool, typer.Option(help="Go on in OUT, or measure everything again.")] = True,
 ) -> None:
     """Measure methods on data sets, zero-shot and with good examples.
@@ -133,6 +138,12 @@ def benchmark(
     methods = what.names
     files = _weights(methods, what.weights or [])
     overrides = overrides_by_method(what.setting or [], methods, preparing.given)
+    workers = where.chosen(what.device)
+    evaluation: Evaluation | None = None
+    if workers is not None:
+        from oddlens.evaluation.on_ray import RayEvaluation
+
+        evaluation = RayEvaluation(workers)
 
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
@@ -174,7 +185,7 @@ def benchmark(
     run = Benchmark(plan, out)
     run.open(resume=resume)
     with progress("images", run.pending) as advance:
-        for job in run.run(advance):
+        for job in run.run(advance, evaluation=evaluation):
             say(f"measured {job.source.name} / {job.category}, {job.detector.name}")
     document = write_results(run)
     print_table(*summary_table(document))

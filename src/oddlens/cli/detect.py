@@ -38,6 +38,7 @@ from oddlens.inference.kinds import KINDS
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
+    from oddlens.inference.engine import Engine
     from oddlens.inference.results import ResultsFolder
     from oddlens.io.finding import Found
 
@@ -168,7 +169,7 @@ def detect(
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
     if output.resume is not None and output.out is None:
         raise UsageError("--resume and --overwrite need --out: name the folder with the results")
-    engine = where.ray(what.device)
+    engine = _engine(where, what.device)
     if engine is not None and output.out is None:
         raise UsageError("--engine ray needs --out: name the folder that workers write to, which all machines see")
     if output.write is not None and output.out is None:
@@ -347,6 +348,15 @@ def detect(
         raise typer.Exit(1)
     if output.fail_on_ng and console.counts["ng"]:
         raise typer.Exit(SOME_NG)
+
+
+def _engine(where: EngineOptions, device: str) -> Engine | None:
+    workers = where.chosen(device)
+    if workers is None:
+        return None
+    from oddlens.inference.ray import RayEngine
+
+    return RayEngine(workers)
 
 
 def _other_sizes(found: Counter[tuple[int, int]], expected: tuple[int, int] | None) -> str:

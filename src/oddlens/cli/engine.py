@@ -11,7 +11,7 @@ from oddlens.cli.options import one_of
 from oddlens.errors import UsageError, shortened
 
 if TYPE_CHECKING:
-    from oddlens.inference.ray import RayEngine
+    from oddlens.inference.ray import Workers
 
 ENGINES: tuple[Literal["process", "ray"], ...] = ("process", "ray")
 
@@ -44,13 +44,13 @@ class EngineOptions:
         ),
     ] = None
 
-    def ray(self, device: str) -> RayEngine | None:
-        """The engine that they name; None: this process.
+    def chosen(self, device: str) -> Workers | None:
+        """The workers that they ask for; None: this process.
 
         device: as `--device` names it: with cuda each worker has a GPU of its own.
 
         Raises:
-            UsageError: They contradict each other, or Ray is not installed.
+            UsageError: They contradict each other.
         """
         if one_of("--engine", self.engine, ENGINES) == "process":
             for option, value in (("--address", self.address), ("--workers", self.workers)):
@@ -58,9 +58,9 @@ class EngineOptions:
                     raise UsageError(f"{option} is for workers of Ray: add --engine ray, or leave it out")
             return None
         count, threads = (None, 1) if self.workers is None else _workers(self.workers)
-        from oddlens.inference.ray import RayEngine, Workers
+        from oddlens.inference.ray import Workers
 
-        return RayEngine(Workers(self.address, count, threads, gpu=device.partition(":")[0] == "cuda"))
+        return Workers(self.address, count, threads, gpu=device.partition(":")[0] == "cuda")
 
 
 def _workers(text: str) -> tuple[int, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Protocol as Interface
 
 from oddlens.data import Record
 from oddlens.data.named import NamedDataset
@@ -18,6 +19,39 @@ from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
 from oddlens.io.paths import is_dir, is_file, why_no_folder
 from oddlens.methods.registry import authors_names
+
+Evaluated = list[dict[Variant, CellResult]] | OddlensError
+"""The cells of a group's jobs, in their order; or the error for which there are none, as where a file cannot be read."""
+
+
+class Evaluation(Interface):
+    """Evaluates groups of jobs, each of one category: `evaluate_here`, or in other processes."""
+
+    def __call__(
+        self,
+        groups: Sequence[Sequence[Job]],
+        plan: Plan,
+        out: Path,
+        advance: Callable[[int], None],
+        chunks: Chunks,
+    ) -> Iterator[Evaluated]:
+        """What each group gives, in order; its cells are written then."""
+
+
+def evaluate_here(
+    groups: Sequence[Sequence[Job]], plan: Plan, out: Path, advance: Callable[[int], None], chunks: Chunks
+) -> Iterator[Evaluated]:
+    """See `Evaluation`: one after the other, in this process."""
+    for jobs in groups:
+        try:
+            results = evaluate_category(jobs, plan, out, advance, chunks)
+        except OddlensError as error:
+            yield error
+            continue
+        for job, done in zip(jobs, results, strict=True):
+            for variant, cell in done.items():
+                write_cell(job.key(variant).path(out), cell)
+        yield results
 
 
 class Benchmark:
@@ -63,7 +97,12 @@ class Benchmark:
                 for detector in self.plan.detectors:
                     self._prepare(source, category, detector, examples, protocol, resume)
 
-    def run(self, advance: Callable[[int], None] = lambda _: None, chunks: Chunks = CHUNKS) -> Iterator[Job]:
+    def run(
+        self,
+        advance: Callable[[int], None] = lambda _: None,
+        chunks: Chunks = CHUNKS,
+        evaluation: Evaluation | None = None,
+    ) -> Iterator[Job]:
         """Evaluate the cells that are left; yields each job when its cells are written.
 
         The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
@@ -71,17 +110,17 @@ class Benchmark:
         Args:
             advance: Called with the number of images that have just been done.
             chunks: How many images are held at once.
+            evaluation: Evaluates the categories in other processes (`on_ray.RayEvaluation`); None: this one does, one by one.
         """
-        for _, group in groupby(self._jobs, key=lambda job: (job.source, job.category)):
-            jobs = list(group)
-            try:
-                results = evaluate_category(jobs, self.plan, self.out, advance, chunks)
-            except OddlensError as error:
-                self.skipped += [Skipped(job.key(variant), str(error)) for job in jobs for variant in job.cells]
+        together = groupby(self._jobs, key=lambda job: (job.source, job.category))
+        groups = [tuple(group) for _, group in together]
+        evaluated = (evaluation or evaluate_here)(groups, self.plan, self.out, advance, chunks)
+        for jobs, results in zip(groups, evaluated, strict=True):
+            if isinstance(results, OddlensError):
+                self.skipped += [Skipped(job.key(variant), str(results)) for job in jobs for variant in job.cells]
                 continue
             for job, done in zip(jobs, results, strict=True):
                 for variant, cell in done.items():
-                    write_cell(job.key(variant).path(self.out), cell)
                     self._cells[job.key(variant)] = cell
                 yield job
 
