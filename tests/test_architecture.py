@@ -18,7 +18,10 @@ from oddlens.data.dataset import Dataset
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
+from oddlens.inference.kept_images import KeptResults
+from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
+from oddlens.inference.sinks import FolderSink
 from oddlens.inference.task import Task
 from oddlens.methods.recipe_help import recipe_help
 from tests.noise import write_pictures
@@ -93,6 +96,17 @@ def test_the_sink_lists_what_is_rejected(sketch: dict[str, Any], parts: Path, tm
     rejected = [each.source for each in found if each.is_anomalous]
     assert len(rejected) == 2
     assert (tmp_path / "rejected.txt").read_text().splitlines() == rejected
+
+
+def test_the_tool_gives(sketch: dict[str, Any], parts: Path, tmp_path: Path) -> None:
+    detector = oddlens.load(device="cpu")
+    detector.thresholds = Thresholds(sorted(found.score for found in detector.detect(parts))[0], None, "given")
+    task = Task("part", tuple(sorted(parts.iterdir())))
+    found = list(run(detector, task, [FolderSink(ResultsFolder(tmp_path / "out"))]))
+    given = sketch["RejectSheet"]().give(KeptResults(tmp_path / "out"), tmp_path / "sheet", lambda *_: None)
+    names = sorted(f"ng-{Path(each.source).name}" for each in found if each.is_anomalous)
+    assert given.images == len(names) == 2
+    assert sorted(path.name for path in (tmp_path / "sheet").iterdir()) == names
 
 
 def test_the_verb_runs(sketch: dict[str, Any], parts: Path, capsys: pytest.CaptureFixture[str]) -> None:

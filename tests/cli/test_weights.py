@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from oddlens.io.hashes import file_hash
 from oddlens.methods.weights import write_weights
 from tests.cli.program import run
+from tests.cli.test_benchmark import write_set
 
 MADE: dict[str, Any] = {
     "method": "april-gan",
@@ -107,3 +109,24 @@ def test_weights_are_pushed_and_pulled(tmp_path: Path) -> None:
     done = run("station", "pull", tmp_path / "shared", "--to", tmp_path / "line")
     assert done.code == 2
     assert "holds learned weights, and not a station: pull it with 'oddlens weights pull'" in done.sentence
+
+
+def test_the_card_shows_what_a_benchmark_measured_of_the_weights(tmp_path: Path, open_clip_folder: Path) -> None:
+    made = {"method": "april-gan", "recipe": {}, "model": "tiny", "model_fingerprint": "0123"}
+    write_weights(tmp_path / "a.safetensors", {"layers.0.weight": torch.zeros(2, 2)}, made)
+    data, out = write_set(tmp_path / "set"), tmp_path / "out"
+    assert run("benchmark", "--data", data, "--model", open_clip_folder, "--shots", 0, "--out", out).code == 0
+    push = ("weights", "push", tmp_path / "a.safetensors", "--to", tmp_path / "shared", "--figures")
+    done = run(*push, out)
+    assert done.code == 2
+    assert "out measured other weights: give one of these" in done.sentence
+    document = json.loads((out / "metrics.json").read_text())
+    document["methods"]["winclip"]["weights_sha256"] = file_hash(tmp_path / "a.safetensors")
+    (out / "metrics.json").write_text(json.dumps(document))
+    assert run(*push, out).code == 0
+    card = (tmp_path / "shared" / "README.md").read_text()
+    names = [name for name, value in document["results"][0]["mean"].items() if value is not None]
+    assert f"| data set | shots | {' | '.join(names)} |" in card
+    assert f"| set | 0 | {100 * document['results'][0]['mean'][names[0]]:.1f} |" in card
+    done = run(*push[:4], tmp_path / "other", "--figures", tmp_path)
+    assert "holds no figures of a benchmark" in done.sentence

@@ -10,10 +10,10 @@ import typer
 
 from oddlens.cli.command import Command, Context, Group
 from oddlens.cli.options import say
-from oddlens.errors import counted, known_name, printable
+from oddlens.errors import UsageError, counted, known_name, printable
 
 if TYPE_CHECKING:
-    from oddlens.inference.tools.tool import Tool
+    from oddlens.inference.tools.tool import Given, Tool
 
 
 class ToolsGroup(Group):
@@ -129,9 +129,19 @@ def mlflow(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Log a run: what made the results, figures, the table, the report, and on request a model. It needs 'oddlens[mlflow]'."""
-    from oddlens.inference.tools.mlflow import MLflow
+    """Log a run: what made the results, figures, the table, the report, and on request a model. It needs 'oddlens[mlflow]'.
 
+    RESULTS may also be the folder of a benchmark: then the figures are its metrics.
+    """
+    from oddlens.evaluation.mlflow import METRICS, give_benchmark
+    from oddlens.inference.tools.mlflow import MLflow
+    from oddlens.io.paths import is_file
+
+    if is_file(folder / METRICS) and not is_file(folder / "run.json"):
+        if station is not None:
+            raise UsageError("a benchmark has no model of its own: leave --station out")
+        _say(give_benchmark(folder, to, experiment, name), "result", as_json)
+        return
     _give(MLflow(experiment, name, station), folder, to, as_json)
 
 
@@ -141,9 +151,13 @@ def _give(tool: Tool, folder: Path, to: Path | str, as_json: bool) -> None:
 
     with stages() as show:
         given = tool.give(KeptResults(folder), to, show)
+    _say(given, "image", as_json)
+
+
+def _say(given: Given, what: str, as_json: bool) -> None:
     for sentence in given.said:
         say(f"oddlens: {sentence}")
     if as_json:
         print(json.dumps({"place": given.place, "images": given.images, "said": list(given.said)}, indent=2))
     else:
-        print(f"{printable(given.place)}: {counted(given.images, 'image')}")
+        print(f"{printable(given.place)}: {counted(given.images, what)}")

@@ -57,12 +57,20 @@ def show(
 def push(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights that oddlens trained.", show_default=False)],
     to: PlaceTo,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A benchmark with these weights: its figures are on the card.",
+            show_default="no figures",
+        ),
+    ] = None,
     public: MakesPublic = False,
 ) -> None:
     """Share learned weights, with a card of how they were made: in a folder, or on the hub."""
     from oddlens.sharing.weights import push_weights
 
-    print(push_weights(file, to, private=not public))
+    print(push_weights(file, to, figures=figures, private=not public))
 
 
 @app.command(cls=Command, no_args_is_help=True)

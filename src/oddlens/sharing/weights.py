@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import replacing
+from oddlens.io.hashes import file_hash
 from oddlens.methods.weights import MethodWeights, read_weights
 from oddlens.sharing.bundle import CARD, write_bundle
-from oddlens.sharing.card import card, facts
+from oddlens.sharing.card import card, facts, table
+from oddlens.sharing.figures import measured
 from oddlens.sharing.place import parse_place
 from oddlens.sharing.transport import pulled, push
 
 FILE = "weights.safetensors"
 
 
-def push_weights(file: str | os.PathLike[str], place: str, *, private: bool = True) -> str:
+def push_weights(
+    file: str | os.PathLike[str],
+    place: str,
+    *,
+    figures: str | os.PathLike[str] | None = None,
+    private: bool = True,
+) -> str:
     """Push the learned part of a method.
 
     Args:
         file: A file that oddlens trained.
         place: A new folder, or hf://owner/name.
+        figures: The folder of a benchmark with these weights, whose figures the card shows; None: it shows none.
         private: Whether a repository that is made can be seen by nobody else.
 
     Returns:
         Where it is now.
 
     Raises:
-        UsageError: There is no such file, it is one of the authors', or the place cannot be used.
+        UsageError: There is no such file, it is one of the authors', the benchmark was one of others, or the place cannot be used.
         ModelError: The file is damaged, or the hub does not take it.
     """
     source = Path(file)
@@ -43,12 +52,14 @@ def push_weights(file: str | os.PathLike[str], place: str, *, private: bool = Tr
             "what oddlens trained"
         )
 
+    rows = [] if figures is None else measured(Path(figures), file_hash(source))
+
     def fill(made: Path, before: str | None) -> None:
         shutil.copyfile(source, made / FILE)
         write_bundle(made, "weights", provenance)
         title = f"{provenance['method']} on {provenance['model']}: weights for oddlens"
         (made / CARD).write_text(
-            card(title, provenance["method"], _body(learned, provenance), before), encoding="utf-8"
+            card(title, provenance["method"], _body(learned, provenance, rows), before), encoding="utf-8"
         )
 
     return push(to, fill, f"Weights of {provenance['method']} on {provenance['model']}", private=private)
@@ -80,11 +91,12 @@ def pull_weights(place: str, file: str | os.PathLike[str]) -> MethodWeights:
     return learned
 
 
-def _body(learned: MethodWeights, provenance: Mapping[str, object]) -> str:
+def _body(learned: MethodWeights, provenance: Mapping[str, object], figures: Sequence[Sequence[str]]) -> str:
     """What oddlens says of weights."""
     method, model = provenance["method"], provenance["model"]
     count = sum(tensor.numel() for tensor in learned.tensors.values())
     made = {name: value for name, value in provenance.items() if name != "format"}
+    shown = f"\n## Figures\n\nIn percent, of a benchmark with oddlens.\n\n{table(figures)}\n" if figures else ""
     return f"""The learned part of the method {method} on the model {model}: {count:,} numbers in {len(learned.tensors)} tensors.
 Use it with [oddlens](https://github.com/oddlens/oddlens):
 
@@ -92,7 +104,7 @@ Use it with [oddlens](https://github.com/oddlens/oddlens):
 oddlens weights pull hf://OWNER/NAME --to {method}.safetensors
 oddlens detect parts/ --method {method} --model {model} --weights {method}.safetensors
 ```
-
+{shown}
 ## How it was made
 
 {facts(made)}

@@ -63,3 +63,15 @@ def test_without_maps_regions_are_rectangles(results: Path, tmp_path: Path) -> N
     assert {shape["shape_type"] for shape in content["shapes"]} == {"rectangle"}
     x, y, width, height = next(KeptResults(results).marked(KeptResults(results).images[0])).box
     assert content["shapes"][0]["points"] == [[x, y], [x + width, y + height]]
+
+
+def test_labelmes_own_reader_takes_it(results: Path, tmp_path: Path) -> None:
+    reader = pytest.importorskip("labelme._label_file", reason="labelme is not installed")
+    give(results, tmp_path / "labelme")
+    for path in sorted((tmp_path / "labelme").glob("*.json")):
+        found = reader.read_label_file(str(path))
+        marked = np.zeros((40, 48), np.bool_)
+        for shape in found.shapes:
+            (left, top), (right, bottom) = shape["points"]
+            marked[top : bottom + 1, left : right + 1] |= shape["mask"]
+        assert np.array_equal(marked, mask_of(results, path.stem))

@@ -52,29 +52,31 @@ class MLflow:
         if self.station is not None:
             runtime = open_station(self.station, "cpu").identity.machine["runtime"]
             state = read_station(self.station)
-        address, files = _address(os.fspath(to))
-        with _tracking(address), tempfile.TemporaryDirectory(prefix="oddlens-") as work:
+        with started_run(to, self.experiment, self.name) as run, tempfile.TemporaryDirectory(prefix="oddlens-") as work:
             import mlflow
 
-            if mlflow.get_experiment_by_name(self.experiment) is None:
-                mlflow.create_experiment(self.experiment, artifact_location=files)
-            mlflow.set_experiment(self.experiment)
-            with mlflow.start_run(run_name=self.name) as run:
-                mlflow.log_params(_params(results.run))
-                mlflow.log_metrics(_figures(results))
-                mlflow.set_tags({"oddlens": __version__, "oddlens.results": str(results.root.absolute())})
-                rows = [table_row(record) for record in results.records]
-                mlflow.log_table({name: [row.get(name) for row in rows] for name in COLUMNS}, "table.json")
-                for file in ("report.html", "results.jsonl", "results.csv", "run.json"):
-                    if is_file(results.root / file):
-                        mlflow.log_artifact(str(results.root / file))
-                if self.station is not None:
-                    place = Path(work) / "station"
-                    write_station(state, place, verb="copy", what=f"copied from {self.station.absolute().name}")
-                    _log_model(place, "oddlens" if runtime == "onnx" else "oddlens[torch]")
-                advance("images", len(rows), len(rows))
-        said = () if self.station is None else (f"the model is runs:/{run.info.run_id}/station",)
-        return Given(f"run {run.info.run_id} of {printable(self.experiment)}", len(rows), said)
+            mlflow.log_params(_params(results.run))
+            mlflow.log_metrics(_figures(results))
+            mlflow.set_tag("oddlens.results", str(results.root.absolute()))
+            rows = [table_row(record) for record in results.records]
+            mlflow.log_table({name: [row.get(name) for row in rows] for name in COLUMNS}, "table.json")
+            log_files(results.root, "report.html", "results.jsonl", "results.csv", "run.json")
+            if self.station is not None:
+                place = Path(work) / "station"
+                write_station(state, place, verb="copy", what=f"copied from {self.station.absolute().name}")
+                _log_model(place, "oddlens" if runtime == "onnx" else "oddlens[torch]")
+            advance("images", len(rows), len(rows))
+        said = () if self.station is None else (f"the model is runs:/{run}/station",)
+        return Given(f"run {run} of {printable(self.experiment)}", len(rows), said)
+
+
+def log_files(folder: Path, *names: str) -> None:
+    """Add files of a folder to the run that is going on, as far as they are there."""
+    import mlflow
+
+    for name in names:
+        if is_file(folder / name):
+            mlflow.log_artifact(str(folder / name))
 
 
 def _address(place: str) -> tuple[str, str | None]:
@@ -165,8 +167,16 @@ def _shown(address: str) -> str:
 
 
 @contextmanager
-def _tracking(address: str) -> Iterator[None]:
-    """MLflow at an address, and as it was afterwards. What it says becomes one sentence."""
+def started_run(to: Place, experiment: str, name: str | None) -> Iterator[str]:
+    """A run of MLflow for the time of the block, failed where that raises; gives its id. Afterwards MLflow is as it was.
+
+    to: see `MLflow`. experiment: its name; it is made where there is none. name: of the run; None: MLflow makes one up.
+
+    Raises:
+        UsageError: MLflow is not installed, a run is going on, or the folder cannot be one.
+        OddlensError: What MLflow says, in one sentence without a password.
+    """
+    address, files = _address(os.fspath(to))
     with needs_package("mlflow", "results for MLflow need it: pip install 'oddlens[mlflow]'"):
         import mlflow
         import mlflow.pyfunc
@@ -177,7 +187,12 @@ def _tracking(address: str) -> Iterator[None]:
     mlflow.set_tracking_uri(address)
     logger.setLevel(logging.WARNING)  # it tells of every table that it makes
     try:
-        yield
+        if mlflow.get_experiment_by_name(experiment) is None:
+            mlflow.create_experiment(experiment, artifact_location=files)
+        mlflow.set_experiment(experiment)
+        with mlflow.start_run(run_name=name) as run:
+            mlflow.set_tag("oddlens", __version__)
+            yield run.info.run_id
     except (OddlensError, ImportError, AttributeError, NameError, TypeError):
         raise  # ours, or a fault of the program
     except Exception as error:  # MLflow's, or of what it writes to
