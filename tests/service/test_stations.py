@@ -20,6 +20,7 @@ from oddlens.service.stations import Station, StationError, Stations, UnknownSta
 from oddlens.station import read_station, write_station
 from oddlens.station.changes import by_hand
 from oddlens.station.learning import LEAST_COMPARED
+from oddlens.teaching.references import change_references
 from tests.service.given import part
 
 
@@ -44,6 +45,24 @@ def test_a_station_is_opened_once_and_again_when_it_changes(plates: Station) -> 
     assert (first.version, second.version) == (1, 2)
     assert (first.thresholds.image, second.thresholds.image) != (0.5, 0.5)
     assert second.thresholds.image == 0.5
+
+
+def test_other_thresholds_let_no_reference_run_again(plates: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = plates.loaded()
+    expected = before.calibration
+    write_station(by_hand(read_station(plates.folder), 0.5, None, None), plates.folder, verb="set", what="another")
+    with monkeypatch.context() as patch:
+        patch.setattr("oddlens.detector.fitted.FittedDetector._held_out", lambda *given: 1 / 0)
+        after = plates.loaded()
+        assert after.version == 2
+        assert after.calibration == expected
+        assert plates.opened().calibration() == expected
+    image = np.asarray(part(300, True))
+    assert after.detector.detect(image, "plate")[0].score == before.detector.detect(image, "plate")[0].score
+    detector = plates.opened()
+    change_references(detector, pictures(1))
+    write_station(detector.to_state(), plates.folder, verb="references", what="one more")
+    assert len(plates.loaded().calibration or ()) == len(expected or ()) + 1
 
 
 def test_a_damaged_file_that_is_mended_is_found_again(plates: Station, monkeypatch: pytest.MonkeyPatch) -> None:

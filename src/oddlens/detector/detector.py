@@ -22,6 +22,7 @@ from oddlens.detector.calibrated import CalibratedDetector
 from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.fitted import images_of
 from oddlens.detector.reference_encoder import ReferenceEncoder
+from oddlens.detector.settings import Fit
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together
 from oddlens.errors import Failure, ImageError, UsageError, check_path, printable
 from oddlens.io.images import Picture
@@ -32,6 +33,7 @@ from oddlens.methods.recipe import change_recipe
 from oddlens.methods.scoring import Numbers, Scores, ScoringMethod
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
 from oddlens.station import SECTIONS, StationState, write_station
+from oddlens.station.learning import scored_by
 
 _KEPT_CHANGES = 16
 """Other recipes that predictions were made with: each keeps embeddings and calibrations of its own, and shares the memory bank."""
@@ -330,6 +332,19 @@ class Detector(CalibratedDetector):
         elif other._rates != self._rates:
             other.calibrate_by(self._rates)
         return other
+
+    def take_fit(self, other: Detector) -> None:
+        """Take what another detector fitted for this one's object, where all that scores depend on is the same.
+
+        So a station that only has other thresholds than before need not hold its references against each other again.
+        """
+        fit = other._fits.peek(self.object_name)
+        if fit is None or scored_by(self.identity, "") != scored_by(other.identity, ""):
+            return
+        calibration = fit.calibration
+        if calibration is not None:
+            calibration = replace(calibration, **asdict(self._rates.check(len(calibration))))
+        self._fits.get(self.object_name, lambda: Fit(fit.memory, calibration))
 
     def with_references(self, references: EncodedBatch | None) -> Detector:
         """Another detector with these references, and with the method, the thresholds and the limits of this one."""

@@ -150,6 +150,15 @@ class Station:
                 raise StationError(self._problem or "")
             return self._loaded
 
+    def opened(self) -> Detector:
+        """The version in force once more, to be changed. Raises `StationError` where it cannot be opened."""
+        loaded = self.loaded()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OddlensWarning)
+            detector = open_station(self.folder, runtime=self._runtime)
+        detector.take_fit(loaded.detector)
+        return detector
+
     def see(self, loaded: Loaded, detection: Detection, picture: Picture | None) -> bool:
         """As `Loaded.see`; one image after the other."""
         with self._lock:
@@ -166,14 +175,16 @@ class Station:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", OddlensWarning)
-                self._loaded, self._problem = _opened(self.folder, self._runtime), None
+                self._loaded, self._problem = _opened(self.folder, self._runtime, self._loaded), None
         except OddlensError as error:
             self._loaded, self._problem = None, str(error)
 
 
-def _opened(folder: Path, runtime: str) -> Loaded:
+def _opened(folder: Path, runtime: str, earlier: Loaded | None = None) -> Loaded:
     state = read_station(folder)
     detector = open_station(folder, runtime=runtime)
+    if earlier is not None:
+        detector.take_fit(earlier.detector)
     detector.check_alone()
     detector.check_references()
     encoder = encoder_of([detector])

@@ -15,7 +15,7 @@ from oddlens.calibration import Vetting, vet
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, check_name
 from oddlens.io.images import Picture, read_image
-from oddlens.loading import load, open_station
+from oddlens.loading import load
 from oddlens.methods.defaults import default_method
 from oddlens.service.stations import Station
 from oddlens.station import locked, read_station, write_station
@@ -111,7 +111,7 @@ def change_station(service: Service, station: Station, wanted: Wanted, who: str 
         before = state = read_station(station.folder)
         said: list[str] = []
         if wanted.object_name is not None:
-            detector = open_station(station.folder, runtime=service.settings.runtime)
+            detector = station.opened()
             state, said, _ = asked_otherwise(station.folder, detector, state, object_name=wanted.object_name)
         if by_score or wanted.pixel_threshold is not None:
             state = by_hand(state, wanted.threshold, wanted.pixel_threshold, wanted.review_threshold)
@@ -137,7 +137,7 @@ def teach_references(
 ) -> Document:
     """Add and remove references; or say what that would change. Raises `DoubtfulError` for a doubtful one that is new."""
     with locked(station.folder):
-        detector = open_station(station.folder, runtime=service.settings.runtime)
+        detector = station.opened()
         known = () if detector.references is None else detector.references.digests
         flagged = read_feedback(station.folder).joining
         said = change_references(detector, pictures_of(service, files), leaving, flagged)
@@ -166,7 +166,7 @@ def calibrate(
 ) -> Document:
     """Set the thresholds by the references, by the sample of the line, or by other good images. Raises `DoubtfulError`."""
     with locked(station.folder):
-        detector = open_station(station.folder, runtime=service.settings.runtime)
+        detector = station.opened()
         if on == "references":
             seen = observe_references(detector, station.folder)
         elif on == "learning":
@@ -196,12 +196,14 @@ def learn(
 ) -> Document:
     """What the station learns of what is marked, and what it says of the last images then. Raises `DoubtfulError`."""
     with locked(station.folder):
+        is_torch = station.loaded().detector.runtime == "torch"
         lesson = Lesson(
             station.folder,
             defect_memory=defect_memory,
             renew_calibration=renew_calibration,
             look=lambda vetting: refuse_doubtful(vetting, accept),
-            names=station.loaded().detector.runtime == "torch",
+            names=is_torch,
+            detector=station.opened() if is_torch or not defect_memory else None,
             runtime=service.settings.runtime,
         )
         found = _turned(service, station, lesson.detector)

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from oddlens.calibration import Calibration, Vetting, vet
 from oddlens.detection import Thresholds
+from oddlens.detector import Detector
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import open_station
@@ -136,18 +137,23 @@ class Lesson:
         renew_calibration: bool = False,
         look: Callable[[Vetting], object] | None = None,
         names: bool = True,
+        detector: Detector | None = None,
         device: str = "auto",
         runtime: str = "auto",
     ) -> None:
-        """Learn, as `learn` says it. names: Whether marked defects name others, which needs torch; else their names are kept."""
+        """Learn, as `learn` says it.
+
+        names: Whether marked defects name others, which needs torch; else their names are kept. detector: The station, where it is
+        opened already; it is changed.
+        """
         self._folder, self._look, self._names = Path(folder), look or _refuse_doubtful, names
         feedback = read_feedback(folder)
         named = names and any(mark.said == "bad" and mark.defect for mark in feedback.last)
-        if (defect_memory or named) and runtime == "auto":
+        if (defect_memory or named) and runtime == "auto" and detector is None:
             with needs_torch("a memory of defects" if defect_memory else "learning names of defects"):
                 import torch  # noqa: F401
             runtime = "torch"
-        self.detector = open_station(folder, device, runtime=runtime)
+        self.detector = open_station(folder, device, runtime=runtime) if detector is None else detector
         self._marks = feedback.last
         self._said: list[str] = []
         if feedback.unread:
