@@ -10,10 +10,10 @@ import pytest
 
 from oddlens.service.settings import ServeSettings
 from tests.browser.conftest import HOSTILE, OpenPage, Theme
-from tests.browser.running import Running, running
+from tests.browser.running import Running, parts, running
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 PATHS = {"stations": "/", "new": "/new", "line": "/s/star"} | {
     name: f"/s/star/{name}" for name in ("review", "thresholds", "teach", "history", "try")
@@ -36,7 +36,7 @@ FIRST_PAINT_S = 5.0
 
 def first_paint(page: Page) -> float:
     """Seconds from the request to the first content."""
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
     return float(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")) / 1000
 
 
@@ -155,3 +155,31 @@ def test_the_token_is_asked_for_once(open_page: OpenPage, tmp_path: Path) -> Non
         page.wait_for_url("**/new")
         page.goto(service.url)
         assert page.locator("text=There is no station yet").count() == 1
+
+
+def test_a_new_result_asks_for_its_own_pictures_only(served: Running, open_page: OpenPage) -> None:
+    """A fast line must not send the last ten thumbnails again and again."""
+    page = open_page(f"{served.url}/s/star")
+    page.wait_for_selector("#stage img")
+    page.wait_for_load_state("load")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    (found,) = served.inspect("star", parts(1, first=300))
+    page.wait_for_selector(f"#strip .tile[data-id='{found['id']}'][aria-current=true]")
+    page.wait_for_selector(f"#stage img[src='/api/results/{found['id']}/overlay']")
+    pictures = sorted(url.removeprefix(served.url) for url in asked if "/results/" in url)
+    assert pictures == [f"/api/results/{found['id']}/{kind}" for kind in ("overlay", "thumbnail")]
+
+
+def test_what_happens_before_the_stream_opens_is_seen(served: Running, open_page: OpenPage) -> None:
+    found = []
+
+    def late(route: Route) -> None:
+        found.extend(served.inspect("star", parts(1, first=400)))
+        route.continue_()
+
+    page = open_page(served.url + "/new")
+    page.route("**/api/events*", late)
+    page.goto(f"{served.url}/s/star")
+    page.wait_for_selector("#strip .tile[title='part_400.png'][aria-current=true]")
+    assert page.locator("#strip .tile").first.get_attribute("data-id") == str(found[0]["id"])

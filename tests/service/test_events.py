@@ -57,6 +57,21 @@ def test_who_comes_back_gets_what_was_missed() -> None:
     asyncio.run(story())
 
 
+def test_a_client_that_knows_the_last_number_misses_nothing() -> None:
+    async def story() -> None:
+        hub = EventHub()
+        hub.publish("result", "a", {"n": 0})
+        last = hub.last
+        hub.publish("result", "a", {"n": 1})
+        async with aclosing(listen(hub, last)) as stream:
+            await anext(stream)
+            found = read(await anext(stream))
+        assert [(each["data"]["n"], each["id"]) for each in found] == [(1, last + 1)]
+        assert hub.last == last + 1
+
+    asyncio.run(story())
+
+
 def test_what_is_gone_is_said() -> None:
     async def story() -> None:
         hub = EventHub(kept=3)

@@ -23,6 +23,9 @@ class Stations:
     def __init__(self, *names: str) -> None:
         self.names = names
 
+    def last_event(self) -> int:
+        return 41
+
     def stations(self) -> Sequence[Mapping[str, object]]:
         return [found for name in self.names if (found := self.station(name))]
 
@@ -81,6 +84,7 @@ def test_no_name_becomes_markup(room: str) -> None:
     html = client(HOSTILE_NAME, "other").get(address(HOSTILE_NAME, room)).text
     assert data_of(html)["station"]["name"] == HOSTILE_NAME
     assert data_of(html)["station"]["object_name"] == HOSTILE
+    assert data_of(html)["last"] == 41, "the events that a page has to hear begin behind what it shows"
     assert "<script>" not in html
     assert "alert(1)</script>" not in html
 

@@ -81,6 +81,10 @@ class _Shown:
     def __init__(self, service: Service) -> None:
         self._service = service
 
+    def last_event(self) -> int:
+        """See `EventHub.last`."""
+        return self._service.events.last
+
     def stations(self) -> list[dict[str, object]]:
         """All stations."""
         return [self._service.describe(each) for each in self._service.stations]

@@ -49,6 +49,12 @@ class EventHub:
         """How many listen."""
         return len(self._listeners)
 
+    @property
+    def last(self) -> int:
+        """The number of the last event: what is read after it is at least as new, and what comes later has a greater number."""
+        with self._lock:
+            return self._next - 1
+
     def publish(self, kind: Kind, station: str | None, data: Mapping[str, object]) -> None:
         """Tell all who listen. station: its name; None: it concerns all."""
         with self._lock:

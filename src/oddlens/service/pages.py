@@ -49,6 +49,9 @@ Document = Mapping[str, object]
 class Shown(Protocol):
     """What a page shows at first, as the service's own answers say it."""
 
+    def last_event(self) -> int:
+        """The number of the last event."""
+
     def stations(self) -> Sequence[Document]:
         """All stations."""
 
@@ -108,11 +111,12 @@ def pages(shown: Shown) -> APIRouter:
 
     @router.get("/")
     def stations() -> Response:
+        last = shown.last_event()
         found = shown.stations()
         if len(found) == 1:
             return RedirectResponse(address(str(found[0]["name"])), 303)
         cards = [dict(each) | {"latest": _outcome(shown.latest(str(each["name"]), 1))} for each in found]
-        return page("stations", "Stations", script="stations", stations=cards, data={"stations": found})
+        return page("stations", "Stations", script="stations", stations=cards, data={"last": last, "stations": found})
 
     @router.get("/new")
     def new() -> Response:
@@ -120,18 +124,22 @@ def pages(shown: Shown) -> APIRouter:
 
     @router.get("/s/{name}")
     def line(name: str) -> Response:
-        return room(name, "", {"latest": shown.latest(name, SHOWN)})
+        return room(name, "")
 
     @router.get("/s/{name}/{place}")
     def other(name: str, place: str) -> Response:
-        return room(name, place, {})
+        return room(name, place)
 
-    def room(name: str, place: str, data: Document) -> Response:
+    def room(name: str, place: str) -> Response:
+        last = shown.last_event()  # before what is shown: what happens from here on is heard, or shown already
         station, title = shown.station(name), dict(ROOMS).get(place)
         if station is None or title is None:
             return not_found("station" if station is None else "page")
+        data: dict[str, object] = {"last": last, "station": station}
+        if not place:
+            data["latest"] = shown.latest(name, SHOWN)
         template = place or "line"
-        return page(template, title, script=template, station=station, data={"station": station, **data})
+        return page(template, title, script=template, station=station, data=data)
 
     return router
 

@@ -94,6 +94,7 @@ export function banner(key, text, bad = false) {
 
 /** A picture in a frame, shown when it has come whole, so that nothing flickers; only the last one asked for is shown. */
 export function showPicture(stage, address, name) {
+  if (stage.awaited?.getAttribute("src") === address) return;
   const picture = new Image();
   picture.alt = name;
   picture.src = address;
@@ -103,7 +104,7 @@ export function showPicture(stage, address, name) {
     $$("img, p", stage).forEach((each) => each.remove());
     stage.prepend(node);
   };
-  return picture.decode().then(
+  picture.decode().then(
     () => place(picture),
     () => place(el("p", {}, `There is no picture of ${name}.`)),
   );

@@ -1,6 +1,6 @@
 // The one stream of events of a page. The browser connects again by itself and says which event it saw last, so that none is missed.
 
-import { $, banner } from "./dom.js";
+import { $, banner, data as begun } from "./dom.js";
 
 function shown(state, words) {
   const node = $("#link");
@@ -17,14 +17,16 @@ function shown(state, words) {
  */
 export function listen(handlers) {
   let source;
+  let last = begun.last; // what happens between the making of the page and the opening of the stream is sent, too
   const open = () => {
-    source = new EventSource("/api/events");
+    source = new EventSource(`/api/events?last=${last}`);
     source.addEventListener("open", () => shown("live", "live"));
     source.addEventListener("error", () => {
       shown("lost", "no connection");
       if (source.readyState === EventSource.CLOSED) setTimeout(open, 3000); // refused, and not tried again by itself
     });
     source.addEventListener("message", (event) => {
+      last = event.lastEventId;
       const { kind, data, station } = JSON.parse(event.data);
       handlers[kind]?.(data, station);
     });

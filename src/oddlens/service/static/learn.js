@@ -81,5 +81,5 @@ export function turnedTable(turned) {
     el("img", { src: item.links.thumbnail, alt: "", width: 56, height: 56 }), fileName(item.source), tag(before ?? "none"), "→", tag(after ?? "none"), `${number(was)} → ${number(will)}`,
   ]);
   return [el("h3", {}, `${counted(turned.length, "verdict")} of the last pictures would turn`),
-    el("div", { class: "scroll" }, table(["", "Picture", "Now", "", "Then", "Score"], rows))];
+    el("div", { class: "scroll turned" }, table(["", "Picture", "Now", "", "Then", "Score"], rows))];
 }

@@ -7,12 +7,16 @@ import { watchStation } from "./status.js";
 
 const LAST = 10;
 const AT_ONCE = 4;
+const REST_MS = 150;
 let station = data.station;
 let latest = data.latest; // newest first
 let chosen = null; // an earlier one that a person looks at; null: the newest
 let heat = true;
-let waiting = false;
+let tiles = new Map(); // by item
+let resting = false;
+let stale = false;
 
+const later = (one, other) => other.time.localeCompare(one.time) || other.id - one.id;
 const path = (rest = "") => ofStation(station.name, rest);
 
 function showLamp(item) {
@@ -78,24 +82,33 @@ function showPaused() {
   button.firstChild.textContent = station.paused ? "Go on " : "Pause ";
 }
 
-/** Everything that a new result changes, at most once a frame: a fast line must not make the page slow. */
+/** Show what has changed, some times a second at most: a fast line must make neither the page nor the service slow. */
 function refresh() {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    const item = chosen ?? latest[0];
-    showLamp(item);
-    showCounts();
-    $("#strip").replaceChildren(...latest.map((each) => {
-      const button = tile(each, () => choose(each));
-      if (each.id === item.id) button.setAttribute("aria-current", "true");
-      return el("li", {}, button);
-    }));
-    $("#live").hidden = !chosen;
-    if (item && !chosen) $("#spoken").textContent = `${WORDS[kindOf(item)]}, ${item.error ?? `score ${number(item.score)}`}, ${fileName(item.source)}`;
-    showStage(item);
-  });
+  stale = true;
+  if (resting) return;
+  resting = true;
+  requestAnimationFrame(paint);
+  setTimeout(() => {
+    resting = false;
+    if (stale) refresh();
+  }, REST_MS);
+}
+
+function paint() {
+  stale = false;
+  const item = chosen ?? latest[0];
+  showLamp(item);
+  showCounts();
+  // A tile that stays keeps its element, so that its thumbnail is not asked for again.
+  tiles = new Map(latest.map((each) => [each, tiles.get(each) ?? el("li", {}, tile(each, () => choose(each)))]));
+  for (const [each, { firstChild: button }] of tiles) {
+    if (each.id === item.id) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
+  $("#strip").replaceChildren(...tiles.values());
+  $("#live").hidden = !chosen;
+  if (item && !chosen) $("#spoken").textContent = `${WORDS[kindOf(item)]}, ${item.error ?? `score ${number(item.score)}`}, ${fileName(item.source)}`;
+  showStage(item);
 }
 
 function choose(item) {
@@ -172,7 +185,7 @@ key(["f"], "the whole screen", () => (document.fullscreenElement ? document.exit
 watchStation({
   result(item) {
     if (latest.some((each) => each.id === item.id)) latest = latest.map((each) => (each.id === item.id ? item : each));
-    else latest = [item, ...latest].slice(0, LAST);
+    else latest = [item, ...latest].sort(later).slice(0, LAST);
     refresh();
     count();
   },

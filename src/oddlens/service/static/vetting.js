@@ -55,7 +55,7 @@ export function decide(place, sentence, vetting, names, more = []) {
     place.replaceChildren(el("div", { class: "stack" }, el("p", { role: "alert" }, sentence), el("div", { class: "scroll" }, shown), more,
       el("div", { class: "row" }, go, el("button", { type: "button", onclick: () => done(null) }, "Not now"))));
     place.hidden = false;
-    place.scrollIntoView({ block: "nearest" });
-    go.focus();
+    place.scrollIntoView();
+    go.focus({ preventScroll: true });
   });
 }
