@@ -88,7 +88,7 @@ def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp
 
 def test_an_address_that_is_not_there_or_is_taken_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^192\.0\.2\.1:8000 cannot be listened on"):
-        run(ServeSettings(host="192.0.2.1", home=tmp_path))
+        run(ServeSettings(host="192.0.2.1", home=tmp_path), print)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="Address already in use"):
-        run(ServeSettings(port=taken.getsockname()[1], home=tmp_path))
+        run(ServeSettings(port=taken.getsockname()[1], home=tmp_path), print)
     assert not list(tmp_path.iterdir())  # nothing begins before

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from oddlens.cli.options import RuntimeName
+from oddlens.cli.options import RuntimeName, say
 from oddlens.cli.serve import needs_serve
 from oddlens.errors import printable
 from oddlens.io.atomic import check_target
@@ -28,7 +28,7 @@ def demo(
     if serve:
         with needs_serve():
             from oddlens.service.demo import serve_demo
-        serve_demo(port, runtime)
+        serve_demo(port, runtime, say)
         return
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from oddlens.cli.options import RuntimeName
+from oddlens.cli.options import RuntimeName, say
 from oddlens.cli.outlets import OutletOptions
 from oddlens.errors import UsageError, needs_package
 
@@ -126,5 +126,6 @@ def serve(
             limits=Limits(max_bytes=int(max_mb * 1e6), max_megapixels=max_megapixels, queue=queue, deadline_s=deadline),
             audit=audit,
             runtime=runtime,
-        )
+        ),
+        say,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -20,12 +21,12 @@ from oddlens.service.settings import ServeSettings
 from oddlens.teaching.calibrating import calibrate_new
 
 
-def serve_demo(port: int, runtime: str) -> None:
-    """Serve until a signal comes; all of it is gone afterwards."""
+def serve_demo(port: int, runtime: str, say: Callable[[str], object]) -> None:
+    """Serve until a signal comes; all of it is gone afterwards. say: as `run` takes it."""
     with tempfile.TemporaryDirectory(prefix="oddlens-demo-") as name:
         home = Path(name)
         _make_stations(home / "stations", runtime)
-        run(ServeSettings(home=home, port=port, runtime=runtime), lambda service: _start(service))
+        run(ServeSettings(home=home, port=port, runtime=runtime), say, _start)
 
 
 def _make_stations(folder: Path, runtime: str) -> None:

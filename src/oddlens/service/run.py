@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -38,10 +37,17 @@ class _Server(uvicorn.Server):
         self._captured_signals.clear()  # it would raise them again in the end, and SIGTERM would look like a failure
 
 
-def run(settings: ServeSettings, ready: Callable[[Service], object] = lambda service: None) -> None:
+def run(
+    settings: ServeSettings,
+    say: Callable[[str], object],
+    ready: Callable[[Service], object] = lambda service: None,
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    ready: called when clients can connect.
+    Args:
+        settings: What is asked.
+        say: Takes what people should know, line by line: the address, the token.
+        ready: Called when clients can connect.
 
     Raises `UsageError` where the address cannot be listened on, and as `create_app`.
     """
@@ -49,13 +55,13 @@ def run(settings: ServeSettings, ready: Callable[[Service], object] = lambda ser
     app = create_app(settings)
     service: Service = app.state.service
 
-    def say(url: str) -> None:
-        print(f"oddlens: {counted(len(service.stations), 'station')} at {url}", file=sys.stderr)
+    def tell(url: str) -> None:
+        say(f"oddlens: {counted(len(service.stations), 'station')} at {url}")
         if service.door.is_generated:
-            print(f"oddlens: the token is {service.door.token}", file=sys.stderr)
+            say(f"oddlens: the token is {service.door.token}")
         for station in service.stations:
             if station.problem is not None:
-                print(f"oddlens: {printable(station.name)} inspects nothing: {station.problem}", file=sys.stderr)
+                say(f"oddlens: {printable(station.name)} inspects nothing: {station.problem}")
         ready(service)
 
     config = uvicorn.Config(
@@ -69,8 +75,8 @@ def run(settings: ServeSettings, ready: Callable[[Service], object] = lambda ser
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
     with suppress(KeyboardInterrupt), listening:
-        _Server(config, service, say).run([listening])
-    print("oddlens: the service has stopped", file=sys.stderr)
+        _Server(config, service, tell).run([listening])
+    say("oddlens: the service has stopped")
 
 
 def _bound(settings: ServeSettings) -> socket.socket:
