@@ -92,7 +92,10 @@ def test_a_second_push_replaces_what_is_ours_and_keeps_what_people_wrote(
     place = hub.folder / "main" / "someone" / "line"
     text = (place / CARD).read_text().replace("# license: say here", "license: mit\n# was: say here")
     (place / CARD).write_text(text.replace(BEGIN, f"My words.\n{BEGIN}") + "\nAnd these.\n")
-    hub.put("someone/line", {".gitattributes": b"*.safetensors filter=lfs\n", "photo.jpg": b"jpeg"})
+    hub.put(
+        "someone/line",
+        {".gitattributes": b"*.safetensors filter=lfs\n", "photo.jpg": b"jpeg", "more/notes.txt": b"mine"},
+    )
     before = {path.name for path in (place / "files").iterdir()}
     detector = oddlens.open_station(station, "cpu", runtime="onnx")
     detector.add_references(write_pictures(tmp_path / "more", 1, seed=9)).save(station)
@@ -110,6 +113,7 @@ def test_a_second_push_replaces_what_is_ours_and_keeps_what_people_wrote(
         < text.index("And these.")
     )
     assert (place / "photo.jpg").is_file()
+    assert (place / "more" / "notes.txt").is_file()
     pull_station(HUB, tmp_path / "pulled")
     assert len(read_station(tmp_path / "pulled").references.sources) == 5
 

@@ -11,13 +11,16 @@ import pytest
 
 import oddlens
 from oddlens.calibration import Calibration
+from oddlens.data.shapes import runs_document
+from oddlens.detection import find_regions
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.io.images import read_image
 from oddlens.methods.registry import method_cards
 from oddlens.station import read_station, versions
-from oddlens.station.feedback import Mark, add_feedback, now
+from oddlens.station.feedback import Mark, add_feedback, now, read_feedback
 from oddlens.teaching.learn import learn
+from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
 from tests.noise import write_pictures
 
@@ -297,3 +300,21 @@ def test_every_method_with_good_examples_takes_a_memory_of_defects_or_says_why_n
     after = oddlens.open_station(tmp_path / "line", device="cpu").detect(parts)
     assert max(new.score / old.score for new, old in zip(after, before, strict=True)) > 1
     assert all(new.score != old.score for new, old in zip(after, before, strict=True))
+
+
+def test_the_name_of_a_defect_is_of_the_region_that_a_person_drew(line: Line) -> None:
+    pixels = read_image(line.images[2]).pixels
+    drawn = np.zeros(pixels.shape[:2], np.bool_)
+    drawn[4:15, 6:20] = True
+    line.mark(2, "bad", defect="dent", mask=runs_document(drawn))
+    line.mark(3, "bad", defect="dent")
+    assert learn(line.folder, device="cpu").named == 2
+    detector = line.open()
+    assert detector.defects is not None
+    namer = Namer(detector.backbone)
+    region = find_regions(drawn.astype(np.float32), 0.5)[0]
+    with_mask, without = detector.defects.regions.features
+    (expected,) = namer.features(pixels, [region])
+    assert np.allclose(with_mask, expected, atol=1e-5)
+    hottest = named_region(read_feedback(line.folder).marks[1], line.start[3])
+    assert np.allclose(without, namer.features(read_image(line.images[3]).pixels, [hottest])[0], atol=1e-3)

@@ -61,14 +61,14 @@ class Repository:
         """Stay with the commit that the revision is now."""
         self.revision = self._api.model_info(self.hub_id, revision=self.revision).sha or self.revision
 
-    def upload(self, folder: Path, message: str, *, private: bool) -> str:
-        """Make what is in a folder the content of the repository, in one commit; its address.
+    def upload(self, folder: Path, message: str, replaced: Sequence[str], *, private: bool) -> str:
+        """Put what is in a folder into the repository, which is made where there is none, in one commit; its address.
 
-        The repository is made where there is none. Files at its root that the folder lacks stay, those in its folders go.
+        replaced: patterns of files there that go where the folder lacks them.
         """
         self._api.create_repo(self.hub_id, private=private, exist_ok=True)
         done = self._api.upload_folder(
-            repo_id=self.hub_id, folder_path=folder, commit_message=message, delete_patterns="*/*"
+            repo_id=self.hub_id, folder_path=folder, commit_message=message, delete_patterns=list(replaced)
         )
         return str(done.commit_url)
 

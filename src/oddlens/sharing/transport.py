@@ -13,6 +13,12 @@ from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.new_folder import check_new_folder, new_folder
 from oddlens.sharing.bundle import CARD, NAME, BundleDocument, Kind, check_files, read_bundle
 from oddlens.sharing.place import Place
+from oddlens.station import files
+from oddlens.station.document import VERSIONS
+
+
+_REPLACED = (f"{files.FOLDER}/*", f"{VERSIONS}/*")
+"""Of a station that was pushed before: files that no version names any more."""
 
 
 def push(place: Place, fill: Callable[[Path, str | None], object], message: str, *, private: bool = True) -> str:
@@ -42,7 +48,7 @@ def push(place: Place, fill: Callable[[Path, str | None], object], message: str,
         made = Path(work) / "bundle"
         made.mkdir()
         fill(made, before)
-        return repository.upload(made, message, private=private)
+        return repository.upload(made, message, _REPLACED, private=private)
 
 
 def _card_before(repository: Repository, place: Path) -> str | None:
