@@ -16,7 +16,6 @@ from oddlens.sharing.place import Place
 from oddlens.station import files
 from oddlens.station.document import VERSIONS
 
-
 _REPLACED = (f"{files.FOLDER}/*", f"{VERSIONS}/*")
 """Of a station that was pushed before: files that no version names any more."""
 
