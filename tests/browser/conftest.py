@@ -72,7 +72,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 
 @pytest.fixture(scope="package")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:  # none without a browser
     """A service with a station that has inspected a dozen parts, a copy of it, and a damaged one.
 
     What tests change there disturbs no other test.

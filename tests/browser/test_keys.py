@@ -26,8 +26,10 @@ def test_the_line_is_paused_looked_through_and_shown_with_and_without_heat(
     expect(newest).to_have_attribute("aria-current", "true")
     page.keyboard.press("Space")
     expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#banners")).to_contain_text("paused")
     page.keyboard.press("Space")
     expect(page.locator("#pause")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#banners")).not_to_contain_text("paused")
 
 
 def test_review_by_keys_alone(served: Running, open_page: OpenPage) -> None:

@@ -1,7 +1,7 @@
 // The line: the newest picture large, its verdict as a lamp, the last ten, and how today went.
 
 import { briefly, get, ofStation, patch, pictures, post, query } from "./api.js";
-import { $, $$, brief, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
+import { $, $$, banner, brief, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
 
@@ -80,6 +80,7 @@ function showPaused() {
   const button = $("#pause");
   button.setAttribute("aria-pressed", station.paused);
   button.firstChild.textContent = station.paused ? "Go on " : "Pause ";
+  banner("paused", station.paused ? "This station is paused: nothing is inspected until it goes on." : null);
 }
 
 /** Show what has changed, some times a second at most: a fast line must make neither the page nor the service slow. */
