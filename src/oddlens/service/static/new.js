@@ -1,6 +1,6 @@
 // A new station from a few pictures of good parts.
 
-import { ofStation, pictures, post } from "./api.js";
+import { pictures, post } from "./api.js";
 import { $, counted, el } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { vetted } from "./vetting.js";

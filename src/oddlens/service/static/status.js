@@ -4,7 +4,7 @@ import { banner, data } from "./dom.js";
 import { listen } from "./events.js";
 
 /** What is known of the station: said at the top, whatever page it is. */
-export function sayStation(station) {
+function sayStation(station) {
   banner("problem", station.problem, true);
   banner("drift", station.drift);
   for (const each of station.lost ?? []) saySource(each);

@@ -2,7 +2,7 @@
 
 import { get, ofStation, patch, who } from "./api.js";
 import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
-import { $, $$, counted, data, doing, el, moment, number, percent, tableRow, toast } from "./dom.js";
+import { $, $$, counted, data, doing, el, moment, percent, tableRow, toast } from "./dom.js";
 import { atOrBelow, binned, boundAt, recount, sorted } from "./recount.js";
 import { watchStation } from "./status.js";
 
@@ -129,7 +129,7 @@ function fields(except) {
 }
 
 /** Put a handle somewhere; the other one is pushed along, as REVIEW never lies above NG. */
-export function move(name, value, source) {
+function move(name, value, source) {
   now[name] = value;
   if (name === "image" && now.review != null && value != null && now.review > value) now.review = value;
   if (name === "review" && now.image != null && value != null && value > now.image) now.image = value;

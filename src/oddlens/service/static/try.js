@@ -1,7 +1,7 @@
 // Try: any picture in any words; nothing is kept.
 
 import { pictures, post } from "./api.js";
-import { $, brief, data, el, number, regionsTable, showPicture, tag } from "./dom.js";
+import { $, brief, el, number, regionsTable, showPicture, tag } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
