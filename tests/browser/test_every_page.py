@@ -10,7 +10,7 @@ import pytest
 
 from oddlens.service.settings import ServeSettings
 from tests.browser.conftest import HOSTILE, OpenPage, Theme
-from tests.browser.running import Running, parts, running
+from tests.browser.running import Running, files, parts, running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -183,3 +183,15 @@ def test_what_happens_before_the_stream_opens_is_seen(served: Running, open_page
     page.goto(f"{served.url}/s/star")
     page.wait_for_selector("#strip .tile[title='part_400.png'][aria-current=true]")
     assert page.locator("#strip .tile").first.get_attribute("data-id") == str(found[0]["id"])
+
+
+def test_files_that_are_chosen_before_the_module_has_come_are_inspected(served: Running, open_page: OpenPage) -> None:
+    held: list[Route] = []
+    page = open_page(served.url + "/new")
+    page.route("**/static/line.js", lambda route: held.append(route))
+    page.goto(f"{served.url}/s/star", wait_until="commit")
+    page.set_input_files("#files", files(parts(1, first=500)))
+    page.wait_for_timeout(100)
+    (route,) = held
+    route.continue_()
+    page.wait_for_selector("#strip .tile[title='part_500.png'][aria-current=true]")

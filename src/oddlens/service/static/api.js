@@ -58,7 +58,7 @@ export const who = () => localStorage.getItem(WHO)?.trim() || null;
 /** Fields for the name of the person are one: what is written in one is kept for all pages. */
 export function keepWho() {
   for (const field of document.querySelectorAll("[data-who]")) {
-    field.value = who() ?? "";
+    field.value ||= who() ?? "";
     field.addEventListener("change", () => localStorage.setItem(WHO, field.value.trim()));
   }
 }

@@ -2,13 +2,20 @@
 
 import { $ } from "./dom.js";
 
-/** take: called with an array of files. */
-export function dropZone(zone, take) {
-  const field = $("input[type=file]", zone);
-  field.addEventListener("change", () => {
-    take([...field.files]);
+/** take: called with an array of files, those too that were chosen before this module had come. */
+export function fileField(field, take) {
+  const taken = () => {
+    const files = [...field.files];
     field.value = "";
-  });
+    if (files.length) take(files);
+  };
+  field.addEventListener("change", taken);
+  taken();
+}
+
+/** The field and what is around it, on which files can be dropped. */
+export function dropZone(zone, take) {
+  fileField($("input[type=file]", zone), take);
   zone.addEventListener("dragover", (event) => {
     event.preventDefault();
     zone.classList.add("over");

@@ -2,6 +2,7 @@
 
 import { briefly, get, ofStation, patch, pictures, post, query } from "./api.js";
 import { $, $$, banner, brief, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
+import { fileField } from "./drop.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
 
@@ -167,10 +168,7 @@ async function inspect(files) {
 $("#pause").addEventListener("click", pause);
 $("#heat").addEventListener("click", toggleHeat);
 $("#live").addEventListener("click", () => choose(null));
-$("#files").addEventListener("change", (event) => {
-  inspect([...event.target.files]);
-  event.target.value = "";
-});
+fileField($("#files"), inspect);
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
   event.preventDefault();
