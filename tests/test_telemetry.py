@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.telemetry import refuse_telemetry, without_openvinos
+from oddlens.telemetry import refuse_rays, refuse_telemetry, without_openvinos
 
 
 def homes_after(code: str, home: Path, **environment: str) -> list[str]:
@@ -59,3 +59,12 @@ def test_what_was_imported_of_openvino_stays(monkeypatch: pytest.MonkeyPatch) ->
     with without_openvinos():
         assert sys.modules["openvino_telemetry"] is None
     assert sys.modules["openvino_telemetry"] is sys
+
+
+def test_ray_is_refused_unless_the_user_allows_it() -> None:
+    environment: dict[str, str] = {}
+    refuse_rays(environment)
+    assert environment == {"RAY_USAGE_STATS_ENABLED": "0"}
+    allowed = {"RAY_USAGE_STATS_ENABLED": "1"}
+    refuse_rays(allowed)
+    assert allowed == {"RAY_USAGE_STATS_ENABLED": "1"}

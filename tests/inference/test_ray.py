@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,14 +22,18 @@ from numpy.typing import NDArray
 
 import oddlens
 from oddlens.detection import Detection
-from oddlens.errors import Failure, UsageError
+from oddlens.errors import Failure, UsageError, counted
+from oddlens.inference import ray as module
 from oddlens.inference.kinds import KINDS
 from oddlens.inference.predictor import Predictor
-from oddlens.inference.ray import RayEngine, Workers
+from oddlens.inference.ray import RayEngine, Worker, Workers, packed
 from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink, Sink
-from oddlens.inference.task import Item, Task
+from oddlens.inference.smoothing import Smoothing
+from oddlens.inference.task import HeldImage, Item, Task
+from oddlens.io.video import VideoFrame
+from oddlens.provenance import versions
 from tests.cli.program import run as oddlens_command
 from tests.contract.loaded import load_tiny
 from tests.contract.test_methods import CASES
@@ -176,3 +184,94 @@ def test_a_run_whose_driver_is_killed_goes_on_where_it_was(tmp_path: Path) -> No
     assert oddlens_command("detect", tmp_path / "in", *options, whole).code == 0
     assert_same(whole, out)
     assert json.loads((out / "run.json").read_text())["run"] == json.loads((whole / "run.json").read_text())["run"]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("item", "sentence"),
+        [
+            (
+                VideoFrame(SimpleNamespace(path=Path("drive.mp4")), 3),  # type: ignore[arg-type]
+                "drive.mp4 is a video, whose frames are read one after the other: run it without --engine ray",
+            ),
+            (
+                HeldImage("camera 1", "1", b"", "", datetime(2026, 1, 1)),
+                "camera 1 is no file that a worker could read: run without an engine",
+            ),
+        ],
+    )
+    def test_what_workers_cannot_read(self, item: Item, sentence: str) -> None:
+        with pytest.raises(UsageError, match=re.escape(sentence)):
+            run(StubPredictor(), Task("nut", (item,)), engine=RayEngine())
+
+    def test_smoothing_which_needs_an_order(self) -> None:
+        with pytest.raises(UsageError, match=r"smoothing follows frames in their order, which workers do not"):
+            run(StubPredictor(), Task("nut", ()), smoothing=Smoothing(0.5), engine=RayEngine())
+
+    @pytest.mark.parametrize(("given", "name"), [({"count": 0}, "count"), ({"threads": 0}, "threads")])
+    def test_numbers_that_are_none(self, given: dict[str, int], name: str) -> None:
+        with pytest.raises(UsageError, match=f"{name} cannot be 0"):
+            Workers(**given)  # type: ignore[arg-type]
+
+    def test_what_cannot_be_sent(self) -> None:
+        with pytest.raises(
+            UsageError, match=r"this run cannot be sent to workers \(.*lock.*\): run it without an engine"
+        ):
+            packed(threading.Lock())
+
+    def test_other_versions_of_a_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        payload = packed("work")
+        monkeypatch.setattr(module, "_versions", lambda: versions() | {"numpy": "1.0"})
+        with pytest.raises(UsageError, match=r"has numpy 1\.0, and not .*: install the same versions on all machines"):
+            module._unpacked(payload)
+
+    def test_a_machine_without_the_files(self, tmp_path: Path) -> None:
+        worker = Waiting(None, str(tmp_path / "nowhere"))  # type: ignore[arg-type]
+        (row,) = worker(None).to_pylist()
+        error = pickle.loads(row["fault"])
+        assert isinstance(error, UsageError)
+        assert str(error).endswith("nowhere: workers need the same files at the same paths")
+
+
+class Waiting(Worker):
+    """A worker that does nothing."""
+
+    columns = ("nothing",)
+
+    def rows(self, part: object) -> Iterator[dict[str, bytes]]:
+        """None."""
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("workers", "resources", "room"),
+    [
+        (Workers(), {"CPU": 4.0}, 4),
+        (Workers(threads=3), {"CPU": 8.0}, 2),
+        (Workers(gpu=True), {"CPU": 8.0, "GPU": 2.0}, 2),
+        (Workers(gpu=True), {"CPU": 8.0}, 0),
+        (Workers(), {}, 0),
+    ],
+)
+def test_there_is_room_for_as_many_workers_as_a_machine_has_processors_and_gpus_for(
+    workers: Workers, resources: dict[str, float], room: int
+) -> None:
+    assert workers.room(resources) == room
+
+
+@pytest.mark.parametrize(
+    ("images", "workers", "size"), [(1, 1, 8), (640, 2, 40), (10_000, 2, 64), (10_000, 1000, 8), (0, 4, 8)]
+)
+def test_parts_are_whole_groups_of_a_fair_share(images: int, workers: int, size: int) -> None:
+    assert module._part_size(images, 8, workers) == size
+
+
+def test_more_workers_than_there_is_room_for_are_refused_before_anything_is_written(
+    engine: RayEngine, tmp_path: Path
+) -> None:
+    too_many = RayEngine(Workers(count=3, threads=THREADS))
+    with pytest.raises(
+        UsageError, match=rf"there is room in Ray for 2 workers of {counted(THREADS, 'processor')} each"
+    ):
+        outcomes(tmp_path / "out", StubPredictor(), write_pictures(tmp_path / "in", 2), too_many)
+    assert not (tmp_path / "out").exists()

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from oddlens.errors import Failure, OddlensError, UsageError, first_line, needs_package, printable
+from oddlens.errors import Failure, OddlensError, UsageError, counted, first_line, needs_package, printable
 from oddlens.inference.engine import Drawn
 from oddlens.inference.records import Record
 from oddlens.inference.runner import run
@@ -122,7 +122,7 @@ class RayEngine:
         work = _Work(predictor, task.object_name, [sink.elsewhere() for sink in drawing], batch_size)
         with connected(self._workers, packed(work)) as cluster:
             begin()
-            parts = _parts(images, task, drawing, _part_size(len(images), batch_size, cluster.workers))
+            parts = sent_parts(images, task, drawing, _part_size(len(images), batch_size, cluster.workers))
             given = 0
             with closing(cluster.mapped(parts, _Worker)) as rows:
                 for row in rows:
@@ -235,7 +235,7 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
         _quiet_handlers("ray")
         room = sum(workers.room(node["Resources"]) for node in _nodes() if node["Alive"])
         if (workers.count or 1) > room:
-            what = f"{workers.threads} processors{' and a GPU' if workers.gpu else ''}"
+            what = f"{counted(workers.threads, 'processor')}{' and a GPU' if workers.gpu else ''}"
             raise UsageError(f"there is room in Ray for {room} workers of {what} each: give it more, or ask for fewer")
         yield Cluster(workers, workers.count or room, ray.put(payload))
     finally:
@@ -415,7 +415,7 @@ def _part_size(images: int, batch_size: int, workers: int) -> int:
     return max(1, min(PART, fair) // batch_size) * batch_size
 
 
-def _parts(images: Sequence[Input], task: Task, sinks: Sequence[Sink], size: int) -> list[tuple[Item, ...]]:
+def sent_parts(images: Sequence[Input], task: Task, sinks: Sequence[Sink], size: int) -> list[tuple[Item, ...]]:
     """The images as workers get them."""
     failures = {item.source: item for item in task.items if isinstance(item, Failure)}
 
