@@ -57,6 +57,13 @@ def test_what_was_answered_is_there_after_a_kill_and_a_signal_ends_it_well(stati
         assert "the service has stopped" in process.stderr.read()
 
 
+def test_two_services_do_not_share_a_home(station: Path, tmp_path: Path) -> None:
+    with running(station, tmp_path) as (url, _):
+        with pytest.raises(UsageError, match=r"another service works in .*: stop it, or give another --home"):
+            run(ServeSettings(stations=(station,), home=tmp_path, port=0), print)
+        assert inspect(url, 1)["verdict"] == "ok"
+
+
 def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp_path: Path) -> None:
     with running(station, tmp_path, "--max-mb", "1") as (url, process):
         host, _, port = url.removeprefix("http://").partition(":")

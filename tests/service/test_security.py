@@ -156,6 +156,23 @@ def test_of_a_gigabyte_no_more_is_read_than_the_limit() -> None:
     assert sent.taken == 11
 
 
+def test_a_client_that_goes_while_it_sends_is_no_fault() -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/x",
+        "headers": [(b"host", b"127.0.0.1")],
+        "query_string": b"",
+    }
+    asyncio.run(guarded(ServeSettings())(scope, receive, send))
+
+
 def test_a_slow_client_is_cut_off_and_holds_up_nobody() -> None:
     async def story() -> tuple[int, int, int]:
         guard = guarded(ServeSettings(limits=Limits(body_s=0.2)))

@@ -28,6 +28,10 @@ def needs_serve() -> AbstractContextManager[None]:
     return needs_package(_PACKAGES, "the service needs more than is installed: run pip install 'oddlens[serve]'")
 
 
+_MOST = 1_000_000
+"""Of what options count: days, gigabytes, images, seconds, megabytes, megapixels."""
+
+
 def serve(
     outlets: OutletOptions,
     stations: Annotated[
@@ -106,9 +110,17 @@ def serve(
     from oddlens.history.records import Retention
     from oddlens.service.settings import Limits, ServeSettings, Source
 
-    for given, option in ((keep_gb, "--keep-gb"), (keep_days, "--keep-days")):
-        if given is not None and not given > 0:
-            raise UsageError(f"{option} cannot be {given:g}: give a number above 0")
+    numbers = {
+        "--keep-gb": keep_gb,
+        "--keep-days": keep_days,
+        "--queue": queue,
+        "--deadline": deadline,
+        "--max-mb": max_mb,
+        "--max-megapixels": max_megapixels,
+    }
+    for option, given in numbers.items():
+        if given is not None and not 0 < given <= _MOST:
+            raise UsageError(f"{option} cannot be {given:g}: give a number above 0, and at most {_MOST:,}")
     run(
         ServeSettings(
             stations=tuple(stations or ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -44,9 +45,11 @@ class Database:
         try:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
+                if self._file.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         except OSError as error:
             raise HistoryError(
-                f"the history {self.name} cannot be made ({error.strerror}): give another --history"
+                f"the history {self.name} cannot be made ({error.strerror}): give another --history or --home"
             ) from error
         self._prepare()
 

@@ -10,6 +10,8 @@ from types import FrameType
 import uvicorn
 
 from oddlens.errors import UsageError, counted, printable
+from oddlens.history.records import HistoryError
+from oddlens.io.lock import FolderLock
 from oddlens.service.app import create_app
 from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
@@ -49,11 +51,19 @@ def run(
         say: Takes what people should know, line by line: the address, the token.
         ready: Called when clients can connect.
 
-    Raises `UsageError` where the address cannot be listened on, and as `create_app`.
+    Raises `UsageError` where the address cannot be listened on, the history cannot be opened, another service works in the home,
+    and as `create_app`.
     """
     listening = _bound(settings)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except HistoryError as error:
+        raise UsageError(str(error)) from error
     service: Service = app.state.service
+    home = FolderLock(
+        settings.home, f"another service works in {printable(str(settings.home))}: stop it, or give another --home"
+    )
+    home.acquire()
 
     def tell(url: str) -> None:
         say(f"oddlens: {counted(len(service.stations), 'station')} at {url}")
@@ -74,8 +84,11 @@ def run(
         server_header=False,
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
-    with suppress(KeyboardInterrupt), listening:
-        _Server(config, service, tell).run([listening])
+    try:
+        with suppress(KeyboardInterrupt), listening:
+            _Server(config, service, tell).run([listening])
+    finally:
+        home.release()
     say("oddlens: the service has stopped")
 
 

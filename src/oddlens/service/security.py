@@ -15,12 +15,13 @@ import hmac
 import secrets
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -110,7 +111,8 @@ class Guard:
                 body.is_refused = scope["method"] not in SAFE_METHODS
                 await refusal(scope, receive, send_guarded)
             else:
-                await self._app(scope, body.receive, send_guarded)
+                with suppress(ClientDisconnect):  # nobody waits for the answer
+                    await self._app(scope, body.receive, send_guarded)
         finally:
             self._held -= body.count
 
