@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from oddlens.service.security import COOKIE, Door, Guard
 from oddlens.service.settings import Limits, ServeSettings
@@ -157,20 +157,19 @@ def test_of_a_gigabyte_no_more_is_read_than_the_limit() -> None:
 
 
 def test_a_client_that_goes_while_it_sends_is_no_fault() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        raise AssertionError("it is not there")
+
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/api/x",
-        "headers": [(b"host", b"127.0.0.1")],
-        "query_string": b"",
-    }
-    asyncio.run(guarded(ServeSettings())(scope, receive, send))
+    settings = ServeSettings()
+    scope = {"type": "http", "method": "POST", "path": "/api/x", "headers": [(b"host", b"127.0.0.1")]}
+    asyncio.run(Guard(app, settings, Door(settings))(scope, receive, send))
 
 
 def test_a_slow_client_is_cut_off_and_holds_up_nobody() -> None:
