@@ -153,7 +153,7 @@ def _interface(labels: dict[str, None]) -> str:
     return f"""<View>
     <Image name="image" value="$image" zoom="true" zoomControl="true"/>
     <Text name="score" value="$score"/>
-    <Choices name="{VERDICT}" toName="image" choice="single-radio" showInLine="true">{choices}
+    <Choices name="{VERDICT}" toName="image" choice="single-radio" showInline="true">{choices}
     </Choices>
     <BrushLabels name="{MASK}" toName="image">{shown}
     </BrushLabels>
