@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 import oddlens
 from oddlens.calibration.conformal import declared_bound, moved_bound
+from oddlens.service.settings import Limits
 from oddlens.station import read_station, versions
 from oddlens.station.feedback import read_feedback
 from tests.service.conftest import REFERENCES, service_of
@@ -410,6 +411,13 @@ class TestNewStation:
         found = client.post("/api/stations", files=several, data={"name": "a", "object_name": "plate"})
         assert found.status_code == 422
         assert found.json()["error"].startswith("junk.png ")
+
+    def test_images_that_are_too_large_together_are_refused(self, serve: Callable[..., TestClient]) -> None:
+        client = serve(limits=Limits(max_megapixels=0.01))  # each has 0.0092
+        data = {"name": "a", "object_name": "plate", "accept": "all"}
+        found = client.post("/api/stations", files=files(1, 2, 3, 4, 5), data=data)
+        assert (found.status_code, "more than 0.04 megapixels together" in found.json()["error"]) == (422, True)
+        ok(client.post("/api/stations", files=files(1, 2, 3, 4), data=data), 201)
 
     def test_two_files_of_one_name_are_told_apart(self, client: TestClient) -> None:
         several = [("files", ("image.png", png(seed), "image/png")) for seed in range(4)]

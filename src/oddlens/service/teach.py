@@ -14,7 +14,7 @@ from oddlens.backbone.cards import MINI
 from oddlens.calibration import Vetting, vet
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, check_name
-from oddlens.io.images import Picture, read_image
+from oddlens.io.images import Picture, checked_limit, read_image
 from oddlens.loading import load
 from oddlens.methods.defaults import default_method
 from oddlens.service.stations import Station
@@ -41,6 +41,10 @@ On = Literal["references", "learning", "files"]
 
 LOOKED_AGAIN = 50
 """The last images, on which a change is tried before it is made."""
+
+
+_TOGETHER = 4
+"""All images of one request may have so many times the pixels that a single one may have: they are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -230,14 +234,22 @@ def _turned(service: Service, station: Station, new: Detector) -> list[Document]
 
 
 def pictures_of(service: Service, files: Sequence[Upload]) -> list[Picture]:
-    """Uploaded images, each under a name of its own. Raises `ImageError` for one that cannot be read."""
+    """Uploaded images, each under a name of its own.
+
+    Raises `ImageError` for one that cannot be read, and `UsageError` where they are too large together: a small file may hold a
+    large image.
+    """
     names: set[str] = set()
-    found = []
+    found: list[Picture] = []
+    limit = service.settings.limits.max_megapixels
+    most = _TOGETHER * checked_limit(limit)
     for file in files:
         name, count = file.source, 1
         while name in names:
             count += 1
             name = f"{Path(file.source).stem} ({count}){Path(file.source).suffix}"
         names.add(name)
-        found.append(read_image(file.data, name, service.settings.limits.max_megapixels))
+        found.append(read_image(file.data, name, limit))
+        if sum(each.pixels.size for each in found) > 3e6 * most:
+            raise UsageError(f"the images have more than {most:g} megapixels together: send fewer at once")
     return found
