@@ -153,9 +153,9 @@ def test_what_a_worker_cannot_do_is_said_in_its_sentence_and_nothing_before_is_l
 
 
 def test_a_run_whose_driver_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    items = write_pictures(tmp_path / "in", 64)
+    items = write_pictures(tmp_path / "in", 40)
     whole, out = tmp_path / "whole", tmp_path / "out"
-    options = ["--threshold", "0.5,0.5", "--out"]
+    options = ["--threshold", "0.5,0.5", "--write", "maps", "--out"]
     command = [
         sys.executable,
         "-m",
