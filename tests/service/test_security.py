@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -167,9 +167,15 @@ def test_a_client_that_goes_while_it_sends_is_no_fault() -> None:
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        with pytest.raises(ClientDisconnect):
+            await Request(scope, receive).body()
+        await JSONResponse({})(scope, receive, send)
+
     settings = ServeSettings()
     scope = {"type": "http", "method": "POST", "path": "/api/x", "headers": [(b"host", b"127.0.0.1")]}
-    asyncio.run(Guard(app, settings, Door(settings))(scope, receive, send))
+    for each in (app, answering):
+        asyncio.run(Guard(each, settings, Door(settings))(scope, receive, send))
 
 
 def test_a_slow_client_is_cut_off_and_holds_up_nobody() -> None:

@@ -97,6 +97,8 @@ class Guard:
         body = _Body(self, receive)
 
         async def send_guarded(message: Message) -> None:
+            if body.is_gone:
+                return
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -175,19 +177,21 @@ class Guard:
 
 
 class _Body:
-    """The body of one request. count: bytes so far. is_refused: its rest is not read."""
+    """The body of one request. count: bytes so far. is_refused: its rest is not read. is_gone: nobody waits for an answer."""
 
     def __init__(self, guard: Guard, receive: Receive) -> None:
         self._guard, self._receive = guard, receive
         self._until: float | None = asyncio.get_running_loop().time() + guard.seconds
         self.count = 0
-        self.is_refused = False
+        self.is_refused = self.is_gone = False
 
     async def receive(self) -> Message:
         """See ASGI; raises `HTTPException` beyond the limits."""
         try:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.is_gone = self._until is not None  # before its end
             if message["type"] == "http.request":
                 self._guard.take(self, len(message.get("body", b"")))
                 if not message.get("more_body", False):
