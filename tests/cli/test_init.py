@@ -33,7 +33,19 @@ VERBS = [
     "weights",
 ]
 GOLDEN = Path(__file__).parent / "golden"
-HEAVY = {"torch", "numpy", "cv2", "PIL", "rich", "huggingface_hub", "tokenizers", "pydantic"}
+HEAVY = {
+    "torch",
+    "numpy",
+    "cv2",
+    "PIL",
+    "rich",
+    "huggingface_hub",
+    "tokenizers",
+    "pydantic",
+    "ray",
+    "pyarrow",
+    "fsspec",
+}
 
 
 def test_without_a_verb_the_help_is_shown() -> None:
