@@ -8,20 +8,22 @@ BIN := .venv/bin
 demo: .venv/core
 	$(BIN)/oddlens demo
 
+# One process for each processor, with one thread each; a file's tests stay together, as they share what is costly to make.
 test: .venv/test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # Hostile inputs by the thousand, see docs/robustness.md. FUZZ: options, such as FUZZ="--count 100 --kinds images".
 fuzz: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(FUZZ)
 
-# What users install, on the smallest machine: the built wheel in an environment of its own, without src/, with one thread.
+# What users install: the built wheel in an environment of its own, without src/, in one process with as many threads as there are
+# processors.
 test-wheel: build/wheel
 	rm -rf build/wheel-env
 	$(PYTHON) -m venv build/wheel-env
 	build/wheel-env/bin/pip install --quiet --constraint constraints.txt "$$(echo build/wheel/*.whl)[test]"
 	build/wheel-env/bin/python -c '$(IS_THE_WHEEL)'
-	OMP_NUM_THREADS=1 build/wheel-env/bin/python -m pytest
+	build/wheel-env/bin/python -m pytest
 
 # The same without PyTorch, with the service. Fewer of the test files than LEAST_FILES that run there are a failure.
 LEAST_FILES := 0.5
