@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from oddlens.errors import UsageError, first_line, needs_package, printable
 from oddlens.history.migrations import migrate
 from oddlens.history.records import HistoryError
+from oddlens.io.paths import is_dir
 
 _BUSY_S = 30
 _GIVE = "give a file, or postgresql://user:password@host/name"
@@ -45,7 +46,7 @@ class Database:
         try:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                if self._file.is_dir():
+                if is_dir(self._file):
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         except OSError as error:
             raise HistoryError(

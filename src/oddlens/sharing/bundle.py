@@ -6,6 +6,7 @@ Only files in safe forms are shared and taken: nothing that a program would have
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +54,7 @@ def write_bundle(folder: Path, kind: Kind, identity: Mapping[str, object]) -> Bu
         UsageError: A file has a form that nobody should have to trust.
     """
     files: dict[str, FileEntry] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names):
         name = path.relative_to(folder).as_posix()
         if is_file(path) and not any(part.startswith(".") for part in path.relative_to(folder).parts):
             if path.suffix not in _SAFE:
