@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,11 @@ pytest.importorskip("fastapi")
         (("--deadline", "0"), "--deadline cannot be 0"),
         (("--history", "."), "the history . cannot be made (Is a directory)"),
         (("--home", "/dev/null"), "give another --history or --home"),
-        (("--history", "postgresql://u:secret@127.0.0.1:9/x"), "u:***@127.0.0.1:9/x cannot be opened"),
+        pytest.param(
+            ("--history", "postgresql://u:secret@127.0.0.1:9/x"),
+            "u:***@127.0.0.1:9/x cannot be opened",
+            marks=pytest.mark.skipif(find_spec("psycopg") is None, reason="psycopg is not installed"),
+        ),
         (("--history", "mysql://host/name"), "the history cannot be kept in mysql"),
     ],
 )

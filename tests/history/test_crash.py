@@ -28,7 +28,7 @@ def adding() -> Iterator[subprocess.Popen[str]]:
     """See `tests.history.adding`."""
     command = [sys.executable, "-m", "tests.history.adding"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     ) as process:
         yield process
         assert process.stdin is not None

@@ -101,13 +101,13 @@ class TestRun:
         assert [record["path"] for record in sink.written] == [str(path) for path in task.items]
 
     def test_drawings_are_made_in_other_threads_and_none_is_left(self, task: Task) -> None:
-        sink = Watching()
+        sink, before = Watching(), set(threading.enumerate())
         outcomes = run(StubPredictor(), task, [sink])
         next(outcomes)
         outcomes.close()
         assert sink.threads
         assert all(name.startswith("oddlens-draw") for name in sink.threads)
-        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("oddlens-")]
+        assert not [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("oddlens-")]
         assert sink.calls == ["check", "begin", "close"]
 
     def test_the_model_goes_on_while_drawings_are_made(self, task: Task) -> None:

@@ -345,8 +345,9 @@ class Lesson:
 
     def _rows(self, picture: Picture) -> dict[str, NDArray[np.generic]]:
         """The rows of a defective image that stand for its defect, by name of the features."""
-        from oddlens.methods.common.memory_bank import MemoryBank
-        from oddlens.teaching.defect_memory import defect_rows
+        with needs_torch("a memory of defects"):
+            from oddlens.methods.common.memory_bank import MemoryBank
+            from oddlens.teaching.defect_memory import defect_rows
 
         good = self.detector.memory
         if good is None:
