@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from oddlens.service.settings import ServeSettings
-from tests.browser.running import Running, make_station, parts, running
+from tests.browser.running import GOOD, Running, parts, running
+from tests.service.given import make_station
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -78,7 +79,7 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     What tests change there disturbs no other test.
     """
     folder = tmp_path_factory.mktemp("served")
-    star = make_station(folder / "star")
+    star = make_station(folder / "star", GOOD)
     other = Path(shutil.copytree(star, folder / HOSTILE))
     broken = folder / "broken"
     broken.mkdir()

@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import urllib.request
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import uvicorn
 
-import oddlens
 from oddlens.service.app import Service, create_app
 from oddlens.service.settings import ServeSettings
-from tests.service.given import part, png
+from tests.service.given import png
 
 if TYPE_CHECKING:
     from playwright.sync_api import FilePayload
@@ -64,18 +60,6 @@ def running(settings: ServeSettings) -> Iterator[Running]:
         app.state.service.events.close()
         server.should_exit = True
         thread.join(20)
-
-
-def make_station(folder: Path) -> Path:
-    """A station of some good plates, calibrated on them, on the graphs of the embedded model."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        detector = oddlens.load("patch-knn", runtime="onnx")
-        detector.object_name = "plate"
-        detector.add_references([np.asarray(part(seed)) for seed in range(GOOD)])
-        detector.calibrate()
-        detector.save(folder)
-    return folder
 
 
 def parts(count: int, first: int = 100) -> list[tuple[str, bytes]]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-import oddlens
 from oddlens.service.app import create_app
 from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
-from tests.service.given import part
+from tests.service.given import make_station
 
 REFERENCES = 5
 
@@ -24,15 +21,7 @@ REFERENCES = 5
 @pytest.fixture(scope="session")
 def made_station(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """patch-knn on the graphs of the embedded model, calibrated on its references. Copy it: `station`."""
-    folder = tmp_path_factory.mktemp("made") / "plates"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        detector = oddlens.load("patch-knn", runtime="onnx")
-        detector.object_name = "plate"
-        detector.add_references([np.asarray(part(seed)) for seed in range(REFERENCES)])
-        detector.calibrate()
-        detector.save(folder)
-    return folder
+    return make_station(tmp_path_factory.mktemp("made") / "plates", REFERENCES)
 
 
 @pytest.fixture

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import warnings
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+import oddlens
 
 SIDE = 96
 
@@ -25,3 +29,15 @@ def png(seed: int, defect: bool = False) -> bytes:
     file = io.BytesIO()
     part(seed, defect).save(file, "PNG")
     return file.getvalue()
+
+
+def make_station(folder: Path, references: int) -> Path:
+    """A station of some good plates, calibrated on them, on the graphs of the embedded model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detector = oddlens.load("patch-knn", runtime="onnx")
+        detector.object_name = "plate"
+        detector.add_references([np.asarray(part(seed)) for seed in range(references)])
+        detector.calibrate()
+        detector.save(folder)
+    return folder
