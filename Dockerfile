@@ -1,4 +1,4 @@
-# The service on processors, without PyTorch: for stations on the embedded model, and for exported ones (docs/deploy.md).
+# The service on processors, without PyTorch: for stations on the embedded model, and for exported ones (docs/guides/deploy.md).
 #   docker build -t oddlens .
 #   docker run -p 127.0.0.1:8000:8000 -v oddlens:/data -v ./line-3:/stations/line-3 oddlens /stations/line-3
 # scripts/check_dockerfile.py goes through these steps where there is no Docker.

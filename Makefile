@@ -12,7 +12,7 @@ demo: .venv/core
 test: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-# Hostile inputs by the thousand, see docs/robustness.md. FUZZ: options, such as FUZZ="--count 100 --kinds images".
+# Hostile inputs by the thousand, see docs/about/robustness.md. FUZZ: options, such as FUZZ="--count 100 --kinds images".
 fuzz: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(FUZZ)
 

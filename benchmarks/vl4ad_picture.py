@@ -1,7 +1,7 @@
-"""The image of docs/vl4ad-streets.md: generated streets with something unknown, without words for it and with them.
+"""The image of docs/guides/vl4ad-streets.md: generated streets with something unknown, without words for it and with them.
 
     python benchmarks/vl4ad_streets.py --runs runs/streets --masks decoder --seeds 0
-    python benchmarks/vl4ad_picture.py --runs runs/streets --out docs/streets.jpg
+    python benchmarks/vl4ad_picture.py --runs runs/streets --out docs/images/streets.jpg
 
 Rows: near, far and unnamed unknown things, the first frame of each kind. Columns: the frame with the unknown outlined, the known
 classes that are found, the anomaly map without words for the unknown, with them, and with them and alpha 0.4; decoder, seed 0.

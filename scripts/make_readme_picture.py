@@ -1,4 +1,4 @@
-"""Make docs/demo.jpg, the README's image: four of the demo's defects, and what is found with four good examples.
+"""Make docs/images/demo.jpg, the README's image: four of the demo's defects, and what is found with four good examples.
 
 python scripts/make_readme_picture.py
 """
@@ -37,7 +37,7 @@ def main() -> None:
         left = number * (width + GAP)
         sheet.paste(truth, (left + (width - truth.width) // 2, 0))
         sheet.paste(overlay, (left, top + GAP))
-    sheet.save(Path(__file__).parents[1] / "docs" / "demo.jpg", quality=88)
+    sheet.save(Path(__file__).parents[1] / "docs" / "images" / "demo.jpg", quality=88)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/architecture.md: its sketches run, the files that it names exist, and every room is in its table."""
+"""docs/about/architecture.md: its sketches run, the files that it names exist, and every room is in its table."""
 
 import re
 import sys
@@ -28,7 +28,7 @@ from tests.noise import write_pictures
 from tests.test_import_graph import ROOMS
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "architecture.md"
+PAGE = ROOT / "docs" / "about" / "architecture.md"
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the documents of a checkout")
 

@@ -31,7 +31,7 @@ READY = {
 """What is there when a page has read what it shows."""
 
 FIRST_PAINT_S = 5.0
-"""A loose bound: machines may be busy. The figures are printed; docs/service.md says what was measured."""
+"""A loose bound: machines may be busy. The figures are printed; docs/guides/service.md says what was measured."""
 
 
 def first_paint(page: Page) -> float:

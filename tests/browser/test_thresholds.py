@@ -63,7 +63,9 @@ def test_a_move_over_ten_thousand_scores_counts_as_the_library_and_repaints_at_o
     times = found["times"]
     assert len(times) >= 60
     print(f"repaint of {COUNT} scores: median {statistics.median(times):.1f} ms, largest {max(times):.1f} ms")
-    assert statistics.median(times) < 100  # loose: the machine may be busy; docs/service.md says what was measured
+    assert (
+        statistics.median(times) < 100
+    )  # loose: the machine may be busy; docs/guides/service.md says what was measured
 
 
 def test_a_handle_follows_the_mouse_and_pushes_the_other_one(served: Running, open_page: OpenPage) -> None:

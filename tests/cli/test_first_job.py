@@ -1,4 +1,4 @@
-"""docs/first-job.md, from its first command to its last: each prints what the page shows."""
+"""docs/start/first-job.md, from its first command to its last: each prints what the page shows."""
 
 import os
 import re
@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.program import run
 
-PAGE = Path(__file__).parents[2] / "docs" / "first-job.md"
+PAGE = Path(__file__).parents[2] / "docs" / "start" / "first-job.md"
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the documents of a checkout")
 

@@ -1,4 +1,4 @@
-"""docs/results.md describes every file and every field that a run writes."""
+"""docs/reference/results.md describes every file and every field that a run writes."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from oddlens.inference.task import Task
 from tests.inference.stub import StubPredictor
 from tests.noise import write_pictures
 
-PAGE = Path(__file__).parents[2] / "docs" / "results.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "results.md"
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the documents of a checkout")
 

@@ -1,4 +1,4 @@
-"""docs/stations.md lists every field of station.json and no other, and its commands print what it shows."""
+"""docs/guides/stations.md lists every field of station.json and no other, and its commands print what it shows."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 from oddlens.station import StationState, write_station
 from tests.cli.program import run
 
-PAGE = Path(__file__).parents[2] / "docs" / "stations.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "stations.md"
 
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the documents of a checkout")
@@ -41,7 +41,7 @@ def masked(line: str) -> str:
 
 
 def test_its_commands_print_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "src").symlink_to(PAGE.parents[1] / "src")
+    (tmp_path / "src").symlink_to(PAGE.parents[2] / "src")
     monkeypatch.chdir(tmp_path)
     calls = shown()
     assert len(calls) == 7

@@ -8,9 +8,9 @@ There are two kinds of calibration:
 - "leave-one-out": of the references, each held against the others. The promise on average holds all the same, because a score
   that comes of the nearest example never rises when an image joins the memory: what a reference scores against the others is at
   least what it would score if the new image were among them, and by those scores the promise is the split one (the proof is in
-  docs/thresholds.md). It needs that a new image only adds rows to the memory, that the score is not divided by anything made of
-  the references, and that the verdict is strict; a method that breaks this says so (`MethodCard.unguaranteed`). The statements on
-  one set, with 95 % confidence, are approximate: leave-one-out scores are not independent of one another.
+  docs/guides/thresholds.md). It needs that a new image only adds rows to the memory, that the score is not divided by anything
+  made of the references, and that the verdict is strict; a method that breaks this says so (`MethodCard.unguaranteed`). The
+  statements on one set, with 95 % confidence, are approximate: leave-one-out scores are not independent of one another.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ class Calibration:
 
     @cached_property
     def promise(self) -> str:
-        """What the image threshold promises, in a few sentences that are true: see `docs/thresholds.md`."""
+        """What the image threshold promises, in a few sentences that are true: see `docs/guides/thresholds.md`."""
         if self.broken:
             return self.broken
         images = "references" if self.kind == "leave-one-out" else "calibration images"

@@ -167,7 +167,7 @@ def compare(
 
     With a rank the images of the line that exceed the threshold are counted instead of a test of scores. That a random sample of
     references gave a threshold that calls more than twice as many NG as it should comes in about one case of eight, whatever
-    their number; how often that, and how often what is not so, is said is measured in docs/thresholds.md.
+    their number; how often that, and how often what is not so, is said is measured in docs/guides/thresholds.md.
 
     Args:
         scores: Of the station's images and of the line's; None: not compared.

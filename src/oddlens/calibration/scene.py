@@ -22,7 +22,7 @@ images of other products do; so do 3 to 4 % of defective images. `benchmarks/dri
 MARKED = 1 / 3
 """The share of an image that is marked where it is of another part. A defect, however strange, leaves most of a part as it is.
 
-It was added after real bottles with defects had been called another part (docs/thresholds.md)."""
+It was added after real bottles with defects had been called another part (docs/guides/thresholds.md)."""
 
 LEAST = 3
 """Fewer good images do not say what is usual."""

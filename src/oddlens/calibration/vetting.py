@@ -137,7 +137,7 @@ def vet(images: Observations) -> Vetting:
 
     From `LEAST_FOR_DEVIATIONS` images on a score stands apart beyond the median plus 3.5 median absolute deviations of the
     logarithms; fewer images are held one by one against the others' prediction limit (Student's t, logarithms). How much of what
-    is bad that finds is measured in docs/thresholds.md.
+    is bad that finds is measured in docs/guides/thresholds.md.
     """
     scores, names = images.scores, short_names(each.source for each in images)
     reasons: list[list[str]] = [[] for _ in images]

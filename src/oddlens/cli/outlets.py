@@ -16,7 +16,7 @@ class OutletOptions:
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="POST each result there as JSON; may be repeated. $ODDLENS_WEBHOOK_SECRET signs it (see docs/watching.md).",
+            help="POST each result there as JSON; may be repeated. $ODDLENS_WEBHOOK_SECRET signs it (see docs/guides/watching.md).",
             show_default=False,
         ),
     ] = None

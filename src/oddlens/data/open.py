@@ -109,8 +109,8 @@ def _recognise(root: Path) -> Layout:
     if found is None:
         raise LayoutError(
             f"{printable(str(root))} is laid out like no data set known here ({', '.join(layout.name for layout in LAYOUTS)}): "
-            "arrange it like one of these (docs/data.md shows them, and how Python names folders of other names), or write a "
-            "manifest"
+            "arrange it like one of these (docs/guides/data.md shows them, and how Python names folders of other names), or write "
+            "a manifest"
         )
     return found
 

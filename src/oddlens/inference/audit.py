@@ -1,4 +1,4 @@
-"""Images drawn at random for audit, so that what a detector misses can be estimated: see docs/teaching.md."""
+"""Images drawn at random for audit, so that what a detector misses can be estimated: see docs/guides/teaching.md."""
 
 from __future__ import annotations
 

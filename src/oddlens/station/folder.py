@@ -5,8 +5,8 @@
     STATION/files/                what they name, by SHA-256 (see `oddlens.station.files`)
     STATION/log.jsonl             what was done with the station, a line each (see `oddlens.station.history`)
 
-docs/stations.md has it field by field. A version is never changed: what is written next is a new one. station.json is replaced
-last and in one step, so that a program that is killed leaves the station as it was.
+docs/guides/stations.md has it field by field. A version is never changed: what is written next is a new one. station.json is
+replaced last and in one step, so that a program that is killed leaves the station as it was.
 
 This module needs no torch and knows no detector: `Detector.save` fills a `StationState`, `oddlens.open_station` makes a detector of
 one. Formats 1 to 4 of earlier versions, which have one version and a file of each kind beside station.json, are read too, and

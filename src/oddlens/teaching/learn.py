@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from oddlens.teaching.namer import Namer
 
 USUAL_DEFECTS = 10
-"""Marked defects from which on a second memory is worth its while, as measured (docs/teaching.md)."""
+"""Marked defects from which on a second memory is worth its while, as measured (docs/guides/teaching.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

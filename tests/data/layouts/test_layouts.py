@@ -28,7 +28,7 @@ def test_every_layout_says_good_of_normal_pictures_and_gives_no_mask_to_them(lay
 
 
 def test_every_layout_is_in_the_docs():
-    table = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    table = (Path(__file__).parents[3] / "docs" / "guides" / "data.md").read_text(encoding="utf-8")
     assert [layout.name for layout in LAYOUTS if f"`{layout.name}`" not in table] == []
 
 

@@ -30,7 +30,7 @@ STAGES = ("s3", "s5", "s6")
 
 
 class NaivePatchKNN:
-    """The steps of docs/patch-knn.md on the embedded model's stem, image by image, at 64 x 64 pixels."""
+    """The steps of docs/methods/patch-knn.md on the embedded model's stem, image by image, at 64 x 64 pixels."""
 
     def __init__(self, folder: Path, *, place: float = 0, divide: str = "map", scored: int = 0) -> None:
         self.vision = load_backbone(folder, device="cpu").vision

@@ -56,7 +56,7 @@ class PatchKNNRecipe(Recipe):
     activation: Activation | None = None
     taps: tuple[int | str, ...] | None = None
     score_taps: Literal["all", "coarse"] = added_field("all", before="coarse", query=True)
-    # 1 to 3 gain on the development sets, and lost on withheld categories and on new products: docs/patch-knn.md.
+    # 1 to 3 gain on the development sets, and lost on withheld categories and on new products: docs/methods/patch-knn.md.
     place: float | None = fixed_field(None, most=1000)
     max_rows: int | None = None
     rows: Literal["sampled", "coreset"] = "sampled"
