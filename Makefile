@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# The tests start dozens of programs: what Python compiles for one of them, the next one finds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo fuzz test test-wheel test-light lint types clean
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,14 @@ def test_every_verb_and_option_that_a_document_names_exists(document: str, call:
     assert not hasattr(command, "commands") or not words or words[0].startswith("-") or words[0].isupper(), words
     method = words[words.index("--method") + 1 :] if "--method" in words else []
     method = [name for name in method[:1] if name.islower()]
-    help_text = run(
-        *call[1 : len(call) - len(words)], *[x for name in method for x in ("--method", name)], "--help"
-    ).out
-    options = re.findall(r"(?<!\S)--?[a-z][a-z-]*", help_text.split("Examples:")[0])
-    assert {word.split("=")[0] for word in words if re.match("--?[a-z]", word)} <= {*options, "-v"}
+    options = options_of(*call[1 : len(call) - len(words)], *[x for name in method for x in ("--method", name)])
+    assert {word.split("=")[0] for word in words if re.match("--?[a-z]", word)} <= options
+
+
+@cache
+def options_of(*words: str) -> set[str]:
+    """The options that the help of a verb names."""
+    return {*re.findall(r"(?<!\S)--?[a-z][a-z-]*", run(*words, "--help").out.split("Examples:")[0]), "-v"}
 
 
 def shown(call: str) -> list[str]:
