@@ -14,7 +14,7 @@ import pytest
 from oddlens.detection import ValueRange
 from oddlens.errors import UsageError
 from oddlens.history.filters import Filter
-from oddlens.history.history import History
+from oddlens.history.history import History, control_limits
 from oddlens.history.records import AuditEntry, FeedbackEntry, HistoryError, NewInspection
 from tests.history.conftest import Postgres
 from tests.history.given import IDENTITY, NOON, digest, found, new
@@ -148,6 +148,14 @@ def test_counts_scores_and_trend(history: History) -> None:
         (NOON + timedelta(minutes=61), 0.7, "ng"), (NOON + timedelta(minutes=200), 0.2, None),
     ]  # fmt: skip
     assert [each.score for each in history.latest("line-3", 2)] == [0.2, None]
+
+
+def test_control_limits_are_moved_by_no_outlier() -> None:
+    usual = [0.1, 0.2, 0.3, 0.4, 0.5]
+    limits = control_limits(usual)
+    assert limits == {"median": 0.3, "high": pytest.approx(0.3 + 3 * 1.4826 * 0.1)}
+    assert control_limits([*usual[:-1], 500.0]) == limits
+    assert control_limits([]) == {"median": None, "high": None}
 
 
 def test_defects_by_name(history: History) -> None:

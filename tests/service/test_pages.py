@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from oddlens.service.pages import ROOMS, Assets, address, login, pages
+from oddlens.history.records import Inspection
+from oddlens.service.pages import ROOMS, Assets, address, login, router
+from oddlens.service.stations import UnknownStationError
 
 HOSTILE = "</script><script>alert(1)</script> \"'&é"
 HOSTILE_NAME = HOSTILE.replace("/", "")  # it is a folder's
 
 
 class Stations:
-    """Some stations without a result, but for one."""
+    """A service of some stations without a result, but for one."""
 
     def __init__(self, *names: str) -> None:
-        self.names = names
+        self.events = SimpleNamespace(last=41)
+        self.stations = Named({name: SimpleNamespace(name=name) for name in names})
+        self.history = self
 
-    def last_event(self) -> int:
-        return 41
+    def latest(self, name: str, limit: int) -> list[Inspection]:
+        found = {"score": 0.7, "verdict": "ng", "image_size": [96, 96], "regions": []}
+        return [
+            Inspection(
+                id=1, station=name, station_version=1, time=datetime.now(UTC), source=HOSTILE, origin="api", digest="0" * 64,
+                detection=found, error=None, map_digest=None, identity={}, ms=1.0,
+            )
+        ]  # fmt: skip
 
-    def stations(self) -> Sequence[Mapping[str, object]]:
-        return [found for name in self.names if (found := self.station(name))]
-
-    def station(self, name: str) -> Mapping[str, object] | None:
+    def describe(self, station: SimpleNamespace) -> dict[str, object]:
         counts = {"ok": 3, "review": 0, "ng": 1, "failed": 0, "none": 0}
         known: dict[str, object] = {
             "object_name": HOSTILE,
@@ -47,15 +56,23 @@ class Stations:
             "state": None,
             "thresholds": thresholds,
         }
-        return {"name": name} | known if name in self.names else None
+        return {"name": station.name} | known
 
-    def latest(self, name: str, limit: int) -> Sequence[Mapping[str, object]]:
-        return [{"id": 1, "source": HOSTILE, "verdict": "ng", "error": None}]
+
+class Named(dict[str, SimpleNamespace]):
+    """What is found by name, as `oddlens.service.stations.Stations`."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values())
+
+    def __missing__(self, name: str) -> SimpleNamespace:
+        raise UnknownStationError(f"there is no station {name}")
 
 
 def client(*names: str) -> TestClient:
     app = FastAPI()
-    app.include_router(pages(Stations(*names)))
+    app.state.service = Stations(*names)
+    app.include_router(router)
     app.mount("/static", Assets())
     return TestClient(app, follow_redirects=False)
 

@@ -12,7 +12,7 @@ import oddlens
 from oddlens.detection import Marking
 from oddlens.errors import UsageError
 from oddlens.station import StationState, read_station
-from oddlens.station.changes import at_rates, by_hand, differences, named_among
+from oddlens.station.changes import at_rates, by_hand, changed, differences, named_among
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,32 @@ def test_a_threshold_by_hand_brings_its_own_review_threshold_or_none(state: Stat
     assert (both.thresholds.image, both.thresholds.review, both.thresholds.pixel) == (0.5, 0.3, None)
     assert by_hand(both, 0.6, None, None).thresholds.review is None
     assert by_hand(both, None, 0.2, None).thresholds.review == 0.3
+
+
+def test_review_can_be_unset_alone(state: StationState) -> None:
+    reviewed = changed(state, {"review_rate": 0.4})
+    calibrated = changed(reviewed, {"review_threshold": None})
+    before, after = reviewed.thresholds_in_force, calibrated.thresholds_in_force
+    assert before.review is not None
+    assert (after.image, after.review) == (before.image, None)
+    assert after.promise == before.promise
+    assert list(differences(reviewed, calibrated)) == ["review rate 0 (was 0.4)"]
+    given = changed(state, {"threshold": 0.5, "review_threshold": 0.3})
+    without = changed(given, {"review_threshold": None})
+    assert (without.thresholds.image, without.thresholds.review) == (0.5, None)
+    assert list(differences(given, without)) == ["review threshold none (was 0.3)"]
+
+
+def test_what_is_wanted_becomes_of_it(state: StationState) -> None:
+    both = changed(state, {"threshold": 0.5, "pixel_threshold": 0.2, "defects": ["dent", "scratch"]})
+    assert (both.thresholds.image, both.thresholds.pixel, both.thresholds.review) == (0.5, 0.2, None)
+    assert list(differences(both, changed(both, {"false_alarm_rate": 0.5}))) == [
+        "threshold calibrated (was 0.5)",
+        "false-alarm rate 0.5 (was 0.166667)",
+    ]
+    assert changed(state, {}) == state
+    with pytest.raises(UsageError, match="contradict each other"):
+        changed(state, {"review_threshold": None, "review_rate": 0.1})
 
 
 def test_rates_take_the_place_of_thresholds_by_hand(state: StationState) -> None:

@@ -18,7 +18,7 @@ from oddlens.detection import Thresholds
 from oddlens.errors import OddlensError, UsageError
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import FEEDBACK, StationState, write_station
-from oddlens.station.feedback import Mark, add_feedback, estimates, read_feedback
+from oddlens.station.feedback import Mark, add_feedback, estimates, read_feedback, said_by
 
 MARK = Mark(time="2026-01-02T03:04:05+00:00", image="a.png", sha256="00", said="good", verdict="ng", score=0.5)
 
@@ -45,6 +45,8 @@ def test_a_verdict_is_right_where_bad_parts_are_stopped_and_good_ones_are_not(
     assert mark.judged == judged
     assert mark.to_dict()["judged"] == judged
     assert Mark.from_dict(mark.to_dict()) == mark
+    if verdict is not None:
+        assert said_by(mark.judged, verdict) == said
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def demo(
     """
     if serve:
         with needs_serve():
-            from oddlens.service.demo import serve_demo
+            from oddlens.cli.serve_demo import serve_demo
         serve_demo(port, runtime, say)
         return
     from oddlens.cli.progress import progress

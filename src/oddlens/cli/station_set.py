@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -76,28 +76,27 @@ def set_station(
     if change.object_name is not None:
         check_name("the object name", change.object_name)
     score, pixel = parse_thresholds(change.threshold or [])
-    rates_given = (change.false_alarm_rate, change.review_rate) != (None, None)
-    is_given = score is not None or change.review_threshold is not None
-    if is_given and rates_given:
-        raise UsageError(
-            "thresholds and rates contradict each other: give the threshold, or the rate that it is set for"
-        )
 
     from oddlens.station import locked, read_station, write_station
-    from oddlens.station.changes import at_rates, by_hand, differences, named_among
+    from oddlens.station.changes import Wanted, changed, check_wanted, differences
 
+    given = {
+        "threshold": score,
+        "pixel_threshold": pixel,
+        "review_threshold": change.review_threshold,
+        "false_alarm_rate": change.false_alarm_rate,
+        "review_rate": change.review_rate,
+        "defects": None if change.defects is None else [change.defects],
+    }
+    wanted = cast("Wanted", {name: value for name, value in given.items() if value is not None})
+    check_wanted(wanted)  # before a model is loaded
     with locked(folder):
         state = read_station(folder)
         said: list[str] = []
         if change.object_name is not None or change.roi is not None:
             with before_the_first_image():
                 state, said = _asked_otherwise(folder, state, change, device, runtime)
-        if score is not None or pixel is not None or change.review_threshold is not None:
-            state = by_hand(state, score, pixel, change.review_threshold)
-        if rates_given:
-            state = at_rates(state, change.false_alarm_rate, change.review_rate)
-        if change.defects is not None:
-            state = named_among(state, [change.defects])
+        state = changed(state, wanted)
         if marking.is_given:
             state = replace(state, marking=marking.marking(state.marking))
         said += differences(read_station(folder), state)

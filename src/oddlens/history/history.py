@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -234,6 +235,16 @@ class History:
     def _rows(self, wanted: Select[*_Columns]) -> list[Row[*_Columns]]:
         with self._connection() as connection:
             return list(connection.execute(wanted).all())
+
+
+def control_limits(scores: Sequence[float]) -> dict[str, float | None]:
+    """median: of the scores; high: three standard deviations above it, by the median absolute deviation, so that no outlier moves
+    them. None where there is no score.
+    """
+    if not scores:
+        return {"median": None, "high": None}
+    median = statistics.median(scores)
+    return {"median": median, "high": median + 3 * 1.4826 * statistics.median(abs(each - median) for each in scores)}
 
 
 def _page(connection: Connection, which: Filter, cursor: str | None, limit: int) -> tuple[list[Inspection], str | None]:

@@ -14,6 +14,7 @@ from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
 from oddlens.history.drawing import GoneError
 from oddlens.history.records import HistoryError
+from oddlens.inference.live_station import StationError
 from oddlens.service import pages
 from oddlens.service.api import events, health, inspect, login, results, stations, teaching
 from oddlens.service.api.answers import misfit
@@ -21,7 +22,7 @@ from oddlens.service.inspector import BusyError, LateError, PausedError, Stopped
 from oddlens.service.security import Guard, refused
 from oddlens.service.service import OccupiedError, Service
 from oddlens.service.settings import ServeSettings
-from oddlens.service.stations import StationError, UnknownStationError
+from oddlens.service.stations import UnknownStationError
 from oddlens.teaching.report import DoubtfulError
 
 _STATUS: tuple[tuple[type[OddlensError], int], ...] = (
@@ -65,7 +66,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app.state.service = service
     for each in (inspect, stations, teaching, results, events, health, login):
         app.include_router(each.router)
-    app.include_router(pages.pages(_Shown(service)))
+    app.include_router(pages.router)
     app.mount("/static", pages.Assets())
     app.add_exception_handler(OddlensError, _of_ours)
     app.add_exception_handler(HTTPException, _of_http)
@@ -73,32 +74,6 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app.add_exception_handler(Exception, _of_fault)
     app.add_middleware(Guard, settings=settings, door=service.door)
     return app
-
-
-class _Shown:
-    """What the page shows at first."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def last_event(self) -> int:
-        """See `EventHub.last`."""
-        return self._service.events.last
-
-    def stations(self) -> list[dict[str, object]]:
-        """All stations."""
-        return [self._service.describe(each) for each in self._service.stations]
-
-    def station(self, name: str) -> dict[str, object] | None:
-        """One of them; None: there is none of this name."""
-        try:
-            return self._service.describe(self._service.stations[name])
-        except UnknownStationError:
-            return None
-
-    def latest(self, name: str, limit: int) -> list[dict[str, object]]:
-        """The last results of a station, the newest first."""
-        return [each.to_dict() for each in self._service.history.latest(name, limit)]
 
 
 def status_of(error: OddlensError) -> int:

@@ -28,12 +28,13 @@ from oddlens.errors import DiskError, OddlensError, UsageError
 from oddlens.history.history import History
 from oddlens.history.records import HistoryError, Inspection, NewInspection, Origin
 from oddlens.inference.audit import is_drawn
+from oddlens.inference.live_station import Loaded
 from oddlens.io.images import Picture, read_image
 from oddlens.io.loader import ahead_count, thread_count
 from oddlens.service.events import EventHub
 from oddlens.service.metrics import Metrics
 from oddlens.service.settings import Limits
-from oddlens.service.stations import Loaded, Station
+from oddlens.service.stations import Station
 
 _SAVERS = 4
 """Threads that keep: most of the time they wait for the disk."""

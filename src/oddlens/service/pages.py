@@ -5,8 +5,6 @@ Templates escape every name, and what they hand to the modules is JSON that no t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -14,6 +12,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from oddlens.service.api.answers import TheService
+from oddlens.service.stations import UnknownStationError
+
+router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
 ROOMS = (
     ("", "Line"),
@@ -28,38 +31,11 @@ ROOMS = (
 WORDS = {"ok": "OK", "review": "REVIEW", "ng": "NG", "failed": "FAILED", "none": "NO VERDICT"}
 """What outcomes are called, in the order in which they are counted."""
 
-RATES = (
-    (0.001, "0.1 %"),
-    (0.002, "0.2 %"),
-    (0.005, "0.5 %"),
-    (0.01, "1 %"),
-    (0.02, "2 %"),
-    (0.05, "5 %"),
-    (0.1, "10 %"),
-    (0.2, "20 %"),
-)
+RATES = tuple((rate, f"{100 * rate:g} %") for rate in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2))
 """Rates that a person chooses from."""
 
 SHOWN = 10
 """Pictures on the line's page."""
-
-Document = Mapping[str, object]
-
-
-class Shown(Protocol):
-    """What a page shows at first, as the service's own answers say it."""
-
-    def last_event(self) -> int:
-        """The number of the last event."""
-
-    def stations(self) -> Sequence[Document]:
-        """All stations."""
-
-    def station(self, name: str) -> Document | None:
-        """One of them; None: there is none of this name."""
-
-    def latest(self, name: str, limit: int) -> Sequence[Document]:
-        """The last results of a station, the newest first."""
 
 
 class Assets(StaticFiles):
@@ -105,51 +81,47 @@ def login(next_path: str, problem: str | None = None) -> HTMLResponse:
     return page("login", "Sign in", status=401 if problem else 200, bare=True, next=next_path, problem=problem)
 
 
-def pages(shown: Shown) -> APIRouter:
-    """The pages of a service."""
-    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+@router.get("/")
+def get_stations(service: TheService) -> Response:
+    """All stations; where there is one only, its line."""
+    last = service.events.last  # before what is shown: what happens from here on is heard, or shown already
+    found = [service.describe(each) for each in service.stations]
+    if len(found) == 1:
+        return RedirectResponse(address(str(found[0]["name"])), 303)
+    latest = [next(iter(service.history.latest(each.name, 1)), None) for each in service.stations]
+    cards = [each | {"latest": one and one.outcome} for each, one in zip(found, latest, strict=True)]
+    return page("stations", "Stations", script="stations", stations=cards, data={"last": last, "stations": found})
 
-    @router.get("/")
-    def stations() -> Response:
-        last = shown.last_event()
-        found = shown.stations()
-        if len(found) == 1:
-            return RedirectResponse(address(str(found[0]["name"])), 303)
-        cards = [dict(each) | {"latest": _outcome(shown.latest(str(each["name"]), 1))} for each in found]
-        return page("stations", "Stations", script="stations", stations=cards, data={"last": last, "stations": found})
 
-    @router.get("/new")
-    def new() -> Response:
-        return page("new", "New station", script="new", bare=True)
+@router.get("/new")
+def get_new() -> Response:
+    """Where a station is made."""
+    return page("new", "New station", script="new", bare=True)
 
-    @router.get("/s/{name}")
-    def line(name: str) -> Response:
-        return room(name, "")
 
-    @router.get("/s/{name}/{place}")
-    def other(name: str, place: str) -> Response:
-        return room(name, place)
+@router.get("/s/{name}")
+def get_line(service: TheService, name: str) -> Response:
+    """The line of a station."""
+    return get_room(service, name, "")
 
-    def room(name: str, place: str) -> Response:
-        last = shown.last_event()  # before what is shown: what happens from here on is heard, or shown already
-        station, title = shown.station(name), dict(ROOMS).get(place)
-        if station is None or title is None:
-            return not_found("station" if station is None else "page")
-        data: dict[str, object] = {"last": last, "station": station}
-        if not place:
-            data["latest"] = shown.latest(name, SHOWN)
-        template = place or "line"
-        return page(template, title, script=template, station=station, data=data)
 
-    return router
+@router.get("/s/{name}/{room}")
+def get_room(service: TheService, name: str, room: str) -> Response:
+    """A page of a station, see `ROOMS`."""
+    last, title = service.events.last, dict(ROOMS).get(room)
+    try:
+        station = service.stations[name]
+    except UnknownStationError:
+        return not_found("station")
+    if title is None:
+        return not_found("page")
+    known = service.describe(station)
+    data: dict[str, object] = {"last": last, "station": known}
+    if not room:
+        data["latest"] = [each.to_dict() for each in service.history.latest(name, SHOWN)]
+    return page(room or "line", title, script=room or "line", station=known, data=data)
 
 
 def not_found(what: str) -> HTMLResponse:
     """There is no such station or page."""
     return page("problem", f"No such {what}", status=404, bare=True, problem=f"There is no such {what} here.")
-
-
-def _outcome(latest: Sequence[Document]) -> str | None:
-    if not latest:
-        return None
-    return "failed" if latest[0].get("error") else str(latest[0].get("verdict") or "none")

@@ -16,12 +16,13 @@ from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import AuditEntry
 from oddlens.history.retention import Keeper
+from oddlens.inference.live_station import StationError
 from oddlens.service.events import EventHub
 from oddlens.service.inspector import Inspector
 from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings
 from oddlens.service.sources import Sources
-from oddlens.service.stations import Station, StationError, Stations
+from oddlens.service.stations import Station, Stations
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")

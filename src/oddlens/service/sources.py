@@ -17,13 +17,14 @@ from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import HistoryError, Inspection
 from oddlens.inference.cameras import Camera
+from oddlens.inference.live_station import StationError
 from oddlens.inference.outlets import Outlets, event_of
 from oddlens.inference.watch import Mover, WatchedFile, WatchedFolder, check_watchable
 from oddlens.io.addresses import shown_address
 from oddlens.service.events import EventHub
 from oddlens.service.inspector import Inspector, StoppedError
 from oddlens.service.settings import ServeSettings
-from oddlens.service.stations import Station, StationError, Stations
+from oddlens.service.stations import Station, Stations
 
 AT_ONCE = 4
 """Images of one folder that are on their way together: one is decoded while another is scored and a third one kept."""

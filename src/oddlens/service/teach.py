@@ -19,7 +19,7 @@ from oddlens.loading import load
 from oddlens.methods.defaults import default_method
 from oddlens.service.stations import Station
 from oddlens.station import locked, read_station, write_station
-from oddlens.station.changes import at_rates, by_hand, differences, named_among
+from oddlens.station.changes import Wanted, changed, differences
 from oddlens.station.feedback import read_feedback
 from oddlens.teaching.calibrating import (
     Seen,
@@ -33,6 +33,7 @@ from oddlens.teaching.changing import asked_otherwise
 from oddlens.teaching.learn import Lesson
 from oddlens.teaching.references import change_references
 from oddlens.teaching.report import Document, calibration_document, refuse_doubtful, rows_of, turned
+from oddlens.teaching.trial import try_image, zero_shot
 
 if TYPE_CHECKING:
     from oddlens.service.service import Service
@@ -53,19 +54,6 @@ class Upload:
 
     source: str
     data: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What is to be another one of a station; None: as it is."""
-
-    threshold: float | None = None
-    review_threshold: float | None = None
-    pixel_threshold: float | None = None
-    false_alarm_rate: float | None = None
-    review_rate: float | None = None
-    object_name: str | None = None
-    defects: Sequence[str] | None = None
 
 
 def make_station(
@@ -101,28 +89,18 @@ def make_station(
     }
 
 
-def change_station(service: Service, station: Station, wanted: Wanted, who: str | None) -> None:
+def change_station(
+    service: Service, station: Station, wanted: Wanted, object_name: str | None, who: str | None
+) -> None:
     """Thresholds by hand or at rates, the object, names of defects."""
-    if wanted.object_name is not None:
-        check_name("the object name", wanted.object_name)
-    by_score = (wanted.threshold, wanted.review_threshold) != (None, None)
-    by_rate = (wanted.false_alarm_rate, wanted.review_rate) != (None, None)
-    if by_score and by_rate:
-        raise UsageError(
-            "thresholds and rates contradict each other: give the threshold, or the rate that it is set for"
-        )
+    if object_name is not None:
+        check_name("the object name", object_name)
     with service.changing(station, who) as note, locked(station.folder):
         before = state = read_station(station.folder)
         said: list[str] = []
-        if wanted.object_name is not None:
-            detector = station.opened()
-            state, said, _ = asked_otherwise(station.folder, detector, state, object_name=wanted.object_name)
-        if by_score or wanted.pixel_threshold is not None:
-            state = by_hand(state, wanted.threshold, wanted.pixel_threshold, wanted.review_threshold)
-        if by_rate:
-            state = at_rates(state, wanted.false_alarm_rate, wanted.review_rate)
-        if wanted.defects is not None:
-            state = named_among(state, wanted.defects)
+        if object_name is not None:
+            state, said, _ = asked_otherwise(station.folder, station.opened(), state, object_name=object_name)
+        state = changed(state, wanted)
         said += differences(before, state)
         if not said:
             raise UsageError("nothing is changed: all of it is so already")
@@ -231,6 +209,13 @@ def _turned(service: Service, station: Station, new: Detector) -> list[Document]
         if each.detection is not None and (path := service.history.pictures.path(each.digest)) is not None
     ]
     return [each._asdict() for each in turned(station.loaded().detector, new, kept)]
+
+
+def try_upload(service: Service, file: Upload, object_name: str | None, station: Station | None) -> Document:
+    """What is found in an image that is not kept. station: None: by words alone, on the embedded model."""
+    picture = read_image(file.data, file.source, service.settings.limits.max_megapixels)
+    detector = zero_shot(service.settings.runtime) if station is None else station.loaded().detector
+    return try_image(picture, object_name, detector)
 
 
 def pictures_of(service: Service, files: Sequence[Upload]) -> list[Picture]:

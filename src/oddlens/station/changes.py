@@ -4,12 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from oddlens.calibration import Calibration, Rates
 from oddlens.detection import Thresholds
 from oddlens.errors import UsageError
 from oddlens.station.defects import Defects, defect_names
 from oddlens.station.state import StationState
+
+
+class Wanted(TypedDict, total=False):
+    """What is to be another one of a station; what is left out stays. review_threshold: None: nothing is sent to review."""
+
+    threshold: float
+    review_threshold: float | None
+    pixel_threshold: float
+    false_alarm_rate: float
+    review_rate: float
+    defects: Sequence[str]
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Raise `UsageError` where one contradicts another."""
+    if wanted.keys() & {"threshold", "review_threshold"} and wanted.keys() & {"false_alarm_rate", "review_rate"}:
+        raise UsageError(
+            "thresholds and rates contradict each other: give the threshold, or the rate that it is set for"
+        )
+
+
+def changed(state: StationState, wanted: Wanted) -> StationState:
+    """The station with what is wanted. Raises `UsageError` for what cannot be."""
+    check_wanted(wanted)
+    score, pixel, review = wanted.get("threshold"), wanted.get("pixel_threshold"), wanted.get("review_threshold")
+    if score is not None or pixel is not None or review is not None:
+        state = by_hand(state, score, pixel, review)
+    if score is None and review is None and "review_threshold" in wanted:
+        state = without_review(state)
+    if "false_alarm_rate" in wanted or "review_rate" in wanted:
+        state = at_rates(state, wanted.get("false_alarm_rate"), wanted.get("review_rate"))
+    return named_among(state, wanted["defects"]) if "defects" in wanted else state
+
+
+def without_review(state: StationState) -> StationState:
+    """Nothing is sent to review. The threshold stays; a calibrated one keeps its promise."""
+    if state.thresholds.image is None and state.calibration_in_force is not None:
+        return at_rates(state, None, 0.0)
+    return replace(state, thresholds=replace(state.thresholds, review=None))
 
 
 def by_hand(state: StationState, score: float | None, pixel: float | None, review: float | None) -> StationState:
@@ -75,7 +115,7 @@ def differences(before: StationState, after: StationState) -> Iterator[str]:
         ("review threshold", before.thresholds.review, after.thresholds.review),
     ):
         if old != new:
-            yield f"{name} {_number(new)} (was {_number(old)})"
+            yield f"{name} {_threshold(new, name, after)} (was {_threshold(old, name, before)})"
     one, other = before.calibration_in_force, after.calibration_in_force
     if one is not None and other is not None:
         for name, old, new in (
@@ -83,7 +123,7 @@ def differences(before: StationState, after: StationState) -> Iterator[str]:
             ("review rate", one.review_rate, other.review_rate),
         ):
             if old != new:
-                yield f"{name} {_number(new)} (was {_number(old)})"
+                yield f"{name} {new:.6g} (was {old:.6g})"
     words = [() if state.defects is None else state.defects.words for state in (before, after)]
     if words[0] != words[1]:
         yield f"regions are named among {', '.join(words[1])}" if words[1] else "regions are not named"
@@ -91,5 +131,8 @@ def differences(before: StationState, after: StationState) -> Iterator[str]:
         yield after.marking.in_words()
 
 
-def _number(value: float | None) -> str:
-    return "calibrated" if value is None else f"{value:.6g}"
+def _threshold(value: float | None, name: str, state: StationState) -> str:
+    if value is not None:
+        return f"{value:.6g}"
+    # An image threshold by hand brings its own review threshold, or none.
+    return "none" if name == "review threshold" and state.thresholds.image is not None else "calibrated"

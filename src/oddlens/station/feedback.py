@@ -164,6 +164,15 @@ def judged(said: Said, verdict: Verdict | None) -> Judged:
     return "right" if is_flagged(verdict) == (said == "bad") else "wrong"
 
 
+def said_by(judged: Judged, verdict: Verdict | None) -> Said:
+    """What a part is, by whether its verdict was right. Raises `UsageError` where there is no verdict."""
+    if judged == "unsure":
+        return "unsure"
+    if verdict is None:
+        raise UsageError("this result has no verdict that could be right or wrong: give said, good or bad")
+    return "bad" if is_flagged(verdict) == (judged == "right") else "good"
+
+
 def now() -> str:
     """The time that marks are written with."""
     return datetime.now(UTC).isoformat(timespec="seconds")

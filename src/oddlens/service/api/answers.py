@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import Request
-from pydantic import AfterValidator
+from fastapi import Depends, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from oddlens.errors import check_name, printable
 from oddlens.service.service import Service
+from oddlens.service.stations import Station
 from oddlens.service.teach import Upload
 
 if TYPE_CHECKING:
@@ -26,6 +27,25 @@ LONGEST_SOURCE = 200
 def service_of(request: Request) -> Service:
     """The service that answers a request."""
     return cast("Service", request.app.state.service)
+
+
+async def _service(request: Request) -> Service:
+    return service_of(request)  # in the loop: what is no coroutine would take a thread
+
+
+async def _station(request: Request, name: str) -> Station:
+    return service_of(request).stations[name]
+
+
+TheService = Annotated[Service, Depends(_service)]
+TheStation = Annotated[Station, Depends(_station)]
+"""The one whose name is in the address."""
+
+
+class Body(BaseModel):
+    """A JSON object in a request, of the fields that it names and of no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def _named(who: str | None) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
-from oddlens.service.api.answers import service_of
+from oddlens.service.api.answers import TheService, TheStation
+from oddlens.service.service import Service
 
 router = APIRouter()
 
@@ -21,22 +22,25 @@ LastSeen = Annotated[str | None, Header(alias="Last-Event-ID", description="The 
 
 @router.get("/api/events", summary="What happens, of all stations")
 async def all_events(
-    request: Request, last_event_id: LastSeen = None, last: Annotated[str | None, Query()] = None
+    service: TheService, last_event_id: LastSeen = None, last: Annotated[str | None, Query()] = None
 ) -> StreamingResponse:
     """Server-sent events, each a JSON object {"id", "kind", "station", "data"}."""
-    return _stream(request, last_event_id or last, None)
+    return _stream(service, last_event_id or last, None)
 
 
 @router.get("/api/stations/{name}/events", summary="What happens, of one station")
 async def events_of(
-    request: Request, name: str, last_event_id: LastSeen = None, last: Annotated[str | None, Query()] = None
+    service: TheService,
+    station: TheStation,
+    last_event_id: LastSeen = None,
+    last: Annotated[str | None, Query()] = None,
 ) -> StreamingResponse:
     """As /api/events."""
-    return _stream(request, last_event_id or last, service_of(request).stations[name].name)
+    return _stream(service, last_event_id or last, station.name)
 
 
-def _stream(request: Request, last: str | None, station: str | None) -> StreamingResponse:
-    hub = service_of(request).events
+def _stream(service: Service, last: str | None, station: str | None) -> StreamingResponse:
+    hub = service.events
     if hub.listener_count >= MOST_LISTENERS:
         raise HTTPException(503, "too many listen to the events: close some pages", {"Retry-After": "10"})
     seen = int(last) if last is not None and last.isascii() and last.isdecimal() and len(last) < 19 else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError
 from oddlens.history.filters import Filter
-from oddlens.service.api.answers import service_of
+from oddlens.service.api.answers import TheService
 
 router = APIRouter()
 
@@ -20,9 +20,8 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="Whether the service can inspect")
-def readyz(request: Request) -> Response:
+def readyz(service: TheService) -> Response:
     """503 where the history cannot be read, or no station can inspect. Damaged stations are named; the others go on."""
-    service = service_of(request)
     problems = {each.name: problem for each in service.stations if (problem := each.problem) is not None}
     error = service.inspector.problem
     try:
@@ -36,6 +35,6 @@ def readyz(request: Request) -> Response:
 
 
 @router.get("/metrics", summary="Figures for Prometheus")
-async def metrics(request: Request) -> Response:
+async def metrics(service: TheService) -> Response:
     """In its text format."""
-    return Response(service_of(request).inspector.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(service.inspector.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError, UsageError
 from oddlens.history.records import Inspection
-from oddlens.service.api.answers import form_of, kind_of, service_of, source_name, uploads
+from oddlens.service.api.answers import TheService, TheStation, form_of, kind_of, source_name, uploads
 from oddlens.service.inspector import BusyError, Inspector, LateError
 from oddlens.service.stations import Station
 from oddlens.service.teach import Upload
@@ -28,7 +28,8 @@ _TOGETHER = 4
 @router.post("/api/stations/{name}/inspect", summary="Inspect one image, or several")
 async def inspect(
     request: Request,
-    name: str,
+    service: TheService,
+    station: TheStation,
     source: Annotated[str | None, Query(alias="name", description="What the image is called, of a raw body")] = None,
     key: Annotated[
         str | None, Header(alias="Idempotency-Key", description="The same again: the same inspection")
@@ -39,8 +40,6 @@ async def inspect(
     The answer is the inspection; of several images {"results": [...]}, in their order. An image that cannot be read is an
     inspection with an "error": alone it is answered with 422.
     """
-    service = service_of(request)
-    station = service.stations[name]
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise HTTPException(422, f"the Idempotency-Key has {len(key)} letters: give 1 to {LONGEST_KEY}")
     kind = kind_of(request)

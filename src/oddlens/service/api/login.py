@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from oddlens.service import pages
-from oddlens.service.api.answers import form_of, service_of, text
+from oddlens.service.api.answers import TheService, form_of, text
 from oddlens.service.security import COOKIE, refused
 
 router = APIRouter()
@@ -25,9 +25,9 @@ async def ask(wanted: Annotated[str, Query(alias="next")] = "/") -> Response:
 
 
 @router.post("/login", summary="Exchange the token for a cookie")
-async def login(request: Request) -> Response:
+async def login(request: Request, service: TheService) -> Response:
     """Send a form with "token", and "next", where to go then. A wrong token takes a second."""
-    door = service_of(request).door
+    door = service.door
     async with form_of(request) as form:
         token, wanted = text(form, "token") or "", text(form, "next") or "/"
     goal = _goal(wanted)

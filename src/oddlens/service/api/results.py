@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +13,9 @@ from starlette.exceptions import HTTPException
 
 from oddlens.history import drawing, export
 from oddlens.history.filters import Filter
-from oddlens.history.history import History
+from oddlens.history.history import History, control_limits
 from oddlens.history.records import Inspection, iso
-from oddlens.service.api.answers import service_of
+from oddlens.service.api.answers import TheService, TheStation
 
 router = APIRouter(tags=["results"])
 
@@ -29,8 +28,8 @@ _FORMATS: dict[str, tuple[str, Callable[[History, Filter], Iterator[bytes]]]] = 
 _Number = Annotated[float | None, Query(allow_inf_nan=False)]
 
 
-def _history(request: Request) -> History:
-    return service_of(request).history
+async def _history(service: TheService) -> History:
+    return service.history
 
 
 def _time(time: datetime | None) -> datetime | None:
@@ -67,19 +66,16 @@ def _filter(
     )
 
 
-def _inspection(number: int, history: Annotated[History, Depends(_history)]) -> Inspection:
+_HistoryOf = Annotated[History, Depends(_history)]
+
+
+def _inspection(number: int, history: _HistoryOf) -> Inspection:
     found = history.get(number)
     if found is None:
         raise HTTPException(404, f"there is no result {number}")
     return found
 
 
-def _served(request: Request, name: str) -> str:
-    return service_of(request).stations[name].name
-
-
-_StationName = Annotated[str, Depends(_served)]
-_HistoryOf = Annotated[History, Depends(_history)]
 _FilterOf = Annotated[Filter, Depends(_filter)]
 _InspectionOf = Annotated[Inspection, Depends(_inspection)]
 
@@ -151,44 +147,34 @@ def _file(request: Request, path: Path, media_type: str, download: str | None = 
 
 
 @router.get("/api/stations/{name}/scores", summary="A station's newest scores")
-def get_scores(name: _StationName, history: _HistoryOf) -> dict[str, list[object]]:
+def get_scores(station: TheStation, history: _HistoryOf) -> dict[str, list[object]]:
     """At most 10,000, the newest first."""
-    found = history.scores(name)
+    found = history.scores(station.name)
     return {key: [each[at] for each in found] for at, key in enumerate(("id", "score", "verdict", "said"))}
 
 
 @router.get("/api/stations/{name}/trend", summary="A station's scores over time, with control limits")
-def get_trend(name: _StationName, history: _HistoryOf, since: datetime | None = None) -> dict[str, object]:
-    """The newest 10,000, the oldest first. median, high: of those that are not NG, and three standard deviations above it, by the
-    median absolute deviation, so that no outlier moves them.
-    """
-    found = history.trend(name, _time(since))
-    times, scores, verdicts = ([each[at] for each in found] for at in range(3))
-    usual = [score for _, score, verdict in found if verdict != "ng"]
-    median = statistics.median(usual) if usual else None
-    spread = None if median is None else 1.4826 * statistics.median(abs(each - median) for each in usual)
-    latest = next((each for each in history.latest(name, 20) if each.detection is not None), None)
+def get_trend(station: TheStation, history: _HistoryOf, since: datetime | None = None) -> dict[str, object]:
+    """The newest 10,000, the oldest first. limits: the thresholds of the newest, and `control_limits` of those that are not NG."""
+    found = history.trend(station.name, _time(since))
+    latest = next((each for each in history.latest(station.name, 20) if each.detection is not None), None)
     thresholds = {} if latest is None else cast("dict[str, object]", latest.to_dict()["thresholds"])
+    limits = control_limits([score for _, score, verdict in found if verdict != "ng"])
     return {
-        "time": [iso(cast("datetime", each)) for each in times],
-        "score": scores,
-        "verdict": verdicts,
-        "limits": {
-            "image": thresholds.get("image"),
-            "review": thresholds.get("review"),
-            "median": median,
-            "high": None if median is None or spread is None else median + 3 * spread,
-        },
+        "time": [iso(time) for time, _, _ in found],
+        "score": [score for _, score, _ in found],
+        "verdict": [verdict for _, _, verdict in found],
+        "limits": {name: thresholds.get(name) for name in ("image", "review")} | limits,
     }
 
 
 @router.get("/api/stations/{name}/hours", summary="A station's verdicts by hour")
-def get_hours(name: _StationName, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+def get_hours(station: TheStation, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
     """Hours without a result are left out."""
-    return [{"hour": iso(hour), **counts} for hour, counts in history.count_by_hour(name, _time(since))]
+    return [{"hour": iso(hour), **counts} for hour, counts in history.count_by_hour(station.name, _time(since))]
 
 
 @router.get("/api/stations/{name}/defects", summary="A station's defects by name")
-def get_defects(name: _StationName, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+def get_defects(station: TheStation, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
     """What people said, else what the hottest region of a stopped part may be; the most frequent first."""
-    return [{"name": defect, "count": count} for defect, count in history.defects(name, _time(since))]
+    return [{"name": defect, "count": count} for defect, count in history.defects(station.name, _time(since))]

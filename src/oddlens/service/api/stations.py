@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import cast
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError
+from oddlens.inference.live_station import StationError
 from oddlens.service import teach
-from oddlens.service.api.answers import Who, form_of, service_of, text, texts, uploads, who_of
-from oddlens.service.stations import Station, StationError
+from oddlens.service.api.answers import Body, TheService, TheStation, Who, form_of, text, texts, uploads, who_of
+from oddlens.service.stations import Station
 from oddlens.station import read_log, rollback, versions
+from oddlens.station.changes import Wanted
 from oddlens.teaching.report import references_of
 
 router = APIRouter()
@@ -23,10 +25,8 @@ _AUDITED = 200
 """Entries of the audit log that are told."""
 
 
-class Change(BaseModel):
-    """What is to be another one. who: whoever changes it, for the audit log."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+class Change(Body):
+    """What is to be another one; null: it stays, but for review_threshold: nothing is sent to review. who: for the audit log."""
 
     threshold: float | None = None
     review_threshold: float | None = None
@@ -39,33 +39,28 @@ class Change(BaseModel):
     who: Who = None
 
 
-class Back(BaseModel):
+class Back(Body):
     """Which version is to be in force again."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     version: int
     who: Who = None
 
 
 @router.get("/api/stations", summary="All stations")
-def get_stations(request: Request) -> list[dict[str, object]]:
+def get_stations(service: TheService) -> list[dict[str, object]]:
     """A damaged station is among them, with its "problem"."""
-    service = service_of(request)
     return [service.describe(each) for each in service.stations]
 
 
 @router.post("/api/stations", summary="A new station, of good images", status_code=201)
-async def post_station(request: Request) -> Response:
+async def post_station(request: Request, service: TheService) -> Response:
     """Send a form: name, object_name, files, and in accept the names of doubtful images that are good.
 
     409 with the "vetting" where images are doubtful and not accepted: then there is no station.
     """
-    service = service_of(request)
     async with form_of(request) as form:
         name, object_name, accept = text(form, "name"), text(form, "object_name"), texts(form, "accept")
-        files = await uploads(form)
-        who = who_of(form)
+        files, who = await uploads(form), who_of(form)
     if name is None or object_name is None:
         raise HTTPException(422, "a new station needs a name and an object_name, a word or two each")
     made = await service.job(teach.make_station, service, name, object_name, files, accept, who)
@@ -73,31 +68,29 @@ async def post_station(request: Request) -> Response:
 
 
 @router.get("/api/stations/{name}", summary="One station, with references, versions, log and audit log")
-def get_station(request: Request, name: str) -> dict[str, object]:
+def get_station(service: TheService, station: TheStation) -> dict[str, object]:
     """All that is known of it."""
-    service = service_of(request)
-    station = service.stations[name]
     return service.describe(station) | {
         "references": _references(station),
         "versions": _listed(lambda: [asdict(each) for each in versions(station.folder)]),
         "log": _listed(lambda: [each._asdict() for each in read_log(station.folder)]),
-        "audit": [each.to_dict() for each in service.history.audit(name, _AUDITED)],
+        "audit": [each.to_dict() for each in service.history.audit(station.name, _AUDITED)],
     }
 
 
 @router.patch("/api/stations/{name}", summary="Change a station")
-async def patch_station(request: Request, name: str, change: Change) -> dict[str, object]:
+async def patch_station(service: TheService, station: TheStation, change: Change) -> dict[str, object]:
     """Thresholds by hand, or the rates of calibrated ones; the object, names of defects; or pause it.
 
     But for a pause it becomes a new version of the station, and an entry of the audit log.
     """
-    service = service_of(request)
-    station = service.stations[name]
-    given = change.model_dump(exclude={"who"}, exclude_none=True)
-    if not given:
+    given = change.model_dump(include=set(Wanted.__annotations__), exclude_unset=True)
+    wanted = {name: value for name, value in given.items() if value is not None or name == "review_threshold"}
+    if not wanted and change.object_name is None and change.paused is None:
         raise HTTPException(422, "nothing is changed: give what is to be another one, for instance threshold")
-    if wanted := {name: value for name, value in given.items() if name != "paused"}:
-        await service.job(teach.change_station, service, station, teach.Wanted(**wanted), change.who)
+    if wanted or change.object_name is not None:
+        changes = cast("Wanted", wanted), change.object_name
+        await service.job(teach.change_station, service, station, *changes, change.who)
     if change.paused is not None:
         service.inspector.pause(station, change.paused)
         what = "paused" if change.paused else "goes on"
@@ -106,10 +99,8 @@ async def patch_station(request: Request, name: str, change: Change) -> dict[str
 
 
 @router.post("/api/stations/{name}/rollback", summary="Put an earlier version in force again")
-async def post_rollback(request: Request, name: str, back: Back) -> dict[str, object]:
+async def post_rollback(service: TheService, station: TheStation, back: Back) -> dict[str, object]:
     """As a new version. It also mends a station whose station.json is damaged."""
-    service = service_of(request)
-    station = service.stations[name]
 
     def go_back() -> dict[str, object]:
         with service.changing(station, back.who, f"version {back.version} again"):

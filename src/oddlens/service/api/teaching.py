@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from oddlens.errors import UsageError, check_name
 from oddlens.history.records import FeedbackEntry, Inspection
 from oddlens.io.images import read_image
-from oddlens.service import teach, trial
-from oddlens.service.api.answers import Who, form_of, kind_of, misfit, number, service_of, text, texts, uploads, who_of
+from oddlens.service import teach
+from oddlens.service.api.answers import (
+    Body,
+    TheService,
+    TheStation,
+    Who,
+    form_of,
+    kind_of,
+    misfit,
+    number,
+    text,
+    texts,
+    uploads,
+    who_of,
+)
 from oddlens.service.service import Service
 from oddlens.station.defects import check_defect_name
-from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now
+from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now, said_by
 from oddlens.teaching.report import calibration_document, references_of
 
 router = APIRouter()
@@ -24,10 +38,8 @@ router = APIRouter()
 LONGEST_COMMENT = 2000
 
 
-class Remark(BaseModel):
+class Remark(Body):
     """What a person says of a result: whether its verdict is right, or what the part is."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     judged: Judged | None = None
     said: Said | None = None
@@ -36,45 +48,40 @@ class Remark(BaseModel):
     reviewer: str | None = None
 
 
-class Rates(BaseModel):
+class Rates(Body):
     """On what to calibrate, and at which rates."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     on: teach.On = "references"
     false_alarm_rate: float | None = None
     review_rate: float | None = None
-    accept: list[str] = []
+    accept: Sequence[str] = ()
     who: Who = None
 
 
-class Lesson(BaseModel):
+class Lesson(Body):
     """What to learn of the marks."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     dry_run: bool = False
     defect_memory: bool | None = None
     renew_calibration: bool = False
-    accept: list[str] = []
+    accept: Sequence[str] = ()
     who: Who = None
 
 
 @router.get("/api/stations/{name}/references", summary="The good examples of a station")
-async def get_references(request: Request, name: str) -> list[dict[str, object]]:
+async def get_references(service: TheService, station: TheStation) -> list[dict[str, object]]:
     """Each with its score against the others, and what is odd about it."""
-    service = service_of(request)
-    station = service.stations[name]
     return await service.job(lambda: references_of(station.loaded().detector))
 
 
 @router.post("/api/stations/{name}/references", summary="Add good examples")
 async def post_references(
-    request: Request, name: str, dry_run: Annotated[bool, Query(description="Only say what would change")] = False
+    request: Request,
+    service: TheService,
+    station: TheStation,
+    dry_run: Annotated[bool, Query(description="Only say what would change")] = False,
 ) -> dict[str, object]:
     """Send a form with files, and in accept the names of doubtful images that are good."""
-    service = service_of(request)
-    station = service.stations[name]
     async with form_of(request) as form:
         files, accept, who = await uploads(form), texts(form, "accept"), who_of(form)
     return await service.job(teach.teach_references, service, station, files, accept=accept, who=who, dry_run=dry_run)
@@ -82,33 +89,27 @@ async def post_references(
 
 @router.delete("/api/stations/{name}/references/{digest}", summary="Remove a good example")
 async def delete_reference(
-    request: Request, name: str, digest: str, who: Annotated[Who, Query()] = None
+    service: TheService, station: TheStation, digest: str, who: Annotated[Who, Query()] = None
 ) -> dict[str, object]:
     """By the digest of its pixels, as GET gives it."""
-    service = service_of(request)
-    station = service.stations[name]
     return await service.job(teach.teach_references, service, station, leaving=(digest,), who=who)
 
 
 @router.get("/api/stations/{name}/calibration", summary="What the thresholds rest on, and what they promise")
-async def get_calibration(request: Request, name: str) -> dict[str, object]:
+async def get_calibration(service: TheService, station: TheStation) -> dict[str, object]:
     """bounds[k]: what the false-alarm rate is at most, with 95 % confidence, where k of the scores do not exceed a threshold.
 
     That holds for a threshold that was moved after looking; declared[k] for one that was declared before.
     """
-    service = service_of(request)
-    station = service.stations[name]
     return await service.job(lambda: calibration_document(station.loaded().detector, station.folder))
 
 
 @router.post("/api/stations/{name}/calibration", summary="Set the thresholds by good images")
-async def post_calibration(request: Request, name: str) -> dict[str, object]:
+async def post_calibration(request: Request, service: TheService, station: TheStation) -> dict[str, object]:
     """Send {"on": "references" | "learning", "false_alarm_rate", "review_rate"}, or a form with the same and files.
 
     "learning" is the sample of its line that the station keeps. Names of doubtful images that are good go into accept.
     """
-    service = service_of(request)
-    station = service.stations[name]
     files: list[teach.Upload] = []
     if kind_of(request) == "multipart/form-data":
         async with form_of(request) as form:
@@ -130,13 +131,12 @@ async def post_calibration(request: Request, name: str) -> dict[str, object]:
 
 
 @router.post("/api/stations/{name}/learn", summary="Learn of what people said of results")
-async def post_learn(request: Request, name: str, lesson: Lesson) -> dict[str, object]:
+async def post_learn(service: TheService, station: TheStation, lesson: Lesson) -> dict[str, object]:
     """A new version of the station; with dry_run only what it would be. "turned": of the last images those with another verdict."""
-    service = service_of(request)
     return await service.job(
         teach.learn,
         service,
-        service.stations[name],
+        station,
         lesson.dry_run,
         lesson.defect_memory,
         lesson.renew_calibration,
@@ -146,13 +146,14 @@ async def post_learn(request: Request, name: str, lesson: Lesson) -> dict[str, o
 
 
 @router.post("/api/results/{number}/feedback", summary="Say whether a verdict is right")
-def post_feedback(request: Request, number: int, remark: Remark) -> dict[str, object]:
+def post_feedback(service: TheService, number: int, remark: Remark) -> dict[str, object]:
     """It changes no verdict: POST /api/stations/{name}/learn makes a new version of the station of what was said."""
-    service = service_of(request)
     found = service.history.get(number)
     if found is None:
         raise HTTPException(404, f"there is no result {number}: it may be removed by now")
-    said = remark.said or _said(found, remark.judged)
+    if remark.said is None and remark.judged is None:
+        raise UsageError(f"nothing is said: give judged, one of {', '.join(get_args(Judged))}, or said")
+    said = remark.said or said_by(remark.judged or "unsure", found.verdict)
     if remark.reviewer is not None:
         check_name("the reviewer's name", remark.reviewer)
     if remark.comment is not None and len(remark.comment) > LONGEST_COMMENT:
@@ -172,28 +173,15 @@ def post_feedback(request: Request, number: int, remark: Remark) -> dict[str, ob
 
 
 @router.post("/api/try", summary="Try an image, which is not kept")
-async def post_try(request: Request) -> dict[str, object]:
+async def post_try(request: Request, service: TheService) -> dict[str, object]:
     """Send a form with a file, an object_name, and a station; without a station the embedded model looks by words alone."""
-    service = service_of(request)
     async with form_of(request) as form:
         (file, *more) = await uploads(form, "file")
         object_name, name = text(form, "object_name"), text(form, "station")
     if more:
         raise HTTPException(422, "several images came: try one at a time")
     station = None if name is None else service.stations[name]
-    return await service.job(trial.try_image, service, file, object_name, station)
-
-
-def _said(found: Inspection, judged: Judged | None) -> Said:
-    """What a part is, by whether its verdict is right."""
-    if judged is None:
-        raise HTTPException(422, f"nothing is said: give judged, one of {', '.join(get_args(Judged))}, or said")
-    if judged == "unsure":
-        return "unsure"
-    if found.verdict is None:
-        raise HTTPException(422, "this result has no verdict that could be right or wrong: give said, good or bad")
-    is_bad = (found.verdict in ("ng", "review")) == (judged == "right")
-    return "bad" if is_bad else "good"
+    return await service.job(teach.try_upload, service, file, object_name, station)
 
 
 def _mark(service: Service, found: Inspection, said: Said, defect: str | None, remark: Remark) -> str | None:

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from oddlens.backbone.cards import MINI
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, check_name
-from oddlens.io.images import read_image
+from oddlens.io.images import Picture
 from oddlens.loading import load
 from oddlens.methods.defaults import default_method
-from oddlens.service.teach import Upload
 from oddlens.visualization.html import data_uri
-
-if TYPE_CHECKING:
-    from oddlens.service.service import Service
-    from oddlens.service.stations import Station
 
 _SHOWN = 1024
 """Pixels of the longer side of what is shown."""
 
 
-def try_image(service: Service, file: Upload, object_name: str | None, station: Station | None) -> dict[str, object]:
-    """What is found in an image, with the image and its overlay as data: URIs.
-
-    object_name: None: the station's own, or "part". station: None: zero-shot on the embedded model.
-    """
-    picture = read_image(file.data, file.source, service.settings.limits.max_megapixels)
-    detector = _zero_shot(service.settings.runtime) if station is None else station.loaded().detector
+def try_image(picture: Picture, object_name: str | None, detector: Detector) -> dict[str, object]:
+    """What a detector finds in an image, with the image and its overlay as data: URIs. object_name: None: the detector's own."""
     name = object_name or detector.object_name
     check_name("the object name", name)
     with warnings.catch_warnings():
@@ -45,7 +34,8 @@ def try_image(service: Service, file: Upload, object_name: str | None, station: 
 
 
 @cache
-def _zero_shot(runtime: str) -> Detector:
+def zero_shot(runtime: str) -> Detector:
+    """The embedded model by words alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OddlensWarning)
         return load(default_method(MINI, with_references=False), runtime=runtime)

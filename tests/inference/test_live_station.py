@@ -1,0 +1,126 @@
+"""A station that inspects on and on: opened again when it changes, and watched as a line is."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oddlens.calibration import Readiness
+from oddlens.detection import Detection
+from oddlens.inference import live_station
+from oddlens.inference.live_station import LiveStation, StationError
+from oddlens.io.images import Picture
+from oddlens.station import read_station, write_station
+from oddlens.station.changes import by_hand
+from oddlens.station.learning import LEAST_COMPARED
+from oddlens.teaching.references import change_references
+from tests.service.given import make_station, part
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_station(tmp_path_factory.mktemp("made") / "plates", 5)
+
+
+@pytest.fixture
+def plates(made: Path, tmp_path: Path) -> LiveStation:
+    return LiveStation("plates", Path(shutil.copytree(made, tmp_path / "plates")), "auto")
+
+
+def pictures(count: int) -> list[Picture]:
+    return [Picture(np.asarray(part(seed)), f"{seed}.png") for seed in range(200, 200 + count)]
+
+
+def scored(detection: Detection, score: float) -> Detection:
+    return replace(detection, score=score)
+
+
+def test_a_station_is_opened_once_and_again_when_it_changes(plates: LiveStation) -> None:
+    first = plates.loaded()
+    assert plates.loaded() is first
+    write_station(by_hand(read_station(plates.folder), 0.5, None, None), plates.folder, verb="set", what="another")
+    second = plates.loaded()
+    assert (first.version, second.version) == (1, 2)
+    assert (first.thresholds.image, second.thresholds.image) != (0.5, 0.5)
+    assert second.thresholds.image == 0.5
+
+
+def test_other_thresholds_let_no_reference_run_again(plates: LiveStation, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = plates.loaded()
+    expected = before.calibration
+    write_station(by_hand(read_station(plates.folder), 0.5, None, None), plates.folder, verb="set", what="another")
+    with monkeypatch.context() as patch:
+        patch.setattr("oddlens.detector.fitted.FittedDetector._held_out", lambda *given: 1 / 0)
+        after = plates.loaded()
+        assert after.version == 2
+        assert after.calibration == expected
+        assert plates.opened().calibration() == expected
+    image = np.asarray(part(300, True))
+    assert after.detector.detect(image, "plate")[0].score == before.detector.detect(image, "plate")[0].score
+    detector = plates.opened()
+    change_references(detector, pictures(1))
+    write_station(detector.to_state(), plates.folder, verb="references", what="one more")
+    assert len(plates.loaded().calibration or ()) == len(expected or ()) + 1
+
+
+def test_a_damaged_file_that_is_mended_is_found_again(plates: LiveStation, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = [path for path in (plates.folder / "files").rglob("*.safetensors") if path.stat().st_size > 100_000][:1]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:50])
+    with pytest.raises(StationError):
+        plates.loaded()
+    file.write_bytes(whole)
+    with pytest.raises(StationError):  # it is not tried at every image
+        plates.loaded()
+    monkeypatch.setattr(live_station, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(plates, "_next_try", 0.0)
+    assert plates.loaded().version == 1
+    assert plates.problem is None
+
+
+def test_copies_of_a_station_share_their_graphs(plates: LiveStation, tmp_path: Path) -> None:
+    other = LiveStation("other", Path(shutil.copytree(plates.folder, tmp_path / "other")), "auto")
+    one, two = (each.loaded().detector.method for each in (plates, other))
+    assert one is not two
+    assert all(one._graphs[role] is two._graphs[role] for role in one._graphs)  # type: ignore[attr-defined]
+
+
+def test_a_station_that_learns_keeps_its_sample_and_compares_it(plates: LiveStation) -> None:
+    state = replace(read_station(plates.folder), state=Readiness("learning"))
+    write_station(state, plates.folder, verb="set", what="it learns")
+    loaded = plates.loaded()
+    assert loaded.learning is not None
+    seen = pictures(LEAST_COMPARED)
+    detector = loaded.detector
+    found = detector.detect([each.pixels for each in seen], detector.object_name)
+    changed = [plates.see(loaded, *pair) for pair in zip(found, seen, strict=True)]
+    assert changed == [False] * (LEAST_COMPARED - 1) + [True]
+    assert len(loaded.learning.sample) == LEAST_COMPARED
+    assert loaded.detector.state is not None
+    assert loaded.detector.state.tested is not None
+    again = LiveStation("plates", plates.folder, "auto").loaded()  # what earlier runs brought counts from the start
+    assert again.detector.state is not None
+    assert again.detector.state.tested == loaded.detector.state.tested
+
+
+def test_a_drift_is_noticed_once(plates: LiveStation) -> None:
+    loaded = plates.loaded()
+    assert loaded.thresholds.image is not None
+    ((detection, picture),) = zip(loaded.detector.detect(np.asarray(part(200)), "plate"), pictures(1), strict=True)
+    rng = np.random.default_rng(0)
+    low = loaded.thresholds.image * 0.5
+    calm = [plates.see(loaded, scored(detection, low + 0.01 * each), picture) for each in rng.uniform(0, 1, 60)]
+    assert not any(calm)
+    assert loaded.drift is None
+    rising = [plates.see(loaded, scored(detection, low + 0.02 + 0.001 * n), picture) for n in range(60)]
+    assert rising.count(True) == 1
+    assert loaded.drift is not None
+    assert loaded.drift.startswith("Drift: the scores of good parts have risen")
+
+
+def test_what_is_no_station_is_a_problem(tmp_path: Path) -> None:
+    assert "is not a station" in str(LiveStation("none", tmp_path / "none", "auto").problem)
