@@ -54,7 +54,7 @@ def test_a_run_prints_the_summary_and_leaves_its_files(place: Path, open_clip_fo
     assert "±" in few
     assert done.err.splitlines() == ["measured set / nut, winclip", f"results: {place / 'out'}"]
     assert {path.name for path in (place / "out").iterdir()} == {
-        "cells", "picks", "metrics.json", "table.md", "scores.jsonl", "report.html",
+        "cells", "picks", "metrics.json", "table.md", "table.tex", "references.bib", "scores.jsonl", "report.html",
     }  # fmt: skip
 
 

@@ -43,6 +43,7 @@ class Card:
         size_mb: Of the weights file.
         licence: Its SPDX identifier.
         paper: Where it was published.
+        citations: What a paper that uses it cites: keys of `evaluation/citations.bib`.
         mean: Of RGB in [0, 1], as the model was trained. A folder's own values win.
         std: Likewise.
         interpolation: How its makers resize images.
@@ -68,6 +69,7 @@ class Card:
     size_mb: int = 0
     licence: str = "unknown"
     paper: str = "unknown"
+    citations: tuple[str, ...] = ()
     mean: Rgb = CLIP_MEAN
     std: Rgb = CLIP_STD
     interpolation: Interpolation = "bicubic"
@@ -93,6 +95,7 @@ MINI = Card(
     size_mb=4,
     licence="Apache-2.0",
     paper="ours: trained on generated defects on a frozen EfficientNet-Lite0 stem (docs/reference/mini.md)",
+    citations=("tan2019efficientnet",),
     mean=LITE_MEAN,
     std=LITE_STD,
     reference_taps=("stem",),
@@ -113,6 +116,7 @@ CARDS = (
         size_mb=605,
         licence="MIT",
         paper=_CLIP,
+        citations=("radford2021learning",),
         sha256=(("ViT-B-32.pt", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"),),
         activation="quick_gelu",
     ),
@@ -128,6 +132,7 @@ CARDS = (
         size_mb=599,
         licence="MIT",
         paper=_CLIP,
+        citations=("radford2021learning",),
         sha256=(("ViT-B-16.pt", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"),),
         activation="quick_gelu",
     ),
@@ -143,6 +148,7 @@ CARDS = (
         size_mb=1711,
         licence="MIT",
         paper=_CLIP,
+        citations=("radford2021learning",),
         sha256=(("ViT-L-14.pt", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"),),
         activation="quick_gelu",
     ),
@@ -158,6 +164,7 @@ CARDS = (
         size_mb=1712,
         licence="MIT",
         paper=_CLIP,
+        citations=("radford2021learning",),
         sha256=(("ViT-L-14-336px.pt", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"),),
         activation="quick_gelu",
     ),
@@ -173,6 +180,7 @@ CARDS = (
         size_mb=833,
         licence="MIT",
         paper=_OPEN_CLIP,
+        citations=("cherti2023reproducible", "ilharco2021openclip"),
         sha256=(
             ("open_clip_pytorch_model.bin", "fa8eec9aff58e9215b9b44a977038179712694d3fc3a73eba62546bcff13deb3"),
             (
@@ -194,6 +202,7 @@ CARDS = (
         size_mb=833,
         licence="MIT",
         paper=_OPEN_CLIP,
+        citations=("cherti2023reproducible", "ilharco2021openclip"),
         sha256=(
             (
                 "vit_b_16_plus_240-laion400m_e32-699c4b84.pt",
@@ -214,6 +223,7 @@ CARDS = (
         size_mb=599,
         licence="MIT",
         paper=_OPEN_CLIP,
+        citations=("cherti2023reproducible", "ilharco2021openclip"),
     ),
     Card(
         name="laion2b-vit-l-14",
@@ -227,6 +237,7 @@ CARDS = (
         size_mb=1711,
         licence="MIT",
         paper=_OPEN_CLIP,
+        citations=("cherti2023reproducible", "ilharco2021openclip"),
         mean=HALF,
         std=HALF,
     ),
@@ -242,6 +253,7 @@ CARDS = (
         size_mb=3944,
         licence="MIT",
         paper=_OPEN_CLIP,
+        citations=("cherti2023reproducible", "ilharco2021openclip"),
     ),
     Card(
         name="laion-convnext-base-w-320",
@@ -256,6 +268,7 @@ CARDS = (
         size_mb=718,
         licence="MIT",
         paper=_OPEN_CLIP,
+        citations=("cherti2023reproducible", "ilharco2021openclip"),
     ),
     Card(
         name="laion2b-convnext-large-d-320",
@@ -270,6 +283,7 @@ CARDS = (
         size_mb=1407,
         licence="MIT",
         paper=_OPEN_CLIP,
+        citations=("cherti2023reproducible", "ilharco2021openclip"),
     ),
     Card(
         name="siglip-base-patch16-224",
@@ -284,6 +298,7 @@ CARDS = (
         size_mb=813,
         licence="Apache-2.0",
         paper=_SIGLIP,
+        citations=("zhai2023sigmoid",),
         mean=HALF,
         std=HALF,
     ),
@@ -300,6 +315,7 @@ CARDS = (
         size_mb=3512,
         licence="Apache-2.0",
         paper=_SIGLIP,
+        citations=("zhai2023sigmoid",),
         mean=HALF,
         std=HALF,
     ),
@@ -316,6 +332,7 @@ CARDS = (
         size_mb=1501,
         licence="Apache-2.0",
         paper=_SIGLIP2,
+        citations=("tschannen2025siglip",),
         mean=HALF,
         std=HALF,
         interpolation="bilinear",
@@ -332,6 +349,7 @@ CARDS = (
         size_mb=88,
         licence="Apache-2.0",
         paper=_DINOV2,
+        citations=("oquab2024dinov2",),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         sha256=(("model.safetensors", "ae1e99fcefd534ed978cdeb8326f08030c96e28b7a81ffcbc98a857c84d14be1"),),
@@ -348,6 +366,7 @@ CARDS = (
         size_mb=346,
         licence="Apache-2.0",
         paper=_DINOV2,
+        citations=("oquab2024dinov2",),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         sha256=(("model.safetensors", "d73036b56966966d07975d696bde331762f37297e2f095de8cea0040c3aa0841"),),
@@ -364,6 +383,7 @@ CARDS = (
         size_mb=1217,
         licence="Apache-2.0",
         paper=_DINOV2,
+        citations=("oquab2024dinov2",),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         sha256=(("model.safetensors", "399fba97a95f22c36834418bc69373364a99af3a1153da1c0fb31db567c92e23"),),
@@ -380,6 +400,7 @@ CARDS = (
         size_mb=4546,
         licence="Apache-2.0",
         paper=_DINOV2,
+        citations=("oquab2024dinov2",),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         sha256=(("model.safetensors", "917d3c470db999d32a312f8542149be91c7cbac61ee8fb4b67ae3d82b79ce21f"),),
@@ -397,6 +418,7 @@ CARDS = (
         size_mb=88,
         licence="Apache-2.0",
         paper=f"{_DINOV2}; {_REGISTERS}",
+        citations=("oquab2024dinov2", "darcet2024vision"),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
     ),
@@ -413,6 +435,7 @@ CARDS = (
         size_mb=346,
         licence="Apache-2.0",
         paper=f"{_DINOV2}; {_REGISTERS}",
+        citations=("oquab2024dinov2", "darcet2024vision"),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
     ),
@@ -429,6 +452,7 @@ CARDS = (
         size_mb=1217,
         licence="Apache-2.0",
         paper=f"{_DINOV2}; {_REGISTERS}",
+        citations=("oquab2024dinov2", "darcet2024vision"),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
     ),
@@ -445,6 +469,7 @@ CARDS = (
         size_mb=4546,
         licence="Apache-2.0",
         paper=f"{_DINOV2}; {_REGISTERS}",
+        citations=("oquab2024dinov2", "darcet2024vision"),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
     ),

@@ -127,8 +127,8 @@ def benchmark(
 ) -> None:
     """Measure methods on data sets, zero-shot and with good examples.
 
-    Writes OUT/metrics.json, table.md, scores.jsonl and report.html for the methods and data sets of this call. Start a run that
-    was stopped again, and it goes on.
+    Writes OUT/metrics.json, table.md, table.tex, references.bib, scores.jsonl and report.html for the methods and data sets of
+    this call. Start a run that was stopped again, and it goes on.
 
     Exit code: 0, 1 if some of it has no figures (the command says why), 2 if the call was wrong.
     """

@@ -9,6 +9,7 @@
 
 OUT/metrics.json    every figure and what it depends on           OUT/scores.jsonl   every image's scores
 OUT/table.md        the figures as papers print them              OUT/report.html    curves, histograms and images, on one page
+OUT/table.tex       the same for a paper                          OUT/references.bib what a paper cites for it
 OUT/cells/, OUT/picks/, OUT/maps/                                 one file a cell; lists of good examples; raw maps with --maps
 """
 

@@ -18,6 +18,7 @@ from oddlens.data.named import NamedDataset
 
 
 class _KnownDataset(TypedDict):
+    citations: NotRequired[list[str]]
     folders: list[str]
     categories: list[str] | None
     test_pictures: int | None
@@ -88,6 +89,11 @@ def recognise(source: NamedDataset) -> str | None:
         ):
             return name
     return None
+
+
+def dataset_citations(name: str) -> tuple[str, ...]:
+    """What a paper that uses a published data set cites: keys of `citations.bib`; () where none is known."""
+    return tuple(_content()["datasets"][name].get("citations", ()))
 
 
 def find_published(dataset: str | None, method: str, shots: int, model: str) -> tuple[Published, ...]:

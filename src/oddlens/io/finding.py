@@ -44,7 +44,17 @@ _TRUTH = {"ground_truth", "ground truth", "groundtruth"}
 _MASKS = {"mask", "masks"}
 _MASK_SUFFIXES = ("_mask", "_segmentation", "_label", "")
 _OF_A_RUN = {"run.json", "results.jsonl", "overlays", "maps", "masks", "labels", "previews"}
-_OF_A_BENCHMARK = {"cells", "picks", "maps", "metrics.json", "scores.jsonl", "table.md", "report.html"}
+_OF_A_BENCHMARK = {
+    "cells",
+    "picks",
+    "maps",
+    "metrics.json",
+    "scores.jsonl",
+    "table.md",
+    "table.tex",
+    "references.bib",
+    "report.html",
+}
 
 LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes}
 """Suffixes of formats that this installation cannot read, and what it needs to read them."""

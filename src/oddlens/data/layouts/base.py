@@ -18,6 +18,7 @@ class Layout:
         looks_for: What has to be there, in a few words, for the error that lists the layouts.
         recognise: `recognise(root)` says whether that is there; cheap, opens no image.
         read: `read(root, problems)` gives the records, in a stable order, and appends faults to `problems`.
+        citations: What a paper that uses it cites, where it is the layout of one data set: keys of `evaluation/citations.bib`.
         supervised: The set is made for supervised learning, so that defects among its training images are no fault.
     """
 
@@ -26,6 +27,7 @@ class Layout:
     recognise: Callable[[Path], bool]
     read: Callable[[Path, list[Problem]], list[Record]]
     supervised: bool = False
+    citations: tuple[str, ...] = ()
 
 
 def by_category(
@@ -34,6 +36,7 @@ def by_category(
     is_category: Callable[[Path], bool],
     read_category: Callable[[Path, str, list[Problem]], list[Record]],
     supervised: bool = False,
+    citations: tuple[str, ...] = (),
 ) -> Layout:
     """A layout with one folder a category, opened by the folder of all of them or by a single one.
 
@@ -44,4 +47,4 @@ def by_category(
         found = find_categories(root, is_category, problems)
         return [record for category, folder in found for record in read_category(folder, category, problems)]
 
-    return Layout(name, looks_for, lambda root: bool(find_categories(root, is_category)), read, supervised)
+    return Layout(name, looks_for, lambda root: bool(find_categories(root, is_category)), read, supervised, citations)

@@ -15,4 +15,10 @@ def _is_category(folder: Path) -> bool:
     return is_dir(folder / "train" / "ok") or (is_dir(test / "ok") and is_dir(test / "ko"))
 
 
-LAYOUT = by_category("btad", "<category>/train/ok, or <category>/test/ok and test/ko", _is_category, read_category)
+LAYOUT = by_category(
+    "btad",
+    "<category>/train/ok, or <category>/test/ok and test/ko",
+    _is_category,
+    read_category,
+    citations=("mishra2021vt",),
+)

@@ -63,4 +63,4 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
     return records
 
 
-LAYOUT = by_category("cityscapes", f"{IMAGES}/ and {LABELS}/", _is_set, _read)
+LAYOUT = by_category("cityscapes", f"{IMAGES}/ and {LABELS}/", _is_set, _read, citations=("cordts2016cityscapes",))

@@ -33,5 +33,10 @@ def _read_category(folder: Path, category: str, problems: list[Problem]) -> list
 
 
 LAYOUT = by_category(
-    "dagm", "Class<n>/Train/Label or Class<n>/Test/Label", _is_category, _read_category, supervised=True
+    "dagm",
+    "Class<n>/Train/Label or Class<n>/Test/Label",
+    _is_category,
+    _read_category,
+    supervised=True,
+    citations=("wieler2007weakly",),
 )

@@ -48,4 +48,10 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     return labelled_frames(frames, root.name, "test", problems)
 
 
-LAYOUT = Layout("fishyscapes-laf", f"{RELEASE}/<NNNN>_<stem>_labels.png", lambda root: bool(_labels(root)), _read)
+LAYOUT = Layout(
+    "fishyscapes-laf",
+    f"{RELEASE}/<NNNN>_<stem>_labels.png",
+    lambda root: bool(_labels(root)),
+    _read,
+    citations=("blum2021fishyscapes", "pinggera2016lost"),
+)

@@ -44,4 +44,10 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     return [record for folder in _versions(root) for record in _read_version(folder, problems)]
 
 
-LAYOUT = Layout("fishyscapes-static", "fs_val_v<n>/", lambda root: bool(_versions(root)), _read)
+LAYOUT = Layout(
+    "fishyscapes-static",
+    "fs_val_v<n>/",
+    lambda root: bool(_versions(root)),
+    _read,
+    citations=("blum2021fishyscapes", "cordts2016cityscapes"),
+)

@@ -29,4 +29,10 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     ]
 
 
-LAYOUT = Layout("kolektor-sdd", "kos<nn>/Part<n>_label.bmp", lambda root: any(_parts(root)), _read)
+LAYOUT = Layout(
+    "kolektor-sdd",
+    "kos<nn>/Part<n>_label.bmp",
+    lambda root: any(_parts(root)),
+    _read,
+    citations=("tabernik2020segmentation",),
+)

@@ -29,4 +29,11 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     ]
 
 
-LAYOUT = Layout("kolektor-sdd2", "train/<stem>_GT.png or test/<stem>_GT.png", _recognise, _read, supervised=True)
+LAYOUT = Layout(
+    "kolektor-sdd2",
+    "train/<stem>_GT.png or test/<stem>_GT.png",
+    _recognise,
+    _read,
+    supervised=True,
+    citations=("bozic2021mixed",),
+)

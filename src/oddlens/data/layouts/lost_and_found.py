@@ -45,4 +45,11 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
     return records
 
 
-LAYOUT = by_category("lost-and-found", f"{IMAGES}/ and {LABELS}/<split>/<NN_place>", _is_set, _read, supervised=True)
+LAYOUT = by_category(
+    "lost-and-found",
+    f"{IMAGES}/ and {LABELS}/<split>/<NN_place>",
+    _is_set,
+    _read,
+    supervised=True,
+    citations=("pinggera2016lost",),
+)

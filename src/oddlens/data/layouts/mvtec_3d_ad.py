@@ -34,5 +34,9 @@ def _read_category(folder: Path, category: str, problems: list[Problem]) -> list
 
 
 LAYOUT = by_category(
-    "mvtec-3d-ad", "<category>/train/good/rgb or <category>/test/good/rgb", _is_category, _read_category
+    "mvtec-3d-ad",
+    "<category>/train/good/rgb or <category>/test/good/rgb",
+    _is_category,
+    _read_category,
+    citations=("bergmann2022mvtec3d",),
 )

@@ -43,4 +43,6 @@ def _read_category(folder: Path, category: str, problems: list[Problem]) -> list
     return records
 
 
-LAYOUT = by_category("mvtec-ad-2", "<category>/test_public", _is_category, _read_category)
+LAYOUT = by_category(
+    "mvtec-ad-2", "<category>/test_public", _is_category, _read_category, citations=("hecklerkram2026mvtec",)
+)

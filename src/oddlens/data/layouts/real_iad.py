@@ -103,4 +103,5 @@ LAYOUT = Layout(
     "<category>.json or realiad_jsons/<category>.json, and <category>/OK or realiad_1024/<category>/OK",
     lambda root: bool(_listings(root)),
     _read,
+    citations=("wang2024realiad",),
 )

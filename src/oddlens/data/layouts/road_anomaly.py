@@ -68,4 +68,10 @@ def _missing(image: Path, folder: Path, problems: list[Problem]) -> None:
     )
 
 
-LAYOUT = by_category("road-anomaly", f"{LISTING} and {FRAMES}/, or {IMAGES}/ and {LABELS}/", _is_set, _read)
+LAYOUT = by_category(
+    "road-anomaly",
+    f"{LISTING} and {FRAMES}/, or {IMAGES}/ and {LABELS}/",
+    _is_set,
+    _read,
+    citations=("lis2019detecting",),
+)

@@ -33,4 +33,6 @@ def _read_track(folder: Path, category: str, problems: list[Problem]) -> list[Re
     return records + [unlabelled_frame(image, category) for image in images if image not in labels]
 
 
-LAYOUT = by_category("smiyc", f"<track>/{IMAGES} and <track>/{LABELS}", _is_track, _read_track)
+LAYOUT = by_category(
+    "smiyc", f"<track>/{IMAGES} and <track>/{LABELS}", _is_track, _read_track, citations=("chan2021segmentmeifyoucan",)
+)

@@ -51,5 +51,9 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
 
 
 LAYOUT = by_category(
-    "street-hazards", "train/annotations/training or test/annotations/test, and images/ beside", _is_set, _read
+    "street-hazards",
+    "train/annotations/training or test/annotations/test, and images/ beside",
+    _is_set,
+    _read,
+    citations=("hendrycks2022scaling",),
 )

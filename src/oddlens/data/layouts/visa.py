@@ -48,4 +48,4 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     return [replace(record, mask=masks.get(record.image)) for record in records]
 
 
-LAYOUT = Layout("visa", TABLE, lambda root: is_file(root / TABLE), _read)
+LAYOUT = Layout("visa", TABLE, lambda root: is_file(root / TABLE), _read, citations=("zou2022spot",))

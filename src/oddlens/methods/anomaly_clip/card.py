@@ -9,6 +9,7 @@ CARD = MethodCard(
     title="AnomalyCLIP",
     paper="ICLR 2024, arXiv 2310.18961",
     citation="Zhou et al., AnomalyCLIP: Object-agnostic Prompt Learning for Zero-shot Anomaly Detection",
+    citations=("zhou2024anomalyclip",),
     purpose="parts and surfaces, with learned prompts",
     backbone="a CLIP with a ViT",
     models=("openai-vit-l-14-336",),

@@ -9,6 +9,7 @@ CARD = MethodCard(
     title="AnomalyDINO",
     paper="WACV 2025, arXiv 2405.14529",
     citation="Damm et al., AnomalyDINO: Boosting Patch-based Few-shot Anomaly Detection with DINOv2",
+    citations=("damm2025anomalydino",),
     purpose="parts and surfaces, by the nearest good patch",
     backbone="a DINOv2, also a small one; any ViT runs",
     models=("dinov2-small",),

@@ -11,6 +11,7 @@ CARD = MethodCard(
     title="AnoVL",
     paper="arXiv 2308.15939",
     citation="Deng et al., AnoVL: Adapting Vision-Language Models for Unified Zero-shot Anomaly Localization",
+    citations=("deng2023anovl",),
     purpose="parts and surfaces, adapting to each image",
     backbone="a CLIP with a ViT",
     models=("laion400m-vit-b-16-plus-240-e32",),

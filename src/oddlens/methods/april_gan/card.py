@@ -9,6 +9,7 @@ CARD = MethodCard(
     title="APRIL-GAN",
     paper="VAND workshop at CVPR 2023, arXiv 2305.17382",
     citation="Chen et al., APRIL-GAN: A Zero-/Few-Shot Anomaly Classification and Segmentation Method",
+    citations=("chen2023zero",),
     purpose="parts and surfaces, with trained linear layers",
     backbone="a CLIP with a ViT",
     models=("openai-vit-l-14-336",),

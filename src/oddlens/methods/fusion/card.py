@@ -38,6 +38,7 @@ def fusion_card(one: MethodCard, other: MethodCard) -> MethodCard:
         title=f"{first.title} + {second.title}",
         paper=f"{first.paper}; {second.paper}",
         citation=f"oddlens; {first.citation}; {second.citation}",
+        citations=(*first.citations, *second.citations),
         purpose=f"{first.title} without good examples and {second.title} with them, joined by their calibrated p-values",
         backbone=f"{first.backbone}; {second.backbone}",
         home="oddlens.methods.fusion.method:Fusion",

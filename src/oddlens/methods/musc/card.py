@@ -9,6 +9,7 @@ CARD = MethodCard(
     title="MuSc",
     paper="ICLR 2024, arXiv 2401.16753",
     citation="Li et al., MuSc: Zero-Shot Industrial Anomaly Classification and Segmentation with Mutual Scoring",
+    citations=("li2024musc",),
     purpose="parts and surfaces, from unlabelled images",
     backbone="a CLIP with a ViT, or a DINOv2",
     models=("openai-vit-l-14-336", "dinov2-base", "dinov2-large"),

@@ -9,6 +9,7 @@ CARD = MethodCard(
     title="patch-knn",
     paper="ours, after PatchCore, arXiv 2106.08265",
     citation="oddlens; after Roth et al., Towards Total Recall in Industrial Anomaly Detection",
+    citations=("roth2022towards",),
     purpose="parts and surfaces, on light models, without words",
     backbone="the embedded model; any ViT runs",
     home="oddlens.methods.patch_knn.method:PatchKNN",

@@ -9,6 +9,7 @@ CARD = MethodCard(
     title="SubspaceAD",
     paper="CVPR 2026, arXiv 2602.23013",
     citation="Lendering et al., SubspaceAD: Training-Free Few-Shot Anomaly Detection via Subspace Modeling",
+    citations=("lendering2026subspacead",),
     purpose="parts and surfaces, from good examples and no words",
     backbone="a DINOv2, best the largest; any ViT runs",
     models=("dinov2-with-registers-giant",),

@@ -8,6 +8,7 @@ CARD = MethodCard(
     title="VL4AD",
     paper="arXiv 2409.17330",
     citation="Zhong et al., VL4AD: Vision-Language Models Improve Pixel-wise Anomaly Detection",
+    citations=("zhong2024vl4ad",),
     purpose="road scenes: what no known word explains",
     backbone="a CLIP with a ViT; with learned masks any CLIP",
     home="oddlens.methods.vl4ad.method:VL4AD",

@@ -9,6 +9,7 @@ CARD = MethodCard(
     title="WinCLIP",
     paper="CVPR 2023, arXiv 2303.14814",
     citation="Jeong et al., WinCLIP: Zero-/Few-Shot Anomaly Classification and Segmentation",
+    citations=("jeong2023winclip",),
     purpose="parts and surfaces, with nothing to train",
     backbone="a CLIP with a ViT",
     models=("laion400m-vit-b-16-plus-240-e31",),

@@ -1,0 +1,102 @@
+r"""table.tex: the summary with published rows below ours, every name escaped, and keys that references.bib has."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from oddlens.evaluation.citations import write_bibtex
+from oddlens.evaluation.document import MetricsDocument
+from oddlens.evaluation.latex_table import cite, escaped, write_latex
+
+GOLDEN = Path(__file__).parent / "golden" / "table.tex"
+
+
+@pytest.fixture
+def document() -> MetricsDocument:
+    """WinCLIP on the MVTec AD that is published and on a folder of one's own with a difficult name, and PatchCore's descendant."""
+    plus = "laion400m-vit-b-16-plus-240-e31"
+    published = {
+        "source": "a paper, 90 % read",
+        "mark": "R",
+        "percent": {"image_auroc": 91.8, "pixel_aupro": 64.6},
+        "std": {"image_auroc": 0.4},
+        "by_category": {},
+    }
+    by_category_only = {**published, "source": "logs", "percent": {}, "std": {}}
+
+    def result(dataset: str, method: str, shots: int, mean: dict, std: dict, published: list) -> dict:
+        return {
+            "dataset": dataset, "method": method, "shots": shots, "seeds": [None], "by_seed": [], "categories_counted": {},
+            "categories": [{"category": "one"}], "published": published,
+            "mean": {"image_auroc": None, "pixel_fpr95": None} | mean, "std": {"image_auroc": None, "pixel_fpr95": None} | std,
+        }  # fmt: skip
+
+    return {  # type: ignore[return-value]
+        "methods": {"winclip": {"model": plus}, "patch-knn": {"model": "mini"}},
+        "datasets": {
+            "mvtec": {"layout": "mvtec", "recognised_as": "MVTec AD"},
+            "our_parts & {50%}": {"layout": "folder", "recognised_as": None},
+        },
+        "evaluation": {"pixels_compared_at": "each image's own size", "aupro_limit": 0.3},
+        "results": [
+            result("mvtec", "winclip", 0, {"image_auroc": 0.9, "pixel_fpr95": 0.25}, {}, [published, by_category_only]),
+            result("mvtec", "winclip", 4, {"image_auroc": 0.95}, {"image_auroc": 0.0123}, []),
+            result("our_parts & {50%}", "patch-knn", 4, {"pixel_fpr95": 0.031}, {}, []),
+        ],
+    }
+
+
+def test_the_table_is_this(document: MetricsDocument) -> None:
+    assert write_latex(document) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_every_key_of_the_table_has_an_entry(document: MetricsDocument) -> None:
+    cited = {key for keys in re.findall(r"\\cite\{([^}]*)\}", write_latex(document)) for key in keys.split(",")}
+    entries = set(re.findall(r"^@\w+\{(\w+),", write_bibtex(document), re.MULTILINE))
+    assert cited == entries
+    assert len(cited) == 7
+
+
+def test_what_was_not_measured_has_no_row(document: MetricsDocument) -> None:
+    document["results"][2]["categories"] = []
+    text = write_latex(document)
+    assert "patch-knn~" not in text
+    assert "our\\_parts" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("a_b & 50 % #1 $x$", r"a\_b \& 50 \% \#1 \$x\$"),
+        ("{~^}", r"\{\textasciitilde{}\textasciicircum{}\}"),
+        ("C:\\parts", r"C:\textbackslash{}parts"),
+        ("two\nlines", "two lines"),
+        ("FPR95 ↓", r"FPR95 $\downarrow$"),
+    ],
+)
+def test_names_are_escaped(text: str, printed: str) -> None:
+    assert escaped(text) == printed
+
+
+def test_nothing_to_cite_is_no_command() -> None:
+    assert (cite(()), cite(("one", "two"))) == ("", "~\\cite{one,two}")
+
+
+@pytest.mark.skipif(
+    any(shutil.which(name) is None for name in ("pdflatex", "bibtex")),
+    reason="needs pdflatex and bibtex: TeX Live has both",
+)
+def test_a_paper_takes_table_and_entries(document: MetricsDocument, tmp_path: Path) -> None:
+    (tmp_path / "table.tex").write_text(write_latex(document), encoding="utf-8")
+    (tmp_path / "references.bib").write_text(write_bibtex(document), encoding="utf-8")
+    (tmp_path / "paper.tex").write_text(
+        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table}"
+        r"\bibliographystyle{plain}\bibliography{references}\end{document}"
+    )
+    for command in (["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"], ["bibtex", "paper"]):
+        made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert made.returncode == 0, made.stdout
+        assert "Warning--" not in made.stdout, made.stdout
