@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The tests start dozens of programs: what Python compiles for one of them, the next one finds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo fuzz test test-wheel test-light lint types clean
+.PHONY: demo docs fuzz test test-wheel test-light lint types clean
 
 demo: .venv/core
 	$(BIN)/oddlens demo
@@ -43,6 +43,10 @@ build/wheel: .venv/core
 	rm -rf build/wheel
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
 
+# The site of the documents: build/docs/index.html. A warning, such as a link to nowhere, is an error.
+docs: .venv/docs
+	$(BIN)/python -m scripts.docs
+
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,7 +55,7 @@ types: .venv/dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The extra dependencies come on top of what is there, so that one environment serves all goals.
 .venv/core: pyproject.toml constraints.txt
@@ -59,6 +63,6 @@ clean:
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
-.venv/test .venv/dev: .venv/core
+.venv/test .venv/docs .venv/dev: .venv/core
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(notdir $@)]'
 	touch $@
