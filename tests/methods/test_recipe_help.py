@@ -1,5 +1,6 @@
 """What the fields of a recipe are, for people."""
 
+import re
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -43,3 +44,13 @@ def test_every_field_of_every_method_is_explained(name: str) -> None:
     explained = recipe_help(recipe)
     assert [each.name for each in explained] == [each.name for each in fields(recipe)]
     assert not [each.name for each in explained if not each.meaning or not each.kind]
+
+
+@pytest.mark.parametrize("name", method_cards())
+def test_no_meaning_is_cut_by_a_sentence_that_looks_like_the_next_field(name: str) -> None:
+    """The words "at each place: the map" once ended what was said of one field, and became what was said of the field `place`."""
+    recipe = method_cards()[name].recipe
+    names = "|".join(each.name for each in fields(recipe))
+    found = re.findall(rf"\b((?:{names})(?:,\s+(?:{names}))*):\s", recipe.__doc__ or "")
+    explained = [each for group in found for each in re.split(r",\s+", group)]
+    assert explained == list(dict.fromkeys(explained))

@@ -80,7 +80,7 @@ def _is_trainable(card: MethodCard) -> bool:
 
 def _page(card: MethodCard) -> Iterator[str]:
     """All about a method, for people."""
-    from oddlens.methods.recipe_help import recipe_help
+    from oddlens.methods.recipe_help import recipe_help, shown
 
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
 
@@ -108,22 +108,17 @@ def _page(card: MethodCard) -> Iterator[str]:
         yield "\nNamed recipes, for --set recipe=NAME"
         for name, values in card.recipe.NAMED.items():
             yield block(
-                f"{name}: {', '.join(f'{key}={_shown(value)}' for key, value in values.items()) or 'as below'}", 2
+                f"{name}: {', '.join(f'{key}={shown(value)}' for key, value in values.items()) or 'as below'}", 2
             )
     yield "\nSettings, for --set FIELD=VALUE, where VALUE is text or JSON, and null is None"
     yield "(* may change after the images were encoded)"
     for field in recipe_help(card.recipe):
-        yield block(f"{field.name}={_shown(field.value)}{' *' if field.may_change else ''}", 2)
+        yield block(f"{field.name}={shown(field.value)}{' *' if field.may_change else ''}", 2)
         yield block(f"{_sentence(field.meaning)} {_sentence(field.kind)}".strip(), 6)
 
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
-def _shown(value: object) -> str:
-    """A value as `--set` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _document(card: MethodCard) -> dict[str, object]:

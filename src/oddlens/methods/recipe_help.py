@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import get_type_hints
 
@@ -42,6 +43,16 @@ def recipe_help(recipe_type: type[Recipe]) -> tuple[FieldHelp, ...]:
         )
         for each in fields(recipe_type)
     )
+
+
+def shown(value: object) -> str:
+    """A value as `--set` takes it: text as it is, all else as JSON.
+
+    Example:
+        >>> shown("bicubic"), shown((2, 3)), shown(None), shown(True)
+        ('bicubic', '[2, 3]', 'null', 'true')
+    """
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _value(field: Field[object]) -> object:

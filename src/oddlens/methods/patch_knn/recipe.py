@@ -35,7 +35,7 @@ class PatchKNNRecipe(Recipe):
             taken ("coreset").
         turns: How many positions each reference is remembered in, turned evenly about its centre; 1: as it is.
         flips: Whether each reference is remembered mirrored, too, in both directions.
-        divide: What is divided by the differences that are usual between references at each place: the "map", the map and the
+        divide: What is divided, place by place, by the differences that are usual between references: the "map", the map and the
             score ("both"), or nothing ("none"). A score that is divided promises no false-alarm rate.
         top: The share of the image, its most anomalous cells, whose mean is the score.
         smoothing: Of the map, the standard deviation of a Gaussian, in cells of the first of the taps.
