@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from tests.hub_server import HubServer
     from tests.tiny_clip import Weights
 
+# No test fails for being slow: machines differ, and may be busy. `--hypothesis-profile` names another one of these: "ci" draws the
+# same examples in every run, so that a change fails by what it changes; "again" draws few, where the same tests have run before.
+settings.register_profile("oddlens", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("oddlens"), derandomize=True)
+settings.register_profile("again", settings.get_profile("ci"), max_examples=10)
+settings.load_profile("oddlens")
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the hub's client off the network and away from the user's own models; it reads this once, on import.
-
-    No test fails for being slow: machines differ, and may be busy.
-    """
-    settings.register_profile("oddlens", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.load_profile("oddlens")
+    """Keep the hub's client off the network and away from the user's own models; it reads this once, on import."""
     folder = tempfile.TemporaryDirectory(prefix="oddlens-tests-")
     config.add_cleanup(folder.cleanup)
     os.environ["HF_HUB_OFFLINE"] = "1"
