@@ -1,4 +1,4 @@
-"""The generated parts of docs/methods: settings from the recipes, published figures from the package's own list.
+"""The generated parts of docs/methods: settings from the recipes, published figures and BibTeX from the package's own lists.
 
 `python -m lab.method_pages` writes them anew between their marks (`<!-- settings -->`, `<!-- /settings -->`). The sources of the
 settings are written by hand, in the last column: they are kept.
@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from oddlens.evaluation.citations import entries
 from oddlens.evaluation.published_methods import all_published
 from oddlens.io.atomic import write_text
 from oddlens.methods.recipe_help import FieldHelp, recipe_help, shown
@@ -42,10 +43,7 @@ ROAD_METRICS: Mapping[str, str] = {
     "component_ppv": "PPV",
     "component_f1_mean": "mean F1",
 }
-PART = re.compile(
-    r"(?<=<!-- (settings) -->\n\n).*?(?=\n\n<!-- /\1 -->)|(?<=<!-- (published) -->\n\n).*?(?=\n\n<!-- /\2 -->)",
-    re.DOTALL,
-)
+PART = re.compile(r"<!-- (settings|published|cite) -->\n\n(.*?)\n\n<!-- /\1 -->", re.DOTALL)
 
 
 class _Road(TypedDict):
@@ -63,13 +61,14 @@ class _RoadSource(TypedDict):
 
 def rewritten(text: str, page: str) -> str:
     """The text of a page with its generated parts made anew."""
-    made = {"settings": settings(PAGES[page], sources(text)), "published": published(PAGES[page])}
-    return PART.sub(lambda found: made[found[1] or found[2]], text)
+    method = PAGES[page]
+    made = {"settings": settings(method, sources(text)), "published": published(method), "cite": cited(method)}
+    return PART.sub(lambda found: f"<!-- {found[1]} -->\n\n{made[found[1]]}\n\n<!-- /{found[1]} -->", text)
 
 
 def sources(text: str) -> dict[str, str]:
     """Setting -> its source, from the last column of the page's table."""
-    part = next((found[0] for found in PART.finditer(text) if found[1]), "")
+    part = next((found[2] for found in PART.finditer(text) if found[1] == "settings"), "")
     rows = re.findall(r"^\| `(\w+)`\*? \| .* \| ([^|]*) \|$", part, re.MULTILINE)
     return {name: source.strip() for name, source in rows}
 
@@ -97,6 +96,12 @@ def settings(method: str, known: Mapping[str, str]) -> str:
 def published(method: str) -> str:
     """The published figures of a method, each with its source."""
     return _road_figures() if method == "vl4ad" else _figures(method)
+
+
+def cited(method: str) -> str:
+    """The BibTeX entries that a paper which uses the method cites."""
+    found = "\n\n".join(entries()[key] for key in method_card(method).citations)
+    return f"```bibtex\n{found}\n```"
 
 
 def _figures(method: str) -> str:

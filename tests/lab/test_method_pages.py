@@ -77,6 +77,7 @@ def test_a_changed_default_shows() -> None:
 def test_the_page_cites_the_paper_as_the_card_does(page: str) -> None:
     card = method_card(page)
     words = " ".join(section(page, "Cite").split())
+    assert "<!-- cite -->" in words
     assert card.citation in words
     for number in re.findall(r"arXiv (\d{4}\.\d{5})", card.paper):
         assert f"(https://arxiv.org/abs/{number})" in words
