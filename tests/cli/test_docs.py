@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from oddlens import cli
+from oddlens.cli.program import program
 from tests.cli.program import run
 
+PROGRAM = program()
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -30,7 +31,7 @@ CALLS = [(document.name, call) for document in DOCUMENTS for call in commands(do
 
 @pytest.mark.parametrize(("document", "call"), CALLS, ids=[f"{name}: {' '.join(call)}" for name, call in CALLS])
 def test_every_verb_and_option_that_a_document_names_exists(document: str, call: list[str]) -> None:
-    command, words = get_command(cli.app), call[1:]
+    command, words = get_command(PROGRAM), call[1:]
     while hasattr(command, "commands") and words and words[0] in command.commands:
         command, words = command.commands[words[0]], words[1:]
     assert not hasattr(command, "commands") or not words or words[0].startswith("-") or words[0].isupper(), words

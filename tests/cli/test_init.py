@@ -139,7 +139,7 @@ def test_a_fault_that_a_user_can_mend_is_one_sentence_and_a_code(
     def fail(prog_name: str) -> None:
         raise error("it is broken: mend it")
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "program", lambda verbs: fail)
     done = run()
     assert done.code == code
     assert done.sentence == "it is broken: mend it"
@@ -151,7 +151,7 @@ def test_a_warning_of_ours_is_one_line_on_stderr(monkeypatch: pytest.MonkeyPatch
             warnings.warn("this counts once", OddlensWarning, stacklevel=1)
         warnings.warn("of another kind", UserWarning, stacklevel=1)
 
-    monkeypatch.setattr(cli, "app", warn)
+    monkeypatch.setattr(cli, "program", lambda verbs: warn)
     before = warnings.showwarning
     lines = run().err.splitlines()
     assert lines[:2] == ["oddlens: this counts once"] * 2
@@ -163,6 +163,6 @@ def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(prog_name: str) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "program", lambda verbs: fail)
     with pytest.raises(ZeroDivisionError):
         run()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 import oddlens
 from oddlens.detection import RegionOfInterest
 from oddlens.detector import Detector
-from oddlens.encoding.arrays import to_numpy
+from oddlens.encoding import EncodedBatch
+from oddlens.encoding.arrays import scores_to_numpy, to_numpy
 from oddlens.errors import UsageError
 from oddlens.io.preparation import Preparation
 from tests.cli.program import run
@@ -82,6 +83,33 @@ def test_scores_maps_thresholds_and_verdicts(
     method: str, references: int, batch_size: int, images: list[Image]
 ) -> None:
     agree(*both(method, parts(references)), images, batch_size)
+
+
+@pytest.mark.needs_torch
+def test_fifty_references(images: list[Image]) -> None:
+    """Five, and 45 made of them: a tenth of their channels has the other sign. Uncalibrated: to hold out each takes ten seconds."""
+    found = []
+    for detector in both("winclip", []):
+        method, rng = detector.method, np.random.default_rng(0)
+        good = {
+            name: np.concatenate([value] * 10) for name, value in arrays(detector.encode_references(parts(5))).items()
+        }
+        for value in good.values():
+            signs = np.where(rng.random((45, value.shape[-1])) < 0.1, -1, 1)
+            value[5:] *= signs.reshape(45, *[1] * (value.ndim - 2), -1).astype(np.float32)
+        text, features = method.encode_prompts("plate"), arrays(detector.encode(images))
+        with method.inference():
+            memory = method.fit(method.from_arrays(good))
+            for count in (1, 3, 8):
+                some = method.from_arrays({name: value[:count] for name, value in features.items()})
+                found.append(scores_to_numpy(method.score(some, text, memory)))
+    for expected, other in zip(found[:3], found[3:], strict=True):
+        assert other.scores == pytest.approx(expected.scores, abs=CLOSE)
+        assert np.abs(np.subtract(other.maps, expected.maps)).max() < CLOSE
+
+
+def arrays(encoded: EncodedBatch) -> dict[str, NDArray[np.generic]]:
+    return dict(encoded.to_arrays().features)
 
 
 @pytest.mark.parametrize("method", ["winclip", "patch-knn"])

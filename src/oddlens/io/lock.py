@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import warnings
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from oddlens.errors import OddlensWarning, UsageError, printable
 from oddlens.io.atomic import unwritable
 from oddlens.io.paths import is_file
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _NAME = ".oddlens.lock"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
@@ -31,7 +34,12 @@ class FolderLock:
             f"another run is writing to {printable(str(folder))}: wait until it has ended, or give another --out"
         )
         self._file = folder / _NAME
-        self._lock = FileLock(self._file, timeout=0, thread_local=False)
+
+    @cached_property
+    def _lock(self) -> BaseFileLock:
+        from filelock import FileLock  # which takes as long as Pillow, and few calls lock a folder
+
+        return FileLock(self._file, timeout=0, thread_local=False)
 
     @property
     def was_taken(self) -> bool:
@@ -51,6 +59,8 @@ class FolderLock:
             UsageError: Another program has locked the folder.
             OddlensError: The folder cannot be written.
         """
+        from filelock import Timeout
+
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
