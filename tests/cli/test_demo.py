@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from oddlens.inference import demo
 from tests.cli.program import run
 from tests.small_demo import play
 
@@ -47,3 +48,15 @@ def test_what_was_found_is_reported_even_where_the_page_cannot_be_written(tmp_pa
     assert done.code == 1
     assert done.out.startswith("category")
     assert done.err.startswith("oddlens: file/page.html cannot be written (")
+
+
+def test_images_to_try_things_are_copied_and_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "PART", "weave")
+    assert run("demo", "--images", "weave").out == "weave/good: 5 good parts\nweave/parts: 4 to check\n"
+    assert sorted(path.name for path in Path("weave/parts").iterdir()) == [
+        "deep_cut-1.png",
+        "deep_cut-2.png",
+        "good-1.png",
+        "good-2.png",
+    ]
+    assert run("demo", "--images", "weave").sentence == "weave exists: give a new folder"

@@ -1,4 +1,4 @@
-"""What the documents say of the command is so: verbs and options exist, and what README shows as output is printed."""
+"""What the documents say of the command is so: verbs and options exist. That they print what is shown: see tests/docs."""
 
 import re
 import shlex
@@ -45,45 +45,6 @@ def test_every_verb_and_option_that_a_document_names_exists(document: str, call:
 def options_of(*words: str) -> set[str]:
     """The options that the help of a verb names."""
     return {*re.findall(r"(?<!\S)--?[a-z][a-z-]*", run(*words, "--help").out.split("Examples:")[0]), "-v"}
-
-
-def shown(call: str) -> list[str]:
-    """What README shows below a call."""
-    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    (block,) = (each for each in blocks if each.splitlines()[0] == f"$ {call}")
-    return [line for line in block.splitlines()[1:] if line]
-
-
-@pytest.mark.parametrize("call", ["oddlens methods", "oddlens models"])
-def test_readme_shows_the_table_of(call: str) -> None:
-    here, there = (
-        [re.sub(r" MB +(yes|no) +", " MB ? ", line) for line in lines]
-        for lines in (run(*call.split()[1:]).out.splitlines(), shown(call))
-    )
-    assert [line for line in there if line != "..."] == [line for line in here if line in there]
-    assert len(there) > 5
-
-
-@pytest.mark.parametrize("options", ["", "--reference src/oddlens/assets/demo/star/train/good --out OUT -v"])
-def test_readme_shows_what_detect_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str) -> None:
-    monkeypatch.chdir(ROOT)
-    call = f"oddlens detect src/oddlens/assets/demo/star/test --object star {options}".strip()
-    done = run(*call.replace("OUT", str(tmp_path / "out")).split()[1:])
-    assert done.code == 0
-    found = [line.split() for line in done.out.splitlines()]
-    printed = shown(call.replace("OUT", "results"))
-    expected = [line for line in printed if line[0].isdigit() and line[1] == "."]
-    assert [words[1:] for words in found] == [line.split()[1:] for line in expected]
-    assert [float(words[0]) for words in found] == pytest.approx(
-        [float(line.split()[0]) for line in expected], abs=2e-4
-    )
-    said = _without_seconds(done.err)
-    for line in set(printed) - set(expected):
-        assert _without_seconds(line.replace("results/report.html", f"{tmp_path}/out/report.html")) in said
-
-
-def _without_seconds(text: str) -> str:
-    return re.sub(r"\d+\.\d s\b", "? s", text)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)

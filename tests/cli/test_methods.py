@@ -62,7 +62,7 @@ def test_an_unknown_method_is_refused_with_the_nearest() -> None:
 
 
 def test_a_field_that_does_not_exist_points_here(tmp_path: Path) -> None:
-    done = run("detect", Path(__file__).parents[2] / "docs" / "images" / "demo.jpg", "--set", "temprature=1")
+    done = run("detect", Path(__file__).parents[2] / "docs" / "images" / "verdict.jpg", "--set", "temprature=1")
     assert done.code == 2
     assert "did you mean 'temperature'?" in done.sentence
     assert done.sentence.endswith("('oddlens methods winclip' explains them)")

@@ -73,3 +73,11 @@ def test_what_the_package_carries_is_distinguished() -> None:
         assert {record.label for record in result.records} == {0, 1}
         assert result.figures(result.few_shot)[0] > 0.5
         assert result.figures(result.few_shot)[1] > 0.8
+
+
+def test_the_images_of_one_part_are_copied_as_a_line_would_have_them(tmp_path: Path) -> None:
+    assert demo.copy_part(tmp_path / "star") == (4, 5)
+    assert [path.name for path in sorted((tmp_path / "star" / "good").iterdir())] == [f"00{n}.jpg" for n in range(4)]
+    parts = sorted((tmp_path / "star" / "parts").iterdir())
+    assert [path.stem for path in parts] == ["bend", "chipped_edge", "good-1", "good-2", "pitting"]
+    assert parts[3].read_bytes() == (demo.FOLDER / "star" / "test" / "good" / "001.jpg").read_bytes()

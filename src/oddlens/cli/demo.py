@@ -15,6 +15,12 @@ from oddlens.io.atomic import check_target
 
 def demo(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("oddlens-demo.html"),
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Only copy the images of one part, a star, into DIR/good and DIR/parts, to try things."
+        ),
+    ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show it as the service of a line instead, until Ctrl-C; nothing is left.")
     ] = False,
@@ -25,6 +31,14 @@ def demo(
 
     The command scores them zero-shot and with four good examples, prints scores and verdicts, and writes a page with overlays.
     """
+    if images is not None:
+        from oddlens.inference.demo import copy_part
+
+        good, parts = copy_part(images)
+        print(
+            f"{printable(str(images / 'good'))}: {good} good parts\n{printable(str(images / 'parts'))}: {parts} to check"
+        )
+        return
     if serve:
         with needs_serve():
             from oddlens.cli.serve_demo import serve_demo

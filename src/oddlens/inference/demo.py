@@ -8,6 +8,8 @@ the MVTec AD layout (`oddlens/assets/demo`, made by `scripts/make_demo_pictures.
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from oddlens.data import Record, open_dataset, read_mask, resize_mask
 from oddlens.detection import Detection
 from oddlens.io.atomic import write_text
 from oddlens.io.images import read_image
+from oddlens.io.new_folder import new_folder
 from oddlens.loading import load
 from oddlens.methods.defaults import default_method
 from oddlens.metrics import image_metrics, pixel_metrics
@@ -29,6 +32,8 @@ from oddlens.visualization.strips import font_size_for, strip_height
 
 FOLDER = Path(__file__).parents[1] / "assets" / "demo"
 REFERENCES = 4
+PART = "star"
+"""The category that `copy_part` takes its images from; it is also the name of the object."""
 ZERO_SHOT, FEW_SHOT = (default_method(MINI, with_references=known) for known in (False, True))
 
 
@@ -78,6 +83,25 @@ def _listed(names: Sequence[str]) -> str:
 def picture_count() -> int:
     """The number of images that the demo scores."""
     return len(open_dataset(FOLDER, layout="mvtec").select(split="test").records)
+
+
+def copy_part(folder: Path) -> tuple[int, int]:
+    """Copy the images of one part as a line would have them: `good/`, and what is to be checked in `parts/`, named by its defect.
+
+    Returns the number of either. Raises UsageError where the folder exists.
+    """
+    part = open_dataset(FOLDER, layout="mvtec").select(category=PART)
+    good, test = (sorted(part.select(split=split), key=lambda record: record.image) for split in ("train", "test"))
+    kinds = Counter(record.defect for record in test)
+    with new_folder(folder) as made:
+        for name in ("good", "parts"):
+            (made / name).mkdir()
+        for record in good:
+            shutil.copyfile(record.image, made / "good" / record.image.name)
+        for record in test:
+            number = "" if kinds[record.defect] == 1 else f"-{int(record.image.stem) + 1}"
+            shutil.copyfile(record.image, made / "parts" / f"{record.defect}{number}{record.image.suffix}")
+    return len(good), len(test)
 
 
 def run_demo(advance: Callable[[int], None] = lambda _: None, runtime: str = "auto") -> Iterator[CategoryResult]:

@@ -1,0 +1,116 @@
+"""Every command and every Python block of the documents runs, and prints what the page shows (see `tests.docs.page`)."""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.docs.page import NOT_RUN, RUN, blocks
+from tests.docs.session import MissingError, Session
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
+]
+NOT_YET = {
+    "docs/methods/winclip.md",
+    "docs/methods/anomalyclip.md",
+    "docs/guides/threads.md",
+    "docs/guides/benchmark.md",
+    "docs/about/engine.md",
+    "docs/guides/choosing.md",
+    "docs/guides/deploy.md",
+    "docs/guides/export.md",
+    "docs/guides/history.md",
+    "docs/guides/judge.md",
+    "docs/guides/runs.md",
+    "docs/guides/scale.md",
+    "docs/guides/service.md",
+    "docs/guides/sharing.md",
+    "docs/guides/stations.md",
+    "docs/guides/teaching.md",
+    "docs/guides/thresholds.md",
+    "docs/guides/tiles.md",
+    "docs/guides/tools.md",
+    "docs/guides/trained.md",
+    "docs/guides/training.md",
+    "docs/guides/vl4ad-decoder.md",
+    "docs/guides/vl4ad-streets.md",
+    "docs/guides/watching.md",
+    "docs/guides/where.md",
+    "docs/methods/anomalydino.md",
+    "docs/methods/anovl.md",
+    "docs/methods/april-gan.md",
+    "docs/methods/fusion.md",
+    "docs/methods/musc.md",
+    "docs/methods/patch-knn.md",
+    "docs/methods/subspacead.md",
+    "docs/methods/vl4ad.md",
+    "docs/reference/mini.md",
+    "docs/reference/results.md",
+    "docs/start/install.md",
+    "examples/cpp/README.md",
+    "examples/csharp/README.md",
+}
+"""Pages that were written before and are not mended yet."""
+
+pytestmark = [
+    pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="needs the documents of a checkout"),
+    pytest.mark.skipif(os.name == "nt", reason="the commands are of a Unix shell"),
+]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page
+        for page in PAGES
+        if str(page.relative_to(ROOT)) not in NOT_YET and any(each.language in RUN for each in blocks(page))
+    ],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_its_blocks_run_and_print_what_it_shows(
+    page: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrong: list[str] = []
+    missing = ""
+    with Session(store) as session:
+        try:
+            for block in blocks(page):
+                wrong += session.run(block)
+        except MissingError as error:
+            missing = str(error)
+    assert not wrong, "\n\n".join(wrong)
+    if missing:
+        pytest.skip(f"{missing} is not installed: {session.calls} calls ran before it was needed")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if str(page.relative_to(ROOT)) not in NOT_YET],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_commands_stand_in_blocks_that_are_run(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^ {4,}(?:\$ |oddlens |python ).*", text, re.MULTILINE) == []
+    for block in blocks(page):
+        assert block.language, f"line {block.line}: say of which language the block is"
+        assert set(block.notes) <= {"not run", "needs", "file", "there"}, block.notes
+        if block.language in ("bash", "console", "sh"):
+            assert block.text.startswith("$ "), f"line {block.line}: a command begins with $"
+
+
+def test_few_blocks_are_not_run() -> None:
+    reasons = Counter(
+        block.notes["not run"].partition(":")[0]
+        for page in PAGES
+        for block in blocks(page)
+        if block.language in RUN and "not run" in block.notes
+    )
+    print(reasons)
+    assert set(reasons) <= set(NOT_RUN)

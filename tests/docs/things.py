@@ -1,0 +1,60 @@
+"""What pages find in their folder: made once, by oddlens itself, and copied for each page that asks for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import oddlens
+from tests.cli.program import run
+
+PACKAGE = Path(oddlens.__file__).parent
+
+
+def _src() -> None:
+    """The package where a clone has it, for pages that show a clone."""
+    Path("src").mkdir()
+    Path("src/oddlens").symlink_to(PACKAGE)
+
+
+def _moved(name: str) -> None:
+    """What `oddlens demo --images` writes, without the folder above it."""
+    shutil.copytree(Path("star", name), name)
+
+
+def _called(*calls: str) -> Callable[[], None]:
+    def make() -> None:
+        for call in calls:
+            done = run(*call.split()[1:])
+            assert done.code == 0, done.err
+
+    return make
+
+
+THINGS: dict[str, tuple[tuple[str, ...], Callable[[], None]]] = {
+    "src": ((), _src),
+    "star": ((), _called("oddlens demo --images star")),
+    "good": (("star",), lambda: _moved("good")),
+    "parts": (("star",), lambda: _moved("parts")),
+    "line-3": (("good",), _called("oddlens station create line-3 --object star --reference good/")),
+    "results": (("line-3", "parts"), _called("oddlens detect parts/ --station line-3 --out results")),
+}
+"""Each thing: what it is made of, and how, in a folder that holds that."""
+
+
+def put(name: str, folder: Path, store: Path) -> None:
+    """Copy a thing into a folder; in `store` each is made at its first time."""
+    if not (store / name).exists():
+        made_of, make = THINGS[name]
+        for each in made_of:
+            put(each, folder, store)
+        before = Path.cwd()
+        os.chdir(store)
+        try:
+            make()
+        finally:
+            os.chdir(before)
+    if not (folder / name).exists():
+        shutil.copytree(store / name, folder / name, symlinks=True)
