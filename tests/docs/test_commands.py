@@ -1,4 +1,4 @@
-"""What the documents say of the command is so: verbs and options exist. That they print what is shown: see tests/docs."""
+"""What the documents say of the command is so: verbs and options exist. That they print what is shown: see test_pages."""
 
 import re
 import shlex
@@ -45,10 +45,3 @@ def test_every_verb_and_option_that_a_document_names_exists(document: str, call:
 def options_of(*words: str) -> set[str]:
     """The options that the help of a verb names."""
     return {*re.findall(r"(?<!\S)--?[a-z][a-z-]*", run(*words, "--help").out.split("Examples:")[0]), "-v"}
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
-    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
-    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not link.startswith("http")]
-    assert not [link for link in links if not (document.parent / link).exists()]
