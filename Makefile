@@ -58,6 +58,13 @@ lint: .venv/dev
 types: .venv/dev
 	$(BIN)/mypy
 
+# All that a release must pass, and its packages, SBOM and licences, into build/release. RELEASE: options, such as
+# RELEASE="--python 3.12 --extra base serve".
+release-check:
+	test -x build/release-tools/bin/python || $(PYTHON) -m venv build/release-tools
+	build/release-tools/bin/pip install --quiet --constraint constraints.txt --editable '.[release]'
+	build/release-tools/bin/python scripts/release_check.py $(RELEASE)
+
 clean:
 	rm -rf .venv build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 

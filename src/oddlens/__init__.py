@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from oddlens.errors import Failure, OddlensError, OddlensWarning
     from oddlens.loading import load, open_station
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Calibration": "oddlens.calibration",

@@ -1,4 +1,4 @@
-"""Deprecated, and gone with the next version: programs written for 0.1.0 read images from here. Use `oddlens.io.images`."""
+"""Deprecated, and gone with 0.3: programs written for 0.1.0 read images from here. Use `oddlens.io.images`."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Options as version 0.1 spelled them: they still work, with a warning, and go with the next version."""
+"""Options as version 0.1 spelled them: they still work, with a warning, and go with 0.3."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ def replace_earlier(args: Sequence[str], own: Collection[str]) -> tuple[list[str
     return replaced, warnings
 
 
-_ENDS = "the earlier spelling ends with the next version"
+_ENDS = "the earlier spelling ends with 0.3"

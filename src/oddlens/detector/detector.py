@@ -404,6 +404,4 @@ def _insisted(outcome: Detection | Failure) -> Detection:
 
 
 def _warn_of_name(old: str, new: str) -> None:
-    warnings.warn(
-        f"Detector.{old} is now called {new}: the old name goes with the next version", DeprecationWarning, stacklevel=3
-    )
+    warnings.warn(f"Detector.{old} is now called {new}: the old name goes with 0.3", DeprecationWarning, stacklevel=3)

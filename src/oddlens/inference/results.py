@@ -171,7 +171,7 @@ class ResultsFolder:
             )
         names = differing(self._earlier, settings["run"])
         if "calibration" in names and _had_another_rule(self._earlier):
-            others = ", ".join(name for name in names if name != "calibration")
+            others = ", ".join(name for name in names if name not in ("calibration", "oddlens"))
             raise UsageError(
                 f"{printable(str(self.root))} holds results of an earlier version of oddlens, whose thresholds followed another "
                 f"rule{others and f', and of other settings ({others})'}: "

@@ -98,7 +98,7 @@ def _body(state: StationState, name: str) -> str:
         about["state"] = state.state.stage
     if state.defects is not None:
         about["defects"] = state.defects.summary
-    return f"""A station finds what is odd in images of one part. Use it with [oddlens](https://github.com/oddlens/oddlens):
+    return f"""A station finds what is odd in images of one part. Use it with oddlens:
 
 ```console
 oddlens station pull hf://OWNER/NAME --to {name}

@@ -98,7 +98,7 @@ def _body(learned: MethodWeights, provenance: Mapping[str, object], figures: Seq
     made = {name: value for name, value in provenance.items() if name != "format"}
     shown = f"\n## Figures\n\nIn percent, of a benchmark with oddlens.\n\n{table(figures)}\n" if figures else ""
     return f"""The learned part of the method {method} on the model {model}: {count:,} numbers in {len(learned.tensors)} tensors.
-Use it with [oddlens](https://github.com/oddlens/oddlens):
+Use it with oddlens:
 
 ```console
 oddlens weights pull hf://OWNER/NAME --to {method}.safetensors
