@@ -29,7 +29,7 @@ def _rules(colours: dict[str, str]) -> str:
 
 
 _STYLE = (
-    "text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}.small{font-size:12px}.strong{font-weight:600}"
+    "text{font:14px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}.small{font-size:13px}.strong{font-weight:600}"
     ".thin{stroke-width:1}.line{stroke-width:2}.thick{stroke-width:3}.dashes{stroke-dasharray:4 3}"
     f"{_rules(_LIGHT)}@media (prefers-color-scheme:dark){{{_rules(_DARK)}}}"
 )

@@ -22,9 +22,7 @@ def _map() -> Drawing:
     drawing.arrow(127, 74, 183, 74).arrow(297, 74, 353, 74)
     for x, caption in ((70, "image, in patches"), (240, "a score each patch"), (410, "anomaly map")):
         drawing.text(x, 144, caption, "quiet", style="small")
-    return drawing.text(
-        240, 170, "score: one number of the map or of the whole image, as the method says", style="small"
-    )
+    return drawing.text(240, 170, "score: one number, of the map or of the whole image", style="small")
 
 
 def _scale() -> Drawing:
@@ -140,7 +138,7 @@ def _prompts() -> Drawing:
     drawing.text(161, 79, "x", style="strong").text(321, 79, "x", style="strong")
     drawing.arrow(150, 122, 150, 150).arrow(330, 122, 330, 150)
     drawing.frame(50, 150, 200, 30, "good").text(150, 170, "mean of the good sentences", "good", style="small")
-    drawing.frame(270, 150, 184, 30, "bad").text(362, 170, "mean of the damaged ones", "bad", style="small")
+    drawing.frame(270, 150, 184, 30, "bad").text(362, 170, "mean of the damaged", "bad", style="small")
     return drawing.lines(
         240,
         204,

@@ -86,6 +86,7 @@ def _turned(drawing: Drawing, top: int) -> None:
 
 def _words(drawing: Drawing, x: int, y: int, good: str = "good", bad: str = "damaged", what: str = "patch") -> None:
     """What is asked about, between two prompts."""
+    x -= 10
     drawing.line(x - 50, y + 52, x - 44, y + 8, "good").line(x - 50, y + 52, x + 12, y + 30, "bad")
     drawing.dot(x - 44, y + 8, "good").dot(x + 12, y + 30, "bad")
     drawing.line(x - 50, y + 52, x, y + 14, "ink", style="thin dashes").dot(x, y + 14, "ink")
@@ -111,7 +112,7 @@ def _plane(drawing: Drawing, x: int, y: int) -> None:
     for across, down in ((-40, 44), (-20, 36), (-4, 45), (14, 33), (38, 34), (20, 43)):
         drawing.dot(x + across, y + down, "good", 3)
     drawing.line(x + 2, y + 38, x + 2, y + 8, "bad", style="line dashes").dot(x + 2, y + 6, "bad", 5)
-    drawing.text(x + 12, y + 14, "what is left", "bad", style="small", at="start")
+    drawing.text(x + 12, y + 14, "the rest", "bad", style="small", at="start")
 
 
 def _mutual(drawing: Drawing, x: int, y: int) -> None:
@@ -154,7 +155,7 @@ def _depths(drawing: Drawing, x: int, y: int) -> None:
 
 def _two(drawing: Drawing, x: int, y: int) -> None:
     """Two p-values that become one."""
-    drawing.pill(x, y + 4, 144, "words: p = 0.2").pill(x, y + 34, 144, "examples: p = 0.001", "good")
+    drawing.pill(x, y + 4, 150, "words: p = 0.2").pill(x, y + 34, 150, "examples: p = 0.001", "good")
     drawing.arrow(x, y + 60, x, y + 80).text(x, y + 100, "both: p = 0.002", style="small strong")
 
 
@@ -202,7 +203,7 @@ def _street(drawing: Drawing, x: int, y: int, *, heat: bool) -> None:
 METHODS: Mapping[str, Drawing] = {
     "winclip": _form(
         "WinCLIP compares windows of the image with sentences about a good and a damaged object, and with good examples.",
-        ("each window alone", "through the whole tower"),
+        ("each window alone", "through the tower"),
         ("score: by words;", "with examples the", "map's peak, too"),
         sketch=_words,
         left=_windows,
@@ -271,7 +272,7 @@ METHODS: Mapping[str, Drawing] = {
     ),
     "musc": _form(
         "MuSc compares the images of an unsorted pile with each other: what most of them show is good.",
-        ("each patch against", "every other image:", "the nearest 30 % count"),
+        ("each patch against", "every other image:", "the nearest 30 %"),
         ("score: the map's", "highest value"),
         sketch=_mutual,
         left=_stack,
