@@ -3,11 +3,14 @@
 A page says in a line of its own what the program says itself: `<!-- generated: NAME -->` (GENERATORS has the names).
 """
 
-import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+from scripts.docs import cli, http, settings
+from scripts.docs.diagrams import drawn
+from scripts.docs.markdown import relative
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -15,7 +18,7 @@ DOCS = ROOT / "docs"
 ELSEWHERE = {ROOT / "CHANGELOG.md": "about/changelog.md", ROOT / "CONTRIBUTING.md": "about/contributing.md"}
 """Documents outside docs/ that are pages as well, and where their pages stand."""
 
-GENERATORS: dict[str, Callable[[], str]] = {}
+GENERATORS: dict[str, Callable[[], str]] = {"cli": cli.verbs, "http": http.routes, "settings": settings.settings}
 
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*?$", re.DOTALL | re.MULTILINE)
@@ -32,7 +35,8 @@ def write_pages(folder: Path) -> None:
     for document, page in pages().items():
         target = folder / page
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(for_site(document, completed(document)), encoding="utf-8")
+        text = drawn(for_site(document, completed(document)), target, folder / "images")
+        target.write_text(text, encoding="utf-8")
 
 
 def completed(document: Path) -> str:
@@ -68,8 +72,3 @@ def outside_fences(text: str, change: Callable[[str], str], block: Callable[[str
         parts += [change(text[end : fence.start()]), block(fence[0])]
         end = fence.end()
     return "".join([*parts, change(text[end:])])
-
-
-def relative(page: str, folder: Path) -> str:
-    """The way from a folder of the site to a page."""
-    return os.path.relpath(page, folder).replace(os.sep, "/")

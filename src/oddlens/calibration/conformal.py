@@ -38,7 +38,7 @@ def p_value(scores: Sequence[float], score: float) -> float:
     Promised: the p-value of a further good image is at most alpha with a probability of at most alpha, for every alpha, on average
     over calibration sets. Not promised: anything of images that are not exchangeable with those of the scores.
 
-    Example:
+    Examples:
         >>> p_value([0.1, 0.2, 0.3], 0.25)
         0.5
     """
@@ -48,7 +48,7 @@ def p_value(scores: Sequence[float], score: float) -> float:
 def images_needed(rate: float) -> int:
     """How many scores a threshold for a false-alarm rate needs.
 
-    Example:
+    Examples:
         >>> [images_needed(rate) for rate in (0.1, 0.05, 0.01, 0.001)]
         [9, 19, 99, 999]
     """
@@ -64,7 +64,7 @@ def rank_for(count: int, rate: float) -> int:
     Raises:
         UsageError: So few scores cannot promise so low a rate.
 
-    Example:
+    Examples:
         >>> rank_for(19, 0.05), rank_for(100, 0.05)
         (19, 96)
     """
@@ -100,7 +100,7 @@ def declared_bound(count: int, rank: int, confidence: float = CONFIDENCE) -> flo
     lies below where scores are tied; this is a quantile of it. Not promised: anything of a threshold that was moved afterwards
     (`moved_bound`), or of leave-one-out scores, which are not independent of one another.
 
-    Example:
+    Examples:
         >>> [round(declared_bound(n, n), 3) for n in (20, 100, 300)]
         [0.139, 0.03, 0.01]
     """
@@ -113,7 +113,7 @@ def moved_bound(count: int, rank: int) -> float:
     Promised: the bounds of all ranks hold together with that confidence, so that whichever threshold is chosen, by whatever
     reason, its bound is among them. The band has equal local levels: at every rank the bound is the same quantile.
 
-    Example:
+    Examples:
         >>> [round(moved_bound(n, n), 3) for n in (20, 100, 300)]
         [0.231, 0.058, 0.021]
     """
@@ -156,7 +156,7 @@ def rate_interval(hits: int, count: int, confidence: float = CONFIDENCE) -> tupl
     Promised: whatever the true rate is, the interval holds it with at least this probability, where the images counted are
     independent and like those to come. (0, 1) without any.
 
-    Example:
+    Examples:
         >>> [round(end, 3) for end in rate_interval(8, 8)]
         [0.631, 1.0]
     """

@@ -66,7 +66,7 @@ class Observation:
 def short_names(sources: Iterable[str]) -> dict[str, str]:
     """A name for people for each of these images: the file's name, with as many of its folders as tell it from the others.
 
-    Example:
+    Examples:
         >>> short_names(["monday/1.png", "tuesday/1.png", "tuesday/2.png"])
         {'monday/1.png': 'monday/1.png', 'tuesday/1.png': 'tuesday/1.png', 'tuesday/2.png': '2.png'}
     """

@@ -25,7 +25,7 @@ class Dataset:
         records: One an image; no pixels.
         problems: What opening it found wrong. `check_dataset` finds more.
 
-    Example:
+    Examples:
         >>> good = Record(Path("bolt/good/1.png"), None, 0, "bolt", "good", "test")
         >>> bent = Record(Path("bolt/bent/1.png"), None, 1, "bolt", "bent", "test")
         >>> dataset = Dataset(Path("bolt"), "folder", (good, bent))

@@ -133,7 +133,7 @@ def load_legend(legend: str | Path) -> Legend:
     Raises:
         DataError: There is no such name, or the file is no such legend.
 
-    Example:
+    Examples:
         >>> legend = load_legend("ood")
         >>> legend.is_anomalous(np.array([0, 1, 255], np.uint8)).tolist()
         [False, True, False]

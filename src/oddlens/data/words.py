@@ -45,7 +45,7 @@ def label_of(value: object) -> int | None:
 
     Programs write 1 as 1.0 (pandas, where a cell of the column is empty), "1,0" (Excel in other languages), True, or a word.
 
-    Example:
+    Examples:
         >>> label_of("1,0"), label_of("Good"), label_of("2")
         (1, 0, None)
     """

@@ -116,7 +116,7 @@ class Detection:
         Raises:
             UsageError: The document is of something else, or a number is not finite.
 
-        Example:
+        Examples:
             >>> line = {"path": "nut.png", "score": 0.7, "threshold": 0.5, "image_size": [640, 480]}
             >>> found = Detection.from_dict(line)
             >>> found.is_anomalous, found.image_size

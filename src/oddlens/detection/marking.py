@@ -37,7 +37,7 @@ class Marking:
     Raises:
         UsageError: A number cannot be used, or square millimetres are asked for and nobody says how large a pixel is.
 
-    Example:
+    Examples:
         >>> Marking(min_area=2.5, unit="mm2", mm_per_pixel=0.5).keeps(10), Marking(min_area=11).keeps(10)
         (True, False)
     """

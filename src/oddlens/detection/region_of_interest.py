@@ -105,7 +105,7 @@ class RegionOfInterest:
     Raises:
         UsageError: A polygon has fewer than three corners or leaves the image, or nothing is left to look at.
 
-    Example:
+    Examples:
         >>> left_half = RegionOfInterest(include=(((0, 0), (0.5, 0), (0.5, 1), (0, 1)),))
         >>> left_half.inside((4, 1)).tolist()
         [[True, True, False, False]]

@@ -113,7 +113,7 @@ class CalibratedDetector(ObservedDetector):
             UsageError: There are too few good images for the rate, or none, or the recipe scores a whole set (`check_alone`).
             ImageError: An image cannot be read, or its score or map is not finite.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import oddlens
             >>> detector = oddlens.load("winclip", device="cpu")

@@ -100,7 +100,7 @@ class Detector(CalibratedDetector):
             ImageError: An image cannot be read, or its score or map is not finite. `detect_each` continues with the others.
             UsageError: A path does not exist, the object name is empty, or the recipe scores a whole set (`check_alone`).
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import oddlens
             >>> detector = oddlens.load("winclip", device="cpu").set_thresholds(image=0.9)

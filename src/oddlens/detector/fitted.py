@@ -94,7 +94,7 @@ class FittedDetector(DetectorSettings):
             UsageError: The method takes no references, a path names nothing, or no image is given.
             ImageError: An image cannot be read, or its features are not finite. No reference is added then.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import oddlens
             >>> good = [np.full((64, 64, 3), grey, np.uint8) for grey in (100, 120)]

@@ -44,7 +44,7 @@ class ObservedDetector(FittedDetector):
             UsageError: There are none, or the recipe scores a whole set (`check_alone`).
             ImageError: An image cannot be read, or its score or map is not finite.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import oddlens
             >>> detector = oddlens.load("winclip", device="cpu")

@@ -45,7 +45,7 @@ class Key:
 def variants(shots: Iterable[int], seeds: Iterable[int]) -> tuple[Variant, ...]:
     """Every number of shots with every seed; zero-shot once.
 
-    Example:
+    Examples:
         >>> [variant.name for variant in variants([0, 4], [0, 1])]
         ['0shot', '4shot-seed0', '4shot-seed1']
     """

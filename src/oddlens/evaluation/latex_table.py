@@ -72,7 +72,7 @@ def write_latex(document: MetricsDocument) -> str:
 def escaped(text: str) -> str:
     r"""A text as LaTeX prints it, on one line.
 
-    Example:
+    Examples:
         >>> print(escaped("100 % of metal_nut"))
         100 \% of metal\_nut
     """

@@ -69,7 +69,7 @@ def heading(name: str) -> str:
 def percent(mean: float | None, std: float | None = None) -> str:
     """A fraction as papers print it, in percent.
 
-    Example:
+    Examples:
         >>> percent(0.92), percent(0.92, 0.003), percent(None)
         ('92.0', '92.0 ± 0.3', '-')
     """

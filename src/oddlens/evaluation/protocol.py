@@ -80,7 +80,7 @@ def choose_protocol(source: NamedDataset, category: str, full_size: bool | None,
 def read_sizes(text: str) -> Sizes:
     """Sizes as a name, or as two areas in pixels. Raises UsageError for anything else.
 
-    Example:
+    Examples:
         >>> read_sizes("50,10")
         ComponentSizes(found=50, true=10)
     """

@@ -95,7 +95,7 @@ def signature(body: bytes, secret: str, seconds: int) -> str:
 def is_signed(body: bytes, header: str, secret: str, now: float, tolerance_s: float = 300.0) -> bool:
     """Whether a request was signed with the secret, and lately: an old one may be somebody's recording.
 
-    Example:
+    Examples:
         >>> header = signature(b"{}", "secret", 1_000)
         >>> is_signed(b"{}", header, "secret", 1_060), is_signed(b"{ }", header, "secret", 1_060)
         (True, False)

@@ -17,7 +17,7 @@ def shown_address(address: str) -> str:
     Raises:
         UsageError: Its host or port cannot be read.
 
-    Example:
+    Examples:
         >>> shown_address("rtsp://admin:secret@10.0.0.8:554/stream1?token=1")
         'rtsp://10.0.0.8:554/stream1'
         >>> shown_address("0"), shown_address("drives/monday.mp4")

@@ -92,7 +92,7 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
         ImageError: The image cannot be read; the sentence names it and says what to do.
         UsageError: The limit is no number above 0.
 
-    Example:
+    Examples:
         >>> picture = read_image(np.zeros((2, 3), np.uint8), name="black")
         >>> picture.size, picture.pixels.shape, picture.source
         ((3, 2), (2, 3, 3), 'black')

@@ -71,7 +71,7 @@ class Preparation:
         Raises:
             UsageError: One of them is none, or there is an overlap without tiles.
 
-        Example:
+        Examples:
             >>> Preparation.of(tiles="3x2", fit="pad")
             Preparation(tiles=(3, 2), overlap=0.2, fit='pad')
         """

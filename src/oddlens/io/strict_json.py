@@ -35,7 +35,7 @@ def parse_json(text: str | bytes) -> object:
     Raises:
         ValueError: The text is no JSON, or holds NaN, infinities or nesting that is too deep.
 
-    Example:
+    Examples:
         >>> parse_json('{"scores": [0.5]}')
         {'scores': [0.5]}
     """
@@ -57,7 +57,7 @@ def checked(value: object, form: type[_T], name: str = "it") -> _T:
     Raises:
         ValueError: It has another form; the message is that of `form_fault`.
 
-    Example:
+    Examples:
         >>> checked([0.5, 1], list[float])
         [0.5, 1]
     """
@@ -87,7 +87,7 @@ def form_fault(value: object, form: object, name: str = "it") -> str:
             `[form]`, a list of such; `{key: form}`, an object that has at least these keys; `(form, form)`, either.
         name: The name of the value in the reason.
 
-    Example:
+    Examples:
         >>> form_fault({"sizes": 3}, {"sizes": [int], "note": (str, None)})
         'it lacks note'
         >>> form_fault({"sizes": 3, "note": None}, {"sizes": [int], "note": (str, None)})

@@ -64,7 +64,7 @@ def load(
         UsageError: A name, a field or a value does not exist, or the weights file does not.
         ModelError: Model or weights are absent, damaged, or do not fit.
 
-    Example:
+    Examples:
         >>> import oddlens
         >>> detector = oddlens.load("winclip", device="cpu", temperature=0.05)
         >>> detector.recipe.temperature
@@ -110,7 +110,7 @@ def open_station(
         UsageError: There is no station or no such version, or station.json is damaged.
         ModelError: A file beside it is missing, damaged or another one.
 
-    Example:
+    Examples:
         >>> import oddlens
         >>> oddlens.load("winclip", device="cpu").set_thresholds(image=0.5).save("line-3")
         >>> oddlens.open_station("line-3", device="cpu").thresholds.image

@@ -14,7 +14,7 @@ def default_method(model: Card, *, with_references: bool) -> str:
     by these. One without words (DINOv2) needs good examples in any case: AnomalyDINO's thresholds from them keep a promise, which
     those of SubspaceAD do not. Else words serve without references, and beside them.
 
-    Example:
+    Examples:
         >>> from oddlens.backbone.cards import MINI, find_card
         >>> default_method(MINI, with_references=True), default_method(MINI, with_references=False)
         ('patch-knn', 'winclip')

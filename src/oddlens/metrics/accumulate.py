@@ -21,7 +21,7 @@ from oddlens.metrics.ranking import Ranking
 class ImageAccumulator:
     """Collects labels and scores of images. Memory O(images); picklable.
 
-    Example:
+    Examples:
         >>> shards = [([0, 1], [0.1, 0.4]), ([0, 1], [0.3, 0.2])]
         >>> first, second = (ImageAccumulator().update(labels, scores) for labels, scores in shards)
         >>> first.merge(second).compute().auroc
@@ -55,7 +55,7 @@ class ImageAccumulator:
 class PixelAccumulator:
     """Collects masks and maps. Memory O(pixels), 4 bytes each for float32 maps, as the masks are dropped; picklable.
 
-    Example:
+    Examples:
         >>> shards = [([[[0, 1]]], [[[0.1, 0.4]]]), ([[[0, 1]]], [[[0.3, 0.2]]])]
         >>> first, second = (PixelAccumulator().update(masks, maps) for masks, maps in shards)
         >>> first.merge(second).compute().auroc

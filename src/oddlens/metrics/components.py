@@ -93,7 +93,7 @@ def component_metrics(
     Raises:
         UsageError: As `pixel_metrics`; for unknown sizes; for a threshold that is NaN.
 
-    Example:
+    Examples:
         One of two true components is found, half of it, and nothing else:
 
         >>> masks, maps = [[[1, 1, 0, 1]]], [[[0.9, 0.2, 0.1, 0.3]]]
@@ -113,7 +113,7 @@ class ComponentAccumulator:
 
     Shards merge in any order into exactly the metrics of the whole.
 
-    Example:
+    Examples:
         >>> accumulator = ComponentAccumulator(0.5, ComponentSizes(found=1, true=1))
         >>> accumulator.update([[[1, 1, 0, 1]]], [[[0.9, 0.2, 0.1, 0.3]]]).compute().siou
         0.25

@@ -34,7 +34,7 @@ class ScoreCounts:
     Attributes:
         total: Scores so far.
 
-    Example:
+    Examples:
         >>> counts = ScoreCounts(np.array([0.2, 0.5])).update([[0.1, 0.2], [0.9]])
         >>> counts.at_least.tolist(), counts.above.tolist(), counts.total
         ([2, 1], [1, 1], 3)

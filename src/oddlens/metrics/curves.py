@@ -35,7 +35,7 @@ class PrecisionRecallCurve(NamedTuple):
 def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, max_points: int | None = 1000) -> RocCurve:
     """Give the ROC curve of `scores` (float, any shape) against `labels` (bool or 0/1, same shape): see `roc_points`.
 
-    Example:
+    Examples:
         >>> curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         >>> curve.fpr.tolist(), curve.tpr.tolist()
         ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
@@ -48,7 +48,7 @@ def precision_recall_curve(
 ) -> PrecisionRecallCurve:
     """Give the precision-recall curve, input as for `roc_curve`: see `precision_recall_points`.
 
-    Example:
+    Examples:
         >>> curve = precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         >>> curve.recall.tolist(), [round(value, 3) for value in curve.precision.tolist()]
         ([0.5, 1.0], [1.0, 0.667])
@@ -64,7 +64,7 @@ def roc_points(ranking: Ranking, max_points: int | None = 1000) -> RocCurve:
     Raises:
         UsageError: Without positives or without negatives; for `max_points` below 2.
 
-    Example:
+    Examples:
         >>> roc_points(rank([0, 0, 1], [0.1, 0.4, 0.8])).tpr.tolist()
         [0.0, 1.0, 1.0]
     """
@@ -87,7 +87,7 @@ def precision_recall_points(ranking: Ranking, max_points: int | None = 1000) -> 
     Raises:
         UsageError: Without positives; for `max_points` below 2.
 
-    Example:
+    Examples:
         >>> precision_recall_points(rank([0, 0, 1], [0.1, 0.4, 0.8])).precision.tolist()
         [1.0]
     """

@@ -36,7 +36,7 @@ def image_metrics(labels: npt.ArrayLike, scores: npt.ArrayLike) -> ImageMetrics:
     Raises:
         UsageError: For empty input, unequal shapes, labels other than 0 and 1, NaN.
 
-    Example:
+    Examples:
         >>> found = image_metrics([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         >>> found.auroc, round(found.ap, 3), found.f1_max, found.f1_max_threshold
         (0.75, 0.833, 0.8, 0.35)

@@ -39,7 +39,7 @@ def pixel_aupro_legacy(masks: Images, maps: Images) -> float:
     Raises:
         UsageError: For infinite scores, and as `pixel_metrics`.
 
-    Example:
+    Examples:
         The rule stretches the rates 1/8 to 2/8 and leaves out what lies beside them, so it differs from the exact figure:
 
         >>> from oddlens.metrics import aupro

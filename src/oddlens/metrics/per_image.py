@@ -46,7 +46,7 @@ def per_image_pixel_metrics(
     Raises:
         UsageError: As `pixel_metrics`; where no image has pixels of both kinds.
 
-    Example:
+    Examples:
         >>> masks = [[[0, 1]], [[0, 1]], [[0, 0]]]
         >>> maps = [[[0.1, 0.9]], [[0.9, 0.1]], [[0.5, 0.5]]]
         >>> found = per_image_pixel_metrics(masks, maps)

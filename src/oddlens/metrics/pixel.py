@@ -67,7 +67,7 @@ def pixel_metrics(
     Raises:
         UsageError: For empty input, unequal shapes or numbers, NaN, a limit outside (0, 1].
 
-    Example:
+    Examples:
         >>> masks, maps = [[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]
         >>> found = pixel_metrics(masks, maps)
         >>> found.auroc, found.aupro, found.fpr95, found.n_regions
@@ -80,7 +80,7 @@ def pixel_metrics(
 def aupro(masks: Images, maps: Images, limit: float = AUPRO_LIMIT, ignore: Images | None = None) -> float:
     """Area under the per-region overlap curve up to the false positive rate `limit`; input as for `pixel_metrics`.
 
-    Example:
+    Examples:
         >>> aupro([[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]], limit=1.0)
         0.75
     """
@@ -90,7 +90,7 @@ def aupro(masks: Images, maps: Images, limit: float = AUPRO_LIMIT, ignore: Image
 def rank_pixels(masks: Images, maps: Images, ignore: Images | None = None) -> Ranking:
     """Rank all pixels, to draw curves or read other metrics from; input, cost and errors as for `pixel_metrics`.
 
-    Example:
+    Examples:
         >>> rank_pixels([[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]).auroc()
         0.75
     """
@@ -106,7 +106,7 @@ def pixel_metrics_from(
     Raises:
         UsageError: If the passes saw different pixels, or none.
 
-    Example:
+    Examples:
         >>> masks, maps = [[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]
         >>> positives = PositiveScores().update(masks, maps)
         >>> pixel_metrics_from(positives, positives.score_counts().update(maps), aupro_limit=1.0).aupro

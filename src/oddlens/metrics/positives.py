@@ -19,7 +19,7 @@ class PositiveScores:
     The second pass needs no masks. Merging gives the same result, bit for bit, as one pass over all images in any
     order. Memory O(positive pixels), 8 bytes each for float32 maps; time O(pixels) and one sort of the positives.
 
-    Example:
+    Examples:
         >>> from oddlens.metrics import pixel_metrics_from
         >>> masks, maps = [[[0, 0], [1, 1]]], [[[0.1, 0.4], [0.35, 0.8]]]
         >>> positives = PositiveScores().update(masks, maps)  # each shard; then merge

@@ -109,7 +109,7 @@ def rank(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Ranking:
     Raises:
         UsageError: For empty input, unequal shapes, labels other than 0 and 1, NaN.
 
-    Example:
+    Examples:
         >>> ranking = rank([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         >>> ranking.thresholds.tolist(), ranking.true_positives.tolist(), ranking.false_positives.tolist()
         ([0.8, 0.35], [1, 2], [0, 1])
@@ -125,7 +125,7 @@ def rank(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Ranking:
 def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Area under the ROC curve, in [0, 1], nan without positives or negatives; see `rank` for the input.
 
-    Example:
+    Examples:
         >>> auroc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         0.75
     """
@@ -135,7 +135,7 @@ def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Average precision, in [0, 1], nan without positives; see `rank` for the input.
 
-    Example:
+    Examples:
         >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 3)
         0.833
     """
@@ -145,7 +145,7 @@ def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 def f1_max(labels: npt.ArrayLike, scores: npt.ArrayLike) -> F1Max:
     """Best F1 over all thresholds and its threshold, nan without positives; see `rank` for the input.
 
-    Example:
+    Examples:
         >>> f1_max([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         F1Max(value=0.8, threshold=0.35)
     """
@@ -155,7 +155,7 @@ def f1_max(labels: npt.ArrayLike, scores: npt.ArrayLike) -> F1Max:
 def fpr_at_tpr(labels: npt.ArrayLike, scores: npt.ArrayLike, tpr: float = 0.95) -> float:
     """Give the false positive rate where `tpr` of the positives are found (FPR95), in [0, 1]; input as for `rank`.
 
-    Example:
+    Examples:
         >>> fpr_at_tpr([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         0.5
     """

@@ -41,7 +41,7 @@ class SegmentationAccumulator:
     Raises:
         UsageError: Without a class; if `ignored` is one of the classes.
 
-    Example:
+    Examples:
         >>> SegmentationAccumulator(2).update([[[0, 1, 255]]], [[[0, 0, 1]]]).confusion.tolist()
         [[1, 0, 0], [1, 0, 0]]
     """
@@ -119,7 +119,7 @@ def segmentation_metrics(
 ) -> SegmentationMetrics:
     """Measure predicted classes against true ones, integers [h, w] an image: `SegmentationAccumulator` in one call.
 
-    Example:
+    Examples:
         >>> found = segmentation_metrics([[[0, 0, 1, 1]]], [[[0, 0, 1, 0]]], n_classes=2)
         >>> round(found.miou, 3), found.accuracy
         (0.583, 0.75)

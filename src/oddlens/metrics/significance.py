@@ -50,7 +50,7 @@ def bootstrap_interval(
     Raises:
         UsageError: For n < 1, a level outside (0, 1), and as `auroc`.
 
-    Example:
+    Examples:
         A perfect ranking stays perfect in every replicate:
 
         >>> from oddlens.metrics import auroc
@@ -100,7 +100,7 @@ def delong_test(labels: npt.ArrayLike, scores_a: npt.ArrayLike, scores_b: npt.Ar
     Raises:
         UsageError: With fewer than two positives or negatives, and as `auroc`.
 
-    Example:
+    Examples:
         >>> test = delong_test([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.7, 0.6, 0.8, 0.9], [0.3, 0.6, 0.7, 0.2, 0.4, 0.9])
         >>> round(test.auroc_a, 3), round(test.auroc_b, 3), round(test.z, 2), round(test.p_value, 2)
         (0.889, 0.444, 1.79, 0.07)

@@ -245,7 +245,7 @@ def defect_names(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: There are fewer than two, or one is "unknown".
 
-    Example:
+    Examples:
         >>> defect_names("scratch, dent,Scratch")
         ('scratch', 'dent')
     """

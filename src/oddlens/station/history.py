@@ -42,7 +42,7 @@ def versions(folder: str | os.PathLike[str]) -> list[Version]:
 
     An earlier version whose file is damaged is among them, and says so. Raises `UsageError` where there is no station.
 
-    Example:
+    Examples:
         >>> import oddlens
         >>> from oddlens.station import rollback, versions
         >>> detector = oddlens.load("winclip", device="cpu").set_thresholds(image=0.5)

@@ -16,7 +16,7 @@ def focal_loss(probabilities: Tensor, target: Tensor, gamma: float = 2.0, smooth
         gamma: The focusing exponent.
         smooth: Bounds the targets away from 0 and 1, and the logarithm.
 
-    Example:
+    Examples:
         >>> perfect = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
         >>> float(focal_loss(perfect, torch.tensor([[0, 1]]))) < 1e-9
         True
@@ -35,7 +35,7 @@ def dice_loss(probabilities: Tensor, target: Tensor, smooth: float = 1.0) -> Ten
         target: 0 or 1, [batch, ...].
         smooth: Added to numerator and denominator.
 
-    Example:
+    Examples:
         >>> float(dice_loss(torch.tensor([[1.0, 0.0]]), torch.tensor([[1, 0]])))
         0.0
     """

@@ -1,0 +1,46 @@
+"""What the site says of options, settings, routes and names is what the program has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import oddlens
+from oddlens.methods.registry import method_cards
+
+site = pytest.importorskip("scripts.docs.pages", reason="needs the documents of a checkout")
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def test_every_public_name_has_its_place_on_the_page_of_python() -> None:
+    names = re.findall(r"^::: oddlens\.(\w+)$", (REFERENCE / "python.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(names) == sorted(oddlens.__all__)
+
+
+def test_what_the_program_says_itself_stands_on_one_page_each() -> None:
+    marks = [
+        mark for page in site.pages() for mark in re.findall(r"<!-- generated: (\S+) -->", page.read_text("utf-8"))
+    ]
+    assert sorted(set(marks) - {"NAME"}) == sorted(site.GENERATORS)
+
+
+def test_the_page_of_the_command_line_has_every_verb_with_its_options() -> None:
+    text = site.completed(REFERENCE / "cli.md")
+    assert "\n## oddlens detect\n" in text
+    assert "\n### oddlens station create\n" in text
+    assert "| `--threshold SCORE[,PIXEL]` | An image is NG above SCORE." in text
+    assert "| `--object NAME` | What is on the images, in a word or two. | part |" in text
+
+
+def test_the_page_of_settings_has_every_method_with_its_values() -> None:
+    text = site.completed(REFERENCE / "settings.md")
+    assert re.findall(r"^## (\S+)$", text, re.MULTILINE) == list(method_cards())
+    assert re.search(r"^\| `temperature` \\\* \| `0.07` \| Divides the cosines", text, re.MULTILINE)
+
+
+def test_the_page_of_http_has_every_route() -> None:
+    pytest.importorskip("fastapi")
+    text = site.completed(REFERENCE / "http.md")
+    assert "POST /api/stations/{name}/inspect\n" in text
+    assert "| `judged` | `right`, `wrong`, `unsure` or null |" in text
