@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from typer.main import get_command
 
-from oddlens import cli
 from oddlens.cli.command import Context
+from oddlens.cli.program import program
 from scripts.docs.markdown import code, escaped, table
 
 Verb: TypeAlias = Context
@@ -19,7 +19,7 @@ Verb: TypeAlias = Context
 @cache
 def verbs() -> str:
     """All verbs, those of groups under their group's name, in the order of `oddlens --help`."""
-    app: Verb = get_command(cli.app)
+    app: Verb = get_command(program())
     context = app.context_class(app, info_name="oddlens")
     return "\n\n".join(block for command, own in _commands(app, context) for block in _section(command, own))
 
