@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import oddlens
 from oddlens.calibration import Readiness
 from oddlens.detection import Detection
 from oddlens.inference import live_station
@@ -65,6 +67,46 @@ def test_other_thresholds_let_no_reference_run_again(plates: LiveStation, monkey
     change_references(detector, pictures(1))
     write_station(detector.to_state(), plates.folder, verb="references", what="one more")
     assert len(plates.loaded().calibration or ()) == len(expected or ()) + 1
+
+
+def test_a_start_holds_no_reference_against_others(plates: LiveStation, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.asarray(part(300, True))
+    anew = oddlens.open_station(plates.folder)
+    anew.keep_fit(None, None)
+    (expected,) = anew.detect(image, "plate")
+    with monkeypatch.context() as patch:
+        patch.setattr("oddlens.detector.fitted.FittedDetector._held_out", lambda *given: 1 / 0)
+        detector = plates.loaded().detector
+    (found,) = detector.detect(image, "plate")
+    assert found.score == expected.score
+    assert np.array_equal(found.anomaly_map, expected.anomaly_map)
+    assert detector.calibration() == anew.calibration()
+
+
+def test_nor_does_one_whose_thresholds_are_of_other_good_images(
+    plates: LiveStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = plates.opened()
+    references = [each.score for each in detector.observe(looks=False)]
+    detector.calibrate([each.pixels for each in pictures(5)])
+    write_station(detector.to_state(), plates.folder, verb="calibrate", what="on others")
+    monkeypatch.setattr("oddlens.detector.fitted.FittedDetector._held_out", lambda *given: 1 / 0)
+    found = oddlens.open_station(plates.folder)
+    assert found.calibration() == detector.calibration()
+    assert [each.score for each in found.observe(looks=False)] == references
+
+
+@pytest.mark.parametrize("edit", [{"object_name": "bolt"}, {"memory_values": {"seal": "0" * 64}}])
+def test_what_was_made_of_something_else_is_made_anew(plates: LiveStation, edit: dict[str, object]) -> None:
+    (expected,) = oddlens.open_station(plates.folder).detect(np.asarray(part(300, True)), "plate")
+    file = plates.folder / "station.json"
+    told = json.loads(file.read_text())
+    for name, value in edit.items():
+        told[name] = told[name] | value if isinstance(value, dict) else value
+    file.write_text(json.dumps(told))
+    assert read_station(plates.folder).memory_values is None
+    (found,) = oddlens.open_station(plates.folder).detect(np.asarray(part(300, True)), "plate")
+    assert found.score == expected.score
 
 
 def test_a_damaged_file_that_is_mended_is_found_again(plates: LiveStation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -392,7 +392,8 @@ class TestEdited:
             data = file.read_bytes()
             for _ in range(25):
                 damaged = bytearray(data)
-                damaged[rng.randrange(len(data)) if rng.random() < 0.7 else rng.randrange(300)] ^= 1 << rng.randrange(8)
+                place = rng.randrange(len(data) if rng.random() < 0.7 else min(300, len(data)))
+                damaged[place] ^= 1 << rng.randrange(8)
                 file.write_bytes(damaged[: rng.randrange(len(data))] if rng.random() < 0.2 else damaged)
                 assert not self.judge(whole, pictures[3])
             file.write_bytes(data)

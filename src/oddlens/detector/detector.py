@@ -299,6 +299,8 @@ class Detector(CalibratedDetector):
         if self.model_name is not None:
             identity = replace(identity, model=replace(identity.model, name=self.model_name))
         is_alone = references is None or not self.recipe.alone
+        made = self.calibration() if self._split is None and is_alone else None
+        kept = self.fit_to_keep() if is_alone else None
         return StationState(
             identity=identity,
             model=None if not files else files[0] if len(files) == 1 else home,
@@ -307,7 +309,8 @@ class Detector(CalibratedDetector):
             thresholds=self.thresholds,
             references=saved,
             calibration=self._split or (None if self._rates == Rates() else self._rates),
-            leave_one_out=self.calibration() if self._split is None and is_alone else None,
+            leave_one_out=made if kept is None or made is not None else kept.calibration,
+            memory_values=None if kept is None else kept.values,
             object_name=self.object_name,
             image_size=self.image_size or (None if saved is None else saved.common_size),
             **{name: getattr(self, name) for name in SECTIONS},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Self
 
@@ -15,9 +15,9 @@ from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.detector.inside import within
 from oddlens.detector.reference_encoder import ReferenceEncoder
-from oddlens.detector.settings import DetectorSettings, Fit
+from oddlens.detector.settings import DetectorSettings, Fit, KeptFit
 from oddlens.encoding import EncodedBatch, joined, joined_scores
-from oddlens.encoding.arrays import aligned, scores_to_numpy
+from oddlens.encoding.arrays import aligned, scores_to_numpy, to_numpy
 from oddlens.errors import OddlensWarning, UsageError, check_name, check_type, shortened
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
@@ -135,11 +135,16 @@ class FittedDetector(DetectorSettings):
         return self._fits.get(object_name, lambda: self._fitted(references, memory, object_name))
 
     def _fitted(self, references: EncodedBatch, memory: Memory, object_name: str) -> Fit:
-        fitted, parts = self._held_out(references, memory, object_name)
+        kept = None if self._kept is None or self._kept.calibration.object_name != object_name else self._kept
+        if kept is not None and kept.values:
+            fitted = self._beside_defects(memory).with_values(self.method.from_arrays(kept.values))
+            parts: Iterable[tuple[EncodedBatch, Scores[Numbers]]] = ()
+        else:
+            fitted, parts = self._held_out(references, memory, object_name)
         if len(references) < 2:
             return Fit(fitted, None)
-        if self._kept is not None and self._kept.object_name == object_name:
-            return Fit(fitted, replace(self._kept, **asdict(self._rates.check(len(references)))))
+        if kept is not None:
+            return Fit(fitted, replace(kept.calibration, **asdict(self._rates.check(len(references)))))
         images = (image for batch, scores in parts for image in self._good_images(batch, scores))
         # The score of a region of interest is a value of the map.
         unguaranteed = self.method.unguaranteed if self._roi is None else self.method.unguaranteed_maps
@@ -148,13 +153,24 @@ class FittedDetector(DetectorSettings):
             calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),
         )
 
-    def keep_leave_one_out(self, calibration: Calibration | None) -> None:
-        """Take what the references score, each held against the others, from a station that kept it: no model need run for it.
+    def keep_fit(self, calibration: Calibration | None, values: Mapping[str, Numbers] | None) -> None:
+        """Take from a station what the references score, each held against the others, and what their memory keeps beside them.
 
-        Other references, another region of interest or another memory of defects drop it.
+        So they need not be held against each other again. Other references, another region of interest or another memory of
+        defects drop it. values: None: they are made anew.
         """
-        self._kept = calibration
+        self._kept = None if calibration is None else KeptFit(calibration, values or {})
         self._fits.clear()
+
+    def fit_to_keep(self) -> KeptFit | None:
+        """What `keep_fit` takes, for the detector's own object; None where it was not made, or has no calibration."""
+        fit = self._fits.peek(self.object_name)
+        if fit is None:
+            is_ours = self._kept is not None and self._kept.calibration.object_name == self.object_name
+            return self._kept if is_ours else None
+        if fit.calibration is None:
+            return None
+        return KeptFit(fit.calibration, {name: to_numpy(value) for name, value in fit.memory.values.items()})
 
     def _held_out(
         self, references: EncodedBatch, memory: Memory, object_name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from oddlens.io.hashes import cached_hash
 from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe_fields import Recipe
-from oddlens.methods.scoring import AnyModel, Memory, ScoringMethod, Text
+from oddlens.methods.scoring import AnyModel, Memory, Numbers, ScoringMethod, Text
 from oddlens.provenance import Identity
 from oddlens.station import SavedReferences
 from oddlens.station.defects import Defects
@@ -33,6 +33,13 @@ class Fit(NamedTuple):
 
     memory: Memory
     calibration: Calibration | None
+
+
+class KeptFit(NamedTuple):
+    """A fit as a station keeps it. values: what the memory has beside the features of the references."""
+
+    calibration: Calibration
+    values: Mapping[str, Numbers]
 
 
 class DetectorSettings:
@@ -74,7 +81,7 @@ class DetectorSettings:
         self._references: EncodedBatch | None = None
         self._memory: Memory | None = None
         self._fits: Recent[str, Fit] = Recent(_KEPT_FITS)
-        self._kept: Calibration | None = None
+        self._kept: KeptFit | None = None
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
 
     @cached_property

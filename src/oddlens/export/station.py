@@ -133,6 +133,8 @@ def export_station(
         if form.precision != "fp32":
             report("references and calibration by the graphs")
             state = _made_anew(state, detector, work)
+        elif state.memory_values:
+            state = _with_values(state, work)
         write_station(state, made, verb="export", what=f"exported in {form.precision} from {os.fspath(station)}")
         exported = open_station(made, device="cpu", runtime=form.runtime)
         report("parity")
@@ -186,10 +188,21 @@ def _with_graphs(state: StationState, graphs: Path) -> StationState:
     return replace(state, model=graphs, model_files=tuple(sorted(matching(graphs, "*"))), weights=None)
 
 
+def _with_values(state: StationState, work: Path) -> StationState:
+    """The station with what its graphs, and not torch, keep beside the features of the references: it is held against torch."""
+    place = work / "before"
+    write_station(replace(state, memory_values=None), place)
+    graphs = open_station(place, device="cpu")
+    graphs.memory_for(graphs.object_name)
+    kept = graphs.fit_to_keep()
+    return replace(state, memory_values=None if kept is None else kept.values)
+
+
 def _made_anew(state: StationState, detector: Detector, work: Path) -> StationState:
     """The station with references and a calibration that its graphs made. Raises `UsageError` where images of them are gone."""
     place = work / "before"
-    write_station(replace(state, references=None, calibration=None, leave_one_out=None, scene=None, state=None), place)
+    without = replace(state, references=None, calibration=None, leave_one_out=None, memory_values=None)
+    write_station(replace(without, scene=None, state=None), place)
     graphs = open_station(place, device="cpu")  # on the runtime that graphs.json names
     if detector.references is not None:
         graphs.add_references(_there(detector.references.sources, "references"))

@@ -20,8 +20,7 @@ from oddlens.inference.line import MOST_COMPARED, LearningSink, LineSink, sinks_
 from oddlens.inference.records import Record
 from oddlens.io.images import Picture
 from oddlens.loading import open_station
-from oddlens.station import read_station
-from oddlens.station.document import STATION
+from oddlens.station.document import STATION, read_document
 from oddlens.station.learning import LEAST_COMPARED
 
 _AGAIN_S = 5.0
@@ -173,7 +172,7 @@ class LiveStation:
 
 
 def _opened(folder: Path, runtime: str, earlier: Loaded | None = None) -> Loaded:
-    state = read_station(folder)
+    version = read_document(folder / STATION)["version"]["number"]
     detector = open_station(folder, runtime=runtime)
     if earlier is not None:
         detector.take_fit(earlier.detector)
@@ -186,7 +185,7 @@ def _opened(folder: Path, runtime: str, earlier: Loaded | None = None) -> Loaded
     loaded = Loaded(
         detector,
         encoder,
-        0 if state.version is None else state.version.number,
+        version,
         detector.identity.to_dict(),
         learning,
         watch,

@@ -159,7 +159,7 @@ def open_station(
             _judge_unsealed(state.references, detector, folder)
         detector.references = references
     detector.scene, detector.state, detector.accepted = state.scene, state.state, state.accepted  # of these references
-    detector.keep_leave_one_out(state.leave_one_out)
+    detector.keep_fit(state.leave_one_out, state.memory_values)
     if state.calibration is not None:
         detector.calibrate_by(state.calibration)
     if isinstance(state.calibration, Calibration):

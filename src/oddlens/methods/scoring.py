@@ -108,6 +108,13 @@ class Memory(Protocol):
     def picture_count(self) -> int:
         """How many pictures it is of."""
 
+    @property
+    def values(self) -> Mapping[str, Array]:
+        """What a method keeps beside their features, by name."""
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """The same memory with arrays of its own kind beside its features."""
+
     def add(self, other: Self) -> Self:
         """A memory of the images of both, this one's first."""
 

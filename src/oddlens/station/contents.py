@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oddlens import __version__
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene
@@ -102,6 +103,12 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
         document["calibration"] = dict(rates)
     if state.leave_one_out is not None:
         document["leave_one_out"] = _sealed(state.leave_one_out, seal)
+        if state.memory_values:
+            document["memory_values"] = {
+                "object_name": state.leave_one_out.object_name,
+                "arrays_sha256": files.store_arrays(root, state.memory_values)[0],
+                "seal": seal,
+            }
     return document
 
 
@@ -153,6 +160,7 @@ def to_state(document: Document, root: Path) -> StationState:
         references=None if references is None else _read_references(root, identity, document),
         calibration=_read_calibration(root, identity, document),
         leave_one_out=_read_leave_one_out(identity, document),
+        memory_values=_read_memory_values(root, identity, document),
         object_name=document["object_name"],
         image_size=None if size is None else (size[0], size[1]),
         version=Version.from_dict(document["version"]),
@@ -229,11 +237,21 @@ def _read_calibration(root: Path, identity: Identity, document: Document) -> Cal
 
 def _read_leave_one_out(identity: Identity, document: Document) -> Calibration | None:
     """None where it does not hold any more: it is made anew when the station is opened."""
-    found, calibration = document["leave_one_out"], document["calibration"]
-    is_in_force = calibration is None or rates_of(calibration) is not None
-    if found is None or not is_in_force or found["object_name"] != document["object_name"]:
+    found = document["leave_one_out"]
+    if found is None or found["object_name"] != document["object_name"]:
         return None
     return Calibration.from_dict(found) if found["seal"] == _seal_found(identity, document) else None
+
+
+def _read_memory_values(root: Path, identity: Identity, document: Document) -> dict[str, NDArray[np.generic]] | None:
+    """As `_read_leave_one_out`."""
+    found = document.get("memory_values")
+    if found is None or found["object_name"] != document["object_name"]:
+        return None
+    if found["seal"] != _seal_found(identity, document):
+        return None
+    path = root / files.arrays_place(found["arrays_sha256"])
+    return files.read_arrays(files.read_checked(path, found["arrays_sha256"]), path)
 
 
 def _read_references(root: Path, identity: Identity, document: Document) -> SavedReferences:

@@ -59,6 +59,14 @@ class SealedCalibration(CalibrationDocument):
     seal: str
 
 
+class MemoryValuesDocument(TypedDict):
+    """`StationState.memory_values`: the SHA-256 of their file, and a hash of what they depend on."""
+
+    object_name: str
+    arrays_sha256: str
+    seal: str
+
+
 class FilesDocument(TypedDict):
     """Paths from the station's folder."""
 
@@ -92,6 +100,7 @@ class Document(SectionDocuments):
     references: ReferencesDocument | None
     calibration: dict[str, object] | None
     leave_one_out: SealedCalibration | None
+    memory_values: NotRequired[MemoryValuesDocument | None]
 
 
 class _EarlierModel(TypedDict):

@@ -133,7 +133,9 @@ class StationState:
         references: None without good examples.
         calibration: A split calibration, or the rates of leave-one-out ones; None: those of the rule.
         leave_one_out: The calibration of the references for `object_name`, so that thresholds are known without a model; None
-            with a split calibration, with fewer than two references, and where what it depends on was edited.
+            with fewer than two references, and where what it depends on was edited. A split calibration goes before it.
+        memory_values: What the memory of the references keeps beside their features, for `object_name`, so that they need not be
+            held against one another again; None where it keeps nothing, or as with `leave_one_out`.
         object_name: What is on the images; None: an earlier format does not say it.
         image_size: The (width, height) that images should have, in pixels; None: any.
         roi: Where to look; None: everywhere.
@@ -155,6 +157,7 @@ class StationState:
     references: SavedReferences | None = None
     calibration: Calibration | Rates | None = None
     leave_one_out: Calibration | None = None
+    memory_values: Mapping[str, NDArray[np.generic]] | None = None
     object_name: str | None = None
     image_size: tuple[int, int] | None = None
     roi: RegionOfInterest | None = None

@@ -204,7 +204,7 @@ def usual_peaks(detector: Detector) -> list[float]:
     peaks = []
     for number in range(len(references)):
         others = joined([references[each : each + 1] for each in range(len(references)) if each != number])
-        memory = detector.method.fit(others.features).with_values(usual_peak=torch.ones(()))
+        memory = detector.method.fit(others.features).with_values({"usual_peak": torch.ones(())})
         peaks.append(float(detector.method.score(references[number : number + 1].features, text, memory).maps.amax()))
     return peaks
 

@@ -107,11 +107,11 @@ class TestLeavingOut:
 
     def test_it_copies_nothing(self) -> None:
         memory = MemoryBank({"patch": drawn(3, 4, 8, seed=12)})
-        for other in (memory.leaving_out(torch.tensor([0])), memory.with_values(usual=torch.ones(()))):
+        for other in (memory.leaving_out(torch.tensor([0])), memory.with_values({"usual": torch.ones(())})):
             assert other.rows("patch") is memory.rows("patch")
 
     def test_values_stay(self) -> None:
-        memory = MemoryBank({"patch": drawn(3, 4, 8, seed=12)}).with_values(usual=torch.tensor(2.0))
+        memory = MemoryBank({"patch": drawn(3, 4, 8, seed=12)}).with_values({"usual": torch.tensor(2.0)})
         assert memory.leaving_out(torch.tensor([0])).values == {"usual": torch.tensor(2.0)}
 
     def test_of_a_single_image_nothing_is_left(self) -> None:
@@ -250,7 +250,7 @@ class TestCoreset:
 class TestFiles:
     def bank(self) -> MemoryBank:
         features = {"patch": drawn(3, 4, 8, seed=8).half(), "window": drawn(3, 2, 5, seed=9)}
-        return MemoryBank(features).with_values(usual_peak=torch.tensor(1.25, dtype=torch.float64))
+        return MemoryBank(features).with_values({"usual_peak": torch.tensor(1.25, dtype=torch.float64)})
 
     def test_what_was_saved_is_loaded(self, tmp_path: Path) -> None:
         bank = self.bank()
@@ -404,7 +404,7 @@ class TestBesideDefects:
         defects = MemoryBank({"patch": torch.randn(1, 4, 6, generator=generator)})
         bank = MemoryBank(features).beside_defects(defects)
         numbers = torch.arange(3)
-        apart = bank.with_values(peak=torch.tensor(1.0)).leaving_out(numbers).distance("patch", features["patch"])
+        apart = bank.with_values({"peak": torch.tensor(1.0)}).leaving_out(numbers).distance("patch", features["patch"])
         near = MemoryBank(features).distance("patch", features["patch"], numbers)
         far = defects.distance("patch", features["patch"])
         assert torch.allclose(apart, (2 * near**2 / (near + far)).clamp(max=2))

@@ -131,7 +131,7 @@ class AprilGAN(Method[AprilGANRecipe]):
             probabilities.append(self._probability(some, text))
             maps.append(self._maps(some, text, others))
         peaks = torch.cat([_peaks(each) for each in maps])
-        fitted = memory.with_values(usual_peak=self._usual_peak(peaks))
+        fitted = memory.with_values({"usual_peak": self._usual_peak(peaks)})
         if memory.picture_count == 1:
             return fitted, None
         return fitted, Scores(

@@ -155,7 +155,7 @@ class MemoryBank:
             bank._pictures = torch.cat([mine, others + self.picture_count])
         return bank
 
-    def with_values(self, **values: Tensor) -> MemoryBank:
+    def with_values(self, values: Mapping[str, Tensor]) -> MemoryBank:
         """The same bank with named tensors beside its rows, which a method's `score` reads."""
         bank = self._like()
         bank.values = {**self.values, **values}

@@ -140,7 +140,7 @@ class Fusion(Method[FusionRecipe]):
             _SCORES: torch.stack([spread_of(each.scores) for each in both]),
             _MAPS: torch.stack([spread_of(torch.cat([one.flatten() for one in each.maps])) for each in both]),
         }
-        return fitted.with_values(**values), self._of_both(both[0], both[1], values)
+        return fitted.with_values(values), self._of_both(both[0], both[1], values)
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Scores and maps of both, joined."""

@@ -102,7 +102,7 @@ class MuSc(Method[MuScRecipe]):
         self, memory: MemoryBank, references: Mapping[str, Tensor], text: Mapping[str, Tensor]
     ) -> tuple[MemoryBank, Scores | None]:
         """The memory with "lowest", how many images of the pool count for a patch."""
-        return memory.with_values(lowest=torch.tensor(float(self._lowest(len(memory))))), None
+        return memory.with_values({"lowest": torch.tensor(float(self._lowest(len(memory))))}), None
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """Maps, and scores, which are their highest values."""

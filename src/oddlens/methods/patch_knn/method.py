@@ -153,7 +153,7 @@ class PatchKNN(Method[PatchKNNRecipe]):
             f"{_USUAL}map": self._usual(torch.cat([each.squared for each in parts])),
             f"{_USUAL}score": self._usual(torch.cat([self._squared(each.scored) for each in parts])),
         }
-        fitted = memory.with_values(**usual)
+        fitted = memory.with_values(usual)
         return fitted, self._finished(parts, fitted)
 
     @property

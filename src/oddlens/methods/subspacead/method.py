@@ -88,7 +88,7 @@ class SubspaceAD(Method[SubspaceADRecipe]):
     ) -> tuple[MemoryBank, Scores | None]:
         """The memory with "mean" [width] and "residual" [width, width], the projection on all that the subspace leaves out."""
         mean, residual = self._subspace(_by_image(memory).sum(dim=0))
-        return memory.with_values(mean=mean, residual=residual), None
+        return memory.with_values({"mean": mean, "residual": residual}), None
 
     def score(self, features: Mapping[str, Tensor], text: Mapping[str, Tensor], memory: MemoryBank | None) -> Scores:
         """How much of each patch lies outside the subspace, squared; maps and scores of it."""
