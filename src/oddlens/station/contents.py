@@ -71,6 +71,7 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
         "references": None,
         "calibration": None,
         "leave_one_out": None,
+        "memory_values": None,
         "roi": _section_document(root, state.roi),
         "marking": _section_document(root, state.marking),
         "preparation": _section_document(root, state.preparation),
