@@ -1,4 +1,4 @@
-"""docs/guides/stations.md lists every field of station.json and no other, and its commands print what it shows."""
+"""docs/reference/station.md lists all fields of station.json and no other; commands of guides/stations.md print what they show."""
 
 import json
 import re
@@ -10,7 +10,8 @@ import pytest
 from oddlens.station import StationState, write_station
 from tests.cli.program import run
 
-PAGE = Path(__file__).parents[2] / "docs" / "guides" / "stations.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, FIELDS = DOCS / "guides" / "stations.md", DOCS / "reference" / "station.md"
 
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the documents of a checkout")
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the documents 
 
 def test_the_page_names_every_field(state: StationState, tmp_path: Path) -> None:
     write_station(state, tmp_path / "station")
-    table = PAGE.read_text(encoding="utf-8").partition("## station.json, field by field")[2]
+    table = FIELDS.read_text(encoding="utf-8").partition("## station.json, field by field")[2]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     named = [name for row in rows for name in re.findall("`(.*?)`", row)]
     assert sorted(named) == sorted(json.loads((tmp_path / "station" / "station.json").read_text()))
