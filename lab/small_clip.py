@@ -103,7 +103,7 @@ def train_clip(
     for step in range(first, schedule.steps):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate(step)
-        values = minimise(losses(step), optimiser, f"step {step + 1}", (model.parameters(), 1.0))
+        values = minimise([losses(step)], optimiser, f"step {step + 1}", clip=1.0)
         recent = [*recent[-49:], values]
         if (step + 1) % every == 0:
             state: _State = {

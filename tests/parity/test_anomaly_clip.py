@@ -84,7 +84,7 @@ class TestTrainingStep:
             features = trainable.encode(pass_pixels(backbone, torch.tensor(case["train_img"]), trainable.request))
         masks, labels = (torch.tensor(case[f"train_{name}"]).long() for name in ("gt", "label"))
         optimiser = torch.optim.Adam(trainable.parameters(), settings.learning_rate, settings.betas)
-        parts = trainable.losses(features, masks, labels, ["screw", "screw"])
+        parts = trainable.losses(features, masks, labels, ["screw", "screw"], trainable.shared())
         torch.stack(list(parts.values())).sum().backward()
         optimiser.step()
         return trainable, {name: float(value.detach()) for name, value in parts.items()}

@@ -101,7 +101,9 @@ class TestTrainingStep:
             features = trainable.encode(pass_pixels(backbone, torch.tensor(case["train_img"]), trainable.request))
         masks = torch.tensor(case["train_gt"]).long()
         optimiser = torch.optim.Adam(trainable.parameters(), settings.learning_rate, settings.betas)
-        parts = trainable.losses(features, masks, masks.flatten(1).amax(dim=1), ["bottle", "carpet"])
+        parts = trainable.losses(
+            features, masks, masks.flatten(1).amax(dim=1), ["bottle", "carpet"], trainable.shared()
+        )
         torch.stack(list(parts.values())).sum().backward()
         optimiser.step()
         return trainable, {name: float(value.detach()) for name, value in parts.items()}

@@ -43,7 +43,7 @@ class FakeTraining:
 class FakeTrainable:
     """One linear layer from the tower's last block to two states, for the image and for every patch.
 
-    encoded: how many images went through the tower. fail_at: the call of `losses` from which on they are not numbers.
+    encoded: how many images went through the tower. fail_at: the step from which on the losses are not numbers.
     """
 
     name = "fake"
@@ -72,12 +72,20 @@ class FakeTrainable:
     def parameters(self) -> Sequence[nn.Parameter]:
         return [self.weight, self.unused]
 
-    def losses(
-        self, features: Mapping[str, Tensor], masks: Tensor, labels: Tensor, object_names: Sequence[str]
-    ) -> dict[str, Tensor]:
+    def shared(self) -> dict[str, Tensor]:
         self.steps += 1
+        return {"weight": 1 * self.weight}
+
+    def losses(
+        self,
+        features: Mapping[str, Tensor],
+        masks: Tensor,
+        labels: Tensor,
+        object_names: Sequence[str],
+        shared: Mapping[str, Tensor],
+    ) -> dict[str, Tensor]:
         grid = masks.unfold(1, 8, 8).unfold(2, 8, 8).flatten(3).float().mean(dim=3).flatten(1)
-        logits = features["patches/last"] @ self.weight.T
+        logits = features["patches/last"] @ shared["weight"].T
         parts = {
             "image": F.cross_entropy(features["image"] @ self.weight.T, labels),
             "patch": F.cross_entropy(logits.flatten(0, 1), (grid.flatten() > 0.5).long()),

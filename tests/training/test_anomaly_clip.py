@@ -54,7 +54,7 @@ LABELS = torch.tensor([0, 1, 1])
 
 
 def losses(trainable: TrainableAnomalyCLIP, features: Features) -> dict[str, Tensor]:
-    return trainable.losses(features, MASKS, LABELS, ["nut", "nut", "carpet"])
+    return trainable.losses(features, MASKS, LABELS, ["nut", "nut", "carpet"], trainable.shared())
 
 
 def prototypes(trainable: TrainableAnomalyCLIP) -> Tensor:
@@ -103,7 +103,7 @@ class TestLosses:
             assert float(value.detach()) == pytest.approx(float(losses(copies, features)[name].detach()), rel=1e-6)
 
     def test_the_objects_names_play_no_part(self, trainable: TrainableAnomalyCLIP, features: Features) -> None:
-        others = trainable.losses(features, MASKS, LABELS, ["", "", ""])
+        others = trainable.losses(features, MASKS, LABELS, ["", "", ""], trainable.shared())
         assert all(torch.equal(others[name], value) for name, value in losses(trainable, features).items())
 
 

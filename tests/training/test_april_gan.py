@@ -48,7 +48,7 @@ LABELS = torch.tensor([0, 1, 1])
 
 
 def losses(trainable: TrainableAprilGAN, features: Features) -> dict[str, Tensor]:
-    return trainable.losses(features, MASKS, LABELS, NAMES)
+    return trainable.losses(features, MASKS, LABELS, NAMES, {})
 
 
 class TestLosses:
@@ -77,8 +77,8 @@ class TestLosses:
         parts = losses(trainable, features)
         order = [2, 0, 1]
         shuffled = {name: value[order] for name, value in features.items()}
-        same = trainable.losses(shuffled, MASKS[order], LABELS[order], [NAMES[number] for number in order])
-        other = trainable.losses(features, MASKS, LABELS, ["nut", "nut", "carpet"])
+        same = trainable.losses(shuffled, MASKS[order], LABELS[order], [NAMES[number] for number in order], {})
+        other = trainable.losses(features, MASKS, LABELS, ["nut", "nut", "carpet"], {})
         for name, value in parts.items():
             assert float(same[name].detach()) == pytest.approx(float(value.detach()), rel=1e-6)
             assert float(other[name].detach()) != pytest.approx(float(value.detach()), rel=1e-4)

@@ -138,15 +138,15 @@ def test_a_training_may_begin_with_other_weights_and_new_words(backbone: Backbon
         schedule(backbone, tmp_path / "next.safetensors", wider, start=start)
 
 
-def test_views_of_a_step_hang_on_the_seed_and_its_number_alone(backbone: Backbone, tmp_path: Path) -> None:
+def test_a_crop_depends_on_the_seed_and_its_position_alone(backbone: Backbone, tmp_path: Path) -> None:
     one = schedule(backbone, tmp_path / "a.safetensors", settings=replace(QUICK, colour=True))
-    pixels, classes = one.batch(5)
-    assert pixels.shape == (2, 3, 32, 64)
-    assert classes.shape == (2, 32, 64)
+    pixels, classes = one.crop(11)
+    assert pixels.shape == (1, 3, 32, 64)
+    assert classes.shape == (1, 32, 64)
     other = schedule(backbone, tmp_path / "b.safetensors", settings=replace(QUICK, colour=True))
-    other.batch(4)
-    assert torch.equal(other.batch(5)[0], pixels)
-    assert not torch.equal(other.batch(6)[0], pixels)
+    other.crop(8)
+    assert torch.equal(other.crop(11)[0], pixels)
+    assert not torch.equal(other.crop(13)[0], pixels)
 
 
 def test_class_numbers_are_those_of_the_words_not_of_the_frames(backbone: Backbone, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_class_numbers_are_those_of_the_words_not_of_the_frames(backbone: Backbo
     one = schedule(
         backbone, tmp_path / "a.safetensors", settings=replace(QUICK, crop=(64, 96), short_side=64, most=1), count=1
     )
-    _, classes = one.batch(0)
+    _, classes = one.crop(0)
     straight = torch.from_numpy(np.array([1, 0, 2] + [255] * 253, np.uint8)[frame()[1]])
     assert any(torch.equal(classes[0], way) for way in (straight, straight.flip(1)))
 

@@ -65,6 +65,27 @@ def test_where_everything_counts_it_is_mask2formers_with_the_weights_of_the_pape
     assert (WEIGHTS["loss_cross_entropy"], NO_OBJECT) == (2, 0.1)
 
 
+@pytest.mark.parametrize("ignored", [0, 24])
+def test_the_losses_of_single_frames_add_up_to_that_of_the_batch(ignored: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same points for every mask."""
+
+    def diagonal(count: int, points: int, _: int, **__: object) -> Tensor:
+        return torch.linspace(0.05, 0.95, points)[None, :, None].expand(count, points, 2).clone()
+
+    monkeypatch.setattr(torch, "rand", diagonal)
+    masks, logits = drawn()
+    frames = classes(ignored)
+    loss, targets = MaskLoss(K, 64), targets_of(frames)
+    whole, totals = parts(loss, masks, logits, targets), targets.totals(5)
+    assert totals == {"masks": 5, "queries": pytest.approx(5 + 5 * NO_OBJECT)}
+    single = [
+        loss.parts(*([each[part] for each in layers] for layers in (masks, logits)), targets_of(frames[part]), totals)
+        for part in (slice(0, 1), slice(1, 2))
+    ]
+    for name, value in whole.items():
+        torch.testing.assert_close(single[0][name] + single[1][name], value)
+
+
 def test_pixels_that_do_not_count_move_nothing() -> None:
     masks, logits = drawn(layers=1)
     (mask,) = masks

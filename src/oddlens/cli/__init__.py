@@ -8,6 +8,7 @@ import warnings
 from typing import TextIO
 
 from oddlens.cli.program import program, verbs_of
+from oddlens.cli.several import started_together
 from oddlens.cli.streams import lasting_streams, why_stdout_is_gone
 from oddlens.errors import OddlensError, OddlensWarning, UsageError, needs_torch
 
@@ -32,8 +33,9 @@ def main() -> None:
 def _exit_code() -> str | int | None:
     """Run the verb that was called."""
     try:
-        with needs_torch(f"'oddlens {sys.argv[1]}'" if len(sys.argv) > 1 else "oddlens"):
-            program(verbs_of(sys.argv[1:]))(prog_name="oddlens")
+        words = sys.argv[1:]
+        with needs_torch(f"'oddlens {words[0]}'" if words else "oddlens"), started_together(words) as processes:
+            program(verbs_of(words))(prog_name="oddlens", obj=processes)
     except SystemExit as end:
         return end.code
     except OddlensError as error:

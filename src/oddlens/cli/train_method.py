@@ -152,27 +152,31 @@ def train_method(
     from oddlens.training import trainable_class
     from oddlens.training.loop import Schedule
     from oddlens.training.precision import AUTO, PRECISIONS, choose_precision
+    from oddlens.training.processes import ALONE
     from oddlens.training.run import CacheConfig, Reporter, TrainingRun, check_out
     from oddlens.training.samples import gather_samples
 
     one_of("--precision", features.precision, (AUTO, *PRECISIONS))
     part = one_of("--split", schedule.split, SPLITS)
     check_out(out, report=report)
+    processes = context.obj or ALONE
     settings, recipe_fields = _settings(method, overrides, schedule)
     sources = open_sources(data)
     sets = gather_samples(sources, part, method, naming.for_datasets(sources))
     _say_samples(sets)
     with before_the_first_image():
-        backbone, recipe, notes = load_fitted(method_card(method), model, features.device, recipe_fields)
+        backbone, recipe, notes = load_fitted(
+            method_card(method), model, processes.device(features.device), recipe_fields
+        )
     say(*notes)
     trainable = trainable_class(method)(backbone, recipe, settings)
-    chosen = choose_precision(features.precision, backbone, trainable.request.image_size)
+    chosen = processes.from_first(lambda: choose_precision(features.precision, backbone, trainable.request.image_size))
     if chosen.speed:
         speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in chosen.speed.items())
         say(f"precision {chosen.name}; times as fast as float32 on this device: {speeds}")
     numbers = one_of("--cache-dtype", features.cache_dtype or "float32", _CACHE_TYPES)
     cache = None if features.no_cache else CacheConfig(features.cache or cache_folder() / "features", numbers)
-    run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, cache, preview, report)
+    run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, cache, preview, report, processes)
     try:
         with stages() as progress:
             run.run(Reporter(say, progress))

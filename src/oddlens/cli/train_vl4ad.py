@@ -82,6 +82,7 @@ class StepOptions:
 
 
 def vl4ad(
+    context: typer.Context,
     *,
     data: Annotated[Path, typer.Option(metavar="DIR", help="Road scenes with class labels.", show_default=False)],
     classes: Annotated[
@@ -134,12 +135,14 @@ def vl4ad(
     from oddlens.methods.vl4ad.recipe import VL4ADRecipe
     from oddlens.methods.vl4ad.vocabulary import make_vocabulary
     from oddlens.methods.weights import read_weights
+    from oddlens.training.processes import ALONE
     from oddlens.training.reporting import Reporter, check_out
     from oddlens.training.vl4ad import DecoderRun
     from oddlens.training.vl4ad_scenes import RecordScenes
 
     check_installed()
     check_out(out, report=report)
+    processes = context.obj or ALONE
     shape, settings = _settings(decoder.size, given, steps.seed)
     vocabulary = make_vocabulary(classes)
     wanted = [one_of("--split", each, SPLITS) for each in split or ("train", "unlabelled")]
@@ -149,7 +152,7 @@ def vl4ad(
     say(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
     with before_the_first_image():
         learned = None if steps.start is None else read_weights(steps.start)
-        backbone = load_backbone(model, device=device, activation=chosen)
+        backbone = load_backbone(model, device=processes.device(device), activation=chosen)
     schedule = DecoderRun(
         backbone,
         scenes,
@@ -159,6 +162,7 @@ def vl4ad(
         out,
         start=learned,
         report=report,
+        processes=processes,
     )
     try:
         with stages() as progress:

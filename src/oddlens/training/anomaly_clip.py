@@ -75,14 +75,23 @@ class TrainableAnomalyCLIP:
         """The learned tokens of both prompts, then the deep ones."""
         return list(self._method.prompts.parameters())
 
+    def shared(self) -> dict[str, Tensor]:
+        """The embeddings of both prompts, float32 [2, embed_dim]."""
+        return {"prototypes": self._method.prompts(self.backbone.text)}
+
     def losses(
-        self, features: Mapping[str, Tensor], masks: Tensor, labels: Tensor, object_names: Sequence[str]
+        self,
+        features: Mapping[str, Tensor],
+        masks: Tensor,
+        labels: Tensor,
+        object_names: Sequence[str],
+        shared: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """As `Trainable` says: "image", the score's cross-entropy; "focal", "dice_abnormal" and "dice_normal", the maps' losses,
         summed over the recipe's layers and weighted.
         """
         recipe, weight = self.recipe, self.settings.weight_local
-        prototypes = self._method.prompts(self.backbone.text)
+        prototypes = shared["prototypes"]
         parts = {"image": F.cross_entropy(features["image"] @ prototypes.T / recipe.temperature, labels)}
         maps = [self._maps(features[f"layer{layer}"], prototypes) for layer in recipe.layers]
         parts["focal"] = weight * torch.stack([focal_loss(each, masks) for each in maps]).sum()

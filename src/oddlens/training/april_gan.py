@@ -65,8 +65,17 @@ class TrainableAprilGAN:
         """Weight and bias of every layer, in the order of the recipe."""
         return list(self._layers.parameters())
 
+    def shared(self) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
+
     def losses(
-        self, features: Mapping[str, Tensor], masks: Tensor, labels: Tensor, object_names: Sequence[str]
+        self,
+        features: Mapping[str, Tensor],
+        masks: Tensor,
+        labels: Tensor,
+        object_names: Sequence[str],
+        shared: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """As `Trainable` says: "focal" and "dice" (of the abnormal probability), summed over the layers (section 3.1)."""
         states = torch.stack([self._prototypes(name) for name in object_names])

@@ -22,6 +22,7 @@ from oddlens.methods.recipe import held_fields
 from oddlens.training.feature_cache import Arrays, FeatureCache
 from oddlens.training.frozen import MASK, Batch, Encoder, stacked
 from oddlens.training.images import TrainingImage, epoch_images, single_images
+from oddlens.training.processes import ALONE, Processes
 from oddlens.training.samples import SampleSet
 from oddlens.training.trainable import identity_of
 
@@ -29,6 +30,10 @@ Storage = Literal["float32", "float16"]
 
 _SHARD = 8  # images a file: at most as many are computed again after a stop
 _METADATA = "features.json"
+
+
+_Shapes = dict[str, tuple[int, ...]]
+"""Array name -> the shape for one image, which is the same for all."""
 
 
 class _Metadata(TypedDict):
@@ -70,20 +75,26 @@ class CachedFeatures:
 
     The name of a collection's folder is a hash of everything that its features depend on: images, model, vision pass, the recipe's
     fields that no query can change, precision, storage. The masks lie beside the features.
+
+    Several processes share the folder: each computes some of the files, which are those that one process makes.
     """
 
-    def __init__(self, encoder: Encoder, given: Sequence[Collection], folder: Path, storage: Storage) -> None:
+    def __init__(
+        self, encoder: Encoder, given: Sequence[Collection], folder: Path, storage: Storage, processes: Processes = ALONE
+    ) -> None:  # fmt: skip
         self._encoder = encoder
         self._storage = storage
+        self._processes = processes
         self._first: tuple[TrainingImage, Arrays] | None = None
         self._stores: list[tuple[Collection, FeatureCache]] = []
         self._places: dict[TrainingImage, tuple[FeatureCache, int]] = {}
         self.folder = folder
         facts = _encoder_facts(encoder, storage)
+        shapes: _Shapes | None = None
         for collection in given:
             metadata = facts | collection.facts
             place = folder / hashlib.sha256(json.dumps(metadata, sort_keys=True, default=str).encode()).hexdigest()[:16]
-            shapes = self._shapes(place, metadata, collection.images[0])
+            shapes = processes.from_first(partial(self._shapes, place, metadata, collection.images[0], shapes))
             arrays = {quote(name, safe=""): (shape, self._type(name)) for name, shape in shapes.items()}
             store = FeatureCache(place, len(collection.images), arrays, _SHARD)
             self._stores.append((collection, store))
@@ -116,12 +127,25 @@ class CachedFeatures:
             )
 
     def fill(self) -> Iterator[int]:
-        """Compute the missing features; yields the number of images that are done, after every file."""
-        done = 0
+        """Compute the missing features; yields the number of images that are done, after every file of this process.
+
+        Raises:
+            OddlensError: The features cannot be computed or written, or what other processes computed is not in the folder.
+        """
+        rank, processes = self._processes.rank, self._processes.count
+        images = files = 0
         for collection, store in self._stores:
-            for there in store.fill(partial(self._compute, collection.images)):
-                yield done + there
-            done += store.count
+            mine = range((rank - files) % processes, store.shards, processes)
+            for there in store.fill(partial(self._compute, collection.images), mine):
+                yield images + there
+            images += store.count
+            files += store.shards
+        self._processes.wait()
+        if processes > 1 and self.missing_nbytes:
+            raise OddlensError(
+                f"the features that other processes computed are not in {printable(str(self.folder))}: give --cache DIR, a "
+                "folder that is the same on all machines"
+            )
 
     def batch(self, images: Sequence[TrainingImage]) -> Batch:
         """The batch of these images, which must be in the collections."""
@@ -150,15 +174,18 @@ class CachedFeatures:
     def _type(self, name: str) -> np.dtype[np.generic]:
         return np.dtype(np.uint8 if name == MASK else self._storage)
 
-    def _shapes(self, place: Path, metadata: dict[str, object], image: TrainingImage) -> dict[str, tuple[int, ...]]:
-        """Array name -> the shape for one image: as noted in the folder, else from encoding one image."""
+    def _shapes(
+        self, place: Path, metadata: dict[str, object], image: TrainingImage, of_others: _Shapes | None
+    ) -> _Shapes:
+        """As noted in the folder, else as those of other images, else from encoding one image."""
         try:
             noted = checked(parse_json(read_bytes(place / _METADATA)), _Metadata)
             return {name: tuple(shape) for name, shape in noted["arrays"].items()}
         except (OSError, ValueError):
-            if self._first is None:
+            shapes = of_others
+            if shapes is None:
                 self._first = image, self._encoder.arrays(image)
-            shapes = {name: array.shape for name, array in self._first[1].items()}
+                shapes = {name: array.shape for name, array in self._first[1].items()}
             write_text(place / _METADATA, json.dumps({"arrays": shapes, "of": metadata}, indent=2, default=str) + "\n")
             return shapes
 

@@ -23,6 +23,7 @@ from oddlens.errors import OddlensError
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import read_bytes
 from oddlens.provenance import differing
+from oddlens.training.processes import ALONE, Processes
 
 EVERY_SECONDS = 60.0
 _DIGEST_BYTES = 32
@@ -75,12 +76,16 @@ class Checkpoint:
         path: The file.
         facts: Everything that the result depends on, JSON values by name; a file with other facts is not used.
         every: Seconds between two writings within an epoch.
+        processes: The first of them reads and writes the file; how many they are may change from a stop to the next start.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, object], every: float = EVERY_SECONDS) -> None:
+    def __init__(
+        self, path: Path, facts: Mapping[str, object], every: float = EVERY_SECONDS, processes: Processes = ALONE
+    ) -> None:
         self.path = path
         self._facts = json.loads(json.dumps(facts, default=str))
         self.every = every
+        self._processes = processes
         self._written = time.monotonic()
 
     def differs(self) -> list[str] | None:
@@ -93,7 +98,7 @@ class Checkpoint:
 
     def resume(self, trained: Checkpointable, optimiser: torch.optim.Optimizer) -> History:
         """Load the file into both and return its history; an empty one if no file fits."""
-        state = self._read()
+        state = self._processes.from_first(self._read)
         if state is None or differing(state["facts"], self._facts):
             return History()
         trained.load(state["tensors"])
@@ -102,6 +107,8 @@ class Checkpoint:
 
     def write(self, trained: Checkpointable, optimiser: torch.optim.Optimizer, history: History) -> None:
         """Write the state of the training, whole or not at all."""
+        if not self._processes.first:
+            return
         state = {
             "facts": self._facts,
             "tensors": trained.tensors(),
@@ -119,7 +126,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete the file after the training."""
-        self.path.unlink(missing_ok=True)
+        if self._processes.first:
+            self.path.unlink(missing_ok=True)
 
     def _read(self) -> _State | None:
         """The state in the file; None without a file, or for a damaged one."""

@@ -57,23 +57,32 @@ class FeatureCache:
     @property
     def missing_nbytes(self) -> int:
         """Bytes that `fill` still has to write."""
-        return sum(len(rows) for rows in self._shards() if not self._is_there(rows)) * self._row_nbytes
+        return (
+            sum(len(rows) for rows in map(self._rows_of, range(self.shards)) if not self._is_there(rows))
+            * self._row_nbytes
+        )
 
     @property
     def open_files(self) -> int:
         """The number of files that are mapped now."""
         return len(self._open)
 
-    def fill(self, compute: Compute) -> Iterator[int]:
+    @property
+    def shards(self) -> int:
+        """The number of shards."""
+        return -(-self.count // self.shard)
+
+    def fill(self, compute: Compute, shards: range | None = None) -> Iterator[int]:
         """Compute the missing shards; yields the number of rows that are done after each shard.
 
         Args:
             compute: A range of row numbers -> name -> array [len(range), ...].
+            shards: The numbers of those to look at, where others are filled elsewhere.
 
         Raises:
             OddlensError: The rows have another shape than `arrays` says.
         """
-        for rows in self._shards():
+        for rows in map(self._rows_of, range(self.shards) if shards is None else shards):
             if not self._is_there(rows):
                 computed = compute(rows)
                 for name, (shape, dtype) in self.arrays.items():
@@ -128,9 +137,6 @@ class FeatureCache:
     @property
     def _row_nbytes(self) -> int:
         return sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.arrays.values())
-
-    def _shards(self) -> list[range]:
-        return [self._rows_of(number) for number in range(-(-self.count // self.shard))]
 
     def _is_there(self, rows: range) -> bool:
         return all(self._opened(name, rows) is not None for name in self.arrays)

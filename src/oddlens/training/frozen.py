@@ -6,7 +6,7 @@ come from the cache or are computed again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -39,6 +39,13 @@ class Batch:
     masks: Tensor
     labels: Tensor
     object_names: list[str]
+
+    def single(self) -> Iterator[Batch]:
+        """Batches of one image each, whose numbers do not depend on the others' being there."""
+        for number, name in enumerate(self.object_names):
+            of_one = slice(number, number + 1)
+            features = {each: aligned(values[of_one]) for each, values in self.features.items()}
+            yield Batch(features, self.masks[of_one], self.labels[of_one], [name])
 
 
 class FrozenFeatures(Protocol):

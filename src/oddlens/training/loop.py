@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from oddlens.errors import OddlensError
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.frozen import FrozenFeatures
+from oddlens.training.gradients import GradientSum
 from oddlens.training.images import TrainingImage, epoch_images
+from oddlens.training.processes import ALONE, Processes
 from oddlens.training.samples import SampleSet
 from oddlens.training.settings import TrainingSettings
 from oddlens.training.trainable import Trainable
@@ -60,10 +62,12 @@ def train_frozen(
     features: FrozenFeatures,
     checkpoint: Checkpoint,
     callbacks: Callbacks = Callbacks(),
+    processes: Processes = ALONE,
 ) -> History:
     """Train to the end of the schedule, from the state of the checkpoint; on one CPU the result is the same to the bit.
 
-    The checkpoint is written after every epoch, and from time to time within it.
+    The checkpoint is written after every epoch, and from time to time within it. Each of several processes takes its share of a
+    step's images, and all make the step that one process makes.
 
     Raises:
         OddlensError: A loss is not finite.
@@ -75,9 +79,11 @@ def train_frozen(
         for images in schedule.batches(epoch)[len(history) - epoch * schedule.steps :]:
             started = time.perf_counter()
             step = f"epoch {epoch + 1}, step {len(history) - epoch * schedule.steps + 1}"
-            batch = features.batch(images)
-            parts = trainable.losses(batch.features, batch.masks, batch.labels, batch.object_names)
-            losses = minimise(parts, optimiser, step)
+            shared = trainable.shared()
+            leaves = {name: value.detach().requires_grad_() for name, value in shared.items()}
+            each = _losses(trainable, features, processes.share(images), len(images), leaves)
+            through = [(shared[name], leaves[name]) for name in shared]
+            losses = minimise(each, optimiser, step, through=through, processes=processes)
             history.losses.append(losses)
             history.seconds.append(time.perf_counter() - started)
             checkpoint.write_in_time(trainable, optimiser, history)
@@ -87,19 +93,37 @@ def train_frozen(
     return history
 
 
+def _losses(
+    trainable: Trainable,
+    features: FrozenFeatures,
+    images: Sequence[TrainingImage],
+    count: int,
+    shared: Mapping[str, Tensor],
+) -> Iterator[dict[str, Tensor]]:
+    """What each of these images adds to the parts of the loss of a step of `count` images."""
+    if images:
+        for each in features.batch(images).single():
+            parts = trainable.losses(each.features, each.masks, each.labels, each.object_names, shared)
+            yield {name: loss / count for name, loss in parts.items()}
+
+
 def minimise(
-    losses: Mapping[str, Tensor],
+    losses: Iterable[Mapping[str, Tensor]],
     optimiser: torch.optim.Optimizer,
     where: str,
-    clip: tuple[Iterable[nn.Parameter], float] | None = None,
+    clip: float | None = None,
+    through: Sequence[tuple[Tensor, Tensor]] = (),
+    processes: Processes = ALONE,
 ) -> Losses:
-    """One step of an optimiser on the sum of the parts of a loss, which every training here uses.
+    """One step of an optimiser on a loss, which every training here uses.
 
     Args:
-        losses: The parts by name, weighted.
+        losses: What each image adds to the parts of the loss, by name and weighted. Of several processes each has some images.
         optimiser: The optimiser.
         where: Names the step in the error.
-        clip: Parameters, and the largest norm of all their gradients together.
+        clip: The largest norm of all gradients together.
+        through: What is computed from the parameters once for all images, and what stands for it in the losses, without a history.
+        processes: They make the same step.
 
     Returns:
         The parts as numbers.
@@ -107,15 +131,28 @@ def minimise(
     Raises:
         OddlensError: A part is not finite; nothing is changed then.
     """
-    values = {name: float(loss.detach()) for name, loss in losses.items()}
+    parameters: list[Tensor] = [each for group in optimiser.param_groups for each in group["params"]]
+    gradients = GradientSum([*parameters, *(leaf for _, leaf in through)])
+    values: dict[str, float] = {}
+    for parts in losses:
+        for name, loss in parts.items():
+            values[name] = values.get(name, 0.0) + float(loss.detach())
+        gradients.add(torch.stack(list(parts.values())).sum())
+    values = processes.sums(values)
     if not all(map(math.isfinite, values.values())):
         shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
         raise OddlensError(
             f"the loss is not finite in {where} ({shown}): try a smaller learning rate, and check the images of the data set"
         )
-    optimiser.zero_grad()
-    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    found = gradients.of_all(processes)
+    for parameter, gradient in zip(parameters, found, strict=False):
+        parameter.grad = gradient
+    used = [
+        (value, total) for (value, _), total in zip(through, found[len(parameters) :], strict=True) if total is not None
+    ]
+    if used:
+        torch.autograd.backward([value for value, _ in used], [total for _, total in used])
     if clip is not None:
-        nn.utils.clip_grad_norm_(*clip)
+        nn.utils.clip_grad_norm_(parameters, clip)
     optimiser.step()
     return values

@@ -15,6 +15,7 @@ from oddlens.training.frozen import Encoder, FrozenFeatures, RecomputedFeatures
 from oddlens.training.loop import Callbacks, Schedule, train_frozen
 from oddlens.training.precision import Precision
 from oddlens.training.preview import Preview
+from oddlens.training.processes import ALONE, Processes
 from oddlens.training.report import write_report
 from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
 from oddlens.training.trainable import Trainable, identity_of
@@ -41,6 +42,7 @@ class TrainingRun:
         cache: The cache of features; None computes them anew in every epoch, which changes nothing but the time.
         preview: A folder for images of what the method finds after each epoch.
         report: Whether to write the report.
+        processes: They share the work. The first of them reports, draws and writes.
 
     Raises:
         UsageError: As `check_out`.
@@ -48,7 +50,7 @@ class TrainingRun:
 
     def __init__(
         self, trainable: Trainable, schedule: Schedule, out: Path, precision: Precision, cache: CacheConfig | None = None,
-        preview: Path | None = None, report: bool = True,
+        preview: Path | None = None, report: bool = True, processes: Processes = ALONE,
     ) -> None:  # fmt: skip
         check_out(out, report=report)
         self.trainable = trainable
@@ -57,22 +59,28 @@ class TrainingRun:
         self.cache = cache
         self.preview = preview
         self.report = report
+        self.processes = processes
         self._encoder = Encoder(trainable, precision)
-        self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
+        self.checkpoint = Checkpoint(checkpoint_file(out), self._facts(), processes=processes)
 
     def run(self, reporter: Reporter | None = None) -> History:
         """Train and write; returns the losses of every step. Raises OddlensError if a disk is full or a loss is not finite."""
         started = time.perf_counter()
-        reporter = reporter or Reporter()
-        log_resume_state(self.checkpoint, reporter)
+        first = self.processes.first
+        reporter = reporter if reporter is not None and first else Reporter()
+        if first:
+            log_resume_state(self.checkpoint, reporter)
         features = self._features(reporter)
         provenance = self.provenance()
         preview = (
-            None if self.preview is None else Preview(self.preview, self.trainable, self.schedule.sets, provenance)
+            Preview(self.preview, self.trainable, self.schedule.sets, provenance)
+            if self.preview is not None and first
+            else None
         )
-        history = train_frozen(
-            self.trainable, self.schedule, features, self.checkpoint, self._callbacks(reporter, preview)
-        )
+        callbacks = self._callbacks(reporter, preview)
+        history = train_frozen(self.trainable, self.schedule, features, self.checkpoint, callbacks, self.processes)
+        if not first:
+            return history
         provenance |= {
             "losses": history.epochs(self.schedule.steps)[-1],
             "seconds": round(time.perf_counter() - started, 1),
@@ -118,7 +126,7 @@ class TrainingRun:
             return RecomputedFeatures(self._encoder)
         settings = self.schedule.settings
         shown = collections(self.schedule.sets, settings.epochs, settings.seed, settings.mosaic)
-        features = CachedFeatures(self._encoder, shown, self.cache.folder, self.cache.storage)
+        features = CachedFeatures(self._encoder, shown, self.cache.folder, self.cache.storage, self.processes)
         there = "" if features.missing_nbytes else ", all cached"
         reporter.say(
             f"features of {features.count} images take {features.nbytes / 1e6:,.0f} MB ({self.cache.storage}) in "

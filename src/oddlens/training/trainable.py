@@ -44,16 +44,27 @@ class Trainable(Protocol):
     def parameters(self) -> Sequence[nn.Parameter]:
         """The parameters that are trained, in a fixed order."""
 
+    def shared(self) -> dict[str, Tensor]:
+        """What the losses of all images of a step use and what is computed from the parameters alone, such as prompt embeddings."""
+
     def losses(
-        self, features: Mapping[str, Tensor], masks: Tensor, labels: Tensor, object_names: Sequence[str]
+        self,
+        features: Mapping[str, Tensor],
+        masks: Tensor,
+        labels: Tensor,
+        object_names: Sequence[str],
+        shared: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """The parts of the loss of a batch by name, weighted: training minimises their sum.
+
+        Each is a mean over the images, so that the loss of a step is the mean of those of its images.
 
         Args:
             features: As `encode` gives them, float32.
             masks: Int64 [batch, image_size, image_size], 1 = defect.
             labels: Int64 [batch], 1 = abnormal.
             object_names: The object on each image.
+            shared: As `shared` gives them.
         """
 
     def tensors(self) -> dict[str, Tensor]:

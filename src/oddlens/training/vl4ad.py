@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from pathlib import Path
@@ -33,12 +33,14 @@ from oddlens.methods.weights import MethodWeights, write_weights
 from oddlens.provenance import versions
 from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.loop import minimise
+from oddlens.training.processes import ALONE, Processes
 from oddlens.training.report import write_report
 from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
 from oddlens.training.vl4ad_scenes import Crops, Scenes
 
 if TYPE_CHECKING:
     from oddlens.methods.vl4ad.decoder_network import MaskDecoder
+    from oddlens.training.vl4ad_loss import Targets
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class DecoderRun:
         templates: The name of a list of prompt templates.
         start: Weights to begin with, of the same shape.
         report: Whether to write the report.
+        processes: They share the crops of each step. The first of them reports and writes.
 
     Raises:
         UsageError: Settings, names or files do not fit; two classes have the same prompt embeddings in this model; the extra "road"
@@ -127,6 +130,7 @@ class DecoderRun:
     def __init__(
         self, backbone: Backbone, scenes: Scenes, vocabulary: Vocabulary, shape: DecoderShape, settings: DecoderTraining,
         out: Path, templates: str = "scene", start: MethodWeights | None = None, report: bool = False,
+        processes: Processes = ALONE,
     ) -> None:  # fmt: skip
         check_installed()
         check_out(out, report=report)
@@ -136,6 +140,7 @@ class DecoderRun:
         self.vocabulary = of_classes(vocabulary, scenes.classes)
         self._templates = templates
         self._report = report
+        self._processes = processes
         self._number = _numbers(self.vocabulary, scenes.classes)
         self._text = ConceptEncoder(backbone.encode_text).text(self.vocabulary, load_templates(templates))
         if shape.head == "words":
@@ -153,13 +158,15 @@ class DecoderRun:
         grey = tuple(round(255 * value) for value in backbone.mean)
         around = (round(settings.least * settings.short_side), round(settings.most * settings.short_side))
         self._crops = Crops(settings.crop, around, settings.colour, (grey[0], grey[1], grey[2]))
-        self.checkpoint = Checkpoint(checkpoint_file(out), self._facts())
+        self.checkpoint = Checkpoint(checkpoint_file(out), self._facts(), processes=processes)
 
     def run(self, reporter: Reporter | None = None) -> History:
         """Train and write; returns the losses of every step. Raises OddlensError if a disk is full or a loss is not finite."""
         started = time.perf_counter()
-        reporter = reporter or Reporter()
-        log_resume_state(self.checkpoint, reporter)
+        first = self._processes.first
+        reporter = reporter if reporter is not None and first else Reporter()
+        if first:
+            log_resume_state(self.checkpoint, reporter)
         optimiser = torch.optim.AdamW(
             parameter_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate
         )
@@ -171,6 +178,8 @@ class DecoderRun:
             history.seconds.append(time.perf_counter() - began)
             self.checkpoint.write_in_time(self, optimiser, history)
             reporter.progress("training", step + 1, self.settings.iterations, in_words(losses))
+        if not first:
+            return history
         last = History(history.losses[-50:])
         seconds = round(time.perf_counter() - started, 1)
         provenance = self.provenance() | {"losses": last.epochs(50)[-1], "seconds": seconds}
@@ -213,53 +222,70 @@ class DecoderRun:
         """Continue from such tensors."""
         self.network.load_state_dict(dict(tensors))
 
-    def losses(self, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
+    def losses(self, pixels: Tensor, targets: Targets, totals: Mapping[str, float] | None = None) -> dict[str, Tensor]:
         """The weighted parts of the loss of a batch of crops.
 
         Args:
             pixels: Normalised, float32 [batch, 3, height, width].
-            classes: The vocabulary's class numbers, [batch, height, width]; 255 does not count.
+            targets: The truth.
+            totals: See `MaskLoss.parts`.
         """
-        from oddlens.training.vl4ad_loss import targets_of
-
         with torch.no_grad():
             seen = self._tower.feature_maps(pixels, dense=False)
         layers = self.network(seen.maps)
         logits = [
             self.network.head.logits(each.classes, self._text["concepts"], self._text["columns"]) for each in layers
         ]
-        parts: dict[str, Tensor] = self._loss.parts(
-            [each.masks for each in layers], logits, targets_of(classes, IGNORED)
-        )
+        parts: dict[str, Tensor] = self._loss.parts([each.masks for each in layers], logits, targets, totals)
         return parts
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The crops of a step, as `losses` takes them: the same for the same seed and step."""
+    def crop(self, position: int) -> tuple[Tensor, Tensor]:
+        """The crop at a position of the training, the same for the same seed.
+
+        Returns:
+            Normalised pixels, float32 [1, 3, height, width], and the vocabulary's class numbers, [1, height, width]; 255 does not
+            count.
+        """
         settings, device = self.settings, self.backbone.device
-        crops = []
-        for position in range(step * settings.batch, (step + 1) * settings.batch):
-            epoch, place = divmod(position, len(self.scenes))
-            order = np.random.default_rng([settings.seed, 0, epoch]).permutation(len(self.scenes))
-            frame, classes = self.scenes.frame(int(order[place]))
-            crops.append(self._crops.cut(frame, classes, np.random.default_rng([settings.seed, 1, position])))
-        pixels = to_tensor([crop for crop, _ in crops], settings.crop, self.backbone.mean, self.backbone.std)
-        numbers = self._number[np.stack([classes for _, classes in crops])]
-        if (numbers == IGNORED).all():
+        epoch, place = divmod(position, len(self.scenes))
+        order = np.random.default_rng([settings.seed, 0, epoch]).permutation(len(self.scenes))
+        frame, classes = self.scenes.frame(int(order[place]))
+        crop, cut = self._crops.cut(frame, classes, np.random.default_rng([settings.seed, 1, position]))
+        pixels = to_tensor([crop], settings.crop, self.backbone.mean, self.backbone.std)
+        return pixels.to(device), torch.from_numpy(self._number[cut[None]]).to(device)
+
+    def step(self, step: int, optimiser: torch.optim.Optimizer) -> Losses:
+        """One step; returns its losses. All random values come from the seed and the positions of its crops.
+
+        Raises:
+            DataError: No pixel of its crops has a known class.
+            OddlensError: A loss is not finite.
+        """
+        from oddlens.training.vl4ad_loss import targets_of
+
+        settings = self.settings
+        positions = self._processes.share(range(step * settings.batch, (step + 1) * settings.batch))
+        crops = [self.crop(position) for position in positions]
+        targets = [targets_of(classes, IGNORED) for _, classes in crops]
+        own: dict[str, float] = {}
+        for each in targets:
+            own = {name: own.get(name, 0.0) + value for name, value in each.totals(self.shape.queries).items()}
+        totals = self._processes.sums(own)
+        if not totals["masks"]:
             raise DataError(
                 f"in {self.scenes.name} no pixel of the frames of step {step + 1} has a known class: check their labels"
             )
-        return pixels.to(device), torch.from_numpy(numbers).to(device)
-
-    def step(self, step: int, optimiser: torch.optim.Optimizer) -> Losses:
-        """One step; returns its losses. All random values come from the seed and the step's number."""
-        settings, device = self.settings, self.backbone.device
-        pixels, classes = self.batch(step)
         for group in optimiser.param_groups:
             group["lr"] = settings.rate(step)
+
+        def losses() -> Iterator[dict[str, Tensor]]:
+            for position, (pixels, _), truth in zip(positions, crops, targets, strict=True):
+                torch.manual_seed(int(np.random.SeedSequence([settings.seed, 2, position]).generate_state(1)[0]))
+                yield self.losses(pixels, truth, totals)
+
+        device = self.backbone.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(int(np.random.SeedSequence([settings.seed, 2, step]).generate_state(1)[0]))
-            losses = self.losses(pixels, classes)
-        return minimise(losses, optimiser, f"step {step + 1}", (self.network.parameters(), settings.clip))
+            return minimise(losses(), optimiser, f"step {step + 1}", settings.clip, processes=self._processes)
 
     def _fresh_network(self, start: MethodWeights | None) -> MaskDecoder:
         """The network with values drawn by the seed, or with those of `start`."""

@@ -5,7 +5,7 @@ It is Mask2Former's, in the code of transformers. Import it only after `decoder_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +44,15 @@ class Targets:
     masks: list[Tensor]
     ignored: Tensor
 
+    def totals(self, queries: int) -> dict[str, float]:
+        """What the loss of these frames is divided by: "masks", and "queries", which count by their weights."""
+        counts = [len(each) for each in self.classes]
+        matched = [min(count, queries) for count in counts]
+        return {
+            "masks": sum(counts),
+            "queries": sum(found + NO_OBJECT * (queries - found) for found in matched),
+        }
+
 
 def targets_of(classes: Tensor, ignored: int = 255) -> Targets:
     """From class numbers of every pixel, [batch, height, width]: one mask for each class that a frame has."""
@@ -70,13 +79,20 @@ class MaskLoss(Mask2FormerLoss):  # type: ignore[misc]
         self.matcher = _Matcher(**costs, cost_dice=WEIGHTS["loss_dice"], num_points=points)
         self.leave_out = leave_out
 
-    def parts(self, masks: Sequence[Tensor], logits: Sequence[Tensor], targets: Targets) -> dict[str, Tensor]:
+    def parts(
+        self,
+        masks: Sequence[Tensor],
+        logits: Sequence[Tensor],
+        targets: Targets,
+        totals: Mapping[str, float] | None = None,
+    ) -> dict[str, Tensor]:
         """The weighted "class", "mask" and "dice" loss, each summed over the layers of the decoder, output last.
 
         Args:
             masks: Of every layer, logits [batch, queries, rows, columns].
             logits: Of every layer, [batch, queries, classes + 1], void last.
             targets: The truth.
+            totals: `Targets.totals` of all frames of a step, of which these are some: the parts are what these add to its loss.
         """
         self.ignored = targets.ignored[:, None].float() if self.leave_out else torch.zeros_like(masks[-1][:, :1])
         self.matcher.ignored = F.interpolate(self.ignored, masks[-1].shape[-2:], mode="nearest").bool()
@@ -90,8 +106,12 @@ class MaskLoss(Mask2FormerLoss):  # type: ignore[misc]
             class_labels=targets.classes,
             auxiliary_predictions=layers[:-1],
         )
+        own = targets.totals(masks[-1].shape[1])
+        shares = {name: max(own[name], 1) / max(value, 1) for name, value in (totals or own).items()}
         return {
-            part: WEIGHTS[name] * torch.stack([value for key, value in found.items() if key.startswith(name)]).sum()
+            part: shares["queries" if part == "class" else "masks"]
+            * WEIGHTS[name]
+            * torch.stack([value for key, value in found.items() if key.startswith(name)]).sum()
             for part, name in PARTS.items()
         }
 
