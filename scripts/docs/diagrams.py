@@ -6,6 +6,9 @@ from pathlib import Path
 
 from scripts.docs.markdown import relative
 
+_THEME = """%%{init: {"theme": "neutral", "fontFamily": "Arial, sans-serif",
+  "themeVariables": {"fontSize": "14px", "edgeLabelBackground": "#ffffff"}}}%%
+"""
 _DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -17,7 +20,9 @@ def drawn(text: str, page: Path, folder: Path) -> str:
 
         target = folder / f"diagram-{sha256(found[1].encode()).hexdigest()[:12]}.svg"
         folder.mkdir(parents=True, exist_ok=True)
-        target.write_text(mmdr.render(found[1]).svg(), encoding="utf-8")
+        drawing = mmdr.render(_THEME + found[1]).svg()
+        width, height = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', drawing).groups()
+        target.write_text(drawing.replace('width="100%"', f'width="{width}" height="{height}"', 1), encoding="utf-8")
         return f"![Diagram]({relative(target, page.parent)})"
 
     return _DIAGRAM.sub(image, text)
