@@ -1,6 +1,8 @@
 """What the site says of options, settings, routes and names is what the program has."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,23 @@ def test_the_page_of_http_has_every_route() -> None:
     text = site.completed(REFERENCE / "http.md")
     assert "POST /api/stations/{name}/inspect\n" in text
     assert "| `judged` | `right`, `wrong`, `unsure` or null |" in text
+
+
+def test_every_sentence_on_the_page_of_errors_is_one_that_the_program_says() -> None:
+    text = (REFERENCE / "errors.md").read_text(encoding="utf-8")
+    parts = re.findall(r"^### `([^`]+)`$", text, re.MULTILINE)
+    assert len(parts) > 20
+    said = "\n".join(_said(parts))
+    assert [part for part in parts if part not in said] == []
+
+
+def _said(parts: list[str]) -> Iterator[str]:
+    """The texts of the modules that have the beginning of a part, what is filled in left out."""
+    for path in sorted(Path(oddlens.__file__).parent.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source) if any(part[:12] in source for part in parts) else ast.Module([], [])
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "\n" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
