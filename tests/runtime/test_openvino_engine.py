@@ -3,6 +3,8 @@
 import json
 import multiprocessing
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -95,6 +97,26 @@ def test_a_forked_process_goes_on() -> None:
     score = scored(detector)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply_async(scored, (detector,)).get(60) == pytest.approx(score, abs=1e-5)
+
+
+LET_GO_ELSEWHERE = """
+import os, signal, sys, threading
+from pathlib import Path
+from oddlens.runtime.openvino_engine import OpenVino
+
+signal.signal(signal.SIGTERM, lambda number, frame: print("caught", flush=True))
+held = [OpenVino().open(Path(sys.argv[1]), "cpu", 1)]
+thread = threading.Thread(target=held.clear)
+thread.start()
+thread.join()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_reaches_a_process_that_let_its_last_graph_go_in_another_thread() -> None:
+    graph = MINI_FOLDER / "graphs" / "patch-knn" / "finish.onnx"
+    done = subprocess.run([sys.executable, "-c", LET_GO_ELSEWHERE, graph], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "caught\n"), done.stderr
 
 
 def test_another_device_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from oddlens.methods.scoring import Numbers
 from oddlens.telemetry import without_openvinos
 
 if TYPE_CHECKING:
-    from openvino import CompiledModel, InferRequest
+    from openvino import CompiledModel, Core, InferRequest
 
 
 class OpenVino:
@@ -41,7 +42,7 @@ class OpenVino:
         }
         try:
             model = reader.convert(reader.load(os.fspath(path)))
-            return _Session(openvino.Core().compile_model(model, "CPU", settings))
+            return _Session(_core(os.getpid()).compile_model(model, "CPU", settings))
         except _failures(openvino) as error:
             raise RuntimeError(_reason(error)) from error
 
@@ -69,6 +70,18 @@ class _Session:
         arrays: list[Numbers] = [found[name] for name in outputs]
         self._idle.append(request)
         return arrays
+
+
+@cache
+def _core(process: int) -> Core:
+    """OpenVINO itself in this process, kept as long as it lives; a forked one has its own.
+
+    The first compiled graph gives its thread a stack for signals (`sigaltstack`), and the last one takes that memory away,
+    whichever thread lets it go: if that is another one, the next signal of the first one ends the process. While this is held no
+    graph is the last.
+    """
+    core: Core = _imported().Core()
+    return core
 
 
 def _failures(openvino: ModuleType) -> tuple[type[Exception], ...]:
