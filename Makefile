@@ -4,15 +4,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The tests start dozens of programs: what Python compiles for one of them, the next one finds.
 unexport PYTHONDONTWRITEBYTECODE
+IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo docs fuzz test test-wheel test-light lint types clean
 
 demo: .venv/core
 	$(BIN)/oddlens demo
 
-# One process for each processor, with one thread each; a file's tests stay together, as they share what is costly to make.
+# One process for each processor, with one thread each; a file's tests stay together, as they share what is costly to make, and files
+# are taken in their order: the last ones are short, so that no process waits long for another.
 test: .venv/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(IN_PARALLEL)
 
 # Hostile inputs by the thousand, see docs/about/robustness.md. FUZZ: options, such as FUZZ="--count 100 --kinds images".
 fuzz: .venv/test
@@ -26,7 +28,7 @@ test-wheel: build/wheel
 	$(PYTHON) -m venv build/wheel-env
 	build/wheel-env/bin/pip install --quiet --constraint constraints.txt "$$(echo build/wheel/*.whl)[test]"
 	build/wheel-env/bin/python -c '$(IS_THE_WHEEL)'
-	build/wheel-env/bin/python -m pytest --numprocesses auto --dist loadfile --hypothesis-profile again $(NOT_OF_THE_WHEEL)
+	build/wheel-env/bin/python -m pytest $(IN_PARALLEL) --hypothesis-profile again $(NOT_OF_THE_WHEEL)
 
 NOT_OF_THE_WHEEL := $(addprefix --ignore=tests/,fuzz lab examples)
 

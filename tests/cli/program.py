@@ -6,10 +6,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+import typer.main
+
 from oddlens.cli import main
+
+_get_command = cache(typer.main.get_command)
+"""The verbs with all their options are the same in every call, and take as long to make as many a call."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ def run(*arguments: object) -> Done:
 
 def call(*arguments: object) -> int:
     """As `run`, on the streams that are in place; gives the exit code."""
-    with patch.object(sys, "argv", ["oddlens", *map(str, arguments)]):
+    argv = ["oddlens", *map(str, arguments)]
+    with patch.object(sys, "argv", argv), patch.object(typer.main, "get_command", _get_command):
         try:
             main()
         except SystemExit as exit:

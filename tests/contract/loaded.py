@@ -30,6 +30,7 @@ FAST: Mapping[str, Mapping[str, Any]] = {
     "anovl": {"views": 1, "steps": 2},
     "subspacead": {"rotations": 2},
     "anomalydino": {"rotations": 2},
+    "musc": {"layers": (1, 3), "degrees": (1, 3)},
 }
 """Recipe fields that make a method fast and change nothing of how it works."""
 

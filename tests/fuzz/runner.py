@@ -98,7 +98,7 @@ def case_of(each: Input, world: object, scratch: Path) -> Case:
 def run_all(inputs: Sequence[Input], workers: int = 1, nice: int = 0, *, warm: bool = True) -> Iterator[Ended]:
     """Run inputs, each in one of the workers; gives them as they end. Leaving early stops the workers.
 
-    warm: what inputs share is built before the first of them, so that none is charged with it.
+    warm: what inputs share is built before the first of them, so that none is charged with it. False: they share nothing.
     """
     waiting = iter(inputs)
     pool: list[_Worker] = []
@@ -207,10 +207,11 @@ def _work(pipe: Connection, home: Path, log: Path, nice: int, warm: bool) -> Non
     os.dup2(stream.fileno(), sys.stderr.fileno())
     faulthandler.enable(stream)
     tempfile.tempdir = str(home)
-    from tests.fuzz.world import World
-
-    world = World(home / "world")
+    world = None
     if warm:
+        from tests.fuzz.world import World
+
+        world = World(home / "world")
         warm_up(world)
     pipe.send(_peak())
     with suppress(EOFError):  # the parent is gone

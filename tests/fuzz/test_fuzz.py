@@ -13,9 +13,9 @@ from tests.fuzz.self_test import input_that
 
 SEED = 0
 SHARE = {
-    "images": 700, "arrays": 300, "listings": 600, "stations": 300, "weights": 200, "caches": 120, "recipes": 400, "names": 120,
+    "images": 700, "arrays": 300, "listings": 300, "stations": 200, "weights": 120, "caches": 60, "recipes": 300, "names": 60,
 }  # fmt: skip
-"""How many of each kind: a few seconds of one core for each."""
+"""How many of each kind: two or three seconds of one core for each."""
 
 
 @pytest.fixture(scope="module")
