@@ -84,6 +84,7 @@ def _section(route: str, operation: _Operation, schemas: dict[str, _Schema]) -> 
     parameters = [
         (code(each["name"]), each["in"], _form(each["schema"]), escaped(each.get("description", "")))
         for each in operation.get("parameters", [])
+        if each["in"] != "path"  # the route shows these
     ]
     if parameters:
         yield table(("parameter", "in", "form", "meaning"), parameters)
@@ -92,9 +93,9 @@ def _section(route: str, operation: _Operation, schemas: dict[str, _Schema]) -> 
         yield f"The body is `{kind}`: {escaped(body.get('description', ''))}"
         required = body.get("required", [])
         yield table(
-            ("field", "form", ""),
+            ("field", "form", "meaning"),
             [
-                (code(name), _form(each), "required" if name in required else "")
+                (code(name), _form(each), escaped(each.get("description", "")) + " (required)" * (name in required))
                 for name, each in body.get("properties", {}).items()
             ],
         )

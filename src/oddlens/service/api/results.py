@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from oddlens.history import drawing, export
-from oddlens.history.filters import Filter
+from oddlens.history.filters import Filter, Sort
 from oddlens.history.history import History, control_limits
-from oddlens.history.records import Inspection, iso
+from oddlens.history.records import Inspection, Origin, Outcome, iso
 from oddlens.service.api.answers import TheService, TheStation
+from oddlens.station.feedback import Said
 
 router = APIRouter(tags=["results"])
 
@@ -25,7 +26,12 @@ _FORMATS: dict[str, tuple[str, Callable[[History, Filter], Iterator[bytes]]]] = 
     "zip": ("application/zip", export.archive),
 }
 
-_Number = Annotated[float | None, Query(allow_inf_nan=False)]
+_Since = Annotated[datetime | None, Query(description="From this time on; without a zone it is in UTC")]
+
+
+def _any_of(names: object) -> str:
+    """What a parameter takes, several with commas."""
+    return f"{', '.join(get_args(names))}; several with commas"
 
 
 async def _history(service: TheService) -> History:
@@ -38,19 +44,19 @@ def _time(time: datetime | None) -> datetime | None:
 
 
 def _filter(
-    station: str | None = None,
-    verdict: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    min_score: _Number = None,
-    max_score: _Number = None,
-    text: str | None = None,
-    said: str = "",
-    audit: bool | None = None,
-    origin: str | None = None,
-    sort: str = "newest",
+    station: Annotated[str | None, Query(description="Its name")] = None,
+    verdict: Annotated[str, Query(description=_any_of(Outcome))] = "",
+    since: _Since = None,
+    until: Annotated[datetime | None, Query(description="Before this time")] = None,
+    min_score: Annotated[float | None, Query(description="This score or a higher one", allow_inf_nan=False)] = None,
+    max_score: Annotated[float | None, Query(description="This score or a lower one", allow_inf_nan=False)] = None,
+    text: Annotated[str | None, Query(description="In the source, the comment or the defect, in any case")] = None,
+    said: Annotated[str, Query(description=f"none (nobody said anything), {_any_of(Said)}")] = "",
+    audit: Annotated[bool | None, Query(description="Whether they were drawn at random for audit")] = None,
+    origin: Annotated[str | None, Query(description=f"How they came: {', '.join(get_args(Origin))}")] = None,
+    sort: Annotated[str, Query(description=f"The order: {', '.join(get_args(Sort))}")] = "newest",
 ) -> Filter:
-    """verdict, said: several with commas."""
+    """What a query asks for. Raises `UsageError` as `Filter` does."""
     return Filter(
         station=station or None,
         verdict=frozenset(filter(None, verdict.split(","))),
@@ -82,9 +88,12 @@ _InspectionOf = Annotated[Inspection, Depends(_inspection)]
 
 @router.get("/api/results", summary="Results that a filter lets through, page by page")
 def find(
-    history: _HistoryOf, which: _FilterOf, cursor: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 50
+    history: _HistoryOf,
+    which: _FilterOf,
+    cursor: Annotated[str, Query(description='"next" of the page before')] = "",
+    limit: Annotated[int, Query(ge=1, le=1000, description="Results of a page")] = 50,
 ) -> dict[str, object]:
-    """cursor: "next" of the page before."""
+    """The answer has "items", "next" (null on the last page) and "total"."""
     page = history.find(which, cursor or None, limit)
     return {"items": [each.to_dict() for each in page.items], "next": page.next, "total": page.total}
 
@@ -154,7 +163,7 @@ def get_scores(station: TheStation, history: _HistoryOf) -> dict[str, list[objec
 
 
 @router.get("/api/stations/{name}/trend", summary="A station's scores over time, with control limits")
-def get_trend(station: TheStation, history: _HistoryOf, since: datetime | None = None) -> dict[str, object]:
+def get_trend(station: TheStation, history: _HistoryOf, since: _Since = None) -> dict[str, object]:
     """The newest 10,000, the oldest first. limits: the thresholds of the newest, and `control_limits` of those that are not NG."""
     found = history.trend(station.name, _time(since))
     latest = next((each for each in history.latest(station.name, 20) if each.detection is not None), None)
@@ -169,12 +178,12 @@ def get_trend(station: TheStation, history: _HistoryOf, since: datetime | None =
 
 
 @router.get("/api/stations/{name}/hours", summary="A station's verdicts by hour")
-def get_hours(station: TheStation, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+def get_hours(station: TheStation, history: _HistoryOf, since: _Since = None) -> list[dict[str, object]]:
     """Hours without a result are left out."""
     return [{"hour": iso(hour), **counts} for hour, counts in history.count_by_hour(station.name, _time(since))]
 
 
 @router.get("/api/stations/{name}/defects", summary="A station's defects by name")
-def get_defects(station: TheStation, history: _HistoryOf, since: datetime | None = None) -> list[dict[str, object]]:
+def get_defects(station: TheStation, history: _HistoryOf, since: _Since = None) -> list[dict[str, object]]:
     """What people said, else what the hottest region of a stopped part may be; the most frequent first."""
     return [{"name": defect, "count": count} for defect, count in history.defects(station.name, _time(since))]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import cast
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -26,23 +27,23 @@ _AUDITED = 200
 
 
 class Change(Body):
-    """What is to be another one; null: it stays, but for review_threshold: nothing is sent to review. who: for the audit log."""
+    """What is to be another one; null: it stays, but for review_threshold."""
 
-    threshold: float | None = None
-    review_threshold: float | None = None
-    pixel_threshold: float | None = None
-    false_alarm_rate: float | None = None
-    review_rate: float | None = None
-    object_name: str | None = None
-    defects: list[str] | None = None
-    paused: bool | None = None
+    threshold: float | None = Field(None, description="An image is NG above it")
+    review_threshold: float | None = Field(None, description="It goes to review above it; null: none does")
+    pixel_threshold: float | None = Field(None, description="A pixel is marked above it")
+    false_alarm_rate: float | None = Field(None, description="The share of good images that is called NG at most")
+    review_rate: float | None = Field(None, description="The share of good images that goes to review")
+    object_name: str | None = Field(None, description="What is on the images")
+    defects: list[str] | None = Field(None, description="Names that a defect may have")
+    paused: bool | None = Field(None, description="Whether it inspects nothing")
     who: Who = None
 
 
 class Back(Body):
     """Which version is to be in force again."""
 
-    version: int
+    version: int = Field(description="Its number")
     who: Who = None
 
 

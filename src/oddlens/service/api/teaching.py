@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from oddlens.errors import UsageError, check_name
@@ -41,11 +41,11 @@ LONGEST_COMMENT = 2000
 class Remark(Body):
     """What a person says of a result: whether its verdict is right, or what the part is."""
 
-    judged: Judged | None = None
-    said: Said | None = None
-    defect: str | None = None
-    comment: str | None = None
-    reviewer: str | None = None
+    judged: Judged | None = Field(None, description="Whether its verdict is right")
+    said: Said | None = Field(None, description="What the part is; give this or judged")
+    defect: str | None = Field(None, description="What the defect is called")
+    comment: str | None = Field(None, description=f"What else there is to say, at most {LONGEST_COMMENT} letters")
+    reviewer: str | None = Field(None, description="Who says it")
 
 
 class Rates(Body):
@@ -61,10 +61,10 @@ class Rates(Body):
 class Lesson(Body):
     """What to learn of the marks."""
 
-    dry_run: bool = False
-    defect_memory: bool | None = None
-    renew_calibration: bool = False
-    accept: Sequence[str] = ()
+    dry_run: bool = Field(False, description="Only say what would change")
+    defect_memory: bool | None = Field(None, description="Whether defects are compared with; null: as it was")
+    renew_calibration: bool = Field(False, description="Calibrate on good images that were drawn at random")
+    accept: Sequence[str] = Field((), description="Names of doubtful images that are good")
     who: Who = None
 
 
