@@ -56,7 +56,7 @@ def exported(station: Path, labelled: Path) -> Path:
     folder = station.with_name("line-3-light")
     done = run("export", station, "--to", folder, "--data", labelled)
     assert done.code == 0, done.err
-    assert done.out.splitlines()[0] == f"{folder}: fp32, 9 images held against PyTorch"
+    assert done.out.splitlines()[0] == f"{folder}: fp32, 9 images compared with PyTorch"
     assert done.out.splitlines()[1].endswith("0 verdicts turned")
     sentence = "2 labelled images: image AUROC 1.0000 -> 1.0000, pixel AUROC not known, as there are no masks; 0 verdicts turned"
     assert done.out.splitlines()[2:] == [sentence]

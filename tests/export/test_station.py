@@ -188,7 +188,7 @@ def test_an_export_of_which_images_cannot_be_compared_is_not_left(
     """As where all its scores are NaN: nothing differs, and nothing was compared."""
     monkeypatch.setattr(export_module, "_parity", lambda one, other: (Parity((), ("x: its score is NaN",)), ()))
     for precision in ("fp32", "fp16"):
-        with pytest.raises(OddlensError, match=r"cannot be held against torch on 1 image \(x: its score is NaN\)"):
+        with pytest.raises(OddlensError, match=r"cannot be compared with torch on 1 image \(x: its score is NaN\)"):
             export_station(station, tmp_path / "made", precision=precision)
     assert list(tmp_path.iterdir()) == []
 

@@ -78,7 +78,7 @@ def calibrate(
 
     The images are looked at first: a table and a contact sheet show the most doubtful ones. The command stops where one is
     doubtful, until you say --accept NAME (it is good) or --leave-out NAME (it is not). Without --good and --from-learning, the
-    references are used, each held against the others.
+    references are used, each compared with the others.
 
     The station gets a new version; 'oddlens station rollback' goes back. Nothing is written where the command stops.
 

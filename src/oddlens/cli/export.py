@@ -107,7 +107,7 @@ def export(
         say(f"oddlens: {name} is not there any more, and was not compared")
     if len(made.absent) > 3:
         say(f"oddlens: nor were {len(made.absent) - 3} more")
-    print(f"{printable(str(made.folder))}: {precision}, {len(parity.images)} images held against PyTorch")
+    print(f"{printable(str(made.folder))}: {precision}, {len(parity.images)} images compared with PyTorch")
     print(
         f"largest difference: features {parity.features or 0:.1e}, scores {parity.score:.1e}, maps {parity.map:.1e}; "
         f"{parity.flips} verdicts turned"

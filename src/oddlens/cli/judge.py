@@ -65,7 +65,7 @@ def judge(
 ) -> None:
     """Give the results of a run new verdicts, without a model.
 
-    The scores and maps that a run kept are held against other thresholds: verdicts, regions, masks, overlays, results.csv and
+    The scores and maps that a run kept are compared with other thresholds: verdicts, regions, masks, overlays, results.csv and
     report.html follow, as if the run had had these thresholds. What you do not give stays as the run had it.
 
     Exit code: 0, 1 if an overlay or a mask could not be drawn again, 2 if the call was wrong and nothing was changed.

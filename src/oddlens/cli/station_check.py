@@ -51,7 +51,7 @@ def check(
     runtime: RuntimeName = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Count false alarms and misses on labelled images. They are held against what the station promises.
+    """Count false alarms and misses on labelled images. They are compared with what the station promises.
 
     Images that the station was made of or calibrated on are left out: of them the counts would be too good. The check is kept in
     the station's log.

@@ -98,7 +98,7 @@ class CalibrationOptions:
         bool,
         typer.Option(
             "--calibrate-from-references",
-            help="Calibrate on the references, each held against the others: also the default where there are two or more.",
+            help="Calibrate on the references, each compared with the others: also the default where there are two or more.",
         ),
     ] = False
     false_alarm_rate: FalseAlarmRate = None

@@ -52,7 +52,7 @@ def validate(
 ) -> None:
     """Compare a station with an export of it.
 
-    Scores, maps and verdicts are held against each other, image by image. An old export and a new one can be compared likewise.
+    Scores, maps and verdicts are compared, image by image. An old export and a new one can be compared likewise.
     A station that was not exported runs on PyTorch where that is installed.
 
     Exit code: 0 where all agree, 1 where something differs or an image cannot be read, 2 if the call was wrong.

@@ -1,4 +1,4 @@
-"""A station as an exported one: its graphs in the place of its model, tried against torch before it is left.
+"""A station as an exported one: its graphs in the place of its model, compared with torch before it is kept.
 
 The folder is a station. Beside what every station has it holds
 
@@ -141,7 +141,7 @@ def export_station(
         parity, absent = _parity(detector, exported)
         if parity.failures:
             raise OddlensError(
-                f"the export cannot be held against torch on {counted(len(parity.failures), 'image')} ({parity.failures[0]}); "
+                f"the export cannot be compared with torch on {counted(len(parity.failures), 'image')} ({parity.failures[0]}); "
                 "nothing is left"
             )
         measured = None if records is None else measure(detector, exported, records, report)

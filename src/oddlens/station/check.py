@@ -113,7 +113,7 @@ class Check:
     def sentence(self) -> str:
         """How the false alarms stand to the promise."""
         if self.promised is None or self.false_alarms is None:
-            return "The thresholds promise no false-alarm rate that this could be held against."
+            return "The thresholds promise no false-alarm rate to compare this with."
         mean, bound = self.promised
         low, high = (_percent(share) for share in self.false_alarms.interval)
         measured = f"{_percent(self.false_alarms.rate)} false alarms (95 % interval {low} to {high})"
