@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -130,6 +131,15 @@ def test_the_same_command_gives_the_same_weights_with_and_without_a_cache(train:
     assert train("--no-cache").code == 0
     anew = read_weights(train.out).tensors
     assert all(kept[name].equal(anew[name]) for name in kept)
+
+
+def test_auto_precision_says_what_it_measured(train: Train) -> None:
+    done = train("--no-cache", "--precision", "auto", "--epochs", 1)
+    assert done.code == 0
+    number = r"[\d.]+"
+    measured = rf"precision \w+; times as fast as float32 on this device: bfloat16 {number}, float16 {number}"
+    (said,) = (line for line in done.err.splitlines() if line.startswith("precision "))
+    assert re.match(measured, said)
 
 
 def test_several_data_sets_are_learned_from_together(train: Train, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from oddlens.cli.settings import Overrides, recipe_overrides
 from oddlens.errors import UsageError
 
 if TYPE_CHECKING:
+    from oddlens.training.precision import Precision
     from oddlens.training.samples import SampleSet
     from oddlens.training.settings import TrainingSettings
 
@@ -108,7 +109,8 @@ class FeatureOptions:
     precision: Annotated[
         str,
         typer.Option(
-            metavar="TYPE", help="Numbers of the model: float32, bfloat16, float16, or auto: the fastest of them here."
+            metavar="TYPE",
+            help="Numbers of the model: float32, bfloat16, float16, or auto: what is faster here and near enough.",
         ),
     ] = "float32"
     device: DeviceName = "auto"
@@ -150,6 +152,7 @@ def train_method(
     from oddlens.loading.with_torch import load_fitted
     from oddlens.methods.registry import method_card
     from oddlens.training import trainable_class
+    from oddlens.training.images import single_images
     from oddlens.training.loop import Schedule
     from oddlens.training.precision import AUTO, PRECISIONS, choose_precision
     from oddlens.training.processes import ALONE
@@ -170,10 +173,9 @@ def train_method(
         )
     say(*notes)
     trainable = trainable_class(method)(backbone, recipe, settings)
-    chosen = processes.from_first(lambda: choose_precision(features.precision, backbone, trainable.request.image_size))
-    if chosen.speed:
-        speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in chosen.speed.items())
-        say(f"precision {chosen.name}; times as fast as float32 on this device: {speeds}")
+    first = single_images(sets[0])[0]
+    chosen = processes.from_first(lambda: choose_precision(features.precision, trainable, first.read()[0]))
+    _say_precision(chosen)
     numbers = one_of("--cache-dtype", features.cache_dtype or "float32", _CACHE_TYPES)
     cache = None if features.no_cache else CacheConfig(features.cache or cache_folder() / "features", numbers)
     run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, cache, preview, report, processes)
@@ -208,6 +210,16 @@ def _settings(method: str, given: Overrides, schedule: ScheduleOptions) -> tuple
     seed = settings.seed if schedule.seed is None else schedule.seed
     mosaic = settings.mosaic if schedule.mosaic is None else schedule.mosaic
     return replace(settings, seed=seed, mosaic=mosaic), recipe_fields
+
+
+def _say_precision(chosen: Precision) -> None:
+    """What was measured, where "auto" chose."""
+    if not chosen.speed:
+        return
+    speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in chosen.speed.items())
+    differences = ", ".join(f"{name} {100 * value:.2g} %" for name, value in chosen.difference.items())
+    compared = f"; features of an image differ from those in float32: {differences}" if differences else ""
+    say(f"precision {chosen.name}; times as fast as float32 on this device: {speeds}{compared}")
 
 
 def _say_samples(sets: tuple[SampleSet, ...]) -> None:

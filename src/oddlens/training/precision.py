@@ -1,20 +1,26 @@
-"""The precision of the frozen tower: float32, or fewer bits if the device is faster with them."""
+"""The precision of the frozen tower: float32, or fewer bits if the device is faster with them and the features stay the same."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
-from oddlens.backbone.backbone import Backbone
+from oddlens.backbone.vision_pass import VisionPass
+from oddlens.io.pixels import Pixels
+from oddlens.training.trainable import Trainable
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 AUTO = "auto"
 GAIN = 1.2
 """How many times faster than float32 fewer bits must be to be worth their rounding."""
+
+TOLERANCE = 0.02
+"""How far features in fewer bits may lie from those in float32: the norm of the difference over their norm."""
 
 _ROUNDS = 3
 
@@ -26,10 +32,12 @@ class Precision:
     Attributes:
         name: One of `PRECISIONS`.
         speed: How many times faster than float32 each other precision was, where it was timed.
+        difference: How far the features of an image lay from those in float32, where that was measured: see `TOLERANCE`.
     """
 
     name: str
     speed: dict[str, float]
+    difference: dict[str, float] = field(default_factory=dict)
 
     def lowered(self, device: torch.device) -> AbstractContextManager[object]:
         """The context in which the tower runs."""
@@ -38,22 +46,49 @@ class Precision:
         return torch.autocast(device.type, PRECISIONS[self.name])
 
 
-def choose_precision(name: str, backbone: Backbone, image_size: int) -> Precision:
-    """The precision of that name; "auto" measures the tower's largest matrix product on its device and takes what is faster.
+def choose_precision(name: str, trainable: Trainable, image: Pixels) -> Precision:
+    """The precision of that name; "auto" measures on the device of the model which is faster and near enough.
 
-    Only the tower runs in fewer bits; what is learned is always float32, so that no gradient needs scaling. Fewer bits
-    are worth it from `GAIN` times the speed on; of two that are, bfloat16 comes first, which cannot overflow.
+    Only the tower runs in fewer bits; what is learned is always float32, so that no gradient needs scaling. The tower's largest
+    matrix product is timed: fewer bits are worth it from `GAIN` times the speed on. Where they are, the features of an image are
+    computed in both; they may differ by `TOLERANCE`. Of two that fit, bfloat16 comes first, which cannot overflow.
+
+    Args:
+        name: One of `PRECISIONS`, or "auto".
+        trainable: Whose features are compared.
+        image: An image to compare on, uint8 [height, width, 3].
     """
     if name != AUTO:
         return Precision(name, {})
+    backbone = trainable.backbone
     shape = backbone.vision.config
-    tokens = 1 + (image_size // shape.patch_size) ** 2
+    tokens = 1 + (trainable.request.image_size // shape.patch_size) ** 2
     seconds = {
         each: _product_seconds(backbone.device, dtype, tokens, shape.width, shape.mlp_width)
         for each, dtype in PRECISIONS.items()
     }
     speed = {each: seconds["float32"] / seconds[each] for each in ("bfloat16", "float16")}
-    return Precision(next((each for each, gain in speed.items() if gain >= GAIN), "float32"), speed)
+    difference: dict[str, float] = {}
+    for each in (name for name, gain in speed.items() if gain >= GAIN):
+        difference[each] = _difference(trainable, image, each)
+        if difference[each] <= TOLERANCE:  # which a difference that is no number is not
+            return Precision(each, speed, difference)
+    return Precision("float32", speed, difference)
+
+
+@torch.inference_mode()
+def _difference(trainable: Trainable, image: Pixels, name: str) -> float:
+    """The largest relative difference of an image's features in this precision from those in float32."""
+    exact, other = (_features(trainable, image, Precision(each, {})) for each in ("float32", name))
+    differences = [(other[name] - value).norm() / value.norm() for name, value in exact.items()]
+    return float(torch.stack(differences).max())
+
+
+def _features(trainable: Trainable, image: Pixels, precision: Precision) -> Mapping[str, Tensor]:
+    backbone = trainable.backbone
+    with precision.lowered(backbone.device):
+        features = trainable.encode(VisionPass(backbone, [image], trainable.request))
+    return {name: value.double().cpu() for name, value in features.items()}
 
 
 def _product_seconds(device: torch.device, dtype: torch.dtype, rows: int, inner: int, columns: int) -> float:
