@@ -15,6 +15,7 @@ from oddlens.backbone.tensors import (
     storage_fault,
     tensor_fault,
     tensor_faults,
+    to_device,
 )
 
 NAN, INF = float("nan"), float("inf")
@@ -137,3 +138,32 @@ def test_a_file_whose_tensors_need_more_memory_than_it_holds_is_refused() -> Non
 
 def test_a_name_of_any_length_makes_a_short_sentence() -> None:
     assert len(tensor_faults({"x" * 100_000: torch.zeros(1)}, {})) < 300
+
+
+class Recorded:
+    """A tensor of the processor, of which every copy is noted."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+
+    def pin_memory(self) -> "Recorded":
+        self.calls.append(("pinned",))
+        return self
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> "Recorded":
+        self.calls.append((device.type, non_blocking))
+        return self
+
+
+@pytest.mark.parametrize(
+    ("device", "calls"), [("cuda", [("pinned",), ("cuda", True)]), ("cpu", [("cpu", False)]), ("mps", [("mps", False)])]
+)
+def test_a_gpu_fetches_from_pinned_memory(device: str, calls: list[tuple[object, ...]]) -> None:
+    tensor = Recorded()
+    to_device(tensor, torch.device(device))  # type: ignore[arg-type]
+    assert tensor.calls == calls
+
+
+def test_on_the_processor_nothing_is_copied() -> None:
+    tensor = torch.ones(3)
+    assert to_device(tensor, torch.device("cpu")) is tensor

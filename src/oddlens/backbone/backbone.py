@@ -14,7 +14,7 @@ from oddlens.backbone.cards import Card
 from oddlens.backbone.model import LoadedModel
 from oddlens.backbone.options import Activation, Capabilities, Interpolation
 from oddlens.backbone.pixel_values import to_tensor
-from oddlens.backbone.tensors import aligned
+from oddlens.backbone.tensors import aligned, to_device
 from oddlens.backbone.text import TextTower
 from oddlens.backbone.tokenizer import Tokenizer
 from oddlens.backbone.tower import VisionTower
@@ -153,7 +153,7 @@ class Backbone:
         """
         size = (image_size, image_size) if isinstance(image_size, int) else image_size
         interpolation = interpolation or self.card.interpolation
-        return to_tensor(images, size, self.mean, self.std, interpolation).to(self.device)
+        return to_device(to_tensor(images, size, self.mean, self.std, interpolation), self.device)
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:

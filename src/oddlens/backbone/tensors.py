@@ -1,4 +1,4 @@
-"""Tensors from disk: whether they can be used (names, types, shapes, values), and where they lie in memory.
+"""Tensors from disk: whether they can be used (names, types, shapes, values), and where they lie in memory, also on a GPU.
 
 All that reads tensors uses this: a model's weights, a method's learned weights, a station's references, cached prompt embeddings.
 
@@ -45,6 +45,13 @@ def aligned(tensor: Tensor) -> Tensor:
     if tensor.is_contiguous() and tensor.data_ptr() % ALIGNMENT == 0:
         return tensor
     return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the processor on a device. A GPU fetches it from pinned memory, while the program goes on."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def tensor_fault(tensor: Tensor, shape: Shape | None = None, dtypes: Sequence[torch.dtype] = FLOATS) -> str:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oddlens.backbone.tensors import aligned
+from oddlens.backbone.tensors import aligned, to_device
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
 from oddlens.io.loader import load
@@ -120,11 +120,11 @@ class Encoder:
         bits = np.unpackbits(np.asarray(arrays[MASK], np.uint8), axis=1, count=self.size**2)
         return Batch(
             {
-                name: aligned(torch.from_numpy(np.asarray(array, np.float32))).to(device)
+                name: to_device(aligned(torch.from_numpy(np.asarray(array, np.float32))), device)
                 for name, array in arrays.items()
                 if name != MASK
             },
-            torch.from_numpy(bits.reshape(len(images), self.size, self.size)).to(device).long(),
+            to_device(torch.from_numpy(bits.reshape(len(images), self.size, self.size)), device).long(),
             torch.tensor([image.label for image in images], device=device),
             [image.object_name for image in images],
         )

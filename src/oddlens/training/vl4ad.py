@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
+from oddlens.backbone.tensors import to_device
 from oddlens.data.legend import IGNORED
 from oddlens.errors import DataError, UsageError
 from oddlens.io.hashes import file_hash
@@ -252,7 +253,7 @@ class DecoderRun:
         frame, classes = self.scenes.frame(int(order[place]))
         crop, cut = self._crops.cut(frame, classes, np.random.default_rng([settings.seed, 1, position]))
         pixels = to_tensor([crop], settings.crop, self.backbone.mean, self.backbone.std)
-        return pixels.to(device), torch.from_numpy(self._number[cut[None]]).to(device)
+        return to_device(pixels, device), to_device(torch.from_numpy(self._number[cut[None]]), device)
 
     def step(self, step: int, optimiser: torch.optim.Optimizer) -> Losses:
         """One step; returns its losses. All random values come from the seed and the positions of its crops.

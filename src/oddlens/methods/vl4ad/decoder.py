@@ -12,7 +12,7 @@ from torch import Tensor
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
-from oddlens.backbone.tensors import tensor_fault
+from oddlens.backbone.tensors import tensor_fault, to_device
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.backbone.weights_file import fill
 from oddlens.errors import ModelError, UsageError
@@ -127,7 +127,7 @@ class DecoderMasks:
         backbone = self._backbone
         rows, columns = _map_size(image, self.short_side)
         size = rows * MAP_STRIDE, columns * MAP_STRIDE
-        pixels = to_tensor([image], size, backbone.mean, backbone.std, "bilinear").to(backbone.device)
+        pixels = to_device(to_tensor([image], size, backbone.mean, backbone.std, "bilinear"), backbone.device)
         side = min(self._window or max(size), max(size)) // MAP_STRIDE
         corners = Windows(side, MAP_STRIDE, self._overlap).corners((rows, columns))
         places = [(top, left, min(side, rows), min(side, columns)) for top, left in corners]
