@@ -1,5 +1,6 @@
 """What the tests of the command line share: a few images, and no network."""
 
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import oddlens
+from tests.cli.line import create, write
 from tests.cli.program import Done, run
 from tests.noise import write_pictures
 
@@ -49,3 +51,28 @@ def towers(open_clip_folder: Path) -> "Detector":
 def detect(open_clip_folder: Path, towers: "Detector") -> Callable[..., Done]:
     """`oddlens detect` on the tiny model."""
     return lambda *arguments: run("detect", "--model", open_clip_folder, *arguments)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of one part: references, good ones, more of them, and bad ones. Not to be written to."""
+    root = tmp_path_factory.mktemp("images")
+    for name, count, seed in (("references", 4, 1), ("good", 12, 2), ("more", 9, 3)):
+        write(root / name, count, seed)
+    write(root / "bad", 9, 4, spot=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def made(images: Path, open_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A station of four references. Not to be written to."""
+    folder = tmp_path_factory.mktemp("stations") / "line-3"
+    done = create(folder, images, open_clip_folder)
+    assert (done.code, done.err) == (0, "")
+    return folder
+
+
+@pytest.fixture
+def station(made: Path, tmp_path: Path) -> Path:
+    """A copy of that station."""
+    return shutil.copytree(made, tmp_path / "line-3")

@@ -57,6 +57,12 @@ def engine() -> Iterator[RayEngine]:
     ray.shutdown()
 
 
+@pytest.fixture
+def single(engine: RayEngine) -> RayEngine:
+    """One worker on the same Ray, where a second one would show no more: each takes seconds to start."""
+    return RayEngine(Workers(count=1, threads=THREADS))
+
+
 def outcomes(
     out: Path,
     predictor: Predictor,
@@ -111,7 +117,7 @@ def test_every_method_finds_the_same_to_the_bit(
 def test_a_station_learns_and_says_the_same_of_its_line(engine: RayEngine, tmp_path: Path) -> None:
     good, line = write_pictures(tmp_path / "good", 6), write_pictures(tmp_path / "in", 30, seed=1)
     samples, reports = [], []
-    for name, options in (("here", ()), ("there", ("--engine", "ray", "--workers", f"2x{THREADS}"))):
+    for name, options in (("here", ()), ("there", ("--engine", "ray", "--workers", f"1x{THREADS}"))):
         words = ("--object", "nut", "--reference", good[0].parent)
         made = oddlens_command("station", "create", tmp_path / name, *words)
         assert made.code == 0, made.err
@@ -130,24 +136,24 @@ def test_a_station_learns_and_says_the_same_of_its_line(engine: RayEngine, tmp_p
     assert any('"audit": true' in line for line in lines(tmp_path / "out-there"))
 
 
-def test_a_worker_that_is_killed_is_started_again(engine: RayEngine, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_is_started_again(single: RayEngine, tmp_path: Path) -> None:
     items = write_pictures(tmp_path / "in", 40)
     mark = tmp_path / "killed"
     outcomes(tmp_path / "here", StubPredictor(), items, None)
-    outcomes(tmp_path / "there", Mortal("21.png", mark), items, engine)
+    outcomes(tmp_path / "there", Mortal("21.png", mark), items, single)
     assert int(mark.read_text()) != os.getpid()
     assert_same(tmp_path / "here", tmp_path / "there")
 
 
 def test_what_a_worker_cannot_do_is_said_in_its_sentence_and_nothing_before_is_lost(
-    engine: RayEngine, tmp_path: Path
+    single: RayEngine, tmp_path: Path
 ) -> None:
     items = write_pictures(tmp_path / "in", 40)
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="the worker has had enough: ask another one"):
-        outcomes(out, Refusing("21.png"), items, engine)
+        outcomes(out, Refusing("21.png"), items, single)
     assert len(lines(out)) == 20  # whole groups
-    outcomes(out, StubPredictor(), items, engine, resume=True)
+    outcomes(out, StubPredictor(), items, single, resume=True)
     outcomes(tmp_path / "here", StubPredictor(), items, None)
     assert_same(tmp_path / "here", out)
 

@@ -7,7 +7,7 @@ import pytest
 
 from oddlens.inference.records import Record, verdict_of
 from oddlens.inference.results import ResultsFolder
-from tests.inference.test_results import lines_of, record, write
+from tests.inference.written import lines_of, record, write
 
 SETTINGS = {"run": {"object": "bolt", "maps": True}, "machine": {"device": "cpu"}}
 

@@ -3,45 +3,14 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-import filelock
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from oddlens.errors import DiskError, OddlensError, OddlensWarning, UsageError
-from oddlens.inference.records import Record, unfiled
-from oddlens.inference.results import ResultsFolder, unique_names
-
-SETTINGS = {"run": {"object": "bolt", "maps": True}, "machine": {"device": "cpu"}}
-
-
-def record(name: str, score: float = 0.5) -> Record:
-    file = {"path": name, "bytes": 1, "modified": 0.5}
-    return {"path": name, "score": score, "is_anomalous": None, "file": file}
-
-
-def failure(name: str) -> Record:
-    return {"path": name, "error": "is empty"}
-
-
-def write(root: Path, *records: Record, cut: str = "") -> Path:
-    """A folder as a run leaves it; cut: what follows the last whole line."""
-    folder = ResultsFolder(root)
-    folder.begin(SETTINGS)
-    for each in records:
-        folder.append(each)
-    with folder.lines.open("a") as file:
-        file.write(cut)
-    folder.close()
-    return root
-
-
-def lines_of(root: Path) -> list[Record]:
-    return [json.loads(line) for line in (root / "results.jsonl").read_text().splitlines()]
+from oddlens.errors import DiskError, OddlensError, UsageError
+from oddlens.inference.records import unfiled
+from oddlens.inference.results import ResultsFolder
+from tests.inference.written import SETTINGS, failure, lines_of, record, write
 
 
 def test_lines_are_on_disk_as_soon_as_they_are_appended(tmp_path: Path) -> None:
@@ -236,62 +205,6 @@ def test_what_a_run_draws_is_known_as_outputs_by_any_path(tmp_path: Path, monkey
     assert not folder.is_output(Path("overlays/a.png"))
 
 
-class TestNames:
-    def test_a_picture_keeps_its_stem(self) -> None:
-        assert list(unique_names([Path("a/x.png"), Path("b/y.tar.gz"), Path(".z")]).values()) == ["x", "y.tar", ".z"]
-
-    def test_a_shared_stem_gets_a_mark_that_does_not_depend_on_the_other_pictures(self) -> None:
-        two = unique_names([Path("a/x.png"), Path("b/x.png")])
-        three = unique_names([Path("c/x.jpg"), Path("a/x.png"), Path("b/x.png")])
-        assert two[Path("a/x.png")] == three[Path("a/x.png")]
-        assert list(two.values()) == ["a-x", "b-x"]
-
-    def test_a_shared_folder_and_stem_gets_a_part_of_the_paths_hash(self) -> None:
-        paths = [Path("1/a/x.png"), Path("2/a/X.png"), Path("2/b/x.png"), Path("2/b/y.png")]
-        first, second, third, fourth = unique_names(paths).values()
-        assert (third, fourth) == ("b-x", "y")
-        assert first.startswith("a-x-")
-        assert second.startswith("a-X-")
-        assert unique_names(paths[:3])[paths[0]] == first
-
-    def test_the_folder_of_a_relative_path_is_the_one_that_it_lies_in(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (tmp_path / "scratch").mkdir()
-        monkeypatch.chdir(tmp_path / "scratch")
-        assert list(unique_names([Path("x.png"), Path("../x.png")]).values()) == ["scratch-x", f"{tmp_path.name}-x"]
-
-    @given(
-        st.lists(
-            st.text("aAbß.", min_size=1).filter(lambda name: {*name} != {"."}), min_size=1, max_size=6, unique=True
-        )
-    )
-    def test_no_two_pictures_share_a_name_even_where_case_does_not_count(self, names: list[str]) -> None:
-        paths = [Path(folder, name) for folder in "xy" for name in names]
-        given = unique_names(paths)
-        assert len({name.casefold() for name in given.values()}) == len(paths)
-
-    @given(st.text("x🔩ü", min_size=1, max_size=255))
-    def test_every_name_leaves_room_for_a_suffix(self, stem: str) -> None:
-        path = Path(stem + ".png")
-        for taken in ([], [path.stem]):
-            (name,) = unique_names([path], taken=taken).values()
-            assert len(name.encode()) <= 250
-
-    def test_a_picture_that_is_called_like_anothers_mark_gets_its_own(self) -> None:
-        paths = [Path("a/x.png"), Path("b/x.png")]
-        marked = unique_names(paths)[paths[0]]
-        names = unique_names([*paths, Path(f"{marked.upper()}.png")])
-        assert names[Path(f"{marked.upper()}.png")] == marked.upper()
-        assert len({name.casefold() for name in names.values()}) == 3
-
-    def test_names_that_are_taken_are_left_and_names_that_are_kept_stay(self) -> None:
-        a, b, c = Path("a/x.png"), Path("b/x.png"), Path("c/y.png")
-        names = unique_names([b, c], {c: "x"}, ["x", "z"])
-        assert names[c] == "x"
-        assert names[b] == unique_names([a, b])[b] == "b-x"
-
-
 class TestFiles:
     def test_a_picture_is_known_by_any_spelling_of_its_path(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -357,73 +270,6 @@ class TestFiles:
         folder.finish([(name, unfiled(name)) for name in "ab"], SETTINGS)
         folder.close()
         assert [line["path"] for line in lines_of(tmp_path)] == ["a", "b"]
-
-
-KILLED = """
-import sys, time
-from pathlib import Path
-from oddlens.inference.results import ResultsFolder
-folder = ResultsFolder(Path(sys.argv[1]))
-folder.begin({"run": {}})
-print("begun", flush=True)
-time.sleep(600)
-"""
-
-
-class TestTwoRuns:
-    def test_the_second_is_refused_while_the_first_writes(self, tmp_path: Path) -> None:
-        looked = ResultsFolder(tmp_path, resume=True)
-        first = ResultsFolder(tmp_path)
-        first.begin(SETTINGS)
-        first.append(record("a"))
-        for refused in (lambda: ResultsFolder(tmp_path, resume=True), lambda: looked.begin(SETTINGS)):
-            with pytest.raises(UsageError, match=r"^another run is writing to .*: wait until it has ended, or give"):
-                refused()
-        first.append(record("b"))
-        first.close()
-        assert [line["path"] for line in lines_of(tmp_path)] == ["a", "b"]
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["results.jsonl", "run.json"]
-        ResultsFolder(tmp_path, resume=True).begin(SETTINGS)
-
-    def test_a_run_that_another_one_overtook_is_refused_even_when_that_has_ended(self, tmp_path: Path) -> None:
-        looked = ResultsFolder(tmp_path / "out")
-        write(tmp_path / "out", record("a"))
-        with pytest.raises(UsageError, match=r"has written to .* since this one began: start this one again"):
-            looked.begin(SETTINGS)
-        assert lines_of(tmp_path / "out") == [record("a")]
-        ResultsFolder(tmp_path / "out", overwrite=True).begin(SETTINGS)
-
-    def test_a_killed_run_leaves_no_lock_and_its_half_files_go_away(self, tmp_path: Path) -> None:
-        with subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                assert process.stdout is not None
-                assert process.stdout.readline() == "begun\n"
-                with pytest.raises(UsageError, match="another run is writing to"):
-                    ResultsFolder(tmp_path / "out", resume=True)
-            finally:
-                process.kill()
-        (tmp_path / "out" / "overlays").mkdir()
-        for name in (".oddlens-0123.json", "overlays/.oddlens-0123.png"):
-            (tmp_path / "out" / name).touch()
-        folder = ResultsFolder(tmp_path / "out", resume=True)
-        folder.check({"run": {}})
-        folder.begin({"run": {}})
-        folder.close()
-        assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["overlays", "results.jsonl", "run.json"]
-
-    def test_a_disk_that_knows_no_locks_is_a_warning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(lock: object) -> None:
-            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-        monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
-        folder = ResultsFolder(tmp_path)
-        with pytest.warns(OddlensWarning, match=r"cannot be locked \(No locks available\): let no other program"):
-            folder.begin(SETTINGS)
-        folder.append(record("a"))
-        folder.close()
-        assert lines_of(tmp_path) == [record("a")]
 
 
 class TestFoldersThatCannotBe:

@@ -79,6 +79,7 @@ def test_the_image_is_what_the_head_pools_and_no_token(siglip_folder: Path) -> N
     torch.testing.assert_close(found["image"], F.normalize(expected, dim=-1))
 
 
+@pytest.mark.parametrize("siglip_folder", ["siglip2"], indirect=True)  # the kinds differ in their tokenizers alone
 @pytest.mark.parametrize(("method", "recipe"), [("winclip", {}), ("anovl", {"adapt": False}), ("vl4ad", {})])
 def test_methods_on_a_siglip_are_graphs_too(siglip_folder: Path, method: str, recipe: dict[str, bool]) -> None:
     detector = oddlens.load(method, siglip_folder, device="cpu", **recipe)
