@@ -171,6 +171,17 @@ class ImageError(OddlensError):
     """One image cannot be read or used; the others can."""
 
 
+class TooLargeError(ImageError):
+    """An image has more pixels than the limit. fault: the part of the sentence that says so, for those who set it elsewhere."""
+
+    def __init__(self, sentence: str, fault: str) -> None:
+        super().__init__(sentence)
+        self.fault = fault
+
+    def __reduce__(self) -> "tuple[type[TooLargeError], tuple[str, str]]":
+        return TooLargeError, (str(self), self.fault)
+
+
 class DiskError(OddlensError):
     """A disk takes no more data: the next file fails too."""
 

@@ -217,6 +217,14 @@ class TestCsv:
                 assert int(row["regions"]) == len(outcome.regions)
                 assert (int(row["width"]), int(row["height"])) == outcome.image_size
 
+    def test_a_name_is_no_formula(self, task: Task, tmp_path: Path) -> None:
+        table = CsvSink(tmp_path / "results.csv")
+        table.check(RunInfo(task, False, dict))
+        table.write(0, {"path": "=1+1.png", "error": "-", "score": -0.5})
+        table.finish()
+        (row,) = rows_of(tmp_path / "results.csv")
+        assert (row["path"], row["error"], row["score"]) == ("'=1+1.png", "'-", "-0.5")
+
     def test_it_says_how_large_a_region_is_what_it_may_be_and_why_a_person_must_look(
         self, task: Task, tmp_path: Path
     ) -> None:

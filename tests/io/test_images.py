@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oddlens.errors import ImageError, UsageError
+from oddlens.errors import ImageError, TooLargeError, UsageError
 from oddlens.io.decoding import FORMAT_NAMES
 from oddlens.io.images import DEFAULT_MAX_MEGAPIXELS, ImageInput, read_image
 
@@ -190,6 +191,12 @@ class TestRefusals:
         ]
         with pytest.raises(ImageError, match="has 8 x 6 pixels, more than the limit of 4e-05 megapixels: cut it into"):
             read_image(image, max_megapixels=0.00004)
+        with pytest.raises(TooLargeError) as refused:
+            read_image(image, "part", max_megapixels=0.00004)
+        assert refused.value.fault == "part has 8 x 6 pixels, more than the limit of 4e-05 megapixels"
+        assert (
+            pickle.loads(pickle.dumps(refused.value)).fault == refused.value.fault
+        )  # as it comes from another process
         assert read_image(image, max_megapixels=0.000048).size == (8, 6)
 
     def test_the_environment_sets_another_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:

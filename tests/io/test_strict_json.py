@@ -6,12 +6,21 @@ from typing import Any, Literal, NotRequired, Required, TypedDict
 
 import pytest
 
-from oddlens.io.strict_json import checked, form_fault, parse_json
+from oddlens.io.strict_json import DoubleFieldError, checked, form_fault, parse_json
 
 
 def test_json_is_read() -> None:
     assert parse_json('{"a": [1, 2.5, null, true, "x"]}') == {"a": [1, 2.5, None, True, "x"]}
     assert parse_json(b"[1e3]") == [1000.0]
+
+
+def test_a_field_that_stands_twice_can_be_refused() -> None:
+    text = '{"limits": {"low": 1, "high": 2, "low": 3}}'
+    assert parse_json(text) == {"limits": {"low": 3, "high": 2}}
+    with pytest.raises(DoubleFieldError, match="the field low twice") as refused:
+        parse_json(text, doubles=False)
+    assert refused.value.name == "low"
+    assert parse_json('[{"low": 1}, {"low": 2}]', doubles=False) == [{"low": 1}, {"low": 2}]
 
 
 @pytest.mark.parametrize(

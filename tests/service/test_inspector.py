@@ -218,7 +218,7 @@ def test_a_fault_of_ours_ends_one_image_and_nothing_else(
     inspector = start()
     for step in ("_read", "_score", "_save"):
         with monkeypatch.context() as patch:
-            patch.setattr("oddlens.service.inspector.read_image" if step == "_read" else
+            patch.setattr("oddlens.service.inspector.read_upload" if step == "_read" else
                           "oddlens.detector.Detector.predict" if step == "_score" else
                           "oddlens.service.inspector.NewInspection", lambda *given, **more: 1 / 0)  # fmt: skip
             for _ in range(12):  # more than can be decoded at once

@@ -92,6 +92,13 @@ def test_several_stations_are_cards_and_one_is_opened_at_once() -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/s/only%20one")
 
 
+def test_a_monitor_can_ask_for_the_head_alone() -> None:
+    for path in ("/", "/new", "/s/left", "/s/left/review"):
+        answer = client("left", "right").head(path)
+        assert (answer.status_code, answer.content) == (200, b""), path
+    assert client("left").head("/s/nobody").status_code == 404
+
+
 def test_no_station_yet() -> None:
     assert "There is no station yet" in client().get("/").text
 

@@ -107,10 +107,29 @@ class TestThresholds:
             found = client.patch(STATION, content=content, headers=JSON)
             assert (found.status_code, "no JSON object" in found.json()["error"]) == (422, True), content
         assert "no JSON object" in client.patch(STATION, data={"threshold": "0.3"}).json()["error"]  # as curl sends it
-        for path, status in ((STATION, 400), (f"{STATION}/learn", 400), (f"{STATION}/calibration", 422)):
+        for path in (STATION, f"{STATION}/learn", f"{STATION}/calibration"):
             found = client.request("PATCH" if path == STATION else "POST", path, content=b"[" * 100_000, headers=JSON)
-            assert found.status_code == status
-            assert "body" in found.json()["error"]
+            assert (found.status_code, "no JSON object" in found.json()["error"]) == (422, True)
+
+    def test_a_field_that_stands_twice_is_refused(self, client: TestClient) -> None:
+        wrong = (
+            client.patch(STATION, content='{"threshold": 0.3, "threshold": 0.9}', headers=JSON),
+            client.post(f"{STATION}/calibration", content='{"threshold": 0, "threshold": 1}', headers=JSON),
+        )
+        for found in wrong:
+            assert (found.status_code, found.json()["error"]) == (
+                422,
+                "'threshold' stands twice in the body: give it once",
+            )
+        twice = client.post("/api/stations", files=files(1), data={"name": ["a", "b"], "object_name": "plate"})
+        assert (twice.status_code, twice.json()["error"]) == (422, "name stands twice in the form: give it once")
+        assert client.get(STATION).json()["audit"] == []
+
+    def test_review_is_unset_alone(self, client: TestClient) -> None:
+        ok(client.patch(STATION, json={"threshold": 0.5, "review_threshold": 0.3}))
+        after = ok(client.patch(STATION, json={"review_threshold": None, "threshold": None}))["thresholds"]
+        assert (after["image"], after["review"]) == (0.5, None)
+        assert "review threshold none (was 0.3)" in client.get(STATION).json()["audit"][0]["what"]
 
     def test_a_number_that_is_not_finite_is_none(self, client: TestClient) -> None:
         for text in ('{"threshold": NaN}', '{"threshold": Infinity}', '{"threshold": 1e999}'):
@@ -130,6 +149,13 @@ class TestThresholds:
         assert ok(client.patch(STATION, json={"paused": False}))["paused"] is False
         assert inspect(client, png(1))["verdict"] == "ok"
         assert [each["what"] for each in client.get(STATION).json()["audit"]] == ["goes on", "paused"]
+
+    def test_a_pause_lasts_over_a_restart(self, serve: Callable[..., TestClient]) -> None:
+        for paused in (True, False):
+            client = serve()
+            ok(client.patch(STATION, json={"paused": paused}))
+            service_of(client).stop()
+            assert serve().get(STATION).json()["paused"] is paused
 
     def test_all_who_listen_are_told(self, client: TestClient) -> None:
         ok(client.patch(STATION, json={"threshold": 0.5}))
@@ -316,6 +342,14 @@ class TestFeedback:
         assert defects is not None
         assert [each.name for each in defects.known] == ["dent"]
         assert client.get(f"{STATION}/calibration").json()["bad"] == [flagged["score"]]
+
+    def test_what_was_inspected_is_within_the_limit(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        result = inspect(client, png(44))
+        monkeypatch.setenv("ODDLENS_MAX_MEGAPIXELS", "0.001")
+        assert inspect(client, png(45))["error"]
+        for part in ("thumbnail", "overlay", "image"):
+            assert client.get(result["links"][part]).status_code == 200
+        assert "remark" not in ok(client.post(f"{result['links']['self']}/feedback", json={"said": "good"}))
 
     def test_what_is_judged_says_what_the_part_is(self, client: TestClient) -> None:
         good, bad = inspect(client, png(44)), inspect(client, png(44, True))

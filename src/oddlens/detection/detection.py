@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -292,7 +293,8 @@ class Detection:
     def _pixels_of(self, image: ImageInput | None) -> NDArray[np.uint8]:
         from oddlens.io.images import read_image
 
-        return read_image(self.source if image is None else image).pixels
+        # It was found on that image, which was within the limit then.
+        return read_image(self.source if image is None else image, max_megapixels=math.inf).pixels
 
     def _looked_at(self) -> list[NDArray[np.int32]]:
         return [] if self.roi is None else self.roi.outlines(self.image_size)

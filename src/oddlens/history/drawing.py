@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,6 +32,10 @@ _SHOWN = {
 """Formats that browsers show."""
 
 
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""Images that are decoded at once for this: a large one takes more than a gigabyte, and a gallery asks for many."""
+
+
 class GoneError(OddlensError):
     """The image or its map is not kept, or no more."""
 
@@ -48,7 +54,7 @@ def image(pictures: Pictures, inspection: Inspection, original: bool = False) ->
         return path, _SHOWN[path.suffix]
     if original:
         return path, "application/octet-stream"
-    return _drawn(pictures, inspection, "image.png", lambda: read_image(path).pixels), "image/png"
+    return _drawn(pictures, inspection, "image.png", lambda: _pixels(path)), "image/png"
 
 
 def thumbnail(pictures: Pictures, inspection: Inspection) -> Path:
@@ -57,7 +63,7 @@ def thumbnail(pictures: Pictures, inspection: Inspection) -> Path:
         pictures,
         inspection,
         "thumbnail.jpg",
-        lambda: shrunk(read_image(_kept(pictures, inspection)).pixels, _THUMBNAIL),
+        lambda: shrunk(_pixels(_kept(pictures, inspection)), _THUMBNAIL),
     )
 
 
@@ -99,6 +105,17 @@ def detection(pictures: Pictures, inspection: Inspection) -> Detection:
     )
 
 
+def pixel_digest(pictures: Pictures, inspection: Inspection) -> str:
+    """`Picture.digest` of the image. Raises as `image`."""
+    with _AT_ONCE:
+        return read_image(_kept(pictures, inspection), max_megapixels=math.inf).digest()
+
+
+def _pixels(path: Path) -> Pixels:
+    """Of an image that was inspected, and so within the limit of then."""
+    return read_image(path, max_megapixels=math.inf).pixels
+
+
 def _kept(pictures: Pictures, inspection: Inspection) -> Path:
     path = pictures.path(inspection.digest)
     if path is None:
@@ -109,8 +126,8 @@ def _kept(pictures: Pictures, inspection: Inspection) -> Path:
 def _drawn(pictures: Pictures, inspection: Inspection, name: str, draw: Callable[[], Pixels]) -> Path:
     path = pictures.drawn_path(inspection.digest, name)
     if not is_file(path):
-        pixels = draw()
-        with replacing(path) as temporary:
+        with _AT_ONCE, replacing(path) as temporary:
+            pixels = draw()
             if path.suffix == ".png":
                 write_png(temporary, pixels)
             else:

@@ -14,6 +14,7 @@ from typing import cast
 from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import Inspection, iso
+from oddlens.io.cells import harmless
 
 COLUMNS = (
     "id", "time", "station", "station_version", "source", "origin", "score", "verdict", "p_value", "threshold",
@@ -74,11 +75,6 @@ def archive(history: History, which: Filter) -> Iterator[bytes]:
                     member.write(some)
                     yield out.taken()
     yield out.taken()
-
-
-def harmless(value: object) -> object:
-    """A cell of a table that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _row(each: Inspection) -> dict[str, object]:

@@ -23,6 +23,7 @@ from oddlens.inference.results import ResultsFolder
 from oddlens.inference.run_document import RunDocument
 from oddlens.inference.task import HeldImage, Item, RunInfo, SentImage
 from oddlens.io.atomic import replacing, unwritable, write_text
+from oddlens.io.cells import harmless
 from oddlens.io.pixels import Pixels
 from oddlens.io.png import write_png
 from oddlens.io.remote import ImagePath, RemotePath
@@ -303,6 +304,8 @@ was drawn at random for audit."""
 class CsvSink(Sink):
     """A table, one row an image of the run in their order: UTF-8, with the names of `COLUMNS`. It is written at the end of the run.
 
+    A text that a spreadsheet would compute gets an apostrophe in front.
+
     A table of an earlier run is removed when this one begins, and so is the Parquet file beside it
     (`oddlens.inference.parquet`): they never lie beside results that they do not show.
     """
@@ -330,7 +333,7 @@ class CsvSink(Sink):
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
         self._has_rows = True
-        self._rows.writerow(table_row(record))
+        self._rows.writerow({name: harmless(value) for name, value in table_row(record).items()})
         return record
 
     def finish(self) -> None:

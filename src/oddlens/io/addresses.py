@@ -1,8 +1,9 @@
-"""Addresses of cameras, brokers and programs that wait for results, as people may see them."""
+"""Addresses: of cameras, brokers and programs that wait for results, as people may see them; and those to listen on."""
 
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,3 +39,31 @@ def shown_address(address: str) -> str:
     shown = f"[{host}]" if ":" in host else host
     path = "" if _SECRET.search(parts.path) else parts.path.rstrip("/")
     return printable(f"{parts.scheme}://{shown}{port}{path}")
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that a server can listen on, so that a wrong address is one sentence before anything else begins.
+
+    Args:
+        host: A name or an address of this machine.
+        port: 0: any that is free.
+
+    Raises:
+        UsageError: There is no such address, or it cannot be listened on.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"there is no address {printable(host)}: give one of this machine") from error
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+    except OSError as error:
+        found.close()
+        raise UsageError(
+            f"{printable(host)}:{port} cannot be listened on ({error.strerror}): give another --port or --host"
+        ) from error
+    return found

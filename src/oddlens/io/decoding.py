@@ -31,7 +31,7 @@ from PIL import (
 
 from oddlens.errors import printable
 from oddlens.io import jpeg, tiff
-from oddlens.io.pixels import Doubt, Pixels, UnreadableError, note_depth, rgb_from_array, rgb_from_pil
+from oddlens.io.pixels import Doubt, OversizedError, Pixels, UnreadableError, note_depth, rgb_from_array, rgb_from_pil
 from oddlens.io.png import open_png
 from oddlens.io.quiet import quiet_libraries, quiet_pillow
 
@@ -208,10 +208,10 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> None:
     if width < 1 or height < 1:
         raise UnreadableError(f"has no pixels ({width} x {height}): give at least one")
     if width * height > max_megapixels * 1e6:
-        raise UnreadableError(
-            f"has {width} x {height} pixels, more than the limit of {max_megapixels:g} megapixels: "
+        raise OversizedError(
+            f"has {width} x {height} pixels, more than the limit of {max_megapixels:g} megapixels",
             "cut it into tiles, make it smaller, or raise max_megapixels (on the command line --set max_megapixels=N; for all "
-            "programs ODDLENS_MAX_MEGAPIXELS)"
+            "programs ODDLENS_MAX_MEGAPIXELS)",
         )
 
 

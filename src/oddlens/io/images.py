@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oddlens.errors import ImageError, UsageError, printable
+from oddlens.errors import ImageError, TooLargeError, UsageError, printable
 from oddlens.io.decoding import FORMAT_OF_SUFFIX, check_size, decode, decode_pil, decode_stored
 from oddlens.io.paths import why_not_opened
-from oddlens.io.pixels import Doubt, Pixels, UnreadableError, array_size, rgb_from_array
+from oddlens.io.pixels import Doubt, OversizedError, Pixels, UnreadableError, array_size, rgb_from_array
 from oddlens.io.remote import RemoteError, is_address, read_remote
 
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
@@ -101,6 +101,8 @@ def read_image(image: ImageInput, name: str | None = None, max_megapixels: float
     limit, notes = checked_limit(max_megapixels), list[str]()
     try:
         pixels = _read(image, limit, notes)
+    except OversizedError as error:
+        raise TooLargeError(f"{printable(source)} {error}", f"{printable(source)} {error.fault}") from error
     except UnreadableError as error:
         raise ImageError(f"{printable(source)} {error}") from error
     doubts = [note for note in notes if isinstance(note, Doubt)]

@@ -30,6 +30,14 @@ class UnreadableError(Exception):
     """What is wrong with an image and what to do, as the rest of a sentence that begins with the image's name."""
 
 
+class OversizedError(UnreadableError):
+    """An image is larger than the limit. fault: the part of the sentence that says so, without what to do."""
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}: {remedy}")
+        self.fault = fault
+
+
 def array_size(values: NDArray[np.generic]) -> tuple[int, int]:
     """(width, height) of an array that is an image by its shape and dtype; it reads no value.
 

@@ -27,22 +27,40 @@ from oddlens.errors import UsageError
 _T = TypeVar("_T")
 
 
-def parse_json(text: str | bytes) -> object:
-    """The value of a JSON text.
+class DoubleFieldError(ValueError):
+    """A field stands twice in an object. name: the field's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"it has the field {name} twice")
+        self.name = name
+
+
+def parse_json(text: str | bytes, *, doubles: bool = True) -> object:
+    """The value of a JSON text. doubles: whether a field may stand twice in an object; the last one counts then.
 
     Python's own reader takes NaN and 1e999, and ends in a `RecursionError` on deep nesting.
 
     Raises:
         ValueError: The text is no JSON, or holds NaN, infinities or nesting that is too deep.
+        DoubleFieldError: A field stands twice, and must not.
 
     Examples:
         >>> parse_json('{"scores": [0.5]}')
         {'scores': [0.5]}
     """
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        pairs = None if doubles else _once
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=pairs)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise DoubleFieldError(next(name for name in names if names.count(name) > 1))
+    return found
 
 
 def checked(value: object, form: type[_T], name: str = "it") -> _T:

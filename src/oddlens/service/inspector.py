@@ -29,12 +29,13 @@ from oddlens.history.history import History
 from oddlens.history.records import HistoryError, Inspection, NewInspection, Origin
 from oddlens.inference.audit import is_drawn
 from oddlens.inference.live_station import Loaded
-from oddlens.io.images import Picture, read_image
+from oddlens.io.images import Picture
 from oddlens.io.loader import ahead_count, thread_count
 from oddlens.service.events import EventHub
 from oddlens.service.metrics import Metrics
 from oddlens.service.settings import Limits
 from oddlens.service.stations import Station
+from oddlens.service.uploads import Upload, read_upload
 
 _SAVERS = 4
 """Threads that keep: most of the time they wait for the disk."""
@@ -254,9 +255,9 @@ class Inspector:
         job.loaded = job.station.loaded()
         self._decoded.acquire()
         job.is_decoded = True
-        started, limit = time.perf_counter(), self._limits.max_megapixels or job.loaded.detector.max_megapixels
+        started = time.perf_counter()
         try:
-            picture = read_image(job.data, job.source, limit)
+            picture = read_upload(Upload(job.source, job.data), self._limits)
             job.prepared = job.loaded.encoder.prepare(picture)
             if job.loaded.learning is not None or self._audit:
                 job.picture = picture

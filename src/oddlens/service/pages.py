@@ -5,6 +5,7 @@ Templates escape every name, and what they hand to the modules is JSON that no t
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -17,6 +18,7 @@ from oddlens.service.api.answers import TheService
 from oddlens.service.stations import UnknownStationError
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+_page = partial(router.api_route, methods=["GET", "HEAD"])
 
 ROOMS = (
     ("", "Line"),
@@ -81,7 +83,7 @@ def login(next_path: str, problem: str | None = None) -> HTMLResponse:
     return page("login", "Sign in", status=401 if problem else 200, bare=True, next=next_path, problem=problem)
 
 
-@router.get("/")
+@_page("/")
 def get_stations(service: TheService) -> Response:
     """All stations; where there is one only, its line."""
     last = service.events.last  # before what is shown: what happens from here on is heard, or shown already
@@ -93,19 +95,19 @@ def get_stations(service: TheService) -> Response:
     return page("stations", "Stations", script="stations", stations=cards, data={"last": last, "stations": found})
 
 
-@router.get("/new")
+@_page("/new")
 def get_new() -> Response:
     """Where a station is made."""
     return page("new", "New station", script="new", bare=True)
 
 
-@router.get("/s/{name}")
+@_page("/s/{name}")
 def get_line(service: TheService, name: str) -> Response:
     """The line of a station."""
     return get_room(service, name, "")
 
 
-@router.get("/s/{name}/{room}")
+@_page("/s/{name}/{room}")
 def get_room(service: TheService, name: str, room: str) -> Response:
     """A page of a station, see `ROOMS`."""
     last, title = service.events.last, dict(ROOMS).get(room)

@@ -11,6 +11,7 @@ import uvicorn
 
 from oddlens.errors import UsageError, counted, printable
 from oddlens.history.records import HistoryError
+from oddlens.io.addresses import bound
 from oddlens.io.lock import FolderLock
 from oddlens.service.app import create_app
 from oddlens.service.service import Service
@@ -54,7 +55,7 @@ def run(
     Raises `UsageError` where the address cannot be listened on, the history cannot be opened, another service works in the home,
     and as `create_app`.
     """
-    listening = _bound(settings)
+    listening = bound(settings.host, settings.port)
     try:
         app = create_app(settings)
     except HistoryError as error:
@@ -90,23 +91,3 @@ def run(
     finally:
         home.release()
     say("oddlens: the service has stopped")
-
-
-def _bound(settings: ServeSettings) -> socket.socket:
-    """A socket that is bound before anything else begins, so that a wrong address is one sentence."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            settings.host.strip("[]"), settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        found = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise UsageError(f"there is no address {printable(settings.host)}: give one of this machine") from error
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-    except OSError as error:
-        found.close()
-        raise UsageError(
-            f"{printable(settings.host)}:{settings.port} cannot be listened on ({error.strerror}): give another --port or --host"
-        ) from error
-    return found

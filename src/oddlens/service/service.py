@@ -107,6 +107,12 @@ class Service:
             AuditEntry(time=datetime.now(UTC), station=station.name, who=who, what=what, before=before, after=after)
         )
 
+    def pause(self, station: Station, paused: bool, who: str | None) -> None:
+        """Pause a station, or let it go on; a start keeps to it."""
+        self.inspector.pause(station, paused)
+        self.stations.keep_paused(station)
+        self.audit(station, who, "paused" if paused else "goes on", {}, {"paused": paused})
+
     def essence(self, station: Station) -> dict[str, object]:
         """What the audit log says of a station."""
         known = self.describe(station)

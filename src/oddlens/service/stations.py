@@ -8,7 +8,8 @@ from pathlib import Path
 
 from oddlens.errors import UsageError, check_name, printable, shortened
 from oddlens.inference.live_station import LiveStation
-from oddlens.io.paths import is_dir, matching
+from oddlens.io.atomic import unwritable
+from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.service.settings import ServeSettings
 from oddlens.station.document import STATION
 
@@ -36,7 +37,7 @@ class Stations:
     def __init__(self, settings: ServeSettings) -> None:
         """Take them in; none is opened yet. Raises `UsageError` for two of one name, and for what is no folder."""
         self._runtime = settings.runtime
-        self._made = settings.made_stations
+        self._made, self._paused = settings.made_stations, settings.home / "paused"
         self._known: dict[str, Station] = {}
         for folder in (*settings.stations, *sorted(matching(self._made, f"*/{STATION}"))):
             self.add(folder.parent if folder.name == STATION else folder)
@@ -65,8 +66,21 @@ class Stations:
             raise UsageError(
                 f"{printable(str(folder))} is no station: give the folder that 'oddlens station create' made"
             )
-        self._known[name] = Station(name, folder, self._runtime)
-        return self._known[name]
+        station = self._known[name] = Station(name, folder, self._runtime)
+        station.paused = is_file(self._paused / name)
+        return station
+
+    def keep_paused(self, station: Station) -> None:
+        """Let the next start know whether it is paused. Raises `OddlensError` where that cannot be written."""
+        mark = self._paused / station.name
+        if not station.paused:
+            mark.unlink(missing_ok=True)
+            return
+        try:
+            self._paused.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+        except OSError as error:
+            raise unwritable(mark, error) from error
 
     def new_folder(self, name: str) -> Path:
         """Where a new station goes. Raises `UsageError` for a name that is taken, or makes no good folder."""

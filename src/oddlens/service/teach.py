@@ -6,7 +6,6 @@ These functions wait for the model and the disk: `Service.job` runs them, one at
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +13,10 @@ from oddlens.backbone.cards import MINI
 from oddlens.calibration import Vetting, vet
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, check_name
-from oddlens.io.images import Picture, checked_limit, read_image
 from oddlens.loading import load
 from oddlens.methods.defaults import default_method
 from oddlens.service.stations import Station
+from oddlens.service.uploads import Upload, pictures_of, read_upload
 from oddlens.station import locked, read_station, write_station
 from oddlens.station.changes import Wanted, changed, differences
 from oddlens.station.feedback import read_feedback
@@ -44,25 +43,13 @@ LOOKED_AGAIN = 50
 """The last images, on which a change is tried before it is made."""
 
 
-_TOGETHER = 4
-"""All images of one request may have so many times the pixels that a single one may have: they are in memory together."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that came. source: what the client calls it, without folders."""
-
-    source: str
-    data: bytes
-
-
 def make_station(
     service: Service, name: str, object_name: str, files: Sequence[Upload], accept: Collection[str], who: str | None
 ) -> Document:
     """A new station of good images, on the embedded model. Raises `DoubtfulError`, then there is none."""
     folder = service.stations.new_folder(name)
     check_name("the object name", object_name)
-    pictures = pictures_of(service, files)
+    pictures = pictures_of(files, service.settings.limits)
     detector = load(default_method(MINI, with_references=True), runtime=service.settings.runtime)
     detector.object_name = object_name
     detector.add_references(pictures)
@@ -122,7 +109,7 @@ def teach_references(
         detector = station.opened()
         known = () if detector.references is None else detector.references.digests
         flagged = read_feedback(station.folder).joining
-        said = change_references(detector, pictures_of(service, files), leaving, flagged)
+        said = change_references(detector, pictures_of(files, service.settings.limits), leaving, flagged)
         rows: list[Document] = []
         if files and detector.references is not None and len(detector.references) > 1:
             vetting = vet(detector.observe(looks=False))
@@ -154,7 +141,7 @@ def calibrate(
         elif on == "learning":
             seen = observe_line(detector, station.folder)
         else:
-            seen = Seen(detector.observe(pictures_of(service, files)))
+            seen = Seen(detector.observe(pictures_of(files, service.settings.limits)))
         check_count(seen)
         vetting = vet(seen.images)
         known = () if detector.accepted is None else detector.accepted.names
@@ -213,28 +200,6 @@ def _turned(service: Service, station: Station, new: Detector) -> list[Document]
 
 def try_upload(service: Service, file: Upload, object_name: str | None, station: Station | None) -> Document:
     """What is found in an image that is not kept. station: None: by words alone, on the embedded model."""
-    picture = read_image(file.data, file.source, service.settings.limits.max_megapixels)
+    picture = read_upload(file, service.settings.limits)
     detector = zero_shot(service.settings.runtime) if station is None else station.loaded().detector
     return try_image(picture, object_name, detector)
-
-
-def pictures_of(service: Service, files: Sequence[Upload]) -> list[Picture]:
-    """Uploaded images, each under a name of its own.
-
-    Raises `ImageError` for one that cannot be read, and `UsageError` where they are too large together: a small file may hold a
-    large image.
-    """
-    names: set[str] = set()
-    found: list[Picture] = []
-    limit = service.settings.limits.max_megapixels
-    most = _TOGETHER * checked_limit(limit)
-    for file in files:
-        name, count = file.source, 1
-        while name in names:
-            count += 1
-            name = f"{Path(file.source).stem} ({count}){Path(file.source).suffix}"
-        names.add(name)
-        found.append(read_image(file.data, name, limit))
-        if sum(each.pixels.size for each in found) > 3e6 * most:
-            raise UsageError(f"the images have more than {most:g} megapixels together: send fewer at once")
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -108,11 +109,14 @@ class Turned(NamedTuple):
 
 
 def turned(old: Detector, new: Detector, images: Iterable[tuple[int, ImageInput]]) -> list[Turned]:
-    """Those of some images, by number, of which a new version says something else than the old one. What is damaged is none."""
+    """Those of some images, by number, of which a new version says something else than the old one. What is damaged is none.
+
+    They were inspected before, so that no limit on their size counts.
+    """
     found = []
     for number, image in images:
         try:
-            encoded = new.encode_pictures([read_image(image, max_megapixels=new.max_megapixels)])
+            encoded = new.encode_pictures([read_image(image, max_megapixels=math.inf)])
             (after,), (before,) = (each.predict(encoded, each.object_name) for each in (new, old))
         except OddlensError:
             continue

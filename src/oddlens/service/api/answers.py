@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
+from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
-from oddlens.errors import check_name, printable
+from oddlens.errors import check_name, printable, shortened
+from oddlens.io.strict_json import DoubleFieldError, parse_json
 from oddlens.service.service import Service
 from oddlens.service.stations import Station
-from oddlens.service.teach import Upload
+from oddlens.service.uploads import Upload
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -58,10 +60,38 @@ Who = Annotated[str | None, AfterValidator(_named)]
 """Whoever changes something, for the audit log, which nothing is removed from."""
 
 
+_NO_OBJECT = "the body is no JSON object: send one, with Content-Type: application/json"
+
+
+class _StrictRequest(Request):
+    """Its JSON is read strictly: of a field that stands twice nobody knows which one is meant."""
+
+    async def json(self) -> object:
+        try:
+            return parse_json(await self.body(), doubles=False)
+        except DoubleFieldError as error:
+            raise HTTPException(422, f"{shortened(error.name)} stands twice in the body: give it once") from None
+        except ValueError:
+            raise HTTPException(422, _NO_OBJECT) from None
+
+
+class StrictRoute(APIRoute):
+    """A route whose bodies are read strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
+        """See `APIRoute`."""
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            return await handle(_StrictRequest(request.scope, request.receive))
+
+        return handle_strictly
+
+
 def misfit(found: ErrorDetails, where: Sequence[int | str]) -> str:
     """What is wrong with a field of a request, in a sentence. where: its place in the body, or its name in the query."""
     if not where or found["type"] == "json_invalid":
-        return "the body is no JSON object: send one, with Content-Type: application/json"
+        return _NO_OBJECT
     return f"{'.'.join(str(each) for each in where)} is not as it should be: {found['msg']}"
 
 
@@ -105,8 +135,11 @@ def texts(form: FormData, field: str) -> list[str]:
 
 
 def text(form: FormData, field: str) -> str | None:
-    """The first of them; None without any."""
-    return next(iter(texts(form, field)), None)
+    """The text in a field of a form; None without one. Raises `HTTPException` for several."""
+    found = texts(form, field)
+    if len(found) > 1:
+        raise HTTPException(422, f"{field} stands twice in the form: give it once")
+    return found[0] if found else None
 
 
 def who_of(form: FormData) -> str | None:

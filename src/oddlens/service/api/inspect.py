@@ -14,7 +14,7 @@ from oddlens.history.records import Inspection
 from oddlens.service.api.answers import TheService, TheStation, form_of, kind_of, source_name, uploads
 from oddlens.service.inspector import BusyError, Inspector, LateError
 from oddlens.service.stations import Station
-from oddlens.service.teach import Upload
+from oddlens.service.uploads import Upload
 
 router = APIRouter()
 

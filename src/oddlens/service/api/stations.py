@@ -14,13 +14,24 @@ from starlette.responses import JSONResponse, Response
 from oddlens.errors import OddlensError
 from oddlens.inference.live_station import StationError
 from oddlens.service import teach
-from oddlens.service.api.answers import Body, TheService, TheStation, Who, form_of, text, texts, uploads, who_of
+from oddlens.service.api.answers import (
+    Body,
+    StrictRoute,
+    TheService,
+    TheStation,
+    Who,
+    form_of,
+    text,
+    texts,
+    uploads,
+    who_of,
+)
 from oddlens.service.stations import Station
 from oddlens.station import read_log, rollback, versions
 from oddlens.station.changes import Wanted
 from oddlens.teaching.report import references_of
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 _AUDITED = 200
 """Entries of the audit log that are told."""
@@ -93,9 +104,7 @@ async def patch_station(service: TheService, station: TheStation, change: Change
         changes = cast("Wanted", wanted), change.object_name
         await service.job(teach.change_station, service, station, *changes, change.who)
     if change.paused is not None:
-        service.inspector.pause(station, change.paused)
-        what = "paused" if change.paused else "goes on"
-        await service.job(service.audit, station, change.who, what, {}, {"paused": change.paused})
+        await service.job(service.pause, station, change.paused, change.who)
     return await service.job(service.describe, station)
 
 

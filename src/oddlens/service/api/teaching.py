@@ -11,11 +11,12 @@ from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from oddlens.errors import UsageError, check_name
+from oddlens.history.drawing import pixel_digest
 from oddlens.history.records import FeedbackEntry, Inspection
-from oddlens.io.images import read_image
 from oddlens.service import teach
 from oddlens.service.api.answers import (
     Body,
+    StrictRoute,
     TheService,
     TheStation,
     Who,
@@ -29,11 +30,12 @@ from oddlens.service.api.answers import (
     who_of,
 )
 from oddlens.service.service import Service
+from oddlens.service.uploads import Upload
 from oddlens.station.defects import check_defect_name
 from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now, said_by
 from oddlens.teaching.report import calibration_document, references_of
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 LONGEST_COMMENT = 2000
 
@@ -110,7 +112,7 @@ async def post_calibration(request: Request, service: TheService, station: TheSt
 
     "learning" is the sample of its line that the station keeps. Names of doubtful images that are good go into accept.
     """
-    files: list[teach.Upload] = []
+    files: list[Upload] = []
     if kind_of(request) == "multipart/form-data":
         async with form_of(request) as form:
             given = {
@@ -123,7 +125,7 @@ async def post_calibration(request: Request, service: TheService, station: TheSt
             files = await uploads(form) if given["on"] == "files" else []
         wanted = _checked(given)
     else:
-        wanted = _checked(await _json(request))
+        wanted = _checked(await request.json() if await request.body() else {})
     if wanted.on == "files" and not files:
         raise HTTPException(422, "no image came: send a form with files, or calibrate on references or learning")
     rates = wanted.false_alarm_rate, wanted.review_rate
@@ -194,7 +196,7 @@ def _mark(service: Service, found: Inspection, said: Said, defect: str | None, r
     mark = Mark(
         time=now(),
         image=str(path.resolve()),
-        sha256=read_image(path, max_megapixels=service.settings.limits.max_megapixels).digest(),
+        sha256=pixel_digest(service.history.pictures, found),
         said=said,
         verdict=found.verdict,
         score=found.score,
@@ -206,13 +208,6 @@ def _mark(service: Service, found: Inspection, said: Said, defect: str | None, r
     )
     add_feedback(service.stations[found.station].folder, [mark])
     return None
-
-
-async def _json(request: Request) -> object:
-    try:
-        return await request.json() if await request.body() else {}
-    except (ValueError, RecursionError):
-        raise HTTPException(422, "the body is no JSON") from None
 
 
 def _checked(given: object) -> Rates:

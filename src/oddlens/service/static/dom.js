@@ -35,6 +35,15 @@ export const shape = (kind) => svg("svg", { class: "shape", "aria-hidden": "true
 export const tag = (kind) => el("span", { class: "tag", dataset: { verdict: kind } }, shape(kind), WORDS[kind]);
 export const SAID = { good: "good", bad: "defect", unsure: "unsure" };
 
+/** What the macro `counts` shows, as it is now. */
+export function countsIn(place, today) {
+  for (const node of $$(".count", place)) {
+    const kind = node.dataset.verdict;
+    $("b", node).textContent = today[kind];
+    node.hidden = (kind === "failed" || kind === "none") && !today[kind];
+  }
+}
+
 const places = (value) => (Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 10 ? 2 : 4);
 export const number = (value) => (value == null ? "–" : value.toFixed(places(value)));
 export const brief = (value) => String(Number(value.toPrecision(4)));

@@ -1,7 +1,7 @@
 // The line: the newest picture large, its verdict as a lamp, the last ten, and how today went.
 
 import { briefly, get, ofStation, patch, pictures, post, query } from "./api.js";
-import { $, $$, banner, brief, clock, counted, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
+import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
 import { fileField } from "./drop.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
@@ -67,11 +67,7 @@ function showStage(item) {
 
 function showCounts() {
   const today = station.today;
-  for (const node of $$("#counts .count")) {
-    const kind = node.dataset.verdict;
-    $("b", node).textContent = today[kind];
-    node.hidden = (kind === "failed" || kind === "none") && !today[kind];
-  }
+  countsIn($("#counts"), today);
   const all = today.ok + today.review + today.ng;
   const waits = station.queue ? `, ${station.queue} waiting` : "";
   $("#rate").textContent = (all ? `Today ${counted(all, "picture")}: ${percent(today.ng / all)} NG, ${percent(today.review / all)} review` : "Nothing yet today") + waits;

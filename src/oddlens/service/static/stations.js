@@ -1,7 +1,7 @@
 // All stations: their cards follow what happens.
 
 import { get } from "./api.js";
-import { $, $$, data, kindOf, shape, soon, WORDS } from "./dom.js";
+import { $, $$, countsIn, data, kindOf, shape, soon, WORDS } from "./dom.js";
 import { listen } from "./events.js";
 
 const card = (name) => $$("[data-station]").find((each) => each.dataset.station === name);
@@ -9,11 +9,7 @@ const card = (name) => $$("[data-station]").find((each) => each.dataset.station 
 function showCounts(station) {
   const here = card(station.name);
   if (!here) return location.reload(); // a new one
-  for (const node of $$(".count", here)) {
-    const kind = node.dataset.verdict;
-    $("b", node).textContent = station.today[kind];
-    node.hidden = (kind === "failed" || kind === "none") && !station.today[kind];
-  }
+  countsIn(here, station.today);
 }
 
 const stations = new Map(data.stations.map((each) => [each.name, each]));

@@ -1,0 +1,53 @@
+"""Image files that clients send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oddlens.errors import ImageError, TooLargeError, UsageError
+from oddlens.io.images import Picture, checked_limit, read_image
+from oddlens.service.settings import Limits
+
+_TOGETHER = 4
+"""All images of one request may have so many times the pixels that a single one may have: they are in memory together."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that came. source: what the client calls it, without folders."""
+
+    source: str
+    data: bytes
+
+
+def read_upload(file: Upload, limits: Limits, name: str | None = None) -> Picture:
+    """Decode it. name: what it is called besides. Raises `ImageError` for one that cannot be read, or is larger than the limit."""
+    try:
+        return read_image(file.data, name or file.source, limits.max_megapixels)
+    except TooLargeError as error:
+        raise ImageError(
+            f"{error.fault}: send it smaller or in parts, or start the service with a larger --max-megapixels"
+        ) from error
+
+
+def pictures_of(files: Sequence[Upload], limits: Limits) -> list[Picture]:
+    """Each under a name of its own.
+
+    Raises `ImageError` for one that cannot be read, and `UsageError` where they are too large together: a small file may hold a
+    large image.
+    """
+    names: set[str] = set()
+    found: list[Picture] = []
+    most = _TOGETHER * checked_limit(limits.max_megapixels)
+    for file in files:
+        name, count = file.source, 1
+        while name in names:
+            count += 1
+            name = f"{Path(file.source).stem} ({count}){Path(file.source).suffix}"
+        names.add(name)
+        found.append(read_upload(file, limits, name))
+        if sum(each.pixels.size for each in found) > 3e6 * most:
+            raise UsageError(f"the images have more than {most:g} megapixels together: send fewer at once")
+    return found
