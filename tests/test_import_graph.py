@@ -41,7 +41,7 @@ TORCH_FREE = (
 )  # fmt: skip
 """Modules and packages, with all that is in them, that need no torch."""
 
-NEEDS_TORCH = ("oddlens.loading.with_torch", "oddlens.sharing.weights", "oddlens.teaching.namer")
+NEEDS_TORCH = ("oddlens.loading.with_torch", "oddlens.sharing.weights", "oddlens.teaching.torch_tower")
 """What of them does: others import it when it is asked for."""
 
 MOST_ROOT_MODULES = 10

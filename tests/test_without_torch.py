@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import oddlens
 from tests.test_import_graph import in_a_process_without_torch
 
 VERBS = """
@@ -71,7 +72,7 @@ def test_all_of_it(line: Path) -> None:
         "detect new bad --station line --out found --audit 1",
         "judge found --station line",
         "feedback line found --good new/new_0.png",
-        "feedback line found --bad bad/bad_0.png",
+        "feedback line found --bad bad/bad_0.png --defect stain",
         "station learn line",
         "station show line",
         "data check demo/part",
@@ -86,6 +87,9 @@ def test_all_of_it(line: Path) -> None:
     assert all(record["verdict"] in ("ok", "review", "ng") and record["score"] < bad["score"] for record in good)
     run = json.loads(Path("few/run.json").read_text())
     assert run["machine"]["runtime"] == "onnx"
+    learned = oddlens.open_station("line", runtime="onnx").defects
+    assert learned is not None
+    assert learned.regions.names == ("stain",)
 
 
 @pytest.mark.parametrize(

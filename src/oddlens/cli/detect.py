@@ -15,7 +15,7 @@ from oddlens.cli.card_options import card_fields
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.engine import EngineOptions
 from oddlens.cli.finding import find_good_images, tell_passed_over
-from oddlens.cli.naming import names_sink, open_to_name, runtime_of_names
+from oddlens.cli.naming import names_sink
 from oddlens.cli.options import (
     DeviceName,
     MarkingOptions,
@@ -233,7 +233,7 @@ def detect(
     with before_the_first_image():
         if what.station is not None:
             with loading():
-                detector = open_to_name(what.station, what.device, what.runtime, defects)
+                detector = oddlens.open_station(what.station, what.device, runtime=what.runtime)
             detector.max_megapixels = max_megapixels
         else:
             method = method_or_default(what.method, what.model, what.weights, with_references=good is not None)
@@ -243,7 +243,7 @@ def detect(
                     what.model,
                     what.weights,
                     what.device,
-                    runtime=runtime_of_names(what.runtime, defects),
+                    runtime=what.runtime,
                     max_megapixels=max_megapixels,
                     **overrides,
                 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import before_the_first_image, loading
-from oddlens.cli.naming import names_sink, open_to_name
+from oddlens.cli.naming import names_sink
 from oddlens.cli.options import DeviceName, RuntimeName, parse_kinds, say
 from oddlens.cli.outlets import OutletOptions
 from oddlens.errors import UsageError, counted, printable
@@ -126,6 +126,7 @@ def watch(
     from oddlens.inference.results import ResultsFolder
     from oddlens.inference.watch import check_watchable
     from oddlens.io.freed_memory import reuse_freed_memory
+    from oddlens.loading import open_station
 
     reuse_freed_memory()
     if folder is not None:
@@ -138,7 +139,7 @@ def watch(
     stop = threading.Event()
     with closing(Outlets(outlets.addresses, _say)) as opened, _stopped_by_signals(stop):
         with before_the_first_image(), loading():
-            detector = open_to_name(station, device, runtime, ())
+            detector = open_station(station, device, runtime=runtime)
         line = _Line(detector, station, [] if audit is None else [audit], opened, output, written, folder, source)
         with closing(line):
             if camera is not None:

@@ -53,13 +53,13 @@ class Words:
         normal, abnormal = (
             sentences(object_name, states, prompts["templates"]) for states in (prompts["normal"], prompts["abnormal"])
         )
-        embeddings = self._embeddings([*normal, *abnormal]).astype(np.float64)
+        embeddings = self.embeddings([*normal, *abnormal]).astype(np.float64)
         if prompts["unit_sentences"]:
             embeddings = _unit(embeddings)
         means = np.stack([embeddings[: len(normal)].mean(axis=0), embeddings[len(normal) :].mean(axis=0)])
         return _unit(means).astype(np.float32)
 
-    def _embeddings(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+    def embeddings(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Prompt embeddings, [prompts, embed_dim], not normalised; from the disk cache where they are known."""
         path, digest = self._folder.file(TEXT)
         cache = TextCache(f"{self._folder.model.sha256}:graph {digest}")

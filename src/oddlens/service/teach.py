@@ -171,7 +171,6 @@ def learn(
             defect_memory=defect_memory,
             renew_calibration=renew_calibration,
             look=lambda vetting: refuse_doubtful(vetting, accept),
-            names=is_torch,
             detector=station.opened() if is_torch or not defect_memory else None,
             runtime=service.settings.runtime,
         )

@@ -22,7 +22,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +36,8 @@ from oddlens.station import Version, locked, write_station
 from oddlens.station.defects import Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
 from oddlens.teaching.named_region import named_region
+from oddlens.teaching.namer import Namer
 from oddlens.teaching.references import calibrate_by_some, remove_references
-
-if TYPE_CHECKING:
-    from oddlens.teaching.namer import Namer
 
 USUAL_DEFECTS = 10
 """Marked defects from which on a second memory is worth its while, as measured (docs/guides/teaching.md)."""
@@ -93,7 +90,8 @@ def learn(
         renew_calibration: Whether the good images that were drawn at random make the thresholds, in the place of what did.
         look: Takes what is odd among those before they do, and raises `UsageError` where they may not; None: nothing may be odd.
         device: "auto", "cpu" or "cuda".
-        runtime: As `oddlens.load` takes it. Names and a memory of defects need torch.
+        runtime: As `oddlens.load` takes it. A memory of defects needs torch, and so do names where the model is none that is
+            embedded.
 
     Raises:
         UsageError: There is no station, another program is writing to it, too few images were drawn for a false-alarm rate, or
@@ -136,21 +134,18 @@ class Lesson:
         defect_memory: bool | None = None,
         renew_calibration: bool = False,
         look: Callable[[Vetting], object] | None = None,
-        names: bool = True,
         detector: Detector | None = None,
         device: str = "auto",
         runtime: str = "auto",
     ) -> None:
         """Learn, as `learn` says it.
 
-        names: Whether marked defects name others, which needs torch; else their names are kept. detector: The station, where it is
-        opened already; it is changed.
+        detector: The station, where it is opened already; it is changed.
         """
-        self._folder, self._look, self._names = Path(folder), look or _refuse_doubtful, names
+        self._folder, self._look = Path(folder), look or _refuse_doubtful
         feedback = read_feedback(folder)
-        named = names and any(mark.said == "bad" and mark.defect for mark in feedback.last)
-        if (defect_memory or named) and runtime == "auto" and detector is None:
-            with needs_torch("a memory of defects" if defect_memory else "learning names of defects"):
+        if defect_memory and runtime == "auto" and detector is None:
+            with needs_torch("a memory of defects"):
                 import torch  # noqa: F401
             runtime = "torch"
         self.detector = open_station(folder, device, runtime=runtime) if detector is None else detector
@@ -310,14 +305,16 @@ class Lesson:
         if not remembers:
             defects = replace(defects, memory=type(defects.memory)())
         known, remembered = {each.sha256 for each in defects.known}, set(defects.memory.images)
-        unnamed = {mark.sha256 for mark in bad if self._names and mark.defect} - set(defects.regions.images)
+        unnamed = {mark.sha256 for mark in bad if mark.defect} - set(defects.regions.images)
+        namer = self._namer() if unnamed else None
+        if namer is None:
+            unnamed = set()
         wanted = [
             mark
             for mark in bad
             if mark.sha256 not in known or mark.sha256 in unnamed or (remembers and mark.sha256 not in remembered)
         ]
         new: list[str] = []
-        namer = self._namer() if unnamed else None
         for mark, picture in self._read(wanted):
             (found,) = self.detector.detect(picture, self.detector.object_name)
             if mark.sha256 not in known:
@@ -338,10 +335,13 @@ class Lesson:
             )
         return defects, new
 
-    def _namer(self) -> Namer:
-        from oddlens.teaching.namer import Namer
-
-        return Namer(self.detector.backbone)
+    def _namer(self) -> Namer | None:
+        """What names are learned with; None where the model cannot, which is said."""
+        try:
+            return Namer(self.detector.backbone)
+        except UsageError as error:
+            self._said.append(f"Defects keep the names that they were given, and name no others: {error}.")
+            return None
 
     def _rows(self, picture: Picture) -> dict[str, NDArray[np.generic]]:
         """The rows of a defective image that stand for its defect, by name of the features."""

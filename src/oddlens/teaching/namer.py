@@ -13,18 +13,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
-from torch import Tensor
 
-from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.options import Capabilities, Tap
 from oddlens.detection import Detection, Region
-from oddlens.errors import UsageError
+from oddlens.errors import needs_torch
 from oddlens.io.pixels import Pixels
 from oddlens.methods.scoring import AnyModel
+from oddlens.runtime.graph_method import GraphModel
 from oddlens.station.defects import UNKNOWN, NamedRegions
+from oddlens.teaching.crop_tower import CropTower, Vectors, unit
+from oddlens.teaching.graph_tower import GraphTower
 from oddlens.teaching.region_crops import grid_weights, region_crop
 
 PROMPT = "a photo of a {object} with a {defect}"
@@ -45,8 +42,17 @@ Names = tuple[tuple[str, float], ...]
 class _Seen(NamedTuple):
     """Crops after the tower: embeddings in the joint space [crops, embed_dim], None where there is none, and region features."""
 
-    embeddings: Tensor | None
-    features: Tensor
+    embeddings: Vectors | None
+    features: Vectors
+
+
+def crop_tower(model: AnyModel, *, with_words: bool) -> CropTower:
+    """The model of a detector. Raises `UsageError` where it cannot give what names need."""
+    if isinstance(model, GraphModel):
+        return GraphTower(model)
+    with needs_torch("naming defects"):
+        from oddlens.teaching.torch_tower import TorchTower
+    return TorchTower(model, with_words=with_words)
 
 
 class Namer:
@@ -69,20 +75,12 @@ class Namer:
         object_name: str = "part",
         known: NamedRegions | None = None,
     ) -> None:
-        if not isinstance(backbone, Backbone):
-            raise UsageError(
-                "names of defects need the whole model, not its graphs: install torch (pip install 'oddlens[torch]') and load the "
-                "detector with runtime 'torch'"
-            )
-        backbone.require(Capabilities(patches=True, text=bool(words), joint=bool(words)), "naming defects")
-        self._backbone, self.words, self.object_name = backbone, tuple(words), object_name
+        self._tower = crop_tower(backbone, with_words=bool(words))
+        self.words, self.object_name = tuple(words), object_name
         self.known = known or NamedRegions()
-        self._prompts: Tensor | None = None
+        self._prompts: Vectors | None = None
         if words:
-            prompts = [PROMPT.format(object=object_name, defect=word) for word in words]
-            self._prompts = F.normalize(backbone.encode_text(prompts), dim=-1)
-        taps = backbone.card.reference_taps
-        self._tap: Tap = taps[0] if taps else (backbone.vision.config.layers + 1) // 2
+            self._prompts = self._tower.words([PROMPT.format(object=object_name, defect=word) for word in words])
 
     def named(self, detection: Detection, pixels: Pixels) -> Detection:
         """The detection with names for its regions, of which the `MOST_REGIONS` hottest get some.
@@ -98,35 +96,32 @@ class Namer:
         other.__dict__["regions"] = named + regions[len(named) :]
         return other
 
-    @torch.inference_mode()
     def names(self, pixels: Pixels, regions: Sequence[Region]) -> list[Names]:
         """The names of each region of an image, the best first; "unknown" comes before those that are not decided."""
         if not regions:
             return []
         seen = self._look(pixels, regions, whole=self._prompts is not None)
-        by_regions = self.by_regions(seen.features.cpu().numpy(), self.known) or [()] * len(regions)
+        by_regions = self.by_regions(seen.features, self.known) or [()] * len(regions)
         by_words = self._by_words(seen.embeddings) or [()] * len(regions)
         return [
             near if near and (near[0][0] != UNKNOWN or not words) else words
             for near, words in zip(by_regions, by_words, strict=True)
         ]
 
-    @torch.inference_mode()
-    def features(self, pixels: Pixels, regions: Sequence[Region]) -> NDArray[np.float32]:
+    def features(self, pixels: Pixels, regions: Sequence[Region]) -> Vectors:
         """What is compared with named regions, of each region: float32 [regions, channels], unit norm."""
-        features: NDArray[np.float32] = self._look(pixels, regions, whole=False).features.cpu().numpy()
-        return features
+        return self._look(pixels, regions, whole=False).features
 
     @staticmethod
-    def by_regions(features: NDArray[np.float32], known: NamedRegions) -> list[Names]:
+    def by_regions(features: Vectors, known: NamedRegions) -> list[Names]:
         """The names of regions by the nearest one of each name; [] where none is known. features: as `features` gives them."""
         names = sorted(set(known.names))
         if not names:
             return []
-        near = torch.from_numpy(features @ known.features.T)
+        near: Vectors = features @ known.features.T
         owners = np.array(known.names)
-        best = torch.stack([near[:, torch.from_numpy(owners == name)].amax(dim=1) for name in names], dim=1)
-        weights = (best / CROP_TEMPERATURE).softmax(dim=-1).tolist()
+        best: Vectors = np.stack([near[:, owners == name].max(axis=1) for name in names], axis=1)
+        weights = _softmax(best / CROP_TEMPERATURE).tolist()
         return [_ranked(names, each, says=len(names) > 1) for each in weights]
 
     def settings(self) -> dict[str, object]:
@@ -136,27 +131,28 @@ class Namer:
 
     def _look(self, pixels: Pixels, regions: Sequence[Region], *, whole: bool) -> _Seen:
         """The crops of the regions through the tower; where `whole`, the last embedding is that of the image."""
-        backbone, vision = self._backbone, self._backbone.vision
         crops = [region_crop(pixels, region) for region in regions]
-        batch = backbone.to_pixels(
-            [crop.pixels for crop in crops] + ([pixels] if whole else []), backbone.card.image_size
-        )
-        found = vision.run_blocks(vision.embed(batch), (self._tap,), image=whole)
-        patches = F.normalize(found.patches(self._tap)[: len(crops)], dim=-1)
-        weights = torch.from_numpy(np.stack([grid_weights(crop.inside, found.grid) for crop in crops])).to(patches)
-        features = F.normalize((weights[..., None] * patches).sum(dim=1), dim=-1).float()
-        return _Seen(F.normalize(vision.embed_image(found.image), dim=-1) if whole else None, features)
+        seen = self._tower.see([*(crop.pixels for crop in crops), *([pixels] if whole else [])], embeds=whole)
+        weights = np.stack([grid_weights(crop.inside, seen.grid) for crop in crops])
+        return _Seen(seen.embeddings, unit((weights[..., None] * seen.patches[: len(crops)]).sum(axis=1)))
 
-    def _by_words(self, embeddings: Tensor | None) -> list[Names]:
+    def _by_words(self, embeddings: Vectors | None) -> list[Names]:
         if self._prompts is None or embeddings is None:
             return []
         fits = embeddings @ self._prompts.T
-        gains = (fits[:-1] - fits[-1]).tolist()
-        weights = (fits[:-1] * self._backbone.model.logit_scale.exp()).softmax(dim=-1).tolist()
+        gains = fits[:-1] - fits[-1]
+        weights = _softmax(fits[:-1] * self._tower.scale).tolist()
         return [
-            _ranked(self.words, each, says=gain[int(np.argmax(each))] > 0)
+            _ranked(self.words, each, says=bool(gain[int(np.argmax(each))] > 0))
             for each, gain in zip(weights, gains, strict=True)
         ]
+
+
+def _softmax(values: Vectors) -> Vectors:
+    """Along the last axis."""
+    raised: Vectors = np.exp(values - values.max(axis=-1, keepdims=True))
+    shares: Vectors = raised / raised.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def _ranked(names: Sequence[str], weights: Sequence[float], *, says: bool) -> Names:
