@@ -21,7 +21,7 @@ def drawn(text: str, page: Path, folder: Path) -> str:
         target = folder / f"diagram-{sha256(found[1].encode()).hexdigest()[:12]}.svg"
         folder.mkdir(parents=True, exist_ok=True)
         drawing = mmdr.render(_THEME + found[1]).svg()
-        width, height = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', drawing).groups()
+        width, height = (round(float(each)) for each in re.findall(r'viewBox="\S+ \S+ (\S+) (\S+)"', drawing)[0])
         target.write_text(drawing.replace('width="100%"', f'width="{width}" height="{height}"', 1), encoding="utf-8")
         return f"![Diagram]({relative(target, page.parent)})"
 
