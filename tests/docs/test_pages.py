@@ -17,8 +17,6 @@ PAGES = [
     *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 NOT_YET = {
-    "docs/methods/winclip.md",
-    "docs/methods/anomalyclip.md",
     "docs/guides/threads.md",
     "docs/guides/benchmark.md",
     "docs/about/engine.md",
@@ -42,14 +40,6 @@ NOT_YET = {
     "docs/guides/vl4ad-streets.md",
     "docs/guides/watching.md",
     "docs/guides/where.md",
-    "docs/methods/anomalydino.md",
-    "docs/methods/anovl.md",
-    "docs/methods/april-gan.md",
-    "docs/methods/fusion.md",
-    "docs/methods/musc.md",
-    "docs/methods/patch-knn.md",
-    "docs/methods/subspacead.md",
-    "docs/methods/vl4ad.md",
     "docs/reference/mini.md",
     "docs/reference/results.md",
     "docs/start/install.md",

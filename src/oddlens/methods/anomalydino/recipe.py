@@ -25,17 +25,18 @@ class AnomalyDINORecipe(Recipe):
             there are several; None: what the model's card names, else the last block after the final LayerNorm.
         augment: "rotations": turned copies of every good example join it (the code's "agnostic"); "none" ("masking_only").
         rotations: The good example and its turned copies, by all multiples of 360 degrees / rotations.
-        mask: What of an image is background, and so gets 0, is found by its first principal component: "images" always; "both"
-            in the good examples, too; "none"; "auto" as the code has it: in images of the objects that it masks in MVTec AD
-            (capsule, hazelnut, pill, screw, toothbrush) and of all objects of VisA, known by the object's name.
-        mask_threshold: From where on the component means foreground. It fits the scale of DINOv2-small's tokens; another model
-            needs another.
+        mask: Which images get a mask of their background, found by the first principal component of their patches; background
+            scores 0. "images": all; "both": all, and the good examples, too; "none"; "auto", as the code has it: images of the
+            objects that it masks in MVTec AD (capsule, hazelnut, pill, screw, toothbrush) and of all objects of VisA, known by the
+            object's name.
+        mask_threshold: Above this value of the component a patch is foreground. It fits the scale of DINOv2-small's tokens;
+            another model needs another.
         morphology: The mask is dilated and closed along the sequence of patches, row after row ("sequence", as the code does), or
             on the grid ("grid", as meant).
         metric: "cosine" distance, or "l2", the length of the difference of tokens as they are.
-        neighbours: The mean over so many nearest patches.
+        neighbours: The distance of a patch is the mean over this many nearest patches.
         top: The score is the mean of this share of the patches, the highest ones.
-        sigma: Of the Gaussian over the map, in pixels of the map.
+        sigma: The standard deviation of the Gaussian that smooths the map, in pixels of the map.
         map_size: The map has the size of the "image", or of what the "model" gets.
         quantile: In a set alone (`Detector.detect_set`) a patch is compared with this share of the other images' patches, the
             nearest ones; below 2,000 patches with the nearest one alone, where the code has no number.

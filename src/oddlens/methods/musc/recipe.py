@@ -27,10 +27,10 @@ class MuScRecipe(Recipe):
         degrees: Sides of the neighbourhoods over which patches are averaged, odd (LNAMD).
         share: A patch's score is the mean over this share of the other images, those that hold the nearest patches; over one at
             least, where the code has no number below five images.
-        rscin: Of a set: scores become means over so many most similar images, the image itself counted, and then over these
+        rscin: For a set: each score becomes the mean over this many most similar images, itself included, and then over these
             numbers (RsCIN); [1, 8, 9] for VisA; [] leaves scores as they are.
-        subset: Of a set: every image is compared with at most so many of the others, the same for all, which `seed` and the images'
-            own pixels choose; None: with all. Cost grows with images * subset.
+        subset: For a set: every image is compared with at most this many of the others, the same for all, which `seed` and the
+            images' own pixels choose; None: with all. Cost grows with images * subset.
         seed: See `subset`.
         memory_dtype: The numbers in which patch tokens are kept, also in the pool and in stations; float16 takes half the space.
 

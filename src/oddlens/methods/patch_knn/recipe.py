@@ -30,16 +30,16 @@ class PatchKNNRecipe(Recipe):
         score_taps: Which of them the score is made of: "all", or all but the first of several ("coarse").
         place: How much a distance in the image counts beside one in the features: half of this times the squared distance, where
             the image is 1 long and 1 wide; None: not at all.
-        max_rows: The most rows of each reference that are remembered of each of the taps; None: all.
+        max_rows: How many rows of each reference are remembered at most, for each of the taps; None: all.
         rows: Which rows these are: an even sample by a seed ("sampled"), or one after another the row that is farthest from those
             taken ("coreset").
-        turns: How many positions each reference is remembered in, turned evenly about its centre; 1: as it is.
+        turns: How many positions of each reference are remembered, turned evenly about its centre; 1: only the image as it is.
         flips: Whether each reference is remembered mirrored, too, in both directions.
         divide: What is divided, place by place, by the differences that are usual between references: the "map", the map and the
             score ("both"), or nothing ("none"). A score that is divided promises no false-alarm rate.
         top: The share of the image, its most anomalous cells, whose mean is the score.
-        smoothing: Of the map, the standard deviation of a Gaussian, in cells of the first of the taps.
-        usual_smoothing: Likewise of what is usual between references.
+        smoothing: The standard deviation of the Gaussian that smooths the map, in cells of the first of the taps.
+        usual_smoothing: The same for what is usual between references.
     """
 
     NAMED: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType(
