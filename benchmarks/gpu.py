@@ -4,7 +4,7 @@
 
 Normalised images of noise on the processor, then the copy to the GPU, the tower in float32, and its features back. All ways run in
 turn, round by round; a ratio is the median over the rounds of the time of "as it is" over that of the way. Towers l and b have
-random weights (times depend on shapes alone); mini's are its own. "difference" is the norm of how far the features lie from those of
+random weights (times depend on shapes alone); mini's are its own. "difference" is the norm of how far features lie from those of
 "as it is", over their norm.
 
 It needs a GPU. `--device cpu` shows that it runs, with the ways that a processor has; its ratios say nothing of a GPU.
