@@ -6,6 +6,7 @@ A page says in a line of its own what the program says itself: `<!-- generated: 
 import re
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from scripts.docs import cli, http, settings
@@ -15,7 +16,12 @@ from scripts.docs.markdown import relative
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-ELSEWHERE = {ROOT / "CHANGELOG.md": "about/changelog.md", ROOT / "CONTRIBUTING.md": "about/contributing.md"}
+ELSEWHERE = {
+    ROOT / "CHANGELOG.md": "about/changelog.md",
+    ROOT / "CONTRIBUTING.md": "about/contributing.md",
+    ROOT / "examples" / "README.md": "examples/index.md",
+    **{path: f"examples/{path.parent.name}.md" for path in sorted(ROOT.glob("examples/*/README.md"))},
+}
 """Documents outside docs/ that are pages as well, and where their pages stand."""
 
 GENERATORS: dict[str, Callable[[], str]] = {"cli": cli.verbs, "http": http.routes, "settings": settings.settings}
@@ -24,6 +30,7 @@ LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*?$", re.DOTALL | re.MULTILINE)
 
 
+@cache
 def pages() -> dict[Path, str]:
     """Every document of the site, and the path of its page."""
     return {path: path.relative_to(DOCS).as_posix() for path in sorted(DOCS.rglob("*.md"))} | ELSEWHERE
@@ -55,6 +62,7 @@ def for_site(document: Path, text: str) -> str:
         if not path or ":" in path:
             return found[0]
         target = (document.parent / path).resolve()
+        target = target / "README.md" if target / "README.md" in pages() else target
         if target in pages():
             return f"{image}[{words}]({relative(pages()[target], here)}{'#' * bool(anchor)}{anchor})"
         if target.is_relative_to(DOCS):
