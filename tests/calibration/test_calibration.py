@@ -79,7 +79,7 @@ class TestWords:
         assert found.promise == (
             "If the calibration images are a random sample of the same production as what is to come, then on average over such "
             "samples at most 1 % of good images are called NG. For this very sample, with 95 % confidence: at most 3 %. "
-            "Whether they are one is not tested yet."
+            "Whether they are such a sample has not been tested yet."
         )
         assert found.thresholds.promise == found.promise
         assert found.thresholds.source == "scores of 100 calibration images"
@@ -89,7 +89,7 @@ class TestWords:
         assert found.promise == (
             "If the references are a random sample of the same production as what is to come, then on average over such samples "
             "at most 20 % of good images are called NG. A single sample may do worse: about one in twenty calls more than 53 % NG. "
-            "Whether they are one is not tested yet."
+            "Whether they are such a sample has not been tested yet."
         )
         assert found.thresholds.source == "leave-one-out scores of 4 references"
 
@@ -104,7 +104,7 @@ class TestWords:
 
     def test_nothing_is_said_of_misses(self) -> None:
         assert made(20).statement.endswith(
-            "Nothing is said of defects that are missed, of other kinds of part, or of a camera, a light or a process that changes."
+            "This says nothing about missed defects, other kinds of part, or a change of camera, light or process."
         )
 
     def test_a_method_that_breaks_the_conditions_promises_nothing(self) -> None:

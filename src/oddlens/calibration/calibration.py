@@ -256,7 +256,9 @@ class Calibration:
     @property
     def remarks(self) -> str:
         """Whether it was tested that the images stand for the line, and which doubtful ones are among them."""
-        tested = "Whether they are one is not tested yet." if self.tested is None else self.tested.sentence
+        tested = (
+            "Whether they are such a sample has not been tested yet." if self.tested is None else self.tested.sentence
+        )
         if not self.accepted:
             return tested
         names = ", ".join(printable(name) for name in self.accepted[:3])
@@ -278,7 +280,7 @@ class Calibration:
                 f"An estimate for 5 %, not guaranteed: {estimate:.4g}. A guarantee of 5 % needs {images_needed(0.05)} good images."
             )
         lines.append(
-            "Nothing is said of defects that are missed, of other kinds of part, or of a camera, a light or a process that changes."
+            "This says nothing about missed defects, other kinds of part, or a change of camera, light or process."
         )
         return " ".join(lines)
 
