@@ -102,14 +102,14 @@ class Exchangeability:
             return (
                 f"{compared}, of which {self.above} ({self.above / self.later:.0%}) are above the threshold where at most "
                 f"{mean_rate(self.known, self.rank):.0%} of good ones should be: unless those are bad, the good images "
-                "do not stand for what the line brings, so the promise does not hold. Calibrate on images that were taken at "
+                "are not like what the line produces, so the promise does not hold. Calibrate on images that were taken at "
                 "different times."
             )
         given = {"scores": self.score_p, "look": self.embedding_p}
         most = min(p for p in given.values() if p is not None)
         differ = " and ".join(name for name, p in given.items() if p is not None and (p == most or 2 * p <= LEVEL))
         return (
-            f"{compared}, and their {differ} differ (p = {self.p_value:.2g}): they do not stand for what the line brings, so the "
+            f"{compared}, and their {differ} differ (p = {self.p_value:.2g}): they are not like what the line produces, so the "
             "promise does not hold. Calibrate on images that were taken at different times."
         )
 
