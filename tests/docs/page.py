@@ -5,6 +5,7 @@ A comment on the line before a block is for the tests, and no reader sees it:
     <!-- not run: large model -->         The block is not run, for a reason of NOT_RUN.
     <!-- needs: torch, onnx -->           From here on the page needs these packages; without them the rest is skipped.
     <!-- file: roi.json -->               The block is written into this file.
+    <!-- line: results.jsonl, 2 -->       The block is that line of the file, on as many lines as a reader wants.
     <!-- there: line-3, results -->       These things of `tests.docs.things` lie in the page's folder from here on.
 
 In a block `console` each call follows a `$ `; what stands below is what it prints, on stdout and stderr. A call with nothing below

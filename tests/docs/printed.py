@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-LEFT_OUT = r"oddlens: (this is the embedded model 'mini'.*|\w+ \.\.\.)"
+LEFT_OUT = r"oddlens: (this is the embedded model 'mini'.*|[a-z ]+ \.\.\.)"
 """Lines that pages leave out: what every call on the embedded model says, and README too; stages that a terminal shows as bars."""
 
 CLOSE = 3e-3

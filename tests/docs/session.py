@@ -99,6 +99,10 @@ class Session:
             put(name, Path.cwd(), self._store)
         if name := block.notes.get("file"):
             Path(name).write_text(block.text, encoding="utf-8")
+        elif where := block.noted("line"):
+            line = Path(where[0]).read_text(encoding="utf-8").splitlines()[int(where[1]) - 1]
+            wrong = differs([_on_one_line(block.text)], _on_one_line(line))
+            return [f"line {block.line}: {wrong}"] if wrong else []
         elif "not run" in block.notes:
             reason = block.notes["not run"].partition(":")[0]
             return [] if reason in NOT_RUN else [f"line {block.line}: {reason!r} is none of {', '.join(NOT_RUN)}"]
@@ -192,6 +196,11 @@ def _in_process(words: list[str]) -> tuple[int, str]:
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         code = call(*words)
     return code, printed.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+def _on_one_line(json: str) -> str:
+    """A JSON object as oddlens writes it: on one line."""
+    return re.sub(r"\{ | \}", lambda found: found[0].strip(), " ".join(json.split()))
 
 
 def _free_port() -> str:

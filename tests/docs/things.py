@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 import oddlens
 from tests.cli.program import run
 
@@ -24,6 +26,20 @@ def _moved(name: str) -> None:
     shutil.copytree(Path("star", name), name)
 
 
+def _sorted_out(name: str, pattern: str) -> None:
+    """Some of the parts."""
+    Path(name).mkdir()
+    for path in Path("parts").glob(pattern):
+        shutil.copyfile(path, Path(name, path.name))
+
+
+def _roi() -> None:
+    """A region of interest as an image: the middle is white."""
+    image = Image.new("L", (224, 224))
+    image.paste(255, (30, 30, 194, 194))
+    image.save("roi.png")
+
+
 def _called(*calls: str) -> Callable[[], None]:
     def make() -> None:
         for call in calls:
@@ -33,12 +49,17 @@ def _called(*calls: str) -> Callable[[], None]:
     return make
 
 
-THINGS: dict[str, tuple[tuple[str, ...], Callable[[], None]]] = {
+THINGS: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
     "src": ((), _src),
     "star": ((), _called("oddlens demo --images star")),
     "good": (("star",), lambda: _moved("good")),
     "parts": (("star",), lambda: _moved("parts")),
+    "more_good": (("parts",), lambda: _sorted_out("more_good", "good-*.jpg")),
+    "bad": (("parts",), lambda: _sorted_out("bad", "[!g]*.jpg")),
+    "incoming": (("parts",), lambda: shutil.copytree("parts", "incoming")),
+    "roi.png": ((), _roi),
     "line-3": (("good",), _called("oddlens station create line-3 --object star --reference good/")),
+    "words": (("good",), _called("oddlens station create words --object star --reference good/ --method winclip")),
     "results": (("line-3", "parts"), _called("oddlens detect parts/ --station line-3 --out results")),
 }
 """Each thing: what it is made of, and how, in a folder that holds that."""
@@ -49,12 +70,14 @@ def put(name: str, folder: Path, store: Path) -> None:
     if not (store / name).exists():
         made_of, make = THINGS[name]
         for each in made_of:
-            put(each, folder, store)
+            put(each, store, store)
         before = Path.cwd()
         os.chdir(store)
         try:
             make()
         finally:
             os.chdir(before)
-    if not (folder / name).exists():
+    if (store / name).is_file():
+        shutil.copy2(store / name, folder / name)
+    elif not (folder / name).exists():
         shutil.copytree(store / name, folder / name, symlinks=True)
