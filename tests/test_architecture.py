@@ -1,10 +1,8 @@
-"""docs/about/architecture.md: its sketches run, the files that it names exist, and every room is in its table."""
+"""docs/about/architecture.md: what its sketches define works, the files that it names exist, and every room is in its table."""
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,6 +22,8 @@ from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink
 from oddlens.inference.task import Task
 from oddlens.methods.recipe_help import recipe_help
+from tests.docs.page import blocks
+from tests.docs.session import Session
 from tests.noise import write_pictures
 from tests.test_import_graph import ROOMS
 
@@ -34,21 +34,12 @@ pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the documents 
 
 
 @pytest.fixture
-def sketch() -> Iterator[dict[str, Any]]:
+def sketch(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The names that the sketches define. Modules that they would be in exist as long as the test runs."""
-    names: dict[str, Any] = {}
-    before = set(sys.modules)
-    for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
-        where = code.partition("\n")[0].removeprefix("# src/").removesuffix(".py").replace("/", ".")
-        module = ModuleType(where)
-        if where not in sys.modules:
-            sys.modules[where] = module
-        exec(compile(code, where, "exec", dont_inherit=True), module.__dict__)
-        names |= {name: value for name, value in vars(module).items() if not name.startswith("__")}
-    yield names
-    for name in set(sys.modules) - before:
-        if not hasattr(sys.modules[name], "__file__"):
-            del sys.modules[name]
+    with Session(tmp_path) as session:
+        for block in blocks(PAGE):
+            assert session.run(block) == []
+        yield session.names
 
 
 @pytest.fixture
