@@ -36,6 +36,7 @@ PROGRAMS = (
     "cp",
     "curl",
     "grep",
+    "node",
     "head",
     "ls",
     "mkdir",
@@ -162,8 +163,9 @@ class Session:
         return text.replace(f":{PORT}", f":{self._port}") if self._port else text
 
     def _in_shell(self, command: str) -> tuple[int, str]:
-        if command.startswith("curl ") and not shutil.which("curl"):
-            raise MissingError("curl")
+        for program in ("curl", "node"):
+            if command.startswith(f"{program} ") and not shutil.which(program):
+                raise MissingError(program)
         done = subprocess.run(
             ["bash", "-ec", "\n".join([*self._variables, command])],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=WAIT, env=self._environment, check=False,
@@ -172,7 +174,8 @@ class Session:
 
     def _beside(self, command: str, shown: list[str]) -> str | None:
         """Start what does not end by itself, and wait until it has printed what the page shows."""
-        assert shown, f"{command!r} goes on until it is stopped: show what it prints first"
+        if not shown:
+            return "goes on until it is stopped: show what it prints first"
         words = [sys.executable, "-m", *shlex.split(command, comments=True)]
         if "serve" in command and "--port" not in words:
             self._port = self._port or _free_port()

@@ -15,6 +15,11 @@ from tests.cli.program import run
 PACKAGE = Path(oddlens.__file__).parent
 
 
+def _examples() -> None:
+    """The examples of a clone."""
+    shutil.copytree(Path(__file__).parents[2] / "examples", "examples")
+
+
 def _src() -> None:
     """The package where a clone has it, for pages that show a clone."""
     Path("src").mkdir()
@@ -51,6 +56,7 @@ def _called(*calls: str) -> Callable[[], None]:
 
 THINGS: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
     "src": ((), _src),
+    "examples": ((), _examples),
     "star": ((), _called("oddlens demo --images star")),
     "good": (("star",), lambda: _moved("good")),
     "parts": (("star",), lambda: _moved("parts")),
