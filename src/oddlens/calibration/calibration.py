@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, NotRequired, TypedDict, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oddlens.calibration.conformal import (
-    checked_rate,
     declared_bound,
     images_needed,
     lognormal_limit,
@@ -39,37 +37,12 @@ from oddlens.calibration.conformal import (
     threshold_for,
 )
 from oddlens.calibration.exchangeability import Exchangeability, ExchangeabilityDocument
-from oddlens.calibration.observation import Kind, Observations, summary
+from oddlens.calibration.observation import Kind
+from oddlens.calibration.rates import REVIEW_RATE, Rates
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import UsageError, counted, printable, shortened
 from oddlens.io.notebook import facts
 from oddlens.io.strict_json import require_form
-
-REVIEW_RATE = 0.05
-"""The share of good images that go to review by default, beside those that are called NG."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rates:
-    """At which rates thresholds are set: see `Calibration`.
-
-    false_alarm_rate: None is what `usual_rate` says of the number of images. review_rate: beside those that are called NG.
-    """
-
-    false_alarm_rate: float | None = None
-    review_rate: float = REVIEW_RATE
-
-    def of(self, count: int) -> float:
-        """The false-alarm rate for a number of images. Raises `UsageError` for a rate that they cannot promise, or that is none."""
-        rate = usual_rate(count) if self.false_alarm_rate is None else self.false_alarm_rate
-        if self.review_rate != 0:
-            checked_rate(self.review_rate, "a review rate")
-        rank_for(count, rate)
-        return rate
-
-    def check(self, count: int) -> Rates:
-        """These rates for a number of images, with no None among them. Raises as `of` does."""
-        return replace(self, false_alarm_rate=self.of(count))
 
 
 class DetectionRate(NamedTuple):
@@ -359,77 +332,6 @@ class Calibration:
     def sha256(self) -> str:
         """A hash of all that its thresholds are made of."""
         return hashlib.sha256(json.dumps(self._calibrated()).encode()).hexdigest()
-
-
-def usual_rate(count: int) -> float:
-    """The false-alarm rate that a number of good images is used for where nobody says otherwise.
-
-    Below 20 the threshold is the largest score, which promises 1 / (n + 1); from 20 on the rate is 5 %, from 100 on 1 %.
-    """
-    return 1 / (count + 1) if count < 20 else 0.05 if count < 100 else 0.01
-
-
-def calibrate_on(
-    kind: Kind,
-    images: Iterable[tuple[str, float, NDArray[np.float32]]],
-    rates: Rates,
-    *,
-    object_name: str,
-    unguaranteed: str = "",
-) -> Calibration:
-    """The calibration on good images that were scored.
-
-    Args:
-        kind: Which images they are.
-        images: What each is called, its score, and its map, float32 [height, width]; at least one. One map is held at a time.
-        rates: At which the thresholds are set.
-        object_name: What was said to be on them.
-        unguaranteed: See `Calibration`.
-
-    Raises:
-        ImageError: A score or a map is not finite.
-        UsageError: There are too few images for the rates.
-    """
-    what = "reference" if kind == "leave-one-out" else "calibration image"
-    sources: list[str] = []
-    values: list[tuple[float, float, float]] = []
-    for source, score, each in images:
-        values.append(summary(source, score, each, what))
-        sources.append(source)
-    return _calibration(kind, sources, values, rates, object_name, unguaranteed)
-
-
-def calibrate_on_observed(
-    images: Observations, rates: Rates, *, object_name: str, unguaranteed: str = ""
-) -> Calibration:
-    """As `calibrate_on`, for images that were observed; at least one."""
-    values = [(each.score, each.peak, each.usual) for each in images]
-    made = _calibration(images.kind, [each.source for each in images], values, rates, object_name, unguaranteed)
-    digests = tuple(each.digest for each in images)
-    return replace(made, digests=digests if all(digests) else ())
-
-
-def _calibration(
-    kind: Kind,
-    sources: Sequence[str],
-    values: Sequence[tuple[float, float, float]],
-    rates: Rates,
-    object_name: str,
-    unguaranteed: str,
-) -> Calibration:
-    """values: score, peak and median of each image's map."""
-    scores, peaks, medians = zip(*values, strict=True)
-    return Calibration(
-        kind=kind,
-        sources=tuple(sources),
-        scores=scores,
-        peaks=peaks,
-        usual=float(np.median(medians)),
-        object_name=object_name,
-        false_alarm_rate=rates.of(len(scores)),
-        review_rate=rates.review_rate,
-        unguaranteed=unguaranteed,
-    )
 
 
 def chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
