@@ -18,7 +18,10 @@ def settings() -> str:
 
 def _section(card: MethodCard) -> Iterator[str]:
     yield f"## {card.name}"
-    yield f"{escaped(card.title)}: {escaped(card.purpose)}. {escaped(card.citation)}. {escaped(card.paper)}."
+    yield (
+        f"{escaped(card.title)}: {escaped(card.purpose)}. {escaped(card.citation)}. {escaped(card.paper)}. "
+        f"[Its page](../methods/{card.name}.md) says where each value is from."
+    )
     yield table(
         ("setting", "value", "what it is"),
         [
