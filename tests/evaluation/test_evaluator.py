@@ -1,16 +1,22 @@
 """The figures of one cell, held against the plain functions of oddlens.metrics."""
 
+import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from oddlens.data import Record
 from oddlens.detection import Detection, Thresholds, ValueRange, resize_map
 from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.evaluator import Evaluator
+from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.truth import Truth
 from oddlens.metrics import image_metrics, pixel_aupro_legacy, pixel_metrics
@@ -46,7 +52,7 @@ def pictures() -> list[Picture]:
 
 def evaluate(folder: Path, pictures: list[Picture], *, full_size: bool = False) -> CellResult:
     protocol = Protocol(full_size)
-    evaluator = Evaluator(folder, protocol)
+    evaluator = Evaluator(MapFile(folder), protocol)
     for number, picture in enumerate(pictures):
         defect = "block" if picture.label else "good"
         record = Record(Path(f"{number}.png"), None, picture.label, "bolt", defect, "test")
@@ -171,3 +177,54 @@ def test_a_rule_that_gives_no_number_gives_none(tmp_path: Path, pictures: list[P
     assert result.figures["pixel_auroc"] == 0.5
     assert result.figures["pixel_aupro_legacy"] is None
     assert "no number" in result.reasons["pixel_aupro_legacy"]
+
+
+def evaluator_of(pictures: Sequence[Picture], maps: MapFile, protocol: Protocol, first: int) -> Evaluator:
+    evaluator = Evaluator(maps, protocol)
+    for number, picture in enumerate(pictures, start=first):
+        defect = "block" if picture.label else "good"
+        record = Record(Path(f"{number}.png"), None, picture.label, "bolt", defect, "test")
+        found = Detection(picture.score, picture.anomaly_map, SIZE, Thresholds(), ValueRange(0, 1, "fixed"))
+        evaluator.add(record, f"bolt/{number}.png", found, Truth(picture.mask, picture.ignore))
+    return evaluator
+
+
+def result_of(evaluator: Evaluator, protocol: Protocol) -> tuple[CellResult, float]:
+    result = CellResult(settings={}, counts={}, figures=dict.fromkeys(protocol.figures))
+    evaluator.evaluate(result)
+    return result, evaluator.median
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> tuple[list[Picture], list[int]]:
+    """Images with few different values, so that many tie, and where to divide them; parts may be empty."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    pictures = []
+    for _ in range(draw(st.integers(1, 7))):
+        label = int(rng.integers(2))
+        shape = SIDE, SIDE
+        mask = (rng.random(shape) < 0.2) & bool(label)
+        ignore = rng.random(shape) < 0.1 if rng.random() < 0.3 else None
+        anomaly_map = rng.integers(0, 6, shape).astype(np.float32)
+        known = None if label and rng.random() < 0.2 else mask
+        pictures.append(Picture(label, float(rng.integers(4)), anomaly_map, known, ignore))
+    return pictures, sorted(draw(st.lists(st.integers(0, len(pictures)), max_size=3)))
+
+
+@settings(max_examples=30)
+@given(drawn(), st.booleans())
+def test_merged_evaluators_say_what_one_says_that_took_all(
+    tmp_path_factory: pytest.TempPathFactory, made: tuple[list[Picture], list[int]], elsewhere: bool
+) -> None:
+    pictures, cuts = made
+    folder, protocol = tmp_path_factory.mktemp("merged"), Protocol(full_size=False)
+    whole = result_of(evaluator_of(pictures, MapFile(folder), protocol, 0), protocol)
+    parts = [
+        evaluator_of(pictures[first:last], MapFile(folder, str(number) if elsewhere else None), protocol, first)
+        for number, (first, last) in enumerate(pairwise([0, *cuts, len(pictures)]))
+    ]
+    merged, *others = (pickle.loads(pickle.dumps(part)) for part in parts) if elsewhere else parts
+    for other in others:
+        merged.merge(other)
+    assert result_of(merged, protocol) == whole
+    assert list(folder.iterdir()) == []

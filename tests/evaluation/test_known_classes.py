@@ -91,3 +91,23 @@ def test_a_data_set_without_classes_has_nothing_to_tell(truth: np.ndarray) -> No
     known = KnownClasses(())
     known.add(detection(np.zeros((3, 4)), NAMES), truth)
     assert (known.miou(), known.iou()) == (None, {})
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_frames_of_two_parts_give_the_figure_of_all(cut: int, truth: np.ndarray) -> None:
+    frames = [(np.random.default_rng(seed).integers(0, 3, (6, 8)), truth if seed else None) for seed in range(3)]
+    whole, first, second = KnownClasses(NAMES), KnownClasses(NAMES), KnownClasses(NAMES)
+    for number, (guess, labels) in enumerate(frames):
+        for known in (whole, first if number < cut else second):
+            known.add(detection(guess, NAMES), labels)
+    first.merge(second)
+    assert (first.reason, first.miou(), first.iou()) == (whole.reason, whole.miou(), whole.iou())
+
+
+def test_a_reason_of_a_part_is_that_of_all(truth: np.ndarray) -> None:
+    first, second = KnownClasses(NAMES), KnownClasses(NAMES)
+    first.add(detection(None), truth)
+    first.merge(second)
+    assert first.reason == "the method recognises no classes"
+    second.merge(first)
+    assert second.reason == "the method recognises no classes"

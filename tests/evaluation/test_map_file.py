@@ -1,5 +1,6 @@
 """Maps that wait on disk."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -28,3 +29,18 @@ def test_nothing_is_left_in_the_folder_even_while_it_is_used(tmp_path: Path) -> 
 
 def test_without_maps_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert MapFile(tmp_path).read() == []
+
+
+def test_files_with_names_come_from_other_processes_and_are_merged(tmp_path: Path) -> None:
+    maps = [np.full((2, number), number, np.float32) for number in (1, 2, 3, 4)]
+    parts = [MapFile(tmp_path, str(number)) for number in range(2)]
+    for part, own in zip(parts, (maps[:1], maps[1:]), strict=True):
+        for each in own:
+            part.append(each)
+    first, second = (pickle.loads(pickle.dumps(part)) for part in parts)
+    first.merge(second)
+    assert {path.name for path in tmp_path.iterdir()} == {"0"}
+    for ours, theirs in zip(first.read(), maps, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    first.close()
+    assert list(tmp_path.iterdir()) == []

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+import oddlens
+from oddlens.errors import DataError
 from oddlens.evaluation import Benchmark, CellResult, Key, RulePicks
-from oddlens.evaluation.on_ray import RayEvaluation
+from oddlens.evaluation.evaluate import CHUNKS, Chunks
+from oddlens.evaluation.on_ray import RayEvaluation, _joined, divided
+from oddlens.evaluation.plan import Job
 from oddlens.inference.ray import Workers
 from tests.evaluation.tiny_set import make_plan, run_whole, write_set
 
@@ -63,3 +68,53 @@ def test_cells_are_the_same_where_a_worker_is_killed_and_a_category_cannot_be_re
     again = Benchmark(plan, tmp_path / "there")
     again.open()
     assert again.pending == 6  # of the category that cannot be read
+
+
+def test_a_category_is_divided_among_workers_and_joined_without_loss(
+    evaluation: RayEvaluation, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    plan = make_plan(write_set(tmp_path / "parts", ("bolt",), normal=13, abnormal=4), open_clip_folder, maps=True)
+    chunks = Chunks(images=8)
+    here = run_whole(plan, tmp_path / "here", chunks)
+    there = Benchmark(plan, tmp_path / "there")
+    there.open()
+    counted: list[int] = []
+    assert [job.category for job in there.run(counted.append, chunks, evaluation)] == ["bolt"]
+    assert counted == [8, 8, 1]
+    assert without_seconds(there.cells) == without_seconds(here.cells)
+    assert files(tmp_path / "there") == files(tmp_path / "here")
+
+
+def test_of_a_divided_category_the_first_part_that_failed_is_said(tmp_path: Path) -> None:
+    first, second = (DataError(f"{name}.png cannot be read") for name in ("a", "b"))
+    assert _joined([], [[], first, second], tmp_path) is first
+
+
+def files(out: Path) -> dict[str, int]:
+    """Files under OUT and their sizes; cells hold seconds."""
+    found = (path for path in out.rglob("*") if path.is_file())
+    return {str(path.relative_to(out)): 0 if path.suffix == ".json" else path.stat().st_size for path in found}
+
+
+class TestDivided:
+    @pytest.fixture
+    def jobs(self, open_clip_folder: Path, tmp_path: Path) -> list[Job]:
+        """Of a category with 100 test images."""
+        root = write_set(tmp_path / "parts", ("bolt",), train=1, normal=97, abnormal=3)
+        benchmark = Benchmark(make_plan(root, open_clip_folder, shots=(0,)), tmp_path / "out")
+        benchmark.open()
+        return benchmark._jobs
+
+    def test_where_there_are_as_many_categories_as_workers_each_is_one_part(self, jobs: list[Job]) -> None:
+        assert divided(jobs, 4, 4, CHUNKS) == [None]
+        assert divided(jobs, 15, 8, CHUNKS) == [None]
+
+    def test_parts_are_chunks_of_the_whole(self, jobs: list[Job]) -> None:
+        assert divided(jobs, 1, 8, CHUNKS) == [range(32), range(32, 64), range(64, 96), range(96, 100)]
+        assert divided(jobs, 3, 4, CHUNKS) == [range(64), range(64, 100)]
+        assert divided(jobs, 1, 1, CHUNKS) == [None]
+
+    def test_images_that_need_each_other_stay_together(self, jobs: list[Job], open_clip_folder: Path) -> None:
+        kept = oddlens.load("anovl", open_clip_folder, adapt=True, optimiser="kept")
+        (job,) = jobs
+        assert divided([replace(job, detector=kept)], 1, 8, CHUNKS) == [None]

@@ -8,6 +8,7 @@ import pytest
 
 from oddlens.detection import Detection, Thresholds, ValueRange, resize_map
 from oddlens.evaluation.cell_results import CellResult
+from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.pixel_evaluator import PixelEvaluator
 from oddlens.evaluation.protocol import BY_AREA, Protocol
 from oddlens.evaluation.truth import Truth
@@ -51,7 +52,7 @@ def frames() -> list[Frame]:
 
 
 def evaluate(folder: Path, frames: list[Frame], protocol: Protocol, *, at_maps: bool = False) -> CellResult:
-    evaluator = PixelEvaluator(folder, protocol)
+    evaluator = PixelEvaluator(MapFile(folder), protocol)
     for frame in frames:
         found = Detection(0, frame.anomaly_map, (WIDTH, HEIGHT), Thresholds(), ValueRange(0, 1, "fixed"))
         step = 2 if at_maps else 1

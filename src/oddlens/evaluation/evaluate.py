@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -14,26 +14,23 @@ from pathlib import Path
 
 from PIL import Image
 
-from oddlens.data import Record, read_mask
+from oddlens.data import Record
 from oddlens.data.object_names import path_name
-from oddlens.detection import Detection, Thresholds
+from oddlens.detection import Detection
 from oddlens.detector import Detector, encoder_of
 from oddlens.encoding import EncodedBatch, Prepared, joined
 from oddlens.evaluation.cell_key import Variant
-from oddlens.evaluation.cell_results import CellResult, ExampleImage
-from oddlens.evaluation.evaluator import Evaluator
-from oddlens.evaluation.examples import choose, colour_range, draw
-from oddlens.evaluation.map_file import Map
+from oddlens.evaluation.cell_results import CellResult
+from oddlens.evaluation.findings import CellFindings, finished
+from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.protocol import Protocol
-from oddlens.evaluation.set_scores import transductive_scores
 from oddlens.evaluation.truth import Truth, read_truth
 from oddlens.inference.results import unique_names
 from oddlens.io.atomic import replacing
 from oddlens.io.images import read_image
 from oddlens.io.inputs import Input
 from oddlens.io.loader import BATCH_SIZE, load
-from oddlens.visualization import html
 
 
 @dataclass(frozen=True)
@@ -69,40 +66,75 @@ def evaluate_category(
     Raises:
         OddlensError: An image or mask cannot be read; without it the figures would be those of another data set.
     """
-    open_cells = [
-        [_OpenCell(job, variant, plan, out, detector) for variant, detector in _with_references(job).items()]
-        for job in jobs
-    ]
-    seconds = [0.0] * len(jobs)
-    encoder = encoder_of([job.detector for job in jobs])
-    records = jobs[0].records
-    inputs = (Input(str(record.image), partial(read_image, record.image)) for record in records)
-    first = 0
-    with closing(load(inputs, encoder.prepare, group=chunks.batch_size)) as images:
-        for part, waited in _chunks(images, chunks):
-            shown = records[first : first + len(part)]
-            first += len(part)
-            encoded = encoder.encode_all(part, chunks.batch_size)
-            for number, features in enumerate(encoded):
-                seconds[number] += waited + features.seconds
-                truths: list[Truth] = []
-                for cell in open_cells[number]:
-                    if cell.scores_set:
-                        cell.wait(features)
-                        continue
-                    detections = cell.predict(features)
-                    truths = truths or [
-                        _truth(record, detection, jobs[number].protocol)
-                        for record, detection in zip(shown, detections, strict=True)
-                    ]
-                    cell.add(shown, detections, truths)
-                advance(len(part))
-    for cell in (cell for of_job in open_cells for cell in of_job if cell.scores_set):
-        cell.predict_set()
-    return [
-        {cell.variant: cell.result(spent / len(job.records)) for cell in of_job}
-        for job, of_job, spent in zip(jobs, open_cells, seconds, strict=True)
-    ]
+    return finished(jobs, CategoryScorer(jobs, plan, out, chunks).score(advance=advance))
+
+
+class CategoryScorer:
+    """Scores images of one category for all cells of its jobs. Arguments: see `evaluate_category`."""
+
+    def __init__(self, jobs: Sequence[Job], plan: Plan, out: Path, chunks: Chunks = CHUNKS) -> None:
+        self._jobs = jobs
+        self._plan = plan
+        self._out = out
+        self._chunks = chunks
+        self._detectors = [_with_references(job) for job in jobs]
+        self._encoder = encoder_of([job.detector for job in jobs])
+
+    def score(
+        self, images: range | None = None, advance: Callable[[int], None] = lambda _: None, file: Path | None = None
+    ) -> list[dict[Variant, CellFindings]]:
+        """What images give, for the cells of each job.
+
+        Args:
+            images: Their numbers, one after the other; None: all.
+            advance: See `evaluate_category`.
+            file: How the names of the files of maps begin, where another process reads them; else they have none.
+
+        Raises:
+            OddlensError: As `evaluate_category`.
+        """
+        open_cells = [
+            [
+                _OpenCell(job, variant, self._plan, self._out, detector, self._maps(file, f"{number}-{variant.name}"))
+                for variant, detector in detectors.items()
+            ]
+            for number, (job, detectors) in enumerate(zip(self._jobs, self._detectors, strict=True))
+        ]
+        records = self._jobs[0].records if images is None else self._jobs[0].records[images.start : images.stop]
+        inputs = (Input(str(record.image), partial(read_image, record.image)) for record in records)
+        batch_size = self._chunks.batch_size
+        first = 0
+        with closing(load(inputs, self._encoder.prepare, group=batch_size)) as prepared:
+            for part, waited in _chunks(prepared, self._chunks):
+                shown = records[first : first + len(part)]
+                first += len(part)
+                encoded = self._encoder.encode_all(part, batch_size)
+                for job, cells, features in zip(self._jobs, open_cells, encoded, strict=True):
+                    truths: list[Truth] = []
+                    for cell in cells:
+                        cell.findings.encoding += waited + features.seconds
+                        if cell.scores_set:
+                            cell.wait(features)
+                            continue
+                        detections = cell.predict(features)
+                        truths = truths or [
+                            _truth(record, detection, job.protocol)
+                            for record, detection in zip(shown, detections, strict=True)
+                        ]
+                        cell.add(shown, detections, truths)
+                    advance(len(part))
+        for cell in (cell for of_job in open_cells for cell in of_job if cell.scores_set):
+            cell.predict_set()
+        return [{cell.variant: cell.findings for cell in of_job} for of_job in open_cells]
+
+    def _maps(self, file: Path | None, cell: str) -> MapFile:
+        return MapFile(self._out) if file is None else MapFile(file.parent, f"{file.name}-{cell}")
+
+
+def is_divisible(job: Job) -> bool:
+    """Whether images of a job can be scored in other processes than those before them."""
+    needs_all = job.detector.needs_references and not all(variant.shots for variant in job.cells)
+    return job.detector.recipe.is_independent and not needs_all
 
 
 def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[Prepared], float]]:
@@ -126,31 +158,30 @@ def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[P
 class _OpenCell:
     """One cell while it is evaluated."""
 
-    def __init__(self, job: Job, variant: Variant, plan: Plan, out: Path, detector: Detector) -> None:
+    def __init__(self, job: Job, variant: Variant, plan: Plan, out: Path, detector: Detector, maps: MapFile) -> None:
         self.variant = variant
         self._job = job
         self._full_size = job.protocol.full_size
         self._detector = detector
         # What must change for images to have scores of their own, where the recipe scores the whole set: see `set_scores`.
         self._alone = detector.recipe.alone if detector.references is not None else {}
-        self._evaluator = Evaluator(out, job.protocol)
-        self._parts: list[Mapping[str, float]] = []
-        self._thresholds = Thresholds()
         self.scores_set = detector.references is None and detector.needs_references
+        self.findings = CellFindings(
+            maps, job.protocol, detector.fixed_range, alone=bool(self._alone), as_set=self.scores_set
+        )
         self._waiting: list[EncodedBatch] = []
-        self._range = detector.fixed_range
-        self._scoring = 0.0
         self._out = out
-        # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
-        folder = f"maps/{path_name(job.source.name)}/{job.detector.name}-{variant.name}/{path_name(job.category)}/test"
-        self._maps = folder if plan.maps else None
+        if plan.maps:
+            # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
+            method = f"{job.detector.name}-{variant.name}"
+            self.findings.written = f"maps/{path_name(job.source.name)}/{method}/{path_name(job.category)}/test"
         self._files = _map_files(job.records) if plan.maps else {}
 
     def predict(self, encoded: EncodedBatch) -> list[Detection]:
         """The detections of a chunk."""
         started = time.perf_counter()
         detections = self._detector.predict(encoded, self._job.object_name, **self._alone)
-        self._scoring += time.perf_counter() - started
+        self.findings.scoring += time.perf_counter() - started
         return detections
 
     def wait(self, encoded: EncodedBatch) -> None:
@@ -162,8 +193,8 @@ class _OpenCell:
         started = time.perf_counter()
         encoded, self._waiting = joined(self._waiting), []
         detections = self._detector.predict_set(encoded, self._job.object_name)
-        self._scoring += time.perf_counter() - started
-        self._range = detections[0].value_range
+        self.findings.scoring += time.perf_counter() - started
+        self.findings.value_range = detections[0].value_range
         records, protocol = self._job.records, self._job.protocol
         for record, found in zip(records, detections, strict=True):
             self.add([record], [found], [_truth(record, found, protocol)])
@@ -171,37 +202,10 @@ class _OpenCell:
     def add(self, records: Sequence[Record], detections: Sequence[Detection], truths: Sequence[Truth]) -> None:
         """Add a chunk."""
         for record, found, truth in zip(records, detections, truths, strict=True):
-            self._evaluator.add(record, self._job.source.relative(record), found, truth)
-            self._parts.append(found.parts)
-            if not self._alone:  # a threshold of scores that are not these
-                self._thresholds = found.thresholds
-            if self._maps is not None:
-                with replacing(self._out / self._maps / self._files[record.image]) as temporary:
+            self.findings.add(record, self._job.source.relative(record), found, truth)
+            if self.findings.written is not None:
+                with replacing(self._out / self.findings.written / self._files[record.image]) as temporary:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
-
-    def result(self, encoding: float) -> CellResult:
-        """The finished cell. encoding: seconds an image that all cells of the job share."""
-        records, in_use = self._job.records, self._thresholds
-        settings, _ = self._job.cells[self.variant]
-        result = CellResult(
-            settings=settings, counts=_counts(self._job), figures=dict.fromkeys(self._job.protocol.figures)
-        )
-        self._evaluator.evaluate(result, transductive_scores(self._parts) if self._alone else None)
-        maps, best = self._evaluator.maps, result.thresholds
-        fixed = self._range.low, self._range.high
-        if self.scores_set:
-            result.notes = (*result.notes, f"scored as one set of {len(records)} test images, without good examples")
-        result.evaluated_at = None if self._full_size else maps[0].shape
-        result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
-        result.thresholds["calibrated"] = in_use.image
-        result.threshold_source = None if in_use.image is None else in_use.source
-        result.shown = tuple(
-            ExampleImage(kind, number, _drawing(records[number], maps[number], result.value_range))
-            for kind, number in choose(result.scores, in_use.image, best["image"])
-        )
-        result.seconds = {"encode": round(encoding, 6), "ask": round(self._scoring / len(records), 6)}
-        result.maps = self._maps
-        return result
 
 
 def _with_references(job: Job) -> dict[Variant, Detector]:
@@ -231,16 +235,6 @@ def _truth(record: Record, found: Detection, protocol: Protocol) -> Truth:
     return read_truth(record, (height, width), None if protocol.full_size else (rows, columns))
 
 
-def _counts(job: Job) -> dict[str, int]:
-    everything = job.source.dataset.select(job.category)
-    return {
-        "normal": sum(record.label == 0 for record in job.records),
-        "abnormal": sum(record.label == 1 for record in job.records),
-        "drawn": sum(record.label == 1 and record.mask is not None for record in job.records),
-        "unlabelled": sum(record.label is None for record in everything),
-    }
-
-
 def _map_files(records: Sequence[Record]) -> dict[Path, str]:
     """<defect>/<id>.tiff for every image."""
     by_defect: dict[str, list[Path]] = defaultdict(list)
@@ -251,9 +245,3 @@ def _map_files(records: Sequence[Record]) -> dict[Path, str]:
         for defect, paths in by_defect.items()
         for path, name in unique_names(paths).items()
     }
-
-
-def _drawing(record: Record, anomaly_map: Map, value_range: tuple[float, float]) -> str:
-    mask = None if record.mask is None else read_mask(record)
-    picture = draw(read_image(record.image).pixels, mask, anomaly_map, value_range)
-    return html.data_uri(picture, quality=82)

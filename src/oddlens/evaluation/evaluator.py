@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from oddlens.data import Record
 from oddlens.detection import Detection
 from oddlens.evaluation.cell_results import CellResult, ImageScore
 from oddlens.evaluation.known_classes import KnownClasses
-from oddlens.evaluation.map_file import Map
+from oddlens.evaluation.map_file import Map, MapFile
 from oddlens.evaluation.pixel_evaluator import PixelEvaluator
 from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.truth import Truth
@@ -24,18 +23,19 @@ IMAGE_FIGURES = ("image_auroc", "image_ap", "image_f1_max")
 class Evaluator:
     """Takes the detections of one cell as they come; then `evaluate`.
 
-    Memory: a few kilobytes an image, and 8 bytes for each pixel of a defect; the maps wait in a file in `folder`.
+    Memory: a few kilobytes an image, and 8 bytes for each pixel of a defect; the maps wait in a file. Evaluators of parts of the
+    images can be merged; where their files have names, they can come from other processes.
 
     Attributes:
         maps: The anomaly maps as the method gave them, float32 [h, w] each, on disk.
         median: The median of all their values (of every seventh).
     """
 
-    def __init__(self, folder: Path, protocol: Protocol) -> None:
+    def __init__(self, maps: MapFile, protocol: Protocol) -> None:
         self.maps: Sequence[Map] = ()
         self.median = 0.0
         self._images: list[ImageScore] = []
-        self._pixels = PixelEvaluator(folder, protocol)
+        self._pixels = PixelEvaluator(maps, protocol)
         self._classes = KnownClasses(protocol.classes)
 
     def add(self, record: Record, path: str, detection: Detection, truth: Truth) -> None:
@@ -43,6 +43,15 @@ class Evaluator:
         self._images.append(ImageScore(path, int(record.label == 1), record.defect, detection.score))
         self._pixels.add(record.label == 1, detection, truth)
         self._classes.add(detection, truth.classes)
+
+    def merge(self, other: Evaluator) -> None:
+        """Add the images of another evaluator, after these: what `evaluate` then says is what one says that took them all.
+
+        The other one's file of maps is closed.
+        """
+        self._images += other._images
+        self._pixels.merge(other._pixels)
+        self._classes.merge(other._classes)
 
     def evaluate(self, result: CellResult, scores: Sequence[float] | None = None) -> None:
         """Fill in everything that the images so far, at least one, say; then `maps` and `median` are there, too.

@@ -14,6 +14,8 @@ from oddlens.metrics import SegmentationAccumulator
 
 Labels = NDArray[np.uint8]
 
+_UNLABELLED = "no test image has class labels"
+
 
 class KnownClasses:
     """Intersection over union of the classes of a data set. Memory O(classes squared).
@@ -26,7 +28,7 @@ class KnownClasses:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.reason = "no test image has class labels"
+        self.reason = _UNLABELLED
         self._names = tuple(names)
         self._counts = SegmentationAccumulator(len(names), IGNORED) if names else None
 
@@ -47,6 +49,13 @@ class KnownClasses:
         table[[numbers[_plain(name)] for name in self._names]] = np.arange(len(self._names))
         labels = cv2.resize(table.take(detection.labels), detection.image_size, interpolation=cv2.INTER_NEAREST_EXACT)
         self._counts.update([classes], [labels])
+
+    def merge(self, other: KnownClasses) -> None:
+        """Add the frames of another, after these."""
+        if self._counts is not None and other._counts is not None:
+            self._counts.merge(other._counts)
+        if other.reason != _UNLABELLED:
+            self.reason = other.reason
 
     def miou(self) -> float | None:
         """The mean over the classes that occur or were found; None where there is a reason."""

@@ -1,20 +1,32 @@
-"""The cells of a benchmark on workers of Ray: each takes a category, with all that is measured on it, whole.
+"""The cells of a benchmark on workers of Ray: each takes a category, with all that is measured on it.
 
-So a cell's figures are made as in one process, of all its images, and nothing has to be joined.
+Where there are few categories for so many workers, each takes some images of one, and what they gave is joined without loss: the
+figures are those of one process.
 """
 
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from oddlens.evaluation.evaluate import Chunks
+from oddlens.errors import OddlensError
+from oddlens.evaluation.cell_key import Variant
+from oddlens.evaluation.evaluate import CategoryScorer, Chunks, is_divisible
+from oddlens.evaluation.findings import CellFindings, finished
 from oddlens.evaluation.plan import Job, Plan
-from oddlens.evaluation.runner import Evaluated, evaluate_here
+from oddlens.evaluation.runner import Evaluated, evaluate_here, write_cells
 from oddlens.inference.ray import Worker, Workers, connected, need_ray, packed
+
+_PARTS_OF_A_WORKER = 2
+"""Where categories are divided, there are so many parts for each worker, so that none waits long for the last one."""
+
+_FOLDER = "parts"
+"""In OUT: the maps of parts, until they are joined."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +39,43 @@ class _Work:
     chunks: Chunks
 
 
-class _Worker(Worker):
-    """Evaluates groups of jobs."""
+@dataclass(frozen=True)
+class _Part:
+    """Images of a group; None: all of them, and the worker finishes the cells."""
 
-    columns = ("evaluated",)
+    group: int
+    images: range | None
+
+
+class _Worker(Worker):
+    """Evaluates groups of jobs, or scores a part of their images."""
+
+    columns = ("made",)
+    _scorer: tuple[int, CategoryScorer] | None = None
 
     def rows(self, part: object) -> Iterator[dict[str, bytes]]:
-        """One, of the group with a number."""
+        """One: `Evaluated` of a group, or what the images gave, or the error for which they gave nothing."""
         work = self.work
         assert isinstance(work, _Work)
-        assert isinstance(part, int)
-        (evaluated,) = evaluate_here([work.groups[part]], work.plan, work.out, _nothing, work.chunks)
-        yield {"evaluated": pickle.dumps(evaluated)}
+        assert isinstance(part, _Part)
+        made: Evaluated | list[dict[Variant, CellFindings]]
+        if part.images is None:
+            (made,) = evaluate_here([work.groups[part.group]], work.plan, work.out, _nothing, work.chunks)
+        else:
+            try:
+                file = work.out / _FOLDER / f"{part.group}-{part.images.start}"
+                made = self._scorer_of(part.group).score(part.images, file=file)
+            except OddlensError as error:
+                made = error
+        yield {"made": pickle.dumps(made)}
+
+    def _scorer_of(self, group: int) -> CategoryScorer:
+        """It encodes the references of a group once for all parts that this worker gets."""
+        work = self.work
+        assert isinstance(work, _Work)
+        if self._scorer is None or self._scorer[0] != group:
+            self._scorer = group, CategoryScorer(work.groups[group], work.plan, work.out, work.chunks)
+        return self._scorer[1]
 
 
 class RayEvaluation:
@@ -62,14 +99,52 @@ class RayEvaluation:
         """See `Evaluation`."""
         if not groups:
             return
-        with (
-            connected(self._workers, packed(_Work(groups, plan, out, chunks))) as cluster,
-            closing(cluster.mapped(range(len(groups)), _Worker)) as rows,
-        ):
-            for jobs, row in zip(groups, rows, strict=True):
-                advance(sum(len(job.records) for job in jobs))
-                evaluated: Evaluated = pickle.loads(row["evaluated"])  # of a worker of ours
-                yield evaluated
+        with ExitStack() as stack:
+            cluster = stack.enter_context(connected(self._workers, packed(_Work(groups, plan, out, chunks))))
+            parts = [
+                [_Part(number, images) for images in divided(jobs, len(groups), cluster.workers, chunks)]
+                for number, jobs in enumerate(groups)
+            ]
+            stack.callback(shutil.rmtree, out / _FOLDER, ignore_errors=True)
+            rows = stack.enter_context(closing(cluster.mapped([part for each in parts for part in each], _Worker)))
+            for jobs, of_group in zip(groups, parts, strict=True):
+                made: list[object] = []
+                for part in of_group:
+                    made.append(pickle.loads(next(rows)["made"]))  # of a worker of ours
+                    count = len(jobs[0].records) if part.images is None else len(part.images)
+                    advance(count * len(jobs))
+                yield cast("Evaluated", made[0]) if of_group[0].images is None else _joined(jobs, made, out)
+
+
+def divided(jobs: Sequence[Job], groups: int, workers: int, chunks: Chunks) -> list[range | None]:
+    """The parts of a category: all of it where there are as many categories as workers, or its images need each other.
+
+    A part begins where a chunk of the whole begins, so that the same images run through the tower together as in one process.
+    """
+    images, size = len(jobs[0].records), chunks.images
+    wanted = -(-_PARTS_OF_A_WORKER * workers // groups) if groups < workers else 1
+    length = -(-images // (wanted * size)) * size
+    if length >= images or not all(map(is_divisible, jobs)):
+        return [None]
+    return [range(first, min(first + length, images)) for first in range(0, images, length)]
+
+
+def _joined(jobs: Sequence[Job], made: Sequence[object], out: Path) -> Evaluated:
+    """The cells of a group, written, from what its parts gave; or the error of the first part that has one."""
+    for each in made:
+        if isinstance(each, OddlensError):
+            return each
+    whole, *others = cast("Sequence[list[dict[Variant, CellFindings]]]", made)
+    for part in others:
+        for own, more in zip(whole, part, strict=True):
+            for variant, findings in own.items():
+                findings.merge(more[variant])
+    try:
+        results = finished(jobs, whole)
+    except OddlensError as error:
+        return error
+    write_cells(jobs, results, out)
+    return results
 
 
 def _nothing(_: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -36,9 +35,9 @@ class PixelEvaluator:
     at the threshold that follows from both.
     """
 
-    def __init__(self, folder: Path, protocol: Protocol) -> None:
+    def __init__(self, maps: MapFile, protocol: Protocol) -> None:
         self._protocol = protocol
-        self._map_file = MapFile(folder)
+        self._map_file = maps
         self._maps: Sequence[Map] = ()
         self._abnormal: list[bool] = []
         self._sizes: list[tuple[int, int]] = []
@@ -60,6 +59,17 @@ class PixelEvaluator:
             self._positives.update([truth.mask], [compared], _listed(truth.ignore))
             self._vanished += abnormal and not truth.mask.any()
             self._inverted += looks_inverted(truth.mask)
+
+    def merge(self, other: PixelEvaluator) -> None:
+        """Add the images of another evaluator, after these. Its file of maps is closed."""
+        self._map_file.merge(other._map_file)
+        self._abnormal += other._abnormal
+        self._sizes += other._sizes
+        self._masks += other._masks
+        self._ignored += other._ignored
+        self._positives.merge(other._positives)
+        self._vanished += other._vanished
+        self._inverted += other._inverted
 
     def finish(self) -> Sequence[Map]:
         """All maps, as the method gave them; nothing can be added afterwards."""

@@ -48,10 +48,15 @@ def evaluate_here(
         except OddlensError as error:
             yield error
             continue
-        for job, done in zip(jobs, results, strict=True):
-            for variant, cell in done.items():
-                write_cell(job.key(variant).path(out), cell)
+        write_cells(jobs, results, out)
         yield results
+
+
+def write_cells(jobs: Sequence[Job], results: Sequence[Mapping[Variant, CellResult]], out: Path) -> None:
+    """Write the cells of jobs, each in its file."""
+    for job, done in zip(jobs, results, strict=True):
+        for variant, cell in done.items():
+            write_cell(job.key(variant).path(out), cell)
 
 
 class Benchmark:
