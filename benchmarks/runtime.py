@@ -1,6 +1,6 @@
 """Runtimes side by side: torch, onnxruntime and OpenVINO in float32 and int8, OpenVINO in bfloat16. torch = 1.
 
-    python benchmarks/runtime.py [--data FOLDER] [--threads 1 2] [--rounds N] [--large] [--only NAME ...]
+    python benchmarks/runtime.py [--data FOLDER] [--threads 1 2] [--rounds N] [--large] [--only NAME ...] [--settings]
 
 What runs is the encoder: normalised pixels -> what a method asks of the tower.
 
@@ -10,6 +10,7 @@ What runs is the encoder: normalised pixels -> what a method asks of the tower.
 - large (with --large, 12 GB of memory and minutes): four blocks of a ViT-L/14 with random weights at 518 pixels, one image.
 
 Batches of 1 and 8, where images run one after another in a graph, as `oddlens.runtime` runs them, and together in "ort, together".
+With --settings onnxruntime also runs with other settings than oddlens gives it, and nothing else beside torch does.
 Each number of threads is a process of its own. In a round every runtime has its turn; ratios are taken round by round, of processor
 time and of the clock; the table has their medians. Processor time hardly depends on what else a machine does, the clock does.
 
@@ -52,6 +53,16 @@ from oddlens.io.preprocess import normalised
 from oddlens.runtime.graph_folder import ENCODER, GraphFolder
 from oddlens.telemetry import without_openvinos
 
+Graph = onnxruntime.GraphOptimizationLevel
+SETTINGS: dict[str, dict[str, object]] = {
+    "ort, basic level": {"graph_optimization_level": Graph.ORT_ENABLE_BASIC},
+    "ort, extended level": {"graph_optimization_level": Graph.ORT_ENABLE_EXTENDED},
+    "ort, no memory plan": {"enable_mem_pattern": False},
+    "ort, no memory reuse": {"enable_mem_reuse": False},
+    "ort, no arena": {"enable_cpu_mem_arena": False},
+}
+"""Attributes of a session's options."""
+
 Pixels = NDArray[np.float32]
 Encoder = Callable[[Pixels], list[NDArray[np.generic]]]
 _LARGE_SIDE = 518
@@ -77,6 +88,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--only", nargs="+", help="taps, windows, stem, large")
+    parser.add_argument("--settings", action="store_true")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if not given.here:
@@ -95,7 +107,9 @@ def main() -> None:
     print(f"\nthreads {threads}, load {os.getloadavg()[0]:.1f}, rounds {given.rounds}", flush=True)
     print(f"{'':38}{'processor':>10}{'clock':>8}{'1 - cosine, mean':>19}{'worst':>10}")
     for case in _cases(given.only or ["taps", "windows", "stem", *(["large"] if given.large else [])]):
-        _compare(case, threads, given.rounds, given.data)
+        _compare(
+            case, _settings(case, threads) if given.settings else _runtimes(case, threads), given.rounds, given.data
+        )
 
 
 def _cases(names: Sequence[str]) -> Iterator[Case]:
@@ -163,8 +177,7 @@ def _tapped(name: str, backbone: Backbone, side: int, batches: tuple[int, ...]) 
     return Case(name, backbone, encode, graph.data, side, batches)
 
 
-def _compare(case: Case, threads: int, rounds: int, data: Path | None) -> None:
-    runtimes = _runtimes(case, threads)
+def _compare(case: Case, runtimes: dict[str, Encoder], rounds: int, data: Path | None) -> None:
     for batch in case.batches:
         pixels = _pixels(case, batch, data)
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runtimes}
@@ -213,6 +226,12 @@ def _runtimes(case: Case, threads: int) -> dict[str, Encoder]:
     return runtimes
 
 
+def _settings(case: Case, threads: int) -> dict[str, Encoder]:
+    """Torch, onnxruntime as it is, and with each of `SETTINGS`."""
+    runs = {name: _one_by_one(_onnxruntime(case.graph, threads, **values)) for name, values in SETTINGS.items()}
+    return {"torch": case.torch, "onnxruntime": _one_by_one(_onnxruntime(case.graph, threads)), **runs}
+
+
 def _int8(graph: bytes) -> bytes:
     try:
         return reduced(graph, "int8")
@@ -228,11 +247,13 @@ def _one_by_one(run: Encoder) -> Encoder:
     return each
 
 
-def _onnxruntime(graph: bytes, threads: int) -> Encoder:
+def _onnxruntime(graph: bytes, threads: int, **settings: object) -> Encoder:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for name, value in settings.items():
+        setattr(options, name, value)
     session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
     return lambda pixels: list(session.run(None, {"pixels": pixels}))
 

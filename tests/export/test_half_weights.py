@@ -1,4 +1,4 @@
-"""Weights that float16 holds exactly take half of the bytes and give the same bits."""
+"""Weights that float16 holds exactly, or that have few values, take half of the bytes and give the same bits."""
 
 import numpy as np
 import onnxruntime
@@ -44,7 +44,21 @@ def test_exact_weights_are_halved_and_give_the_same_bits() -> None:
 
 @pytest.mark.parametrize("value", [0.1, 1e6, np.nan])
 def test_a_tensor_with_one_value_that_float16_has_not_stays_as_it_is(value: float) -> None:
-    weights = np.ones((64, 64), np.float32)
+    weights = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float16).astype(np.float32)
     weights[3, 5] = value
     data = product(weights)
     assert onnx.load_from_string(with_half_weights(data)) == onnx.load_from_string(data)
+
+
+def test_a_filter_is_stored_by_the_numbers_of_its_values() -> None:
+    rng = np.random.default_rng(0)
+    weights = np.zeros((96, 96), np.float32)
+    for offset in range(-9, 10):
+        weights += np.diag(np.full(96 - abs(offset), np.exp(-(offset**2) / 18), np.float32), offset)
+    weights[0, 95] = -0.0
+    whole, x = product(weights), rng.normal(size=(2, 96)).astype(np.float32)
+    stored = with_half_weights(whole)
+    assert len(stored) < 0.6 * len(whole)
+    assert np.array_equal(run(stored, x), run(whole, x))
+    identity = np.eye(96, dtype=np.float32)
+    assert np.array_equal(np.signbit(run(stored, identity[:2])), np.signbit(run(whole, identity[:2])))

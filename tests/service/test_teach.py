@@ -333,13 +333,14 @@ class TestFeedback:
         assert ok(client.post(f"{STATION}/learn", json={}))["version"] is None  # there is nothing new
         assert len(client.get(STATION).json()["audit"]) == 1
 
-    def test_a_defect_is_known_by_its_name_without_torch(self, client: TestClient, station: Path) -> None:
+    def test_a_defect_is_known_by_its_name_and_names_others_without_torch(self, client: TestClient, station: Path) -> None:
         flagged = inspect(client, png(43, True))
         ok(client.post(f"/api/results/{flagged['id']}/feedback", json={"judged": "right", "defect": "dent"}))
         found = ok(client.post(f"{STATION}/learn", json={}))
-        assert (found["version"], found["named"], len(found["defects"])) == (2, 0, 1)
+        assert (found["version"], found["named"], len(found["defects"])) == (2, 1, 1)
         defects = read_station(station).defects
         assert defects is not None
+        assert defects.regions.names == ("dent",)
         assert [each.name for each in defects.known] == ["dent"]
         assert client.get(f"{STATION}/calibration").json()["bad"] == [flagged["score"]]
 
