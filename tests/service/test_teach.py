@@ -333,7 +333,9 @@ class TestFeedback:
         assert ok(client.post(f"{STATION}/learn", json={}))["version"] is None  # there is nothing new
         assert len(client.get(STATION).json()["audit"]) == 1
 
-    def test_a_defect_is_known_by_its_name_and_names_others_without_torch(self, client: TestClient, station: Path) -> None:
+    def test_a_defect_is_known_by_its_name_and_names_others_without_torch(
+        self, client: TestClient, station: Path
+    ) -> None:
         flagged = inspect(client, png(43, True))
         ok(client.post(f"/api/results/{flagged['id']}/feedback", json={"judged": "right", "defect": "dent"}))
         found = ok(client.post(f"{STATION}/learn", json={}))
