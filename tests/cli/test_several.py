@@ -21,7 +21,7 @@ def test_verbs_that_do_not_divide_their_work_refuse(words: tuple[str, ...], monk
     done = run(*words)
     assert done.code == 2
     assert done.sentence.startswith(
-        "of several processes that torchrun starts only 'oddlens train' makes one: start this verb without torchrun"
+        "torchrun started several processes, and only 'oddlens train' divides its work among them: start this verb without"
     )
 
 

@@ -16,20 +16,9 @@ from oddlens.training.processes import ALONE, Processes
 from tests.cli.program import run
 from tests.tiny_convnext import convnext_weights, write_convnext
 from tests.training.learning import write_category
-from tests.training.together import stop_halfway, trainings
+from tests.training.together import command, stop_halfway, trainings
 
 METHODS = ("april-gan", "anomalyclip", "vl4ad")
-
-
-def on_two_processes(*words: object) -> subprocess.CompletedProcess[str]:
-    """What torchrun says of two processes on the CPU, of one thread each."""
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    root = Path(__file__).parents[2]
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        [*start, *map(str, words)], env=environment, cwd=root, capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,7 +47,13 @@ def folder(open_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def together(folder: Path) -> subprocess.CompletedProcess[str]:
-    return on_two_processes("tests.training.together", folder)
+    """What torchrun says of two processes on the CPU, of one thread each."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    root = Path(__file__).parents[2]
+    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
+    words = [*start, "tests.training.together", str(folder)]
+    return subprocess.run(words, env=environment, cwd=root, capture_output=True, text=True, timeout=300, check=False)
 
 
 def largest_difference(first: Path, second: Path) -> float:
@@ -110,28 +105,11 @@ def test_the_error_of_one_ends_all_and_is_said_once(together: subprocess.Complet
     assert (together.returncode, ours) == (1, ["oddlens: the second process cannot go on"])
 
 
-def test_the_command_is_the_same_under_torchrun(folder: Path, open_clip_folder: Path, tmp_path: Path) -> None:
-    def words(name: str) -> tuple[object, ...]:
-        given = ("--data", folder / "data", "--model", open_clip_folder, "--out", tmp_path / f"{name}.safetensors")
-        fields = (
-            "--set",
-            "image_size=40",
-            "--set",
-            "layers=[1,3]",
-            "--epochs",
-            1,
-            "--batch",
-            5,
-            "--no-cache",
-            "--no-report",
-        )
-        return ("train", "april-gan", *given, *fields)
-
-    both, one = on_two_processes("oddlens", *words("both")), run(*words("one"))
-    assert (both.returncode, both.stdout) == (0, f"{tmp_path / 'both.safetensors'}\n")
-    assert sum(line.startswith("epoch 1/1: ") for line in both.stderr.splitlines()) == 1
-    assert one.code == 0
-    assert largest_difference(*(tmp_path / f"{name}.safetensors" for name in ("one", "both"))) < 1e-6
+def test_the_command_is_the_same_under_torchrun(together: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert run(*command(folder, "alone")).code == 0
+    assert together.stdout == f"{folder / 'command.safetensors'}\n"
+    assert sum(line.startswith("epoch 1/1: ") for line in together.stderr.splitlines()) == 1
+    assert largest_difference(*(folder / f"{name}.safetensors" for name in ("alone", "command"))) < 1e-6
 
 
 @pytest.mark.parametrize(("rank", "share"), [(0, [0, 2, 4]), (1, [1, 3])])

@@ -1,8 +1,8 @@
 """Small trainings that one process makes, or several: `torchrun -m tests.training.together FOLDER`.
 
 FOLDER holds the models "clip" and "convnext", the images "data", and "half-one", checkpoints that one process wrote. Two processes
-leave "both", whole trainings; "rest", which go on from "half-one"; "half-both", which stop; and the cache. At the end the second
-process fails.
+leave "command.safetensors", of the program; "both", whole trainings; "rest", which go on from "half-one"; "half-both", which stop;
+and the cache. At the end the second process fails.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from oddlens import cli
 from oddlens.backbone.load import load_backbone
 from oddlens.data.named import open_sources
 from oddlens.errors import OddlensError
@@ -96,8 +97,32 @@ def _counting(run: TrainingRun | DecoderRun, call: Callable[[int], None]) -> Non
     run.checkpoint.write_in_time = then  # type: ignore[method-assign]
 
 
+def command(folder: Path, name: str) -> list[str]:
+    """The words of a call of the program, of one epoch."""
+    given = ("--data", folder / "data", "--model", folder / "clip", "--out", folder / f"{name}.safetensors")
+    fields = (
+        "--set",
+        "image_size=40",
+        "--set",
+        "layers=[1,3]",
+        "--epochs",
+        1,
+        "--batch",
+        5,
+        "--no-cache",
+        "--no-report",
+    )
+    return ["train", "april-gan", *map(str, given), *map(str, fields)]
+
+
 def main(folder: Path) -> None:
     """See above."""
+    sys.argv = ["oddlens", *command(folder, "command")]
+    try:
+        cli.main()
+    except SystemExit as end:
+        if end.code:
+            raise
     with joined() as processes:
         said: list[str] = []
         for run in trainings(folder, folder / "both", processes, folder / "cache-both").values():

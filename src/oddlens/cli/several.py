@@ -32,8 +32,8 @@ def started_together(words: Sequence[str]) -> Iterator[Processes | None]:
     with joined() as processes:
         if words[:1] != ["train"]:
             raise UsageError(
-                "of several processes that torchrun starts only 'oddlens train' makes one: start this verb without torchrun "
-                "('oddlens detect' and 'oddlens benchmark' take --engine ray for several processes)"
+                "torchrun started several processes, and only 'oddlens train' divides its work among them: start this verb without "
+                "torchrun ('oddlens detect' and 'oddlens benchmark' take --engine ray for several processes)"
             )
         with ExitStack() as silence:
             if not processes.first:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import TypeVar
 
 import torch
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 _PATIENCE = timedelta(days=7)
 """How long a process waits for the others: their parts may differ by hours, and one that ends is noticed at once."""
+
+_joins = count()
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,11 @@ def joined() -> Iterator[Processes]:
 
     They end together: the error of the first that fails is raised there, and all others end in silence, `SystemExit` with 1.
     """
-    store, rank, count = next(rendezvous("env://", timeout=_PATIENCE))
+    agreed, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+    store = PrefixStore(f"training-{next(_joins)}", agreed)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-    dist.init_process_group(
-        backend, store=PrefixStore("training", store), rank=rank, world_size=count, timeout=_PATIENCE
-    )
-    processes = Processes(rank, count, int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE)
+    processes = Processes(rank, size, int(os.environ["LOCAL_RANK"]))
     try:
         with _ending_together(processes):
             yield processes
@@ -156,8 +158,8 @@ def _is_success(error: BaseException) -> bool:
 
 def _first_to_fail(store: Store) -> bool:
     try:
-        count: int = store.add("failed", 1)
-        return count == 1
+        failed: int = store.add("failed", 1)
+        return failed == 1
     except RuntimeError:  # who keeps the store has ended: with an error of its own
         return False
 
