@@ -86,4 +86,4 @@ def test_developers_extras_are_not_for_users() -> None:
     extras = extras_of()
     assert extras[0] == BASE
     assert {"torch", "serve", "mqtt"} <= set(extras)
-    assert not {"test", "dev", "release"} & set(extras)
+    assert not {"test", "docs", "dev", "release"} & set(extras)

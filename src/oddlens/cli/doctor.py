@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oddlens.errors import counted
 
-_NOT_FOR_USERS = ("test", "dev", "release")
+_NOT_FOR_USERS = ("test", "docs", "dev", "release")
 
 
 def doctor() -> None:
