@@ -20,8 +20,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import oddlens
 from oddlens.inference import demo
 from oddlens.io.png import write_png
+from oddlens.station import read_station, write_station
+from oddlens.station.changes import by_hand
+from oddlens.teaching.references import remove_references
 from tests.cli.program import Done, run
 
 PICTURES = demo.FOLDER / "star"
@@ -141,6 +145,39 @@ def test_thresholds_that_moved_meanwhile_hold_for_what_is_there(
     done = watch(incoming, "--station", mine, out=out, until=2)
     assert done.code == 0, done.err
     assert [record["threshold"] for record in lines(out)] == [0.0001, 0.0001]
+
+
+@pytest.mark.parametrize("references", [False, True])
+def test_a_station_that_changes_meanwhile_is_opened_again(
+    station: Path, tests: list[Path], tmp_path: Path, references: bool
+) -> None:
+    """Where its results cannot go on in the same folder, as with other references, the earlier version goes on."""
+    mine = Path(shutil.copytree(station, tmp_path / "station"))
+    incoming, out = tmp_path / "in", tmp_path / "out"
+    incoming.mkdir()
+    shutil.copy2(tests[0], incoming / "a.jpg")
+
+    def change() -> None:
+        limit = time.monotonic() + 30
+        while not lines(out) and time.monotonic() < limit:
+            time.sleep(0.02)
+        if references:
+            detector = oddlens.open_station(mine)
+            remove_references(detector, (detector.references or ()).digests[:1])  # type: ignore[union-attr]
+            write_station(detector.to_state(), mine, what="one less")
+        else:
+            write_station(by_hand(read_station(mine), 0.0001, None, None), mine, what="another threshold")
+        shutil.copy2(tests[1], incoming / "b.jpg")
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    done = watch(incoming, "--station", mine, out=out, until=2)
+    thread.join()
+    assert done.code == 0, done.err
+    first, second = (record["threshold"] for record in lines(out))
+    assert first == second != 0.0001 if references else (first, second) == (0.0001, 0.0001)
+    said = "and goes on as it was before" if references else "its new version inspects from now on"
+    assert f"the station was changed{',' if references else ':'} {said}" in done.err
 
 
 def test_results_go_to_a_program_too(station: Path, tests: list[Path], tmp_path: Path) -> None:

@@ -68,9 +68,10 @@ def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp
     with running(station, tmp_path, "--max-mb", "1") as (url, process):
         host, _, port = url.removeprefix("http://").partition(":")
 
-        def connected(*headers: str) -> socket.socket:
+        def connected(*headers: str, station: str = "plates") -> socket.socket:
             found = socket.create_connection((host, int(port)), 10)
-            head = ["POST /api/stations/plates/inspect HTTP/1.1", f"Host: {host}", "Content-Type: image/png", *headers]
+            place = f"POST /api/stations/{station}/inspect HTTP/1.1"
+            head = [place, f"Host: {host}", "Content-Type: image/png", *headers]
             found.sendall("\r\n".join([*head, "", ""]).encode())
             return found
 
@@ -83,6 +84,16 @@ def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp
                     endless.sendall(chunk)
                     sent += len(chunk)
             assert sent < 50_000_000  # what the system's buffers took in
+        with connected("Transfer-Encoding: chunked") as malformed:
+            malformed.sendall(b"5\r\nabcde\r\nzz\r\n")
+            assert malformed.recv(1000).startswith(b"HTTP/1.1 400")
+        with connected("Transfer-Encoding: chunked", station="none") as refused:
+            refused.sendall(b"5\r\nabcde\r\n")
+            assert refused.recv(10_000).startswith(b"HTTP/1.1 404")
+            refused.sendall(b"zz\r\n")  # when the answer is out
+            with suppress(ConnectionResetError):
+                while refused.recv(1000):  # until the service closes the connection
+                    pass
         with connected("Content-Length: 1000") as slow, urllib.request.urlopen(f"{url}/api/events") as events:
             for number in range(3):
                 slow.sendall(b"x")
@@ -91,6 +102,10 @@ def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0  # the stream of events ends
             assert events.read().count(b'"kind": "result"') == 3
+        assert process.stderr is not None
+        said = process.stderr.read()
+        assert "Invalid HTTP request" in said
+        assert "Traceback" not in said
 
 
 def test_an_address_that_is_not_there_or_is_taken_is_one_sentence(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.naming import names_sink
 from oddlens.cli.options import DeviceName, RuntimeName, parse_kinds, say
 from oddlens.cli.outlets import OutletOptions
-from oddlens.errors import UsageError, counted, printable
+from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.inference.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def watch(
     stopped growing; a file that is overwritten is inspected again. OUT gets what 'detect' writes, and report.html each minute.
 
     Ctrl-C or SIGTERM ends it when the image in hand is done. Called again, it goes on where it stopped, also after a kill.
+    A station that is changed meanwhile is opened again.
 
     Exit code: 0 when it is stopped, 1 if it cannot go on, 2 if the call was wrong.
     """
@@ -126,32 +127,88 @@ def watch(
     from oddlens.inference.results import ResultsFolder
     from oddlens.inference.watch import check_watchable
     from oddlens.io.freed_memory import reuse_freed_memory
-    from oddlens.loading import open_station
 
     reuse_freed_memory()
     if folder is not None:
         check_watchable(folder)
     camera = None if source.camera is None else Camera(source.camera, _say)
-    audit = None if output.audit is None else AuditSink(output.audit)
+    if output.audit is not None:
+        AuditSink(output.audit)  # which says what is wrong with it
     ResultsFolder(
         output.out, overwrite=output.overwrite, appends=True
     )  # what is wrong with it is said before a model is loaded
     stop = threading.Event()
     with closing(Outlets(outlets.addresses, _say)) as opened, _stopped_by_signals(stop):
+        on_disk = _StationOnDisk(station, device, runtime)
+
+        def line_of(detector: Detector, overwrite: bool = False) -> _Line:
+            audit: list[Sink] = [] if output.audit is None else [AuditSink(output.audit)]
+            return _Line(
+                detector, station, audit, opened, replace(output, overwrite=overwrite), written, folder, source
+            )
+
         with before_the_first_image(), loading():
-            detector = open_station(station, device, runtime=runtime)
-        line = _Line(detector, station, [] if audit is None else [audit], opened, output, written, folder, source)
-        with closing(line):
+            detector = on_disk.open()
+        line = line_of(detector, output.overwrite)
+        try:
             if camera is not None:
-                say(f"oddlens: watching the camera {camera.name}: Ctrl-C ends it")
                 camera.start()
-                try:
-                    line.inspect_camera(camera, stop)
-                finally:
-                    camera.stop()
-            elif folder is not None:
-                say(f"oddlens: watching {printable(str(folder))}: Ctrl-C ends it")
-                line.inspect_folder(folder, stop)
+            say(
+                f"oddlens: watching {printable(str(folder)) if camera is None else f'the camera {camera.name}'}: Ctrl-C ends it"
+            )
+            while True:
+                if camera is not None:
+                    line.inspect_camera(camera, stop, on_disk.has_changed)
+                elif folder is not None:
+                    line.inspect_folder(folder, stop, on_disk.has_changed)
+                if stop.is_set() or not on_disk.has_changed():
+                    break
+                detector, line = _renewed(on_disk, detector, line, line_of)
+        finally:
+            if camera is not None:
+                camera.stop()
+            line.close()
+
+
+class _StationOnDisk:
+    """The station, which somebody may change while it is watched with."""
+
+    def __init__(self, folder: str, device: str, runtime: str) -> None:
+        self._folder, self._device, self._runtime = folder, device, runtime
+
+    def open(self) -> Detector:
+        """The version that is in force now. Raises `OddlensError` where it cannot be opened."""
+        from oddlens.inference.live_station import stamp_of
+        from oddlens.loading import open_station
+
+        self._stamp = stamp_of(Path(self._folder))
+        return open_station(self._folder, self._device, runtime=self._runtime)
+
+    def has_changed(self) -> bool:
+        """Whether another version is in force since `open`."""
+        from oddlens.inference.live_station import stamp_of
+
+        return stamp_of(Path(self._folder)) not in (None, self._stamp)
+
+
+def _renewed(
+    on_disk: _StationOnDisk, before: Detector, line: _Line, line_of: Callable[[Detector], _Line]
+) -> tuple[Detector, _Line]:
+    """The station that was changed, and a line of it; those of before where it cannot be used, or OUT cannot go on with it."""
+    try:
+        with loading():
+            detector = on_disk.open()
+    except OddlensError as error:
+        say(f"oddlens: the station was changed, and goes on as it was before: {error}")
+        return before, line
+    line.close()
+    try:
+        new = line_of(detector)
+    except OddlensError as error:
+        say(f"oddlens: the station was changed, and goes on as it was before: {error}")
+        return before, line_of(before)
+    say("oddlens: the station was changed: its new version inspects from now on")
+    return detector, new
 
 
 class _Line:
@@ -216,8 +273,8 @@ class _Line:
         if not self._folder.folder.continues:
             self._seen.unlink(missing_ok=True)  # it would pass over what has no result
 
-    def inspect_folder(self, folder: Path, stop: threading.Event) -> None:
-        """Inspect what comes into a folder, until it is stopped."""
+    def inspect_folder(self, folder: Path, stop: threading.Event, has_changed: Callable[[], bool]) -> None:
+        """Inspect what comes into a folder, until it is stopped, or the station has changed."""
         from oddlens.inference.live import image_of_file, together
         from oddlens.inference.watch import WatchedFolder
         from oddlens.io.finding import say_passed_over
@@ -238,19 +295,25 @@ class _Line:
                 if not self._take(images, stop):
                     return  # what was not inspected is not remembered
                 watched.remember()
+                if has_changed():
+                    return
             watched.remember()
+            if has_changed():
+                return
             if said is None and (said := say_passed_over(watched.passed_over)) is not None:
                 say(f"oddlens: {said}")
             self._run.report_if_due()
             stop.wait(watched.wait_s)
 
-    def inspect_camera(self, camera: Camera, stop: threading.Event) -> None:
-        """Inspect the newest frame of a camera, again and again, until it is stopped."""
+    def inspect_camera(self, camera: Camera, stop: threading.Event, has_changed: Callable[[], bool]) -> None:
+        """Inspect the newest frame of a camera, again and again, until it is stopped, or the station has changed."""
         from oddlens.inference.live import image_of_frame
 
         for frame in camera.each(stop, self._source.every):
             self._take([image_of_frame(frame)], stop)
             self._run.report_if_due()
+            if has_changed():
+                return
 
     def _take(self, images: list[HeldImage], stop: threading.Event) -> bool:
         """Inspect images; whether all of them are, and it was not stopped."""

@@ -8,6 +8,8 @@ from contextlib import suppress
 from types import FrameType
 
 import uvicorn
+from h11 import LocalProtocolError
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from oddlens.errors import UsageError, counted, printable
 from oddlens.history.records import HistoryError
@@ -19,6 +21,16 @@ from oddlens.service.settings import ServeSettings
 
 _LAST_ANSWERS_S = 30
 """Seconds for the answers that are due when the service stops."""
+
+
+class _Protocol(H11Protocol):
+    """Where the answer to a request has begun, nothing more can be said of what is wrong with its rest: the connection ends."""
+
+    def send_400_response(self, msg: str) -> None:
+        try:
+            super().send_400_response(msg)
+        except LocalProtocolError:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -79,6 +91,7 @@ def run(
         app,
         host=settings.host,
         port=settings.port,
+        http=_Protocol,
         log_level="warning",
         access_log=False,
         lifespan="on",
