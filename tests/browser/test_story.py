@@ -43,9 +43,9 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         # Its line inspects thirty pictures.
         expect(page.locator("#stage")).to_contain_text("Nothing is inspected yet")
         page.set_input_files("#files", files(parts(INSPECTED)))
-        expect(page.locator(".toast")).to_contain_text(f"{INSPECTED} pictures inspected")
+        expect(page.locator(".toast")).to_contain_text(f"{INSPECTED} images inspected")
         expect(page.locator("#strip .tile")).to_have_count(10)
-        expect(page.locator("#rate")).to_contain_text(f"Today {INSPECTED} pictures")
+        expect(page.locator("#rate")).to_contain_text(f"Today {INSPECTED} images")
         before = counts(page)
         assert sum(before.values()) == INSPECTED
         page.reload()

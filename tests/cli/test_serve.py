@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from oddlens.cli.serve import _sources
+from oddlens.errors import UsageError
 from tests.cli.program import run
 from tests.test_import_graph import ABSENT, in_a_process_without_torch
 
@@ -45,6 +47,18 @@ def test_a_wrong_call_is_one_sentence(
     done = run("serve", "--port", "0", *words) if "--port" not in words else run("serve", *words)
     assert done.code == 2
     assert sentence in done.sentence
+
+
+def test_a_source_is_an_address_and_a_station() -> None:
+    found = _sources(["rtsp://cam/stream?a=b=line-3", "incoming/=line-4"], "--camera")
+    assert [(each.address, each.station) for each in found] == [
+        ("rtsp://cam/stream?a=b", "line-3"),
+        ("incoming/", "line-4"),
+    ]
+    assert _sources(None, "--watch") == ()
+    for text in ("incoming/", "=line-3", "incoming/=", "="):
+        with pytest.raises(UsageError, match=r"--watch .* is not of the form ADDRESS=STATION"):
+            _sources([text], "--watch")
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:

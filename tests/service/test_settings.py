@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from oddlens.errors import UsageError
-from oddlens.service.settings import Limits, ServeSettings, Source, is_loopback
+from oddlens.service.settings import Limits, ServeSettings, is_loopback
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LOCALHOST", "a.localhost"])
@@ -18,15 +16,6 @@ def test_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.example.com", "line-3", ""])
 def test_other_machines(host: str) -> None:
     assert not is_loopback(host)
-
-
-def test_a_source_is_an_address_and_a_station() -> None:
-    assert Source.parse("rtsp://cam/stream?a=b=line-3", "--camera") == Source(
-        address="rtsp://cam/stream?a=b", station="line-3"
-    )
-    for text in ("incoming/", "=line-3", "incoming/=", "="):
-        with pytest.raises(UsageError, match=re.escape("--watch") + ".* is not of the form ADDRESS=STATION"):
-            Source.parse(text, "--watch")
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -183,7 +183,8 @@ def test_an_earlier_version_comes_back(client: TestClient, station: Path) -> Non
 def test_all_that_is_known_of_a_station(client: TestClient) -> None:
     found = client.get(STATION).json()
     assert len(found["references"]) == REFERENCES
-    assert {"source", "digest", "size", "score", "p_value", "flagged", "reason"} == set(found["references"][0])
+    names = {"source", "digest", "size", "score", "p_value", "flagged", "reason", "has_thumbnail"}
+    assert names == set(found["references"][0])
     assert (
         sorted(each["score"] for each in found["references"]) == client.get(f"{STATION}/calibration").json()["scores"]
     )
@@ -210,6 +211,17 @@ class TestReferences:
             "learning",
         )
         assert after["references"][-1]["source"] == "21.png"
+
+    def test_each_that_was_sent_has_a_thumbnail(self, client: TestClient) -> None:
+        ok(client.post(f"{STATION}/references", files=files(61)))
+        *made, sent = client.get(f"{STATION}/references").json()
+        assert [each["has_thumbnail"] for each in made] == [False] * REFERENCES  # they were arrays
+        found = client.get(f"{STATION}/references/{sent['digest']}/thumbnail")
+        assert (found.status_code, found.headers["content-type"]) == (200, "image/jpeg")
+        with Image.open(io.BytesIO(found.content)) as image:
+            assert image.size == (96, 96)
+        for digest in (made[0]["digest"], "0" * 64, "..%2f..%2fetc%2fpasswd"):
+            assert client.get(f"{STATION}/references/{digest}/thumbnail").status_code == 404
 
     def test_a_doubtful_one_is_asked_about(self, client: TestClient, station: Path) -> None:
         bad = files(40, defect=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oddlens.cli.options import RuntimeName, say
 from oddlens.cli.outlets import OutletOptions
-from oddlens.errors import UsageError, needs_package
+from oddlens.errors import UsageError, needs_package, shortened
+
+if TYPE_CHECKING:
+    from oddlens.service.settings import Source
 
 EXAMPLES = """\b
 Examples:
@@ -108,7 +111,7 @@ def serve(
     with needs_serve():
         from oddlens.service.run import run
     from oddlens.history.records import Retention
-    from oddlens.service.settings import Limits, ServeSettings, Source
+    from oddlens.service.settings import Limits, ServeSettings
 
     numbers = {
         "--keep-gb": keep_gb,
@@ -130,10 +133,10 @@ def serve(
             port=port,
             hosts=tuple(allow_host or ()),
             token=token,
-            watch=tuple(Source.parse(each, "--watch") for each in watch or ()),
+            watch=_sources(watch, "--watch"),
             move=move,
             sinks=outlets.addresses,
-            cameras=tuple(Source.parse(each, "--camera") for each in camera or ()),
+            cameras=_sources(camera, "--camera"),
             retention=Retention(max_days=keep_days, max_bytes=None if keep_gb is None else int(keep_gb * 1e9)),
             limits=Limits(max_bytes=int(max_mb * 1e6), max_megapixels=max_megapixels, queue=queue, deadline_s=deadline),
             audit=audit,
@@ -141,3 +144,16 @@ def serve(
         ),
         say,
     )
+
+
+def _sources(given: list[str] | None, option: str) -> tuple[Source, ...]:
+    """Read each "ADDRESS=STATION". Raises `UsageError` for anything else."""
+    from oddlens.service.settings import Source
+
+    found = []
+    for text in given or ():
+        address, equals, station = text.rpartition("=")
+        if not (equals and address.strip() and station.strip()):
+            raise UsageError(f"{option} {shortened(text)} is not of the form ADDRESS=STATION, such as incoming/=line-3")
+        found.append(Source(address=address, station=station))
+    return tuple(found)

@@ -10,15 +10,14 @@ from threading import Thread
 
 from oddlens.data import open_dataset
 from oddlens.errors import OddlensWarning
-from oddlens.inference.demo import FEW_SHOT, FOLDER, REFERENCES
+from oddlens.inference.demo import FOLDER, REFERENCES
 from oddlens.io.images import read_image
 from oddlens.io.paths import read_bytes
-from oddlens.loading import load
 from oddlens.service.inspector import StoppedError
 from oddlens.service.run import run
 from oddlens.service.service import Service
 from oddlens.service.settings import ServeSettings
-from oddlens.teaching.calibrating import calibrate_new
+from oddlens.teaching.calibrating import of_references
 
 
 def serve_demo(port: int, runtime: str, say: Callable[[str], object]) -> None:
@@ -35,10 +34,8 @@ def _make_stations(folder: Path, runtime: str) -> None:
         good = sorted(record.image for record in dataset.select(category=category, split="train"))[:REFERENCES]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OddlensWarning)
-            detector = load(FEW_SHOT, runtime=runtime)
-            detector.add_references([read_image(path, path.name) for path in good])
-            detector.object_name = category.replace("_", " ")
-            calibrate_new(detector, [detector.observe()], lambda vetted: None)
+            pictures = [read_image(path, path.name) for path in good]
+            detector = of_references(pictures, category.replace("_", " "), runtime, lambda vetted: None)
             detector.save(folder / category, f"made of {len(good)} references of the demonstration")
 
 

@@ -32,7 +32,7 @@ _SHOWN = {
 """Formats that browsers show."""
 
 
-_AT_ONCE = threading.BoundedSemaphore(2)
+decoding = threading.BoundedSemaphore(2)
 """Images that are decoded at once for this: a large one takes more than a gigabyte, and a gallery asks for many."""
 
 
@@ -107,7 +107,7 @@ def detection(pictures: Pictures, inspection: Inspection) -> Detection:
 
 def pixel_digest(pictures: Pictures, inspection: Inspection) -> str:
     """`Picture.digest` of the image. Raises as `image`."""
-    with _AT_ONCE:
+    with decoding:
         return read_image(_kept(pictures, inspection), max_megapixels=math.inf).digest()
 
 
@@ -126,7 +126,7 @@ def _kept(pictures: Pictures, inspection: Inspection) -> Path:
 def _drawn(pictures: Pictures, inspection: Inspection, name: str, draw: Callable[[], Pixels]) -> Path:
     path = pictures.drawn_path(inspection.digest, name)
     if not is_file(path):
-        with _AT_ONCE, replacing(path) as temporary:
+        with decoding, replacing(path) as temporary:
             pixels = draw()
             if path.suffix == ".png":
                 write_png(temporary, pixels)

@@ -148,6 +148,52 @@ class LiveStation:
                 raise StationError(self._problem or "")
             return self._loaded
 
+    def to_dict(self) -> dict[str, object]:
+        """What it is, as JSON values; of a damaged one its name and its problem."""
+        found: dict[str, object] = {
+            "name": self.name,
+            "object_name": None,
+            "method": None,
+            "model": None,
+            "runtime": None,
+            "version": None,
+            "state": None,
+            "problem": None,
+            "references": 0,
+            "calibrated": 0,
+            "calibration_kind": None,
+            "thresholds": {"image": None, "review": None, "pixel": None, "source": None, "promise": None},
+            "image_size": None,
+            "defects": [],
+            "drift": None,
+        }
+        try:
+            loaded = self.loaded()
+        except StationError as problem:
+            return found | {"problem": str(problem)}
+        detector, calibration, thresholds = loaded.detector, loaded.calibration, loaded.thresholds
+        return found | {
+            "object_name": detector.object_name,
+            "method": detector.name,
+            "model": detector.model_name or detector.backbone.identity.name,
+            "runtime": detector.runtime,
+            "version": loaded.version,
+            "state": None if detector.state is None else detector.state.stage,
+            "references": 0 if detector.references is None else len(detector.references),
+            "calibrated": 0 if calibration is None else len(calibration),
+            "calibration_kind": None if calibration is None else calibration.kind,
+            "thresholds": {
+                "image": thresholds.image,
+                "review": thresholds.review,
+                "pixel": thresholds.pixel,
+                "source": thresholds.source,
+                "promise": thresholds.promise,
+            },
+            "image_size": None if detector.image_size is None else list(detector.image_size),
+            "defects": [] if detector.defects is None else list(detector.defects.words),
+            "drift": loaded.drift,
+        }
+
     def opened(self) -> Detector:
         """The version in force once more, to be changed. Raises `StationError` where it cannot be opened."""
         loaded = self.loaded()

@@ -37,7 +37,7 @@ RATES = tuple((rate, f"{100 * rate:g} %") for rate in (0.001, 0.002, 0.005, 0.01
 """Rates that a person chooses from."""
 
 SHOWN = 10
-"""Pictures on the line's page."""
+"""Images on the line's page."""
 
 
 class Assets(StaticFiles):

@@ -16,13 +16,13 @@ from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import AuditEntry
 from oddlens.history.retention import Keeper
-from oddlens.inference.live_station import StationError
 from oddlens.service.events import EventHub
 from oddlens.service.inspector import Inspector
 from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings
 from oddlens.service.sources import Sources
 from oddlens.service.stations import Station, Stations
+from oddlens.teaching.thumbnails import Thumbnails
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -53,6 +53,7 @@ class Service:
         inspector: Where images go.
         keeper: Removes images with age.
         sources: What brings images by itself, and where results go besides the history.
+        thumbnails: Of references.
     """
 
     def __init__(self, settings: ServeSettings) -> None:
@@ -70,6 +71,7 @@ class Service:
             lambda each: self.sources.send(each),
         )
         self.sources = Sources(settings, self.stations, self.inspector, self.history, self.events)
+        self.thumbnails = Thumbnails(settings.home / "thumbnails")
         self._jobs = CapacityLimiter(1)
 
     def start(self) -> None:
@@ -125,52 +127,11 @@ class Service:
 
     def describe(self, station: Station) -> dict[str, object]:
         """A station as JSON."""
-        found: dict[str, object] = {
-            "name": station.name,
-            "object_name": None,
-            "method": None,
-            "model": None,
-            "runtime": None,
-            "version": None,
-            "state": None,
-            "problem": None,
+        return station.to_dict() | {
             "paused": station.paused,
-            "references": 0,
-            "calibrated": 0,
-            "calibration_kind": None,
-            "thresholds": {"image": None, "review": None, "pixel": None, "source": None, "promise": None},
-            "image_size": None,
-            "defects": [],
             "today": self.history.count(Filter(station=station.name, since=midnight())),
-            "drift": None,
             "queue": self.inspector.waiting_for(station.name),
             "lost": self.sources.lost(station.name),
-        }
-        try:
-            loaded = station.loaded()
-        except StationError as problem:
-            return found | {"problem": str(problem)}
-        detector, calibration, thresholds = loaded.detector, loaded.calibration, loaded.thresholds
-        return found | {
-            "object_name": detector.object_name,
-            "method": detector.name,
-            "model": detector.model_name or detector.backbone.identity.name,
-            "runtime": detector.runtime,
-            "version": loaded.version,
-            "state": None if detector.state is None else detector.state.stage,
-            "references": 0 if detector.references is None else len(detector.references),
-            "calibrated": 0 if calibration is None else len(calibration),
-            "calibration_kind": None if calibration is None else calibration.kind,
-            "thresholds": {
-                "image": thresholds.image,
-                "review": thresholds.review,
-                "pixel": thresholds.pixel,
-                "source": thresholds.source,
-                "promise": thresholds.promise,
-            },
-            "image_size": None if detector.image_size is None else list(detector.image_size),
-            "defects": [] if detector.defects is None else list(detector.defects.words),
-            "drift": loaded.drift,
         }
 
 

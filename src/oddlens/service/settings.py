@@ -56,14 +56,6 @@ class Source:
     address: str
     station: str
 
-    @classmethod
-    def parse(cls, text: str, option: str) -> Source:
-        """Read "ADDRESS=STATION". option: for the sentence. Raises `UsageError` for anything else."""
-        address, equals, station = text.rpartition("=")
-        if not (equals and address.strip() and station.strip()):
-            raise UsageError(f"{option} {shortened(text)} is not of the form ADDRESS=STATION, such as incoming/=line-3")
-        return cls(address=address, station=station)
-
 
 @dataclass(frozen=True, kw_only=True)
 class ServeSettings:

@@ -9,12 +9,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from oddlens.backbone.cards import MINI
 from oddlens.calibration import Vetting, vet
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, check_name
-from oddlens.loading import load
-from oddlens.methods.defaults import default_method
 from oddlens.service.stations import Station
 from oddlens.service.uploads import Upload, pictures_of, read_upload
 from oddlens.station import locked, read_station, write_station
@@ -22,11 +19,11 @@ from oddlens.station.changes import Wanted, changed, differences
 from oddlens.station.feedback import read_feedback
 from oddlens.teaching.calibrating import (
     Seen,
-    calibrate_new,
     calibrate_station,
     check_count,
     observe_line,
     observe_references,
+    of_references,
 )
 from oddlens.teaching.changing import asked_otherwise
 from oddlens.teaching.learn import Lesson
@@ -50,21 +47,19 @@ def make_station(
     folder = service.stations.new_folder(name)
     check_name("the object name", object_name)
     pictures = pictures_of(files, service.settings.limits)
-    detector = load(default_method(MINI, with_references=True), runtime=service.settings.runtime)
-    detector.object_name = object_name
-    detector.add_references(pictures)
-    seen = [detector.observe()] if len(detector.references or ()) > 1 else []  # the same image twice is one
-    vetted = [vet(each) for each in seen]
+    vetted: list[Vetting] = []
 
     def look(found: Sequence[Vetting]) -> None:
+        vetted.extend(found)
         for each in found:
             refuse_doubtful(each, accept)
 
-    calibrate_new(detector, seen, look)
+    detector = of_references(pictures, object_name, service.settings.runtime, look)
     with locked(folder, new=True):
         write_station(
             detector.to_state(), folder, verb="create", what=f"made of {len(pictures)} references on the page"
         )
+    service.thumbnails.add(pictures)
     station = service.stations.add(folder)
     service.audit(station, who, f"made of {len(pictures)} references", None, service.essence(station))
     service.say_changed(station)
@@ -109,7 +104,8 @@ def teach_references(
         detector = station.opened()
         known = () if detector.references is None else detector.references.digests
         flagged = read_feedback(station.folder).joining
-        said = change_references(detector, pictures_of(files, service.settings.limits), leaving, flagged)
+        pictures = pictures_of(files, service.settings.limits)
+        said = change_references(detector, pictures, leaving, flagged)
         rows: list[Document] = []
         if files and detector.references is not None and len(detector.references) > 1:
             vetting = vet(detector.observe(looks=False))
@@ -121,6 +117,7 @@ def teach_references(
             return answer | {"version": None}
         with service.changing(station, who, " ".join(said)):
             write_station(detector.to_state(), station.folder, verb="references", what=" ".join(said))
+        service.thumbnails.add(pictures)
     return answer | {"version": station.loaded().version}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from oddlens.backbone.cards import MINI
 from oddlens.calibration import (
     REVIEW_RATE,
     Accepted,
@@ -22,6 +23,9 @@ from oddlens.calibration import (
 from oddlens.calibration.conformal import rank_for
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError, counted
+from oddlens.io.images import Picture
+from oddlens.loading import load
+from oddlens.methods.defaults import default_method
 from oddlens.station.feedback import read_feedback
 from oddlens.station.learning import LEAST, LEAST_COMPARED, LearningSample, scored_by
 
@@ -133,6 +137,18 @@ def _tested(calibration: Calibration, seen: Seen, sample: LearningSample) -> Exc
         return compare_observed(known, later, rank) if len(images) >= LEAST_COMPARED else None
     line = sample.read()
     return compare_observed(images, line, calibration.rank) if len(line) >= LEAST_COMPARED else None
+
+
+def of_references(
+    pictures: Sequence[Picture], object_name: str, runtime: str, look: Callable[[Sequence[Vetting]], object]
+) -> Detector:
+    """A new detector on the embedded model, of good images and calibrated on them. look: see `calibrate_new`."""
+    detector = load(default_method(MINI, with_references=True), runtime=runtime)
+    detector.object_name = object_name
+    detector.add_references(pictures)
+    # The same image twice is one.
+    calibrate_new(detector, [detector.observe()] if len(detector.references or ()) > 1 else [], look)
+    return detector
 
 
 def calibrate_new(

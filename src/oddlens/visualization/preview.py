@@ -27,7 +27,7 @@ def shrunk(pixels: Pixels, most: int = _MOST) -> Pixels:
     return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def write_preview(path: Path, pixels: Pixels) -> None:
-    """Write a small copy of an image as a JPEG."""
-    small = cv2.cvtColor(shrunk(pixels), cv2.COLOR_RGB2BGR)
+def write_preview(path: Path, pixels: Pixels, most: int = _MOST) -> None:
+    """Write a small copy of an image as a JPEG. most: see `shrunk`."""
+    small = cv2.cvtColor(shrunk(pixels, most), cv2.COLOR_RGB2BGR)
     path.write_bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].data)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from oddlens.errors import check_name, printable, shortened
 from oddlens.io.strict_json import DoubleFieldError, parse_json
@@ -98,6 +98,17 @@ def misfit(found: ErrorDetails, where: Sequence[int | str]) -> str:
 def kind_of(request: Request) -> str:
     """The media type of a body, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+
+
+def file_answer(request: Request, path: Path, media_type: str, download: str | None = None) -> Response:
+    """A file that is named by its content, so that a browser that has it already is told so. download: the name to save it by.
+
+    A browser asks each time: the numbers of another history begin anew.
+    """
+    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{path.name}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, media_type=media_type, filename=download, headers=headers)
 
 
 def source_name(given: str | None) -> str:

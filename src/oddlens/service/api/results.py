@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,7 +14,7 @@ from oddlens.history import drawing, export
 from oddlens.history.filters import Filter, Sort
 from oddlens.history.history import History, control_limits
 from oddlens.history.records import Inspection, Origin, Outcome, iso
-from oddlens.service.api.answers import TheService, TheStation
+from oddlens.service.api.answers import TheService, TheStation, file_answer
 from oddlens.station.feedback import Said
 
 router = APIRouter(tags=["results"])
@@ -119,19 +118,19 @@ def get(inspection: _InspectionOf) -> dict[str, object]:
 def get_image(request: Request, inspection: _InspectionOf, history: _HistoryOf, original: bool = False) -> Response:
     """As it came; in a format that browsers do not show, as PNG, unless the original is asked for."""
     path, media_type = drawing.image(history.pictures, inspection, original)
-    return _file(request, path, media_type, f"{inspection.id}{path.suffix}" if original else None)
+    return file_answer(request, path, media_type, f"{inspection.id}{path.suffix}" if original else None)
 
 
 @router.get("/api/results/{number}/thumbnail", summary="A small copy of the image", response_class=FileResponse)
 def get_thumbnail(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
     """JPEG, its longer side at most 320 pixels."""
-    return _file(request, drawing.thumbnail(history.pictures, inspection), "image/jpeg")
+    return file_answer(request, drawing.thumbnail(history.pictures, inspection), "image/jpeg")
 
 
 @router.get("/api/results/{number}/overlay", summary="The image with its heat", response_class=FileResponse)
 def get_overlay(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
     """JPEG of the image's own size, on the scale that is anchored at the threshold."""
-    return _file(request, drawing.overlay(history.pictures, inspection), "image/jpeg")
+    return file_answer(request, drawing.overlay(history.pictures, inspection), "image/jpeg")
 
 
 @router.get("/api/results/{number}/map", summary="The anomaly map", response_class=FileResponse)
@@ -141,18 +140,7 @@ def get_map(request: Request, inspection: _InspectionOf, history: _HistoryOf) ->
     path = None if digest is None else history.pictures.map_path(digest)
     if path is None:
         raise drawing.GoneError(f"result {inspection.id} has no anomaly map that is kept")
-    return _file(request, path, "image/tiff", f"{inspection.id}.tif")
-
-
-def _file(request: Request, path: Path, media_type: str, download: str | None = None) -> Response:
-    """A file that is named by its content, so that a browser that has it already is told so. download: the name to save it by.
-
-    A browser asks each time: the numbers of another history begin anew.
-    """
-    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{path.name}"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    return FileResponse(path, media_type=media_type, filename=download, headers=headers)
+    return file_answer(request, path, "image/tiff", f"{inspection.id}.tif")
 
 
 @router.get("/api/stations/{name}/scores", summary="A station's newest scores")

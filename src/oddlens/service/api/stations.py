@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError
-from oddlens.inference.live_station import StationError
 from oddlens.service import teach
 from oddlens.service.api.answers import (
     Body,
@@ -26,10 +25,8 @@ from oddlens.service.api.answers import (
     uploads,
     who_of,
 )
-from oddlens.service.stations import Station
 from oddlens.station import read_log, rollback, versions
 from oddlens.station.changes import Wanted
-from oddlens.teaching.report import references_of
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -83,7 +80,7 @@ async def post_station(request: Request, service: TheService) -> Response:
 def get_station(service: TheService, station: TheStation) -> dict[str, object]:
     """All that is known of it."""
     return service.describe(station) | {
-        "references": _references(station),
+        "references": [] if station.problem else service.thumbnails.references_of(station.loaded().detector),
         "versions": _listed(lambda: [asdict(each) for each in versions(station.folder)]),
         "log": _listed(lambda: [each._asdict() for each in read_log(station.folder)]),
         "audit": [each.to_dict() for each in service.history.audit(station.name, _AUDITED)],
@@ -118,13 +115,6 @@ async def post_rollback(service: TheService, station: TheStation, back: Back) ->
         return service.describe(station)
 
     return await service.job(go_back)
-
-
-def _references(station: Station) -> list[dict[str, object]]:
-    try:
-        return references_of(station.loaded().detector)
-    except StationError:
-        return []
 
 
 def _listed(read: Callable[[], list[dict[str, object]]]) -> list[dict[str, object]]:

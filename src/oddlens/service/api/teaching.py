@@ -9,9 +9,10 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from oddlens.errors import UsageError, check_name
-from oddlens.history.drawing import pixel_digest
+from oddlens.history.drawing import GoneError, decoding, pixel_digest
 from oddlens.history.records import FeedbackEntry, Inspection
 from oddlens.service import teach
 from oddlens.service.api.answers import (
@@ -20,6 +21,7 @@ from oddlens.service.api.answers import (
     TheService,
     TheStation,
     Who,
+    file_answer,
     form_of,
     kind_of,
     misfit,
@@ -33,7 +35,7 @@ from oddlens.service.service import Service
 from oddlens.service.uploads import Upload
 from oddlens.station.defects import check_defect_name
 from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now, said_by
-from oddlens.teaching.report import calibration_document, references_of
+from oddlens.teaching.report import calibration_document
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -73,7 +75,17 @@ class Lesson(Body):
 @router.get("/api/stations/{name}/references", summary="The good examples of a station")
 async def get_references(service: TheService, station: TheStation) -> list[dict[str, object]]:
     """Each with its score against the others, and what is odd about it."""
-    return await service.job(lambda: references_of(station.loaded().detector))
+    return await service.job(lambda: service.thumbnails.references_of(station.loaded().detector))
+
+
+@router.get("/api/stations/{name}/references/{digest}/thumbnail", summary="A small copy of a good example")
+def get_thumbnail(request: Request, service: TheService, station: TheStation, digest: str) -> Response:
+    """JPEG, its longer side at most 320 pixels. 404 where the image was never sent here, and is not where it was read any more."""
+    with decoding:
+        path = service.thumbnails.find(station.loaded().detector, digest)
+    if path is None:
+        raise GoneError("there is no such reference, or its image is not where it was")
+    return file_answer(request, path, "image/jpeg")
 
 
 @router.post("/api/stations/{name}/references", summary="Add good examples")

@@ -43,8 +43,8 @@ export function query(fields) {
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }
 
-/** Pictures and words as a form; accepted: names of doubtful pictures that a person vouches for. */
-export function pictures(files, fields = {}, accepted = []) {
+/** Images and words as a form; accepted: names of doubtful images that a person vouches for. */
+export function images(files, fields = {}, accepted = []) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) if (value !== "" && value != null) form.append(name, value);
   for (const file of files) form.append("files", file, file.name);

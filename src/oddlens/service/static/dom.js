@@ -101,21 +101,21 @@ export function banner(key, text, bad = false) {
   $("#banners").append(node);
 }
 
-/** A picture in a frame, shown when it has come whole, so that nothing flickers; only the last one asked for is shown. */
-export function showPicture(stage, address, name) {
+/** An image in a frame, shown when it has come whole, so that nothing flickers; only the last one asked for is shown. */
+export function showImage(stage, address, name) {
   if (stage.awaited?.getAttribute("src") === address) return;
-  const picture = new Image();
-  picture.alt = name;
-  picture.src = address;
-  stage.awaited = picture;
+  const image = new Image();
+  image.alt = name;
+  image.src = address;
+  stage.awaited = image;
   const place = (node) => {
-    if (stage.awaited !== picture) return;
+    if (stage.awaited !== image) return;
     $$("img, p", stage).forEach((each) => each.remove());
     stage.prepend(node);
   };
-  picture.decode().then(
-    () => place(picture),
-    () => place(el("p", {}, `There is no picture of ${name}.`)),
+  image.decode().then(
+    () => place(image),
+    () => place(el("p", {}, `There is no image of ${name}.`)),
   );
 }
 
@@ -125,7 +125,7 @@ export function showWords(stage, words) {
   stage.prepend(el("p", {}, words));
 }
 
-/** A picture of a gallery: its thumbnail, the shape of its verdict, its score, what was said of it. */
+/** An image of a gallery: its thumbnail, the shape of its verdict, its score, what was said of it. */
 export function tile(item, onclick) {
   const kind = kindOf(item);
   const name = fileName(item.source);

@@ -1,4 +1,4 @@
-// A place to drop pictures on, which is a file field too: for those who have no mouse.
+// A place to drop images on, which is a file field too: for those who have no mouse.
 
 import { $ } from "./dom.js";
 

@@ -7,6 +7,8 @@ import { watchStation } from "./status.js";
 
 const { station } = data;
 const HOUR = 3600e3;
+const DAY = 24 * HOUR;
+const STEPS = [HOUR / 60, HOUR / 12, HOUR / 4, HOUR / 2, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY]; // of the time axis
 const STACK = ["ok", "review", "ng", "failed"];
 let trend = null;
 let hours = [];
@@ -46,14 +48,19 @@ function axis({ context, width, em }, low, high, y, words) {
   return left;
 }
 
+/** Round times below a chart: days by their date, each once, and times of day between them. */
 function times({ context, width, height, em }, from, to, x) {
   context.fillStyle = colour("quiet");
   context.textAlign = "center";
-  const long = to - from > 36 * HOUR;
-  const count = Math.max(2, Math.floor(width / (em * 9)));
-  for (let tick = 0; tick < count; tick += 1) {
-    const time = new Date(from + ((to - from) * (tick + 0.5)) / count);
-    context.fillText(long ? time.toLocaleDateString([], { day: "numeric", month: "short" }) : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }), x(+time), height - em * 0.3);
+  const least = (to - from) / Math.max(2, Math.floor(width / (em * 7)));
+  const step = STEPS.find((each) => each >= least) ?? Math.ceil(least / DAY) * DAY;
+  const time = new Date(from);
+  time.setHours(0, 0, 0, 0);
+  for (; +time <= to; time.setMinutes(time.getMinutes() + step / 60e3)) {
+    if (+time < from || x(+time) > width - em * 2) continue;
+    const isDay = !time.getHours() && !time.getMinutes();
+    const words = isDay ? time.toLocaleDateString([], { day: "numeric", month: "short" }) : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    context.fillText(words, x(+time), height - em * 0.3);
   }
 }
 
@@ -63,7 +70,7 @@ function drawTrend() {
   const area = clean(canvas);
   const { context, width, height, em } = area;
   const points = trend.time.map((time, at) => ({ time: +new Date(time), score: trend.score[at], verdict: trend.verdict[at] ?? "none" })).filter((each) => each.score != null);
-  canvas.setAttribute("aria-label", `Scores of ${counted(points.length, "picture")} over time`);
+  canvas.setAttribute("aria-label", `Scores of ${counted(points.length, "image")} over time`);
   const lines = [["image", "NG above", "ng"], ["review", "REVIEW above", "review"], ["high", "usual up to", "quiet"], ["median", "usually", "quiet"]]
     .filter(([name]) => trend.limits?.[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
   $("#trend-legend").replaceChildren(...lines.map(({ means, hue, value, name }) => el("span", {}, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },

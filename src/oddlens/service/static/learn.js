@@ -8,7 +8,7 @@ export function openLearn(station, done) {
   const dialog = $("#learn");
   const options = el("fieldset", { class: "stack" },
     choice("defect_memory", "Known defects count: what looks like one is more suspicious"),
-    choice("renew_calibration", "Set the thresholds anew, on good pictures that were drawn at random"));
+    choice("renew_calibration", "Set the thresholds anew, on good images that were drawn at random"));
   const preview = el("div", { class: "stack", "aria-live": "polite" });
   const save = el("button", { class: "main", disabled: true }, "Save as a new version");
   const form = el("form", {}, el("h2", { id: "learn-title" }, "What would change"), preview, options,
@@ -74,12 +74,12 @@ function changes(found, turned) {
 /** The results behind what the service says of verdicts that turn. */
 export const withItems = (turned) => Promise.all((turned ?? []).map(async (each) => ({ ...each, item: await get(`/api/results/${each.id}`) })));
 
-/** Which verdicts of the last pictures would turn. */
+/** Which verdicts of the last images would turn. */
 export function turnedTable(turned) {
-  if (!turned.length) return [el("p", { class: "quiet" }, "The verdicts of the last pictures stay as they are.")];
+  if (!turned.length) return [el("p", { class: "quiet" }, "The verdicts of the last images stay as they are.")];
   const rows = turned.map(({ item, before, after, score_before: was, score_after: will }) => [
     el("img", { src: item.links.thumbnail, alt: "", width: 56, height: 56 }), fileName(item.source), tag(before ?? "none"), "→", tag(after ?? "none"), `${number(was)} → ${number(will)}`,
   ]);
-  return [el("h3", {}, `${counted(turned.length, "verdict")} of the last pictures would turn`),
-    el("div", { class: "scroll turned" }, table(["", "Picture", "Now", "", "Then", "Score"], rows))];
+  return [el("h3", {}, `${counted(turned.length, "verdict")} of the last images would turn`),
+    el("div", { class: "scroll turned" }, table(["", "Image", "Now", "", "Then", "Score"], rows))];
 }

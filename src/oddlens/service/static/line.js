@@ -1,7 +1,7 @@
-// The line: the newest picture large, its verdict as a lamp, the last ten, and how today went.
+// The line: the newest image large, its verdict as a lamp, the last ten, and how today went.
 
-import { briefly, get, ofStation, patch, pictures, post, query } from "./api.js";
-import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, percent, shape, showPicture, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
+import { briefly, get, ofStation, patch, images, post, query } from "./api.js";
+import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, percent, shape, showImage, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
 import { fileField } from "./drop.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
@@ -60,9 +60,9 @@ function gauge({ score, thresholds: { image, review } }) {
 
 function showStage(item) {
   const stage = $("#stage");
-  if (!item) return showWords(stage, `Nothing is inspected yet. Drop pictures here, send them to ${path("/inspect")}, or start the service with --watch FOLDER=${station.name}.`);
+  if (!item) return showWords(stage, `Nothing is inspected yet. Drop images here, send them to ${path("/inspect")}, or start the service with --watch FOLDER=${station.name}.`);
   if (item.error) return showWords(stage, item.error);
-  return showPicture(stage, heat ? item.links.overlay : item.links.image, `${WORDS[kindOf(item)]}: ${fileName(item.source)}`);
+  return showImage(stage, heat ? item.links.overlay : item.links.image, `${WORDS[kindOf(item)]}: ${fileName(item.source)}`);
 }
 
 function showCounts() {
@@ -70,7 +70,7 @@ function showCounts() {
   countsIn($("#counts"), today);
   const all = today.ok + today.review + today.ng;
   const waits = station.queue ? `, ${station.queue} waiting` : "";
-  $("#rate").textContent = (all ? `Today ${counted(all, "picture")}: ${percent(today.ng / all)} NG, ${percent(today.review / all)} review` : "Nothing yet today") + waits;
+  $("#rate").textContent = (all ? `Today ${counted(all, "image")}: ${percent(today.ng / all)} NG, ${percent(today.review / all)} review` : "Nothing yet today") + waits;
 }
 
 function showPaused() {
@@ -150,7 +150,7 @@ async function inspect(files) {
   const send = async () => {
     for (let file = waiting.shift(); file; file = waiting.shift()) {
       try {
-        await post(path("/inspect"), pictures([file]));
+        await post(path("/inspect"), images([file]));
       } catch (error) {
         failed += 1;
         toast(`${file.name}: ${error.message}`, true);
@@ -158,7 +158,7 @@ async function inspect(files) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, send));
-  if (!failed) toast(`${counted(files.length, "picture")} inspected.`);
+  if (!failed) toast(`${counted(files.length, "image")} inspected.`);
 }
 
 $("#pause").addEventListener("click", pause);
@@ -172,8 +172,8 @@ addEventListener("drop", (event) => {
 });
 key([" "], "pause or go on", pause);
 key(["h"], "heat on and off", toggleHeat);
-key(["j", "arrowright"], "an earlier picture", () => step(1));
-key(["k", "arrowleft"], "a later picture", () => step(-1));
+key(["j", "arrowright"], "an earlier image", () => step(1));
+key(["k", "arrowleft"], "a later image", () => step(-1));
 key(["l"], "back to the newest", () => choose(null));
 key(["f"], "the whole screen", () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()));
 

@@ -1,6 +1,6 @@
-// A new station from a few pictures of good parts.
+// A new station from a few images of good parts.
 
-import { pictures, post } from "./api.js";
+import { images, post } from "./api.js";
 import { $, counted, el } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { vetted } from "./vetting.js";
@@ -12,11 +12,11 @@ function show() {
   $("#count").textContent = files.length ? `${files.length}${files.length < ENOUGH ? ` of ${ENOUGH} or more` : ""}` : "";
   $("#chosen").replaceChildren(...files.map((file) => {
     const address = URL.createObjectURL(file);
-    const picture = el("img", { src: address, alt: file.name, onload: () => URL.revokeObjectURL(address) });
+    const image = el("img", { src: address, alt: file.name, onload: () => URL.revokeObjectURL(address) });
     return el("li", {}, el("button", { type: "button", class: "tile", title: `Take ${file.name} out`, onclick: () => {
       files = files.filter((each) => each !== file);
       show();
-    } }, picture, el("span", { class: "foot" }, el("span", { class: "name" }, file.name), "×")));
+    } }, image, el("span", { class: "foot" }, el("span", { class: "name" }, file.name), "×")));
   }));
 }
 
@@ -31,9 +31,9 @@ $("#new").addEventListener("submit", async (event) => {
   const button = $("button[type=submit]");
   const fields = Object.fromEntries(new FormData(event.target));
   button.disabled = true;
-  $("#progress").textContent = `Looking at ${counted(files.length, "picture")} …`;
+  $("#progress").textContent = `Looking at ${counted(files.length, "image")} …`;
   const made = await vetted($("#vetting"), files, (some, accepted) =>
-    post("/api/stations", pictures(some, { name: fields.name.trim(), object_name: fields.object_name.trim() }, accepted)));
+    post("/api/stations", images(some, { name: fields.name.trim(), object_name: fields.object_name.trim() }, accepted)));
   button.disabled = false;
   $("#progress").textContent = "";
   if (made) location.assign(`/s/${encodeURIComponent(made.station.name ?? made.station)}`);

@@ -1,7 +1,7 @@
-// Review: a gallery beside one picture; what a person says of a verdict is added to what was said of it before.
+// Review: a gallery beside one image; what a person says of a verdict is added to what was said of it before.
 
 import { get, post, query, who } from "./api.js";
-import { $, $$, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showPicture, tag, tile, toast } from "./dom.js";
+import { $, $$, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, tag, tile, toast } from "./dom.js";
 import { key } from "./keys.js";
 import { openLearn } from "./learn.js";
 import { watchStation } from "./status.js";
@@ -21,7 +21,7 @@ async function load(more = false) {
   if (!page || mine !== asked) return;
   items = more ? [...items, ...page.items] : page.items;
   next = page.next;
-  $("#total").textContent = counted(page.total, "picture");
+  $("#total").textContent = counted(page.total, "image");
   $("#more").hidden = !next;
   $("#nothing").hidden = items.length > 0;
   const tiles = page.items.map(thumb);
@@ -53,7 +53,7 @@ function show(place) {
     $("[name=defect]").value = items[at].defect ?? "";
   }
   const item = items[at];
-  showPicture($("#stage"), heat ? item.links.overlay : item.links.image, fileName(item.source));
+  showImage($("#stage"), heat ? item.links.overlay : item.links.image, fileName(item.source));
   $("#about").replaceChildren(
     tag(kindOf(item)), el("b", { class: "number" }, item.error ? "" : number(item.score)),
     el("span", { class: "quiet" }, [fileName(item.source), moment(item.time), item.p_value != null && `p ${item.p_value.toPrecision(2)}`, item.audit && "drawn for audit"].filter(Boolean).join(" · ")),
@@ -117,8 +117,8 @@ $("#words").addEventListener("submit", async (event) => {
   if (await say({ said: item.said })) toast("Saved.");
 });
 
-key(["j", "arrowdown"], "next picture", () => step(1));
-key(["k", "arrowup"], "previous picture", () => step(-1));
+key(["j", "arrowdown"], "next image", () => step(1));
+key(["k", "arrowup"], "previous image", () => step(-1));
 key(["1"], "the verdict is right", () => judge("right"));
 key(["2"], "the verdict is wrong", () => judge("wrong"));
 key(["3"], "unsure", () => judge("unsure"));

@@ -1,6 +1,6 @@
-// Teach: good pictures in and out, calibration, names, versions.
+// Teach: good images in and out, calibration, names, versions.
 
-import { call, get, ofStation, patch, pictures, post, query, who } from "./api.js";
+import { call, get, ofStation, patch, images, post, query, who } from "./api.js";
 import { $, counted, data, doing, el, moment, number, percent, tableRow, toast } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { openLearn, turnedTable, withItems } from "./learn.js";
@@ -17,7 +17,7 @@ async function load() {
   $("#references").replaceChildren(...references.map(reference));
   $("#calibrated").textContent = calibrated(calibration, current);
   const { kept, enough } = calibration?.learning ?? { kept: 0, enough: 0 };
-  $("[name=on] [value=learning]").textContent = `good pictures that the line kept at random (${kept}, ${enough} are enough)`;
+  $("[name=on] [value=learning]").textContent = `good images that the line kept at random (${kept}, ${enough} are enough)`;
   $("#versions").replaceChildren(...[...current.versions].reverse().map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
     each.number === current.version ? "in force" : el("button", { type: "button", onclick: (event) => back(event.target, each.number) }, "Go back to it")])));
@@ -25,6 +25,7 @@ async function load() {
 
 function reference(each) {
   const row = tableRow([
+    each.has_thumbnail ? el("img", { src: path(`/references/${each.digest}/thumbnail`), alt: "", width: 56, height: 56, loading: "lazy" }) : "",
     el("td", { class: "words" }, each.source, each.reason ? el("p", { class: "small" }, each.reason) : ""),
     number(each.score), each.p_value == null ? "–" : each.p_value.toPrecision(2),
     el("button", { type: "button", "aria-label": `Take ${each.source} out`, onclick: (event) => remove(event.target, each) }, "Take out")]);
@@ -34,8 +35,8 @@ function reference(each) {
 
 function calibrated(known, current) {
   if (!known?.count) return "Not calibrated yet: no threshold promises anything.";
-  const kind = known.kind === "leave-one-out" ? "each good picture against the others" : "other good pictures";
-  return `On ${counted(known.count, "picture")} (${kind}), for ${percent(known.false_alarm_rate)} NG and ${percent(known.review_rate)} review among good parts. ${current.thresholds.promise ?? ""}`;
+  const kind = known.kind === "leave-one-out" ? "each good image against the others" : "other good images";
+  return `On ${counted(known.count, "image")} (${kind}), for ${percent(known.false_alarm_rate)} NG and ${percent(known.review_rate)} review among good parts. ${current.thresholds.promise ?? ""}`;
 }
 
 /** An action that makes a new version; everything is read again afterwards. */
@@ -53,7 +54,7 @@ const back = (button, version) => change(button, () => post(path("/rollback"), {
 dropZone($("#drop"), async (files) => {
   const place = $("#vetting");
   const look = await doing(null, async () => {
-    const found = await post(path("/references?dry_run=true"), pictures(files));
+    const found = await post(path("/references?dry_run=true"), images(files));
     return { ...found, turned: await withItems(found.turned) };
   });
   if (!look) return;
@@ -61,7 +62,7 @@ dropZone($("#drop"), async (files) => {
   if (!decided) return;
   const kept = files.filter((file) => !decided.left.includes(file.name));
   if (!kept.length) return;
-  const made = await vetted(place, kept, (some, accepted) => post(path("/references"), pictures(some, { who: who() }, accepted)), decided.accepted);
+  const made = await vetted(place, kept, (some, accepted) => post(path("/references"), images(some, { who: who() }, accepted)), decided.accepted);
   if (!made) return;
   toast(made.sentences.join(" "));
   await doing(null, load);
@@ -74,11 +75,11 @@ $("#calibrate").addEventListener("submit", async (event) => {
   const { on, false_alarm_rate: alarms, review_rate: reviews } = Object.fromEntries(new FormData(event.target));
   const rates = { false_alarm_rate: alarms === "" ? null : Number(alarms), review_rate: Number(reviews) };
   const files = on === "files" ? [...$("[name=files]").files] : [];
-  if (on === "files" && !files.length) return toast("Choose the good pictures first.", true);
+  if (on === "files" && !files.length) return toast("Choose the good images first.", true);
   const button = event.submitter;
   button.disabled = true;
   const made = await vetted($("#calibration-vetting"), files, (some, accepted) =>
-    post(path("/calibration"), on === "files" || accepted.length ? pictures(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates }));
+    post(path("/calibration"), on === "files" || accepted.length ? images(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates }));
   button.disabled = false;
   if (!made) return;
   toast(made.promise ?? "Calibrated.");

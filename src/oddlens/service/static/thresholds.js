@@ -109,8 +109,8 @@ function words() {
   $("#promise").textContent = bound == null
     ? "Nothing can be said of false alarms: the station has no calibration for them."
     : bound >= 1
-      ? `${calibration.count} calibration pictures bound no rate here: the threshold lies below too many of them.`
-      : `With 95 % confidence at most ${percent(bound)} of good parts like the ${calibration.count} of the calibration are called NG, wherever you move the handle${calibration.kind === "leave-one-out" ? " (approximate: each good picture was compared with the others)" : ""}.`;
+      ? `${calibration.count} calibration images bound no rate here: the threshold lies below too many of them.`
+      : `With 95 % confidence at most ${percent(bound)} of good parts like the ${calibration.count} of the calibration are called NG, wherever you move the handle${calibration.kind === "leave-one-out" ? " (approximate: each good image was compared with the others)" : ""}.`;
   const told = [];
   if (now.image != null && groups.good?.length) told.push(`Of ${counted(groups.good.length, "part")} said to be good, ${groups.good.length - atOrBelow(groups.good, now.image)} would be NG.`);
   if (now.image != null && groups.bad?.length) told.push(`Of ${groups.bad.length} said to be defective, ${atOrBelow(groups.bad, now.review ?? now.image)} would pass as OK.`);
@@ -165,7 +165,7 @@ async function load() {
   for (const name of ["false_alarm_rate", "review_rate"]) if (calibration) near($(`[name=${name}]`), calibration[name]);
   $("#legend").replaceChildren(
     ...GROUPS.filter(([name]) => groups[name]?.length || name === "unknown").map(([name, hue, means]) => el("span", {}, swatch(hue), `${means}: ${groups[name].length}`)),
-    calibration ? el("span", {}, swatch("text"), `ticks below: ${calibration.count} calibration pictures`) : "");
+    calibration ? el("span", {}, swatch("text"), `ticks below: ${calibration.count} calibration images`) : "");
 }
 
 /** Choose the rate of a list that is in force, where it is among them. */

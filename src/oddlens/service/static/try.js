@@ -1,7 +1,7 @@
-// Try: any picture in any words; nothing is kept.
+// Try: any image in any words; nothing is kept.
 
-import { pictures, post } from "./api.js";
-import { $, brief, el, number, regionsTable, showPicture, tag } from "./dom.js";
+import { images, post } from "./api.js";
+import { $, brief, el, number, regionsTable, showImage, tag } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
@@ -16,7 +16,7 @@ async function ask() {
   if (!name.trim()) return;
   $("#state").textContent = "Looking …";
   try {
-    const form = pictures([], { object_name: name.trim(), station });
+    const form = images([], { object_name: name.trim(), station });
     form.append("file", file, file.name);
     const found = await post("/api/try", form);
     if (mine === asked) show(found, name.trim());
@@ -30,10 +30,10 @@ function show(found, name) {
   $("#result").hidden = false;
   const kind = found.verdict ?? "none";
   $("#about").replaceChildren(tag(kind), el("b", { class: "number" }, number(found.score)),
-    el("span", { class: "quiet" }, found.threshold == null ? `as a ${name}; without good pictures there is no verdict` : `as a ${name}, NG above ${brief(found.threshold)}`),
+    el("span", { class: "quiet" }, found.threshold == null ? `as a ${name}; without good images there is no verdict` : `as a ${name}, NG above ${brief(found.threshold)}`),
     ...[found.concern, found.note].filter(Boolean).map((words) => el("p", {}, words)));
-  showPicture($("#image"), found.image, file.name);
-  showPicture($("#overlay"), found.overlay, `heat of ${file.name}`);
+  showImage($("#image"), found.image, file.name);
+  showImage($("#overlay"), found.overlay, `heat of ${file.name}`);
   $("#regions").replaceChildren(...regionsTable(found.regions));
 }
 

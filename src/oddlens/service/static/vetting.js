@@ -1,11 +1,11 @@
-// Doubtful ones among good pictures: a person takes each out or vouches for it before anything is made of them.
+// Doubtful ones among good images: a person takes each out or vouches for it before anything is made of them.
 
 import { $$, el, number, table, toast } from "./dom.js";
 
 /**
- * Send pictures; where some are doubtful, ask, and send again as was decided.
+ * Send images; where some are doubtful, ask, and send again as was decided.
  *
- * send(files, accepted): a promise of the answer; rejects with status 409 and `vetting` where pictures are doubtful.
+ * send(files, accepted): a promise of the answer; rejects with status 409 and `vetting` where images are doubtful.
  * accepted: names that a person vouched for already.
  * Returns the answer, or null where nobody decided to go on.
  */
@@ -28,9 +28,9 @@ export async function vetted(place, files, send, accepted = []) {
 }
 
 /**
- * Ask what becomes of doubtful pictures, and whether to go on at all.
+ * Ask what becomes of doubtful images, and whether to go on at all.
  *
- * names: of the pictures that came; others were there before and can only be vouched for. more: what else is shown.
+ * names: of the images that came; others were there before and can only be vouched for. more: what else is shown.
  * Returns the names that are accepted and those that are left out, or null.
  */
 export function decide(place, sentence, vetting, names, more = []) {
@@ -40,7 +40,7 @@ export function decide(place, sentence, vetting, names, more = []) {
       el("option", { value: "accept" }, "it is good"));
     const rows = vetting.map(({ name, score, p_value: p, flagged, reason }) => [el("td", { class: "words" }, name), flagged ? choice(name) : names.includes(name) ? "good" : "",
       number(score), p == null ? "–" : p.toPrecision(2), el("td", { class: "words" }, reason ?? "")]);
-    const shown = table(["Picture", "", "Score", "p", "Why"], rows);
+    const shown = table(["Image", "", "Score", "p", "Why"], rows);
     vetting.forEach(({ flagged }, at) => shown.tBodies[0].rows[at].classList.toggle("flagged", flagged));
     const done = (decided) => {
       place.hidden = true;
