@@ -25,7 +25,6 @@ NOT_RUN = {
     "large model": "needs a model of hundreds of megabytes, which is fetched first",
     "data set": "needs a data set that oddlens does not bring",
     "minutes": "takes minutes or hours",
-    "GPU": "needs a GPU",
     "camera": "needs a camera",
     "another server": "needs a server of another program, such as MLflow or a proxy",
     "container": "needs Docker",

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from oddlens.cli.program import program
 from tests.cli.program import run
+from tests.docs.page import blocks
 
 PROGRAM = program()
 ROOT = Path(__file__).parents[2]
@@ -45,3 +46,27 @@ def test_every_verb_and_option_that_a_document_names_exists(document: str, call:
 def options_of(*words: str) -> set[str]:
     """The options that the help of a verb names."""
     return {*re.findall(r"(?<!\S)--?[a-z][a-z-]*", run(*words, "--help").out.split("Examples:")[0]), "-v"}
+
+
+PROGRAMS = [
+    (document, words)
+    for document in DOCUMENTS
+    for block in blocks(document)
+    for call in block.calls
+    if "not run" in block.notes
+    and (words := re.findall(r"python ((?:benchmarks|scripts)/\S+\.py)([^|&;#]*)", call.command))
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "words"), PROGRAMS, ids=[f"{document.name}: {words}" for document, words in PROGRAMS]
+)
+def test_programs_that_a_document_names_have_these_options(document: Path, words: list[tuple[str, str]]) -> None:
+    for file, options in words:
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert [each for each in re.findall(r"(?<!\S)--[a-z][a-z-]*", options) if not named(each, text)] == []
+
+
+def named(option: str, text: str) -> bool:
+    """Whether a program declares an option, by its name or as a parameter."""
+    return f'"{option}"' in text or re.search(rf"\b{option[2:].replace('-', '_')}:", text) is not None

@@ -66,12 +66,32 @@ def test_commands_stand_in_blocks_that_are_run(page: Path) -> None:
             assert block.text.startswith("$ "), f"line {block.line}: a command begins with $"
 
 
+MOST_NOT_RUN = {
+    "data set": 28,
+    "large model": 20,
+    "installs": 12,
+    "elsewhere": 8,
+    "minutes": 8,
+    "another server": 4,
+    "network": 3,
+    "another language": 2,
+    "camera": 2,
+    "container": 2,
+}
+"""How many blocks may be left out for each reason, of about 170: a new one is to be weighed, then counted here."""
+
+
 def test_few_blocks_are_not_run() -> None:
-    reasons = Counter(
+    left_out = Counter(
         block.notes["not run"].partition(":")[0]
         for page in PAGES
         for block in blocks(page)
         if block.language in RUN and "not run" in block.notes
     )
-    print(reasons)
-    assert set(reasons) <= set(NOT_RUN)
+    print("blocks that are not run:", dict(left_out.most_common()))
+    assert left_out.keys() <= NOT_RUN.keys()
+    assert {reason: count for reason, count in left_out.items() if count > MOST_NOT_RUN.get(reason, 0)} == {}
+
+
+def test_readme_stays_short() -> None:
+    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= 200
