@@ -21,8 +21,9 @@ fuzz: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(FUZZ)
 
 # What users install: the built wheel in an environment of its own, without src/. It shows that the wheel is whole, and that several
-# threads give what one gives: each process has as many as there are processors. Left out is what shows neither: lab/ and examples/
-# are not in the wheel, hostile inputs compute with one thread anywhere, and a property takes few examples here, as it had many before.
+# threads give what one gives: each process has as many as there are processors. Left out is what shows neither: lab/, examples/ and
+# docs/ are not in the wheel, hostile inputs compute with one thread anywhere, and a property takes few examples here, as it had many
+# before.
 test-wheel: build/wheel
 	rm -rf build/wheel-env
 	$(PYTHON) -m venv build/wheel-env
@@ -30,7 +31,7 @@ test-wheel: build/wheel
 	build/wheel-env/bin/python -c '$(IS_THE_WHEEL)'
 	build/wheel-env/bin/python -m pytest $(IN_PARALLEL) --hypothesis-profile again $(NOT_OF_THE_WHEEL)
 
-NOT_OF_THE_WHEEL := $(addprefix --ignore=tests/,fuzz lab examples)
+NOT_OF_THE_WHEEL := $(addprefix --ignore=tests/,fuzz lab examples docs)
 
 # The wheel without PyTorch, with the service, all in one process: no test depends on what ran before it. Fewer of the test files than
 # LEAST_FILES that run there are a failure.
