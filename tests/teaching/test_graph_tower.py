@@ -52,5 +52,7 @@ def test_graphs_name_regions() -> None:
 def test_graphs_of_another_model_are_refused() -> None:
     model = GraphMethod(GraphFolder.read(graphs_of("winclip"))).backbone
     other = replace(model, identity=replace(model.identity, fingerprint="0" * 16))
-    with pytest.raises(UsageError, match=r"names of defects need the whole model mini, not its graphs: install torch"):
+    with pytest.raises(
+        UsageError, match=r"names of defects need the whole model mini, not its graphs: use the station"
+    ):
         GraphTower(other)

@@ -137,6 +137,23 @@ def test_a_reference_that_turns_out_bad_takes_its_share_of_the_thresholds_with_i
     assert line.calibration.thresholds.image == pytest.approx(expected.thresholds.image)
 
 
+def test_a_model_that_cannot_name_keeps_the_names_and_says_so(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(model: object) -> Namer:
+        raise UsageError("it has no words: take another model")
+
+    monkeypatch.setattr("oddlens.teaching.learn.Namer", refuse)
+    line.mark(0, "bad", defect="dent")
+    learned = learn(line.folder, device="cpu")
+    assert (learned.named, len(learned.defects)) == (0, 1)
+    sentence = "Defects keep the names that they were given, and name no others: it has no words: take another model."
+    assert sentence in learned.sentences
+    defects = line.open().defects
+    assert defects is not None
+    assert ([each.name for each in defects.known], defects.regions.names) == (["dent"], ())
+    monkeypatch.undo()
+    assert learn(line.folder, device="cpu").named == 1  # as soon as a model can
+
+
 def test_named_defects_name_others(line: Line) -> None:
     line.mark(0, "bad", defect="dent")
     line.mark(1, "bad", defect="burn", verdict="ok")

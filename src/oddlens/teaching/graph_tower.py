@@ -27,8 +27,8 @@ class GraphTower:
         folder = GraphFolder.read(graphs_of("winclip"))
         if model.identity != folder.model:
             raise UsageError(
-                f"names of defects need the whole model {model.card.name}, not its graphs: install torch (pip install "
-                "'oddlens[torch]') and load the detector with runtime 'torch'"
+                f"names of defects need the whole model {model.card.name}, not its graphs: use the station that was exported, with "
+                "PyTorch (pip install 'oddlens[torch]')"
             )
         self._method = GraphMethod(folder)
         self._words = Words(folder, "cpu", "onnx")
