@@ -47,6 +47,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
+def monkeypatch(tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+    """As pytest's own, but undone before the test's folder is removed: with parts of `os` replaced it could not be."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture
 def ordinary_user() -> Iterator[Path]:
     """An empty folder, for a test that needs closed doors: the administrator, whom none stops, becomes nobody while it runs."""
     with tempfile.TemporaryDirectory(prefix="oddlens-tests-") as name:
