@@ -121,10 +121,14 @@ def weights() -> Weights:
 
 @pytest.fixture(scope="session")
 def open_clip_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
-    """The tiny CLIP in open_clip's layout: exact GELU, 40 px, a 5x5 grid. Not to be written to."""
+    """The tiny CLIP in open_clip's layout: exact GELU, 40 px, a 5x5 grid. Not to be written to.
+
+    In float16, which holds it whole: hundreds of stations are made with it, and each has it hashed and copied.
+    """
     from tests.tiny_clip import write_open_clip
 
-    return write_open_clip(tmp_path_factory.mktemp("models") / "open-clip", weights)
+    half = {name: value.half() for name, value in weights.items()}
+    return write_open_clip(tmp_path_factory.mktemp("models") / "open-clip", half)
 
 
 @pytest.fixture(scope="session")

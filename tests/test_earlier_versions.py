@@ -29,9 +29,16 @@ from oddlens.training.reporting import Reporter
 from oddlens.training.run import TrainingRun
 from oddlens.training.samples import gather_samples
 from tests.cli.program import run
+from tests.tiny_clip import Weights, write_open_clip
 from tests.training.test_run import RECIPES
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def open_clip_folder(tmp_path_factory: pytest.TempPathFactory, weights: Weights) -> Path:
+    """In float32, as these versions had it: what they wrote names its bytes."""
+    return write_open_clip(tmp_path_factory.mktemp("models") / "open-clip", weights)
 
 
 @pytest.fixture

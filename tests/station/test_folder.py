@@ -489,13 +489,13 @@ class TestWhere:
 
 
 class TestFormat1:
-    """A station that version 0.1.0 wrote (its model, which is that of these tests, is put beside it here)."""
+    """A station that version 0.1.0 wrote (its model, which is that of these tests in float32, is put beside it here)."""
 
     @pytest.fixture
-    def old(self, open_clip_folder: Path, tmp_path: Path) -> Path:
+    def old(self, weights: Weights, tmp_path: Path) -> Path:
         station = tmp_path / "old"
         shutil.copytree(Path(__file__).parents[1] / "fixtures" / "station_1", station)
-        shutil.copytree(open_clip_folder, station / "model")
+        write_open_clip(station / "model", weights)
         return station
 
     def test_it_detects_what_it_detected(self, old: Path, pictures: Pictures) -> None:
