@@ -147,7 +147,15 @@ class TestMovedByHand:
         assert moved_bound(100, 100) > declared_bound(100, 100)
 
     def test_below_all_it_promises_nothing(self) -> None:
-        assert "it promises no false-alarm rate" in made(100).promise_at(0.001)
+        assert "below all good images: it promises no false-alarm rate" in made(100).promise_at(0.001)
+
+    def test_where_the_bound_would_read_100_percent_it_promises_nothing(self) -> None:
+        found = made(4)
+        assert 0.99 < moved_bound(4, 1) < 1
+        assert found.promise_at(0.01) == (
+            "The threshold was moved by hand below 3 of the 4 good images: it promises no false-alarm rate."
+        )
+        assert "at most 95 % of good images" in found.promise_at(0.02)
 
     def test_thresholds_given_by_hand_win_one_by_one(self) -> None:
         found = made(20)

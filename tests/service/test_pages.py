@@ -92,8 +92,17 @@ def test_several_stations_are_cards_and_one_is_opened_at_once() -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/s/only%20one")
 
 
+def test_beside_a_single_station_another_can_be_made() -> None:
+    """Its line is the first page, and from there the list is a link away, and with it a new station."""
+    asked = client("only")
+    assert '<a class="brand" href="/stations"' in asked.get("/s/only").text
+    html = asked.get("/stations").text
+    assert 'href="/s/only"' in html
+    assert 'href="/new"' in html
+
+
 def test_a_monitor_can_ask_for_the_head_alone() -> None:
-    for path in ("/", "/new", "/s/left", "/s/left/review"):
+    for path in ("/", "/stations", "/new", "/s/left", "/s/left/review"):
         answer = client("left", "right").head(path)
         assert (answer.status_code, answer.content) == (200, b""), path
     assert client("left").head("/s/nobody").status_code == 404

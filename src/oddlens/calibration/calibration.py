@@ -261,9 +261,11 @@ class Calibration:
         """What a threshold promises that was moved by hand after the scores were seen: the band that holds at all at once."""
         if self.broken:
             return self.broken
-        bound = moved_bound(len(self), rank_of(self.scores, threshold))
-        if bound >= 1:
-            return "The threshold was moved by hand below all good images: it promises no false-alarm rate."
+        rank = rank_of(self.scores, threshold)
+        bound = moved_bound(len(self), rank)
+        if bound > 0.99:  # "at most 100 %" would read like a promise
+            below = "all" if not rank else f"{len(self) - rank} of the {len(self)}"
+            return f"The threshold was moved by hand below {below} good images: it promises no false-alarm rate."
         about = "with 95 % confidence" if self.kind == "split" else "with about 95 % confidence"
         return (
             f"The threshold was moved by hand; {about} at most {_percent(bound)} of good images like the {len(self)} that it was "

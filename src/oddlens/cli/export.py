@@ -81,7 +81,11 @@ def export(
     from oddlens.export.precision import checked_precision
 
     checked_precision(precision)
-    with needs_package("torch", "exporting needs PyTorch and onnx: run pip install 'oddlens[export]'"):
+    with needs_package(
+        "torch",
+        "exporting needs PyTorch and onnx: run pip install 'oddlens[export]' "
+        "(patch-knn and winclip on mini run without an export)",
+    ):
         import torch  # noqa: F401
 
         from oddlens.export.station import export_station

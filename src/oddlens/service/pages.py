@@ -84,12 +84,17 @@ def login(next_path: str, problem: str | None = None) -> HTMLResponse:
 
 
 @_page("/")
+def get_start(service: TheService) -> Response:
+    """Where people begin: the line, where there is one station only, else all stations."""
+    names = [each.name for each in service.stations]
+    return RedirectResponse(address(names[0]), 303) if len(names) == 1 else get_stations(service)
+
+
+@_page("/stations")
 def get_stations(service: TheService) -> Response:
-    """All stations; where there is one only, its line."""
+    """All stations, and the way to a new one."""
     last = service.events.last  # before what is shown: what happens from here on is heard, or shown already
     found = [service.describe(each) for each in service.stations]
-    if len(found) == 1:
-        return RedirectResponse(address(str(found[0]["name"])), 303)
     latest = [next(iter(service.history.latest(each.name, 1)), None) for each in service.stations]
     cards = [each | {"latest": one and one.outcome} for each, one in zip(found, latest, strict=True)]
     return page("stations", "Stations", script="stations", stations=cards, data={"last": last, "stations": found})

@@ -8,7 +8,7 @@ import { watchStation } from "./status.js";
 const { station } = data;
 const HOUR = 3600e3;
 const DAY = 24 * HOUR;
-const STEPS = [HOUR / 60, HOUR / 12, HOUR / 4, HOUR / 2, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY]; // of the time axis
+const STEPS = [...[1, 5, 15, 30].map((seconds) => 1000 * seconds), HOUR / 60, HOUR / 12, HOUR / 4, HOUR / 2, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY]; // of the time axis
 const STACK = ["ok", "review", "ng", "failed"];
 let trend = null;
 let hours = [];
@@ -55,11 +55,13 @@ function times({ context, width, height, em }, from, to, x) {
   const least = (to - from) / Math.max(2, Math.floor(width / (em * 7)));
   const step = STEPS.find((each) => each >= least) ?? Math.ceil(least / DAY) * DAY;
   const time = new Date(from);
-  time.setHours(0, 0, 0, 0);
-  for (; +time <= to; time.setMinutes(time.getMinutes() + step / 60e3)) {
+  const seconds = step < HOUR / 60;
+  if (seconds) time.setSeconds(0, 0);
+  else time.setHours(0, 0, 0, 0);
+  for (; +time <= to; seconds ? time.setTime(+time + step) : time.setMinutes(time.getMinutes() + step / 60e3)) {
     if (+time < from || x(+time) > width - em * 2) continue;
-    const isDay = !time.getHours() && !time.getMinutes();
-    const words = isDay ? time.toLocaleDateString([], { day: "numeric", month: "short" }) : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const isDay = !time.getHours() && !time.getMinutes() && !time.getSeconds();
+    const words = isDay ? time.toLocaleDateString([], { day: "numeric", month: "short" }) : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) });
     context.fillText(words, x(+time), height - em * 0.3);
   }
 }

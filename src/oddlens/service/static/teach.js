@@ -36,7 +36,8 @@ function reference(each) {
 function calibrated(known, current) {
   if (!known?.count) return "Not calibrated yet: no threshold promises anything.";
   const kind = known.kind === "leave-one-out" ? "each good image against the others" : "other good images";
-  return `On ${counted(known.count, "image")} (${kind}), for ${percent(known.false_alarm_rate)} NG and ${percent(known.review_rate)} review among good parts. ${current.thresholds.promise ?? ""}`;
+  const review = current.thresholds.review == null ? "none" : percent(known.review_rate);
+  return `On ${counted(known.count, "image")} (${kind}), for ${percent(known.false_alarm_rate)} NG and ${review} to review among good parts. ${current.thresholds.promise ?? ""}`;
 }
 
 /** An action that makes a new version; everything is read again afterwards. */

@@ -108,8 +108,8 @@ function words() {
   const bound = now.image == null ? null : boundAt(calibration, now.image);
   $("#promise").textContent = bound == null
     ? "Nothing can be said of false alarms: the station has no calibration for them."
-    : bound >= 1
-      ? `${calibration.count} calibration images bound no rate here: the threshold lies below too many of them.`
+    : bound > 0.99
+      ? `No rate of false alarms is promised here: the threshold lies below too many of the ${calibration.count} calibration images.`
       : `With 95 % confidence at most ${percent(bound)} of good parts like the ${calibration.count} of the calibration are called NG, wherever you move the handle${calibration.kind === "leave-one-out" ? " (approximate: each good image was compared with the others)" : ""}.`;
   const told = [];
   if (now.image != null && groups.good?.length) told.push(`Of ${counted(groups.good.length, "part")} said to be good, ${groups.good.length - atOrBelow(groups.good, now.image)} would be NG.`);
