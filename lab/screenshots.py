@@ -64,11 +64,15 @@ def screenshots(
 
 
 def _station(folder: Path, product: Product) -> Path:
+    good = [folder.with_name("good") / f"part_{number:04}.png" for number in range(GOOD)]
+    good[0].parent.mkdir()
+    for number, path in enumerate(good):  # as files, of which the page shows thumbnails
+        path.write_bytes(_png(product.sample(number, False, size=SIDE).image))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         detector = load("patch-knn", runtime="onnx")
         detector.object_name = product.name
-        detector.add_references([product.sample(each, False, size=SIDE).image for each in range(GOOD)])
+        detector.add_references(good)
         detector.calibrate()
         detector.save(folder)
     return folder
