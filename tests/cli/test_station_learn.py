@@ -49,7 +49,7 @@ def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
     done = run("station", "learn", home / station)
     os.chdir(home)
     assert done.code == 0
-    assert done.out.startswith("version 2:\n1 image that was flagged joined the references. The thresholds stay.")
+    assert done.out.startswith("version 2:\n1 flagged image joins the references. The thresholds stay.")
     assert [each.verb for each in versions(station)] == ["save", "learn"]
     after = run("detect", path, "--station", "line", "--json").records[0]
     assert after["verdict"] == "ok"
@@ -103,7 +103,7 @@ def test_another_region_of_interest_says_nothing_of_a_calibration_that_reference
     run("detect", "parts", "--station", "line", "--out", "plain")
     run("feedback", "line", "plain", "--good", path)
     Path("left.json").write_text(json.dumps({"include": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]], "ignore": []}))
-    assert run("station", "learn", station).out.startswith("version 2:\n1 image that was flagged joined the references")
+    assert run("station", "learn", station).out.startswith("version 2:\n1 flagged image joins the references")
     done = run("station", "set", station, "--roi", "left.json", "--device", "cpu")
     assert (done.code, done.err) == (0, "")
     assert "another region of interest, thresholds by 3 of 4 references (the others were flagged)" in done.out

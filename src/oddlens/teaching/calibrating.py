@@ -52,9 +52,9 @@ def observe_references(detector: Detector, station: str | os.PathLike[str]) -> S
     count = 0 if detector.references is None else len(joined & set(detector.references.digests))
     if count:
         raise UsageError(
-            f"{counted(count, 'reference joined because it was', 'references joined because they were')} flagged, and would make "
-            "the thresholds blind: calibrate on other good images (--good), or on the station's own sample of its line "
-            "(--from-learning)"
+            f"{counted(count, 'reference joined because it was', 'references joined because they were')} flagged: "
+            "high scores would raise the threshold, and let defects pass. Calibrate on other good images (--good), or on the "
+            "station's own sample of its line (--from-learning)"
         )
     return Seen(detector.observe())
 

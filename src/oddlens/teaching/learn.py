@@ -377,8 +377,8 @@ class Lesson:
             stays = self.detector.calibration() is not None and not remade and not left
             stay = " The thresholds stay." if stays else ""
             said.append(
-                f"{counted(joined, 'image that was', 'images that were')} flagged joined the references.{stay} "
-                "What was flagged does not join the calibration: its scores are high, and would make it blind."
+                f"{counted(joined, 'flagged image joins', 'flagged images join')} the references.{stay} "
+                "What was flagged sets no threshold: its high score would raise it, and let defects pass."
             )
         if left:
             said.append(f"{counted(left, 'image that was', 'images that were')} marked bad left the references.")
