@@ -306,11 +306,8 @@ def write_papers(checks: Checks, python: Path, wheel: Path, extras: list[str], o
     )
     if checks.say("SBOM and licences of an installation with all extras", faults, since):
         parts = json.loads(bill.read_text(encoding="utf-8"))["components"]
-        unknown = [
-            line.split("|")[1].strip()
-            for line in licences.read_text(encoding="utf-8").splitlines()
-            if "| UNKNOWN" in line
-        ]
+        rows = [line.split("|") for line in licences.read_text(encoding="utf-8").splitlines()[2:]]
+        unknown = [row[1].strip() for row in rows if row[3].strip() == "UNKNOWN"]
         print(f"       {len(parts)} packages; licence not stated in their metadata: {', '.join(unknown) or 'none'}")
 
 
