@@ -111,7 +111,7 @@ def test_the_same_picture_in_training_and_test_is_found_by_what_it_shows(tmp_pat
     assert problem.kind == "image-shared"
     assert problem.path == tmp_path / "bottle" / "test" / "crack" / "000.png"
     assert "is the same image as" in problem.sentence
-    assert "nut/train/good/000.png (train): leave one out" in problem.sentence
+    assert "nut/train/good/000.png (train): keep only one of them" in problem.sentence
 
 
 def test_one_picture_with_two_labels_is_a_problem_and_with_one_label_in_one_split_it_is_not(tmp_path):

@@ -92,8 +92,19 @@ def test_seeds_that_cannot_differ_say_so(finished: Benchmark) -> None:
         )
         for key, cell in finished.cells.items()
     }
+    result = few(summarise(finished.plan, cells, []))
+    category = result["categories"][0]
+    assert category["notes"] == ["with 2 good examples every seed picks the same ones: there is no ±"]
+    assert set(category["std"].values()) == set(result["std"].values()) == {None}
+    assert result["mean"]["image_auroc"] is not None
+
+
+def test_a_note_of_any_seed_stands_once_in_its_category(finished: Benchmark) -> None:
+    cells = {
+        key: replace(cell, notes=("of all", f"of seed {key.variant.seed}")) for key, cell in finished.cells.items()
+    }
     category = few(summarise(finished.plan, cells, []))["categories"][0]
-    assert category["notes"] == ["there is nothing to draw: every seed picks the same good examples"]
+    assert category["notes"] == ["of all", "of seed 0", "of seed 1"]
 
 
 def test_what_was_skipped_is_reported(finished: Benchmark) -> None:

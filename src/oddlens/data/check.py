@@ -127,9 +127,7 @@ def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
         for other in earlier[content]:
             if (record.split == "test") != (other.split == "test"):
                 test, known = (record, other) if record.split == "test" else (other, record)
-                sentence = (
-                    f"the test image {test.image} is the same image as {known.image} ({known.split}): leave one out"
-                )
+                sentence = f"the test image {test.image} is the same image as {known.image} ({known.split}): keep only one of them"
                 yield Problem(test.image, "image-shared", sentence)
                 break
             if record.label != other.label:

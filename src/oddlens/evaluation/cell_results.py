@@ -108,7 +108,7 @@ class CellResult:
         thresholds: "image" and "pixel" of the best F1 of these test images; "calibrated", which `detect` uses; None where there
             is none.
         threshold_source: Where "calibrated" comes from, in words; None where there is none.
-        notes: Sentences on masks, and on the set in which the images were scored.
+        notes: Sentences on masks, on the set in which the images were scored, and on what the method saw of them before.
         scores: One for each test image.
         curves: "image_roc", "image_pr", "pixel_roc", "pixel_pr", where defined.
         value_range: The values of the anomaly map at the ends of the colours in `shown`.

@@ -25,7 +25,9 @@ class SkippedEntry(Place):
 
 
 class Means(TypedDict):
-    """Mean and sample standard deviation of every figure; None where undefined, and for the deviation of fewer than two values."""
+    """Mean and sample standard deviation of every figure; None where undefined, and for the deviation of fewer than
+    two draws of good examples that differ.
+    """
 
     mean: Figures
     std: Figures

@@ -13,6 +13,7 @@ from oddlens.evaluation.examples import choose, colour_range, draw
 from oddlens.evaluation.map_file import Map, MapFile
 from oddlens.evaluation.plan import Job
 from oddlens.evaluation.protocol import Protocol
+from oddlens.evaluation.seen_before import seen_before
 from oddlens.evaluation.set_scores import transductive_scores
 from oddlens.evaluation.truth import Truth
 from oddlens.io.images import read_image
@@ -70,13 +71,14 @@ class CellFindings:
             OddlensError: An image that the report shows cannot be read.
         """
         records, in_use = job.records, self._thresholds
-        settings, _ = job.cells[variant]
+        settings, examples = job.cells[variant]
         result = CellResult(settings=settings, counts=_counts(job), figures=dict.fromkeys(job.protocol.figures))
         self._evaluator.evaluate(result, transductive_scores(self._parts) if self._alone else None)
         maps, best = self._evaluator.maps, result.thresholds
         fixed = self.value_range.low, self.value_range.high
         if self._as_set:
             result.notes = (*result.notes, f"scored as one set of {len(records)} test images, without good examples")
+        result.notes = (*result.notes, *seen_before(job, examples))
         result.evaluated_at = None if job.protocol.full_size else maps[0].shape
         result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
         result.thresholds["calibrated"] = in_use.image

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from oddlens import __version__
 from oddlens.data import manifest_hash
 from oddlens.data.named import NamedDataset
+from oddlens.errors import counted
 from oddlens.evaluation.cell_key import Key
 from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.document import (
     CategoryEntry,
     DatasetEntry,
     LeaderboardRow,
-    Means,
     MethodEntry,
     MetricsDocument,
     Place,
@@ -126,16 +126,17 @@ def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping
     seeds = list(dict.fromkeys(seed for by_seed in categories.values() for seed in by_seed))
     names = _names(cell.figures for key, cell in cells.items() if key.dataset == source.name)
     means = [
-        _over_seeds([by_seed[seed].figures for by_seed in categories.values() if seed in by_seed], names)["mean"]
-        for seed in seeds
+        _mean([by_seed[seed].figures for by_seed in categories.values() if seed in by_seed], names) for seed in seeds
     ]
+    drawn = any(_differ(by_seed.values()) for by_seed in categories.values())
     published = find_published(recognise(source), detector.name, shots, detector.identity.model.name)
     return {
         "dataset": source.name,
         "method": detector.name,
         "shots": shots,
         "seeds": seeds,
-        **_over_seeds(means, names),
+        "mean": _mean(means, names),
+        "std": _deviation(means if drawn else [], names),
         "by_seed": [{"seed": seed, "figures": figures} for seed, figures in zip(seeds, means, strict=True)],
         "categories_counted": {
             name: sum(
@@ -150,13 +151,19 @@ def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping
 
 def _category(category: str, cells: Mapping[int | None, CellResult]) -> CategoryEntry:
     any_cell = next(iter(cells.values()))
+    names, rows, drawn = list(any_cell.figures), [cell.figures for cell in cells.values()], _differ(cells.values())
+    notes = list(dict.fromkeys(note for cell in cells.values() for note in cell.notes))
+    if len(cells) > 1 and not drawn:
+        count = counted(len(any_cell.settings["references"]), "good example")
+        notes.append(f"with {count} every seed picks the same ones: there is no ±")
     return {
         "category": category,
         "object_name": any_cell.settings["object_name"],
         "pictures": any_cell.counts,
         "pixels_compared_at": any_cell.evaluated_at,
-        "notes": [*any_cell.notes, *_sameness(list(cells.values()))],
-        **_over_seeds([cell.figures for cell in cells.values()], list(any_cell.figures)),
+        "notes": notes,
+        "mean": _mean(rows, names),
+        "std": _deviation(rows if drawn else [], names),
         "by_seed": [
             {
                 "seed": seed,
@@ -176,21 +183,23 @@ def _category(category: str, cells: Mapping[int | None, CellResult]) -> Category
     }
 
 
-def _sameness(cells: Sequence[CellResult]) -> list[str]:
-    """A note if the seeds cannot differ, because they all pick the same examples."""
-    picked = {frozenset(cell.settings["references"]) for cell in cells}
-    return (
-        ["there is nothing to draw: every seed picks the same good examples"] if len(cells) > len(picked) == 1 else []
-    )
+def _differ(cells: Iterable[CellResult]) -> bool:
+    """Whether the seeds of one number of shots pick different good examples: else a deviation over them says nothing."""
+    return len({frozenset(cell.settings["references"]) for cell in cells}) > 1
 
 
-def _over_seeds(rows: Sequence[Figures], names: Sequence[str]) -> Means:
-    """Mean and standard deviation of every figure over the rows that define it."""
-    values = {name: [value for row in rows if (value := row.get(name)) is not None] for name in names}
-    return {
-        "mean": {name: statistics.fmean(some) if some else None for name, some in values.items()},
-        "std": {name: statistics.stdev(some) if len(some) > 1 else None for name, some in values.items()},
-    }
+def _mean(rows: Sequence[Figures], names: Sequence[str]) -> Figures:
+    """The mean of every figure over the rows that define it."""
+    return {name: statistics.fmean(some) if (some := _defined(rows, name)) else None for name in names}
+
+
+def _deviation(rows: Sequence[Figures], names: Sequence[str]) -> Figures:
+    """The sample standard deviation of every figure over the rows that define it; None for fewer than two."""
+    return {name: statistics.stdev(some) if len(some := _defined(rows, name)) > 1 else None for name in names}
+
+
+def _defined(rows: Sequence[Figures], name: str) -> list[float]:
+    return [value for row in rows if (value := row.get(name)) is not None]
 
 
 def _names(rows: Iterable[Figures]) -> list[str]:

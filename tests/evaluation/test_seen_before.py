@@ -1,0 +1,61 @@
+"""What a method saw of its test images before it was measured on them."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oddlens.data import manifest_hash
+from oddlens.evaluation import open_sources
+from oddlens.evaluation.plan import Job
+from oddlens.evaluation.protocol import choose_protocol
+from oddlens.evaluation.seen_before import seen_before
+from tests.evaluation.tiny_set import write_set
+
+
+@dataclass
+class Measured:
+    """Of a detector, all that counts here."""
+
+    weights: str | None = None
+
+
+def job(root: Path, weights: Path | None = None) -> Job:
+    (source,) = open_sources([root])
+    detector: Any = Measured(None if weights is None else str(weights))
+    protocol = choose_protocol(source, "bolt", None, None)
+    return Job(source, "bolt", detector, "bolt", source.tests("bolt"), {}, protocol)
+
+
+def test_a_test_image_that_is_one_of_the_good_examples_is_named(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "parts", ["bolt"])
+    shutil.copy(root / "bolt/train/good/001.png", root / "bolt/test/good/007.png")
+    measured = job(root)
+    examples = measured.source.dataset.select("bolt", "train").records
+    assert list(seen_before(measured, examples)) == [
+        "the test image bolt/test/good/007.png is the good example bolt/train/good/001.png: keep only one of them"
+    ]
+    assert list(seen_before(measured, examples[:1])) == []
+    assert list(seen_before(measured, ())) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "is_said"),
+    [({"split": "test"}, True), ({"splits": ["test"]}, True), ({"split": "train"}, False), ({"splits": []}, False)],
+)
+def test_weights_that_were_trained_on_the_test_images_are_named(
+    tmp_path: Path, data: dict[str, object], is_said: bool
+) -> None:
+    torch = pytest.importorskip("torch")
+    from oddlens.methods.weights import write_weights
+
+    measured = job(write_set(tmp_path / "parts", ["bolt"]), tmp_path / "learned.safetensors")
+    made = {"method": "april-gan", "recipe": {}, "model": "mini", "model_fingerprint": "abc"}
+    data |= {"data_sha256": manifest_hash(measured.source.dataset)}
+    write_weights(tmp_path / "learned.safetensors", {"w": torch.zeros(1)}, made | {"data": [data]})
+    said = "the weights were trained on these test images: measure them on another data set"
+    assert list(seen_before(measured, ())) == ([said] if is_said else [])
+    other = job(write_set(tmp_path / "others", ["bolt"], normal=2), tmp_path / "learned.safetensors")
+    assert list(seen_before(other, ())) == []
