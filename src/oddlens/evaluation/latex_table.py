@@ -53,7 +53,7 @@ def write_latex(document: MetricsDocument) -> str:
             [
                 r"% \usepackage{booktabs}, and \bibliography{references} for the keys.",
                 r"\begin{table}",
-                r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+                r"\centering\footnotesize\setlength{\tabcolsep}{2pt}",
                 rf"\caption{{{_caption(document)}}}",
                 rf"\begin{{tabular}}{{lr{'r' * len(names)}}}",
                 r"\toprule",
