@@ -136,7 +136,7 @@ def test_an_unknown_verb_is_refused_with_code_2() -> None:
 def test_a_fault_that_a_user_can_mend_is_one_sentence_and_a_code(
     monkeypatch: pytest.MonkeyPatch, error: type[OddlensError], code: int
 ) -> None:
-    def fail(prog_name: str) -> None:
+    def fail(prog_name: str, obj: object) -> None:
         raise error("it is broken: mend it")
 
     monkeypatch.setattr(cli, "program", lambda verbs: fail)
@@ -146,7 +146,7 @@ def test_a_fault_that_a_user_can_mend_is_one_sentence_and_a_code(
 
 
 def test_a_warning_of_ours_is_one_line_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
-    def warn(prog_name: str) -> None:
+    def warn(prog_name: str, obj: object) -> None:
         for _ in range(2):
             warnings.warn("this counts once", OddlensWarning, stacklevel=1)
         warnings.warn("of another kind", UserWarning, stacklevel=1)
@@ -160,7 +160,7 @@ def test_a_warning_of_ours_is_one_line_on_stderr(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(prog_name: str) -> None:
+    def fail(prog_name: str, obj: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(cli, "program", lambda verbs: fail)
