@@ -51,6 +51,19 @@ def test_the_known_classes_of_a_road_set_are_reported(tmp_path):
     assert "has 19 known classes: road, sidewalk, building," in result.stdout
 
 
+def test_masks_of_the_unknown_alone_are_a_road_set_with_one_known_class(tmp_path):
+    for folder, mode in (("test/ood", "RGB"), ("labels/test_ood", "L")):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new(mode, (16, 16)).save(tmp_path / folder / "1.png")
+    label = Image.new("L", (16, 16))
+    label.putpixel((3, 4), 1)
+    label.save(tmp_path / "labels" / "test_ood" / "1.png")
+    (tmp_path / "classes.json").write_text('{"classes": ["known", "unknown"], "ood": [1]}')
+    result = run("check", tmp_path)
+    assert result.exit_code == 0
+    assert "has 1 known class: known\n" in result.stdout
+
+
 def test_problems_are_reported_by_kind_and_exit_1(tmp_path):
     result = run("check", write_set(tmp_path, missing_masks=2))
     assert result.exit_code == 1

@@ -49,10 +49,13 @@ def trained(streets: Path, words: Path, model: Path, tmp_path_factory: pytest.Te
     return out, run("train", "vl4ad", "--data", streets, "--classes", words, "--model", model, "--out", out, *QUICK)
 
 
-def test_it_prints_the_file_and_reports_the_frames_on_stderr(trained: tuple[Path, Done]) -> None:
+def test_it_prints_the_file_and_reports_frames_and_losses_on_stderr(trained: tuple[Path, Done]) -> None:
     out, done = trained
     assert (done.code, done.out) == (0, f"{out}\n"), done.err
-    assert done.err == "2 frames of sky, road, car\n"
+    losses = json.loads(Path(f"{out}.report.json").read_text())["training"]["losses"]
+    parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+    means = f"3 steps, mean of the last 3: loss {sum(losses.values()):.4f} ({parts})"
+    assert done.err == f"2 frames of sky, road, car\n{means}\n"
 
 
 def test_the_weights_and_the_report_say_how_they_were_made(trained: tuple[Path, Done]) -> None:

@@ -96,6 +96,9 @@ class TestRun:
         assert "2.png is empty (0 bytes)" in page
         assert sorted(names_in(page)) == ["in/0.png", "in/1.png", "in/3.png"]
 
+    def test_an_object_that_nobody_named_is_not_named(self, task: Task, tmp_path: Path) -> None:
+        assert ">1 image: " in go(Task("part", task.items[:1]), tmp_path / "out")
+
     def test_it_follows_the_results_of_a_run_that_goes_on(self, task: Task, tmp_path: Path) -> None:
         assert "1 image of" in go(Task("bolt", task.items[:1]), tmp_path / "out")
         assert "4 images of" in go(task, tmp_path / "out", resume=True)

@@ -85,7 +85,9 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(backbone: Backbone, tmp_p
     assert not out.exists()
     told: list[str] = []
     history = schedule(backbone, out).run(Reporter(say=told.append))
-    assert told == [f"going on from {tmp_path / 'stopped.safetensors.checkpoint.pt'}"]
+    going_on, losses = told
+    assert going_on == f"going on from {tmp_path / 'stopped.safetensors.checkpoint.pt'}"
+    assert losses.startswith(f"{QUICK.iterations} steps, mean of the last {QUICK.iterations}: loss ")
     assert len(history) == QUICK.iterations
     assert not (tmp_path / "stopped.safetensors.checkpoint.pt").exists()
     found = read_weights(out)

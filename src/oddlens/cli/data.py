@@ -83,7 +83,7 @@ def manifest(
 def _show(report: "Report", console: "Console") -> None:
     from rich.table import Table
 
-    from oddlens.errors import printable
+    from oddlens.errors import counted, printable
 
     console.print(f"{printable(str(report.root))} ({report.layout})", soft_wrap=True)
     table = Table()
@@ -96,7 +96,8 @@ def _show(report: "Report", console: "Console") -> None:
         table.add_row(printable(count.category), count.split, *(str(number or "-") for number in numbers))
     console.print(table)
     for category, names in report.classes.items():
-        known = printable(f"{category} has {len(names)} known classes: {', '.join(names)}")
+        number = counted(len(names), "known class", "known classes")
+        known = printable(f"{category} has {number}: {', '.join(names)}")
         console.print(known, soft_wrap=True)
     by_kind: dict[str, list[str]] = {}
     for problem in report.problems:

@@ -21,6 +21,8 @@ from oddlens.visualization import html
 from oddlens.visualization.score_chart import STYLE as CHART_STYLE
 from oddlens.visualization.score_chart import score_histogram
 
+UNNAMED = "part"
+"""The object of a run in whose call nobody named one, as for frames of a road."""
 SHOWN = {"ng": 60, "review": 60, "none": 60, "ok": 12}
 """How many images of a verdict the page shows; it links the others."""
 
@@ -55,7 +57,7 @@ def report_page(
         "</main>",
     ]
     name = settings.get("object")
-    of = f" of “{name}”" if isinstance(name, str) else ""
+    of = f" of “{name}”" if isinstance(name, str) and name != UNNAMED else ""
     lead = f"{counted(len(records), 'image')}{of}: {say_counts(count_verdicts(records))}"
     return html.page("oddlens report", lead, body, STYLE + CHART_STYLE)
 

@@ -23,7 +23,7 @@ from oddlens.backbone.pixel_values import to_tensor
 from oddlens.backbone.pyramid import STRIDE, map_tower
 from oddlens.backbone.tensors import to_device
 from oddlens.data.legend import IGNORED
-from oddlens.errors import DataError, UsageError
+from oddlens.errors import DataError, UsageError, counted
 from oddlens.io.hashes import file_hash
 from oddlens.methods.common.templates import load_templates
 from oddlens.methods.vl4ad.concepts import ConceptEncoder
@@ -182,8 +182,10 @@ class DecoderRun:
         if not first:
             return history
         last = History(history.losses[-50:])
+        means = last.epochs(50)[-1]
+        reporter.say(f"{counted(len(history), 'step')}, mean of the last {len(last)}: {in_words(means)}")
         seconds = round(time.perf_counter() - started, 1)
-        provenance = self.provenance() | {"losses": last.epochs(50)[-1], "seconds": seconds}
+        provenance = self.provenance() | {"losses": means, "seconds": seconds}
         if self._report:
             steps = -(-len(self.scenes) // self.settings.batch)
             write_report(self.out, history, steps, provenance, f"vl4ad on {self.scenes.name}")
