@@ -233,13 +233,12 @@ class TestLearning:
         done = calibrate(station, "--from-learning", "--accept", "all")
         assert done.code == 2
         assert (
-            "the station has kept 1 good image of its line, and 20 are the least that it is calibrated on"
-            in done.sentence
+            "the station has kept 1 image of its line, and 20 are the least that it is calibrated on" in done.sentence
         )
         run("detect", tmp_path / "line", "--station", station, "--device", "cpu")
         done = calibrate(station, "--from-learning", "--accept", "all", "--leave-out", "3.png", "7.png")
         assert done.code == 2
-        assert "has kept 19 good images of its line" in done.sentence
+        assert "has kept 19 images of its line" in done.sentence
         assert len(versions(station)) == 1
         moved = station.rename(tmp_path / "moved")
         assert calibrate(moved, "--from-learning", "--accept", "all", "--leave-out", "3.png").code == 0

@@ -17,8 +17,9 @@ from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.io.images import read_image
 from oddlens.methods.registry import method_cards
-from oddlens.station import read_station, versions
+from oddlens.station import read_station, rollback, versions
 from oddlens.station.feedback import Mark, add_feedback, now, read_feedback
+from oddlens.teaching.calibrating import sample_of
 from oddlens.teaching.learn import learn
 from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
@@ -95,6 +96,19 @@ def test_learning_twice_changes_nothing_more(line: Line) -> None:
     assert again.version is None
     assert again.sentences[-1] == "There is nothing new to learn of what is marked."
     assert len(versions(line.folder)) == 2
+
+
+def test_a_sample_of_the_line_that_a_lesson_takes_the_worth_of_is_said(line: Line) -> None:
+    for each in line.open().observe(line.images[5:8]).images:
+        sample_of(line.open(), line.folder).add(each)
+    line.mark(1, "bad")
+    assert not [each for each in learn(line.folder, device="cpu").sentences if "--from-learning" in each]
+    line.mark(0, "good")
+    (said,) = [each for each in learn(line.folder, device="cpu").sentences if "--from-learning" in each]
+    assert said.startswith("3 images of its line were kept with scores of before")
+    assert len(sample_of(line.open(), line.folder)) == 0
+    rollback(line.folder, 2)
+    assert len(sample_of(line.open(), line.folder)) == 3
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from typing import NamedTuple, NotRequired, TypedDict, get_args
 import numpy as np
 
 from oddlens.calibration.conformal import (
+    MOST_PROMISED,
     declared_bound,
     images_needed,
     lognormal_limit,
@@ -263,7 +264,7 @@ class Calibration:
             return self.broken
         rank = rank_of(self.scores, threshold)
         bound = moved_bound(len(self), rank)
-        if bound > 0.99:  # "at most 100 %" would read like a promise
+        if bound > MOST_PROMISED:
             below = "all" if not rank else f"{len(self) - rank} of the {len(self)}"
             return f"The threshold was moved by hand below {below} good images: it promises no false-alarm rate."
         about = "with 95 % confidence" if self.kind == "split" else "with about 95 % confidence"

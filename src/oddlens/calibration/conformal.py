@@ -107,6 +107,10 @@ def declared_bound(count: int, rank: int, confidence: float = CONFIDENCE) -> flo
     return 1.0 if rank < 1 else beta_quantile(confidence, count + 1 - rank, rank)
 
 
+MOST_PROMISED = 0.99
+"""A bound above it is no promise: "at most 100 %" would only read like one."""
+
+
 def moved_bound(count: int, rank: int) -> float:
     """As `declared_bound`, at a confidence of 95 %, for a threshold that was moved after the scores were seen.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from oddlens.calibration import Calibration
-from oddlens.calibration.conformal import declared_bound, moved_bound, rank_of, rate_interval
+from oddlens.calibration.conformal import MOST_PROMISED, declared_bound, moved_bound, rank_of, rate_interval
 from oddlens.detection import Thresholds
 from oddlens.detection.thresholds import ThresholdsDocument
 
@@ -100,7 +100,7 @@ class Check:
         if image == calibration.thresholds.image:
             return calibration.mean_rate, declared_bound(len(calibration), calibration.rank)
         bound = moved_bound(len(calibration), rank_of(calibration.scores, image))
-        return None if bound >= 1 else (None, bound)
+        return None if bound > MOST_PROMISED else (None, bound)
 
     @property
     def keeps_promise(self) -> bool | None:

@@ -89,7 +89,7 @@ def check_count(seen: Seen) -> None:
     """Raise `UsageError` where a sample of the line is too small."""
     if seen.from_line and len(seen.images) < LEAST:
         raise UsageError(
-            f"the station has kept {counted(len(seen.images), 'good image')} of its line, and {LEAST} are the least that it is "
+            f"the station has kept {counted(len(seen.images), 'image')} of its line, and {LEAST} are the least that it is "
             "calibrated on: run 'oddlens detect' with more of them first"
         )
 

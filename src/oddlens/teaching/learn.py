@@ -35,6 +35,7 @@ from oddlens.loading import open_station
 from oddlens.station import Version, locked, write_station
 from oddlens.station.defects import Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
+from oddlens.teaching.calibrating import sample_of
 from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
 from oddlens.teaching.references import calibrate_by_some, remove_references
@@ -168,6 +169,7 @@ class Lesson:
 
     def _learn(self, defect_memory: bool | None, renews: bool) -> Learned:
         before = self.detector.calibration()
+        sampled = len(sample_of(self.detector, self._folder))
         self._first = 0 if before is None or before.kind != "leave-one-out" else len(before)
         joining = self._read(self._joining(renews, before))
         leaving = self._leaving()
@@ -199,6 +201,12 @@ class Lesson:
             self._said.append("There is nothing new to learn of what is marked.")
             return Learned(version=None, sentences=tuple(self._said))
         self._say(len(joining), len(leaving), len(new), named, gone, remade)
+        if sampled > (left := len(sample_of(self.detector, self._folder))) and not renews:
+            were = counted(sampled - left, "image of its line was", "images of its line were")
+            self._said.append(
+                f"{were} kept with scores of before: the sample for --from-learning begins again with this version, and a rollback "
+                "goes back to it."
+            )
         self.is_new = True
         return Learned(
             version=None,
