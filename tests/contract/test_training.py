@@ -67,7 +67,7 @@ def learn(trainable: Trainable, features: Features, steps: int) -> list[float]:
     optimiser = torch.optim.Adam(trainable.parameters(), settings.learning_rate, settings.betas)
     totals = []
     for _ in range(steps):
-        total = torch.stack(list(trainable.losses(features, MASKS, LABELS, NAMES).values())).sum()
+        total = torch.stack(list(trainable.losses(features, MASKS, LABELS, NAMES, trainable.shared()).values())).sum()
         optimiser.zero_grad()
         total.backward()
         optimiser.step()

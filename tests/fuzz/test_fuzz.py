@@ -27,6 +27,7 @@ def tally() -> Tally:
     return found
 
 
+@pytest.mark.needs_torch
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_input_ends_in_a_result_or_in_one_sentence(tally: Tally, kind: str) -> None:
     findings = [each for each in tally.findings if each.input.kind == kind]
