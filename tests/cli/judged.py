@@ -1,9 +1,27 @@
-"""Results that were judged: what is read out of a folder, and what must be the same in two."""
+"""Results that are judged: the images they are of, what is read out of a folder, and what must be the same in two."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from tests.noise import write_picture, write_pictures
+
+
+def ten_images(folder: Path) -> Path:
+    """Ten images, of which one is empty."""
+    write_pictures(folder, 10)
+    (folder / "4.png").write_bytes(b"")
+    return folder
+
+
+def five_good_images(folder: Path) -> Path:
+    folder.mkdir()
+    for number in range(5):
+        write_picture(folder / f"{number}.png", np.random.default_rng(50 + number))
+    return folder
 
 
 def lines_of(out: Path) -> list[dict[str, Any]]:

@@ -19,9 +19,8 @@ from oddlens.errors import UsageError
 from oddlens.inference.judgement import by_station
 from oddlens.station import read_station
 from oddlens.station.defects import DefectMemory, Defects
-from tests.cli.judged import assert_same_folders, lines_of, run_of, scores_of
+from tests.cli.judged import assert_same_folders, five_good_images, lines_of, run_of, scores_of, ten_images
 from tests.cli.program import Done, run
-from tests.noise import write_picture, write_pictures
 
 Detect = Callable[..., Done]
 
@@ -31,18 +30,12 @@ LEFT = RegionOfInterest(include=(((0, 0), (0.6, 0), (0.6, 1), (0, 1)),))
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Ten images, of which one is empty."""
-    write_pictures(tmp_path / "in", 10)
-    (tmp_path / "in" / "4.png").write_bytes(b"")
-    return tmp_path / "in"
+    return ten_images(tmp_path / "in")
 
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    (tmp_path / "good").mkdir()
-    for number in range(5):
-        write_picture(tmp_path / "good" / f"{number}.png", np.random.default_rng(50 + number))
-    return tmp_path / "good"
+    return five_good_images(tmp_path / "good")
 
 
 class TestLikeAFreshRun:

@@ -5,32 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from oddlens.errors import OddlensError
 from oddlens.inference import judge as judging
-from tests.cli.judged import assert_same_folders, lines_of, run_of, scores_of
+from tests.cli.judged import assert_same_folders, five_good_images, lines_of, run_of, scores_of, ten_images
 from tests.cli.program import Done, run
-from tests.noise import write_picture, write_pictures
+from tests.noise import write_picture
 
 Detect = Callable[..., Done]
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Ten images, of which one is empty."""
-    write_pictures(tmp_path / "in", 10)
-    (tmp_path / "in" / "4.png").write_bytes(b"")
-    return tmp_path / "in"
+    return ten_images(tmp_path / "in")
 
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    (tmp_path / "good").mkdir()
-    for number in range(5):
-        write_picture(tmp_path / "good" / f"{number}.png", np.random.default_rng(50 + number))
-    return tmp_path / "good"
+    return five_good_images(tmp_path / "good")
 
 
 class TestWhatIsMissing:
