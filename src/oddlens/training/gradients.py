@@ -13,7 +13,7 @@ from oddlens.training.processes import Processes
 class GradientSum:
     """The gradients of several losses, each computed alone and added in float64.
 
-    So the sum hangs neither on their order nor on who computes which: Adam makes large steps of small differences.
+    So the sum depends neither on their order nor on which process computes which: Adam makes large steps of small differences.
     """
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
