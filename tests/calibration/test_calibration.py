@@ -122,7 +122,9 @@ class TestWords:
 
     def test_a_test_that_found_no_difference_is_said(self) -> None:
         found = replace(made(20), tested=Exchangeability(20, 30, 0.5, 0.4))
-        assert found.promise.endswith("compared with 30 of the line, and no difference was found (p = 0.8).")
+        assert found.promise.endswith(
+            "compared with 30 of the line, and their scores and look do not differ (p = 0.8)."
+        )
         assert "not tested" not in found.promise_at(0.1)
 
     def test_doubtful_images_that_were_accepted_are_said(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -95,7 +97,10 @@ def test_it_survives_json() -> None:
 
 
 def test_a_held_test_is_said_to_have_found_nothing() -> None:
-    assert "no difference was found" in Exchangeability(8, 30, 0.4, 0.6).sentence
+    compared = "8 good images were compared with 30 of the line, and their "
+    assert Exchangeability(8, 30, 0.4, 0.6).sentence == f"{compared}scores and look do not differ (p = 0.8)."
+    assert Exchangeability(8, 30, None, 0.6).sentence == f"{compared}look does not differ (p = 0.6)."
+    assert Exchangeability(8, 30, 0.4, None).sentence == f"{compared}scores do not differ (p = 0.4)."
 
 
 class TestWhatIsAboveTheThreshold:
@@ -117,10 +122,29 @@ class TestWhatIsAboveTheThreshold:
 
     def test_a_line_of_which_far_too_much_is_called_ng_is_said(self) -> None:
         found = Exchangeability(4, 60, None, 0.5, 4, 30)
-        assert "of which 30 (50%) are above the threshold where at most 20% of good ones should be" in found.sentence
+        said = "of which 30 (50%) are above the threshold that the 4 give, where at most 20% of good ones should be"
+        assert said in found.sentence
         assert "does not hold" in found.sentence
-        held = Exchangeability(4, 60, None, 0.5, 4, 12)
-        assert "60 of the line, of which 12 are above the threshold, and no difference was found" in held.sentence
+
+    def test_no_more_than_may_be_is_said_beside_what_else_was_looked_at(self) -> None:
+        held = Exchangeability(16, 60, None, 0.4, 16, 3)
+        assert held.sentence == (
+            "16 good images were compared with 60 of the line, of which 3 (5.0%) are above the threshold that the 16 give, no more "
+            "than the 5.9% of good ones that may be on average, and their look does not differ (p = 0.8)."
+        )
+        assert replace(held, embedding_p=None).sentence.endswith("that may be on average.")
+
+    @pytest.mark.parametrize("embedding_p", [None, 0.6])
+    def test_more_than_should_be_is_never_called_no_difference(self, embedding_p: float | None) -> None:
+        """10 of 24 above a threshold that declares 20 %: too few to refute it."""
+        found = Exchangeability(4, 24, None, embedding_p, 4, 10)
+        assert not found.is_refuted
+        look = "" if embedding_p is None else " Their look does not differ (p = 1)."
+        assert found.sentence == (
+            "4 good images were compared with 24 of the line, of which 10 (42%) are above the threshold that the 4 give, more than "
+            "the 20% of good ones that should be on average. That may be chance, or bad images among them: it neither confirms the "
+            f"promise nor refutes it.{look}"
+        )
 
     @pytest.mark.parametrize("known", [4, 8, 16])
     def test_of_random_references_it_says_so_about_as_often_as_it_is_so(self, known: int) -> None:

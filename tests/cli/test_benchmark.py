@@ -159,7 +159,18 @@ def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Pat
         (("--set", "vl4ad.classes=camvid"), "is of a method that does not run: here run winclip"),
         (("--object", "a", "--names", "b"), "--object and --names contradict each other"),
         (("--method", "april-gan", "--weights", "nowhere.pth"), "nowhere.pth does not exist"),
-        (("--method", "winclip", "vl4ad", "--weights", "a.pth"), "does not say of which method"),
+        (("--method", "winclip", "vl4ad", "--weights", "a.pth"), "weights file a.pth does not exist"),  # vl4ad's
+        (
+            ("--method", "winclip", "vl4ad", "april-gan", "--weights", "a.pth"),
+            "--weights 'a.pth' does not say of which method: give METHOD=FILE, for instance vl4ad=a.pth",
+        ),
+        (
+            ("--method", "winclip", "anovl", "--weights", "a.pth"),
+            "none of winclip, anovl takes weights: leave --weights out",
+        ),
+        (("--method", "anovl", "--weights", "a.pth"), "anovl takes no weights: leave them out"),
+        (("--weights", "vl4ad=a.pth"), "is of a method that does not run: here run winclip"),
+        (("--method", "vl4ad", "--weights", "a.pth", "--weights", "VL4AD=b.pth"), "--weights gives vl4ad two files"),
         (("--method", "patchcore"), "there is no method 'patchcore'"),
         (("--picks", "nowhere"), "there are no picks at nowhere"),
     ],

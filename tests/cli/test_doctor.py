@@ -38,10 +38,13 @@ def test_models_are_here_or_missing_and_the_missing_have_a_remedy() -> None:
     assert "oddlens models fetch NAME" in run("doctor").out
 
 
-def test_every_extra_that_users_can_install_is_named_with_its_packages() -> None:
+def test_every_extra_that_users_can_install_is_named_with_its_packages_or_as_absent() -> None:
     extras = set(metadata("oddlens").get_all("Provides-Extra") or ()) - {"test", "docs", "dev", "release"}
-    shown = {name.removeprefix("extra "): fact for name, fact in facts().items() if name.startswith("extra ")}
-    assert set(shown) == extras
+    told = facts()
+    shown = {name.removeprefix("extra "): fact for name, fact in told.items() if name.startswith("extra ")}
+    absent = [name for name in told.get("extras not here", "").split(":")[0].split(", ") if name]
+    assert {*shown, *absent} == extras
+    assert len(shown) + len(absent) == len(extras)
     assert shown["video"].startswith("av ")
     assert f"torch {version('torch')}" in shown["torch"]
     assert "torch" not in shown["train"]
@@ -50,3 +53,18 @@ def test_every_extra_that_users_can_install_is_named_with_its_packages() -> None
 def test_a_package_that_is_not_installed_is_reported_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.requires", lambda _: ["no-such-package>=1", "av>=15; extra == 'video'"])
     assert facts()["no-such-package"] == "not installed"
+
+
+def test_extras_that_lack_a_package_share_one_line_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [
+        "numpy",
+        "av>=15; extra == 'video'",
+        "no-such-package; extra == 'one'",
+        "av; extra == 'two'",
+        "nor-this; extra == 'two'",
+    ]
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: wanted)
+    told = facts()
+    assert told["extras not here"] == "one, two: pip install 'oddlens[NAME]' adds one"
+    assert [name for name in told if name.startswith("extra ")] == ["extra video"]
+    assert "not installed" not in "".join(told.values())

@@ -94,16 +94,12 @@ class Exchangeability:
         """What was found, in words."""
         compared = f"{self.known} good images were compared with {self.later} of the line"
         if not self.is_refuted:
-            counted = "" if self.above is None else f", of which {self.above} are above the threshold"
-            return f"{compared}{counted}, and no difference was found (p = {self.p_value:.2g})."
+            return f"{compared}{self._held}."
         if self.too_often > 0.5:
-            assert self.rank is not None
-            assert self.above is not None
             return (
-                f"{compared}, of which {self.above} ({self.above / self.later:.0%}) are above the threshold where at most "
-                f"{mean_rate(self.known, self.rank):.0%} of good ones should be: unless those are bad, the good images "
-                "are not like what the line produces, so the promise does not hold. Calibrate on images that were taken at "
-                "different times."
+                f"{compared}{self._counted}, where at most {self._declared} of good ones should be: unless those are bad, the good "
+                "images are not like what the line produces, so the promise does not hold. Calibrate on images that were taken "
+                "at different times."
             )
         given = {"scores": self.score_p, "look": self.embedding_p}
         most = min(p for p in given.values() if p is not None)
@@ -112,6 +108,35 @@ class Exchangeability:
             f"{compared}, and their {differ} differ (p = {self.p_value:.2g}): they are not like what the line produces, so the "
             "promise does not hold. Calibrate on images that were taken at different times."
         )
+
+    @property
+    def _held(self) -> str:
+        """What was found where nothing is refuted: of each thing that was looked at."""
+        given = {"scores": self.score_p, "look": self.embedding_p}
+        names = " and ".join(name for name, p in given.items() if p is not None)
+        same = (
+            f"heir {names} {'does' if names == 'look' else 'do'} not differ (p = {self.p_value:.2g})" if names else ""
+        )
+        goes_on = f", and t{same}" if same else ""
+        if self.rank is None or self.above is None:
+            return goes_on
+        if self.above <= mean_rate(self.known, self.rank) * self.later:
+            return f"{self._counted}, no more than the {self._declared} of good ones that may be on average{goes_on}"
+        begins = f". T{same}" if same else ""
+        return (
+            f"{self._counted}, more than the {self._declared} of good ones that should be on average. That may be chance, or bad "
+            f"images among them: it neither confirms the promise nor refutes it{begins}"
+        )
+
+    @property
+    def _counted(self) -> str:
+        assert self.above is not None
+        return f", of which {self.above} ({_percent(self.above / self.later)}) are above the threshold that the {self.known} give"
+
+    @property
+    def _declared(self) -> str:
+        assert self.rank is not None
+        return _percent(mean_rate(self.known, self.rank))
 
     def to_dict(self) -> ExchangeabilityDocument:
         """As JSON values, which `from_dict` takes."""
@@ -243,6 +268,10 @@ def _shuffled(known: int, later: int, seed: int) -> NDArray[np.float64]:
     real = np.repeat([1.0, 0.0], [known, later])
     rng = np.random.default_rng(seed)
     return np.stack([real, *(rng.permutation(real) for _ in range(SHUFFLES))], axis=1)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{1 if 0 < share < 0.1 else 0}f}%"
 
 
 def _p_value(statistics: NDArray[np.float64]) -> float:

@@ -25,7 +25,7 @@ from oddlens.cli.options import (
 )
 from oddlens.cli.settings import overrides_by_method
 from oddlens.errors import UsageError
-from oddlens.methods.registry import method_card
+from oddlens.methods.registry import method_card, method_cards
 
 if TYPE_CHECKING:
     from oddlens.evaluation.runner import Evaluation
@@ -51,7 +51,8 @@ class MethodOptions:
     weights: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE", help="The learned part of a method; of one of several as METHOD=FILE, once for each."
+            metavar="FILE",
+            help="The learned part of the method that takes one; of several such methods as METHOD=FILE, once for each.",
         ),
     ] = None
     setting: Annotated[
@@ -207,16 +208,23 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 def _weights(methods: Sequence[str], given: Sequence[str]) -> dict[str, str]:
-    """Method -> weights file."""
+    """Method -> weights file. A file alone is of the one method that takes weights."""
     files: dict[str, str] = {}
+    able = [name for name in methods if method_card(name).needs.weights != "no"]
     for text in given:
         name, equals, path = text.partition("=")
-        if equals and name.casefold() in methods:
-            files[name.casefold()] = path
-        elif len(methods) == 1:
-            files[methods[0]] = text
-        else:
-            raise UsageError(
-                f"--weights {text!r} does not say of which method: give METHOD=FILE, for instance {methods[0]}={text}"
-            )
+        method = name.casefold() if equals else ""
+        if method not in methods:
+            if method in method_cards():
+                raise UsageError(f"--weights {text!r} is of a method that does not run: here run {', '.join(methods)}")
+            if len(methods) > 1 and len(able) != 1:
+                raise UsageError(
+                    f"--weights {text!r} does not say of which method: give METHOD=FILE, for instance {able[0]}={text}"
+                    if able
+                    else f"none of {', '.join(methods)} takes weights: leave --weights out"
+                )
+            method, path = (able or methods)[0], text
+        if method in files:
+            raise UsageError(f"--weights gives {method} two files: give it one")
+        files[method] = path
     return files

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oddlens.errors import counted
 
 _NOT_FOR_USERS = ("test", "docs", "dev", "release")
+_ABSENT = "not installed"
 
 
 def doctor() -> None:
@@ -20,6 +21,7 @@ def doctor() -> None:
     absent = [name for name, here in present.items() if not here]
     needed = _packages()
     extras = {extra: packages for extra, packages in needed.items() if extra and extra not in _NOT_FOR_USERS}
+    lacking = [extra for extra, packages in extras.items() if _ABSENT in map(_version, packages)]
     facts = {
         "oddlens": __version__,
         "python": f"{platform.python_version()} on {platform.platform()}",
@@ -27,7 +29,9 @@ def doctor() -> None:
         **{
             f"extra {extra}": ", ".join(f"{package} {_version(package)}" for package in packages)
             for extra, packages in extras.items()
+            if extra not in lacking
         },
+        **({"extras not here": f"{', '.join(lacking)}: pip install 'oddlens[NAME]' adds one"} if lacking else {}),
         "runtime onnx": _onnx_runtime(),
         "runtime openvino": _openvino_runtime(),
         "runtime torch": _torch_runtime(),
@@ -64,7 +68,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return _ABSENT
 
 
 def _onnx_runtime() -> str:
