@@ -71,6 +71,21 @@ def test_another_part_is_found() -> None:
     assert flagged(vet(observed(EVEN[:8], embeddings))) == {"003.png": "does not look like the others' part"}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_another_part_lies_beyond_twice_the_largest_distance_between_the_others(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    embeddings = rng.normal(size=(6, 3)).round(1)
+    embeddings[2] *= 4
+    far = np.linalg.norm(embeddings[:, None] - embeddings, axis=2)
+    np.fill_diagonal(far, np.inf)
+    without = [np.delete(np.delete(far, number, 0), number, 1) for number in range(6)]
+    strange = {
+        f"{number:03d}.png" for number in range(6) if far[number].min() > 2 * without[number].min(axis=1).max() > 0
+    }
+    found = flagged(vet(observed(EVEN[:6], embeddings)))
+    assert {name for name, reason in found.items() if "does not look like" in reason} == strange
+
+
 def test_twins_are_found() -> None:
     embeddings = np.random.default_rng(1).normal(size=(6, 16))
     embeddings[4] = embeddings[1] + 0.01

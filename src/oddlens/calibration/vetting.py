@@ -139,14 +139,15 @@ def vet(images: Observations) -> Vetting:
     logarithms; fewer images are held one by one against the others' prediction limit (Student's t, logarithms). How much of what
     is bad that finds is measured in docs/guides/thresholds.md.
     """
-    scores, names = images.scores, short_names(each.source for each in images)
+    short = short_names(each.source for each in images)
+    scores, names, distances = images.scores, [short[each.source] for each in images], _distances(images)
     reasons: list[list[str]] = [[] for _ in images]
     for number in _far(scores, SCORE):
         others = scores[:number] + scores[number + 1 :]
         reasons[number].append(
             f"differs most (score {scores[number]:.3g}, others {min(others):.3g} to {max(others):.3g})"
         )
-    for finding in (_strange(images), _twins(images), _odd_sizes(images), _odd_looks(images)):
+    for finding in (_strange(distances), _twins(distances, names), _odd_sizes(images), _odd_looks(images)):
         for number, reason in finding:
             reasons[number].append(reason)
     rows = [
@@ -154,7 +155,7 @@ def vet(images: Observations) -> Vetting:
             each,
             p_value(scores[:number] + scores[number + 1 :], each.score),
             tuple(reasons[number]),
-            names[each.source],
+            names[number],
         )
         for number, each in enumerate(images)
     ]
@@ -182,32 +183,32 @@ def _prediction_limit(others: NDArray[np.float64], rate: float) -> float:
     return float(others.mean()) + t_quantile(1 - rate, len(others) - 1) * spread
 
 
-def _strange(images: Observations) -> Iterator[tuple[int, str]]:
-    """Images that do not look like the same part."""
-    if len(images) < 4:
+def _strange(distances: NDArray[np.float64]) -> Iterator[tuple[int, str]]:
+    """Images that do not look like the same part. distances: see `_distances`."""
+    if len(distances) < 4:
         return
-    distances = _distances(images)
-    for number, own in enumerate(distances):
-        rest = np.delete(np.delete(distances, number, 0), number, 1)
-        if own.min() > STRANGE * rest.min(axis=1).max() > 0:
-            yield number, "does not look like the others' part"
+    nearest = distances.min(axis=1)
+    *_, usual, farthest = np.sort(nearest)
+    # No other image is the nearest of one that lies so far away: theirs are the same without it.
+    if farthest > STRANGE * usual > 0:
+        yield int(nearest.argmax()), "does not look like the others' part"
 
 
-def _twins(images: Observations) -> Iterator[tuple[int, str]]:
-    """Images that nearly are an earlier one: both count as one part."""
-    if len(images) < 3:
+def _twins(distances: NDArray[np.float64], names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Images that nearly are an earlier one: both count as one part. distances: see `_distances`."""
+    if len(distances) < 3:
         return
-    distances = _distances(images)
     usual = float(np.median(distances[np.isfinite(distances)]))
-    names = short_names(each.source for each in images)
-    for number in range(1, len(images)):
+    for number in range(1, len(distances)):
         nearest = int(distances[number, :number].argmin())
         if distances[number, nearest] < TWIN * usual:
-            yield number, f"is nearly the same image as {printable(names[images[nearest].source])}"
+            yield number, f"is nearly the same image as {printable(names[nearest])}"
 
 
 def _distances(images: Observations) -> NDArray[np.float64]:
     """Of the embeddings, [images, images]; infinite between an image and itself."""
+    if not len(images):
+        return np.zeros((0, 0))
     distances = distances_between(images.embeddings, images.embeddings)
     np.fill_diagonal(distances, np.inf)
     return distances
