@@ -1,6 +1,7 @@
 """Versions of a station, the way back, the log, and two writers at once. Its sections, and what is damaged in its files."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -54,6 +55,12 @@ class TestVersions:
         for call in (read_station, rollback):
             with pytest.raises(UsageError, match=f"station has no version {number}: it has versions 1 to 3"):
                 call(station, number)
+
+    def test_the_version_in_force_is_there_also_where_its_own_file_is_not(self, station: Path) -> None:
+        shutil.rmtree(station / "versions")
+        assert read_station(station, 3).thresholds.image == 0.3
+        with pytest.raises(UsageError, match="station has no version 1: it has version 3"):
+            read_station(station, 1)
 
     def test_the_version_in_force_is_no_earlier_one(self, station: Path) -> None:
         with pytest.raises(UsageError, match="version 3 is in force already: give an earlier one"):

@@ -74,11 +74,10 @@ def read_version(root: Path, version: int | None = None) -> Document:
             raise
     else:
         newest = current["version"]["number"]
-        if current["format"] != FORMAT:
-            numbers = [newest]
-            if version == newest:
-                return current
-        numbers = [number for number in numbers if number <= newest]  # a program that was killed may have left more
+        earlier = numbers if current["format"] == FORMAT else []  # a program that was killed may have left later ones
+        numbers = [*(number for number in earlier if number < newest), newest]
+        if version == newest and newest not in earlier:
+            return current
     if version not in numbers:
         first, last = numbers[0], numbers[-1]
         there = f"version {first}" if first == last else f"versions {first} to {last}"
