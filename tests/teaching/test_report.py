@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,12 @@ def test_references_say_what_they_score(detector: oddlens.Detector) -> None:
     alone = detector.with_references(None).add_references(pictures(0))
     assert [each["score"] for each in references_of(alone)] == [None]
     assert references_of(detector.with_references(None)) == []
+
+
+def test_references_of_one_name_say_their_own_scores(detector: oddlens.Detector) -> None:
+    assert detector.references is not None
+    found = references_of(detector.with_references(replace(detector.references, sources=("image 1",) * 5)))
+    assert [each["score"] for each in found] == [each["score"] for each in references_of(detector)]
 
 
 def test_the_bounds_are_those_of_a_moved_threshold(detector: oddlens.Detector, tmp_path: Path) -> None:

@@ -59,17 +59,20 @@ def references_of(detector: Detector) -> list[Document]:
     references = detector.references
     if references is None:
         return []
-    rows: dict[str, Document] = {}
-    if detector.calibration() is not None and len(references) > 1 and not detector.recipe.alone:
-        rows = {str(row["name"]): row for row in rows_of(vet(detector.observe(looks=False)))}
     empty: Document = {"score": None, "p_value": None, "flagged": False, "reason": None}
+    rows = [empty] * len(references)
+    if detector.calibration() is not None and len(references) > 1 and not detector.recipe.alone:
+        seen = detector.observe(looks=False)
+        vetting = vet(seen)
+        found = {id(row.observation): each for row, each in zip(vetting.rows, rows_of(vetting), strict=True)}
+        rows = [found[id(image)] for image in seen]  # names may stand twice
     return [
         {
             "source": Path(source).name,
             "digest": references.digests[number] if references.digests else None,
             "size": list(references.sizes[number]),
         }
-        | {name: rows.get(source, empty)[name] for name in empty}
+        | {name: rows[number][name] for name in empty}
         for number, source in enumerate(references.sources)
     ]
 
