@@ -2,11 +2,17 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+
+# Makes the environment $(1) unless it is there. A Python that is too old leaves none behind, nor one that stopped before it had pip.
+environment = @test -x $(1)/bin/pip || { $(PYTHON) -c '$(NEW_ENOUGH)' && $(PYTHON) -m venv $(1); }
+NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit("oddlens needs Python 3.11 or newer, and $(PYTHON) is %d.%d: \
+name another one, as in make PYTHON=python3.12" % sys.version_info[:2])
+
 # The tests start dozens of programs: what Python compiles for one of them, the next one finds.
 unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo docs fuzz test test-wheel test-light lint types clean
+.PHONY: demo docs fuzz test test-wheel test-light lint types release-check clean
 
 demo: .venv/core
 	$(BIN)/oddlens demo
@@ -26,7 +32,7 @@ fuzz: .venv/test
 # before.
 test-wheel: build/wheel
 	rm -rf build/wheel-env
-	$(PYTHON) -m venv build/wheel-env
+	$(call environment,build/wheel-env)
 	build/wheel-env/bin/pip install --quiet --constraint constraints.txt "$$(echo build/wheel/*.whl)[test]"
 	build/wheel-env/bin/python -c '$(IS_THE_WHEEL)'
 	build/wheel-env/bin/python -m pytest $(IN_PARALLEL) --hypothesis-profile again $(NOT_OF_THE_WHEEL)
@@ -38,7 +44,7 @@ NOT_OF_THE_WHEEL := $(addprefix --ignore=tests/,fuzz lab examples docs)
 LEAST_FILES := 0.5
 test-light: build/wheel
 	rm -rf build/light-env
-	$(PYTHON) -m venv build/light-env
+	$(call environment,build/light-env)
 	build/light-env/bin/pip install --quiet --constraint constraints.txt "$$(echo build/wheel/*.whl)[serve]" pytest hypothesis
 	build/light-env/bin/python -c '$(IS_THE_WHEEL); import importlib.util; assert importlib.util.find_spec("torch") is None'
 	OMP_NUM_THREADS=1 build/light-env/bin/python -m pytest --least-files $(LEAST_FILES)
@@ -64,7 +70,7 @@ types: .venv/dev
 # All that a release must pass, and its packages, SBOM and licences, into build/release. RELEASE: options, such as
 # RELEASE="--python 3.12 --extra base serve".
 release-check:
-	test -x build/release-tools/bin/python || $(PYTHON) -m venv build/release-tools
+	$(call environment,build/release-tools)
 	build/release-tools/bin/pip install --quiet --constraint constraints.txt --editable '.[release]'
 	build/release-tools/bin/python scripts/release_check.py $(RELEASE)
 
@@ -73,7 +79,7 @@ clean:
 
 # The extra dependencies come on top of what is there, so that one environment serves all goals.
 .venv/core: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(call environment,.venv)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 

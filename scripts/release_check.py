@@ -31,6 +31,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 NOT_FOR_USERS = ("test", "docs", "dev", "release")
 BASE = "base"
 """Among extras: none of them."""
+TOOLS = ("uv", "twine", "pipx", "pip-licenses", "cyclonedx-py")
+"""The programs of the extra `release`."""
 FREE = {"fiftyone": ("opencv-python-headless",)}
 """Extras that need other versions of some packages than constraints.txt has: fiftyone takes no OpenCV 5."""
 
@@ -230,12 +232,22 @@ def find_python(minor: str, work: Path) -> Path | None:
 
 
 def tool(name: str) -> str:
-    """A program of the extra `release`."""
+    """A program of the extra `release`. An empty text: it is not installed."""
     beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        raise SystemExit(f"{name} is not installed: pip install 'oddlens[release]', or make release-check")
-    return found
+    return str(beside) if beside.exists() else shutil.which(name) or ""
+
+
+def needs(root: Path = ROOT) -> list[str]:
+    """What is missing before anything can be checked, in sentences."""
+    missing = [name for name in TOOLS if not tool(name)]
+    faults = [f"not installed: {', '.join(missing)}; make release-check brings them"] if missing else []
+    if not shutil.which("git"):
+        return [*faults, "git is not installed"]
+    return (
+        faults
+        if (root / ".git").exists()
+        else [*faults, f"{root} is no clone: git has to say which files belong to it"]
+    )
 
 
 def build(checks: Checks, out: Path) -> list[Path]:
@@ -284,7 +296,7 @@ def smoke(checks: Checks, python: Path, extra: str) -> list[str]:
 
 
 def write_papers(checks: Checks, python: Path, wheel: Path, extras: list[str], out: Path) -> None:
-    """The SBOM and the licences of an installation with all extras."""
+    """The SBOM and the licences of an installation with these extras."""
     since = time.monotonic()
     inside, faults = environment(checks, python, wheel, extras)
     bill, licences = out / "sbom.cdx.json", out / "licences.md"
@@ -304,7 +316,8 @@ def write_papers(checks: Checks, python: Path, wheel: Path, extras: list[str], o
         "--output-file",
         licences,
     )
-    if checks.say("SBOM and licences of an installation with all extras", faults, since):
+    what = "all extras" if extras == extras_of() else ", ".join(extras)
+    if checks.say(f"SBOM and licences of an installation with {what}", faults, since):
         parts = json.loads(bill.read_text(encoding="utf-8"))["components"]
         rows = [line.split("|") for line in licences.read_text(encoding="utf-8").splitlines()[2:]]
         unknown = [row[1].strip() for row in rows if row[3].strip() == "UNKNOWN"]
@@ -361,6 +374,8 @@ def main() -> None:
         "--extra", nargs="+", default=extras_of(), choices=extras_of(), metavar="EXTRA", help="default: all, and base"
     )
     options = parser.parse_args()
+    if faults := needs():
+        raise SystemExit(f"release_check: {'; '.join(faults)}")
     out: Path = options.out.resolve()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

@@ -16,10 +16,12 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from release_check import (  # noqa: E402
     BASE,
+    TOOLS,
     changelog_faults,
     citation_faults,
     content_faults,
     extras_of,
+    needs,
     page_faults,
     texts_of,
     version_of,
@@ -87,3 +89,26 @@ def test_developers_extras_are_not_for_users() -> None:
     assert extras[0] == BASE
     assert {"torch", "serve", "mqtt"} <= set(extras)
     assert not {"test", "docs", "dev", "release"} & set(extras)
+
+
+def test_what_is_missing_is_named_at_once_and_where_it_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there, tmp_path / ".git"):
+        folder.mkdir()
+    monkeypatch.setattr(sys, "executable", str(here / "python"))
+    monkeypatch.setenv("PATH", str(there))
+    assert needs(tmp_path) == [
+        f"not installed: {', '.join(TOOLS)}; make release-check brings them",
+        "git is not installed",
+    ]
+
+    for path in (*(here / name for name in TOOLS[:2]), *(there / name for name in (*TOOLS[2:], "git"))):
+        path.touch(0o755)
+    assert needs(tmp_path) == []
+    (there / "pipx").unlink()
+    assert needs(tmp_path) == ["not installed: pipx; make release-check brings them"]
+    (there / "pipx").touch(0o755)
+    (tmp_path / ".git").rmdir()
+    assert needs(tmp_path) == [f"{tmp_path} is no clone: git has to say which files belong to it"]
