@@ -8,9 +8,9 @@ row. Without --method all methods of the registry run that take references and n
 name winclip+patch-knn, with two references or more. A method may have recipe fields behind commas. Each image runs through the
 towers once a method. Masks are brought to the map's size by the authors' rule. --out FILE keeps each row as a line of JSON: a run
 that was stopped goes on with the same command, and does not measure again what is there. --most N takes N test images of a larger
-category, good and defective ones in their shares, drawn by a seed. --time prints the milliseconds an image instead, one by one
-with four references: resized, through the towers, scored; not decoded. On a machine that does other work too only the
-processors' milliseconds mean something.
+category, good and defective ones in their shares, drawn by a seed. --leave-out-copies leaves out test images that are files of
+train. --time prints the milliseconds an image instead, one by one with four references: resized, through the towers, scored; not
+decoded. On a machine that does other work too only the processors' milliseconds mean something.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def figures(records: Sequence[Record], detections: Sequence[Detection]) -> Figur
 
 def test_images(source: NamedDataset, category: str, most: int | None) -> list[Record]:
     """The test images of a category: all, or so many, good and defective ones in their shares."""
-    every = list(source.dataset.select(category=category, split="test"))
+    every = list(source.tests(category))
     if most is None or len(every) <= most:
         return every
     drawn: set[int] = set()
@@ -176,12 +176,15 @@ def main() -> None:
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--category", nargs="+", help="only these (a quick run; not for reporting)")
     parser.add_argument("--most", type=int, metavar="N", help="test images a category at most")
+    parser.add_argument("--leave-out-copies", action="store_true", help="test images that are files of train")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where rows are kept")
     parser.add_argument("--time", action="store_true", help="only the seconds an image, with four references")
     arguments = parser.parse_args()
     cards = method_cards().values()
     usable = [card.name for card in cards if card.needs.references != "no" and card.needs.weights == "no"]
     sources = [NamedDataset(root.name, open_dataset(root)) for root in arguments.data]
+    if arguments.leave_out_copies:
+        sources = [source.without_copies() for source in sources]
     every = [
         (source, category)
         for source in sources

@@ -1,6 +1,7 @@
 """`oddlens benchmark` as its users meet it: what it takes, what it prints and leaves, what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,29 @@ def test_picks_of_one_run_serve_another(place: Path, open_clip_folder: Path) -> 
     )  # fmt: skip
     assert done.code == 0
     assert (place / "again" / "picks" / "set" / "nut-seed0.txt").read_text() == listed.read_text()
+
+
+def test_a_test_image_that_is_a_good_example_is_named_at_once_and_may_be_left_out(
+    place: Path, open_clip_folder: Path
+) -> None:
+    shutil.copy(place / "set/nut/train/good/0.png", place / "set/nut/test/good/7.png")
+    done = bench(place, open_clip_folder, "--shots", "2", "--seeds", "0")
+    assert done.err.splitlines()[0] == (
+        "oddlens: nut of set: 1 test image is a good example (nut/test/good/7.png is nut/train/good/0.png): leave it out with "
+        "--leave-out-copies"
+    )
+    other = bench(place, open_clip_folder, "--shots", "2", "--seeds", "0", "--leave-out-copies")
+    assert other.code == 2
+    assert "was made with other settings (left_out)" in other.sentence
+    clean = bench(place, open_clip_folder, "--shots", "2", "--seeds", "0", "--leave-out-copies", "--no-resume")
+    assert clean.code == 0
+    assert (
+        "1 test image is left out, a copy of normal training images (nut/test/good/7.png)" in clean.err.splitlines()[0]
+    )
+    (result,) = metrics(place)["results"]
+    assert result["categories"][0]["pictures"]["normal"] == 1
+    assert metrics(place)["datasets"]["set"]["left_out"] == ["nut/test/good/7.png"]
+    assert "nut/test/good/7.png is left out" in (place / "out" / "table.md").read_text()
 
 
 def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Data sets under the names that their results carry."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,16 @@ def test_pictures_without_a_label_are_no_test_pictures(tmp_path: Path) -> None:
     source = open_sources([listing])[0]
     assert [record.image.name for record in source.tests("bolt")] == ["000.png", "000.png"]
     assert list(source.normals("bolt")) == ["bolt/train/good/000.png", "bolt/train/good/001.png"]
+
+
+def test_test_images_that_are_training_images_can_be_left_out(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "mine")
+    shutil.copy(root / "bolt/train/good/001.png", root / "bolt/test/good/001.png")
+    shutil.copy(root / "bolt/train/good/001.png", root / "metal_nut/test/good/001.png")  # not of its own category
+    (whole,) = open_sources([root])
+    clean = whole.without_copies()
+    assert clean.names_left_out("bolt") == ["bolt/test/good/001.png"]
+    assert whole.names_left_out("bolt") == clean.names_left_out("metal_nut") == []
+    assert len(clean.tests("bolt")) == len(whole.tests("bolt")) - 1
+    assert clean.tests("metal_nut") == whole.tests("metal_nut")
+    assert clean.dataset == whole.dataset

@@ -1,7 +1,7 @@
 """What a method saw of its test images before it was measured on them."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from oddlens.data import manifest_hash
 from oddlens.evaluation import open_sources
 from oddlens.evaluation.plan import Job
 from oddlens.evaluation.protocol import choose_protocol
-from oddlens.evaluation.seen_before import seen_before
+from oddlens.evaluation.seen_before import remarks_on_examples, remarks_on_weights, seen_before
 from tests.evaluation.tiny_set import write_set
 
 
@@ -20,6 +20,7 @@ class Measured:
     """Of a detector, all that counts here."""
 
     weights: str | None = None
+    name: str = "april-gan"
 
 
 def job(root: Path, weights: Path | None = None) -> Job:
@@ -41,6 +42,34 @@ def test_a_test_image_that_is_one_of_the_good_examples_is_named(tmp_path: Path) 
     assert list(seen_before(measured, ())) == []
 
 
+def test_of_a_category_it_is_one_sentence(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "parts", ["bolt"])
+    source, category = job(root).source, "bolt"
+    examples = source.dataset.select(category, "train").records
+    assert list(remarks_on_examples(source, category, examples)) == []
+    shutil.copy(root / "bolt/train/good/001.png", root / "bolt/test/good/007.png")
+    source = job(root).source
+    assert list(remarks_on_examples(source, category, examples)) == [
+        "bolt of parts: 1 test image is a good example (bolt/test/good/007.png is bolt/train/good/001.png): leave it out with "
+        "--leave-out-copies"
+    ]
+    shutil.copy(root / "bolt/train/good/002.png", root / "bolt/test/good/000.png")
+    (several,) = remarks_on_examples(job(root).source, category, examples)
+    assert "2 test images are good examples (bolt/test/good/000.png is bolt/train/good/002.png, and 1 more)" in several
+
+
+def test_images_that_are_left_out_are_said(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "parts", ["bolt"])
+    shutil.copy(root / "bolt/train/good/001.png", root / "bolt/test/good/007.png")
+    measured = job(root)
+    measured = replace(measured, source=measured.source.without_copies(), records=())
+    note = "the test image bolt/test/good/007.png is left out: it is a copy of a normal training image"
+    assert list(seen_before(measured, ())) == [note]
+    assert list(remarks_on_examples(measured.source, "bolt", measured.source.dataset.select("bolt", "train"))) == [
+        "bolt of parts: 1 test image is left out, a copy of normal training images (bolt/test/good/007.png)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "is_said"),
     [({"split": "test"}, True), ({"splits": ["test"]}, True), ({"split": "train"}, False), ({"splits": []}, False)],
@@ -57,5 +86,6 @@ def test_weights_that_were_trained_on_the_test_images_are_named(
     write_weights(tmp_path / "learned.safetensors", {"w": torch.zeros(1)}, made | {"data": [data]})
     said = "the weights were trained on these test images: measure them on another data set"
     assert list(seen_before(measured, ())) == ([said] if is_said else [])
+    assert bool(list(remarks_on_weights(measured.source, measured.detector))) is is_said
     other = job(write_set(tmp_path / "others", ["bolt"], normal=2), tmp_path / "learned.safetensors")
     assert list(seen_before(other, ())) == []

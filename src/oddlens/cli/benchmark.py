@@ -88,6 +88,13 @@ class ExampleOptions:
         Path | None,
         typer.Option(metavar="PATH", help="Good examples as listed: the picks/ of another run, or one list."),
     ] = None
+    leave_out_copies: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-copies",
+            help="Leave out test images that are files of normal training images, the same to the byte.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,8 @@ def benchmark(
     from oddlens.loading import load
 
     sources = open_sources(data)
+    if examples.leave_out_copies:
+        sources = tuple(source.without_copies() for source in sources)
     with before_the_first_image(), loading():
         detectors = tuple(
             load(name, what.model, files.get(name), what.device, runtime=what.runtime, **overrides[name])
@@ -185,6 +194,7 @@ def benchmark(
             say(f"oddlens: {problems(source.name, source.dataset)}")
     run = Benchmark(plan, out)
     run.open(resume=resume)
+    say(*(f"oddlens: {remark}" for remark in run.remarks))
     with progress("images", run.pending) as advance:
         for job in run.run(advance, evaluation=evaluation):
             say(f"measured {job.source.name} / {job.category}, {job.detector.name}")

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oddlens.data import Dataset, Record, open_dataset
+from oddlens.data.copies import copies
 from oddlens.errors import UsageError
 from oddlens.io.paths import expanded, is_file
 
 
 @dataclass(frozen=True)
 class NamedDataset:
-    """A data set and its name: that of its folder, or of its listing if that is not called meta.json."""
+    """A data set and its name: that of its folder, or of its listing if that is not called meta.json.
+
+    left_out: test images that are not measured.
+    """
 
     name: str
     dataset: Dataset
+    left_out: frozenset[Path] = frozenset()
 
     def tests(self, category: str) -> tuple[Record, ...]:
-        """The test images of a category whose label is known."""
+        """The test images of a category whose label is known, without those that are left out."""
         records = self.dataset.select(category=category, split="test")
-        return tuple(record for record in records if record.label is not None)
+        return tuple(record for record in records if record.label is not None and record.image not in self.left_out)
+
+    def names_left_out(self, category: str) -> list[str]:
+        """The test images of a category that are left out, by their relative path, in the order of these."""
+        tests = self.dataset.select(category=category, split="test") if self.left_out else ()
+        return sorted(self.relative(record) for record in tests if record.image in self.left_out)
+
+    def without_copies(self) -> NamedDataset:
+        """The same without the test images that are files of normal training images, any of which may be a good example."""
+        pairs = (
+            pair
+            for category in self.dataset.categories
+            for pair in copies(self.tests(category), self.normals(category).values())
+        )
+        return replace(self, left_out=self.left_out | {record.image for record, _ in pairs})
 
     def normals(self, category: str) -> dict[str, Record]:
         """The normal training images of a category by their relative path, in the order of these."""

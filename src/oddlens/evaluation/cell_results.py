@@ -52,6 +52,7 @@ class CellSettings(TypedDict):
     full_size: bool
     component_sizes: str | list[int] | None
     preparation: NotRequired[dict[str, object]]
+    left_out: NotRequired[list[str]]
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,11 @@ def cell_settings(
         if isinstance(protocol.components, str | None)
         else [*protocol.components],
     }
-    return settings | {"preparation": dict(prepared)} if prepared else settings
+    if prepared:
+        settings["preparation"] = dict(prepared)
+    if left_out := source.names_left_out(category):
+        settings["left_out"] = left_out
+    return settings
 
 
 def write_cell(path: Path, cell: CellResult) -> None:

@@ -118,13 +118,17 @@ class LeaderboardRow(TypedDict):
 
 
 class DatasetEntry(TypedDict):
-    """A data set. recognised_as: the published one that it is. leaderboards: published rows by category; they enter no mean."""
+    """A data set. recognised_as: the published one that it is. leaderboards: published rows by category; they enter no mean.
+
+    left_out: test images that were not measured, by their path in the data set; only where there are some.
+    """
 
     layout: str
     data_sha256: str
     problems: int
     recognised_as: str | None
     leaderboards: dict[str, list[LeaderboardRow]]
+    left_out: NotRequired[list[str]]
 
 
 class EvaluationEntry(TypedDict):

@@ -92,7 +92,7 @@ def _method(detector: Detector) -> MethodEntry:
 
 
 def _dataset(source: NamedDataset) -> DatasetEntry:
-    return {
+    entry: DatasetEntry = {
         "layout": source.dataset.layout,
         "data_sha256": manifest_hash(source.dataset),
         "problems": len(source.dataset.problems),
@@ -103,6 +103,9 @@ def _dataset(source: NamedDataset) -> DatasetEntry:
             if (known := find_road_set(source, category)) and (rows := find_published_roads(known.name))
         },
     }
+    if source.left_out:
+        entry["left_out"] = [name for each in source.dataset.categories for name in source.names_left_out(each)]
+    return entry
 
 
 def _leaderboard_row(row: PublishedRoad) -> LeaderboardRow:

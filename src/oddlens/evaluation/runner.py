@@ -17,6 +17,7 @@ from oddlens.evaluation.evaluate import CHUNKS, Chunks, evaluate_category
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
+from oddlens.evaluation.seen_before import remarks_on_examples, remarks_on_weights
 from oddlens.io.paths import is_dir, is_file, why_no_folder
 from oddlens.methods.registry import authors_names
 
@@ -60,12 +61,20 @@ def write_cells(jobs: Sequence[Job], results: Sequence[Mapping[Variant, CellResu
 
 
 class Benchmark:
-    """A plan and the folder OUT with its cells: `open`, then `run`; afterwards `cells` and `skipped` are complete."""
+    """A plan and the folder OUT with its cells: `open`, then `run`; afterwards `cells` and `skipped` are complete.
+
+    Attributes:
+        plan: See `Plan`.
+        out: The folder.
+        skipped: Cells without figures.
+        remarks: After `open`: where the methods saw test images before, in sentences.
+    """
 
     def __init__(self, plan: Plan, out: Path) -> None:
         self.plan = plan
         self.out = out
         self.skipped: list[Skipped] = []
+        self.remarks: list[str] = []
         self._cells: dict[Key, CellResult | None] = {}
         self._jobs: list[Job] = []
 
@@ -96,8 +105,11 @@ class Benchmark:
                 f"{printable(str(self.out))} holds results of a run of 'oddlens detect': give another --out"
             )
         for source in self.plan.sources:
+            self.remarks += (line for detector in self.plan.detectors for line in remarks_on_weights(source, detector))
             for category in source.dataset.categories:
                 examples = self._examples(source, category)
+                every = {record.image: record for chosen in examples.values() for record in chosen}
+                self.remarks += remarks_on_examples(source, category, every.values())
                 protocol = choose_protocol(source, category, self.plan.full_size, self.plan.components)
                 for detector in self.plan.detectors:
                     self._prepare(source, category, detector, examples, protocol, resume)

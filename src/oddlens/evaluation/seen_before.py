@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oddlens.data import Record, manifest_hash
+from oddlens.data.copies import copies
+from oddlens.data.named import NamedDataset
+from oddlens.errors import counted
 from oddlens.evaluation.plan import Job
-from oddlens.io.paths import read_bytes
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
 
 
 def seen_before(job: Job, examples: Sequence[Record]) -> Iterator[str]:
-    """A sentence for each test image that is one of the good examples, and one where the weights were trained on this data set.
-
-    A copy is a file of the same bytes; 'oddlens data check' compares pixels.
-    """
-    known: dict[int, list[Record]] = defaultdict(list)
-    for example in examples:
-        known[example.image.stat().st_size].append(example)
-    for record in job.records if known else ():
-        for example in known.get(record.image.stat().st_size, ()):
-            if read_bytes(record.image) == read_bytes(example.image):
-                test, good = job.source.relative(record), job.source.relative(example)
-                yield f"the test image {test} is the good example {good}: keep only one of them"
-                break
-    if job.detector.weights is not None and manifest_hash(job.source.dataset) in _trained_on(
-        Path(job.detector.weights)
-    ):
+    """Notes of a cell: each test image that is one of the good examples or is left out; weights trained on these images."""
+    for record, example in copies(job.records, examples):
+        test, good = job.source.relative(record), job.source.relative(example)
+        yield f"the test image {test} is the good example {good}: keep only one of them"
+    for name in job.source.names_left_out(job.category):
+        yield f"the test image {name} is left out: it is a copy of a normal training image"
+    if _were_trained_on(job.detector, job.source):
         yield "the weights were trained on these test images: measure them on another data set"
+
+
+def remarks_on_examples(source: NamedDataset, category: str, examples: Iterable[Record]) -> Iterator[str]:
+    """The same of test images in a sentence a category. examples: all that a benchmark takes."""
+    pairs = [
+        f"{source.relative(record)} is {source.relative(example)}"
+        for record, example in copies(source.tests(category), examples)
+    ]
+    if pairs:
+        found, them = ("is a good example", "it") if len(pairs) == 1 else ("are good examples", "them")
+        yield (
+            f"{_test_images(source, category, len(pairs))} {found} ({_some(pairs)}): leave {them} out with "
+            "--leave-out-copies"
+        )
+    if left_out := source.names_left_out(category):
+        found = "is left out, a copy" if len(left_out) == 1 else "are left out, copies"
+        yield (f"{_test_images(source, category, len(left_out))} {found} of normal training images ({_some(left_out)})")
+
+
+def remarks_on_weights(source: NamedDataset, detector: Detector) -> Iterator[str]:
+    """The same of weights."""
+    if _were_trained_on(detector, source):
+        yield (
+            f"the weights of {detector.name} were trained on the test images of {source.name}: measure them on another data set"
+        )
+
+
+def _test_images(source: NamedDataset, category: str, count: int) -> str:
+    return f"{category} of {source.name}: {counted(count, 'test image')}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]}, and {len(names) - 1} more"
+
+
+def _were_trained_on(detector: Detector, source: NamedDataset) -> bool:
+    return detector.weights is not None and manifest_hash(source.dataset) in _trained_on(Path(detector.weights))
 
 
 def _trained_on(weights: Path) -> set[object]:
