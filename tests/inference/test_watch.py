@@ -265,6 +265,23 @@ class TestMemory:
         watched.known.clear()
         assert self.again(watched).looks() == ["b.png"]
 
+    def test_a_disk_that_was_full_for_a_while_leaves_whole_entries(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(watched.folder / "a.png", "a", 100)
+        watched.looks()
+        watched.watch.remember()
+        put(watched.folder / "b.png", "b", 200)
+        watched.looks()
+        with monkeypatch.context() as full:
+            real = os.write
+            full.setattr(os, "write", lambda file, data: real(file, data[:5]))
+            with pytest.raises(OddlensError, match="cannot be written"):
+                watched.watch.remember()
+        watched.watch.remember()
+        watched.known.clear()
+        assert self.again(watched).looks() == []
+
     def test_files_that_are_gone_are_forgotten_in_time(
         self, watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oddlens.errors import DiskError, OddlensError
-from oddlens.io.atomic import replacing, write_bytes, write_text
+from oddlens.io.atomic import append, replacing, write_bytes, write_text
 
 
 def names_in(folder: Path) -> list[str]:
@@ -90,6 +90,27 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_temporary_file(tmp_path: Path
         f"{tmp_path}/x.bin cannot be written (No space left on device): check the folder, permissions and free space"
     )
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_what_is_added_is_there_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: bool
+) -> None:
+    path, real = tmp_path / "log", os.write
+    append(path, b"first\n", lines=lines)
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, data: real(file, data[:3]))
+        with pytest.raises(DiskError, match=r"log cannot be written \(No space left on device\)"):
+            append(path, b"second\n", lines=lines)
+    append(path, b"third\n", lines=lines)
+    assert path.read_bytes() == b"first\nthird\n"
+
+
+def test_a_line_is_added_behind_one_that_a_stop_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"first\nsec")
+    append(tmp_path / "log", b"third\n")
+    append(tmp_path / "log", b"8 bytes.", lines=False)
+    assert (tmp_path / "log").read_bytes() == b"first\nsec\nthird\n8 bytes."
 
 
 def test_a_folder_that_may_not_be_written_to_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.kinds import DRAWINGS, KINDS
 from oddlens.inference.records import FileDocument, Record, line_of, read_records
 from oddlens.inference.run_document import RunDocument, read_document
-from oddlens.io.atomic import LEFT_OVER, check_target, unwritable, write_bytes, write_text
+from oddlens.io.atomic import LEFT_OVER, append, check_target, unwritable, write_bytes, write_text
 from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes, why_no_folder
@@ -260,11 +260,9 @@ class ResultsFolder:
         if file is not None and ("error" not in record or file["path"] in self.done):
             record = record | {"file": file}
         try:
-            with self.lines.open("a", encoding="ascii") as lines:
-                lines.write(line_of(record))
-        except OSError as error:
-            failure = unwritable(self.lines, error)
-            raise type(failure)(f"{failure}, then go on with --resume") from error
+            append(self.lines, line_of(record).encode("ascii"))
+        except OddlensError as error:
+            raise type(error)(f"{error}, then go on with --resume") from error
         return record
 
     def finish(self, images: Sequence[Collection[str]], settings: RunDocument) -> None:

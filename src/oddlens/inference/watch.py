@@ -11,16 +11,16 @@ import threading
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from oddlens.errors import OddlensError, UsageError, printable
-from oddlens.io.atomic import unwritable, write_bytes
+from oddlens.io.atomic import append, write_bytes
 from oddlens.io.decoding import FORMAT_OF_SUFFIX
 from oddlens.io.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs
-from oddlens.io.paths import is_dir, open_file, read_bytes
+from oddlens.io.paths import is_dir, is_file, open_file, read_bytes
 
 EVERY = 1.0
 """Seconds between two looks at the folder."""
@@ -336,12 +336,10 @@ class _Memory:
         return set(array("Q", whole))
 
     def add(self, fingerprints: list[int]) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                file.write(array("Q", fingerprints).tobytes())
-        except OSError as error:
-            raise unwritable(self._path, error) from error
+        if is_file(self._path):
+            append(self._path, array("Q", fingerprints).tobytes(), lines=False)
+        else:
+            self.write(fingerprints)
 
-    def write(self, fingerprints: set[int]) -> None:
+    def write(self, fingerprints: Iterable[int]) -> None:
         write_bytes(self._path, array("Q", fingerprints).tobytes())

@@ -1,8 +1,8 @@
-"""Files written whole or not at all.
+"""Files written whole or not at all, and added to likewise.
 
-The data go to a temporary file in the same folder that replaces the target in one step, so that a reader never meets half a file
-and a program that is stopped leaves the old one. This guards against a stopped program, not against a power cut: nothing is
-synced.
+The data of a file go to a temporary file in the same folder that replaces the target in one step, so that a reader never meets
+half a file and a program that is stopped leaves the old one. This guards against a stopped program, not against a power cut:
+nothing is synced.
 """
 
 import errno
@@ -87,6 +87,28 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` whole or not at all; raises `OddlensError` as `replacing` does."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def append(path: str | os.PathLike[str], data: bytes, *, lines: bool = True) -> None:
+    """Add `data` to the end of a file, all of it or nothing, in one write.
+
+    lines: whether they are lines: where a program was killed in the midst of the last one, they begin a new one.
+
+    Raises `OddlensError` as `unwritable` gives it.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            size = os.fstat(file).st_size
+            if lines and size and os.pread(file, 1, size - 1) != b"\n":
+                data = b"\n" + data
+            if os.write(file, data) != len(data):
+                os.ftruncate(file, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

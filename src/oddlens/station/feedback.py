@@ -18,7 +18,7 @@ from oddlens.calibration.conformal import rate_interval
 from oddlens.data.shapes import RunsDocument, mask_of
 from oddlens.detection import Verdict
 from oddlens.errors import UsageError
-from oddlens.io.atomic import unwritable
+from oddlens.io.atomic import append
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.strict_json import parse_json, require_form
 from oddlens.station.document import STATION, read_document
@@ -186,20 +186,7 @@ def add_feedback(folder: str | os.PathLike[str], marks: Sequence[Mark]) -> None:
     root = Path(folder)
     read_document(root / STATION)
     lines = "".join(json.dumps(mark.to_dict()) + "\n" for mark in marks).encode("ascii")
-    path = root / FEEDBACK
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        try:
-            size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b"\n":  # a program was killed in the midst of a line
-                lines = b"\n" + lines
-            if os.write(file, lines) != len(lines):
-                os.ftruncate(file, size)
-                raise OSError(28, "the disk took a part only")
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise unwritable(path, error) from error
+    append(root / FEEDBACK, lines)
 
 
 class Feedback(NamedTuple):

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from oddlens.errors import OddlensError, UsageError, printable, shortened
-from oddlens.io.atomic import write_text
+from oddlens.io.atomic import append, write_text
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes
 from oddlens.station import files
@@ -147,18 +147,8 @@ def check_is_station(root: Path) -> None:
 def add_to_log(folder: str | os.PathLike[str], version: Version) -> None:
     """Append a line to the log of a station: what was done, and the version after it. One that cannot be written stops nothing."""
     entry = {"time": version.time, "verb": version.verb, "what": version.what, "version": version.number}
-    line = json.dumps(entry).encode() + b"\n"
-    path = Path(folder) / LOG
-    with suppress(OSError), path.open("ab") as file:
-        if file.tell() and _last_byte(path) != b"\n":  # a program was killed in the midst of a line
-            line = b"\n" + line
-        file.write(line)
-
-
-def _last_byte(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1)
+    with suppress(OddlensError):
+        append(Path(folder) / LOG, json.dumps(entry).encode() + b"\n")
 
 
 def utc_now() -> str:
