@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oddlens.data.shapes import mask_of, runs_document
+from oddlens.data.shapes import mask_of, pack_runs, runs_document
 from oddlens.detection import Thresholds
 from oddlens.errors import OddlensError, UsageError
 from oddlens.provenance import Identity, ModelIdentity
@@ -66,6 +66,11 @@ def test_a_verdict_is_right_where_bad_parts_are_stopped_and_good_ones_are_not(
 def test_another_document_is_no_mark(change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="this is no mark"):
         Mark.from_dict(MARK.to_dict() | change)
+
+
+def test_a_mask_is_judged_without_its_pixels() -> None:
+    mask = {"size": [10**7, 10**7], "counts": pack_runs([10**14])}  # as much as no memory holds
+    assert Mark.from_dict(MARK.to_dict() | {"mask": mask}).mask == mask
 
 
 def test_a_mask_that_a_person_drew_is_kept(station: Path) -> None:

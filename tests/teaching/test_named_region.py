@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from oddlens.data.shapes import runs_document
+from oddlens.data.shapes import RunsDocument, pack_runs, runs_document
 from oddlens.detection import Detection, Thresholds, ValueRange
 from oddlens.station.feedback import Mark, now
 from oddlens.teaching.named_region import named_region
@@ -32,6 +34,11 @@ def test_the_largest_region_that_a_person_drew_counts() -> None:
     for score in (0.1, 0.9):
         region = named_region(mark(drawn), detection(score))
         assert (region.x, region.y, region.width, region.height, region.area) == (10, 6, 8, 3, 24)
+
+
+def test_a_mask_of_another_size_is_not_made() -> None:
+    large: RunsDocument = {"size": [10**7, 10**7], "counts": pack_runs([10**14])}  # as much as no memory holds
+    assert named_region(replace(mark(), mask=large), detection(0.9)).x == 1
 
 
 @pytest.mark.parametrize("drawn", [None, np.zeros((10, 20), np.bool_), np.ones((5, 20), np.bool_)])

@@ -81,10 +81,14 @@ def fill_runs(mask: Mask, counts: Sequence[int]) -> None:
     Raises:
         ValueError: They are not as many as the mask has pixels.
     """
-    if min(counts, default=0) < 0 or sum(counts) != mask.size:
-        raise ValueError("has runs that do not add up to the image: draw it again")
+    _check_counts(counts, mask.size)
     inside = np.arange(len(counts)) % 2 == 1
     mask |= np.repeat(inside, counts).reshape(mask.shape[::-1]).T
+
+
+def _check_counts(counts: Sequence[int], pixels: int) -> None:
+    if min(counts, default=0) < 0 or sum(counts) != pixels:
+        raise ValueError("has runs that do not add up to the image: draw it again")
 
 
 def unpack_runs(text: str) -> list[int]:
@@ -142,14 +146,19 @@ def runs_document(mask: Mask) -> RunsDocument:
     return {"size": list(mask.shape), "counts": pack_runs(runs_of(mask))}
 
 
-def mask_of(runs: RunsDocument) -> Mask:
-    """The mask of `runs_document`. Raises `ValueError` where it is something else."""
-    if len(runs["size"]) != 2 or not 0 < runs["size"][0] * runs["size"][1] <= FARTHEST**2:
+def counts_of(runs: RunsDocument) -> list[int]:
+    """The counts of `runs_document`, checked; no pixel is made. Raises `ValueError` where they are something else."""
+    if len(runs["size"]) != 2 or min(runs["size"]) < 1:
         raise ValueError("has no size that an image could have")
     counts = unpack_runs(runs["counts"])
+    _check_counts(counts, runs["size"][0] * runs["size"][1])
+    return counts
+
+
+def mask_of(runs: RunsDocument) -> Mask:
+    """The mask of `runs_document`, of any size that it says. Raises `ValueError` where it is something else."""
+    counts = counts_of(runs)
     height, width = runs["size"]
-    if min(height, width) < 1 or sum(counts) != height * width:  # before so many pixels are made
-        raise ValueError("has runs that do not add up to the image: draw it again")
     mask = np.zeros((height, width), np.bool_)
     fill_runs(mask, counts)
     return mask

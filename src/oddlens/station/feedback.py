@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 
 from oddlens.calibration.conformal import rate_interval
-from oddlens.data.shapes import RunsDocument, mask_of
+from oddlens.data.shapes import RunsDocument, counts_of
 from oddlens.detection import Verdict
 from oddlens.errors import UsageError
 from oddlens.io.atomic import append
@@ -133,7 +133,7 @@ class Mark:
         mask = found.get("mask")
         if mask is not None:
             try:
-                mask_of(mask)
+                counts_of(mask)
             except ValueError as error:
                 raise UsageError(f"this is no mark: its mask {error}") from error
         return cls(

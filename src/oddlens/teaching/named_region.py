@@ -10,8 +10,8 @@ from oddlens.station.feedback import Mark
 
 def named_region(mark: Mark, found: Detection) -> Region:
     """The largest region that the person drew; where none was drawn, the hottest of the detection, also of one that is OK."""
-    drawn = None if mark.mask is None else mask_of(mark.mask)
-    if drawn is not None and drawn.shape == found.image_size[::-1] and drawn.any():
+    size = list(found.image_size[::-1])
+    if mark.mask is not None and mark.mask["size"] == size and (drawn := mask_of(mark.mask)).any():
         return max(mark_where(found.heatmap(), drawn, found.marking).regions, key=lambda region: region.area)
     if found.regions:
         return found.regions[0]
