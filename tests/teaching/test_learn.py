@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from oddlens.data.shapes import runs_document
 from oddlens.detection import find_regions
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
-from oddlens.io.images import read_image
+from oddlens.io.images import Picture, read_image
 from oddlens.methods.registry import method_cards
 from oddlens.station import read_station, rollback, versions
 from oddlens.station.feedback import Mark, add_feedback, now, read_feedback
@@ -242,6 +243,26 @@ def test_images_that_are_gone_or_others_now_are_passed_over(line: Line) -> None:
     learned = learn(line.folder, device="cpu")
     assert learned.joined == (str(line.images[2]),)
     assert sum("is passed over" in sentence for sentence in learned.sentences) == 2
+
+
+def test_one_marked_image_is_in_memory_at_a_time(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: weakref.WeakSet[Picture] = weakref.WeakSet()
+    most = 0
+
+    def read(image: str) -> Picture:
+        nonlocal most
+        alive.add(picture := read_image(image))
+        most = max(most, len(alive))
+        return picture
+
+    monkeypatch.setattr("oddlens.teaching.learn.read_image", read)
+    for number in range(4):
+        line.mark(number, "good")
+        line.mark(number + 4, "good", audit=True)
+        line.mark(number + 8, "bad")
+    learned = learn(line.folder, renew_calibration=True, device="cpu")
+    assert (len(learned.joined), learned.calibrated, len(learned.defects)) == (4, 4, 4)
+    assert most <= 2
 
 
 def test_images_drawn_at_random_renew_the_calibration(line: Line) -> None:

@@ -7,9 +7,8 @@
 - Good images that were drawn at random for audit, whatever their verdict, are like those to come. They do not join the references,
   and may renew the calibration.
 - Bad images become known defects. With a name, the largest region that the person drew, else the hottest, is one that names others
-  (`oddlens.teaching.namer`). On request
-  they are a second memory (`MemoryBank.beside_defects`). That changes scores, so that the thresholds are made anew: by the
-  references that made them, each held against the others of these.
+  (`oddlens.teaching.namer`). On request they are a second memory (`MemoryBank.beside_defects`). That changes scores, so that the
+  thresholds are made anew: by the references that made them, each held against the others of these.
 
 The last mark of an image counts: a reference that is marked bad goes, and so does a defect that is marked good.
 """
@@ -18,7 +17,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +32,7 @@ from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, coun
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import open_station
 from oddlens.station import Version, locked, write_station
-from oddlens.station.defects import Defects, KnownDefect
+from oddlens.station.defects import DefectMemory, Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
 from oddlens.teaching.calibrating import sample_of
 from oddlens.teaching.named_region import named_region
@@ -171,9 +170,9 @@ class Lesson:
         before = self.detector.calibration()
         sampled = len(sample_of(self.detector, self._folder))
         self._first = 0 if before is None or before.kind != "leave-one-out" else len(before)
-        joining = self._read(self._joining(renews, before))
+        joining = self._whole(self._joining(renews, before))
         leaving = self._leaving()
-        drawn = self._read([mark for mark in self._marks if mark.said == "good" and mark.audit]) if renews else []
+        drawn = self._whole(mark for mark in self._marks if mark.said == "good" and mark.audit) if renews else []
         if renews and not drawn:
             raise UsageError(
                 "no good image was drawn at random: run 'oddlens detect --audit 0.02', look at what it draws, and mark it"
@@ -210,7 +209,7 @@ class Lesson:
         self.is_new = True
         return Learned(
             version=None,
-            joined=tuple(mark.image for mark, _ in joining),
+            joined=tuple(mark.image for mark in joining),
             left=tuple(names[digest] for digest in leaving),
             calibrated=len(drawn),
             defects=tuple(new),
@@ -245,9 +244,12 @@ class Lesson:
         bad = {mark.sha256 for mark in self._marks if mark.said == "bad"}
         return [digest for digest in self._digests() if digest in bad]
 
-    def _read(self, marks: Sequence[Mark]) -> list[tuple[Mark, Picture]]:
-        """The marked images, without those that are not what they were; these are named."""
-        found = []
+    def _whole(self, marks: Iterable[Mark]) -> list[Mark]:
+        """The marks whose images are what they were."""
+        return [mark for mark, _ in self._read(marks)]
+
+    def _read(self, marks: Iterable[Mark]) -> Iterator[tuple[Mark, Picture]]:
+        """The marked images, one by one, without those that are not what they were; these are named."""
         for mark in marks:
             try:
                 picture = read_image(mark.image)
@@ -255,20 +257,19 @@ class Lesson:
                 self._said.append(f"An image is passed over: {Failure(mark.image, str(error))}.")
                 continue
             if picture.digest() == mark.sha256:
-                found.append((mark, picture))
+                yield mark, picture
             else:
                 self._said.append(
                     f"An image is passed over: {printable(mark.image)} is another one now than the one that was marked."
                 )
-        return found
 
-    def _change_references(self, joining: Sequence[tuple[Mark, Picture]], leaving: Collection[str]) -> None:
+    def _change_references(self, joining: Sequence[Mark], leaving: Collection[str]) -> None:
         self._first -= len(set(self._digests()[: self._first]) & set(leaving))
         with _quietly():
             if leaving:
                 remove_references(self.detector, leaving)
             if joining:
-                self.detector.add_references([picture for _, picture in joining])
+                self.detector.add_references([mark.image for mark in joining])
 
     def _keep_thresholds(self, before: Calibration | None, leaving: Collection[str]) -> None:
         """Leave the thresholds alone, unless an example went that they rest on."""
@@ -292,10 +293,10 @@ class Lesson:
             return
         calibrate_by_some(detector, references[: self._first], before.rates)
 
-    def _renew(self, drawn: Sequence[tuple[Mark, Picture]], before: Calibration | None) -> None:
+    def _renew(self, drawn: Sequence[Mark], before: Calibration | None) -> None:
         rate = before.false_alarm_rate if before is not None and before.kind == "split" else None
         with _quietly():
-            seen = self.detector.observe([picture for _, picture in drawn])
+            seen = self.detector.observe([mark.image for mark in drawn])
             self._look(vet(seen))
             made = self.detector.calibrate(seen, rate)
         self._said.append(
@@ -311,7 +312,7 @@ class Lesson:
         defects = old.without(stale)
         remembers = bool(old.memory.images) if remembers is None else remembers
         if not remembers:
-            defects = replace(defects, memory=type(defects.memory)())
+            defects = replace(defects, memory=DefectMemory())
         known, remembered = {each.sha256 for each in defects.known}, set(defects.memory.images)
         unnamed = {mark.sha256 for mark in bad if mark.defect} - set(defects.regions.images)
         namer = self._namer() if unnamed else None
