@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from oddlens.detection import Thresholds
+from oddlens.station import add_to_log, locked, read_station, utc_now, versions, write_station
 from tests.browser.conftest import OpenPage
 from tests.browser.running import Running
 
@@ -91,3 +93,23 @@ def test_a_handle_follows_the_mouse_and_pushes_the_other_one(served: Running, op
     assert float(page.input_value("#review")) == pytest.approx(moved, rel=1e-5)
     page.click("#reset")
     assert float(page.input_value("#image")) == pytest.approx(image, rel=1e-5)
+
+
+def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Running, open_page: OpenPage) -> None:
+    folder = served.service.stations["star"].folder
+    (made, *_) = versions(folder)
+    with locked(folder):
+        version = write_station(
+            replace(read_station(folder), version=None), folder, verb="set", what="agreed elsewhere"
+        )
+    add_to_log(folder, replace(version, time=utc_now(), verb="check", what="1 of 40 good images NG"))
+    page = open_page(served.url + "/s/star/thresholds")
+    log = page.locator("#audit")
+    expect(log).to_contain_text(made.what or made.verb)
+    expect(log.get_by_text("agreed elsewhere")).to_have_count(1)
+    expect(log.get_by_text("1 of 40 good images NG")).to_have_count(1)
+    page.fill("#review", "0.01")
+    page.fill("#form [data-who]", "Bea")
+    page.click("#save")
+    expect(log.locator("tr").first).to_contain_text("Bea")
+    expect(log.get_by_text("review threshold 0.01")).to_have_count(1)

@@ -151,11 +151,15 @@ def test_counts_scores_and_trend(history: History) -> None:
 
 
 def test_control_limits_are_moved_by_no_outlier() -> None:
-    usual = [0.1, 0.2, 0.3, 0.4, 0.5]
+    usual = 4 * [0.1, 0.2, 0.3, 0.4, 0.5]
     limits = control_limits(usual)
-    assert limits == {"median": 0.3, "high": pytest.approx(0.3 + 3 * 1.4826 * 0.1)}
+    assert limits == {"median": 0.3, "high": pytest.approx(0.3 + 3 * 1.4826 * 0.1), "least": 20}
     assert control_limits([*usual[:-1], 500.0]) == limits
-    assert control_limits([]) == {"median": None, "high": None}
+
+
+@pytest.mark.parametrize("count", [0, 1, 19])
+def test_fewer_than_twenty_scores_have_no_control_limit(count: int) -> None:
+    assert control_limits(count * [0.3]) == {"median": None, "high": None, "least": 20}
 
 
 def test_defects_by_name(history: History) -> None:

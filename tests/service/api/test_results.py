@@ -185,7 +185,7 @@ def test_figures_of_a_station(history: History, client: TestClient) -> None:
     trend = client.get(f"{base}/trend", params={"since": "2026-11-26T12:30:00Z"}).json()
     assert (trend["time"][0], trend["score"]) == ("2026-11-26T12:30:00.000Z", [0.2, 0.3, 0.9])
     limits = client.get(f"{base}/trend").json()["limits"]
-    assert limits == {"image": 0.5, "review": 0.4, "median": 0.2, "high": pytest.approx(0.2 + 3 * 0.14826)}
+    assert limits == {"image": 0.5, "review": 0.4, "median": None, "high": None, "least": 20}
     hours = client.get(f"{base}/hours").json()
     assert hours == [
         {"hour": "2026-11-26T12:00:00.000Z", "ok": 2, "review": 0, "ng": 0, "failed": 0, "none": 0},
@@ -197,8 +197,19 @@ def test_figures_of_a_station(history: History, client: TestClient) -> None:
         "time": [],
         "score": [],
         "verdict": [],
-        "limits": dict.fromkeys(("image", "review", "median", "high")),
+        "limits": dict.fromkeys(("image", "review", "median", "high")) | {"least": 20},
     }
+
+
+def test_a_trend_of_twenty_scores_has_control_limits_of_those_that_are_not_ng(
+    history: History, client: TestClient
+) -> None:
+    for minutes in range(20):
+        history.add(new(minutes, found(0.1 * (1 + minutes % 3), "ok")))
+    for minutes in range(20, 30):
+        history.add(new(minutes, found(0.9, "ng")))
+    limits = client.get("/api/stations/line-3/trend").json()["limits"]
+    assert (limits["median"], limits["high"]) == (0.2, pytest.approx(0.2 + 3 * 0.14826))
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "zip"])

@@ -74,9 +74,10 @@ function drawTrend() {
   const points = trend.time.map((time, at) => ({ time: +new Date(time), score: trend.score[at], verdict: trend.verdict[at] ?? "none" })).filter((each) => each.score != null);
   canvas.setAttribute("aria-label", `Scores of ${counted(points.length, "image")} over time`);
   const lines = [["image", "NG above", "ng"], ["review", "REVIEW above", "review"], ["high", "usual up to", "quiet"], ["median", "usually", "quiet"]]
-    .filter(([name]) => trend.limits?.[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
+    .filter(([name]) => trend.limits[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
   $("#trend-legend").replaceChildren(...lines.map(({ means, hue, value, name }) => el("span", {}, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
-    svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${brief(value)}`)));
+    svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${brief(value)}`)),
+    trend.limits.high == null ? `what is usual: shown from ${trend.limits.least} images that are not NG` : "");
   if (!points.length) return nothing(area, "Nothing was inspected in this time.");
   const values = [...points.map((each) => each.score), ...lines.map((each) => each.value)];
   const [low, high] = [Math.min(...values), Math.max(...values)];

@@ -161,7 +161,7 @@ async function load() {
   take(scores);
   fields();
   repaint();
-  log(current.audit ?? []);
+  log(current);
   for (const name of ["false_alarm_rate", "review_rate"]) if (calibration) near($(`[name=${name}]`), calibration[name]);
   $("#legend").replaceChildren(
     ...GROUPS.filter(([name]) => groups[name]?.length || name === "unknown").map(([name, hue, means]) => el("span", {}, swatch(hue), `${means}: ${groups[name].length}`)),
@@ -174,8 +174,12 @@ const near = (select, rate) => {
   if (found) select.value = found.value;
 };
 
-function log(entries) {
-  $("#audit").replaceChildren(...entries.map((each) => tableRow([el("span", { class: "quiet" }, moment(each.time)), each.who ?? "", el("td", { class: "words" }, each.what)])));
+/** What was done here, with who did it, and what was done to the station elsewhere, by its own log; the newest first. */
+function log({ audit, log: own }) {
+  const here = new Set(audit.map((each) => each.after?.version));
+  const elsewhere = own.filter((each) => !here.has(each.version) || ["check", "prune"].includes(each.verb));
+  const entries = [...audit, ...elsewhere].sort((one, other) => new Date(other.time) - new Date(one.time));
+  $("#audit").replaceChildren(...entries.map((each) => tableRow([el("span", { class: "quiet" }, moment(each.time)), each.who ?? "", el("td", { class: "words" }, each.what || each.verb)])));
 }
 
 async function save(button, change) {
