@@ -27,6 +27,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from threading import Event, Thread
@@ -36,7 +37,7 @@ from oddlens.inference.demo import FOLDER
 from oddlens.inference.engine import Drawn
 from oddlens.inference.parquet import ParquetSink
 from oddlens.inference.predictor import Predictor
-from oddlens.inference.ray import PART, sent_parts
+from oddlens.inference.ray import sent_parts
 from oddlens.inference.records import Record, read_records
 from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
@@ -278,13 +279,14 @@ class _Canned:
         begin: Callable[[], None],
     ) -> Iterator[Drawn]:
         """See `Engine`."""
-        parts = [pickle.dumps(part) for part in sent_parts(images, task, sinks, PART)]
         gc.collect()
-        self.held = _resident() if parts else 0
+        self.held = _resident()
         begin()
-        for number, image in enumerate(images):
-            record = checked(parse_json(self._lines[number % len(self._lines)]), Record)
-            yield Drawn(record | {"path": image.source}, lambda _: None)
+        lines = cycle(self._lines)
+        for part in sent_parts(images, task, sinks, batch_size, workers=1):
+            for item in pickle.loads(pickle.dumps(part)):
+                record = checked(parse_json(next(lines)), Record)
+                yield Drawn(record | {"path": os.fspath(item)}, lambda _: None)
 
 
 def _beside(results: Path, count: int = 40_000) -> tuple[float, float]:

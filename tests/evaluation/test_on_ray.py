@@ -17,7 +17,7 @@ from oddlens.evaluation import Benchmark, CellResult, Key, RulePicks
 from oddlens.evaluation.evaluate import CHUNKS, Chunks
 from oddlens.evaluation.on_ray import RayEvaluation, _joined, divided
 from oddlens.evaluation.plan import Job
-from oddlens.inference.ray import Workers
+from oddlens.inference.workers import Workers
 from tests.evaluation.tiny_set import make_plan, run_whole, write_set
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -23,17 +21,17 @@ from numpy.typing import NDArray
 import oddlens
 from oddlens.detection import Detection
 from oddlens.errors import Failure, UsageError, counted
-from oddlens.inference import ray as module
 from oddlens.inference.kinds import KINDS
 from oddlens.inference.predictor import Predictor
-from oddlens.inference.ray import RayEngine, Worker, Workers, packed
+from oddlens.inference.ray import RayEngine, sent_parts
 from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink, Sink
 from oddlens.inference.smoothing import Smoothing
 from oddlens.inference.task import HeldImage, Item, Task
+from oddlens.inference.workers import Workers
+from oddlens.io.inputs import each_input
 from oddlens.io.video import VideoFrame
-from oddlens.provenance import versions
 from tests.cli.program import run as oddlens_command
 from tests.contract.loaded import load_tiny
 from tests.contract.test_methods import CASES
@@ -214,62 +212,22 @@ class TestRefusals:
         with pytest.raises(UsageError, match=r"smoothing follows frames in their order, which workers do not"):
             run(StubPredictor(), Task("nut", ()), smoothing=Smoothing(0.5), engine=RayEngine())
 
-    @pytest.mark.parametrize(("given", "name"), [({"count": 0}, "count"), ({"threads": 0}, "threads")])
-    def test_numbers_that_are_none(self, given: dict[str, int], name: str) -> None:
-        with pytest.raises(UsageError, match=f"{name} cannot be 0"):
-            Workers(**given)  # type: ignore[arg-type]
-
-    def test_what_cannot_be_sent(self) -> None:
-        with pytest.raises(
-            UsageError, match=r"this run cannot be sent to workers \(.*lock.*\): run it without an engine"
-        ):
-            packed(threading.Lock())
-
-    def test_other_versions_of_a_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        payload = packed("work")
-        monkeypatch.setattr(module, "_versions", lambda: versions() | {"numpy": "1.0"})
-        with pytest.raises(UsageError, match=r"has numpy 1\.0, and not .*: install the same versions on all machines"):
-            module._unpacked(payload)
-
-    def test_a_machine_without_the_files(self, tmp_path: Path) -> None:
-        worker = Waiting(None, str(tmp_path / "nowhere"))  # type: ignore[arg-type]
-        (row,) = worker(None).to_pylist()
-        error = pickle.loads(row["fault"])
-        assert isinstance(error, UsageError)
-        assert str(error).endswith("nowhere: workers need the same files at the same paths")
-
-
-class Waiting(Worker):
-    """A worker that does nothing."""
-
-    columns = ("nothing",)
-
-    def rows(self, part: object) -> Iterator[dict[str, bytes]]:
-        """None."""
-        return iter(())
-
 
 @pytest.mark.parametrize(
-    ("workers", "resources", "room"),
+    ("images", "workers", "sizes"),
     [
-        (Workers(), {"CPU": 4.0}, 4),
-        (Workers(threads=3), {"CPU": 8.0}, 2),
-        (Workers(gpu=True), {"CPU": 8.0, "GPU": 2.0}, 2),
-        (Workers(gpu=True), {"CPU": 8.0}, 0),
-        (Workers(), {}, 0),
+        (1, 1, [1]),
+        (20, 2, [8, 8, 4]),
+        (200, 1, [64, 64, 32, 16, 8, 8, 8]),
+        (300, 2, [64, 56, 40, 32, 24, 16, 16, 8, 8, 8, 8, 8, 8, 4]),
+        (0, 4, []),
     ],
 )
-def test_there_is_room_for_as_many_workers_as_a_machine_has_processors_and_gpus_for(
-    workers: Workers, resources: dict[str, float], room: int
-) -> None:
-    assert workers.room(resources) == room
-
-
-@pytest.mark.parametrize(
-    ("images", "workers", "size"), [(1, 1, 8), (640, 2, 40), (10_000, 2, 64), (10_000, 1000, 8), (0, 4, 8)]
-)
-def test_parts_are_whole_groups_of_a_fair_share(images: int, workers: int, size: int) -> None:
-    assert module._part_size(images, 8, workers) == size
+def test_parts_are_whole_groups_and_become_smaller_towards_the_end(images: int, workers: int, sizes: list[int]) -> None:
+    inputs = list(each_input([Path(f"{number}.png") for number in range(images)]))
+    parts = list(sent_parts(inputs, Task("nut", ()), [], 8, workers))
+    assert [len(part) for part in parts] == sizes
+    assert [os.fspath(item) for part in parts for item in part] == [each.source for each in inputs]
 
 
 def test_more_workers_than_there_is_room_for_are_refused_before_anything_is_written(

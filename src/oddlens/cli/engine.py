@@ -11,7 +11,7 @@ from oddlens.cli.options import one_of
 from oddlens.errors import UsageError, shortened
 
 if TYPE_CHECKING:
-    from oddlens.inference.ray import Workers
+    from oddlens.inference.workers import Workers
 
 ENGINES: tuple[Literal["process", "ray"], ...] = ("process", "ray")
 
@@ -58,7 +58,7 @@ class EngineOptions:
                     raise UsageError(f"{option} is for workers of Ray: add --engine ray, or leave it out")
             return None
         count, threads = (None, 1) if self.workers is None else _workers(self.workers)
-        from oddlens.inference.ray import Workers
+        from oddlens.inference.workers import Workers
 
         return Workers(self.address, count, threads, gpu=device.partition(":")[0] == "cuda")
 

@@ -6,7 +6,6 @@ figures are those of one process.
 
 from __future__ import annotations
 
-import pickle
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -20,7 +19,7 @@ from oddlens.evaluation.evaluate import CategoryScorer, Chunks, is_divisible
 from oddlens.evaluation.findings import CellFindings, finished
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.runner import Evaluated, evaluate_here, write_cells
-from oddlens.inference.ray import Worker, Workers, connected, need_ray, packed
+from oddlens.inference.workers import Worker, Workers, connected, need_ray, packed
 
 _PARTS_OF_A_WORKER = 2
 """Where categories are divided, there are so many parts for each worker, so that none waits long for the last one."""
@@ -47,18 +46,20 @@ class _Part:
     images: range | None
 
 
-class _Worker(Worker):
+_Made = Evaluated | list[dict[Variant, CellFindings]]
+"""`Evaluated` of a group, or what the images gave, or the error for which they gave nothing."""
+
+
+class _Worker(Worker[_Part, _Made]):
     """Evaluates groups of jobs, or scores a part of their images."""
 
-    columns = ("made",)
     _scorer: tuple[int, CategoryScorer] | None = None
 
-    def rows(self, part: object) -> Iterator[dict[str, bytes]]:
-        """One: `Evaluated` of a group, or what the images gave, or the error for which they gave nothing."""
+    def make(self, part: _Part) -> Iterator[_Made]:
+        """See `_Made`."""
         work = self.work
         assert isinstance(work, _Work)
-        assert isinstance(part, _Part)
-        made: Evaluated | list[dict[Variant, CellFindings]]
+        made: _Made
         if part.images is None:
             (made,) = evaluate_here([work.groups[part.group]], work.plan, work.out, _nothing, work.chunks)
         else:
@@ -67,7 +68,7 @@ class _Worker(Worker):
                 made = self._scorer_of(part.group).score(part.images, file=file)
             except OddlensError as error:
                 made = error
-        yield {"made": pickle.dumps(made)}
+        yield made
 
     def _scorer_of(self, group: int) -> CategoryScorer:
         """It encodes the references of a group once for all parts that this worker gets."""
@@ -106,11 +107,17 @@ class RayEvaluation:
                 for number, jobs in enumerate(groups)
             ]
             stack.callback(shutil.rmtree, out / _FOLDER, ignore_errors=True)
-            rows = stack.enter_context(closing(cluster.mapped([part for each in parts for part in each], _Worker)))
+            every = [part for each in parts for part in each]
+
+            def name(part: _Part) -> str:
+                job = groups[part.group][0]
+                return f"{job.category} of {job.source.name}"
+
+            found = stack.enter_context(closing(cluster.mapped(every, len(every), _Worker, name)))
             for jobs, of_group in zip(groups, parts, strict=True):
-                made: list[object] = []
+                made: list[_Made] = []
                 for part in of_group:
-                    made.append(pickle.loads(next(rows)["made"]))  # of a worker of ours
+                    made.append(next(found))
                     count = len(jobs[0].records) if part.images is None else len(part.images)
                     advance(count * len(jobs))
                 yield cast("Evaluated", made[0]) if of_group[0].images is None else _joined(jobs, made, out)

@@ -7,82 +7,38 @@ see the same files at the same paths. A worker that dies is started again, and w
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pickle
-import socket
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
-from oddlens.errors import Failure, OddlensError, UsageError, counted, first_line, needs_package, printable
+from oddlens.errors import Failure, UsageError, counted, printable
 from oddlens.inference.engine import Drawn
 from oddlens.inference.records import Record
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import Sink
 from oddlens.inference.task import Item, RunInfo, SentImage, Task
-from oddlens.io.loader import checked_count
+from oddlens.inference.workers import HERE, Worker, Workers, connected, need_ray, packed
 from oddlens.io.remote import RemotePath
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.io.video import VideoFrame
-from oddlens.provenance import versions
-from oddlens.telemetry import refuse_rays
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    import ray
-
     from oddlens.detection import Detection
     from oddlens.inference.predictor import Predictor
     from oddlens.io.inputs import Input
     from oddlens.io.pixels import Pixels
 
+_Part = tuple[Item, ...]
+_Row = tuple[bytes, bytes]
+"""Of an image: its record as JSON, and what its sinks kept, pickled."""
+
 PART = 64
 """Images that a worker takes at once, at most: what it has not given back is lost where it is killed."""
-
-_PARTS_OF_A_WORKER = 8
-"""Of a run with few images every worker gets so many parts, so that none waits long for the last one."""
-
-_FAULT = "fault"
-"""The column of an error for which a worker could not go on."""
-
-_STORE = 1 << 28
-"""Bytes of the object store of a Ray that is started here, beside what the detector takes."""
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Which workers are asked for.
-
-    Attributes:
-        address: Of a cluster ("auto": the one that this machine belongs to); None: Ray is started here, and ends with the run.
-            Where this process uses Ray already, that one is taken.
-        count: How many; None: as many as there is room for.
-        threads: Of each worker. With another number the last bits of the results may be others.
-        gpu: Every worker gets a GPU of its own.
-
-    Raises:
-        UsageError: A number is none.
-    """
-
-    address: str | None = None
-    count: int | None = None
-    threads: int = 1
-    gpu: bool = False
-
-    def __post_init__(self) -> None:
-        for name, number in (("count", self.count), ("threads", self.threads)):
-            if number is not None:
-                checked_count(name, number)
-
-    def room(self, resources: Mapping[str, float]) -> int:
-        """How many there is room for on a machine, by what Ray says that it has."""
-        room = int(resources.get("CPU", 0)) // self.threads
-        return min(room, int(resources.get("GPU", 0))) if self.gpu else room
 
 
 class RayEngine:
@@ -91,7 +47,7 @@ class RayEngine:
     Raises `UsageError` where Ray is not installed.
     """
 
-    def __init__(self, workers: Workers = Workers()) -> None:
+    def __init__(self, workers: Workers = HERE) -> None:
         need_ray("--engine ray")
         self._workers = workers
 
@@ -122,187 +78,12 @@ class RayEngine:
         work = _Work(predictor, task.object_name, [sink.elsewhere() for sink in drawing], batch_size)
         with connected(self._workers, packed(work)) as cluster:
             begin()
-            parts = sent_parts(images, task, drawing, _part_size(len(images), batch_size, cluster.workers))
-            given = 0
-            with closing(cluster.mapped(parts, _Worker)) as rows:
-                for row in rows:
-                    kept = pickle.loads(row["kept"])
-                    yield Drawn(checked(parse_json(row["record"]), Record), partial(_hand_over, drawing, kept))
-                    given += 1
-            if given < len(images):
-                raise OddlensError(f"only {given} of {len(images)} results came from Ray: go on with --resume")
-
-
-class Worker(ABC):
-    """A process that works on parts: has what it was sent, or the error for which it could not be had.
-
-    payload: a reference to what `packed` gives. folder: that relative paths start from.
-    """
-
-    columns: tuple[str, ...]
-    """Of its rows."""
-
-    def __init__(self, payload: ray.ObjectRef[bytes], folder: str) -> None:
-        import ray
-
-        self._fault: OddlensError | None = None
-        try:
-            try:
-                os.chdir(folder)
-            except OSError as error:
-                raise UsageError(
-                    f"{socket.gethostname()} has no folder {printable(folder)}: workers need the same files at the same paths"
-                ) from error
-            self.work = _unpacked(ray.get(payload))
-        except OddlensError as error:
-            self._fault = error
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """The rows of one part, for Ray; the last one says why it could not go on, where it could not."""
-        import pyarrow as pa
-
-        rows: list[dict[str, bytes]] = []
-        try:
-            if self._fault is not None:
-                raise self._fault
-            rows.extend(self.rows(pickle.loads(batch["part"][0].as_py())))
-        except OddlensError as error:
-            rows.append({_FAULT: pickle.dumps(error)})
-        return pa.Table.from_pylist(rows, pa.schema([(name, pa.binary()) for name in (*self.columns, _FAULT)]))
-
-    @abstractmethod
-    def rows(self, part: object) -> Iterator[dict[str, bytes]]:
-        """What it makes of a part."""
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Ray, as this process is connected with it. payload: what every worker gets, in Ray's store of objects."""
-
-    asked: Workers
-    workers: int
-    payload: ray.ObjectRef[bytes]
-
-    def mapped(self, parts: Sequence[object], worker: type[Worker]) -> Generator[dict[str, bytes], None, None]:
-        """The rows that workers make of parts, in the order of the parts.
-
-        Raises what a worker raises, where that is an `OddlensError`.
-        """
-        import pyarrow as pa
-        import ray.data
-
-        _quiet_handlers("ray.data")
-        rows = [{"part": pickle.dumps(part)} for part in parts]
-        data = ray.data.from_items(rows, override_num_blocks=len(rows))
-        data.context.execution_options.preserve_order = True
-        data.context.enable_progress_bars = False
-        threads = str(self.asked.threads)
-        results = data.map_batches(
-            worker,
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(rows))),
-            fn_constructor_args=(self.payload, str(Path.cwd())),
-            num_cpus=self.asked.threads,
-            num_gpus=1 if self.asked.gpu else 0,
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}},
-        )
-        for table in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            assert isinstance(table, pa.Table)
-            for row in table.to_pylist():
-                if row[_FAULT] is not None:
-                    raise pickle.loads(row[_FAULT])  # which a worker of ours has written
-                yield row
-
-
-@contextmanager
-def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
-    """Within, this process is connected with Ray; a Ray that was started for it ends with it.
-
-    payload: what every worker gets, see `packed`.
-
-    Raises:
-        UsageError: There is no such cluster, or it has no room for the workers.
-    """
-    refuse_rays()
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    import ray
-
-    is_ours = not ray.is_initialized()
-    try:
-        if is_ours:
-            _start(workers, len(payload))
-        _quiet_handlers("ray")
-        room = sum(workers.room(node["Resources"]) for node in _nodes() if node["Alive"])
-        if (workers.count or 1) > room:
-            what = f"{counted(workers.threads, 'processor')}{' and a GPU' if workers.gpu else ''}"
-            raise UsageError(f"there is room in Ray for {room} workers of {what} each: give it more, or ask for fewer")
-        yield Cluster(workers, workers.count or room, ray.put(payload))
-    finally:
-        if is_ours:
-            ray.shutdown()
-
-
-class _Node(TypedDict):
-    """What Ray says of a machine of a cluster, as far as it is asked."""
-
-    Alive: bool
-    Resources: dict[str, float]
-
-
-def _nodes() -> list[_Node]:
-    import ray
-
-    return checked(ray.nodes(), list[_Node])  # type: ignore[no-untyped-call]
-
-
-def _start(workers: Workers, size: int) -> None:
-    """Start Ray on this machine, or connect with a cluster. size: of what every worker gets, in bytes."""
-    import ray
-
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        with _quiet_terminal():
-            if workers.address is not None:
-                ray.init(address=workers.address, **quiet)
-            else:
-                count = workers.count or max(1, _processor_count() // workers.threads)
-                store = _STORE + 2 * size
-                processors = count * workers.threads
-                ray.init("local", num_cpus=processors, include_dashboard=False, object_store_memory=store, **quiet)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        where = "on this machine" if workers.address is None else f"at {printable(workers.address)}"
-        raise UsageError(
-            f"no Ray can be had {where} ({first_line(error)}): start it, or give another --address"
-        ) from error
-
-
-def packed(work: object) -> bytes:
-    """What workers get, with the versions that made it. Raises `UsageError` where it cannot be sent."""
-    from ray import cloudpickle
-
-    try:
-        content: bytes = cloudpickle.dumps(work)  # type: ignore[no-untyped-call]  # which also takes what stands in a program or a notebook
-    except (TypeError, AttributeError, pickle.PicklingError) as error:
-        raise UsageError(
-            f"this run cannot be sent to workers ({first_line(error)}): run it without an engine"
-        ) from error
-    return pickle.dumps((_versions(), content))
-
-
-def _unpacked(payload: bytes) -> object:
-    """What `packed` packed. Raises `UsageError` where this process runs other versions, whose results may be others."""
-    theirs, content = pickle.loads(payload)
-    for name, mine in _versions().items():
-        if mine != theirs[name]:
-            raise UsageError(
-                f"{socket.gethostname()} has {name} {mine}, and not {theirs[name]}: install the same versions on all machines"
-            )
-    return pickle.loads(content)
-
-
-def _versions() -> dict[str, str | None]:
-    return versions("numpy", "onnxruntime", "opencv-python-headless", "pillow")
+            parts = sent_parts(images, task, drawing, batch_size, cluster.workers)
+            most = -(-len(images) // batch_size)
+            with closing(cluster.mapped(parts, most, _Worker, _named)) as rows:
+                for line, kept in rows:  # of a worker of ours
+                    record = checked(parse_json(line), Record)
+                    yield Drawn(record, partial(_hand_over, drawing, pickle.loads(kept)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,16 +96,13 @@ class _Work:
     batch_size: int
 
 
-class _Worker(Worker):
+class _Worker(Worker[_Part, _Row]):
     """Runs parts of a run, each as a run of its own, whose groups are groups of the whole."""
 
-    columns = ("record", "kept")
-
-    def rows(self, part: object) -> Iterator[dict[str, bytes]]:
-        """One an image: its record, and what its sinks kept."""
+    def make(self, part: _Part) -> Iterator[_Row]:
+        """One row an image."""
         work = self.work
         assert isinstance(work, _Work)
-        assert isinstance(part, tuple)
         results = _Results(work.sinks)
         outcomes = run(work.predictor, Task(work.object_name, part), [results], batch_size=work.batch_size)
         with closing(outcomes):
@@ -341,7 +119,7 @@ class _Results(Sink):
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self.needs_image = any(sink.needs_image for sink in sinks)
         self._sinks = sinks
-        self._rows: list[dict[str, bytes]] = []
+        self._rows: list[_Row] = []
         self._kept: dict[int, dict[int, object]] = {}
 
     def check(self, run: RunInfo) -> None:
@@ -362,68 +140,40 @@ class _Results(Sink):
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
         line = json.dumps(record, allow_nan=False).encode("ascii")
-        self._rows.append({"record": line, "kept": pickle.dumps(self._kept.pop(number, {}))})
+        self._rows.append((line, pickle.dumps(self._kept.pop(number, {}))))
         return record
 
-    def taken(self) -> list[dict[str, bytes]]:
+    def taken(self) -> list[_Row]:
         """The rows that were not taken yet."""
         rows, self._rows = self._rows, []
         return rows
 
 
-def need_ray(what: str) -> None:
-    """Raise `UsageError` where Ray is not installed. what: needs it, the subject of the sentence."""
-    with needs_package("ray", f"{what} needs Ray, which is not installed: run pip install 'oddlens[ray]'"):
-        import ray  # noqa: F401
-    with needs_package("pyarrow", f"{what} needs pyarrow, which is not installed: run pip install 'oddlens[ray]'"):
-        import pyarrow as pa  # noqa: F401
+def sent_parts(
+    images: Sequence[Input], task: Task, sinks: Sequence[Sink], batch_size: int, workers: int
+) -> Iterator[_Part]:
+    """The images as workers get them, in parts of whole groups.
 
-
-def _processor_count() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _quiet_terminal() -> Iterator[None]:
-    """Standard error leads nowhere: what Ray's own library writes there, for a moment, is for its developers."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is none
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def _quiet_handlers(name: str) -> None:
-    """Let a logger of Ray's say only errors in the terminal; its files keep all."""
-    for handler in logging.getLogger(name).handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.ERROR)
-
-
-def _part_size(images: int, batch_size: int, workers: int) -> int:
-    """Images of a part: whole groups."""
-    fair = images // (workers * _PARTS_OF_A_WORKER)
-    return max(1, min(PART, fair) // batch_size) * batch_size
-
-
-def sent_parts(images: Sequence[Input], task: Task, sinks: Sequence[Sink], size: int) -> list[tuple[Item, ...]]:
-    """The images as workers get them."""
+    The parts become smaller towards the end, where one that is still at work lets the other workers wait.
+    """
     failures = {item.source: item for item in task.items if isinstance(item, Failure)}
 
     def sent(source: str) -> Item:
         names = (name for sink in sinks if (name := sink.drawn_as(source)) is not None)
         return failures.get(source) or SentImage(source, next(names, None))
 
-    return [tuple(sent(each.source) for each in images[n : n + size]) for n in range(0, len(images), size)]
+    first = 0
+    while first < len(images):
+        fair = (len(images) - first) // (2 * workers)
+        size = max(1, min(PART, fair) // batch_size) * batch_size
+        yield tuple(sent(each.source) for each in images[first : first + size])
+        first += size
+
+
+def _named(part: _Part) -> str:
+    """What images are called in sentences."""
+    name = printable(os.fspath(part[0]))
+    return name if len(part) == 1 else f"{counted(len(part), 'image')} from {name} on"
 
 
 def _hand_over(sinks: Sequence[Sink], kept: Mapping[int, object], number: int) -> None:
