@@ -41,6 +41,17 @@ def test_an_image_of_which_little_is_marked_is_of_the_part_with_a_defect() -> No
     assert concern_of(True, marked[0], None) == CONCERN  # nobody knows what is marked
 
 
+def test_of_an_image_that_is_looked_at_in_part_that_part_counts() -> None:
+    values = np.zeros((4, 5), np.float32)
+    values[0, :4] = 1
+    inside = np.zeros((4, 5), np.bool_)
+    inside[:2] = True
+    assert concern_of(True, values, 0.5) is None
+    assert concern_of(True, values, 0.5, inside) == CONCERN  # 4 of 10
+    assert concern_of(True, values, 0.5, ~inside) is None
+    assert concern_of(True, values, 0.5, np.zeros_like(inside)) is None
+
+
 def test_calibration_images_widen_it() -> None:
     other = part(2, 1, -1.0)[0]
     assert Scene(part(0, 8), NONE).is_unlike(other)

@@ -11,6 +11,7 @@ from PIL import Image
 
 import oddlens
 from oddlens.calibration.scene import CONCERN
+from oddlens.detection import RegionOfInterest
 from oddlens.detector import Detector
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError
 from tests.detector.conftest import Pictures
@@ -132,6 +133,15 @@ class TestScene:
             assert (found.verdict, found.concern) == ("review", CONCERN)
             assert [one.concern for one in good] == [None] * 8
             assert found.embedding is not None
+
+    def test_another_part_goes_to_review_where_little_of_an_image_is_looked_at(
+        self, detector: Detector, folder: Path
+    ) -> None:
+        detector.roi = RegionOfInterest(include=(((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)),))
+        detector.add_references(folder).calibrate()
+        found, *good = detector.detect([np.zeros((48, 64, 3), np.uint8), *sorted(folder.iterdir())])
+        assert (found.verdict, found.concern) == ("review", CONCERN)
+        assert [one.concern for one in good] == [None] * 8
 
     def test_further_references_belong_to_it(self, detector: Detector, pictures: Pictures) -> None:
         detector.add_references(pictures[:4]).calibrate()

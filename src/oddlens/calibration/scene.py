@@ -20,7 +20,8 @@ images of other products do; so do 3 to 4 % of defective images. `benchmarks/dri
 """
 
 MARKED = 1 / 3
-"""The share of an image that is marked where it is of another part. A defect, however strange, leaves most of a part as it is.
+"""The share of what is looked at that is marked where an image is of another part. A defect, however strange, leaves most of a
+part as it is.
 
 It was added after real bottles with defects had been called another part (docs/guides/thresholds.md)."""
 
@@ -30,13 +31,25 @@ LEAST = 3
 CONCERN = "this does not look like the part of this station"
 
 
-def concern_of(unlike: bool, anomaly_map: NDArray[np.float32], pixel_threshold: float | None) -> str | None:
-    """What an image gives reason to say; None where it looks like the part, or too little of it is marked.
+def concern_of(
+    unlike: bool,
+    anomaly_map: NDArray[np.float32],
+    pixel_threshold: float | None,
+    inside: NDArray[np.bool_] | None = None,
+) -> str | None:
+    """What an image gives reason to say; None where it looks like the part, or too little of what is looked at is marked.
 
-    unlike: see `Scene.is_unlike`. pixel_threshold: without one all of the image counts as marked.
+    Args:
+        unlike: See `Scene.is_unlike`.
+        anomaly_map: float32 [height, width].
+        pixel_threshold: Without one all of the image counts as marked.
+        inside: Where the map is of what is looked at, bool [height, width]; None: everywhere.
     """
-    marked = 1.0 if pixel_threshold is None else float((anomaly_map > pixel_threshold).mean())
-    return CONCERN if unlike and marked >= MARKED else None
+    if not unlike:
+        return None
+    values = anomaly_map if inside is None else anomaly_map[inside]
+    marked = pixel_threshold is None or np.count_nonzero(values > pixel_threshold) >= MARKED * max(1, values.size)
+    return CONCERN if marked else None
 
 
 @dataclass(frozen=True, eq=False)

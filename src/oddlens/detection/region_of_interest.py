@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from oddlens.errors import UsageError, printable, shortened
 from oddlens.io.images import read_stored
 from oddlens.io.paths import read_bytes, why_not_opened
+from oddlens.io.preparation import Preparation
 from oddlens.io.strict_json import parse_json, require_form
 
 Polygon = tuple[tuple[float, float], ...]
@@ -198,6 +199,24 @@ class RegionOfInterest:
             return cls(mask=MaskRuns.of(grey >= _WHITE))
         except UsageError as error:
             raise UsageError(f"{shown}: {error}") from error
+
+
+def looked_at(
+    shape: tuple[int, int], image_size: tuple[int, int], roi: RegionOfInterest | None, preparation: Preparation
+) -> NDArray[np.bool_] | None:
+    """Where a map is of what is looked at of its image, in the region of interest and not cropped away; None: everywhere.
+
+    Args:
+        shape: (height, width) of the map.
+        image_size: (width, height) of the image.
+        roi: None: everywhere.
+        preparation: May crop images.
+    """
+    inside = preparation.inside(image_size, shape)
+    if roi is None:
+        return inside
+    region = roi.inside((shape[1], shape[0]))
+    return region if inside is None else region & inside
 
 
 def _lists(polygons: Iterable[Polygon]) -> list[list[list[float]]]:

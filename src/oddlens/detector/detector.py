@@ -253,6 +253,7 @@ class Detector(CalibratedDetector):
                 yield Failure(source, f"{printable(source)} {NOT_FINITE}")
                 continue
             unlike = embeddings is not None and self.scene is not None and self.scene.is_unlike(embeddings[number])
+            inside = self._looked_at(anomaly_map, encoded.sizes[number]) if unlike else None
             yield Detection(
                 score,
                 anomaly_map,
@@ -267,7 +268,7 @@ class Detector(CalibratedDetector):
                 p_value=None if calibration is None else calibration.p_value(score),
                 marking=self.marking or Marking(),
                 roi=self.roi,
-                concern=concern_of(unlike, anomaly_map, thresholds.pixel),
+                concern=concern_of(unlike, anomaly_map, thresholds.pixel, inside),
                 unlike=unlike,
                 embedding=None if embeddings is None else embeddings[number],
             )

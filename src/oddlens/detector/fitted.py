@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.calibration import Calibration, Rates, calibrate_on
+from oddlens.detection.region_of_interest import looked_at
 from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.detector.inside import within
@@ -212,16 +213,17 @@ class FittedDetector(DetectorSettings):
     ) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
         """As `images_of`, for a calibration: of a map only what was looked at, in the region of interest and not cropped away."""
         for number, (source, score, anomaly_map) in enumerate(images_of(encoded, scores)):
-            height, width = anomaly_map.shape
-            inside = encoded.layouts[number].inside((height, width)) if encoded.layouts else None
-            if self._roi is not None:
-                region = self._roi.inside((width, height))
-                inside = region if inside is None else region & inside
+            inside = self._looked_at(anomaly_map, encoded.sizes[number])
             if inside is not None and not inside.any():
                 raise UsageError(
                     "the region of interest lies where fit crop cuts images off: give another fit or region"
                 )
             yield source, score, anomaly_map if inside is None else anomaly_map[inside]
+
+    def _looked_at(self, anomaly_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """Where a map is of what is looked at of an image of this size (width, height); None: everywhere."""
+        height, width = anomaly_map.shape
+        return looked_at((height, width), size, self._roi, self._preparation)
 
     def _encode_prompts(self, object_name: str) -> Text:
         if not isinstance(object_name, str):

@@ -27,6 +27,7 @@ from typing import get_type_hints
 from oddlens.calibration.scene import CONCERN, concern_of
 from oddlens.detection import Detection, Marking, Region, RegionOfInterest
 from oddlens.detection.detection import DetectionDocument
+from oddlens.detection.region_of_interest import looked_at
 from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
 from oddlens.inference.judgement import Basis, Judgement
 from oddlens.inference.kept_images import place_of, with_names
@@ -43,6 +44,7 @@ from oddlens.io.loader import thread_count
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import matching
 from oddlens.io.pixels import Pixels
+from oddlens.io.preparation import Preparation
 from oddlens.io.remote import ImagePath
 from oddlens.io.strict_json import checked
 from oddlens.io.video import Video
@@ -122,6 +124,7 @@ class _Judging:
             )
         roi, calibration = self._run.get("roi"), judgement.calibration
         self._roi = None if roi is None else RegionOfInterest.from_dict(roi)
+        self._preparation = Preparation.from_dict(self._run.get("preparation", {}))
         self._thresholds = judgement.thresholds
         self._range = (calibration and calibration.value_range) or (self._basis and self._basis.fixed_range)
         self._passed_over: Counter[_Said] = Counter()
@@ -210,7 +213,9 @@ class _Judging:
             return detection, False
         concern = detection.concern
         if concern in (None, CONCERN):
-            concern = concern_of(detection.unlike, anomaly_map, detection.thresholds.pixel)
+            height, width = anomaly_map.shape
+            inside = looked_at((height, width), detection.image_size, self._roi, self._preparation)
+            concern = concern_of(detection.unlike, anomaly_map, detection.thresholds.pixel, inside)
         return replace(detection, anomaly_map=anomaly_map, concern=concern), True
 
     def _detection(self, record: Record) -> Detection:

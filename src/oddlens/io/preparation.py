@@ -109,6 +109,10 @@ class Preparation:
         overlap = None if values["tiles"] == "1x1" else values["overlap"]
         return cls.of(values["tiles"], overlap, values["fit"])
 
+    def inside(self, size: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """Where a map, of (height, width), of an image, of (width, height), is of what is not cropped away; None: everywhere."""
+        return self.layout(size, 1).inside(shape)  # whatever the tower takes
+
     def layout(self, size: tuple[int, int], side: int) -> Layout:
         """The tiles of an image.
 
