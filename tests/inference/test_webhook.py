@@ -132,6 +132,14 @@ def test_a_password_becomes_a_header_and_is_never_said(receiver: Hooked) -> None
     assert "gehe" not in str(receiver.said)
 
 
+def test_an_address_is_taken_as_people_write_it(receiver: Hooked) -> None:
+    hook = Webhook(f"{receiver.url}/line 3/größe?part=a b&for=%C3%BC", receiver.say)
+    hook.send({"score": 1})
+    hook.close()
+    assert receiver.requests[0][0] == "/line%203/gr%C3%B6%C3%9Fe?part=a%20b&for=%C3%BC"
+    assert receiver.said == []
+
+
 def test_a_receiver_that_is_not_there_is_said(receiver: Hooked) -> None:
     webhook = Webhook("http://127.0.0.1:9/x", receiver.say, delays=(0.01,))
     webhook._patience_s = 0.1

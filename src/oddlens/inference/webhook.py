@@ -13,11 +13,12 @@ import hmac
 import http.client
 import json
 import secrets
+import string
 import time
 import urllib.error
 import urllib.request
 from typing import IO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from oddlens import __version__
 from oddlens.errors import UsageError
@@ -57,7 +58,10 @@ class Webhook(Delivery):
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        self._url = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+        # What stands in an address as people write it, a space or an umlaut, is quoted; what is quoted stays.
+        path, query = (quote(part, safe=string.punctuation) for part in (parts.path, parts.query))
+        host = parts.netloc.rpartition("@")[2]
+        self._url = parts._replace(netloc=host, path=path, query=query, fragment="").geturl()
         self._secret, self._timeout_s = secret, timeout_s
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._last: tuple[Event, str] | None = None
