@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from numbers import Real
 from typing import Literal, NotRequired, TypedDict, cast
@@ -52,9 +53,11 @@ class Thresholds:
             )
 
     def verdict(self, score: float) -> Verdict | None:
-        """What a score is called; None without an image threshold."""
+        """What a score is called; None without an image threshold. Raises `UsageError` for one that is not finite."""
         if self.image is None:
             return None
+        if not math.isfinite(score):
+            raise UsageError(f"a score of {score} has no verdict: find out where it comes from")
         if score > self.image:
             return "ng"
         return "review" if self.review is not None and score > self.review else "ok"
