@@ -18,8 +18,8 @@ from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.io.images import Picture, read_image
 from oddlens.methods.registry import method_cards
-from oddlens.station import read_station, rollback, versions
-from oddlens.station.feedback import Mark, add_feedback, now, read_feedback
+from oddlens.station import read_station, rollback, utc_now, versions
+from oddlens.station.feedback import Mark, add_feedback, read_feedback
 from oddlens.teaching.calibrating import sample_of
 from oddlens.teaching.learn import learn
 from oddlens.teaching.named_region import named_region
@@ -45,7 +45,7 @@ class Line:
     def mark(self, number: int, said: Literal["good", "bad", "unsure"], **others: object) -> None:
         found = self.start[number]
         values = {
-            "verdict": "ng", "score": found.score, "said": said, "image": str(self.images[number]), "time": now(),
+            "verdict": "ng", "score": found.score, "said": said, "image": str(self.images[number]), "time": utc_now(),
             "sha256": read_image(self.images[number]).digest(),
         }  # fmt: skip
         add_feedback(self.folder, [Mark(**(values | others))])  # type: ignore[arg-type]
@@ -315,7 +315,7 @@ def test_a_memory_of_defects_needs_good_examples(tmp_path: Path, open_clip_folde
     (image,) = write_pictures(tmp_path / "parts", 1)
     oddlens.load(model=open_clip_folder, device="cpu").set_thresholds(image=0.1).save(tmp_path / "bare")
     mark = Mark(
-        time=now(), image=str(image), sha256=read_image(image).digest(), said="bad", verdict="ng", score=0.5
+        time=utc_now(), image=str(image), sha256=read_image(image).digest(), said="bad", verdict="ng", score=0.5
     )  # fmt: skip
     add_feedback(tmp_path / "bare", [mark])
     with pytest.raises(UsageError, match="no good examples"):
@@ -338,7 +338,7 @@ def test_every_method_with_good_examples_takes_a_memory_of_defects_or_says_why_n
     before = detector.detect(parts)
     marks = [
         Mark(
-            time=now(), image=str(path), sha256=read_image(path).digest(), said="bad", verdict="ng", score=found.score
+            time=utc_now(), image=str(path), sha256=read_image(path).digest(), said="bad", verdict="ng", score=found.score
         )
         for path, found in zip(parts[:2], before, strict=False)
     ]  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 
 from oddlens.data.shapes import RunsDocument, pack_runs, runs_document
 from oddlens.detection import Detection, Thresholds, ValueRange
-from oddlens.station.feedback import Mark, now
+from oddlens.station import utc_now
+from oddlens.station.feedback import Mark
 from oddlens.teaching.named_region import named_region
 
 RANGE = ValueRange(0, 1, "fixed range 0 to 1")
@@ -24,7 +25,9 @@ def detection(score: float) -> Detection:
 
 def mark(mask: np.ndarray | None = None) -> Mark:
     runs = None if mask is None else runs_document(mask)
-    return Mark(time=now(), image="a.png", sha256="0", said="bad", verdict="ng", score=0.9, defect="dent", mask=runs)
+    return Mark(
+        time=utc_now(), image="a.png", sha256="0", said="bad", verdict="ng", score=0.9, defect="dent", mask=runs
+    )
 
 
 def test_the_largest_region_that_a_person_drew_counts() -> None:

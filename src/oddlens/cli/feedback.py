@@ -175,11 +175,12 @@ def _mark(
     """A mark of an image. Raises `UsageError` where it has no result, or is another one than it was."""
     from oddlens.inference.records import verdict_of
     from oddlens.io.images import read_image
-    from oddlens.station.feedback import Mark, now
+    from oddlens.station import utc_now
+    from oddlens.station.feedback import Mark
 
     record = _record(folder, path)
     return Mark(
-        time=now(),
+        time=utc_now(),
         image=str(Path.cwd() / path),  # learning may happen elsewhere
         sha256=read_image(path).digest(),
         said=said,

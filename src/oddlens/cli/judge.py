@@ -78,10 +78,11 @@ def judge(
         raise UsageError("give --threshold, --review-threshold, --min-area, --mm-per-pixel or --station")
 
     from oddlens.inference import judge as judging
+    from oddlens.inference.results import kept_results
 
     kinds = None if write is None else parse_kinds(write, judging.REDRAWN)
     with before_the_first_image():
-        kept = judging.kept_results(results)
+        kept = kept_results(results)
         judgement = _judgement(kept, what, marking, image, pixel)
 
     from oddlens.cli.progress import stages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
@@ -152,10 +152,15 @@ class Detection:
             concern=said.get("concern"),
             unlike=said.get("unlike", said.get("concern") is not None),
         )
-        if not values.size:
-            regions = tuple(Region.from_dict(each) for each in said.get("regions", []))
-            found.__dict__["regions"] = regions  # they cannot be found again
-        return found
+        if values.size:
+            return found
+        return found.with_regions(tuple(Region.from_dict(each) for each in said.get("regions", [])))
+
+    def with_regions(self, regions: tuple[Region, ...]) -> Detection:
+        """The same with regions that are known, by names too: they are not found again."""
+        other = replace(self)
+        other.__dict__["regions"] = regions
+        return other
 
     @property
     def threshold(self) -> float | None:

@@ -20,7 +20,6 @@ from oddlens.calibration import (
 )
 from oddlens.detection import Thresholds
 from oddlens.detector.observed import ObservedDetector
-from oddlens.detector.summary import summary
 from oddlens.errors import OddlensWarning, UsageError, check_type, counted, printable, shortened
 from oddlens.io.inputs import Images
 from oddlens.io.notebook import facts
@@ -42,15 +41,19 @@ class CalibratedDetector(ObservedDetector):
         calibration = None if fit is None else fit.calibration
         if self._split is not None and self._split.object_name == self.object_name:
             calibration = self._split
+        count, thresholds = len(self.references or ()), chosen(self.thresholds, calibration)
+        later = "of the references, at the first image" if count > 1 else "none: no verdict"
         return facts(
             f"Detector {self.name}",
-            summary(
-                self.model_name or self.backbone.identity.name,
-                self.object_name,
-                0 if self.references is None else len(self.references),
-                "" if self.preparation is None else str(self.preparation),
-                chosen(self.thresholds, calibration),
-            ),
+            [
+                ("model", self.model_name or self.backbone.identity.name),
+                ("object", shortened(self.object_name)),
+                ("references", counted(count, "image")),
+                ("images", "" if self.preparation is None else str(self.preparation)),
+                ("thresholds", thresholds.in_words() or later),
+                ("from", thresholds.source or ""),
+                ("promise", thresholds.promise or ""),
+            ],
         )
 
     @property

@@ -35,7 +35,7 @@ from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.kinds import DRAWINGS, KINDS, Field
 from oddlens.inference.records import Record, count_unread, read_records, verdict_of, write_records
 from oddlens.inference.report import write_report
-from oddlens.inference.results import JUDGED, ResultsFolder
+from oddlens.inference.results import JUDGED, ResultsFolder, kept_results
 from oddlens.inference.run_document import RunDocument, read_document
 from oddlens.inference.sinks import has_drawing, write_csv, write_drawing
 from oddlens.io.atomic import write_text
@@ -97,14 +97,6 @@ def judge(
         OddlensError: A file cannot be written.
     """
     return _Judging(kept_results(root), judgement, kinds, advance).run()
-
-
-def kept_results(root: Path) -> ResultsFolder:
-    """The results of a run that ended, or was stopped. Raises `UsageError` where there are none."""
-    folder = ResultsFolder(root, resume=True)
-    if not folder.document["run"]:
-        raise UsageError(f"{printable(str(root))} holds no results: give the folder of a run, 'oddlens detect --out'")
-    return folder
 
 
 class _Judging:
@@ -198,7 +190,7 @@ class _Judging:
             pixel = record.get("pixel_threshold")
             detection = replace(detection, thresholds=replace(detection.thresholds, pixel=pixel))
             regions = Detection.from_dict(record).regions
-        detection.__dict__["regions"] = regions
+        detection = detection.with_regions(regions)
         own = {name: value for name, value in record.items() if name not in _NOT_OF_THE_RUN}
         file = {"file": record["file"]} if "file" in record else {}
         return checked({**detection.to_dict(), **own, **self._drawings(record, detection, has_map), **file}, Record)

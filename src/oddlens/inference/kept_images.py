@@ -15,7 +15,7 @@ from oddlens.errors import UsageError, counted, printable
 from oddlens.inference.judgement import Basis, marking_of
 from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.records import Record, read_records, verdict_of
-from oddlens.inference.results import ResultsFolder, unique_names
+from oddlens.inference.results import kept_results, unique_names
 from oddlens.io.paths import is_file
 from oddlens.io.remote import ImagePath, RemotePath, is_address
 
@@ -90,15 +90,8 @@ class KeptResults:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        folder = ResultsFolder(root, resume=True)
-        if not folder.document["run"]:
-            raise UsageError(
-                f"{printable(str(root))} holds no results: give the folder of a run, 'oddlens detect --out'"
-            )
-        if folder.is_half_judged:
-            raise UsageError(
-                f"{printable(str(root))} holds results that 'oddlens judge' was stopped in giving new verdicts: call it again"
-            )
+        folder = kept_results(root)
+        folder.check_judged()
         self.document = folder.document
         self.run: Mapping[str, object] = folder.document["run"]
         self.records = tuple(read_records(folder.lines).values())
@@ -121,7 +114,7 @@ class KeptResults:
             for path, record in found.items()
         )
         self.said = tuple(
-            f"{counted(count, one, many)}"
+            counted(count, one, many)
             for count, one, many in (
                 (failed, "image has no result and is left out", "images have no result and are left out"),
                 (

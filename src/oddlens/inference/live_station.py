@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 
@@ -162,7 +162,7 @@ class LiveStation:
             "references": 0,
             "calibrated": 0,
             "calibration_kind": None,
-            "thresholds": {"image": None, "review": None, "pixel": None, "source": None, "promise": None},
+            "thresholds": asdict(Thresholds()),
             "image_size": None,
             "defects": [],
             "drift": None,
@@ -182,13 +182,7 @@ class LiveStation:
             "references": 0 if detector.references is None else len(detector.references),
             "calibrated": 0 if calibration is None else len(calibration),
             "calibration_kind": None if calibration is None else calibration.kind,
-            "thresholds": {
-                "image": thresholds.image,
-                "review": thresholds.review,
-                "pixel": thresholds.pixel,
-                "source": thresholds.source,
-                "promise": thresholds.promise,
-            },
+            "thresholds": asdict(thresholds),
             "image_size": None if detector.image_size is None else list(detector.image_size),
             "defects": [] if detector.defects is None else list(detector.defects.words),
             "drift": loaded.drift,

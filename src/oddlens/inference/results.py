@@ -165,10 +165,7 @@ class ResultsFolder:
                 f"{printable(str(self.root))} holds results of another version of oddlens, whose lines do not say which file "
                 "they are of: give another --out to keep them, or add --overwrite to start over"
             )
-        if self.is_half_judged:
-            raise UsageError(
-                f"{printable(str(self.root))} holds results that 'oddlens judge' was stopped in giving new verdicts: call it again"
-            )
+        self.check_judged()
         names = differing(self._earlier, settings["run"])
         if "calibration" in names and _had_another_rule(self._earlier):
             others = ", ".join(name for name in names if name not in ("calibration", "oddlens"))
@@ -189,6 +186,13 @@ class ResultsFolder:
         """Whether somebody began to give the results new verdicts and was stopped: see `oddlens.inference.judge`."""
         judged = self.document.get("judged")
         return isinstance(judged, Mapping) and judged.get("is_done") is False
+
+    def check_judged(self) -> None:
+        """Raise UsageError where the results are half judged."""
+        if self.is_half_judged:
+            raise UsageError(
+                f"{printable(str(self.root))} holds results that 'oddlens judge' was stopped in giving new verdicts: call it again"
+            )
 
     def needs_judging(self, settings: RunDocument) -> bool:
         """Whether the results to continue differ from these settings (see `check`) in nothing but what verdicts follow from."""
@@ -319,6 +323,14 @@ class ResultsFolder:
         except OSError:
             return None
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def kept_results(root: Path) -> ResultsFolder:
+    """The results of a run that ended, or was stopped. Raises `UsageError` where there are none."""
+    folder = ResultsFolder(root, resume=True)
+    if not folder.document["run"]:
+        raise UsageError(f"{printable(str(root))} holds no results: give the folder of a run, 'oddlens detect --out'")
+    return folder
 
 
 def _remote_file(path: RemotePath) -> FileDocument | None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from oddlens.errors import OddlensError
@@ -55,10 +56,8 @@ def cached_hash(path: Path) -> str:
     if check == _note_check(key, digest):
         return digest
     digest = file_hash(real)
-    try:
+    with suppress(OddlensError):  # it is hashed again the next time
         write_bytes(note, f"{digest} {_note_check(key, digest)}".encode("ascii"))
-    except (OSError, OddlensError):
-        return digest
     return digest
 
 

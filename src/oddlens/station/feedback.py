@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 
@@ -59,7 +58,7 @@ class Mark:
     """What a person says of an image.
 
     Attributes:
-        time: ISO 8601 in UTC.
+        time: See `oddlens.station.utc_now`.
         image: Its path, absolute.
         sha256: Of its pixels, see `Picture.digest`.
         said: Whether the part is good, bad, or the person is unsure.
@@ -171,11 +170,6 @@ def said_by(judged: Judged, verdict: Verdict | None) -> Said:
     if verdict is None:
         raise UsageError("this result has no verdict that could be right or wrong: give said, good or bad")
     return "bad" if is_flagged(verdict) == (judged == "right") else "good"
-
-
-def now() -> str:
-    """The time that marks are written with."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def add_feedback(folder: str | os.PathLike[str], marks: Sequence[Mark]) -> None:

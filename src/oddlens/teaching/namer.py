@@ -92,9 +92,7 @@ class Namer:
             return detection
         names = self.names(pixels, regions[:MOST_REGIONS])
         named = tuple(replace(region, names=each) for region, each in zip(regions, names, strict=False))
-        other = replace(detection)
-        other.__dict__["regions"] = named + regions[len(named) :]
-        return other
+        return detection.with_regions(named + regions[len(named) :])
 
     def names(self, pixels: Pixels, regions: Sequence[Region]) -> list[Names]:
         """The names of each region of an image, the best first; "unknown" comes before those that are not decided."""

@@ -33,8 +33,9 @@ from oddlens.service.api.answers import (
 )
 from oddlens.service.service import Service
 from oddlens.service.uploads import Upload
+from oddlens.station import utc_now
 from oddlens.station.defects import check_defect_name
-from oddlens.station.feedback import Judged, Mark, Said, add_feedback, now, said_by
+from oddlens.station.feedback import Judged, Mark, Said, add_feedback, said_by
 from oddlens.teaching.report import calibration_document
 
 router = APIRouter(route_class=StrictRoute)
@@ -206,7 +207,7 @@ def _mark(service: Service, found: Inspection, said: Said, defect: str | None, r
             "it could not be inspected" if found.score is None else "the image is no longer kept"
         )
     mark = Mark(
-        time=now(),
+        time=utc_now(),
         image=str(path.resolve()),
         sha256=pixel_digest(service.history.pictures, found),
         said=said,
