@@ -96,8 +96,9 @@ class DistanceTable(MemoryBank):
         assert neighbours == 1
         there = self._filled[name][self._queries[0]]
         assert int(there.sum()) == queries.shape[1]
-        table = self._tables[name][self._queries][:, self._known].clone()
-        own = torch.tensor(self._queries)[:, None] == torch.tensor(self._known)
+        asked, known = torch.tensor(self._queries)[:, None], torch.tensor(self._known)
+        table = self._tables[name][asked, known]
+        own = asked == known
         table[own] = torch.inf
         return table.amin(dim=1)[:, there]
 
