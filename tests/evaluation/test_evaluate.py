@@ -1,7 +1,7 @@
 """A job's cells: one pass through the towers, and the numbers that `detect` gives."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from torch import Tensor
 import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.evaluation import Benchmark, Key, Variant
-from oddlens.evaluation.evaluate import Chunks
+from oddlens.evaluation.evaluate import CategoryScorer, Chunks
+from oddlens.evaluation.findings import CellFindings
+from oddlens.evaluation.findings import finished as finished_cells
 from oddlens.io.pixels import Pixels
 from tests.evaluation.tiny_set import SIZE, make_plan, run_whole, write_set
 from tests.tiny_layers import random_layers, write_authors_layers
@@ -51,6 +53,36 @@ def test_every_picture_runs_through_the_towers_once(
 ) -> None:
     run_whole(make_plan(small_set, open_clip_folder, shots=(0, 1, 2), seeds=(0, 1, 2)), tmp_path)
     assert len(seen) == len(set(seen)) == 2 * (3 + 3 + 3)
+
+
+def test_chunks_that_are_kept_do_not_run_again_and_the_cells_are_the_same(
+    open_clip_folder: Path, tmp_path: Path, seen: list[bytes]
+) -> None:
+    root = write_set(tmp_path / "parts", ("bolt",), normal=13, abnormal=4)
+    plan, chunks = make_plan(root, open_clip_folder), Chunks(images=8)
+    whole = run_whole(plan, tmp_path / "whole", chunks)
+    benchmark = Benchmark(plan, tmp_path / "out")
+    benchmark.open()
+    (job,) = benchmark._jobs
+
+    def score(advance: Callable[[int], None]) -> list[dict[Variant, CellFindings]]:
+        scorer = CategoryScorer([job], plan, tmp_path / "out", chunks)
+        seen.clear()  # the references
+        return scorer.score(range(17), advance, tmp_path / "kept")
+
+    def stop(_: int) -> None:
+        if len(seen) == 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score(stop)
+    counted: list[int] = []
+    (cells,) = finished_cells([job], score(counted.append))
+    assert counted == [8, 8, 1]
+    assert len(seen) == 1
+    assert [vars(cell) | {"seconds": 0} for cell in cells.values()] == [
+        vars(cell) | {"seconds": 0} for cell in whole.cells.values()
+    ]
 
 
 def test_methods_that_want_the_same_of_a_model_share_the_walk(

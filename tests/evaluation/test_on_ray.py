@@ -14,7 +14,8 @@ import torch
 import oddlens
 from oddlens.errors import DataError
 from oddlens.evaluation import Benchmark, CellResult, Key, RulePicks
-from oddlens.evaluation.evaluate import CHUNKS, Chunks
+from oddlens.evaluation.evaluate import CHUNKS, CategoryScorer, Chunks
+from oddlens.evaluation.kept_chunks import folder_of
 from oddlens.evaluation.on_ray import RayEvaluation, _joined, divided
 from oddlens.evaluation.plan import Job
 from oddlens.inference.workers import Workers
@@ -85,9 +86,35 @@ def test_a_category_is_divided_among_workers_and_joined_without_loss(
     assert files(tmp_path / "there") == files(tmp_path / "here")
 
 
+def test_a_divided_category_that_is_stopped_goes_on_behind_the_chunks_that_are_done(
+    evaluation: RayEvaluation, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    root = write_set(tmp_path / "parts", ("bolt",), normal=13, abnormal=4)
+    plan = make_plan(root, open_clip_folder)
+    chunks = Chunks(images=8)
+    here = run_whole(plan, tmp_path / "here", chunks)
+    again = Benchmark(plan, tmp_path / "there")
+    again.open()
+    (job,) = again._jobs
+    folder = folder_of(tmp_path / "there", [job], chunks)
+    CategoryScorer([job], plan, tmp_path / "there", chunks).score(range(8), folder=folder)  # as a stopped run leaves it
+    images = {record.image: record.image.read_bytes() for record in job.records[:8]}
+    for image in images:
+        image.write_bytes(b"")  # it would be skipped if one of them ran again
+
+    def mend(_: int) -> None:
+        for image, data in images.items():
+            image.write_bytes(data)  # the report draws on some
+
+    list(again.run(mend, chunks, evaluation))
+    assert again.skipped == []
+    assert without_seconds(again.cells) == without_seconds(here.cells)
+    assert files(tmp_path / "there") == files(tmp_path / "here")
+
+
 def test_of_a_divided_category_the_first_part_that_failed_is_said(tmp_path: Path) -> None:
     first, second = (DataError(f"{name}.png cannot be read") for name in ("a", "b"))
-    assert _joined([], [[], first, second], tmp_path) is first
+    assert _joined([], [[], first, second], tmp_path, CHUNKS) is first
 
 
 def files(out: Path) -> dict[str, int]:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from PIL import Image
@@ -22,6 +23,7 @@ from oddlens.encoding import EncodedBatch, Prepared, joined
 from oddlens.evaluation.cell_key import Variant
 from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.findings import CellFindings, finished
+from oddlens.evaluation.kept_chunks import Found, KeptChunks
 from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.protocol import Protocol
@@ -79,56 +81,56 @@ class CategoryScorer:
         self._chunks = chunks
         self._detectors = [_with_references(job) for job in jobs]
         self._encoder = encoder_of([job.detector for job in jobs])
+        self._names = [[f"{number}-{variant.name}" for variant in job.cells] for number, job in enumerate(jobs)]
 
     def score(
-        self, images: range | None = None, advance: Callable[[int], None] = lambda _: None, file: Path | None = None
+        self, images: range | None = None, advance: Callable[[int], None] = lambda _: None, folder: Path | None = None
     ) -> list[dict[Variant, CellFindings]]:
         """What images give, for the cells of each job.
 
         Args:
             images: Their numbers, one after the other; None: all.
             advance: See `evaluate_category`.
-            file: How the names of the files of maps begin, where another process reads them; else they have none.
+            folder: Of the files of maps, where another process reads them, and of chunks that are kept: of those that are there
+                already nothing is computed again. None: the files of maps have no names, and nothing is kept.
 
         Raises:
             OddlensError: As `evaluate_category`.
         """
+        records = self._jobs[0].records
+        images = range(len(records)) if images is None else images
         open_cells = [
             [
-                _OpenCell(job, variant, self._plan, self._out, detector, self._maps(file, f"{number}-{variant.name}"))
-                for variant, detector in detectors.items()
+                _OpenCell(job, variant, self._plan, self._out, detector, self._maps(folder, f"{images.start}-{name}"))
+                for (variant, detector), name in zip(detectors.items(), names, strict=True)
             ]
-            for number, (job, detectors) in enumerate(zip(self._jobs, self._detectors, strict=True))
+            for job, detectors, names in zip(self._jobs, self._detectors, self._names, strict=True)
         ]
-        records = self._jobs[0].records if images is None else self._jobs[0].records[images.start : images.stop]
-        inputs = (Input(str(record.image), partial(read_image, record.image)) for record in records)
+        kept = None if folder is None else KeptChunks(folder)
+        first = images.start
+        while kept is not None and first in images and (count := kept.count(first, chain(*self._names))):
+            for job, cells, names in zip(self._jobs, open_cells, self._names, strict=True):
+                _add(job, cells, records[first : first + count], (kept.read(first, name) for name in names))
+                advance(count)
+            first += count
+        inputs = (Input(str(each.image), partial(read_image, each.image)) for each in records[first : images.stop])
         batch_size = self._chunks.batch_size
-        first = 0
         with closing(load(inputs, self._encoder.prepare, group=batch_size)) as prepared:
-            for part, waited in _chunks(prepared, self._chunks):
-                shown = records[first : first + len(part)]
-                first += len(part)
+            for part, waited in _chunks(prepared, self._chunks, first):
                 encoded = self._encoder.encode_all(part, batch_size)
-                for job, cells, features in zip(self._jobs, open_cells, encoded, strict=True):
-                    truths: list[Truth] = []
-                    for cell in cells:
-                        cell.findings.encoding += waited + features.seconds
-                        if cell.scores_set:
-                            cell.wait(features)
-                            continue
-                        detections = cell.predict(features)
-                        truths = truths or [
-                            _truth(record, detection, job.protocol)
-                            for record, detection in zip(shown, detections, strict=True)
-                        ]
-                        cell.add(shown, detections, truths)
+                for job, cells, names, features in zip(self._jobs, open_cells, self._names, encoded, strict=True):
+                    found: Iterator[Found] = (cell.found(features, waited) for cell in cells)
+                    if kept is not None:
+                        found = kept.each(first, names, found)
+                    _add(job, cells, records[first : first + len(part)], found)
                     advance(len(part))
+                first += len(part)
         for cell in (cell for of_job in open_cells for cell in of_job if cell.scores_set):
             cell.predict_set()
         return [{cell.variant: cell.findings for cell in of_job} for of_job in open_cells]
 
-    def _maps(self, file: Path | None, cell: str) -> MapFile:
-        return MapFile(self._out) if file is None else MapFile(file.parent, f"{file.name}-{cell}")
+    def _maps(self, folder: Path | None, name: str) -> MapFile:
+        return MapFile(self._out) if folder is None else MapFile(folder, f"{name}.maps")
 
 
 def is_divisible(job: Job) -> bool:
@@ -137,13 +139,34 @@ def is_divisible(job: Job) -> bool:
     return job.detector.recipe.is_independent and not needs_all
 
 
-def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[Prepared], float]]:
-    """The images that are held at once, and the seconds spent waiting for them."""
+def _add(job: Job, cells: Sequence[_OpenCell], records: Sequence[Record], found: Iterable[Found]) -> None:
+    """Add a chunk to the cells of a job. found: what each of them has of it."""
+    truths: list[Truth] = []
+    for cell, each in zip(cells, found, strict=True):
+        cell.findings.encoding += each.encoding
+        cell.findings.scoring += each.scoring
+        if each.detections:
+            truths = truths or [
+                _truth(record, detection, job.protocol)
+                for record, detection in zip(records, each.detections, strict=True)
+            ]
+            cell.add(records, each.detections, truths)
+
+
+def _chunks(images: Iterator[Prepared], chunks: Chunks, first: int) -> Iterator[tuple[list[Prepared], float]]:
+    """The images that are held at once, and the seconds spent waiting for them. first: the number of the first one.
+
+    A chunk ends at each multiple of `chunks.images`, so that parts that begin there have the chunks of the whole.
+    """
     while True:
         started = time.perf_counter()
         part: list[Prepared] = []
         pixels = views = 0
-        while views < chunks.images and (pixels < chunks.pixels or len(part) % chunks.batch_size):
+        while (
+            views < chunks.images
+            and (pixels < chunks.pixels or len(part) % chunks.batch_size)
+            and not (part and (first + len(part)) % chunks.images == 0)
+        ):
             image = next(images, None)
             if image is None:
                 break
@@ -152,6 +175,7 @@ def _chunks(images: Iterator[Prepared], chunks: Chunks) -> Iterator[tuple[list[P
             views += image.view_count
         if not part:
             return
+        first += len(part)
         yield part, time.perf_counter() - started
 
 
@@ -177,16 +201,15 @@ class _OpenCell:
             self.findings.written = f"maps/{path_name(job.source.name)}/{method}/{path_name(job.category)}/test"
         self._files = _map_files(job.records) if plan.maps else {}
 
-    def predict(self, encoded: EncodedBatch) -> list[Detection]:
-        """The detections of a chunk."""
+    def found(self, encoded: EncodedBatch, waited: float) -> Found:
+        """What it has of a chunk; features wait where the test images are scored as one set. waited: seconds, for the images."""
         started = time.perf_counter()
-        detections = self._detector.predict(encoded, self._job.object_name, **self._alone)
-        self.findings.scoring += time.perf_counter() - started
-        return detections
-
-    def wait(self, encoded: EncodedBatch) -> None:
-        """Keep the features of a chunk, where the test images are scored as one set."""
-        self._waiting.append(encoded)
+        detections: list[Detection] = []
+        if self.scores_set:
+            self._waiting.append(encoded)
+        else:
+            detections = self._detector.predict(encoded, self._job.object_name, **self._alone)
+        return Found(detections, waited + encoded.seconds, time.perf_counter() - started)
 
     def predict_set(self) -> None:
         """Add all test images, scored beside each other."""

@@ -6,7 +6,6 @@ figures are those of one process.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,15 +16,13 @@ from oddlens.errors import OddlensError
 from oddlens.evaluation.cell_key import Variant
 from oddlens.evaluation.evaluate import CategoryScorer, Chunks, is_divisible
 from oddlens.evaluation.findings import CellFindings, finished
+from oddlens.evaluation.kept_chunks import folder_of
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.runner import Evaluated, evaluate_here, write_cells
 from oddlens.inference.workers import Worker, Workers, connected, need_ray, packed
 
 _PARTS_OF_A_WORKER = 2
 """Where categories are divided, there are so many parts for each worker, so that none waits long for the last one."""
-
-_FOLDER = "parts"
-"""In OUT: the maps of parts, until they are joined."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +61,8 @@ class _Worker(Worker[_Part, _Made]):
             (made,) = evaluate_here([work.groups[part.group]], work.plan, work.out, _nothing, work.chunks)
         else:
             try:
-                file = work.out / _FOLDER / f"{part.group}-{part.images.start}"
-                made = self._scorer_of(part.group).score(part.images, file=file)
+                folder = folder_of(work.out, work.groups[part.group], work.chunks)
+                made = self._scorer_of(part.group).score(part.images, folder=folder)
             except OddlensError as error:
                 made = error
         yield made
@@ -106,7 +103,6 @@ class RayEvaluation:
                 [_Part(number, images) for images in divided(jobs, len(groups), cluster.workers, chunks)]
                 for number, jobs in enumerate(groups)
             ]
-            stack.callback(shutil.rmtree, out / _FOLDER, ignore_errors=True)
             every = [part for each in parts for part in each]
 
             def name(part: _Part) -> str:
@@ -120,7 +116,7 @@ class RayEvaluation:
                     made.append(next(found))
                     count = len(jobs[0].records) if part.images is None else len(part.images)
                     advance(count * len(jobs))
-                yield cast("Evaluated", made[0]) if of_group[0].images is None else _joined(jobs, made, out)
+                yield cast("Evaluated", made[0]) if of_group[0].images is None else _joined(jobs, made, out, chunks)
 
 
 def divided(jobs: Sequence[Job], groups: int, workers: int, chunks: Chunks) -> list[range | None]:
@@ -136,7 +132,7 @@ def divided(jobs: Sequence[Job], groups: int, workers: int, chunks: Chunks) -> l
     return [range(first, min(first + length, images)) for first in range(0, images, length)]
 
 
-def _joined(jobs: Sequence[Job], made: Sequence[object], out: Path) -> Evaluated:
+def _joined(jobs: Sequence[Job], made: Sequence[object], out: Path, chunks: Chunks) -> Evaluated:
     """The cells of a group, written, from what its parts gave; or the error of the first part that has one."""
     for each in made:
         if isinstance(each, OddlensError):
@@ -150,7 +146,7 @@ def _joined(jobs: Sequence[Job], made: Sequence[object], out: Path) -> Evaluated
         results = finished(jobs, whole)
     except OddlensError as error:
         return error
-    write_cells(jobs, results, out)
+    write_cells(jobs, results, out, chunks)
     return results
 
 

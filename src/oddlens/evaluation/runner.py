@@ -14,6 +14,7 @@ from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
 from oddlens.evaluation.evaluate import CHUNKS, Chunks, evaluate_category
+from oddlens.evaluation.kept_chunks import discard, folder_of
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
@@ -49,15 +50,18 @@ def evaluate_here(
         except OddlensError as error:
             yield error
             continue
-        write_cells(jobs, results, out)
+        write_cells(jobs, results, out, chunks)
         yield results
 
 
-def write_cells(jobs: Sequence[Job], results: Sequence[Mapping[Variant, CellResult]], out: Path) -> None:
-    """Write the cells of jobs, each in its file."""
+def write_cells(
+    jobs: Sequence[Job], results: Sequence[Mapping[Variant, CellResult]], out: Path, chunks: Chunks
+) -> None:
+    """Write the cells of jobs that were evaluated together, each in its file; chunks that were kept of them go."""
     for job, done in zip(jobs, results, strict=True):
         for variant, cell in done.items():
             write_cell(job.key(variant).path(out), cell)
+    discard(folder_of(out, jobs, chunks))
 
 
 class Benchmark:
@@ -77,6 +81,7 @@ class Benchmark:
         self.remarks: list[str] = []
         self._cells: dict[Key, CellResult | None] = {}
         self._jobs: list[Job] = []
+        self._resume = True
 
     @property
     def cells(self) -> dict[Key, CellResult]:
@@ -92,12 +97,13 @@ class Benchmark:
         """Write the lists of picks and find the cells that are done already. Nothing is evaluated yet.
 
         Args:
-            resume: Cells in OUT are used again.
+            resume: Cells in OUT are used again, and what workers found of others.
 
         Raises:
             UsageError: A cell was made with other settings, OUT holds results of a run of `detect`, or it is no folder and cannot
                 become one.
         """
+        self._resume = resume
         if reason := why_no_folder(self.out):
             raise UsageError(f"{printable(str(self.out))} {reason}")
         if is_file(self.out / "results.jsonl") and not is_dir(self.out / "cells"):
@@ -131,6 +137,9 @@ class Benchmark:
         """
         together = groupby(self._jobs, key=lambda job: (job.source, job.category))
         groups = [tuple(group) for _, group in together]
+        if not self._resume:
+            for jobs in groups:
+                discard(folder_of(self.out, jobs, chunks))
         evaluated = (evaluation or evaluate_here)(groups, self.plan, self.out, advance, chunks)
         for jobs, results in zip(groups, evaluated, strict=True):
             if isinstance(results, OddlensError):
