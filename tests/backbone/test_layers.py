@@ -1,10 +1,13 @@
 """A block, and its shortcuts: each equals the part of the whole that it stands for."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
 from oddlens.backbone.layers import Block, Nonlinearity, activate
 from tests.tiny_clip import randomise
@@ -61,6 +64,33 @@ def test_the_first_row_alone_is_the_first_row(block: Block, x: torch.Tensor) -> 
     expected = block(x)[:, :1]
     assert torch.allclose(block.forward_first_row(x), expected, atol=2e-6)
     assert torch.allclose(block.forward_first_row(x, block.project_qkv(x)), expected, atol=2e-6)
+
+
+class Projected(TorchFunctionMode):
+    """Counts the tokens that linear layers are given."""
+
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[torch.Tensor, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        if func is F.linear:
+            self.tokens.append(args[0].shape[:-1].numel())
+        return func(*args, **(kwargs or {}))
+
+
+def test_tokens_that_are_only_attended_to_get_no_keys_and_values(block: Block, x: torch.Tensor) -> None:
+    with Projected() as whole:
+        block(x)
+    with Projected() as first:
+        block.forward_first_row(x)
+    assert set(whole.tokens) == {3 * 7}
+    assert set(first.tokens) == {3}
 
 
 def test_the_step_with_a_local_stream_leaves_the_ordinary_one_as_it_is(block: Block, x: torch.Tensor) -> None:

@@ -69,9 +69,9 @@ class ScaledBlock(Block):
         self.scale_1 = nn.Parameter(torch.zeros(width))
         self.scale_2 = nn.Parameter(torch.zeros(width))
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
-        """As `Block.attend`, scaled."""
-        return _scaled(super().attend(q, k, v, causal=causal), self.scale_1)
+    def join_heads(self, mixed: Tensor) -> Tensor:
+        """As `Block.join_heads`, scaled."""
+        return _scaled(super().join_heads(mixed), self.scale_1)
 
     def transform(self, x: Tensor) -> Tensor:
         """As `Block.transform`, scaled."""

@@ -70,7 +70,35 @@ class Block(nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
         """Softmax attention and its output projection: [batch, query tokens, width]."""
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-        projected: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return self.join_heads(mixed.transpose(1, 2).flatten(2))
+
+    def attend_once(self, query: Tensor, u: Tensor) -> Tensor:
+        """The attention of one query to tokens that no other query asks: `attend`, with neither keys nor values made.
+
+        A head's weights of the keys are applied to its query, and those of the values to what it mixes of u, so that both see one
+        row instead of every token. The bias of the keys adds the same to every similarity of a query, which softmax ignores.
+
+        Args:
+            query: [batch, width], in LN1 as u is, or [1, width] for the whole batch.
+            u: LN1(x), [batch, tokens, width].
+
+        Returns:
+            [batch, 1, width].
+        """
+        width = u.shape[2]
+        _, key, value = self.qkv.weight.view(3, self.heads, -1, width)  # [heads, width / heads, width] each
+        own, _, shift = self.qkv.bias.view(3, -1)
+        q = F.linear(query, self.qkv.weight[:width], own).view(-1, self.heads, key.shape[1]).transpose(0, 1)
+        asked = (q @ key).transpose(0, 1).expand(u.shape[0], -1, -1)
+        # One head of as many queries as there are heads: all of them ask the same tokens.
+        tokens, scale = u.unsqueeze(1), key.shape[1] ** -0.5
+        mixed = F.scaled_dot_product_attention(asked.unsqueeze(1), tokens, tokens, scale=scale).squeeze(1)
+        joined = (mixed.transpose(0, 1) @ value.transpose(1, 2)).transpose(0, 1).flatten(1) + shift
+        return self.join_heads(joined.unsqueeze(1))
+
+    def join_heads(self, mixed: Tensor) -> Tensor:
+        """The output projection of attention: what the heads mixed, side by side, [..., width] -> [..., width]."""
+        projected: Tensor = self.out(mixed)
         return projected
 
     def feed_forward(self, x: Tensor) -> Tensor:
@@ -101,7 +129,7 @@ class Block(nn.Module):
         return self.feed_forward(x + self.attend(q, k, v)), local
 
     def forward_first_row(self, x: Tensor, packed: Tensor | None = None) -> Tensor:
-        """The ordinary block for the first token (CLS) only. The others serve as keys and values.
+        """The ordinary block for the first token (CLS) only. The others are only attended to.
 
         Args:
             x: [batch, tokens, width].
@@ -111,14 +139,7 @@ class Block(nn.Module):
             [batch, 1, width].
         """
         if packed is None:
-            width = x.shape[-1]
             u = self.ln_1(x)
-            query = F.linear(u[:, 0], self.qkv.weight[:width], self.qkv.bias[:width])
-            key_value = F.linear(u, self.qkv.weight[width:], self.qkv.bias[width:])
-            batch, tokens, _ = x.shape
-            k, v = key_value.view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-            q = query.view(batch, self.heads, 1, -1)
-        else:
-            q, k, v = self.split_heads(packed)
-            q = q[:, :, :1]
-        return self.feed_forward(x[:, :1] + self.attend(q, k, v))
+            return self.feed_forward(x[:, :1] + self.attend_once(u[:, 0], u))
+        q, k, v = self.split_heads(packed)
+        return self.feed_forward(x[:, :1] + self.attend(q[:, :, :1], k, v))

@@ -78,13 +78,7 @@ class PoolingHead(Block):
 
     def pool(self, x: Tensor) -> Tensor:
         """[batch, tokens, width] of the residual stream -> [batch, width] in the joint space."""
-        width = x.shape[-1]
-        query = F.linear(self.probe, self.qkv.weight[:width], self.qkv.bias[:width])
-        key_value = F.linear(self.ln_1(x), self.qkv.weight[width:], self.qkv.bias[width:])
-        batch, tokens, _ = x.shape
-        k, v = key_value.view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q = query.view(1, self.heads, 1, -1).expand(batch, -1, -1, -1)
-        return self.feed_forward(self.attend(q, k, v))[:, 0]
+        return self.feed_forward(self.attend_once(self.probe.unsqueeze(0), self.ln_1(x)))[:, 0]
 
     def each(self, x: Tensor, *, norm: bool = True) -> Tensor:
         """What `pool` makes of every token alone: [..., width] -> [..., width]. Attention to one token is its value."""
