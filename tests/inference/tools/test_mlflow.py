@@ -90,13 +90,6 @@ def test_a_station_is_a_model_that_gives_what_the_station_gives(results: Path, t
                 assert not isinstance(row["error"], str)
 
 
-def test_a_table_without_images_is_refused() -> None:
-    from oddlens.inference.tools.mlflow_model import StationModel
-
-    with pytest.raises(UsageError, match=r"the column path, or content"):
-        StationModel(None).predict([{"image": "a.png"}])
-
-
 def test_an_address_that_takes_nothing_is_a_sentence_without_a_password(results: Path, tmp_path: Path) -> None:
     with pytest.raises(OddlensError, match=r"^MLflow at nonsense://host/runs cannot take the results") as caught:
         give(results, "nonsense://ada:secret@host/runs")

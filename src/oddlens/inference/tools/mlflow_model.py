@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from oddlens.errors import Failure, UsageError, needs_package
+from oddlens.io.images import read_image
+from oddlens.io.inputs import Images, Input
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
@@ -31,7 +34,11 @@ class StationModel:
         column = next((name for name in ("content", "path") if name in table and table[name].notna().all()), None)
         if column is None:
             raise UsageError("the model takes a table with the column path, or content with the bytes of image files")
-        rows = [_row(each) for each in self._detector.detect_each(list(table[column]), self._detector.object_name)]
+        images: Images = list(table[column])
+        if column == "path":  # one image a row: a folder or a pattern is none
+            limit = self._detector.max_megapixels
+            images = [Input(str(path), partial(read_image, path, max_megapixels=limit)) for path in table[column]]
+        rows = [_row(each) for each in self._detector.detect_each(images, self._detector.object_name)]
         return DataFrame(rows, columns=["path", "verdict", "score", "p_value", "regions", "error"], index=table.index)
 
 
