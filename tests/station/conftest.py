@@ -1,14 +1,17 @@
-"""A station of plain values: no model runs."""
+"""A station of plain values, for which no model runs, and one that a detector was saved as."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import oddlens
 from oddlens.calibration import Accepted, Readiness, Scene
 from oddlens.detection import Thresholds
+from oddlens.detector import Detector
 from oddlens.provenance import Identity, ModelIdentity
 from oddlens.station import SavedReferences, StationState
+from tests.station.saved import Pictures, save
 
 
 @pytest.fixture
@@ -43,3 +46,14 @@ def state(model: Path, tmp_path: Path) -> StationState:
         state=Readiness("learning"),
         accepted=Accepted({"a": "differs most"}),
     )
+
+
+@pytest.fixture
+def detector(open_clip_folder: Path, pictures: Pictures) -> Detector:
+    detector = oddlens.load("winclip", model=open_clip_folder, device="cpu", temperature=0.1, window_sizes=[2])
+    return detector.add_references(pictures[:3])
+
+
+@pytest.fixture
+def station(detector: Detector, tmp_path: Path) -> Path:
+    return save(detector, tmp_path / "station")
