@@ -1,6 +1,7 @@
 """Errors: one sentence on one line, whatever was given."""
 
 import os
+import shlex
 import sys
 
 import pytest
@@ -14,6 +15,7 @@ from oddlens.errors import (
     ModelError,
     OddlensError,
     UsageError,
+    as_argument,
     check_name,
     choices,
     counted,
@@ -49,6 +51,19 @@ def test_a_line_break_is_shown_as_an_escape() -> None:
 
 def test_bytes_that_are_no_text_are_shown_as_escapes() -> None:
     assert printable(os.fsdecode(b"\xff.png")) == r"\udcff.png"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["line-3", "Station Spindel", "Prüfteile", "a b/ü.png", "it's", 'a "b"', "$HOME", "a;b", "b*.png", "`x`", "(1)"],
+)
+def test_a_name_in_a_proposed_command_is_one_word_of_a_shell(name: str) -> None:
+    assert shlex.split(as_argument(name)) == [name]
+
+
+def test_a_name_that_needs_no_quotes_has_none() -> None:
+    assert as_argument("stations/Prüfung_3.1") == "stations/Prüfung_3.1"
+    assert as_argument("Station Spindel") == '"Station Spindel"'
 
 
 def test_things_are_counted_in_words() -> None:

@@ -5,7 +5,9 @@ traceback; anything that is not an `OddlensError` is a bug of ours.
 """
 
 import os
+import re
 import reprlib
+import shlex
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,24 @@ _LEFT_OUT = " [...] "
 def printable(text: str) -> str:
     r"""The text on one line: control characters and undecodable bytes are shown as escapes (``\n``, ``\udcff``)."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+_PLAIN_WORD = re.compile(r"[\w@%+=:,./~-]+")
+
+
+def as_argument(name: object) -> str:
+    """A name or a path as somebody types it in a command that oddlens proposes: in quotes where a shell would take it apart.
+
+    Double quotes do for a space in every shell; what they would not protect has the quotes of a POSIX shell.
+
+    Examples:
+        >>> print(as_argument("line-3"), as_argument("Zu prüfen"))
+        line-3 "Zu prüfen"
+    """
+    shown = printable(str(name))
+    if _PLAIN_WORD.fullmatch(shown):
+        return shown
+    return shlex.quote(shown) if set(shown) & set('"$`!\\') else f'"{shown}"'
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,21 @@ def test_images_that_are_not_at_hand_are_said_and_rows_follow_rows(tmp_path: Pat
         write_sheet(vet(observed(SCORES[:count])), tmp_path / f"{count}.png")
     heights = [Image.open(tmp_path / f"{count}.png").height for count in (1, COLUMNS, COLUMNS + 1)]
     assert heights[0] == heights[1] < heights[2]
+
+
+def test_a_long_name_stands_on_two_lines_and_in_letters_that_the_font_has(tmp_path: Path) -> None:
+    def drawn(*names: str) -> bytes:
+        images = observed(SCORES[: len(names)])
+        images = replace(
+            images, images=tuple(replace(each, source=name) for each, name in zip(images, names, strict=True))
+        )
+        write_sheet(vet(images), tmp_path / "sheet.png")
+        return Image.open(tmp_path / "sheet.png").tobytes()
+
+    assert drawn("Prüfung é.png") == drawn("Prufung e.png")
+    long = "Gutteil der Spindel von Montag bis Freitag {}.png"
+    assert drawn(long.format(1)) != drawn(long.format(2))
+    assert len(drawn(long.format(1))) > len(drawn("short.png"))
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:

@@ -124,11 +124,28 @@ class TestGood:
         assert len(sources) == 21
         assert not {str(tmp_path / "other" / "0.png"), str(good / "5.png")} & set(sources)
 
+    def test_a_pattern_names_several(self, station: Path, good: Path) -> None:
+        given = ["--good", good, "--accept", "all", "--json"]
+        done = calibrate(station, *given, "--leave-out", "1?.png", "good/[23].png", "no-such-folder/*.png")
+        assert done.code == 2
+        assert '--leave-out "no-such-folder/*.png" names none of the images: give a file' in done.err
+        done = calibrate(station, *given, "--leave-out", "1?.png", "good/[23].png", "--false-alarm-rate", 0.5)
+        left = [Path(source).name for source in json.loads(done.out)["calibration"]["sources"]]
+        assert sorted(left) == sorted(f"{number}.png" for number in (0, 1, 4, 5, 6, 7, 8, 9))
+
+    def test_what_is_to_be_typed_is_said_as_a_shell_takes_it(self, station: Path, good: Path, tmp_path: Path) -> None:
+        Image.fromarray(np.full((48, 64, 3), 255, np.uint8)).save(good / "Bild 1 weiß.png")
+        moved = station.rename(tmp_path / "line 3")
+        refused = calibrate(moved, "--good", good)
+        assert refused.code == 2
+        assert refused.err.count('"Bild 1 weiß.png"') == 2  # after --accept and after --leave-out
+
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
             (["--accept", "nobody.png"], "--accept nobody.png names none of the images"),
             (["--leave-out", "nobody.png"], "--leave-out nobody.png names none of the images"),
+            (["--leave-out", "x*.png"], '--leave-out "x*.png" names none of the images'),
             (["--false-alarm-rate", "0.001", "--accept", "all"], "needs 999 good images"),
             (["--sheet", "sheet.pdf"], "must end in .png or .jpg"),
             (["--sheet", "no/such/folder/sheet.png"], "lies in no folder that exists: make the folder"),

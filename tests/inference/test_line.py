@@ -60,6 +60,7 @@ class TestLearning:
         assert shape.hexdigest() in {each.digest for each in found}
         assert "2 of 60 images" in sink.sentence("line-3")
         assert "oddlens calibrate line-3 --from-learning" in sink.sentence("line-3")
+        assert 'oddlens calibrate "Zu prüfen/line 3" --from-learning' in sink.sentence("Zu prüfen/line 3")
 
     def test_a_result_that_is_not_written_is_not_kept(self, tmp_path: Path) -> None:
         sink = LearningSink(LearningSample(tmp_path, "me"), CALIBRATION, SCENE)

@@ -19,16 +19,16 @@ from oddlens.data.contact_sheet import (
     MARGIN,
     PAPER,
     check_suffix,
-    fit,
-    font,
     save_sheet,
 )
+from oddlens.io.lettering import drawable, fit, fit_in_lines, font
 
 COLUMNS = 6
 MOST = 120
 """Images on a sheet: the most doubtful ones."""
 
 _LINES = 4
+_NAME_LINES = 2
 _LINE = 16
 _HEADER = 92
 
@@ -43,7 +43,10 @@ def write_sheet(vetting: Vetting, path: str | Path, title: str = "Good images") 
     check_suffix(path)
     shown = vetting.rows[:MOST]
     rows = [shown[first : first + COLUMNS] for first in range(0, len(shown), COLUMNS)]
-    heights = [THUMBNAIL + 2 * _LINE + max(len(_reasons(each)) for each in row) * _LINE + 2 * GAP for row in rows]
+    heights = [
+        THUMBNAIL + _LINE + max(len(_name(each)) + len(_reasons(each)) for each in row) * _LINE + 2 * GAP
+        for row in rows
+    ]
     width = 2 * MARGIN + COLUMNS * THUMBNAIL + (COLUMNS - 1) * GAP
     sheet = Image.new("RGB", (width, _HEADER + sum(heights) + MARGIN), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -74,12 +77,18 @@ def _draw_image(sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int
     if image.reasons:
         draw.rectangle((left - 2, top - 2, right + 2, bottom + 2), outline=BAD, width=3)
     below = bottom + 6
-    draw.text((left, below), fit(image.name, font(13), THUMBNAIL), INK, font(13))
-    draw.text((left, below + _LINE), f"score {image.observation.score:.3g}   p {image.p_value:.2g}", FAINT, font(13))
-    for number, line in enumerate(_reasons(image)):
-        draw.text((left, below + (2 + number) * _LINE), line, BAD, font(13))
+    said = [
+        *((line, INK) for line in _name(image)),
+        (f"score {image.observation.score:.3g}   p {image.p_value:.2g}", FAINT),
+    ]
+    for number, (line, colour) in enumerate([*said, *((line, BAD) for line in _reasons(image))]):
+        draw.text((left, below + number * _LINE), line, colour, font(13))
+
+
+def _name(image: VettedImage) -> list[str]:
+    return fit_in_lines(image.name, font(13), THUMBNAIL, _NAME_LINES)
 
 
 def _reasons(image: VettedImage) -> list[str]:
-    lines = textwrap.wrap("; ".join(image.reasons), 27)
+    lines = textwrap.wrap(drawable("; ".join(image.reasons)), 27)
     return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], lines[_LINES - 1][:24] + "..."]

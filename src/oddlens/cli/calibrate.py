@@ -14,7 +14,7 @@ from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.labelled import KnownImages, judged_images
 from oddlens.cli.options import DeviceName, RuntimeName, say
-from oddlens.cli.vetting import SHEET, AcceptNames, image_named, print_vetting, refuse_doubtful
+from oddlens.cli.vetting import SHEET, AcceptNames, images_named, print_vetting, refuse_doubtful
 from oddlens.errors import Failure, UsageError, printable
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def calibrate(
     accept: AcceptNames = None,
     leave_out: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME...", help="Images that are not to be used, by name.", show_default=False),
+        typer.Option(metavar="NAME...", help="Images that are not to be used, by name or pattern.", show_default=False),
     ] = None,
     sheet: Annotated[
         Path | None,
@@ -170,7 +170,7 @@ def _seen(
     else:
         with with_progress("good images", paths) as images:
             seen = Seen(detector.observe(images, failed=note))
-    left_out = {image_named("--leave-out", name, (each.source for each in seen.images)) for name in leave_out}
+    left_out = images_named("--leave-out", leave_out, (each.source for each in seen.images))
     if left_out and seen.images.kind == "leave-one-out":
         raise UsageError("--leave-out is for --good and --from-learning: make the station anew without that reference")
     kept = seen._replace(images=seen.images.without(left_out))

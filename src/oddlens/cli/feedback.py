@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.options import say
-from oddlens.errors import UsageError, check_name, printable
+from oddlens.errors import UsageError, as_argument, check_name, printable
 
 if TYPE_CHECKING:
     from oddlens.data.shapes import RunsDocument
@@ -98,7 +98,7 @@ def feedback(
     if isinstance(judged, Mapping) and not str(judged.get("by")).startswith("the station "):
         raise UsageError(
             f"{printable(str(results))} was judged by thresholds given by hand, and marks are of the station's verdicts: "
-            f"'oddlens judge {printable(str(results))} --station {printable(str(station))}' goes back to them"
+            f"'oddlens judge {as_argument(results)} --station {as_argument(station)}' goes back to them"
         )
     _refuse_other_station(folder.document, station, results)
     make = partial(_mark, folder, 0 if version is None else version.number, comment)
@@ -140,7 +140,7 @@ def _refuse_other_station(document: RunDocument, station: Path, results: Path) -
         names = names or found
     raise UsageError(
         f"{printable(str(results))} was not scored by the station {printable(str(station))}, which would score these images in "
-        f"another way ({', '.join(names)}): mark results of 'oddlens detect --station {printable(str(station))}'"
+        f"another way ({', '.join(names)}): mark results of 'oddlens detect --station {as_argument(station)}'"
     )
 
 

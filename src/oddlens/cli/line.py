@@ -35,7 +35,7 @@ class StationLine:
         """Gather what is to be said; all images are done."""
         if self._learning is not None:
             self._tested(self._learning.compared())
-            self._said["station"] = [self._learning.sentence(printable(self._station))]
+            self._said["station"] = [self._learning.sentence(self._station)]
         elif self._watch is not None and (found := self._watch.compared()) is not None and found.is_refuted:
             self._tested(found)
         if self._watch is not None:

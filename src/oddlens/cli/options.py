@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from oddlens.errors import UsageError, check_name, choices, counted, printable
+from oddlens.errors import UsageError, as_argument, check_name, choices, counted, printable
 from oddlens.methods.registry import method_cards
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def problems(name: str, dataset: Dataset) -> str:
     """That opening a data set found problems, and what looks for all of them: no image or mask is read to open one."""
     return (
         f"{name}: {counted(len(dataset.problems), 'problem')} found without reading its images: "
-        f"'oddlens data check {dataset.root}' reads them and lists all problems"
+        f"'oddlens data check {as_argument(dataset.root)}' reads them and lists all problems"
     )
 
 

@@ -112,20 +112,22 @@ class VettingOptions:
     accept: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME...", help="Doubtful images that are good, by name; or the word all.", show_default=False
+            metavar="NAME...",
+            help="Doubtful images that are good, by name or pattern; or the word all.",
+            show_default=False,
         ),
     ] = None
     leave_out: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME...", help="Images that are not to be used, by name.", show_default=False),
+        typer.Option(metavar="NAME...", help="Images that are not to be used, by name or pattern.", show_default=False),
     ] = None
 
     def kept(self, *groups: Sequence[ImagePath]) -> Iterator[list[ImagePath]]:
         """The images that are not left out. Raises `UsageError` for a name that is none."""
-        from oddlens.cli.vetting import image_named
+        from oddlens.cli.vetting import images_named
 
         known = [str(path) for group in groups for path in group]
-        left_out = {image_named("--leave-out", name, known) for name in self.leave_out or []}
+        left_out = images_named("--leave-out", self.leave_out or [], known)
         return ([path for path in group if str(path) not in left_out] for group in groups)
 
     def refuse_doubtful(self, vetted: Sequence[Vetting], sheet: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from fnmatch import fnmatch
+from glob import has_magic
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.errors import UsageError, printable
+from oddlens.errors import UsageError, as_argument, printable
 
 if TYPE_CHECKING:
     from oddlens.calibration import Observation, Vetting
@@ -18,7 +20,7 @@ AcceptNames = Annotated[
     typer.Option(
         "--accept",
         metavar="NAME...",
-        help="Doubtful images that are good, by name; or the word all.",
+        help="Doubtful images that are good, by name or pattern; or the word all.",
         show_default=False,
     ),
 ]
@@ -50,22 +52,40 @@ def print_vetting(vetting: Vetting) -> None:
     print(vetting.sentence)
 
 
-def image_named(option: str, name: str, sources: Iterable[str], more: str = "") -> str:
-    """The image that an option names. Raises `UsageError` where there is none, or where there are several.
+def images_named(option: str, names: Iterable[str], sources: Iterable[str], more: str = "") -> set[str]:
+    """The images that an option names, each by its name or several by a pattern.
+
+    Raises `UsageError` where there is none of a name, or where a name that is no pattern is that of several.
 
     more: what the option takes besides.
     """
     from oddlens.calibration import named, short_names
 
-    known = list(dict.fromkeys(sources))
-    found = named(name, known)
-    if not found:
-        raise UsageError(f"{option} {printable(name)} names none of the images: give a file's name{more}")
-    if len(found) > 1:
-        names = short_names(known)
-        listed = ", ".join(printable(names[each]) for each in found[:3])
-        raise UsageError(f"{option} {printable(name)} names {len(found)} images: give more of the path ({listed})")
-    return found[0]
+    known = short_names(sources)
+    images: set[str] = set()
+    for name in names:
+        found = named(name, known)
+        if not found and has_magic(name):
+            images |= (matching := {source for source in known if _matches(source, name)})
+            if matching:
+                continue
+        if not found:
+            raise UsageError(
+                f"{option} {as_argument(name)} names none of the images: give a file's name, or a pattern such as 'b*.png'{more}"
+            )
+        if len(found) > 1:
+            listed = ", ".join(printable(known[each]) for each in found[:3])
+            raise UsageError(
+                f"{option} {as_argument(name)} names {len(found)} images: give more of the path ({listed})"
+            )
+        images.add(found[0])
+    return images
+
+
+def _matches(source: str, pattern: str) -> bool:
+    """Whether the file's name fits the pattern, or as much of its path as the pattern has folders."""
+    parts = PurePath(source).parts[-len(PurePath(pattern).parts) :]
+    return fnmatch("/".join(parts), PurePath(pattern).as_posix())
 
 
 def refuse_doubtful(
@@ -94,13 +114,13 @@ def refuse_doubtful(
     from oddlens.calibration.sheet import write_sheet
 
     sources = [each.source for each in (*known, *(row.observation for row in vetting.rows))]
-    good = {image_named("--accept", name, sources, ", or the word all") for name in accept if name != "all"}
+    good = images_named("--accept", (name for name in accept if name != "all"), sources, ", or the word all")
     if "all" in accept:
         return
     left = [row for row in vetting.flagged if row.source not in {*good, *accepted}]
     if left:
         write_sheet(vetting, sheet, title)
-        listed = " ".join(printable(row.name) for row in left[:5])
+        listed = " ".join(as_argument(row.name) for row in left[:5])
         instead = f"--leave-out {listed}" if leave_out else instead
         raise UsageError(
             f"{vetting.sentence} Look at {printable(str(sheet))}, and say --accept {listed} (or all) where they are good, or "

@@ -1,13 +1,12 @@
 """A contact sheet: one image of a data set that shows whether its images, labels and masks belong together."""
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 from PIL.PngImagePlugin import PngInfo
 
 from oddlens.data.dataset import Dataset
@@ -16,6 +15,7 @@ from oddlens.data.record import Record
 from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.io.atomic import replacing
 from oddlens.io.images import read_image
+from oddlens.io.lettering import drawable, fit, font
 from oddlens.io.paths import exists, is_dir
 
 NORMALS, DEFECTS = 3, 5
@@ -42,7 +42,7 @@ def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
     row_height = TILE + CAPTION + GAP
     sheet = Image.new("RGB", (width, HEADER + MARGIN + categories * row_height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, 24), dataset.root.name, INK, font(26))
+    draw.text((MARGIN, 24), drawable(dataset.root.name), INK, font(26))
     facts = f"{dataset.layout}   {counted(len(dataset), 'image')}   {counted(categories, 'category', 'categories')}"
     draw.text((width - MARGIN, 32), facts, FAINT, font(15), anchor="ra")
     for row, category in enumerate(dataset.categories):
@@ -158,18 +158,3 @@ def _spread_over_defects(records: Sequence[Record], count: int) -> list[Record]:
 def _tests_or_all(records: Sequence[Record]) -> list[Record]:
     tests = [record for record in records if record.split == "test"]
     return tests or list(records)
-
-
-@cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font of a sheet, in pixels."""
-    return ImageFont.load_default(size)
-
-
-def fit(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """A text, cut where it is wider than this many pixels."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text + "..."

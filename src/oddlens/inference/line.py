@@ -19,6 +19,7 @@ from oddlens.calibration import (
     look_at,
     summary,
 )
+from oddlens.errors import as_argument
 from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.io.images import Picture
@@ -89,7 +90,7 @@ class LearningSink(Sink):
     def sentence(self, station: str) -> str:
         """How far the station has come."""
         count = len(self.sample)
-        then = f"look at them and calibrate on them: oddlens calibrate {station} --from-learning"
+        then = f"look at them and calibrate on them: oddlens calibrate {as_argument(station)} --from-learning"
         if count < ENOUGH:
             return f"the station is learning: it keeps a random sample of its line, {count} of {ENOUGH} images so far; then {then}"
         return f"the station has seen enough of its line, and keeps a random sample of {count} images: {then}"

@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict
 from oddlens.calibration import Calibration, Rates
 from oddlens.calibration.calibration import CalibrationDocument
 from oddlens.detection.thresholds import ThresholdsDocument
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, as_argument
 from oddlens.io.paths import is_closed, matching, read_bytes, why_absent, why_not_opened
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.methods.recipe import filed_recipe
@@ -208,7 +208,7 @@ def what_to_do(path: Path) -> str:
     number = last_whole_version(path.parent)
     if number is None:
         return "make the station again"
-    return f"'oddlens station rollback {path.parent} {number}' goes back to version {number}, the last whole one"
+    return f"'oddlens station rollback {as_argument(path.parent)} {number}' goes back to version {number}, the last whole one"
 
 
 def _count(references: object) -> int:

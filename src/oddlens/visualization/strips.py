@@ -1,18 +1,16 @@
 """The strips above and below an overlay: name, verdict, colour bar."""
 
 import math
-import unicodedata
-from bisect import bisect
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from oddlens.io.lettering import drawable, fit
+from oddlens.io.lettering import font as font_of
 from oddlens.visualization.heat import blend
 
 Verdict = Literal["ok", "review", "ng"]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 PANEL = (22, 24, 29)
 _TEXT = (236, 238, 241)
@@ -20,9 +18,6 @@ _QUIET_TEXT = (160, 166, 176)
 _VERDICT_COLOURS: dict[Verdict, tuple[int, int, int]] = {
     "ng": (214, 48, 49), "review": (176, 108, 0), "ok": (25, 127, 88),
 }  # fmt: skip
-_PLAIN_LETTERS = str.maketrans(
-    {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "µ": "u", "–": "-", "—": "-", "×": "x"}
-)
 
 
 def font_size_for(width: int, height: int) -> int:
@@ -37,7 +32,7 @@ def strip_height(font_size: int) -> int:
 
 def draw_header(width: int, font_size: int, title: str, detail: str, verdict: Verdict | None) -> Image.Image:
     """Name and verdict; in a second line what else there is to say."""
-    font, small = _font(font_size), _font(round(font_size * 0.85))
+    font, small = font_of(font_size), font_of(round(font_size * 0.85))
     pad = round(font_size * 0.7)
     line = strip_height(font_size)
     strip = Image.new("RGB", (width, line + (round(1.3 * font_size) if detail else 0)), PANEL)
@@ -50,10 +45,10 @@ def draw_header(width: int, font_size: int, title: str, detail: str, verdict: Ve
         strip.paste(_VERDICT_COLOURS[verdict], (left, round(middle - badge.height / 2)), badge)
         draw.text(((left + right) / 2, middle), text, fill="white", font=small, anchor="mm")
         right = left - pad
-    draw.text((pad, middle), _fit(title, font, right - pad), fill=_TEXT, font=font, anchor="lm")
+    draw.text((pad, middle), fit(title, font, right - pad), fill=_TEXT, font=font, anchor="lm")
     if detail:
         below = line + round(0.35 * font_size)
-        draw.text((pad, below), _fit(detail, small, width - 2 * pad), fill=_QUIET_TEXT, font=small, anchor="lm")
+        draw.text((pad, below), fit(detail, small, width - 2 * pad), fill=_QUIET_TEXT, font=small, anchor="lm")
     return strip
 
 
@@ -68,14 +63,14 @@ def draw_footer(
     width: int, font_size: int, value_range: tuple[float, float], threshold: float | None, range_label: str
 ) -> Image.Image:
     """The colour bar with its ends, a tick at the threshold, and what the range is."""
-    font = _font(round(font_size * 0.85))
+    font = font_of(round(font_size * 0.85))
     pad = round(font_size * 0.7)
     low, high = (f"{end:.4g}" for end in value_range)
     label = range_label if threshold is None else f"marked above {threshold:.4g}, {range_label}"
     strip = Image.new("RGB", (width, strip_height(font_size)), PANEL)
     draw = ImageDraw.Draw(strip)
     middle, gap = strip.height / 2, font_size // 2
-    texts = sum(font.getlength(_drawable(text)) for text in (low, high, label))
+    texts = sum(font.getlength(drawable(text)) for text in (low, high, label))
     left = pad + round(font.getlength(low)) + gap
     right = left + max(4 * font_size, min(14 * font_size, round(width - 2 * pad - texts - 4 * gap)))
     bar_height = max(6, round(font_size * 0.7))
@@ -90,34 +85,7 @@ def draw_footer(
     draw.text((pad, middle), low, fill=_TEXT, font=font, anchor="lm")
     draw.text((right + gap, middle), high, fill=_TEXT, font=font, anchor="lm")
     room = width - pad - (right + 3 * gap + font.getlength(high))
-    if threshold is not None and font.getlength(_drawable(label)) > room:
+    if threshold is not None and font.getlength(drawable(label)) > room:
         label = f"marked above {threshold:.4g}"  # the rest of it says less
-    draw.text((width - pad, middle), _fit(label, font, room), fill=_QUIET_TEXT, font=font, anchor="rm")
+    draw.text((width - pad, middle), fit(label, font, room), fill=_QUIET_TEXT, font=font, anchor="rm")
     return strip
-
-
-@lru_cache(maxsize=32)
-def _font(size: int) -> Font:
-    return ImageFont.load_default(size=size)
-
-
-def _fit(text: str, font: Font, width: float) -> str:
-    """The text with its middle left out until it fits: a path keeps its start, and the name and score at its end."""
-    text = _drawable(text)
-    if font.getlength(text) <= width:
-        return text
-
-    def cut(length: int) -> str:
-        start = length // 3
-        return f"{text[:start]}…{text[len(text) - (length - start) :]}"
-
-    longest = bisect(range(1, len(text)), width, key=lambda length: font.getlength(cut(length)))
-    return cut(longest) if longest else ""
-
-
-def _drawable(text: str) -> str:
-    """The text in the letters of Pillow's font, which has no accents and no other scripts: é as e, others as ?."""
-    plain = unicodedata.normalize("NFKD", text.translate(_PLAIN_LETTERS))
-    return "".join(
-        char if " " <= char <= "~" or char in "·…°±" else "?" for char in plain if not unicodedata.combining(char)
-    )
