@@ -97,6 +97,17 @@ class TestOverlay:
         with pytest.raises(ImageError, match="image 3 does not exist"):
             replace(found, source="image 3").overlay()
 
+    def test_a_frame_of_a_video_is_read_again_from_the_video(self, tmp_path: Path) -> None:
+        pytest.importorskip("av", reason="PyAV, the extra 'video', is not installed")
+        from oddlens.io.video import Video
+        from tests.small_video import write_video
+
+        frames = [np.full_like(PICTURE, grey) for grey in (40, 200)]
+        path = write_video(tmp_path / "drive.mp4", frames)
+        found = replace(detection(), source=f"{path}#000001")
+        assert np.array_equal(found.painted_pixels(), found.painted_pixels(Video(path).read(1).pixels))
+        assert not np.array_equal(found.painted_pixels(), found.painted_pixels(frames[0]))
+
     def test_map_thresholds_and_verdict_show(self) -> None:
         drawings = [
             detection().overlay(PICTURE),

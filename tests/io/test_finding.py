@@ -219,6 +219,10 @@ class TestPassedOver:
         touch(tmp_path, "0_mask.png", "1.dcm")
         assert complaint(tmp_path).endswith("; 2 files passed over: 1 .dcm, 1 mask")
 
+    def test_of_videos_it_says_how_they_are_taken(self, tmp_path: Path) -> None:
+        touch(tmp_path, "drive.mp4", "1.txt")
+        assert complaint(tmp_path).endswith("; 2 files passed over: 1 .mp4 (give a video by its own name), 1 .txt")
+
     def test_the_sentence(self) -> None:
         assert say_passed_over({}) is None
         assert say_passed_over({"masks": 9, ".avif": 3}) == "12 files passed over: 3 .avif, 9 masks"

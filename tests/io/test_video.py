@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from oddlens.errors import ImageError, UsageError
-from oddlens.io.video import Video, VideoFrame, with_frames
+from oddlens.io.inputs import each_input
+from oddlens.io.video import Video, VideoFrame, read_named_frame, with_frames
 from tests.small_video import av, broken, drive, write_video
 
 
@@ -52,6 +53,26 @@ class TestFrames:
             str(tmp_path / "a.png"), f"{video}#000000", f"{video}#000006", str(tmp_path / "b.png"),
         ]  # fmt: skip
         assert isinstance(found[1], VideoFrame)
+
+    def test_in_python_the_path_of_a_video_means_its_frames(self, video: Path, tmp_path: Path) -> None:
+        (tmp_path / "no.mp4").write_bytes(b"no video")
+        found = list(each_input([str(video), tmp_path / "no.mp4"]))
+        assert [each.source for each in found] == [f"{video}#{number:06d}" for number in range(12)] + [
+            str(tmp_path / "no.mp4")
+        ]
+        assert all(each.in_order for each in found[:12])
+        assert np.array_equal(found[5].read().pixels, Video(video).read(5).pixels)
+        with pytest.raises(UsageError, match=r"no\.mp4 holds no video that can be read"):
+            found[12].read()
+
+    def test_a_frame_is_read_again_by_its_name_alone(self, video: Path, tmp_path: Path) -> None:
+        frame = read_named_frame(f"{video}#000007")
+        assert frame is not None
+        assert np.array_equal(frame.pixels, Video(video).read(7).pixels)
+        file = tmp_path / "drive.mp4#000003"  # a file of just this name is no frame
+        file.write_bytes(b"")
+        for other in (str(file), str(video), f"{video}#last", f"{tmp_path / 'gone.mp4'}#000001", "image 3"):
+            assert read_named_frame(other) is None
 
     @pytest.mark.parametrize("turn", [1, 2, 3])
     def test_a_camera_that_was_held_on_its_side_gives_upright_pictures(self, video: Path, turn: int) -> None:

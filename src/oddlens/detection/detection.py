@@ -253,7 +253,8 @@ class Detection:
         colour bar that names its range.
 
         Args:
-            image: The image; None: it is read again from `source`.
+            image: The image; None: it is read again from `source`. For a frame of a video that means to decode the video up
+                to there: in a loop over many frames, give the frame.
 
         Raises:
             ImageError: The image cannot be read.
@@ -297,7 +298,10 @@ class Detection:
 
     def _pixels_of(self, image: ImageInput | None) -> NDArray[np.uint8]:
         from oddlens.io.images import read_image
+        from oddlens.io.video import read_named_frame
 
+        if image is None and (frame := read_named_frame(self.source)) is not None:
+            return frame.pixels
         # It was found on that image, which was within the limit then.
         return read_image(self.source if image is None else image, max_megapixels=math.inf).pixels
 

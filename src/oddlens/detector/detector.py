@@ -90,7 +90,8 @@ class Detector(CalibratedDetector):
         """Score images. Few images are in memory at a time.
 
         Args:
-            images: One image or several: paths, folders, patterns, arrays, Pillow images, encoded bytes, open files.
+            images: One image or several: paths, folders, patterns, videos by their paths, arrays (grey or RGB, [height, width] or
+                [height, width, 3]; OpenCV's BGR needs `frame[..., ::-1]`), Pillow images, encoded bytes, open files.
             object_name: What is on the images, in a word or two.
 
         Returns:

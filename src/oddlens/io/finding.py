@@ -28,6 +28,7 @@ from oddlens.io.remote import (
     is_web,
     list_remote,
 )
+from oddlens.io.video import SUFFIXES as VIDEO_SUFFIXES
 
 JUNK_FOLDERS = frozenset(
     {
@@ -56,8 +57,10 @@ _OF_A_BENCHMARK = {
     "report.html",
 }
 
-LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes}
-"""Suffixes of formats that this installation cannot read, and what it needs to read them."""
+LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for suffix in form.suffixes} | dict.fromkeys(
+    VIDEO_SUFFIXES, "give a video by its own name"
+)
+"""Suffixes of formats that this installation cannot read, and of videos, and what it takes to read them."""
 
 _MASK, _EARLIER = "masks", "of earlier runs"
 _ALL_BELOW = ("**",)
@@ -147,7 +150,7 @@ def is_mask_name(path: ImagePath) -> bool:
 
 
 def say_passed_over(passed_over: Mapping[str, int], lacking: Mapping[str, str] = LACKING) -> str | None:
-    """One sentence, "12 files passed over: 3 .avif, 9 masks"; None if none was. lacking: what a suffix's format needs."""
+    """One sentence, "12 files passed over: 3 .avif, 9 masks"; None if none was. lacking: what a suffix's format takes."""
     files = {kind: count for kind, count in passed_over.items() if not kind.endswith("/")}
     folders = {kind[:-1]: count for kind, count in passed_over.items() if kind.endswith("/")}
     said = []

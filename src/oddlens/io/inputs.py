@@ -14,6 +14,7 @@ import numpy as np
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, printable
 from oddlens.io.finding import find_images, say_passed_over
 from oddlens.io.images import ImageInput, Picture, read_image
+from oddlens.io.video import VideoFrame, with_frames
 
 
 class Readable(Protocol):
@@ -42,11 +43,11 @@ class Input:
 
 Image = ImageInput | bytearray | memoryview | Picture | Readable
 Images = Image | Iterable[Image]
-"""One image or several: paths, folders and patterns, encoded bytes, open files, Pillow images, arrays, images read already."""
+"""One image or several: paths (folders, patterns, videos), encoded bytes, open files, Pillow images, arrays, read images."""
 
 
 def each_input(images: Images, max_megapixels: float | None = None) -> Iterator[Input]:
-    """The inputs of images, in order; folders and patterns become their files.
+    """The inputs of images, in order; folders and patterns become their files, and videos their frames.
 
     A path that leads to nothing becomes an input that cannot be read, so that the others can.
 
@@ -96,9 +97,11 @@ def _inputs_of_path(path: str | os.PathLike[str], limit: float | None) -> Iterat
     found = find_images([path])
     if said := say_passed_over(found.passed_over):
         warnings.warn(f"{printable(os.fsdecode(path))}: {said}", OddlensWarning, stacklevel=2)
-    for item in found.items:
+    for item in with_frames(found.items):
         if isinstance(item, Failure):
             yield Input(item.source, partial(_refuse, item.reason))
+        elif isinstance(item, VideoFrame):
+            yield Input(os.fsdecode(item), item.read, in_order=True)
         else:
             yield Input(os.fsdecode(item), partial(read_image, item, max_megapixels=limit))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from oddlens.errors import Failure, ImageError, OddlensError, UsageError, printable
 from oddlens.io.images import Picture
+from oddlens.io.paths import is_file
 from oddlens.io.pixels import Pixels
 from oddlens.io.remote import ImagePath
 
@@ -189,6 +190,17 @@ class VideoFrame:
     def read(self) -> Picture:
         """The image. Raises ImageError if it cannot be decoded."""
         return self.video.read(self.number)
+
+
+def read_named_frame(name: str) -> Picture | None:
+    """The frame that a name like "drive.mp4#000123" says; None if the name says none.
+
+    The video is decoded for it from the beginning, twice: to read many frames, take `Video.frames`.
+    """
+    path, _, number = name.rpartition("#")
+    if not number.isdecimal() or not is_video(Path(path)) or not is_file(path) or is_file(name):
+        return None
+    return Video(Path(path)).read(int(number))
 
 
 def is_video(path: ImagePath) -> bool:
