@@ -38,7 +38,8 @@ def sketch(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The names that the sketches define. Modules that they would be in exist as long as the test runs."""
     with Session(tmp_path) as session:
         for block in blocks(PAGE):
-            assert session.run(block) == []
+            if block.text.startswith("# src/"):  # the others use them, and run with the other pages
+                assert session.run(block) == []
         yield session.names
 
 

@@ -30,6 +30,24 @@ class TestAsking:
             for asked, detected in zip(loaded.predict(encoded, name), loaded.detect(pictures, name), strict=True):
                 assert same(asked, detected)
 
+    @pytest.mark.parametrize(
+        ("other", "reason"),
+        [
+            ({"method": "patch-knn"}, "method 'patch-knn', and this detector has 'winclip'"),
+            ({"image_size": 32}, "image_size 32, and this detector has 40"),
+        ],
+    )
+    def test_what_another_detector_encoded_is_refused(
+        self, loaded: Detector, open_clip_folder: Path, pictures: Pictures, other: dict[str, Any], reason: str
+    ) -> None:
+        encoded = oddlens.load(**{"method": "winclip", "model": open_clip_folder, "device": "cpu"} | other).encode(
+            pictures
+        )
+        with pytest.raises(UsageError, match=f"the images were encoded with {reason}: encode them again"):
+            loaded.predict(encoded[:1])
+        with pytest.raises(UsageError, match=f"the images were encoded with {reason}: encode them again"):
+            loaded.with_references(encoded)
+
     def test_asking_again_does_not_look_at_pixels_again(
         self, loaded: Detector, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -20,6 +20,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Self
 
 import oddlens
+from oddlens.methods import registry
 from tests.cli.program import call
 from tests.docs.page import NOT_RUN, RUN, Block, Call
 from tests.docs.printed import differs
@@ -70,6 +71,7 @@ class Session:
         self._variables: list[str] = []
         self._running: list[tuple[subprocess.Popen[bytes], Path]] = []
         self._modules: list[str] = []
+        self._cards, registry._CARDS = registry._CARDS, dict(registry._CARDS)  # a page may register a method
         self._port = ""
         self._environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -89,6 +91,7 @@ class Session:
             process.wait(WAIT)
         for name in self._modules:
             del sys.modules[name]
+        registry._CARDS = self._cards
         self.names.clear()
 
     def run(self, block: Block) -> list[str]:

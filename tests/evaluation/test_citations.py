@@ -95,3 +95,11 @@ def test_a_name_of_two_lines_cannot_leave_its_comment(finished: Benchmark) -> No
     document = summarise(finished.plan, finished.cells, [])
     document["datasets"]["a\n@misc{b, title={c}}"] = document["datasets"].pop("parts")
     assert "\n@misc{b" not in write_bibtex(document)
+
+
+def test_a_key_of_ones_own_is_left_to_ones_own_file(finished: Benchmark) -> None:
+    document = summarise(finished.plan, finished.cells, [])
+    document["methods"]["winclip"]["citations"].append("smith2027ours")
+    text = write_bibtex(document)
+    assert "% smith2027ours is cited, but has no entry here: add yours.\n" in text
+    assert re.findall(r"^@\w+\{(\w+),", text, re.MULTILINE) == ["oddlens", "jeong2023winclip"]

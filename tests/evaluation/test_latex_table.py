@@ -35,7 +35,10 @@ def document() -> MetricsDocument:
         }  # fmt: skip
 
     return {  # type: ignore[return-value]
-        "methods": {"winclip": {"model": plus}, "patch-knn": {"model": "mini"}},
+        "methods": {
+            "winclip": {"model": plus, "title": "WinCLIP", "citations": ["jeong2023winclip"]},
+            "patch-knn": {"model": "mini", "title": "patch-knn", "citations": ["roth2022towards"]},
+        },
         "datasets": {
             "mvtec": {"layout": "mvtec", "recognised_as": "MVTec AD"},
             "our_parts & {50%}": {"layout": "folder", "recognised_as": None},

@@ -245,3 +245,10 @@ class TestMethodsThatNeedGoodExamples:
         for key, cell in whole.items():
             found = [image.score for image in parts[key].scores]
             assert found == pytest.approx([image.score for image in cell.scores], rel=1e-4)
+
+
+def test_out_is_not_the_folder_of_a_data_set(small_set: Path, open_clip_folder: Path) -> None:
+    before = sorted(small_set.rglob("*"))
+    with pytest.raises(UsageError, match="is the folder of the data set parts: give another --out"):
+        Benchmark(make_plan(small_set, open_clip_folder), small_set / "." / "").open()
+    assert sorted(small_set.rglob("*")) == before

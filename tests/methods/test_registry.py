@@ -2,21 +2,28 @@
 
 import subprocess
 import sys
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from oddlens.backbone.cards import CARDS
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensWarning, UsageError
+from oddlens.methods import registry
 from oddlens.methods.base import method_class
 from oddlens.methods.card import MethodCard
 from oddlens.methods.registry import (
+    GROUP,
     authors_names,
+    installed_cards,
     method_card,
     method_cards,
     method_of_weights,
     methods_with,
+    register,
 )
+from oddlens.methods.winclip.card import CARD as WINCLIP
 from oddlens.methods.winclip.recipe import WinCLIPRecipe
 from oddlens.training.vl4ad import DecoderTraining
 
@@ -116,3 +123,66 @@ def test_weights_are_known_by_a_tensor_of_theirs_whatever_stands_before_its_name
     assert method_of_weights(["state_dict.trainable_linearlayer.fc.0.weight"]) == "april-gan"
     assert method_of_weights(["prompt_learner.ctx_pos", "other"]) == "anomalyclip"
     assert method_of_weights(["xfc.0.weight"]) is None
+
+
+OURS = replace(WINCLIP, name="our-clip", title="OurCLIP")
+"""What a package in these tests names as its method."""
+NO_CARD = "no card"
+
+
+class TestMethodsOfOthers:
+    @pytest.fixture(autouse=True)
+    def for_this_test_alone(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setattr(registry, "_CARDS", dict(method_cards()))
+        registry._register_packages.cache_clear()
+        yield
+        registry._register_packages.cache_clear()
+
+    def installed(self, monkeypatch: pytest.MonkeyPatch, **named: str) -> None:
+        """Packages that are installed as far as Python says, each with a method."""
+        found = EntryPoints(EntryPoint(name, value, GROUP) for name, value in named.items())
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: found.select(group=group))
+
+    def test_a_program_registers_its_own(self) -> None:
+        register(OURS)
+        register(OURS)  # a cell of a notebook runs twice
+        assert method_card("our-clip") is method_card("Our-CLIP") is method_cards()["our-clip"] is OURS
+
+    @pytest.mark.parametrize("name", ["", "Ours", "our clip", "winclip+ours", "../ours", "-ours", 7, ["ours"]])
+    def test_a_name_that_cannot_be_written_everywhere_is_refused(self, name: str) -> None:
+        with pytest.raises(UsageError, match=r"cannot be called .*: give small letters and digits, with hyphens"):
+            register(replace(OURS, name=name))
+
+    def test_no_method_takes_the_name_of_another(self) -> None:
+        with pytest.raises(UsageError, match="there is a method 'winclip' already: give yours another name"):
+            register(replace(OURS, name="winclip"))
+        assert method_card("winclip") is WINCLIP
+
+    def test_what_is_no_card_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="'ours' is no MethodCard: give the card of the method"):
+            register("ours")  # type: ignore[arg-type]
+
+    def test_that_of_a_package_is_found_by_its_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.installed(monkeypatch, ours=f"{__name__}:OURS")
+        assert "our-clip" not in method_cards()
+        assert method_card("our-clip") is OURS
+        assert method_card("our-clip+patch-knn").name == "our-clip+patch-knn"
+
+    def test_all_are_listed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.installed(monkeypatch, ours=f"{__name__}:OURS")
+        assert list(installed_cards())[-1] == "our-clip"
+
+    @pytest.mark.parametrize(
+        ("home", "reason"),
+        [
+            ("nobodys.package:CARD", "ModuleNotFoundError: No module named 'nobodys'"),
+            (f"{__name__}:NOTHING", "AttributeError: .*NOTHING"),
+            (f"{__name__}:NO_CARD", "'no card' is no MethodCard"),
+        ],
+    )
+    def test_a_package_that_cannot_be_used_is_named_and_the_others_can(
+        self, monkeypatch: pytest.MonkeyPatch, home: str, reason: str
+    ) -> None:
+        self.installed(monkeypatch, broken=home, ours=f"{__name__}:OURS")
+        with pytest.warns(OddlensWarning, match=rf"the method broken of the package .* cannot be used: {reason}"):
+            assert method_card("our-clip") is OURS

@@ -35,13 +35,13 @@ def methods(
     set it.
     """
     from oddlens.cli.table import print_table
-    from oddlens.methods.registry import method_card, method_cards
+    from oddlens.methods.registry import installed_cards, method_card
 
     if name is not None:
         card = method_card(name)
         print(json.dumps(_document(card), indent=2) if as_json else "\n".join(_page(card)))
     elif as_json:
-        print(json.dumps([_document(card) for card in method_cards().values()], indent=2))
+        print(json.dumps([_document(card) for card in installed_cards().values()], indent=2))
     else:
         print_table(
             ("method", "for", "needs", "can use", "trained here", "paper", "model"),
@@ -55,7 +55,7 @@ def methods(
                     card.paper,
                     card.backbone,
                 )
-                for card in method_cards().values()
+                for card in installed_cards().values()
             ],
         )
 

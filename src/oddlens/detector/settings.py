@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Scene
 from oddlens.detection import Marking, RegionOfInterest, Thresholds, ValueRange
-from oddlens.encoding import EncodedBatch, Encoder
-from oddlens.errors import OddlensWarning, UsageError, check_type
+from oddlens.encoding import EncodedBatch, Encoder, encoding_settings
+from oddlens.errors import OddlensWarning, UsageError, check_type, shortened
 from oddlens.io.hashes import cached_hash
 from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
 from oddlens.methods.common.recent import Recent
@@ -231,6 +231,13 @@ class DetectorSettings:
     def check_prepared(self, encoded: EncodedBatch) -> None:
         """Raise `UsageError` for images that were encoded in another way than this detector's `preparation`."""
         check_type("encoded images", encoded, EncodedBatch, "give what encode() gives, or detect(images)")
+        here = encoding_settings(self.method)
+        for name, value in encoded.encoded_with.items():
+            if here.get(name, value) != value:
+                raise UsageError(
+                    f"the images were encoded with {name} {shortened(value)}, and this detector has {shortened(here[name])}: "
+                    "encode them again with this detector"
+                )
         if encoded.layouts != self.layouts_of(encoded.sizes):
             raise UsageError(
                 f"the images were encoded with other tiles or another fit than {self._preparation}: encode them again with this "

@@ -1,6 +1,6 @@
 """Images through the towers: what encodes them, and what comes out."""
 
-from oddlens.encoding.batch import EncodedBatch, joined
+from oddlens.encoding.batch import EncodedBatch, encoding_settings, joined
 from oddlens.encoding.encoder import LARGEST_SCALED, Encoder, Prepared, check_shape, encode_together
 from oddlens.encoding.joining import joined_scores
 
@@ -11,6 +11,7 @@ __all__ = [
     "Prepared",
     "check_shape",
     "encode_together",
+    "encoding_settings",
     "joined",
     "joined_scores",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from oddlens.encoding.arrays import Device, is_finite, join_features, moved, to_numpy
 from oddlens.errors import ImageError, printable
 from oddlens.io.preparation import Layout
+from oddlens.methods.recipe import held_fields
 from oddlens.methods.scoring import Features, ScoringMethod
 from oddlens.station import SavedReferences
 
@@ -28,6 +29,7 @@ class EncodedBatch:
         seconds: Spent on them, the vision pass included even if other methods shared it.
         digests: Of the pixels of references, see `Picture.digest`; () where they are not known.
         layouts: The tiles of each image; () where the towers take every image as one square, as all papers do.
+        encoded_with: What the features depend on beside the pixels, by name, see `encoding_settings`; {} where it is not known.
     """
 
     features: Features
@@ -37,6 +39,7 @@ class EncodedBatch:
     seconds: float = 0.0
     digests: tuple[str, ...] = ()
     layouts: tuple[Layout, ...] = ()
+    encoded_with: Mapping[str, object] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many images it holds."""
@@ -118,7 +121,13 @@ class EncodedBatch:
             self.notes[part],
             digests=self.digests[part],
             layouts=self.layouts[part],
+            encoded_with=self.encoded_with,
         )
+
+
+def encoding_settings(method: ScoringMethod) -> Mapping[str, object]:
+    """Method, model and the settings that no question can change: images that were encoded with others mean nothing to it."""
+    return {"method": method.card.name, "model": method.backbone.card.name, **held_fields(method.recipe)}
 
 
 def joined(parts: Sequence[EncodedBatch]) -> EncodedBatch:
@@ -133,4 +142,5 @@ def joined(parts: Sequence[EncodedBatch]) -> EncodedBatch:
         sum(part.seconds for part in parts),
         tuple(digest for part in parts for digest in part.digests) if all(part.digests for part in parts) else (),
         tuple(layout for part in parts for layout in part.layouts),
+        next((part.encoded_with for part in parts if part.encoded_with), {}),
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from oddlens.backbone.request import FeatureRequest
 from oddlens.encoding.arrays import join_features
-from oddlens.encoding.batch import EncodedBatch, joined
+from oddlens.encoding.batch import EncodedBatch, encoding_settings, joined
 from oddlens.errors import ImageError, UsageError, printable
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
@@ -151,7 +151,8 @@ def _whole(method: ScoringMethod, parts: Sequence[EncodedBatch], preparing: floa
     if len(parts) == 1:
         return parts[0]
     seconds = sum(part.seconds for part in parts) - preparing * (len(parts) - 1)
-    return replace(parts[-1], features=method.joined([part.features for part in parts]), seconds=seconds)
+    features = method.joined([part.features for part in parts])
+    return replace(parts[-1], features=features, seconds=seconds, encoded_with=encoding_settings(method))
 
 
 def _groups(methods: Sequence[ScoringMethod]) -> list[tuple[list[int], FeatureRequest]]:
@@ -218,6 +219,7 @@ class _Pass:
                     tuple(image.note for image in images),
                     seconds[number],
                     layouts=layouts,
+                    encoded_with=encoding_settings(self._methods[number]),
                 )
             )
 

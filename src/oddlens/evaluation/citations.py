@@ -15,7 +15,6 @@ from oddlens.backbone.cards import find_card
 from oddlens.data.layouts import LAYOUTS
 from oddlens.evaluation.document import DatasetEntry, MetricsDocument
 from oddlens.evaluation.published_methods import dataset_citations
-from oddlens.methods.registry import method_card
 
 SOFTWARE = "oddlens"
 """The key of our own entry."""
@@ -23,7 +22,7 @@ SOFTWARE = "oddlens"
 
 def write_bibtex(document: MetricsDocument) -> str:
     """The whole file. What has no entry is named in a comment: nothing is made up."""
-    used = {f"the method {name}": method_card(name).citations for name in document["methods"]}
+    used = {f"the method {name}": tuple(method["citations"]) for name, method in document["methods"].items()}
     used |= {f"the model {name}": model_citations(name) for name in _models(document)}
     used |= {f"the data set {name}": set_citations(entry) for name, entry in document["datasets"].items()}
     keys = dict.fromkeys(key for found in used.values() for key in found)
@@ -32,7 +31,8 @@ def write_bibtex(document: MetricsDocument) -> str:
         for name, found in used.items()
         if not found
     ]
-    return "\n\n".join([*lacking, _software(), *(entries()[key] for key in keys)]) + "\n"
+    own = [f"% {key} is cited, but has no entry here: add yours." for key in keys if key not in entries()]
+    return "\n\n".join([*lacking, *own, _software(), *(entries()[key] for key in keys if key in entries())]) + "\n"
 
 
 def model_citations(name: str) -> tuple[str, ...]:

@@ -92,8 +92,12 @@ class ResultEntry(Means):
 
 
 class MethodEntry(TypedDict):
-    """A method: the recipe in force, the model, the path of learned weights, and how images were cut and fitted if not as usual."""
+    """A method: how papers call it and what they cite (keys), the recipe in force, the model, the path of learned weights, and how
+    images were cut and fitted if not as usual.
+    """
 
+    title: str
+    citations: list[str]
     recipe: Mapping[str, object]
     fitted: list[str]
     model: str

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oddlens.evaluation.citations import SOFTWARE, model_citations, set_citations
-from oddlens.evaluation.document import MetricsDocument, PublishedEntry, ResultEntry
+from oddlens.evaluation.document import MethodEntry, MetricsDocument, PublishedEntry, ResultEntry
 from oddlens.evaluation.markdown_tables import figure_cells
 from oddlens.evaluation.metric_names import columns, headings
-from oddlens.methods.registry import method_card
 
 _ESCAPES = str.maketrans(
     {
@@ -47,7 +46,7 @@ def write_latex(document: MetricsDocument) -> str:
             title = escaped(entry["recognised_as"] or name) + cite(set_citations(entry))
             body += [r"\midrule", rf"\multicolumn{{{2 + len(names)}}}{{l}}{{\emph{{{title}}}}} \\"]
         for result in ours:
-            body += _rows(result, names, sources)
+            body += _rows(result, document["methods"][result["method"]], names, sources)
     return (
         "\n".join(
             [
@@ -86,8 +85,8 @@ def cite(keys: Sequence[str]) -> str:
 
 def _caption(document: MetricsDocument) -> str:
     models: dict[str, list[str]] = {}
-    for name, method in document["methods"].items():
-        models.setdefault(method["model"], []).append(escaped(method_card(name).title))
+    for method in document["methods"].values():
+        models.setdefault(method["model"], []).append(escaped(method["title"]))
     used = "; ".join(
         rf"{', '.join(methods)} on \texttt{{{escaped(model)}}}{cite(model_citations(model))}"
         for model, methods in models.items()
@@ -110,10 +109,9 @@ def _head(names: Sequence[str]) -> list[str]:
     return [_row(["", "", *levels]), " ".join(rules), _row(["method", "shots", *shorts])]
 
 
-def _rows(result: ResultEntry, names: Sequence[str], sources: Sequence[str]) -> list[str]:
-    card = method_card(result["method"])
+def _rows(result: ResultEntry, method: MethodEntry, names: Sequence[str], sources: Sequence[str]) -> list[str]:
     figures = [_number(cell) for cell in figure_cells(result, names)]
-    rows = [_row([escaped(card.title) + cite(card.citations), str(result["shots"]), *figures])]
+    rows = [_row([escaped(method["title"]) + cite(method["citations"]), str(result["shots"]), *figures])]
     for entry in result["published"]:
         if entry["percent"]:
             mark = _letter(sources.index(_source(entry)))

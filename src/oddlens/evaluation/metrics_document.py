@@ -78,8 +78,10 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
 
 
 def _method(detector: Detector) -> MethodEntry:
-    identity = detector.identity
+    identity, card = detector.identity, detector.method.card
     entry: MethodEntry = {
+        "title": card.title if detector.name == card.name else detector.name,
+        "citations": list(card.citations),
         "recipe": dict(identity.recipe),
         "fitted": list(identity.fitted),
         "model": identity.model.name,

@@ -100,8 +100,8 @@ class Benchmark:
             resume: Cells in OUT are used again, and what workers found of others.
 
         Raises:
-            UsageError: A cell was made with other settings, OUT holds results of a run of `detect`, or it is no folder and cannot
-                become one.
+            UsageError: A cell was made with other settings, or OUT holds results of a run of `detect`, is the folder of a data set,
+                or is no folder and cannot become one.
         """
         self._resume = resume
         if reason := why_no_folder(self.out):
@@ -111,6 +111,10 @@ class Benchmark:
                 f"{printable(str(self.out))} holds results of a run of 'oddlens detect': give another --out"
             )
         for source in self.plan.sources:
+            if self.out.resolve() == source.dataset.root.resolve():
+                raise UsageError(
+                    f"{printable(str(self.out))} is the folder of the data set {source.name}: give another --out"
+                )
             self.remarks += (line for detector in self.plan.detectors for line in remarks_on_weights(source, detector))
             for category in source.dataset.categories:
                 examples = self._examples(source, category)

@@ -76,7 +76,7 @@ class MethodCard:
         title: As its paper writes it.
         paper: Where it was published.
         citation: Authors and title of the paper.
-        citations: What a paper that uses it cites: keys of `evaluation/citations.bib`.
+        citations: What a paper that uses it cites: keys of `evaluation/citations.bib`, or of a file of the user's own.
         purpose: What it is for, in one line.
         backbone: What model it wants, in one line.
         models: The model cards (`backbone.cards`) that its paper used, by name.

@@ -1,12 +1,19 @@
-"""The methods by name. This is the one place that knows which there are. No torch is needed to know them."""
+"""The methods by name. This is the one place that knows which there are. No torch is needed to know them.
+
+Beside those of oddlens there are methods of others: a program adds a card by `register`, an installed package by an entry point
+of the group `oddlens.methods`.
+"""
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import cache
 from types import MappingProxyType
 
-from oddlens.errors import UsageError, known_name
+from oddlens.errors import OddlensWarning, UsageError, known_name, shortened
 from oddlens.methods.anomaly_clip.card import CARD as ANOMALY_CLIP
 from oddlens.methods.anomalydino.card import CARD as ANOMALYDINO
 from oddlens.methods.anovl.card import CARD as ANOVL
@@ -19,17 +26,43 @@ from oddlens.methods.subspacead.card import CARD as SUBSPACEAD
 from oddlens.methods.vl4ad.card import CARD as VL4AD
 from oddlens.methods.winclip.card import CARD as WINCLIP
 
-_CARDS = MappingProxyType(
-    {
-        card.name: card
-        for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD, PATCH_KNN, SUBSPACEAD, ANOMALYDINO, MUSC)
-    }
-)
+GROUP = "oddlens.methods"
+"""The entry points of packages that bring methods: each names a `MethodCard`."""
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CARDS = {
+    card.name: card
+    for card in (WINCLIP, APRIL_GAN, ANOMALY_CLIP, ANOVL, VL4AD, PATCH_KNN, SUBSPACEAD, ANOMALYDINO, MUSC)
+}
 
 
 def method_cards() -> Mapping[str, MethodCard]:
-    """The cards of all methods by name."""
-    return _CARDS
+    """The cards by name: of the methods of oddlens, and of others that were registered or asked for in this program."""
+    return MappingProxyType(_CARDS)
+
+
+def installed_cards() -> Mapping[str, MethodCard]:
+    """As `method_cards`, with those of all packages that are installed. Looking for them takes a moment."""
+    _register_packages()
+    return method_cards()
+
+
+def register(card: MethodCard) -> None:
+    """Add a method to this program, so that `oddlens.load`, benchmarks and stations know its name.
+
+    The same card may come again. For the command line and for workers (`--engine ray`) a package names its card in an entry point.
+
+    Raises:
+        UsageError: It is no card, or its name cannot be used or belongs to another method.
+    """
+    if not isinstance(card, MethodCard):
+        raise UsageError(f"{shortened(card)} is no MethodCard: give the card of the method")
+    if not isinstance(card.name, str) or not _NAME.fullmatch(card.name):
+        raise UsageError(
+            f"a method cannot be called {shortened(card.name)}: give small letters and digits, with hyphens between them"
+        )
+    if _CARDS.get(card.name, card) != card:
+        raise UsageError(f"there is a method {card.name!r} already: give yours another name")
+    _CARDS[card.name] = card
 
 
 def method_card(name: str) -> MethodCard:
@@ -38,11 +71,35 @@ def method_card(name: str) -> MethodCard:
     Raises `UsageError` for an unknown name, and for two methods that cannot run as one.
     """
     if not isinstance(name, str) or SIGN not in name:
-        return _CARDS[known_name("method", name, _CARDS)]
-    cards = [_CARDS[known_name("method", part.strip(), _CARDS)] for part in name.split(SIGN)]
+        return _named(name)
+    cards = [_named(part.strip()) for part in name.split(SIGN)]
     if len(cards) != 2:
         raise UsageError(f"{name} names {len(cards)} methods: two can run as one, as winclip{SIGN}patch-knn")
     return fusion_card(cards[0], cards[1])
+
+
+def _named(name: str) -> MethodCard:
+    if not isinstance(name, str) or name.casefold() not in _CARDS:
+        _register_packages()
+    return _CARDS[known_name("method", name, _CARDS)]
+
+
+@cache
+def _register_packages() -> None:
+    """Register the methods of installed packages. One that cannot be used is a warning: the others can."""
+    from importlib.metadata import entry_points  # takes longer than all of `oddlens --help`
+
+    for entry in entry_points(group=GROUP):
+        try:
+            register(entry.load())
+        except Exception as error:  # whatever the package raises
+            package = entry.dist.name if entry.dist is not None else entry.value
+            reason = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"the method {entry.name} of the package {package} cannot be used: {reason}",
+                OddlensWarning,
+                stacklevel=2,
+            )
 
 
 def authors_names(method: str) -> Mapping[str, str]:
