@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,13 @@ def test_thresholds_of_other_images_stay_where_references_join_and_go_where_one_
     after = detector.calibration()
     assert after is not None
     assert (after.kind, len(after)) == ("leave-one-out", 4)
+
+
+def test_references_of_which_nobody_knows_the_pixels_make_thresholds_too(detector: oddlens.Detector) -> None:
+    assert detector.references is not None
+    detector.references = replace(detector.references, digests=())
+    said = change_references(detector, pictures(4))
+    assert said[-1] == "The thresholds were made anew, by 5 references, each against the others."
 
 
 def test_those_that_were_flagged_make_no_thresholds(detector: oddlens.Detector) -> None:

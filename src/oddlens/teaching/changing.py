@@ -11,12 +11,11 @@ from typing import NamedTuple
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness
 from oddlens.detection import RegionOfInterest
 from oddlens.detector import Detector
-from oddlens.encoding import joined
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.station import StationState
 from oddlens.station.changes import rates_of
 from oddlens.station.feedback import read_feedback
-from oddlens.teaching.references import calibrate_by_some
+from oddlens.teaching.references import calibrate_by_some, without
 
 
 class Changed(NamedTuple):
@@ -86,13 +85,11 @@ def _thresholds_without_flagged(folder: str | os.PathLike[str], detector: Detect
     references, flagged = detector.references, read_feedback(folder).joining
     if references is None or not flagged & set(references.digests):
         return
-    others = [
-        references[number : number + 1] for number, digest in enumerate(references.digests) if digest not in flagged
-    ]
+    others = without(references, flagged)
     if len(others) < 2:
         raise UsageError(
             "nearly all references joined because they were flagged, so that the station would have no thresholds for its new "
             "scores: make a new station ('oddlens station create')"
         )
-    calibrate_by_some(detector, joined(others), rates)
+    calibrate_by_some(detector, others, rates)
     yield f"thresholds by {len(others)} of {len(references)} references (the others were flagged)"

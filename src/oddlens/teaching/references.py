@@ -36,21 +36,27 @@ def suffices(rates: Rates, count: int) -> bool:
     return True
 
 
+def without(references: EncodedBatch, digests: Collection[str]) -> EncodedBatch:
+    """The references that are not named by the digest of their pixels; all where nobody knows these."""
+    if not references.digests:
+        return references
+    return joined([references[n : n + 1] for n, digest in enumerate(references.digests) if digest not in digests])
+
+
 def remove_references(detector: Detector, digests: Collection[str]) -> None:
     """Take references out, by the digests of their pixels. What is known of the line stays; thresholds of the references go."""
     references = detector.references
     if references is None:
         return
     scene, state, accepted = detector.scene, detector.state, detector.accepted
-    kept = [number for number, digest in enumerate(references.digests) if digest not in digests]
-    gone = {source for number, source in enumerate(references.sources) if number not in kept}
-    left = joined([references[number : number + 1] for number in kept]) if kept else None
-    detector.references = left
-    if scene is not None and left is not None:
+    left = without(references, digests)
+    detector.references = left if len(left) else None
+    if scene is not None and len(left):
         detector.scene = replace(scene, references=embeddings_of(left))
-    reasons = {} if accepted is None else accepted.reasons
     detector.state = state
-    detector.accepted = Accepted.of((), accepted, kept=reasons.keys() - gone)
+    if accepted is not None:
+        gone = set(references.sources) - set(left.sources)
+        detector.accepted = Accepted.of((), accepted, kept=accepted.reasons.keys() - gone)
 
 
 def change_references(
@@ -98,12 +104,12 @@ def _thresholds(detector: Detector, before: Calibration | None, removed: bool, f
         return "The thresholds stay."
     if references is None or len(references) < 2:
         return "There are too few references for thresholds."
-    others = [number for number, digest in enumerate(references.digests) if digest not in flagged]
+    others = without(references, flagged)
     if len(others) < 2:
         return "The thresholds do not hold any more: calibrate the station again."
     rates = Rates() if before is None or before.kind == "split" else before.rates
     if len(others) < len(references):
-        calibrate_by_some(detector, joined([references[number : number + 1] for number in others]), rates)
+        calibrate_by_some(detector, others, rates)
     else:
         detector.calibrate_by(rates if suffices(rates, len(others)) else Rates())
     detector.state = Readiness("learning")
