@@ -120,11 +120,11 @@ def _counts(dataset: Dataset) -> Iterator[Count]:
 
 def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
     """The images that lie in two splits, of which one is for testing, or have two labels."""
-    earlier: dict[bytes, list[Record]] = defaultdict(list)
+    earlier: dict[bytes, dict[object, Record]] = defaultdict(dict)  # the first one of each label, for testing or not
     for record, content in seen:
         if content is None or record.label is None:
             continue
-        for other in earlier[content]:
+        for other in earlier[content].values():
             if (record.split == "test") != (other.split == "test"):
                 test, known = (record, other) if record.split == "test" else (other, record)
                 sentence = f"the test image {test.image} is the same image as {known.image} ({known.split}): keep only one of them"
@@ -137,7 +137,7 @@ def _shared(seen: Iterable[tuple[Record, bytes | None]]) -> Iterator[Problem]:
                 )
                 yield Problem(abnormal.image, "image-shared", sentence)
                 break
-        earlier[content].append(record)
+        earlier[content].setdefault((record.label, record.split == "test"), record)
 
 
 def _faults(record: Record) -> tuple[list[Problem], bytes | None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from oddlens.data.files import folders_in, images_in, list_images, match_masks
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.label_files import ANOMALY, normal_frame
+from oddlens.data.layouts.label_files import ANOMALY, normal_frame, report_missing
 from oddlens.data.legend import load_legend
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
@@ -41,8 +41,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
             for image in images:
                 file = labels.get(image)
                 if file is None:
-                    sentence = f"the image {image} has no label file in {files}"
-                    problems.append(Problem(image, "mask-missing", sentence))
+                    report_missing(image, files, problems)
                 records.append(_record(image, file, category, split, kind.name, legend))
     return records
 

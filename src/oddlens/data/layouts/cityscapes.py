@@ -12,7 +12,7 @@ from pathlib import Path
 
 from oddlens.data.files import folders_in, list_images
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.label_files import normal_frame, unlabelled_frame
+from oddlens.data.layouts.label_files import normal_frame, report_missing, unlabelled_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
 from oddlens.io.paths import is_dir, is_file
@@ -37,11 +37,6 @@ def label_file(folder: Path, kind: str, legends: dict[str, str], stem: str) -> t
         if is_file(file):
             return file, legend
     return None
-
-
-def report_missing(image: Path, folder: Path, problems: list[Problem]) -> None:
-    """Report a frame whose label file is not there."""
-    problems.append(Problem(image, "mask-missing", f"the image {image} has no label file in {folder}"))
 
 
 def _is_set(folder: Path) -> bool:

@@ -25,6 +25,11 @@ def unlabelled_frame(image: Path, category: str) -> Record:
     return Record(image, None, None, category, UNKNOWN, "unlabelled")
 
 
+def report_missing(image: Path, folder: Path, problems: list[Problem]) -> None:
+    """Report a frame whose label file is not there."""
+    problems.append(Problem(image, "mask-missing", f"the image {image} has no label file in {folder}"))
+
+
 def labelled_frames(
     frames: Iterable[tuple[Path, Path, str | Path]], category: str, split: Split, problems: list[Problem]
 ) -> list[Record]:

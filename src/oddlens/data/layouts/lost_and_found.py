@@ -12,8 +12,8 @@ from pathlib import Path
 
 from oddlens.data.files import folders_in
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file, report_missing
-from oddlens.data.layouts.label_files import labelled_frames
+from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file
+from oddlens.data.layouts.label_files import labelled_frames, report_missing
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
 from oddlens.io.paths import is_dir
