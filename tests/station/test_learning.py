@@ -94,6 +94,14 @@ def test_a_damaged_file_is_no_part_of_it(tmp_path: Path, damage: bytes) -> None:
     assert kept(tmp_path, range(3)) == {"line/0.png", "line/1.png", "line/2.png"}
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"size": (0, 4)}, {"look": Look(np.zeros((3, 4, 1), np.uint8), 1, 1)}, {"embedding": np.full(4, np.nan)}]
+)
+def test_an_image_that_cannot_be_is_no_part_of_it(tmp_path: Path, wrong: dict[str, object]) -> None:
+    LearningSample(tmp_path, "me").add(replace(image(3), **wrong))
+    assert LearningSample(tmp_path, "me").read().images == ()
+
+
 def test_scores_depend_on_recipe_references_and_object_and_on_no_threshold() -> None:
     made = Identity(method="winclip", recipe={"a": 1}, model=ModelIdentity(name="m", sha256="0", fingerprint="1"))
     first = scored_by(made, "nut")

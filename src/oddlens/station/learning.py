@@ -153,11 +153,11 @@ def _unpacked(path: Path, scored_by: str) -> tuple[float, Observation] | None:
             embedding, thumbnail = file.get_tensor("embedding"), file.get_tensor("thumbnail")
     except (OSError, ValueError, SafetensorError):
         return None
-    if document["scored_by"] != scored_by or len(document["size"]) != 2:
+    if document["scored_by"] != scored_by or len(document["size"]) != 2 or min(document["size"]) < 1:
         return None
     if embedding.dtype != np.float32 or embedding.ndim != 1 or not np.isfinite(embedding).all():
         return None
-    if thumbnail.dtype != np.uint8 or thumbnail.ndim != 3:
+    if thumbnail.dtype != np.uint8 or thumbnail.ndim != 3 or thumbnail.shape[2] != 3 or not thumbnail.size:
         return None
     return document["time"], Observation(
         source=document["source"],
