@@ -13,7 +13,8 @@ from torch import Tensor
 import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.evaluation import Benchmark, Key, Variant
-from oddlens.evaluation.evaluate import CategoryScorer, Chunks
+from oddlens.evaluation.chunks import Chunks
+from oddlens.evaluation.evaluate import CategoryScorer
 from oddlens.evaluation.findings import CellFindings
 from oddlens.evaluation.findings import finished as finished_cells
 from oddlens.io.pixels import Pixels

@@ -14,7 +14,8 @@ import torch
 import oddlens
 from oddlens.errors import DataError
 from oddlens.evaluation import Benchmark, CellResult, Key, RulePicks
-from oddlens.evaluation.evaluate import CHUNKS, CategoryScorer, Chunks
+from oddlens.evaluation.chunks import CHUNKS, Chunks
+from oddlens.evaluation.evaluate import CategoryScorer
 from oddlens.evaluation.kept_chunks import folder_of
 from oddlens.evaluation.on_ray import RayEvaluation, _joined, divided
 from oddlens.evaluation.plan import Job

@@ -10,7 +10,7 @@ import pytest
 import oddlens
 from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
-from oddlens.evaluation.evaluate import CHUNKS, Chunks
+from oddlens.evaluation.chunks import CHUNKS, Chunks
 from tests.evaluation.tiny_set import make_plan, run_whole, save, write_set
 
 

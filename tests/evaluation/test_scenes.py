@@ -11,7 +11,7 @@ import oddlens
 from oddlens.data import open_dataset, read_ignore, read_mask
 from oddlens.encoding import EncodedBatch, Encoder, Prepared
 from oddlens.evaluation import Benchmark, Key, Variant, summarise
-from oddlens.evaluation.evaluate import Chunks
+from oddlens.evaluation.chunks import Chunks
 from oddlens.evaluation.html_report import write_report
 from oddlens.evaluation.markdown_tables import write_table
 from oddlens.metrics import ComponentSizes, component_metrics, pixel_metrics, segmentation_metrics

@@ -9,7 +9,7 @@ from PIL import Image
 
 import oddlens
 from oddlens.evaluation import Benchmark, Plan, RulePicks, open_sources, variants
-from oddlens.evaluation.evaluate import CHUNKS, Chunks
+from oddlens.evaluation.chunks import CHUNKS, Chunks
 
 SIZE = (48, 40)
 """(width, height) of the images."""

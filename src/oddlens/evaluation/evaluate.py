@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,9 +18,10 @@ from oddlens.data import Record
 from oddlens.data.object_names import path_name
 from oddlens.detection import Detection
 from oddlens.detector import Detector, encoder_of
-from oddlens.encoding import EncodedBatch, Prepared, joined
+from oddlens.encoding import EncodedBatch, joined
 from oddlens.evaluation.cell_key import Variant
 from oddlens.evaluation.cell_results import CellResult
+from oddlens.evaluation.chunks import CHUNKS, Chunks, in_chunks
 from oddlens.evaluation.findings import CellFindings, finished
 from oddlens.evaluation.kept_chunks import Found, KeptChunks
 from oddlens.evaluation.map_file import MapFile
@@ -32,25 +32,7 @@ from oddlens.inference.results import unique_names
 from oddlens.io.atomic import replacing
 from oddlens.io.images import read_image
 from oddlens.io.inputs import Input
-from oddlens.io.loader import BATCH_SIZE, load
-
-
-@dataclass(frozen=True)
-class Chunks:
-    """How many images' features are held at once.
-
-    Attributes:
-        images: The most images; of tiled ones the most tiles, up to whole images.
-        pixels: After a batch that reaches this number of pixels, no other begins: of large images fewer are held.
-        batch_size: Images that run through a tower together.
-    """
-
-    images: int = 4 * BATCH_SIZE
-    pixels: int = 2**24
-    batch_size: int = BATCH_SIZE
-
-
-CHUNKS = Chunks()
+from oddlens.io.loader import load
 
 
 def evaluate_category(
@@ -116,7 +98,7 @@ class CategoryScorer:
         inputs = (Input(str(each.image), partial(read_image, each.image)) for each in records[first : images.stop])
         batch_size = self._chunks.batch_size
         with closing(load(inputs, self._encoder.prepare, group=batch_size)) as prepared:
-            for part, waited in _chunks(prepared, self._chunks, first):
+            for part, waited in in_chunks(prepared, self._chunks, first):
                 encoded = self._encoder.encode_all(part, batch_size)
                 for job, cells, names, features in zip(self._jobs, open_cells, self._names, encoded, strict=True):
                     found: Iterator[Found] = (cell.found(features, waited) for cell in cells)
@@ -151,32 +133,6 @@ def _add(job: Job, cells: Sequence[_OpenCell], records: Sequence[Record], found:
                 for record, detection in zip(records, each.detections, strict=True)
             ]
             cell.add(records, each.detections, truths)
-
-
-def _chunks(images: Iterator[Prepared], chunks: Chunks, first: int) -> Iterator[tuple[list[Prepared], float]]:
-    """The images that are held at once, and the seconds spent waiting for them. first: the number of the first one.
-
-    A chunk ends at each multiple of `chunks.images`, so that parts that begin there have the chunks of the whole.
-    """
-    while True:
-        started = time.perf_counter()
-        part: list[Prepared] = []
-        pixels = views = 0
-        while (
-            views < chunks.images
-            and (pixels < chunks.pixels or len(part) % chunks.batch_size)
-            and not (part and (first + len(part)) % chunks.images == 0)
-        ):
-            image = next(images, None)
-            if image is None:
-                break
-            part.append(image)
-            pixels += image.size[0] * image.size[1]
-            views += image.view_count
-        if not part:
-            return
-        first += len(part)
-        yield part, time.perf_counter() - started
 
 
 class _OpenCell:

@@ -9,20 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.evaluation.chunks import Chunks
 from oddlens.evaluation.plan import Job
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import checked, parse_json
-
-if TYPE_CHECKING:
-    from oddlens.evaluation.evaluate import Chunks
 
 _FORMAT = 1
 """Goes up whenever a file of an earlier program would mean something else."""

@@ -14,7 +14,8 @@ from typing import cast
 
 from oddlens.errors import OddlensError
 from oddlens.evaluation.cell_key import Variant
-from oddlens.evaluation.evaluate import CategoryScorer, Chunks, is_divisible
+from oddlens.evaluation.chunks import Chunks
+from oddlens.evaluation.evaluate import CategoryScorer, is_divisible
 from oddlens.evaluation.findings import CellFindings, finished
 from oddlens.evaluation.kept_chunks import folder_of
 from oddlens.evaluation.plan import Job, Plan

@@ -13,7 +13,8 @@ from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
-from oddlens.evaluation.evaluate import CHUNKS, Chunks, evaluate_category
+from oddlens.evaluation.chunks import CHUNKS, Chunks
+from oddlens.evaluation.evaluate import evaluate_category
 from oddlens.evaluation.kept_chunks import discard, folder_of
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
