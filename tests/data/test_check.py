@@ -156,7 +156,9 @@ def test_masks_of_ignored_pixels_are_held_against_their_picture_too(tmp_path):
 def test_label_files_are_read_by_their_legend(tmp_path):
     image, labels = picture(tmp_path / "1.png"), mask(tmp_path / "labels.png", value=255)
     record = Record(image, labels, 1, "road", "anomaly", "test", labels, labels, "ood")
-    assert [each.kind for each in check_dataset(Dataset(tmp_path, "by hand", (record,))).problems] == ["mask-empty"]
+    (problem,) = check_dataset(Dataset(tmp_path, "by hand", (record,))).problems
+    assert problem.kind == "mask-empty"
+    assert problem.sentence.endswith("labelled abnormal: its values are 0, 255, and the unknown is 1")
     drawn = Image.open(labels)
     drawn.paste(1, (0, 0, 2, 2))
     drawn.save(labels)

@@ -19,6 +19,7 @@ from oddlens.inference.results import ResultsFolder
 from oddlens.inference.runner import run
 from oddlens.inference.sinks import FolderSink
 from oddlens.inference.task import Task
+from oddlens.visualization.label_image import class_colour
 from tests.inference.stub import StubPredictor
 from tests.noise import write_pictures
 
@@ -98,6 +99,18 @@ class TestRun:
 
     def test_an_object_that_nobody_named_is_not_named(self, task: Task, tmp_path: Path) -> None:
         assert ">1 image: " in go(Task("part", task.items[:1]), tmp_path / "out")
+
+    def test_known_classes_stand_beside_their_colours_and_shares(self, tmp_path: Path) -> None:
+        shares = {"road": 0.75, "a<b": 0.25}, {"road": 0.25, "a<b": 0.75}
+        lines = [line(f"{number}.png", 0.5, classes=each) for number, each in enumerate(shares)]
+        page = page_of(tmp_path / "out", *lines, line("2.png", 0.5))
+        Page(page)
+        entries = re.findall("<li>(.*?)</li>", page)
+        assert [re.sub("<.*?>", "", entry) for entry in entries] == ["0 road 50.0%", "1 a&lt;b 50.0%"]
+        assert [re.findall("#(......)", entry) for entry in entries] == [
+            ["{:02x}{:02x}{:02x}".format(*class_colour(number))] for number in range(2)
+        ]
+        assert "Known classes" not in page_of(tmp_path / "none", line("2.png", 0.5))
 
     def test_it_follows_the_results_of_a_run_that_goes_on(self, task: Task, tmp_path: Path) -> None:
         assert "1 image of" in go(Task("bolt", task.items[:1]), tmp_path / "out")

@@ -97,6 +97,20 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(backbone: Backbone, tmp_p
     assert found.provenance["losses"] == whole.provenance["losses"]
 
 
+def test_a_long_training_says_how_it_goes_where_no_bar_is_seen(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oddlens.training.vl4ad.SAY_EVERY_S", 0.0)
+    told: list[str] = []
+    history = schedule(backbone, tmp_path / "said.safetensors").run(Reporter(say=told.append))
+    steps = QUICK.iterations
+    assert len(told) == steps  # the last one says the losses of the end
+    for done, sentence in enumerate(told[:-1], start=1):
+        total = sum(sum(losses.values()) for losses in history.losses[:done]) / done
+        assert sentence.startswith(f"step {done}/{steps}: mean of the last {done}: loss {total:.4f} (")
+        assert sentence.endswith("), about 1 min left")
+
+
 def test_a_checkpoint_of_other_settings_is_not_used(backbone: Backbone, tmp_path: Path) -> None:
     out = tmp_path / "decoder.safetensors"
     begun = schedule(backbone, out)

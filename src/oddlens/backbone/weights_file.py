@@ -61,7 +61,9 @@ def read_state(path: Path) -> object:
                 f"{path} holds more than plain tensors and is not opened: convert it to safetensors"
             ) from error
         reason = "no PyTorch file" if isinstance(error, pickle.UnpicklingError) else first_line(error)
-        raise ModelError(f"{path} is damaged or not a weights file ({reason}): fetch the model again") from error
+        raise ModelError(
+            f"{path} is damaged or not a weights file ({reason}): fetch the model again, or give another file"
+        ) from error
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str, ignored: Iterable[str] = ()) -> None:

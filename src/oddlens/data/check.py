@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -153,6 +153,9 @@ def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
         shown = [_shows(file, record.image, size, problems, legend) for file in masks]
         if record.label == 1 and None not in shown and True not in shown:
             sentence = f"the mask {record.mask} shows no defect, though its image {record.image} is labelled abnormal"
+            if legend is not None:
+                held = np.unique([value for file in masks for value in np.unique(read_values(file))])
+                sentence += f": its values are {_listed(held)}, and the unknown is {_listed(sorted(legend.anomalous))}"
             problems.append(Problem(record.mask, "mask-empty", sentence))
         if record.label == 0 and True in shown:
             sentence = f"the mask {record.mask} shows a defect, though its image {record.image} is labelled normal"
@@ -205,6 +208,11 @@ def _shows(
         )
         problems.append(Problem(mask, "mask-not-binary", sentence))
     return len(values) > 0
+
+
+def _listed(values: Sequence[object] | Values) -> str:
+    """A few values in words."""
+    return ", ".join(str(value) for value in values[:8]) + (", ..." if len(values) > 8 else "")
 
 
 def _values(grey: Values) -> Values:

@@ -42,7 +42,7 @@ h4 { font-size: .95rem; margin: 1.4rem 0 .4rem; }
 .grid, .charts { grid-template-columns: repeat(4, minmax(0, 1fr)); }
 @media (max-width: 60rem) { .grid, .charts { grid-template-columns: 1fr 1fr; } }
 details > summary { cursor: pointer; margin: .8rem 0; } td a { color: inherit; }
-figcaption small { overflow-wrap: anywhere; }
+figcaption small, p, li, h3 { overflow-wrap: anywhere; }
 """
 
 _KINDS = {

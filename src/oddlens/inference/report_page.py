@@ -18,6 +18,7 @@ from oddlens.inference.report_cards import TITLES, Cards, address, image_name
 from oddlens.inference.report_style import STYLE
 from oddlens.io.finding import say_passed_over
 from oddlens.visualization import html
+from oddlens.visualization.label_image import class_colour
 from oddlens.visualization.score_chart import STYLE as CHART_STYLE
 from oddlens.visualization.score_chart import score_histogram
 
@@ -52,6 +53,7 @@ def report_page(
         _counts(groups),
         *_what_to_know(records, document, said),
         *_scores(groups, said.get("promise", ())),
+        *_classes(records),
         '<main id="images">',
         *(part for kind, group in groups.items() if group for part in _section(kind, group, cards)),
         "</main>",
@@ -130,6 +132,22 @@ def _scores(groups: Mapping[str, Sequence[Record]], promises: Iterable[str]) -> 
         yield f'<p class="quiet">{escape("Thresholds: " + source)}</p>'
     for sentence in promises:
         yield f'<p class="promise">{escape(sentence)}</p>'
+
+
+def _classes(records: Sequence[Record]) -> Iterator[str]:
+    """Which colour of labels/ is which known class, with its share of all images; nothing of methods that know no classes."""
+    shares = [shares for record in records if (shares := record.get("classes"))]
+    if not shares:
+        return
+    yield html.heading("Known classes")
+    entries = []
+    for number, name in enumerate(shares[0]):
+        red, green, blue = class_colour(number)
+        mean = sum(each.get(name, 0.0) for each in shares) / len(shares)
+        chip = f'<i style="background:#{red:02x}{green:02x}{blue:02x}"></i>'
+        entries.append(f'<li>{chip}{number} {escape(name)} <span class="quiet">{mean:.1%}</span></li>')
+    yield f'<ul class="classes">{"".join(entries)}</ul>'
+    yield '<p class="quiet">The colours of labels/, the numbers in its files, and the share of each class, mean of all images.</p>'
 
 
 def _section(kind: str, records: Sequence[Record], cards: Cards) -> Iterator[str]:

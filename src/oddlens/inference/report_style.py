@@ -23,6 +23,8 @@ a:focus-visible, summary:focus-visible { outline: 3px solid Highlight; outline-o
   padding: .2rem 1rem; margin: 1.2rem 0; }
 .know h3 { margin: .7rem 0 .1rem; font-size: 1rem; }
 .know p { margin: .1rem 0 .6rem; }
+.classes { display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; padding: 0; list-style: none; }
+.classes i { display: inline-block; width: 1rem; height: 1rem; margin-right: .4rem; border-radius: .2rem; vertical-align: -.15rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: 1.2rem; }
 .card { border: 1px solid var(--line); border-top: .3rem solid var(--mine); border-radius: .4rem; overflow: hidden; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 2px; background: #16181d; }

@@ -107,6 +107,9 @@ SIZES: dict[str, tuple[DecoderShape, DecoderTraining]] = {
 }
 """Name -> a decoder, and how it is trained."""
 
+SAY_EVERY_S = 60.0
+"""Seconds after which a training says how it goes, a hundred times at most."""
+
 
 class DecoderRun:
     """One training of a mask decoder. A stopped training continues when it is made and run again with the same arguments.
@@ -172,18 +175,24 @@ class DecoderRun:
             parameter_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate
         )
         history = self.checkpoint.resume(self, optimiser)
+        said, said_at = len(history), time.perf_counter()
         for step in range(len(history), self.settings.iterations):
             began = time.perf_counter()
             losses = self.step(step, optimiser)
             history.losses.append(losses)
             history.seconds.append(time.perf_counter() - began)
             self.checkpoint.write_in_time(self, optimiser, history)
-            reporter.progress("training", step + 1, self.settings.iterations, in_words(losses))
+            steps, done = self.settings.iterations, step + 1
+            reporter.progress("training", done, steps, in_words(losses))
+            # A log shows no bar.
+            if done < steps and time.perf_counter() - said_at >= SAY_EVERY_S and done - said >= steps / 100:
+                said, said_at = done, time.perf_counter()
+                left = (steps - done) * sum(history.seconds[-50:]) / len(history.seconds[-50:])
+                reporter.say(f"step {done}/{steps}: {_latest(history)}, about {max(1, round(left / 60))} min left")
         if not first:
             return history
-        last = History(history.losses[-50:])
-        means = last.epochs(50)[-1]
-        reporter.say(f"{counted(len(history), 'step')}, mean of the last {len(last)}: {in_words(means)}")
+        means = History(history.losses[-50:]).epochs(50)[-1]
+        reporter.say(f"{counted(len(history), 'step')}, {_latest(history)}")
         seconds = round(time.perf_counter() - started, 1)
         provenance = self.provenance() | {"losses": means, "seconds": seconds}
         if self._report:
@@ -311,6 +320,12 @@ class DecoderRun:
     def _facts(self) -> dict[str, object]:
         """What the result depends on."""
         return {name: value for name, value in self.provenance().items() if name != "versions"}
+
+
+def _latest(history: History) -> str:
+    """The mean losses of the last steps."""
+    last = History(history.losses[-50:])
+    return f"mean of the last {len(last)}: {in_words(last.epochs(50)[-1])}"
 
 
 def of_classes(vocabulary: Vocabulary, names: Sequence[str]) -> Vocabulary:
