@@ -25,6 +25,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -305,23 +306,42 @@ def write_papers(checks: Checks, python: Path, wheel: Path, extras: list[str], o
         "--output-file", bill, inside,
     )  # fmt: skip
     faults = faults or checks.run(
-        tool("pip-licenses"),
-        "--python",
-        inside,
-        "--format",
-        "markdown",
-        "--with-urls",
-        "--order",
-        "license",
-        "--output-file",
-        licences,
-    )
+        tool("pip-licenses"), "--python", inside, "--format", "markdown", "--with-urls", "--with-system", "--order", "license",
+        "--output-file", licences,
+    )  # fmt: skip
+    if not faults:
+        name_version(bill, version_of())
+        faults = paper_faults(json.loads(bill.read_text(encoding="utf-8")), licences.read_text(encoding="utf-8"))
     what = "all extras" if extras == extras_of() else ", ".join(extras)
     if checks.say(f"SBOM and licences of an installation with {what}", faults, since):
-        parts = json.loads(bill.read_text(encoding="utf-8"))["components"]
-        rows = [line.split("|") for line in licences.read_text(encoding="utf-8").splitlines()[2:]]
-        unknown = [row[1].strip() for row in rows if row[3].strip() == "UNKNOWN"]
-        print(f"       {len(parts)} packages; licence not stated in their metadata: {', '.join(unknown) or 'none'}")
+        rows = licence_rows(licences.read_text(encoding="utf-8"))
+        unknown = [name for name, (_, licence) in rows.items() if licence == "UNKNOWN"]
+        print(f"       {len(rows)} packages; licence not stated in their metadata: {', '.join(unknown) or 'none'}")
+
+
+def name_version(bill: Path, version: str) -> None:
+    """Say in an SBOM which version it is of: cyclonedx-py reads none, as pyproject.toml takes it from the source."""
+    content = json.loads(bill.read_text(encoding="utf-8"))
+    content["metadata"]["component"] |= {"version": version, "purl": f"pkg:pypi/oddlens@{version}"}
+    bill.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+def licence_rows(licences: str) -> dict[str, tuple[str, str]]:
+    """Name of a package -> its version and licence, from the table that pip-licenses writes."""
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in licences.splitlines()[2:]]
+    return {name.lower().replace("_", "-"): (version, licence) for name, version, licence in rows}
+
+
+def paper_faults(bill: dict[str, Any], licences: str) -> list[str]:
+    """What is wrong with an SBOM and a table of licences of one installation, in sentences: they name the same packages."""
+    parts = [bill["metadata"]["component"], *bill["components"]]
+    in_bill = {part["name"].lower().replace("_", "-"): part.get("version") for part in parts}
+    in_licences = {name: version for name, (version, _) in licence_rows(licences).items()}
+    return [
+        f"{name} is {in_bill.get(name, 'missing')} in the SBOM and {in_licences.get(name, 'missing')} among the licences"
+        for name in sorted({*in_bill, *in_licences})
+        if in_bill.get(name) != in_licences.get(name)
+    ]
 
 
 def check(checks: Checks, out: Path, pythons: Iterable[str], extras: list[str]) -> None:

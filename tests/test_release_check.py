@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -21,8 +22,10 @@ from release_check import (  # noqa: E402
     citation_faults,
     content_faults,
     extras_of,
+    name_version,
     needs,
     page_faults,
+    paper_faults,
     texts_of,
     version_of,
 )
@@ -112,3 +115,28 @@ def test_what_is_missing_is_named_at_once_and_where_it_comes_from(
     (there / "pipx").touch(0o755)
     (tmp_path / ".git").rmdir()
     assert needs(tmp_path) == [f"{tmp_path} is no clone: git has to say which files belong to it"]
+
+
+def test_sbom_and_licences_are_of_one_version_and_name_the_same_packages(tmp_path: Path) -> None:
+    bill = tmp_path / "sbom.json"
+    parts = [{"name": "hf_xet", "version": "1.8.0"}, {"name": "numpy", "version": "2.4.6"}]
+    bill.write_text(json.dumps({"metadata": {"component": {"name": "oddlens"}}, "components": parts}))
+    rows = (
+        "Name | Version | License",
+        "---|---|---",
+        "hf-xet | 1.8.0 | MIT",
+        "numpy | 2.4.6 | BSD",
+        "oddlens | 0.2.0 | MIT",
+    )
+    table = "".join(f"| {row} |\n" for row in rows)
+    assert paper_faults(json.loads(bill.read_text()), table) == [
+        "oddlens is None in the SBOM and 0.2.0 among the licences"
+    ]
+    name_version(bill, "0.2.0")
+    named = json.loads(bill.read_text())
+    assert named["metadata"]["component"] == {"name": "oddlens", "version": "0.2.0", "purl": "pkg:pypi/oddlens@0.2.0"}
+    assert paper_faults(named, table) == []
+    assert paper_faults(named | {"components": parts[:1]}, table.replace("1.8.0", "1.9")) == [
+        "hf-xet is 1.8.0 in the SBOM and 1.9 among the licences",
+        "numpy is missing in the SBOM and 2.4.6 among the licences",
+    ]
