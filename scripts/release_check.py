@@ -34,8 +34,9 @@ BASE = "base"
 """Among extras: none of them."""
 TOOLS = ("uv", "twine", "pipx", "pip-licenses", "cyclonedx-py")
 """The programs of the extra `release`."""
-FREE = {"fiftyone": ("opencv-python-headless",)}
-"""Extras that need other versions of some packages than constraints.txt has: fiftyone takes no OpenCV 5."""
+FREE = {"fiftyone": ("opencv-python-headless", "python-dateutil", "starlette", "fastapi")}
+"""Extras that need other versions of some packages than constraints.txt has. fiftyone takes no OpenCV 5; with the others held it
+comes as an old version, with a boto3 of 2014, which nobody gets who installs it."""
 
 MOST_MEGABYTES = 25
 FOREIGN = re.compile(
