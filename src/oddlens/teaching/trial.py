@@ -43,4 +43,5 @@ def zero_shot(runtime: str) -> Detector:
 
 def _small(image: Image.Image) -> Image.Image:
     scale = min(1.0, _SHOWN / max(image.size))
-    return image if scale == 1 else image.resize((round(image.width * scale), round(image.height * scale)))
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image if scale == 1 else image.resize((width, height))
