@@ -183,6 +183,6 @@ def place_of(root: Path, record: Record) -> tuple[ImagePath, int | None]:
     if is_address(place):
         return RemotePath(place), None
     path, mark, number = place.rpartition("#")
-    if mark and number.isdigit() and record["path"].endswith(f"#{number}") and not is_file(root / place):
+    if mark and number.isdecimal() and record["path"].endswith(f"#{number}") and not is_file(root / place):
         return root / path, int(number)
     return root / place, None

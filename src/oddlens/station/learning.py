@@ -105,11 +105,9 @@ class LearningSample:
         return Observations("split", tuple(image for _, image in found))
 
     def _ranks(self) -> dict[str, str]:
-        if self._known is None:
-            self._known = {}
-            for path in self._files():
-                if _unpacked(path, self._scored_by) is not None:
-                    self._known[path.stem] = _rank(path.stem)
+        if self._known is None:  # threads may ask at once: it is whole as soon as it is there
+            files = (path for path in self._files() if _unpacked(path, self._scored_by) is not None)
+            self._known = {path.stem: _rank(path.stem) for path in files}
         return self._known
 
     def _files(self) -> list[Path]:
