@@ -8,8 +8,9 @@ import pytest
 
 import oddlens
 from oddlens.data import open_dataset
-from oddlens.detection import Detection
+from oddlens.detection import Detection, RegionOfInterest, find_regions
 from oddlens.detector import Detector
+from oddlens.io.preparation import Preparation
 
 IMAGE = np.zeros((40, 50, 3), np.uint8)
 
@@ -44,6 +45,14 @@ def loaded(open_clip_folder: Path) -> Detector:
         (lambda d: setattr(d, "references", 5), "references cannot be 5: give what encode_references() gives"),
         (lambda d: setattr(d, "thresholds", 0.5), "thresholds cannot be 0.5: give Thresholds(image=0.5), for instance"),
         (lambda d: setattr(d, "preparation", "2x2"), "preparation cannot be '2x2': give Preparation.of(tiles='2x2'"),
+        (lambda d: Preparation((0, 2)), "tiles cannot be (0, 2): give columns x rows"),
+        (lambda d: Preparation(5), "tiles cannot be 5: give columns x rows"),
+        (lambda d: Preparation((2, 2), overlap=3), "overlap cannot be 3: give the share of a tile"),
+        (lambda d: Preparation(fit="stretch"), "fit cannot be 'stretch'"),
+        (lambda d: RegionOfInterest(include=5), "polygons of a region of interest cannot be 5: give a list of polygons"),
+        (lambda d: RegionOfInterest(ignore=((("a", 0),),)), "polygons of a region of interest cannot be ((('a', 0),),): give"),
+        (lambda d: RegionOfInterest(mask=3), "the mask of a region of interest cannot be 3: give MaskRuns.of(white)"),
+        (lambda d: find_regions(np.zeros((2, 2), np.float32), np.nan), "nan is no threshold: give a finite number"),
         (lambda d: setattr(d, "roi", "roi.png"), "roi cannot be 'roi.png': give RegionOfInterest.read(file)"),
         (lambda d: setattr(d, "marking", 20), "marking cannot be 20: give Marking(min_area=20)"),
         (lambda d: d.save(5), "a station cannot be 5: give the path of a folder for it"),

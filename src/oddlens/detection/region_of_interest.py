@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.errors import UsageError, printable, shortened
+from oddlens.errors import UsageError, check_type, printable, shortened
 from oddlens.io.images import read_stored
 from oddlens.io.paths import read_bytes, why_not_opened
 from oddlens.io.preparation import Preparation
@@ -119,6 +119,8 @@ class RegionOfInterest:
     def __post_init__(self) -> None:
         object.__setattr__(self, "include", _polygons(self.include))
         object.__setattr__(self, "ignore", _polygons(self.ignore))
+        if self.mask is not None:
+            check_type("the mask of a region of interest", self.mask, MaskRuns, "give MaskRuns.of(white), for instance")
         if not self.include and not self.ignore and self.mask is None:
             raise UsageError(
                 "the region of interest names no part of the image: give include or ignore polygons, or a mask"
@@ -241,9 +243,13 @@ def _json(path: str | os.PathLike[str]) -> object:
 
 def _polygons(polygons: Iterable[Sequence[Sequence[float]]]) -> tuple[Polygon, ...]:
     """The polygons as plain values. Raises `UsageError` where one is none."""
-    found: list[Polygon] = []
-    for polygon in polygons:
-        corners = tuple((float(x), float(y)) for x, y in polygon)
+    try:
+        found = tuple(tuple((float(x), float(y)) for x, y in polygon) for polygon in polygons)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"polygons of a region of interest cannot be {shortened(polygons)}: give a list of polygons, each of corners (x, y)"
+        ) from error
+    for corners in found:
         if len(corners) < 3:
             raise UsageError(f"a polygon of the region of interest has {len(corners)} corners: give three or more")
         for x, y in corners:
@@ -252,8 +258,7 @@ def _polygons(polygons: Iterable[Sequence[Sequence[float]]]) -> tuple[Polygon, .
                     f"the corner {x:g}, {y:g} of the region of interest lies outside of the image: its corners are shares of the "
                     "width and height, from 0 to 1, or pixels beside an image_size"
                 )
-        found.append(corners)
-    return tuple(found)
+    return found
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.detection.marking import Marking
+from oddlens.detection.thresholds import Thresholds
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import require_form
 
@@ -163,11 +164,11 @@ def find_regions(
 ) -> tuple[Region, ...]:
     """The 8-connected regions where an anomaly map, float32 [height, width], exceeds a threshold; by descending peak.
 
-    inside: bool [height, width], where to look; None: everywhere.
+    inside: bool [height, width], where to look; None: everywhere. Raises `UsageError` for a threshold that is not finite.
     """
-    return mark_where(
-        anomaly_map, anomaly_map > threshold if inside is None else (anomaly_map > threshold) & inside
-    ).regions
+    Thresholds(pixel=threshold)  # which refuses it
+    above = anomaly_map > threshold
+    return mark_where(anomaly_map, above if inside is None else above & inside).regions
 
 
 def mark_where(anomaly_map: NDArray[np.float32], where: NDArray[np.bool_], marking: Marking | None = None) -> Marks:

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, SupportsFloat, TypedDict, get_args
+from typing import Literal, SupportsFloat, TypedDict, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,20 @@ class Preparation:
         overlap: The share of a tile, along each side, that it has in common with its neighbour: 0.05 to 0.5.
         fit: What is not square is squeezed ("squash"); filled up to a square with its mirrored border ("pad"); or cut down to its
             centre ("crop"), where what lies outside is not looked at. Cropping comes before cutting, padding after it.
+
+    Raises:
+        UsageError: One of them is none.
     """
 
     tiles: tuple[int, int] | Literal["auto"] = (1, 1)
     overlap: float = OVERLAP
     fit: Fit = "squash"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tiles", _grid(self.tiles))
+        object.__setattr__(self, "overlap", _share(self.overlap))
+        if self.fit not in FITS:
+            raise UsageError(f"fit cannot be {shortened(self.fit)}{choices(str(self.fit), FITS)}")
 
     @classmethod
     def of(cls, tiles: object = None, overlap: object = None, fit: object = None) -> Preparation:
@@ -75,12 +84,14 @@ class Preparation:
             >>> Preparation.of(tiles="3x2", fit="pad")
             Preparation(tiles=(3, 2), overlap=0.2, fit='pad')
         """
-        grid = (1, 1) if tiles is None else _grid(tiles)
-        if fit is not None and fit not in FITS:
-            raise UsageError(f"fit cannot be {shortened(fit)}{choices(str(fit), FITS)}")
-        if overlap is not None and grid == (1, 1):
+        made = cls(
+            (1, 1) if tiles is None else _grid(tiles),
+            OVERLAP if overlap is None else _share(overlap),
+            "squash" if fit is None else cast("Fit", fit),
+        )
+        if overlap is not None and made.tiles == (1, 1):
             raise UsageError("overlap is what neighbouring tiles have in common: give tiles too, for instance 2x2")
-        return cls(grid, OVERLAP if overlap is None else _share(overlap), fit or "squash")
+        return made
 
     @property
     def is_default(self) -> bool:
@@ -136,10 +147,6 @@ class Preparation:
             Axis(size[0], left, width, columns, tile_width, content_width, side),
             Axis(size[1], top, height, rows, tile_height, content_height, side),
         )
-
-
-AS_IN_PAPERS = Preparation()
-"""Every image whole, squeezed into one square."""
 
 
 @dataclass(frozen=True)
@@ -313,3 +320,7 @@ def _linear(places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     matrix[rows, first] = 1 - (places - first)
     matrix[rows, np.minimum(first + 1, count - 1)] += places - first
     return matrix
+
+
+AS_IN_PAPERS = Preparation()
+"""Every image whole, squeezed into one square."""
