@@ -30,7 +30,7 @@ def document() -> MetricsDocument:
     def result(dataset: str, method: str, shots: int, mean: dict, std: dict, published: list) -> dict:
         return {
             "dataset": dataset, "method": method, "shots": shots, "seeds": [None], "by_seed": [], "categories_counted": {},
-            "categories": [{"category": "one"}], "published": published,
+            "categories": [{"category": "one", "notes": []}], "published": published,
             "mean": {"image_auroc": None, "pixel_fpr95": None} | mean, "std": {"image_auroc": None, "pixel_fpr95": None} | std,
         }  # fmt: skip
 
@@ -68,6 +68,27 @@ def test_what_was_not_measured_has_no_row(document: MetricsDocument) -> None:
     text = write_latex(document)
     assert "patch-knn~" not in text
     assert "our\\_parts" not in text
+
+
+def test_what_is_to_be_known_of_figures_stands_above_them_as_comments(document: MetricsDocument) -> None:
+    document["results"][0]["categories"][0]["notes"] = ["with 1 good example\nevery seed picks the same"]
+    document["results"][1]["categories"][0]["notes"] = ["the weights were trained on these test images"]
+    assert write_latex(document).splitlines()[1:4] == [
+        "% mvtec (one), winclip: with 1 good example every seed picks the same",
+        "% mvtec (one), winclip: the weights were trained on these test images",
+        r"\begin{table}",
+    ]
+
+
+def test_a_mean_over_fewer_categories_has_a_star_beside_its_column(document: MetricsDocument) -> None:
+    assert "fewer" not in write_latex(document)
+    result = document["results"][1]
+    result["categories"] *= 2
+    result["categories_counted"] = {"image_auroc": 1, "pixel_fpr95": 2}
+    text = write_latex(document)
+    assert r"& 4 & $95.0 \pm 1.2$\rlap{*} &" in text
+    assert text.count("rlap") == 1
+    assert "0.3. *: a mean over fewer categories, since the others do not define this figure.}" in text
 
 
 @pytest.mark.parametrize(

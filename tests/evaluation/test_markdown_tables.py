@@ -10,6 +10,7 @@ from oddlens.evaluation.markdown_tables import (
     bare_lines,
     pipe_table,
     published_rows,
+    remark_lines,
     skipped_lines,
     title,
     undefined_lines,
@@ -109,6 +110,30 @@ def test_categories_that_lack_the_same_share_a_line(document: dict[str, Any]) ->
         for cell in entry["by_seed"]:
             cell["reasons"] = {"pixel_aupro_legacy": "it rained"}
     assert undefined_lines(result) == ["bolt, metal_nut: no pixel_aupro_legacy: it rained"]
+
+
+def test_a_mean_over_fewer_categories_has_a_star(document: dict[str, Any]) -> None:
+    assert "*" not in write_table(document)
+    document["results"][0]["categories_counted"]["pixel_ap"] = 1
+    head, rows = summary_table(document)
+    assert [name for name, cell in zip(head, rows[0], strict=True) if cell.endswith("*")] == ["pixel_ap"]
+    assert not any(cell.endswith("*") for cell in rows[1])
+    text = write_table(document)
+    assert ". *: a mean over fewer categories, since the others do not define this figure.\n" in text
+    assert [line.count("*") for line in text.splitlines() if line.startswith("| mean")] == [1, 0]
+
+
+def test_what_is_known_of_several_categories_and_methods_is_one_line(document: dict[str, Any]) -> None:
+    first, second = document["results"]
+    second["method"] = "patch-knn"
+    for result in (first, second):
+        for entry in result["categories"]:
+            entry["notes"] = ["it rained"]
+    first["categories"][1]["notes"].append("it snowed")
+    assert remark_lines(document) == [
+        "parts (bolt, metal_nut), winclip, patch-knn: it rained",
+        "parts (metal_nut), winclip: it snowed",
+    ]
 
 
 def test_published_figures_stand_beside_ours(document: dict[str, Any]) -> None:

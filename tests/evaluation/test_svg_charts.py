@@ -43,6 +43,18 @@ def test_curves_go_up_and_to_the_right_and_keep_the_colour_of_their_number() -> 
     assert elements(svg, "title")[0].text == "few & many"
 
 
+def test_where_colours_come_again_lines_are_dashed_then_dotted() -> None:
+    svg = line_chart("t", "x", "y", [Line("a", number, Curve((0,), (1,))) for number in (7, 8, 16, 24)])
+    assert [line.attrib["class"] for line in elements(svg, "polyline")] == [
+        "curve",
+        "curve dashed",
+        "curve dotted",
+        "curve",
+    ]
+    shown = legend([f"method {number}" for number in range(17)])
+    assert [shown.count(f'class="{name}"') for name in ("curve", "curve dashed", "curve dotted")] == [8, 8, 1]
+
+
 def test_normal_bars_rise_and_abnormal_ones_hang_from_one_axis() -> None:
     svg = histogram("Scores", [0.1, 0.2], [0.8, 0.9, 0.9], [("best F1 at", 0.5, False), ("calibrated at", 0.6, True)])
     bars = elements(svg, "rect")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import escape
 
 from oddlens.evaluation.cell_key import Key
@@ -12,9 +12,12 @@ from oddlens.evaluation.examples import BORDERLINE, CLEAR, MISTAKEN
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.markdown_tables import (
     component_size_lines,
+    figure_cells,
+    of_fewer,
     published_rows,
     shown_figures,
     skipped_lines,
+    star_line,
     undefined_lines,
 )
 from oddlens.evaluation.metric_names import columns, heading, headings, percent
@@ -38,7 +41,7 @@ h4 { font-size: .95rem; margin: 1.4rem 0 .4rem; }
 .quiet { opacity: .7; font-size: .9rem; margin: .1rem 0 .6rem; }
 .charts { display: grid; gap: .8rem 1.2rem; margin: .8rem 0; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .85rem; margin: .3rem 0; }
-.legend i { display: inline-block; width: 1.3rem; height: .22rem; margin-right: .4rem; vertical-align: middle; }
+.legend i { display: inline-block; width: 1.3rem; border-top: .22rem solid; margin-right: .4rem; vertical-align: middle; }
 .grid, .charts { grid-template-columns: repeat(4, minmax(0, 1fr)); }
 @media (max-width: 60rem) { .grid, .charts { grid-template-columns: 1fr 1fr; } }
 details > summary { cursor: pointer; margin: .8rem 0; } td a { color: inherit; }
@@ -76,7 +79,7 @@ def _lead(document: MetricsDocument) -> str:
     shots = ", ".join(str(shots) for shots in sorted({result["shots"] for result in document["results"]}))
     return (
         f"{methods}; shots {shots}. Percent; figures with ± are means and standard deviations over the seeds that pick the good "
-        f"examples. Pixels are compared at {document['evaluation']['pixels_compared_at']}."
+        f"examples. Pixels are compared at {document['evaluation']['pixels_compared_at']}.{star_line(document)}"
     )
 
 
@@ -96,7 +99,7 @@ def _summary(document: MetricsDocument) -> str:
     for result in document["results"]:
         if result["categories"]:
             first = [_cell(result["dataset"]), _cell(result["method"]), _cell(result["shots"])]
-            rows.append([*first, *_bars(result, names), _cell(f"{1000 * _seconds(result):.0f}")])
+            rows.append([*first, *_bars(result, names, of_fewer(result)), _cell(f"{1000 * _seconds(result):.0f}")])
     return _table(groups, rows)
 
 
@@ -113,9 +116,9 @@ def _dataset(
     for board in leaderboards(document, name):
         yield html.paragraph(f"{board.title}, percent. {CAUTION}")
         yield _table([("", LEADING), *headings(board.names), ("", ["source"])], _text(board.rows))
-    remarks = [line for result in results for line in undefined_lines(result)]
+    remarks = [f"{_label(result)}: {line}" for result in results for line in undefined_lines(result)]
     if remarks:
-        yield _list(list(dict.fromkeys(remarks)))
+        yield _list(remarks)
     categories = list(dict.fromkeys(key.category for key in cells))
     if len(categories) > 1:
         yield _overview(name, categories, [result for result in results if result["categories"]])
@@ -135,7 +138,9 @@ def _overview(dataset: str, categories: Sequence[str], results: Sequence[ResultE
         link = f'<td><a href="#{_anchor(dataset, category)}">{escape(category)}</a></td>'
         found = [_entry(result, category) for result in results]
         rows.append([link, *(cell for entry in found for cell in _bars(entry, quoted))])
-    rows.append(["<td><b>mean</b></td>", *(cell for result in results for cell in _bars(result, quoted))])
+    rows.append(
+        ["<td><b>mean</b></td>", *(cell for result in results for cell in _bars(result, quoted, of_fewer(result)))]
+    )
     return _table(groups, rows)
 
 
@@ -318,12 +323,12 @@ def _seconds(result: ResultEntry) -> float:
     return float(sum(seconds["encode"] + seconds["ask"] for seconds in cells) / len(cells))
 
 
-def _bars(entry: Means | None, names: Sequence[str]) -> list[str]:
-    """Figures as cells with a bar behind each; "" for one that such data does not have."""
+def _bars(entry: Means | None, names: Sequence[str], starred: Collection[str] = ()) -> list[str]:
+    """Figures as cells with a bar behind each, see `figure_cells`."""
     if entry is None:
         return [_cell("-")] * len(names)
-    mean, std = entry["mean"], entry["std"]
-    return [_cell(percent(mean[name], std[name]), mean[name]) if name in mean else _cell("") for name in names]
+    cells = zip(figure_cells(entry, names, starred), names, strict=True)
+    return [_cell(text, entry["mean"].get(name)) for text, name in cells]
 
 
 def _cell(text: object, share: float | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from oddlens.evaluation.citations import SOFTWARE, model_citations, set_citations
 from oddlens.evaluation.document import MethodEntry, MetricsDocument, PublishedEntry, ResultEntry
-from oddlens.evaluation.markdown_tables import figure_cells
+from oddlens.evaluation.markdown_tables import STAR, figure_cells, of_fewer, remark_lines, star_line
 from oddlens.evaluation.metric_names import columns, headings
 
 _ESCAPES = str.maketrans(
@@ -51,6 +51,7 @@ def write_latex(document: MetricsDocument) -> str:
         "\n".join(
             [
                 r"% \usepackage{booktabs}, and \bibliography{references} for the keys.",
+                *(f"% {' '.join(line.split())}" for line in remark_lines(document)),
                 r"\begin{table}",
                 r"\centering\footnotesize\setlength{\tabcolsep}{2pt}",
                 rf"\caption{{{_caption(document)}}}",
@@ -96,6 +97,7 @@ def _caption(document: MetricsDocument) -> str:
         f"Figures in percent, measured with oddlens{cite([SOFTWARE])}: {used}. Means over the categories are unweighted; "
         rf"$\pm$ is the standard deviation over the draws of the good examples. Pixels compared at "
         f"{escaped(evaluation['pixels_compared_at'])}; AUPRO up to a false positive rate of {evaluation['aupro_limit']}."
+        f"{star_line(document)}"
     )
 
 
@@ -110,7 +112,7 @@ def _head(names: Sequence[str]) -> list[str]:
 
 
 def _rows(result: ResultEntry, method: MethodEntry, names: Sequence[str], sources: Sequence[str]) -> list[str]:
-    figures = [_number(cell) for cell in figure_cells(result, names)]
+    figures = [_number(cell) for cell in figure_cells(result, names, of_fewer(result))]
     rows = [_row([escaped(method["title"]) + cite(method["citations"]), str(result["shots"]), *figures])]
     for entry in result["published"]:
         if entry["percent"]:
@@ -132,10 +134,14 @@ def _published_cell(entry: PublishedEntry, name: str) -> str:
 
 
 def _number(cell: str) -> str:
-    """A cell of a table of texts, as LaTeX sets it: "92.0 ± 0.3" in mathematics, a dash for what is not defined."""
+    """A cell of a table of texts, as LaTeX sets it: "92.0 ± 0.3" in mathematics, a star beside the column, a dash for what is not
+    defined.
+    """
     if cell == "-":
         return "--"
-    return f"${cell}$".replace("±", r"\pm") if "±" in cell else cell
+    figure, star, _ = cell.partition(STAR)
+    number = f"${figure}$".replace("±", r"\pm") if "±" in figure else figure
+    return number + (r"\rlap{*}" if star else "")
 
 
 def _footnotes(sources: Sequence[str]) -> list[str]:

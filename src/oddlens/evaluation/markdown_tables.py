@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from oddlens.evaluation.document import CategoryEntry, Means, MetricsDocument, ResultEntry
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.metric_names import Figures, columns, percent
+
+STAR = "*"
+FEWER = f"{STAR}: a mean over fewer categories, since the others do not define this figure."
 
 
 def summary_table(document: MetricsDocument) -> tuple[list[str], list[list[str]]]:
@@ -14,7 +17,8 @@ def summary_table(document: MetricsDocument) -> tuple[list[str], list[list[str]]
     results = [result for result in document["results"] if result["categories"]]
     names = columns(result["mean"] for result in results)
     rows = [
-        [result["dataset"], result["method"], str(result["shots"]), *figure_cells(result, names)] for result in results
+        [result["dataset"], result["method"], str(result["shots"]), *figure_cells(result, names, of_fewer(result))]
+        for result in results
     ]
     return ["data set", "method", "shots", *names], rows
 
@@ -45,7 +49,7 @@ def _preamble(document: MetricsDocument, head: Sequence[str]) -> str:
         parts.append(", `pixel_aupro_legacy` by the rule of the authors' programs")
     if "pixel_fpr95" in head:
         parts.append("; of `pixel_fpr95` less is better")
-    return "".join(parts) + ". - : not defined on this data."
+    return "".join(parts) + ". - : not defined on this data." + star_line(document)
 
 
 def title(document: MetricsDocument, result: ResultEntry) -> str:
@@ -57,10 +61,37 @@ def title(document: MetricsDocument, result: ResultEntry) -> str:
     return f"{result['dataset']}, {result['method']} on {model}, {shots}{drawn}"
 
 
-def figure_cells(entry: Means, names: Sequence[str]) -> list[str]:
-    """The figures of a result or of one of its categories; "" for one that such data does not have."""
+def figure_cells(entry: Means, names: Sequence[str], starred: Collection[str] = ()) -> list[str]:
+    """The figures of a result or of one of its categories; "" for one that such data does not have. starred: those with a star."""
     mean, std = entry["mean"], entry["std"]
-    return [percent(mean[name], std[name]) if name in mean else "" for name in names]
+    return [
+        percent(mean[name], std[name]) + (STAR if name in starred else "") if name in mean else "" for name in names
+    ]
+
+
+def of_fewer(result: ResultEntry) -> frozenset[str]:
+    """The figures that not all categories of a result define, so that its mean is one over fewer."""
+    counted, categories = result["categories_counted"], len(result["categories"])
+    return frozenset(name for name, count in counted.items() if 0 < count < categories)
+
+
+def star_line(document: MetricsDocument) -> str:
+    """What the star says, after a space; "" where no figure has one."""
+    return f" {FEWER}" if any(of_fewer(result) for result in document["results"]) else ""
+
+
+def remark_lines(document: MetricsDocument) -> list[str]:
+    """What is to be known of figures, a line for all categories and methods of a data set for which it is the same."""
+    where: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
+    for result in document["results"]:
+        for entry in result["categories"]:
+            for note in entry["notes"]:
+                categories, methods = where.setdefault((result["dataset"], note), ({}, {}))
+                categories[entry["category"]] = methods[result["method"]] = None
+    return [
+        f"{dataset} ({', '.join(categories)}), {', '.join(methods)}: {note}"
+        for (dataset, note), (categories, methods) in where.items()
+    ]
 
 
 def shown_figures(result: ResultEntry) -> tuple[str, ...]:
@@ -134,7 +165,10 @@ def _section(document: MetricsDocument, result: ResultEntry) -> list[str]:
     ]
     parts = [
         f"## {title(document, result)}",
-        pipe_table(["category", "normal + abnormal", *names], [*rows, ["mean", "", *figure_cells(result, names)]]),
+        pipe_table(
+            ["category", "normal + abnormal", *names],
+            [*rows, ["mean", "", *figure_cells(result, names, of_fewer(result))]],
+        ),
     ]
     remarks = undefined_lines(result) + [
         f"{entry['category']}: {note}"

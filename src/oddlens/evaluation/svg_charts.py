@@ -28,6 +28,8 @@ svg.chart .axis { stroke: currentColor; stroke-opacity: .45; stroke-width: 1; }
 svg.chart .tick { stroke: currentColor; stroke-opacity: .1; stroke-width: 1; }
 svg.chart .chance { stroke: currentColor; stroke-opacity: .35; stroke-dasharray: 3 3; fill: none; }
 svg.chart .curve { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
+svg.chart .dashed { stroke-dasharray: 6 3; } svg.chart .dotted { stroke-dasharray: 1.8 2; }
+.legend .dashed { border-top-style: dashed; } .legend .dotted { border-top-style: dotted; }
 svg.chart .mark { stroke: currentColor; stroke-width: 1.3; } svg.chart .mark.soft { stroke-dasharray: 4 3; stroke-opacity: .75; }
 """
 
@@ -55,7 +57,7 @@ def line_chart(
     for line in lines:
         points = _points(list(zip(line.curve.x, line.curve.y, strict=True)))
         parts.append(
-            f'<polyline class="curve" style="stroke: var(--series-{line.number % SERIES})" points="{points}">'
+            f'<polyline class="curve{_again(line.number)}" style="stroke: var(--series-{line.number % SERIES})" points="{points}">'
             f"<title>{escape(line.label)}</title></polyline>"
         )
     return _svg(title, parts, _HEIGHT)
@@ -106,10 +108,15 @@ def histogram(
     return _svg(title, parts, 176)
 
 
+def _again(number: int) -> str:
+    """The class of a curve beside "curve": where colours are used again, its line is dashed, then dotted."""
+    return ("", " dashed", " dotted")[number // SERIES % 3]
+
+
 def legend(labels: Sequence[str]) -> str:
-    """The colours of curves by number, as HTML."""
+    """The colours and dashes of curves by number, as HTML."""
     items = "".join(
-        f'<span><i style="background: var(--series-{number % SERIES})"></i>{escape(label)}</span>'
+        f'<span><i class="curve{_again(number)}" style="border-color: var(--series-{number % SERIES})"></i>{escape(label)}</span>'
         for number, label in enumerate(labels)
     )
     return f'<div class="legend">{items}</div>'
