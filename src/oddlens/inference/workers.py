@@ -277,7 +277,8 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
             each = replace(workers, threads=1)
         else:
             if is_ours:
-                _init(f"at {printable(str(workers.address))}", address=workers.address)
+                where = f"at {printable(str(workers.address))}"
+                _init(where, "start it, or give another --address", address=workers.address)
             options["runtime_env"] = {"env_vars": threads}
         _quiet_handlers()
         room = sum(each.room(node["Resources"]) for node in _nodes() if node["Alive"])
@@ -303,6 +304,7 @@ def _start(workers: Workers, size: int, threads: Mapping[str, str]) -> None:
     try:
         _init(
             "on this machine",
+            "try again when less else runs here, or run without an engine",
             address="local",
             num_cpus=count,
             include_dashboard=False,
@@ -316,17 +318,15 @@ def _start(workers: Workers, size: int, threads: Mapping[str, str]) -> None:
                 os.environ[name] = value
 
 
-def _init(where: str, **settings: Any) -> None:
-    """Start Ray, or connect with it. Raises `UsageError` where that fails."""
+def _init(where: str, advice: str, **settings: Any) -> None:
+    """Start Ray, or connect with it. Raises `UsageError` where that fails; advice: what to do then."""
     import ray
 
     try:
         with _quiet_terminal():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **settings)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        raise UsageError(
-            f"no Ray can be had {where} ({first_line(error)}): start it, or give another --address"
-        ) from error
+    except Exception as error:  # which is what it raises where a part of it is not there in time
+        raise UsageError(f"no Ray can be had {where} ({first_line(error)}): {advice}") from error
 
 
 class _Node(TypedDict):
