@@ -7,7 +7,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -17,19 +16,20 @@ import numpy as np
 
 from oddlens.calibration import NOT_FINITE
 from oddlens.detection import Detection
-from oddlens.errors import DiskError, Failure, OddlensError, UsageError, printable, shortened
+from oddlens.errors import Failure, UsageError, printable, shortened
 from oddlens.inference.engine import Drawn, Engine
 from oddlens.inference.predictor import Predictor
 from oddlens.inference.records import Record
 from oddlens.inference.run_document import RunDocument
 from oddlens.inference.run_images import Reading, Room, RunImage
+from oddlens.inference.sink_writer import Outcome, SinkWriter
 from oddlens.inference.sinks import Sink
 from oddlens.inference.smoothing import Smoothing
 from oddlens.inference.task import RunInfo, Task
 from oddlens.inference.times import Times
 from oddlens.io.freed_memory import give_back_memory
 from oddlens.io.inputs import Input
-from oddlens.io.loader import BATCH_SIZE, ahead_count, checked_count, thread_count
+from oddlens.io.loader import BATCH_SIZE, checked_count, thread_count
 from oddlens.io.strict_json import checked
 from oddlens.io.video import VideoFrame
 
@@ -153,22 +153,8 @@ class _Group:
     """Images that ran together, with the outcome of each; None: they did not run. ms: milliseconds a detection."""
 
     images: Sequence[RunImage]
-    outcomes: Sequence[Detection | Failure | Drawn | None]
+    outcomes: Sequence[Outcome | None]
     ms: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Waiting:
-    """A result that is not written yet. outcome: None where all that is known of it is the record."""
-
-    image: RunImage
-    outcome: Detection | Failure | None
-    record: Future[Record] | Record
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to wait for."""
-        return not isinstance(self.record, Future) or self.record.done()
 
 
 class _Run:
@@ -193,57 +179,36 @@ class _Run:
         self._reading = Reading(predictor.max_megapixels, holds, Room(max_pixels), times)
         self._task = task
         self._sinks = sinks
+        self._writer = SinkWriter(sinks, thread_count() if threads is None else threads, max_pixels, times)
         self._smoothing = None if smoothing is None else Smoothing(smoothing.share)
         self._batch_size = batch_size
-        self._max_pixels = max_pixels
-        self._threads = thread_count() if threads is None else threads
         self._ahead: deque[RunImage] = deque()  # read or passed over, and not yet waited for
-        self._waiting: deque[_Waiting] = deque()
-        self._info = RunInfo(task, smoothing is not None, self._settings)
-        self._begun = self._given = False
-        self._open: deque[Sink] = deque()  # their checks passed, and they are not closed
-        self._failed: list[Sink] = []  # they raised in `write`, and get no more
 
     def check(self) -> None:
         """Raise UsageError if a sink cannot take the run."""
-        try:
-            for sink in self._sinks:
-                sink.check(self._info)
-                self._open.append(sink)
-        except BaseException:
-            self.close()
-            raise
+        self._writer.check(RunInfo(self._task, self._smoothing is not None, self._settings))
 
     def close(self) -> list[Exception]:
-        """Close every sink that is open, whatever another one raises; returns what they raised."""
-        errors: list[Exception] = []
-        while self._open:
-            try:
-                self._open.popleft().close()
-            except Exception as error:
-                errors.append(error)
-        return errors
+        """Close every sink that is open; returns what they raised."""
+        return self._writer.close()
 
     def outcomes(self) -> Generator[Detection | Failure, None, None]:
         """See `run`."""
-        pool = ThreadPoolExecutor(self._threads, "oddlens-draw")
         errors: list[BaseException] = []
         try:
             with closing(self._groups()) as groups:
                 for group in groups:
                     for image, outcome in zip(group.images, group.outcomes, strict=True):
-                        self._waiting.append(self._taken(pool, image, outcome, group.ms))
-                    yield from self._written()
-            yield from self._written(everything=True)
-            for sink in self._sinks:
-                sink.finish()
+                        self._writer.add(image, self._smoothed(image, outcome), group.ms)
+                    yield from self._writer.written()
+            yield from self._writer.written(everything=True)
+            self._writer.finish()
         except BaseException as error:  # also where somebody stops the run: what is found is not lost
             if not isinstance(error, GeneratorExit):
                 errors.append(error)
-            errors += self._write_the_rest()
+            errors += self._writer.write_the_rest()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            errors += self.close()
+            errors += self._writer.close()
         if errors:
             raise errors[0]
 
@@ -268,7 +233,7 @@ class _Run:
                         given.append((self._ahead.popleft(), group[len(given)]))
                     good = [(image, _finite(image, each)) for image, each in given if isinstance(each, _OUTCOME)]
                     if good:
-                        self._begin_sinks()  # only now: a run that cannot even start leaves the earlier one as it is
+                        self._writer.begin()  # only now: a run that cannot even start leaves the earlier one as it is
                     yield passed
                     yield _Group([image for image, _ in good], [outcome for _, outcome in good], ms)
                     for image, each in given:
@@ -291,7 +256,7 @@ class _Run:
     def _predicted(self, inputs: _Images) -> Iterator[object]:
         """What the engine or the predictor gives; it may be another program's, so that nothing is taken for granted."""
         if self._engine is not None:
-            given = (self.predictor, self._task, list(inputs), self._sinks, self._batch_size, self._begin_sinks)
+            given = (self.predictor, self._task, list(inputs), self._sinks, self._batch_size, self._writer.begin)
             return self._engine.outcomes(*given)
         outcomes: object = self.predictor.detect_each(inputs, self._task.object_name, self._batch_size)
         if not isinstance(outcomes, Iterable):
@@ -302,12 +267,6 @@ class _Run:
         return RuntimeError(
             f"{type(self.predictor).__name__}.detect_each gave {given}: it must give one Detection or Failure for each image"
         )
-
-    def _begin_sinks(self) -> None:
-        if not self._begun:
-            self._begun = True
-            for sink in self._sinks:
-                sink.begin()
 
     def _to_run(self) -> Iterator[Input]:
         """The images of the groups that are not done, as the predictor takes them; `_ahead` gets every image."""
@@ -340,6 +299,11 @@ class _Run:
                 self._go_on_from(self._smoothing, image.item, image.earlier or {})
         return _Group(images, [None] * len(images), 0.0)
 
+    def _smoothed(self, image: RunImage, outcome: Outcome | None) -> Outcome | None:
+        if self._smoothing is not None and isinstance(outcome, Detection) and isinstance(image.item, VideoFrame):
+            return self._smoothing(image.item.video, outcome)
+        return outcome
+
     def _go_on_from(self, smoothing: Smoothing, frame: VideoFrame, record: Record) -> None:
         """Start the smoothing from the last result of an earlier run."""
         for sink in self._sinks:
@@ -348,103 +312,11 @@ class _Run:
                 smoothing.go_on_from(frame.video, anomaly_map, record["score"])
                 return
 
-    def _taken(
-        self, pool: ThreadPoolExecutor, image: RunImage, outcome: Detection | Failure | Drawn | None, ms: float
-    ) -> _Waiting:
-        """Start drawing an outcome, if there is anything to draw."""
-        item = image.item
-        if self._smoothing is not None and isinstance(outcome, Detection) and isinstance(item, VideoFrame):
-            outcome = self._smoothing(item.video, outcome)
-        if image.earlier is not None:  # the outcome is the same: it ran for the others of its group
-            return _Waiting(image, None, image.earlier)
-        assert outcome is not None
-        if isinstance(outcome, Drawn):
-            outcome.hand_over(image.number)
-            return _Waiting(image, None, outcome.record)
-        if isinstance(outcome, Failure):
-            image.release()
-            return _Waiting(image, outcome, {"path": os.fspath(item), "error": outcome.reason})
-        if not self._sinks:
-            return _Waiting(image, outcome, {})
-        return _Waiting(image, outcome, pool.submit(self._drawn, image, outcome, ms))
-
-    def _drawn(self, image: RunImage, detection: Detection, ms: float) -> Record:
-        """Let the sinks draw a detection; returns its record. Called in a thread."""
-        started = time.perf_counter()
-        path = os.fspath(image.item)
-        try:
-            record = checked({**detection.to_dict(), "path": path, "ms": round(ms, 1)}, Record)
-            for sink in self._sinks:
-                record |= sink.draw(image.number, detection, image.pixels)
-        except DiskError as error:
-            raise DiskError(f"{error}, then go on with --resume") from error
-        except OddlensError as error:
-            return {"path": path, "error": str(error)}
-        finally:
-            image.release()
-            self.times.add("drawing", started)
-        return record
-
-    def _written(self, *, everything: bool = False) -> Iterator[Detection | Failure]:
-        """Let the sinks take the outcomes that are drawn, in order, and yield them. everything: also wait for the others."""
-        while self._waiting:
-            head = self._waiting[0]
-            # The first result is waited for: the next group would hold it up.
-            if not (everything or head.is_done or not self._given or self._is_crowded()):
-                return
-            started = time.perf_counter()
-            try:
-                record = head.record.result() if isinstance(head.record, Future) else head.record
-            except Exception:
-                del self._waiting[0]
-                raise
-            self.times.add("waiting", started)
-            started = time.perf_counter()
-            del self._waiting[0]
-            record = self._write(head.image.number, record)
-            self.times.add("writing", started)
-            self._given = self._given or head.image.earlier is None
-            if "error" in record:
-                yield Failure(os.fspath(head.image.item), record["error"])
-            elif (outcome := head.outcome or _detection_of(record)) is not None:
-                yield outcome
-
-    def _write(self, number: int, record: Record) -> Record:
-        """Let every sink that works take a record. What the first one raises is raised when the others have it."""
-        raised: BaseException | None = None
-        for sink in self._sinks:
-            if sink in self._failed:
-                continue
-            try:
-                record = sink.write(number, record)
-            except BaseException as error:
-                raised = raised or error
-                if isinstance(error, Exception):
-                    self._failed.append(sink)
-        if raised is not None:
-            raise raised
-        return record
-
-    def _write_the_rest(self) -> list[Exception]:
-        """Let the sinks that work take all that is computed, past what cannot be drawn or written; returns what was raised."""
-        errors: list[Exception] = []
-        while self._waiting:
-            try:
-                deque(self._written(everything=True), maxlen=0)
-            except Exception as error:
-                errors.append(error)
-        return errors
-
-    def _is_crowded(self) -> bool:
-        """Whether so many outcomes wait to be drawn that the next group must wait too."""
-        held = sum(each.image.held_pixels for each in self._waiting)
-        return len(self._waiting) > ahead_count() or 2 * held > self._max_pixels
-
 
 _OUTCOME = (Detection, Failure, Drawn)
 
 
-def _finite(image: RunImage, outcome: Detection | Failure | Drawn) -> Detection | Failure | Drawn:
+def _finite(image: RunImage, outcome: Outcome) -> Outcome:
     """The outcome, or a failure in place of a detection whose numbers are not finite."""
     if not isinstance(outcome, Detection):
         return outcome
@@ -453,11 +325,3 @@ def _finite(image: RunImage, outcome: Detection | Failure | Drawn) -> Detection 
         return outcome
     path = os.fspath(image.item)
     return Failure(path, f"{printable(path)} {NOT_FINITE}")
-
-
-def _detection_of(record: Record) -> Detection | None:
-    """The detection of an earlier run, without its map; None for a line without one. The sinks have the line in any case."""
-    try:
-        return Detection.from_dict(record)
-    except UsageError:
-        return None
