@@ -153,6 +153,7 @@ def test_a_ray_that_does_not_start(workers: Workers, sentence: str, monkeypatch:
     def init(**_: object) -> None:
         raise Exception("too late\nand more")  # of no kind of its own, as Ray does
 
-    monkeypatch.setattr(ray, "init", init)
+    for name, stand_in in (("init", init), ("is_initialized", lambda: False), ("shutdown", lambda: None)):
+        monkeypatch.setattr(ray, name, stand_in)
     with pytest.raises(UsageError, match=sentence), connected(workers, b""):
         pass
