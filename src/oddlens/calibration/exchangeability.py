@@ -258,9 +258,9 @@ def embedding_difference(known: Embeddings, later: Embeddings, *, seed: int = 0)
 def distances_between(one: Embeddings, other: Embeddings) -> NDArray[np.float64]:
     """Euclidean distances, [images of the one, images of the other]."""
     first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    squares = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1) - 2 * first @ second.T
-    found: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
-    return found
+    found: NDArray[np.float64] = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1)
+    found -= 2 * first @ second.T
+    return np.sqrt(np.maximum(found, 0, out=found), out=found)
 
 
 def _shuffled(known: int, later: int, seed: int) -> NDArray[np.float64]:

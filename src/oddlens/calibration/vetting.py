@@ -16,7 +16,6 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration.conformal import p_value
 from oddlens.calibration.exchangeability import distances_between
 from oddlens.calibration.observation import Kind, Look, Observation, Observations, short_names
 from oddlens.errors import counted, printable
@@ -150,13 +149,10 @@ def vet(images: Observations) -> Vetting:
     for finding in (_strange(distances), _twins(distances, names), _odd_sizes(images), _odd_looks(images)):
         for number, reason in finding:
             reasons[number].append(reason)
+    # What `conformal.p_value` says of each among the others: it counts itself, and so do they.
+    reach = len(scores) - np.searchsorted(np.sort(scores), scores)
     rows = [
-        VettedImage(
-            each,
-            p_value(scores[:number] + scores[number + 1 :], each.score),
-            tuple(reasons[number]),
-            names[number],
-        )
+        VettedImage(each, float(reach[number] / len(scores)), tuple(reasons[number]), names[number])
         for number, each in enumerate(images)
     ]
     return Vetting(images.kind, tuple(sorted(rows, key=lambda row: (not row.reasons, -row.observation.score))))

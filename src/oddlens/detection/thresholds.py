@@ -49,7 +49,8 @@ class Thresholds:
                 raise UsageError(f"{shortened(value)} is no threshold: give a finite number")
         if self.image is not None and self.review is not None and self.review > self.image:
             raise UsageError(
-                f"the review threshold {self.review:g} lies above {self.image:g}, from which on an image is NG"
+                f"the review threshold {self.review:g} lies above {self.image:g}, from which on an image is NG: give a lower one, "
+                "or none"
             )
 
     def verdict(self, score: float) -> Verdict | None:
