@@ -160,7 +160,7 @@ def read_document(path: Path) -> Document:
 def parse_document(data: bytes, path: Path) -> Document:
     """As `read_document`, of bytes that were read. path: for sentences."""
     try:
-        found = parse_json(_decoded(data))
+        found = parse_json(data)  # also of an editor that marks which form of Unicode it is
     except ValueError as error:
         raise UsageError(f"{path} is damaged: {what_to_do(path)}") from error
     number = found.get("format") if isinstance(found, dict) else None
@@ -214,14 +214,6 @@ def what_to_do(path: Path) -> str:
 def _count(references: object) -> int:
     sources = references.get("sources") if isinstance(references, dict) else None
     return len(sources) if isinstance(sources, list) else 0
-
-
-def _decoded(data: bytes) -> str:
-    """A text as editors save it: UTF-8, or with a mark at its beginning that says which other form of Unicode it is."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return data.decode(encoding)
-    return data.decode("utf-8")
 
 
 def _in_format_5(document: Mapping[str, object]) -> dict[str, object]:
