@@ -100,6 +100,12 @@ class TestLikeAFreshRun:
             if path.name not in ("run.json", "report.html"):
                 assert path.read_bytes() == data, path
 
+    def test_what_cannot_be_removed_is_one_sentence(self, detect: Detect, images: Path, tmp_path: Path) -> None:
+        detect(images, "--threshold", "0.3,0.5", "--out", tmp_path / "one")
+        (tmp_path / "one" / "overlays" / "own.png").mkdir()
+        done = run("judge", tmp_path / "one", "--threshold", "0.1,0.2")
+        assert "own.png cannot be removed (Is a directory): change its permissions" in done.sentence
+
     def test_detect_goes_on_with_other_thresholds(
         self, detect: Detect, images: Path, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oddlens.errors import DiskError, OddlensError
-from oddlens.io.atomic import append, replacing, write_bytes, write_text
+from oddlens.io.atomic import append, remove, replacing, write_bytes, write_text
 
 
 def names_in(folder: Path) -> list[str]:
@@ -111,6 +111,16 @@ def test_a_line_is_added_behind_one_that_a_stop_cut_off(tmp_path: Path) -> None:
     append(tmp_path / "log", b"third\n")
     append(tmp_path / "log", b"8 bytes.", lines=False)
     assert (tmp_path / "log").read_bytes() == b"first\nsec\nthird\n8 bytes."
+
+
+def test_what_cannot_be_removed_is_one_sentence(tmp_path: Path) -> None:
+    write_text(tmp_path / "x.txt", "")
+    remove(tmp_path / "x.txt")
+    remove(tmp_path / "x.txt")  # it is gone already
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OddlensError) as error:
+        remove(tmp_path / "folder")
+    assert "folder cannot be removed (Is a directory): change its permissions" in sentence_of(error)
 
 
 def test_a_folder_that_may_not_be_written_to_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ from oddlens.inference.report import write_report
 from oddlens.inference.results import JUDGED, ResultsFolder, kept_results
 from oddlens.inference.run_document import RunDocument, read_document
 from oddlens.inference.sinks import has_drawing, write_csv, write_drawing
-from oddlens.io.atomic import write_text
+from oddlens.io.atomic import remove, write_text
 from oddlens.io.images import read_image
 from oddlens.io.loader import thread_count
 from oddlens.io.lock import FolderLock
@@ -274,7 +274,7 @@ class _Judging:
             named = {record[KINDS[kind].field] for record in now if KINDS[kind].field in record}
             for path in matching(self._folder.drawings[kind], KINDS[kind].pattern):
                 if f"{kind}/{path.name}" not in named:
-                    path.unlink(missing_ok=True)
+                    remove(path)
 
     def _draw(self, pool: ThreadPoolExecutor, now: Sequence[Record], since: int | None) -> None:
         """Draw what is not drawn since then."""
@@ -328,7 +328,7 @@ class _Judging:
             except DiskError as error:
                 raise DiskError(f"{error}, then call the same again") from error
             except OddlensError as error:
-                path.unlink(missing_ok=True)
+                remove(path)
                 del record[field]
                 reason = str(error)
         if reason is not None:

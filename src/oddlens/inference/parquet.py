@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from oddlens.errors import needs_package
 from oddlens.inference.records import Record
-from oddlens.inference.sinks import COLUMNS, Sink, remove, table_row
+from oddlens.inference.sinks import COLUMNS, Sink, table_row
 from oddlens.inference.task import RunInfo
-from oddlens.io.atomic import replacing
+from oddlens.io.atomic import remove, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

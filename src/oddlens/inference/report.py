@@ -12,7 +12,7 @@ from oddlens.errors import UsageError, printable
 from oddlens.inference.records import Record, read_records
 from oddlens.inference.report_page import report_page
 from oddlens.inference.sinks import Sink
-from oddlens.io.atomic import unwritable, write_text
+from oddlens.io.atomic import remove, write_text
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.pixels import Pixels
 from oddlens.io.strict_json import checked, parse_json
@@ -66,10 +66,7 @@ class ReportSink(Sink):
 
     def begin(self) -> None:
         """See `Sink`."""
-        try:
-            self._page.unlink(missing_ok=True)
-        except OSError as error:
-            raise unwritable(self._page, error) from error
+        remove(self._page)
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """See `Sink`."""

@@ -22,7 +22,7 @@ from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.kinds import DRAWINGS, KINDS
 from oddlens.inference.records import FileDocument, Record, line_of, read_records
 from oddlens.inference.run_document import RunDocument, read_document
-from oddlens.io.atomic import LEFT_OVER, append, check_target, unwritable, write_bytes, write_text
+from oddlens.io.atomic import LEFT_OVER, append, check_target, remove, unwritable, write_bytes, write_text
 from oddlens.io.finding import path_identity
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes, why_no_folder
@@ -236,7 +236,8 @@ class ResultsFolder:
         done = {} if appends else self.done
         self.clean()
         if self._overwrite:
-            _remove([self.lines, *self._drawn_by_runs()])
+            for path in (self.lines, *self._drawn_by_runs()):
+                remove(path)
         write_text(self._settings_file, json.dumps(settings, indent=2) + "\n")
         if appends:
             _cut_to_whole_lines(self.lines)
@@ -247,7 +248,8 @@ class ResultsFolder:
     def clean(self) -> None:
         """Remove what a killed program left; only where no other one can be writing."""
         for folder in (self.root, *self.drawings.values()):
-            _remove(matching(folder, f"{LEFT_OVER}*"))
+            for path in matching(folder, f"{LEFT_OVER}*"):
+                remove(path)
 
     def append(self, record: Record, file: FileDocument | None = None) -> Record:
         """Add one line; returns its record.
@@ -426,13 +428,3 @@ def _had_another_rule(run: Mapping[str, object]) -> bool:
     """Whether the version that made results calibrated by a rule that run.json did not name yet."""
     count = respelled(run).get("reference_count")
     return "calibration" not in run and isinstance(count, int) and count > 1
-
-
-def _remove(paths: Collection[Path]) -> None:
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise OddlensError(
-                f"{printable(str(path))} cannot be removed ({error.strerror}): change its permissions, or give another --out"
-            ) from error

@@ -22,7 +22,7 @@ from oddlens.inference.records import FileDocument, Record, unfiled
 from oddlens.inference.results import ResultsFolder
 from oddlens.inference.run_document import RunDocument
 from oddlens.inference.task import HeldImage, Item, RunInfo, SentImage
-from oddlens.io.atomic import replacing, unwritable, write_text
+from oddlens.io.atomic import remove, replacing, write_text
 from oddlens.io.cells import harmless
 from oddlens.io.pixels import Pixels
 from oddlens.io.png import write_png
@@ -350,14 +350,6 @@ def write_csv(path: Path, records: Iterable[Record]) -> None:
     for number, record in enumerate(records):
         table.write(number, record)
     table.finish()
-
-
-def remove(path: Path) -> None:
-    """Remove a file, if it is there. Raises `OddlensError` where that cannot be done."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error
 
 
 def table_row(record: Record) -> dict[str, object]:

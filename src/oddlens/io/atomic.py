@@ -83,6 +83,17 @@ def unwritable(path: str | os.PathLike[str], error: OSError) -> OddlensError:
     )
 
 
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file, if it is there. Raises `OddlensError` where that cannot be done."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OddlensError(
+            f"{printable(os.fsdecode(path))} cannot be removed ({reason}): change its permissions"
+        ) from error
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` whole or not at all; raises `OddlensError` as `replacing` does."""
     with replacing(path) as temporary:

@@ -201,10 +201,10 @@ def _is_of_later_version(data: bytes) -> bool:
 
 def tidy(root: Path) -> None:
     """Remove what formats 1 to 4 left beside station.json, versions that a killed writer left, and files that no version names."""
-    for path in [*matching(root, f"{files.MODEL}/*"), *matching(root, "weights.*"), root / REFERENCES]:
-        if is_file(path):
-            path.unlink()
-    with suppress(OSError):
+    with suppress(OSError):  # what cannot be removed stays
+        for path in [*matching(root, f"{files.MODEL}/*"), *matching(root, "weights.*"), root / REFERENCES]:
+            if is_file(path):
+                path.unlink()
         (root / files.MODEL).rmdir()  # only where it is empty
     with suppress(OSError, ValueError):
         newest = json.loads(read_bytes(root / STATION))["version"]["number"]

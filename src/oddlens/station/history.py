@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from oddlens.errors import OddlensError, UsageError, counted
+from oddlens.errors import UsageError, counted
+from oddlens.io.atomic import remove
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.station.document import FORMAT, STATION, VERSIONS, read_document, version_numbers, version_path
@@ -92,11 +93,7 @@ def prune(folder: str | os.PathLike[str], keep: int) -> list[int]:
     with locked(root):
         gone = [each.number for each in versions(root)[:-keep]]
         for number in gone:
-            path = version_path(root, number)
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise OddlensError(f"{path} cannot be removed ({error.strerror}): change its permissions") from error
+            remove(version_path(root, number))
         if gone:
             what = f"{counted(len(gone), 'old version')} removed, up to version {gone[-1]}"
             add_to_log(root, Version(number=read_station_version(root), time=utc_now(), verb="prune", what=what))
