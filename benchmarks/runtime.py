@@ -17,7 +17,7 @@ time and of the clock; the table has their medians. Processor time hardly depend
 The loss beside it: the mean and the worst 1 - cosine between the features of torch and of the other, over images of FOLDER (noise
 without it) and all tokens. What it means for scores and maps, `benchmarks/precision.py` measures.
 
-Aims: mini at most .6 of torch; large at most .95 in float32, and .45 in int8.
+Aims: mini at most .6 of torch; large at most .95 in float32, and .45 in int8. docs/guides/export.md says which are missed, and why.
 """
 
 from __future__ import annotations
