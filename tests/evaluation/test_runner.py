@@ -202,6 +202,17 @@ def test_several_methods_keep_their_cells_apart(small_set: Path, open_clip_folde
     ]
 
 
+def test_a_renamed_method_calls_objects_as_its_authors_do(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(small_set / "bolt", tmp_path / "parts" / "macaroni1")
+    method = oddlens.load("anovl", open_clip_folder)
+    method.name = "anovl, other noise"
+    run = Benchmark(make_plan(tmp_path / "parts", open_clip_folder, shots=(0,), detectors=(method,)), tmp_path / "out")
+    run.open()
+    assert [job.object_name for job in run._jobs] == ["macaroni"]
+
+
 def test_a_job_names_its_cells(finished: Benchmark) -> None:
     job = Job(finished.plan.sources[0], "bolt", finished.plan.detectors[0], "bolt", (), {}, Protocol())
     assert [job.key(variant) for variant in variants([2], [1])] == [Key("parts", "bolt", "winclip", Variant(2, 1))]
