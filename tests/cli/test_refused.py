@@ -21,7 +21,7 @@ Detect = Callable[..., Done]
         ("--out o --write overlays,nothing", "contradicts itself"),
         ("--out=", "--out is empty"),
         ("--ood=", "--ood is empty"),
-        ("--weights w.safetensors", "winclip takes no weights"),
+        ("--weights w.safetensors", "winclip takes no weights: leave them out, or give the method that they belong to"),
         ("--station s --method winclip", "--station brings method"),
         ("--threshold 0.5;0.6", "is no threshold: give a finite number, or two as SCORE,PIXEL"),
         ("--defects scratch", "'scratch' names fewer than two defects"),

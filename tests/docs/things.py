@@ -45,6 +45,13 @@ def _roi() -> None:
     image.save("roi.png")
 
 
+def _drive() -> None:
+    """A few frames of a video."""
+    from tests.small_video import drive, write_video  # which needs PyAV
+
+    write_video(Path("drive.mp4"), drive(4))
+
+
 def _called(*calls: str) -> Callable[[], None]:
     def make() -> None:
         for call in calls:
@@ -64,6 +71,7 @@ THINGS: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
     "bad": (("parts",), lambda: _sorted_out("bad", "[!g]*.jpg")),
     "incoming": (("parts",), lambda: shutil.copytree("parts", "incoming")),
     "roi.png": ((), _roi),
+    "drive.mp4": ((), _drive),
     "line-3": (("good",), _called("oddlens station create line-3 --object star --reference good/")),
     "words": (("good",), _called("oddlens station create words --object star --reference good/ --method winclip")),
     "results": (("line-3", "parts"), _called("oddlens detect parts/ --station line-3 --out results")),

@@ -154,6 +154,15 @@ def test_a_training_may_begin_with_other_weights_and_new_words(backbone: Backbon
         schedule(backbone, tmp_path / "next.safetensors", wider, start=start)
 
 
+def test_masks_without_words_go_on_with_as_many_classes_only(backbone: Backbone, tmp_path: Path) -> None:
+    first = trained(backbone, tmp_path / "first.safetensors", shape=LINEAR)
+    two = GivenScenes("two", ("sky", "road"), [frame(0)])
+    with pytest.raises(
+        UsageError, match=r"first\.safetensors learned 3 classes without words, and the frames have 2: "
+    ):
+        DecoderRun(backbone, two, make_vocabulary(WORDS), LINEAR, QUICK, tmp_path / "two.safetensors", start=first)
+
+
 def test_a_crop_depends_on_the_seed_and_its_position_alone(backbone: Backbone, tmp_path: Path) -> None:
     one = schedule(backbone, tmp_path / "a.safetensors", settings=replace(QUICK, colour=True))
     pixels, classes = one.crop(11)

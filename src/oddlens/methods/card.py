@@ -125,7 +125,7 @@ class MethodCard:
     def check_takes_weights(self) -> None:
         """Raise `UsageError` for a method that takes no learned weights."""
         if self.needs.weights == "no":
-            raise UsageError(f"{self.name} takes no weights: leave them out")
+            raise UsageError(f"{self.name} takes no weights: leave them out, or give the method that they belong to")
 
 
 def check_weights_file(path: Path) -> None:

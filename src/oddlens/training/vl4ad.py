@@ -314,6 +314,13 @@ class DecoderRun:
                 raise UsageError(
                     f"{start.source} holds a decoder of another shape: train one of its shape, or start over"
                 )
+            outputs = start.tensors.get("decoder.head.classes.bias")  # of the linear head: the classes and void
+            if outputs is not None and len(outputs) != classes + 1:
+                learned = len(outputs) - 1
+                raise UsageError(
+                    f"{start.source} learned {counted(learned, 'class', 'classes')} without words, and the frames have {classes}: "
+                    "start over, or from masks that know words"
+                )
             load_network(network, start)
         return network.requires_grad_(True).to(self.backbone.device).train()
 
