@@ -15,7 +15,10 @@ def main() -> int:
     shutil.rmtree(SOURCE, ignore_errors=True)
     write_pages(SOURCE)
     builder = Path(sys.executable).with_name("zensical")
-    return subprocess.run([builder, "build", "--strict", "--clean"], cwd=ROOT, check=False).returncode
+    code = subprocess.run([builder, "build", "--strict", "--clean"], cwd=ROOT, check=False).returncode
+    if code == 0:
+        print((SITE / "index.html").relative_to(ROOT))
+    return code
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
     settings = ServeSettings(home=tmp_path / "home")
     with running(settings) as service:
         # A new station from four pictures.
-        page = open_page(service.url, allowed=("409", "ERR_", "Failed to load resource: net"))
+        page = open_page(service.url, allowed=("409", "422", "ERR_", "Failed to load resource: net"))
         expect(page.locator("main")).to_contain_text("There is no station yet")
         page.click("text=New station")
         page.fill("[name=name]", "plates")
@@ -51,6 +51,10 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         page.reload()
         assert counts(page) == before, "what the page counts by itself is what the service counts"
         assert before["ng"] > 0
+
+        # What cannot be read has a tile without an image; a thumbnail that is not there would be an error of the browser.
+        page.set_input_files("#files", files([("torn.png", b"torn")]))
+        expect(page.locator("#strip .tile[data-verdict=failed] .none")).to_be_visible()
 
         # A threshold is moved: above all scores, so that nothing is NG. The log says who did it.
         page.click("text=Thresholds")
@@ -91,7 +95,7 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
     with running(settings) as service:
         page = open_page(f"{service.url}/s/plates")
         expect(page.locator("#strip .tile")).to_have_count(10)
-        assert sum(counts(page).values()) == INSPECTED + 1
+        assert sum(counts(page).values()) == INSPECTED + 2
         page.goto(f"{service.url}/s/plates/review?said=good")
         expect(page.locator("#tiles .tile")).to_have_count(2)
         page.goto(f"{service.url}/s/plates/thresholds")

@@ -103,6 +103,15 @@ def test_a_held_test_is_said_to_have_found_nothing() -> None:
     assert Exchangeability(8, 30, 0.4, None).sentence == f"{compared}scores do not differ (p = 0.4)."
 
 
+def test_a_refuted_test_says_what_differs() -> None:
+    compared = "8 good images were compared with 30 of the line, and their "
+    assert Exchangeability(8, 30, 0.4, 0.01).sentence.startswith(
+        f"{compared}look differs (p = 0.02): they are not like"
+    )
+    assert Exchangeability(8, 30, 0.01, 0.4).sentence.startswith(f"{compared}scores differ (p = 0.02): they are")
+    assert Exchangeability(8, 30, 0.01, 0.01).sentence.startswith(f"{compared}scores and look differ (p = 0.02): they")
+
+
 class TestWhatIsAboveTheThreshold:
     def test_it_is_counted_at_the_rank(self) -> None:
         known, later = [3.0, 1.0, 2.0], [1.5, 2.0, 2.5, 3.5]

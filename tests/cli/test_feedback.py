@@ -61,6 +61,18 @@ def test_a_mark_keeps_what_was_said_and_what_the_station_said(station: Path) -> 
         assert (mark["reviewer"], mark["comment"], mark["version"], mark["audit"]) == ("Ada", "seen twice", 1, False)
 
 
+def test_a_name_is_enough_from_anywhere(station: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Path(str(records(station)["ng"]["path"])).absolute()
+    monkeypatch.chdir(tmp_path)
+    done = run("feedback", station, station.parent / "out", "--good", image.name, "--json")
+    assert done.code == 0
+    (mark,) = done.records
+    assert mark["image"] == str(image)
+    refused = run("feedback", station, station.parent / "out", "--good", "nobody.png")
+    assert refused.code == 2
+    assert "nobody.png does not exist: check the path" in refused.err
+
+
 def test_nothing_changes_but_the_list_of_marks(station: Path) -> None:
     before = {path: path.read_bytes() for path in station.rglob("*") if path.is_file()}
     done = run("feedback", station, station.parent / "out", "--unsure", records(station)["ng"]["path"])

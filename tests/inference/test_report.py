@@ -54,6 +54,19 @@ def page_of(folder: Path, *records: Record, **document: Any) -> str:
     return write_report(folder).read_text()
 
 
+def test_it_says_whose_the_verdicts_are_and_what_p_is(tmp_path: Path) -> None:
+    record = line("a.png", 0.3, "ng", threshold=0.2, p_value=0.25)
+    said = {"verdicts": ["the station line-3, version 2"]}
+    page = page_of(tmp_path / "run", record, run={}, said=said)
+    assert '<p class="quiet">the station line-3, version 2 · ' in page
+    assert "<h3>Verdicts</h3>" not in page
+    assert "p of an image: the share of good images" in page
+    judged = page_of(tmp_path / "judged", record, run={}, said=said, judged={"by": "thresholds given by hand"})
+    assert '<p class="quiet">thresholds given by hand · ' in judged
+    assert "line-3" not in judged
+    assert "p of an image" not in page_of(tmp_path / "words", line("a.png", 0.3), run={})
+
+
 class Page(HTMLParser):
     """The elements of a page; each tag must be closed in its turn."""
 

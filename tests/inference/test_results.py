@@ -174,6 +174,16 @@ def test_the_folder_of_a_benchmark_is_refused(tmp_path: Path, name: str, option:
         ResultsFolder(tmp_path, **option)
 
 
+@pytest.mark.parametrize("option", [{}, {"resume": True}, {"overwrite": True}])
+def test_the_folder_of_a_station_is_refused_unless_results_lie_there(tmp_path: Path, option: dict[str, bool]) -> None:
+    (tmp_path / "station.json").touch()
+    with pytest.raises(UsageError, match="is a station, and results do not belong into it: give another --out"):
+        ResultsFolder(tmp_path, **option)
+    (tmp_path / "run.json").write_text('{"run": {}}')
+    (tmp_path / "results.jsonl").touch()
+    assert not ResultsFolder(tmp_path, resume=True).done  # of earlier versions, which wrote them there
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(UsageError, match="out is a file: give the name of a folder"):

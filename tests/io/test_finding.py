@@ -101,6 +101,20 @@ class TestFinding:
     def test_a_name_that_does_not_exist(self) -> None:
         assert complaint("img10.png", "none.png") == "none.png does not exist: check the path"
 
+    def test_a_path_whose_spaces_nobody_quoted(self, folder: Path) -> None:
+        (folder / "Bilder von Montag").mkdir()
+        image = folder / "Bilder von Montag" / "a 1.png"
+        image.touch()
+        found = find_images(["img10.png", "Bilder", "von", "Montag/a", "1.png", "none.png"])
+        hint = '"Bilder von Montag/a 1.png" in quotes if that is meant'
+        assert [each.reason for each in found.failures] == [
+            f"Bilder does not exist: check the path, or give {hint}",
+            "von does not exist: check the path",
+            "Montag/a does not exist: check the path",
+            "1.png does not exist: check the path",
+            "none.png does not exist: check the path",
+        ]
+
     def test_a_folder_without_images(self, folder: Path) -> None:
         (folder / "empty").mkdir()
         assert complaint("empty") == (

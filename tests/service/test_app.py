@@ -123,7 +123,7 @@ def test_hostile_names_are_names_and_nothing_else(client: TestClient, name: str)
 @pytest.mark.parametrize("what", ["", "/scores", "/trend", "/hours", "/defects", "/references", "/events"])
 def test_of_a_station_that_is_none_nothing_is_said(client: TestClient, what: str) -> None:
     found = client.get(f"/api/stations/line-9{what}")
-    assert (found.status_code, found.json()["error"]) == (404, "there is no station 'line-9'")
+    assert (found.status_code, found.json()["error"]) == (404, "there is no station 'line-9': choose one of plates")
 
 
 def test_hostile_paths_lead_nowhere(client: TestClient) -> None:

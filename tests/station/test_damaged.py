@@ -34,7 +34,16 @@ class TestFaults:
 
     def test_a_folder_that_is_none_is_reported(self, tmp_path: Path) -> None:
         assert "is not a station (no station.json in it)" in self.sentence_on(tmp_path, UsageError)
-        assert "is not a station" in self.sentence_on(tmp_path / "none", UsageError)
+        assert "is not a station (it does not exist)" in self.sentence_on(tmp_path / "none", UsageError)
+        (tmp_path / "file").touch()
+        assert "is not a station (it is a file)" in self.sentence_on(tmp_path / "file", UsageError)
+
+    def test_the_stations_that_may_have_been_meant_are_named(self, station: Path, tmp_path: Path) -> None:
+        meant = station.rename(tmp_path / "line 3")
+        for wrong in (tmp_path / "line", tmp_path, meant / "station.json"):
+            sentence = self.sentence_on(wrong, UsageError)
+            assert "is not a station" in sentence
+            assert (f"such as {meant}" in sentence) == (wrong.name != "station.json")
 
     @pytest.mark.parametrize("content", ["", "{", "\xff"])
     def test_a_damaged_one_is_reported(self, station: Path, content: str) -> None:
@@ -76,8 +85,9 @@ class TestFaults:
 
     def test_a_missing_model_is_reported(self, station: Path) -> None:
         (model_of(station) / "open_clip_model.safetensors").unlink()
-        assert "open_clip_model.safetensors is missing or damaged: make the station again" in self.sentence_on(
-            station, ModelError
+        assert (
+            "open_clip_model.safetensors is missing or damaged: copy the station again, or make it anew"
+            in self.sentence_on(station, ModelError)
         )
 
     @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "of fewer images"])
@@ -92,7 +102,7 @@ class TestFaults:
         sentence = self.sentence_on(station, ModelError)
         assert ("is missing" if damage == "missing" else "is damaged") in sentence
         assert str(path) in sentence
-        assert sentence.endswith("make the station again")
+        assert sentence.endswith(": copy the station again, or make it anew")
 
 
 STRANGE: tuple[object, ...] = (

@@ -296,7 +296,7 @@ class TestDamage:
             said = (
                 "is damaged, or not the file that the station names" if damage == "changed" else "is missing or damaged"
             )
-            with pytest.raises(ModelError, match=f"{path.name} {said}: make the station again"):
+            with pytest.raises(ModelError, match=f"{path.name} {said}: copy the station again, or make it anew"):
                 read_station(station)
             path.write_bytes(whole)
         read_station(station)

@@ -1,7 +1,7 @@
 """What good images say of those to come: thresholds, what they promise, and whether the images may stand for others. No torch."""
 
 from oddlens.calibration.calibrate import calibrate_on, calibrate_on_observed
-from oddlens.calibration.calibration import Calibration, DetectionRate, chosen
+from oddlens.calibration.calibration import Calibration, DetectionRate, chosen, percent_up
 from oddlens.calibration.drift import Alarm, DriftMonitor
 from oddlens.calibration.exchangeability import Exchangeability, compare, compare_observed
 from oddlens.calibration.observation import (
@@ -46,6 +46,7 @@ __all__ = [
     "in_words",
     "look_at",
     "named",
+    "percent_up",
     "short_names",
     "summary",
     "usual_rate",

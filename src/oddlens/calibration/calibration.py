@@ -207,7 +207,7 @@ class Calibration:
         if self.broken:
             return self.broken
         images = "references" if self.kind == "leave-one-out" else "calibration images"
-        share, bound = _percent(self.mean_rate), _percent(declared_bound(len(self), self.rank))
+        share, bound = percent_up(self.mean_rate), percent_up(declared_bound(len(self), self.rank))
         on_average = (
             f"If the {images} are a random sample of the same production as what is to come, then on average over such samples at "
             f"most {share} of good images are called NG."
@@ -269,7 +269,7 @@ class Calibration:
             return f"The threshold was moved by hand below {below} good images: it promises no false-alarm rate."
         about = "with 95 % confidence" if self.kind == "split" else "with about 95 % confidence"
         return (
-            f"The threshold was moved by hand; {about} at most {_percent(bound)} of good images like the {len(self)} that it was "
+            f"The threshold was moved by hand; {about} at most {percent_up(bound)} of good images like the {len(self)} that it was "
             f"compared with are called NG. {self.remarks}"
         )
 
@@ -360,7 +360,7 @@ def _moved(thresholds: Thresholds, image: float, calibration: Calibration) -> Th
     return replace(thresholds, promise=calibration.promise_at(image))
 
 
-def _percent(share: float) -> str:
+def percent_up(share: float) -> str:
     """A share in words, rounded up: what is promised is never less than what holds."""
     digits = 0 if share >= 0.1 else 1 if share >= 0.01 else 2
     return f"{np.ceil(share * 100 * 10**digits - 1e-9) / 10**digits:g} %"

@@ -104,8 +104,9 @@ class Exchangeability:
         given = {"scores": self.score_p, "look": self.embedding_p}
         most = min(p for p in given.values() if p is not None)
         differ = " and ".join(name for name, p in given.items() if p is not None and (p == most or 2 * p <= LEVEL))
+        differ += " differs" if differ == "look" else " differ"
         return (
-            f"{compared}, and their {differ} differ (p = {self.p_value:.2g}): they are not like what the line produces, so the "
+            f"{compared}, and their {differ} (p = {self.p_value:.2g}): they are not like what the line produces, so the "
             "promise does not hold. Calibrate on images that were taken at different times."
         )
 

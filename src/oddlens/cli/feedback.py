@@ -105,7 +105,7 @@ def feedback(
     marks = [
         make(path, said, defect if said == "bad" else None, reviewer)
         for said, names in given.items()
-        for path in _found(names)
+        for path in _found(names, folder)
     ]
     if label_studio is not None:
         marks += _exported(folder, label_studio, make, reviewer)
@@ -144,13 +144,17 @@ def _refuse_other_station(document: RunDocument, station: Path, results: Path) -
     )
 
 
-def _found(names: Sequence[str]) -> Sequence[Path]:
-    """The images that are named. Raises `UsageError` where one is not there."""
+def _found(names: Sequence[str], folder: ResultsFolder) -> Sequence[Path]:
+    """The images that are named: by path, or as the results call them. Raises `UsageError` where one is not there."""
+    from oddlens.calibration import named
     from oddlens.io.finding import find_images
+    from oddlens.io.paths import exists
 
     if not names:
         return ()
-    found = find_images(names)
+    known = [os.path.normpath(folder.root.absolute() / key) for key in folder.done]
+    of_results = [[] if exists(name) else named(name, known) for name in names]
+    found = find_images(meant[0] if len(meant) == 1 else name for name, meant in zip(names, of_results, strict=True))
     if found.failures:
         raise UsageError(found.failures[0].reason)
     paths = [path for path in found.paths if isinstance(path, Path)]

@@ -9,6 +9,7 @@ from oddlens.calibration import Exchangeability, chosen
 from oddlens.errors import printable
 from oddlens.inference.line import sinks_of
 from oddlens.inference.sinks import Sink
+from oddlens.station.history import read_station_version
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -41,6 +42,9 @@ class StationLine:
         if self._watch is not None:
             alarm = self._watch.monitor.alarm
             self._said["drift"] = [] if alarm is None else [f"Drift: {alarm.sentence}."]
+        self._said["verdicts"] = [
+            f"the station {printable(self._station)}, version {read_station_version(self._station)}"
+        ]
         if self._detector.accepted is not None:
             self._said["references"] = [
                 f"{printable(source)} {reason}, and was accepted"

@@ -89,6 +89,8 @@ def _listed(sources: Sequence[str]) -> str:
 
 
 def _threshold_lines(state: StationState) -> Iterator[str]:
+    from oddlens.calibration import percent_up
+
     thresholds, calibration = state.thresholds_in_force, state.calibration_in_force
     if thresholds.image is None:
         yield from _fact(
@@ -103,7 +105,7 @@ def _threshold_lines(state: StationState) -> Iterator[str]:
         yield from _fact("from", thresholds.source)
     if calibration is not None and state.thresholds.image is None:
         to_review = f"{100 * calibration.review_rate:.3g} %" if thresholds.review is not None else "none"
-        rate = f"{100 * calibration.false_alarm_rate:.3g} % of good images NG"
+        rate = f"{percent_up(calibration.false_alarm_rate)} of good images NG"
         yield from _fact("declared", f"{rate}, {to_review} to review")
     if thresholds.promise is not None:
         yield from _fact("promise", thresholds.promise)

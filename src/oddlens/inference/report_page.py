@@ -27,6 +27,11 @@ UNNAMED = "part"
 SHOWN = {"ng": 60, "review": 60, "none": 60, "ok": 12}
 """How many images of a verdict the page shows; it links the others."""
 
+_P_VALUE = (
+    "p of an image: the share of good images that score at least as high, the image counted among them. "
+    "The smaller, the odder."
+)
+
 _HEADINGS = {"references": "Good examples", "drift": "Drift"}
 
 
@@ -49,7 +54,7 @@ def report_page(
     cards = Cards(root, document, settings)
     body = [
         '<a class="skip" href="#images">To the images</a>',
-        f'<p class="quiet">{escape(_made_by(root, settings))}</p>',
+        f'<p class="quiet">{escape(_made_by(root, document, settings, said))}</p>',
         _counts(groups),
         *_what_to_know(records, document, said),
         *_scores(groups, said.get("promise", ())),
@@ -64,11 +69,16 @@ def report_page(
     return html.page("oddlens report", lead, body, STYLE + CHART_STYLE)
 
 
-def _made_by(root: Path, settings: Mapping[str, object]) -> str:
-    """Method, model, examples, and when the results were written."""
+def _made_by(
+    root: Path, document: Mapping[str, object], settings: Mapping[str, object], said: Mapping[str, Sequence[str]]
+) -> str:
+    """Whose thresholds, method, model, examples, and when the results were written."""
     when = datetime.fromtimestamp((root / "results.jsonl").stat().st_mtime).astimezone()
     count = settings.get("reference_count")
+    judged = document.get("judged")
+    judged_by = [str(judged["by"])] if isinstance(judged, dict) and "by" in judged else said.get("verdicts", ())
     parts = [
+        *judged_by,
         " on ".join(str(settings[name]) for name in ("method", "model") if name in settings),
         counted(count, "good example") if isinstance(count, int) and count else "",
         f"{when:%Y-%m-%d %H:%M}",
@@ -94,7 +104,7 @@ def _what_to_know(
     records: Sequence[Record], document: Mapping[str, object], said: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
     """What was said of the run as a whole, beside what its thresholds promise."""
-    known = {kind: list(each) for kind, each in said.items() if kind != "promise"}
+    known = {kind: list(each) for kind, each in said.items() if kind not in ("promise", "verdicts")}
     passed_over = document.get("passed_over")
     if isinstance(passed_over, dict) and all(isinstance(count, int) for count in passed_over.values()):
         known["passed over"] = [sentence for sentence in [say_passed_over(passed_over)] if sentence]
@@ -132,6 +142,8 @@ def _scores(groups: Mapping[str, Sequence[Record]], promises: Iterable[str]) -> 
         yield f'<p class="quiet">{escape("Thresholds: " + source)}</p>'
     for sentence in promises:
         yield f'<p class="promise">{escape(sentence)}</p>'
+    if last.get("p_value") is not None:
+        yield f'<p class="quiet">{escape(_P_VALUE)}</p>'
 
 
 def _classes(records: Sequence[Record]) -> Iterator[str]:

@@ -94,6 +94,8 @@ class ResultsFolder:
         is_of_a_run = is_file(self._settings_file) or is_file(self.lines)
         if not is_of_a_run and (is_file(root / "metrics.json") or matching(root / "cells", "*/*/*.json")):
             raise UsageError(f"{shown} holds results of a benchmark: give another --out")
+        if not is_of_a_run and is_file(root / "station.json"):
+            raise UsageError(f"{shown} is a station, and results do not belong into it: give another --out")
         if not is_of_a_run and (other := next(filter(is_file, self._drawn()), None)):
             # Data sets also have a folder "labels" of their truth, and its files are named like the images.
             raise UsageError(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
-from oddlens.errors import Failure, UsageError, counted, printable
+from oddlens.errors import Failure, UsageError, as_argument, counted, printable
 from oddlens.io.decoding import FORMAT_OF_SUFFIX, KNOWN_FORMATS
 from oddlens.io.paths import StrPath, exists, is_dir, is_link, why_absent
 from oddlens.io.remote import (
@@ -65,6 +65,8 @@ LACKING = {suffix: form.lacking for form in KNOWN_FORMATS if form.lacking for su
 _MASK, _EARLIER = "masks", "of earlier runs"
 _ALL_BELOW = ("**",)
 _MOST_KINDS = 8
+_MOST_WORDS = 8
+"""So many of the inputs are tried as the words of one path whose spaces nobody quoted."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,9 @@ def find_images(inputs: Iterable[StrPath]) -> Found:
     if isinstance(inputs, str | os.PathLike):
         inputs = [inputs]
     search = _Search()
-    for each in inputs:
-        search.add(os.fsdecode(each))
+    texts = [os.fsdecode(each) for each in inputs]
+    for number, text in enumerate(texts):
+        search.add(text, texts[number : number + _MOST_WORDS])
     if not search.items:
         raise UsageError("no image was named: give files, folders or patterns such as 'parts/*.png'")
     return Found(tuple(search.items.values()), search.passed_over())
@@ -179,8 +182,8 @@ class _Search:
         self._passed: dict[str, str] = {}
         self._identity = path_identity()
 
-    def add(self, text: str) -> None:
-        """Add the files that one name means."""
+    def add(self, text: str, words: Sequence[str]) -> None:
+        """Add the files that one name means. words: it and the names behind it, perhaps one path that nobody quoted."""
         if not text or (text.isspace() and not exists(text)):
             self._fail(text, "an empty name is among the images: give files, folders or patterns such as 'parts/*.png'")
         elif is_address(text):
@@ -198,7 +201,9 @@ class _Search:
             parts = path.parts[1:] if path.anchor else path.parts
             self._take_below(text, Path(path.anchor), parts, f"no image matches the pattern {printable(text)}")
         else:
-            self._fail(text, f"{printable(text)} {why_absent(text)}")
+            whole = next(filter(exists, (" ".join(words[:count]) for count in range(2, len(words) + 1))), None)
+            hint = "" if whole is None else f", or give {as_argument(whole)} in quotes if that is meant"
+            self._fail(text, f"{printable(text)} {why_absent(text)}{hint}")
 
     def _add_remote(self, path: RemotePath) -> None:
         """Add the files that an address means."""

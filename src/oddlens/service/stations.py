@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from oddlens.errors import UsageError, check_name, printable, shortened
+from oddlens.errors import UsageError, check_name, choices, printable, shortened
 from oddlens.inference.live_station import LiveStation
 from oddlens.io.atomic import unwritable
 from oddlens.io.paths import is_dir, is_file, matching
@@ -55,7 +55,7 @@ class Stations:
         try:
             return self._known[name]
         except KeyError:
-            raise UnknownStationError(f"there is no station {shortened(name)}") from None
+            raise UnknownStationError(f"there is no station {shortened(name)}{choices(name, self._known)}") from None
 
     def add(self, folder: Path) -> Station:
         """Take one more station in. Raises `UsageError` where its name is taken, or its folder is none."""

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from oddlens.calibration import Calibration
+from oddlens.calibration import Calibration, percent_up
 from oddlens.errors import counted
 from oddlens.io.new_folder import new_folder
 from oddlens.sharing.bundle import CARD, write_bundle
@@ -92,7 +92,7 @@ def _body(state: StationState, name: str) -> str:
     if isinstance(calibration, Calibration):
         about["calibration"] = (
             f"{counted(len(calibration), 'score')} of good images ({calibration.kind}), "
-            f"{100 * calibration.false_alarm_rate:.3g} % of good images NG declared"
+            f"{percent_up(calibration.false_alarm_rate)} of good images NG declared"
         )
     if state.state is not None:
         about["state"] = state.state.stage

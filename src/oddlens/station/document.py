@@ -10,8 +10,8 @@ from typing import NotRequired, TypedDict
 from oddlens.calibration import Calibration, Rates
 from oddlens.calibration.calibration import CalibrationDocument
 from oddlens.detection.thresholds import ThresholdsDocument
-from oddlens.errors import UsageError, as_argument
-from oddlens.io.paths import is_closed, matching, read_bytes, why_absent, why_not_opened
+from oddlens.errors import UsageError, as_argument, printable
+from oddlens.io.paths import exists, is_closed, is_dir, matching, read_bytes, why_absent, why_not_opened
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.methods.recipe import filed_recipe
 from oddlens.methods.registry import method_card
@@ -22,6 +22,7 @@ FORMAT = 5
 _EARLIER = (1, 2, 3, 4)
 
 STATION = "station.json"
+_MOST_NEAR = 3
 VERSIONS = "versions"
 
 REFERENCES = "references.safetensors"
@@ -149,8 +150,10 @@ def read_document(path: Path) -> Document:
     except (FileNotFoundError, NotADirectoryError) as error:
         if path.name == STATION and last_whole_version(path.parent) is not None:
             raise UsageError(f"{path} is missing: {what_to_do(path)}") from error
+        folder = path.parent
+        why = f"no {path.name} in it" if is_dir(folder) else "it is a file" if exists(folder) else "it does not exist"
         raise UsageError(
-            f"{path.parent} is not a station (no {path.name} in it): give a folder that was saved as one"
+            f"{folder} is not a station ({why}): give a folder that was saved as one{_near(folder)}"
         ) from error
     except OSError as error:
         raise UsageError(f"{path} {why_not_opened(path, error)}") from error
@@ -199,6 +202,13 @@ def last_whole_version(root: Path) -> int | None:
             read_document(version_path(root, number))
             return number
     return None
+
+
+def _near(folder: Path) -> str:
+    """The stations that may have been meant: those in the folder, or beside it where there is none of its name."""
+    place = folder if is_dir(folder) else folder.parent
+    found = [printable(str(each.parent)) for each in matching(place, f"*/{STATION}")[:_MOST_NEAR]]
+    return f", such as {' or '.join(found)}" if found else ""
 
 
 def what_to_do(path: Path) -> str:

@@ -50,7 +50,9 @@ def read_arrays(data: bytes, path: Path) -> dict[str, NDArray[np.generic]]:
     try:
         arrays: dict[str, NDArray[np.generic]] = load(data)
     except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelError(f"{path} is damaged (it is no safetensors file): make the station again") from error
+        raise ModelError(
+            f"{path} is damaged (it is no safetensors file): copy the station again, or make it anew"
+        ) from error
     return arrays
 
 
@@ -59,9 +61,11 @@ def read_checked(path: Path, digest: str | None) -> bytes:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise ModelError(f"{path} is missing or damaged: make the station again") from error
+        raise ModelError(f"{path} is missing or damaged: copy the station again, or make it anew") from error
     if digest is not None and digest != hashlib.sha256(data).hexdigest():
-        raise ModelError(f"{path} is damaged, or not the file that the station names: make the station again")
+        raise ModelError(
+            f"{path} is damaged, or not the file that the station names: copy the station again, or make it anew"
+        )
     return data
 
 
@@ -70,9 +74,11 @@ def check_file(path: Path, digest: str) -> None:
     try:
         found = cached_hash(path)
     except OSError as error:
-        raise ModelError(f"{path} is missing or damaged: make the station again") from error
+        raise ModelError(f"{path} is missing or damaged: copy the station again, or make it anew") from error
     if found != digest:
-        raise ModelError(f"{path} is damaged, or not the file that the station names: make the station again")
+        raise ModelError(
+            f"{path} is damaged, or not the file that the station names: copy the station again, or make it anew"
+        )
 
 
 def store_file(root: Path, source: Path) -> str:

@@ -132,7 +132,7 @@ export function tile(item, onclick) {
   return el(
     "button",
     { type: "button", class: "tile", dataset: { verdict: kind, id: item.id }, title: item.source, "aria-label": `${WORDS[kind]}, ${name}`, onclick },
-    el("img", { src: item.links.thumbnail, alt: "", loading: "lazy" }),
+    item.error ? el("span", { class: "none" }) : el("img", { src: item.links.thumbnail, alt: "", loading: "lazy" }),
     el("span", { class: "foot" }, shape(kind), el("span", {}, item.error ? "" : item.score.toPrecision(3))),
     item.said && el("span", { class: "said" }, SAID[item.said]),
   );

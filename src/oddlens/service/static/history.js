@@ -129,8 +129,9 @@ function drawHours() {
   $("#hours-legend").replaceChildren(...STACK.filter((name) => sums[name] || name !== "failed").map((name) => el("span", {}, swatch(name), `${WORDS[name]} ${sums[name]}`)));
   if (!hours.length) return nothing(area, "Nothing was inspected in this time.");
   const at = (each) => Math.floor(+new Date(each.hour) / HOUR);
-  const first = at(hours[0]);
-  const count = Math.max(12, at(hours.at(-1)) - first + 1);
+  const last = at(hours.at(-1));
+  const count = Math.max(12, last - at(hours[0]) + 1);
+  const first = last - count + 1;
   const most = Math.max(1, ...hours.map(total));
   const floor = height - em * 1.8;
   const y = (value) => floor - (value / most) * (floor - em);

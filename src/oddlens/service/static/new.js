@@ -31,10 +31,11 @@ $("#new").addEventListener("submit", async (event) => {
   const button = $("button[type=submit]");
   const fields = Object.fromEntries(new FormData(event.target));
   button.disabled = true;
-  $("#progress").textContent = `Looking at ${counted(files.length, "image")} …`;
-  const made = await vetted($("#vetting"), files, (some, accepted) =>
-    post("/api/stations", images(some, { name: fields.name.trim(), object_name: fields.object_name.trim() }, accepted)));
+  const said = (words) => $("#progress").replaceChildren(words);
+  const made = await vetted($("#vetting"), files, (some, accepted) => {
+    said(`Looking at ${counted(some.length, "image")} …`);
+    return post("/api/stations", images(some, { name: fields.name.trim(), object_name: fields.object_name.trim() }, accepted)).finally(() => said(""));
+  });
   button.disabled = false;
-  $("#progress").textContent = "";
   if (made) location.assign(`/s/${encodeURIComponent(made.station.name ?? made.station)}`);
 });
