@@ -14,6 +14,7 @@ from oddlens.encoding import EncodedBatch, Encoder, encoding_settings
 from oddlens.errors import OddlensWarning, UsageError, check_type, shortened
 from oddlens.io.hashes import cached_hash
 from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
+from oddlens.methods.card import MethodCard
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.scoring import AnyModel, Memory, Numbers, ScoringMethod, Text
@@ -113,6 +114,11 @@ class DetectorSettings:
     def no_references(self) -> str | None:
         """Why it takes no good examples, in a sentence; None where it takes them."""
         return self.method.no_references
+
+    @property
+    def card(self) -> MethodCard:
+        """What is known of its method, whose name the detector mostly has."""
+        return self.method.card
 
     @property
     def needs_references(self) -> bool:

@@ -78,7 +78,7 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
 
 
 def _method(detector: Detector) -> MethodEntry:
-    identity, card = detector.identity, detector.method.card
+    identity, card = detector.identity, detector.card
     entry: MethodEntry = {
         "title": card.title if detector.name == card.name else detector.name,
         "citations": list(card.citations),

@@ -175,7 +175,7 @@ class Benchmark:
     ) -> None:
         """Sort the cells of a category and method into done, skipped and still to do."""
         records = source.tests(category)
-        object_name = self.plan.names.of(source.name, category, authors_names(detector.method.card.name))
+        object_name = self.plan.names.of(source.name, category, authors_names(detector.card.name))
         to_do: dict[Variant, tuple[CellSettings, tuple[Record, ...]]] = {}
         for variant in self.plan.variants_of(detector):
             chosen = examples[variant]

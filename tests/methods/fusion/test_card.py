@@ -1,11 +1,13 @@
 """Two methods under one name: which can run as one, and what the card says of them."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 
 import pytest
 
 from oddlens.errors import UsageError
+from oddlens.methods.fusion.card import fusion_card
 from oddlens.methods.recipe import make_recipe
+from oddlens.methods.recipe_fields import Recipe, fixed_field
 from oddlens.methods.registry import authors_names, method_card
 
 
@@ -67,3 +69,15 @@ class TestTheRecipe:
         recipe = method_card("anovl+patch-knn").recipe
         assert make_recipe(recipe, {}).is_independent
         assert not make_recipe(recipe, {"anovl_optimiser": "kept"}).is_independent
+
+
+def test_a_recipe_of_others_without_the_field_that_both_share_is_refused() -> None:
+    @dataclass(frozen=True)
+    class OursRecipe(Recipe):
+        image_size: int = fixed_field(224)
+
+    ours = replace(method_card("patch-knn"), name="ours", recipe=OursRecipe)
+    with pytest.raises(
+        UsageError, match=r"^winclip\+ours cannot be joined: the recipe of ours has no field activation"
+    ):
+        fusion_card(method_card("winclip"), ours)

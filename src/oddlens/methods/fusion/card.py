@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oddlens.errors import UsageError
 from oddlens.methods.card import MethodCard, Needs
-from oddlens.methods.fusion.recipe import fusion_recipe
+from oddlens.methods.fusion.recipe import SHARED, fusion_recipe
 
 SIGN = "+"
 """Between the names of two methods that run as one."""
@@ -32,6 +32,10 @@ def fusion_card(one: MethodCard, other: MethodCard) -> MethodCard:
             raise UsageError(
                 f"{name} cannot be joined: {card.name} takes {card.needs.examples}, and both methods are calibrated on "
                 "good examples"
+            )
+        if lacking := [field for field in SHARED if field not in card.recipe.__dataclass_fields__]:
+            raise UsageError(
+                f"{name} cannot be joined: the recipe of {card.name} has no field {lacking[0]}, and both methods run on one model"
             )
     return MethodCard(
         name=f"{first.name}{SIGN}{second.name}",

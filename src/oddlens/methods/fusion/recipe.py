@@ -15,7 +15,7 @@ Joining = Literal["fisher", "smallest"]
 Named = tuple[str, type[Recipe]]
 """A method's name, and the type of its recipe."""
 
-_SHARED = ("activation",)
+SHARED = ("activation",)
 """Fields of every recipe that both methods share: they run on one model."""
 
 
@@ -37,7 +37,7 @@ class FusionRecipe(Recipe):
     @property
     def parts(self) -> tuple[Recipe, ...]:
         """The recipes of both methods, with the values of this one."""
-        shared = {name: getattr(self, name) for name in _SHARED}
+        shared = {name: getattr(self, name) for name in SHARED}
         own: list[dict[str, object]] = [{} for _ in self.METHODS]
         for each in fields(self):
             if "part" in each.metadata:
@@ -79,7 +79,7 @@ def fusion_recipe(first: Named, second: Named) -> type[FusionRecipe]:
     for number, (method, recipe) in enumerate((first, second)):
         hints, meanings, prefix = get_type_hints(recipe), field_meanings(recipe), f"{method.replace('-', '_')}_"
         for each in fields(recipe):
-            if each.name not in _SHARED:
+            if each.name not in SHARED:
                 own.append((prefix + each.name, hints[each.name], _renamed(each, number)))
                 meant.append(f"        {prefix}{each.name}: Of {method}: {meanings.get(each.name, '')}.")
     made = make_dataclass(
