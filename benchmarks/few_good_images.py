@@ -3,8 +3,8 @@
     python benchmarks/few_good_images.py --data FOLDER [--data FOLDER ...] [--shots 4 20] [--most 20] [--picks first|spread]
 
 References are so many of the category's good images in train; looked at are --most good and --most defective images in test: the
-first ones by name, or some that are spread evenly over the names. --out takes a JSON file that names every image, with its score
-and each verdict. All rules see the same scores.
+first ones by name, or some that are spread evenly over the names, without those that are files of train. --out takes a JSON file
+that names every image, with its score and each verdict. All rules see the same scores.
 
 Rules: "before" is NG from the largest leave-one-out score plus one standard deviation on; "default" is `Detector.calibrate`'s:
 below 20 references above the largest score; from 20 on the rank for 5 %. "estimate" is NG above the t prediction limit of 5 % on
@@ -26,6 +26,7 @@ import numpy as np
 import oddlens
 from oddlens.calibration import Calibration
 from oddlens.data import open_dataset
+from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
 from oddlens.metrics import auroc
 
@@ -60,14 +61,15 @@ def picked(items: Sequence[T], count: int, picks: str) -> list[T]:
 
 def looked_at(folder: Path, detector: Detector, shots: int, most: int, picks: str) -> Iterator[dict[str, object]]:
     """A document for each category: its images by name, their scores, and the verdict of each rule."""
-    dataset = open_dataset(folder)
+    source = NamedDataset(folder.name, open_dataset(folder)).without_copies()
+    dataset = source.dataset
     for category in sorted({record.category for record in dataset.records}):
         records = sorted(
             (record for record in dataset.records if record.category == category), key=lambda each: each.image
         )
         train = [record.image for record in records if record.split == "train" and record.label == 0]
         good = picked(train, shots, picks)
-        test = [record for record in records if record.split == "test"]
+        test = [record for record in records if record.split == "test" and record.image not in source.left_out]
         chosen = [
             record for label in (0, 1) for record in picked([each for each in test if each.label == label], most, picks)
         ]
