@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
 import threading
@@ -10,7 +11,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from oddlens.errors import OddlensError, UsageError
 from oddlens.inference import workers as module
@@ -23,10 +26,13 @@ Part = tuple[int, str]
 """A number, and what happens there."""
 
 
-class Doubling(Worker[Part, int]):
+Made = int | NDArray[np.int64]
+
+
+class Doubling(Worker[Part, Made]):
     """Gives the number of a part, and its double if nothing happens."""
 
-    def make(self, part: Part) -> Iterator[int]:
+    def make(self, part: Part) -> Iterator[Made]:
         """Both."""
         number, what = part
         mark = Path(str(self.work))
@@ -38,7 +44,7 @@ class Doubling(Worker[Part, int]):
             os.kill(os.getpid(), signal.SIGKILL)
         if what == "is wrong":
             raise LookupError(what)
-        yield 2 * number
+        yield np.arange(100_000) if what == "is large" else 2 * number
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,7 @@ def here() -> Iterator[None]:
     ray.shutdown()
 
 
-def doubled(parts: Iterable[Part], count: int, mark: Path) -> Iterator[int]:
+def doubled(parts: Iterable[Part], count: int, mark: Path) -> Iterator[Made]:
     with connected(Workers(count=count), packed(str(mark))) as cluster:
         yield from cluster.mapped(parts, 50, Doubling, lambda part: f"number {part[0]}")
 
@@ -72,15 +78,20 @@ class TestMapped:
         assert int((tmp_path / "mark").read_text()) != os.getpid()
 
     def test_parts_that_no_worker_survives_end_it_and_what_came_before_is_given(self, tmp_path: Path) -> None:
-        given: list[int] = []
+        given: list[Made] = []
         sentence = r"3 workers died on number 2 \(.+\): look into Ray's logs, then go on with --resume"
         with pytest.raises(OddlensError, match=sentence):
             given.extend(doubled([(1, ""), (2, "dies"), (3, "")], 1, tmp_path / "mark"))
         assert given == [1, 2]
 
-    def test_a_fault_of_the_program_is_raised_as_it_is(self, tmp_path: Path) -> None:
+    def test_arrays_can_be_written_to_and_a_fault_of_the_program_is_raised_as_it_is(self, tmp_path: Path) -> None:
+        found = doubled([(1, "is large"), (2, "is wrong")], 1, tmp_path / "mark")
+        assert next(found) == 1
+        array = next(found)
+        assert isinstance(array, np.ndarray)
+        array += 1
         with pytest.raises(LookupError, match="is wrong"):
-            list(doubled([(1, "is wrong")], 1, tmp_path / "mark"))
+            next(found)
 
 
 @pytest.mark.parametrize(("given", "name"), [({"count": 0}, "count"), ({"threads": 0}, "threads")])
@@ -113,14 +124,14 @@ def test_what_cannot_be_sent() -> None:
 def test_other_versions_of_a_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     payload = packed("work")
     monkeypatch.setattr(module, "_versions", lambda: versions() | {"numpy": "1.0"})
-    made, fault = Doubling(payload, os.fspath(Path.cwd())).made((1, ""))
+    made, fault = pickle.loads(Doubling(payload, os.fspath(Path.cwd())).made((1, "")))
     assert made == []
     assert isinstance(fault, UsageError)
     assert re.search(r"has numpy 1\.0, and not .*: install the same versions on all machines", str(fault))
 
 
 def test_a_machine_without_the_files(tmp_path: Path) -> None:
-    made, fault = Doubling(packed("work"), str(tmp_path / "nowhere")).made((1, ""))
+    made, fault = pickle.loads(Doubling(packed("work"), str(tmp_path / "nowhere")).made((1, "")))
     assert made == []
     assert isinstance(fault, UsageError)
     assert str(fault).endswith("nowhere: workers need the same files at the same paths")

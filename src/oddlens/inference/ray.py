@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from oddlens.io.pixels import Pixels
 
 _Part = tuple[Item, ...]
-_Row = tuple[bytes, bytes]
-"""Of an image: its record as JSON, and what its sinks kept, pickled."""
+_Row = tuple[bytes, dict[int, object]]
+"""Of an image: its record as JSON, and what sinks kept of it, by their places."""
 
 PART = 64
 """Images that a worker takes at once, at most: what it has not given back is lost where it is killed."""
@@ -81,9 +80,8 @@ class RayEngine:
             parts = sent_parts(images, task, drawing, batch_size, cluster.workers)
             most = -(-len(images) // batch_size)
             with closing(cluster.mapped(parts, most, _Worker, _named)) as rows:
-                for line, kept in rows:  # of a worker of ours
-                    record = checked(parse_json(line), Record)
-                    yield Drawn(record, partial(_hand_over, drawing, pickle.loads(kept)))
+                for line, kept in rows:
+                    yield Drawn(checked(parse_json(line), Record), partial(_hand_over, drawing, kept))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +138,7 @@ class _Results(Sink):
     def write(self, number: int, record: Record) -> Record:
         """See `Sink`."""
         line = json.dumps(record, allow_nan=False).encode("ascii")
-        self._rows.append((line, pickle.dumps(self._kept.pop(number, {}))))
+        self._rows.append((line, self._kept.pop(number, {})))
         return record
 
     def taken(self) -> list[_Row]:

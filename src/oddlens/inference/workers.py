@@ -102,8 +102,11 @@ class Worker(ABC, Generic[_Part, _Made]):
     def ready(self) -> None:
         """Comes back when the worker has started."""
 
-    def made(self, part: _Part) -> _Done[_Made]:
-        """What it makes of a part."""
+    def made(self, part: _Part) -> bytes:
+        """What it makes of a part: `_Done`, pickled here, since arrays that Ray unpickles can only be read."""
+        return pickle.dumps(self._done(part))
+
+    def _done(self, part: _Part) -> _Done[_Made]:
         made: list[_Made] = []
         try:
             if self._fault is not None:
@@ -244,7 +247,7 @@ class _Team(Generic[_Part, _Made]):
         if number is None:
             del self._deaths[None]
         else:
-            done[number] = cast("_Done[_Made]", results)
+            done[number] = pickle.loads(cast("bytes", results))  # of a worker of ours
 
     def _dead(self, task: _Task[_Part] | None, error: BaseException) -> str:
         when = "as they started" if task is None else f"on {self._name(task.part)}"
