@@ -15,6 +15,7 @@ import oddlens
 from oddlens.backbone.tensors import aligned
 from oddlens.detector import Detector
 from oddlens.errors import ModelError, UsageError
+from oddlens.station import prune
 from tests.station.saved import Pictures, hold_the_same, model_of, save
 from tests.tiny_clip import (
     Weights,
@@ -225,6 +226,11 @@ class TestFormat1:
     def test_saved_again_it_has_checksums(self, old: Path, tmp_path: Path) -> None:
         oddlens.open_station(old, device="cpu").save(tmp_path / "new")
         assert json.loads((tmp_path / "new" / "station.json").read_text())["references"]["seal"]
+
+    def test_pruned_it_is_what_it_was(self, old: Path) -> None:
+        before = {path: path.read_bytes() for path in old.rglob("*") if path.is_file()}
+        assert prune(old, 1) == []
+        assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before
 
     @pytest.mark.parametrize("damage", ["cut", "nan", "shape", "name"])
     def test_references_that_cannot_be_used_are_one_sentence(self, old: Path, damage: str) -> None:

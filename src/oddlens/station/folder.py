@@ -200,17 +200,22 @@ def _is_of_later_version(data: bytes) -> bool:
 
 
 def tidy(root: Path) -> None:
-    """Remove what formats 1 to 4 left beside station.json, versions that a killed writer left, and files that no version names."""
-    with suppress(OSError):  # what cannot be removed stays
+    """Remove what formats 1 to 4 left beside station.json, versions that a killed writer left, and files that no version names.
+
+    What cannot be removed stays. A station that is of such a format still, or is damaged, is left alone.
+    """
+    with suppress(OSError, ValueError, UsageError):
+        current = read_document(root / STATION)
+        if current["format"] != FORMAT:
+            return
         for path in [*matching(root, f"{files.MODEL}/*"), *matching(root, "weights.*"), root / REFERENCES]:
             if is_file(path):
                 path.unlink()
-        (root / files.MODEL).rmdir()  # only where it is empty
-    with suppress(OSError, ValueError):
-        newest = json.loads(read_bytes(root / STATION))["version"]["number"]
+        with suppress(OSError):
+            (root / files.MODEL).rmdir()  # only where it is empty
         texts = [read_bytes(root / STATION).decode()]
         for path in matching(root, f"{VERSIONS}/*.json"):
-            if path.stem.isdecimal() and int(path.stem) > newest:
+            if path.stem.isdecimal() and int(path.stem) > current["version"]["number"]:
                 path.unlink()
             else:
                 texts.append(read_bytes(path).decode())
