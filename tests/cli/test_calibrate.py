@@ -255,7 +255,7 @@ class TestLearning:
         run("detect", tmp_path / "line", "--station", station, "--device", "cpu")
         done = calibrate(station, "--from-learning", "--accept", "all", "--leave-out", "3.png", "7.png")
         assert done.code == 2
-        assert "has kept 19 images of its line" in done.sentence
+        assert "has kept 21 images of its line, of which 19 are not left out, and 20 are the least" in done.sentence
         assert len(versions(station)) == 1
         moved = station.rename(tmp_path / "moved")
         assert calibrate(moved, "--from-learning", "--accept", "all", "--leave-out", "3.png").code == 0

@@ -40,7 +40,10 @@ class TestFaults:
 
     def test_the_stations_that_may_have_been_meant_are_named(self, station: Path, tmp_path: Path) -> None:
         meant = station.rename(tmp_path / "line 3")
-        for wrong in (tmp_path / "line", tmp_path, meant / "station.json"):
+        for other in "ABC":  # those whose names are the most like it come first
+            (tmp_path / other).mkdir()
+            (tmp_path / other / "station.json").touch()
+        for wrong in (tmp_path / "line", meant / "station.json"):
             sentence = self.sentence_on(wrong, UsageError)
             assert "is not a station" in sentence
             assert (f"such as {meant}" in sentence) == (wrong.name != "station.json")

@@ -176,7 +176,7 @@ def _seen(
     kept = seen._replace(images=seen.images.without(left_out))
     if len(seen.images) and not len(kept.images):
         raise UsageError("--leave-out names all of the images: nothing is left to calibrate on")
-    check_count(kept)
+    check_count(kept, len(left_out))
     return kept
 
 

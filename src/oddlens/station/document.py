@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -207,8 +208,10 @@ def last_whole_version(root: Path) -> int | None:
 def _near(folder: Path) -> str:
     """The stations that may have been meant: those in the folder, or beside it where there is none of its name."""
     place = folder if is_dir(folder) else folder.parent
-    found = [printable(str(each.parent)) for each in matching(place, f"*/{STATION}")[:_MOST_NEAR]]
-    return f", such as {' or '.join(found)}" if found else ""
+    found = [each.parent for each in matching(place, f"*/{STATION}")]
+    found.sort(key=lambda each: -SequenceMatcher(None, each.name, folder.name).ratio())
+    shown = [printable(str(each)) for each in found[:_MOST_NEAR]]
+    return f", such as {' or '.join(shown)}" if shown else ""
 
 
 def what_to_do(path: Path) -> str:

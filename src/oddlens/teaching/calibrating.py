@@ -85,11 +85,13 @@ def _left_out(sample: Observations, references: frozenset[str], doubted: frozens
             yield f"{counted(count, f'image of the sample is {what}', f'images of the sample are {many}')}: left out"
 
 
-def check_count(seen: Seen) -> None:
-    """Raise `UsageError` where a sample of the line is too small."""
-    if seen.from_line and len(seen.images) < LEAST:
+def check_count(seen: Seen, left_out: int = 0) -> None:
+    """Raise `UsageError` where a sample of the line is too small. left_out: how many of it are not among the images."""
+    count = len(seen.images)
+    if seen.from_line and count < LEAST:
+        left = f"of which {count} {'is' if count == 1 else 'are'} not left out, " if left_out else ""
         raise UsageError(
-            f"the station has kept {counted(len(seen.images), 'image')} of its line, and {LEAST} are the least that it is "
+            f"the station has kept {counted(count + left_out, 'image')} of its line, {left}and {LEAST} are the least that it is "
             "calibrated on: run 'oddlens detect' with more of them first"
         )
 
