@@ -68,4 +68,4 @@ def test_extras_that_lack_a_package_share_one_line_with_its_remedy(monkeypatch: 
     told = facts()
     assert told["extras not here"] == "one, two: pip install 'oddlens[NAME]' adds one"
     assert [name for name in told if name.startswith("extra ")] == ["extra video"]
-    assert "not installed" not in "".join(told.values())
+    assert not {"no-such-package", "nor-this"} & told.keys()
