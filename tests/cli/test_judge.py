@@ -287,6 +287,9 @@ def test_a_review_threshold_above_the_threshold_is_refused(detect: Detect, image
     assert (done.code, "the review threshold 0.4 lies above 0.3" in done.sentence) == (2, True)
     assert run("judge", tmp_path / "out", "--threshold", 0.9, "--review-threshold", 0.1).code == 0
     assert {line.get("verdict") for line in lines_of(tmp_path / "out")} == {"review", None}
+    dropped = "Nothing goes to review any more, as it did above 0.1: --review-threshold gives another one."
+    assert dropped in run("judge", tmp_path / "out", "--threshold", 0.8).err
+    assert dropped not in run("judge", tmp_path / "out", "--threshold", 0.9).err
 
 
 def test_lines_go_to_stdout_where_they_are_asked_for(detect: Detect, images: Path, tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ class TestSet:
         self.set(station, "--review-threshold", 7)
         found = read_station(station).thresholds
         assert (found.image, found.pixel, found.review) == (9, 6, 7)
-        self.set(station, "--threshold", "9.5")  # its review threshold is another matter
+        self.set(station, "--threshold", "9.5")
+        assert read_station(station).thresholds.review == 7
+        assert "review threshold none (was 7)" in self.set(station, "--threshold", "6.5")
         assert read_station(station).thresholds.review is None
 
     def test_a_rate_goes_back_to_calibrated_thresholds(self, station: Path) -> None:

@@ -33,6 +33,25 @@ def test_a_threshold_by_hand_brings_its_own_review_threshold_or_none(state: Stat
     assert by_hand(both, None, 0.2, None).thresholds.review == 0.3
 
 
+def test_review_stays_where_it_lies_below_a_new_threshold(state: StationState) -> None:
+    reviewed = changed(state, {"review_rate": 0.4})
+    low, high = reviewed.thresholds_in_force.review, reviewed.thresholds_in_force.image
+    assert low is not None
+    assert high is not None
+    between = (low + high) / 2
+    stricter = changed(reviewed, {"threshold": between})
+    assert (stricter.thresholds.image, stricter.thresholds.review) == (between, low)
+    assert list(differences(reviewed, stricter)) == [
+        f"threshold {between:.6g} (was calibrated)",
+        f"review threshold {low:.6g} (was calibrated)",
+    ]
+    assert changed(stricter, {"threshold": high}).thresholds.review == low
+    assert changed(reviewed, {"threshold": between, "review_threshold": None}).thresholds.review is None
+    below = changed(reviewed, {"threshold": low})
+    assert below.thresholds.review is None
+    assert f"review threshold none (was {low:.6g})" in list(differences(reviewed, below))
+
+
 def test_review_can_be_unset_alone(state: StationState) -> None:
     reviewed = changed(state, {"review_rate": 0.4})
     calibrated = changed(reviewed, {"review_threshold": None})

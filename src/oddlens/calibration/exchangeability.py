@@ -106,8 +106,9 @@ class Exchangeability:
         differ = " and ".join(name for name, p in given.items() if p is not None and (p == most or 2 * p <= LEVEL))
         differ += " differs" if differ == "look" else " differ"
         return (
-            f"{compared}, and their {differ} (p = {self.p_value:.2g}): they are not like what the line produces, so the "
-            "promise does not hold. Calibrate on images that were taken at different times."
+            f"{compared}, and their {differ} (p = {self.p_value:.2g}): unless bad parts are among those of the line, the good "
+            "images are not like what it produces, so the promise does not hold. Calibrate on images that were taken at different "
+            "times."
         )
 
     @property

@@ -84,6 +84,7 @@ def judge(
     with before_the_first_image():
         kept = kept_results(results)
         judgement = _judgement(kept, what, marking, image, pixel)
+        dropped = "" if what.station is not None else _dropped(kept, judgement)
 
     from oddlens.cli.progress import stages
     from oddlens.inference.report import NAME
@@ -94,6 +95,8 @@ def judge(
         for record in judged.records:
             print(json.dumps(record))
     say_judged(judged, str(results / NAME))
+    if dropped:
+        say(dropped)
     if judgement.thresholds.promise is not None and not as_json:
         say(judgement.thresholds.promise)
     if judged.failed:
@@ -116,6 +119,16 @@ def _judgement(
 
     judgement = by_station(kept.document, read_station(what.station), what.station)
     return replace(judgement, marking=marking.marking(judgement.marking)) if marking.is_given else judgement
+
+
+def _dropped(kept: ResultsFolder, judgement: Judgement) -> str:
+    """What is said where a new threshold goes without the review threshold of before."""
+    from oddlens.inference.judgement import review_of
+
+    review = review_of(kept.document)
+    if review is None or judgement.thresholds.review is not None:
+        return ""
+    return f"Nothing goes to review any more, as it did above {review:.4g}: --review-threshold gives another one."
 
 
 def judge_again(results: ResultsFolder, detector: Detector, object_name: str, by: str) -> None:

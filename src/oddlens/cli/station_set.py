@@ -41,7 +41,12 @@ class ChangeOptions:
 
     threshold: Annotated[list[str] | None, threshold_option("as it is")] = None
     review_threshold: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Review from here to the threshold.", show_default="as it is")
+        float | None,
+        typer.Option(
+            metavar="SCORE",
+            help="Review from here to the threshold.",
+            show_default="as it is, where it lies below the threshold",
+        ),
     ] = None
     false_alarm_rate: FalseAlarmRate = None
     review_rate: ReviewRate = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from oddlens.data import Record
 from oddlens.data.named import NamedDataset
 from oddlens.data.object_names import ObjectNames
+from oddlens.errors import UsageError
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellSettings
 from oddlens.evaluation.picks import Picks
@@ -24,7 +26,7 @@ class Plan:
 
     Attributes:
         sources: The data sets.
-        detectors: The methods.
+        detectors: The methods, each with a name of its own.
         variants: Numbers of good examples and seeds.
         picks: Chooses the good examples.
         names: The object names in prompts.
@@ -33,6 +35,9 @@ class Plan:
         maps: Raw anomaly maps are written.
         report_unsupported: Cells with good examples of a method that takes none, and cells without of one that can do nothing
             then, are reported as skipped; otherwise they are no part of the plan.
+
+    Raises:
+        UsageError: Two methods have one name, under which the figures of one would stand for both.
     """
 
     sources: tuple[NamedDataset, ...]
@@ -44,6 +49,11 @@ class Plan:
     components: Sizes | None = None
     maps: bool = False
     report_unsupported: bool = True
+
+    def __post_init__(self) -> None:
+        for name, count in Counter(each.name for each in self.detectors).items():
+            if count > 1:
+                raise UsageError(f"{count} detectors are called {name}: give each a name of its own (detector.name)")
 
     def variants_of(self, detector: Detector) -> tuple[Variant, ...]:
         """Those that are planned for a method."""

@@ -122,6 +122,14 @@ def marking_of(document: RunDocument) -> Marking | None:
     return None if found is None else Marking.from_dict(found)
 
 
+def review_of(document: RunDocument) -> float | None:
+    """The review threshold that is in force in a run; None: nothing was sent to review. Raises `UsageError` as `by_thresholds`."""
+    basis = Basis.of(document)
+    given = part(document["run"].get("thresholds"), ThresholdsDocument)
+    by_hand = Thresholds(given["image"], given["pixel"], review=given.get("review"))
+    return chosen(by_hand, None if basis is None else basis.calibration).review
+
+
 def by_thresholds(
     document: RunDocument,
     image: float | None = None,

@@ -36,6 +36,8 @@ def changed(state: StationState, wanted: Wanted) -> StationState:
     """The station with what is wanted. Raises `UsageError` for what cannot be."""
     check_wanted(wanted)
     score, pixel, review = wanted.get("threshold"), wanted.get("pixel_threshold"), wanted.get("review_threshold")
+    if score is not None and "review_threshold" not in wanted:
+        review = _review_below(state, score)
     if score is not None or pixel is not None or review is not None:
         state = by_hand(state, score, pixel, review)
     if score is None and review is None and "review_threshold" in wanted:
@@ -43,6 +45,12 @@ def changed(state: StationState, wanted: Wanted) -> StationState:
     if "false_alarm_rate" in wanted or "review_rate" in wanted:
         state = at_rates(state, wanted.get("false_alarm_rate"), wanted.get("review_rate"))
     return named_among(state, wanted["defects"]) if "defects" in wanted else state
+
+
+def _review_below(state: StationState, score: float) -> float | None:
+    """The review threshold that is in force, calibrated or not, where it lies below a new threshold; else none."""
+    review = state.thresholds_in_force.review
+    return None if review is None or review >= score else review
 
 
 def without_review(state: StationState) -> StationState:
@@ -116,6 +124,10 @@ def differences(before: StationState, after: StationState) -> Iterator[str]:
     ):
         if old != new:
             yield f"{name} {_threshold(new, name, after)} (was {_threshold(old, name, before)})"
+    if before.thresholds.image is None and after.thresholds.image is not None and after.thresholds.review is None:
+        review = before.thresholds_in_force.review
+        if review is not None and before.thresholds.review is None:
+            yield f"review threshold none (was {review:.6g})"
     one, other = before.calibration_in_force, after.calibration_in_force
     if one is not None and other is not None:
         for name, old, new in (

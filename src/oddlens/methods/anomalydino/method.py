@@ -6,6 +6,7 @@ Damm et al., WACV 2025, arXiv 2405.14529. The steps are those of the released co
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -18,7 +19,7 @@ from oddlens.backbone.dinov2 import Dinov2Config
 from oddlens.backbone.options import PositionResize, Tap
 from oddlens.backbone.request import FeatureRequest
 from oddlens.backbone.vision_pass import VisionPass
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensWarning, UsageError, counted
 from oddlens.io.pixels import Pixels
 from oddlens.methods.anomalydino.card import CARD
 from oddlens.methods.anomalydino.foreground import foreground
@@ -166,13 +167,24 @@ class AnomalyDINO(Method[AnomalyDINORecipe]):
         recipe = self.recipe
         scores: list[Tensor] = []
         maps: list[Tensor] = []
+        empty = 0
         for images, grid, size in self._layouts(features):
             seen = distance[images, : grid[0] * grid[1]].double()
             if "masked" in text:
                 patches = features["patches"][images, : grid[0] * grid[1]].float()
-                seen = seen * foreground(patches, grid, recipe.mask_threshold, recipe.morphology)
+                kept = foreground(patches, grid, recipe.mask_threshold, recipe.morphology)
+                if not torch.compiler.is_exporting():
+                    empty += int((~kept.any(dim=1)).sum())
+                seen = seen * kept
             scores.append(mean_of_highest(seen, recipe.top))
             maps.append(upsample_and_filter(seen.view(-1, *grid), size, gaussian_weights(recipe.sigma), "reflect"))
+        if empty:
+            warnings.warn(
+                f"the mask of the background leaves nothing of {counted(empty, 'image')}, which score 0 for that reason alone: "
+                "its threshold fits DINOv2-small; give another mask_threshold, or mask='none'",
+                OddlensWarning,
+                stacklevel=2,
+            )
         one_size = len({each.shape[1:] for each in maps}) == 1
         return Scores(torch.cat(scores), torch.cat(maps) if one_size else [each for part in maps for each in part])
 

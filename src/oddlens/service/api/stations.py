@@ -38,7 +38,10 @@ class Change(Body):
     """What is to be another one; null: it stays, but for review_threshold."""
 
     threshold: float | None = Field(None, description="An image is NG above it")
-    review_threshold: float | None = Field(None, description="It goes to review above it; null: none does")
+    review_threshold: float | None = Field(
+        None,
+        description="It goes to review above it; null: none does. Left out: it stays, where it lies below the threshold",
+    )
     pixel_threshold: float | None = Field(None, description="A pixel is marked above it")
     false_alarm_rate: float | None = Field(None, description="The share of good images that is called NG at most")
     review_rate: float | None = Field(None, description="The share of good images that goes to review")

@@ -7,7 +7,7 @@ import { $, counted, el, fileName, number, table, tag, toast } from "./dom.js";
 export function openLearn(station, done) {
   const dialog = $("#learn");
   const options = el("fieldset", { class: "stack" },
-    choice("defect_memory", "Known defects count: what looks like one is more suspicious"),
+    choice("defect_memory", "Known defects count: what looks like one is more suspicious (needs PyTorch)"),
     choice("renew_calibration", "Set the thresholds anew, on good images that were drawn at random"));
   const preview = el("div", { class: "stack", "aria-live": "polite" });
   const save = el("button", { class: "main", disabled: true }, "Save as a new version");
