@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -48,20 +49,19 @@ def killed_everywhere(start: Callable[[], Path], work: Callable[[Path], object])
 def _run(folder: Path, work: Callable[[Path], object], place: Path) -> None:
     process = os.fork()
     if process == 0:
-        numbers, is_copying = count(1), False
+        numbers, copying, of_this_thread = count(1), threading.Lock(), threading.local()
 
         def watch(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal is_copying
-            if is_copying or event not in OPERATIONS or not any(str(folder) in str(each) for each in arguments):
+            if getattr(of_this_thread, "is_copying", False):
+                return
+            if event not in OPERATIONS or not any(str(folder) in str(each) for each in arguments):
                 return
             if _reads(event, arguments):
                 return
-            is_copying = True
-            copy = place / str(next(numbers))
-            copy.mkdir()
-            if folder.exists():
-                shutil.copytree(folder, copy / folder.name, symlinks=True)
-            is_copying = False
+            with copying:  # other threads wait here with what they were about to do
+                of_this_thread.is_copying = True
+                _copy(folder, place / str(next(numbers)))
+                of_this_thread.is_copying = False
 
         sys.addaudithook(watch)
         try:
@@ -72,6 +72,20 @@ def _run(folder: Path, work: Callable[[Path], object], place: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)  # nothing is tidied up
     _, status = os.waitpid(process, 0)
     assert os.WIFSIGNALED(status), "the work itself fails"
+
+
+def _copy(folder: Path, place: Path) -> None:
+    """Copy a folder, if it is there, into `place`, again where a thread ends meanwhile what it was doing and a file goes."""
+    for left in reversed(range(10)):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        try:
+            if folder.exists():
+                shutil.copytree(folder, place / folder.name, symlinks=True)
+            return
+        except (shutil.Error, FileNotFoundError):
+            if not left:
+                raise
 
 
 def _reads(event: str, arguments: tuple[object, ...]) -> bool:
