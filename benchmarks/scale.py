@@ -1,11 +1,12 @@
 """Runs on workers of Ray against a run in one process: how much Ray costs, what a second worker brings, whether memory stays flat.
 
-    python benchmarks/scale.py [--images N] [--rounds N]
+    python benchmarks/scale.py [--images N] [--side PIXELS] [--rounds N]
 
-The demo's images, under N names, by WinCLIP on the embedded model, with all that `oddlens detect --out` writes. Of each round, one
-after the other: a run in one process and one on one worker, each with all of its processes on one processor; and one on two workers
-on two processors. Every model has one thread. Aims: one worker takes at most 1.15 times as long as one process, two workers are at
-least 1.7 times as fast as it, and memory at the end is that of the middle of the run.
+The demo's images, 224 x 224 or enlarged to what a camera gives, under N names, by WinCLIP on the embedded model, with all that
+`oddlens detect --out` writes. Of each round, one after the other: a run in one process and one on one worker, each with all of
+its processes on one processor; and one on two workers on two processors. Every model has one thread. Aims: one worker takes at
+most 1.15 times as long as one process, two workers are at least 1.7 times as fast as it, and memory at the end is that of the
+middle of the run.
 
 Seconds are of the clock, with Ray's start and end. Processor time and memory are of all processes of a run, as seen every quarter
 of a second; what an image takes is without start and end, from a fifth of the lines to the last one. Then what a run holds for each
@@ -31,6 +32,8 @@ from itertools import cycle
 from pathlib import Path
 from statistics import median
 from threading import Event, Thread
+
+from PIL import Image
 
 from oddlens import load
 from oddlens.inference.demo import FOLDER
@@ -148,16 +151,15 @@ def main() -> None:
     """Time, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--side", type=int, default=224, help="of the images, in pixels (default 224: the demo's own)")
     parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
     free = sorted(os.sched_getaffinity(0))
-    print(
-        f"load {os.getloadavg()[0]:.1f}, processors {len(free)}, images {given.images}, rounds {given.rounds}",
-        flush=True,
-    )
+    images = f"{given.images} images of {given.side} x {given.side}"
+    print(f"load {os.getloadavg()[0]:.1f}, {len(free)} processors, {images}, {given.rounds} rounds", flush=True)
     with tempfile.TemporaryDirectory(prefix="oddlens-scale-") as name:
         folder = Path(name)
-        images = _images(folder / "images", given.images)
+        images = _images(folder / "images", given.images, given.side)
         kinds = {"one process": (1, []), "one worker": (1, ["--workers", "1"]), "two workers": (2, ["--workers", "2"])}
         taken: dict[str, list[Taken]] = {kind: [] for kind in kinds}
         for number in range(given.rounds):
@@ -177,13 +179,21 @@ def main() -> None:
         _million(taken["one worker"], sum(sizes.values()), folder / "0-one-worker")
 
 
-def _images(folder: Path, count: int) -> Path:
-    """A folder with the demo's images under so many names."""
+def _images(folder: Path, count: int, side: int) -> Path:
+    """A folder with the demo's images under so many names, enlarged to so many pixels."""
     folder.mkdir()
     found = sorted(FOLDER.rglob("test/*/*.jpg"))
+    if side != 224:
+        found = [_enlarged(path, folder.with_name(f"{number}.jpg"), side) for number, path in enumerate(found)]
     for number in range(count):
         (folder / f"{number:06}.jpg").symlink_to(found[number % len(found)])
     return folder
+
+
+def _enlarged(path: Path, to: Path, side: int) -> Path:
+    with Image.open(path) as image:
+        image.resize((side, side), Image.Resampling.BICUBIC).save(to, quality=92)
+    return to
 
 
 def _run(images: Path, out: Path, options: Sequence[str], processors: set[int], count: int) -> Taken:
