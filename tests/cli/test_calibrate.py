@@ -129,7 +129,7 @@ class TestGood:
         done = calibrate(station, *given, "--leave-out", "1?.png", "good/[23].png", "no-such-folder/*.png")
         assert done.code == 2
         assert '--leave-out "no-such-folder/*.png" names none of the images: give a file' in done.err
-        done = calibrate(station, *given, "--leave-out", "1?.png", "good/[23].png", "--false-alarm-rate", 0.5)
+        done = calibrate(station, *given, "--leave-out", "1?.png", good / "[23].png", "--false-alarm-rate", 0.5)
         left = [Path(source).name for source in json.loads(done.out)["calibration"]["sources"]]
         assert sorted(left) == sorted(f"{number}.png" for number in (0, 1, 4, 5, 6, 7, 8, 9))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatch
 from glob import has_magic
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
@@ -66,7 +65,7 @@ def images_named(option: str, names: Iterable[str], sources: Iterable[str], more
     for name in names:
         found = named(name, known)
         if not found and has_magic(name):
-            images |= (matching := {source for source in known if _matches(source, name)})
+            images |= (matching := {source for source in known if PurePath(source).match(name)})
             if matching:
                 continue
         if not found:
@@ -80,12 +79,6 @@ def images_named(option: str, names: Iterable[str], sources: Iterable[str], more
             )
         images.add(found[0])
     return images
-
-
-def _matches(source: str, pattern: str) -> bool:
-    """Whether the file's name fits the pattern, or as much of its path as the pattern has folders."""
-    parts = PurePath(source).parts[-len(PurePath(pattern).parts) :]
-    return fnmatch("/".join(parts), PurePath(pattern).as_posix())
 
 
 def refuse_doubtful(
