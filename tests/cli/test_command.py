@@ -26,6 +26,8 @@ from tests.cli.program import run
         ("detect a.png --zzz", "'oddlens detect' has no option '--zzz': 'oddlens detect --help' lists them"),
         ("detect --object nut", "missing argument 'IMAGES': 'oddlens detect --help' shows how it is called"),
         ("detect a.png --every 0", "invalid value for '--every': "),
+        ("watch a --station s --out o --every nan", "--every cannot be nan: give a finite number"),
+        ("watch a --station s --out o --every 1e300", "invalid value for '--every': "),
         (
             "detect a.png --method",
             "option '--method' requires an argument: 'oddlens detect --help' shows how it is called",

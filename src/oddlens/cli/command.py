@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,12 @@ class Command(TyperCommand):
         self._refuse_contradictions(ctx, args)
         self._refuse_values(ctx, args)
         with _in_one_sentence(ctx, own):
-            return super().parse_args(ctx, self._repeated(ctx, args))
+            rest = super().parse_args(ctx, self._repeated(ctx, args))
+        for each in self.get_params(ctx):
+            value = ctx.params.get(each.name)
+            if isinstance(value, float) and not math.isfinite(value):  # no range keeps NaN out
+                raise UsageError(f"{each.opts[0]} cannot be {value}: give a finite number")
+        return rest
 
     def invoke(self, ctx: Context) -> object:
         """Run the verb; what is to be said of the call itself comes last."""

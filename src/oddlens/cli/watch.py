@@ -54,7 +54,10 @@ class SourceOptions:
     every: Annotated[
         float,
         typer.Option(
-            metavar="SECONDS", min=0.0, help="Look into the folder, or take the camera's newest frame, so often."
+            metavar="SECONDS",
+            min=0.0,
+            max=86_400.0,
+            help="Look into the folder, or take the camera's newest frame, so often.",
         ),
     ] = 1.0
     move: Annotated[
