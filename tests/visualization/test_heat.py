@@ -39,6 +39,15 @@ class TestColours:
     def test_a_cold_map_leaves_the_picture_exactly_as_it_is(self, value: float, height: int, width: int) -> None:
         assert np.array_equal(blend(noise(height, width), flat_map(height, width, value), FIXED), noise(height, width))
 
+    @pytest.mark.parametrize(("value_range", "threshold"), [((0.0, 1e-300), None), (FIXED, 1e-320), (FIXED, 1e30)])
+    def test_a_range_of_any_size_colours_what_lies_above_it_and_nothing_else(
+        self, value_range: tuple[float, float], threshold: float | None
+    ) -> None:
+        pixels = noise(1, 2)
+        drawn = blend(pixels, np.float32([[0, 1]]), value_range, threshold)
+        assert np.array_equal(drawn[0, 0], pixels[0, 0])
+        assert (drawn[0, 1] != pixels[0, 1]).any() == (threshold != 1e30)
+
     def test_the_hotter_the_stronger_on_dark_and_on_bright_parts(self) -> None:
         ramp = np.linspace(0.2, 0.75, 50, dtype=np.float32)[None]
         for ground in (0, 128, 255):

@@ -38,6 +38,6 @@ def test_no_bar_lies_on_both_sides_of_the_threshold() -> None:
     assert all(float(bar.attrib["x"]) >= place for bar in bars(svg, "ng"))
 
 
-@pytest.mark.parametrize("scores", [[0.5], [0.5, 0.5], [0.0, 1e-300], [-1.0, 0.0]])
+@pytest.mark.parametrize("scores", [[0.5], [0.5, 0.5], [0.0, 1e-300], [-1.0, 0.0], [1e20, 1e20]])
 def test_scores_of_one_value_are_fine(scores: list[float]) -> None:
     assert bars(score_histogram({"none": scores}, []), "none")

@@ -12,6 +12,10 @@ from oddlens.errors import UsageError, shortened
 Verdict = Literal["ok", "review", "ng"]
 
 
+_MOST = 1e30
+"""No score comes near it, and a map, whose colours a threshold anchors, is float32."""
+
+
 class ThresholdsDocument(TypedDict):
     """What `Thresholds.to_dict` writes."""
 
@@ -34,7 +38,7 @@ class Thresholds:
         promise: What `image` promises of further good images, in words; None: nothing is known.
 
     Raises:
-        UsageError: One is not finite: every score would be on the same side of it. Or `review` lies beyond `image`.
+        UsageError: One is not finite, or beyond all scores: every one would be on the same side. Or `review` lies beyond `image`.
     """
 
     image: float | None = None
@@ -46,7 +50,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         for value in (self.image, self.pixel, self.review):
             if value is not None and not _is_finite(value):
-                raise UsageError(f"{shortened(value)} is no threshold: give a finite number")
+                raise UsageError(f"{shortened(value)} is no threshold: give a finite number, at most {_MOST:g} in size")
         if self.image is not None and self.review is not None and self.review > self.image:
             raise UsageError(
                 f"the review threshold {self.review:g} lies above {self.image:g}, from which on an image is NG: give a lower one, "
@@ -88,5 +92,5 @@ class ValueRange:
 
 
 def _is_finite(value: object) -> bool:
-    """Whether it is a number that files hold, too: `form_fault` takes none from 2**1023 on."""
-    return not isinstance(value, bool) and isinstance(value, Real) and bool(-(2**1023) < cast("float", value) < 2**1023)
+    """Whether it is a number that scores and maps can be compared with."""
+    return not isinstance(value, bool) and isinstance(value, Real) and bool(-_MOST <= cast("float", value) <= _MOST)

@@ -32,6 +32,7 @@ _FAINT_FROM, _FAINTEST, _MARKED = (
     0.5,
 )  # with one: of what lies below it; the opacity below it, and from it on
 _DIMMED = 0.72  # how bright a grey image is under the colours
+_MOST = float(np.finfo(np.float32).max)
 _BAND_ROWS = 64  # rows blended at a time: the working memory stays in the processor's cache
 
 
@@ -146,6 +147,6 @@ def _levels(
 def _stretched(values: NDArray[np.floating], low: float, high: float, top: int) -> NDArray[np.float32]:
     """The values on a scale from 0 at `low` to `top` at `high`; what lies beyond is clipped."""
     scaled = np.subtract(values, np.float32(low), dtype=np.float32)
-    np.multiply(scaled, np.float32(top / (high - low)), out=scaled)
+    np.multiply(scaled, np.float32(min(top / (high - low), _MOST)), out=scaled)  # infinite, it would make 0 no number
     clipped: NDArray[np.float32] = np.clip(scaled, 0, top, out=scaled)
     return clipped
