@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal, NotRequired, Required, TypedDict
 
 import pytest
 
-from oddlens.io.strict_json import DoubleFieldError, checked, form_fault, parse_json
+from oddlens.io.strict_json import DoubleFieldError, checked, form_fault, parse_json, said_time
 
 
 def test_json_is_read() -> None:
@@ -120,3 +121,8 @@ def test_a_type_is_a_form(changed: dict[str, Any], fault: str) -> None:
 def test_what_a_type_lacks_is_reported() -> None:
     assert form_fault({"name": "a", "note": None}, _Numbered) == "it lacks limits, more, sizes"
     assert form_fault({"name": "a"}, list[_Named] | None) == "it is no list"
+
+
+def test_a_time_is_written_in_utc() -> None:
+    east = timezone(timedelta(hours=2))
+    assert said_time(datetime(2026, 11, 26, 1, 30, 0, 5678, east)) == "2026-11-25T23:30:00.005Z"

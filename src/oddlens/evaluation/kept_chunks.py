@@ -85,7 +85,11 @@ class KeptChunks:
         self._folder = folder
 
     def count(self, first: int, cells: Iterable[str]) -> int:
-        """The images of the chunk that begins with image `first`; 0 where a cell has none of it, or nothing that is whole."""
+        """The images of the chunk that begins with image `first`; 0 where a cell has none of it, or nothing that is whole.
+
+        Each file is read here and again when its cell takes it: the maps of all cells at once would be gigabytes where many
+        methods and seeds are measured, and no cell may take a chunk before the files of all are known to be whole.
+        """
         try:
             return min(len(self.read(first, cell).detections) for cell in cells)
         except (OSError, ValueError):

@@ -13,8 +13,9 @@ from typing import cast
 
 from oddlens.history.filters import Filter
 from oddlens.history.history import History
-from oddlens.history.records import Inspection, iso
+from oddlens.history.records import Inspection
 from oddlens.io.cells import harmless
+from oddlens.io.strict_json import said_time
 
 COLUMNS = (
     "id", "time", "station", "station_version", "source", "origin", "score", "verdict", "p_value", "threshold",
@@ -83,7 +84,7 @@ def _row(each: Inspection) -> dict[str, object]:
     thresholds = cast("dict[str, float | None]", sent["thresholds"])
     names = cast("list[tuple[str, float]]", (regions[0].get("names") if regions else None) or [])
     return {name: sent[name] for name in COLUMNS if name in sent} | {
-        "time": iso(each.time),
+        "time": said_time(each.time),
         "verdict": "failed" if each.detection is None else each.verdict,
         "threshold": thresholds["image"],
         "review_threshold": thresholds["review"],

@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, cast, get_args
 
 from oddlens.detection import ValueRange, Verdict
 from oddlens.errors import OddlensError, UsageError, shortened
+from oddlens.io.strict_json import said_time
 from oddlens.station.feedback import Judged, Said, judged
 
 Origin = Literal["api", "folder", "camera", "page"]
@@ -138,7 +139,7 @@ class Inspection(NewInspection):
         path, (width, height) = f"/api/results/{self.id}", self.size
         thresholds = {"image": "threshold", "review": "review_threshold", "pixel": "pixel_threshold"}
         document = {name: getattr(self, name) for name in _SENT} | {
-            "time": iso(self.time),
+            "time": said_time(self.time),
             "thresholds": {name: self._found(key) for name, key in thresholds.items()},
             "width": width,
             "height": height,
@@ -185,12 +186,7 @@ class AuditEntry:
 
     def to_dict(self) -> dict[str, object]:
         """As the API sends it."""
-        return vars(self) | {"time": iso(self.time)}
-
-
-def iso(time: datetime) -> str:
-    """A time in UTC with milliseconds: "2026-11-26T13:30:00.000Z"."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return vars(self) | {"time": said_time(self.time)}
 
 
 @dataclass(frozen=True, kw_only=True)

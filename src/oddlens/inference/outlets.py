@@ -15,6 +15,7 @@ from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.inference.webhook import SECRET_VARIABLE, Webhook
 from oddlens.io.addresses import shown_address
+from oddlens.io.strict_json import said_time
 
 ON_NG, ON_EACH = "on-ng:", "on-each:"
 """How an address begins that is a program."""
@@ -32,11 +33,6 @@ def event_of(
         identity: What made the result, see `Identity.to_dict`.
     """
     return {"station": station, "time": said_time(time), **result, "identity": dict(identity)}
-
-
-def said_time(time: datetime) -> str:
-    """A time as JSON has it: ISO 8601 in UTC, with milliseconds."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def open_outlet(address: str, say: Say) -> Outlet:

@@ -1,4 +1,4 @@
-"""JSON from disk or from a user, read strictly, and a check of the form of its values."""
+"""JSON from disk or from a user, read strictly; a check of the form of its values; and how a time is written in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import (
@@ -213,6 +214,11 @@ def _form_of(hint: object) -> object:
     if origin is dict:
         return _Values(_form_of(parts[1]))
     return None if hint is NoneType else hint
+
+
+def said_time(time: datetime) -> str:
+    """A time as JSON of oddlens has it: ISO 8601 in UTC with milliseconds, "2026-11-26T13:30:00.000Z"."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", dict: "object", list: "list"}

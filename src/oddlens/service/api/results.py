@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from oddlens.history import drawing, export
 from oddlens.history.filters import Filter, Sort
 from oddlens.history.history import History, control_limits
-from oddlens.history.records import Inspection, Origin, Outcome, iso
+from oddlens.history.records import Inspection, Origin, Outcome
+from oddlens.io.strict_json import said_time
 from oddlens.service.api.answers import TheService, TheStation, file_answer
 from oddlens.station.feedback import Said
 
@@ -158,7 +159,7 @@ def get_trend(station: TheStation, history: _HistoryOf, since: _Since = None) ->
     thresholds = {} if latest is None else cast("dict[str, object]", latest.to_dict()["thresholds"])
     limits = control_limits([score for _, score, verdict in found if verdict != "ng"])
     return {
-        "time": [iso(time) for time, _, _ in found],
+        "time": [said_time(time) for time, _, _ in found],
         "score": [score for _, score, _ in found],
         "verdict": [verdict for _, _, verdict in found],
         "limits": {name: thresholds.get(name) for name in ("image", "review")} | limits,
@@ -168,7 +169,7 @@ def get_trend(station: TheStation, history: _HistoryOf, since: _Since = None) ->
 @router.get("/api/stations/{name}/hours", summary="A station's verdicts by hour")
 def get_hours(station: TheStation, history: _HistoryOf, since: _Since = None) -> list[dict[str, object]]:
     """Hours without a result are left out."""
-    return [{"hour": iso(hour), **counts} for hour, counts in history.count_by_hour(station.name, _time(since))]
+    return [{"hour": said_time(hour), **counts} for hour, counts in history.count_by_hour(station.name, _time(since))]
 
 
 @router.get("/api/stations/{name}/defects", summary="A station's defects by name")
