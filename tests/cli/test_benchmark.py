@@ -214,9 +214,25 @@ def test_without_numbers_of_good_examples_a_method_that_takes_none_runs_without(
     done = bench(place, open_clip_folder, "--method", "vl4ad")
     assert done.code == 0
     assert {row["shots"] for row in metrics(place)["results"]} == {0}
-    insisting = bench(place, open_clip_folder, "--method", "vl4ad", "--shots", "0,1")
-    assert insisting.code == 1
-    assert "takes no good examples: measure it with --shots 0" in insisting.err
+
+
+def test_a_number_of_examples_that_a_method_cannot_take_is_reported_and_is_no_failure(
+    place: Path, open_clip_folder: Path
+) -> None:
+    done = bench(place, open_clip_folder, "--method", "vl4ad", "winclip", "--shots", "0,1", "--seeds", "0")
+    assert done.code == 0
+    assert "vl4ad takes no good examples: measure it with --shots 0: no figures for vl4ad 1-shot seed 0" in done.err
+    assert [line.split()[1:3] for line in done.out.splitlines()[1:]] == [
+        ["vl4ad", "0"], ["winclip", "0"], ["winclip", "1"],
+    ]  # fmt: skip
+    lacking = bench(place, open_clip_folder, "--method", "vl4ad", "winclip", "--shots", "0,1,4", "--seeds", "0")
+    assert lacking.code == 1, "the data do not have four"
+
+
+def test_a_run_that_can_measure_nothing_has_failed(place: Path, open_clip_folder: Path) -> None:
+    done = bench(place, open_clip_folder, "--method", "vl4ad", "--shots", "1")
+    assert done.code == 1
+    assert "takes no good examples: measure it with --shots 0" in done.err
 
 
 def test_a_category_without_anything_to_compare_with_is_reported_and_counts_as_lacking(

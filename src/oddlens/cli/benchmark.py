@@ -138,7 +138,8 @@ def benchmark(
     Writes OUT/metrics.json, table.md, table.tex, references.bib, scores.jsonl and report.html for the methods and data sets of
     this call. Start a run that was stopped again, and it goes on.
 
-    Exit code: 0, 1 if some of it has no figures (the command says why), 2 if the call was wrong.
+    Exit code: 0, also where a method cannot take a number of examples (the command says so), 1 if the data do not give all figures
+    or nothing could be measured, 2 if the call was wrong.
     """
     naming.check()
     shots = _numbers("--shots", "0,1,4" if examples.shots is None else examples.shots)
@@ -171,8 +172,6 @@ def benchmark(
     from oddlens.loading import load
 
     sources = open_sources(data)
-    if examples.leave_out_copies:
-        sources = tuple(source.without_copies() for source in sources)
     with before_the_first_image(), loading():
         detectors = tuple(
             load(name, what.model, files.get(name), what.device, runtime=what.runtime, **overrides[name])
@@ -188,6 +187,7 @@ def benchmark(
         components=None if pixels.component_sizes is None else read_sizes(pixels.component_sizes),
         maps=pixels.maps,
         report_unsupported=examples.shots is not None,
+        leave_out_copies=examples.leave_out_copies,
     )
     for source in sources:
         if source.dataset.problems:
@@ -201,9 +201,9 @@ def benchmark(
     document = write_results(run)
     print_table(*summary_table(document))
     say(f"results: {out}")
-    lacking = skipped_lines(document) + bare_lines(document)
-    say(*(f"oddlens: {line}" for line in lacking))
-    if lacking:
+    bare = bare_lines(document)
+    say(*(f"oddlens: {line}" for line in skipped_lines(document) + bare))
+    if bare or not run.cells or not all(skip.by_nature for skip in run.skipped):
         raise typer.Exit(1)
 
 

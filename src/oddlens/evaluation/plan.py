@@ -35,6 +35,7 @@ class Plan:
         maps: Raw anomaly maps are written.
         report_unsupported: Cells with good examples of a method that takes none, and cells without of one that can do nothing
             then, are reported as skipped; otherwise they are no part of the plan.
+        leave_out_copies: Test images that are files of normal training images, the same to the byte, are left out of `sources`.
 
     Raises:
         UsageError: Two methods have one name, under which the figures of one would stand for both.
@@ -49,8 +50,11 @@ class Plan:
     components: Sizes | None = None
     maps: bool = False
     report_unsupported: bool = True
+    leave_out_copies: bool = False
 
     def __post_init__(self) -> None:
+        if self.leave_out_copies:
+            object.__setattr__(self, "sources", tuple(source.without_copies() for source in self.sources))
         for name, count in Counter(each.name for each in self.detectors).items():
             if count > 1:
                 raise UsageError(f"{count} detectors are called {name}: give each a name of its own (detector.name)")
@@ -94,7 +98,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A cell that has no figures, and why."""
+    """A cell that has no figures, and why. by_nature: the method cannot be measured so on any data (`unsupported`)."""
 
     key: Key
     reason: str
+    by_nature: bool = False

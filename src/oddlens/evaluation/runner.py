@@ -184,7 +184,7 @@ class Benchmark:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test image"))
                 continue
             if reason := unsupported(detector, variant):
-                self.skipped.append(Skipped(key, reason))
+                self.skipped.append(Skipped(key, reason, by_nature=True))
                 continue
             if len(chosen) < variant.shots:
                 have = counted(len(chosen), "good example")
