@@ -56,9 +56,7 @@ def archive(history: History, which: Filter) -> Iterator[bytes]:
         writers: tuple[tuple[str, Callable[[History, Filter], Iterator[bytes]]], ...]
         writers = (("results.csv", table), ("results.jsonl", json_lines))
         for name, lines in writers:
-            info = zipfile.ZipInfo(name, now.timetuple()[:6])
-            info.compress_type = zipfile.ZIP_DEFLATED
-            with file.open(info, "w", force_zip64=True) as member:
+            with file.open(_entry(name, now, zipfile.ZIP_DEFLATED), "w", force_zip64=True) as member:
                 for some in lines(history, which):
                     member.write(some)
                     yield out.taken()
@@ -70,12 +68,19 @@ def archive(history: History, which: Filter) -> Iterator[bytes]:
                 source = path.open("rb")
             except OSError:  # it was removed just now
                 continue
-            info = zipfile.ZipInfo(f"images/{each.id}{path.suffix}", each.time.timetuple()[:6])
-            with source, file.open(info, "w", force_zip64=True) as member:
+            entry = _entry(f"images/{each.id}{path.suffix}", each.time)
+            with source, file.open(entry, "w", force_zip64=True) as member:
                 while some := source.read(_CHUNK):
                     member.write(some)
                     yield out.taken()
     yield out.taken()
+
+
+def _entry(name: str, time: datetime, compression: int = zipfile.ZIP_STORED) -> zipfile.ZipInfo:
+    """A file in a zip, which knows no time before 1980: a machine whose clock was never set inspects in 1970."""
+    info = zipfile.ZipInfo(name, max(time.timetuple()[:6], (1980, 1, 1, 0, 0, 0)))
+    info.compress_type = compression
+    return info
 
 
 def _row(each: Inspection) -> dict[str, object]:

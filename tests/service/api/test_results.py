@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -266,6 +266,16 @@ def test_a_zip_is_written_as_it_is_read(history: History) -> None:
     parts = [len(part) for part in archive(history, Filter())]
     assert max(parts) < 2 << 20
     assert sum(parts) > 15 << 20
+
+
+def test_a_zip_takes_what_a_machine_inspected_whose_clock_was_never_set(history: History) -> None:
+    from oddlens.history.export import archive
+    from oddlens.history.filters import Filter
+
+    history.add(new(digest=history.pictures.put(b"an image"), time=datetime(1970, 1, 1, tzinfo=UTC)))
+    with zipfile.ZipFile(io.BytesIO(b"".join(archive(history, Filter())))) as file:
+        assert file.read("images/1.bin") == b"an image"
+        assert b"1970-01-01T" in file.read("results.csv")
 
 
 def test_the_end_of_an_export_stays(history: History) -> None:
