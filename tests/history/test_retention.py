@@ -70,6 +70,15 @@ def test_old_images_go_and_results_stay(history: History, days: list[Inspection]
     assert retain(history, max_age=2.5 * DAY) == Removed()
 
 
+def test_a_drawing_goes_with_its_image_whenever_it_was_drawn(history: History, days: list[Inspection]) -> None:
+    for each in days:
+        history.pictures.drawn_path(each.digest, "overlay.jpg").write_bytes(bytes(SIZE))
+    assert retain(history, max_age=2.5 * DAY).drawn == 4
+    assert {file.digest for file in history.pictures.files() if file.kind == "drawn"} == {
+        each.digest for each in days[:3]
+    }
+
+
 def test_without_a_limit_all_stays(history: History, days: list[Inspection]) -> None:
     assert retain(history) == Removed()
     assert images(history, days) == [0, 1, 2, 3, 4]

@@ -38,6 +38,8 @@ def retain(
 ) -> Removed:
     """Remove images and maps that were last inspected too long ago, then the oldest ones until all take no more than `max_bytes`.
 
+    A drawing is as old as its image, whenever it was drawn, and goes with it.
+
     Age takes no image that a person said something of, and size takes those last: drawings go first, since they are drawn again,
     then what nobody marked, the oldest first.
 
@@ -56,7 +58,13 @@ def retain(
     removed = Removed()
     if max_age is not None:
         oldest = time.time() - max_age.total_seconds()
-        files = [each for each in files if not (_is_old(each, oldest, marked) and _remove(history, each, removed))]
+        images = {each.digest: each.modified for each in files if each.kind == "images"}
+
+        def is_old(each: Kept) -> bool:
+            inspected = images.get(each.digest, 0) if each.kind == "drawn" else each.modified
+            return inspected < oldest and each.digest not in marked
+
+        files = [each for each in files if not (is_old(each) and _remove(history, each, removed))]
     if max_bytes is not None:
         size = sum(each.size for each in files)
         for each in sorted(files, key=lambda each: (each.digest in marked, each.kind != "drawn", each.modified)):
@@ -101,10 +109,6 @@ class Keeper:
                 _LOG.warning("images that are too old stay for now: %s", error)
             if self._stopped.wait(_EVERY_S):
                 return
-
-
-def _is_old(each: Kept, oldest: float, marked: set[str]) -> bool:
-    return each.modified < oldest and each.digest not in marked
 
 
 def _remove(history: History, each: Kept, removed: Removed) -> bool:
