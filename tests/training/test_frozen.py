@@ -26,7 +26,8 @@ def test_a_batch_holds_features_masks_states_and_names(
 ) -> None:
     views = single_images(sets[0])[1:6]
     batch = features.batch(views)
-    vision_pass = VisionPass(backbone, [view.read()[0] for view in views], FakeTrainable(backbone).request)
+    request = FakeTrainable(backbone).request
+    vision_pass = VisionPass(backbone, [request.view(view.read()[0]) for view in views], request)
     assert torch.allclose(batch.features["image"], vision_pass.features.image, atol=1e-5)
     assert batch.features["patches/last"].shape == (5, 25, backbone.vision.config.width)
     assert batch.labels.tolist() == [view.label for view in views]

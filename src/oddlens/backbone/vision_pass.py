@@ -47,13 +47,12 @@ class VisionPass:
 
     @cached_property
     def pixels(self) -> Tensor:
-        """The images resized and normalised: float32 [batch, 3, height, width]."""
+        """The images normalised, which have one size: float32 [batch, 3, height, width]."""
         if self._given is not None:
             return self._given
         with self._timed():
-            request, first = self._request, self.images[0]
-            size = request.size_of(first) if request.cut_to is None else request.view(first).shape[:2]
-            return self._backbone.to_pixels(self.images, size, request.interpolation)
+            height, width = self.images[0].shape[:2]
+            return self._backbone.to_pixels(self.images, (height, width), self._request.interpolation)
 
     @cached_property
     def features(self) -> VisionFeatures:

@@ -66,18 +66,17 @@ class GraphModel:
 class GraphPass:
     """A batch of images for the encoder. As `backbone.vision_pass.VisionPass`."""
 
-    def __init__(self, images: Sequence[Pixels], request: FeatureRequest, model: GraphModel) -> None:
+    def __init__(self, images: Sequence[Pixels], model: GraphModel) -> None:
         self.seconds = 0.0
         self._images = images
-        self._request = request
         self._model = model
 
     @cached_property
     def pixels(self) -> Numbers:
-        """The images resized and normalised: float32 [batch, 3, height, width]."""
+        """The images normalised, which have one size: float32 [batch, 3, height, width]."""
         started = time.perf_counter()
-        size = self._request.size_of(self._images[0])
-        pixels = normalised(self._images, size, self._model.mean, self._model.std, self._request.interpolation)
+        height, width = self._images[0].shape[:2]
+        pixels = normalised(self._images, (height, width), self._model.mean, self._model.std)
         self.seconds += time.perf_counter() - started
         return pixels
 
@@ -206,7 +205,7 @@ class GraphMethod:
         self, images: Sequence[Pixels], request: FeatureRequest, sizes: Sequence[tuple[int, int]] = ()
     ) -> GraphPass:
         """A batch of images for `encode`."""
-        return GraphPass(images, request, self.backbone)
+        return GraphPass(images, self.backbone)
 
     def encode_prompts(self, object_name: str) -> dict[str, Numbers]:
         """The text side for an object."""

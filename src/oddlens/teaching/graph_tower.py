@@ -41,8 +41,8 @@ class GraphTower:
 
     def see(self, images: Sequence[Pixels], *, embeds: bool) -> CropsSeen:
         """See `CropTower`. The graph gives embeddings in any case."""
-        method = self._method
-        found = method.encode(method.vision_pass(images, method.request))
+        method, request = self._method, self._method.request
+        found = method.encode(method.vision_pass([request.view(image) for image in images], request))
         patches: Vectors = found["reference:patch"].astype(np.float32)
         side = math.isqrt(patches.shape[1])
         return CropsSeen(unit(found["image"].astype(np.float32)) if embeds else None, unit(patches), (side, side))

@@ -21,7 +21,6 @@ from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
 from oddlens.io.loader import load
 from oddlens.io.pixels import Pixels
-from oddlens.io.preprocess import resized
 from oddlens.training.feature_cache import Arrays
 from oddlens.training.images import TrainingImage
 from oddlens.training.precision import Precision
@@ -102,9 +101,7 @@ class Encoder:
 
     def _prepared(self, image: _MaskedPixels) -> _MaskedPixels:
         """An image and its mask at the size of the tower; any thread may do it."""
-        request = self.trainable.request
-        pixels = image.pixels if request.whole else resized(image.pixels, (self.size, self.size), request.interpolation)
-        return _MaskedPixels(pixels, resize_mask(image.mask, self.size))
+        return _MaskedPixels(self.trainable.request.view(image.pixels), resize_mask(image.mask, self.size))
 
     @torch.inference_mode()
     def _encoded(self, image: _MaskedPixels) -> Arrays:

@@ -85,9 +85,9 @@ def _difference(trainable: Trainable, image: Pixels, name: str) -> float:
 
 
 def _features(trainable: Trainable, image: Pixels, precision: Precision) -> Mapping[str, Tensor]:
-    backbone = trainable.backbone
+    backbone, request = trainable.backbone, trainable.request
     with precision.lowered(backbone.device):
-        features = trainable.encode(VisionPass(backbone, [image], trainable.request))
+        features = trainable.encode(VisionPass(backbone, [request.view(image)], request))
     return {name: value.double().cpu() for name, value in features.items()}
 
 
