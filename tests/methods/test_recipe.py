@@ -27,6 +27,7 @@ class Settings:
     deep: int = layer_field(8, of=12, tower="text")
     words: str | Mapping[str, tuple[str, ...]] = "none"
     others: tuple[()] | tuple[str, ...] = ()
+    pair: tuple[float, float] = (0.5, 0.9)
     NAMED: ClassVar = {"rough": {"blur": True, "layers": (12,)}}
 
 
@@ -75,6 +76,8 @@ class TestMaking:
             ("layers", [], "a list of one or more, each a whole number above 0"),
             ("taps", "stem", "a list of one or more, each a whole number above 0 or text or None"),
             ("taps", [], "a list of one or more, each a whole number above 0 or text or None"),
+            ("pair", [0.5], "a list of 2, each a number above 0"),
+            ("pair", [0.5, 0.9, 0.9], "a list of 2, each a number above 0"),
             ("words", 3, "text or a dictionary of text to a list of one or more, each text"),
             ("words", {"road": "lane"}, "text or a dictionary of text to a list of one or more, each text"),
             ("words", {3: ["lane"]}, "text or a dictionary of text to a list of one or more, each text"),

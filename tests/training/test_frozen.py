@@ -7,6 +7,8 @@ import torch
 from oddlens.backbone.backbone import Backbone
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
+from oddlens.errors import OddlensError
+from oddlens.methods.base import Features
 from oddlens.training.frozen import Encoder, RecomputedFeatures
 from oddlens.training.images import single_images
 from oddlens.training.precision import Precision
@@ -65,6 +67,24 @@ def test_fewer_bits_change_features_a_little_and_give_float32(
     )
     assert rounded.dtype == torch.float32
     assert 0 < (rounded - exact).norm() / exact.norm() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("precision", "advice"), [("bfloat16", "give --precision float32"), ("float32", "check the model")]
+)
+def test_features_that_are_not_finite_are_refused_with_their_image(
+    precision: str, advice: str, backbone: Backbone, sets: tuple[SampleSet, ...]
+) -> None:
+    class Overflowing(FakeTrainable):
+        def encode(self, vision_pass: VisionPass) -> Features:
+            return {name: value * float("inf") for name, value in super().encode(vision_pass).items()}
+
+    encoder = Encoder(Overflowing(backbone), Precision(precision, {}))
+    image = single_images(sets[0])[1]
+    with pytest.raises(OddlensError) as error:
+        encoder.arrays(image)
+    path = image.samples[0].record.image
+    assert str(error.value) == f"{path} has features that are not finite in {precision}: {advice}"
 
 
 def test_what_learns_can_follow_gradients_through_the_batch(

@@ -40,6 +40,12 @@ def test_the_curves_are_an_image_with_a_line_for_each_part(tmp_path: Path) -> No
     assert {(31, 119, 180), (255, 127, 14), (44, 160, 44)} <= colours
 
 
+def test_a_title_may_have_dollars_and_what_no_text_can_hold(tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    write_report(out, HISTORY, 2, MADE, "a method on cost_$_a_$ and \udcff")
+    assert report_files(out)[1].is_file()
+
+
 def test_without_matplotlib_it_is_said_before_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     check_drawing()
     monkeypatch.setattr(report, "find_spec", lambda name: None)

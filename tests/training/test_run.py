@@ -11,7 +11,7 @@ import torch
 import oddlens
 from oddlens.backbone.backbone import Backbone
 from oddlens.data.manifest import manifest_hash
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensError, UsageError
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.registry import method_card
@@ -169,6 +169,18 @@ def test_report_and_previews_lie_in_the_given_places(backbone: Backbone, sets: S
         if name != "format"
     }
     assert (tmp_path / "w.safetensors.report.png").is_file()
+
+
+def test_a_report_that_cannot_be_written_does_not_cost_the_weights(
+    backbone: Backbone, sets: Sets, tmp_path: Path
+) -> None:
+    out = tmp_path / "w.safetensors"
+    run = make("april-gan", backbone, sets, out, report=True)
+    (tmp_path / "w.safetensors.report.png").mkdir()
+    with pytest.raises(OddlensError, match=r"report\.png cannot be written because it is a folder"):
+        run.run()
+    learned = run.trainable.tensors()
+    assert all(torch.equal(value, learned[name]) for name, value in read_weights(out).tensors.items())
 
 
 def test_a_name_that_nothing_could_read_again_is_refused(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:

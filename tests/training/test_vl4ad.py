@@ -226,6 +226,7 @@ class TestRefusals:
             ({"crop": (48, 64)}, "48x64"),
             ({"least": 2.0, "most": 1.0}, "from 2.0 to 1.0"),
             ({"iterations": 0}, "iterations cannot be 0"),
+            ({"seed": 2**63}, "seed cannot be 9223372036854775808"),
         ],
     )
     def test_settings_out_of_range(self, change: dict[str, object], told: str) -> None:

@@ -173,7 +173,10 @@ def _fits(value: object, hint: object) -> bool:
     if origin is tuple and not inner:
         return value in ((), [])
     if origin is tuple:
-        return isinstance(value, tuple | list) and bool(value) and all(_fits(item, inner[0]) for item in value)
+        fixed = None if inner[-1] is Ellipsis else len(inner)
+        if not isinstance(value, tuple | list) or not value or fixed not in (None, len(value)):
+            return False
+        return all(_fits(item, inner[0]) for item in value)
     if origin is Mapping:
         return isinstance(value, Mapping) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
     if inner:
@@ -194,7 +197,9 @@ def described(hint: object) -> str:
     if origin is Literal:
         return ("one of " if len(inner) > 1 else "") + ", ".join(repr(choice) for choice in inner)
     if origin is tuple:
-        return f"a list of one or more, each {described(inner[0])}" if inner else "an empty list"
+        if not inner:
+            return "an empty list"
+        return f"a list of {'one or more' if inner[-1] is Ellipsis else len(inner)}, each {described(inner[0])}"
     if origin is Mapping:
         return f"a dictionary of {described(inner[0])} to {described(inner[1])}"
     if inner:

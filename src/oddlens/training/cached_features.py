@@ -158,7 +158,7 @@ class CachedFeatures:
         for name, values in arrays.items():
             with np.errstate(over="ignore"):
                 stored = values.astype(self._type(name))
-            if not np.isfinite(stored).all() and np.isfinite(values).all():
+            if not np.isfinite(stored).all():
                 raise OddlensError(
                     f"the features {name!r} are too large for float16: give --cache-dtype float32, which holds them as they are"
                 )

@@ -19,6 +19,7 @@ from torch import Tensor
 from oddlens.backbone.tensors import aligned, to_device
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.data.masks import resize_mask
+from oddlens.errors import OddlensError
 from oddlens.io.loader import load
 from oddlens.io.pixels import Pixels
 from oddlens.training.feature_cache import Arrays
@@ -95,21 +96,26 @@ class Encoder:
         return arrays
 
     def each(self, images: Sequence[TrainingImage]) -> list[Arrays]:
-        """`arrays` of several images, which are read ahead."""
+        """`arrays` of several images, which are read ahead. Raises OddlensError for features that are not finite."""
         with closing(load(map(_Reading, images), self._prepared)) as read:
-            return [self._encoded(each) for each in read]
+            return [self._encoded(each, image) for each, image in zip(read, images, strict=True)]
 
     def _prepared(self, image: _MaskedPixels) -> _MaskedPixels:
         """An image and its mask at the size of the tower; any thread may do it."""
         return _MaskedPixels(self.trainable.request.view(image.pixels), resize_mask(image.mask, self.size))
 
     @torch.inference_mode()
-    def _encoded(self, image: _MaskedPixels) -> Arrays:
-        backbone = self.trainable.backbone
+    def _encoded(self, read: _MaskedPixels, image: TrainingImage) -> Arrays:
+        backbone, precision = self.trainable.backbone, self.precision.name
         with self.precision.lowered(backbone.device):
-            features = self.trainable.encode(VisionPass(backbone, [image.pixels], self.trainable.request))
+            features = self.trainable.encode(VisionPass(backbone, [read.pixels], self.trainable.request))
         arrays: Arrays = {name: value[0].float().cpu().numpy() for name, value in features.items()}
-        return arrays | {MASK: np.packbits(image.mask)}
+        if not all(np.isfinite(each).all() for each in arrays.values()):
+            advice = "check the model" if precision == "float32" else "give --precision float32"
+            raise OddlensError(
+                f"{image.samples[0].record.image} has features that are not finite in {precision}: {advice}"
+            )
+        return arrays | {MASK: np.packbits(read.mask)}
 
     def batch(self, images: Sequence[TrainingImage], arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
         """The batch of images whose arrays are given, stacked."""

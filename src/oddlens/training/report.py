@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, printable
 from oddlens.io.atomic import replacing, write_text
 from oddlens.training.checkpoint import History
 
@@ -70,7 +70,7 @@ def _draw(path: Path, history: History, steps: int, title: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("loss (weighted)")
     axes.set_ylim(bottom=0)
-    axes.set_title(title)
+    axes.set_title(printable(title), parse_math=False)  # a data set's name may have a dollar in it
     axes.grid(alpha=0.3)
     axes.legend()
     with replacing(path) as temporary:

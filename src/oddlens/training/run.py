@@ -85,10 +85,10 @@ class TrainingRun:
             "losses": history.epochs(self.schedule.steps)[-1],
             "seconds": round(time.perf_counter() - started, 1),
         }
+        write_weights(self.out, self.trainable.tensors(), provenance)
         if self.report:
             title = f"{self.trainable.name} on {', '.join(each.name for each in self.schedule.sets)}"
             write_report(self.out, history, self.schedule.steps, provenance, title)
-        write_weights(self.out, self.trainable.tensors(), provenance)
         self.checkpoint.remove()
         return history
 

@@ -37,6 +37,7 @@ from oddlens.training.loop import minimise
 from oddlens.training.processes import ALONE, Processes
 from oddlens.training.report import write_report
 from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
+from oddlens.training.settings import LARGEST_SEED, check_range
 from oddlens.training.vl4ad_scenes import Crops, Scenes
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class DecoderTraining:
         for name in ("iterations", "batch", "short_side", "learning_rate", "clip", "points"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} cannot be {getattr(self, name)}: give a number above 0")
+        check_range("seed", self.seed, 0, LARGEST_SEED)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 0."""
@@ -195,10 +197,10 @@ class DecoderRun:
         reporter.say(f"{counted(len(history), 'step')}, {_latest(history)}")
         seconds = round(time.perf_counter() - started, 1)
         provenance = self.provenance() | {"losses": means, "seconds": seconds}
+        write_weights(self.out, weights_of(self.network, self._text), provenance)
         if self._report:
             steps = -(-len(self.scenes) // self.settings.batch)
             write_report(self.out, history, steps, provenance, f"vl4ad on {self.scenes.name}")
-        write_weights(self.out, weights_of(self.network, self._text), provenance)
         self.checkpoint.remove()
         return history
 
