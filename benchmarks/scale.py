@@ -155,8 +155,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
     free = sorted(os.sched_getaffinity(0))
-    images = f"{given.images} images of {given.side} x {given.side}"
-    print(f"load {os.getloadavg()[0]:.1f}, {len(free)} processors, {images}, {given.rounds} rounds", flush=True)
+    said = f"{given.images} images of {given.side} x {given.side}"
+    print(f"load {os.getloadavg()[0]:.1f}, {len(free)} processors, {said}, {given.rounds} rounds", flush=True)
     with tempfile.TemporaryDirectory(prefix="oddlens-scale-") as name:
         folder = Path(name)
         images = _images(folder / "images", given.images, given.side)

@@ -115,6 +115,12 @@ def versions(*packages: str) -> dict[str, str | None]:
     return found
 
 
+def changed_fields(recipe: DataclassInstance) -> dict[str, object]:
+    """The fields of a recipe that do not have their default, by hand, from weights or fitted to the model; as JSON values."""
+    now, usual = (json.loads(json.dumps(asdict(each))) for each in (recipe, type(recipe)()))
+    return {name: value for name, value in now.items() if value != usual[name]}
+
+
 def plain_recipe(recipe: DataclassInstance) -> dict[str, object]:
     """A recipe's fields as they are read back from a JSON file: lists for tuples.
 

@@ -104,6 +104,8 @@ def test_settings_names_and_sizes_reach_the_cells(place: Path, open_clip_folder:
     assert done.code == 0
     document = metrics(place)
     assert document["methods"]["winclip"]["recipe"]["temperature"] == 0.01
+    for name in ("table.md", "table.tex", "report.html"):
+        assert "temperature=0.01" in (place / "out" / name).read_text(), name
     assert document["results"][0]["categories"][0]["object_name"] == "hex nut"
     assert document["evaluation"]["pixels_compared_at"] == "each image's own size"
 

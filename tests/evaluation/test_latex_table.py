@@ -10,6 +10,7 @@ import pytest
 from oddlens.evaluation.citations import write_bibtex
 from oddlens.evaluation.document import MetricsDocument
 from oddlens.evaluation.latex_table import cite, escaped, write_latex
+from oddlens.evaluation.metric_names import METRICS
 
 GOLDEN = Path(__file__).parent / "golden" / "table.tex"
 
@@ -17,6 +18,7 @@ GOLDEN = Path(__file__).parent / "golden" / "table.tex"
 @pytest.fixture
 def document() -> MetricsDocument:
     """WinCLIP on the MVTec AD that is published and on a folder of one's own with a difficult name, and PatchCore's descendant."""
+    usual = {"changed": {}, "weights": None}
     plus = "laion400m-vit-b-16-plus-240-e31"
     published = {
         "source": "a paper, 90 % read",
@@ -36,8 +38,8 @@ def document() -> MetricsDocument:
 
     return {  # type: ignore[return-value]
         "methods": {
-            "winclip": {"model": plus, "title": "WinCLIP", "citations": ["jeong2023winclip"]},
-            "patch-knn": {"model": "mini", "title": "patch-knn", "citations": ["roth2022towards"]},
+            "winclip": {"model": plus, "title": "WinCLIP", "citations": ["jeong2023winclip"]} | usual,
+            "patch-knn": {"model": "mini", "title": "patch-knn", "citations": ["roth2022towards"]} | usual,
         },
         "datasets": {
             "mvtec": {"layout": "mvtec", "recognised_as": "MVTec AD"},
@@ -76,7 +78,7 @@ def test_what_is_to_be_known_of_figures_stands_above_them_as_comments(document: 
     assert write_latex(document).splitlines()[1:4] == [
         "% mvtec (one), winclip: with 1 good example every seed picks the same",
         "% mvtec (one), winclip: the weights were trained on these test images",
-        r"\begin{table}",
+        r"\begin{table*}",
     ]
 
 
@@ -89,6 +91,13 @@ def test_a_mean_over_fewer_categories_has_a_star_beside_its_column(document: Met
     assert r"& 4 & $95.0 \pm 1.2$\rlap{*} &" in text
     assert text.count("rlap") == 1
     assert "0.3. *: a mean over fewer categories, since the others do not define this figure.}" in text
+
+
+def test_the_caption_says_which_settings_are_not_the_defaults(document: MetricsDocument) -> None:
+    assert "Settings" not in write_latex(document)
+    document["methods"]["winclip"] |= {"changed": {"prompts": "two_words"}, "weights": "here/learned_50%.pth"}
+    said = r"0.3. Settings other than the defaults: WinCLIP with prompts=two\_words, weights learned\_50\%.pth.}"
+    assert said in write_latex(document)
 
 
 @pytest.mark.parametrize(
@@ -109,18 +118,39 @@ def test_nothing_to_cite_is_no_command() -> None:
     assert (cite(()), cite(("one", "two"))) == ("", "~\\cite{one,two}")
 
 
-@pytest.mark.skipif(
+needs_tex = pytest.mark.skipif(
     any(shutil.which(name) is None for name in ("pdflatex", "bibtex")),
     reason="needs pdflatex and bibtex: TeX Live has both",
 )
-def test_a_paper_takes_table_and_entries(document: MetricsDocument, tmp_path: Path) -> None:
-    (tmp_path / "table.tex").write_text(write_latex(document), encoding="utf-8")
-    (tmp_path / "references.bib").write_text(write_bibtex(document), encoding="utf-8")
-    (tmp_path / "paper.tex").write_text(
-        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table}"
+
+
+def typeset(document: MetricsDocument, folder: Path, options: str = "") -> str:
+    """A paper of the table and its entries; what LaTeX and BibTeX print."""
+    (folder / "table.tex").write_text(write_latex(document), encoding="utf-8")
+    (folder / "references.bib").write_text(write_bibtex(document), encoding="utf-8")
+    (folder / "paper.tex").write_text(
+        rf"\documentclass[{options}]{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}\input{{table}}"
         r"\bibliographystyle{plain}\bibliography{references}\end{document}"
     )
+    printed = ""
     for command in (["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"], ["bibtex", "paper"]):
-        made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
         assert made.returncode == 0, made.stdout
-        assert "Warning--" not in made.stdout, made.stdout
+        printed += made.stdout
+    return printed
+
+
+@needs_tex
+def test_a_paper_takes_table_and_entries(document: MetricsDocument, tmp_path: Path) -> None:
+    assert "Warning--" not in typeset(document, tmp_path)
+
+
+@needs_tex
+@pytest.mark.parametrize("options", ["", "twocolumn"])
+def test_a_table_with_all_figures_of_defects_is_no_wider_than_the_page(
+    document: MetricsDocument, tmp_path: Path, options: str
+) -> None:
+    document["methods"]["winclip"]["changed"] = {"temperature": 0.01}
+    for result in document["results"]:
+        result["mean"], result["std"] = (dict.fromkeys(METRICS[:9], value) for value in (0.9123, 0.0345))
+    assert "Overfull" not in typeset(document, tmp_path, options)

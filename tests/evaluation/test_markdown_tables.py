@@ -11,6 +11,7 @@ from oddlens.evaluation.markdown_tables import (
     pipe_table,
     published_rows,
     remark_lines,
+    settings_line,
     skipped_lines,
     title,
     undefined_lines,
@@ -174,3 +175,16 @@ def test_a_category_without_any_figure_is_reported_with_the_methods_that_have_no
     document["results"] = [result, result | {"shots": 1}, result | {"method": "anovl"}, result | {"categories": others}]
     where = f"{bare['category']} of {result['dataset']}"
     assert bare_lines(document) == [f"{where} has no figures at all for winclip, anovl: no mask; it tells no classes"]
+
+
+def test_settings_other_than_the_defaults_stand_above_the_tables(document: dict[str, Any]) -> None:
+    method = document["methods"]["winclip"]
+    method["changed"] = {}
+    assert "Settings" not in write_table(document)
+    method["changed"] = {"temperature": 0.01, "scales": [2, 3], "prompts": "few", "words": "w" * 90}
+    method |= {"preparation": {"tiles": "2x2"}, "weights": "here/learned.pth"}
+    assert settings_line(document) == (
+        " Settings other than the defaults: WinCLIP with temperature=0.01, scales=[2, 3], prompts=few, "
+        f"words={'w' * 57}..., tiles=2x2, weights learned.pth."
+    )
+    assert f"not defined on this data.{settings_line(document)}" in write_table(document)

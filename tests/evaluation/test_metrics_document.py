@@ -77,7 +77,8 @@ def test_methods_and_data_sets_are_identified(document: dict[str, object], finis
     identity = finished.plan.detectors[0].identity
     assert (method["model"], method["model_sha256"]) == ("open-clip", identity.model.sha256)
     assert method["preprocessing_sha256"] == identity.preprocessing_sha256
-    assert method["recipe"]["image_size"] == 40
+    assert method["recipe"]["image_size"] == method["changed"]["image_size"] == 40
+    assert "temperature" not in method["changed"]
     assert method["fitted"] == list(finished.plan.detectors[0].notes)
     assert method["weights"] is method["weights_sha256"] is None
     assert document["datasets"]["parts"]["recognised_as"] is None

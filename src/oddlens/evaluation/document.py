@@ -93,12 +93,13 @@ class ResultEntry(Means):
 
 class MethodEntry(TypedDict):
     """A method: how papers call it and what they cite (keys), the recipe in force, the model, the path of learned weights, and how
-    images were cut and fitted if not as usual.
+    images were cut and fitted if not as usual. changed: the fields of the recipe that do not have their default.
     """
 
     title: str
     citations: list[str]
     recipe: Mapping[str, object]
+    changed: Mapping[str, object]
     fitted: list[str]
     model: str
     model_sha256: str

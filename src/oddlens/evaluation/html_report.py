@@ -15,6 +15,7 @@ from oddlens.evaluation.markdown_tables import (
     figure_cells,
     of_fewer,
     published_rows,
+    settings_line,
     shown_figures,
     skipped_lines,
     star_line,
@@ -79,7 +80,8 @@ def _lead(document: MetricsDocument) -> str:
     shots = ", ".join(str(shots) for shots in sorted({result["shots"] for result in document["results"]}))
     return (
         f"{methods}; shots {shots}. Percent; figures with ± are means and standard deviations over the seeds that pick the good "
-        f"examples. Pixels are compared at {document['evaluation']['pixels_compared_at']}.{star_line(document)}"
+        f"examples. Pixels are compared at {document['evaluation']['pixels_compared_at']}.{settings_line(document)}"
+        f"{star_line(document)}"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from oddlens.evaluation.citations import SOFTWARE, model_citations, set_citations
 from oddlens.evaluation.document import MethodEntry, MetricsDocument, PublishedEntry, ResultEntry
-from oddlens.evaluation.markdown_tables import STAR, figure_cells, of_fewer, remark_lines, star_line
+from oddlens.evaluation.markdown_tables import STAR, figure_cells, of_fewer, remark_lines, settings_line, star_line
 from oddlens.evaluation.metric_names import columns, headings
 
 _ESCAPES = str.maketrans(
@@ -30,7 +30,8 @@ _ESCAPES = str.maketrans(
 
 
 def write_latex(document: MetricsDocument) -> str:
-    """The whole file: one `table` for a paper that uses the package booktabs.
+    """The whole file: one `table*` for a paper that uses the packages booktabs and graphicx, made narrower where it is wider than
+    the text: `table` in its place makes it as wide as a column.
 
     Rows: one a data set, method and number of shots. Below it what is published of the same thing, as `published` of metrics.json.
     """
@@ -50,19 +51,20 @@ def write_latex(document: MetricsDocument) -> str:
     return (
         "\n".join(
             [
-                r"% \usepackage{booktabs}, and \bibliography{references} for the keys.",
+                r"% \usepackage{booktabs,graphicx}, and \bibliography{references} for the keys.",
                 *(f"% {' '.join(line.split())}" for line in remark_lines(document)),
-                r"\begin{table}",
+                r"\begin{table*}",
                 r"\centering\footnotesize\setlength{\tabcolsep}{2pt}",
                 rf"\caption{{{_caption(document)}}}",
+                r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
                 rf"\begin{{tabular}}{{lr{'r' * len(names)}}}",
                 r"\toprule",
                 *_head(names),
                 *body,
                 r"\bottomrule",
-                r"\end{tabular}",
+                r"\end{tabular}}",
                 *_footnotes(sources),
-                r"\end{table}",
+                r"\end{table*}",
             ]
         )
         + "\n"
@@ -97,8 +99,13 @@ def _caption(document: MetricsDocument) -> str:
         f"Figures in percent, measured with oddlens{cite([SOFTWARE])}: {used}. Means over the categories are unweighted; "
         rf"$\pm$ is the standard deviation over the draws of the good examples. Pixels compared at "
         f"{escaped(evaluation['pixels_compared_at'])}; AUPRO up to a false positive rate of {evaluation['aupro_limit']}."
-        f"{star_line(document)}"
+        f"{_line(settings_line(document))}{star_line(document)}"
     )
+
+
+def _line(text: str) -> str:
+    """A sentence of the tables' preamble, escaped; "" stays."""
+    return f" {escaped(text)}" if text else ""
 
 
 def _head(names: Sequence[str]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
-from oddlens.evaluation.document import CategoryEntry, Means, MetricsDocument, ResultEntry
+from oddlens.evaluation.document import CategoryEntry, Means, MethodEntry, MetricsDocument, ResultEntry
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.metric_names import Figures, columns, percent
 
@@ -49,7 +51,7 @@ def _preamble(document: MetricsDocument, head: Sequence[str]) -> str:
         parts.append(", `pixel_aupro_legacy` by the rule of the authors' programs")
     if "pixel_fpr95" in head:
         parts.append("; of `pixel_fpr95` less is better")
-    return "".join(parts) + ". - : not defined on this data." + star_line(document)
+    return "".join(parts) + ". - : not defined on this data." + settings_line(document) + star_line(document)
 
 
 def title(document: MetricsDocument, result: ResultEntry) -> str:
@@ -78,6 +80,28 @@ def of_fewer(result: ResultEntry) -> frozenset[str]:
 def star_line(document: MetricsDocument) -> str:
     """What the star says, after a space; "" where no figure has one."""
     return f" {FEWER}" if any(of_fewer(result) for result in document["results"]) else ""
+
+
+def settings_line(document: MetricsDocument) -> str:
+    """What makes figures other than the defaults do, after a space: settings, tiles and fit, weights; "" where nothing does."""
+    said = [
+        f"{method['title']} with {', '.join(words)}"
+        for method in document["methods"].values()
+        if (words := _settings_words(method))
+    ]
+    return f" Settings other than the defaults: {'; '.join(said)}." if said else ""
+
+
+def _settings_words(method: MethodEntry) -> list[str]:
+    changed = {**method["changed"], **method.get("preparation", {})}
+    words = [
+        f"{name}={_cut(value if isinstance(value, str) else json.dumps(value))}" for name, value in changed.items()
+    ]
+    return words + ([f"weights {Path(method['weights']).name}"] if method["weights"] else [])
+
+
+def _cut(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def remark_lines(document: MetricsDocument) -> list[str]:

@@ -29,7 +29,7 @@ from oddlens.evaluation.published_methods import Published, find_published, reco
 from oddlens.evaluation.published_roads import PublishedRoad, find_published_roads
 from oddlens.evaluation.road_sets import find_road_set
 from oddlens.metrics.pixel import AUPRO_LIMIT
-from oddlens.provenance import versions
+from oddlens.provenance import changed_fields, versions
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -83,6 +83,7 @@ def _method(detector: Detector) -> MethodEntry:
         "title": card.title if detector.name == card.name else detector.name,
         "citations": list(card.citations),
         "recipe": dict(identity.recipe),
+        "changed": changed_fields(detector.recipe),
         "fitted": list(identity.fitted),
         "model": identity.model.name,
         "model_sha256": identity.model.sha256,
