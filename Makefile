@@ -15,7 +15,7 @@ IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 .PHONY: demo docs fuzz test test-wheel test-light lint types release-check clean
 
 demo: .venv/core
-	$(BIN)/oddlens demo
+	$(BIN)/oddlens demo --out build/oddlens-demo.html
 
 # One process for each processor, with one thread each; a file's tests stay together, as they share what is costly to make, and files
 # are taken in their order: the last ones are short, so that no process waits long for another.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,3 +52,13 @@ def test_an_environment_that_stopped_before_it_had_pip_is_made_again(tmp_path: P
     assert "made -m venv .venv" in make(tmp_path, ".venv/core", 'test "$1" = -c || echo made "$@"').stdout
     (tmp_path / ".venv/bin/pip").symlink_to(shutil.which("true") or "/bin/true")
     assert "made" not in make(tmp_path, ".venv/core", 'test "$1" = -c || echo made "$@"').stdout
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_page_of_the_demo_lies_where_git_ignores_it(tmp_path: Path) -> None:
+    said = subprocess.run(["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (page,) = re.findall(r"oddlens demo --out (\S+)", said)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    for path in (page, "oddlens-demo.html"):  # the second one is where `oddlens demo` writes by itself
+        assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=tmp_path, check=False).returncode == 0

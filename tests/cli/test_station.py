@@ -24,7 +24,9 @@ class TestSet:
     def test_a_threshold_is_a_new_version_that_says_what_it_promises(self, station: Path) -> None:
         before = read_station(station).thresholds_in_force
         said = self.set(station, "--threshold", 9)
-        assert said.startswith("version 2: threshold 9 (was calibrated)\nThe threshold was moved by hand; ")
+        assert said.startswith(
+            f"version 2: threshold 9 (was {before.image:.6g}, calibrated)\nThe threshold was moved by hand; "
+        )
         after = oddlens.open_station(station, "cpu")
         assert (after.thresholds.image, after.thresholds.pixel) == (9, None)
         assert read_station(station).thresholds_in_force.pixel == before.pixel
@@ -44,8 +46,9 @@ class TestSet:
     def test_a_rate_goes_back_to_calibrated_thresholds(self, station: Path) -> None:
         self.set(station, "--threshold", "9,5")
         said = self.set(station, "--false-alarm-rate", 0.4)
-        assert "version 3: threshold calibrated (was 9), false-alarm rate 0.4 (was 0.2)" in said
         state = read_station(station)
+        image = state.thresholds_in_force.image
+        assert f"version 3: threshold {image:.6g}, calibrated (was 9), false-alarm rate 0.4 (was 0.2)" in said
         assert (state.thresholds.image, state.thresholds.pixel) == (None, 5)
         scores = sorted(state.calibration_in_force.scores)  # type: ignore[union-attr]
         assert state.thresholds_in_force.image == scores[2]
@@ -114,6 +117,7 @@ class TestSet:
 
 class TestHistory:
     def test_versions_log_and_rollback(self, station: Path) -> None:
+        before = read_station(station).thresholds_in_force.image
         run("station", "set", station, "--threshold", 9)
         done = run("station", "rollback", station, 1)
         assert (done.code, done.out) == (0, "version 3: version 1 again\n")
@@ -123,7 +127,7 @@ class TestHistory:
                 ["1", "create"], ["2", "set"], ["3", "rollback"],
             ]  # fmt: skip
             assert [each["what"] for each in json.loads(run("station", verb, station, "--json").out)] == [
-                "made of 4 references", "threshold 9 (was calibrated)", "version 1 again",
+                "made of 4 references", f"threshold 9 (was {before:.6g}, calibrated)", "version 1 again",
             ]  # fmt: skip
         assert page(run("station", "show", station, "--version", 2))["verdict"] == "NG above 9"
         done = run("station", "show", station, "--version", 7)

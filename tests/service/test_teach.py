@@ -59,7 +59,7 @@ class TestThresholds:
         assert (entry["who"], entry["station"]) == ("Ada", "plates")
         assert entry["before"]["thresholds"]["image"] == before["thresholds"]["image"]
         assert entry["after"]["thresholds"]["image"] == 0.5
-        assert "threshold 0.5 (was calibrated)" in entry["what"]
+        assert f"threshold 0.5 (was {before['thresholds']['image']:.6g}, calibrated)" in entry["what"]
 
     def test_the_next_image_is_judged_by_them(self, client: TestClient) -> None:
         score = inspect(client, png(30))["score"]

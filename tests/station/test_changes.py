@@ -42,14 +42,14 @@ def test_review_stays_where_it_lies_below_a_new_threshold(state: StationState) -
     stricter = changed(reviewed, {"threshold": between})
     assert (stricter.thresholds.image, stricter.thresholds.review) == (between, low)
     assert list(differences(reviewed, stricter)) == [
-        f"threshold {between:.6g} (was calibrated)",
-        f"review threshold {low:.6g} (was calibrated)",
+        f"threshold {between:.6g} (was {high:.6g}, calibrated)",
+        f"review threshold {low:.6g} (was {low:.6g}, calibrated)",
     ]
     assert changed(stricter, {"threshold": high}).thresholds.review == low
     assert changed(reviewed, {"threshold": between, "review_threshold": None}).thresholds.review is None
     below = changed(reviewed, {"threshold": low})
     assert below.thresholds.review is None
-    assert f"review threshold none (was {low:.6g})" in list(differences(reviewed, below))
+    assert f"review threshold none (was {low:.6g}, calibrated)" in list(differences(reviewed, below))
 
 
 def test_review_can_be_unset_alone(state: StationState) -> None:
@@ -59,7 +59,10 @@ def test_review_can_be_unset_alone(state: StationState) -> None:
     assert before.review is not None
     assert (after.image, after.review) == (before.image, None)
     assert after.promise == before.promise
-    assert list(differences(reviewed, calibrated)) == ["review rate 0 (was 0.4)"]
+    assert list(differences(reviewed, calibrated)) == [
+        f"review threshold none (was {before.review:.6g}, calibrated)",
+        "review rate 0 (was 0.4)",
+    ]
     given = changed(state, {"threshold": 0.5, "review_threshold": 0.3})
     without = changed(given, {"review_threshold": None})
     assert (without.thresholds.image, without.thresholds.review) == (0.5, None)
@@ -69,8 +72,9 @@ def test_review_can_be_unset_alone(state: StationState) -> None:
 def test_what_is_wanted_becomes_of_it(state: StationState) -> None:
     both = changed(state, {"threshold": 0.5, "pixel_threshold": 0.2, "defects": ["dent", "scratch"]})
     assert (both.thresholds.image, both.thresholds.pixel, both.thresholds.review) == (0.5, 0.2, None)
-    assert list(differences(both, changed(both, {"false_alarm_rate": 0.5}))) == [
-        "threshold calibrated (was 0.5)",
+    at_half = changed(both, {"false_alarm_rate": 0.5})
+    assert list(differences(both, at_half)) == [
+        f"threshold {at_half.thresholds_in_force.image:.6g}, calibrated (was 0.5)",
         "false-alarm rate 0.5 (was 0.166667)",
     ]
     assert changed(state, {}) == state
@@ -96,8 +100,18 @@ def test_what_changed_is_said(state: StationState) -> None:
     changed = named_among(by_hand(state, 0.5, None, None), ["dent", "scratch"])
     changed = replace(changed, marking=Marking(min_area=20))
     assert list(differences(state, changed)) == [
-        "threshold 0.5 (was calibrated)",
+        f"threshold 0.5 (was {state.thresholds_in_force.image:.6g}, calibrated)",
         "regions are named among dent, scratch",
         "regions from 20 px on are marked",
     ]
     assert list(differences(changed, named_among(changed, []))) == ["regions are not named"]
+    image = state.thresholds_in_force.image
+    assert image is not None
+    assert list(differences(state, by_hand(state, image, None, None))) == [
+        f"threshold {image:.6g} (was {image:.6g}, calibrated)"  # it promises something else
+    ]
+
+
+def test_a_calibrated_threshold_that_no_model_computed_yet_is_not_called_none(state: StationState) -> None:
+    earlier = replace(by_hand(state, 0.5, None, None), leave_one_out=None)
+    assert next(differences(earlier, at_rates(earlier, 0.4, None))) == "threshold calibrated (was 0.5)"

@@ -12,7 +12,8 @@ import pytest
 
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness
 from oddlens.detection import Marking, Thresholds
-from oddlens.errors import ModelError, UsageError
+from oddlens.errors import DiskError, ModelError, UsageError
+from oddlens.io.atomic import write_text
 from oddlens.station import StationState, locked, prune, read_log, read_station, rollback, versions, write_station
 
 
@@ -198,6 +199,32 @@ class TestPrune:
         with pytest.raises(UsageError, match="goes back to version 3"):
             prune(station, 1)
         assert len(list((station / "versions").iterdir())) == 3
+
+
+class TestWhatIsTheUsers:
+    def test_files_of_their_own_stay_beside_a_station(self, state: StationState, station: Path) -> None:
+        own = [station / name for name in ("weights.safetensors", "weights.csv", "model/notes.txt")]
+        (station / "model").mkdir()
+        for path in own:
+            path.write_text("mine")
+        write_station(state, station)
+        prune(station, 1)
+        assert [path.read_text() for path in own] == ["mine"] * 3
+
+    def test_a_first_save_that_fails_leaves_no_version(
+        self, state: StationState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(path: Path, text: str) -> None:
+            if path.name == "station.json":
+                raise DiskError("the disk is full")
+            write_text(path, text)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("oddlens.station.folder.write_text", full)
+            with pytest.raises(DiskError):
+                write_station(state, tmp_path / "new")
+        assert not list((tmp_path / "new").glob("versions/*"))
+        assert write_station(state, tmp_path / "new").number == 1
 
 
 class TestTwoWriters:

@@ -115,19 +115,14 @@ def named_among(state: StationState, words: Sequence[str]) -> StationState:
     return replace(state, defects=replace(state.defects or Defects(), words=names))
 
 
+_NAMES = ("threshold", "pixel threshold", "review threshold")
+
+
 def differences(before: StationState, after: StationState) -> Iterator[str]:
     """What the thresholds, rates and marks are now, and what they were."""
-    for name, old, new in (
-        ("threshold", before.thresholds.image, after.thresholds.image),
-        ("pixel threshold", before.thresholds.pixel, after.thresholds.pixel),
-        ("review threshold", before.thresholds.review, after.thresholds.review),
-    ):
-        if old != new:
-            yield f"{name} {_threshold(new, name, after)} (was {_threshold(old, name, before)})"
-    if before.thresholds.image is None and after.thresholds.image is not None and after.thresholds.review is None:
-        review = before.thresholds_in_force.review
-        if review is not None and before.thresholds.review is None:
-            yield f"review threshold none (was {review:.6g})"
+    for name, was, now in zip(_NAMES, _in_force(before), _in_force(after), strict=True):
+        if was != now:
+            yield f"{name} {now[1]} (was {was[1]})"
     one, other = before.calibration_in_force, after.calibration_in_force
     if one is not None and other is not None:
         for name, old, new in (
@@ -143,8 +138,13 @@ def differences(before: StationState, after: StationState) -> Iterator[str]:
         yield after.marking.in_words()
 
 
-def _threshold(value: float | None, name: str, state: StationState) -> str:
-    if value is not None:
-        return f"{value:.6g}"
-    # An image threshold by hand brings its own review threshold, or none.
-    return "none" if name == "review threshold" and state.thresholds.image is not None else "calibrated"
+def _in_force(state: StationState) -> Iterator[tuple[float | None, str]]:
+    """The thresholds in force, and what is said of them, in the order of `_NAMES`."""
+    given, known = state.thresholds, state.thresholds_in_force
+    # What an earlier format calibrated, or what was edited, is known when a model ran.
+    is_known = state.calibration is None or state.calibration_in_force is not None
+    for by_hand, value in ((given.image, known.image), (given.pixel, known.pixel), (given.review, known.review)):
+        if value is None:
+            yield value, "none" if is_known or given.image is not None else "calibrated"
+        else:
+            yield value, f"{value:.6g}" if by_hand is not None else f"{value:.6g}, calibrated"

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -127,9 +127,22 @@ def remove_temporaries(root: Path) -> None:
                 path.unlink()
 
 
+def remove_copies(paths: Iterable[Path], texts: Sequence[str]) -> None:
+    """Remove those of some files whose SHA-256 one of these texts names. Only for one that has locked the station."""
+    named = _named(texts)
+    for path in paths:
+        with suppress(OSError):
+            if cached_hash(path) in named:
+                path.unlink()
+
+
+def _named(texts: Sequence[str]) -> set[str]:
+    return {digest for text in texts for digest in _DIGEST.findall(text)}
+
+
 def remove_unnamed(root: Path, texts: Sequence[str]) -> None:
     """Remove the files whose SHA-256 none of these texts names. Only for one that has locked the station."""
-    named = {digest for text in texts for digest in _DIGEST.findall(text)}
+    named = _named(texts)
     for path in matching(root, f"{FOLDER}/*"):
         if is_ours(path) and path.name[:64] not in named:
             with suppress(OSError):

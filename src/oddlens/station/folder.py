@@ -101,7 +101,12 @@ def write_station(
         files.remove_temporaries(root)
         version = Version(number=_adopt_current(root) + 1, time=utc_now(), verb=verb, what=what)
         text = _written(root, to_document(state, version, root))
-        write_text(root / STATION, text)  # last: a station without it is not one
+        try:
+            write_text(root / STATION, text)  # last: a station without it is not one
+        except OddlensError:
+            with suppress(OSError):
+                version_path(root, version.number).unlink()  # it never was in force
+            raise
         add_to_log(root, version)
         tidy(root)
     return version
@@ -202,17 +207,14 @@ def _is_of_later_version(data: bytes) -> bool:
 def tidy(root: Path) -> None:
     """Remove what formats 1 to 4 left beside station.json, versions that a killed writer left, and files that no version names.
 
-    What cannot be removed stays. A station that is of such a format still, or is damaged, is left alone.
+    Of what such a format called `weights.*`, `model/*` and `references.safetensors` only that goes which a version holds by its
+    SHA-256: the rest is the user's own. What cannot be removed stays. A station that is of such a format still, or is damaged, is
+    left alone.
     """
     with suppress(OSError, ValueError, UsageError):
         current = read_document(root / STATION)
         if current["format"] != FORMAT:
             return
-        for path in [*matching(root, f"{files.MODEL}/*"), *matching(root, "weights.*"), root / REFERENCES]:
-            if is_file(path):
-                path.unlink()
-        with suppress(OSError):
-            (root / files.MODEL).rmdir()  # only where it is empty
         texts = [read_bytes(root / STATION).decode()]
         for path in matching(root, f"{VERSIONS}/*.json"):
             if path.stem.isdecimal() and int(path.stem) > current["version"]["number"]:
@@ -220,6 +222,10 @@ def tidy(root: Path) -> None:
             else:
                 texts.append(read_bytes(path).decode())
         files.remove_unnamed(root, texts)
+        earlier = [*matching(root, f"{files.MODEL}/*"), *matching(root, "weights.*"), root / REFERENCES]
+        files.remove_copies(filter(is_file, earlier), texts)
+        with suppress(OSError):
+            (root / files.MODEL).rmdir()  # only where it is empty
 
 
 def refuse_other_files(root: Path) -> None:
