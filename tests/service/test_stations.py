@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensError, UsageError
 from oddlens.service.settings import ServeSettings
 from oddlens.service.stations import Stations, UnknownStationError
 
@@ -26,6 +26,18 @@ class TestStations:
         monkeypatch.chdir(station)
         (only,) = Stations(ServeSettings(stations=(Path(),)))
         assert only.name == "plates"
+
+    def test_a_pause_outlives_the_service(self, station: Path, tmp_path: Path) -> None:
+        settings = ServeSettings(stations=(station,), home=tmp_path / "home")
+        for paused in (True, False):
+            found = Stations(settings)
+            assert found["plates"].paused is not paused
+            found["plates"].paused = paused
+            found.keep_paused(found["plates"])
+            assert Stations(settings)["plates"].paused is paused
+        (tmp_path / "home" / "paused" / "plates").mkdir()
+        with pytest.raises(OddlensError, match="plates cannot be removed"):
+            found.keep_paused(found["plates"])
 
     def test_a_new_one_gets_a_folder_of_the_home(self, station: Path, tmp_path: Path) -> None:
         found = Stations(ServeSettings(stations=(station,), home=tmp_path / "home"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oddlens.errors import UsageError, check_name, choices, printable, shortened
 from oddlens.inference.live_station import LiveStation
-from oddlens.io.atomic import unwritable
+from oddlens.io.atomic import remove, write_bytes
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.service.settings import ServeSettings
 from oddlens.station.document import STATION
@@ -73,14 +73,10 @@ class Stations:
     def keep_paused(self, station: Station) -> None:
         """Let the next start know whether it is paused. Raises `OddlensError` where that cannot be written."""
         mark = self._paused / station.name
-        if not station.paused:
-            mark.unlink(missing_ok=True)
-            return
-        try:
-            self._paused.mkdir(parents=True, exist_ok=True)
-            mark.touch()
-        except OSError as error:
-            raise unwritable(mark, error) from error
+        if station.paused:
+            write_bytes(mark, b"")
+        else:
+            remove(mark)
 
     def new_folder(self, name: str) -> Path:
         """Where a new station goes. Raises `UsageError` for a name that is taken, or makes no good folder."""
