@@ -86,6 +86,7 @@ def test_what_is_gone_is_said() -> None:
             assert reset["id"] == first["id"] + 10
         for last in (first["id"], 17, first["id"] + 10_000):  # too old, of an earlier run, of nowhere
             async with aclosing(listen(hub, last)) as stream:
+                await anext(stream)
                 assert [each["kind"] for each in read(await anext(stream))] == ["reset"]
 
     asyncio.run(story())

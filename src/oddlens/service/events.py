@@ -79,25 +79,19 @@ class EventHub:
         with self._lock:
             seen = self._next - 1 if last is None else last
             self._listeners[news] = asyncio.get_running_loop()
-            oldest = self._kept[0].id if self._kept else self._next
-            if not oldest - 1 <= seen < self._next:
-                seen = self._next - 1
-                missed = _message(seen, "reset", None, {})
-            else:
-                missed = ""
         try:
-            yield f"retry: 2000\n\n{missed}"
+            yield "retry: 2000\n\n"
             while not self._closed:
                 news.clear()
                 with self._lock:
-                    if self._kept and seen < self._kept[0].id - 1:  # it listens too slowly
-                        seen = self._next - 1
-                        new, missed = [], _message(seen, "reset", None, {})
-                    else:
-                        new, missed = [each for each in self._kept if each.id > seen], ""
-                        seen = self._next - 1
-                if text := missed + "".join(each.text for each in new if station in (None, each.station)):
-                    yield text
+                    oldest, newest = self._kept[0].id if self._kept else self._next, self._next - 1
+                    if oldest - 1 <= seen <= newest:
+                        new = [each.text for each in self._kept if each.id > seen and station in (None, each.station)]
+                    else:  # it comes back too late, or listens too slowly
+                        new = [_message(newest, "reset", None, {})]
+                    seen = newest
+                if new:
+                    yield "".join(new)
                     continue
                 try:
                     async with asyncio.timeout(self._heartbeat_s):
