@@ -27,8 +27,8 @@ export function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** The verdicts in their order; the words that stand on the page. */
-export const WORDS = { ok: "OK", review: "REVIEW", ng: "NG", failed: "FAILED", none: "NO VERDICT" };
+/** What verdicts are called on the page. */
+export const WORDS = data.words;
 
 export const kindOf = (item) => (item.error ? "failed" : (item.verdict ?? "none"));
 export const shape = (kind) => svg("svg", { class: "shape", "aria-hidden": "true" }, svg("use", { href: `#shape-${kind}` }));
