@@ -82,7 +82,7 @@ class Guard:
     """The middleware."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings, door: Door) -> None:
-        self._app, self._door, self._limits = app, door, settings.limits
+        self._app, self._door, self.limits = app, door, settings.limits
         own = [] if settings.is_local else [settings.host, socket.gethostname(), socket.getfqdn()]
         self._hosts = {name.casefold() for name in (*own, *settings.hosts)}
         self._held = 0
@@ -134,7 +134,7 @@ class Guard:
                     403, "the request comes from a page of another site: open the page of this service itself"
                 )
             length = headers.get("content-length", "0")
-            if not length.isdecimal() or int(length) > self._limits.max_bytes:
+            if not length.isdecimal() or int(length) > self.limits.max_bytes:
                 return refused(*self.too_large)
         path: str = scope["path"]
         if self._door.opens_for(headers) or path in OPEN_PATHS or path.startswith("/static/"):
@@ -157,23 +157,18 @@ class Guard:
     @property
     def too_large(self) -> tuple[int, str]:
         """The answer to a body beyond the limit."""
-        return 413, f"the request is larger than {self._limits.max_bytes / 1e6:g} MB: send fewer or smaller images"
+        return 413, f"the request is larger than {self.limits.max_bytes / 1e6:g} MB: send fewer or smaller images"
 
     def take(self, body: _Body, size: int) -> None:
         """Count bytes of a body. Raises `HTTPException` where they are too many, of this one or of all together."""
         body.count += size
         self._held += size
-        if body.count > self._limits.max_bytes:
+        if body.count > self.limits.max_bytes:
             raise HTTPException(*self.too_large)
-        if self._held > (self._limits.held_bytes or 8 * self._limits.max_bytes):
+        if self._held > (self.limits.held_bytes or 8 * self.limits.max_bytes):
             raise HTTPException(
                 429, "other clients are sending too much at once: try again later", {"Retry-After": "2"}
             )
-
-    @property
-    def seconds(self) -> float:
-        """How long a body may take."""
-        return self._limits.body_s
 
 
 class _Body:
@@ -181,7 +176,7 @@ class _Body:
 
     def __init__(self, guard: Guard, receive: Receive) -> None:
         self._guard, self._receive = guard, receive
-        self._until: float | None = asyncio.get_running_loop().time() + guard.seconds
+        self._until: float | None = asyncio.get_running_loop().time() + guard.limits.body_s
         self.count = 0
         self.is_refused = self.is_gone = False
 
