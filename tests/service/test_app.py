@@ -193,6 +193,8 @@ def test_a_full_disk_is_said_and_recovers(client: TestClient, monkeypatch: pytes
         assert "No space left on device" in str(document["error"])
         assert client.get("/readyz").status_code == 503
         assert client.get("/api/stations").json()[0]["today"]["ok"] == 0
+        patch.setattr("oddlens.service.inspector._TRIED_AGAIN_S", 0)  # later: whoever asks sends the next image
+        assert client.get("/readyz").status_code == 200
     assert send(client, png(1))[0] == 200
     assert client.get("/readyz").status_code == 200
 

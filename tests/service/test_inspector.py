@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import oddlens
-from oddlens.errors import DiskError, OddlensError
+from oddlens.errors import DiskError, OddlensError, UsageError
 from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import HistoryError
@@ -210,6 +210,19 @@ def test_a_lost_history_is_said_and_found_again(
         assert inspector.problem is None
         assert said == [("history", False), ("history", True), ("result", None)]
         said.clear()
+
+
+def test_what_is_sent_again_with_its_key_is_no_further_part_of_the_line(
+    start: Callable[..., Inspector], plates: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(plates, "see", lambda loaded, detection, picture: seen.append(detection.source))
+    inspector = start()
+    for _ in range(2):
+        assert asyncio.run(inspector.inspect(plates, png(1), "a.png", key="k")).id == 1
+    with pytest.raises(UsageError, match="was used for another image"):
+        asyncio.run(inspector.inspect(plates, png(2), "b.png", key="k"))
+    assert seen == ["a.png"]
 
 
 def test_a_fault_of_ours_ends_one_image_and_nothing_else(

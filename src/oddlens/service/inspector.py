@@ -40,6 +40,9 @@ from oddlens.service.uploads import Upload, read_upload
 _SAVERS = 4
 """Threads that keep: most of the time they wait for the disk."""
 
+_TRIED_AGAIN_S = 30.0
+"""Seconds after which a service that could not keep an image is ready to try."""
+
 _LOG = logging.getLogger("oddlens.service")
 
 
@@ -93,7 +96,6 @@ class Inspector:
 
     Attributes:
         deadline_s: Seconds that an image may take, by default.
-        problem: Why nothing can be kept, in a sentence; None where it can.
     """
 
     def __init__(
@@ -112,7 +114,8 @@ class Inspector:
         self._history, self._events, self._limits, self._audit, self._changed = history, events, limits, audit, changed
         self._keeps = keeps
         self.metrics = Metrics(lambda: self.waiting, lambda: events.listener_count)
-        self.problem: str | None = None
+        self._problem: str | None = None
+        self._refused_at = 0.0
         self._room = Condition()
         self._waiting: Counter[str] = Counter()
         self._stopped = False
@@ -124,6 +127,14 @@ class Inspector:
         self._readers = [Thread(target=self._work, args=(self._incoming, self._read)) for _ in range(thread_count())]
         self._model = [Thread(target=self._work, args=(self._ready, self._score))]
         self._savers = [Thread(target=self._work, args=(self._scored, self._save)) for _ in range(_SAVERS)]
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing could be kept just now, in a sentence; None where the next image may try.
+
+        A load balancer sends no images to a service that is not ready: it would never find that the disk has room again.
+        """
+        return self._problem if time.monotonic() < self._refused_at + _TRIED_AGAIN_S else None
 
     @property
     def waiting(self) -> int:
@@ -148,11 +159,8 @@ class Inspector:
         with suppress(Empty):
             while (job := self._incoming.get_nowait()) is not None:
                 self._finish(job, StoppedError("the service stops: send the image again later"))
-        for queue, threads in (
-            (self._incoming, self._readers),
-            (self._ready, self._model),
-            (self._scored, self._savers),
-        ):
+        steps = (self._incoming, self._readers), (self._ready, self._model), (self._scored, self._savers)
+        for queue, threads in steps:
             for _ in threads:
                 queue.put(None)
             for thread in threads:
@@ -281,28 +289,33 @@ class Inspector:
 
     def _save(self, job: _Job) -> None:
         try:
-            kept = self._kept(job)
+            kept, is_new = self._kept(job)
         except (OddlensError, OSError) as error:
             self._say_kept(str(error))
             raise error if isinstance(error, HistoryError | DiskError) else DiskError(str(error)) from error
         self._say_kept(None)
-        self._see(job)
         if job.key is not None and kept.digest != _digest(job.data):
             raise UsageError("this Idempotency-Key was used for another image: give each image its own")
+        if is_new:  # what is sent again with its key is no further part
+            self._see(job)
+            self.metrics.inspected.labels(kept.station, kept.outcome).inc()
         self._events.publish("result", kept.station, kept.to_dict())
         self._keeps(kept)
-        self.metrics.inspected.labels(kept.station, kept.outcome).inc()
         self._finish(job, kept)
 
-    def _kept(self, job: _Job) -> Inspection:
-        """Keep the files, then the row that names them. Of what is no image nothing is kept but the row."""
+    def _kept(self, job: _Job) -> tuple[Inspection, bool]:
+        """Keep the files, then the row that names them. Of what is no image nothing is kept but the row.
+
+        Returns the inspection, and whether it is new: the key may have one already.
+        """
         loaded, found, pictures = job.loaded, job.detection, self._history.pictures
         assert loaded is not None
-        return self._history.add(
+        now = datetime.now(UTC)
+        kept = self._history.add(
             NewInspection(
                 station=job.station.name,
                 station_version=loaded.version,
-                time=datetime.now(UTC),
+                time=now,
                 source=job.source,
                 origin=job.origin,
                 digest=_digest(job.data) if found is None else pictures.put(job.data),
@@ -316,6 +329,7 @@ class Inspector:
                 value_range=None if found is None else found.value_range,
             )
         )
+        return kept, kept.time == now
 
     def _see(self, job: _Job) -> None:
         """Show the line of the station an image that is kept."""
@@ -325,20 +339,17 @@ class Inspector:
         try:
             if job.station.see(job.loaded, job.detection, job.picture):
                 self._changed(job.station)
-        except (
-            OddlensError,
-            OSError,
-        ) as error:  # the sample of the line takes no more; the image is inspected all the same
+        except (OddlensError, OSError) as error:  # the image is inspected all the same
             _LOG.warning("the station %s cannot learn: %s", job.station.name, error)
         if job.loaded.drift != drift:
             self._events.publish("drift", job.station.name, {"sentence": job.loaded.drift})
 
     def _say_kept(self, problem: str | None) -> None:
         """Tell all who listen where the history is lost, or there again."""
-        if (problem is None) != (self.problem is None):
+        if (problem is None) != (self._problem is None):
             sentence = problem or "the history is kept again"
             self._events.publish("history", None, {"ok": problem is None, "sentence": sentence})
-        self.problem = problem
+        self._problem, self._refused_at = problem, time.monotonic()
 
     def _finish(self, job: _Job, outcome: Inspection | Exception) -> None:
         seconds = time.monotonic() - job.accepted
