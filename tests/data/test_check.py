@@ -166,10 +166,20 @@ def test_label_files_are_read_by_their_legend(tmp_path):
 
 
 def test_class_labels_are_held_against_their_picture_and_are_no_defect(tmp_path):
-    image, labels = picture(tmp_path / "1.png"), mask(tmp_path / "labels.png", value=26, size=(4, 16))
+    image, labels = picture(tmp_path / "1.png"), mask(tmp_path / "labels.png", value=26, size=(4, 16), box=(0, 0, 2, 2))
     record = Record(image, None, 0, "road", "good", "test", labels, labels, "cityscapes")
     problems = check_dataset(Dataset(tmp_path, "by hand", (record,))).problems
     assert [(each.kind, each.path) for each in problems] == [("mask-size", labels)]
+
+
+def test_a_label_file_of_which_no_pixel_counts_is_named(tmp_path):
+    image, labels = picture(tmp_path / "1.png"), mask(tmp_path / "labels.png", value=255)
+    record = Record(image, None, 0, "road", "good", "test", labels, labels, "cityscapes")
+    (problem,) = check_dataset(Dataset(tmp_path, "by hand", (record,))).problems
+    assert (problem.kind, problem.path) == ("mask-empty", labels)
+    assert problem.sentence.endswith(
+        "counts: its values are 0, 255, and those that count 7, 8, 11, 12, 13, 17, 19, 20, ..."
+    )
 
 
 def test_known_classes_are_reported_by_category(tmp_path):

@@ -82,3 +82,13 @@ def test_masks_that_are_missing_as_a_whole_are_one_problem(tmp_path):
     problems = []
     assert pair_masks(images, tmp_path / "crack", ("_mask",), problems) == {}
     assert [(each.kind, each.path) for each in problems] == [("mask-missing", tmp_path / "crack")]
+
+
+def test_a_mask_beside_images_that_belongs_to_none_is_no_image_but_a_problem(tmp_path):
+    for name in ("1.png", "2.png"):
+        picture(tmp_path / name)
+    mask(tmp_path / "1_mask.png")
+    lost = mask(tmp_path / "Z_mask.png")
+    problems = []
+    assert [image.name for image in list_images(tmp_path, problems)] == ["1.png", "2.png"]
+    assert [(each.kind, each.path) for each in problems] == [("mask-orphan", lost)]

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from oddlens.data.annotations import SUFFIX as ANNOTATION
 from oddlens.data.dataset import Dataset
-from oddlens.data.legend import Legend, load_legend
+from oddlens.data.legend import Legend, listed, load_legend, values_in
 from oddlens.data.mask_values import Values
 from oddlens.data.masks import looks_inverted, mask_files, read_marks, read_values
 from oddlens.data.problem import Problem
@@ -154,8 +154,8 @@ def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
         if record.label == 1 and None not in shown and True not in shown:
             sentence = f"the mask {record.mask} shows no defect, though its image {record.image} is labelled abnormal"
             if legend is not None:
-                held = np.unique([value for file in masks for value in np.unique(read_values(file))])
-                sentence += f": its values are {_listed(held)}, and the unknown is {_listed(sorted(legend.anomalous))}"
+                held = sorted({value for file in masks for value in values_in(read_values(file))})
+                sentence += f": its values are {listed(held)}, and the unknown is {listed(sorted(legend.anomalous))}"
             problems.append(Problem(record.mask, "mask-empty", sentence))
         if record.label == 0 and True in shown:
             sentence = f"the mask {record.mask} shows a defect, though its image {record.image} is labelled normal"
@@ -193,7 +193,12 @@ def _shows(
         sentence = f"the mask {name} has {width} x {height} pixels, its image {size[0]} x {size[1]}"
         problems.append(Problem(mask, "mask-size", sentence))
     if legend is not None:
-        return bool(legend.is_anomalous(np.asarray(grey, np.uint8)).any())
+        held = values_in(np.asarray(grey, np.uint8))
+        if legend.normal.union(legend.anomalous).isdisjoint(held):
+            counting = listed(sorted(legend.normal | legend.anomalous))
+            sentence = f"no pixel of the label file {mask} counts: its values are {listed(held)}, and those that count {counting}"
+            problems.append(Problem(mask, "mask-empty", sentence))
+        return not legend.anomalous.isdisjoint(held)
     if looks_inverted(grey > 0):
         share = f"{(grey > 0).mean():.0%}"
         sentence = (
@@ -208,11 +213,6 @@ def _shows(
         )
         problems.append(Problem(mask, "mask-not-binary", sentence))
     return len(values) > 0
-
-
-def _listed(values: Sequence[object] | Values) -> str:
-    """A few values in words."""
-    return ", ".join(str(value) for value in values[:8]) + (", ..." if len(values) > 8 else "")
 
 
 def _values(grey: Values) -> Values:

@@ -111,11 +111,17 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
     """The image files of a folder that should hold some, less the masks beside them (`masks_beside`).
 
-    An empty folder, two images of one stem, and images in a format that is not read are problems.
+    An empty folder, two images of one stem, images in a format that is not read, and masks beside other images (<stem>_mask.*)
+    that belong to none of them are problems.
     """
     files = images_in(folder)
     masks = set(_mask_images(files).values())
     images = [file for file in files if file not in masks]
+    lost = [file for file in images if is_mask_name(file)]
+    if lost and len(lost) < len(images):
+        images = [file for file in images if file not in lost]
+        for file in lost:
+            report_orphan(file, problems)
     if not images:
         deeper = ", only folders of such" if holds_images(folder) else ""
         problems.append(Problem(folder, "folder-empty", f"the folder {folder} holds no image{deeper}"))
@@ -217,13 +223,18 @@ def match_masks(
     for mask in masks:
         image = next((by_stem[stem] for stem in stems_of(mask, suffixes) if stem in by_stem), None)
         if image is None:
-            problems.append(Problem(mask, "mask-orphan", f"the mask {mask} belongs to no image: none has its name"))
+            report_orphan(mask, problems)
         elif image in matched:
             sentence = f"{mask} and {matched[image].name} are both masks of {image.name}"
             problems.append(Problem(mask, "name-duplicate", sentence))
         else:
             matched[image] = mask
     return matched
+
+
+def report_orphan(mask: Path, problems: list[Problem], reason: str = "none has its name") -> None:
+    """Report a mask or a label file that belongs to no image."""
+    problems.append(Problem(mask, "mask-orphan", f"the mask {mask} belongs to no image: {reason}"))
 
 
 def match_beside(files: Iterable[Path], suffix: str, problems: list[Problem]) -> tuple[list[Path], dict[Path, Path]]:

@@ -4,7 +4,7 @@ Sources of the values: the data sets' own label tables and loaders (Cityscapes' 
 and Found; the authors' loader of RoadAnomaly; the CAOS repository for StreetHazards).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard, TypeVar
@@ -143,6 +143,21 @@ def load_legend(legend: str | Path) -> Legend:
             raise DataError(f'"{legend}" is no legend of label files{choices(legend, LEGENDS)}')
         return LEGENDS[legend]
     return _parse(legend, read_json(legend))
+
+
+def values_in(labels: Values) -> tuple[int, ...]:
+    """The values that occur in a label file, ascending."""
+    return tuple(np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist())
+
+
+def listed(values: Sequence[int]) -> str:
+    """The first few values in words.
+
+    Examples:
+        >>> listed([0, 255]), listed(range(2, 201))
+        ('0, 255', '2, 3, 4, 5, 6, 7, 8, 9, ...')
+    """
+    return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
 
 
 def _parse(path: Path, content: object) -> Legend:

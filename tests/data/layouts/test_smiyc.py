@@ -25,3 +25,33 @@ def test_1_is_unknown_and_255_does_not_count(tmp_path):
 def test_a_frame_without_an_anomaly_is_normal(tmp_path):
     labels(smiyc(tmp_path) / ANOMALIES / "labels_masks" / "zebra0000_labels_semantic.png", 0, 255)
     assert [record.image.stem for record in open_dataset(tmp_path).select(label=0)] == ["zebra0000"]
+
+
+def test_masks_in_which_255_marks_the_obstacle_are_a_fault(tmp_path):
+    labels(smiyc(tmp_path) / OBSTACLES / "labels_masks" / "validation_1_labels_semantic.png", 0, 255, 0)
+    dataset = open_dataset(tmp_path / OBSTACLES)
+    (problem,) = dataset.problems
+    assert (problem.kind, problem.path) == ("mask-empty", tmp_path / OBSTACLES / "labels_masks")
+    assert problem.sentence.startswith(
+        "no label file marks an anomaly, so that nothing can be measured: the values in "
+    )
+    assert problem.sentence.endswith(
+        "are 0, 255, and an anomaly is 1 here; pixels of 255 do not count: if they mark the anomalies, save them as 1"
+    )
+    assert not dataset.select(label=1).records
+
+
+def test_one_mask_with_255_and_no_1_is_a_problem_beside_others(tmp_path):
+    white = labels(smiyc(tmp_path) / ANOMALIES / "labels_masks" / "zebra0000_labels_semantic.png", 0, 255)
+    (problem,) = open_dataset(tmp_path).problems
+    assert (problem.kind, problem.path) == ("mask-empty", white)
+    assert problem.sentence.endswith("its pixels of 255 do not count: if they mark one, save them as 1")
+    labels(white, 0)
+    assert open_dataset(tmp_path).problems == ()
+
+
+def test_masks_of_another_name_belong_to_no_image(tmp_path):
+    folder = smiyc(tmp_path) / OBSTACLES / "labels_masks"
+    (folder / "validation_1_labels_semantic.png").rename(folder / "validation_1.png")
+    (problem,) = open_dataset(tmp_path / OBSTACLES).problems
+    assert (problem.kind, problem.path) == ("mask-orphan", folder / "validation_1.png")

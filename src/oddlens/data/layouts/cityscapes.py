@@ -10,7 +10,7 @@ The official `val` is the split that everybody measures on, and is "test" here; 
 from collections.abc import Iterator
 from pathlib import Path
 
-from oddlens.data.files import folders_in, list_images
+from oddlens.data.files import folders_in, images_in, list_images, report_orphan
 from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import normal_frame, report_missing, unlabelled_frame
 from oddlens.data.problem import Problem
@@ -39,6 +39,15 @@ def label_file(folder: Path, kind: str, legends: dict[str, str], stem: str) -> t
     return None
 
 
+def report_orphans(folder: Path, kind: str, split: str, problems: list[Problem]) -> None:
+    """Report the images in a split's folder of labels that belong to no frame."""
+    for city in folders_in(folder / kind / split):
+        stems = {file.stem.removesuffix(f"_{IMAGES}") for file in images_in(folder / IMAGES / split / city.name)}
+        for file in images_in(city):
+            if file.stem.rpartition(f"_{kind}_")[0] not in stems:
+                report_orphan(file, problems, f"none is called <stem>_{IMAGES} for its <stem>_{kind}_...")
+
+
 def _is_set(folder: Path) -> bool:
     return is_dir(folder / IMAGES) and is_dir(folder / LABELS)
 
@@ -54,6 +63,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
                 records.append(unlabelled_frame(image, category))
             else:
                 records.append(normal_frame(image, found[0], category, split, found[1]))
+        report_orphans(folder, LABELS, name, problems)
     records += [unlabelled_frame(image, category) for image, _, _ in frames(folder, "test", problems)]
     return records
 

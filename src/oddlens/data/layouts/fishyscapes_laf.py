@@ -11,7 +11,7 @@ The frames come from Lost and Found, and lie in its tree or all together:
 import re
 from pathlib import Path
 
-from oddlens.data.files import images_in
+from oddlens.data.files import images_in, report_orphan
 from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
@@ -39,7 +39,12 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
         if path.stem.endswith(SUFFIX)
     }
     frames = []
-    for labels, stem in _labels(root):
+    files = dict(_labels(root))
+    for folder in dict.fromkeys(file.parent for file in files):
+        for other in images_in(folder):
+            if other not in files:
+                report_orphan(other, problems, "it is not called like the label files beside it")
+    for labels, stem in files.items():
         if stem in images:
             frames.append((images[stem], labels, "ood"))
         else:

@@ -10,7 +10,7 @@ is a category.
 import re
 from pathlib import Path
 
-from oddlens.data.files import folders_in, images_in
+from oddlens.data.files import folders_in, images_in, report_orphan
 from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.label_files import labelled_frames
 from oddlens.data.problem import Problem
@@ -37,6 +37,8 @@ def _read_version(folder: Path, problems: list[Problem]) -> list[Record]:
                 places = f"neither in {folder} nor in {made}"
                 sentence = f"the image {name} of {labels} is {places}: add its difference to the frame of Cityscapes"
                 problems.append(Problem(labels, "image-missing", sentence))
+        elif not labels.stem.endswith(IMAGE):
+            report_orphan(labels, problems, f"it ends neither in {LABELS} nor in {IMAGE}")
     return labelled_frames(frames, folder.name, "test", problems)
 
 

@@ -1,12 +1,13 @@
 """Frames of the road with label files: only the values of its file say whether a frame shows an anomaly."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from oddlens.data.legend import Legend, load_legend
+from oddlens.data.legend import Legend, listed, load_legend, values_in
 from oddlens.data.masks import read_values
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
@@ -31,35 +32,93 @@ def report_missing(image: Path, folder: Path, problems: list[Problem]) -> None:
 
 
 def labelled_frames(
-    frames: Iterable[tuple[Path, Path, str | Path]], category: str, split: Split, problems: list[Problem]
+    frames: Iterable[tuple[Path, Path, str | Path]],
+    category: str,
+    split: Split,
+    problems: list[Problem],
+    *,
+    all_abnormal: bool = False,
 ) -> list[Record]:
     """The records of frames, each (image, label file, legend), in order. Reads every label file, a few at a time.
 
     A frame is abnormal if its file has anomalous pixels, and normal if it has only normal ones. A frame without any pixel that
     counts is unlabelled (Lost and Found has 23); so is one whose file cannot be read, which is also a problem.
+
+    It is a problem if no file has an anomalous pixel and some have pixels that do not count: whoever saved them may mean these.
+
+    Args:
+        frames: The frames.
+        category: Their category.
+        split: The split of those with a label.
+        problems: Problems are added here.
+        all_abnormal: Each frame of the published set shows an anomaly. Then it is always a problem if no file has one, and a file
+            without one is, beside others, if some of its pixels do not count.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(partial(_frame, category, split), frames))
-    problems += [problem for _, problem in found if problem is not None]
-    return [record for record, _ in found]
+    problems += [each.unreadable for each in found if each.unreadable is not None]
+    read = [each for each in found if each.unreadable is None]
+    if all(each.record.label != 1 for each in read):
+        if read and (all_abnormal or any(each.uncounted for each in read)):
+            problems.append(_never_abnormal(read))
+    elif all_abnormal:
+        problems += [_unmarked(each) for each in read if each.uncounted]
+    return [each.record for each in found]
 
 
-def _frame(category: str, split: Split, frame: tuple[Path, Path, str | Path]) -> tuple[Record, Problem | None]:
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A frame whose label file was read. values: of a file without an anomalous pixel; uncounted: those that do not count."""
+
+    record: Record
+    labels: Path
+    legend: Legend
+    values: tuple[int, ...] = ()
+    unreadable: Problem | None = None
+
+    @property
+    def uncounted(self) -> list[int]:
+        return [value for value in self.values if value not in self.legend.normal]
+
+
+def _frame(category: str, split: Split, frame: tuple[Path, Path, str | Path]) -> _Frame:
     image, labels, name = frame
     legend = load_legend(name)
     try:
-        label = _label(labels, legend)
+        held = values_in(read_values(labels))
     except DataError as error:
-        return unlabelled_frame(image, category), Problem(labels, "mask-unreadable", str(error))
-    if label is None:
-        return unlabelled_frame(image, category), None
-    mask, defect = (labels, ANOMALY) if label else (None, NORMAL)
+        problem = Problem(labels, "mask-unreadable", str(error))
+        return _Frame(unlabelled_frame(image, category), labels, legend, unreadable=problem)
     classes = labels if legend.names else None
-    return Record(image, mask, label, category, defect, split, labels, classes, name), None
+    if legend.anomalous.intersection(held):
+        return _Frame(Record(image, labels, 1, category, ANOMALY, split, labels, classes, name), labels, legend)
+    if legend.normal.isdisjoint(held):
+        return _Frame(unlabelled_frame(image, category), labels, legend, held)
+    return _Frame(Record(image, None, 0, category, NORMAL, split, labels, classes, name), labels, legend, held)
 
 
-def _label(labels: Path, legend: Legend) -> int | None:
-    values = read_values(labels)
-    if legend.is_anomalous(values).any():
-        return 1
-    return 0 if legend.is_normal(values).any() else None
+def _never_abnormal(frames: Sequence[_Frame]) -> Problem:
+    """That no label file has an anomalous pixel."""
+    held = sorted({value for each in frames for value in each.values})
+    anomalous = sorted({value for each in frames for value in each.legend.anomalous})
+    folder = frames[0].labels.parent
+    sentence = (
+        f"no label file marks an anomaly, so that nothing can be measured: the values in {folder} are {listed(held)}, and an "
+        f"anomaly is {listed(anomalous)} here"
+    )
+    uncounted = sorted({value for each in frames for value in each.uncounted})
+    if uncounted:
+        sentence += (
+            f"; pixels of {listed(uncounted)} do not count: if they mark the anomalies, save them as {anomalous[0]}"
+        )
+    return Problem(folder, "mask-empty", sentence)
+
+
+def _unmarked(frame: _Frame) -> Problem:
+    """That a label file has pixels that do not count, and no anomaly."""
+    anomalous = sorted(frame.legend.anomalous)
+    sentence = (
+        f"the label file {frame.labels} marks no anomaly ({listed(anomalous)}), and its pixels of {listed(frame.uncounted)} do "
+        f"not count: if they mark one, save them as {anomalous[0]}"
+    )
+    return Problem(frame.labels, "mask-empty", sentence)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from oddlens.data.files import folders_in
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file
+from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file, report_orphans
 from oddlens.data.layouts.label_files import labelled_frames, report_missing
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
@@ -41,6 +41,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
                 report_missing(image, labels, problems)
             else:
                 labelled.append((image, *found))
+        report_orphans(folder, LABELS, split, problems)
         records += labelled_frames(labelled, category, split, problems)
     return records
 

@@ -43,8 +43,8 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
         frames = [(image, labels[image], "ood") for image in images if image in labels]
         for image in images:
             if image not in labels:
-                _missing(image, folder / LABELS, problems)
-    return labelled_frames(frames, category, "test", problems)
+                _missing(image, folder / LABELS / f"{image.stem}.png", problems)
+    return labelled_frames(frames, category, "test", problems, all_abnormal=True)
 
 
 def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path, str]]:
@@ -56,16 +56,14 @@ def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path,
             continue
         labels = image.with_suffix(".labels") / "labels_semantic.png"
         if not is_file(labels):
-            _missing(image, labels.parent, problems)
+            _missing(image, labels, problems)
         else:
             frames.append((image, labels, "road-anomaly"))
     return frames
 
 
-def _missing(image: Path, folder: Path, problems: list[Problem]) -> None:
-    problems.append(
-        Problem(image, "mask-missing", f"the image {image} has no label file in {folder}, so it is left out")
-    )
+def _missing(image: Path, labels: Path, problems: list[Problem]) -> None:
+    problems.append(Problem(image, "mask-missing", f"the image {image} has no label file {labels}, so it is left out"))
 
 
 LAYOUT = by_category(

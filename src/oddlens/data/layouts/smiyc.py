@@ -17,6 +17,8 @@ from oddlens.io.paths import is_dir
 
 IMAGES, LABELS = "images", "labels_masks"
 SUFFIX = "_labels_semantic"
+COLOURED = f"{SUFFIX}_color"
+"""How the images in colour end that lie beside the labels."""
 
 
 def _is_track(folder: Path) -> bool:
@@ -25,11 +27,10 @@ def _is_track(folder: Path) -> bool:
 
 def _read_track(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
     images = list_images(folder / IMAGES, problems)
-    # Beside the labels lie their images in colour.
-    files = [file for file in images_in(folder / LABELS) if file.stem.endswith(SUFFIX)]
+    files = [file for file in images_in(folder / LABELS) if not file.stem.endswith(COLOURED)]
     labels = match_masks(images, files, (SUFFIX,), problems)
     labelled = [(image, labels[image], "ood") for image in images if image in labels]
-    records = labelled_frames(labelled, category, "test", problems)
+    records = labelled_frames(labelled, category, "test", problems, all_abnormal=True)
     return records + [unlabelled_frame(image, category) for image in images if image not in labels]
 
 

@@ -8,7 +8,7 @@ The frames to train and to validate with show no unknown object.
 
 from pathlib import Path
 
-from oddlens.data.files import folders_in, list_images
+from oddlens.data.files import folders_in, images_in, list_images, report_orphan
 from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.label_files import labelled_frames, normal_frame
 from oddlens.data.problem import Problem
@@ -35,8 +35,13 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
     for archive, part, split in PARTS:
         pairs = []
         for town in folders_in(folder / archive / "images" / part):
-            for image in list_images(town, problems):
-                labels = folder / archive / "annotations" / part / town.name / f"{image.stem}.png"
+            images, annotations = list_images(town, problems), folder / archive / "annotations" / part / town.name
+            stems = {image.stem for image in images}
+            for file in images_in(annotations):
+                if file.stem not in stems:
+                    report_orphan(file, problems)
+            for image in images:
+                labels = annotations / f"{image.stem}.png"
                 if is_file(labels):
                     pairs.append((image, labels))
                 else:
