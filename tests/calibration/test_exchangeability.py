@@ -103,6 +103,23 @@ def test_a_held_test_is_said_to_have_found_nothing() -> None:
     assert Exchangeability(8, 30, 0.4, None).sentence == f"{compared}scores do not differ (p = 0.4)."
 
 
+def test_it_says_which_images_were_compared_and_when() -> None:
+    held = Exchangeability(20, 20, None, 0.6, 20, 1, "halves", "2026-11-26T08:25:00+00:00")
+    assert held.sentence.startswith(
+        "On 2026-11-26 (UTC), of the 40 images of the line that the station is calibrated on, the 20 that came first, as good "
+        "images, were compared with the 20 that came last, as the line, of which 1 (5.0%) are above the threshold"
+    )
+    ok = Exchangeability(57, 200, 0.4, None, groups="ok")
+    assert ok.sentence.startswith(
+        "The 57 good images below the thresholds were compared with 200 of the line that are OK,"
+    )
+    for found in (held, ok):
+        again = Exchangeability.from_dict(found.to_dict())
+        assert (again, again.time) == (found, found.time)
+    with pytest.raises(UsageError, match="groups are unknown"):
+        Exchangeability.from_dict({**ok.to_dict(), "groups": "both"})
+
+
 def test_a_refuted_test_says_what_differs() -> None:
     compared = "8 good images were compared with 30 of the line, and their "
     assert Exchangeability(8, 30, 0.4, 0.01).sentence.startswith(

@@ -11,7 +11,7 @@ from PIL import Image
 
 import oddlens
 from oddlens.calibration import Readiness
-from oddlens.station import read_log, versions
+from oddlens.station import read_log, utc_now, versions
 from tests.cli.program import Done, run
 from tests.noise import write_picture, write_pictures
 
@@ -269,8 +269,27 @@ class TestLearning:
             pixels = np.full((48, 64, 3), 200, np.uint8) + rng.integers(0, 20, (48, 64, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / "line" / f"{number}.png")
         done = run("detect", tmp_path / "line", "--station", station, "--device", "cpu")
-        assert "The threshold promises no false-alarm rate: 5 good images were compared with 25 of the line" in done.err
+        compared = f"On {utc_now()[:10]} (UTC), 5 good images were compared with 25 of the line"
+        refused = f"The threshold promises no false-alarm rate: {compared}"
+        assert refused in done.err
         assert "on average over such samples" not in done.err
+
+        # Whoever comes back later reads it too; whoever calibrates on something else does not.
+        shown = run("station", "show", station)
+        assert f"promise             {refused}" in shown.out
+        told = json.loads(run("station", "show", station, "--json").out)
+        assert told["in_force"]["promise"].startswith(refused)
+        compared_with_line = told["compared_with_line"]
+        assert (compared_with_line["later"], compared_with_line["is_refuted"]) == (25, True)
+        assert compared_with_line["time"][:10] in compared_with_line["sentence"]
+        write_pictures(tmp_path / "new", 3, seed=8)
+        checked = run("station", "check", station, "--good", tmp_path / "new", "--device", "cpu")
+        assert compared in checked.out.splitlines()[-1]
+        as_json = run("station", "check", station, "--good", tmp_path / "new", "--device", "cpu", "--json")
+        assert json.loads(as_json.out)["compared_with_line"] == compared_with_line
+        write_pictures(tmp_path / "others", 6, seed=9)
+        assert calibrate(station, "--good", tmp_path / "others", "--accept", "all").code == 0
+        assert compared not in run("station", "show", station).out
 
 
 def test_doubtful_references_of_a_run_are_said_in_one_line(tmp_path: Path, open_clip_folder: Path, parts: Path) -> None:

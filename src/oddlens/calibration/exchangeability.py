@@ -9,8 +9,8 @@ many images of the line the threshold calls NG.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from dataclasses import dataclass, field
+from typing import Literal, NotRequired, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,16 @@ SHUFFLES = 999
 Embeddings = NDArray[np.floating]
 """[images, channels]."""
 
+Groups = Literal["line", "ok", "halves"]
+"""What was compared: the station's good images with images of the line; those below its thresholds with images of the line that are
+OK; of one sample of the line that it is calibrated on, the half that came first with the other one."""
+
+
+_GROUPS: tuple[Groups, ...] = get_args(Groups)
+
 
 class ExchangeabilityDocument(TypedDict):
-    """What `Exchangeability.to_dict` writes; earlier versions did without rank and above."""
+    """What `Exchangeability.to_dict` writes; earlier versions did without what is not required."""
 
     known: int
     later: int
@@ -43,6 +50,8 @@ class ExchangeabilityDocument(TypedDict):
     embedding_p: float | None
     rank: NotRequired[int | None]
     above: NotRequired[int | None]
+    groups: NotRequired[str]
+    time: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ class Exchangeability:
         embedding_p: As much of their embeddings; None: not compared.
         rank: Of the threshold among the scores of the station's images, from 1; None: it was not counted what exceeds it.
         above: How many of the later images exceed it.
+        groups: Which images they are.
+        time: When they were compared, ISO 8601 in UTC; "": it is not known. The same found at another time is equal.
     """
 
     known: int
@@ -64,6 +75,8 @@ class Exchangeability:
     embedding_p: float | None
     rank: int | None = None
     above: int | None = None
+    groups: Groups = "line"
+    time: str = field(default="", compare=False)
 
     @property
     def p_value(self) -> float:
@@ -92,7 +105,8 @@ class Exchangeability:
     @property
     def sentence(self) -> str:
         """What was found, in words."""
-        compared = f"{self.known} good images were compared with {self.later} of the line"
+        compared = f"{self._when}{self._compared}"
+        compared = compared[0].upper() + compared[1:]
         if not self.is_refuted:
             return f"{compared}{self._held}."
         if self.too_often > 0.5:
@@ -110,6 +124,22 @@ class Exchangeability:
             "images are not like what it produces, so the promise does not hold. Calibrate on images that were taken at different "
             "times."
         )
+
+    @property
+    def _when(self) -> str:
+        return f"On {self.time[:10]} (UTC), " if self.time else ""
+
+    @property
+    def _compared(self) -> str:
+        """Which images were compared, in words."""
+        if self.groups == "halves":
+            return (
+                f"of the {self.known + self.later} images of the line that the station is calibrated on, the {self.known} that "
+                f"came first, as good images, were compared with the {self.later} that came last, as the line"
+            )
+        if self.groups == "ok":
+            return f"the {self.known} good images below the thresholds were compared with {self.later} of the line that are OK"
+        return f"{self.known} good images were compared with {self.later} of the line"
 
     @property
     def _held(self) -> str:
@@ -140,6 +170,10 @@ class Exchangeability:
         assert self.rank is not None
         return _percent(mean_rate(self.known, self.rank))
 
+    def described(self) -> dict[str, object]:
+        """As `to_dict`, and what was found in words: what programs are told."""
+        return {**self.to_dict(), "is_refuted": self.is_refuted, "sentence": self.sentence}
+
     def to_dict(self) -> ExchangeabilityDocument:
         """As JSON values, which `from_dict` takes."""
         return {
@@ -149,6 +183,8 @@ class Exchangeability:
             "embedding_p": self.embedding_p,
             "rank": self.rank,
             "above": self.above,
+            "groups": self.groups,
+            "time": self.time,
         }
 
     @classmethod
@@ -156,6 +192,9 @@ class Exchangeability:
         """What `to_dict` described. Raises `UsageError` for anything else."""
         wrong = "this is no test of exchangeability"
         given = require_form(document, ExchangeabilityDocument, wrong)
+        groups = given.get("groups", "line")
+        if groups not in _GROUPS:
+            raise UsageError(f"{wrong}: its groups are unknown")
         found = cls(
             given["known"],
             given["later"],
@@ -163,6 +202,8 @@ class Exchangeability:
             given["embedding_p"],
             given.get("rank"),
             given.get("above"),
+            groups,
+            given.get("time", ""),
         )
         if found._fault:
             raise UsageError(f"{wrong}: {found._fault}")

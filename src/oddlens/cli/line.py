@@ -37,8 +37,8 @@ class StationLine:
         if self._learning is not None:
             self._tested(self._learning.compared())
             self._said["station"] = [self._learning.sentence(self._station)]
-        elif self._watch is not None and (found := self._watch.compared()) is not None and found.is_refuted:
-            self._tested(found)
+        elif self._watch is not None:
+            self._tested(self._watch.compared())
         if self._watch is not None:
             alarm = self._watch.monitor.alarm
             self._said["drift"] = [] if alarm is None else [f"Drift: {alarm.sentence}."]

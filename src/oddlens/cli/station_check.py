@@ -125,3 +125,5 @@ def _show(check: Check) -> None:
     for line in _said(check):
         print(line)
     print(check.sentence)
+    if check.compared is not None:
+        print(check.compared.sentence)

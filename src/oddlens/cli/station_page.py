@@ -33,6 +33,8 @@ def print_station(folder: Path, version: int | None = None, *, as_json: bool = F
     state, marks = read_station(folder, version), read_feedback(folder).last
     if as_json:
         document = dict(read_version(folder, version)) | {"in_force": state.thresholds_in_force.to_dict()}
+        tested = None if state.state is None else state.state.tested
+        document["compared_with_line"] = None if tested is None else tested.described()
         document["feedback"] = estimates(marks).to_dict() | {"marked": len(marks)}
         print(json.dumps({"station": str(folder), **document}, indent=2))
         return

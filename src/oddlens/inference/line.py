@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
+from oddlens.station.comparison import keep_comparison
 from oddlens.station.learning import ENOUGH, LEAST_COMPARED, LearningSample, scored_by
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ class LearningSink(Sink):
             return None
         images = self.sample.read()
         embeddings = self._scene.references, images.embeddings
-        return compare((known.scores, images.scores), embeddings, rank=known.rank)
+        found = compare((known.scores, images.scores), embeddings, rank=known.rank)
+        return keep_comparison(self.sample.station, known, found)
 
     def sentence(self, station: str) -> str:
         """How far the station has come."""
@@ -103,7 +106,11 @@ class LineSink(Sink):
         monitor: Has seen all of them, in their order.
     """
 
-    def __init__(self, calibration: Calibration, scene: Scene | None) -> None:
+    def __init__(
+        self, calibration: Calibration, scene: Scene | None, station: str | os.PathLike[str] | None = None
+    ) -> None:
+        """station: where a comparison is kept; None: nowhere."""
+        self._calibration, self._station = calibration, station
         thresholds = calibration.thresholds
         highest = thresholds.image if thresholds.review is None else thresholds.review
         assert highest is not None
@@ -151,7 +158,8 @@ class LineSink(Sink):
         if self._embeddings is None or min(len(self._known), len(self._ok)) < LEAST_COMPARED:
             return None
         scores, embeddings = zip(*self._ok, strict=True)
-        return compare((self._known, scores), (self._embeddings, np.stack(embeddings)))
+        found = replace(compare((self._known, scores), (self._embeddings, np.stack(embeddings))), groups="ok")
+        return found if self._station is None else keep_comparison(self._station, self._calibration, found)
 
 
 def sinks_of(
@@ -159,7 +167,7 @@ def sinks_of(
 ) -> tuple[LearningSink | None, LineSink | None]:
     """What watches the line of a station: the sample it learns from, while it learns; its scores, where they are calibrated."""
     calibration = detector.calibration(object_name)
-    watch = None if calibration is None else LineSink(calibration, detector.scene)
+    watch = None if calibration is None else LineSink(calibration, detector.scene, station)
     if detector.state is None or detector.state.stage != "learning" or detector.scene is None:
         return None, watch
     sample = LearningSample(station, scored_by(detector.identity, object_name))

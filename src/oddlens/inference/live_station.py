@@ -101,8 +101,6 @@ class Loaded:
                 self._compared, found = count, self.learning.compared()
         elif self.watch is not None and not self._compared and self.watch.ok_count >= MOST_COMPARED:
             self._compared, found = 1, self.watch.compared()
-            if found is not None and not found.is_refuted:
-                return False
         state = self.detector.state
         if found is None or state is None or state.tested == found:
             return False

@@ -8,11 +8,10 @@ from oddlens.station.folder import (
     locked,
     read_station,
     refuse_other_files,
-    utc_now,
     write_station,
 )
 from oddlens.station.history import LogEntry, prune, read_log, rollback, versions
-from oddlens.station.state import SECTIONS, SavedReferences, Section, StationState, Version
+from oddlens.station.state import SECTIONS, SavedReferences, Section, StationState, Version, utc_now
 
 __all__ = [
     "FEEDBACK",

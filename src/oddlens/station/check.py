@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TypedDict
 
-from oddlens.calibration import Calibration
+from oddlens.calibration import Calibration, Exchangeability
 from oddlens.calibration.conformal import MOST_PROMISED, declared_bound, moved_bound, rank_of, rate_interval
 from oddlens.detection import Thresholds
 from oddlens.detection.thresholds import ThresholdsDocument
@@ -33,6 +33,7 @@ class CheckDocument(TypedDict):
     promised_on_average: float | None
     promised_at_most: float | None
     keeps_promise: bool | None
+    compared_with_line: dict[str, object] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,11 @@ class Check:
         return None if bound > MOST_PROMISED else (None, bound)
 
     @property
+    def compared(self) -> Exchangeability | None:
+        """What the last comparison of the calibration with the line found."""
+        return None if self.calibration is None else self.calibration.tested
+
+    @property
     def keeps_promise(self) -> bool | None:
         """Whether the false alarms agree with what is promised: the interval reaches down to it. None: there is no promise."""
         if self.promised is None or self.false_alarms is None:
@@ -147,6 +153,7 @@ class Check:
             "promised_on_average": mean,
             "promised_at_most": bound,
             "keeps_promise": self.keeps_promise,
+            "compared_with_line": None if self.compared is None else self.compared.described(),
         }
 
 

@@ -3,6 +3,7 @@
     STATION/station.json          the version in force: what makes the detections (`provenance.Identity`), thresholds, references
     STATION/versions/0001.json    every version, in the same form
     STATION/files/                what they name, by SHA-256 (see `oddlens.station.files`)
+    STATION/line.json             the last comparison with the line (see `oddlens.station.comparison`)
     STATION/log.jsonl             what was done with the station, a line each (see `oddlens.station.history`)
 
 docs/guides/stations.md has it field by field. A version is never changed: what is written next is a new one. station.json is
@@ -22,7 +23,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from oddlens.errors import OddlensError, UsageError, printable, shortened
@@ -30,6 +30,7 @@ from oddlens.io.atomic import append, write_text
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import is_dir, is_file, matching, read_bytes
 from oddlens.station import files
+from oddlens.station.comparison import with_comparison
 from oddlens.station.contents import to_document, to_state
 from oddlens.station.document import (
     FORMAT,
@@ -44,7 +45,7 @@ from oddlens.station.document import (
     version_numbers,
     version_path,
 )
-from oddlens.station.state import StationState, Version
+from oddlens.station.state import StationState, Version, utc_now
 
 LOG = "log.jsonl"
 FEEDBACK = "feedback.jsonl"
@@ -53,13 +54,14 @@ FEEDBACK = "feedback.jsonl"
 def read_station(folder: str | os.PathLike[str], version: int | None = None) -> StationState:
     """What a station says, checked as far as it can be without its model; every file by its SHA-256.
 
-    version: an earlier one; None: the one in force.
+    version: an earlier one; None: the one in force, with what its line said of it since (see `oddlens.station.comparison`).
 
     Raises `UsageError` where there is no station, or no such version, or the document is damaged, `ModelError` where a file is
     missing, damaged, or another one.
     """
     root = Path(folder)
-    return to_state(read_version(root, version), root)
+    state = to_state(read_version(root, version), root)
+    return state if version is not None else with_comparison(state, root)
 
 
 def read_version(root: Path, version: int | None = None) -> Document:
@@ -154,11 +156,6 @@ def add_to_log(folder: str | os.PathLike[str], version: Version) -> None:
     entry = {"time": version.time, "verb": version.verb, "what": version.what, "version": version.number}
     with suppress(OddlensError):
         append(Path(folder) / LOG, json.dumps(entry).encode() + b"\n")
-
-
-def utc_now() -> str:
-    """The time as versions and the log have it: ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _written(root: Path, document: Document) -> str:

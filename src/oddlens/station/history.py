@@ -13,8 +13,8 @@ from oddlens.io.atomic import remove
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.station.document import FORMAT, STATION, VERSIONS, read_document, version_numbers, version_path
-from oddlens.station.folder import LOG, add_to_log, locked, read_station, tidy, utc_now, write_station
-from oddlens.station.state import Version
+from oddlens.station.folder import LOG, add_to_log, locked, read_station, tidy, write_station
+from oddlens.station.state import Version, utc_now
 
 _DAMAGED = "-"
 """Stands for the verb of a version whose file says nothing."""

@@ -68,10 +68,14 @@ _NOT_SCORES = ("oddlens", "thresholds", "calibration", "marking")
 
 
 class LearningSample:
-    """The sample of a station, on disk. What cannot be read, or was scored by something else, is no part of it, and stays."""
+    """The sample of a station, on disk. What cannot be read, or was scored by something else, is no part of it, and stays.
+
+    station: its folder.
+    """
 
     def __init__(self, station: str | os.PathLike[str], scored_by: str, size: int = ENOUGH) -> None:
-        self._folder = Path(station) / FOLDER
+        self.station = Path(station)
+        self._folder = self.station / FOLDER
         self._scored_by = scored_by
         self._size = size
         self._known: dict[str, str] | None = None  # the digests in the sample -> their ranks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol, TypedDict, get_args
 
@@ -57,6 +58,11 @@ class VersionDocument(TypedDict):
     time: str
     verb: str
     what: str
+
+
+def utc_now() -> str:
+    """The time as versions and the log have it: ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, kw_only=True)

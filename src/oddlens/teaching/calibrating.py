@@ -26,6 +26,7 @@ from oddlens.errors import OddlensWarning, UsageError, counted
 from oddlens.io.images import Picture
 from oddlens.loading import load
 from oddlens.methods.defaults import default_method
+from oddlens.station import utc_now
 from oddlens.station.feedback import read_feedback
 from oddlens.station.learning import LEAST, LEAST_COMPARED, LearningSample, scored_by
 
@@ -113,6 +114,8 @@ def calibrate_station(
         detector.calibrate(seen.images, false_alarm_rate, review_rate=review_rate)
     is_split = seen.images.kind == "split"
     tested = _tested(calibration_of(detector), seen, sample)
+    if tested is not None:
+        tested = replace(tested, groups="halves" if seen.from_line else "line", time=utc_now())
     detector.state = Readiness("ready" if is_split else "learning", len(seen.images) if seen.from_line else 0, tested)
     return calibration_of(detector)  # which says what was tested
 
