@@ -195,6 +195,16 @@ def test_the_embedded_model_says_what_it_is_but_not_to_weights_that_were_learned
     assert told[0].filename == __file__
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_nor_where_no_words_are_asked_nor_when_a_station_is_opened(tmp_path: Path, runtime: str) -> None:
+    oddlens.load("winclip", device="cpu", runtime=runtime).save(tmp_path / "station")
+    introduce_embedded.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        oddlens.load("patch-knn", device="cpu", runtime=runtime)
+        oddlens.open_station(tmp_path / "station", device="cpu", runtime=runtime)
+
+
 def test_an_opened_station_knows_what_its_references_scored_and_runs_no_model_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 LEFT_OUT = r"oddlens: (this is the embedded model 'mini'.*|[a-z ]+ \.\.\.)"
-"""Lines that pages leave out: what every call on the embedded model says, and README too; stages that a terminal shows as bars."""
+"""Lines that pages leave out: what asks the embedded model by words, and README too; stages that a terminal shows as bars."""
 
 CLOSE = 3e-3
 """How far a number may be from what the page shows, or one unit of its last digit: other processors give other last digits."""

@@ -145,10 +145,12 @@ def train_method(
     naming.check()
     overrides = recipe_overrides(schedule.setting or [])
 
+    from oddlens.backbone.cards import MINI
     from oddlens.cli.progress import stages
     from oddlens.data.record import SPLITS
     from oddlens.evaluation import open_sources
     from oddlens.io.hashes import cache_folder
+    from oddlens.loading.embedded import introduce_embedded
     from oddlens.loading.with_torch import load_fitted
     from oddlens.methods.registry import method_card
     from oddlens.training import trainable_class
@@ -171,6 +173,8 @@ def train_method(
         backbone, recipe, notes = load_fitted(
             method_card(method), model, processes.device(features.device), recipe_fields
         )
+        if backbone.card.name == MINI.name:
+            introduce_embedded()
     say(*notes)
     trainable = trainable_class(method)(backbone, recipe, settings)
     first = single_images(sets[0])[0]

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from oddlens.backbone.cards import MINI
 from oddlens.calibration import Calibration
 from oddlens.detector import Detector
 from oddlens.errors import ModelError, UsageError, check_path, needs_package, printable
 from oddlens.io.images import checked_limit
 from oddlens.io.paths import expanded
 from oddlens.io.preparation import Preparation, is_grid
+from oddlens.loading.embedded import introduce_embedded
 from oddlens.loading.with_graphs import Runtime, checked_runtime, find_graphs, graph_detector
 from oddlens.methods.card import check_weights_file
 from oddlens.methods.recipe import filed_fields
@@ -92,6 +94,8 @@ def load(
             from oddlens.loading.with_torch import torch_detector
         detector = torch_detector(method, model, weights, device, recipe_overrides)
     detector.max_megapixels, detector.preparation = limit, preparation
+    if weights is None and method_card(method).needs.text and detector.backbone.identity.name == MINI.name:
+        introduce_embedded()
     return detector
 
 

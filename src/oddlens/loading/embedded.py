@@ -51,13 +51,13 @@ def earlier_graphs(method: str) -> list[str]:
 
 @cache
 def introduce_embedded() -> None:
-    """Say once which model this is, so that its zero-shot results are not taken for CLIP's.
+    """Say once which model this is where a method asks it by words, so that its results are not taken for CLIP's.
 
-    It is called two calls below `oddlens.load` or `oddlens.open_station`, at whose caller the warning points.
+    It is called by `oddlens.load`, at whose caller the warning points.
     """
     warnings.warn(
         "this is the embedded model 'mini' (small, trained on generated defects; it is not CLIP). For serious zero-shot work give "
         "a full CLIP as the model, for instance laion400m-vit-b-16-plus-240-e31; 'oddlens models' lists them",
         OddlensWarning,
-        stacklevel=5,
+        stacklevel=3,
     )

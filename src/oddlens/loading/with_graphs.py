@@ -12,7 +12,7 @@ from oddlens.backbone.cards import MINI
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, choices, printable, shortened
 from oddlens.io.paths import expanded
-from oddlens.loading.embedded import check_named, earlier_graphs, graphs_of, introduce_embedded, is_embedded
+from oddlens.loading.embedded import check_named, earlier_graphs, graphs_of, is_embedded
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.registry import method_card
@@ -84,14 +84,7 @@ def graph_detector(folder: GraphFolder, device: str, overrides: Mapping[str, obj
     """A detector on graphs. overrides: what was given of the recipe, which is that of the graphs. runtime: no "torch"."""
     assert runtime != "torch"
     runs = folder.runtime if runtime == "auto" else runtime
-    detector = Detector(folder.card.name, GraphMethod(folder, device, runs), _notes(folder, overrides))
-    if folder.model.name == MINI.name:
-        _introduce()
-    return detector
-
-
-def _introduce() -> None:
-    introduce_embedded()
+    return Detector(folder.card.name, GraphMethod(folder, device, runs), _notes(folder, overrides))
 
 
 def _given(card: MethodCard, overrides: Mapping[str, object]) -> list[str]:

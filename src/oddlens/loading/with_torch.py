@@ -8,12 +8,10 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.cards import MINI
 from oddlens.backbone.load import choose_device, locate, read_backbone
 from oddlens.backbone.options import Activation
 from oddlens.detector import Detector
 from oddlens.io.paths import is_dir, is_file, matching
-from oddlens.loading.embedded import introduce_embedded
 from oddlens.methods.base import method_class
 from oddlens.methods.card import MethodCard
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
@@ -42,7 +40,7 @@ def torch_detector(
         learned.check_method(card.name)
         named = named_fields(card.recipe, overrides.get("recipe"))
         trained = {name: value for name, value in learned.recipe.items() if name not in named}
-    backbone, recipe, notes = load_fitted(card, model, device, {**trained, **overrides}, introduce=learned is None)
+    backbone, recipe, notes = load_fitted(card, model, device, {**trained, **overrides})
     if learned is not None:
         learned.check_model(backbone.fingerprint, backbone.card.name)
     detector = Detector(card.name, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
@@ -55,20 +53,15 @@ def load_fitted(
     model: str | os.PathLike[str] | None,
     device: str,
     given: Mapping[str, object],
-    *,
-    introduce: bool = True,
 ) -> tuple[Backbone, Recipe, list[str]]:
     """What a method is made of: a model that can do what it needs, a recipe fitted to it, and notes of that in words.
 
-    card: of the method. given: as `load`'s recipe_overrides. introduce: say of the embedded model what it is; weights that were
-    learned on it need it. Raises `UsageError` where the model cannot do what the method needs.
+    card: of the method. given: as `load`'s recipe_overrides. Raises `UsageError` where the model cannot do what the method needs.
     """
     recipe = make_recipe(card.recipe, given)
     backbone = _shared_backbone(
         None if model is None else os.fspath(model), device, getattr(recipe, "activation", None)
     )
-    if introduce and backbone.card.name == MINI.name:
-        introduce_embedded()
     backbone.require(card.needs.capabilities, card.name)
     depth = Depth(backbone.vision.config.layers, backbone.text.config.layers if backbone.has_text else 0)
     fitted, notes = fit_recipe(recipe, given.keys(), backbone.card.image_size, depth)
