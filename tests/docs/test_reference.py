@@ -1,6 +1,7 @@
 """What the site says of options, settings, routes and names is what the program has."""
 
 import ast
+import pydoc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,18 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 def test_every_public_name_has_its_place_on_the_page_of_python() -> None:
     names = re.findall(r"^::: oddlens\.(\w+)$", (REFERENCE / "python.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(names) == sorted(oddlens.__all__)
+
+
+@pytest.mark.parametrize(
+    ("page", "package"), [("python", "oddlens"), ("metrics", "oddlens.metrics"), ("data", "oddlens.data")]
+)
+def test_what_a_page_takes_from_the_program_is_also_printed_at_a_terminal(page: str, package: str) -> None:
+    told = re.findall(r"`python -m pydoc (\S+)`", (REFERENCE / f"{page}.md").read_text(encoding="utf-8"))
+    assert told[0] == package
+    printed = {name: pydoc.plain(pydoc.render_doc(name)) for name in told}
+    module, _ = pydoc.resolve(package)
+    assert [name for name in module.__all__ if not re.search(rf"\b{name}\b", printed[package])] == []
+    assert all(name in printed[name] for name in told)
 
 
 def test_what_the_program_says_itself_stands_on_one_page_each() -> None:
