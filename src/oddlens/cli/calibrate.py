@@ -13,8 +13,8 @@ import typer
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.labelled import KnownImages, judged_images
-from oddlens.cli.options import DeviceName, RuntimeName, say
-from oddlens.cli.vetting import SHEET, AcceptNames, images_named, print_vetting, refuse_doubtful
+from oddlens.cli.options import AsJson, DeviceName, FalseAlarmRate, RuntimeName, StationFolder, say
+from oddlens.cli.vetting import SHEET, AcceptNames, LeaveOutNames, images_named, print_vetting, refuse_doubtful
 from oddlens.errors import Failure, UsageError, printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Examples:
 
 
 def calibrate(
-    station: Annotated[Path, typer.Argument(metavar="STATION", help="The station.", show_default=False)],
+    station: StationFolder,
     good: Annotated[
         list[str] | None,
         typer.Option("--good", metavar="IMAGES...", help="Good images that are no references.", show_default=False),
@@ -48,22 +48,12 @@ def calibrate(
             "--bad", metavar="IMAGES...", help="Images of known defects, to say how many are found.", show_default=False
         ),
     ] = None,
-    false_alarm_rate: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATE",
-            help="The share of good images that may be called NG.",
-            show_default="1/(n+1) below 20 images, 0.05 from 20 on, 0.01 from 100 on",
-        ),
-    ] = None,
+    false_alarm_rate: FalseAlarmRate = None,
     review_rate: Annotated[
-        float, typer.Option(metavar="RATE", help="The share of good images that may go to review besides.")
+        float, typer.Option(metavar="R", help="The share of good images that may go to review besides; 0: none.")
     ] = 0.05,
     accept: AcceptNames = None,
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME...", help="Images that are not to be used, by name or pattern.", show_default=False),
-    ] = None,
+    leave_out: LeaveOutNames = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -72,7 +62,7 @@ def calibrate(
     ] = None,
     device: DeviceName = "auto",
     runtime: RuntimeName = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Set the thresholds of a station by good images.
 

@@ -105,7 +105,9 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A verb of verbs, which are named in any case of letters."""
+    """A verb of verbs, which are named in any case of letters. kind: what they are, for the sentence on an unknown one."""
+
+    kind = "verb"
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read the words of a call. Raises `UsageError` where they are wrong."""
@@ -118,7 +120,7 @@ class Group(TyperGroup):
         """The verb that is named. Raises `UsageError` where there is none of that name."""
         shown = [name for name, command in self.commands.items() if not command.hidden]
         if args[0] not in self.commands and not args[0].startswith("-"):
-            args = [known_name("verb", args[0], shown), *args[1:]]
+            args = [known_name(self.kind, args[0], shown), *args[1:]]
         return super().resolve_command(ctx, args)
 
 

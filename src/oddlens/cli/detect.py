@@ -18,10 +18,12 @@ from oddlens.cli.finding import find_good_images, tell_passed_over
 from oddlens.cli.naming import names_sink
 from oddlens.cli.options import (
     DeviceName,
+    JsonLines,
     MarkingOptions,
     MethodName,
     ModelName,
     PreparationOptions,
+    ReferenceImages,
     RoiFile,
     RuntimeName,
     WeightsFile,
@@ -73,10 +75,7 @@ class DetectorOptions:
     method: MethodName = None
     model: ModelName = None
     weights: WeightsFile = None
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(metavar="IMAGES", help="Good examples: a folder, a file or a pattern; may be repeated."),
-    ] = None
+    reference: ReferenceImages = None
     station: Annotated[
         str | None, typer.Option(metavar="DIR", help="A saved detector: brings method, model and references.")
     ] = None
@@ -133,7 +132,7 @@ class OutputOptions:
         bool,
         typer.Option("--fail-on-ng", help="Exit with code 3 if an image is NG (and none failed, which is code 1)."),
     ] = False
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")] = False
+    as_json: JsonLines = False
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print the settings, and every note of every image.")
     ] = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.options import AsJson, StationFolder, say
+from oddlens.cli.options import AsJson, NewFolder, StationFolder, say
 from oddlens.errors import counted, needs_package, printable
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ Examples:
   oddlens validate line-3 line-3-light today/
 """
 
-ExportFolder = Annotated[
-    Path, typer.Option("--to", metavar="DIR", help="The folder to make; a new one.", show_default=False)
-]
 PrecisionName = Annotated[
     str,
     typer.Option(
@@ -64,7 +61,7 @@ LabelledData = Annotated[
 
 def export(
     folder: StationFolder,
-    to: ExportFolder,
+    to: NewFolder,
     precision: PrecisionName = "fp32",
     target: TargetName = "onnxruntime",
     objects: ObjectList = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.options import say
+from oddlens.cli.options import ResultsPath, StationFolder, say
 from oddlens.errors import UsageError, as_argument, check_name, printable
 
 if TYPE_CHECKING:
@@ -31,10 +31,8 @@ Examples:
 
 
 def feedback(
-    station: Annotated[Path, typer.Argument(metavar="STATION", help="The station.", show_default=False)],
-    results: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="The folder of a run with it (--out).", show_default=False)
-    ],
+    station: StationFolder,
+    results: ResultsPath,
     good: Annotated[
         list[str] | None,
         typer.Option("--good", metavar="FILE...", help="Images of good parts.", show_default=False),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oddlens.cli.command import before_the_first_image
-from oddlens.cli.options import MarkingOptions, parse_kinds, say, threshold_option
+from oddlens.cli.options import JsonLines, MarkingOptions, ResultsPath, parse_kinds, say, threshold_option
 from oddlens.cli.thresholds import parse_thresholds
 from oddlens.errors import UsageError, counted
 
@@ -49,7 +48,7 @@ class VerdictOptions:
 
 
 def judge(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The folder of a run.", show_default=False)],
+    results: ResultsPath,
     what: VerdictOptions,
     marking: MarkingOptions,
     write: Annotated[
@@ -61,7 +60,7 @@ def judge(
             show_default="what the run drew",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Give the results of a run new verdicts, without a model.
 

@@ -70,7 +70,41 @@ PlaceTo = Annotated[
 MakesPublic = Annotated[
     bool, typer.Option("--public", help="Let everybody see a repository that is made; else only you can.")
 ]
+PlaceFrom = Annotated[
+    str, typer.Argument(metavar="PLACE", help="A folder, or hf://owner/name[@revision].", show_default=False)
+]
+NewFolder = Annotated[
+    Path, typer.Option("--to", metavar="DIR", help="The folder to make; a new one.", show_default=False)
+]
+ResultsPath = Annotated[
+    Path, typer.Argument(metavar="RESULTS", help="The folder of a run (--out).", show_default=False)
+]
+ReferenceImages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference", metavar="IMAGES", help="Good examples: a folder, a file or a pattern; may be repeated."
+    ),
+]
+FalseAlarmRate = Annotated[
+    float | None,
+    typer.Option(
+        "--false-alarm-rate",
+        metavar="R",
+        help="The share of good images that may be called NG: 0.05 for 5 %, which needs 19 good images, or 0.01, which needs 99.",
+        show_default="1 / (n + 1) below 20 images, then 0.05, from 100 on 0.01",
+    ),
+]
+ReviewRate = Annotated[
+    float | None,
+    typer.Option(
+        "--review-rate",
+        metavar="R",
+        help="The share of good images that may go to review besides; 0: none.",
+        show_default="0.05",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")]
 
 
 def settings_option(recipe: str, more: str = "") -> typer.models.OptionInfo:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.command import Command, Context, Group
-from oddlens.cli.options import say
-from oddlens.errors import UsageError, counted, known_name, printable
+from oddlens.cli.command import Command, Group
+from oddlens.cli.options import AsJson, NewFolder, ResultsPath, say
+from oddlens.errors import UsageError, counted, printable
 
 if TYPE_CHECKING:
     from oddlens.inference.tools.tool import Given, Tool
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 class ToolsGroup(Group):
     """The verb "results", whose verbs are tools."""
 
-    def resolve_command(self, ctx: Context, args: list[str]) -> Context:
-        """The tool that is named. Raises `UsageError` where there is none of that name."""
-        if args[0] not in self.commands and not args[0].startswith("-"):
-            args = [known_name("tool", args[0], self.commands), *args[1:]]
-        return super().resolve_command(ctx, args)
+    kind = "tool"
 
 
 app = typer.Typer(no_args_is_help=True)
@@ -34,20 +30,13 @@ def results() -> None:
     """Give the results of a run to another program."""
 
 
-ResultsFolderName = Annotated[
-    Path, typer.Argument(metavar="RESULTS", help="The folder of a run (--out).", show_default=False)
-]
-NewFolder = Annotated[
-    Path, typer.Option("--to", metavar="DIR", help="The folder to make; a new one.", show_default=False)
-]
 Copies = Annotated[
     bool, typer.Option("--copy/--no-copy", help="Copy the images into DIR, or name them where they are.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print what was given as one JSON object.")]
 
 
 @app.command("coco", cls=Command, no_args_is_help=True)
-def coco(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_json: Json = False) -> None:
+def coco(folder: ResultsPath, to: NewFolder, copies: Copies = True, as_json: AsJson = False) -> None:
     """Write COCO's annotations: regions with their exact pixels, for CVAT, Roboflow, pycocotools."""
     from oddlens.inference.tools.coco import Coco
 
@@ -56,7 +45,7 @@ def coco(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_jso
 
 @app.command("fiftyone", cls=Command, no_args_is_help=True)
 def fiftyone(
-    folder: ResultsFolderName,
+    folder: ResultsPath,
     to: NewFolder,
     copies: Copies = True,
     dataset: Annotated[
@@ -66,7 +55,7 @@ def fiftyone(
             help="Also make a data set of this name in FiftyOne's database; it needs 'oddlens[fiftyone]'.",
         ),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write FiftyOne's folder: heat maps, regions with masks, verdicts. It needs neither FiftyOne nor a database."""
     from oddlens.inference.tools.fiftyone import FiftyOne
@@ -76,7 +65,7 @@ def fiftyone(
 
 @app.command("label-studio", cls=Command, no_args_is_help=True)
 def label_studio(
-    folder: ResultsFolderName,
+    folder: ResultsPath,
     to: NewFolder,
     root: Annotated[
         Path | None,
@@ -91,7 +80,7 @@ def label_studio(
         typer.Option(metavar="URL", help="Where it finds that folder over HTTP.", show_default="it reads local files"),
     ] = None,
     boxes: Annotated[bool, typer.Option("--boxes", help="Regions as rectangles instead of masks.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write tasks for Label Studio, with masks to correct. 'oddlens feedback --label-studio' takes back what people say."""
     from oddlens.inference.tools.label_studio import LabelStudio
@@ -100,7 +89,7 @@ def label_studio(
 
 
 @app.command("labelme", cls=Command, no_args_is_help=True)
-def labelme(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_json: Json = False) -> None:
+def labelme(folder: ResultsPath, to: NewFolder, copies: Copies = True, as_json: AsJson = False) -> None:
     """Write labelme's files, one beside each image, with the exact pixels of the regions."""
     from oddlens.inference.tools.labelme import Labelme
 
@@ -109,7 +98,7 @@ def labelme(folder: ResultsFolderName, to: NewFolder, copies: Copies = True, as_
 
 @app.command("mlflow", cls=Command, no_args_is_help=True)
 def mlflow(
-    folder: ResultsFolderName,
+    folder: ResultsPath,
     to: Annotated[
         str,
         typer.Option(
@@ -127,7 +116,7 @@ def mlflow(
     station: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A station that becomes the run's model, which MLflow serves.")
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Log a run: what made the results, figures, the table, the report, and on request a model. It needs 'oddlens[mlflow]'.
 

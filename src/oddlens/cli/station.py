@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from oddlens.cli import station_check, station_create, station_learn, station_set
 from oddlens.cli.command import Command, grouped
-from oddlens.cli.options import AsJson, MakesPublic, PlaceTo, StationFolder, say
+from oddlens.cli.options import AsJson, MakesPublic, NewFolder, PlaceFrom, PlaceTo, StationFolder, say
 from oddlens.cli.station_page import print_station, when
 from oddlens.errors import counted
 
@@ -116,11 +115,8 @@ def push(folder: StationFolder, to: PlaceTo, public: MakesPublic = False) -> Non
 
 @app.command(cls=Command, no_args_is_help=True)
 def pull(
-    place: Annotated[
-        str,
-        typer.Argument(metavar="PLACE", help="A folder, or hf://owner/name[@revision].", show_default=False),
-    ],
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder to make; a new one.", show_default=False)],
+    place: PlaceFrom,
+    to: NewFolder,
 ) -> None:
     """Fetch a station that somebody pushed, checked by the SHA-256 of each file."""
     from oddlens.errors import printable

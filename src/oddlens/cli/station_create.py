@@ -14,10 +14,13 @@ from oddlens.cli.finding import find_good_images, with_progress
 from oddlens.cli.options import (
     AsJson,
     DeviceName,
+    FalseAlarmRate,
     MarkingOptions,
     MethodName,
     ModelName,
     PreparationOptions,
+    ReferenceImages,
+    ReviewRate,
     RoiFile,
     RuntimeName,
     StationFolder,
@@ -28,6 +31,7 @@ from oddlens.cli.options import (
 )
 from oddlens.cli.settings import recipe_overrides
 from oddlens.cli.station_page import print_station
+from oddlens.cli.vetting import AcceptNames, LeaveOutNames, images_named, refuse_doubtful
 from oddlens.errors import UsageError, check_name, counted, printable
 
 if TYPE_CHECKING:
@@ -43,25 +47,6 @@ Examples:
   oddlens detect parts/ --station line-3 --out results/
 """
 
-FalseAlarmRate = Annotated[
-    float | None,
-    typer.Option(
-        "--false-alarm-rate",
-        metavar="R",
-        help="The share of good images that may be called NG: 0.05 for 5 %, which needs 19 good images, or 0.01, which needs 99.",
-        show_default="1 / (n + 1) below 20 images, then 0.05, from 100 on 0.01",
-    ),
-]
-ReviewRate = Annotated[
-    float | None,
-    typer.Option(
-        "--review-rate",
-        metavar="R",
-        help="The share of good images that may go to review besides; 0: none.",
-        show_default="0.05",
-    ),
-]
-
 
 @dataclass(frozen=True)
 class StationOptions:
@@ -71,10 +56,7 @@ class StationOptions:
         str,
         typer.Option("--object", metavar="NAME", help="What is on the images, in a word or two.", show_default=False),
     ]
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(metavar="IMAGES", help="Good examples: a folder, a file or a pattern; may be repeated."),
-    ] = None
+    reference: ReferenceImages = None
     method: MethodName = None
     model: ModelName = None
     weights: WeightsFile = None
@@ -109,31 +91,17 @@ class CalibrationOptions:
 class VettingOptions:
     """What is to be done with doubtful good images."""
 
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME...",
-            help="Doubtful images that are good, by name or pattern; or the word all.",
-            show_default=False,
-        ),
-    ] = None
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME...", help="Images that are not to be used, by name or pattern.", show_default=False),
-    ] = None
+    accept: AcceptNames = None
+    leave_out: LeaveOutNames = None
 
     def kept(self, *groups: Sequence[ImagePath]) -> Iterator[list[ImagePath]]:
         """The images that are not left out. Raises `UsageError` for a name that is none."""
-        from oddlens.cli.vetting import images_named
-
         known = [str(path) for group in groups for path in group]
         left_out = images_named("--leave-out", self.leave_out or [], known)
         return ([path for path in group if str(path) not in left_out] for group in groups)
 
     def refuse_doubtful(self, vetted: Sequence[Vetting], sheet: Path) -> None:
         """Raise `UsageError` for a doubtful image that is not accepted, with a contact sheet, or for a name that is none."""
-        from oddlens.cli.vetting import refuse_doubtful
-
         known = [row.observation for each in vetted for row in each.rows]
         for each in vetted:
             title = "references" if each.kind == "leave-one-out" else "calibration images"

@@ -11,14 +11,15 @@ from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.options import (
     AsJson,
     DeviceName,
+    FalseAlarmRate,
     MarkingOptions,
+    ReviewRate,
     RoiFile,
     RuntimeName,
     StationFolder,
     say,
     threshold_option,
 )
-from oddlens.cli.station_create import FalseAlarmRate, ReviewRate
 from oddlens.cli.station_page import print_station
 from oddlens.cli.thresholds import parse_thresholds
 from oddlens.errors import UsageError, check_name

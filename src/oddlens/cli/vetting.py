@@ -24,6 +24,16 @@ AcceptNames = Annotated[
     ),
 ]
 
+LeaveOutNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--leave-out",
+        metavar="NAME...",
+        help="Images that are not to be used, by name or pattern.",
+        show_default=False,
+    ),
+]
+
 SHEET = "calibration.png"
 """The contact sheet in a station."""
 

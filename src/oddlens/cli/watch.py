@@ -15,7 +15,7 @@ import typer
 
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.naming import names_sink
-from oddlens.cli.options import DeviceName, RuntimeName, parse_kinds, say
+from oddlens.cli.options import DeviceName, JsonLines, RuntimeName, parse_kinds, say
 from oddlens.cli.outlets import OutletOptions
 from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.inference.kinds import KINDS
@@ -91,7 +91,7 @@ class WatchOutput:
         float | None,
         typer.Option(metavar="SHARE", help="Draw this share of the images at random for audit.", show_default="none"),
     ] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image.")] = False
+    as_json: JsonLines = False
 
 
 def watch(

@@ -10,7 +10,7 @@ from typing import Annotated, TypedDict
 import typer
 
 from oddlens.cli.command import Command
-from oddlens.cli.options import AsJson, MakesPublic, PlaceTo
+from oddlens.cli.options import AsJson, MakesPublic, PlaceFrom, PlaceTo
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -75,10 +75,7 @@ def push(
 
 @app.command(cls=Command, no_args_is_help=True)
 def pull(
-    place: Annotated[
-        str,
-        typer.Argument(metavar="PLACE", help="A folder, or hf://owner/name[@revision].", show_default=False),
-    ],
+    place: PlaceFrom,
     to: Annotated[
         Path, typer.Option("--to", metavar="FILE", help="The .safetensors file to make.", show_default=False)
     ],
