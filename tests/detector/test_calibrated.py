@@ -24,6 +24,15 @@ class TestThresholds:
         (found,) = detector.add_references(pictures[1]).detect(pictures[0])
         assert (found.threshold, found.is_anomalous, found.regions) == (None, None, ())
 
+    def test_one_that_no_map_reaches_is_taken_with_a_warning(self, loaded: Detector, recwarn) -> None:
+        low, high = loaded.method.value_range(False)
+        loaded.with_references(None).set_thresholds((low + high) / 2, high)
+        assert [each for each in recwarn if each.category is OddlensWarning] == []
+        with pytest.warns(OddlensWarning, match=rf"the threshold 99 .* from {low:g} to .* every image is ok: take one"):
+            assert loaded.with_references(None).set_thresholds(image=99).thresholds.image == 99
+        with pytest.warns(OddlensWarning, match="every pixel is marked"):
+            loaded.with_references(None).set_thresholds(pixel=low - 0.5)
+
     def test_those_given_are_in_force(self, detector: Detector, pictures: Pictures) -> None:
         (bare,) = detector.detect(pictures[0])
         peak, usual = float(bare.anomaly_map.max()), float(np.median(bare.anomaly_map))

@@ -152,3 +152,18 @@ def test_input_that_cannot_be_measured_is_an_error_that_names_the_image(masks, m
 def test_a_limit_out_of_range_is_an_error(limit):
     with pytest.raises(UsageError, match="limit"):
         pixel_metrics([MAP], [MAP], limit)
+
+
+def test_an_image_of_which_all_pixels_count_may_stand_beside_others_with_none():
+    rng = np.random.default_rng(4)
+    masks, maps = rng.random((3, 6, 6)) < 0.3, rng.random((3, 6, 6))
+    some = rng.random((6, 6)) < 0.3
+    nothing = np.zeros((6, 6), bool)
+    found = pixel_metrics(masks, maps, ignore=[None, some, None])
+    assert found == pixel_metrics(masks, maps, ignore=[nothing, some, nothing])
+    assert found != pixel_metrics(masks, maps)
+
+
+def test_label_files_with_255_are_refused_and_the_sentence_names_ignore():
+    with pytest.raises(UsageError, match="as 255 does in label files of roads, belong into `ignore`"):
+        pixel_metrics([[[0, 1], [255, 0]]], [[[0.1, 0.4], [0.35, 0.8]]])

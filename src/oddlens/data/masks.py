@@ -78,6 +78,9 @@ def read_values(path: Path) -> NDArray[np.uint8]:
 def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:
     """The defect's pixels, bool [h, w]: True where the grey value of any of the mask's files is above 0.
 
+    It is False also where pixels do not count (`read_ignore`): give both to metrics, `pixel_metrics(masks, maps, ignore=...)`. A
+    label file by its path alone has no legend: give its record, or 255 ("does not count") is defect.
+
     Args:
         source: A record (whose legend, if it has one, says which values are defect), a mask (a file, or a folder of files),
             or several masks that count together.

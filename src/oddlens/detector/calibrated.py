@@ -73,6 +73,8 @@ class CalibratedDetector(ObservedDetector):
     ) -> Self:
         """Set thresholds by hand. They win over those that are calibrated.
 
+        One outside the values that the method's maps have is taken with an `OddlensWarning`: most likely it tells nothing apart.
+
         Args:
             image: For scores: NG above it; None leaves the calibrated one.
             pixel: For values of the anomaly map: marked above it; None leaves the calibrated one.
@@ -87,7 +89,26 @@ class CalibratedDetector(ObservedDetector):
         image, pixel, review = _threshold(image), _threshold(pixel), _threshold(review)
         given = any(value is not None for value in (image, pixel, review))
         self.thresholds = Thresholds(image, pixel, "given" if given else None, review)
+        self._warn_of_range()
         return self
+
+    def _warn_of_range(self) -> None:
+        """Say which thresholds given by hand lie outside the values that the method's maps have, with references or without."""
+        ways = (False, True) if self.references is None else (True,)
+        lows, highs = zip(*(self.method.value_range(way) for way in ways), strict=True)
+        low, high = min(lows), max(highs)
+        for value, unit, verdicts in (
+            (self.thresholds.image, "image", ("NG", "ok")),
+            (self.thresholds.review, "image", ("for review or NG", "not for review")),
+            (self.thresholds.pixel, "pixel", ("marked", "unmarked")),
+        ):
+            if value is not None and not low <= value <= high:
+                warnings.warn(
+                    f"the threshold {value:g} lies outside the values from {low:g} to {high:g} of {self.name}'s maps, so that most "
+                    f"likely every {unit} is {verdicts[value > high]}: take one from the scores of your images, or from good ones",
+                    OddlensWarning,
+                    stacklevel=3,
+                )
 
     def calibrate(
         self,

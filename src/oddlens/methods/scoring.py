@@ -230,6 +230,9 @@ class TypedMethod(Protocol[A, M, P, R]):
     def score_set(self, features: Mapping[str, A], text: Mapping[str, A]) -> Scores[A]:
         """Scores and maps of images beside each other."""
 
+    def value_range(self, with_references: bool) -> tuple[float, float]:
+        """The values that maps can take. The upper end is infinite where they have no bound."""
+
     def range_of(self, memory: M | None) -> tuple[float, float]:
         """The ends of the colours for images without a calibration."""
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from oddlens.errors import UsageError
 from oddlens.metrics.counting import ScoreCounts, count_in_threads
 from oddlens.metrics.image import ImageMetrics, image_metrics
-from oddlens.metrics.inputs import BoolArray, FloatArray, Images, counted_scores, labels_and_scores
+from oddlens.metrics.inputs import BoolArray, FloatArray, Ignored, Images, counted_scores, labels_and_scores
 from oddlens.metrics.pixel import AUPRO_LIMIT, PixelMetrics, pixel_metrics_from
 from oddlens.metrics.positives import PositiveScores
 from oddlens.metrics.ranking import Ranking
@@ -66,7 +66,7 @@ class PixelAccumulator:
         self._positives = PositiveScores()
         self._scores: list[FloatArray] = []
 
-    def update(self, masks: Images, maps: Images, ignore: Images | None = None) -> Self:
+    def update(self, masks: Images, maps: Images, ignore: Ignored | None = None) -> Self:
         """Add images, given as to `pixel_metrics`. Raises UsageError as that does; the batch is then not added."""
         positives = PositiveScores().update(masks, maps, ignore)
         self._scores += [scores.copy() for scores in counted_scores(maps, ignore)]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oddlens.errors import UsageError, choices
-from oddlens.metrics.inputs import BoolArray, Images, LabelledMap, labelled_maps
+from oddlens.metrics.inputs import BoolArray, Ignored, Images, LabelledMap, labelled_maps
 from oddlens.metrics.pixel import rank_pixels
 
 Labels = npt.NDArray[np.int32]
@@ -68,7 +68,7 @@ class ComponentMetrics:
 def component_metrics(
     masks: Images,
     maps: Images,
-    ignore: Images | None = None,
+    ignore: Ignored | None = None,
     sizes: ComponentSizes | str = "anomaly-track",
     threshold: float | None = None,
 ) -> ComponentMetrics:
@@ -132,7 +132,7 @@ class ComponentAccumulator:
         self,
         masks: Iterable[npt.ArrayLike],
         maps: Iterable[npt.ArrayLike],
-        ignore: Iterable[npt.ArrayLike] | None = None,
+        ignore: Iterable[npt.ArrayLike | None] | None = None,
     ) -> Self:
         """Add images, given as to `component_metrics`. Raises UsageError as that does; the batch is then not added."""
         found = [_agreement(image, self.threshold, self.sizes) for image in labelled_maps(masks, maps, ignore)]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oddlens.errors import UsageError
-from oddlens.metrics.inputs import FloatArray, Images, IntArray, check_no_nan, counted_scores
+from oddlens.metrics.inputs import FloatArray, Ignored, Images, IntArray, check_no_nan, counted_scores
 
 # How many scores are sorted at once. A sort costs less in the cache, but every chunk is searched for every threshold:
 # 2**24, 64 MiB of float32, is about where the two balance for maps with one to two percent of positives.
@@ -49,7 +49,7 @@ class ScoreCounts:
         self._buffer: FloatArray = np.empty(0, np.float32)
         self._filled = 0
 
-    def update(self, maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None = None) -> Self:
+    def update(self, maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike | None] | None = None) -> Self:
         """Count the scores of `maps` (arrays of any shapes), without those where `ignore` (same shapes) is 1.
 
         Raises:
@@ -121,7 +121,7 @@ def count_sorted(scores: FloatArray, thresholds: FloatArray) -> tuple[IntArray, 
     return scores.size - first, scores.size - after
 
 
-def count_in_threads(thresholds: FloatArray, maps: Images, ignore: Images | None = None) -> ScoreCounts:
+def count_in_threads(thresholds: FloatArray, maps: Images, ignore: Ignored | None = None) -> ScoreCounts:
     """Count the scores of `maps` with a few threads, each a shard of its own: numpy sorts without holding the lock."""
 
     def count_shard(start: int) -> ScoreCounts:

@@ -19,8 +19,10 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.floating]
 Images = Sequence[npt.ArrayLike] | npt.NDArray[np.generic]
 """One [h, w] array an image, of any sizes, or one [n, h, w] array."""
+Ignored = Images | Sequence[npt.ArrayLike | None]
+"""Pixels to leave out, as `Images`; None for an image of which all count."""
 
-_MISSING = np.empty(0)
+_MISSING, _ALL_COUNT = np.empty(0), np.empty(0)
 
 
 class LabelledMap(NamedTuple):
@@ -54,7 +56,10 @@ def binary_array(values: npt.ArrayLike, what: str) -> BoolArray:
         return array
     ones = np.asarray(array == 1)
     if not np.all(ones | (array == 0)):
-        raise UsageError(f"{what} must hold only 0 and 1 (or booleans): binarise first, for example with `mask > 0`")
+        raise UsageError(
+            f"{what} must hold only 0 and 1 (or booleans): binarise first, for example with `mask > 0`; values that mark pixels "
+            "which do not count, as 255 does in label files of roads, belong into `ignore`"
+        )
     return ones
 
 
@@ -84,10 +89,10 @@ def labels_and_scores(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Boo
 
 
 def labelled_maps(
-    masks: Iterable[npt.ArrayLike], maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None
+    masks: Iterable[npt.ArrayLike], maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike | None] | None
 ) -> Iterator[LabelledMap]:
     """Check and give the images one by one; errors name the image by its position in this call."""
-    given = (masks, maps) if ignore is None else (masks, maps, ignore)
+    given = (masks, maps) if ignore is None else (masks, maps, _marks(ignore))
     for index, (mask, values, *skip) in enumerate(_together(*given)):
         scores = score_array(values, f"map {index}")
         if scores.ndim != 2 or not scores.size:
@@ -96,17 +101,20 @@ def labelled_maps(
                 "array [n, height, width]"
             )
         anomalous = _like(scores, mask, f"mask {index}")
-        ignored = _like(scores, skip[0], f"ignore mask {index}") if skip else None
+        ignored = _ignored(scores, skip, index)
         check_no_nan(scores if ignored is None else scores[~ignored], f"map {index}")
         yield LabelledMap(anomalous, scores, ignored)
 
 
-def counted_scores(maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None) -> Iterator[FloatArray]:
+def counted_scores(
+    maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike | None] | None
+) -> Iterator[FloatArray]:
     """Give the scores of each map, flattened, without the pixels marked in `ignore`; NaN is not checked."""
-    given = (maps,) if ignore is None else (maps, ignore)
+    given = (maps,) if ignore is None else (maps, _marks(ignore))
     for index, (values, *skip) in enumerate(_together(*given)):
         scores = score_array(values, f"map {index}")
-        yield scores[~_like(scores, skip[0], f"ignore mask {index}")] if skip else scores.ravel()
+        ignored = _ignored(scores, skip, index)
+        yield scores.ravel() if ignored is None else scores[~ignored]
 
 
 def check_limit(limit: float) -> None:
@@ -121,6 +129,16 @@ def _together(*sequences: Iterable[npt.ArrayLike]) -> Iterator[tuple[npt.ArrayLi
         if any(entry is _MISSING for entry in row):
             raise UsageError("every map needs one mask, and one ignore mask if there are any: their numbers differ")
         yield row
+
+
+def _marks(ignore: Iterable[npt.ArrayLike | None]) -> Iterator[npt.ArrayLike]:
+    """The ignore masks, and `_ALL_COUNT` for an image that has none."""
+    return (_ALL_COUNT if each is None else each for each in ignore)
+
+
+def _ignored(scores: FloatArray, marks: Sequence[npt.ArrayLike], index: int) -> BoolArray | None:
+    """The pixels of an image to leave out; None leaves out none. marks: its ignore mask, () where no image has one."""
+    return None if not marks or marks[0] is _ALL_COUNT else _like(scores, marks[0], f"ignore mask {index}")
 
 
 def _like(scores: FloatArray, mask: npt.ArrayLike, what: str) -> BoolArray:

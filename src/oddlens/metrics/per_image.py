@@ -39,7 +39,7 @@ class PerImagePixelMetrics:
 
 
 def per_image_pixel_metrics(
-    masks: Iterable[npt.ArrayLike], maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike] | None = None
+    masks: Iterable[npt.ArrayLike], maps: Iterable[npt.ArrayLike], ignore: Iterable[npt.ArrayLike | None] | None = None
 ) -> PerImagePixelMetrics:
     """Measure anomaly maps against masks, image by image; input as for `pixel_metrics`, generators too.
 

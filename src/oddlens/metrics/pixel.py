@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from oddlens.errors import UsageError
 from oddlens.metrics.counting import ScoreCounts, count_in_threads
-from oddlens.metrics.inputs import Images, check_limit
+from oddlens.metrics.inputs import Ignored, Images, check_limit
 from oddlens.metrics.positives import PositiveScores
 from oddlens.metrics.ranking import Ranking
 
@@ -46,7 +46,7 @@ class PixelMetrics:
 
 
 def pixel_metrics(
-    masks: Images, maps: Images, aupro_limit: float = AUPRO_LIMIT, ignore: Images | None = None
+    masks: Images, maps: Images, aupro_limit: float = AUPRO_LIMIT, ignore: Ignored | None = None
 ) -> PixelMetrics:
     """Measure anomaly maps against masks, exactly, ties included.
 
@@ -61,8 +61,9 @@ def pixel_metrics(
         masks: Bool or 0/1 arrays [h, w], 1 = anomalous; a sequence (sizes may differ) or one array [n, h, w].
         maps: Float arrays of the same shapes, higher = more anomalous; raw scores of any range.
         aupro_limit: The highest false positive rate of AUPRO, in (0, 1].
-        ignore: Pixels to leave out, bool or 0/1 arrays of the same shapes. Regions are those of the whole mask; a region
-            partly ignored counts with what is left of it, one wholly ignored not at all.
+        ignore: Pixels to leave out, bool or 0/1 arrays of the same shapes, or None for an image of which all count: what
+            `oddlens.data.read_ignore` gives. Regions are those of the whole mask; a region partly ignored counts with what is
+            left of it, one wholly ignored not at all.
 
     Raises:
         UsageError: For empty input, unequal shapes or numbers, NaN, a limit outside (0, 1].
@@ -77,7 +78,7 @@ def pixel_metrics(
     return pixel_metrics_from(*_two_passes(masks, maps, ignore), aupro_limit)
 
 
-def aupro(masks: Images, maps: Images, limit: float = AUPRO_LIMIT, ignore: Images | None = None) -> float:
+def aupro(masks: Images, maps: Images, limit: float = AUPRO_LIMIT, ignore: Ignored | None = None) -> float:
     """Area under the per-region overlap curve up to the false positive rate `limit`; input as for `pixel_metrics`.
 
     Examples:
@@ -87,7 +88,7 @@ def aupro(masks: Images, maps: Images, limit: float = AUPRO_LIMIT, ignore: Image
     return pixel_metrics(masks, maps, limit, ignore).aupro
 
 
-def rank_pixels(masks: Images, maps: Images, ignore: Images | None = None) -> Ranking:
+def rank_pixels(masks: Images, maps: Images, ignore: Ignored | None = None) -> Ranking:
     """Rank all pixels, to draw curves or read other metrics from; input, cost and errors as for `pixel_metrics`.
 
     Examples:
@@ -131,7 +132,7 @@ def pixel_metrics_from(
     )
 
 
-def _two_passes(masks: Images, maps: Images, ignore: Images | None) -> tuple[PositiveScores, ScoreCounts]:
+def _two_passes(masks: Images, maps: Images, ignore: Ignored | None) -> tuple[PositiveScores, ScoreCounts]:
     positives = PositiveScores().update(masks, maps, ignore)
     return positives, count_in_threads(positives.score_counts().thresholds, maps, ignore)
 

@@ -39,7 +39,7 @@ class PositiveScores:
         self,
         masks: Iterable[npt.ArrayLike],
         maps: Iterable[npt.ArrayLike],
-        ignore: Iterable[npt.ArrayLike] | None = None,
+        ignore: Iterable[npt.ArrayLike | None] | None = None,
     ) -> Self:
         """Add images: masks bool or 0/1 [h, w], maps float [h, w], `ignore` bool or 0/1 [h, w] (1 = leave out).
 

@@ -299,8 +299,12 @@ class GraphMethod:
 
     def range_of(self, memory: GraphMemory | None) -> tuple[float, float]:
         """The values that the maps can take."""
+        return self.value_range(memory is not None)
+
+    def value_range(self, with_references: bool) -> tuple[float, float]:
+        """The values that the maps can take."""
         ranges = self.folder.document["value_range"]
-        low, high = ranges["zero_shot"] if memory is None else ranges["few_shot"]
+        low, high = ranges["few_shot"] if with_references else ranges["zero_shot"]
         return -math.inf if low is None else low, math.inf if high is None else high
 
     def _run(self, role: str, given: Mapping[str, Numbers]) -> dict[str, Numbers]:
