@@ -150,18 +150,24 @@ def test_precision_is_of_ng_images_and_misses_are_of_audited_ones_alone() -> Non
     marks += [replace(MARK, verdict="ok", said="bad")] * 5  # they caught somebody's eye
     found = estimates(marks)
     assert found.precision is not None
-    assert (found.precision.hits, found.precision.total) == (3, 4)
-    assert (found.precision.low, found.precision.high) == pytest.approx((0.194, 0.994), abs=1e-3)  # Clopper-Pearson
+    assert (found.precision.count, found.precision.total) == (3, 4)
+    assert found.precision.interval == pytest.approx((0.194, 0.994), abs=1e-3)  # Clopper-Pearson
     assert found.misses is None
     assert "Nothing is known of misses" in found.sentences[1]
     audited = [replace(MARK, verdict="ok", audit=True)] * 19 + [replace(MARK, verdict="ok", audit=True, said="bad")]
     with_audit = estimates([*marks, *audited])
     assert with_audit.misses is not None
-    assert (with_audit.misses.hits, with_audit.misses.total) == (1, 20)
-    assert (with_audit.misses.low, with_audit.misses.high) == pytest.approx((0.00127, 0.2487), abs=1e-4)
+    assert (with_audit.misses.count, with_audit.misses.total) == (1, 20)
+    assert with_audit.to_dict()["misses"] == {
+        "hits": 1,
+        "total": 20,
+        "low": with_audit.misses.interval[0],
+        "high": with_audit.misses.interval[1],
+    }
+    assert with_audit.misses.interval == pytest.approx((0.00127, 0.2487), abs=1e-4)
     assert with_audit.sentences[1].startswith("Of the OK images that were drawn for audit and marked, 1 of 20 is bad")
     assert with_audit.false_alarms is not None
-    assert (with_audit.false_alarms.hits, with_audit.false_alarms.total) == (0, 19)
+    assert (with_audit.false_alarms.count, with_audit.false_alarms.total) == (0, 19)
     json.dumps(with_audit.to_dict())
 
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 
-from oddlens.calibration.conformal import rate_interval
 from oddlens.data.shapes import RunsDocument, counts_of
 from oddlens.detection import Verdict
 from oddlens.errors import UsageError
 from oddlens.io.atomic import append
 from oddlens.io.paths import is_file, read_bytes
 from oddlens.io.strict_json import parse_json, require_form
+from oddlens.station.check import Share
 from oddlens.station.document import STATION, read_document
 from oddlens.station.folder import FEEDBACK
 
@@ -221,19 +221,6 @@ def read_feedback(folder: str | os.PathLike[str]) -> Feedback:
     return Feedback(tuple(marks), unread)
 
 
-class Share(NamedTuple):
-    """How many of how many, and the interval of 95 % in which the rate lies."""
-
-    hits: int
-    total: int
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float]:
-        """As JSON values."""
-        return self._asdict()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Estimates:
     """What marks say of a station, of the last mark of each image; None where nothing was marked.
@@ -252,7 +239,7 @@ class Estimates:
 
     def to_dict(self) -> dict[str, dict[str, float] | None]:
         """As JSON values."""
-        return {name: share and share.to_dict() for name, share in vars(self).items()}
+        return {name: share and _document(share) for name, share in vars(self).items()}
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -284,10 +271,15 @@ def estimates(marks: Iterable[Mark]) -> Estimates:
 
 
 def _share(each: Sequence[bool]) -> Share | None:
-    return Share(sum(each), len(each), *rate_interval(sum(each), len(each))) if each else None
+    return Share(count=sum(each), total=len(each)) if each else None
+
+
+def _document(share: Share) -> dict[str, float]:
+    low, high = share.interval
+    return {"hits": share.count, "total": share.total, "low": low, "high": high}
 
 
 def _words(share: Share, what: str) -> str:
-    low, high = (f"{100 * each:.3g}" for each in (share.low, share.high))
-    verb = "is" if share.hits == 1 else "are"
-    return f"{share.hits} of {share.total} {verb} {what} (with 95 % confidence {low} to {high} % of such images)"
+    low, high = (f"{100 * each:.3g}" for each in share.interval)
+    verb = "is" if share.count == 1 else "are"
+    return f"{share.count} of {share.total} {verb} {what} (with 95 % confidence {low} to {high} % of such images)"
