@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from tests.browser.running import files, parts, running
 from tests.service.given import png
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -83,11 +84,19 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         expect(page.locator("#learn button.main")).to_be_enabled(timeout=60_000)
         expect(page.locator("#learn")).to_contain_text("reference")
         version = service.service.stations["plates"].loaded().version
+        asked: list[Route] = []
+        page.route("**/learn", lambda route: asked.append(route))
         page.click("#learn button.main")
+        expect(page.locator("#learn button.main")).to_have_text("Saving …")
+        page.evaluate("document.querySelector('#learn form').requestSubmit()")  # as the Enter key does
+        expect(page.locator("#learn button.main")).to_be_disabled()
+        (saving,) = asked
+        saving.continue_()
         expect(page.locator(".toast")).to_contain_text(f"Version {version + 1} is in force")
         expect(page.locator("#tiles .said")).to_have_count(2)
         page.goto(f"{service.url}/s/plates/teach")
         expect(page.locator("#references tr")).to_have_count(6)
+        assert not re.search("[0-9a-f]{64}", page.inner_text("#references")), "what was learned has its user's name"
 
     # The service stops: the page says so, and starts again with all that was.
     expect(page.locator("#banners")).to_contain_text("no connection")

@@ -70,6 +70,7 @@ def test_hostile_names(history: History, source: str) -> None:
     assert added == history.get(added.id)
     assert history.find(Filter(station=source, text=source)).items == history.latest(source) == [added]
     assert history.known(source, added.digest, "api")
+    assert history.called(source, added.digest) == (added.source, added.time)
     assert added.source == source.replace("\0", "\\x00").replace("\udce9", "\\udce9")
     said = FeedbackEntry(inspection_id=added.id, said="bad", defect=source, comment=source, time=NOON)
     assert history.add_feedback(said).comment == added.source
@@ -176,6 +177,7 @@ def test_known_by_content(history: History) -> None:
     assert not history.known("line-3", digest("0"), "camera")
     assert not history.known("line-4", digest("0"), "folder")
     assert not history.known("line-3", digest("1"), "folder")
+    assert history.called("line-4", digest("0")) is None
 
 
 def test_the_identity_is_kept_once(history: History, place: str) -> None:

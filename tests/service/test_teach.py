@@ -183,7 +183,7 @@ def test_an_earlier_version_comes_back(client: TestClient, station: Path) -> Non
 def test_all_that_is_known_of_a_station(client: TestClient) -> None:
     found = client.get(STATION).json()
     assert len(found["references"]) == REFERENCES
-    names = {"source", "digest", "size", "score", "p_value", "flagged", "reason", "has_thumbnail"}
+    names = {"source", "digest", "size", "score", "p_value", "flagged", "reason", "has_thumbnail", "time"}
     assert names == set(found["references"][0])
     assert (
         sorted(each["score"] for each in found["references"]) == client.get(f"{STATION}/calibration").json()["scores"]
@@ -341,6 +341,8 @@ class TestFeedback:
         real = ok(client.post(f"{STATION}/learn", json={"who": "Ada"}))
         assert real["version"] == 2
         assert real["turned"] == dry["turned"]
+        learned = client.get(f"{STATION}/references").json()[-1]  # it lies in a file that is called by its hash
+        assert (learned["source"], learned["time"]) == (flagged["source"], flagged["time"])
         assert inspect(client, png(42, True))["verdict"] == "ok"
         assert ok(client.post(f"{STATION}/learn", json={}))["version"] is None  # there is nothing new
         assert len(client.get(STATION).json()["audit"]) == 1

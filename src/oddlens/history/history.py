@@ -193,6 +193,12 @@ class History:
         wanted = select(_ROW.id).where(_ROW.digest == digest, _ROW.station == as_text(station), _ROW.origin == origin)
         return bool(self._rows(wanted.limit(1)))
 
+    def called(self, station: str, digest: str) -> tuple[str, datetime] | None:
+        """What an image was called when the station inspected it first, and when that was; None: that is not kept."""
+        here = (_ROW.digest == digest, _ROW.station == as_text(station))
+        rows = self._rows(select(_ROW.source, _ROW.time).where(*here).order_by(_ROW.id).limit(1))
+        return (rows[0].source, to_time(rows[0].time)) if rows else None
+
     def add_feedback(self, entry: FeedbackEntry) -> Inspection:
         """Keep what a person says of an inspection; returns it. Raises `UsageError` where there is no such inspection."""
         said = {name: as_text(getattr(entry, name)) for name in ("said", "defect", "comment", "reviewer")}

@@ -22,6 +22,7 @@ from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings
 from oddlens.service.sources import Sources
 from oddlens.service.stations import Station, Stations
+from oddlens.teaching.report import Document
 from oddlens.teaching.thumbnails import Thumbnails
 
 _Given = ParamSpec("_Given")
@@ -114,6 +115,10 @@ class Service:
         self.inspector.pause(station, paused)
         self.stations.keep_paused(station)
         self.audit(station, who, "paused" if paused else "goes on", {}, {"paused": paused})
+
+    def references(self, station: Station) -> list[Document]:
+        """The good examples of a station, those that it learned as its users call them."""
+        return self.thumbnails.references_of(station.loaded().detector, partial(self.history.called, station.name))
 
     def essence(self, station: Station) -> dict[str, object]:
         """What the audit log says of a station."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 from oddlens.detector import Detector
@@ -11,6 +12,7 @@ from oddlens.errors import OddlensError
 from oddlens.io.atomic import replacing
 from oddlens.io.images import Picture, read_image
 from oddlens.io.paths import is_file
+from oddlens.io.strict_json import said_time
 from oddlens.teaching.report import Document, references_of
 from oddlens.visualization.preview import write_preview
 
@@ -29,11 +31,20 @@ class Thumbnails:
         for picture in pictures:
             self._write(picture, picture.digest())
 
-    def references_of(self, detector: Detector) -> list[Document]:
-        """As `report.references_of`. has_thumbnail: whether there is one, or the image still lies where it was read."""
+    def references_of(
+        self, detector: Detector, called: Callable[[str], tuple[str, datetime] | None] = lambda digest: None
+    ) -> list[Document]:
+        """As `report.references_of`. has_thumbnail: whether there is one, or the image still lies where it was read.
+
+        called: what an image was called whose file is named by its SHA-256, and when; such a reference has that name, and a time.
+        """
         sources = () if detector.references is None else detector.references.sources
         rows = references_of(detector)
         for row, source in zip(rows, sources, strict=True):
+            named = called(Path(source).stem)
+            row["time"] = None
+            if named is not None:
+                row["source"], row["time"] = Path(named[0]).name, said_time(named[1])
             row["has_thumbnail"] = is_file(self._place(str(row["digest"]))) or is_file(Path(source))
         return rows
 

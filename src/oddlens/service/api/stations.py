@@ -83,7 +83,7 @@ async def post_station(request: Request, service: TheService) -> Response:
 def get_station(service: TheService, station: TheStation) -> dict[str, object]:
     """All that is known of it."""
     return service.describe(station) | {
-        "references": [] if station.problem else service.thumbnails.references_of(station.loaded().detector),
+        "references": [] if station.problem else service.references(station),
         "versions": _listed(lambda: [asdict(each) for each in versions(station.folder)]),
         "log": _listed(lambda: [each._asdict() for each in read_log(station.folder)]),
         "audit": [each.to_dict() for each in service.history.audit(station.name, _AUDITED)],

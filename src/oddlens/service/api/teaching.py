@@ -76,7 +76,7 @@ class Lesson(Body):
 @router.get("/api/stations/{name}/references", summary="The good examples of a station")
 async def get_references(service: TheService, station: TheStation) -> list[dict[str, object]]:
     """Each with its score against the others, and what is odd about it."""
-    return await service.job(lambda: service.thumbnails.references_of(station.loaded().detector))
+    return await service.job(service.references, station)
 
 
 @router.get("/api/stations/{name}/references/{digest}/thumbnail", summary="A small copy of a good example")

@@ -44,8 +44,11 @@ export function countsIn(place, today) {
   }
 }
 
+/** A small number with an exponent, so that it is right where it has little room: 1.3e-5, not 0.0000. */
+const far = (value, least, digits) => (value && Math.abs(value) < least ? value.toExponential(digits) : null);
 const places = (value) => (Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 10 ? 2 : 4);
-export const number = (value) => (value == null ? "–" : value.toFixed(places(value)));
+export const number = (value) => (value == null ? "–" : (far(value, 0.001, 2) ?? value.toFixed(places(value))));
+export const short = (value) => far(value, 0.01, 1) ?? (Math.abs(value) < 1000 ? value.toPrecision(3) : value.toExponential(1).replace("+", ""));
 export const brief = (value) => String(Number(value.toPrecision(4)));
 export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 export const moment = (time) => new Date(time).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
@@ -133,7 +136,7 @@ export function tile(item, onclick) {
     "button",
     { type: "button", class: "tile", dataset: { verdict: kind, id: item.id }, title: item.source, "aria-label": `${WORDS[kind]}, ${name}`, onclick },
     item.error ? el("span", { class: "none" }) : el("img", { src: item.links.thumbnail, alt: "", loading: "lazy" }),
-    el("span", { class: "foot" }, shape(kind), el("span", {}, item.error ? "" : item.score.toPrecision(3))),
+    el("span", { class: "foot" }, shape(kind), el("span", {}, item.error ? "" : short(item.score))),
     item.said && el("span", { class: "said" }, SAID[item.said]),
   );
 }

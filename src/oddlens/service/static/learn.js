@@ -40,7 +40,7 @@ export function openLearn(station, done) {
       const found = await post(ofStation(station.name, "/learn"), wish(true));
       const turned = await withItems(found.turned);
       if (mine !== asked) return;
-      preview.replaceChildren(...changes(found, turned));
+      preview.replaceChildren(...(found.sentences ?? []).map((sentence) => el("p", {}, sentence)), ...turnedTable(turned));
       save.disabled = false;
     } catch (error) {
       if (mine === asked) refused(error);
@@ -49,7 +49,9 @@ export function openLearn(station, done) {
   options.addEventListener("change", look);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    save.disabled = true;
+    if (save.disabled) return;
+    form.ariaBusy = options.disabled = save.disabled = true;
+    save.textContent = "Saving …";
     try {
       const made = await post(ofStation(station.name, "/learn"), wish(false));
       dialog.close();
@@ -57,6 +59,9 @@ export function openLearn(station, done) {
       done();
     } catch (error) {
       refused(error);
+    } finally {
+      form.ariaBusy = options.disabled = false;
+      save.textContent = "Save as a new version";
     }
   });
   dialog.replaceChildren(form);
@@ -65,11 +70,6 @@ export function openLearn(station, done) {
 }
 
 const choice = (name, words) => el("label", { class: "check" }, el("input", { type: "checkbox", name }), words);
-
-function changes(found, turned) {
-  const said = (found.sentences ?? []).map((sentence) => el("p", {}, sentence));
-  return [...said, ...turnedTable(turned)];
-}
 
 /** The results behind what the service says of verdicts that turn. */
 export const withItems = (turned) => Promise.all((turned ?? []).map(async (each) => ({ ...each, item: await get(`/api/results/${each.id}`) })));

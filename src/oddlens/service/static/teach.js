@@ -26,7 +26,7 @@ async function load() {
 function reference(each) {
   const row = tableRow([
     each.has_thumbnail ? el("img", { src: path(`/references/${each.digest}/thumbnail`), alt: "", width: 56, height: 56, loading: "lazy" }) : "",
-    el("td", { class: "words" }, each.source, each.reason ? el("p", { class: "small" }, each.reason) : ""),
+    el("td", { class: "words" }, each.source, each.time && el("span", { class: "quiet" }, ` of ${moment(each.time)}`), each.reason ? el("p", { class: "small" }, each.reason) : ""),
     number(each.score), each.p_value == null ? "–" : each.p_value.toPrecision(2),
     el("button", { type: "button", "aria-label": `Take ${each.source} out`, onclick: (event) => remove(event.target, each) }, "Take out")]);
   row.classList.toggle("flagged", Boolean(each.flagged));
@@ -77,11 +77,8 @@ $("#calibrate").addEventListener("submit", async (event) => {
   const rates = { false_alarm_rate: alarms === "" ? null : Number(alarms), review_rate: Number(reviews) };
   const files = on === "files" ? [...$("[name=files]").files] : [];
   if (on === "files" && !files.length) return toast("Choose the good images first.", true);
-  const button = event.submitter;
-  button.disabled = true;
-  const made = await vetted($("#calibration-vetting"), files, (some, accepted) =>
-    post(path("/calibration"), on === "files" || accepted.length ? images(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates }));
-  button.disabled = false;
+  const made = await doing(event.submitter, () => vetted($("#calibration-vetting"), files, (some, accepted) =>
+    post(path("/calibration"), on === "files" || accepted.length ? images(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates })));
   if (!made) return;
   toast(made.promise ?? "Calibrated.");
   await doing(null, load);
