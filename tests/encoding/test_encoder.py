@@ -176,3 +176,11 @@ class TestTiles:
         assert encoded.notes == ("only its centre of 90 x 90 pixels was looked at (fit crop)",) * 3
         (by_hand,) = encode_together([method], [Picture(each.pixels[:, 15:105], "a centre") for each in large])
         assert all(value.equal(by_hand.features[name]) for name, value in encoded.features.items())
+
+
+def test_a_thin_picture_that_grows_much_for_a_method_has_a_note(open_clip_folder: Path) -> None:
+    wide = oddlens.load("anovl", open_clip_folder, image_size=40, tiles="wide", views=1)
+    thin, street = (np.zeros((*size, 3), np.uint8) for size in ((2, 64), (40, 300)))
+    (note, other) = wide.encode([thin, street]).notes
+    assert (note, other) == ("64 x 2 pixels are scaled to 0.1 megapixels for this method: cut it into parts", None)
+    assert oddlens.load("anovl", open_clip_folder, image_size=40, views=1).encode(thin).notes == (None,)

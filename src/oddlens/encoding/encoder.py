@@ -23,11 +23,19 @@ LARGEST_SCALED = 2**27
 """Pixels of an image at the size that a method gives it: one that is a thousand times as long as wide must not take all memory."""
 
 
-def check_shape(picture: Picture, methods: Sequence[ScoringMethod]) -> None:
+GROWN_MUCH = 16
+"""An image that a method makes so many times as large, and of so many times its square, costs more than one would think."""
+
+
+def check_shape(picture: Picture, methods: Sequence[ScoringMethod]) -> str | None:
     """Raises `ImageError` for an image that is too long and narrow for a method that takes it whole.
 
     Such a method scales it to a shorter side, and to the size of one of its windows at least.
+
+    Returns:
+        A note on one that grows much for it; else None.
     """
+    note = None
     width, height = picture.size
     for request in {method.request for method in methods if method.request.whole or method.request.cut_to}:
         side = request.image_size if request.cut_to else request.short_side
@@ -38,6 +46,9 @@ def check_shape(picture: Picture, methods: Sequence[ScoringMethod]) -> None:
                 f"{printable(picture.source)} has {width} x {height} pixels, and at the size of this method {grown / 1e6:.0f} "
                 f"megapixels, of which {LARGEST_SCALED / 1e6:.0f} are the most: cut it into parts"
             )
+        if side is not None and grown > GROWN_MUCH * max(width * height, side**2):
+            note = f"{width} x {height} pixels are scaled to {grown / 1e6:.1f} megapixels for this method: cut it into parts"
+    return note
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,17 +103,18 @@ class Encoder:
     def prepare(self, picture: Picture) -> Prepared:
         """Bring an image to what the methods want of it; any thread may do it. Raises `ImageError` as `check_shape` does."""
         started = time.perf_counter()
-        check_shape(picture, self._methods)
+        shape_note = check_shape(picture, self._methods)
         requests, prepared = [request for _, request in self._groups], self._preparation
         if prepared.is_default:
             whole = tuple((request.view(picture.pixels),) for request in requests)
-            return Prepared(whole, picture.size, picture.source, picture.note, time.perf_counter() - started)
+            note = "; ".join(filter(None, (picture.note, shape_note))) or None
+            return Prepared(whole, picture.size, picture.source, note, time.perf_counter() - started)
         layouts = tuple(prepared.layout(picture.size, request.image_size) for request in requests)
         views = tuple(
             tuple(map(request.view, layout.views(picture.pixels, request.interpolation)))
             for layout, request in zip(layouts, requests, strict=True)
         )
-        note = "; ".join(filter(None, (picture.note, layouts[0].note))) or None
+        note = "; ".join(filter(None, (picture.note, shape_note, layouts[0].note))) or None
         return Prepared(views, picture.size, picture.source, note, time.perf_counter() - started, layouts)
 
     def encode(self, images: Iterable[Prepared]) -> list[EncodedBatch]:
