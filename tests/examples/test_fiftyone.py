@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.program import run
 from tests.examples.conftest import EXAMPLES
+from tests.fiftyone_database import needs_database, told
 
 
 @dataclass
@@ -44,9 +45,13 @@ def test_nothing_tagged_is_no_call_and_two_tags_are_refused() -> None:
         feedback([Sample("a.png", ["good", "bad"])], "line-3", "results")
 
 
+@needs_database
 def test_fiftyone_opens_the_folder(station: Path, plates: list[Path], tmp_path: Path) -> None:
-    fiftyone = pytest.importorskip("fiftyone", reason="FiftyOne, the extra 'fiftyone', is not installed")
     assert run("detect", *plates, "--station", station, "--out", tmp_path / "results", "--write", "maps").code == 0
     assert run("results", "fiftyone", tmp_path / "results", "--to", tmp_path / "review", "--no-copy").code == 0
-    dataset = fiftyone.Dataset.from_dir(str(tmp_path / "review"), fiftyone.types.FiftyOneDataset)
-    assert {sample.filepath for sample in dataset} == set(map(str, plates))
+    program = (
+        "import fiftyone, json, sys\n"
+        "dataset = fiftyone.Dataset.from_dir(sys.argv[1], fiftyone.types.FiftyOneDataset)\n"
+        "print(json.dumps([sample.filepath for sample in dataset]))"
+    )
+    assert told(tmp_path, program, tmp_path / "review") == list(map(str, plates))

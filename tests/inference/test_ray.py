@@ -172,7 +172,8 @@ def test_a_run_whose_driver_is_killed_goes_on_where_it_was(tmp_path: Path) -> No
         f"1x{THREADS}",
     ]
     words = map(str, [*command, *options, out])
-    with subprocess.Popen([*words], stderr=subprocess.DEVNULL) as process:
+    mark = f"TEST_RUN={out}"
+    with subprocess.Popen([*words], stderr=subprocess.DEVNULL, env={**os.environ, "TEST_RUN": str(out)}) as process:
         try:
             deadline = time.monotonic() + 120
             while not (out / "results.jsonl").is_file() or len(lines(out)) < 3:
@@ -188,6 +189,22 @@ def test_a_run_whose_driver_is_killed_goes_on_where_it_was(tmp_path: Path) -> No
     assert oddlens_command("detect", tmp_path / "in", *options, whole).code == 0
     assert_same(whole, out)
     assert json.loads((out / "run.json").read_text())["run"] == json.loads((whole / "run.json").read_text())["run"]
+    deadline = time.monotonic() + 30  # Ray's own processes would wait a minute for one that went with the driver
+    while left := processes_with(mark):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def processes_with(mark: str) -> list[str]:
+    """The processes that have an entry in their environment, which those that they start have, too."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:  # it ended meanwhile, or is another user's
+            continue
+    return found
 
 
 class TestRefusals:

@@ -135,36 +135,3 @@ def test_a_machine_without_the_files(tmp_path: Path) -> None:
     assert made == []
     assert isinstance(fault, UsageError)
     assert str(fault).endswith("nowhere: workers need the same files at the same paths")
-
-
-def test_a_ray_that_is_started_here_gives_workers_their_threads_and_leaves_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen = {}
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    monkeypatch.setattr(ray, "init", lambda **settings: seen.update(os.environ, **settings))
-    module._start(Workers(count=4, threads=3), 0, {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3"})
-    assert (seen["OMP_NUM_THREADS"], seen["MKL_NUM_THREADS"], seen["num_cpus"]) == ("3", "3", 4)
-    assert os.environ["OMP_NUM_THREADS"] == "7"
-    assert "MKL_NUM_THREADS" not in os.environ
-
-
-@pytest.mark.parametrize(
-    ("workers", "sentence"),
-    [
-        (
-            Workers(),
-            r"no Ray can be had on this machine \(too late\): try again when less else runs here, or run without",
-        ),
-        (Workers("far:1"), r"no Ray can be had at far:1 \(too late\): start it, or give another --address"),
-    ],
-)
-def test_a_ray_that_does_not_start(workers: Workers, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def init(**_: object) -> None:
-        raise Exception("too late\nand more")  # of no kind of its own, as Ray does
-
-    for name, stand_in in (("init", init), ("is_initialized", lambda: False), ("shutdown", lambda: None)):
-        monkeypatch.setattr(ray, name, stand_in)
-    with pytest.raises(UsageError, match=sentence), connected(workers, b""):
-        pass

@@ -8,7 +8,6 @@ A worker that dies is replaced, and the part that it had runs again.
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import socket
@@ -18,9 +17,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, cast
 
 from oddlens.errors import OddlensError, UsageError, counted, first_line, needs_package, printable
+from oddlens.inference.ray_connection import join, quiet_handlers, start
 from oddlens.io.loader import checked_count
 from oddlens.io.strict_json import checked
 from oddlens.provenance import versions
@@ -34,9 +34,6 @@ _Part = TypeVar("_Part")
 _Made = TypeVar("_Made")
 _Done = tuple[list[_Made], OddlensError | None]
 """What a worker made of a part, and the error for which it could not go on, where it could not."""
-
-_STORE = 1 << 28
-"""Bytes of the object store of a Ray that is started here, beside what the workers are sent."""
 
 _AHEAD = 8
 """So many parts for each worker may be done or at work beyond the first one that is not: results wait for it in memory."""
@@ -276,14 +273,13 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
     options: dict[str, object] = {}
     try:
         if is_ours and workers.address is None:
-            _start(workers, len(payload), threads)
+            start(workers.count or max(1, _processor_count() // workers.threads), len(payload), threads)
             each = replace(workers, threads=1)
         else:
             if is_ours:
-                where = f"at {printable(str(workers.address))}"
-                _init(where, "start it, or give another --address", address=workers.address)
+                join(str(workers.address))
             options["runtime_env"] = {"env_vars": threads}
-        _quiet_handlers()
+        quiet_handlers()
         room = sum(each.room(node["Resources"]) for node in _nodes() if node["Alive"])
         if (workers.count or 1) > room:
             what = f"{counted(workers.threads, 'processor')}{' and a GPU' if workers.gpu else ''}"
@@ -295,41 +291,9 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
             ray.shutdown()
 
 
-def _start(workers: Workers, size: int, threads: Mapping[str, str]) -> None:
-    """Start Ray on this machine, where each worker counts as one processor. size: of what every worker gets, in bytes.
-
-    Ray starts as many processes beforehand as it has processors. Workers are among them, where they need no environment of their
-    own: they have the one in which Ray started.
-    """
-    count = workers.count or max(1, _processor_count() // workers.threads)
-    before = {name: os.environ.get(name) for name in threads}
-    os.environ.update(threads)
-    try:
-        _init(
-            "on this machine",
-            "try again when less else runs here, or run without an engine",
-            address="local",
-            num_cpus=count,
-            include_dashboard=False,
-            object_store_memory=_STORE + 2 * size,
-        )
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _init(where: str, advice: str, **settings: Any) -> None:
-    """Start Ray, or connect with it. Raises `UsageError` where that fails; advice: what to do then."""
-    import ray
-
-    try:
-        with _quiet_terminal():
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **settings)
-    except Exception as error:  # which is what it raises where a part of it is not there in time
-        raise UsageError(f"no Ray can be had {where} ({first_line(error)}): {advice}") from error
+def _processor_count() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Node(TypedDict):
@@ -377,33 +341,3 @@ def need_ray(what: str) -> None:
     """Raise `UsageError` where Ray is not installed. what: needs it, the subject of the sentence."""
     with needs_package("ray", f"{what} needs Ray, which is not installed: run pip install 'oddlens[ray]'"):
         import ray  # noqa: F401
-
-
-def _processor_count() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _quiet_terminal() -> Iterator[None]:
-    """Standard error leads nowhere: what Ray's own library writes there, for a moment, is for its developers."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is none
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def _quiet_handlers() -> None:
-    """Let Ray's logger say only errors in the terminal; its files keep all."""
-    for handler in logging.getLogger("ray").handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.ERROR)

@@ -16,6 +16,7 @@ from PIL import Image
 from oddlens.errors import UsageError
 from oddlens.inference.kept_images import KeptResults
 from oddlens.inference.tools.fiftyone import FiftyOne, _shares
+from tests.fiftyone_database import called, needs_database, told
 from tests.inference.tools.conftest import make_results, mask_of
 
 
@@ -92,6 +93,59 @@ def test_fiftyone_reads_it(results: Path, tmp_path: Path) -> None:
             marked |= whole.mask > 0
         assert np.array_equal(marked, mask_of(results, stem))
         assert np.abs(each["map"].get_map() / 255 - np.clip(raw[stem], 0, 0.9) / 0.9).max() <= 1 / 255
+
+
+READ_BACK = """
+import json, sys
+from pathlib import Path
+import fiftyone
+from oddlens.errors import UsageError
+from oddlens.inference.kept_images import KeptResults
+from oddlens.inference.tools.fiftyone import FiftyOne
+
+name, results = sys.argv[1:]
+dataset = fiftyone.load_dataset(name)
+try:
+    FiftyOne(dataset=name).give(KeptResults(Path(results)), Path(results) / "again", lambda *_: None)
+except UsageError as error:
+    refused = str(error)
+samples = {
+    sample.filename: {
+        "verdict": sample.verdict.label,
+        "score": sample.score,
+        "size": [sample.metadata.width, sample.metadata.height],
+        "pixels": sum(int(region.mask.sum()) for region in sample.regions.detections),
+        "peaks": [region.confidence for region in sample.regions.detections],
+        "hottest": sample.map.get_map().max().item(),
+    }
+    for sample in dataset
+}
+print(json.dumps([dataset.persistent, dataset.info["run"]["method"], refused, samples]))
+"""
+
+
+@needs_database
+def test_a_data_set_is_there_for_another_process(results: Path, tmp_path: Path) -> None:
+    words = ("results", "fiftyone", results, "--to", tmp_path / "fo", "--dataset", "line", "--json")
+    done = called(tmp_path, "-m", "oddlens", *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["place"] == f"{tmp_path / 'fo'}, FiftyOne's data set line"  # FiftyOne prints, too
+    persistent, method, refused, samples = told(tmp_path, READ_BACK, "line", results)
+    assert (persistent, method) == (True, "stub")
+    assert refused == "FiftyOne has a data set line: give another --dataset"
+    lines = [json.loads(line) for line in (results / "results.jsonl").read_text().splitlines()]
+    assert samples == {
+        Path(line["path"]).name: {
+            "verdict": line["verdict"],
+            "score": line["score"],
+            "size": line["image_size"],
+            "pixels": np.count_nonzero(mask_of(results, Path(line["path"]).stem)),
+            "peaks": [region["peak"] for region in line["regions"]],
+            "hottest": 255 if line["regions"] else 0,
+        }
+        for line in lines
+        if "error" not in line
+    }
 
 
 def test_a_box_in_shares_is_the_same_pixels_where_they_are_cut_off() -> None:
