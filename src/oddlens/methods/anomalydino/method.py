@@ -181,7 +181,8 @@ class AnomalyDINO(Method[AnomalyDINORecipe]):
         if empty:
             warnings.warn(
                 f"the mask of the background leaves nothing of {counted(empty, 'image')}, which score 0 for that reason alone, "
-                "so that no threshold promises anything of them, nor one that is made of them: the mask's threshold fits DINOv2-small; give another mask_threshold, or mask='none'",
+                "so that no threshold promises anything of them, nor one that is made of them: the mask's threshold fits "
+                "DINOv2-small; give another mask_threshold, or mask='none'",
                 OddlensWarning,
                 stacklevel=2,
             )
