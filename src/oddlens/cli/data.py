@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.command import Command
+from oddlens.cli.command import Command, Group
 from oddlens.cli.options import AsJson, problems, say
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from oddlens.data import Report
 
-app = typer.Typer(no_args_is_help=True, help="Check a data set, or list it in a manifest.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Check a data set, or list it in a manifest.")
 
 SHOWN_OF_A_KIND = 10
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oddlens.cli.card_options import card_fields
+from oddlens.cli.card_options import CardOptionsCommand, card_fields
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.engine import EngineOptions
 from oddlens.cli.finding import find_good_images, tell_passed_over
@@ -57,6 +57,8 @@ A method may add options of its own: 'oddlens detect --method vl4ad --help' show
 
 
 KINDS_HELP = ", ".join(f"{name} ({kind.help})" for name, kind in KINDS.items())
+
+COMMAND = CardOptionsCommand
 
 SOME_NG = 3
 """The exit code with `--fail-on-ng` if an image is NG."""

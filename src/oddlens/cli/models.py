@@ -14,8 +14,6 @@ from oddlens.cli.command import Command, Context, Group
 from oddlens.cli.options import AsJson
 from oddlens.errors import UsageError, printable
 
-app = typer.Typer(invoke_without_command=True)
-
 
 class ModelsGroup(Group):
     """The verb "models", whose only verb is "fetch"."""
@@ -29,6 +27,9 @@ class ModelsGroup(Group):
                 f"--model {name} uses it"
             )
         return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=ModelsGroup, invoke_without_command=True)
 
 
 @app.callback()

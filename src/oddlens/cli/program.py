@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from inspect import Parameter, signature
 from typing import Annotated
 
 import typer
@@ -71,84 +73,19 @@ def _options(
 
 
 def _add(app: typer.Typer, verb: str) -> None:
-    """Import a verb and add it. Each of these takes tens of milliseconds: together, as long as to score an image."""
-    match verb:
-        case "detect":
-            from oddlens.cli import detect
-            from oddlens.cli.card_options import CardOptionsCommand
+    """Import a verb and add it. Each of these takes tens of milliseconds: together, as long as to score an image.
 
-            app.command(verb, cls=CardOptionsCommand, no_args_is_help=True, epilog=detect.EXAMPLES)(
-                grouped(detect.detect)
-            )
-        case "watch":
-            from oddlens.cli import watch
-
-            app.command(verb, cls=Command, no_args_is_help=True, epilog=watch.EXAMPLES)(grouped(watch.watch))
-        case "judge":
-            from oddlens.cli import judge
-
-            app.command(verb, cls=Command, no_args_is_help=True, epilog=judge.EXAMPLES)(grouped(judge.judge))
-        case "calibrate":
-            from oddlens.cli import calibrate
-
-            app.command(verb, cls=Command, no_args_is_help=True, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
-        case "benchmark":
-            from oddlens.cli import benchmark
-
-            app.command(verb, cls=Command, no_args_is_help=True, epilog=benchmark.EXAMPLES)(
-                grouped(benchmark.benchmark)
-            )
-        case "feedback":
-            from oddlens.cli import feedback
-
-            app.command(verb, cls=Command, no_args_is_help=True, epilog=feedback.EXAMPLES)(feedback.feedback)
-        case "results":
-            from oddlens.cli import results
-
-            app.add_typer(results.app, name=verb, cls=results.ToolsGroup)
-        case "export":
-            from oddlens.cli import export
-
-            app.command(verb, cls=Command, no_args_is_help=True, epilog=export.EXAMPLES)(export.export)
-        case "validate":
-            from oddlens.cli import validate
-
-            app.command(verb, cls=Command, no_args_is_help=True, epilog=validate.EXAMPLES)(validate.validate)
-        case "serve":
-            from oddlens.cli import serve
-
-            app.command(verb, cls=Command, epilog=serve.EXAMPLES)(grouped(serve.serve))
-        case "demo":
-            from oddlens.cli import demo
-
-            app.command(verb, cls=Command)(demo.demo)
-        case "methods":
-            from oddlens.cli import methods
-
-            app.command(verb, cls=Command, epilog=methods.EXAMPLES)(methods.methods)
-        case "models":
-            from oddlens.cli import models
-
-            app.add_typer(models.app, name=verb, cls=models.ModelsGroup)
-        case "station":
-            from oddlens.cli import station
-
-            app.add_typer(station.app, name=verb, cls=Group)
-        case "data":
-            from oddlens.cli import data
-
-            app.add_typer(data.app, name=verb, cls=Group)
-        case "train":
-            from oddlens.cli import train
-
-            app.add_typer(train.app, name=verb, cls=Group)
-        case "weights":
-            from oddlens.cli import weights
-
-            app.add_typer(weights.app, name=verb, cls=Group)
-        case "doctor":
-            from oddlens.cli import doctor
-
-            app.command(verb, cls=Command)(doctor.doctor)
-        case _:
-            raise ValueError(f"there is no verb {verb}")
+    A module of the verb's name has a group of verbs, `app`; or a function of that name and, where there are any, EXAMPLES for
+    its help, and COMMAND, the class that reads its call.
+    """
+    module = import_module(f"oddlens.cli.{verb}")
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=verb)
+        return
+    call = grouped(getattr(module, verb))
+    app.command(
+        verb,
+        cls=getattr(module, "COMMAND", Command),
+        no_args_is_help=any(each.default is Parameter.empty for each in signature(call).parameters.values()),
+        epilog=getattr(module, "EXAMPLES", None),
+    )(call)

@@ -22,7 +22,7 @@ class ToolsGroup(Group):
     kind = "tool"
 
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=ToolsGroup, no_args_is_help=True)
 
 
 @app.callback()

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from oddlens.cli import station_check, station_create, station_learn, station_set
-from oddlens.cli.command import Command, grouped
+from oddlens.cli.command import Command, Group, grouped
 from oddlens.cli.options import AsJson, MakesPublic, NewFolder, PlaceFrom, PlaceTo, StationFolder, say
 from oddlens.cli.station_page import print_station, when
 from oddlens.errors import counted
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Group, no_args_is_help=True)
 
 
 @app.callback()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from oddlens.cli import train_vl4ad
-from oddlens.cli.command import Command, grouped
+from oddlens.cli.command import Command, Group, grouped
 from oddlens.cli.train_method import examples, summary, train_method
 from oddlens.training import TRAINABLE
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Group, no_args_is_help=True)
 for method in TRAINABLE:
     app.command(method, cls=Command, no_args_is_help=True, help=summary(method), epilog=examples(method))(
         grouped(train_method)

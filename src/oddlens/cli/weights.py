@@ -9,10 +9,10 @@ from typing import Annotated, TypedDict
 
 import typer
 
-from oddlens.cli.command import Command
+from oddlens.cli.command import Command, Group
 from oddlens.cli.options import AsJson, MakesPublic, PlaceFrom, PlaceTo
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Group, no_args_is_help=True)
 
 
 class Tensor(TypedDict):
