@@ -96,7 +96,7 @@ class TestSet:
             (["--threshold", "1", "--review-threshold", "2"], "review threshold 2 lies above 1"),
             (["--false-alarm-rate", "0.01"], "99 good images"),
             (["--false-alarm-rate", "2"], "a false-alarm rate cannot be 2"),
-            (["--review-rate", "nan"], "a review rate cannot be nan"),
+            (["--review-rate", "nan"], "--review-rate cannot be nan: give a finite number"),
             (["--review-rate", "-0.1"], "a review rate cannot be -0.1"),
             (["--min-area", "1mm2"], "needs the size of a pixel"),
         ],
