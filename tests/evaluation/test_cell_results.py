@@ -2,14 +2,18 @@
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from oddlens.detection import RegionOfInterest
+from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, Key, Variant
 from oddlens.evaluation.cell_results import read_cell, write_cell
+from tests.evaluation.tiny_set import make_plan
 from tests.mutations import mutate_json
 
 
@@ -65,6 +69,22 @@ def test_settings_say_what_the_numbers_depend_on(finished: Benchmark) -> None:
     assert len(settings["references"]) == 2
     assert all(reference.startswith("bolt/train/good/") for reference in settings["references"])
     assert all(len(settings[name]) == 64 for name in ("model_sha256", "data_sha256"))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda detector: setattr(detector, "roi", RegionOfInterest(include=(((0, 0), (1, 0), (1, 1)),))), "roi"),
+        (lambda detector: detector.set_thresholds(image=0.3), "thresholds"),
+    ],
+)
+def test_what_was_set_on_a_detector_by_hand_makes_another_cell(
+    change: Callable[[Detector], object], named: str, finished: Benchmark, small_set: Path, open_clip_folder: Path
+) -> None:
+    plan = make_plan(small_set, open_clip_folder)
+    change(plan.detectors[0])
+    with pytest.raises(UsageError, match=rf"other settings \({named}\)"):
+        Benchmark(plan, finished.out).open()
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,8 @@ def test_settings_other_than_the_defaults_stand_above_the_tables(document: dict[
         f"words={'w' * 57}..., tiles=2x2, weights learned.pth."
     )
     assert f"not defined on this data.{settings_line(document)}" in write_table(document)
+    method |= {"changed": {}, "thresholds": {"image": 0.3}, "roi": {"include": [[[0, 0], [1, 0], [1, 1]]]}}
+    assert settings_line(document) == (
+        ' Settings other than the defaults: WinCLIP with tiles=2x2, roi={"include": [[[0, 0], [1, 0], [1, 1]]]}, '
+        'thresholds={"image": 0.3}, weights learned.pth.'
+    )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from oddlens.data import Record, manifest_hash
 from oddlens.data.named import NamedDataset
@@ -24,7 +24,7 @@ from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.metrics import Ranking, precision_recall_points, roc_points
 from oddlens.metrics.curves import Points
-from oddlens.provenance import differing
+from oddlens.provenance import Identity, differing
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -38,7 +38,22 @@ _DIGEST = "sha256"
 _Number = TypeVar("_Number", int, float)
 
 
-class CellSettings(TypedDict):
+class SetByHand(TypedDict, total=False):
+    """What of a detector was set by hand and changes figures, spelled as in `provenance.Identity`; only what was set."""
+
+    preparation: dict[str, object]
+    roi: dict[str, object]
+    thresholds: dict[str, object]
+    defects_sha256: str
+
+
+class LeftOut(TypedDict, total=False):
+    """Test images that were not measured, by their path in the data set; only where there are some."""
+
+    left_out: list[str]
+
+
+class CellSettings(SetByHand, LeftOut):
     """What the numbers of a cell depend on, as JSON values."""
 
     cell_format: int
@@ -51,8 +66,6 @@ class CellSettings(TypedDict):
     references: list[str]
     full_size: bool
     component_sizes: str | list[int] | None
-    preparation: NotRequired[dict[str, object]]
-    left_out: NotRequired[list[str]]
 
 
 @dataclass(frozen=True)
@@ -213,8 +226,7 @@ def cell_settings(
     protocol: Protocol,
 ) -> CellSettings:
     """What the numbers of a cell depend on, as JSON values."""
-    prepared = detector.identity.preparation
-    settings: CellSettings = {
+    return {
         "cell_format": FORMAT,
         "method": detector.identity.method,
         "recipe": dict(detector.identity.recipe),
@@ -227,12 +239,29 @@ def cell_settings(
         "component_sizes": protocol.components
         if isinstance(protocol.components, str | None)
         else [*protocol.components],
+        **set_by_hand(detector.identity),
+        **left_out(source, [category]),
     }
-    if prepared:
-        settings["preparation"] = dict(prepared)
-    if left_out := source.names_left_out(category):
-        settings["left_out"] = left_out
-    return settings
+
+
+def set_by_hand(identity: Identity) -> SetByHand:
+    """See `SetByHand`. identity: of a detector without references."""
+    found: SetByHand = {}
+    if identity.preparation:
+        found["preparation"] = dict(identity.preparation)
+    if identity.roi:
+        found["roi"] = dict(identity.roi)
+    if any(value is not None for value in identity.thresholds.values()):
+        found["thresholds"] = dict(identity.thresholds)
+    if identity.defects_sha256 is not None:
+        found["defects_sha256"] = identity.defects_sha256
+    return found
+
+
+def left_out(source: NamedDataset, categories: Iterable[str]) -> LeftOut:
+    """See `LeftOut`: those of some categories."""
+    names = [name for category in categories for name in source.names_left_out(category)]
+    return {"left_out": names} if names else {}
 
 
 def write_cell(path: Path, cell: CellResult) -> None:

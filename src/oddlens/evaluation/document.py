@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
+from oddlens.evaluation.cell_results import LeftOut, SetByHand
 from oddlens.evaluation.metric_names import Figures
 
 
@@ -91,9 +92,9 @@ class ResultEntry(Means):
     published: list[PublishedEntry]
 
 
-class MethodEntry(TypedDict):
-    """A method: how papers call it and what they cite (keys), the recipe in force, the model, the path of learned weights, and how
-    images were cut and fitted if not as usual. changed: the fields of the recipe that do not have their default.
+class MethodEntry(SetByHand):
+    """A method: how papers call it and what they cite (keys), the recipe in force, the model, the path of learned weights, and what
+    was set by hand. changed: the fields of the recipe that do not have their default.
     """
 
     title: str
@@ -106,7 +107,6 @@ class MethodEntry(TypedDict):
     preprocessing_sha256: str | None
     weights_sha256: str | None
     weights: str | None
-    preparation: NotRequired[dict[str, object]]
 
 
 class LeaderboardRow(TypedDict):
@@ -122,18 +122,14 @@ class LeaderboardRow(TypedDict):
     mark: str
 
 
-class DatasetEntry(TypedDict):
-    """A data set. recognised_as: the published one that it is. leaderboards: published rows by category; they enter no mean.
-
-    left_out: test images that were not measured, by their path in the data set; only where there are some.
-    """
+class DatasetEntry(LeftOut):
+    """A data set. recognised_as: the published one that it is. leaderboards: published rows by category; they enter no mean."""
 
     layout: str
     data_sha256: str
     problems: int
     recognised_as: str | None
     leaderboards: dict[str, list[LeaderboardRow]]
-    left_out: NotRequired[list[str]]
 
 
 class EvaluationEntry(TypedDict):

@@ -93,7 +93,12 @@ def settings_line(document: MetricsDocument) -> str:
 
 
 def _settings_words(method: MethodEntry) -> list[str]:
-    changed = {**method["changed"], **method.get("preparation", {})}
+    by_hand = {"roi": method.get("roi"), "thresholds": method.get("thresholds")}
+    changed = {
+        **method["changed"],
+        **method.get("preparation", {}),
+        **{name: each for name, each in by_hand.items() if each},
+    }
     words = [
         f"{name}={_cut(value if isinstance(value, str) else json.dumps(value))}" for name, value in changed.items()
     ]

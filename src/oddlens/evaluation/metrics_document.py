@@ -12,7 +12,7 @@ from oddlens.data import manifest_hash
 from oddlens.data.named import NamedDataset
 from oddlens.errors import counted
 from oddlens.evaluation.cell_key import Key
-from oddlens.evaluation.cell_results import CellResult
+from oddlens.evaluation.cell_results import CellResult, left_out, set_by_hand
 from oddlens.evaluation.document import (
     CategoryEntry,
     DatasetEntry,
@@ -79,7 +79,7 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
 
 def _method(detector: Detector) -> MethodEntry:
     identity, card = detector.identity, detector.card
-    entry: MethodEntry = {
+    return {
         "title": card.title if detector.name == card.name else detector.name,
         "citations": list(card.citations),
         "recipe": dict(identity.recipe),
@@ -90,12 +90,12 @@ def _method(detector: Detector) -> MethodEntry:
         "preprocessing_sha256": identity.preprocessing_sha256,
         "weights_sha256": identity.weights_sha256,
         "weights": detector.weights,
+        **set_by_hand(identity),
     }
-    return entry | {"preparation": dict(identity.preparation)} if identity.preparation else entry
 
 
 def _dataset(source: NamedDataset) -> DatasetEntry:
-    entry: DatasetEntry = {
+    return {
         "layout": source.dataset.layout,
         "data_sha256": manifest_hash(source.dataset),
         "problems": len(source.dataset.problems),
@@ -105,10 +105,8 @@ def _dataset(source: NamedDataset) -> DatasetEntry:
             for category in source.dataset.categories
             if (known := find_road_set(source, category)) and (rows := find_published_roads(known.name))
         },
+        **left_out(source, source.dataset.categories),
     }
-    if source.left_out:
-        entry["left_out"] = [name for each in source.dataset.categories for name in source.names_left_out(each)]
-    return entry
 
 
 def _leaderboard_row(row: PublishedRoad) -> LeaderboardRow:
