@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from oddlens.errors import UsageError
-from oddlens.visualization.overlay import draw_overlay, paint
+from oddlens.visualization.overlay import draw_overlay_pixels, paint
 from oddlens.visualization.strips import Verdict
 
 FIXED = (0.0, 1.0)
@@ -32,9 +32,8 @@ def draw(pixels: np.ndarray, anomaly_map: np.ndarray | None = None, **changes: o
         "range_label": "fixed range 0..1",
         "verdict": None,
     }
-    return draw_overlay(
-        pixels, flat_map(*pixels.shape[:2]) if anomaly_map is None else anomaly_map, **settings | changes
-    )
+    anomaly_map = flat_map(*pixels.shape[:2]) if anomaly_map is None else anomaly_map
+    return Image.fromarray(draw_overlay_pixels(pixels, anomaly_map, **settings | changes))
 
 
 def shown_picture(sheet: Image.Image, size: tuple[int, int], header: int) -> np.ndarray:

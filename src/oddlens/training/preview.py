@@ -17,6 +17,7 @@ from oddlens.encoding import EncodedBatch
 from oddlens.io.atomic import replacing
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
+from oddlens.io.png import write_png
 from oddlens.io.strict_json import checked
 from oddlens.methods.base import method_class
 from oddlens.methods.registry import method_card
@@ -24,7 +25,7 @@ from oddlens.methods.weights import MethodWeights, WeightsProvenance
 from oddlens.training.images import TrainingImage
 from oddlens.training.samples import Sample, SampleSet
 from oddlens.training.trainable import Trainable
-from oddlens.visualization.overlay import draw_overlay
+from oddlens.visualization.overlay import draw_overlay_pixels
 
 PREVIEW_IMAGES = 6
 """The number of preview images: half of them abnormal, spread over the data sets."""
@@ -67,7 +68,7 @@ class Preview:
         for shown in self._shown:
             (detection,) = detector.predict(shown.encoded, shown.object_name)
             with replacing(self._folder / f"epoch-{epoch + 1:02d}" / shown.name) as temporary:
-                shown.drawn(detection).save(temporary, "PNG")
+                write_png(temporary, shown.drawn(detection))
 
     def _detector(self) -> Detector:
         """The method with the weights so far."""
@@ -87,11 +88,11 @@ class _Shown:
     pixels: Pixels
     truth: NDArray[np.bool_]
 
-    def drawn(self, detection: Detection) -> Image.Image:
+    def drawn(self, detection: Detection) -> Pixels:
         """The image with its anomaly map, and over it the true defect."""
         height, width, _ = self.pixels.shape
         scale = detection.value_range
-        return draw_overlay(
+        return draw_overlay_pixels(
             self.pixels,
             resize_map(detection.anomaly_map, (width, height)),
             (scale.low, scale.high),

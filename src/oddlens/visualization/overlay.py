@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
@@ -104,29 +103,7 @@ def paint(
     return drawn
 
 
-def draw_overlay(
-    pixels: Pixels,
-    anomaly_map: NDArray[np.floating],
-    value_range: tuple[float, float],
-    outlines: Sequence[NDArray[np.integer]],
-    title: str,
-    range_label: str,
-    verdict: Verdict | None,
-    truth: NDArray[np.bool_] | None = None,
-    *,
-    detail: str = "",
-    threshold: float | None = None,
-) -> Image.Image:
-    """As `draw_overlay_pixels`, as a Pillow image."""
-    return Image.fromarray(
-        draw_overlay_pixels(
-            pixels, anomaly_map, value_range, outlines, title, range_label, verdict, truth,
-            detail=detail, threshold=threshold,
-        )
-    )  # fmt: skip
-
-
-def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> Pixels:
+def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> None:
     """Draw the polygons white with a dark edge, visible on any ground, into `pixels`; a lone point gets a box around it."""
     thickness = max(1, round(min(pixels.shape[:2]) / 350))
     box = 3 * thickness * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
@@ -136,4 +113,3 @@ def _outline(pixels: Pixels, outlines: Sequence[NDArray[np.integer]]) -> Pixels:
     ]
     cv2.polylines(pixels, polygons, True, (0, 0, 0), thickness + 2, cv2.LINE_AA)
     cv2.polylines(pixels, polygons, True, (255, 255, 255), thickness, cv2.LINE_AA)
-    return pixels
