@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import cv2
-
 from oddlens.detection import Detection, Marking, RegionOfInterest
 from oddlens.errors import OddlensError
 from oddlens.history.pictures import Pictures
@@ -21,7 +19,7 @@ from oddlens.io.images import read_image
 from oddlens.io.paths import is_file
 from oddlens.io.pixels import Pixels
 from oddlens.io.png import write_png
-from oddlens.visualization.preview import shrunk
+from oddlens.visualization.preview import encode_jpeg, shrunk
 
 _THUMBNAIL = 320
 _QUALITY = 90
@@ -131,8 +129,5 @@ def _drawn(pictures: Pictures, inspection: Inspection, name: str, draw: Callable
             if path.suffix == ".png":
                 write_png(temporary, pixels)
             else:
-                _, data = cv2.imencode(
-                    ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-                )
-                temporary.write_bytes(data.data)
+                temporary.write_bytes(encode_jpeg(pixels, _QUALITY))
     return path

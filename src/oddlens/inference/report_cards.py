@@ -9,8 +9,6 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-import cv2
-
 from oddlens.detection import RegionOfInterest, ValueRange, resize_map
 from oddlens.errors import OddlensError, UsageError, printable
 from oddlens.inference.judgement import Basis
@@ -22,7 +20,7 @@ from oddlens.io.paths import is_file
 from oddlens.io.pixels import Pixels
 from oddlens.visualization import html
 from oddlens.visualization.heat import blend
-from oddlens.visualization.preview import shrunk
+from oddlens.visualization.preview import encode_jpeg, shrunk
 
 TITLES = {"ng": "NG", "review": "Review", "failed": "Failed", "none": "No verdict", "ok": "OK"}
 """What images of each kind are called (see `oddlens.inference.results.count_verdicts`), the most urgent first."""
@@ -208,5 +206,4 @@ def _svg(width: int, height: int, inside: str) -> str:
 
 
 def _jpeg(pixels: Pixels) -> str:
-    data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, 82)).decode("ascii")

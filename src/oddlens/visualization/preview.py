@@ -1,4 +1,4 @@
-"""Small copies of images, for pages."""
+"""Copies of images for pages: small ones, and JPEGs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from oddlens.io.pixels import Pixels
 
 _MOST = 640
 _QUALITY = 85
+_LONGEST = 65_500  # of the sides of a JPEG
 
 
 def shrunk(pixels: Pixels, most: int = _MOST) -> Pixels:
@@ -29,5 +30,10 @@ def shrunk(pixels: Pixels, most: int = _MOST) -> Pixels:
 
 def write_preview(path: Path, pixels: Pixels, most: int = _MOST) -> None:
     """Write a small copy of an image as a JPEG. most: see `shrunk`."""
-    small = cv2.cvtColor(shrunk(pixels, most), cv2.COLOR_RGB2BGR)
-    path.write_bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].data)
+    path.write_bytes(encode_jpeg(shrunk(pixels, most), _QUALITY))
+
+
+def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
+    """An image, uint8 [h, w, 3], RGB, as a JPEG; of one that is longer than a JPEG can be, a copy as `shrunk` makes it."""
+    image = cv2.cvtColor(shrunk(pixels, _LONGEST), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -130,7 +130,7 @@ def get_thumbnail(request: Request, inspection: _InspectionOf, history: _History
 
 @router.get("/api/results/{number}/overlay", summary="The image with its heat", response_class=FileResponse)
 def get_overlay(request: Request, inspection: _InspectionOf, history: _HistoryOf) -> Response:
-    """JPEG of the image's own size, on the scale that is anchored at the threshold."""
+    """JPEG of the image's own size, at most 65,500 pixels, on the scale that is anchored at the threshold."""
     return file_answer(request, drawing.overlay(history.pictures, inspection), "image/jpeg")
 
 
