@@ -1,17 +1,23 @@
-"""Generated parts, good and defective, as image files."""
+"""Generated parts, good and defective, as image files, and calls that send them."""
 
 from __future__ import annotations
 
 import io
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 import oddlens
 
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
 SIDE = 96
+STATION = "/api/stations/plates"
+PNG = {"content-type": "image/png"}
 
 
 def part(seed: int, defect: bool = False) -> Image.Image:
@@ -41,3 +47,24 @@ def make_station(folder: Path, references: int) -> Path:
         detector.calibrate()
         detector.save(folder)
     return folder
+
+
+def inspect(client: TestClient, data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = client.post(f"{STATION}/inspect", content=data, headers=PNG).json()
+    return found
+
+
+def files(*seeds: int, defect: bool = False) -> list[tuple[str, tuple[str, bytes, str]]]:
+    return [("files", (f"{seed}.png", png(seed, defect), "image/png")) for seed in seeds]
+
+
+def ok(found: Any, status: int = 200) -> dict[str, Any]:
+    assert found.status_code == status, found.text
+    document: dict[str, Any] = found.json()
+    return document
+
+
+def grey(level: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((96, 96, 3), level, np.uint8)).save(file, "PNG")
+    return file.getvalue()
