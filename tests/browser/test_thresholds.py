@@ -113,3 +113,16 @@ def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Runnin
     page.click("#save")
     expect(log.locator("tr").first).to_contain_text("Bea")
     expect(log.get_by_text("review threshold 0.01")).to_have_count(1)
+
+
+def test_a_browser_that_may_keep_nothing_saves_with_the_name_of_the_person(
+    served: Running, open_page: OpenPage
+) -> None:
+    page = open_page(served.url + "/s/star/thresholds")
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied'); } })")
+    page.reload()
+    page.click("#theme-switch")
+    page.fill("#review", "0.02")
+    page.fill("#form [data-who]", "Cleo")
+    page.click("#save")
+    expect(page.locator("#audit tr").first).to_contain_text("Cleo")

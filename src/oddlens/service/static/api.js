@@ -1,12 +1,6 @@
-// Calls of the service. What goes wrong is an Error whose message is the service's sentence.
+// Calls of the service. What goes wrong is an Error whose message is the service's sentence, with the status and the answer.
 
-export class ServiceError extends Error {
-  constructor(sentence, status, answer) {
-    super(sentence);
-    this.status = status;
-    this.answer = answer;
-  }
-}
+const fault = (sentence, status, answer) => Object.assign(new Error(sentence), { status, answer });
 
 /** body: an object goes as JSON, a FormData or a File as it is. */
 export async function call(method, path, body) {
@@ -20,11 +14,11 @@ export async function call(method, path, body) {
   try {
     response = await fetch(path, init);
   } catch {
-    throw new ServiceError("The service does not answer: see whether it still runs.", 0, {});
+    throw fault("The service does not answer: see whether it still runs.", 0, {});
   }
   const answer = await response.json().catch(() => ({}));
   if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-  if (!response.ok) throw new ServiceError(answer.error ?? `The service answered ${response.status}.`, response.status, answer);
+  if (!response.ok) throw fault(answer.error ?? `The service answered ${response.status}.`, response.status, answer);
   return answer;
 }
 
@@ -52,13 +46,22 @@ export function images(files, fields = {}, accepted = []) {
   return form;
 }
 
+/** What the browser keeps; one that may keep nothing remembers it until the page is left. */
+export let kept;
+try {
+  kept = localStorage;
+} catch {
+  const words = new Map();
+  kept = { getItem: (name) => words.get(name), setItem: (name, value) => words.set(name, value) };
+}
+
 const WHO = "oddlens.who";
-export const who = () => localStorage.getItem(WHO)?.trim() || null;
+export const who = () => kept.getItem(WHO)?.trim() || null;
 
 /** Fields for the name of the person are one: what is written in one is kept for all pages. */
 export function keepWho() {
   for (const field of document.querySelectorAll("[data-who]")) {
     field.value ||= who() ?? "";
-    field.addEventListener("change", () => localStorage.setItem(WHO, field.value.trim()));
+    field.addEventListener("change", () => kept.setItem(WHO, field.value.trim()));
   }
 }
