@@ -180,6 +180,25 @@ def test_a_station_that_changes_meanwhile_is_opened_again(
     assert f"the station was changed{',' if references else ':'} {said}" in done.err
 
 
+def test_a_station_that_is_put_back_at_once_ends_nothing(
+    station: Path, tests: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks changed after the first image, and a moment later it is as it was."""
+    incoming, out = tmp_path / "in", tmp_path / "out"
+    incoming.mkdir()
+    shutil.copy2(tests[0], incoming / "a.jpg")
+
+    def has_changed(_: object) -> bool:
+        is_first = len(lines(out)) == 1 and not (incoming / "b.jpg").exists()
+        if is_first:
+            shutil.copy2(tests[1], incoming / "b.jpg")
+        return is_first
+
+    monkeypatch.setattr("oddlens.cli.watch._StationOnDisk.has_changed", has_changed)
+    assert watch(incoming, "--station", station, out=out, until=2).code == 0
+    assert len(lines(out)) == 2
+
+
 def test_results_go_to_a_program_too(station: Path, tests: list[Path], tmp_path: Path) -> None:
     incoming, out = tmp_path / "in", tmp_path / "out"
     incoming.mkdir()

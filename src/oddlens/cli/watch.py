@@ -160,11 +160,12 @@ def watch(
                 f"oddlens: watching {printable(str(folder)) if camera is None else f'the camera {camera.name}'}: Ctrl-C ends it"
             )
             while True:
+                has_changed = False
                 if camera is not None:
-                    line.inspect_camera(camera, stop, on_disk.has_changed)
+                    has_changed = line.inspect_camera(camera, stop, on_disk.has_changed)
                 elif folder is not None:
-                    line.inspect_folder(folder, stop, on_disk.has_changed)
-                if stop.is_set() or not on_disk.has_changed():
+                    has_changed = line.inspect_folder(folder, stop, on_disk.has_changed)
+                if stop.is_set() or not has_changed:
                     break
                 detector, line = _renewed(on_disk, detector, line, line_of)
         finally:
@@ -276,8 +277,8 @@ class _Line:
         if not self._folder.folder.continues:
             self._seen.unlink(missing_ok=True)  # it would pass over what has no result
 
-    def inspect_folder(self, folder: Path, stop: threading.Event, has_changed: Callable[[], bool]) -> None:
-        """Inspect what comes into a folder, until it is stopped, or the station has changed."""
+    def inspect_folder(self, folder: Path, stop: threading.Event, has_changed: Callable[[], bool]) -> bool:
+        """Inspect what comes into a folder, until it is stopped, or the station has changed: then the answer is True."""
         from oddlens.inference.live import image_of_file, together
         from oddlens.inference.watch import WatchedFolder
         from oddlens.io.finding import say_passed_over
@@ -296,27 +297,29 @@ class _Line:
         while not stop.is_set():
             for images in together(map(image_of_file, watched.poll())):
                 if not self._take(images, stop):
-                    return  # what was not inspected is not remembered
+                    return False  # what was not inspected is not remembered
                 watched.remember()
                 if has_changed():
-                    return
+                    return True
             watched.remember()
             if has_changed():
-                return
+                return True
             if said is None and (said := say_passed_over(watched.passed_over)) is not None:
                 say(f"oddlens: {said}")
             self._run.report_if_due()
             stop.wait(watched.wait_s)
+        return False
 
-    def inspect_camera(self, camera: Camera, stop: threading.Event, has_changed: Callable[[], bool]) -> None:
-        """Inspect the newest frame of a camera, again and again, until it is stopped, or the station has changed."""
+    def inspect_camera(self, camera: Camera, stop: threading.Event, has_changed: Callable[[], bool]) -> bool:
+        """Inspect the newest frame of a camera, again and again, until it is stopped or over, or the station has changed: True."""
         from oddlens.inference.live import image_of_frame
 
         for frame in camera.each(stop, self._source.every):
             self._take([image_of_frame(frame)], stop)
             self._run.report_if_due()
             if has_changed():
-                return
+                return True
+        return False
 
     def _take(self, images: list[HeldImage], stop: threading.Event) -> bool:
         """Inspect images; whether all of them are, and it was not stopped."""
