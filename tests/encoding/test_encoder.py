@@ -100,6 +100,13 @@ def test_a_picture_that_is_too_long_for_a_method_fails_alone(open_clip_folder: P
     assert len(oddlens.load("anovl", open_clip_folder, image_size=40, views=1).detect(wire)) == 1
 
 
+def test_a_method_that_has_all_patches_at_once_takes_no_more_than_the_largest_square(open_clip_folder: Path) -> None:
+    """AnomalyDINO would compare all patches of a wire with each other: hours for an image of a hundred kilobytes."""
+    detector = oddlens.load("anomalydino", open_clip_folder, image_size=40)
+    with pytest.raises(ImageError, match="at the size of this method 19 megapixels, of which 17 are the most"):
+        detector.encode(np.zeros((2, 24_000, 3), np.uint8))
+
+
 def test_pictures_stay_in_order(open_clip_folder: Path, pictures: list[Picture]) -> None:
     (encoded,) = encode_together([oddlens.load("winclip", open_clip_folder).method], pictures)
     assert encoded.sources == tuple(picture.source for picture in pictures)

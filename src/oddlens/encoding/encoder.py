@@ -17,6 +17,7 @@ from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.pixels import Pixels
 from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
+from oddlens.methods.recipe_fields import LARGEST_SIDE
 from oddlens.methods.scoring import Features, ScoringMethod
 
 LARGEST_SCALED = 2**27
@@ -30,7 +31,8 @@ GROWN_MUCH = 16
 def check_shape(picture: Picture, methods: Sequence[ScoringMethod]) -> str | None:
     """Raises `ImageError` for an image that is too long and narrow for a method that takes it whole.
 
-    Such a method scales it to a shorter side, and to the size of one of its windows at least.
+    Such a method scales it to a shorter side, and to the size of one of its windows at least. One without windows (`cut_to`) has
+    all patches at once, whose cost grows with the square of their number: an image may have as many as the largest square.
 
     Returns:
         A note on one that grows much for it; else None.
@@ -41,10 +43,11 @@ def check_shape(picture: Picture, methods: Sequence[ScoringMethod]) -> str | Non
         side = request.image_size if request.cut_to else request.short_side
         scale = 1.0 if side is None else side / min(width, height)
         grown = max(width * scale, request.image_size) * max(height * scale, request.image_size)
-        if grown > max(LARGEST_SCALED, width * height):
+        most = LARGEST_SIDE**2 if request.cut_to else max(LARGEST_SCALED, width * height)
+        if grown > most:
             raise ImageError(
                 f"{printable(picture.source)} has {width} x {height} pixels, and at the size of this method {grown / 1e6:.0f} "
-                f"megapixels, of which {LARGEST_SCALED / 1e6:.0f} are the most: cut it into parts"
+                f"megapixels, of which {most / 1e6:.0f} are the most: cut it into parts"
             )
         if side is not None and grown > GROWN_MUCH * max(width * height, side**2):
             note = f"{width} x {height} pixels are scaled to {grown / 1e6:.1f} megapixels for this method: cut it into parts"
