@@ -28,6 +28,8 @@ class Settings:
     words: str | Mapping[str, tuple[str, ...]] = "none"
     others: tuple[()] | tuple[str, ...] = ()
     pair: tuple[float, float] = (0.5, 0.9)
+    count: Literal[22, 1] = 22
+    share: Literal[0] | float = fixed_field(0.5, least=0)
     NAMED: ClassVar = {"rough": {"blur": True, "layers": (12,)}}
 
 
@@ -41,6 +43,7 @@ class TestMaking:
         }  # fmt: skip
         assert make_recipe(Settings, changes) == Settings(70, 1, True, "mean", (1, 2), ("stem", 3), "y")
         assert make_recipe(Settings, {"taps": None}).taps is None
+        assert make_recipe(Settings, {"share": 0.0}) == make_recipe(Settings, {"share": 0}) == Settings(share=0)
 
     def test_a_field_may_be_a_dictionary_of_lists_or_an_empty_list(self) -> None:
         words = {"road": ["road", "lane"]}
@@ -70,6 +73,9 @@ class TestMaking:
             ("blur", 1, "True or False"),
             ("mode", "max", "one of 'sum', 'mean'"),
             ("mode", None, "one of 'sum', 'mean'"),
+            ("count", 22.0, "one of 22, 1"),
+            ("count", True, "one of 22, 1"),
+            ("share", False, "0 or a number above 0"),
             ("layers", 6, "a list of one or more, each a whole number above 0"),
             ("layers", [6, "12"], "a list of one or more, each a whole number above 0"),
             ("layers", [0], "a list of one or more, each a whole number above 0"),

@@ -169,7 +169,8 @@ def _proportional(value: Blocks, blocks: int, paper: int) -> Blocks:
 def _fits(value: object, hint: object) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return isinstance(value, str | int | float) and value in inner
+        kinds = (str, int) if value else (str, int, float)  # True and 22.0 count nothing; a share is 0 or 0.0
+        return type(value) in kinds and value in inner
     if origin is tuple and not inner:
         return value in ((), [])
     if origin is tuple:
