@@ -62,6 +62,12 @@ def test_it_says_what_a_runtime_must_know(folder: Path) -> None:
     assert found.file("scorer") == (folder / "scorer.onnx", hashlib.sha256(b"two").hexdigest())
 
 
+def test_a_file_that_it_does_not_name_is_one_sentence(folder: Path) -> None:
+    """As the tokenizer of a text graph, which is read at the first word."""
+    with pytest.raises(ModelError, match="names no file for tokenizer"):
+        GraphFolder.read(folder).file("tokenizer")
+
+
 def test_a_folder_without_it_holds_no_graphs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no graphs"):
         GraphFolder.read(tmp_path)
@@ -81,6 +87,14 @@ def _set(name: str, value: object) -> Callable[[Document], None]:
     return lambda document: document.__setitem__(name, value)
 
 
+def _with_text_graph(document: Document) -> None:
+    """One whose prompts are no sentences: there is no template."""
+    document["inputs"]["text"] = ["ids", "ends"]
+    document["prompts"] = {
+        "normal": ["{}"], "abnormal": ["bad {}"], "templates": [], "unit_sentences": False, "context": 77, "cleans": True
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -98,6 +112,7 @@ def _set(name: str, value: object) -> Callable[[Document], None]:
             _set("inputs", {"encoder": ["pixels"], "scorer": ["image"], "text": ["ids"]}),
             "no prompts for its text graph",
         ),
+        (_with_text_graph, "no prompts for its text graph"),
         (_set("inputs", {"scorer": ["image"]}), "no graphs that encode and score"),
         (_set("outputs", {"encoder": ["image"]}), "are of other graphs"),
         (_set("files", {"encoder": {"name": "encoder.onnx", "sha256": ""}}), "names no file for scorer"),
@@ -113,6 +128,12 @@ def _set(name: str, value: object) -> Callable[[Document], None]:
             _set("request", {"image_size": 0, "interpolation": "bicubic", "aspect_cell": None}),
             "its image_size is not from",
         ),
+        (_set("values", {"usual": {"shape": [5, -5], "dtype": "float32", "neutral": 1}}), "of 'usual' no numbers and"),
+        (
+            _set("values", {"usual": {"shape": [5], "dtype": "words", "neutral": 1}}),
+            "of 'usual' no numbers and lengths",
+        ),
+        (_set("values", {"usual": {"shape": [10**9], "dtype": "float32", "neutral": 1}}), "larger than any image"),
         (
             _set("request", {"image_size": 10**9, "interpolation": "bicubic", "aspect_cell": None}),
             "its image_size is not",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,8 @@ that are rounded to 8 bits when they run; convolutions stay as they are."""
 
 ENCODER, SCORER, FEW_SHOT, FIT, TEXT = "encoder", "scorer", "few_shot", "fit", "text"
 HELD_OUT, HELD_OUT_ALONE, VALUES, FINISH = "held_out", "held_out_alone", "values", "finish"
+TEXTS, TOKENIZER = "texts", "tokenizer"
+"""The roles of files that are no graphs: the text side of known objects, or what a text graph needs."""
 ROWS, VALUE, HELD, PART = "rows:", "value:", "held:", "part:"
 """What begins the names of what graphs are given and give beside features and prompt embeddings."""
 
@@ -228,7 +231,10 @@ class GraphFolder:
 
     def file(self, role: str) -> tuple[Path, str]:
         """A file that is there and is the one that graphs.json names, and its SHA-256. Raises `ModelError` otherwise."""
-        named = self.document["files"][role]
+        named = self.document["files"].get(role)
+        if named is None:
+            shown = printable(str(self.path / self.name))
+            raise ModelError(f"{shown} is damaged (it names no file for {role}): export the graphs again")
         path, digest = self.path / named["name"], named["sha256"]
         if not is_file(path):
             raise ModelError(f"{printable(str(path))} is missing: export the graphs again")
@@ -270,7 +276,8 @@ def _fault_of(document: GraphsDocument) -> str:
     roles, files = document["inputs"].keys(), document["files"]
     if ENCODER not in roles or not roles & {SCORER, FEW_SHOT}:
         return "it names no graphs that encode and score"
-    if TEXT in roles and document["prompts"] is None:
+    prompts = document["prompts"]
+    if TEXT in roles and not (prompts and prompts["normal"] and prompts["abnormal"] and prompts["templates"]):
         return "it has no prompts for its text graph"
     if document["outputs"].keys() != roles:
         return "its inputs and outputs are of other graphs"
@@ -297,6 +304,11 @@ def _fault_of(document: GraphsDocument) -> str:
         return fault
     if document["request"]["interpolation"] not in ("bicubic", "bilinear"):
         return "its interpolation is none"
+    for name, value in document["values"].items():
+        if value["dtype"] not in ("float32", "float64") or not all(each > 0 for each in value["shape"]):
+            return f"values says of {shortened(name)} no numbers and lengths"
+        if math.prod(value["shape"]) > LARGEST_SIDE**2:
+            return f"values says of {shortened(name)} that it is larger than any image"
     ranges = document["value_range"]
     if any(len(ends) != 2 for ends in (ranges["zero_shot"], ranges["few_shot"])):
         return "a range of values has no two ends"

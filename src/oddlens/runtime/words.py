@@ -16,14 +16,11 @@ from oddlens.errors import ModelError, UsageError, printable, shortened
 from oddlens.methods.common.templates import sentences
 from oddlens.methods.scoring import Numbers
 from oddlens.runtime.engine import GraphRuntime
-from oddlens.runtime.graph_folder import TEXT, GraphFolder, GraphPrompts
+from oddlens.runtime.graph_folder import TEXT, TEXTS, TOKENIZER, GraphFolder, GraphPrompts
 from oddlens.runtime.session import open_graph
 
 _TOGETHER = 64
 """Prompts that run at once."""
-
-TEXTS, TOKENIZER = "texts", "tokenizer"
-"""The roles of files that are no graphs."""
 
 
 class Words:
