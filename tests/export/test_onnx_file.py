@@ -1,10 +1,11 @@
-"""Graphs as files: which are the same."""
+"""Graphs as files: what has none, and which are the same."""
 
 import pytest
 
 helper = pytest.importorskip("onnx.helper")
 
-from oddlens.export.onnx_file import same_graph  # noqa: E402 it needs torch
+from oddlens.errors import OddlensError  # noqa: E402
+from oddlens.export.onnx_file import same_graph, to_onnx  # noqa: E402 it needs torch
 
 
 def graph(*, inner: str = "t", factor: float = 2.0, name: str = "x") -> bytes:
@@ -17,6 +18,20 @@ def graph(*, inner: str = "t", factor: float = 2.0, name: str = "x") -> bytes:
     ends = [helper.make_tensor_value_info(each, 1, [None]) for each in (name, "y")]
     made: bytes = helper.make_model(helper.make_graph(nodes, "main", ends[:1], ends[1:], [weights])).SerializeToString()
     return made
+
+
+def test_a_function_that_reads_its_numbers_is_refused_in_a_sentence() -> None:
+    """As a method of the user's own may do."""
+    import torch
+
+    with pytest.raises(
+        OddlensError, match=r"^torch makes no graph of what this method computes \(.+\): go on with torch$"
+    ):
+        to_onnx(
+            lambda given: {"y": given["x"] if given["x"].sum() > 0 else -given["x"]},
+            {"x": torch.ones(2, 3)},
+            {"x": [0]},
+        )
 
 
 def test_names_of_what_is_inside_do_not_count() -> None:

@@ -24,7 +24,7 @@ def with_half_weights(data: bytes, *, exact: bool = True) -> bytes:
     distinct values, as that of a filter, the numbers of its values are stored, and a lookup stands behind them. A runtime does
     either once, when it loads the graph.
 
-    exact: Otherwise other weights are rounded to float16, too.
+    exact: Otherwise other weights are rounded to float16, too, where it holds numbers as large.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -39,7 +39,8 @@ def with_half_weights(data: bytes, *, exact: bool = True) -> bytes:
         values = numpy_helper.to_array(tensor)
         with np.errstate(over="ignore"):
             half = values.astype(np.float16)
-        if not exact or np.array_equal(half.astype(np.float32), values):
+        rounds = not exact and np.array_equal(np.isfinite(half), np.isfinite(values))  # beyond 65504 there is no number
+        if rounds or np.array_equal(half.astype(np.float32), values):
             stored = f"{tensor.name}:float16"
             added.append(helper.make_node("Cast", [stored], [tensor.name], name=f"{stored}:cast", to=TensorProto.FLOAT))
             kept.append(numpy_helper.from_array(half, stored))
@@ -62,10 +63,9 @@ def with_half_weights(data: bytes, *, exact: bool = True) -> bytes:
     return packed
 
 
-def _distinct(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+def _distinct(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.uint16 | np.uint32]]:
     """The distinct values of a matrix by their bits, and the number of each of its values among them."""
     bits, numbers = np.unique(np.ascontiguousarray(values).view(np.uint32), return_inverse=True)
-    kind = (
-        np.uint16 if len(bits) <= np.iinfo(np.uint16).max + 1 else np.uint32
-    )  # the latter are too many to be worth it
+    # More than 16 bits count take more than they are worth.
+    kind = np.uint16 if len(bits) <= np.iinfo(np.uint16).max + 1 else np.uint32
     return bits.view(np.float32), numbers.reshape(values.shape).astype(kind)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from oddlens.errors import OddlensError
+from oddlens.errors import OddlensError, first_line
 from oddlens.export.loops import scans_as_loops
 
 if TYPE_CHECKING:
@@ -81,19 +81,23 @@ def to_onnx(
     outputs = tuple(run(dict(given)))
     inputs = tuple(given)
     shapes = (tuple(dict.fromkeys(axes.get(name, ()), Dim.DYNAMIC) for name in inputs),)
-    with _quiet():
-        program = torch.onnx.export(
-            _Named(run, inputs, parts).eval(),
-            tuple(value.contiguous() for value in given.values()),
-            dynamo=True,
-            opset_version=OPSET,
-            dynamic_shapes=shapes,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            verbose=False,
-        )
-    if program is None:
-        raise OddlensError("torch exported nothing")
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                _Named(run, inputs, parts).eval(),
+                tuple(value.contiguous() for value in given.values()),
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=shapes,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise OddlensError(
+            f"torch makes no graph of what this method computes ({first_line(error.__cause__ or error)}): go on with torch"
+        ) from error
+    assert program is not None  # which it is for the older exporter alone
     model = program.model_proto
     scans_as_loops(model.graph)
     _tidy(model)

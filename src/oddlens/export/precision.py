@@ -38,11 +38,12 @@ def _with_whole_products(data: bytes) -> bytes:
         source, target = (str(Path(folder, name)) for name in ("fp32.onnx", "int8.onnx"))
         options.optimized_model_filepath = source  # in which weights are not transposed any more before a product
         onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
-        logging.disable(logging.WARNING)  # it advises to simplify the graph, which was done
+        before = logging.root.manager.disable
+        logging.disable(max(before, logging.WARNING))  # it advises to simplify the graph, which was done
         try:
             quantize_dynamic(source, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
         finally:
-            logging.disable(logging.NOTSET)
+            logging.disable(before)
         whole = Path(target).read_bytes()
     if b"MatMulInteger" not in whole:
         raise UsageError(
