@@ -23,11 +23,22 @@ from oddlens.io.paths import is_file
 from oddlens.methods.base import AnyMethod
 from oddlens.provenance import plain_recipe
 from oddlens.runtime.engine import GraphRuntime
-from oddlens.runtime.graph_folder import FORMAT, GRAPHS, GraphFile, GraphFolder, GraphsDocument, Precision
+from oddlens.runtime.graph_folder import (
+    ENCODER,
+    FORMAT,
+    GRAPHS,
+    TEXT,
+    TEXTS,
+    TOKENIZER,
+    GraphFile,
+    GraphFolder,
+    GraphsDocument,
+    Precision,
+)
 
 Files = dict[str, GraphFile]
 
-_REDUCED: dict[Precision, tuple[str, ...]] = {"fp32": (), "fp16": ("encoder", "text"), "int8": ("encoder",)}
+_REDUCED: dict[Precision, tuple[str, ...]] = {"fp32": (), "fp16": (ENCODER, TEXT), "int8": (ENCODER,)}
 """The graphs that a precision changes: in prompts, int8 saves no time."""
 
 
@@ -70,15 +81,15 @@ def write_graphs(
         known = (folder / name for name in (f"{role}{kind}.onnx", f"{role}.onnx"))
         same = next((path for path in known if is_file(path) and same_graph(path.read_bytes(), data)), None)
         files[role] = _written(folder, f"{role}{kind}.onnx", data) if same is None else _named(same)
-    if method.card.needs.text and "text" not in made.graphs:
+    if method.card.needs.text and TEXT not in made.graphs:
         names, arrays = _texts(method, objects, {name for graph in made.graphs.values() for name in graph.inputs})
-        files["texts"] = _written(folder, "texts.safetensors", save(arrays))
+        files[TEXTS] = _written(folder, "texts.safetensors", save(arrays))
     else:
         names = None
     backbone, request, ensemble = method.backbone, method.request, method.ensemble
-    if "text" in made.graphs:
+    if TEXT in made.graphs:
         backbone.tokenizer.save(folder / "tokenizer.json")
-        files["tokenizer"] = _named(folder / "tokenizer.json")
+        files[TOKENIZER] = _named(folder / "tokenizer.json")
     document: GraphsDocument = {
         "format": FORMAT,
         "method": method.card.name,
@@ -107,7 +118,7 @@ def write_graphs(
             for name, value in made.values.items()
         },
         "prompts": None
-        if ensemble is None or "text" not in made.graphs
+        if ensemble is None or TEXT not in made.graphs
         else {
             "normal": list(ensemble.states.normal),
             "abnormal": list(ensemble.states.abnormal),

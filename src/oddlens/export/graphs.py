@@ -32,8 +32,21 @@ from oddlens.export.onnx_file import Axes, OnnxGraph, to_onnx
 from oddlens.methods.base import AnyMethod, Method, Scores
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.scoring import ScoringMethod
-
-ROWS, VALUE, HELD, PART = "rows:", "value:", "held:", "part:"
+from oddlens.runtime.graph_folder import (
+    ENCODER,
+    FEW_SHOT,
+    FINISH,
+    FIT,
+    HELD,
+    HELD_OUT,
+    HELD_OUT_ALONE,
+    PART,
+    ROWS,
+    SCORER,
+    TEXT,
+    VALUE,
+    VALUES,
+)
 
 Tensors = dict[str, Tensor]
 Function = Callable[[Tensors], Tensors]
@@ -152,23 +165,23 @@ class _Traced:
     def functions(self, given: Tensors, with_text: bool) -> Iterator[tuple[str, Function, list[str]]]:
         """The graphs there are: role, function, the names of what it is given."""
         method, shown = self._method, [*self._features, *self._text]
-        yield "encoder", self._encode, ["pixels"]
+        yield ENCODER, self._encode, ["pixels"]
         if with_text and method.ensemble is not None:
-            yield "text", self._embed, ["ids", "ends"]
+            yield TEXT, self._embed, ["ids", "ends"]
         if method.card.needs.references != "required":
-            yield "scorer", self._score, shown
+            yield SCORER, self._score, shown
         if method.no_references is not None:
             return
         rows, held, values = ([name for name in given if name.startswith(kind)] for kind in (ROWS, HELD, VALUE))
-        yield "fit", self._fit, list(self._features)
-        yield "few_shot", self._score, [*shown, *rows, *values]
+        yield FIT, self._fit, list(self._features)
+        yield FEW_SHOT, self._score, [*shown, *rows, *values]
         if not values:
             return
-        yield "held_out", self._hold, [*shown, *rows]
+        yield HELD_OUT, self._hold, [*shown, *rows]
         if method.neutral_values is None:
-            yield "held_out_alone", self._hold, shown
-        yield "values", self._values, held
-        yield "finish", self._finish, [*held, *values]
+            yield HELD_OUT_ALONE, self._hold, shown
+        yield VALUES, self._values, held
+        yield FINISH, self._finish, [*held, *values]
 
     def _encode(self, given: Tensors) -> Tensors:
         method = self._method

@@ -24,7 +24,7 @@ from oddlens.calibration import Calibration, chosen
 from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, counted, known_name, printable
 from oddlens.export.folder import copy_graphs, write_graphs
-from oddlens.export.graphs import ROWS, VALUE, torch_method, why_not
+from oddlens.export.graphs import torch_method, why_not
 from oddlens.export.labelled import Labelled, labelled_records, measure
 from oddlens.export.parity import LIMIT, Parity, compare, golden_images
 from oddlens.export.precision import checked_precision
@@ -38,14 +38,13 @@ from oddlens.methods.scoring import Numbers
 from oddlens.provenance import versions
 from oddlens.runtime import GraphMethod, holds_graphs
 from oddlens.runtime.engine import GraphRuntime, engine
-from oddlens.runtime.graph_folder import GraphFolder, Precision
+from oddlens.runtime.graph_folder import ENCODER, FEW_SHOT, ROWS, SCORER, VALUE, GraphFolder, Precision
 from oddlens.runtime.graph_memory import GraphMemory
 from oddlens.station import StationState, read_station, write_station
 
 PREPROCESS, MEMORY, PARITY = "preprocess.json", "memory.safetensors", "parity.json"
 
 Report = Callable[[str], None]
-
 
 TARGETS: dict[str, GraphRuntime] = {"onnxruntime": "onnx", "openvino": "openvino"}
 
@@ -279,7 +278,7 @@ def _memory(exported: Detector, method: GraphMethod) -> dict[str, Numbers]:
 
 def _preprocess(exported: Detector, method: GraphMethod, graphs: Path) -> dict[str, object]:
     folder, request = method.folder, method.request
-    role = "scorer" if exported.references is None else "few_shot"
+    role = SCORER if exported.references is None else FEW_SHOT
     thresholds = chosen(exported.thresholds, exported.calibration())
     return {
         "format": 1,
@@ -300,9 +299,9 @@ def _preprocess(exported: Detector, method: GraphMethod, graphs: Path) -> dict[s
         "layout": "NCHW",
         "dtype": "float32",
         "encoder": {
-            "file": (graphs / folder.document["files"]["encoder"]["name"]).as_posix(),
+            "file": (graphs / folder.document["files"][ENCODER]["name"]).as_posix(),
             "input": "pixels",
-            "outputs": folder.outputs("encoder"),
+            "outputs": folder.outputs(ENCODER),
         },
         "scorer": {
             "file": (graphs / folder.document["files"][role]["name"]).as_posix(),
