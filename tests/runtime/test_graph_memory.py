@@ -51,6 +51,11 @@ def test_images_that_are_no_tiles_are_pictures_beside_tiles() -> None:
     together = mine.add(tiled)
     assert together.pictures is not None
     assert together.pictures.tolist() == [0, 1, 2, 2, 3, 3]
+    several = mine.add(tiled, mine)
+    assert several.pictures is not None
+    assert several.pictures.tolist() == [0, 1, 2, 2, 3, 3, 4, 5]
+    assert np.array_equal(several.rows["a"], together.add(mine).rows["a"])
+    assert several.owners["a"].tolist() == [image for image in range(8) for _ in range(3)]
 
 
 def test_values_go_where_another_image_comes() -> None:

@@ -15,6 +15,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from oddlens.io.paths import open_file
+
 ALIGNMENT = 64
 """Bytes: the alignment of torch's own allocator on a processor."""
 
@@ -31,7 +33,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         OSError: There is no such file, or it may not be read.
         SafetensorError: It is damaged.
     """
-    path.open("rb").close()  # this error says what is wrong; safe_open says of any that there is no such file
+    open_file(path).close()  # this error says what is wrong; safe_open says of any that there is no such file
     with safe_open(path, framework="pt") as file:
         tensors = {name: aligned(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         return tensors, file.metadata() or {}

@@ -35,12 +35,13 @@ class Recipe:
         """
         return {}
 
-    # As `dataclasses.field`, these say that they return the value, so that a field's declared type is checked against its default.
-
     @property
     def is_independent(self) -> bool:
         """Whether what an image gives never depends on the images before it: else there is nothing to calibrate."""
         return True
+
+
+# As `dataclasses.field`, these say that they return the value, so that a field's declared type is checked against its default.
 
 
 def layer_field(value: T, *, of: int, tower: Tower = "vision", others: Mapping[int, T] | None = None) -> T:

@@ -115,8 +115,8 @@ class Memory(Protocol):
     def with_values(self, values: Mapping[str, Any]) -> Self:
         """The same memory with arrays of its own kind beside its features."""
 
-    def add(self, other: Self) -> Self:
-        """A memory of the images of both, this one's first."""
+    def add(self, *others: Self) -> Self:
+        """A memory of the images of all, this one's first."""
 
     def of_tiles(self, pictures: NDArray[np.int64]) -> Memory:
         """The same memory, whose images are tiles of these pictures, by number: [images]."""

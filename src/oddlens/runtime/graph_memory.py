@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,24 +55,31 @@ class GraphMemory:
         """The same memory, whose images are tiles of these pictures: int64 [images], from 0 and rising."""
         return replace(self, pictures=pictures)
 
-    def add(self, other: GraphMemory) -> GraphMemory:
-        """A memory of the images of both, this one's first. `values` are of neither any more.
+    def add(self, *others: GraphMemory) -> GraphMemory:
+        """A memory of the images of all, this one's first. `values` are of none any more.
 
         Raises:
             UsageError: They hold features of other names, widths or types.
         """
-        known, added = (
-            {name: (value.shape[1], str(value.dtype)) for name, value in each.rows.items()} for each in (self, other)
+        memories = (self, *others)
+        known, *more = (
+            {name: (value.shape[1], str(value.dtype)) for name, value in each.rows.items()} for each in memories
         )
-        if known != added:
-            raise UsageError(f"memories of other features cannot be joined: this one has {known}, the other {added}")
+        if (strange := next((each for each in more if each != known), None)) is not None:
+            raise UsageError(f"memories of other features cannot be joined: this one has {known}, the other {strange}")
+        firsts = accumulate(map(len, memories), initial=0)
+        owners = [
+            {name: own + first for name, own in each.owners.items()}
+            for each, first in zip(memories, firsts, strict=False)
+        ]
         pictures = None
-        if self.pictures is not None or other.pictures is not None:
-            mine, others = (np.arange(len(each)) if each.pictures is None else each.pictures for each in (self, other))
-            pictures = np.concatenate([mine, others + self.picture_count])
+        if any(each.pictures is not None for each in memories):
+            firsts = accumulate((each.picture_count for each in memories), initial=0)
+            of_each = (np.arange(len(each)) if each.pictures is None else each.pictures for each in memories)
+            pictures = np.concatenate([own + first for own, first in zip(of_each, firsts, strict=False)])
         return GraphMemory(
-            {name: np.concatenate([rows, other.rows[name]]) for name, rows in self.rows.items()},
-            {name: np.concatenate([own, other.owners[name] + len(self)]) for name, own in self.owners.items()},
+            {name: np.concatenate([each.rows[name] for each in memories]) for name in self.rows},
+            {name: np.concatenate([each[name] for each in owners]) for name in self.owners},
             pictures=pictures,
         )
 

@@ -45,7 +45,7 @@ from oddlens.runtime.session import open_graph, thread_count
 from oddlens.runtime.words import Words
 
 _TOGETHER = 8
-"""Images that are fitted or finished at once."""
+"""Images that are fitted at once."""
 
 Arrays = Mapping[str, Numbers]
 """Features, or the text side of an object, by name."""
@@ -241,16 +241,11 @@ class GraphMethod:
         """A memory of good examples. Raises `UsageError` where the method takes none."""
         if (reason := self.no_references) is not None:
             raise UsageError(reason)
-        memory: GraphMemory | None = None
-        for group in self._groups(references, None):
-            count = _count(group.features)
-            for first in range(0, count, _TOGETHER):
-                rows = self._run(FIT, _rows(group.features, first, min(first + _TOGETHER, count)))
-                added = GraphMemory.of_images({name.removeprefix(ROWS): value for name, value in rows.items()})
-                memory = added if memory is None else memory.add(added)
-        if memory is None:
-            raise UsageError(self.lacks_references)
-        return memory
+        parts = (self._run(FIT, group.features) for group in self._groups(references, None, most=_TOGETHER))
+        first, *others = (
+            GraphMemory.of_images({name.removeprefix(ROWS): value for name, value in rows.items()}) for rows in parts
+        )
+        return first.add(*others)
 
     def fit_prompts(
         self, memory: GraphMemory, references: Arrays, text: Arrays

@@ -1,5 +1,6 @@
 """Memory bank: the nearest of all rows, exactly, however it is computed; and how banks are joined, thinned out and kept."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -165,20 +166,21 @@ class TestTiles:
             .equal(whole.leaving_out(queries).distance("patch", tiles))
         )
         assert first.add(MemoryBank({"patch": tiles[2:4]})).picture_count == 3
+        assert first.add(second, MemoryBank({"patch": tiles[:2]}), first).picture_count == 6
 
 
 class TestAdding:
     @settings(max_examples=20, deadline=None)
-    @given(first=st.integers(1, 3), second=st.integers(1, 3), rows=st.integers(1, 5), seed=st.integers(0, 10**6))
-    def test_it_is_as_if_all_images_had_come_at_once(self, first: int, second: int, rows: int, seed: int) -> None:
-        features = {
-            "patch": drawn(first + second, rows, 7, seed=seed),
-            "window": drawn(first + second, 2, 3, seed=seed),
-        }
+    @given(
+        counts=st.lists(st.integers(1, 3), min_size=1, max_size=4), rows=st.integers(1, 5), seed=st.integers(0, 10**6)
+    )
+    def test_it_is_as_if_all_images_had_come_at_once(self, counts: list[int], rows: int, seed: int) -> None:
+        features = {"patch": drawn(sum(counts), rows, 7, seed=seed), "window": drawn(sum(counts), 2, 3, seed=seed)}
         whole = MemoryBank(features)
-        parts = [{name: value[of] for name, value in features.items()} for of in (slice(first), slice(first, None))]
-        joined = MemoryBank(parts[0]).add(MemoryBank(parts[1]))
-        assert len(joined) == len(whole) == first + second
+        parts = zip(*(torch.split(value, counts) for value in features.values()), strict=True)
+        first, *others = (MemoryBank(dict(zip(features, part, strict=True))) for part in parts)
+        joined = first.add(*others)
+        assert len(joined) == len(whole) == sum(counts)
         for name in features:
             assert torch.equal(joined.rows(name), whole.rows(name))
             assert torch.equal(joined.owners(name), whole.owners(name))
@@ -306,6 +308,9 @@ class TestFiles:
 
     def test_something_else_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "bank.safetensors"
+        os.mkfifo(tmp_path / "pipe")  # which would never end
+        with pytest.raises(UsageError, match="is no regular file"):
+            MemoryBank.load(tmp_path / "pipe")
         with pytest.raises(UsageError, match="does not exist"):
             MemoryBank.load(path)
         path.write_bytes(b"nothing")

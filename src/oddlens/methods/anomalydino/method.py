@@ -26,7 +26,7 @@ from oddlens.methods.anomalydino.foreground import foreground
 from oddlens.methods.anomalydino.recipe import AnomalyDINORecipe
 from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.augmentation import turned_evenly
-from oddlens.methods.common.maps import gaussian_weights, mean_of_highest, square_grid, upsample_and_filter
+from oddlens.methods.common.maps import gaussian_weights, joined_maps, mean_of_highest, square_grid, upsample_and_filter
 from oddlens.methods.common.memory_bank import CHUNK, MemoryBank
 from oddlens.methods.weights import MethodWeights
 
@@ -186,8 +186,7 @@ class AnomalyDINO(Method[AnomalyDINORecipe]):
                 OddlensWarning,
                 stacklevel=2,
             )
-        one_size = len({each.shape[1:] for each in maps}) == 1
-        return Scores(torch.cat(scores), torch.cat(maps) if one_size else [each for part in maps for each in part])
+        return Scores(torch.cat(scores), joined_maps(maps))
 
     def _layouts(self, features: Mapping[str, Tensor]) -> Iterator[tuple[slice, Size, Size]]:
         """See `_alike`; of a graph, whose images are all of the model's size."""

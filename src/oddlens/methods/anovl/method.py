@@ -24,7 +24,7 @@ from oddlens.methods.anovl.augmentations import VIEWS, views
 from oddlens.methods.anovl.card import CARD
 from oddlens.methods.anovl.recipe import AnoVLRecipe
 from oddlens.methods.base import Features, Method, Scores, Text
-from oddlens.methods.common.maps import abnormal_probability, mean_filter, square_grid
+from oddlens.methods.common.maps import abnormal_probability, joined_maps, mean_filter, square_grid
 from oddlens.methods.common.memory_bank import MemoryBank
 from oddlens.methods.common.templates import load_framed, load_states, sentences
 from oddlens.methods.common.tiling import Tiling, cut, stitch, tiling
@@ -137,8 +137,7 @@ class AnoVL(Method[AnoVLRecipe]):
             anomaly_map = abnormal_probability(F.normalize(tokens, dim=-1), states, temperature)
             smoothed = mean_filter(anomaly_map.view(-1, grid, grid), 3)
             maps.append(stitch(smoothed.view(-1, tiles, grid, grid), plan))
-        of_one_size = len({each.shape[1:] for each in maps}) == 1
-        return Scores(torch.cat(scores), torch.cat(maps) if of_one_size else [one for each in maps for one in each])
+        return Scores(torch.cat(scores), joined_maps(maps))
 
     @property
     def no_export(self) -> str | None:

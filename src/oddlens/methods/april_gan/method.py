@@ -21,13 +21,10 @@ from oddlens.methods.april_gan.card import CARD
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.maps import abnormal_probability, square_grid, upsample
-from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.memory_bank import MemoryBank, each_left_out
 from oddlens.methods.common.prompt_ensemble import prototypes
 from oddlens.methods.common.templates import PromptEnsemble, load_states, load_templates
 from oddlens.methods.weights import MethodWeights
-
-_TOGETHER = 8
-"""Good examples that are held against each other at once."""
 
 
 class LinearLayers(nn.Module):
@@ -120,19 +117,13 @@ class AprilGAN(Method[AprilGANRecipe]):
         self, memory: MemoryBank, references: Mapping[str, Tensor], text: Mapping[str, Tensor]
     ) -> tuple[MemoryBank, Scores | None]:
         """The memory with "usual_peak", the mean peak of the good examples: see the class."""
-        count, probabilities, maps = len(memory), [], []
-        for first in range(0, count, _TOGETHER):
-            some = {name: value[first : first + _TOGETHER] for name, value in references.items()}
-            others = (
-                memory.leaving_out(torch.arange(first, min(first + _TOGETHER, count)))
-                if memory.picture_count > 1
-                else None
-            )
+        alone, probabilities, maps = memory.picture_count == 1, [], []
+        for some, others in each_left_out(references, memory):
             probabilities.append(self._probability(some, text))
-            maps.append(self._maps(some, text, others))
+            maps.append(self._maps(some, text, None if alone else others))
         peaks = torch.cat([_peaks(each) for each in maps])
         fitted = memory.with_values({"usual_peak": self._usual_peak(peaks)})
-        if memory.picture_count == 1:
+        if alone:
             return fitted, None
         return fitted, Scores(
             _few_shot(torch.cat(probabilities), peaks, fitted), [one for each in maps for one in each]

@@ -66,6 +66,13 @@ def upsample(maps: Tensor, size: tuple[int, int], *, align_corners: bool) -> Ten
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=align_corners)[:, 0]
 
 
+def joined_maps(parts: Sequence[Tensor]) -> Tensor | list[Tensor]:
+    """Maps of groups of images, [images, height, width] each, as those of their batch: stacked where all have one size."""
+    if len({part.shape[1:] for part in parts}) == 1:
+        return torch.cat(list(parts))
+    return [each for part in parts for each in part]
+
+
 def mean_filter(maps: Tensor, size: int) -> Tensor:
     """The mean of the size x size places around each, size odd: [batch, rows, columns]. Beyond the border its values go on."""
     padded = F.pad(maps[:, None], (size // 2,) * 4, mode="replicate")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
+from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
@@ -131,33 +133,39 @@ class MemoryBank:
         Args:
             pictures: The number of the picture that each image is a tile of, from 0 and rising: int64 [images].
         """
-        bank = self._like()
-        bank.values, bank._pictures = self.values, torch.as_tensor(pictures)
+        bank = copy(self)
+        bank._pictures = torch.as_tensor(pictures)
         return bank
 
-    def add(self, other: MemoryBank) -> MemoryBank:
-        """A bank of the images of both, this one's first. `values` are of neither any more.
+    def add(self, *others: MemoryBank) -> MemoryBank:
+        """A bank of the images of all, this one's first. `values` are of none any more.
 
         Raises:
             UsageError: The banks hold features of other names, widths or types.
         """
-        known, added = ({name: _kind(rows) for name, rows in each._rows.items()} for each in (self, other))
-        if known != added:
-            raise UsageError(f"banks of other features cannot be joined: this one has {known}, the other {added}")
-        bank, first = self._like(), len(self)
-        bank._rows = {name: torch.cat([rows, other._rows[name]]) for name, rows in self._rows.items()}
-        bank._owners = {name: torch.cat([own, other._owners[name] + first]) for name, own in self._owners.items()}
-        bank._pictures = None
-        if self._pictures is not None or other._pictures is not None:
-            mine, others = (
-                torch.arange(len(each)) if each._pictures is None else each._pictures for each in (self, other)
-            )
-            bank._pictures = torch.cat([mine, others + self.picture_count])
+        for other in others:
+            if other._kinds != self._kinds:
+                raise UsageError(
+                    f"banks of other features cannot be joined: this one has {self._kinds}, the other {other._kinds}"
+                )
+        banks, bank = (self, *others), copy(self)
+        firsts = accumulate(map(len, banks), initial=0)
+        owners = [
+            {name: own + first for name, own in each._owners.items()}
+            for each, first in zip(banks, firsts, strict=False)
+        ]
+        bank._rows = {name: torch.cat([each._rows[name] for each in banks]) for name in self._rows}
+        bank._owners = {name: torch.cat([each[name] for each in owners]) for name in self._owners}
+        if any(each._pictures is not None for each in banks):
+            firsts = accumulate((each.picture_count for each in banks), initial=0)
+            of_each = (torch.arange(len(each)) if each._pictures is None else each._pictures for each in banks)
+            bank._pictures = torch.cat([own + first for own, first in zip(of_each, firsts, strict=False)])
+        bank.values, bank._left_out = {}, None
         return bank
 
     def with_values(self, values: Mapping[str, Tensor]) -> MemoryBank:
         """The same bank with named tensors beside its rows, which a method's `score` reads."""
-        bank = self._like()
+        bank = copy(self)
         bank.values = {**self.values, **values}
         return bank
 
@@ -171,13 +179,14 @@ class MemoryBank:
         Raises:
             UsageError: The banks hold features of other names, widths or types, or not of unit length.
         """
-        known, added = ({name: _kind(rows) for name, rows in each._rows.items()} for each in (self, defects))
         if not self.unit:
             raise UsageError("this method compares with no nearest good example, so that it takes no memory of defects")
-        if known != added:
-            raise UsageError(f"these defects are of other features: the bank has {known}, the defects {added}")
-        bank = self._like()
-        bank.values, bank._left_out, bank._defects = self.values, self._left_out, defects
+        if defects._kinds != self._kinds:
+            raise UsageError(
+                f"these defects are of other features: the bank has {self._kinds}, the defects {defects._kinds}"
+            )
+        bank = copy(self)
+        bank._defects = defects
         return bank
 
     def leaving_out(self, images: Tensor | NDArray[np.int64]) -> MemoryBank:
@@ -188,8 +197,8 @@ class MemoryBank:
         Args:
             images: The number of the image that each query is, int64 [batch].
         """
-        bank = self._like()
-        bank.values, bank._left_out = self.values, torch.as_tensor(images)
+        bank = copy(self)
+        bank._left_out = torch.as_tensor(images)
         return bank
 
     @property
@@ -290,16 +299,25 @@ class MemoryBank:
         bank._pictures = tensors.get(_PICTURES)
         return bank
 
-    def _like(self) -> MemoryBank:
-        """A bank of the same rows, in the same memory."""
-        bank = MemoryBank({}, chunk=self.chunk, unit=self.unit)
-        bank._rows, bank._owners, bank._defects, bank._pictures = (
-            self._rows,
-            self._owners,
-            self._defects,
-            self._pictures,
-        )
-        return bank
+    @property
+    def _kinds(self) -> dict[str, str]:
+        """The width and the type of the rows under each name, in words."""
+        return {
+            name: f"{rows.shape[1]} x {str(rows.dtype).removeprefix('torch.')}" for name, rows in self._rows.items()
+        }
+
+
+def each_left_out(
+    references: Mapping[str, Tensor], memory: MemoryBank, together: int = 8
+) -> Iterator[tuple[dict[str, Tensor], MemoryBank]]:
+    """Good examples, so many at a time, each with the memory that leaves it out.
+
+    references: their features by name, [images, ...], in the order in which the memory knows them.
+    """
+    count = len(next(iter(references.values())))
+    for first in range(0, count, together):
+        numbers = torch.arange(first, min(first + together, count))
+        yield {name: value[first : first + together] for name, value in references.items()}, memory.leaving_out(numbers)
 
 
 def _nearest(similar: Tensor, neighbours: int) -> Tensor:
@@ -357,10 +375,6 @@ def _coreset(rows: Tensor, first: Tensor, most: int) -> Tensor:
         nearest = torch.maximum(nearest, rows @ rows[farthest])
         nearest[farthest] = torch.inf  # rounding could make it its own farthest
     return torch.tensor(sorted(kept), device=rows.device)
-
-
-def _kind(rows: Tensor) -> str:
-    return f"{rows.shape[1]} x {str(rows.dtype).removeprefix('torch.')}"
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -20,16 +20,13 @@ from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.base import AnyMethod, Features, Method, Scores, Text, method_class
 from oddlens.methods.card import MethodCard
-from oddlens.methods.common.maps import upsample
-from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.maps import joined_maps, upsample
+from oddlens.methods.common.memory_bank import MemoryBank, each_left_out
 from oddlens.methods.fusion.card import fusion_card
 from oddlens.methods.fusion.p_values import joined_rarity, log_p_of_maps, log_p_of_scores, spread_of
 from oddlens.methods.fusion.recipe import FusionRecipe
 from oddlens.methods.registry import method_cards
 from oddlens.methods.weights import MethodWeights
-
-_TOGETHER = 8
-"""References whose scores are computed together."""
 
 _SCORES, _MAPS = "fusion:scores", "fusion:maps"
 
@@ -124,17 +121,14 @@ class Fusion(Method[FusionRecipe]):
         """
         if memory.picture_count < 2:
             raise UsageError(self.lacks_references)
-        (seen, remembered), (words, more) = self._apart(references), self._apart(text)
-        fitted, own = self._parts[1].fit_prompts(memory, remembered, more)
-        count = len(next(iter(references.values())))
-        starts = range(0, count, _TOGETHER)
-        first = [self._parts[0].score(_rows(seen, start), words, None) for start in starts]
-        second = [own] if own is not None else [
-            self._parts[1].score(
-                _rows(remembered, start), more, fitted.leaving_out(torch.arange(start, min(start + _TOGETHER, count)))
-            )
-            for start in starts
-        ]  # fmt: skip
+        words, more = self._apart(text)
+        fitted, own = self._parts[1].fit_prompts(memory, self._apart(references)[1], more)
+        first, second = [], [] if own is None else [own]
+        for some, others in each_left_out(references, fitted):
+            seen, remembered = self._apart(some)
+            first.append(self._parts[0].score(seen, words, None))
+            if own is None:
+                second.append(self._parts[1].score(remembered, more, others))
         both = [_together(first), _together(second)]
         values = {
             _SCORES: torch.stack([spread_of(each.scores) for each in both]),
@@ -178,15 +172,10 @@ class Fusion(Method[FusionRecipe]):
         maps = [
             joined_rarity(
                 [log_p_of_maps(_resized(one, other), usual[_MAPS][0]), log_p_of_maps(other, usual[_MAPS][1])], how
-            )
+            )[None]
             for one, other in zip(first.maps, second.maps, strict=True)
         ]
-        alike = len({tuple(each.shape) for each in maps}) == 1
-        return Scores(scores, torch.stack(maps) if alike else maps)
-
-
-def _rows(features: Mapping[str, Tensor], start: int) -> Features:
-    return {name: value[start : start + _TOGETHER] for name, value in features.items()}
+        return Scores(scores, joined_maps(maps))
 
 
 def _together(parts: Sequence[Scores]) -> Scores:

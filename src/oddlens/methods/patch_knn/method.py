@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial, reduce
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -24,13 +24,10 @@ from oddlens.io.pixels import Pixels
 from oddlens.methods.base import Features, Method, Scores, Text
 from oddlens.methods.common.augmentation import mirrored, turned_evenly
 from oddlens.methods.common.maps import smooth, upsample
-from oddlens.methods.common.memory_bank import MemoryBank
+from oddlens.methods.common.memory_bank import MemoryBank, each_left_out
 from oddlens.methods.patch_knn.card import CARD
 from oddlens.methods.patch_knn.recipe import PatchKNNRecipe
 from oddlens.methods.weights import MethodWeights
-
-_TOGETHER = 8
-"""References whose distances to the others are computed together."""
 
 _CHUNK = 1 << 21
 """Similarities held at once: 8 MB, which stay in a processor's cache. More would take twice as long."""
@@ -136,19 +133,16 @@ class PatchKNN(Method[PatchKNNRecipe]):
 
     def fit(self, references: Mapping[str, Tensor]) -> MemoryBank:
         """The cells of each reference: all of them, or so many of each."""
-        return reduce(MemoryBank.add, map(self._remember, self._alike(references)))
+        first, *others = map(self._remember, self._alike(references))
+        return first.add(*others)
 
     def fit_prompts(
         self, memory: MemoryBank, references: Mapping[str, Tensor], text: Mapping[str, Tensor]
     ) -> tuple[MemoryBank, Scores | None]:
         """The memory with "usual:map" and "usual:score", [side, side] each: see the class. Words play no part."""
-        count = len(memory)
-        if self.recipe.divide == "none" or memory.picture_count < 2 or memory.picture_count < count:
+        if self.recipe.divide == "none" or memory.picture_count < 2 or memory.picture_count < len(memory):
             return memory, None
-        parts = []
-        for first in range(0, count, _TOGETHER):
-            some = {name: value[first : first + _TOGETHER] for name, value in references.items()}
-            parts += self._fields(some, memory.leaving_out(torch.arange(first, min(first + _TOGETHER, count))))
+        parts = [field for some, others in each_left_out(references, memory) for field in self._fields(some, others)]
         usual = {
             f"{_USUAL}map": self._usual(torch.cat([each.squared for each in parts])),
             f"{_USUAL}score": self._usual(torch.cat([self._squared(each.scored) for each in parts])),
@@ -222,7 +216,8 @@ class PatchKNN(Method[PatchKNNRecipe]):
             return remember({name: value[:, _sample(value, recipe.max_rows)] for name, value in cells.items()})
         count = len(next(iter(cells.values())))
         each = ({name: value[number : number + 1] for name, value in cells.items()} for number in range(count))
-        return reduce(MemoryBank.add, (remember(one, max_rows=recipe.max_rows) for one in each))
+        first, *others = (remember(one, max_rows=recipe.max_rows) for one in each)
+        return first.add(*others)
 
     def _cells(self, views: Tensor) -> Tensor:
         """What is compared, with its place behind: [batch, views, rows, columns, channels] -> [batch, cells, channels]."""
