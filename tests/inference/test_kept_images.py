@@ -12,7 +12,7 @@ from oddlens.detection import ValueRange
 from oddlens.errors import UsageError
 from oddlens.inference.judgement import Basis
 from oddlens.inference.kept_images import KeptResults
-from tests.inference.tools.conftest import make_results, mask_of
+from tests.inference.tools.conftest import make_results, make_results_of_latin_1, mask_of
 
 
 @pytest.fixture
@@ -39,6 +39,14 @@ def test_regions_and_their_pixels_are_those_of_the_run(out: Path) -> None:
         assert [mask.sum() for mask in masks if mask is not None] == [each.region.area for each in marked]
         whole = np.any(masks, axis=0) if masks else np.zeros((40, 48), np.bool_)
         assert np.array_equal(whole, mask_of(out, image.path.stem))
+
+
+def test_names_that_are_no_utf_8_are_spelled_so_that_other_programs_can_write_them(tmp_path: Path) -> None:
+    images = KeptResults(make_results_of_latin_1(tmp_path)).images
+    assert [image.path.read_bytes()[:4] for image in images] == [b"\x89PNG"] * 3
+    names = [image.name for image in images]
+    assert sorted(name for name in names if name.isprintable()) == ["Pr%FCfung.png", "b%E4d.png"]
+    assert len(set(names)) == 3  # none takes the name that another one has
 
 
 def test_what_cannot_be_given_is_said(out: Path) -> None:

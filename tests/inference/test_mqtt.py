@@ -66,6 +66,14 @@ def test_the_broker_tells_others_where_oddlens_was_killed(broker: Broker) -> Non
     until(lambda: broker.statuses() == ["online", "offline"])
 
 
+def test_a_station_whose_name_is_no_utf_8_has_a_topic() -> None:
+    mqtt = Mqtt("mqtt://127.0.0.1:9", lambda is_ok, sentence: None)
+    mqtt.send({"station": "Pr\udcfcfung"})
+    mqtt._patience_s = 0
+    mqtt.close()
+    assert next(iter(mqtt._client._out_messages.values())).topic == "oddlens/Pr%FCfung/result"
+
+
 def test_what_waits_is_bounded_and_what_is_dropped_is_said() -> None:
     said: list[tuple[bool, str]] = []
     mqtt = Mqtt("mqtt://me:geheim@127.0.0.1:9", lambda is_ok, sentence: said.append((is_ok, sentence)), most=3)

@@ -16,7 +16,7 @@ from oddlens.inference.judgement import Basis, marking_of
 from oddlens.inference.kept_maps import kept_map
 from oddlens.inference.records import Record, read_records, verdict_of
 from oddlens.inference.results import kept_results, unique_names
-from oddlens.io.paths import is_file
+from oddlens.io.paths import in_utf8, is_file
 from oddlens.io.remote import ImagePath, RemotePath, is_address
 
 DEFECT = "defect"
@@ -108,9 +108,11 @@ class KeptResults:
                 changed += 1
             else:
                 found[path.resolve()] = record
-        names = unique_names(list(found))
+        # Other programs cannot write down every name. A name that spells another one is left to itself.
+        spelled = {path: path if (other := Path(in_utf8(str(path)))) in found else other for path in found}
+        names = unique_names(list(spelled.values()))
         self.images = tuple(
-            KeptImage(record, record["file"]["path"], path, f"{names[path]}{path.suffix}")
+            KeptImage(record, record["file"]["path"], path, f"{names[spelled[path]]}{spelled[path].suffix}")
             for path, record in found.items()
         )
         self.said = tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ class Mqtt:
 
     def send(self, event: Event) -> None:
         """See `Outlet`."""
-        topic = f"{self._prefix}/{quote(str(event.get('station') or 'detector'), safe='')}/result"
+        topic = f"{self._prefix}/{quote(os.fsencode(str(event.get('station') or 'detector')), safe='')}/result"
         if not self._publish(topic, json.dumps(event, allow_nan=False)):
             with self._lock:
                 self._dropped += 1

@@ -69,6 +69,16 @@ def expanded(path: StrPath) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 this one never raises
 
 
+def in_utf8(name: str) -> str:
+    r"""A name or a path as every program can write it down: bytes that are no UTF-8, as on old disks, are spelled as in addresses.
+
+    Examples:
+        >>> in_utf8("Pr\udcfcfung.png")
+        'Pr%FCfung.png'
+    """
+    return "".join(f"%{ord(char) - 0xDC00:02X}" if "\udc80" <= char <= "\udcff" else char for char in name)
+
+
 def is_closed(path: StrPath) -> bool:
     """Whether this user has no access to a path, so that nothing is known of it."""
     try:

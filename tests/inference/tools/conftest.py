@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,22 @@ def make_results(folder: Path, thresholds: Thresholds = THRESHOLDS) -> Path:
     out = folder / "out"
     sinks = [FolderSink(ResultsFolder(out)), CsvSink(out / "results.csv"), ReportSink(out)]
     list(run(predictor, Task("bolt", tuple(sorted(parts.iterdir()))), sinks))
+    return out
+
+
+def make_results_of_latin_1(folder: Path) -> Path:
+    """A run over bright images, two with names in Latin-1, of which a third one spells one; gives the results."""
+    parts = folder / "parts"
+    parts.mkdir()
+    for name in (b"Pr\xfcfung.png", b"b\xe4d.png", b"b%E4d.png"):
+        try:
+            Image.fromarray(np.full((40, 48, 3), 200, np.uint8)).save(parts / os.fsdecode(name))
+        except OSError:
+            pytest.skip("this file system takes no name that is no UTF-8")
+    predictor = Spots()
+    predictor.thresholds = THRESHOLDS
+    out = folder / "out"
+    list(run(predictor, Task("bolt", tuple(sorted(parts.iterdir()))), [FolderSink(ResultsFolder(out))]))
     return out
 
 

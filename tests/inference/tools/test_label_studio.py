@@ -16,7 +16,7 @@ from oddlens.errors import UsageError
 from oddlens.inference.kept_images import KeptResults
 from oddlens.inference.tools.label_studio import LabelStudio
 from oddlens.inference.tools.label_studio_export import Export, read_export
-from tests.inference.tools.conftest import mask_of
+from tests.inference.tools.conftest import make_results_of_latin_1, mask_of
 
 
 def give(results: Path, to: Path, tool: LabelStudio | None = None) -> tuple[str, ...]:
@@ -64,6 +64,17 @@ def test_label_studio_reads_the_pixels_that_the_run_marked(results: Path, tmp_pa
         name = Path(task["data"]["oddlens"]).stem
         assert np.array_equal(marked, mask_of(results, name))
         assert len(drawn) == (0 if name == "dark" else 2)
+
+
+def test_a_name_that_is_no_utf_8_goes_there_and_back(tmp_path: Path) -> None:
+    results = make_results_of_latin_1(tmp_path)
+    give(results, tmp_path / "tasks")
+    text = (tmp_path / "tasks" / "tasks.json").read_text()
+    assert "/data/local-files/?d=Pr%FCfung.png" in text  # the bytes that the file is called
+    tasks = [each for each in accepted(tmp_path / "tasks") if "fung" in each["data"]["oddlens"]]
+    assert [each["data"]["oddlens"].encode() for each in tasks] == [b"../parts/Pr%FCfung.png"]
+    (found,) = read(results, tasks).labelled
+    assert Path(results, found.key).is_file()
 
 
 def test_what_people_accept_comes_back_as_it_was(results: Path, tmp_path: Path) -> None:

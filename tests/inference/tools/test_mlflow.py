@@ -15,6 +15,7 @@ import oddlens
 from oddlens.errors import OddlensError, UsageError
 from oddlens.inference.kept_images import KeptResults
 from oddlens.inference.tools.mlflow import MLflow
+from tests.inference.tools.conftest import make_results_of_latin_1
 
 mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed")
 pytest.importorskip("alembic", reason="MLflow's database of runs is not installed")
@@ -47,6 +48,18 @@ def test_a_run_has_what_made_the_results_and_their_figures(kept: object) -> None
     }  # fmt: skip
     assert figures["score_max"] == pytest.approx(220 / 255)
     assert all(np.isfinite(list(figures.values())))
+
+
+def test_a_name_that_is_no_utf_8_does_not_keep_the_others_away(tmp_path: Path) -> None:
+    assert give(make_results_of_latin_1(tmp_path), tmp_path / "ml").images == 3
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/ml/mlflow.db")
+    try:
+        (run,) = mlflow.search_runs(experiment_names=["oddlens"], output_format="list")
+        table = mlflow.load_table("table.json", run_ids=[run.info.run_id])
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert sorted(Path(path).name for path in table["path"]) == ["Pr%FCfung.png", "b%E4d.png", "b%E4d.png"]
 
 
 def test_a_run_has_the_table_and_the_report(kept: object, results: Path) -> None:

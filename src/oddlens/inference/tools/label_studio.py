@@ -23,6 +23,7 @@ from oddlens.errors import UsageError, printable
 from oddlens.inference.kept_images import DEFECT, KeptImage, KeptResults
 from oddlens.inference.tools.tool import Advance, Boxed, Given, Place
 from oddlens.io.new_folder import new_folder
+from oddlens.io.paths import in_utf8
 
 VERDICT, MASK, BOX = "verdict", "mask", "box"
 """The names of the controls in the labelling interface."""
@@ -78,7 +79,7 @@ class LabelStudio:
                 "image": f"/data/local-files/?d={place}" if self.url is None else f"{self.url.rstrip('/')}/{place}",
                 "score": image.score,
                 "verdict": image.verdict,
-                KEY: image.key,
+                KEY: in_utf8(image.key),
             },
             "predictions": [
                 {
@@ -135,7 +136,7 @@ def _place(image: KeptImage, root: Path) -> str:
     path = Path(os.path.realpath(image.path))
     if not path.is_relative_to(root):
         raise UsageError(f"{printable(str(image.path))} does not lie in {printable(str(root))}: give another --root")
-    return quote(path.relative_to(root).as_posix())
+    return quote(os.fsencode(path.relative_to(root).as_posix()))
 
 
 def _names(image: KeptImage) -> Iterator[str]:

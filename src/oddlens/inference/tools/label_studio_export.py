@@ -17,7 +17,7 @@ from oddlens.data.shapes import fill_polygon
 from oddlens.errors import UsageError, counted, printable
 from oddlens.inference.kept_images import DEFECT
 from oddlens.inference.tools.label_studio import KEY, VERDICT
-from oddlens.io.paths import read_bytes
+from oddlens.io.paths import in_utf8, read_bytes
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.station.feedback import Said
 
@@ -96,10 +96,12 @@ def read_export(path: Path, sizes: Mapping[str, tuple[int, int]]) -> Export:
     labelled: dict[str, Labelled] = {}
     silent = 0
     others: Counter[str] = Counter()
+    keys = {in_utf8(key): key for key in sizes}  # as the tasks were told
     for task in tasks:
-        key = task["data"].get(KEY)
-        if not isinstance(key, str) or key not in sizes:
-            name = key if isinstance(key, str) else f"task {task.get('id')}"
+        said = task["data"].get(KEY)
+        key = keys.get(said, said) if isinstance(said, str) else None
+        if key is None or key not in sizes:
+            name = f"task {task.get('id')}" if key is None else key
             raise UsageError(
                 f"{shown} has a task of {printable(name)}, of which there is no result: give the results that 'oddlens results "
                 "label-studio' made the tasks of"

@@ -25,7 +25,7 @@ from oddlens.inference.sinks import COLUMNS, table_row
 from oddlens.inference.tools.tool import Advance, Given, Place
 from oddlens.io.addresses import shown_address
 from oddlens.io.atomic import unwritable
-from oddlens.io.paths import is_file, why_no_folder
+from oddlens.io.paths import in_utf8, is_file, why_no_folder
 
 _LOADER = "oddlens.inference.tools.mlflow_model"
 _LONGEST_VALUE = 500
@@ -57,9 +57,9 @@ class MLflow:
 
             mlflow.log_params(_params(results.run))
             mlflow.log_metrics(_figures(results))
-            mlflow.set_tag("oddlens.results", str(results.root.absolute()))
+            mlflow.set_tag("oddlens.results", in_utf8(str(results.root.absolute())))
             rows = [table_row(record) for record in results.records]
-            mlflow.log_table({name: [row.get(name) for row in rows] for name in COLUMNS}, "table.json")
+            mlflow.log_table({name: [_cell(row.get(name)) for row in rows] for name in COLUMNS}, "table.json")
             log_files(results.root, "report.html", "results.jsonl", "results.csv", "run.json")
             if self.station is not None:
                 place = Path(work) / "station"
@@ -105,7 +105,11 @@ def _params(run: Mapping[str, object]) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return (value if isinstance(value, str) else json.dumps(value))[:_LONGEST_VALUE]
+    return (in_utf8(value) if isinstance(value, str) else json.dumps(value))[:_LONGEST_VALUE]
+
+
+def _cell(value: object) -> object:
+    return in_utf8(value) if isinstance(value, str) else value
 
 
 def _figures(results: KeptResults) -> dict[str, float]:
