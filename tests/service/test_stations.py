@@ -27,6 +27,16 @@ class TestStations:
         (only,) = Stations(ServeSettings(stations=(Path(),)))
         assert only.name == "plates"
 
+    def test_one_that_was_made_on_the_page_may_be_named_too(self, station: Path, tmp_path: Path) -> None:
+        made = tmp_path / "home" / "stations" / "b"
+        shutil.copytree(station, made)
+        found = Stations(ServeSettings(stations=(made, station, made), home=tmp_path / "home"))
+        assert [each.name for each in found] == ["b", "plates"]
+        shutil.copytree(station, tmp_path / "other" / "b")
+        for folder, said in ((tmp_path / "other" / "b", "two stations called b"), (Path("/"), "/ is no station")):
+            with pytest.raises(UsageError, match=said):
+                found.add(folder)
+
     def test_a_pause_outlives_the_service(self, station: Path, tmp_path: Path) -> None:
         settings = ServeSettings(stations=(station,), home=tmp_path / "home")
         for paused in (True, False):

@@ -58,11 +58,13 @@ class Stations:
             raise UnknownStationError(f"there is no station {shortened(name)}{choices(name, self._known)}") from None
 
     def add(self, folder: Path) -> Station:
-        """Take one more station in. Raises `UsageError` where its name is taken, or its folder is none."""
+        """Take one more station in, once. Raises `UsageError` where its name is another's, or its folder is none."""
         name = folder.resolve().name
         if name in self._known:
+            if self._known[name].folder.resolve() == folder.resolve():
+                return self._known[name]
             raise UsageError(f"there are two stations called {printable(name)}: rename the folder of one")
-        if not is_dir(folder):
+        if not name or not is_dir(folder):
             raise UsageError(
                 f"{printable(str(folder))} is no station: give the folder that 'oddlens station create' made"
             )
