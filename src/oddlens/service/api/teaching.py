@@ -64,7 +64,7 @@ class Rates(Body):
 
 
 class Lesson(Body):
-    """What to learn of the marks."""
+    """What to learn of the marks, as `teach.learn` takes it."""
 
     dry_run: bool = Field(False, description="Only say what would change")
     defect_memory: bool | None = Field(None, description="Whether defects are compared with; null: as it was")
@@ -148,16 +148,7 @@ async def post_calibration(request: Request, service: TheService, station: TheSt
 @router.post("/api/stations/{name}/learn", summary="Learn of what people said of results")
 async def post_learn(service: TheService, station: TheStation, lesson: Lesson) -> dict[str, object]:
     """A new version of the station; with dry_run only what it would be. "turned": of the last images those with another verdict."""
-    return await service.job(
-        teach.learn,
-        service,
-        station,
-        lesson.dry_run,
-        lesson.defect_memory,
-        lesson.renew_calibration,
-        lesson.accept,
-        lesson.who,
-    )
+    return await service.job(teach.learn, service, station, **lesson.model_dump())
 
 
 @router.post("/api/results/{number}/feedback", summary="Say whether a verdict is right")
