@@ -5,13 +5,13 @@ Oquab et al., arXiv 2304.07193; registers: Darcet et al., ICLR 2024, arXiv 2309.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Block, Nonlinearity
+from oddlens.backbone.layers import Block, Nonlinearity, blocks_of
 from oddlens.backbone.options import Capabilities, PositionResize, Tap
 from oddlens.backbone.positions import resized_positions
 from oddlens.backbone.tower import StemOutput, VisionFeatures, VisionTower, last_block
@@ -143,7 +143,7 @@ class Dinov2Tower(VisionTower):
         last = last_block(taps, (), depth, image)
         tapped: dict[Tap, Tensor] = {}
         x = embedded.tokens
-        for number, block in enumerate(self._blocks(), start=1):
+        for number, block in enumerate(blocks_of(self.blocks), start=1):
             if number > last:
                 break
             x = block.forward_first_row(x) if number == depth and depth not in taps else block(x)
@@ -155,11 +155,6 @@ class Dinov2Tower(VisionTower):
         """The final LayerNorm."""
         normed: Tensor = self.ln_post(tokens)
         return normed
-
-    def _blocks(self) -> Iterator[ScaledBlock]:
-        for block in self.blocks:
-            assert isinstance(block, ScaledBlock)
-            yield block
 
 
 def _scaled(x: Tensor, scale: Tensor) -> Tensor:

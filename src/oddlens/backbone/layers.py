@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -143,3 +144,10 @@ class Block(nn.Module):
             return self.feed_forward(x[:, :1] + self.attend_once(u[:, 0], u))
         q, k, v = self.split_heads(packed)
         return self.feed_forward(x[:, :1] + self.attend(q[:, :, :1], k, v))
+
+
+def blocks_of(listed: nn.ModuleList) -> Iterator[Block]:
+    """The blocks of a tower: to torch they are modules of any kind."""
+    for block in listed:
+        assert isinstance(block, Block)
+        yield block

@@ -5,14 +5,14 @@ Zhai et al., ICCV 2023, arXiv 2303.15343; Tschannen et al., arXiv 2502.14786. Bo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Block, Nonlinearity
+from oddlens.backbone.layers import Block, Nonlinearity, blocks_of
 from oddlens.backbone.options import Capabilities, PositionResize, Tap
 from oddlens.backbone.positions import resized_positions
 from oddlens.backbone.text import TextConfig, TextTower
@@ -137,7 +137,7 @@ class SiglipTower(VisionTower):
         tapped: dict[Tap, Tensor] = {}
         local_tapped: dict[int, Tensor] = {}
         x = local = embedded.tokens
-        for number, block in enumerate(self._blocks(), start=1):
+        for number, block in enumerate(blocks_of(self.blocks), start=1):
             if number > last:
                 break
             if local_from <= number <= last_local:
@@ -174,14 +174,9 @@ class SiglipTower(VisionTower):
 
     def _embed_windows(self, tokens: Tensor, index: Tensor) -> Tensor:
         x = tokens[:, index].flatten(0, 1)
-        for block in self._blocks():
+        for block in blocks_of(self.blocks):
             x = block(x)
         return self.head.pool(x).view(-1, index.shape[0], self.config.embed_dim)
-
-    def _blocks(self) -> Iterator[Block]:
-        for block in self.blocks:
-            assert isinstance(block, Block)
-            yield block
 
 
 class SiglipText(TextTower):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Block, Nonlinearity
+from oddlens.backbone.layers import Block, Nonlinearity, blocks_of
 from oddlens.backbone.options import Activation, Capabilities
 
 
@@ -71,8 +71,7 @@ class TextTower(nn.Module):
     def set_gelu(self, activation: Activation) -> None:
         """Compute another GELU from now on."""
         self.config = replace(self.config, activation=activation)
-        for block in self.blocks:
-            assert isinstance(block, Block)
+        for block in blocks_of(self.blocks):
             block.activation = activation
 
     def forward(self, ids: Tensor, ends: Tensor) -> Tensor:

@@ -5,13 +5,13 @@ The tower runs its blocks one by one, without hooks, and computes only the reque
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from oddlens.backbone.layers import Block
+from oddlens.backbone.layers import Block, blocks_of
 from oddlens.backbone.options import Activation, Capabilities, PositionResize, Tap
 from oddlens.backbone.positions import resized_positions
 from oddlens.backbone.stem import Stem
@@ -84,7 +84,7 @@ class ClipTower(VisionTower):
     def set_gelu(self, activation: Activation) -> None:
         """Compute another GELU from now on."""
         self.config = replace(self.config, activation=activation)
-        for block in self._blocks():
+        for block in blocks_of(self.blocks):
             block.activation = activation
 
     def load_taps(self, taps: Iterable[Tap]) -> None:
@@ -140,7 +140,7 @@ class ClipTower(VisionTower):
         last, last_local = last_block(taps, local_taps, depth, image), max(local_taps, default=0)
         x = self.ln_pre(embedded.tokens)
         local = x
-        for number, block in enumerate(self._blocks(), start=1):
+        for number, block in enumerate(blocks_of(self.blocks), start=1):
             if number > last:
                 break
             only_cls = number == depth and number not in taps
@@ -196,7 +196,7 @@ class ClipTower(VisionTower):
             tokens: [batch, 1 + patches, width].
             parts: Token numbers, [windows, tokens of a window] each.
         """
-        first, *rest = self._blocks()
+        first, *rest = blocks_of(self.blocks)
         x = self.ln_pre(tokens)
         packed = first.project_qkv(x)  # the projections see one token at a time: all windows share them
         made = []
@@ -204,11 +204,6 @@ class ClipTower(VisionTower):
             cls = _cls_of(x[:, part].flatten(0, 1), packed[:, part].flatten(0, 1), first, rest)
             made.append(cls.view(-1, part.shape[0], self.config.width))
         return torch.cat(made, dim=1)
-
-    def _blocks(self) -> Iterator[Block]:
-        for block in self.blocks:
-            assert isinstance(block, Block)
-            yield block
 
 
 def _cls_of(x: Tensor, packed: Tensor, first: Block, rest: list[Block]) -> Tensor:
