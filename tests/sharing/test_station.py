@@ -228,6 +228,7 @@ def test_what_is_not_whole_is_not_taken(
     with pytest.raises((ModelError, UsageError), match=said):
         pull_station(place, tmp_path / "pulled")
     assert not (tmp_path / "pulled").exists()
+    assert not list(tmp_path.glob(".*pulled*"))
     assert not (tmp_path.parent / "outside.json").exists()
 
 

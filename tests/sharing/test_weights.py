@@ -70,7 +70,10 @@ def test_the_authors_own_files_are_not_pushed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["damaged", "replaced", "another kind", "more files"])
-def test_what_is_not_what_it_says_is_not_taken(weights: Path, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("way", ["folder", "hub"])
+def test_what_is_not_what_it_says_is_not_taken(
+    weights: Path, tmp_path: Path, how: str, way: str, request: pytest.FixtureRequest
+) -> None:
     push_weights(weights, str(tmp_path / "shared"))
     path = tmp_path / "shared" / NAME
     document = json.loads(path.read_text())
@@ -87,15 +90,21 @@ def test_what_is_not_what_it_says_is_not_taken(weights: Path, tmp_path: Path, ho
         document["files"]["more.json"] = document["files"][FILE]
         (tmp_path / "shared" / "more.json").write_bytes(weights.read_bytes())
     path.write_text(json.dumps(document))
+    place = str(tmp_path / "shared")
+    if way == "hub":
+        hub: HubServer = request.getfixturevalue("hub_server")
+        hub.put_folder("someone/april", tmp_path / "shared")
+        place = "hf://someone/april"
     said = {
         "damaged": "is damaged, or not the file",
-        "replaced": "is damaged or no safetensors file",
+        "replaced": f"{FILE} of {place} is damaged or no safetensors file",
         "another kind": "holds a station, and not learned weights: pull it with 'oddlens station pull'",
         "more files": "holds other files than weights.safetensors",
     }
     with pytest.raises((ModelError, UsageError), match=said[how]):
-        pull_weights(str(tmp_path / "shared"), tmp_path / "pulled.safetensors")
-    assert not (tmp_path / "pulled.safetensors").exists()
+        pull_weights(place, tmp_path / "pulled.safetensors")
+    assert not list(tmp_path.glob("*pulled*"))
+    assert not list(tmp_path.glob(".*pulled*"))  # nothing to go on from
 
 
 def test_a_file_that_is_there_stays(weights: Path, tmp_path: Path) -> None:

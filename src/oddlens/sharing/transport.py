@@ -83,13 +83,20 @@ def pulled(place: Place, kind: Kind, target: Path) -> Iterator[tuple[Path, Bundl
         return
     parts = target.absolute().parent / f".{target.name}.pulled"
     document = _download(Repository(place.hub_id, place.revision, parts), kind, parts)
-    try:
+    with _refused(parts):
         check_files(parts, document, printable(str(place)))
-    except ModelError:
-        shutil.rmtree(parts, ignore_errors=True)  # going on from it would end the same
-        raise
-    yield parts, document
+        yield parts, document
     shutil.rmtree(parts, ignore_errors=True)
+
+
+@contextmanager
+def _refused(parts: Path) -> Iterator[None]:
+    """What is refused within is removed: a download that goes on from it would end the same."""
+    try:
+        yield
+    except (ModelError, UsageError):
+        shutil.rmtree(parts, ignore_errors=True)
+        raise
 
 
 def _download(repository: Repository, kind: Kind, folder: Path) -> BundleDocument:
@@ -101,10 +108,12 @@ def _download(repository: Repository, kind: Kind, folder: Path) -> BundleDocumen
             raise ModelError(f"{shown} holds nothing that oddlens shares: give what 'oddlens {kind} push' made")
         folder.mkdir(parents=True, exist_ok=True)
         repository.download_apart(NAME, folder)
-        document = read_bundle(folder, kind, shown)
+        with _refused(folder):
+            document = read_bundle(folder, kind, shown)
+            for name in document["files"]:
+                if name not in entries:
+                    raise ModelError(f"{shown} lacks {name}, which its {NAME} names: push it again")
         for name in document["files"]:
-            if name not in entries:
-                raise ModelError(f"{shown} lacks {name}, which its {NAME} names: push it again")
             repository.download(entries[name], folder)
     return document
 

@@ -85,7 +85,11 @@ def pull_weights(place: str, file: str | os.PathLike[str]) -> MethodWeights:
     with pulled(parse_place(place, exists=True), "weights", target) as (parts, document):
         if list(document["files"]) != [FILE]:
             raise ModelError(f"{printable(place)} holds other files than {FILE}: push the weights again")
-        learned = read_weights(parts / FILE)
+        try:
+            learned = read_weights(parts / FILE)
+        except ModelError as error:  # of a file that is only here on its way
+            said = str(error).replace(printable(str(parts / FILE)), f"{FILE} of {printable(place)}")
+            raise ModelError(said) from error
         with replacing(target) as temporary:
             shutil.copyfile(parts / FILE, temporary)
     return learned
