@@ -48,6 +48,24 @@ def test_sigterm_does_what_it_did_before_ray_was_started(monkeypatch: pytest.Mon
     assert asked == [signal.SIGTERM]
 
 
+def test_ctrl_c_waits_until_ray_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+
+    def init(**_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        done.append("started")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(KeyboardInterrupt):
+        start(1, 0, {})
+    assert done == ["started"]
+    monkeypatch.setattr(ray, "init", lambda **_: [init(), init()])  # a second one ends a start that never would
+    with pytest.raises(KeyboardInterrupt):
+        start(1, 0, {})
+    assert done == ["started", "started"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 @pytest.mark.parametrize(
     ("workers", "sentence"),
     [

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from oddlens.errors import UsageError, first_line, printable
@@ -72,7 +73,7 @@ def _init(where: str, advice: str, **settings: Any) -> None:
     import ray
 
     try:
-        with _quiet_terminal(), _own_sigterm():
+        with _quiet_terminal(), _own_signals():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **settings)
     except Exception as error:  # which is what it raises where a part of it is not there in time
         raise UsageError(f"no Ray can be had {where} ({first_line(error)}): {advice}") from error
@@ -97,14 +98,33 @@ def _quiet_terminal() -> Iterator[None]:
 
 
 @contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """SIGTERM does afterwards what it did before: Ray takes it for itself, prints a stack, and leaves with exit code 15."""
-    before = signal.getsignal(signal.SIGTERM)
+def _own_signals() -> Iterator[None]:
+    """SIGTERM does afterwards what it did before: Ray takes it for itself, prints a stack, and leaves with exit code 15.
+
+    Ctrl-C waits until Ray has started, because Ray's library may crash where it is interrupted then; a second one does not wait.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    terminate, interrupt = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    asked = False
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, interrupt)
+
+    if callable(interrupt):
+        signal.signal(signal.SIGINT, wait)
     try:
         yield
     finally:
-        if before is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
+        if callable(interrupt):
+            signal.signal(signal.SIGINT, interrupt)
+        if terminate is not None:
+            signal.signal(signal.SIGTERM, terminate)
+    if asked:
+        signal.raise_signal(signal.SIGINT)
 
 
 def quiet_handlers() -> None:
