@@ -67,6 +67,11 @@ def test_too_few_images_or_one_again_and_again_say_nothing(
     assert not scene.is_unlike(part(1, 1, -9.0)[0])
 
 
+def test_an_image_that_another_version_described_is_not_compared() -> None:
+    with pytest.raises(UsageError, match="described by 8 and by 16 numbers"):
+        Scene(part(0, 8), NONE).is_unlike(np.zeros(8, np.float32))
+
+
 def test_it_survives_arrays() -> None:
     scene = Scene(part(0, 4), part(1, 3))
     again = Scene.from_dict(scene.to_dict())

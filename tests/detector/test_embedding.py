@@ -10,7 +10,7 @@ from oddlens.detector.embedding import embeddings_of
 
 
 @pytest.mark.needs_torch
-@pytest.mark.parametrize("method", ["winclip", "patch-knn", "anomalydino"])
+@pytest.mark.parametrize("method", ["winclip", "patch-knn", "anomalydino", "vl4ad"])
 def test_an_image_is_called_the_same_beside_images_of_other_sizes(method: str) -> None:
     rng = np.random.default_rng(0)
     wide, tall = (rng.integers(0, 256, size, np.uint8) for size in ((96, 160, 3), (160, 96, 3)))

@@ -289,7 +289,8 @@ def embedding_difference(known: Embeddings, later: Embeddings, *, seed: int = 0)
     Twice the mean distance between the groups, less the mean distances within them (Szekely and Rizzo 2004).
     """
     own = _shuffled(len(known), len(later), seed)
-    distances = distances_between(together := np.concatenate([known, later]), together)
+    across = distances_between(known, later)
+    distances = np.block([[distances_between(known, known), across], [across.T, distances_between(later, later)]])
     to_own, to_all = distances @ own, distances.sum(axis=1)
     within = (own * to_own).sum(axis=0)
     between = to_all @ own - within
@@ -299,7 +300,12 @@ def embedding_difference(known: Embeddings, later: Embeddings, *, seed: int = 0)
 
 
 def distances_between(one: Embeddings, other: Embeddings) -> NDArray[np.float64]:
-    """Euclidean distances, [images of the one, images of the other]."""
+    """Euclidean distances, [images of the one, images of the other]. Raises `UsageError` where they have not as many channels."""
+    if one.shape[1] != other.shape[1]:
+        raise UsageError(
+            f"images that are compared are described by {one.shape[1]} and by {other.shape[1]} numbers: another model or version "
+            "described the earlier ones; calibrate again"
+        )
     first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
     found: NDArray[np.float64] = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1)
     found -= 2 * first @ second.T

@@ -13,12 +13,14 @@ def embeddings_of(encoded: EncodedBatch) -> NDArray[np.float32]:
     """One embedding an image, float32 [images, channels]: the mean of the finest tokens, or the vector of the whole image.
 
     Tokens are [images, tokens, channels] or lie on a grid, [images, rows, columns, channels]; zeros that fill up smaller images do
-    not count. That of a tiled image is the mean over its tiles.
+    not count. Features called "embeddings" are the tokens where there are some: what lies beside them may be maps, whose last axis
+    is as long as an image is wide. The embedding of a tiled image is the mean over its tiles.
 
     Of generated products, distances of patch means told one from another far better than those of a CLIP's embedding of the image.
     """
     features = encoded.features
-    floating = [name for name, value in sorted(features.items()) if is_floating(value)]
+    named = ["embeddings"] if "embeddings" in features else sorted(features)
+    floating = [name for name in named if is_floating(features[name])]
     tokens = [
         value.reshape(value.shape[0], -1, value.shape[-1])
         for value in map(features.__getitem__, floating)

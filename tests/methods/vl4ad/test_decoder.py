@@ -233,6 +233,22 @@ class TestWords:
         assert not np.allclose(plain.anomaly_map, both.anomaly_map)
 
 
+@pytest.mark.parametrize("weights", ["decoder", "linear"])
+def test_a_calibrated_station_looks_at_frames_of_any_aspect(
+    model: Path, weights: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    known = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(4)]
+    detector = oddlens.load("vl4ad", model, request.getfixturevalue(weights), device="cpu")
+    detector.calibrate(known, object_name="street")
+    detector.save(tmp_path / "drive")
+    narrow = np.ascontiguousarray(known[0][:, :40])
+    station = oddlens.open_station(tmp_path / "drive")
+    for each in (narrow, known[0]):
+        (found,) = station.detect(each)
+        assert np.isfinite(found.score)
+
+
 class TestVisionOnly:
     def test_it_scores_by_its_own_classes(self, model: Path, linear: Path) -> None:
         detector = oddlens.load("vl4ad", model, linear, device="cpu")
