@@ -113,7 +113,7 @@ def camvid_ood(root: Path) -> Path:
     for kind, values in (
         ("train/good", (0, 1, 3)),
         ("train/street", (0, 1, 255)),
-        ("test/good", (0, 1, 2, 3)),
+        ("test/good", (0, 1, 3)),
         ("test/ood", (0, 2, 3)),
     ):
         frame(folder / kind / "0001TP_008550.jpg")

@@ -182,6 +182,14 @@ def test_a_label_file_of_which_no_pixel_counts_is_named(tmp_path):
     )
 
 
+def test_a_label_file_that_is_a_jpeg_is_refused(tmp_path):
+    image, labels = picture(tmp_path / "1.png"), mask(tmp_path / "labels.JPG", value=26)
+    record = Record(image, None, 0, "road", "good", "test", labels, labels, "cityscapes")
+    (problem,) = check_dataset(Dataset(tmp_path, "by hand", (record,))).problems
+    assert (problem.kind, problem.path) == ("mask-unreadable", labels)
+    assert problem.sentence.endswith("is a JPEG, which turns values into others: save the labels again, as PNG")
+
+
 def test_known_classes_are_reported_by_category(tmp_path):
     labels = mask(tmp_path / "labels.png", value=26)
     street = Record(picture(tmp_path / "1.png"), None, 0, "road", "good", "test", labels, labels, "cityscapes")

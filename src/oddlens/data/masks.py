@@ -27,6 +27,7 @@ from oddlens.io.paths import is_dir
 from oddlens.io.pixels import UnreadableError
 
 MOSTLY, HALF = 0.9, 0.5
+JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 
 
 def mask_files(mask: Path) -> list[Path]:
@@ -65,8 +66,12 @@ def read_values(path: Path) -> NDArray[np.uint8]:
     """One label file as its values, uint8 [h, w]; of a palette the indices.
 
     Raises:
-        DataError: The file cannot be read as an image, or is deeper than 8 bits.
+        DataError: The file cannot be read as an image, is deeper than 8 bits, or a JPEG by its name, which keeps no exact values.
     """
+    if path.suffix.lower() in JPEG:
+        raise DataError(
+            f"the label file {path} is a JPEG, which turns values into others: save the labels again, as PNG"
+        )
     image, *others = _stored(path, "label file")
     if others:
         raise DataError(f"the label file {path} holds several images: save each in a file of its own")

@@ -3,7 +3,7 @@ import pytest
 
 from oddlens.data import check_dataset, open_dataset, read_classes, read_ignore, read_mask
 from oddlens.errors import DataError
-from tests.data.small_roads import camvid_ood
+from tests.data.small_roads import camvid_ood, labels
 from tests.data.small_sets import facts
 
 STEM = "0001TP_008550"
@@ -23,12 +23,22 @@ def test_the_label_files_say_everything(tmp_path):
 
 
 def test_the_unknown_is_marked_and_in_frames_said_to_show_none_it_does_not_count(tmp_path):
-    dataset = open_dataset(camvid_ood(tmp_path) / "camvid")
+    folder = camvid_ood(tmp_path) / "camvid"
+    labels(folder / "labels" / "test_good" / f"{STEM}.png", 0, 1, 2, 3)
+    dataset = open_dataset(folder)
     (odd,), good = dataset.select(label=1), dataset.select(split="test", label=0).records[0]
     assert read_mask(odd)[0, ::6].tolist() == [False, True, False]
     assert read_ignore(odd)[0, ::6].tolist() == [False, False, True]
     assert not read_mask(good).any()
     assert read_ignore(good)[0, ::4].tolist() == [False, False, True, True]
+
+
+def test_more_than_a_few_unknown_pixels_in_a_frame_said_to_show_none_are_a_problem(tmp_path):
+    file = labels(camvid_ood(tmp_path) / "camvid" / "labels" / "test_good" / f"{STEM}.png", 0, 1, 2, 3)
+    (problem,) = check_dataset(open_dataset(tmp_path)).problems
+    assert (problem.kind, problem.path) == ("mask-of-normal", file)
+    assert problem.sentence.startswith("48 pixels of the label file")
+    assert "move the frame to those with an anomaly" in problem.sentence
 
 
 def test_frames_of_the_street_teach_the_known_classes_only(tmp_path):
