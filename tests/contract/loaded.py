@@ -14,7 +14,7 @@ from tests.tiny_prompts import random_prompts, write_authors
 
 
 def _april_gan(path: Path, model: Path) -> Path:
-    return write_authors_layers(path, random_layers())
+    return write_authors_layers(path, random_layers(count=2))
 
 
 def _anomaly_clip(path: Path, model: Path) -> Path:
@@ -27,6 +27,7 @@ WEIGHTS: Mapping[str, Callable[[Path, Path], Path]] = {"april-gan": _april_gan, 
 """How weights for the tiny CLIP of `tests/conftest.py` are made, for each method that needs some."""
 
 FAST: Mapping[str, Mapping[str, Any]] = {
+    "april-gan": {"layers": (1, 3)},
     "anovl": {"views": 1, "steps": 2},
     "subspacead": {"rotations": 2},
     "anomalydino": {"rotations": 2},

@@ -25,7 +25,7 @@ FEW_SHOT = [name for name, card in method_cards().items() if card.needs.referenc
 
 
 class Graph(nn.Module):
-    """Normalised pixels [batch, 3, side, side] to scores and maps; rows: the memory bank's, by name."""
+    """Normalised pixels [batch, 3, side, side], or features of `encode`, to scores and maps; rows: the memory bank's, by name."""
 
     def __init__(self, method: AnyMethod, text: Mapping[str, Tensor], unit: bool = True) -> None:
         super().__init__()
@@ -33,8 +33,12 @@ class Graph(nn.Module):
         self.tower = method.backbone.vision
         self.method, self.text = method, dict(text)
 
-    def forward(self, pixels: Tensor, rows: dict[str, Tensor], values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        features = self.method.encode(pass_pixels(self.method.backbone, pixels, self.method.request))
+    def forward(
+        self, given: dict[str, Tensor], rows: dict[str, Tensor], values: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        features = given
+        if "pixels" in given:
+            features = self.method.encode(pass_pixels(self.method.backbone, given["pixels"], self.method.request))
         memory = MemoryBank.of_rows(rows, values, unit=self.unit) if rows else None
         result = self.method.score(features, self.text, memory)
         assert isinstance(result.maps, Tensor)
@@ -50,12 +54,18 @@ def parts_of(memory: MemoryBank | None) -> Parts:
 
 
 @torch.no_grad()
-def exported(detector: Detector, pixels: Tensor, memory: MemoryBank | None) -> Callable[..., tuple[Tensor, Tensor]]:
+def exported(
+    detector: Detector, given: dict[str, Tensor], memory: MemoryBank | None
+) -> Callable[..., tuple[Tensor, Tensor]]:
     """The graph of a detector, made with some images and a memory, to be run with others."""
     method, (rows, values) = detector.method, parts_of(memory)
-    shapes = ({0: Dim("images")}, {name: {0: Dim.DYNAMIC} for name in rows}, {name: {} for name in values})
+    shapes = (
+        {name: {0: Dim("images")} for name in given},
+        {name: {0: Dim.DYNAMIC} for name in rows},
+        {name: {} for name in values},
+    )
     graph = Graph(method, method.encode_prompts("part"), memory is None or memory.unit)
-    return export(graph, (pixels, rows, values), dynamic_shapes=shapes).module()
+    return export(graph, (given, rows, values), dynamic_shapes=shapes).module()
 
 
 def images(detector: Detector, count: int) -> list[NDArray[np.uint8]]:
@@ -64,9 +74,9 @@ def images(detector: Detector, count: int) -> list[NDArray[np.uint8]]:
     return list(np.random.default_rng(3).integers(0, 256, (count, side, side, 3), dtype=np.uint8))
 
 
-def pixels_of(detector: Detector, pictures: list[NDArray[np.uint8]]) -> Tensor:
+def pixels_of(detector: Detector, pictures: list[NDArray[np.uint8]]) -> dict[str, Tensor]:
     request = detector.method.request
-    return detector.method.backbone.to_pixels(pictures, request.image_size, request.interpolation)
+    return {"pixels": detector.method.backbone.to_pixels(pictures, request.image_size, request.interpolation)}
 
 
 @pytest.mark.parametrize("name", ZERO_SHOT)
@@ -86,16 +96,21 @@ def test_zero_shot_with_any_number_of_images(name: str, open_clip_folder: Path, 
 def test_few_shot_with_any_number_of_images_and_of_good_examples(
     name: str, open_clip_folder: Path, tmp_path: Path
 ) -> None:
+    """Where zero-shot shows that `encode` is a graph, `score` alone is one here."""
     detector = load_tiny(name, open_clip_folder, tmp_path, **EXPORTABLE[name])
     pictures, method = images(detector, 9), detector.method
+
+    def given(some: list[NDArray[np.uint8]]) -> dict[str, Tensor]:
+        return dict(detector.encode(some).features) if name in ZERO_SHOT else pixels_of(detector, some)
+
     text = method.encode_prompts("part")
     memories = []
     for count in (2, 4):
         references = detector.encode_references(pictures[5 : 5 + count]).features
         memories.append(method.fit_prompts(method.fit(references), references, text)[0])
-    run = exported(detector, pixels_of(detector, pictures[:2]), memories[0])
+    run = exported(detector, given(pictures[:2]), memories[0])
     for memory, count in zip(memories, (5, 3), strict=True):
-        scores, maps = run(pixels_of(detector, pictures[:count]), *parts_of(memory))
+        scores, maps = run(given(pictures[:count]), *parts_of(memory))
         expected = method.score(detector.encode(pictures[:count]).features, text, memory)
         assert (scores - expected.scores).abs().max() < 1e-5
         assert (maps - expected.maps).abs().max() < 1e-5
