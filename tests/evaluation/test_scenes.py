@@ -55,7 +55,7 @@ def test_known_classes_are_those_that_detect_finds(
 ) -> None:
     data = open_dataset(roads["camvid-ood"]).select(split="test")
     found = street(open_clip_folder).detect([frame.image for frame in data])
-    stripes = ([0] * 4 + [1] * 4 + [255] * 8, [0] * 6 + [255] * 10)
+    stripes = ([0] * 6 + [1] * 6 + [255] * 4, [0] * 6 + [255] * 10)
     truths = [np.tile(np.array(row, np.uint8), (12, 1)) for row in stripes]
     guesses = []
     for each in found:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,7 +140,7 @@ def _give(tool: Tool, folder: Path, to: Path | str, as_json: bool) -> None:
     from oddlens.cli.progress import stages
     from oddlens.inference.kept_images import KeptResults
 
-    with stages() as show:
+    with stages() as show, redirect_stdout(sys.stderr):  # what a library of the tool prints (FiftyOne) is for people
         given = tool.give(KeptResults(folder), to, show)
     _say(given, "image", as_json)
 

@@ -15,10 +15,9 @@ import io
 import json
 import math
 import os
-import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,10 +170,9 @@ _ABSENT = "a data set of FiftyOne needs fiftyone: pip install 'oddlens[fiftyone]
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """What FiftyOne raises, mostly that it has no database, becomes one sentence; what it prints goes to standard error."""
+    """What FiftyOne raises, mostly that it has no database, becomes one sentence."""
     try:
-        with redirect_stdout(sys.stderr):
-            yield
+        yield
     except (OddlensError, ImportError, AttributeError, NameError, TypeError):
         raise  # ours, or a fault of the program
     except Exception as error:  # FiftyOne's, its database's
