@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, cast
 
 from oddlens.errors import OddlensError, UsageError, counted, first_line, needs_package, printable
 from oddlens.inference.ray_connection import join, quiet_handlers, start
-from oddlens.io.loader import checked_count
+from oddlens.io.loader import checked_count, processor_count
 from oddlens.io.strict_json import checked
 from oddlens.provenance import versions
 from oddlens.telemetry import refuse_rays
@@ -273,7 +273,7 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
     options: dict[str, object] = {}
     try:
         if is_ours and workers.address is None:
-            start(workers.count or max(1, _processor_count() // workers.threads), len(payload), threads)
+            start(workers.count or max(1, processor_count() // workers.threads), len(payload), threads)
             each = replace(workers, threads=1)
         else:
             if is_ours:
@@ -289,11 +289,6 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
     finally:
         if is_ours:
             ray.shutdown()
-
-
-def _processor_count() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Node(TypedDict):

@@ -59,10 +59,14 @@ def checked_count(name: str, value: object) -> None:
         raise UsageError(f"{name} cannot be {shortened(value)}: give a whole number above 0")
 
 
+def processor_count() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def thread_count() -> int:
     """Threads that read: one a processor that this process may use, and at most `MOST_THREADS`."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, MOST_THREADS)
+    return min(processor_count(), MOST_THREADS)
 
 
 def ahead_count() -> int:

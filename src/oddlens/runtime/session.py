@@ -9,6 +9,7 @@ from threading import Lock
 from weakref import WeakValueDictionary
 
 from oddlens.errors import ModelError, first_line, printable
+from oddlens.io.loader import processor_count
 from oddlens.methods.scoring import Numbers
 from oddlens.runtime.engine import GraphRuntime, Session, engine
 
@@ -85,7 +86,7 @@ def thread_count() -> int:
 
     More only wait for one another: with thousands an image takes minutes.
     """
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = processor_count()
     try:
         return min(max(1, int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0])), processors)
     except ValueError:
