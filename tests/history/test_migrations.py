@@ -101,6 +101,23 @@ def test_two_services_start_at_once(place: str, tmp_path: Path) -> None:
         history.close()
 
 
+def test_many_open_a_new_file_in_the_same_moment(tmp_path: Path) -> None:
+    """SQLite does not wait where two turn to write-ahead logging at once; 4 of 150 times one of eight was refused."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            together = Barrier(8)
+
+            def opened(_: int, path: Path = tmp_path / f"{number}.sqlite", together: Barrier = together) -> History:
+                together.wait()
+                return History.open(path, tmp_path)
+
+            for history in pool.map(opened, range(8)):
+                history.close()
+
+
 def versions(path: Path) -> list[int]:
     connection = sqlite3.connect(path)
     found = [row[0] for row in connection.execute("SELECT version FROM oddlens_version ORDER BY id")]
