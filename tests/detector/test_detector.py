@@ -86,12 +86,26 @@ class TestAsking:
     def test_an_object_is_a_part_unless_named(self, loaded: Detector, pictures: Pictures) -> None:
         assert same(loaded.detect(pictures[0])[0], loaded.detect(pictures[0], "part")[0])
 
+    def test_the_object_of_a_detector_and_of_its_station_is_asked_for_unless_another_is_named(
+        self, detector: Detector, pictures: Pictures, tmp_path: Path
+    ) -> None:
+        detector.object_name = "nut"
+        detector.calibrate(pictures[:4])
+        detector.save(tmp_path / "nuts")
+        named = detector.detect(pictures[5], "nut")[0]
+        assert named.verdict is not None
+        for each in (detector, oddlens.open_station(tmp_path / "nuts", device="cpu")):
+            encoded = each.encode(pictures[5])
+            for found in (each.detect(pictures[5]), each.predict(encoded), list(each.detect_each([pictures[5]]))):
+                assert same(found[0], named)
+                assert (found[0].verdict, found[0].thresholds) == (named.verdict, named.thresholds)
+
     @pytest.mark.parametrize("name", ["", "  ", "\t\n"])
     def test_an_empty_object_name_is_refused(self, loaded: Detector, pictures: Pictures, name: str) -> None:
         with pytest.raises(UsageError, match="the object name is empty"):
             loaded.detect(pictures[0], name)
 
-    @pytest.mark.parametrize("name", [3, None, ["nut"], b"nut"])
+    @pytest.mark.parametrize("name", [3, ["nut"], b"nut"])
     def test_an_object_name_that_is_no_text_is_refused(
         self, loaded: Detector, pictures: Pictures, name: object
     ) -> None:

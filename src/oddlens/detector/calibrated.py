@@ -152,7 +152,7 @@ class CalibratedDetector(ObservedDetector):
                 f"with this recipe what {self.name} finds depends on the images before, so that no threshold keeps a promise: "
                 "calibrate it with its default recipe"
             )
-        name = self.object_name if object_name is None else object_name
+        name = self._object_of(object_name)
         rates = Rates(false_alarm_rate=false_alarm_rate, review_rate=review_rate)
         self._encode_prompts(name)
         if good_images is None and self.references is not None and len(self.references) > 1:
@@ -185,7 +185,7 @@ class CalibratedDetector(ObservedDetector):
         Raises:
             ImageError: The score or the map of a reference is not finite.
         """
-        name = self.object_name if object_name is None else object_name
+        name = self._object_of(object_name)
         split = self._split
         if split is not None and split.object_name == name:
             return self._in_words(split)

@@ -86,13 +86,13 @@ class Detector(CalibratedDetector):
             },
         )
 
-    def detect(self, images: Images, object_name: str = "part") -> list[Detection]:
+    def detect(self, images: Images, object_name: str | None = None) -> list[Detection]:
         """Score images. Few images are in memory at a time.
 
         Args:
             images: One image or several: paths, folders, patterns, videos by their paths, arrays (grey or RGB, [height, width] or
                 [height, width, 3]; OpenCV's BGR needs `frame[..., ::-1]`), Pillow images, encoded bytes, open files.
-            object_name: What is on the images, in a word or two.
+            object_name: What is on the images, in a word or two; None: the detector's own `object_name`.
 
         Returns:
             One detection an image, in order.
@@ -110,22 +110,23 @@ class Detector(CalibratedDetector):
             (False, (64, 48), (48, 64))
         """
         self.check_alone()
-        self._encode_prompts(object_name)
+        name = self._object_of(object_name)
+        self._encode_prompts(name)
         encoder, found = self._encoder(), list[Detection]()
         with closing(load(each_input(images, self.max_megapixels), encoder.prepare, group=BATCH_SIZE)) as read:
             while len(batch := encoder.encode(islice(read, BATCH_SIZE))[0]):
-                found += self.predict(batch, object_name)
+                found += self.predict(batch, name)
         return found
 
     def detect_each(
-        self, images: Images, object_name: str = "part", batch_size: int = BATCH_SIZE
+        self, images: Images, object_name: str | None = None, batch_size: int = BATCH_SIZE
     ) -> Iterator[Detection | Failure]:
         """As `detect`, for any number of images: in order, as they come, with a `Failure` for each bad one.
 
         Args:
             images: As `detect` takes them; may be endless. Threads read them ahead (see `oddlens.io.loader`). Of an iterator no
                 more is taken than the batch at work needs, because it may be a camera.
-            object_name: What is on the images, in a word or two.
+            object_name: What is on the images, in a word or two; None: the detector's own `object_name`.
             batch_size: Images that go through the towers together: so many consecutive ones, bad ones counted. The detection of an
                 image is the same to the bit wherever its batch is run again.
 
@@ -135,10 +136,11 @@ class Detector(CalibratedDetector):
         """
         self.check_alone()
         checked_count("batch_size", batch_size)
-        self._encode_prompts(object_name)
-        self._fit(object_name)
+        name = self._object_of(object_name)
+        self._encode_prompts(name)
+        self._fit(name)
         ahead = 0 if is_live(images) else None
-        return self._detect_each(each_input(images, self.max_megapixels), object_name, batch_size, ahead)
+        return self._detect_each(each_input(images, self.max_megapixels), name, batch_size, ahead)
 
     def _detect_each(
         self, inputs: Iterator[Input], object_name: str, size: int, ahead: int | None
@@ -172,12 +174,12 @@ class Detector(CalibratedDetector):
         """As `encode`, for images that are read already, or that an iterator reads."""
         return encode_together([self.method], pictures, preparation=self._preparation)[0]
 
-    def predict(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
+    def predict(self, encoded: EncodedBatch, object_name: str | None = None, **changes: object) -> list[Detection]:
         """The detections of encoded images for an object name; the vision tower does not run again.
 
         Args:
             encoded: What `encode` gave.
-            object_name: What is on the images, in a word or two.
+            object_name: What is on the images, in a word or two; None: the detector's own `object_name`.
             changes: Other values of recipe fields on which the encoding does not depend.
 
         Raises:
@@ -188,16 +190,16 @@ class Detector(CalibratedDetector):
             return self._changed(changes).predict(encoded, object_name)
         self.check_alone()
         self.check_prepared(encoded)
-        return [_insisted(outcome) for outcome in self._outcomes(encoded, object_name)]
+        return [_insisted(outcome) for outcome in self._outcomes(encoded, self._object_of(object_name))]
 
-    def detect_set(self, images: Images, object_name: str = "part") -> list[Detection]:
+    def detect_set(self, images: Images, object_name: str | None = None) -> list[Detection]:
         """Score images beside each other, without any good example: each is judged by the whole set, most of which should be good.
 
         What an image gets depends on the others, so that nothing here is calibrated: only thresholds given by hand count.
 
         Args:
             images: As `detect` takes them. The features of all are in memory at once.
-            object_name: What is on the images, in a word or two.
+            object_name: What is on the images, in a word or two; None: the detector's own `object_name`.
 
         Raises:
             UsageError: The method scores every image alone, or there are too few images, or there are references.
@@ -205,7 +207,7 @@ class Detector(CalibratedDetector):
         """
         return self.predict_set(self.encode(images), object_name)
 
-    def predict_set(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
+    def predict_set(self, encoded: EncodedBatch, object_name: str | None = None, **changes: object) -> list[Detection]:
         """As `detect_set`, for images that `encode` gave. changes: as `predict` takes them."""
         if changes:
             return self._changed(changes).predict_set(encoded, object_name)
@@ -218,7 +220,7 @@ class Detector(CalibratedDetector):
             raise UsageError(
                 "tiles are for images that are scored alone, and a set is scored together: leave tiles out"
             )
-        text = self._encode_prompts(object_name)
+        text = self._encode_prompts(self._object_of(object_name))
         with self.method.inference():
             scores = self._finished(encoded, self.method.score_set(encoded.features, text))
         value_range = self.fixed_range
@@ -374,7 +376,7 @@ class Detector(CalibratedDetector):
         _warn_of_name("reference", "add_references")
         return self.add_references(images)
 
-    def ask(self, encoded: EncodedBatch, object_name: str = "part", **changes: object) -> list[Detection]:
+    def ask(self, encoded: EncodedBatch, object_name: str | None = None, **changes: object) -> list[Detection]:
         """Deprecated: the earlier name of `predict`."""
         _warn_of_name("ask", "predict")
         return self.predict(encoded, object_name, **changes)

@@ -53,7 +53,7 @@ class ObservedDetector(FittedDetector):
             [('image 1', (64, 64)), ('image 2', (64, 64))]
         """
         self.check_alone()
-        name = self.object_name if object_name is None else object_name
+        name = self._object_of(object_name)
         self._encode_prompts(name)
         if images is None:
             return Observations("leave-one-out", tuple(self._observed_references(name, looks)))

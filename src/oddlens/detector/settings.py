@@ -53,7 +53,7 @@ class DetectorSettings:
         weights: The path of the learned part, or None.
         max_megapixels: Larger images are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
         model_name: What the model was called when the station was made that this one was opened from; None: as it is called now.
-        object_name: The object on the images, by default.
+        object_name: The object on the images where a question names no other; a station gives its own.
         image_size: The (width, height) that images should have, in pixels; None: any.
         preparation, scene, state, defects, accepted: What a station keeps besides, see `StationState`.
     """
@@ -84,6 +84,10 @@ class DetectorSettings:
         self._fits: Recent[str, Fit] = Recent(_KEPT_FITS)
         self._kept: KeptFit | None = None
         self._texts: Recent[str, Text] = Recent(_KEPT_TEXTS)
+
+    def _object_of(self, object_name: str | None) -> str:
+        """The object that a question is about: the one it names, or the detector's own."""
+        return self.object_name if object_name is None else object_name
 
     @cached_property
     def weights_hash(self) -> str | None:
