@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from oddlens.detection import Detection, Marking, Region, RegionOfInterest, Thresholds, ValueRange
+from oddlens.detection import UNSEEN, Detection, Marking, Region, RegionOfInterest, Thresholds, ValueRange
 from oddlens.errors import ImageError, UsageError
 
 MAP = np.zeros((8, 8), np.float32)
@@ -266,6 +266,10 @@ class TestConcern:
 
     def test_it_is_said_and_comes_back(self) -> None:
         found = replace(detection(image=0.5, pixel=0.5), concern="this is another part")
+        unseen = replace(detection(image=0.5, pixel=0.5), concern=UNSEEN)
+        assert (unseen.verdict, unseen.regions, unseen.mask().any()) == ("review", (), False)
+        again = Detection.from_dict(unseen.to_dict())
+        assert (again.is_unseen, again.unlike) == (True, False)
         assert "concern" not in detection().to_dict()
         assert found.to_dict()["concern"] == "this is another part"
         assert Detection.from_dict(found.to_dict()).verdict == "review"

@@ -25,6 +25,14 @@ def test_the_score_is_the_largest_of_the_tiles() -> None:
     assert found.parts["peak"].tolist() == [-1.0, 7.0]
 
 
+def test_an_image_is_unseen_where_all_its_tiles_are() -> None:
+    encoded = batch(Preparation((2, 2)), (100, 80), (60, 90))
+    unseen = np.array([True, True, False, True, True, True, True, True])
+    scores = Scores(np.zeros(8), np.zeros((8, 10, 10), np.float32), unseen=unseen)
+    found = joined_scores(scores, encoded, 0.0).unseen
+    assert np.array_equal(found, [False, True])
+
+
 def test_every_tile_is_at_its_place_in_the_map() -> None:
     encoded = batch(Preparation((3, 2)), (300, 200))
     values = np.arange(6.0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from oddlens.calibration import Rates, Scene, calibrate_on_observed
-from oddlens.detection import Detection, ValueRange
+from oddlens.detection import UNSEEN, Detection, ValueRange
 from oddlens.inference.line import LEAST_COMPARED, LearningSink, LineSink
 from oddlens.inference.records import Record
 from oddlens.station.learning import LearningSample
@@ -52,7 +52,9 @@ def passed(sink: LineSink | LearningSink, images: list[tuple[Detection, Record]]
 class TestLearning:
     def test_every_image_may_be_kept_whatever_its_verdict(self, tmp_path: Path) -> None:
         sink = LearningSink(LearningSample(tmp_path, "me"), CALIBRATION, SCENE)
-        passed(sink, [seen(0, 0.5, np.ones(8)), seen(1, 9.0, np.ones(8), "ng"), seen(2, 0.5, None)])
+        unseen, record = seen(3, 0.0, np.ones(8), "review")
+        images = [seen(0, 0.5, np.ones(8)), seen(1, 9.0, np.ones(8), "ng"), seen(2, 0.5, None)]
+        passed(sink, [*images, (replace(unseen, concern=UNSEEN), record)])
         found = sink.sample.read()
         assert sorted(each.source for each in found) == ["0.png", "1.png"]
         shape = hashlib.sha256(b"(6, 8, 3)")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.detection import UNSEEN, Detection, Thresholds, ValueRange
 from oddlens.errors import UsageError
 from oddlens.inference.smoothing import Smoothing
 
@@ -27,6 +27,14 @@ def test_a_map_counts_by_its_share_and_the_mean_before_it_by_the_rest() -> None:
 def test_a_share_of_one_changes_nothing() -> None:
     smooth, video = Smoothing(1), object()
     assert [smooth(video, frame(value)).score for value in (1.0, 0.0, 3.0)] == [10, 0, 30]
+
+
+def test_a_frame_of_which_nothing_was_looked_at_counts_for_nothing() -> None:
+    smooth, video = Smoothing(0.5), object()
+    unseen = replace(frame(0.0), concern=UNSEEN)
+    smooth(video, frame(1.0))
+    assert smooth(video, unseen) is unseen
+    assert smooth(video, frame(1.0)).score == 10
 
 
 def test_it_begins_anew_with_another_video() -> None:

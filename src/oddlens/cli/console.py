@@ -35,7 +35,8 @@ class ConsoleSink(Sink):
         elif self._shows == "lines":
             verdict = (verdict_of(record) or "-").upper()
             print(f"{record['score']:.4f}  {verdict:6}  {printable(record['path'])}", flush=True)
-        self._note(record["path"], record.get("note"))
+        for remark in (record.get("concern"), record.get("note")):
+            self._note(record["path"], remark)
         self.advance(1)
         return record
 

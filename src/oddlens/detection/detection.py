@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from oddlens.io.images import ImageInput
 
 
+UNSEEN = "the mask of the background leaves nothing of this image, so that its score says nothing"
+"""The `Detection.concern` of an image of which the method looked at nothing."""
+
+
 class DetectionFields(TypedDict, total=False):
     """What a document says of a detection where there is something to say. classes: see `Detection.class_shares`."""
 
@@ -78,7 +82,8 @@ class Detection:
         labels: uint8 [height, width], the known class of every pixel as a number into `label_names`, if the method knows classes.
         label_names: The classes in the order of their numbers.
         shares: See `class_shares`; only where `labels` are not at hand.
-        p_value: How unusual the score is among those of good images, see `Calibration.p_value`; None without a calibration.
+        p_value: How unusual the score is among those of good images, see `Calibration.p_value`; None without a calibration, and
+            where the image `is_unseen`.
         concern: Why the verdict is "review" whatever the score is, in a sentence: the image does not look like one that the score
             can be trusted on. None: there is no reason.
         unlike: Whether the image as a whole is unlike the good ones. That is a concern where much of it is marked.
@@ -150,7 +155,7 @@ class Detection:
             shares=said.get("classes", {}),
             p_value=said.get("p_value"),
             concern=said.get("concern"),
-            unlike=said.get("unlike", said.get("concern") is not None),
+            unlike=said.get("unlike", said.get("concern") not in (None, UNSEEN)),
         )
         if values.size:
             return found
@@ -177,19 +182,29 @@ class Detection:
         """Whether the verdict is "ng": the score is greater than the threshold; None without a threshold."""
         return None if self.verdict is None else self.verdict == "ng"
 
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the method looked at nothing of the image: no verdict has a basis, and nothing is marked."""
+        return self.concern == UNSEEN
+
     @cached_property
     def regions(self) -> tuple[Region, ...]:
         """The parts of the image that exceed the pixel threshold, by descending peak; empty without a threshold.
 
-        They agree with the verdict: an image that is "ok" has none, and one that is not has at least one. Where no pixel of it
-        exceeds the threshold, or no region is large enough, that one is the hottest, see `mask`.
+        They agree with the verdict: an image that is "ok" has none, and one that is not has at least one, unless it `is_unseen`.
+        Where no pixel of it exceeds the threshold, or no region is large enough, that one is the hottest, see `mask`.
         """
         marks = self._marks()
         return () if marks is None else marks.regions
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether there are regions, or may be, for which the map is needed."""
+        return self.thresholds.pixel is not None and self.verdict != "ok" and not self.is_unseen
+
     def _marks(self) -> Marks | None:
         """The regions and their pixels; None where nothing is to be marked, for which no map is needed."""
-        if self.thresholds.pixel is None or self.verdict == "ok":
+        if not self.is_marked or self.thresholds.pixel is None:
             return None
         heatmap, inside = self.heatmap(), self._inside()
         beyond = heatmap > self.thresholds.pixel

@@ -17,10 +17,10 @@ import numpy as np
 from oddlens.backbone.files import MINI_FOLDER
 from oddlens.calibration import NOT_FINITE, Calibration, Rates, chosen
 from oddlens.calibration.scene import concern_of
-from oddlens.detection import Detection, Marking, Thresholds, ValueRange
+from oddlens.detection import UNSEEN, Detection, Marking, Thresholds, ValueRange
 from oddlens.detector.calibrated import CalibratedDetector
 from oddlens.detector.embedding import embeddings_of
-from oddlens.detector.fitted import images_of
+from oddlens.detector.fitted import images_of, is_unseen
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.detector.settings import Fit
 from oddlens.encoding import EncodedBatch, Encoder, Prepared, encode_together
@@ -255,23 +255,24 @@ class Detector(CalibratedDetector):
             if not (np.isfinite([score, *parts.values()]).all() and np.isfinite(anomaly_map).all()):
                 yield Failure(source, f"{printable(source)} {NOT_FINITE}")
                 continue
+            unseen = is_unseen(result, number)
             unlike = embeddings is not None and self.scene is not None and self.scene.is_unlike(embeddings[number])
             inside = self._looked_at(anomaly_map, encoded.sizes[number]) if unlike else None
             yield Detection(
                 score,
                 anomaly_map,
                 encoded.sizes[number],
-                thresholds,
+                replace(thresholds, promise=None) if unseen else thresholds,
                 value_range,
                 source,
                 encoded.notes[number],
                 parts,
                 None if result.labels is None else np.asarray(result.labels[number], np.uint8),
                 result.label_names,
-                p_value=None if calibration is None else calibration.p_value(score),
+                p_value=None if calibration is None or unseen else calibration.p_value(score),
                 marking=self.marking or Marking(),
                 roi=self.roi,
-                concern=concern_of(unlike, anomaly_map, thresholds.pixel, inside),
+                concern=UNSEEN if unseen else concern_of(unlike, anomaly_map, thresholds.pixel, inside),
                 unlike=unlike,
                 embedding=None if embeddings is None else embeddings[number],
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Self
 
@@ -19,7 +19,7 @@ from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.detector.settings import DetectorSettings, Fit, KeptFit
 from oddlens.encoding import EncodedBatch, joined, joined_scores
 from oddlens.encoding.arrays import aligned, scores_to_numpy, to_numpy
-from oddlens.errors import OddlensWarning, UsageError, check_name, check_type, shortened
+from oddlens.errors import OddlensWarning, UsageError, check_name, check_type, counted, printable, shortened
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.methods.scoring import Array, Memory, Numbers, Scores, Text
@@ -146,13 +146,21 @@ class FittedDetector(DetectorSettings):
             return Fit(fitted, None)
         if kept is not None:
             return Fit(fitted, replace(kept.calibration, **asdict(self._rates.check(len(references)))))
-        images = (image for batch, scores in parts for image in self._good_images(batch, scores))
+        unseen: list[str] = []
+
+        def good_images() -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+            for batch, scores in parts:
+                unseen.extend(source for number, source in enumerate(batch.sources) if is_unseen(scores, number))
+                yield from self._good_images(batch, scores)
+
         # The score of a region of interest is a value of the map.
         unguaranteed = self.method.unguaranteed if self._roi is None else self.method.unguaranteed_maps
-        return Fit(
-            fitted,
-            calibrate_on("leave-one-out", images, self._rates, object_name=object_name, unguaranteed=unguaranteed),
+        made = calibrate_on(
+            "leave-one-out", good_images(), self._rates, object_name=object_name, unguaranteed=unguaranteed
         )
+        if unseen and not unguaranteed:
+            made = replace(made, unguaranteed=f"the mask of the background leaves nothing of {_named(unseen)}")
+        return Fit(fitted, made)
 
     def keep_fit(self, calibration: Calibration | None, values: Mapping[str, Numbers] | None) -> None:
         """Take from a station what the references score, each held against the others, and what their memory keeps beside them.
@@ -206,6 +214,13 @@ class FittedDetector(DetectorSettings):
     def _finished(self, encoded: EncodedBatch, scores: Scores[Array]) -> Scores[Numbers]:
         """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
         finished = joined_scores(scores_to_numpy(scores), encoded, self.fixed_range.low)
+        if finished.unseen is not None and (count := int(finished.unseen.sum())):
+            warnings.warn(
+                f"the mask of the background leaves nothing of {counted(count, 'image')}, so that no verdict has a basis there: "
+                "give another mask_threshold (the method's own fits DINOv2-small), or mask='none'",
+                OddlensWarning,
+                stacklevel=2,
+            )
         return finished if self._roi is None else within(finished, self._roi, self.fixed_range.low)
 
     def _good_images(
@@ -238,6 +253,17 @@ def _ready(references: EncodedBatch) -> EncodedBatch:
     """Good examples that lie in memory as those that a station gives back. Raises `ImageError` where one is not finite."""
     references.check_finite()
     return replace(references, features={name: aligned(value) for name, value in references.features.items()})
+
+
+def is_unseen(result: Scores[Numbers], number: int) -> bool:
+    """Whether the method looked at nothing of an image of a batch."""
+    return result.unseen is not None and bool(result.unseen[number])
+
+
+def _named(references: Sequence[str]) -> str:
+    """The first of them, and how many there are."""
+    more = f" and {counted(len(references) - 1, 'more reference')}" if len(references) > 1 else ""
+    return f"the reference {printable(references[0])}{more}"
 
 
 def images_of(encoded: EncodedBatch, result: Scores[Numbers]) -> Iterator[tuple[str, float, NDArray[np.float32]]]:

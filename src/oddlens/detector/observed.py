@@ -9,10 +9,10 @@ import numpy as np
 
 from oddlens.calibration import Look, Observation, Observations, Scene, Vetting, look_at, summary, vet
 from oddlens.detector.embedding import embeddings_of
-from oddlens.detector.fitted import FittedDetector
+from oddlens.detector.fitted import FittedDetector, is_unseen
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.encoding import EncodedBatch
-from oddlens.errors import Failure, OddlensError, UsageError
+from oddlens.errors import Failure, ImageError, OddlensError, UsageError, printable
 from oddlens.io.images import read_image
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
@@ -38,11 +38,12 @@ class ObservedDetector(FittedDetector):
                 references, each held against the others.
             object_name: What is on the images; None: the detector's own `object_name`.
             looks: Whether to look at the pixels of references, which are read again where they still lie.
-            failed: Takes each image that cannot be read, and the others are observed. None: the first one is raised.
+            failed: Takes each image that cannot be read, or of which a mask leaves nothing, and the others are observed. None: the
+                first one is raised.
 
         Raises:
             UsageError: There are none, or the recipe scores a whole set (`check_alone`).
-            ImageError: An image cannot be read, or its score or map is not finite.
+            ImageError: An image cannot be read, a mask leaves nothing of it, or its score or map is not finite.
 
         Examples:
             >>> import numpy as np
@@ -84,16 +85,20 @@ class ObservedDetector(FittedDetector):
         known = len(sources)
         encoder, doubles, looks = self._encoder(), list[str](), list[Look | None]()
         with read_good_images(images, encoder, self.max_megapixels, sources, doubles, looks, failed) as new:
-            found = 0
+            found = usable = 0
             while len(batch := encoder.encode(islice(new, BATCH_SIZE))[0]):
                 digests = list(islice(sources, known + found, known + found + len(batch)))
                 scores = self._scores(batch, object_name)
-                yield from self._observed(batch, scores, digests, looks[found:], "calibration image")
+                for each in self._observed(batch, scores, digests, looks[found:], "calibration image", failed):
+                    usable += 1
+                    yield each
                 found += len(batch)
         if doubles:
             warn_of_doubles(doubles, "good images and the references")
         if not found:
             raise UsageError("no good images were given that are no references: give at least one")
+        if not usable:
+            raise UsageError("the mask leaves nothing of any good image: give another mask_threshold, or mask='none'")
 
     def _observed_references(self, object_name: str, looks: bool) -> Iterator[Observation]:
         references, fit = self._references, self._fit(object_name)
@@ -121,10 +126,17 @@ class ObservedDetector(FittedDetector):
         digests: Sequence[str],
         looks: Sequence[Look | None],
         what: str,
+        failed: Callable[[Failure], object] | None,
     ) -> Iterator[Observation]:
-        """The images of a batch, in order. what: they are, for sentences."""
+        """The images of a batch, in order. what: they are, for sentences. failed: see `observe`."""
         embeddings = embeddings_of(batch)
         for number, (source, score, anomaly_map) in enumerate(self._good_images(batch, scores)):
+            if is_unseen(scores, number):
+                unseen = Failure(source, f"the {what} {printable(source)} says nothing: the mask leaves nothing of it")
+                if failed is None:
+                    raise ImageError(unseen.reason)
+                failed(unseen)
+                continue
             score, peak, usual = summary(source, score, anomaly_map, what)
             yield Observation(
                 source=source,

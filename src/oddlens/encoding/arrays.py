@@ -62,6 +62,7 @@ def scores_to_numpy(scores: Scores[Array]) -> Scores[Numbers]:
         {name: to_numpy(values) for name, values in scores.parts.items()},
         None if scores.labels is None else _each_to_numpy(scores.labels),
         scores.label_names,
+        None if scores.unseen is None else to_numpy(scores.unseen),
     )
 
 

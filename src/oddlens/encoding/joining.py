@@ -13,6 +13,7 @@ def joined_scores(scores: Scores[Numbers], encoded: EncodedBatch, outside: float
     """The scores and maps of images, from those of their tiles; those of untiled images as they are.
 
     The score of an image is the largest of its tiles' scores, and so are its parts. Its map is made of theirs, see `Axis.weights`.
+    An image is unseen where all of its tiles are.
 
     Args:
         scores: Of the tiles, as a method gives them.
@@ -33,6 +34,7 @@ def joined_scores(scores: Scores[Numbers], encoded: EncodedBatch, outside: float
             for rows, layout in zip(views, encoded.layouts, strict=True)
         ],
         {name: largest(values) for name, values in scores.parts.items()},
+        unseen=None if scores.unseen is None else np.stack([scores.unseen[rows].all() for rows in views]),
     )
 
 

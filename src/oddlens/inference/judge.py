@@ -181,7 +181,7 @@ class _Judging:
         if "error" in record:
             return record
         detection, has_map = self._with_map(record)
-        if not _needs_map(detection):
+        if not detection.is_marked:
             regions: tuple[Region, ...] = ()
         elif has_map:
             regions = with_names(detection.regions, record)
@@ -198,7 +198,7 @@ class _Judging:
     def _with_map(self, record: Record) -> tuple[Detection, bool]:
         """The detection of a line under the thresholds of now, and whether it has its map, which is read where it is needed."""
         detection = self._detection(record)
-        if not (_needs_map(detection) or detection.unlike or "overlays" in self._kinds):
+        if not (detection.is_marked or detection.unlike or "overlays" in self._kinds):
             return detection, False
         anomaly_map = kept_map(self._folder.root, record)
         if anomaly_map is None:
@@ -216,6 +216,8 @@ class _Judging:
         calibration, p_value = self._judgement.calibration, detection.p_value
         if calibration is None:
             p_value = None if self._basis is not None else p_value
+        elif detection.is_unseen:
+            p_value = None
         elif p_value is not None or not self._run.get("smoothing"):  # of smoothed frames nobody knows it
             p_value = calibration.p_value(detection.score)
         return replace(
@@ -247,7 +249,7 @@ class _Judging:
     def _can_draw(self, kind: str, record: Record, detection: Detection, has_map: bool) -> bool:
         """Whether all that a drawing needs is there."""
         if kind == "masks":
-            return has_map or not _needs_map(detection)
+            return has_map or not detection.is_marked
         if not has_map:
             self._pass_over(_NO_OVERLAY)
         elif not self._is_unchanged(record):
@@ -355,11 +357,6 @@ _UNREAD = (
     "line of results.jsonl could not be read and went, with what was drawn of it",
     "lines of results.jsonl could not be read and went, with what was drawn of them",
 )
-
-
-def _needs_map(detection: Detection) -> bool:
-    """Whether something is marked."""
-    return detection.thresholds.pixel is not None and detection.verdict != "ok"
 
 
 def _is_older(path: Path, since: int | None) -> bool:

@@ -48,7 +48,7 @@ class LearningSink(Sink):
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """See `Sink`."""
-        if detection.embedding is None:
+        if detection.embedding is None or detection.is_unseen:  # whose score is none to calibrate on
             return {}
         picture = Picture(pixels(), detection.source)
         if self.sample.wants(digest := picture.digest()):

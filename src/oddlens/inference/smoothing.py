@@ -33,7 +33,9 @@ class Smoothing:
         self._before: tuple[object, NDArray[np.float32], float] | None = None
 
     def __call__(self, video: object, detection: Detection) -> Detection:
-        """The detection of the next frame, smoothed."""
+        """The detection of the next frame, smoothed; one that `is_unseen` stays as it is, and no mean counts it."""
+        if detection.is_unseen:
+            return detection
         if self._before is not None and self._before[0] is video:
             _, anomaly_map, score = self._before
             detection = replace(

@@ -64,6 +64,7 @@ class Scores(Generic[Made]):
         labels: The known class of every pixel, uint8 as the maps are, as numbers into `label_names`; None where a
             method knows no classes.
         label_names: The known classes.
+        unseen: Of which images the method looked at nothing, bool [batch]: their scores say nothing. None: there are none.
     """
 
     scores: Made
@@ -71,6 +72,7 @@ class Scores(Generic[Made]):
     parts: Mapping[str, Made] = field(default_factory=dict)
     labels: Made | Sequence[Made] | None = None
     label_names: tuple[str, ...] = ()
+    unseen: Made | None = None
 
 
 class AnyModel(Protocol):

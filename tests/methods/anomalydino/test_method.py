@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 import oddlens
 from oddlens.backbone.request import FeatureRequest
+from oddlens.detection import UNSEEN
 from oddlens.detector import Detector
-from oddlens.errors import OddlensWarning, UsageError
+from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError
 from oddlens.methods.anomalydino.foreground import foreground
 from oddlens.methods.anomalydino.method import _mean_below
 from tests.tiny_dinov2 import write_dinov2
@@ -68,12 +69,39 @@ def test_the_object_decides_whether_there_is_a_mask(open_clip_folder: Path, pict
     detector = load(open_clip_folder, mask_threshold=1e6).add_references(pictures[4:6])
     assert detector.detect(pictures[0], "part")[0].score > 0
     for name in ("screw", "Pipe fryum"):
-        with pytest.warns(
-            OddlensWarning, match="score 0 for that reason alone, so that no threshold promises anything of them"
-        ):
+        with pytest.warns(OddlensWarning, match="leaves nothing of 1 image, so that no verdict has a basis there"):
             assert detector.detect(pictures[0], name)[0].score == 0  # all is background
     with pytest.raises(UsageError, match="the mask leaves nothing of good example 1: give another mask_threshold"):
         load(open_clip_folder, mask="both", mask_threshold=1e6).add_references(pictures[4:6])
+
+
+@pytest.mark.filterwarnings("ignore:the mask of the background leaves nothing")
+def test_an_image_of_which_the_mask_leaves_nothing_is_for_review_and_promised_nothing(
+    open_clip_folder: Path, pictures: Pictures
+) -> None:
+    detector = load(open_clip_folder, mask_threshold=1e6).add_references(pictures[4:8])
+    plain, masked = (detector.detect(pictures[0], name)[0] for name in ("part", "screw"))
+    assert None not in (plain.thresholds.promise, plain.p_value)
+    assert not plain.is_unseen
+    assert (masked.verdict, masked.concern, masked.regions) == ("review", UNSEEN, ())
+    assert (masked.thresholds.promise, masked.p_value) == (None, None)
+    made = detector.calibration("screw")
+    assert made is not None
+    assert "promises no false-alarm rate: the mask of the background" in made.promise
+    assert "of the reference image 1 and 3 more references" in made.promise
+
+
+@pytest.mark.filterwarnings("ignore:the mask of the background leaves nothing")
+def test_nothing_is_calibrated_on_images_of_which_the_mask_leaves_nothing(
+    open_clip_folder: Path, pictures: Pictures
+) -> None:
+    detector = load(open_clip_folder, mask_threshold=1e6).add_references(pictures[4])
+    with pytest.raises(ImageError, match="the calibration image image 1 says nothing: the mask leaves nothing of it"):
+        detector.calibrate(pictures[:3], object_name="screw")
+    failed: list[Failure] = []
+    with pytest.raises(UsageError, match="the mask leaves nothing of any good image: give another mask_threshold"):
+        detector.observe(pictures[:3], "screw", failed=failed.append)
+    assert [each.source for each in failed] == ["image 1", "image 2", "image 3"]
 
 
 def test_dilating_on_the_grid_reaches_other_rows() -> None:

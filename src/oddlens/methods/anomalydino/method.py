@@ -6,7 +6,6 @@ Damm et al., WACV 2025, arXiv 2405.14529. The steps are those of the released co
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -19,7 +18,7 @@ from oddlens.backbone.dinov2 import Dinov2Config
 from oddlens.backbone.options import PositionResize, Tap
 from oddlens.backbone.request import FeatureRequest
 from oddlens.backbone.vision_pass import VisionPass
-from oddlens.errors import OddlensWarning, UsageError, counted
+from oddlens.errors import UsageError
 from oddlens.io.pixels import Pixels
 from oddlens.methods.anomalydino.card import CARD
 from oddlens.methods.anomalydino.foreground import foreground
@@ -167,26 +166,17 @@ class AnomalyDINO(Method[AnomalyDINORecipe]):
         recipe = self.recipe
         scores: list[Tensor] = []
         maps: list[Tensor] = []
-        empty = 0
+        unseen: list[Tensor] = []
         for images, grid, size in self._layouts(features):
             seen = distance[images, : grid[0] * grid[1]].double()
             if "masked" in text:
                 patches = features["patches"][images, : grid[0] * grid[1]].float()
                 kept = foreground(patches, grid, recipe.mask_threshold, recipe.morphology)
-                if not torch.compiler.is_exporting():
-                    empty += int((~kept.any(dim=1)).sum())
                 seen = seen * kept
+                unseen.append(~kept.any(dim=1))
             scores.append(mean_of_highest(seen, recipe.top))
             maps.append(upsample_and_filter(seen.view(-1, *grid), size, gaussian_weights(recipe.sigma), "reflect"))
-        if empty:
-            warnings.warn(
-                f"the mask of the background leaves nothing of {counted(empty, 'image')}, which score 0 for that reason alone, "
-                "so that no threshold promises anything of them, nor one that is made of them: the mask's threshold fits "
-                "DINOv2-small; give another mask_threshold, or mask='none'",
-                OddlensWarning,
-                stacklevel=2,
-            )
-        return Scores(torch.cat(scores), joined_maps(maps))
+        return Scores(torch.cat(scores), joined_maps(maps), unseen=torch.cat(unseen) if unseen else None)
 
     def _layouts(self, features: Mapping[str, Tensor]) -> Iterator[tuple[slice, Size, Size]]:
         """See `_alike`; of a graph, whose images are all of the model's size."""

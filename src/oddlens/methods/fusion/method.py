@@ -175,11 +175,16 @@ class Fusion(Method[FusionRecipe]):
             )[None]
             for one, other in zip(first.maps, second.maps, strict=True)
         ]
-        return Scores(scores, joined_maps(maps))
+        return Scores(scores, joined_maps(maps), unseen=second.unseen)  # only methods of good examples mask
 
 
 def _together(parts: Sequence[Scores]) -> Scores:
-    return Scores(torch.cat([part.scores for part in parts]), [one for part in parts for one in part.maps])
+    unseen = [part.unseen for part in parts if part.unseen is not None]
+    return Scores(
+        torch.cat([part.scores for part in parts]),
+        [one for part in parts for one in part.maps],
+        unseen=torch.cat(unseen) if unseen else None,
+    )
 
 
 def _resized(one: Tensor, other: Tensor) -> Tensor:
