@@ -57,11 +57,21 @@ def test_what_was_answered_is_there_after_a_kill_and_a_signal_ends_it_well(stati
         assert "the service has stopped" in process.stderr.read()
 
 
-def test_two_services_do_not_share_a_home(station: Path, tmp_path: Path) -> None:
+def test_two_services_do_not_share_a_home(station: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = list[ServeSettings]()
     with running(station, tmp_path) as (url, _):
-        with pytest.raises(UsageError, match=r"another service works in .*: stop it, or give another --home"):
-            run(ServeSettings(stations=(station,), home=tmp_path, port=0), print)
+        with monkeypatch.context() as patch:
+            patch.setattr("oddlens.service.run.create_app", opened.append)
+            with pytest.raises(UsageError, match=r"another service works in .*: stop it, or give another --home"):
+                run(ServeSettings(stations=(station,), home=tmp_path, port=0), print)
+        assert not opened  # the second one opens nothing
         assert inspect(url, 1)["verdict"] == "ok"
+
+
+def test_a_home_is_free_again_where_a_service_cannot_begin(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be kept in mysql"):
+        run(ServeSettings(home=tmp_path, history="mysql://host/name", port=0), print)
+    assert not list(tmp_path.iterdir())
 
 
 def test_clients_that_send_too_much_or_too_slowly_harm_nobody(station: Path, tmp_path: Path) -> None:

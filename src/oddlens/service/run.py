@@ -67,16 +67,29 @@ def run(
     Raises `UsageError` where the address cannot be listened on, the history cannot be opened, another service works in the home,
     and as `create_app`.
     """
-    listening = bound(settings.host, settings.port)
+    home = FolderLock(
+        settings.home, f"another service works in {printable(str(settings.home))}: stop it, or give another --home"
+    )
+    with bound(settings.host, settings.port) as listening:
+        home.acquire()  # before anything is opened
+        try:
+            _serve(settings, listening, say, ready)
+        finally:
+            home.release()
+    say("oddlens: the service has stopped")
+
+
+def _serve(
+    settings: ServeSettings,
+    listening: socket.socket,
+    say: Callable[[str], object],
+    ready: Callable[[Service], object],
+) -> None:
     try:
         app = create_app(settings)
     except HistoryError as error:
         raise UsageError(str(error)) from error
     service: Service = app.state.service
-    home = FolderLock(
-        settings.home, f"another service works in {printable(str(settings.home))}: stop it, or give another --home"
-    )
-    home.acquire()
 
     def tell(url: str) -> None:
         say(f"oddlens: {counted(len(service.stations), 'station')} at {url}")
@@ -98,9 +111,5 @@ def run(
         server_header=False,
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
-    try:
-        with suppress(KeyboardInterrupt), listening:
-            _Server(config, service, tell).run([listening])
-    finally:
-        home.release()
-    say("oddlens: the service has stopped")
+    with suppress(KeyboardInterrupt):
+        _Server(config, service, tell).run([listening])
