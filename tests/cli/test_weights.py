@@ -18,7 +18,7 @@ MADE: dict[str, Any] = {
     "model": "mini",
     "model_sha256": "00ff",
     "model_fingerprint": "abc",
-    "data": [{"name": "lids", "pictures": 3}, {"name": "nuts", "pictures": 4}],
+    "data": [{"name": "lids", "images_sha256": "00ff 11ff 22ff"}, {"name": "nuts", "pictures": 4}],
     "seed": 3,
     "losses": {"focal": 0.25},
 }
@@ -40,6 +40,7 @@ def test_our_files_tell_how_they_were_made(ours: Path) -> None:
         "layers 1, 2",
         "model mini",
         "name lids",
+        "images_sha256 3 hashes",
         "name nuts",
         "seed 3",
         "focal 0.25",

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import oddlens
+from oddlens.data.contents import training_hashes
 from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
 from oddlens.evaluation.chunks import CHUNKS, Chunks
+from oddlens.evaluation.trained_on import TrainedOn
 from tests.evaluation.tiny_set import make_plan, run_whole, save, write_set
 
 
@@ -211,6 +213,18 @@ def test_a_renamed_method_calls_objects_as_its_authors_do(
     run = Benchmark(make_plan(tmp_path / "parts", open_clip_folder, shots=(0,), detectors=(method,)), tmp_path / "out")
     run.open()
     assert [job.object_name for job in run._jobs] == ["macaroni"]
+
+
+def test_test_images_that_weights_were_trained_on_are_said_before_and_in_their_cells(
+    small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = (small_set / "bolt" / "test" / "good" / "001.png", small_set / "bolt" / "train" / "good" / "001.png")
+    training = TrainedOn(("bolts",), frozenset(training_hashes(learned).split()))
+    monkeypatch.setattr(runner, "trained_on", lambda detector: training)
+    run = run_whole(make_plan(small_set, open_clip_folder, [0]), tmp_path / "out")
+    said = "the weights of winclip were trained on 1 of {} test images (bolt/test/good/001.png): measure them on another data set"
+    assert run.remarks == [f"parts: {said.format(12)}"]
+    assert [cell.notes for cell in run.cells.values()] == [(said.format(6),), ()]
 
 
 def test_a_job_names_its_cells(finished: Benchmark) -> None:

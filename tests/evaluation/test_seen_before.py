@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from oddlens.data import manifest_hash
 from oddlens.evaluation import open_sources
 from oddlens.evaluation.plan import Job
 from oddlens.evaluation.protocol import choose_protocol
@@ -19,13 +16,12 @@ from tests.evaluation.tiny_set import write_set
 class Measured:
     """Of a detector, all that counts here."""
 
-    weights: str | None = None
     name: str = "april-gan"
 
 
-def job(root: Path, weights: Path | None = None) -> Job:
+def job(root: Path) -> Job:
     (source,) = open_sources([root])
-    detector: Any = Measured(None if weights is None else str(weights))
+    detector: Any = Measured()
     protocol = choose_protocol(source, "bolt", None, None)
     return Job(source, "bolt", detector, "bolt", source.tests("bolt"), {}, protocol)
 
@@ -70,22 +66,14 @@ def test_images_that_are_left_out_are_said(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("data", "is_said"),
-    [({"split": "test"}, True), ({"splits": ["test"]}, True), ({"split": "train"}, False), ({"splits": []}, False)],
-)
-def test_weights_that_were_trained_on_the_test_images_are_named(
-    tmp_path: Path, data: dict[str, object], is_said: bool
-) -> None:
-    torch = pytest.importorskip("torch")
-    from oddlens.methods.weights import write_weights
-
-    measured = job(write_set(tmp_path / "parts", ["bolt"]), tmp_path / "learned.safetensors")
-    made = {"method": "april-gan", "recipe": {}, "model": "mini", "model_fingerprint": "abc"}
-    data |= {"data_sha256": manifest_hash(measured.source.dataset)}
-    write_weights(tmp_path / "learned.safetensors", {"w": torch.zeros(1)}, made | {"data": [data]})
-    said = "the weights were trained on these test images: measure them on another data set"
-    assert list(seen_before(measured, ())) == ([said] if is_said else [])
-    assert bool(list(remarks_on_weights(measured.source, measured.detector))) is is_said
-    other = job(write_set(tmp_path / "others", ["bolt"], normal=2), tmp_path / "learned.safetensors")
-    assert list(seen_before(other, ())) == []
+def test_test_images_that_the_weights_were_trained_on_are_counted_in_the_same_words(tmp_path: Path) -> None:
+    measured = replace(job(write_set(tmp_path / "parts", ["bolt"])), trained_on=("bolt/test/good/002.png",))
+    said = (
+        "the weights of april-gan were trained on 1 of 6 test images (bolt/test/good/002.png): "
+        "measure them on another data set"
+    )
+    assert list(seen_before(measured, ())) == [said]
+    assert list(remarks_on_weights(measured.source, "april-gan", measured.trained_on, 6)) == [f"parts: {said}"]
+    assert list(remarks_on_weights(measured.source, "april-gan", (), 6)) == []
+    several = replace(measured, trained_on=("bolt/test/good/000.png", "bolt/test/good/002.png"))
+    assert "2 of 6 test images (bolt/test/good/000.png, and 1 more)" in "".join(seen_before(several, ()))

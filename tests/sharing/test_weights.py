@@ -17,7 +17,8 @@ from tests.hub_server import HubServer
 
 MADE = {
     "method": "april-gan", "recipe": {"image_size": 518}, "model": "tiny", "model_fingerprint": "0123456789abcdef",
-    "data": [{"name": "parts", "data_sha256": "ab" * 32}], "settings": {"epochs": 3}, "note": "a | b <script>",
+    "data": [{"name": "parts", "data_sha256": "ab" * 32, "images_sha256": "00ff 11ff"}],
+    "settings": {"epochs": 3}, "note": "a | b <script>",
 }  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def test_the_card_says_how_they_were_made(weights: Path, tmp_path: Path) -> None
         "15 numbers in 2 tensors",
         "0123456789abcdef",
         '"data_sha256"',
+        '"images_sha256": "2 hashes"',
         '{"epochs": 3}',
         "- april-gan",
         "a \\| b &lt;script>",

@@ -1,11 +1,13 @@
 """Which images a method learns from."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lab.synthetic import write_mvtec
+from oddlens.data.contents import training_hashes
 from oddlens.data.named import open_sources
 from oddlens.data.object_names import ObjectNames
 from oddlens.errors import DataError
@@ -25,6 +27,17 @@ def test_it_learns_from_the_test_split_normal_and_abnormal(data: Path) -> None:
         samples.metadata().items()
         >= {"name": "data", "split": "test", "normal": 5, "abnormal": 6, "left_out": 0}.items()
     )
+
+
+def test_it_keeps_hashes_of_the_images_that_it_learns_from(data: Path, tmp_path: Path) -> None:
+    (data / "lid" / "ground_truth" / "spot" / "2_mask.png").unlink()
+    (samples,) = gather(data)
+    hashes = samples.metadata()["images_sha256"]
+    assert hashes == training_hashes(sample.record.image for sample in samples.samples)
+    assert len(str(hashes)) == 17 * len(samples) - 1
+    shutil.copytree(data, tmp_path / "elsewhere")
+    (same,) = gather(tmp_path / "elsewhere")
+    assert same.metadata()["images_sha256"] == hashes
 
 
 def test_abnormal_pictures_that_nobody_has_drawn_are_left_out_and_counted(data: Path) -> None:

@@ -145,10 +145,14 @@ def test_a_training_may_begin_with_other_weights_and_new_words(backbone: Backbon
         start=start,
     )
     assert begun.provenance()["start"] == {"file": "start.safetensors", "weights_sha256": file_hash(Path(start.source))}
+    cars = {"name": "cars", "frames": 1}
+    assert begun.provenance()["data"] == [cars, {"name": "small", "frames": 2}]
     for name, value in begun.network.state_dict().items():
         assert torch.equal(value, start.tensors[f"decoder.{name}"])
     assert all(parameter.requires_grad for parameter in begun.network.parameters())
     begun.run()
+    again = schedule(backbone, tmp_path / "third.safetensors", SHAPE, start=read_weights(tmp_path / "next.safetensors"))
+    assert again.provenance()["data"] == [{"name": "small", "frames": 2}, cars]
     wider = replace(SHAPE, queries=7)
     with pytest.raises(UsageError, match="holds a decoder of another shape"):
         schedule(backbone, tmp_path / "next.safetensors", wider, start=start)

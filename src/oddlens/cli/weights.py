@@ -110,11 +110,13 @@ def _described(file: Path) -> WeightsDocument:
 
 
 def _lines(document: WeightsDocument) -> Iterator[str]:
+    from oddlens.methods.weights import in_short
+
     method, provenance = document["method"], document["provenance"]
     size = f"{document['numbers']:,} numbers in {len(document['tensors'])} tensors"
     if provenance is not None:
         yield f"weights of {method}: {size}"
-        for name, value in provenance.items():
+        for name, value in in_short(provenance).items():
             if name not in ("format", "method"):
                 yield from _fact(name, value)
     else:

@@ -24,8 +24,8 @@ class NamedDataset:
     dataset: Dataset
     left_out: frozenset[Path] = frozenset()
 
-    def tests(self, category: str) -> tuple[Record, ...]:
-        """The test images of a category whose label is known, without those that are left out."""
+    def tests(self, category: str | None = None) -> tuple[Record, ...]:
+        """The test images of a category (None: of all) whose label is known, without those that are left out."""
         records = self.dataset.select(category=category, split="test")
         return tuple(record for record in records if record.label is not None and record.image not in self.left_out)
 

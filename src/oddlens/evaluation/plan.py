@@ -81,7 +81,10 @@ def unsupported(detector: Detector, variant: Variant) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """One category for one method: the cells that are evaluated together, each with its settings and good examples."""
+    """One category for one method: the cells that are evaluated together, each with its settings and good examples.
+
+    trained_on: the test images that the method's weights were trained on, by their path in the data set.
+    """
 
     source: NamedDataset
     category: str
@@ -90,6 +93,7 @@ class Job:
     records: tuple[Record, ...]
     cells: Mapping[Variant, tuple[CellSettings, tuple[Record, ...]]]
     protocol: Protocol
+    trained_on: tuple[str, ...] = ()
 
     def key(self, variant: Variant) -> Key:
         """Which cell it is."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol as Interface
 
 from oddlens.data import Record
+from oddlens.data.contents import Contents
 from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
 from oddlens.errors import OddlensError, UsageError, counted, printable
@@ -20,6 +21,7 @@ from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
 from oddlens.evaluation.seen_before import remarks_on_examples, remarks_on_weights
+from oddlens.evaluation.trained_on import TrainedOn, trained_on
 from oddlens.io.paths import is_dir, is_file, why_no_folder
 from oddlens.methods.registry import authors_names
 
@@ -83,6 +85,8 @@ class Benchmark:
         self._cells: dict[Key, CellResult | None] = {}
         self._jobs: list[Job] = []
         self._resume = True
+        self._contents = Contents()
+        self._trainings: dict[str, TrainedOn] = {}
 
     @property
     def cells(self) -> dict[Key, CellResult]:
@@ -111,12 +115,16 @@ class Benchmark:
             raise UsageError(
                 f"{printable(str(self.out))} holds results of a run of 'oddlens detect': give another --out"
             )
+        self._trainings = {detector.name: trained_on(detector) for detector in self.plan.detectors}
         for source in self.plan.sources:
             if self.out.resolve() == source.dataset.root.resolve():
                 raise UsageError(
                     f"{printable(str(self.out))} is the folder of the data set {source.name}: give another --out"
                 )
-            self.remarks += (line for detector in self.plan.detectors for line in remarks_on_weights(source, detector))
+            tests = source.tests()
+            for method, training in self._trainings.items():
+                seen = training.among(source, tests, self._contents)
+                self.remarks += remarks_on_weights(source, method, seen, len(tests))
             for category in source.dataset.categories:
                 examples = self._examples(source, category)
                 every = {record.image: record for chosen in examples.values() for record in chosen}
@@ -197,4 +205,5 @@ class Benchmark:
                 to_do[variant] = settings, chosen
             self._cells[key] = cell
         if to_do:
-            self._jobs.append(Job(source, category, detector, object_name, records, to_do, protocol))
+            seen = self._trainings[detector.name].among(source, records, self._contents)
+            self._jobs.append(Job(source, category, detector, object_name, records, to_do, protocol, seen))

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from oddlens.data import Record, manifest_hash
+from oddlens.data import Record
 from oddlens.data.copies import copies
 from oddlens.data.named import NamedDataset
 from oddlens.errors import counted
 from oddlens.evaluation.plan import Job
-
-if TYPE_CHECKING:
-    from oddlens.detector import Detector
 
 
 def seen_before(job: Job, examples: Sequence[Record]) -> Iterator[str]:
@@ -23,8 +18,7 @@ def seen_before(job: Job, examples: Sequence[Record]) -> Iterator[str]:
         yield f"the test image {test} is the good example {good}: keep only one of them"
     for name in job.source.names_left_out(job.category):
         yield f"the test image {name} is left out: it is a copy of a normal training image"
-    if _were_trained_on(job.detector, job.source):
-        yield "the weights were trained on these test images: measure them on another data set"
+    yield from _on_weights(job.detector.name, job.trained_on, len(job.records))
 
 
 def remarks_on_examples(source: NamedDataset, category: str, examples: Iterable[Record]) -> Iterator[str]:
@@ -44,11 +38,16 @@ def remarks_on_examples(source: NamedDataset, category: str, examples: Iterable[
         yield (f"{_test_images(source, category, len(left_out))} {found} of normal training images ({_some(left_out)})")
 
 
-def remarks_on_weights(source: NamedDataset, detector: Detector) -> Iterator[str]:
-    """The same of weights."""
-    if _were_trained_on(detector, source):
+def remarks_on_weights(source: NamedDataset, method: str, trained_on: Sequence[str], count: int) -> Iterator[str]:
+    """The same of the weights of a method. trained_on: as `Job` has it, of all categories. count: of all their test images."""
+    yield from (f"{source.name}: {sentence}" for sentence in _on_weights(method, trained_on, count))
+
+
+def _on_weights(method: str, trained_on: Sequence[str], count: int) -> Iterator[str]:
+    if trained_on:
         yield (
-            f"the weights of {detector.name} were trained on the test images of {source.name}: measure them on another data set"
+            f"the weights of {method} were trained on {len(trained_on)} of {counted(count, 'test image')} ({_some(trained_on)}): "
+            "measure them on another data set"
         )
 
 
@@ -58,20 +57,3 @@ def _test_images(source: NamedDataset, category: str, count: int) -> str:
 
 def _some(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]}, and {len(names) - 1} more"
-
-
-def _were_trained_on(detector: Detector, source: NamedDataset) -> bool:
-    return detector.weights is not None and manifest_hash(source.dataset) in _trained_on(Path(detector.weights))
-
-
-def _trained_on(weights: Path) -> set[object]:
-    """The hashes of the data sets of whose test images a training made the weights; none for a file of the authors."""
-    from oddlens.methods.weights import read_weights
-
-    provenance: object = read_weights(weights).provenance
-    sets = provenance.get("data") if isinstance(provenance, dict) else None
-    return {
-        each.get("data_sha256")
-        for each in (sets if isinstance(sets, list) else [])
-        if isinstance(each, dict) and "test" in (each.get("split"), *each.get("splits", ()))
-    }

@@ -30,10 +30,23 @@ _DTYPES = (*FLOATS, torch.int32, torch.int64)  # whole numbers are numbers of wo
 _DEEPEST = 8
 
 
+class TrainingSet(TypedDict, total=False):
+    """A data set that weights were trained on, as `SampleSet` and `Scenes` describe it.
+
+    images_sha256: short hashes of its training images, as `training_hashes` has them.
+    """
+
+    name: str
+    data_sha256: str
+    split: str
+    splits: list[str]
+    images_sha256: str
+
+
 class WeightsProvenance(TypedDict):
     """How weights were made, as JSON values. A training says more than these: see `TrainingRun.provenance`.
 
-    recipe: the recipe's fields. decoder: `vl4ad.decoder_shape.DecoderShape`'s.
+    recipe: the recipe's fields. decoder: `vl4ad.decoder_shape.DecoderShape`'s. data: of the weights that it began with, too.
     """
 
     method: str
@@ -41,6 +54,7 @@ class WeightsProvenance(TypedDict):
     model: str
     model_fingerprint: str
     decoder: NotRequired[object]
+    data: NotRequired[list[TrainingSet]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +125,19 @@ def _provenance(document: object) -> WeightsProvenance | None:
         return checked(provenance, WeightsProvenance)
     except ValueError:
         return None
+
+
+def in_short(provenance: Mapping[str, object]) -> dict[str, object]:
+    """How weights were made, for people: the hashes of images are only counted. provenance: that of a file."""
+    sets = provenance.get("data")
+    if not isinstance(sets, list):
+        return dict(provenance)
+    return {**provenance, "data": [_counted_hashes(each) for each in sets]}
+
+
+def _counted_hashes(training_set: Mapping[str, object]) -> dict[str, object]:
+    hashes = training_set.get("images_sha256")
+    return {**training_set, **({"images_sha256": f"{len(hashes.split())} hashes"} if isinstance(hashes, str) else {})}
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping[str, object]) -> None:

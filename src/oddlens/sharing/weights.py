@@ -10,7 +10,7 @@ from pathlib import Path
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import replacing
 from oddlens.io.hashes import file_hash
-from oddlens.methods.weights import MethodWeights, read_weights
+from oddlens.methods.weights import MethodWeights, in_short, read_weights
 from oddlens.sharing.bundle import CARD, write_bundle
 from oddlens.sharing.card import card, facts, table
 from oddlens.sharing.figures import measured
@@ -99,7 +99,7 @@ def _body(learned: MethodWeights, provenance: Mapping[str, object], figures: Seq
     """What oddlens says of weights."""
     method, model = provenance["method"], provenance["model"]
     count = sum(tensor.numel() for tensor in learned.tensors.values())
-    made = {name: value for name, value in provenance.items() if name != "format"}
+    made = {name: value for name, value in in_short(provenance).items() if name != "format"}
     shown = f"\n## Figures\n\nIn percent, of a benchmark with oddlens.\n\n{table(figures)}\n" if figures else ""
     return f"""The learned part of the method {method} on the model {model}: {count:,} numbers in {len(learned.tensors)} tensors.
 Use it with oddlens:

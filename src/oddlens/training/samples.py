@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from oddlens.data.contents import training_hashes
 from oddlens.data.manifest import manifest_hash
 from oddlens.data.masks import mask_files
 from oddlens.data.named import NamedDataset
@@ -66,6 +67,11 @@ class SampleSet:
         lines = [_facts(sample, self.source) for sample in self.samples]
         return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
+    @cached_property
+    def images_sha256(self) -> str:
+        """See `training_hashes`."""
+        return training_hashes(sample.record.image for sample in self.samples)
+
     def metadata(self) -> dict[str, object]:
         """What the weights file says of it, JSON values. "data_sha256": the hash of the whole data set's manifest."""
         return {
@@ -76,6 +82,7 @@ class SampleSet:
             "normal": len(self) - self.abnormal,
             "abnormal": self.abnormal,
             "left_out": self.without_mask + self.unlabelled,
+            "images_sha256": self.images_sha256,
         }
 
 

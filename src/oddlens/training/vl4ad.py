@@ -153,6 +153,7 @@ class DecoderRun:
             check_distinct_classes(self._text["concepts"], self._text["columns"], self.vocabulary.names)
         self._tower = map_tower(backbone.vision)
         self.network = self._fresh_network(start)
+        self._earlier = [] if start is None or start.provenance is None else start.provenance.get("data", [])
         self._start = (
             None
             if start is None
@@ -206,7 +207,7 @@ class DecoderRun:
 
     def provenance(self) -> dict[str, object]:
         """How the weights are made, JSON values; the weights file carries them."""
-        backbone = self.backbone
+        backbone, scenes = self.backbone, self.scenes.metadata()
         return {
             "method": "vl4ad",
             "recipe": {
@@ -221,7 +222,7 @@ class DecoderRun:
             },
             **backbone.identity.to_dict(),
             "decoder": asdict(self.shape),
-            "data": [self.scenes.metadata()],
+            "data": [scenes, *(each for each in self._earlier if each != scenes)],
             "settings": asdict(self.settings),
             "start": self._start,
             "device": backbone.device.type,

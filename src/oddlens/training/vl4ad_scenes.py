@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from oddlens.data.contents import training_hashes
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import IGNORED
 from oddlens.data.manifest import manifest_hash
@@ -85,6 +87,11 @@ class RecordScenes:
         pixels = read_image(record.image).pixels
         return pixels, read_classes(record, pixels.shape[:2])
 
+    @cached_property
+    def images_sha256(self) -> str:
+        """See `training_hashes`."""
+        return training_hashes(record.image for record in self._records)
+
     def metadata(self) -> dict[str, object]:
         """See `Scenes`."""
         return {
@@ -93,6 +100,7 @@ class RecordScenes:
             "splits": list(self._splits),
             "frames": len(self),
             "data_sha256": manifest_hash(self._dataset),
+            "images_sha256": self.images_sha256,
         }
 
 
