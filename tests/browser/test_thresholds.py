@@ -6,14 +6,15 @@ import json
 import statistics
 from collections import Counter
 from dataclasses import replace
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 from oddlens.detection import Thresholds
 from oddlens.station import add_to_log, locked, read_station, utc_now, versions, write_station
-from tests.browser.conftest import OpenPage
-from tests.browser.running import Running
+from tests.browser.conftest import HOSTILE, OpenPage
+from tests.browser.running import GOOD, Running
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -93,6 +94,34 @@ def test_a_handle_follows_the_mouse_and_pushes_the_other_one(served: Running, op
     assert float(page.input_value("#review")) == pytest.approx(moved, rel=1e-5)
     page.click("#reset")
     assert float(page.input_value("#image")) == pytest.approx(image, rel=1e-5)
+
+
+def test_the_page_makes_one_promise_where_the_threshold_stands_and_another_where_it_is_moved(
+    served: Running, open_page: OpenPage
+) -> None:
+    page = open_page(served.url + "/s/star/thresholds")
+    promise = page.locator("#promise")
+    known = served.service.describe(served.service.stations["star"])["thresholds"]
+    assert isinstance(known, dict)
+    expect(promise).to_have_text(known["promise"])
+    assert page.content().count("are called NG") == 1 + page.inner_html("#data").count("are called NG")
+    page.fill("#image", str(known["image"] * 2))
+    expect(promise).to_contain_text("Moved here by hand: at most")
+    expect(promise).to_contain_text("about one in twenty such samples does worse")
+    page.fill("#image", "0.0001")
+    expect(promise).to_contain_text("No rate of false alarms is promised here")
+    page.click("#reset")
+    expect(promise).to_have_text(known["promise"])
+
+
+def test_the_rates_begin_with_those_of_the_station(served: Running, open_page: OpenPage) -> None:
+    for room in ("thresholds", "teach"):
+        page = open_page(f"{served.url}/s/{quote(HOSTILE, safe='')}/{room}")
+        expect(page.locator("[name=review_rate]")).to_have_value("0")  # so few references have no review
+    page = open_page(f"{served.url}/s/{quote(HOSTILE, safe='')}/thresholds")
+    alarms = page.locator("[name=false_alarm_rate]")
+    expect(alarms).to_have_value(str(1 / (GOOD + 1)))
+    expect(alarms.locator("option:checked")).to_have_text("11 %")
 
 
 def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Running, open_page: OpenPage) -> None:

@@ -102,6 +102,12 @@ class TestWords:
         )
         assert "estimate" not in made(20).statement
 
+    def test_review_says_what_it_promises(self) -> None:
+        said = "Review above 0.95: on average at most 6 % of good images go to review or are called NG."
+        assert said in made(100).statement
+        assert "Review above 0.95. " in made(100, unguaranteed="it divides").statement
+        assert "Review above" not in made(100, rates=Rates(review_rate=0)).statement
+
     def test_nothing_is_said_of_misses(self) -> None:
         assert made(20).statement.endswith(
             "This says nothing about missed defects, other kinds of part, or a change of camera, light or process."
@@ -145,7 +151,9 @@ class TestMovedByHand:
         found = made(100)
         for threshold, rank, bound in ((0.5, 50, 65), (0.999, 99, 8), (1.0, 100, 5.9), (7.0, 100, 5.9)):
             assert 0 <= bound - 100 * moved_bound(100, rank) < (1 if bound > 10 else 0.1)
-            assert f"with 95 % confidence at most {bound} % of good images" in found.promise_at(threshold)
+            assert f"at most {bound} % of good images like the 100" in found.promise_at(threshold)
+            assert "; at most one in twenty such samples does worse." in found.promise_at(threshold)
+        assert "; about one in twenty such samples does worse." in made(100, "leave-one-out").promise_at(0.5)
         assert moved_bound(100, 100) > declared_bound(100, 100)
 
     def test_below_all_it_promises_nothing(self) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 import oddlens
 from oddlens.calibration import Readiness
-from oddlens.station import read_log, utc_now, versions
+from oddlens.station import read_log, read_station, utc_now, versions
 from tests.cli.program import Done, run
 from tests.noise import write_picture, write_pictures
 
@@ -50,6 +50,44 @@ class TestGood:
         assert Image.open(station / "calibration.png").width > 500
         assert versions(station)[-1].what == "calibrated on 20 good images"
         assert read_log(station)[-1].verb == "calibrate"
+
+    def test_it_says_what_the_threshold_that_was_in_force_calls_them(self, station: Path, good: Path) -> None:
+        before = read_station(station).thresholds_in_force
+        done = calibrate(station, "--good", good, "--accept", "all")
+        calibration = oddlens.open_station(station, device="cpu").calibration()
+        assert calibration is not None
+        above = sum(before.verdict(score) == "ng" for score in calibration.scores)
+        lie = "lies" if above == 1 else "lie"
+        said = (
+            f"The threshold was {before.image:.4g}; {above} of the 20 images {lie} above it.\n{calibration.statement}"
+        )
+        assert said in done.out
+        run("station", "set", station, "--threshold", sorted(calibration.scores)[-3])
+        again = calibrate(station, "--good", good, "--accept", "all", "--json")
+        earlier = json.loads(again.out)["earlier"]
+        assert (earlier["above"], earlier["total"]) == (2, 20)
+        assert json.loads(calibrate(station, "--accept", "all", "--json").out)["earlier"] is None  # of the references
+
+    def test_the_review_rate_stays_what_it_was(self, station: Path, good: Path) -> None:
+        assert read_station(station).thresholds_in_force.review is None  # five references are too few
+        done = calibrate(station, "--good", good, "--accept", "all")
+        assert "nothing goes to review, as before; --review-rate 0.05 sends 5 % of good images there" in done.err
+        assert read_station(station).thresholds_in_force.review is None
+        calibrate(station, "--good", good, "--accept", "all", "--review-rate", 0.2)
+        done = calibrate(station, "--good", good, "--accept", "all", "--json")
+        assert json.loads(done.out)["calibration"]["review_rate"] == 0.2
+        assert "nothing goes to review" not in done.err
+        calibrate(station, "--good", good, "--accept", "all", "--review-rate", 0)
+        done = calibrate(station, "--good", good, "--accept", "all", "--json")
+        assert json.loads(done.out)["calibration"]["review_rate"] == 0
+
+    def test_a_station_without_thresholds_sends_the_usual_share_to_review(
+        self, station: Path, good: Path, tmp_path: Path, open_clip_folder: Path
+    ) -> None:
+        oddlens.load("winclip", open_clip_folder, device="cpu").save(tmp_path / "words")
+        done = calibrate(tmp_path / "words", "--good", good, "--accept", "all", "--json")
+        document = json.loads(done.out)
+        assert (document["calibration"]["review_rate"], document["earlier"]) == (0.05, None)
 
     def test_it_stops_at_a_doubtful_image_until_it_is_accepted_or_left_out(
         self, station: Path, good: Path, tmp_path: Path

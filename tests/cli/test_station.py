@@ -25,7 +25,7 @@ class TestSet:
         before = read_station(station).thresholds_in_force
         said = self.set(station, "--threshold", 9)
         assert said.startswith(
-            f"version 2: threshold 9 (was {before.image:.6g}, calibrated)\nThe threshold was moved by hand; "
+            f"version 2: threshold 9 (was {before.image:.6g}, calibrated)\nThe threshold was moved by hand: "
         )
         after = oddlens.open_station(station, "cpu")
         assert (after.thresholds.image, after.thresholds.pixel) == (9, None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oddlens.io.addresses import shown_address
+from oddlens.io.addresses import is_loopback, shown_address
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,13 @@ from oddlens.io.addresses import shown_address
 )
 def test_addresses_as_they_are_shown(address: str, shown: str) -> None:
     assert shown_address(address) == shown
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LOCALHOST", "a.localhost"])
+def test_this_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.example.com", "line-3", ""])
+def test_other_machines(host: str) -> None:
+    assert not is_loopback(host)

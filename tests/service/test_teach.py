@@ -97,12 +97,18 @@ class TestCalibration:
 
     def test_on_other_good_images(self, client: TestClient) -> None:
         good = files(*range(60, 72))
+        before = client.get(f"{STATION}/calibration").json()
         found = ok(
             client.post(
                 f"{STATION}/calibration", files=good, data={"false_alarm_rate": "0.1", "who": "Ada", "accept": "all"}
             )
         )
         assert (found["kind"], found["count"], found["false_alarm_rate"]) == ("split", 12, 0.1)
+        assert found["review_rate"] == 0  # as before: so few references have none
+        above = sum(score > before["threshold"] for score in found["scores"])
+        assert found["sentences"] == [
+            f"The threshold was {before['threshold']:.4g}; {above} of the 12 images {'lies' if above == 1 else 'lie'} above it."
+        ]
         station = client.get(STATION).json()
         assert (station["state"], station["version"]) == ("ready", 2)
         assert station["audit"][0]["what"] == "calibrated on 12 good images"
@@ -145,6 +151,9 @@ class TestCalibration:
             found = client.post(f"{STATION}/calibration", json=body)
             assert found.status_code == 422, body
             assert found.json()["error"]
+        found = client.post(f"{STATION}/calibration", files=files(60), data={"false_alarm_rate": "few"})
+        assert found.status_code == 422
+        assert "false_alarm_rate is not as it should be: Input should be a valid number" in found.json()["error"]
 
 
 class TestFeedback:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import oddlens
-from oddlens.calibration import vet
+from oddlens.calibration import Readiness, vet
 from oddlens.calibration.conformal import moved_bound
+from oddlens.calibration.exchangeability import Exchangeability
 from oddlens.errors import OddlensError
 from oddlens.teaching.report import DoubtfulError, calibration_document, references_of, refuse_doubtful, turned
 from tests.teaching.test_references import pictures
@@ -60,6 +61,11 @@ def test_the_bounds_are_those_of_a_moved_threshold(detector: oddlens.Detector, t
     found = calibration_document(detector, tmp_path)
     assert found["bounds"] == [moved_bound(5, rank) for rank in range(6)]
     assert found["learning"] == {"kept": 0, "enough": 60}
+    other = detector.with_references(detector.references)
+    other.state = Readiness("learning", tested=Exchangeability(5, 60, 0.5, 0.001))
+    refuted = calibration_document(other, tmp_path)
+    assert "promises no false-alarm rate" in str(refuted["promise"])
+    assert (refuted["bounds"], refuted["declared"]) == ([], [])
     nothing = calibration_document(detector.with_references(None), tmp_path)
     assert (nothing["kind"], nothing["scores"], nothing["bounds"]) == (None, [], [])
 

@@ -152,6 +152,11 @@ class Calibration:
         return mean_rate(len(self), self.rank)
 
     @property
+    def _to_review(self) -> float:
+        """The share of good images that may exceed the review threshold."""
+        return min(self.false_alarm_rate + self.review_rate, 1 - 1e-9)
+
+    @property
     def source(self) -> str:
         """Which scores the thresholds are of, in words."""
         if self.kind == "split":
@@ -166,8 +171,7 @@ class Calibration:
         that is at most the false-alarm rate, on average, would have a marked pixel.
         """
         image, pixel = (threshold_for(values, self.false_alarm_rate) for values in (self.scores, self.peaks))
-        to_review = min(self.false_alarm_rate + self.review_rate, 1 - 1e-9)
-        review = threshold_for(self.scores, to_review)
+        review = threshold_for(self.scores, self._to_review)
         return Thresholds(image, pixel, self.source, review if review < image else None, self.promise)
 
     @cached_property
@@ -247,7 +251,7 @@ class Calibration:
             self.promise,
         ]
         if self.thresholds.review is not None:
-            lines.append(f"Review above {self.thresholds.review:.4g}.")
+            lines.append(f"Review above {self.thresholds.review:.4g}{self._promise_of_review}.")
         estimate = self.estimate() if self.false_alarm_rate > 0.05 else None
         if estimate is not None:
             lines.append(
@@ -258,6 +262,13 @@ class Calibration:
         )
         return " ".join(lines)
 
+    @property
+    def _promise_of_review(self) -> str:
+        """What the review threshold promises, in words; "" where nothing is promised."""
+        rank = rank_for(len(self), self._to_review)
+        share = percent_up(mean_rate(len(self), rank))
+        return "" if self.broken else f": on average at most {share} of good images go to review or are called NG"
+
     def promise_at(self, threshold: float) -> str:
         """What a threshold promises that was moved by hand after the scores were seen: the band that holds at all at once."""
         if self.broken:
@@ -267,10 +278,10 @@ class Calibration:
         if bound > MOST_PROMISED:
             below = "all" if not rank else f"{len(self) - rank} of the {len(self)}"
             return f"The threshold was moved by hand below {below} good images: it promises no false-alarm rate."
-        about = "with 95 % confidence" if self.kind == "split" else "with about 95 % confidence"
+        often = "at most" if self.kind == "split" else "about"
         return (
-            f"The threshold was moved by hand; {about} at most {percent_up(bound)} of good images like the {len(self)} that it was "
-            f"compared with are called NG. {self.remarks}"
+            f"The threshold was moved by hand: at most {percent_up(bound)} of good images like the {len(self)} that it was "
+            f"compared with are called NG; {often} one in twenty such samples does worse. {self.remarks}"
         )
 
     def to_dict(self) -> CalibrationDocument:

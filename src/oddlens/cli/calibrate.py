@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from oddlens.calibration import Calibration, DetectionRate, Observations, Vetting
     from oddlens.detector import Detector
     from oddlens.io.remote import ImagePath
-    from oddlens.teaching.calibrating import Seen
+    from oddlens.teaching.calibrating import Earlier, Seen
 
 EXAMPLES = """\b
 Examples:
@@ -50,8 +50,13 @@ def calibrate(
     ] = None,
     false_alarm_rate: FalseAlarmRate = None,
     review_rate: Annotated[
-        float, typer.Option(metavar="R", help="The share of good images that may go to review besides; 0: none.")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            metavar="R",
+            help="The share of good images that may go to review besides; 0: none.",
+            show_default="what the station has",
+        ),
+    ] = None,
     accept: AcceptNames = None,
     leave_out: LeaveOutNames = None,
     sheet: Annotated[
@@ -90,10 +95,10 @@ def calibrate(
         check_sheet(sheet)
 
     import oddlens
-    from oddlens.calibration import vet
+    from oddlens.calibration import REVIEW_RATE, vet
     from oddlens.calibration.sheet import write_sheet
-    from oddlens.station import locked, write_station
-    from oddlens.teaching.calibrating import calibrate_station
+    from oddlens.station import locked, read_station, write_station
+    from oddlens.teaching.calibrating import calibrate_station, held_against
 
     with locked(station):
         with before_the_first_image(), loading():
@@ -110,13 +115,19 @@ def calibrate(
         is_split = seen.images.kind == "split"
         refuse_doubtful(vetting, accept or [], place, accepted=accepted, leave_out=is_split, title=title)
         write_sheet(vetting, place, title)
+        earlier = held_against(read_station(station).thresholds_in_force, seen)
         calibration = calibrate_station(detector, station, seen, false_alarm_rate, review_rate)
         rate = _found(detector, calibration, known_bad, failed)
         version = write_station(detector.to_state(), station, verb="calibrate", what=f"calibrated on {seen.what}")
     if as_json:
-        print(json.dumps(_document(calibration, vetting, rate, place, version.number, failed), indent=2))
+        print(json.dumps(_document(calibration, earlier, vetting, rate, place, version.number, failed), indent=2))
     else:
-        _print(seen.images, calibration, rate)
+        _print(seen.images, calibration, earlier, rate)
+        if is_split and review_rate is None and not calibration.review_rate:
+            say(
+                f"oddlens: nothing goes to review, as before; --review-rate {REVIEW_RATE} sends {100 * REVIEW_RATE:g} % of good "
+                "images there"
+            )
         given = detector.thresholds.image
         if given is not None:
             say(
@@ -127,10 +138,12 @@ def calibrate(
         raise typer.Exit(1)
 
 
-def _print(seen: Observations, calibration: Calibration, rate: DetectionRate | None) -> None:
+def _print(seen: Observations, calibration: Calibration, earlier: Earlier | None, rate: DetectionRate | None) -> None:
     print()
     _print_histogram(seen.scores, calibration)
     print()
+    if earlier is not None:
+        print(earlier.sentence)
     print(calibration.statement)
     if rate is not None:
         print(_found_sentence(rate))
@@ -212,6 +225,7 @@ def _print_histogram(scores: Sequence[float], calibration: Calibration, bins: in
 
 def _document(
     calibration: Calibration,
+    earlier: Earlier | None,
     vetting: Vetting,
     rate: DetectionRate | None,
     sheet: Path,
@@ -223,6 +237,7 @@ def _document(
         "calibration": calibration.to_dict(),
         "thresholds": calibration.thresholds.to_dict(),
         "statement": calibration.statement,
+        "earlier": None if earlier is None else earlier._asdict(),
         "vetting": vetting.to_dict(),
         "detection_rate": None if rate is None else rate._asdict(),
         "sheet": str(sheet),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,3 +68,11 @@ def bound(host: str, port: int) -> socket.socket:
             f"{printable(host)}:{port} cannot be listened on ({error.strerror}): give another --port or --host"
         ) from error
     return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address leads to this machine only."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost" or host.casefold().endswith(".localhost")

@@ -26,7 +26,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oddlens.errors import one_line, shortened
-from oddlens.service.settings import ServeSettings, is_loopback
+from oddlens.io.addresses import is_loopback
+from oddlens.service.settings import ServeSettings
 
 COOKIE = "oddlens_session"
 

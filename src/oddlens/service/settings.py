@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 
 from oddlens.errors import UsageError, shortened
 from oddlens.history.records import Retention
+from oddlens.io.addresses import is_loopback
 
 HOME = Path("oddlens-service")
 """The folder that a service keeps its own things in, by default."""
@@ -123,11 +123,3 @@ class ServeSettings:
     def made_stations(self) -> Path:
         """The folder of stations that are made on the page."""
         return self.home / "stations"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address leads to this machine only."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost" or host.casefold().endswith(".localhost")

@@ -21,6 +21,7 @@ from oddlens.teaching.calibrating import (
     Seen,
     calibrate_station,
     check_count,
+    held_against,
     observe_line,
     observe_references,
     of_references,
@@ -143,12 +144,12 @@ def calibrate(
         vetting = vet(seen.images)
         known = () if detector.accepted is None else detector.accepted.names
         refuse_doubtful(vetting, {*accept, *known})
-        false_alarm_rate, review_rate = rates
-        more = {} if review_rate is None else {"review_rate": review_rate}
-        calibrate_station(detector, station.folder, seen, false_alarm_rate, **more)
+        earlier = held_against(read_station(station.folder).thresholds_in_force, seen)
+        calibrate_station(detector, station.folder, seen, *rates)
         with service.changing(station, who, f"calibrated on {seen.what}"):
             write_station(detector.to_state(), station.folder, verb="calibrate", what=f"calibrated on {seen.what}")
-    return calibration_document(detector, station.folder) | {"vetting": rows_of(vetting), "sentences": list(seen.said)}
+    said = [*seen.said, *([] if earlier is None else [earlier.sentence])]
+    return calibration_document(detector, station.folder) | {"vetting": rows_of(vetting), "sentences": said}
 
 
 def learn(

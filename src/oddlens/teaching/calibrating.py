@@ -21,12 +21,13 @@ from oddlens.calibration import (
     vet,
 )
 from oddlens.calibration.conformal import rank_for
+from oddlens.detection import Thresholds
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError, counted
 from oddlens.io.images import Picture
 from oddlens.loading import load
 from oddlens.methods.defaults import default_method
-from oddlens.station import utc_now
+from oddlens.station import read_station, utc_now
 from oddlens.station.feedback import read_feedback
 from oddlens.station.learning import LEAST, LEAST_COMPARED, LearningSample, scored_by
 
@@ -86,6 +87,31 @@ def _left_out(sample: Observations, references: frozenset[str], doubted: frozens
             yield f"{counted(count, f'image of the sample is {what}', f'images of the sample are {many}')}: left out"
 
 
+class Earlier(NamedTuple):
+    """The threshold that was in force before a calibration, and how many of the images that it is made on lie above it."""
+
+    threshold: float
+    above: int
+    total: int
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        lie = "lies" if self.above == 1 else "lie"
+        return f"The threshold was {self.threshold:.4g}; {self.above} of the {counted(self.total, 'image')} {lie} above it."
+
+
+def held_against(thresholds: Thresholds, seen: Seen) -> Earlier | None:
+    """What the thresholds in force say of good images that are new to them.
+
+    None without a threshold, and for the references: what each scores against the others is no verdict of the station.
+    """
+    if thresholds.image is None or seen.images.kind == "leave-one-out":
+        return None
+    scores = seen.images.scores
+    return Earlier(thresholds.image, sum(thresholds.verdict(score) == "ng" for score in scores), len(scores))
+
+
 def check_count(seen: Seen, left_out: int = 0) -> None:
     """Raise `UsageError` where a sample of the line is too small. left_out: how many of it are not among the images."""
     count = len(seen.images)
@@ -102,13 +128,17 @@ def calibrate_station(
     station: str | os.PathLike[str],
     seen: Seen,
     false_alarm_rate: float | None = None,
-    review_rate: float = REVIEW_RATE,
+    review_rate: float | None = None,
 ) -> Calibration:
     """Set a station's thresholds by good images, which were vetted; what is known of its line is held against them.
+
+    review_rate: None keeps what the station has.
 
     Raises `UsageError` where they are too few for the rate.
     """
     sample = sample_of(detector, station)  # by what scored it, which the calibration is no part of
+    if review_rate is None:
+        review_rate = _review_rate(read_station(station).calibration_in_force, seen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
         detector.calibrate(seen.images, false_alarm_rate, review_rate=review_rate)
@@ -118,6 +148,17 @@ def calibrate_station(
         tested = replace(tested, groups="halves" if seen.from_line else "line", time=utc_now())
     detector.state = Readiness("ready" if is_split else "learning", len(seen.images) if seen.from_line else 0, tested)
     return calibration_of(detector)  # which says what was tested
+
+
+def _review_rate(calibration: Calibration | None, seen: Seen) -> float:
+    """The share of good images that a station sends to review, for its next calibration; the usual one without a calibration.
+
+    It is 0 where the good images are too few to tell review from NG: other good images bring no review that was not there.
+    """
+    if calibration is None:
+        return REVIEW_RATE
+    is_none = calibration.thresholds.review is None and seen.images.kind == "split"
+    return 0.0 if is_none else calibration.review_rate
 
 
 def sample_of(detector: Detector, station: str | os.PathLike[str]) -> LearningSample:

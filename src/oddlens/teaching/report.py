@@ -83,6 +83,7 @@ def calibration_document(detector: Detector, station: str | os.PathLike[str]) ->
     thresholds = chosen(detector.thresholds, calibration)
     scores = [] if calibration is None else sorted(calibration.scores)
     count = len(scores)
+    ranks = () if calibration is None or calibration.broken else range(count + 1)
     defects = detector.defects
     return {
         "kind": None if calibration is None else calibration.kind,
@@ -94,8 +95,8 @@ def calibration_document(detector: Detector, station: str | os.PathLike[str]) ->
         "review_threshold": thresholds.review,
         "promise": thresholds.promise,
         "statement": None if calibration is None else calibration.statement,
-        "bounds": [moved_bound(count, rank) for rank in range(count + 1)] if count else [],
-        "declared": [declared_bound(count, rank) for rank in range(count + 1)] if count else [],
+        "bounds": [moved_bound(count, rank) for rank in ranks],
+        "declared": [declared_bound(count, rank) for rank in ranks],
         "bad": [] if defects is None else sorted(each.score for each in defects.known),
         "learning": {"kept": len(sample_of(detector, station)), "enough": ENOUGH},
     }

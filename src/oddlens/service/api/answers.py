@@ -156,12 +156,3 @@ def text(form: FormData, field: str) -> str | None:
 def who_of(form: FormData) -> str | None:
     """Whoever sends a form. Raises `UsageError` for a name that nobody could read."""
     return _named(text(form, "who"))
-
-
-def number(form: FormData, field: str) -> float | None:
-    """The number in a field of a form; None without one. Raises `HTTPException` for what is none."""
-    given = text(form, field)
-    try:
-        return None if given is None else float(given)
-    except ValueError:
-        raise HTTPException(422, f"{field} is no number: give one, such as 0.05") from None

@@ -25,7 +25,6 @@ from oddlens.service.api.answers import (
     form_of,
     kind_of,
     misfit,
-    number,
     text,
     texts,
     uploads,
@@ -130,13 +129,13 @@ async def post_calibration(request: Request, service: TheService, station: TheSt
         async with form_of(request) as form:
             given = {
                 "on": text(form, "on") or "files",
-                "false_alarm_rate": number(form, "false_alarm_rate"),
-                "review_rate": number(form, "review_rate"),
+                "false_alarm_rate": text(form, "false_alarm_rate"),
+                "review_rate": text(form, "review_rate"),
                 "accept": texts(form, "accept"),
                 "who": who_of(form),
             }
             files = await uploads(form) if given["on"] == "files" else []
-        wanted = _checked(given)
+        wanted = _checked(given, strict=False)
     else:
         wanted = _checked(await request.json() if await request.body() else {})
     if wanted.on == "files" and not files:
@@ -214,9 +213,10 @@ def _mark(service: Service, found: Inspection, said: Said, defect: str | None, r
     return None
 
 
-def _checked(given: object) -> Rates:
+def _checked(given: object, strict: bool = True) -> Rates:
+    """strict: whether a text is no number; in a form all are texts."""
     try:
-        return Rates.model_validate(given)
+        return Rates.model_validate(given, strict=strict)
     except ValidationError as error:
         found = error.errors()[0]
         raise HTTPException(422, misfit(found, found["loc"])) from None

@@ -65,7 +65,7 @@ export function toast(sentence, bad = false) {
   node.classList.toggle("bad", bad);
   node.textContent = sentence;
   clearTimeout(leaving);
-  leaving = setTimeout(() => node.remove(), bad ? 12000 : 4000);
+  leaving = setTimeout(() => node.remove(), Math.max(bad ? 12000 : 4000, 60 * sentence.length)); // a long one takes long to read
 }
 
 /** Run something that may fail; its sentence is shown. A button is dead while it runs, so that nothing is sent twice. */

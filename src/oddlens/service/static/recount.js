@@ -15,12 +15,6 @@ export function atOrBelow(sorted, value) {
 
 export const sorted = (scores) => Float64Array.from(scores).sort();
 
-/** What a score is called. review: null sends nothing to review. */
-export function verdict(score, image, review) {
-  if (score > image) return "ng";
-  return review != null && score > review ? "review" : "ok";
-}
-
 /** How many of sorted scores are called what. */
 export function recount(scores, image, review) {
   const belowImage = atOrBelow(scores, image);
@@ -32,6 +26,12 @@ export function recount(scores, image, review) {
 export function boundAt(calibration, threshold) {
   if (!calibration?.bounds?.length) return null;
   return calibration.bounds[atOrBelow(calibration.scores, threshold)] ?? null;
+}
+
+/** A share in words, rounded up as Python's percent_up does it: what is promised is never less than what holds. */
+export function percentUp(share) {
+  const parts = 10 ** (share >= 0.1 ? 0 : share >= 0.01 ? 1 : 2);
+  return `${Math.ceil(share * 100 * parts - 1e-9) / parts} %`;
 }
 
 /** Sorted scores in `bins` equal bins from low to high; what lies beyond is in the outer ones. */

@@ -4,6 +4,7 @@ import { call, get, ofStation, patch, images, post, query, who } from "./api.js"
 import { $, counted, data, doing, el, moment, number, percent, tableRow, toast } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { openLearn, turnedTable, withItems } from "./learn.js";
+import { choose, reviewRate } from "./rates.js";
 import { watchStation } from "./status.js";
 import { decide, vetted } from "./vetting.js";
 
@@ -18,6 +19,7 @@ async function load() {
   $("#calibrated").textContent = calibrated(calibration, current);
   const { kept, enough } = calibration?.learning ?? { kept: 0, enough: 0 };
   $("[name=on] [value=learning]").textContent = `images that the station kept of its line (${kept}, ${enough} are enough)`;
+  choose($("[name=review_rate]"), reviewRate(calibration));
   $("#versions").replaceChildren(...[...current.versions].reverse().map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
     each.number === current.version ? "in force" : el("button", { type: "button", onclick: (event) => back(event.target, each.number) }, "Go back to it")])));
@@ -80,7 +82,7 @@ $("#calibrate").addEventListener("submit", async (event) => {
   const made = await doing(event.submitter, () => vetted($("#calibration-vetting"), files, (some, accepted) =>
     post(path("/calibration"), on === "files" || accepted.length ? images(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates })));
   if (!made) return;
-  toast(made.promise ?? "Calibrated.");
+  toast([...made.sentences, made.promise ?? "Calibrated."].join(" "));
   await doing(null, load);
 });
 $("#names").addEventListener("submit", (event) => {

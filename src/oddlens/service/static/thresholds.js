@@ -3,7 +3,8 @@
 import { get, ofStation, patch, who } from "./api.js";
 import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
 import { $, $$, counted, data, doing, el, moment, percent, tableRow, toast } from "./dom.js";
-import { atOrBelow, binned, boundAt, recount, sorted } from "./recount.js";
+import { choose, reviewRate } from "./rates.js";
+import { atOrBelow, binned, boundAt, percentUp, recount, sorted } from "./recount.js";
 import { watchStation } from "./status.js";
 
 const BINS = 120;
@@ -25,6 +26,7 @@ let low = 0;
 let high = 1;
 let saved = { image: null, review: null };
 let now = { ...saved };
+let promise = null; // of the saved ones
 let dragged = null;
 let waiting = false;
 
@@ -98,6 +100,15 @@ function handle(context, place, top, floor, name, em) {
   context.fill();
 }
 
+/** What the station promises where its own threshold stands; elsewhere, what holds for one that is chosen after the scores were seen. */
+function promised() {
+  const bound = now.image == null ? null : boundAt(calibration, now.image);
+  if (bound == null || now.image === saved.image) return promise ?? "Nothing can be said of false alarms: the station has no calibration for them.";
+  if (bound > 0.99) return `No rate of false alarms is promised here: the threshold lies below too many of the ${calibration.count} calibration images.`;
+  const often = calibration.kind === "split" ? "at most" : "about";
+  return `Moved here by hand: at most ${percentUp(bound)} of good parts like the ${calibration.count} of the calibration would be called NG; ${often} one in twenty such samples does worse.`;
+}
+
 function words() {
   const counts = now.image == null ? null : recount(all, now.image, now.review);
   for (const node of $$("#recount div")) {
@@ -105,12 +116,7 @@ function words() {
     $("b", node).textContent = count ?? "–";
     $("small", node).textContent = counts && all.length ? `${percent(count / all.length)} of the last ${all.length}` : "";
   }
-  const bound = now.image == null ? null : boundAt(calibration, now.image);
-  $("#promise").textContent = bound == null
-    ? "Nothing can be said of false alarms: the station has no calibration for them."
-    : bound > 0.99
-      ? `No rate of false alarms is promised here: the threshold lies below too many of the ${calibration.count} calibration images.`
-      : `With 95 % confidence at most ${percent(bound)} of good parts like the ${calibration.count} of the calibration are called NG, wherever you move the handle${calibration.kind === "leave-one-out" ? " (approximate: each good image was compared with the others)" : ""}.`;
+  $("#promise").textContent = promised();
   const told = [];
   if (now.image != null && groups.good?.length) told.push(`Of ${counted(groups.good.length, "part")} said to be good, ${groups.good.length - atOrBelow(groups.good, now.image)} would be NG.`);
   if (now.image != null && groups.bad?.length) told.push(`Of ${groups.bad.length} said to be defective, ${atOrBelow(groups.bad, now.review ?? now.image)} would pass as OK.`);
@@ -151,6 +157,7 @@ function repaint() {
 function begin(thresholds) {
   saved = { image: thresholds.image ?? null, review: thresholds.review ?? null };
   now = { ...saved };
+  promise = thresholds.promise;
 }
 
 async function load() {
@@ -162,17 +169,12 @@ async function load() {
   fields();
   repaint();
   log(current);
-  for (const name of ["false_alarm_rate", "review_rate"]) if (calibration) near($(`[name=${name}]`), calibration[name]);
+  if (calibration) choose($("[name=false_alarm_rate]"), calibration.false_alarm_rate);
+  choose($("[name=review_rate]"), reviewRate(calibration));
   $("#legend").replaceChildren(
     ...GROUPS.filter(([name]) => groups[name]?.length || name === "unknown").map(([name, hue, means]) => el("span", {}, swatch(hue), `${means}: ${groups[name].length}`)),
     calibration ? el("span", {}, swatch("text"), `ticks below: ${calibration.count} calibration images`) : "");
 }
-
-/** Choose the rate of a list that is in force, where it is among them. */
-const near = (select, rate) => {
-  const found = [...select.options].find((each) => Math.abs(Number(each.value) - rate) < 1e-9);
-  if (found) select.value = found.value;
-};
 
 /** What was done here, with who did it, and what was done to the station elsewhere, by its own log; the newest first. */
 function log({ audit, log: own }) {
