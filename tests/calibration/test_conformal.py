@@ -68,6 +68,11 @@ class TestRanks:
             "a false-alarm rate of 0.05 needs 19 good images, and there are 18: give more, or a rate of 0.053 or more"
         )
         assert rank_for(18, 0.053) == 18
+        for rate in (1e-320, 1e-300, 1e-12):
+            with pytest.raises(
+                UsageError, match=f"^a false-alarm rate of {rate:g} needs more good images than anyone has"
+            ):
+                rank_for(18, rate)
 
     @pytest.mark.parametrize("rate", [0, 1, -0.1, 2, math.nan, math.inf, True, "0.05", None])
     def test_what_is_no_rate_is_refused(self, rate: object) -> None:

@@ -119,8 +119,10 @@ def test_feedback_is_kept_and_the_last_one_counts(history: History) -> None:
     after = history.add_feedback(last)
     assert (after.said, after.judged, after.defect, after.comment) == ("good", "wrong", None, "only dust")
     assert history.feedback(added.id) == [first, last]
-    with pytest.raises(UsageError, match="there is no result 12345"):
-        history.add_feedback(FeedbackEntry(inspection_id=12345, said="bad", time=NOON))
+    for number in (12345, 0, -1, 2**63, -(2**63), 2**64):
+        with pytest.raises(UsageError, match=f"there is no result {number}: it may be removed by now"):
+            history.add_feedback(FeedbackEntry(inspection_id=number, said="bad", time=NOON))
+        assert history.feedback(number) == []
 
 
 def test_audit_log(history: History) -> None:

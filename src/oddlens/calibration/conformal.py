@@ -23,6 +23,9 @@ from oddlens.metrics.distributions import beta_quantile, t_quantile
 CONFIDENCE = 0.95
 """Of the statements on one calibration set, and of the intervals."""
 
+_LEAST = 1e-9
+"""The lowest rate that is taken: of one that is much lower no computer says how many images it needs."""
+
 _LOCAL_LEVELS = {
     1: 0.05, 2: 0.02716, 3: 0.01933, 4: 0.01536, 5: 0.01294, 7: 0.01012, 10: 0.007943, 14: 0.006424, 20: 0.005217,
     30: 0.004201, 50: 0.003287, 70: 0.00284, 100: 0.002461, 140: 0.002172, 200: 0.00192, 300: 0.001688, 500: 0.001456,
@@ -174,4 +177,6 @@ def checked_rate(rate: float, what: str = "a false-alarm rate") -> float:
     """A rate between 0 and 1. Raises `UsageError` for anything else. what: it is."""
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1:
         raise UsageError(f"{what} cannot be {shortened(rate)}: give a number between 0 and 1, for instance 0.05")
+    if rate < _LEAST:
+        raise UsageError(f"{what} of {rate:g} needs more good images than anyone has: give {_LEAST:g} or more")
     return rate

@@ -110,7 +110,7 @@ class History:
 
     def get(self, number: int) -> Inspection | None:
         """The inspection with a number; None: there is none."""
-        if abs(number) >= 2**63:  # no database holds it
+        if not _may_be_held(number):
             return None
         with self._connection() as connection:
             row = connection.execute(WHOLE.where(_ROW.id == number)).mappings().one_or_none()
@@ -204,7 +204,8 @@ class History:
         said = {name: as_text(getattr(entry, name)) for name in ("said", "defect", "comment", "reviewer")}
         here = _ROW.id == entry.inspection_id
         with self._connection(writes=True) as connection:
-            source = connection.scalar(select(_ROW.source).where(here).with_for_update())
+            known = _may_be_held(entry.inspection_id)
+            source = connection.scalar(select(_ROW.source).where(here).with_for_update()) if known else None
             if source is None:
                 raise UsageError(f"there is no result {entry.inspection_id}: it may be removed by now")
             words = searched(source, said["defect"], said["comment"])
@@ -215,6 +216,8 @@ class History:
 
     def feedback(self, number: int) -> list[FeedbackEntry]:
         """All that was said of an inspection, in order."""
+        if not _may_be_held(number):
+            return []
         columns = (each for each in FEEDBACK.c if each.name != "id")
         rows = self._rows(select(*columns).where(FEEDBACK.c.inspection_id == number).order_by(FEEDBACK.c.id))
         return [FeedbackEntry(**dict(row._mapping) | {"time": to_time(row._mapping["time"])}) for row in rows]
@@ -249,6 +252,11 @@ class History:
     def _rows(self, wanted: Select[*_Columns]) -> list[Row[*_Columns]]:
         with self._connection() as connection:
             return list(connection.execute(wanted).all())
+
+
+def _may_be_held(number: int) -> bool:
+    """Whether a database can hold an inspection of this number at all."""
+    return abs(number) < 2**63
 
 
 def control_limits(scores: Sequence[float]) -> dict[str, float | None]:

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 import oddlens
 from oddlens.detection import Detection, Marking, RegionOfInterest, Thresholds, ValueRange
+from oddlens.errors import UsageError
 from oddlens.history import drawing
 from oddlens.history.history import History
 from oddlens.history.records import FeedbackEntry, Inspection
@@ -44,7 +45,8 @@ def client(history: History) -> Iterator[TestClient]:
     stations = {name: SimpleNamespace(name=name) for name in ("line-3", "other")}
     app.state.service = SimpleNamespace(history=history, stations=stations)
     app.include_router(router)
-    app.add_exception_handler(drawing.GoneError, lambda _, error: JSONResponse({"error": str(error)}, status_of(error)))  # type: ignore[arg-type]
+    for each in (drawing.GoneError, UsageError):
+        app.add_exception_handler(each, lambda _, error: JSONResponse({"error": str(error)}, status_of(error)))  # type: ignore[arg-type]
     with TestClient(app) as client:
         yield client
 
@@ -106,6 +108,25 @@ def test_no_such_result(client: TestClient, number: str) -> None:
 @pytest.mark.parametrize("asked", ["limit=0", "limit=1001", "min_score=nan", "since=yesterday", "audit=perhaps"])
 def test_what_cannot_be_asked(client: TestClient, asked: str) -> None:
     assert client.get(f"/api/results?{asked}").status_code == 422
+
+
+EXTREMES = (
+    "-1", "0", "1", str(2**63 - 1), str(2**63), str(2**64), "9" * 400, "1.5", "1e308", "1e309", "nan", "-inf", "", "%00", "%F0%9F",
+    "x" * 5000, "0001-01-01T00:00:00%2B23:59", "9999-12-31T23:59:59-23:59", "253402300800", "-99999999999",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "results/{}", "results/{}/map", "results?limit={}", "results?cursor={}", "results?min_score={}", "results?text={}",
+        "results?since={}", "results?until={}", "results/export?since={}",
+    ],
+)  # fmt: skip
+def test_no_extreme_is_a_fault(history: History, client: TestClient, path: str) -> None:
+    kept(history, detection())
+    found = {each: client.get(f"/api/{path.format(each)}").status_code for each in EXTREMES}
+    assert set(found.values()) <= {200, 307, 404, 422}, found
 
 
 def test_pictures_of_a_result(history: History, client: TestClient) -> None:
