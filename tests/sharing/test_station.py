@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,21 @@ def test_a_pulled_station_is_the_one_that_was_pushed(
     assert mine.identity == theirs.identity
     assert mine.thresholds_in_force == theirs.thresholds_in_force
     assert sorted(path.name for path in (tmp_path / "pulled").iterdir()) == ["files", "station.json", "versions"]
+    assert not list(tmp_path.glob(".*pulled*"))
+
+
+def test_names_that_are_no_text_go_along(station: Path, tmp_path: Path, hub: HubServer) -> None:
+    """A folder's name is bytes, and may be none in UTF-8."""
+    odd = station.rename(tmp_path / os.fsdecode(b"li\xffne 3"))
+    shared, pulled = (tmp_path / os.fsdecode(name) for name in (b"sh\xffared", b"pu\xfflled"))
+    push_station(odd, str(shared))
+    assert pull_station(str(shared), pulled).what == "pushed as version 2 of li\\udcffne 3"
+    card = (shared / CARD).read_text(encoding="utf-8")
+    assert "# li\\udcffne 3: a station of oddlens" in card
+    assert "oddlens detect parts/ --station 'li\\udcffne 3'" in card
+    push_station(odd, HUB)
+    again = pull_station(HUB, tmp_path / os.fsdecode(b"aga\xffin"))
+    assert again.what == "pushed as version 2 of li\\udcffne 3"
     assert not list(tmp_path.glob(".*pulled*"))
 
 
@@ -239,6 +255,7 @@ def test_what_is_not_whole_is_not_taken(
         ("hf://line", "is no repository: give hf://owner/name"),
         ("hf://a/b/c", "is no repository"),
         ("hf://a/b@", "is no repository"),
+        (f"hf://a/b@{chr(0xDCFF)}", "is no repository"),
     ],
 )
 def test_a_place_that_is_none_is_a_sentence(tmp_path: Path, place: str, said: str) -> None:

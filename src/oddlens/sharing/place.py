@@ -41,7 +41,7 @@ def parse_place(text: str, *, exists: bool) -> Place:
             raise UsageError(f"the folder {shown} does not exist: check the path{advice}")
         return Place(folder)
     hub_id, at, revision = text.removeprefix(HUB).partition("@")
-    if not is_hub_id(hub_id) or (at and not revision):
+    if not is_hub_id(hub_id) or (at and not revision) or printable(revision) != revision:
         raise UsageError(f"{shown} is no repository: give {HUB}owner/name, or {HUB}owner/name@revision")
     if revision and not exists:
         raise UsageError(

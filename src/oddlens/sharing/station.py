@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from oddlens.calibration import Calibration, percent_up
-from oddlens.errors import counted
+from oddlens.errors import as_argument, counted, printable
 from oddlens.io.new_folder import new_folder
 from oddlens.sharing.bundle import CARD, write_bundle
 from oddlens.sharing.card import card, facts
@@ -34,7 +34,7 @@ def push_station(folder: str | os.PathLike[str], place: str, *, private: bool = 
     """
     to = parse_place(place, exists=False)
     state = read_station(folder)
-    name = Path(folder).absolute().name
+    name = printable(Path(folder).absolute().name)
     number = 0 if state.version is None else state.version.number
 
     def fill(made: Path, before: str | None) -> None:
@@ -101,8 +101,8 @@ def _body(state: StationState, name: str) -> str:
     return f"""A station finds what is odd in images of one part. Use it with oddlens:
 
 ```console
-oddlens station pull hf://OWNER/NAME --to {name}
-oddlens detect parts/ --station {name}
+oddlens station pull hf://OWNER/NAME --to {as_argument(name)}
+oddlens detect parts/ --station {as_argument(name)}
 ```
 
 {facts(about)}
