@@ -96,6 +96,22 @@ def test_a_list_comes_back_whatever_the_bytes_of_its_names_and_with_a_mark_befor
     assert ListedPicks(tmp_path, [source]).of(source, "bolt", 0) == wanted
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \t\n"])
+def test_a_list_comes_back_as_editors_write_it_whatever_its_names_hold(tmp_path: Path, end: str, mark: str) -> None:
+    root = write_set(tmp_path / "parts", ["#1 bolt"])
+    train = root / "#1 bolt" / "train" / "good"
+    for number, name in enumerate(("a\u2028b.png", "c\x85d.png", " e.png")):
+        (train / f"00{number}.png").rename(train / name)
+    (source,) = open_sources([root])
+    wanted = RulePicks().of(source, "#1 bolt", 0)
+    write_picks(tmp_path, source, "#1 bolt", 0, wanted)
+    path = list_path(tmp_path, "parts", "#1 bolt", 0)
+    path.write_bytes(mark.encode() + path.read_bytes().replace(b"\n", end.encode()))
+    whole = ListedPicks(path, [source]).of(source, "#1 bolt", 0)
+    assert ListedPicks(tmp_path, [source]).of(source, "#1 bolt", 0) == whole == wanted
+
+
 def test_a_missing_list_is_named(source: NamedDataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"bolt-seed4\.txt is missing"):
         ListedPicks(tmp_path, [source]).of(source, "bolt", 4)

@@ -134,6 +134,14 @@ def test_a_second_push_replaces_what_is_ours_and_keeps_what_people_wrote(
     assert len(read_station(tmp_path / "pulled").references.sources) == 5
 
 
+def test_a_card_that_does_not_say_where_ours_ends_is_left_alone(station: Path, hub: HubServer) -> None:
+    """What people wrote behind it would be gone."""
+    hub.put("someone/line", {CARD: f"{BEGIN}\nours\n\nMy words.\n".encode()})
+    with pytest.raises(UsageError, match=r"has the line <!-- oddlens: begin --> and no .* behind it: put one where"):
+        push_station(station, HUB)
+    assert not hub.commits
+
+
 def test_a_repository_of_something_else_is_left_alone(station: Path, hub: HubServer) -> None:
     hub.put("someone/line", {"config.json": b"{}", CARD: b"# A model"})
     with pytest.raises(UsageError, match=r"someone/line holds something else \(config.json\): give one of its own"):

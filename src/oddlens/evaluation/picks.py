@@ -12,7 +12,7 @@ programs used before, which is why lists are what is exchanged.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -48,7 +48,8 @@ class RulePicks:
 class ListedPicks:
     """Picks as listed: in a folder with a list a data set, category and seed, or in one file that serves all seeds.
 
-    A line is a path relative to its data set's folder; empty lines and those that begin with # do not count.
+    A line is a path relative to its data set's folder; empty lines and those that begin with # do not count, unless an image is
+    called so. Spaces around a path do not count, either.
     """
 
     def __init__(self, place: Path, sources: Sequence[NamedDataset]) -> None:
@@ -57,7 +58,7 @@ class ListedPicks:
         self._place = place
         if is_file(place):
             known = {path for source in sources for path in _usable(source)}
-            for line in _lines(place):
+            for line in _lines(place, known):
                 if line not in known:
                     raise _unusable(place, line)
 
@@ -65,15 +66,16 @@ class ListedPicks:
         """The listed images of the category. Raises UsageError for a list that is missing or names another image."""
         usable = _usable(source)
         if is_file(self._place):
-            listed = [usable[line] for line in _lines(self._place) if line in usable]
+            listed = [usable[line] for line in _lines(self._place, usable) if line in usable]
             return tuple(record for record in listed if record.category == category)
         path = list_path(self._place, source.name, category, seed)
         if not is_file(path):
             raise UsageError(f"the list {path} is missing: add it, or leave that category or seed out")
-        for line in _lines(path):
+        lines = _lines(path, usable)
+        for line in lines:
             if line not in usable or usable[line].category != category:
                 raise _unusable(path, line)
-        return tuple(usable[line] for line in _lines(path))
+        return tuple(usable[line] for line in lines)
 
 
 def list_path(folder: Path, dataset: str, category: str, seed: int) -> Path:
@@ -101,10 +103,13 @@ def _unusable(path: Path, line: str) -> UsageError:
     )
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, known: Container[str]) -> list[str]:
+    """The paths in a list, each once. known: those that there are, as they are spelled."""
     try:
         text = read_bytes(path).decode("utf-8-sig", errors="surrogateescape")  # as file names are read
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): give a list of files, one a line") from error
-    lines = [line.strip() for line in text.splitlines()]
-    return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    # A name may hold what `splitlines` takes for the end of a line, as U+2028, or begin with a space or with #.
+    whole = [line.removesuffix("\r") for line in text.split("\n")]
+    lines = [line if line in known else line.strip() for line in whole]
+    return list(dict.fromkeys(line for line in lines if line in known or (line and not line.startswith("#"))))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from oddlens.errors import UsageError
+
 BEGIN, END = "<!-- oddlens: begin -->", "<!-- oddlens: end -->"
 """Between these lines the card is ours."""
 
@@ -31,6 +33,9 @@ def card(title: str, tag: str, body: str, before: str | None = None) -> str:
         tag: Its method, or another word to find it by.
         body: What oddlens says of it, in Markdown.
         before: The card as it was; what people wrote in it stays. None: there was none.
+
+    Raises:
+        UsageError: Nobody can say where ours ends in the card as it was.
     """
     ours = f"{BEGIN}\n{body.strip()}\n{END}\n"
     if before is None:
@@ -38,7 +43,12 @@ def card(title: str, tag: str, body: str, before: str | None = None) -> str:
     head, begin, rest = before.partition(BEGIN)
     if not begin:
         return f"{before.rstrip()}\n\n{ours}"
-    _, _, tail = rest.partition(END)
+    _, end, tail = rest.partition(END)
+    if not end:
+        raise UsageError(
+            f"the README.md that is there has the line {BEGIN} and no {END} behind it: put one where the words of oddlens end, and "
+            "push again"
+        )
     return head + ours + tail.lstrip("\n")
 
 
