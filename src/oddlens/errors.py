@@ -9,7 +9,7 @@ import re
 import reprlib
 import shlex
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,6 +46,11 @@ def as_argument(name: object) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """A number of things in words: "1 image", "2 images", "no images". many: where it is not `one` with an s."""
     return f"{count or 'no'} {one if count == 1 else many or one + 's'}"
+
+
+def first_and_more(names: Sequence[str]) -> str:
+    """Some names in a few words: "a.png", or "a.png, and 3 more"."""
+    return names[0] if len(names) == 1 else f"{names[0]}, and {len(names) - 1} more"
 
 
 def first_line(error: BaseException, most: int = 160) -> str:

@@ -42,8 +42,8 @@ def test_a_cell_that_was_edited_is_damaged(finished: Benchmark, tmp_path: Path) 
     sound = json.loads(path.read_text())
     for _ in range(50):
         changed = json.loads(mutate_json(sound, rng, text=False))
-        if isinstance(changed, dict) and changed != sound:
-            path.write_text(json.dumps(changed | {"settings": sound["settings"]}))
+        if isinstance(changed, dict) and (changed := changed | {"settings": sound["settings"]}) != sound:
+            path.write_text(json.dumps(changed))
             with pytest.raises(UsageError, match="is damaged: delete it"):
                 read_cell(path, cell.settings)
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import oddlens
 from oddlens.data.contents import training_hashes
 from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
+from oddlens.evaluation.cell_results import write_cell
 from oddlens.evaluation.chunks import CHUNKS, Chunks
 from oddlens.evaluation.trained_on import TrainedOn
 from tests.evaluation.tiny_set import make_plan, run_whole, save, write_set
@@ -213,6 +215,69 @@ def test_a_renamed_method_calls_objects_as_its_authors_do(
     run = Benchmark(make_plan(tmp_path / "parts", open_clip_folder, shots=(0,), detectors=(method,)), tmp_path / "out")
     run.open()
     assert [job.object_name for job in run._jobs] == ["macaroni"]
+
+
+@pytest.fixture
+def copied(finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path) -> tuple[Plan, Path]:
+    """The plan of the finished run on a copy of its data set, and a copy of OUT."""
+    shutil.copytree(small_set, tmp_path / "parts")
+    shutil.copytree(finished.out, tmp_path / "out")
+    return make_plan(tmp_path / "parts", open_clip_folder), tmp_path / "out"
+
+
+def test_where_an_image_or_a_mask_was_replaced_its_category_is_measured_again(
+    finished: Benchmark, small_set: Path, copied: tuple[Plan, Path]
+) -> None:
+    plan, out = copied
+    root = plan.sources[0].dataset.root
+    save(root / "bolt" / "test" / "good" / "001.png", np.full((40, 48, 3), 200, np.uint8))
+    save(root / "bolt" / "ground_truth" / "block" / "000_mask.png", np.full((40, 48), 255, np.uint8))
+    again = Benchmark(plan, out)
+    again.open()
+    assert again.remarks == [
+        "bolt of parts: 2 files (bolt/ground_truth/block/000_mask.png, and 1 more) changed since winclip was measured: "
+        "it is measured again"
+    ]
+    assert [(job.category, len(job.cells)) for job in again.run()] == [("bolt", 3)]
+    key = Key("parts", "bolt", "winclip", Variant(0))
+    assert again.cells[key].scores[4:] != finished.cells[key].scores[4:]
+    settled = Benchmark(plan, out)
+    settled.open()
+    assert (settled.remarks, settled.pending) == ([], 0)
+
+
+def test_where_a_good_example_was_replaced_only_the_cells_that_have_it_are_measured_again(
+    finished: Benchmark, copied: tuple[Plan, Path]
+) -> None:
+    plan, out = copied
+    examples = finished.cells[Key("parts", "bolt", "winclip", Variant(2, 1))].settings["references"]
+    others = finished.cells[Key("parts", "bolt", "winclip", Variant(2, 0))].settings["references"]
+    (only,) = set(examples) - set(others)
+    save(plan.sources[0].dataset.root / only, np.full((40, 48, 3), 200, np.uint8))
+    again = Benchmark(plan, out)
+    again.open()
+    assert again.remarks == [f"bolt of parts: 1 file ({only}) changed since winclip was measured: it is measured again"]
+    assert [[*job.cells] for job in again.run()] == [[Variant(2, 1)]]
+
+
+def test_cells_of_an_earlier_version_are_used_and_it_is_said_that_they_know_no_contents(
+    copied: tuple[Plan, Path],
+) -> None:
+    plan, out = copied
+    whole = Benchmark(plan, out)
+    whole.open()
+    for key, cell in whole.cells.items():
+        settings = {name: value for name, value in cell.settings.items() if name != "files_sha256"}
+        write_cell(key.path(out), replace(cell, settings=settings))  # type: ignore[arg-type]
+    save(plan.sources[0].dataset.root / "bolt" / "test" / "good" / "001.png", np.full((40, 48, 3), 200, np.uint8))
+    again = Benchmark(plan, out)
+    again.open()
+    assert again.pending == 0
+    (remark,) = again.remarks
+    assert remark == (
+        f"an earlier version made 6 results in {out}, without hashes of the images: whether these changed since is not known; "
+        "--no-resume measures again"
+    )
 
 
 def test_test_images_that_weights_were_trained_on_are_said_before_and_in_their_cells(

@@ -48,9 +48,10 @@ class NamedDataset:
         records = self.dataset.select(category=category, split="train", label=0)
         return dict(sorted((self.relative(record), record) for record in records))
 
-    def relative(self, record: Record) -> str:
-        """The path of an image in its data set, with forward slashes."""
-        return Path(os.path.relpath(record.image, self.dataset.root)).as_posix()
+    def relative(self, file: Record | Path) -> str:
+        """The path of a file, or of a record's image, in the data set, with forward slashes."""
+        path = file.image if isinstance(file, Record) else file
+        return Path(os.path.relpath(path, self.dataset.root)).as_posix()
 
 
 def open_sources(paths: Iterable[str | os.PathLike[str]]) -> tuple[NamedDataset, ...]:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from oddlens.data import Record, manifest_hash
+from oddlens.data.contents import Contents
 from oddlens.data.named import NamedDataset
 from oddlens.errors import UsageError
+from oddlens.evaluation.measured_files import MeasuredFiles, measured_files
 from oddlens.evaluation.protocol import Protocol
 from oddlens.io.atomic import write_text
 from oddlens.io.paths import read_bytes
@@ -53,7 +55,7 @@ class LeftOut(TypedDict, total=False):
     left_out: list[str]
 
 
-class CellSettings(SetByHand, LeftOut):
+class CellSettings(SetByHand, LeftOut, MeasuredFiles):
     """What the numbers of a cell depend on, as JSON values."""
 
     cell_format: int
@@ -224,6 +226,7 @@ def cell_settings(
     object_name: str,
     examples: Sequence[Record],
     protocol: Protocol,
+    contents: Contents,
 ) -> CellSettings:
     """What the numbers of a cell depend on, as JSON values."""
     return {
@@ -241,6 +244,7 @@ def cell_settings(
         else [*protocol.components],
         **set_by_hand(detector.identity),
         **left_out(source, [category]),
+        "files_sha256": contents.hashes(measured_files(source, source.tests(category), examples)),
     }
 
 
@@ -271,7 +275,7 @@ def write_cell(path: Path, cell: CellResult) -> None:
 
 
 def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
-    """The cell in a file, or None if there is no file.
+    """The cell in a file, or None if there is no file. The files that it was measured on may have changed: `changed_files`.
 
     Raises:
         UsageError: The cell was made with other settings, or the file is damaged.
@@ -279,6 +283,7 @@ def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
     try:
         content = parse_json(read_bytes(path))
         names = differing(checked(content, _MadeWith)["settings"], settings)
+        names = [name for name in names if name not in MeasuredFiles.__annotations__]
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -17,6 +17,7 @@ from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_setti
 from oddlens.evaluation.chunks import CHUNKS, Chunks
 from oddlens.evaluation.evaluate import evaluate_category
 from oddlens.evaluation.kept_chunks import discard, folder_of
+from oddlens.evaluation.measured_files import changed_files, measured_files
 from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
@@ -74,7 +75,8 @@ class Benchmark:
         plan: See `Plan`.
         out: The folder.
         skipped: Cells without figures.
-        remarks: After `open`: where the methods saw test images before, in sentences.
+        remarks: After `open`, in sentences: where the methods saw test images before, and what is measured again because files
+            changed.
     """
 
     def __init__(self, plan: Plan, out: Path) -> None:
@@ -87,6 +89,7 @@ class Benchmark:
         self._resume = True
         self._contents = Contents()
         self._trainings: dict[str, TrainedOn] = {}
+        self._unhashed = 0
 
     @property
     def cells(self) -> dict[Key, CellResult]:
@@ -132,6 +135,11 @@ class Benchmark:
                 protocol = choose_protocol(source, category, self.plan.full_size, self.plan.components)
                 for detector in self.plan.detectors:
                     self._prepare(source, category, detector, examples, protocol, resume)
+        if self._unhashed:
+            self.remarks.append(
+                f"an earlier version made {counted(self._unhashed, 'result')} in {printable(str(self.out))}, without hashes of the "
+                "images: whether these changed since is not known; --no-resume measures again"
+            )
 
     def run(
         self,
@@ -185,6 +193,7 @@ class Benchmark:
         records = source.tests(category)
         object_name = self.plan.names.of(source.name, category, authors_names(detector.card.name))
         to_do: dict[Variant, tuple[CellSettings, tuple[Record, ...]]] = {}
+        changed: dict[str, None] = {}
         for variant in self.plan.variants_of(detector):
             chosen = examples[variant]
             key = Key(source.name, category, detector.name, variant)
@@ -198,12 +207,21 @@ class Benchmark:
                 have = counted(len(chosen), "good example")
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}, not {variant.shots}"))
                 continue
-            settings = cell_settings(source, category, detector, object_name, chosen, protocol)
+            settings = cell_settings(source, category, detector, object_name, chosen, protocol, self._contents)
             cell = read_cell(key.path(self.out), settings) if resume else None
+            if cell is not None:
+                self._unhashed += "files_sha256" not in cell.settings
+                files = map(source.relative, measured_files(source, records, chosen))
+                if what := changed_files(cell.settings, settings, files):
+                    changed[what] = cell = None
             if cell is None or (self.plan.maps and cell.maps is None):
                 cell = None
                 to_do[variant] = settings, chosen
             self._cells[key] = cell
+        self.remarks += (
+            f"{category} of {source.name}: {what} changed since {detector.name} was measured: it is measured again"
+            for what in changed
+        )
         if to_do:
             seen = self._trainings[detector.name].among(source, records, self._contents)
             self._jobs.append(Job(source, category, detector, object_name, records, to_do, protocol, seen))

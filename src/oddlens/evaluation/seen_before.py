@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from oddlens.data import Record
 from oddlens.data.copies import copies
 from oddlens.data.named import NamedDataset
-from oddlens.errors import counted
+from oddlens.errors import counted, first_and_more
 from oddlens.evaluation.plan import Job
 
 
@@ -30,12 +30,14 @@ def remarks_on_examples(source: NamedDataset, category: str, examples: Iterable[
     if pairs:
         found, them = ("is a good example", "it") if len(pairs) == 1 else ("are good examples", "them")
         yield (
-            f"{_test_images(source, category, len(pairs))} {found} ({_some(pairs)}): leave {them} out with "
+            f"{_test_images(source, category, len(pairs))} {found} ({first_and_more(pairs)}): leave {them} out with "
             "--leave-out-copies"
         )
     if left_out := source.names_left_out(category):
         found = "is left out, a copy" if len(left_out) == 1 else "are left out, copies"
-        yield (f"{_test_images(source, category, len(left_out))} {found} of normal training images ({_some(left_out)})")
+        yield (
+            f"{_test_images(source, category, len(left_out))} {found} of normal training images ({first_and_more(left_out)})"
+        )
 
 
 def remarks_on_weights(source: NamedDataset, method: str, trained_on: Sequence[str], count: int) -> Iterator[str]:
@@ -46,14 +48,10 @@ def remarks_on_weights(source: NamedDataset, method: str, trained_on: Sequence[s
 def _on_weights(method: str, trained_on: Sequence[str], count: int) -> Iterator[str]:
     if trained_on:
         yield (
-            f"the weights of {method} were trained on {len(trained_on)} of {counted(count, 'test image')} ({_some(trained_on)}): "
-            "measure them on another data set"
+            f"the weights of {method} were trained on {len(trained_on)} of {counted(count, 'test image')} "
+            f"({first_and_more(trained_on)}): measure them on another data set"
         )
 
 
 def _test_images(source: NamedDataset, category: str, count: int) -> str:
     return f"{category} of {source.name}: {counted(count, 'test image')}"
-
-
-def _some(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]}, and {len(names) - 1} more"
