@@ -217,7 +217,7 @@ class FittedDetector(DetectorSettings):
         if finished.unseen is not None and (count := int(finished.unseen.sum())):
             warnings.warn(
                 f"the mask of the background leaves nothing of {counted(count, 'image')}, so that no verdict has a basis there: "
-                "give another mask_threshold (the method's own fits DINOv2-small), or mask='none'",
+                f"give {self.method.card.unseen_remedy}",
                 OddlensWarning,
                 stacklevel=2,
             )

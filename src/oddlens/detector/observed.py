@@ -98,7 +98,7 @@ class ObservedDetector(FittedDetector):
         if not found:
             raise UsageError("no good images were given that are no references: give at least one")
         if not usable:
-            raise UsageError("the mask leaves nothing of any good image: give another mask_threshold, or mask='none'")
+            raise UsageError(f"the mask leaves nothing of any good image: give {self.method.card.unseen_remedy}")
 
     def _observed_references(self, object_name: str, looks: bool) -> Iterator[Observation]:
         references, fit = self._references, self._fit(object_name)

@@ -89,6 +89,7 @@ class MethodCard:
         unguaranteed: Why thresholds from leave-one-out scores of its references promise nothing (`oddlens.calibration`), in half a
             sentence; "" where a score never rises when the memory grows, and nothing made of the references divides it.
         falling_maps: Whether no value of a map ever rises when the memory grows, whatever the score does.
+        unseen_remedy: What to give where it looked at nothing of an image (`Scores.unseen`); "" where that cannot be.
         defect_memory: Whether a memory of defects may stand beside its memory bank (`MemoryBank.beside_defects`): it asks the bank
             for nothing but distances to the nearest rows.
         object_names: What its authors' program calls an object instead of the data set's own word for the category.
@@ -111,6 +112,7 @@ class MethodCard:
     weights_mark: str | None = None
     unguaranteed: str = ""
     falling_maps: bool = True
+    unseen_remedy: str = ""
     defect_memory: bool = False
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()

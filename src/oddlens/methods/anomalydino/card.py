@@ -16,5 +16,6 @@ CARD = MethodCard(
     home="oddlens.methods.anomalydino.method:AnomalyDINO",
     recipe=AnomalyDINORecipe,
     needs=Needs(text=False, references="required", set="optional", model=Capabilities(patches=True)),
+    unseen_remedy="another mask_threshold (its own fits DINOv2-small), or mask='none'",
     defect_memory=True,
 )

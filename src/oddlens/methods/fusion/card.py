@@ -55,6 +55,7 @@ def fusion_card(one: MethodCard, other: MethodCard) -> MethodCard:
         ),
         unguaranteed=f"{first.name}{SIGN}{second.name} measures its two scores by the references themselves",
         falling_maps=False,
+        unseen_remedy=second.unseen_remedy,
         defect_memory=second.defect_memory,
         object_names=first.object_names or second.object_names,
     )
