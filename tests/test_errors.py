@@ -19,6 +19,7 @@ from oddlens.errors import (
     check_name,
     choices,
     counted,
+    first_and_more,
     known_name,
     nearest,
     needs_package,
@@ -64,6 +65,11 @@ def test_a_name_in_a_proposed_command_is_one_word_of_a_shell(name: str) -> None:
 def test_a_name_that_needs_no_quotes_has_none() -> None:
     assert as_argument("stations/Prüfung_3.1") == "stations/Prüfung_3.1"
     assert as_argument("Station Spindel") == '"Station Spindel"'
+
+
+def test_of_many_names_the_first_stand_in_a_sentence() -> None:
+    assert [first_and_more(list("abcde")[:count], 3) for count in (1, 3, 4)] == ["a", "a, b, c", "a, b, c, and 1 more"]
+    assert first_and_more(list("abcde")) == "a, and 4 more"
 
 
 def test_things_are_counted_in_words() -> None:

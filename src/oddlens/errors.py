@@ -48,9 +48,9 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count or 'no'} {one if count == 1 else many or one + 's'}"
 
 
-def first_and_more(names: Sequence[str]) -> str:
-    """Some names in a few words: "a.png", or "a.png, and 3 more"."""
-    return names[0] if len(names) == 1 else f"{names[0]}, and {len(names) - 1} more"
+def first_and_more(names: Sequence[str], most: int = 1) -> str:
+    """The first names in a few words: "a.png", or "a.png, and 3 more"."""
+    return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
 
 
 def first_line(error: BaseException, most: int = 160) -> str:

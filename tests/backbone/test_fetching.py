@@ -1,11 +1,13 @@
 """Fetching models, with the hub's own client, from a hub on loopback."""
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub.utils.logging import get_verbosity
 
 import oddlens
 from oddlens.backbone.cards import MINI, find_card
@@ -241,9 +243,15 @@ class TestRefusals:
         monkeypatch.setenv("HF_TOKEN", "hf_token")
         assert fetch_model(clip).folder.is_dir()
 
-    def test_a_hub_that_is_not_there_is_a_fourth(self, hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_hub_that_is_not_there_is_a_fourth_and_the_only_word_of_it(
+        self, hub_server: HubServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+        client, before = logging.getLogger("huggingface_hub"), get_verbosity()
+        monkeypatch.setattr(client, "propagate", True)  # which the client switches off
         said = sentence("someone/clip")
+        assert caplog.records == []
+        assert get_verbosity() == before
         assert said.startswith("someone/clip could not be fetched (")
         assert (
             "check the network to http://127.0.0.1:9, and run the same command again; it continues where it stopped"

@@ -88,7 +88,7 @@ def test_a_set_is_judged_in_one_sentence() -> None:
 
 def test_many_faults_are_counted_and_a_few_named() -> None:
     said = tensor_faults({str(number): torch.ones(1) for number in range(9)}, {})
-    assert said == "9 unexpected (0, 1, 2, 3 and 5 more)"
+    assert said == "9 unexpected (0, 1, 2, 3, and 5 more)"
 
 
 def test_what_lies_as_torch_lays_it_stays_where_it_is() -> None:

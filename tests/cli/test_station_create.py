@@ -197,7 +197,7 @@ class TestVetting:
     def test_one_that_is_left_out_is_no_reference(self, mixed: Path, open_clip_folder: Path, tmp_path: Path) -> None:
         done = self.create(tmp_path / "s", open_clip_folder, "--reference", mixed, "--leave-out", "spot.png")
         facts = page(done)
-        assert facts["references"] == f"12 of {mixed}: 000.png, 001.png, 002.png, 003.png and 8 more"
+        assert facts["references"] == f"12 of {mixed}: 000.png, 001.png, 002.png, 003.png, and 8 more"
         assert facts["state"] == "learning"
 
     def test_calibration_images_are_looked_at_too(

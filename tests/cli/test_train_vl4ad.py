@@ -1,6 +1,8 @@
 """`oddlens train vl4ad`: three steps on small streets, weights to detect with, and what is refused before anything is read."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,26 @@ def test_what_is_wrong_is_one_sentence(
     assert done.code == 2
     assert told in done.sentence
     assert not list(tmp_path.iterdir())
+
+
+def test_missing_libraries_are_said_before_torch_is_imported(tmp_path: Path) -> None:
+    code = """
+import importlib.util, sys
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "transformers" else found(name, *rest)
+from oddlens.__main__ import main
+try:
+    main()
+finally:
+    assert "torch" not in sys.modules
+"""
+    call = ("train", "vl4ad", "--data", tmp_path, "--classes", "cityscapes", "--out", tmp_path / "w.safetensors")
+    done = subprocess.run([sys.executable, "-c", code, *map(str, call)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "oddlens: mask decoders are built from parts of transformers and matched with scipy, and transformers cannot be found: "
+        "run pip install 'oddlens[road]'\n"
+    )
 
 
 def test_classes_without_words_are_named(streets: Path, model: Path, tmp_path: Path) -> None:

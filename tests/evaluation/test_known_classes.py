@@ -84,7 +84,7 @@ def test_without_the_data_sets_classes_there_is_a_reason(
 def test_a_long_list_of_unknown_classes_is_cut() -> None:
     known = KnownClasses([f"class {number}" for number in range(5)])
     known.add(detection(np.zeros((3, 4)), ("car",)), np.zeros((6, 8), np.uint8))
-    assert "'class 0', 'class 1', 'class 2' and 2 more" in known.reason
+    assert "'class 0', 'class 1', 'class 2', and 2 more" in known.reason
 
 
 def test_a_data_set_without_classes_has_nothing_to_tell(truth: np.ndarray) -> None:

@@ -72,7 +72,7 @@ def test_without_the_data_sets_classes_there_is_no_miou_and_a_reason(scenes: Ben
     assert (blind.figures["miou"], blind.reasons["miou"]) == (None, "the method recognises no classes")
     other = scenes.cells[Key("street-hazards", "street-hazards", "vl4ad", Variant(0))]
     assert other.reasons["miou"] == (
-        "the method does not know 'unlabeled', 'building', 'fence' and 9 more of the data set's classes"
+        "the method does not know 'unlabeled', 'building', 'fence', and 9 more of the data set's classes"
     )
 
 

@@ -7,6 +7,7 @@ call: the client itself no longer does that (since its release 1.x it throws awa
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,7 +162,8 @@ class Repository:
 
         hub_id, endpoint = self.hub_id, self._api.endpoint
         try:
-            yield
+            with _quiet_client():
+                yield
         except (OddlensError, ImportError, AttributeError, NameError, TypeError, AssertionError):
             raise  # ours, or a fault of the program
         except OfflineModeIsEnabled as error:
@@ -191,7 +193,8 @@ class Repository:
 
         hub_id, endpoint = self.hub_id, self._api.endpoint
         try:
-            yield
+            with _quiet_client():
+                yield
         except (OddlensError, ImportError, AttributeError, NameError, TypeError, AssertionError):
             raise  # ours, or a fault of the program
         except OfflineModeIsEnabled as error:
@@ -220,6 +223,19 @@ class Repository:
             raise ModelError(
                 f"{hub_id} could not be fetched ({first_line(error)}): {advice}; it continues where it stopped"
             ) from error
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep the client's log of each try that fails to itself: what came of them all is said in a sentence. Its bars stay."""
+    from huggingface_hub.utils import logging as client
+
+    before = client.get_verbosity()
+    client.set_verbosity(max(before, logging.ERROR))
+    try:
+        yield
+    finally:
+        client.set_verbosity(before)
 
 
 def _remove(path: Path) -> None:

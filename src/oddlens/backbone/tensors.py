@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from oddlens.errors import first_and_more
 from oddlens.io.paths import open_file
 
 ALIGNMENT = 64
@@ -135,6 +136,5 @@ def _dtype_name(dtype: torch.dtype) -> str:
 def _listed(word: str, names: list[str], most: int = 4, longest: int = 200) -> str:
     if not names:
         return ""
-    named = ", ".join(name if len(name) <= longest else f"{name[:longest]}..." for name in names[:most])
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{len(names)} {word} ({named}{rest})"
+    short = [name if len(name) <= longest else f"{name[:longest]}..." for name in names]
+    return f"{len(names)} {word} ({first_and_more(short, most)})"

@@ -41,7 +41,7 @@ from oddlens.calibration.exchangeability import Exchangeability, Exchangeability
 from oddlens.calibration.observation import Kind
 from oddlens.calibration.rates import REVIEW_RATE, Rates
 from oddlens.detection import Thresholds, ValueRange
-from oddlens.errors import UsageError, counted, printable, shortened
+from oddlens.errors import UsageError, counted, first_and_more, printable, shortened
 from oddlens.io.notebook import facts
 from oddlens.io.strict_json import require_form
 
@@ -239,9 +239,8 @@ class Calibration:
         )
         if not self.accepted:
             return tested
-        names = ", ".join(printable(name) for name in self.accepted[:3])
-        more = f" and {len(self.accepted) - 3} more" if len(self.accepted) > 3 else ""
-        return f"{tested} Doubtful images among them were accepted: {names}{more}."
+        names = first_and_more([printable(name) for name in self.accepted], 3)
+        return f"{tested} Doubtful images among them were accepted: {names}."
 
     @cached_property
     def statement(self) -> str:

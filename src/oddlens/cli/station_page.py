@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oddlens.errors import counted, printable
+from oddlens.errors import counted, first_and_more, printable
 
 if TYPE_CHECKING:
     from oddlens.detection import RegionOfInterest
@@ -85,9 +85,8 @@ def _listed(sources: Sequence[str]) -> str:
     """How many there are, and the names of the first; the folder once, where they share it."""
     folders = {os.path.dirname(source) for source in sources}  # noqa: PTH120 a source may be any text
     where = f" of {folders.pop()}" if len(folders) == 1 and "" not in folders else ""
-    names = [os.path.basename(source) if where else source for source in sources[:_SHOWN]]  # noqa: PTH119
-    more = f" and {len(sources) - _SHOWN} more" if len(sources) > _SHOWN else ""
-    return f"{len(sources)}{where}: {', '.join(names)}{more}"
+    names = [os.path.basename(source) if where else source for source in sources]  # noqa: PTH119
+    return f"{len(sources)}{where}: {first_and_more(names, _SHOWN)}"
 
 
 def _threshold_lines(state: StationState) -> Iterator[str]:

@@ -111,6 +111,9 @@ def vl4ad(
 
     Writes OUT, OUT.report.json and OUT.report.png; OUT says how it was made.
     """
+    from oddlens.methods.vl4ad.decoder_shape import check_installed
+
+    check_installed()  # before torch is imported, which takes seconds
     given = recipe_overrides(
         steps.setting or [],
         {
@@ -131,7 +134,6 @@ def vl4ad(
     from oddlens.data.open import open_dataset
     from oddlens.data.record import SPLITS
     from oddlens.methods.recipe import make_recipe
-    from oddlens.methods.vl4ad.decoder_shape import check_installed
     from oddlens.methods.vl4ad.recipe import VL4ADRecipe
     from oddlens.methods.vl4ad.vocabulary import make_vocabulary
     from oddlens.methods.weights import read_weights
@@ -140,7 +142,6 @@ def vl4ad(
     from oddlens.training.vl4ad import DecoderRun
     from oddlens.training.vl4ad_scenes import RecordScenes
 
-    check_installed()
     check_out(out, report=report)
     processes = context.obj or ALONE
     shape, settings = _settings(decoder.size, given, steps.seed)

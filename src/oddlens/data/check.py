@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oddlens.data.annotations import SUFFIX as ANNOTATION
 from oddlens.data.dataset import Dataset
@@ -152,11 +153,9 @@ def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
     masks = [] if record.mask is None else mask_files(record.mask)
     for file in dict.fromkeys((record.ignore, record.classes)):
         if file is not None and file not in masks:
-            shows = _shows(file, record.image, size, problems, legend)
-            if shows and legend is not None and record.label == 0:
-                _report_anomalous(file, record.image, legend, problems)
+            _shows(file, record, size, problems, legend)
     if record.mask is not None:
-        shown = [_shows(file, record.image, size, problems, legend) for file in masks]
+        shown = [_shows(file, record, size, problems, legend) for file in masks]
         if record.label == 1 and None not in shown and True not in shown:
             sentence = f"the mask {record.mask} shows no defect, though its image {record.image} is labelled abnormal"
             if legend is not None:
@@ -169,9 +168,8 @@ def _faults(record: Record) -> tuple[list[Problem], bytes | None]:
     return problems, content
 
 
-def _report_anomalous(labels: Path, image: Path, legend: Legend, problems: list[Problem]) -> None:
+def _report_anomalous(labels: Path, image: Path, anomalous: NDArray[np.bool_], problems: list[Problem]) -> None:
     """Report a frame that is said to show no anomaly and shows more than a few pixels of it."""
-    anomalous = legend.is_anomalous(read_values(labels))
     if anomalous.mean() > FEW:
         sentence = (
             f"{np.count_nonzero(anomalous)} pixels of the label file {labels} are anomalous, though its image {image} is labelled "
@@ -195,9 +193,10 @@ def _read(image: Path, problems: list[Problem]) -> tuple[tuple[int, int] | None,
 
 
 def _shows(
-    mask: Path, image: Path, size: tuple[int, int] | None, problems: list[Problem], legend: Legend | None
+    mask: Path, record: Record, size: tuple[int, int] | None, problems: list[Problem], legend: Legend | None
 ) -> bool | None:
-    """Whether a mask file shows a defect; None if it cannot be read."""
+    """Whether a mask file of a record shows a defect; None if it cannot be read."""
+    image = record.image
     try:
         shape = None if size is None else (size[1], size[0])
         grey = read_marks(mask, image, shape) if legend is None else read_values(mask)
@@ -210,11 +209,14 @@ def _shows(
         sentence = f"the mask {name} has {width} x {height} pixels, its image {size[0]} x {size[1]}"
         problems.append(Problem(mask, "mask-size", sentence))
     if legend is not None:
-        held = values_in(np.asarray(grey, np.uint8))
+        labels = np.asarray(grey, np.uint8)
+        held = values_in(labels)
         if legend.normal.union(legend.anomalous).isdisjoint(held):
             counting = listed(sorted(legend.normal | legend.anomalous))
             sentence = f"no pixel of the label file {mask} counts: its values are {listed(held)}, and those that count {counting}"
             problems.append(Problem(mask, "mask-empty", sentence))
+        if record.label == 0:
+            _report_anomalous(mask, image, legend.is_anomalous(labels), problems)
         return not legend.anomalous.isdisjoint(held)
     if looks_inverted(grey > 0):
         share = f"{(grey > 0).mean():.0%}"

@@ -223,13 +223,24 @@ def match_masks(
     for mask in masks:
         image = next((by_stem[stem] for stem in stems_of(mask, suffixes) if stem in by_stem), None)
         if image is None:
-            report_orphan(mask, problems)
+            report_orphan(mask, problems, _expected(mask, by_stem, suffixes))
         elif image in matched:
             sentence = f"{mask} and {matched[image].name} are both masks of {image.name}"
             problems.append(Problem(mask, "name-duplicate", sentence))
         else:
             matched[image] = mask
     return matched
+
+
+def _expected(mask: Path, by_stem: Mapping[str, Path], suffixes: Sequence[str]) -> str:
+    """What a mask without an image, or its image, would have to be called."""
+    stem = mask.name if is_dir(mask) else mask.stem
+    if (image := by_stem.get(name_key(stem))) is not None:
+        return f"a mask of {image.name} is called {image.stem}{suffixes[0]}{mask.suffix}"
+    added = next((each for each in suffixes if name_key(stem).endswith(each.casefold())), None)
+    if added is None:
+        return f"its name does not end in {' or '.join(suffixes)}"
+    return f"none is called {stem[: len(stem) - len(added)]}.*"
 
 
 def report_orphan(mask: Path, problems: list[Problem], reason: str = "none has its name") -> None:

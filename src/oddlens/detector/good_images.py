@@ -10,7 +10,7 @@ from typing import NamedTuple
 from oddlens.calibration import Look, look_at
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.encoding import Encoder, Prepared
-from oddlens.errors import Failure, OddlensWarning, printable
+from oddlens.errors import Failure, OddlensWarning, first_and_more, printable
 from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, each_input
 from oddlens.io.loader import BATCH_SIZE, load, load_each
@@ -48,9 +48,8 @@ def unlike(
 
 
 def warn_of_doubles(doubles: Sequence[str], where: str = "references") -> None:
-    rest = f", and {len(doubles) - 3} more" if len(doubles) > 3 else ""
     warnings.warn(
-        f"the same image is among the {where} more than once, and counts once: {', '.join(doubles[:3])}{rest}",
+        f"the same image is among the {where} more than once, and counts once: {first_and_more(doubles, 3)}",
         OddlensWarning,
         stacklevel=3,
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from oddlens.data.legend import IGNORED
 from oddlens.detection import Detection
+from oddlens.errors import first_and_more
 from oddlens.metrics import SegmentationAccumulator
 
 Labels = NDArray[np.uint8]
@@ -42,7 +43,7 @@ class KnownClasses:
         numbers = {_plain(name): number for number, name in enumerate(detection.label_names)}
         lacking = [name for name in self._names if _plain(name) not in numbers]
         if lacking:
-            self.reason = f"the method does not know {_some(lacking)} of the data set's classes"
+            self.reason = f"the method does not know {first_and_more([repr(name) for name in lacking], 3)} of the data set's classes"
             return
         self.reason = ""
         table = np.full(256, IGNORED, np.uint8)
@@ -74,9 +75,3 @@ class KnownClasses:
 
 def _plain(name: str) -> str:
     return name.replace("_", " ").casefold()
-
-
-def _some(names: Sequence[str]) -> str:
-    """Up to three names, and how many more."""
-    more = len(names) - 3
-    return ", ".join(repr(name) for name in names[:3]) + (f" and {more} more" if more > 0 else "")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from oddlens.data import check_dataset, open_dataset, read_classes, read_ignore, read_mask
+from oddlens.data import check, check_dataset, open_dataset, read_classes, read_ignore, read_mask
+from oddlens.data.masks import read_values
 from oddlens.errors import DataError
 from tests.data.small_roads import camvid_ood, labels
 from tests.data.small_sets import facts
@@ -39,6 +40,14 @@ def test_more_than_a_few_unknown_pixels_in_a_frame_said_to_show_none_are_a_probl
     assert (problem.kind, problem.path) == ("mask-of-normal", file)
     assert problem.sentence.startswith("48 pixels of the label file")
     assert "move the frame to those with an anomaly" in problem.sentence
+
+
+def test_the_check_reads_each_label_file_once(tmp_path, monkeypatch):
+    labels(camvid_ood(tmp_path) / "camvid" / "labels" / "test_good" / f"{STEM}.png", 0, 1, 2, 3)
+    dataset, read = open_dataset(tmp_path), []
+    monkeypatch.setattr(check, "read_values", lambda path: read.append(path) or read_values(path))
+    check_dataset(dataset)
+    assert sorted(read) == sorted(record.classes for record in dataset)
 
 
 def test_frames_of_the_street_teach_the_known_classes_only(tmp_path):

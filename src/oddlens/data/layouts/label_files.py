@@ -11,7 +11,7 @@ from oddlens.data.legend import Legend, listed, load_legend, values_in
 from oddlens.data.masks import read_values
 from oddlens.data.problem import Problem
 from oddlens.data.record import NORMAL, Record, Split
-from oddlens.errors import DataError
+from oddlens.errors import DataError, first_and_more
 
 ANOMALY, UNKNOWN = "anomaly", "unknown"
 
@@ -99,12 +99,14 @@ def _frame(category: str, split: Split, frame: tuple[Path, Path, str | Path]) ->
 
 def _never_abnormal(frames: Sequence[_Frame]) -> Problem:
     """That no label file has an anomalous pixel."""
-    held = sorted({value for each in frames for value in each.values})
+    doubtful = [each for each in frames if each.uncounted] or frames
+    held = sorted({value for each in doubtful for value in each.values})
     anomalous = sorted({value for each in frames for value in each.legend.anomalous})
-    folder = frames[0].labels.parent
+    folder = Path(os.path.commonpath([each.labels.parent for each in frames]))
+    names = [str(each.labels.relative_to(folder)) for each in doubtful]
     sentence = (
-        f"no label file marks an anomaly, so that nothing can be measured: the values in {folder} are {listed(held)}, and an "
-        f"anomaly is {listed(anomalous)} here"
+        f"no label file marks an anomaly, so that nothing can be measured: the values in {folder} ({first_and_more(names, 3)}) are "
+        f"{listed(held)}, and an anomaly is {listed(anomalous)} here"
     )
     uncounted = sorted({value for each in frames for value in each.uncounted})
     if uncounted:
