@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oddlens.errors import UsageError
 from oddlens.training import report
 from oddlens.training.checkpoint import History
-from oddlens.training.report import check_drawing, report_files, write_report
+from oddlens.training.report import report_files, write_report
 
 HISTORY = History(
     [{"image": 4.0, "local": 2.0}, {"image": 2.0, "local": 1.0}, {"image": 1.0, "local": 0.0}], [1.0, 2.0, 4.0]
@@ -20,7 +19,7 @@ MADE = {"method": "april-gan", "data": [{"name": "lids"}, {"name": "nuts"}]}
 
 def test_it_holds_every_step_and_the_means_of_epochs(tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    write_report(out, HISTORY, 2, MADE, "a method on a data set")
+    write_report(out, HISTORY, 2, MADE, "a method on a data set", print)
     document = json.loads((tmp_path / "w.safetensors.report.json").read_text())
     assert document["training"] == MADE
     assert document["epochs"] == [
@@ -32,7 +31,7 @@ def test_it_holds_every_step_and_the_means_of_epochs(tmp_path: Path) -> None:
 
 def test_the_curves_are_an_image_with_a_line_for_each_part(tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    write_report(out, HISTORY, 2, MADE, "a method on a data set")
+    write_report(out, HISTORY, 2, MADE, "a method on a data set", print)
     _, drawn = report_files(out)
     pixels = np.asarray(Image.open(drawn).convert("RGB"))
     assert pixels.shape == (600, 1080, 3)
@@ -42,12 +41,19 @@ def test_the_curves_are_an_image_with_a_line_for_each_part(tmp_path: Path) -> No
 
 def test_a_title_may_have_dollars_and_what_no_text_can_hold(tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    write_report(out, HISTORY, 2, MADE, "a method on cost_$_a_$ and \udcff")
+    write_report(out, HISTORY, 2, MADE, "a method on cost_$_a_$ and \udcff", print)
     assert report_files(out)[1].is_file()
 
 
-def test_without_matplotlib_it_is_said_before_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_drawing()
+def test_without_matplotlib_there_are_no_curves_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "w.safetensors"
+    numbers, drawn = report_files(out)
+    drawn.write_bytes(b"the curves of an earlier training")
     monkeypatch.setattr(report, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'oddlens\[train\]', or give --no-report"):
-        check_drawing()
+    said: list[str] = []
+    write_report(out, HISTORY, 2, MADE, "a method on a data set", said.append)
+    assert numbers.is_file()
+    assert not drawn.exists()
+    assert said == [
+        "w.safetensors.report.png is not drawn: matplotlib is not installed; run pip install 'oddlens[train]' for curves"
+    ]

@@ -59,7 +59,9 @@ DataFolders = Annotated[
 WeightsOut = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="The .safetensors file to write.", show_default=False)
 ]
-WriteReport = Annotated[bool, typer.Option("--report/--no-report", help="Write the report; it needs 'oddlens[train]'.")]
+WriteReport = Annotated[
+    bool, typer.Option("--report/--no-report", help="Write the report; its curves need 'oddlens[train]'.")
+]
 StationFolder = Annotated[Path, typer.Argument(metavar="STATION", help="The station's folder.", show_default=False)]
 PlaceTo = Annotated[
     str,

@@ -163,7 +163,7 @@ def train_method(
 
     one_of("--precision", features.precision, (AUTO, *PRECISIONS))
     part = one_of("--split", schedule.split, SPLITS)
-    check_out(out, report=report)
+    check_out(out)
     processes = context.obj or ALONE
     settings, recipe_fields = _settings(method, overrides, schedule)
     sources = open_sources(data)

@@ -142,7 +142,7 @@ def vl4ad(
     from oddlens.training.vl4ad import DecoderRun
     from oddlens.training.vl4ad_scenes import RecordScenes
 
-    check_out(out, report=report)
+    check_out(out)
     processes = context.obj or ALONE
     shape, settings = _settings(decoder.size, given, steps.seed)
     vocabulary = make_vocabulary(classes)

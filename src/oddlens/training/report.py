@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from oddlens.errors import UsageError, printable
+from oddlens.errors import printable
 from oddlens.io.atomic import replacing, write_text
 from oddlens.training.checkpoint import History
-
-
-def check_drawing() -> None:
-    """Raise UsageError if matplotlib, which draws the curves, is not installed: before a training and not after it."""
-    if find_spec("matplotlib") is None:
-        raise UsageError(
-            "the training report draws its curves with matplotlib, which is not installed: "
-            "run pip install 'oddlens[train]', or give --no-report"
-        )
 
 
 def report_files(out: Path) -> tuple[Path, Path]:
@@ -26,8 +17,15 @@ def report_files(out: Path) -> tuple[Path, Path]:
     return out.with_name(f"{out.name}.report.json"), out.with_name(f"{out.name}.report.png")
 
 
-def write_report(out: Path, history: History, steps: int, provenance: Mapping[str, object], title: str) -> None:
-    """Write both files.
+def write_report(
+    out: Path,
+    history: History,
+    steps: int,
+    provenance: Mapping[str, object],
+    title: str,
+    say: Callable[[str], None],
+) -> None:
+    """Write both files; the curves only where matplotlib is installed, which draws them.
 
     Args:
         out: The weights.
@@ -35,6 +33,7 @@ def write_report(out: Path, history: History, steps: int, provenance: Mapping[st
         steps: The steps of an epoch.
         provenance: How the weights are made, JSON values.
         title: The heading of the curves.
+        say: Receives a sentence where there are no curves.
     """
     document_file, curves_file = report_files(out)
     epochs = history.epochs(steps)
@@ -48,7 +47,13 @@ def write_report(out: Path, history: History, steps: int, provenance: Mapping[st
         ],
     }
     write_text(document_file, json.dumps(document, indent=1) + "\n")
-    _draw(curves_file, history, steps, title)
+    if find_spec("matplotlib") is None:
+        curves_file.unlink(missing_ok=True)  # those of an earlier training
+        say(
+            f"{printable(curves_file.name)} is not drawn: matplotlib is not installed; run pip install 'oddlens[train]' for curves"
+        )
+    else:
+        _draw(curves_file, history, steps, title)
 
 
 def _draw(path: Path, history: History, steps: int, title: str) -> None:

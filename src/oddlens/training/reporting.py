@@ -9,7 +9,6 @@ from pathlib import Path
 from oddlens.errors import UsageError, printable
 from oddlens.io.atomic import check_target
 from oddlens.training.checkpoint import Checkpoint, Losses
-from oddlens.training.report import check_drawing
 
 SUFFIX = ".safetensors"
 
@@ -37,13 +36,11 @@ def log_resume_state(checkpoint: Checkpoint, reporter: Reporter) -> None:
         reporter.say(f"going on from {where}")
 
 
-def check_out(out: Path, *, report: bool) -> None:
-    """Raise UsageError for faults that would otherwise show only after the training: the file's name, missing matplotlib."""
+def check_out(out: Path) -> None:
+    """Raise UsageError for a file that cannot be written, which would otherwise show only after the training."""
     if out.suffix != SUFFIX:
         raise UsageError(f"{printable(str(out))} cannot hold trained weights: give a name that ends in {SUFFIX}")
     check_target(out)
-    if report:
-        check_drawing()
 
 
 def in_words(losses: Losses) -> str:

@@ -52,7 +52,7 @@ class TrainingRun:
         self, trainable: Trainable, schedule: Schedule, out: Path, precision: Precision, cache: CacheConfig | None = None,
         preview: Path | None = None, report: bool = True, processes: Processes = ALONE,
     ) -> None:  # fmt: skip
-        check_out(out, report=report)
+        check_out(out)
         self.trainable = trainable
         self.schedule = schedule
         self.out = out
@@ -88,7 +88,7 @@ class TrainingRun:
         write_weights(self.out, self.trainable.tensors(), provenance)
         if self.report:
             title = f"{self.trainable.name} on {', '.join(each.name for each in self.schedule.sets)}"
-            write_report(self.out, history, self.schedule.steps, provenance, title)
+            write_report(self.out, history, self.schedule.steps, provenance, title, reporter.say)
         self.checkpoint.remove()
         return history
 

@@ -139,7 +139,7 @@ class DecoderRun:
         processes: Processes = ALONE,
     ) -> None:  # fmt: skip
         check_installed()
-        check_out(out, report=report)
+        check_out(out)
         from oddlens.training.vl4ad_loss import MaskLoss
 
         self.backbone, self.scenes, self.shape, self.settings, self.out = backbone, scenes, shape, settings, out
@@ -201,7 +201,7 @@ class DecoderRun:
         write_weights(self.out, weights_of(self.network, self._text), provenance)
         if self._report:
             steps = -(-len(self.scenes) // self.settings.batch)
-            write_report(self.out, history, steps, provenance, f"vl4ad on {self.scenes.name}")
+            write_report(self.out, history, steps, provenance, f"vl4ad on {self.scenes.name}", reporter.say)
         self.checkpoint.remove()
         return history
 
