@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from oddlens.data import check_dataset, open_dataset
 from oddlens.data.files import images_in, list_images, match_masks, pair_masks, stems_of
 from tests.data.small_sets import mask, picture
 
@@ -11,6 +12,17 @@ def test_images_are_known_by_suffix_in_any_case_and_hidden_files_are_passed_over
         picture(tmp_path / name)
     (tmp_path / "Thumbs.db").write_bytes(b"")
     assert [image.name for image in images_in(tmp_path)] == ["a.jpg", "b.PNG"]
+
+
+def test_a_link_that_leads_nowhere_is_an_image_that_cannot_be_read_and_no_folder_is(tmp_path):
+    picture(tmp_path / "good" / "1.png")
+    (tmp_path / "good" / "2.png").symlink_to(tmp_path / "lost.png")
+    (tmp_path / "good" / "3.png").symlink_to(tmp_path / "good")
+    (tmp_path / "good" / "4.png").mkdir()
+    assert [image.name for image in images_in(tmp_path / "good")] == ["1.png", "2.png"]
+    (problem,) = [each for each in check_dataset(open_dataset(tmp_path)).problems if each.path.name == "2.png"]
+    assert problem.kind == "image-unreadable"
+    assert problem.sentence.endswith("2.png does not exist: check the path")
 
 
 def test_a_folder_that_is_not_there_has_no_images(tmp_path):

@@ -6,6 +6,7 @@ from PIL import Image
 
 from oddlens.data import LEGENDS, Record, load_legend, read_classes, read_ignore, read_mask
 from oddlens.data.legend import IGNORED
+from oddlens.data.masks import read_values
 from oddlens.errors import DataError
 
 ALL_VALUES = np.arange(256, dtype=np.uint8)
@@ -97,6 +98,28 @@ def test_a_label_file_that_cannot_be_read_or_is_too_deep_is_one_clear_error(tmp_
         read_classes(record)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_channel_of_transparency_in_which_nothing_is_transparent_changes_nothing(tmp_path, mode):
+    Image.fromarray(np.array([[0, 1, 255]], np.uint8)).convert(mode).save(tmp_path / "labels.png")
+    assert read_values(tmp_path / "labels.png").tolist() == [[0, 1, 255]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "pixel", "what"),
+    [
+        ("RGB", (1, 2, 0), "colours"),
+        ("RGBA", (0, 0, 0, 0), "transparent pixels"),
+        ("LA", (1, 254), "transparent pixels"),
+    ],
+)
+def test_labels_in_colours_or_transparency_are_no_numbers(tmp_path, mode, pixel, what):
+    drawn = Image.new(mode, (4, 4), {"RGB": (1, 1, 1), "RGBA": (0, 0, 0, 255), "LA": (1, 255)}[mode])
+    drawn.putpixel((2, 1), pixel)
+    drawn.save(tmp_path / "labels.png")
+    with pytest.raises(DataError, match=rf"labels\.png has {what} in place of numbers: save the number of each pixel"):
+        read_values(tmp_path / "labels.png")
+
+
 def test_a_legend_of_ones_own_lists_the_names_of_the_values_and_which_of_them_are_unknown(tmp_path):
     content = {"classes": ["sky", "person", "road", "void"], "ood": [1], "ignore": 3}
     legend = load_legend(written(tmp_path / "classes.json", content))
@@ -117,6 +140,7 @@ def test_a_legend_may_ignore_several_values_or_none(tmp_path):
         ([], "different names"),
         ({"classes": []}, "different names"),
         ({"classes": ["a", "a"]}, "different names"),
+        ({"classes": ["a", " "]}, "different names"),
         ({"classes": {"a": 1}}, "different names"),
         ({"classes": [1, 2]}, "different names"),
         ({"classes": ["a"], "ood": 1}, "values from 0 to 255"),

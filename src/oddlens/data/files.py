@@ -16,7 +16,7 @@ from oddlens.data.words import is_like_a_split, is_normal_word, name_key, split_
 from oddlens.errors import DataError, counted
 from oddlens.io.decoding import FORMAT_OF_SUFFIX
 from oddlens.io.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_name
-from oddlens.io.paths import is_dir, is_file
+from oddlens.io.paths import is_dir, is_file, is_link
 
 OTHER_PICTURES = frozenset(
     {
@@ -58,9 +58,14 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The visible image files directly in a folder, by name; none if there is no such folder."""
+    """The visible image files directly in a folder, by name; none if there is no such folder.
+
+    A link that leads nowhere is one, too, which cannot be read: as if it were not there, an image would be lost unseen.
+    """
     return [
-        Path(entry.path) for entry in _entries(folder) if _suffix(entry.name) in FORMAT_OF_SUFFIX and is_file(entry)
+        Path(entry.path)
+        for entry in _entries(folder)
+        if _suffix(entry.name) in FORMAT_OF_SUFFIX and (is_file(entry) or (is_link(entry) and not is_dir(entry)))
     ]
 
 

@@ -164,7 +164,7 @@ def _parse(path: Path, content: object) -> Legend:
     fields: dict[str, object] = content if isinstance(content, dict) else {}
     names, anomalous, ignored = fields.get("classes", []), fields.get("ood", []), fields.get("ignore", [])
     ignored = ignored if isinstance(ignored, list) else [ignored]
-    if not (_are(names, str) and 0 < len(set(names)) == len(names) <= IGNORED):
+    if not (_are(names, str) and 0 < len(set(names)) == len(names) <= IGNORED and all(map(str.strip, names))):
         raise DataError(f'the legend {path} must list up to {IGNORED} different names as "classes": correct it')
     if not (_are(anomalous, int) and _are(ignored, int) and all(0 <= value <= 255 for value in anomalous + ignored)):
         raise DataError(f'"ood" and "ignore" of the legend {path} must be values from 0 to 255: correct it')

@@ -63,10 +63,11 @@ def read_marks(file: Path, image: Path | None = None, shape: tuple[int, int] | N
 
 
 def read_values(path: Path) -> NDArray[np.uint8]:
-    """One label file as its values, uint8 [h, w]; of a palette the indices.
+    """One label file as its values, uint8 [h, w]; of a palette the indices. Three equal channels count as one.
 
     Raises:
-        DataError: The file cannot be read as an image, is deeper than 8 bits, or a JPEG by its name, which keeps no exact values.
+        DataError: The file cannot be read as an image, is deeper than 8 bits, holds colours or transparency, or is a JPEG by its
+            name, which keeps no exact values.
     """
     if path.suffix.lower() in JPEG:
         raise DataError(
@@ -77,7 +78,13 @@ def read_values(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"the label file {path} holds several images: save each in a file of its own")
     if image.mode.startswith(DEEP_MODES):
         raise DataError(f"the label file {path} is deeper than 8 bits: save it with 8")
-    return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
+    if image.mode in ("1", "L", "P"):
+        return np.asarray(image.convert("L") if image.mode == "1" else image)
+    values, alpha = np.split(np.asarray(image.convert("RGBA")), [3], axis=2)
+    if alpha.min() < 255 or (values != values[..., :1]).any():
+        what = "colours" if alpha.min() == 255 else "transparent pixels"
+        raise DataError(f"the label file {path} has {what} in place of numbers: save the number of each pixel, in grey")
+    return np.ascontiguousarray(values[..., 0])
 
 
 def read_mask(source: Record | Path | Iterable[Path], shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:

@@ -43,7 +43,8 @@ class KnownClasses:
         numbers = {_plain(name): number for number, name in enumerate(detection.label_names)}
         lacking = [name for name in self._names if _plain(name) not in numbers]
         if lacking:
-            self.reason = f"the method does not know {first_and_more([repr(name) for name in lacking], 3)} of the data set's classes"
+            named = first_and_more([repr(name) for name in lacking], 3)
+            self.reason = f"the method does not know {named} of the data set's classes"
             return
         self.reason = ""
         table = np.full(256, IGNORED, np.uint8)
