@@ -53,6 +53,22 @@ def page(document: dict[str, Any], finished: Benchmark) -> Page:
     return Page(write_report(document, finished.cells))
 
 
+def test_weights_name_what_they_were_trained_on_and_problems_of_data_sets_are_said(
+    document: dict[str, Any], finished: Benchmark
+) -> None:
+    changed = copy.deepcopy(document)
+    changed["methods"]["winclip"] |= {"weights": "here/w.pth", "weights_sha256": "00", "trained_on": ["visa"]}
+    changed["datasets"]["parts"]["problems"] = 1
+    text = Page(write_report(changed, finished.cells)).text
+    assert "weights here/w.pth (trained on visa), SHA-256 00" in text
+    assert "parts: 1 problem found without reading its images" in text
+    for result in changed["results"]:
+        for entry in (result, *result["categories"]):
+            entry["std"] = dict.fromkeys(entry["std"])
+    assert "figures with ±" in text
+    assert "figures with ±" not in Page(write_report(changed, finished.cells)).text
+
+
 def test_nothing_is_loaded_from_elsewhere(page: Page) -> None:
     assert not page.all("script")
     assert not page.all("link")

@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "golden" / "table.tex"
 @pytest.fixture
 def document() -> MetricsDocument:
     """WinCLIP on the MVTec AD that is published and on a folder of one's own with a difficult name, and PatchCore's descendant."""
-    usual = {"changed": {}, "weights": None}
+    usual = {"changed": {}, "weights": None, "trained_on": []}
     plus = "laion400m-vit-b-16-plus-240-e31"
     published = {
         "source": "a paper, 90 % read",
@@ -42,8 +42,8 @@ def document() -> MetricsDocument:
             "patch-knn": {"model": "mini", "title": "patch-knn", "citations": ["roth2022towards"]} | usual,
         },
         "datasets": {
-            "mvtec": {"layout": "mvtec", "recognised_as": "MVTec AD"},
-            "our_parts & {50%}": {"layout": "folder", "recognised_as": None},
+            "mvtec": {"layout": "mvtec", "problems": 0, "recognised_as": "MVTec AD"},
+            "our_parts & {50%}": {"layout": "folder", "problems": 0, "recognised_as": None},
         },
         "evaluation": {"pixels_compared_at": "each image's own size", "aupro_limit": 0.3},
         "results": [
@@ -98,6 +98,20 @@ def test_the_caption_says_which_settings_are_not_the_defaults(document: MetricsD
     document["methods"]["winclip"] |= {"changed": {"prompts": "two_words"}, "weights": "here/learned_50%.pth"}
     said = r"0.3. Settings other than the defaults: WinCLIP with prompts=two\_words, weights learned\_50\%.pth.}"
     assert said in write_latex(document)
+    document["methods"]["winclip"]["trained_on"] = ["my_parts"]
+    assert r"weights learned\_50\%.pth (trained on my\_parts).}" in write_latex(document)
+
+
+def test_the_caption_explains_a_spread_only_where_there_is_one(document: MetricsDocument) -> None:
+    explained = r"unweighted; $\pm$ is the standard deviation over the draws of the good examples. Pixels"
+    assert explained in write_latex(document)
+    for result in document["results"]:
+        result["std"] = dict.fromkeys(result["std"])
+    assert explained in write_latex(document), "published rows have one"
+    for result in document["results"]:
+        result["published"] = []
+    assert "unweighted. Pixels" in write_latex(document)
+    assert r"\pm" not in write_latex(document)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import pytest
 from oddlens.evaluation import METRICS, Benchmark, Key, Skipped, Variant, summarise, summary_table
 from oddlens.evaluation.markdown_tables import (
     bare_lines,
+    has_spread,
     pipe_table,
+    problem_lines,
     published_rows,
     remark_lines,
     settings_line,
@@ -177,6 +179,37 @@ def test_a_category_without_any_figure_is_reported_with_the_methods_that_have_no
     assert bare_lines(document) == [f"{where} has no figures at all for winclip, anovl: no mask; it tells no classes"]
 
 
+def test_a_spread_is_explained_where_there_is_one(document: dict[str, Any]) -> None:
+    explained = "; ± is the standard deviation over the seeds of the picks."
+    assert has_spread(document)
+    assert explained in write_table(document)
+    for result in document["results"]:
+        for entry in (result, *result["categories"]):
+            entry["std"] = dict.fromkeys(entry["std"])
+    assert not has_spread(document)
+    assert "± is" not in write_table(document)
+    result["published"] = [
+        {
+            "source": "a paper",
+            "mark": "R",
+            "percent": {"image_auroc": 91.8},
+            "std": {"image_auroc": 0.3},
+            "by_category": {},
+        }
+    ]
+    assert explained in write_table(document)
+
+
+def test_problems_of_a_data_set_stand_below_the_summary(document: dict[str, Any]) -> None:
+    assert "problem" not in write_table(document)
+    document["datasets"]["parts"]["problems"] = 2
+    (line,) = problem_lines(document)
+    assert line == (
+        "parts: 2 problems found without reading its images: 'oddlens data check parts' reads them and lists all problems"
+    )
+    assert f"|\n\n- {line}\n\n## parts" in write_table(document)
+
+
 def test_settings_other_than_the_defaults_stand_above_the_tables(document: dict[str, Any]) -> None:
     method = document["methods"]["winclip"]
     method["changed"] = {}
@@ -188,6 +221,9 @@ def test_settings_other_than_the_defaults_stand_above_the_tables(document: dict[
         f"words={'w' * 57}..., tiles=2x2, weights learned.pth."
     )
     assert f"not defined on this data.{settings_line(document)}" in write_table(document)
+    method["trained_on"] = ["visa", "parts"]
+    assert settings_line(document).endswith("weights learned.pth (trained on visa, parts).")
+    method["trained_on"] = []
     method |= {"changed": {}, "thresholds": {"image": 0.3}, "roi": {"include": [[[0, 0], [1, 0], [1, 1]]]}}
     assert settings_line(document) == (
         ' Settings other than the defaults: WinCLIP with tiles=2x2, roi={"include": [[[0, 0], [1, 0], [1, 1]]]}, '

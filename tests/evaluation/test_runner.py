@@ -14,6 +14,7 @@ from oddlens.errors import UsageError
 from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
 from oddlens.evaluation.cell_results import write_cell
 from oddlens.evaluation.chunks import CHUNKS, Chunks
+from oddlens.evaluation.metrics_document import summarise
 from oddlens.evaluation.trained_on import TrainedOn
 from tests.evaluation.tiny_set import make_plan, run_whole, save, write_set
 
@@ -285,11 +286,12 @@ def test_test_images_that_weights_were_trained_on_are_said_before_and_in_their_c
 ) -> None:
     learned = (small_set / "bolt" / "test" / "good" / "001.png", small_set / "bolt" / "train" / "good" / "001.png")
     training = TrainedOn(("bolts",), frozenset(training_hashes(learned).split()))
-    monkeypatch.setattr(runner, "trained_on", lambda detector: training)
+    monkeypatch.setattr("oddlens.evaluation.plan.trained_on", lambda detector: training)
     run = run_whole(make_plan(small_set, open_clip_folder, [0]), tmp_path / "out")
     said = "the weights of winclip were trained on 1 of {} test images (bolt/test/good/001.png): measure them on another data set"
     assert run.remarks == [f"parts: {said.format(12)}"]
     assert [cell.notes for cell in run.cells.values()] == [(said.format(6),), ()]
+    assert summarise(run.plan, run.cells, run.skipped)["methods"]["winclip"]["trained_on"] == ["bolts"]
 
 
 def test_a_job_names_its_cells(finished: Benchmark) -> None:

@@ -19,7 +19,6 @@ from oddlens.cli.options import (
     NamingOptions,
     PreparationOptions,
     RuntimeName,
-    problems,
     say,
     settings_option,
 )
@@ -118,7 +117,11 @@ class PixelOptions:
         ),
     ] = None
     maps: Annotated[
-        bool, typer.Option("--maps", help="Write OUT/maps (float32 TIFF, raw, in the MVTec evaluator's layout).")
+        bool,
+        typer.Option(
+            "--maps",
+            help="Write OUT/maps (float32 TIFF, raw, in the MVTec evaluator's layout), at the size at which pixels are compared.",
+        ),
     ] = False
 
 
@@ -156,6 +159,7 @@ def benchmark(
 
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
+    from oddlens.data.problem import problems_found
     from oddlens.evaluation import (
         Benchmark,
         ListedPicks,
@@ -191,7 +195,7 @@ def benchmark(
     )
     for source in sources:
         if source.dataset.problems:
-            say(f"oddlens: {problems(source.name, source.dataset)}")
+            say(f"oddlens: {problems_found(source.name, len(source.dataset.problems), source.dataset.root)}")
     run = Benchmark(plan, out)
     run.open(resume=resume)
     say(*(f"oddlens: {remark}" for remark in run.remarks))

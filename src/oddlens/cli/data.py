@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import Command, Group
-from oddlens.cli.options import AsJson, problems, say
+from oddlens.cli.options import AsJson, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,6 +68,7 @@ def manifest(
 ) -> None:
     """Write the data set into one file, a line for each image, and print the hash that names its content."""
     from oddlens.data import manifest_hash, open_dataset, write_manifest
+    from oddlens.data.problem import problems_found
     from oddlens.io.paths import exists
 
     dataset = open_dataset(folder, layout)
@@ -77,7 +78,7 @@ def manifest(
         say(f"made the folder {made}")
     typer.echo(manifest_hash(dataset))
     if dataset.problems:
-        say(problems("the data set", dataset))
+        say(problems_found("the data set", len(dataset.problems), dataset.root))
 
 
 def _show(report: "Report", console: "Console") -> None:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from oddlens.errors import UsageError, as_argument, check_name, choices, counted, printable
+from oddlens.errors import UsageError, check_name, choices, printable
 from oddlens.methods.registry import method_cards
 
 if TYPE_CHECKING:
-    from oddlens.data.dataset import Dataset
     from oddlens.data.named import NamedDataset
     from oddlens.data.object_names import ObjectNames
     from oddlens.detection import Marking
@@ -254,14 +253,6 @@ def parse_kinds(text: str, known: Sequence[str]) -> tuple[str, ...]:
     if "nothing" in chosen and set(chosen) != {"nothing"}:
         raise UsageError(f"--write {text!r} contradicts itself: give nothing, or what is to be written")
     return tuple(kind for kind in known if kind in chosen)
-
-
-def problems(name: str, dataset: Dataset) -> str:
-    """That opening a data set found problems, and what looks for all of them: no image or mask is read to open one."""
-    return (
-        f"{name}: {counted(len(dataset.problems), 'problem')} found without reading its images: "
-        f"'oddlens data check {as_argument(dataset.root)}' reads them and lists all problems"
-    )
 
 
 def method_or_default(method: str | None, model: str | None, weights: str | None, *, with_references: bool) -> str:

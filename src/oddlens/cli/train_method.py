@@ -17,7 +17,6 @@ from oddlens.cli.options import (
     WeightsOut,
     WriteReport,
     one_of,
-    problems,
     say,
     settings_option,
 )
@@ -227,6 +226,8 @@ def _say_precision(chosen: Precision) -> None:
 
 
 def _say_samples(sets: tuple[SampleSet, ...]) -> None:
+    from oddlens.data.problem import problems_found
+
     for each in sets:
         sentence = f"{each.name}: {len(each)} images, {each.abnormal} of them abnormal"
         if each.without_mask:
@@ -235,4 +236,4 @@ def _say_samples(sets: tuple[SampleSet, ...]) -> None:
             sentence += f"; {each.unlabelled} of unknown state are left out"
         say(sentence)
         if each.source.dataset.problems:
-            say(problems(each.name, each.source.dataset))
+            say(problems_found(each.name, len(each.source.dataset.problems), each.source.dataset.root))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from oddlens.errors import one_line
+from oddlens.errors import as_argument, counted, one_line
 
 ProblemKind = Literal[
     "abnormal-in-train",
@@ -31,6 +31,14 @@ ProblemKind = Literal[
     "row-invalid",
     "test-empty",
 ]
+
+
+def problems_found(name: str, count: int, folder: object) -> str:
+    """That opening a data set found problems, and what looks for all of them: no image or mask is read to open one."""
+    return (
+        f"{name}: {counted(count, 'problem')} found without reading its images: "
+        f"'oddlens data check {as_argument(folder)}' reads them and lists all problems"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class ResultEntry(Means):
 
 class MethodEntry(SetByHand):
     """A method: how papers call it and what they cite (keys), the recipe in force, the model, the path of learned weights, and what
-    was set by hand. changed: the fields of the recipe that do not have their default.
+    was set by hand. changed: the fields of the recipe that do not have their default. trained_on: the data sets that the weights
+    say they were trained on.
     """
 
     title: str
@@ -107,6 +108,7 @@ class MethodEntry(SetByHand):
     preprocessing_sha256: str | None
     weights_sha256: str | None
     weights: str | None
+    trained_on: list[str]
 
 
 class LeaderboardRow(TypedDict):

@@ -13,12 +13,15 @@ from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.markdown_tables import (
     component_size_lines,
     figure_cells,
+    has_spread,
     of_fewer,
+    problem_lines,
     published_rows,
     settings_line,
     shown_figures,
     skipped_lines,
     star_line,
+    training_words,
     undefined_lines,
 )
 from oddlens.evaluation.metric_names import columns, heading, headings, percent
@@ -62,10 +65,14 @@ _QUOTED = (
 )
 """The figures that papers quote: of industrial sets, and of scenes."""
 
+_SPREAD = "; figures with ± are means and standard deviations over the seeds that pick the good examples"
+
 
 def write_report(document: MetricsDocument, cells: Mapping[Key, CellResult]) -> str:
     """The page, from the document of metrics.json and the cells."""
     body = [_navigation(document), html.heading("Summary"), _summary(document)]
+    if problems := problem_lines(document):
+        body.append(_list(problems))
     if document["skipped"]:
         body += [html.heading("Skipped"), _list(skipped_lines(document))]
     for name in document["datasets"]:
@@ -79,9 +86,8 @@ def _lead(document: MetricsDocument) -> str:
     methods = ", ".join(f"{name} on {method['model']}" for name, method in document["methods"].items())
     shots = ", ".join(str(shots) for shots in sorted({result["shots"] for result in document["results"]}))
     return (
-        f"{methods}; shots {shots}. Percent; figures with ± are means and standard deviations over the seeds that pick the good "
-        f"examples. Pixels are compared at {document['evaluation']['pixels_compared_at']}.{settings_line(document)}"
-        f"{star_line(document)}"
+        f"{methods}; shots {shots}. Percent{_SPREAD if has_spread(document) else ''}. Pixels are compared at "
+        f"{document['evaluation']['pixels_compared_at']}.{settings_line(document)}{star_line(document)}"
     )
 
 
@@ -268,7 +274,7 @@ def _settings(document: MetricsDocument) -> Iterator[str]:
             lines.append("images: " + ", ".join(f"{field} {value}" for field, value in prepared.items()))
         lines.append(f"model {method['model']}, SHA-256 {method['model_sha256']}")
         if method["weights"]:
-            lines.append(f"weights {method['weights']}, SHA-256 {method['weights_sha256']}")
+            lines.append(f"weights {method['weights']}{training_words(method)}, SHA-256 {method['weights_sha256']}")
         yield _list(lines)
     machine = document["machine"]
     yield html.paragraph(

@@ -6,8 +6,19 @@ from collections.abc import Sequence
 
 from oddlens.evaluation.citations import SOFTWARE, model_citations, set_citations
 from oddlens.evaluation.document import MethodEntry, MetricsDocument, PublishedEntry, ResultEntry
-from oddlens.evaluation.markdown_tables import STAR, figure_cells, of_fewer, remark_lines, settings_line, star_line
+from oddlens.evaluation.markdown_tables import (
+    STAR,
+    figure_cells,
+    has_spread,
+    of_fewer,
+    problem_lines,
+    remark_lines,
+    settings_line,
+    star_line,
+)
 from oddlens.evaluation.metric_names import columns, headings
+
+_SPREAD = r"$\pm$ is the standard deviation over the draws of the good examples"
 
 _ESCAPES = str.maketrans(
     {
@@ -52,7 +63,7 @@ def write_latex(document: MetricsDocument) -> str:
         "\n".join(
             [
                 r"% \usepackage{booktabs,graphicx}, and \bibliography{references} for the keys.",
-                *(f"% {' '.join(line.split())}" for line in remark_lines(document)),
+                *(f"% {' '.join(line.split())}" for line in problem_lines(document) + remark_lines(document)),
                 r"\begin{table*}",
                 r"\centering\footnotesize\setlength{\tabcolsep}{2pt}",
                 rf"\caption{{{_caption(document)}}}",
@@ -96,8 +107,8 @@ def _caption(document: MetricsDocument) -> str:
     )
     evaluation = document["evaluation"]
     return (
-        f"Figures in percent, measured with oddlens{cite([SOFTWARE])}: {used}. Means over the categories are unweighted; "
-        rf"$\pm$ is the standard deviation over the draws of the good examples. Pixels compared at "
+        f"Figures in percent, measured with oddlens{cite([SOFTWARE])}: {used}. Means over the categories are unweighted"
+        rf"{'; ' + _SPREAD if has_spread(document) else ''}. Pixels compared at "
         f"{escaped(evaluation['pixels_compared_at'])}; AUPRO up to a false positive rate of {evaluation['aupro_limit']}."
         f"{_line(settings_line(document))}{star_line(document)}"
     )

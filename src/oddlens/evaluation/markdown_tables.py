@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from oddlens.data.problem import problems_found
 from oddlens.evaluation.document import CategoryEntry, Means, MethodEntry, MetricsDocument, ResultEntry
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.metric_names import Figures, columns, percent
@@ -29,6 +30,8 @@ def write_table(document: MetricsDocument) -> str:
     """The whole file: the summary, then one table a data set, method and number of shots, its last row the mean."""
     head, rows = summary_table(document)
     parts = ["# Benchmark", _preamble(document, head), pipe_table(head, rows)]
+    if problems := problem_lines(document):
+        parts.append(_bullets(problems))
     for name in document["datasets"]:
         for result in document["results"]:
             if result["dataset"] == name:
@@ -43,7 +46,8 @@ def write_table(document: MetricsDocument) -> str:
 
 def _preamble(document: MetricsDocument, head: Sequence[str]) -> str:
     parts = [
-        "Percent. Means over the categories are unweighted; ± is the standard deviation over the seeds of the picks. "
+        "Percent. Means over the categories are unweighted"
+        f"{'; ± is the standard deviation over the seeds of the picks' if has_spread(document) else ''}. "
         f"Pixels compared at {document['evaluation']['pixels_compared_at']}; AUPRO up to a false positive rate of "
         f"{document['evaluation']['aupro_limit']}"
     ]
@@ -77,6 +81,25 @@ def of_fewer(result: ResultEntry) -> frozenset[str]:
     return frozenset(name for name, count in counted.items() if 0 < count < categories)
 
 
+def has_spread(document: MetricsDocument) -> bool:
+    """Whether some mean of ours, or a published one beside it, has a ±: where a category has one, so has the mean."""
+    return any(
+        value is not None
+        for result in document["results"]
+        for entry in (result, *result["published"])
+        for value in entry["std"].values()
+    )
+
+
+def problem_lines(document: MetricsDocument) -> list[str]:
+    """The data sets in which opening them found problems."""
+    return [
+        problems_found(name, entry["problems"], name)
+        for name, entry in document["datasets"].items()
+        if entry["problems"]
+    ]
+
+
 def star_line(document: MetricsDocument) -> str:
     """What the star says, after a space; "" where no figure has one."""
     return f" {FEWER}" if any(of_fewer(result) for result in document["results"]) else ""
@@ -102,7 +125,14 @@ def _settings_words(method: MethodEntry) -> list[str]:
     words = [
         f"{name}={_cut(value if isinstance(value, str) else json.dumps(value))}" for name, value in changed.items()
     ]
-    return words + ([f"weights {Path(method['weights']).name}"] if method["weights"] else [])
+    if method["weights"]:
+        words.append(f"weights {Path(method['weights']).name}{training_words(method)}")
+    return words
+
+
+def training_words(method: MethodEntry) -> str:
+    """Which data sets the weights of a method were trained on, after a space; "" where they do not say it."""
+    return f" (trained on {', '.join(method['trained_on'])})" if method["trained_on"] else ""
 
 
 def _cut(text: str, most: int = 60) -> str:

@@ -28,6 +28,7 @@ from oddlens.evaluation.plan import Plan, Skipped
 from oddlens.evaluation.published_methods import Published, find_published, recognise
 from oddlens.evaluation.published_roads import PublishedRoad, find_published_roads
 from oddlens.evaluation.road_sets import find_road_set
+from oddlens.evaluation.trained_on import TrainedOn
 from oddlens.metrics.pixel import AUPRO_LIMIT
 from oddlens.provenance import changed_fields, versions
 
@@ -46,7 +47,7 @@ def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Ski
         "oddlens": __version__,
         "figures": _names(cell.figures for cell in cells.values()),
         "evaluation": {"pixels_compared_at": _compared_at(cells), "aupro_limit": AUPRO_LIMIT},
-        "methods": {detector.name: _method(detector) for detector in plan.detectors},
+        "methods": {detector.name: _method(detector, plan.trained_on[detector.name]) for detector in plan.detectors},
         "datasets": {source.name: _dataset(source) for source in plan.sources},
         "results": [
             _result(source, detector, shots, cells)
@@ -77,7 +78,7 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _method(detector: Detector) -> MethodEntry:
+def _method(detector: Detector, training: TrainedOn) -> MethodEntry:
     identity, card = detector.identity, detector.card
     return {
         "title": card.title if detector.name == card.name else detector.name,
@@ -90,6 +91,7 @@ def _method(detector: Detector) -> MethodEntry:
         "preprocessing_sha256": identity.preprocessing_sha256,
         "weights_sha256": identity.weights_sha256,
         "weights": detector.weights,
+        "trained_on": list(training.names),
         **set_by_hand(identity),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from oddlens.data import Record
@@ -15,6 +16,7 @@ from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellSettings
 from oddlens.evaluation.picks import Picks
 from oddlens.evaluation.protocol import Protocol, Sizes
+from oddlens.evaluation.trained_on import TrainedOn, trained_on
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -58,6 +60,11 @@ class Plan:
         for name, count in Counter(each.name for each in self.detectors).items():
             if count > 1:
                 raise UsageError(f"{count} detectors are called {name}: give each a name of its own (detector.name)")
+
+    @cached_property
+    def trained_on(self) -> dict[str, TrainedOn]:
+        """What the weights of each method were trained on, read once: the files may be others later."""
+        return {detector.name: trained_on(detector) for detector in self.detectors}
 
     def variants_of(self, detector: Detector) -> tuple[Variant, ...]:
         """Those that are planned for a method."""

@@ -22,7 +22,6 @@ from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
 from oddlens.evaluation.seen_before import remarks_on_examples, remarks_on_weights
-from oddlens.evaluation.trained_on import TrainedOn, trained_on
 from oddlens.io.paths import is_dir, is_file, why_no_folder
 from oddlens.methods.registry import authors_names
 
@@ -88,7 +87,6 @@ class Benchmark:
         self._jobs: list[Job] = []
         self._resume = True
         self._contents = Contents()
-        self._trainings: dict[str, TrainedOn] = {}
         self._unhashed = 0
 
     @property
@@ -118,14 +116,13 @@ class Benchmark:
             raise UsageError(
                 f"{printable(str(self.out))} holds results of a run of 'oddlens detect': give another --out"
             )
-        self._trainings = {detector.name: trained_on(detector) for detector in self.plan.detectors}
         for source in self.plan.sources:
             if self.out.resolve() == source.dataset.root.resolve():
                 raise UsageError(
                     f"{printable(str(self.out))} is the folder of the data set {source.name}: give another --out"
                 )
             tests = source.tests()
-            for method, training in self._trainings.items():
+            for method, training in self.plan.trained_on.items():
                 seen = training.among(source, tests, self._contents)
                 self.remarks += remarks_on_weights(source, method, seen, len(tests))
             for category in source.dataset.categories:
@@ -223,5 +220,5 @@ class Benchmark:
             for what in changed
         )
         if to_do:
-            seen = self._trainings[detector.name].among(source, records, self._contents)
+            seen = self.plan.trained_on[detector.name].among(source, records, self._contents)
             self._jobs.append(Job(source, category, detector, object_name, records, to_do, protocol, seen))
