@@ -61,6 +61,21 @@ def test_each_page_in_each_theme_and_width(
     assert not unnamed, "a control that a screen reader cannot name"
 
 
+@pytest.mark.parametrize("width", [320, 375, 700, 1280])
+def test_all_pages_of_a_station_and_the_way_to_the_others_are_in_sight(
+    served: Running, open_page: OpenPage, width: int
+) -> None:
+    page = open_page(f"{served.url}/s/star/try", width=width)
+    links = page.locator(".head a:not(.brand)")
+    assert links.all_inner_texts() == ["Stations", "Line", "Review", "Thresholds", "Teach", "History", "Try"]
+    for link in links.all():
+        box = link.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    assert page.locator(".head [aria-current=page]").inner_text() == "Try"
+
+
 @pytest.mark.parametrize("room", ["", "review", "thresholds", "teach", "history", "try"])
 def test_a_name_like_markup_is_a_name(served: Running, open_page: OpenPage, room: str) -> None:
     """A module that failed on it would report an error."""

@@ -88,6 +88,7 @@ def test_what_marks_say_of_the_station_is_printed(station: Path) -> None:
     done = run("feedback", station, out, "--bad", of["ng"]["path"])
     assert "Of the NG images that were marked, 1 of 1 is bad" in done.out
     assert "Nothing is known of misses" in done.out
+    assert f"1 image is marked in {station / FEEDBACK}: 'oddlens station show' and the service's page Teach" in done.err
 
 
 def test_audited_images_are_marked_as_such(station: Path, parts: Path) -> None:

@@ -51,6 +51,8 @@ def test_from_a_mark_to_a_new_version_and_back(station: Path) -> None:
     assert done.code == 0
     assert done.out.startswith("version 2:\n1 flagged image joins the references. The thresholds stay.")
     assert [each.verb for each in versions(station)] == ["save", "learn"]
+    assert versions(station)[-1].what == "learned of the marks: +1 reference that was flagged"
+    assert "What was flagged sets no threshold" not in run("station", "show", station).out
     after = run("detect", path, "--station", "line", "--json").records[0]
     assert after["verdict"] == "ok"
     again = run("station", "learn", station)

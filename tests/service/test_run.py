@@ -68,6 +68,17 @@ def test_two_services_do_not_share_a_home(station: Path, tmp_path: Path, monkeyp
         assert inspect(url, 1)["verdict"] == "ok"
 
 
+def test_a_station_that_does_not_open_is_said_with_the_address(station: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "station.json").write_text("{")
+    said = list[str]()
+    settings = ServeSettings(stations=(station, tmp_path / "broken"), home=tmp_path / "home", port=0)
+    run(settings, said.append, ready=lambda service: signal.raise_signal(signal.SIGINT))
+    assert said[0].startswith("oddlens: 2 stations (1 inspects nothing) at http://127.0.0.1:")
+    assert said[1].startswith("oddlens: broken inspects nothing: ")
+    assert said[2:] == ["oddlens: the service has stopped"]
+
+
 def test_a_home_is_free_again_where_a_service_cannot_begin(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be kept in mysql"):
         run(ServeSettings(home=tmp_path, history="mysql://host/name", port=0), print)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from starlette.testclient import TestClient
 import oddlens
 from oddlens.calibration.conformal import declared_bound, moved_bound
 from oddlens.station import read_station, versions
-from oddlens.station.feedback import read_feedback
+from oddlens.station.feedback import add_feedback, read_feedback
 from tests.service.conftest import REFERENCES, service_of
 from tests.service.given import STATION, files, inspect, ok, png
 
@@ -81,9 +82,9 @@ class TestReferences:
         assert flagged["verdict"] == "ng"
         dry = ok(client.post(f"{STATION}/references?dry_run=true", files=files(41, defect=True)))
         (turned,) = dry["turned"]
-        assert (turned["id"], turned["before"], turned["after"]) == (flagged["id"], "ng", "ok")
-        assert turned["score_before"] == flagged["score"]
-        assert turned["score_after"] < turned["score_before"]
+        assert (turned["id"], turned["now"], turned["then"]) == (flagged["id"], "ng", "ok")
+        assert turned["score_now"] == flagged["score"]
+        assert turned["score_then"] < turned["score_now"]
 
 
 class TestCalibration:
@@ -167,10 +168,14 @@ class TestFeedback:
         assert (said["said"], said["judged"], said["comment"]) == ("good", "wrong", "dirt")
         (mark,) = read_feedback(station).marks
         assert (mark.said, mark.verdict, mark.reviewer) == ("good", "ng", "Ada")
+        add_feedback(
+            station, [replace(mark, sha256="0" * 64, image="/elsewhere.png", said="bad")]
+        )  # 'oddlens feedback'
+        assert client.get(STATION).json()["marks"] == {"good": 1, "bad": 1}
         dry = ok(client.post(f"{STATION}/learn", json={"dry_run": True}))
         assert dry["version"] is None
         assert len(dry["joined"]) == 1
-        assert [(each["id"], each["after"]) for each in dry["turned"]] == [(flagged["id"], "ok")]
+        assert [(each["id"], each["then"]) for each in dry["turned"]] == [(flagged["id"], "ok")]
         assert [each.number for each in versions(station)] == [1]
         real = ok(client.post(f"{STATION}/learn", json={"who": "Ada"}))
         assert real["version"] == 2
@@ -179,7 +184,8 @@ class TestFeedback:
         assert (learned["source"], learned["time"]) == (flagged["source"], flagged["time"])
         assert inspect(client, png(42, True))["verdict"] == "ok"
         assert ok(client.post(f"{STATION}/learn", json={}))["version"] is None  # there is nothing new
-        assert len(client.get(STATION).json()["audit"]) == 1
+        (entry,) = client.get(STATION).json()["audit"]
+        assert entry["what"] == versions(station)[-1].what == "learned of the marks: +1 reference that was flagged"
 
     def test_a_defect_is_known_by_its_name_and_names_others_without_torch(
         self, client: TestClient, station: Path

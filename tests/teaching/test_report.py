@@ -74,6 +74,6 @@ def test_what_a_change_turns(detector: oddlens.Detector, tmp_path: Path) -> None
     strict = detector.with_references(detector.references).set_thresholds(image=0.0)
     (image,) = pictures(0)
     (found,) = turned(detector, strict, [(7, image.pixels), (8, tmp_path / "gone.png")])
-    assert (found.id, found.before, found.after) == (7, "ok", "ng")
-    assert found.score_before == found.score_after
+    assert (found.id, found.now, found.then) == (7, "ok", "ng")
+    assert found.score_now == found.score_then
     assert turned(detector, detector, [(7, np.asarray(image.pixels))]) == []

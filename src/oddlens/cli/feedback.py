@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.options import ResultsPath, StationFolder, say
-from oddlens.errors import UsageError, as_argument, check_name, printable
+from oddlens.errors import UsageError, as_argument, check_name, counted, printable
 
 if TYPE_CHECKING:
     from oddlens.data.shapes import RunsDocument
@@ -74,6 +74,7 @@ def feedback(
     from oddlens.station import read_station
     from oddlens.station.defects import check_defect_name
     from oddlens.station.feedback import add_feedback, estimates, read_feedback
+    from oddlens.station.folder import FEEDBACK
 
     given: dict[Said, list[str]] = {"good": good or [], "bad": bad or [], "unsure": unsure or []}
     if not any(given.values()) and label_studio is None:
@@ -116,8 +117,14 @@ def feedback(
     for mark in marks:
         was = (mark.verdict or "-").upper()
         print(f"{mark.said:6}  {was:6} {mark.judged:6}  {_shown(mark)}")
-    for sentence in estimates(read_feedback(station).last).sentences:
+    last = read_feedback(station).last
+    for sentence in estimates(last).sentences:
         print(sentence)
+    are = counted(len(last), "image is", "images are")
+    say(
+        f"oddlens: {are} marked in {printable(str(station / FEEDBACK))}: 'oddlens station show' and the service's page Teach count "
+        "them, 'oddlens station learn' learns of them"
+    )
 
 
 def _refuse_other_station(document: RunDocument, station: Path, results: Path) -> None:

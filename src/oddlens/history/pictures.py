@@ -108,7 +108,7 @@ class Pictures:
         return self.folder / kind / digest[:2] / f"{digest}{suffix}"
 
     def _put(self, kind: Kind, data: bytes, suffix: str) -> str:
-        digest = hashlib.sha256(data).hexdigest()
+        digest = digest_of(data)
         path = self._file(kind, digest, suffix)
         with self._lock:  # `remove` does not take what is used again
             try:
@@ -133,3 +133,8 @@ def _sync(folder: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def digest_of(data: bytes) -> str:
+    """What a file is kept by: the SHA-256 of its content."""
+    return hashlib.sha256(data).hexdigest()

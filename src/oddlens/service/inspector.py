@@ -9,7 +9,6 @@ before it is kept.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import math
 import time
@@ -26,6 +25,7 @@ from oddlens.detection import Detection
 from oddlens.encoding import Prepared
 from oddlens.errors import DiskError, OddlensError, UsageError
 from oddlens.history.history import History
+from oddlens.history.pictures import digest_of
 from oddlens.history.records import HistoryError, Inspection, NewInspection, Origin
 from oddlens.inference.audit import is_drawn
 from oddlens.inference.live_station import Loaded
@@ -294,7 +294,7 @@ class Inspector:
             self._say_kept(str(error))
             raise error if isinstance(error, HistoryError | DiskError) else DiskError(str(error)) from error
         self._say_kept(None)
-        if job.key is not None and kept.digest != _digest(job.data):
+        if job.key is not None and kept.digest != digest_of(job.data):
             raise UsageError("this Idempotency-Key was used for another image: give each image its own")
         if is_new:  # what is sent again with its key is no further part
             self._see(job)
@@ -318,7 +318,7 @@ class Inspector:
                 time=now,
                 source=job.source,
                 origin=job.origin,
-                digest=_digest(job.data) if found is None else pictures.put(job.data),
+                digest=digest_of(job.data) if found is None else pictures.put(job.data),
                 detection=None if found is None else found.to_dict(),
                 error=job.error,
                 map_digest=None if found is None else pictures.put_map(found.anomaly_map),
@@ -368,7 +368,3 @@ class Inspector:
 
 def _late(seconds: float) -> LateError:
     return LateError(f"the image was not inspected within {seconds:g} seconds: send it again, or send fewer at once")
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -92,12 +92,13 @@ def _serve(
     service: Service = app.state.service
 
     def tell(url: str) -> None:
-        say(f"oddlens: {counted(len(service.stations), 'station')} at {url}")
+        problems = {each.name: problem for each in service.stations if (problem := each.problem) is not None}
+        but = f" ({counted(len(problems), 'inspects nothing', 'inspect nothing')})" if problems else ""
+        say(f"oddlens: {counted(len(service.stations), 'station')}{but} at {url}")
         if service.door.is_generated:
             say(f"oddlens: the token is {service.door.token}")
-        for station in service.stations:
-            if station.problem is not None:
-                say(f"oddlens: {printable(station.name)} inspects nothing: {station.problem}")
+        for name, problem in problems.items():
+            say(f"oddlens: {printable(name)} inspects nothing: {problem}")
         ready(service)
 
     config = uvicorn.Config(

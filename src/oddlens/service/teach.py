@@ -174,15 +174,11 @@ def learn(
         )
         found = _turned(service, station, lesson.detector)
         if not dry_run and lesson.is_new:
-            with service.changing(station, who, " ".join(lesson.learned.sentences)):
+            with service.changing(station, who, lesson.learned.summary):
                 lesson.write()
     learned = lesson.learned
-    names = {"joined": learned.joined, "left": learned.left, "defects": learned.defects}
-    return (
-        learned.to_dict()
-        | {each: [Path(path).name for path in paths] for each, paths in names.items()}
-        | {"turned": found}
-    )
+    names = {each: [Path(path).name for path in getattr(learned, each)] for each in ("joined", "left", "defects")}
+    return learned.to_dict() | names | {"turned": found}
 
 
 def _turned(service: Service, station: Station, new: Detector) -> list[Document]:

@@ -67,6 +67,19 @@ class Learned:
     remembered: int = 0
     sentences: tuple[str, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """What the new version has, in a few words: for the list of versions and the log."""
+        parts = (
+            (len(self.joined), "reference that was flagged", "references that were flagged"),
+            (-len(self.left), "reference", "references"),
+            (len(self.defects), "known defect", "known defects"),
+        )
+        said = [f"{count:+d} {one if abs(count) == 1 else many}" for count, one, many in parts if count]
+        if self.calibrated:
+            said.append(f"thresholds by {counted(self.calibrated, 'image')} drawn at random")
+        return f"learned of the marks: {', '.join(said) or 'other names or memory of defects'}"
+
     def to_dict(self) -> dict[str, object]:
         """As JSON values; of the version its number."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
@@ -162,7 +175,7 @@ class Lesson:
         """Make the new version of the station, where there is something new."""
         if not self.is_new:
             return self.learned
-        version = write_station(self.detector.to_state(), self._folder, verb="learn", what=" ".join(self._said))
+        version = write_station(self.detector.to_state(), self._folder, verb="learn", what=self.learned.summary)
         self.learned, self.is_new = replace(self.learned, version=version), False
         return self.learned
 

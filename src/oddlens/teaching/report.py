@@ -103,13 +103,16 @@ def calibration_document(detector: Detector, station: str | os.PathLike[str]) ->
 
 
 class Turned(NamedTuple):
-    """An image of which a new version of a station says something else."""
+    """An image of which a new version of a station says something else than the version in force says of it now.
+
+    What was kept when the image was inspected may be a third verdict, of an earlier version.
+    """
 
     id: int
-    before: Verdict | None
-    after: Verdict | None
-    score_before: float
-    score_after: float
+    now: Verdict | None
+    then: Verdict | None
+    score_now: float
+    score_then: float
 
 
 def turned(old: Detector, new: Detector, images: Iterable[tuple[int, ImageInput]]) -> list[Turned]:
@@ -121,9 +124,9 @@ def turned(old: Detector, new: Detector, images: Iterable[tuple[int, ImageInput]
     for number, image in images:
         try:
             encoded = new.encode_pictures([read_image(image, max_megapixels=math.inf)])
-            (after,), (before,) = (each.predict(encoded, each.object_name) for each in (new, old))
+            (then,), (now,) = (each.predict(encoded, each.object_name) for each in (new, old))
         except OddlensError:
             continue
-        if before.verdict != after.verdict:
-            found.append(Turned(number, before.verdict, after.verdict, before.score, after.score))
+        if now.verdict != then.verdict:
+            found.append(Turned(number, now.verdict, then.verdict, now.score, then.score))
     return found

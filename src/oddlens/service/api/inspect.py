@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from oddlens.errors import OddlensError, UsageError
-from oddlens.history.records import Inspection
 from oddlens.service.api.answers import TheService, TheStation, form_of, kind_of, source_name, uploads
 from oddlens.service.inspector import BusyError, Inspector, LateError
 from oddlens.service.stations import Station
@@ -75,9 +74,7 @@ async def _several(
             while True:
                 left = until - asyncio.get_running_loop().time()
                 try:
-                    found: Inspection = await inspector.inspect(
-                        station, file.data, file.source, "api", max(0.001, left), own
-                    )
+                    found = await inspector.inspect(station, file.data, file.source, "api", max(0.001, left), own)
                     return found.to_dict()
                 except BusyError as error:
                     if number == 0 or left <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import cast
@@ -27,6 +28,7 @@ from oddlens.service.api.answers import (
 )
 from oddlens.station import read_log, rollback, versions
 from oddlens.station.changes import Wanted
+from oddlens.station.feedback import read_feedback
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -81,11 +83,12 @@ async def post_station(request: Request, service: TheService) -> Response:
 
 @router.get("/api/stations/{name}", summary="One station, with references, versions, log and audit log")
 def get_station(service: TheService, station: TheStation) -> dict[str, object]:
-    """All that is known of it."""
+    """All that is known of it. marks: how many images are marked as what, here and by 'oddlens feedback'."""
     return service.describe(station) | {
         "references": [] if station.problem else service.references(station),
         "versions": _listed(lambda: [asdict(each) for each in versions(station.folder)]),
         "log": _listed(lambda: [each._asdict() for each in read_log(station.folder)]),
+        "marks": Counter(each.said for each in read_feedback(station.folder).last),
         "audit": [each.to_dict() for each in service.history.audit(station.name, _AUDITED)],
     }
 

@@ -146,7 +146,7 @@ async def post_calibration(request: Request, service: TheService, station: TheSt
 
 @router.post("/api/stations/{name}/learn", summary="Learn of what people said of results")
 async def post_learn(service: TheService, station: TheStation, lesson: Lesson) -> dict[str, object]:
-    """A new version of the station; with dry_run only what it would be. "turned": of the last images those with another verdict."""
+    """A new version; with dry_run only what it would be. "turned": last images whose verdict "now" would be another one "then"."""
     return await service.job(teach.learn, service, station, **lesson.model_dump())
 
 

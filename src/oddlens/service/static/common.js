@@ -1,4 +1,4 @@
-// What every page does: the theme switch, the name of the person in all its fields, its own name in sight among the others.
+// What every page does: the theme switch, the name of the person in all its fields.
 
 import { keepWho, kept } from "./api.js";
 import { $ } from "./dom.js";
@@ -12,5 +12,3 @@ $("#theme-switch").addEventListener("click", () => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("theme")));
 keepWho();
-const here = $(".rooms [aria-current]");
-if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.clientWidth / 2; // scrollIntoView would move where Tab begins

@@ -111,21 +111,18 @@ export function showImage(stage, address, name) {
   image.alt = name;
   image.src = address;
   stage.awaited = image;
-  const place = (node) => {
-    if (stage.awaited !== image) return;
-    $$("img, p", stage).forEach((each) => each.remove());
-    stage.prepend(node);
-  };
-  image.decode().then(
-    () => place(image),
-    () => place(el("p", {}, `There is no image of ${name}.`)),
-  );
+  const place = (node) => stage.awaited === image && fill(stage, node);
+  image.decode().then(() => place(image), () => place(el("p", {}, `There is no image of ${name}.`)));
+}
+
+function fill(stage, node) {
+  $$("img, p", stage).forEach((each) => each.remove());
+  stage.prepend(node);
 }
 
 export function showWords(stage, words) {
   stage.awaited = null;
-  $$("img, p", stage).forEach((each) => each.remove());
-  stage.prepend(el("p", {}, words));
+  fill(stage, el("p", {}, words));
 }
 
 /** An image of a gallery: its thumbnail, the shape of its verdict, its score, what was said of it. */

@@ -77,9 +77,9 @@ export const withItems = (turned) => Promise.all((turned ?? []).map(async (each)
 /** Which verdicts of the last images would turn. */
 export function turnedTable(turned) {
   if (!turned.length) return [el("p", { class: "quiet" }, "The verdicts of the last images stay as they are.")];
-  const rows = turned.map(({ item, before, after, score_before: was, score_after: will }) => [
-    el("img", { src: item.links.thumbnail, alt: "", width: 56, height: 56 }), fileName(item.source), tag(before ?? "none"), "→", tag(after ?? "none"), `${number(was)} → ${number(will)}`,
+  const rows = turned.map(({ item, now, then, score_now: was, score_then: will }) => [
+    el("img", { src: item.links.thumbnail, alt: "", width: 56, height: 56 }), fileName(item.source), tag(now ?? "none"), "→", tag(then ?? "none"), `${number(was)} → ${number(will)}`,
   ]);
-  return [el("h3", {}, `${counted(turned.length, "verdict")} of the last images would turn`),
+  return [el("h3", {}, `${counted(turned.length, "verdict")} of the last images would turn, as the version in force calls them now`),
     el("div", { class: "scroll turned" }, table(["", "Image", "Now", "", "Then", "Score"], rows))];
 }

@@ -1,6 +1,7 @@
 // The rates that a person chooses from begin with the station's own.
 
-import { el, percent } from "./dom.js";
+import { el } from "./dom.js";
+import { percentUp } from "./recount.js";
 
 /** What a station sends to review: the good images that it has may be too few for any. */
 export const reviewRate = (calibration) => (calibration?.review_threshold == null ? 0 : calibration.review_rate);
@@ -8,6 +9,6 @@ export const reviewRate = (calibration) => (calibration?.review_threshold == nul
 /** Choose a rate of a list; one that is not among them joins it. */
 export function choose(select, rate) {
   const found = [...select.options].find((each) => each.value !== "" && Math.abs(Number(each.value) - rate) < 1e-9);
-  if (!found) select.prepend(el("option", { value: rate }, percent(rate)));
+  if (!found) select.prepend(el("option", { value: rate }, percentUp(rate)));
   select.value = found?.value ?? rate;
 }

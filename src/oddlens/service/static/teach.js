@@ -1,10 +1,11 @@
 // Teach: good images in and out, calibration, names, versions.
 
 import { call, get, ofStation, patch, images, post, query, who } from "./api.js";
-import { $, counted, data, doing, el, moment, number, percent, tableRow, toast } from "./dom.js";
+import { $, counted, data, doing, el, moment, number, tableRow, toast } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { openLearn, turnedTable, withItems } from "./learn.js";
 import { choose, reviewRate } from "./rates.js";
+import { percentUp } from "./recount.js";
 import { watchStation } from "./status.js";
 import { decide, vetted } from "./vetting.js";
 
@@ -16,6 +17,8 @@ async function load() {
   const references = [...current.references].sort((a, b) => (b.score ?? -Infinity) - (a.score ?? -Infinity));
   $("h2 .number").textContent = references.length;
   $("#references").replaceChildren(...references.map(reference));
+  const { good = 0, bad = 0, unsure = 0 } = current.marks;
+  $("#marked").textContent = `Marked so far: ${good} good, ${bad} defective, ${unsure} unsure, on the page Review and with 'oddlens feedback'. Review and History show those of images that this service inspected.`;
   $("#calibrated").textContent = calibrated(calibration, current);
   const { kept, enough } = calibration?.learning ?? { kept: 0, enough: 0 };
   $("[name=on] [value=learning]").textContent = `images that the station kept of its line (${kept}, ${enough} are enough)`;
@@ -38,8 +41,8 @@ function reference(each) {
 function calibrated(known, current) {
   if (!known?.count) return "Not calibrated yet: no threshold promises anything.";
   const kind = known.kind === "leave-one-out" ? "each good image against the others" : "other good images";
-  const review = current.thresholds.review == null ? "none" : percent(known.review_rate);
-  return `On ${counted(known.count, "image")} (${kind}), for ${percent(known.false_alarm_rate)} NG and ${review} to review among good parts. ${current.thresholds.promise ?? ""}`;
+  const review = current.thresholds.review == null ? "none" : percentUp(known.review_rate);
+  return `On ${counted(known.count, "image")} (${kind}), for ${percentUp(known.false_alarm_rate)} NG and ${review} to review among good parts. ${current.thresholds.promise ?? ""}`;
 }
 
 /** An action that makes a new version; everything is read again afterwards. */
