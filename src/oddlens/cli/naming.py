@@ -20,17 +20,14 @@ def names_sink(detector: Detector, words: Sequence[str], object_name: str) -> Si
 
     Raises `UsageError` where words are asked for and the model cannot name.
     """
-    known = detector.defects
-    if not words and (known is None or not (known.words or known.regions.names)):
-        return None
     from oddlens.inference.region_names import RegionNamesSink
-    from oddlens.teaching.namer import Namer
+    from oddlens.teaching.namer import namer_of
 
-    chosen, regions = (words, None) if known is None else (words or known.words, known.regions)
     try:
-        return RegionNamesSink(Namer(detector.backbone, chosen, object_name, regions))
+        namer = namer_of(detector, words, object_name)
     except UsageError as error:
         if words:
             raise
         say(f"oddlens: the station knows names of defects, but regions get none: {error}")
         return None
+    return None if namer is None else RegionNamesSink(namer)

@@ -15,13 +15,14 @@ from oddlens.detection import Detection, Thresholds
 from oddlens.detector import Detector
 from oddlens.detector.detector import encoder_of
 from oddlens.encoding import Encoder
-from oddlens.errors import OddlensError, OddlensWarning
+from oddlens.errors import OddlensError, OddlensWarning, UsageError
 from oddlens.inference.line import MOST_COMPARED, LearningSink, LineSink, sinks_of
 from oddlens.inference.records import Record
 from oddlens.io.images import Picture
 from oddlens.loading import open_station
 from oddlens.station.document import STATION, read_document
 from oddlens.station.learning import LEAST_COMPARED
+from oddlens.teaching.namer import Namer, namer_of
 
 _AGAIN_S = 5.0
 """A damaged station is tried again after so many seconds: what was damaged may be no part of station.json."""
@@ -53,6 +54,7 @@ class Loaded:
         version: Its number.
         identity: `Identity.to_dict()`.
         drift: What the line says of a drift, in a sentence; None: there is none.
+        namer: Names marked regions; None: there are no names to give, or its model cannot.
     """
 
     detector: Detector
@@ -62,6 +64,7 @@ class Loaded:
     learning: LearningSink | None
     watch: LineSink | None
     drift: str | None = None
+    namer: Namer | None = None
     _seen: int = field(default=0, repr=False)
     _compared: int = field(default=0, repr=False)
 
@@ -227,6 +230,14 @@ def _opened(folder: Path, runtime: str, earlier: Loaded | None = None) -> Loaded
         detector.identity.to_dict(),
         learning,
         watch,
+        namer=_namer_of(detector),
     )
     loaded._compare()  # what earlier runs brought, before anything is promised
     return loaded
+
+
+def _namer_of(detector: Detector) -> Namer | None:
+    try:
+        return namer_of(detector)
+    except UsageError:  # its model cannot name: marked defects only keep their names
+        return None

@@ -267,7 +267,7 @@ class Inspector:
         try:
             picture = read_upload(Upload(job.source, job.data), self._limits)
             job.prepared = job.loaded.encoder.prepare(picture)
-            if job.loaded.learning is not None or self._audit:
+            if job.loaded.learning is not None or job.loaded.namer is not None or self._audit:
                 job.picture = picture
         except OddlensError as error:
             job.error = str(error)
@@ -281,6 +281,8 @@ class Inspector:
         try:
             (encoded,) = job.loaded.encoder.encode([job.prepared])
             (job.detection,) = detector.predict(encoded, detector.object_name)
+            if job.loaded.namer is not None and job.picture is not None:
+                job.detection = job.loaded.namer.named(job.detection, job.picture.pixels)
         except OddlensError as error:
             job.error = str(error)
         job.prepared = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from oddlens.station.defects import UNKNOWN, NamedRegions
 from oddlens.teaching.crop_tower import CropTower, Vectors, unit
 from oddlens.teaching.graph_tower import GraphTower
 from oddlens.teaching.region_crops import grid_weights, region_crop
+
+if TYPE_CHECKING:
+    from oddlens.detector import Detector
 
 PROMPT = "a photo of a {object} with a {defect}"
 
@@ -53,6 +56,20 @@ def crop_tower(model: AnyModel, *, with_words: bool) -> CropTower:
     with needs_torch("naming defects"):
         from oddlens.teaching.torch_tower import TorchTower
     return TorchTower(model, with_words=with_words)
+
+
+def namer_of(detector: Detector, words: Sequence[str] = (), object_name: str | None = None) -> Namer | None:
+    """What names the marked regions of a detector; None where there are no names to give.
+
+    words: in place of those that it knows. object_name: in place of its own.
+
+    Raises `UsageError` where its model cannot name.
+    """
+    known = detector.defects
+    if not words and (known is None or not (known.words or known.regions.names)):
+        return None
+    chosen, regions = (words, None) if known is None else (words or known.words, known.regions)
+    return Namer(detector.backbone, chosen, object_name or detector.object_name, regions)
 
 
 class Namer:

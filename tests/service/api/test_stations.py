@@ -107,7 +107,11 @@ class TestThresholds:
             assert found.status_code == 422
 
     def test_names_of_defects(self, client: TestClient) -> None:
+        assert "names" not in inspect(client, png(40, defect=True))["regions"][0]
         assert ok(client.patch(STATION, json={"defects": ["dent", "scratch"]}))["defects"] == ["dent", "scratch"]
+        found = inspect(client, png(40, defect=True))
+        assert found["verdict"] == "ng"
+        assert {name for name, _ in found["regions"][0]["names"]} >= {"dent", "scratch"}
         assert ok(client.patch(STATION, json={"defects": []}))["defects"] == []
 
     def test_another_object(self, client: TestClient) -> None:
