@@ -54,6 +54,23 @@ def test_a_broker_that_goes_away_gets_later_what_waited(broker: Broker) -> None:
 
 
 @needs_broker
+def test_a_broker_that_takes_connections_and_says_nothing_is_said_and_recovers(broker: Broker) -> None:
+    said: list[tuple[bool, str]] = []
+    with socket.create_server(("127.0.0.1", broker.port)):  # nobody ever reads
+        mqtt = Mqtt(f"mqtt://127.0.0.1:{broker.port}", lambda *each: said.append(each), silence_s=1)
+        mqtt.send({"number": 0, "station": "s"})
+        until(lambda: said)
+    broker.start()
+    until(broker.results)
+    mqtt.close()
+    shown = f"the broker mqtt://127.0.0.1:{broker.port}"
+    assert said == [
+        (False, f"{shown} is lost (Keep alive timeout): it is tried again"),
+        (True, f"{shown} takes results again"),
+    ]
+
+
+@needs_broker
 def test_the_broker_tells_others_where_oddlens_was_killed(broker: Broker) -> None:
     broker.start()
     mqtt = Mqtt(f"mqtt://127.0.0.1:{broker.port}", lambda is_ok, sentence: None)

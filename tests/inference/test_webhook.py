@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 
 import pytest
 
@@ -148,6 +152,66 @@ def test_a_receiver_that_is_not_there_is_said(receiver: Hooked) -> None:
     assert receiver.said == [
         (False, "the webhook http://127.0.0.1:9/x cannot be reached (Connection refused): it is tried again"),
         (False, "the webhook http://127.0.0.1:9/x did not get 1 result"),
+    ]
+
+
+def _silent(connection: socket.socket) -> None:
+    time.sleep(0.6)
+
+
+def _dripping(connection: socket.socket) -> None:
+    with suppress(OSError):  # the webhook closes it
+        for letter in b"HTTP/1.1 200 OK\r\nX: " + 100 * b"x":
+            connection.sendall(bytes([letter]))
+            time.sleep(0.05)
+
+
+def _reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("behave", "reason"),
+    [
+        (_silent, "it did not answer within 0.2 s"),
+        (_dripping, "it did not answer within 0.2 s"),
+        (_reset, "Connection reset by peer"),
+    ],
+)
+def test_a_receiver_that_answers_nothing_is_said_once_and_gets_it_later(
+    receiver: Hooked, behave: Callable[[socket.socket], None], reason: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+
+        def answer(connection: socket.socket, number: int) -> None:
+            with connection:
+                while not connection.recv(10_000).endswith(b"}"):
+                    pass
+                if number < 2:
+                    behave(connection)
+                else:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")  # and no body comes
+
+        def accept() -> None:
+            with suppress(OSError):  # the server is shut down
+                for number in count():
+                    threading.Thread(target=answer, args=(server.accept()[0], number)).start()
+
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        webhook = Webhook(url, receiver.say, delays=(0.01,), timeout_s=0.2)
+        started = time.monotonic()
+        for number in range(3):
+            webhook.send({"number": number})
+        assert time.monotonic() - started < 0.1  # nobody waits for it
+        webhook.close()
+        server.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+    shown = f"the webhook {url}"
+    assert receiver.said == [
+        (False, f"{shown} cannot be reached ({reason}): it is tried again"),
+        (True, f"{shown} takes results again"),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -150,6 +151,24 @@ def test_a_station_with_a_hostile_name_is_served_and_escaped(
     page = client.get(f"/s/{quote(name, safe='')}", headers={"accept": "text/html"})
     assert page.status_code == 200
     assert "<b>li" not in page.text
+
+
+def test_names_that_are_no_text_are_served(tmp_path: Path, serve: Callable[..., TestClient]) -> None:
+    """Of a station's folder, and of its references: in the answers their bytes are escapes."""
+    good = [tmp_path / os.fsdecode(b"%d\xfe.png" % number) for number in range(3)]
+    for number, each in enumerate(good):
+        each.write_bytes(png(number))
+    detector = oddlens.load("patch-knn", runtime="onnx").add_references(good)
+    detector.save(folder := tmp_path / os.fsdecode(b"li\xffne"))
+    client = serve(stations=(folder,))
+    (found,) = client.get("/api/stations").json()
+    assert found["name"] == "li\\udcffne"
+    place = f"/api/stations/{quote(found['name'], safe='')}"
+    assert client.get(place).json()["references"][0]["source"].endswith("0\udcfe.png")
+    assert send(client, png(9), f"{place}/inspect")[1]["station"] == found["name"]
+    assert client.get(f"/s/{quote(found['name'], safe='')}/teach").status_code == 200
+    assert client.post(f"{place}/calibration", json={}).status_code == 200
+    assert r'station="li\\udcffne"' in client.get("/metrics").text
 
 
 def test_a_damaged_station_is_shown_while_the_others_go_on(

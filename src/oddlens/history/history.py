@@ -195,7 +195,7 @@ class History:
 
     def called(self, station: str, digest: str) -> tuple[str, datetime] | None:
         """What an image was called when the station inspected it first, and when that was; None: that is not kept."""
-        here = (_ROW.digest == digest, _ROW.station == as_text(station))
+        here = (_ROW.digest == as_text(digest), _ROW.station == as_text(station))
         rows = self._rows(select(_ROW.source, _ROW.time).where(*here).order_by(_ROW.id).limit(1))
         return (rows[0].source, to_time(rows[0].time)) if rows else None
 

@@ -6,6 +6,8 @@ Inspections are narrow rows, so that a hundred thousand of them are searched in 
 
 from __future__ import annotations
 
+from typing import overload
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,6 +27,10 @@ from sqlalchemy.sql.schema import SchemaItem
 METADATA = MetaData()
 
 
+@overload
+def as_text(text: str) -> str: ...
+@overload
+def as_text(text: str | None) -> str | None: ...
 def as_text(text: str | None) -> str | None:
     """A text that a database takes: null characters and bytes of undecodable names are written as escapes."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

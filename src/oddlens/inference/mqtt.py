@@ -22,6 +22,8 @@ PREFIX = "oddlens"
 
 _QOS = 1  # once at least
 _SLOWEST_S = 30
+SILENCE_S = 15
+"""Seconds after which a broker that says nothing is lost; others hear after half as much again that oddlens is."""
 
 
 class Mqtt:
@@ -30,12 +32,17 @@ class Mqtt:
     Args:
         url: mqtt(s)://[user:password@]host[:port][/prefix].
         say: See `Say`.
+        most: See `delivery.MOST`.
+        patience_s: See `delivery.PATIENCE_S`.
+        silence_s: See `SILENCE_S`.
 
     Raises:
         UsageError: The address is of another kind, or paho-mqtt is not installed.
     """
 
-    def __init__(self, url: str, say: Say, *, most: int = MOST, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, url: str, say: Say, *, most: int = MOST, patience_s: float = PATIENCE_S, silence_s: int = SILENCE_S
+    ) -> None:
         self._name = f"the broker {shown_address(url)}"
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts"):
@@ -64,7 +71,8 @@ class Mqtt:
             self._client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
         if parts.scheme == "mqtts":
             self._client.tls_set()
-        self._client.connect_async(parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883))
+        port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+        self._client.connect_async(parts.hostname or "", port, silence_s)
         self._client.loop_start()
 
     def send(self, event: Event) -> None:

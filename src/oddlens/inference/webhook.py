@@ -11,8 +11,10 @@ import base64
 import hashlib
 import hmac
 import http.client
+import io
 import json
 import secrets
+import socket
 import string
 import time
 import urllib.error
@@ -63,7 +65,7 @@ class Webhook(Delivery):
         host = parts.netloc.rpartition("@")[2]
         self._url = parts._replace(netloc=host, path=path, query=query, fragment="").geturl()
         self._secret, self._timeout_s = secret, timeout_s
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.build_opener(_NoRedirect, _Http, _Https)
         self._last: tuple[Event, str] | None = None
         super().__init__(f"the webhook {shown}", self._post, say, delays=delays)
 
@@ -77,8 +79,7 @@ class Webhook(Delivery):
             headers["X-Oddlens-Signature"] = signature(body, self._secret, int(time.time()))
         request = urllib.request.Request(self._url, body, headers, method="POST")
         try:
-            with self._opener.open(request, timeout=self._timeout_s) as answer:
-                answer.read(1_000)
+            self._opener.open(request, timeout=self._timeout_s).close()  # its status is all that counts
         except urllib.error.HTTPError as error:
             with error:
                 reason = f"it answered {error.code}"
@@ -86,9 +87,14 @@ class Webhook(Delivery):
                 raise NotNowError(reason) from error
             raise NeverError(reason) from error
         except urllib.error.URLError as error:
-            raise NotNowError(getattr(error.reason, "strerror", None) or type(error.reason).__name__) from error
+            raise NotNowError(self._why(error.reason)) from error
         except (OSError, http.client.HTTPException) as error:
-            raise NotNowError(getattr(error, "strerror", None) or type(error).__name__) from error
+            raise NotNowError(self._why(error)) from error
+
+    def _why(self, error: object) -> str:
+        if isinstance(error, TimeoutError):
+            return f"it did not answer within {self._timeout_s:g} s"
+        return getattr(error, "strerror", None) or type(error).__name__
 
 
 def signature(body: bytes, secret: str, seconds: int) -> str:
@@ -110,6 +116,59 @@ def is_signed(body: bytes, header: str, secret: str, now: float, tolerance_s: fl
     if not (seconds.isdecimal() and len(seconds) < 16 and abs(now - int(seconds)) <= tolerance_s):
         return False
     return hmac.compare_digest(header.encode(), signature(body, secret, int(seconds)).encode())
+
+
+class _Timed(io.RawIOBase):
+    """What comes over a connection before its timeout is over: a socket's own begins anew with each byte that comes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        seconds = connection.gettimeout()
+        assert seconds is not None
+        self._until = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """See `RawIOBase`. Raises `TimeoutError`."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose beginning comes before the timeout is over."""
+
+    def __init__(
+        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock))
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    response_class = _Answer
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """See `HTTPHandler`."""
+        return self.do_open(_Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """See `HTTPSHandler`."""
+        return self.do_open(_SecureConnection, req)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from oddlens import __version__
 from oddlens.errors import DiskError, OddlensError
@@ -19,6 +19,7 @@ from oddlens.service import pages
 from oddlens.service.api import events, health, inspect, login, results, stations, teaching
 from oddlens.service.api.answers import misfit
 from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
+from oddlens.service.json_answer import JsonAnswer
 from oddlens.service.security import Guard, refused
 from oddlens.service.service import OccupiedError, Service
 from oddlens.service.settings import ServeSettings
@@ -62,6 +63,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        default_response_class=JsonAnswer,
     )
     app.state.service = service
     for each in (inspect, stations, teaching, results, events, health, login):
@@ -103,5 +105,5 @@ async def _of_form(request: Request, error: Exception) -> Response:
     return refused(422, misfit(found, found["loc"][1:]))
 
 
-async def _of_fault(request: Request, error: Exception) -> JSONResponse:
+async def _of_fault(request: Request, error: Exception) -> JsonAnswer:
     return refused(500, "this is a fault of oddlens itself: the service's own messages say more")

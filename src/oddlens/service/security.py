@@ -22,11 +22,12 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, cookie_parser
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oddlens.errors import one_line, shortened
 from oddlens.io.addresses import is_loopback
+from oddlens.service.json_answer import JsonAnswer
 from oddlens.service.settings import ServeSettings
 
 COOKIE = "oddlens_session"
@@ -206,6 +207,6 @@ def _name(host: str) -> str:
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 
-def refused(status: int, sentence: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
+def refused(status: int, sentence: str, headers: Mapping[str, str] | None = None, **more: object) -> JsonAnswer:
     """An answer that says in one sentence what is wrong. more: what it says besides."""
-    return JSONResponse({"error": one_line(sentence), **more}, status, dict(headers or {}))
+    return JsonAnswer({"error": one_line(sentence), **more}, status, dict(headers or {}))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oddlens.errors import UsageError, check_name, choices, printable, shortened
+from oddlens.history.tables import as_text
 from oddlens.inference.live_station import LiveStation
 from oddlens.io.atomic import remove, write_bytes
 from oddlens.io.paths import is_dir, is_file, matching
@@ -53,13 +54,13 @@ class Stations:
     def __getitem__(self, name: str) -> Station:
         """The station of a name. Raises `UnknownStationError`."""
         try:
-            return self._known[name]
+            return self._known[as_text(name)]
         except KeyError:
             raise UnknownStationError(f"there is no station {shortened(name)}{choices(name, self._known)}") from None
 
     def add(self, folder: Path) -> Station:
         """Take one more station in, once. Raises `UsageError` where its name is another's, or its folder is none."""
-        name = folder.resolve().name
+        name = as_text(folder.resolve().name)  # as the history spells it
         if name in self._known:
             if self._known[name].folder.resolve() == folder.resolve():
                 return self._known[name]

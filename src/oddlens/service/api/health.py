@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from oddlens.errors import OddlensError
 from oddlens.history.filters import Filter
 from oddlens.service.api.answers import TheService
+from oddlens.service.json_answer import JsonAnswer
 
 router = APIRouter()
 
@@ -31,7 +32,7 @@ def readyz(service: TheService) -> Response:
     if error is None and problems and len(problems) == len(service.stations):
         error = next(iter(problems.values()))
     document = {"ready": error is None, "stations": len(service.stations), "problems": problems}
-    return JSONResponse(document if error is None else document | {"error": error}, 200 if error is None else 503)
+    return JsonAnswer(document if error is None else document | {"error": error}, 200 if error is None else 503)
 
 
 @router.get("/metrics", summary="Figures for Prometheus")

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from oddlens.errors import OddlensError, UsageError
 from oddlens.service.api.answers import TheService, TheStation, form_of, kind_of, source_name, uploads
 from oddlens.service.inspector import BusyError, Inspector, LateError
+from oddlens.service.json_answer import JsonAnswer
 from oddlens.service.stations import Station
 from oddlens.service.uploads import Upload
 
@@ -56,8 +57,8 @@ async def inspect(
     if len(files) == 1:
         found = await service.inspector.inspect(station, files[0].data, files[0].source, "api", key=key)
         status = 422 if found.error is not None else 200
-        return JSONResponse(({"error": found.error} if found.error else {}) | found.to_dict(), status)
-    return JSONResponse({"results": await _several(service.inspector, station, files, key)})
+        return JsonAnswer(({"error": found.error} if found.error else {}) | found.to_dict(), status)
+    return JsonAnswer({"results": await _several(service.inspector, station, files, key)})
 
 
 async def _several(

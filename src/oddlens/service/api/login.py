@@ -6,10 +6,11 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from oddlens.service import pages
 from oddlens.service.api.answers import TheService, form_of, text
+from oddlens.service.json_answer import JsonAnswer
 from oddlens.service.security import COOKIE, refused
 
 router = APIRouter()
@@ -37,7 +38,7 @@ async def login(request: Request, service: TheService) -> Response:
         if for_page:
             return pages.login(goal, _WRONG)
         return refused(401, _WRONG)
-    answer = RedirectResponse(goal, 303) if for_page else JSONResponse({"next": goal})
+    answer = RedirectResponse(goal, 303) if for_page else JsonAnswer({"next": goal})
     answer.set_cookie(
         COOKIE, door.cookie, _YEAR_S, httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )

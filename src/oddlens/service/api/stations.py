@@ -10,7 +10,7 @@ from typing import cast
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from oddlens.errors import OddlensError
 from oddlens.service import teach
@@ -26,6 +26,7 @@ from oddlens.service.api.answers import (
     uploads,
     who_of,
 )
+from oddlens.service.json_answer import JsonAnswer
 from oddlens.station import read_log, rollback, versions
 from oddlens.station.changes import Wanted
 from oddlens.station.feedback import read_feedback
@@ -78,7 +79,7 @@ async def post_station(request: Request, service: TheService) -> Response:
     if name is None or object_name is None:
         raise HTTPException(422, "a new station needs a name and an object_name, a word or two each")
     made = await service.job(teach.make_station, service, name, object_name, files, accept, who)
-    return JSONResponse(made, 201)
+    return JsonAnswer(made, 201)
 
 
 @router.get("/api/stations/{name}", summary="One station, with references, versions, log and audit log")
