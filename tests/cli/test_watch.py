@@ -199,6 +199,31 @@ def test_a_station_that_is_put_back_at_once_ends_nothing(
     assert len(lines(out)) == 2
 
 
+def test_a_line_that_neither_version_can_go_on_with_is_closed_once(
+    station: Path, tests: list[Path], tmp_path: Path
+) -> None:
+    mine = Path(shutil.copytree(station, tmp_path / "station"))
+    incoming, out = tmp_path / "in", tmp_path / "out"
+    incoming.mkdir()
+    shutil.copy2(tests[0], incoming / "a.jpg")
+
+    def change() -> None:
+        limit = time.monotonic() + 30
+        while not lines(out) and time.monotonic() < limit:
+            time.sleep(0.02)
+        (out / "run.json").write_text("torn")
+        write_station(by_hand(read_station(mine), 0.0001, None, None), mine, what="another threshold")
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    done = watch(incoming, "--station", mine, out=out, until=2)
+    thread.join()
+    assert done.code == 2
+    assert "run.json" in done.err.splitlines()[-1]
+    assert "goes on as it was before" in done.err
+    assert done.err.count("1 image: ") == 1
+
+
 def test_results_go_to_a_program_too(station: Path, tests: list[Path], tmp_path: Path) -> None:
     incoming, out = tmp_path / "in", tmp_path / "out"
     incoming.mkdir()

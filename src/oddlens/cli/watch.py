@@ -218,6 +218,8 @@ def _renewed(
 class _Line:
     """What inspects the images of a line; `close` says what was found."""
 
+    _is_closed = False
+
     def __init__(
         self,
         detector: Detector,
@@ -332,7 +334,10 @@ class _Line:
         return not (left and stop.is_set())
 
     def close(self) -> None:
-        """Write the last report, and say what was found."""
+        """Write the last report, and say what was found; once, also where no other line could take its place."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         from oddlens.inference.records import say_counts
         from oddlens.inference.report import NAME as REPORT
 
