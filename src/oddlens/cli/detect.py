@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,36 +12,24 @@ import typer
 
 from oddlens.cli.card_options import CardOptionsCommand, card_fields
 from oddlens.cli.command import before_the_first_image, loading
+from oddlens.cli.detect_options import DetectorOptions, OutputOptions, refuse_contradictions
 from oddlens.cli.engine import EngineOptions
-from oddlens.cli.finding import find_good_images, tell_passed_over
+from oddlens.cli.finding import find_good_images, find_images_beside, refuse_only_failures
 from oddlens.cli.naming import names_sink
-from oddlens.cli.options import (
-    DeviceName,
-    JsonLines,
-    MarkingOptions,
-    MethodName,
-    ModelName,
-    PreparationOptions,
-    ReferenceImages,
-    RoiFile,
-    RuntimeName,
-    WeightsFile,
-    method_or_default,
-    parse_kinds,
-    say,
-    settings_option,
-    threshold_option,
-)
-from oddlens.cli.settings import recipe_overrides
+from oddlens.cli.options import MarkingOptions, PreparationOptions, method_or_default, parse_kinds, say
+from oddlens.cli.settings import Overrides, recipe_overrides
 from oddlens.cli.thresholds import parse_thresholds
-from oddlens.errors import Failure, UsageError, check_name, counted, printable, shortened
+from oddlens.errors import UsageError, check_name, counted, shortened
 from oddlens.inference.kinds import KINDS
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
     from oddlens.inference.engine import Engine
     from oddlens.inference.results import ResultsFolder
-    from oddlens.io.finding import Found
+    from oddlens.inference.sinks import FolderSink, Sink
+    from oddlens.inference.smoothing import Smoothing
+    from oddlens.inference.task import Task
+    from oddlens.io.remote import ImagePath
 
 EXAMPLES = """\b
 Examples:
@@ -56,8 +43,6 @@ A method may add options of its own: 'oddlens detect --method vl4ad --help' show
 """
 
 
-KINDS_HELP = ", ".join(f"{name} ({kind.help})" for name, kind in KINDS.items())
-
 COMMAND = CardOptionsCommand
 
 SOME_NG = 3
@@ -65,79 +50,6 @@ SOME_NG = 3
 
 _SETTINGS = ("max_megapixels", "smooth")
 """What `--set` sets beside fields of the recipe."""
-
-
-@dataclass(frozen=True)
-class DetectorOptions:
-    """Which method scores the images, on what, and with which settings."""
-
-    object_name: Annotated[
-        str, typer.Option("--object", metavar="NAME", help="What is on the images, in a word or two.")
-    ] = "part"
-    method: MethodName = None
-    model: ModelName = None
-    weights: WeightsFile = None
-    reference: ReferenceImages = None
-    station: Annotated[
-        str | None, typer.Option(metavar="DIR", help="A saved detector: brings method, model and references.")
-    ] = None
-    threshold: Annotated[list[str] | None, threshold_option("from the references")] = None
-    roi: RoiFile = None
-    defects: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Names of defects, divided by commas: each marked region gets those that fit, as a suggestion.",
-            show_default="no names",
-        ),
-    ] = None
-    every: Annotated[int, typer.Option(metavar="N", min=1, help="Take every Nth frame of a video.")] = 1
-    setting: Annotated[
-        list[str] | None,
-        settings_option("the method's recipe", ", max_megapixels of the images, or smooth of videos"),
-    ] = None
-    device: DeviceName = "auto"
-    runtime: RuntimeName = "auto"
-
-
-@dataclass(frozen=True)
-class OutputOptions:
-    """What becomes of the results."""
-
-    out: Annotated[Path | None, typer.Option(metavar="OUT", help="A folder for results and what --write names.")] = None
-    write: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KINDS",
-            help=f"What to write into OUT of each image, divided by commas: {KINDS_HELP}; or nothing.",
-            show_default=",".join(KINDS),
-        ),
-    ] = None
-    resume: Annotated[
-        bool | None,
-        typer.Option(
-            "--resume/--overwrite",
-            help="Go on in OUT with the images that have no result, or remove what is there and start over. Without them a "
-            "folder that holds results is refused.",
-            show_default=False,
-        ),
-    ] = None
-    audit: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Draw this share of the images at random for audit, 0.02 for instance: look at them to learn what is missed.",
-            show_default="none",
-        ),
-    ] = None
-    fail_on_ng: Annotated[
-        bool,
-        typer.Option("--fail-on-ng", help="Exit with code 3 if an image is NG (and none failed, which is code 1)."),
-    ] = False
-    as_json: JsonLines = False
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Print the settings, and every note of every image.")
-    ] = False
 
 
 def detect(
@@ -168,22 +80,11 @@ def detect(
     """
     overrides = recipe_overrides(what.setting or [], {**card_fields(context), **preparing.given})
     run_settings = {name: _number(name, overrides.pop(name)) for name in _SETTINGS if name in overrides}
-    if output.resume is not None and output.out is None:
-        raise UsageError("--resume and --overwrite need --out: name the folder with the results")
     engine = _engine(where, what.device)
-    if engine is not None and output.out is None:
-        raise UsageError("--engine ray needs --out: name the folder that workers write to, which all machines see")
-    if output.write is not None and output.out is None:
-        raise UsageError("--write needs --out: name the folder for what is written")
+    refuse_contradictions(what, preparing, output, engine, overrides)
     written = tuple(KINDS) if output.write is None else parse_kinds(output.write, tuple(KINDS))
-    if what.station is not None and preparing.given:
-        raise UsageError("--station brings its tiles and fit: leave --tiles, --overlap and --fit out")
-    if what.station is not None and (what.model or what.weights or what.reference or overrides or what.method):
-        raise UsageError("--station brings method, model, weights, references and settings: leave those options out")
-    if what.station is not None and what.roi is not None:
-        raise UsageError("--station brings its region of interest: leave --roi out")
     check_name("the object name", what.object_name)
-    threshold, pixel_threshold = parse_thresholds(what.threshold or [])
+    thresholds = parse_thresholds(what.threshold or [])
     defects = _defect_names(what.defects)
 
     from oddlens.inference.audit import AuditSink
@@ -201,7 +102,7 @@ def detect(
         if output.out is None
         else ResultsFolder(output.out, resume=output.resume is True, overwrite=output.resume is False)
     )
-    found = _find(images, results)
+    found = find_images_beside(images, results)
     good = None if what.reference is None else find_good_images(what.reference)
 
     from oddlens.detection import Detection, Marking, RegionOfInterest
@@ -210,16 +111,10 @@ def detect(
         roi = None if what.roi is None else RegionOfInterest.read(what.roi)
     marking.marking(Marking(mm_per_pixel=1) if what.station else None)  # a wrong value is said before a model is loaded
 
-    import oddlens
     from oddlens.cli.console import ConsoleSink, Notes
     from oddlens.cli.progress import progress, stages
     from oddlens.cli.streams import stdout_is_gone
-    from oddlens.inference.judgement import basis_of
-    from oddlens.inference.records import say_counts
-    from oddlens.inference.report import NAME as REPORT
-    from oddlens.inference.report import ReportSink
-    from oddlens.inference.runner import run, settings_of
-    from oddlens.inference.sinks import CsvSink, FolderSink, Sink
+    from oddlens.inference.runner import run
     from oddlens.inference.smoothing import Smoothing
     from oddlens.inference.task import Task
     from oddlens.inference.times import Times
@@ -231,26 +126,7 @@ def detect(
     if engine is not None and any(map(is_video, found.paths)):
         raise UsageError("there is a video among the images, whose frames run in their order: leave --engine ray out")
     notes = Notes(everything=output.verbose)
-    with before_the_first_image():
-        if what.station is not None:
-            with loading():
-                detector = oddlens.open_station(what.station, what.device, runtime=what.runtime)
-            detector.max_megapixels = max_megapixels
-        else:
-            method = method_or_default(what.method, what.model, what.weights, with_references=good is not None)
-            with loading():
-                detector = oddlens.load(
-                    method,
-                    what.model,
-                    what.weights,
-                    what.device,
-                    runtime=what.runtime,
-                    max_megapixels=max_megapixels,
-                    **overrides,
-                )
-            if good is not None:
-                detector.add_references(good)
-                detector.check_references()
+    detector = _loaded(what, good, max_megapixels, overrides)
     if engine is not None and not detector.recipe.is_independent:
         raise UsageError(
             f"with this recipe what {detector.name} finds depends on the images before, which other workers have: "
@@ -260,8 +136,8 @@ def detect(
         detector.roi = roi
     if marking.is_given:
         detector.marking = marking.marking(detector.marking)
-    if threshold is not None or pixel_threshold is not None:
-        detector.set_thresholds(threshold, pixel_threshold)
+    if thresholds != (None, None):
+        detector.set_thresholds(*thresholds)
     if output.verbose:
         _say_settings(detector)
     if detector.references is not None and what.station is None:
@@ -271,7 +147,7 @@ def detect(
         items = with_frames(
             found.items, what.every, lambda path, done, of: show(f"frames of {path.name}", done, max(done, of))
         )
-    _refuse_only_failures(items)
+    refuse_only_failures(items)
     object_name = what.object_name
     if what.station is not None and not _was_given(context, "object_name"):
         object_name = detector.object_name
@@ -290,22 +166,10 @@ def detect(
         from oddlens.cli.line import StationLine
 
         sinks += StationLine(detector, what.station, object_name, said).sinks
+    folder = None
     if results is not None:
-        folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
-        if results.needs_judging(settings_of(detector, task, [*sinks, folder], smoothing)):
-            from oddlens.cli.judge import judge_again
-
-            judge_again(results, detector, object_name, "oddlens detect --resume")
-            results = ResultsFolder(results.root, resume=True)
-            folder = FolderSink(results, written, lambda: basis_of(detector, object_name))
-        report = ReportSink(results.root)
-        report.said = said
-        sinks += [folder, CsvSink(results.root / "results.csv"), report]
-        if engine is not None:
-            from oddlens.inference.parquet import NAME as PARQUET
-            from oddlens.inference.parquet import ParquetSink
-
-            sinks.append(ParquetSink(results.root / PARQUET))
+        folder = _folder_of(results, written, detector, task, sinks, smoothing)
+        sinks += [folder, *_beside(folder.folder.root, said, parquet=engine is not None)]
     lines = output.out is None or output.verbose
     console = ConsoleSink("json" if output.as_json else "lines" if lines else "failures", notes.add)
     outcomes = run(detector, task, [*sinks, console], smoothing=smoothing, times=(times := Times()), engine=engine)
@@ -332,23 +196,103 @@ def detect(
             say(_other_sizes(other_sizes, detector.image_size))
     if output.verbose:
         say(f"{times}")
-    if results is not None or not output.as_json:
-        new = f" ({folder.new} new)" if output.resume else ""
-        page = "" if results is None else f": {results.root / REPORT}"
-        say(f"{counted(len(items), 'image')}{new}: {say_counts(console.counts)}{page}")
+    if said.get("promise"):
+        promise = said["promise"][0]
+    if folder is not None or not output.as_json:
+        _say_counts(len(items), console.counts, folder, output.resume)
     if audit is not None and audit.ok_count:
         say(
             f"{counted(audit.ok_count, 'image')} called OK, drawn for audit: look, and mark what you see with 'oddlens feedback'"
         )
     for sentence in (*said.get("drift", ()), *said.get("station", ())):
         say(f"oddlens: {sentence}")
-    promise = said["promise"][0] if said.get("promise") else promise
     if promise is not None and not output.as_json:
         say(promise)
     if console.counts["failed"]:
         raise typer.Exit(1)
     if output.fail_on_ng and console.counts["ng"]:
         raise typer.Exit(SOME_NG)
+
+
+def _loaded(
+    what: DetectorOptions,
+    good: Sequence[ImagePath] | None,
+    max_megapixels: float | None,
+    overrides: Overrides,
+) -> Detector:
+    """The station, or the method with its references. What goes wrong is a wrong call: no image was read."""
+    import oddlens
+
+    with before_the_first_image():
+        if what.station is not None:
+            with loading():
+                detector = oddlens.open_station(what.station, what.device, runtime=what.runtime)
+            detector.max_megapixels = max_megapixels
+            return detector
+        method = method_or_default(what.method, what.model, what.weights, with_references=good is not None)
+        with loading():
+            detector = oddlens.load(
+                method,
+                what.model,
+                what.weights,
+                what.device,
+                runtime=what.runtime,
+                max_megapixels=max_megapixels,
+                **overrides,
+            )
+        if good is not None:
+            detector.add_references(good)
+            detector.check_references()
+        return detector
+
+
+def _folder_of(
+    results: ResultsFolder,
+    written: Sequence[str],
+    detector: Detector,
+    task: Task,
+    first: Sequence[Sink],
+    smoothing: Smoothing | None,
+) -> FolderSink:
+    """What writes into the folder of results; what is there from before is judged again where verdicts are others now."""
+    from oddlens.cli.judge import judge_again
+    from oddlens.inference.judgement import basis_of
+    from oddlens.inference.results import ResultsFolder
+    from oddlens.inference.runner import settings_of
+    from oddlens.inference.sinks import FolderSink
+
+    def opened(results: ResultsFolder) -> FolderSink:
+        return FolderSink(results, written, lambda: basis_of(detector, task.object_name))
+
+    folder = opened(results)
+    if not results.needs_judging(settings_of(detector, task, [*first, folder], smoothing)):
+        return folder
+    judge_again(results, detector, task.object_name, "oddlens detect --resume")
+    return opened(ResultsFolder(results.root, resume=True))
+
+
+def _beside(root: Path, said: dict[str, list[str]], parquet: bool) -> list[Sink]:
+    """What else is written into the folder of results: a table, the report, and columns where workers share the images."""
+    from oddlens.inference.report import ReportSink
+    from oddlens.inference.sinks import CsvSink
+
+    report = ReportSink(root)
+    report.said = said
+    sinks: list[Sink] = [CsvSink(root / "results.csv"), report]
+    if parquet:
+        from oddlens.inference.parquet import NAME, ParquetSink
+
+        sinks.append(ParquetSink(root / NAME))
+    return sinks
+
+
+def _say_counts(count: int, counts: Counter[str], folder: FolderSink | None, resumed: bool | None) -> None:
+    from oddlens.inference.records import say_counts
+    from oddlens.inference.report import NAME as REPORT
+
+    new = f" ({folder.new} new)" if folder is not None and resumed else ""
+    page = "" if folder is None else f": {folder.folder.root / REPORT}"
+    say(f"{counted(count, 'image')}{new}: {say_counts(counts)}{page}")
 
 
 def _engine(where: EngineOptions, device: str) -> Engine | None:
@@ -400,37 +344,6 @@ def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UsageError(f"{name} cannot be {shortened(value)}: give a number")
     return value
-
-
-def _find(images: list[str], results: ResultsFolder | None) -> Found:
-    """The images, without what an earlier run drew where that lies among them; what is passed over is said.
-
-    Raises `UsageError` where nothing is left, after saying all that is at fault.
-    """
-    from oddlens.io.finding import Found, find_images
-
-    found = find_images(images)
-    if results is not None:
-        others = tuple(item for item in found.items if not (isinstance(item, Path) and results.is_output(item)))
-        if not others:
-            raise UsageError(
-                f"there is only what a run drew in {printable(str(results.root))} among the images: "
-                "name the images themselves"
-            )
-        found = Found(others, found.passed_over)
-    _refuse_only_failures(found.items)
-    tell_passed_over(found)
-    return found
-
-
-def _refuse_only_failures(items: Sequence[object]) -> None:
-    """Raise `UsageError` where no name led to an image, after saying all that is at fault."""
-    failures = [item for item in items if isinstance(item, Failure)]
-    if len(failures) == len(items):
-        *first, last = failures
-        for failure in first:
-            print(f"oddlens: {failure.reason}", file=sys.stderr)
-        raise UsageError(last.reason)
 
 
 def _say_settings(detector: Detector) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddlens.cli.options import say
 from oddlens.cli.progress import progress
-from oddlens.errors import UsageError
+from oddlens.errors import Failure, UsageError, printable
 
 if TYPE_CHECKING:
+    from oddlens.inference.results import ResultsFolder
     from oddlens.io.finding import Found
     from oddlens.io.remote import ImagePath
 
@@ -38,6 +40,37 @@ def tell_passed_over(found: Found, where: str = "") -> None:
 
     if said := say_passed_over(found.passed_over):
         say(f"oddlens: {where}{said}")
+
+
+def find_images_beside(images: Sequence[str], results: ResultsFolder | None) -> Found:
+    """The images, without what an earlier run drew where that lies among them; what is passed over is said.
+
+    Raises `UsageError` where nothing is left, after saying all that is at fault.
+    """
+    from oddlens.io.finding import Found, find_images
+
+    found = find_images(images)
+    if results is not None:
+        others = tuple(item for item in found.items if not (isinstance(item, Path) and results.is_output(item)))
+        if not others:
+            raise UsageError(
+                f"there is only what a run drew in {printable(str(results.root))} among the images: "
+                "name the images themselves"
+            )
+        found = Found(others, found.passed_over)
+    refuse_only_failures(found.items)
+    tell_passed_over(found)
+    return found
+
+
+def refuse_only_failures(items: Sequence[object]) -> None:
+    """Raise `UsageError` where no name led to an image, after saying all that is at fault."""
+    failures = [item for item in items if isinstance(item, Failure)]
+    if len(failures) == len(items):
+        *first, last = failures
+        for failure in first:
+            say(f"oddlens: {failure.reason}")
+        raise UsageError(last.reason)
 
 
 @contextmanager
