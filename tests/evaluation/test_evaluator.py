@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from oddlens.data import Record
 from oddlens.detection import Detection, Thresholds, ValueRange, resize_map
 from oddlens.evaluation.cell_results import CellResult
-from oddlens.evaluation.evaluator import Evaluator
+from oddlens.evaluation.evaluator import Evaluator, median_of
 from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.truth import Truth
@@ -228,3 +228,11 @@ def test_merged_evaluators_say_what_one_says_that_took_all(
         merged.merge(other)
     assert result_of(merged, protocol) == whole
     assert list(folder.iterdir()) == []
+
+
+def test_the_median_is_of_every_seventh_value_and_of_many_maps_of_some_spread_evenly() -> None:
+    rng = np.random.default_rng(4)
+    maps = [rng.random((14, 10), dtype=np.float32) + number for number in range(10)]
+    assert median_of(maps, most=200) == np.median(np.concatenate([each.ravel()[::7] for each in maps]))
+    assert median_of(maps, most=50) == np.median(np.concatenate([each.ravel()[::7] for each in maps[::4]]))
+    assert median_of(maps, most=1) == np.median(maps[0].ravel()[::7])

@@ -1,10 +1,15 @@
 """Maps that wait on disk."""
 
 import pickle
+import re
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from oddlens.errors import DiskError, OddlensError
 from oddlens.evaluation.map_file import MapFile
 
 
@@ -29,6 +34,40 @@ def test_nothing_is_left_in_the_folder_even_while_it_is_used(tmp_path: Path) -> 
 
 def test_without_maps_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert MapFile(tmp_path).read() == []
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file takes more than 100 bytes: the last write takes a part, as on a disk that fills up."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("name", [None, "0.maps"])
+def test_a_full_disk_is_one_sentence_and_half_a_map_is_none(tmp_path: Path, name: str | None) -> None:
+    whole, other = np.arange(20, dtype=np.float32).reshape(4, 5), np.ones((3, 4), np.float32)
+    kept, more = MapFile(tmp_path, name), MapFile(tmp_path, "more.maps")
+    kept.append(whole)
+    more.append(other)
+    full = rf"^{re.escape(str(tmp_path))} cannot be written \(File too large\): check the folder, permissions and free space$"
+    with pytest.raises(DiskError, match=full):
+        kept.append(other)
+    with pytest.raises(DiskError, match=full):
+        kept.merge(more)
+    (found,) = kept.read()
+    np.testing.assert_array_equal(found, whole)
+    kept.close()
+    more.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OddlensError, match=r"file/out cannot be written \(Not a directory\)"):
+        MapFile(tmp_path / "file" / "out")
 
 
 def test_files_with_names_come_from_other_processes_and_are_merged(tmp_path: Path) -> None:

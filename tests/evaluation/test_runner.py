@@ -10,10 +10,11 @@ import pytest
 
 import oddlens
 from oddlens.data.contents import training_hashes
-from oddlens.errors import UsageError
+from oddlens.errors import DiskError, UsageError
 from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
 from oddlens.evaluation.cell_results import write_cell
 from oddlens.evaluation.chunks import CHUNKS, Chunks
+from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.metrics_document import summarise
 from oddlens.evaluation.trained_on import TrainedOn
 from tests.evaluation.tiny_set import make_plan, run_whole, save, write_set
@@ -292,6 +293,30 @@ def test_test_images_that_weights_were_trained_on_are_said_before_and_in_their_c
     assert run.remarks == [f"parts: {said.format(12)}"]
     assert [cell.notes for cell in run.cells.values()] == [(said.format(6),), ()]
     assert summarise(run.plan, run.cells, run.skipped)["methods"]["winclip"]["trained_on"] == ["bolts"]
+
+
+def test_a_full_disk_ends_the_run_and_what_is_done_stays(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(small_set, open_clip_folder)
+    stopped = Benchmark(plan, tmp_path / "out")
+    stopped.open()
+    run = stopped.run()
+    next(run)
+
+    def full(maps: MapFile, anomaly_map: object) -> None:
+        raise DiskError("the disk is full: make room")
+
+    monkeypatch.setattr(MapFile, "append", full)
+    with pytest.raises(
+        DiskError, match=r"^the disk is full: make room, then run the same again: it goes on with what is not done$"
+    ):
+        next(run)
+    monkeypatch.undo()
+    again = Benchmark(plan, tmp_path / "out")
+    again.open()
+    assert [job.category for job in again.run()] == ["metal_nut"]
+    assert without_seconds(again.cells) == without_seconds(finished.cells)
 
 
 def test_a_job_names_its_cells(finished: Benchmark) -> None:

@@ -19,6 +19,9 @@ from oddlens.metrics import auroc, bootstrap_interval, image_metrics, rank
 
 IMAGE_FIGURES = ("image_auroc", "image_ap", "image_f1_max")
 
+_MEDIAN_VALUES = 1 << 24
+"""64 MB, and as much again for the copy that is ordered."""
+
 
 class Evaluator:
     """Takes the detections of one cell as they come; then `evaluate`.
@@ -28,7 +31,7 @@ class Evaluator:
 
     Attributes:
         maps: The anomaly maps as the method gave them, float32 [h, w] each, on disk.
-        median: The median of all their values (of every seventh).
+        median: The median of all their values: see `median_of`.
     """
 
     def __init__(self, maps: MapFile, protocol: Protocol) -> None:
@@ -66,7 +69,7 @@ class Evaluator:
         if scores is not None:
             self._images = [replace(image, score=score) for image, score in zip(self._images, scores, strict=True)]
         self.maps = self._pixels.finish()
-        self.median = float(np.median(np.concatenate([part.ravel()[::7] for part in self.maps])))
+        self.median = median_of(self.maps)
         result.scores = tuple(self._images)
         self._evaluate_images(result)
         self._pixels.evaluate(result)
@@ -93,3 +96,11 @@ class Evaluator:
             return
         result.set("miou", miou)
         result.class_iou = self._classes.iou()
+
+
+def median_of(maps: Sequence[Map], most: int = _MEDIAN_VALUES) -> float:
+    """The median of every seventh value of maps; of so many maps that only every second, third, ... one is taken, spread evenly,
+    where these would be more values than `most`. A range of colours follows from it, and no figure.
+    """
+    step = -(-sum(each.size for each in maps) // (7 * most))
+    return float(np.median(np.concatenate([each.ravel()[::7] for each in maps[:: max(step, 1)]])))

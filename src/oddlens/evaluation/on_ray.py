@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from oddlens.errors import OddlensError
+from oddlens.errors import DiskError, OddlensError
 from oddlens.evaluation.cell_key import Variant
 from oddlens.evaluation.chunks import Chunks
 from oddlens.evaluation.evaluate import CategoryScorer, is_divisible
@@ -64,6 +64,8 @@ class _Worker(Worker[_Part, _Made]):
             try:
                 folder = folder_of(work.out, work.groups[part.group], work.chunks)
                 made = self._scorer_of(part.group).score(part.images, folder=folder)
+            except DiskError:
+                raise
             except OddlensError as error:
                 made = error
         yield made

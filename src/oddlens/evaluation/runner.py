@@ -11,7 +11,7 @@ from oddlens.data import Record
 from oddlens.data.contents import Contents
 from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
-from oddlens.errors import OddlensError, UsageError, counted, printable
+from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
 from oddlens.evaluation.chunks import CHUNKS, Chunks
@@ -50,6 +50,8 @@ def evaluate_here(
     for jobs in groups:
         try:
             results = evaluate_category(jobs, plan, out, advance, chunks)
+        except DiskError:  # the next group has no room either
+            raise
         except OddlensError as error:
             yield error
             continue
@@ -152,6 +154,9 @@ class Benchmark:
             advance: Called with the number of images that have just been done.
             chunks: How many images are held at once.
             evaluation: Evaluates the categories in other processes (`on_ray.RayEvaluation`); None: this one does, one by one.
+
+        Raises:
+            DiskError: While iterating, if the disk of OUT takes no more data. Finished cells stay.
         """
         together = groupby(self._jobs, key=lambda job: (job.source, job.category))
         groups = [tuple(group) for _, group in together]
@@ -159,14 +164,17 @@ class Benchmark:
             for jobs in groups:
                 discard(folder_of(self.out, jobs, chunks))
         evaluated = (evaluation or evaluate_here)(groups, self.plan, self.out, advance, chunks)
-        for jobs, results in zip(groups, evaluated, strict=True):
-            if isinstance(results, OddlensError):
-                self.skipped += [Skipped(job.key(variant), str(results)) for job in jobs for variant in job.cells]
-                continue
-            for job, done in zip(jobs, results, strict=True):
-                for variant, cell in done.items():
-                    self._cells[job.key(variant)] = cell
-                yield job
+        try:
+            for jobs, results in zip(groups, evaluated, strict=True):
+                if isinstance(results, OddlensError):
+                    self.skipped += [Skipped(job.key(variant), str(results)) for job in jobs for variant in job.cells]
+                    continue
+                for job, done in zip(jobs, results, strict=True):
+                    for variant, cell in done.items():
+                        self._cells[job.key(variant)] = cell
+                    yield job
+        except DiskError as error:
+            raise DiskError(f"{error}, then run the same again: it goes on with what is not done") from error
 
     def _examples(self, source: NamedDataset, category: str) -> dict[Variant, tuple[Record, ...]]:
         """The good examples of every variant, as many as there are. The lists that they come from are written."""
