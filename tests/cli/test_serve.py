@@ -31,7 +31,7 @@ pytest.importorskip("fastapi")
         (("--queue", "0"), "--queue cannot be 0"),
         (("--deadline", "0"), "--deadline cannot be 0"),
         (("--history", "."), "the history . cannot be made (Is a directory)"),
-        (("--home", "/dev/null"), "give another --history or --home"),
+        (("--home", "/dev/null"), "/dev/null cannot be written (File exists)"),
         pytest.param(
             ("--history", "postgresql://u:secret@127.0.0.1:9/x"),
             "u:***@127.0.0.1:9/x cannot be opened",

@@ -107,13 +107,8 @@ def get_new() -> Response:
 
 
 @_page("/s/{name}")
-def get_line(service: TheService, name: str) -> Response:
-    """The line of a station."""
-    return get_room(service, name, "")
-
-
 @_page("/s/{name}/{room}")
-def get_room(service: TheService, name: str, room: str) -> Response:
+def get_room(service: TheService, name: str, room: str = "") -> Response:
     """A page of a station, see `ROOMS`."""
     last, title = service.events.last, dict(ROOMS).get(room)
     try:

@@ -11,7 +11,7 @@ import uvicorn
 from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from oddlens.errors import UsageError, counted, printable
+from oddlens.errors import OddlensError, UsageError, counted, printable
 from oddlens.history.records import HistoryError
 from oddlens.io.addresses import bound
 from oddlens.io.lock import FolderLock
@@ -71,7 +71,10 @@ def run(
         settings.home, f"another service works in {printable(str(settings.home))}: stop it, or give another --home"
     )
     with bound(settings.host, settings.port) as listening:
-        home.acquire()  # before anything is opened
+        try:
+            home.acquire()  # before anything is opened
+        except OddlensError as error:
+            raise UsageError(str(error)) from error
         try:
             _serve(settings, listening, say, ready)
         finally:

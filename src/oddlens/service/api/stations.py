@@ -10,23 +10,11 @@ from typing import cast
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 
 from oddlens.errors import OddlensError
 from oddlens.service import teach
-from oddlens.service.api.answers import (
-    Body,
-    StrictRoute,
-    TheService,
-    TheStation,
-    Who,
-    form_of,
-    text,
-    texts,
-    uploads,
-    who_of,
-)
-from oddlens.service.json_answer import JsonAnswer
+from oddlens.service.api import answers
+from oddlens.service.api.answers import Body, StrictRoute, TheService, TheStation, Who
 from oddlens.station import read_log, rollback, versions
 from oddlens.station.changes import Wanted
 from oddlens.station.feedback import read_feedback
@@ -68,18 +56,17 @@ def get_stations(service: TheService) -> list[dict[str, object]]:
 
 
 @router.post("/api/stations", summary="A new station, of good images", status_code=201)
-async def post_station(request: Request, service: TheService) -> Response:
+async def post_station(request: Request, service: TheService) -> dict[str, object]:
     """Send a form: name, object_name, files, and in accept the names of doubtful images that are good.
 
     409 with the "vetting" where images are doubtful and not accepted: then there is no station.
     """
-    async with form_of(request) as form:
-        name, object_name, accept = text(form, "name"), text(form, "object_name"), texts(form, "accept")
-        files, who = await uploads(form), who_of(form)
+    async with answers.form_of(request) as form:
+        name, object_name = answers.text(form, "name"), answers.text(form, "object_name")
+        files, accept, who = await answers.uploads(form), answers.texts(form, "accept"), answers.who_of(form)
     if name is None or object_name is None:
         raise HTTPException(422, "a new station needs a name and an object_name, a word or two each")
-    made = await service.job(teach.make_station, service, name, object_name, files, accept, who)
-    return JsonAnswer(made, 201)
+    return await service.job(teach.make_station, service, name, object_name, files, accept, who)
 
 
 @router.get("/api/stations/{name}", summary="One station, with references, versions, log and audit log")

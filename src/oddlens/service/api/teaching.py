@@ -15,21 +15,8 @@ from oddlens.errors import UsageError, check_name
 from oddlens.history.drawing import GoneError, decoding, pixel_digest
 from oddlens.history.records import FeedbackEntry, Inspection
 from oddlens.service import teach
-from oddlens.service.api.answers import (
-    Body,
-    StrictRoute,
-    TheService,
-    TheStation,
-    Who,
-    file_answer,
-    form_of,
-    kind_of,
-    misfit,
-    text,
-    texts,
-    uploads,
-    who_of,
-)
+from oddlens.service.api import answers
+from oddlens.service.api.answers import Body, StrictRoute, TheService, TheStation, Who
 from oddlens.service.service import Service
 from oddlens.service.uploads import Upload
 from oddlens.station import utc_now
@@ -85,7 +72,7 @@ def get_thumbnail(request: Request, service: TheService, station: TheStation, di
         path = service.thumbnails.find(station.loaded().detector, digest)
     if path is None:
         raise GoneError("there is no such reference, or its image is not where it was")
-    return file_answer(request, path, "image/jpeg")
+    return answers.file_answer(request, path, "image/jpeg")
 
 
 @router.post("/api/stations/{name}/references", summary="Add good examples")
@@ -96,8 +83,8 @@ async def post_references(
     dry_run: Annotated[bool, Query(description="Only say what would change")] = False,
 ) -> dict[str, object]:
     """Send a form with files, and in accept the names of doubtful images that are good."""
-    async with form_of(request) as form:
-        files, accept, who = await uploads(form), texts(form, "accept"), who_of(form)
+    async with answers.form_of(request) as form:
+        files, accept, who = await answers.uploads(form), answers.texts(form, "accept"), answers.who_of(form)
     return await service.job(teach.teach_references, service, station, files, accept=accept, who=who, dry_run=dry_run)
 
 
@@ -125,16 +112,16 @@ async def post_calibration(request: Request, service: TheService, station: TheSt
     "learning" is the sample of its line that the station keeps. Names of doubtful images that are good go into accept.
     """
     files: list[Upload] = []
-    if kind_of(request) == "multipart/form-data":
-        async with form_of(request) as form:
+    if answers.kind_of(request) == "multipart/form-data":
+        async with answers.form_of(request) as form:
             given = {
-                "on": text(form, "on") or "files",
-                "false_alarm_rate": text(form, "false_alarm_rate"),
-                "review_rate": text(form, "review_rate"),
-                "accept": texts(form, "accept"),
-                "who": who_of(form),
+                "on": answers.text(form, "on") or "files",
+                "false_alarm_rate": answers.text(form, "false_alarm_rate"),
+                "review_rate": answers.text(form, "review_rate"),
+                "accept": answers.texts(form, "accept"),
+                "who": answers.who_of(form),
             }
-            files = await uploads(form) if given["on"] == "files" else []
+            files = await answers.uploads(form) if given["on"] == "files" else []
         wanted = _checked(given, strict=False)
     else:
         wanted = _checked(await request.json() if await request.body() else {})
@@ -180,9 +167,9 @@ def post_feedback(service: TheService, number: int, remark: Remark) -> dict[str,
 @router.post("/api/try", summary="Try an image, which is not kept")
 async def post_try(request: Request, service: TheService) -> dict[str, object]:
     """Send a form with a file, an object_name, and a station; without a station the embedded model looks by words alone."""
-    async with form_of(request) as form:
-        (file, *more) = await uploads(form, "file")
-        object_name, name = text(form, "object_name"), text(form, "station")
+    async with answers.form_of(request) as form:
+        (file, *more) = await answers.uploads(form, "file")
+        object_name, name = answers.text(form, "object_name"), answers.text(form, "station")
     if more:
         raise HTTPException(422, "several images came: try one at a time")
     station = None if name is None else service.stations[name]
@@ -219,4 +206,4 @@ def _checked(given: object, strict: bool = True) -> Rates:
         return Rates.model_validate(given, strict=strict)
     except ValidationError as error:
         found = error.errors()[0]
-        raise HTTPException(422, misfit(found, found["loc"])) from None
+        raise HTTPException(422, answers.misfit(found, found["loc"])) from None
