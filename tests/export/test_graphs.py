@@ -102,6 +102,8 @@ def test_an_export_takes_no_model_along_and_knows_the_objects_that_were_named(pa
         ("patch-knn", {}, "give aspect=False"),
         ("patch-knn", {"aspect": False, "flips": True}, "turned or mirrored copies"),
         ("anomalydino", {}, "takes images at their own size"),
+        ("vl4ad", {}, "takes images at their own size"),
+        ("vl4ad", {"short_side": 80}, "takes images at their own size"),
     ],
 )
 def test_what_has_no_graphs_is_refused_by_name(

@@ -64,12 +64,12 @@ def torch_method(method: ScoringMethod) -> AnyMethod:
 def why_not(method: AnyMethod) -> str | None:
     """Why a method has no graphs under its recipe, in a sentence; None where it has."""
     name, request = method.card.name, method.request
+    if request.whole or request.cut_to is not None:  # first: no other setting would help
+        return f"{name} takes images at their own size, which no exported graph can: export another method"
     if method.no_export is not None:
         return method.no_export
     if method.card.needs.set == "required":
         return f"{name} scores whole sets of images, which no graph can: export another method"
-    if request.whole or request.cut_to is not None:
-        return f"{name} takes images at their own size, which no exported graph can: export another method"
     if request.aspect_cell is not None and not request.of_stem:
         return (
             f"{name} keeps the aspect of images, for which {method.backbone.card.name} would resize its positions in the graph: "

@@ -249,7 +249,7 @@ class Lesson:
                 "--renew-calibration: what was drawn at random does not join the references."
             )
         if found and (reason := self.detector.no_references) is not None:
-            self._said.append(f"Flagged good images change nothing: {reason}.")
+            self._said.append(f"Flagged good images change nothing: {reason.partition(':')[0]}.")
             return []
         return found
 
