@@ -79,7 +79,7 @@ class PublishedEntry(TypedDict):
 class ResultEntry(Means):
     """One data set, method and number of shots: means over the seeds of the unweighted means over the categories.
 
-    categories_counted: how many categories define a figure.
+    categories_counted: how many categories define a figure. categories: [] where everything was skipped; then no mean has a value.
     """
 
     dataset: str
