@@ -258,3 +258,46 @@ def test_images_may_be_cut_and_the_cells_say_so(place: Path, open_clip_folder: P
     other = bench(place, open_clip_folder, "--shots", "0,2", "--seeds", "0")
     assert other.code == 2
     assert "was made with other settings (preparation)" in other.sentence
+
+
+def test_images_of_which_a_mask_left_nothing_are_said_once_with_their_category_and_noted_everywhere(
+    place: Path, open_clip_folder: Path
+) -> None:
+    options = [
+        "--method",
+        "anomalydino",
+        "--set",
+        "mask_threshold=1e6",
+        "--object",
+        "screw",
+        "--shots",
+        "1",
+        "--seeds",
+        "0,1",
+    ]
+    note = (
+        "the mask of the background leaves nothing of 2 of 2 test images (nut/test/crack/0.png, and 1 more), so that what they "
+        "score says nothing: give another mask_threshold (its own fits DINOv2-small), or mask='none'"
+    )
+    for said in (["measured set / nut, anomalydino"], []):  # measured, and taken from before
+        done = bench(place, open_clip_folder, *options)
+        lines = [line for line in done.err.splitlines() if not line.startswith("results:")]
+        assert lines == [*said, f"oddlens: set (nut), anomalydino: {note}"]
+    assert note in metrics(place)["results"][0]["categories"][0]["notes"]
+    for name in ("table.md", "table.tex", "report.html"):
+        assert "leaves nothing of 2 of 2 test images" in (place / "out" / name).read_text(), name
+    scores = [json.loads(line) for line in (place / "out" / "scores.jsonl").read_text().splitlines()]
+    assert [each["unseen"] for each in scores] == [True] * 4
+
+
+def test_a_stopped_run_says_that_the_same_command_goes_on(
+    place: Path, open_clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Detector, "predict", interrupted)
+        done = bench(place, open_clip_folder, "--shots", "0")
+    assert (done.code, done.err) == (130, "stopped: the same command goes on from here\n")
+    assert bench(place, open_clip_folder, "--shots", "0").code == 0

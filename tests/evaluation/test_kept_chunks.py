@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.detection import UNSEEN, Detection, Thresholds, ValueRange
 from oddlens.evaluation.kept_chunks import Found, KeptChunks
 
 SEVEN = Path("7-cell.chunk")
@@ -25,7 +25,14 @@ def found() -> Found:
         [
             Detection(1 / 3, maps[0], (50, 40), thresholds, value_range, labels=labels, label_names=("road", "sky")),
             Detection(
-                2 / 3, maps[1], (60, 30), thresholds, value_range, parts={"near": 0.1}, label_names=("road", "sky")
+                2 / 3,
+                maps[1],
+                (60, 30),
+                thresholds,
+                value_range,
+                parts={"near": 0.1},
+                label_names=("road", "sky"),
+                concern=UNSEEN,
             ),
         ],
         1.25,
@@ -40,7 +47,7 @@ def test_what_is_read_is_what_was_written(found: Found, tmp_path: Path) -> None:
     read = kept.read(7, "cell")
     assert (read.encoding, read.scoring) == (1.25, 0.5)
     for one, other in zip(read.detections, found.detections, strict=True):
-        for name in ("score", "image_size", "thresholds", "value_range", "parts", "label_names"):
+        for name in ("score", "image_size", "thresholds", "value_range", "parts", "label_names", "is_unseen"):
             assert getattr(one, name) == getattr(other, name), name
         assert one.anomaly_map.dtype == np.float32
         np.testing.assert_array_equal(one.anomaly_map, other.anomaly_map)

@@ -170,6 +170,7 @@ def benchmark(
         read_sizes,
         skipped_lines,
         summary_table,
+        unseen_lines,
         variants,
         write_results,
     )
@@ -200,13 +201,17 @@ def benchmark(
     run.open(resume=resume)
     say(*(f"oddlens: {remark}" for remark in run.remarks))
     with progress("images", run.pending) as advance:
-        for job in run.run(advance, evaluation=evaluation):
-            say(f"measured {job.source.name} / {job.category}, {job.detector.name}")
+        try:
+            for job in run.run(advance, evaluation=evaluation):
+                say(f"measured {job.source.name} / {job.category}, {job.detector.name}")
+        except KeyboardInterrupt:
+            say("stopped: the same command goes on from here")
+            raise
     document = write_results(run)
     print_table(*summary_table(document))
     say(f"results: {out}")
     bare = bare_lines(document)
-    say(*(f"oddlens: {line}" for line in skipped_lines(document) + bare))
+    say(*(f"oddlens: {line}" for line in unseen_lines(document) + skipped_lines(document) + bare))
     if bare or not run.cells or not all(skip.by_nature for skip in run.skipped):
         raise typer.Exit(1)
 

@@ -28,6 +28,7 @@ from oddlens.evaluation.outputs import write_results
 from oddlens.evaluation.picks import ListedPicks, Picks, RulePicks
 from oddlens.evaluation.plan import Job, Plan, Skipped
 from oddlens.evaluation.protocol import Protocol, read_sizes
+from oddlens.evaluation.unseen import unseen_lines
 
 if TYPE_CHECKING:
     from oddlens.evaluation.runner import Benchmark
@@ -54,6 +55,7 @@ __all__ = [
     "skipped_lines",
     "summarise",
     "summary_table",
+    "unseen_lines",
     "variants",
     "write_results",
 ]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from oddlens.data import Record, manifest_hash
 from oddlens.data.contents import Contents
@@ -79,12 +79,14 @@ class ImageScore:
         label: 0 normal, 1 abnormal.
         defect: Its defect type.
         score: As the method gives it, raw.
+        unseen: The method looked at nothing of it (`Detection.is_unseen`), so that its score says nothing.
     """
 
     path: str
     label: int
     defect: str
     score: float
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class CellResult:
         thresholds: "image" and "pixel" of the best F1 of these test images; "calibrated", which `detect` uses; None where there
             is none.
         threshold_source: Where "calibrated" comes from, in words; None where there is none.
-        notes: Sentences on masks, on the set in which the images were scored, and on what the method saw of them before.
+        notes: Sentences on masks, on the set in which the images were scored, on images of which the method looked at nothing, and
+            on what it saw of them before.
         scores: One for each test image.
         curves: "image_roc", "image_pr", "pixel_roc", "pixel_pr", where defined.
         value_range: The values of the anomaly map at the ends of the colours in `shown`.
@@ -178,6 +181,7 @@ class _ScoreDocument(TypedDict):
     label: int
     defect: str
     score: float
+    unseen: NotRequired[bool]
 
 
 class _CurveDocument(TypedDict):

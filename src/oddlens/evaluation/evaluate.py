@@ -28,6 +28,7 @@ from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.truth import Truth, read_truth
+from oddlens.evaluation.unseen import noted_not_warned
 from oddlens.inference.results import unique_names
 from oddlens.io.atomic import replacing
 from oddlens.io.images import read_image
@@ -65,6 +66,7 @@ class CategoryScorer:
         self._encoder = encoder_of([job.detector for job in jobs])
         self._names = [[f"{number}-{variant.name}" for variant in job.cells] for number, job in enumerate(jobs)]
 
+    @noted_not_warned()
     def score(
         self, images: range | None = None, advance: Callable[[int], None] = lambda _: None, folder: Path | None = None
     ) -> list[dict[Variant, CellFindings]]:

@@ -43,7 +43,8 @@ class Evaluator:
 
     def add(self, record: Record, path: str, detection: Detection, truth: Truth) -> None:
         """Add one image: its labelled record, its path in the data set, what was found and what is true."""
-        self._images.append(ImageScore(path, int(record.label == 1), record.defect, detection.score))
+        score = ImageScore(path, int(record.label == 1), record.defect, detection.score, detection.is_unseen)
+        self._images.append(score)
         self._pixels.add(record.label == 1, detection, truth)
         self._classes.add(detection, truth.classes)
 

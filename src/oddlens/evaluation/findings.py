@@ -16,6 +16,7 @@ from oddlens.evaluation.protocol import Protocol
 from oddlens.evaluation.seen_before import seen_before
 from oddlens.evaluation.set_scores import transductive_scores
 from oddlens.evaluation.truth import Truth
+from oddlens.evaluation.unseen import unseen_notes
 from oddlens.io.images import read_image
 from oddlens.visualization import html
 
@@ -78,7 +79,8 @@ class CellFindings:
         fixed = self.value_range.low, self.value_range.high
         if self._as_set:
             result.notes = (*result.notes, f"scored as one set of {len(records)} test images, without good examples")
-        result.notes = (*result.notes, *seen_before(job, examples))
+        unseen = unseen_notes(result.scores, job.detector.card.unseen_remedy)
+        result.notes = (*result.notes, *unseen, *seen_before(job, examples))
         result.evaluated_at = None if job.protocol.full_size else maps[0].shape
         result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
         result.thresholds["calibrated"] = in_use.image

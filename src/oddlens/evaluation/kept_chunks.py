@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.detection import UNSEEN, Detection, Thresholds, ValueRange
 from oddlens.evaluation.chunks import Chunks
 from oddlens.evaluation.plan import Job
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import checked, parse_json
 
-_FORMAT = 1
+_FORMAT = 2
 """Goes up whenever a file of an earlier program would mean something else."""
 
 _DIGEST = 64
@@ -48,6 +48,7 @@ class _ImageDocument(TypedDict):
     score: float
     size: list[int]
     parts: dict[str, float]
+    unseen: bool
 
 
 class _ThresholdsFields(TypedDict):
@@ -120,7 +121,12 @@ class KeptChunks:
             "value_range": checked(asdict(detections[0].value_range), _RangeFields),
             "label_names": [*detections[0].label_names],
             "images": [
-                {"score": float(each.score), "size": [*each.image_size], "parts": dict(each.parts)}
+                {
+                    "score": float(each.score),
+                    "size": [*each.image_size],
+                    "parts": dict(each.parts),
+                    "unseen": each.is_unseen,
+                }
                 for each in detections
             ],
         }
@@ -176,6 +182,7 @@ def _found(document: _Document, arrays: dict[str, NDArray[np.generic]]) -> Found
                 parts=image["parts"],
                 labels=None if labels is None else labels.astype(np.uint8, copy=False),
                 label_names=tuple(document["label_names"]),
+                concern=UNSEEN if image["unseen"] else None,
             )
         )
     return Found(detections, document["encoding"], document["scoring"])

@@ -71,6 +71,7 @@ def score_lines(cells: Mapping[Key, CellResult]) -> str:
     lines = [
         json.dumps(
             {**_place(key), "path": score.path, "label": score.label, "defect": score.defect, "score": score.score}
+            | ({"unseen": True} if score.unseen else {})
         )
         for key, cell in cells.items()
         for score in cell.scores
