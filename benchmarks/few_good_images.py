@@ -67,7 +67,7 @@ def looked_at(folder: Path, detector: Detector, shots: int, most: int, picks: st
         records = sorted(
             (record for record in dataset.records if record.category == category), key=lambda each: each.image
         )
-        train = [record.image for record in records if record.split == "train" and record.label == 0]
+        train = [record for record in records if record.split == "train" and record.label == 0]
         good = picked(train, shots, picks)
         test = [record for record in records if record.split == "test" and record.image not in source.left_out]
         chosen = [
@@ -76,15 +76,15 @@ def looked_at(folder: Path, detector: Detector, shots: int, most: int, picks: st
         if len(good) < shots:
             continue
         name = category.replace("_", " ")
-        other = detector.with_references(None).add_references(good)
+        other = detector.with_references(None).add_references([each.image for each in good])
         calibration = other.calibrate(object_name=name)
         yield {
             "category": category,
             "shots": shots,
-            "references": [image.relative_to(folder).as_posix() for image in good],
+            "references": [source.relative(each) for each in good],
             "images": [
                 {
-                    "image": record.image.relative_to(folder).as_posix(),
+                    "image": source.relative(record),
                     "label": record.label,
                     "score": found.score,
                     **{rule: verdict(calibration, found.score) for rule, verdict in RULES.items()},
@@ -104,6 +104,8 @@ def main() -> None:
     parser.add_argument("--method", default="winclip")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if min(arguments.shots) < 2:
+        parser.error("a threshold needs two good images or more: give --shots 2, for instance")
     detector = oddlens.load(arguments.method, device="cpu")
     documents = [
         document

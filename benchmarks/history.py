@@ -143,6 +143,8 @@ def main() -> None:
     parser.add_argument("--many", help="that of another empty one, for the queries; by default likewise")
     parser.add_argument("--home", type=Path, help="a folder on the disk to measure; by default a temporary one")
     options = parser.parse_args()
+    if options.home is not None:
+        options.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.home) as folder:
         history = History.open(options.history or Path(folder) / "history.sqlite", Path(folder) / "pictures")
         keeping(history, options.seconds, options.threads)

@@ -18,6 +18,7 @@ import oddlens
 from oddlens.data import Record, open_dataset, read_mask, resize_mask
 from oddlens.detection import Detection
 from oddlens.detector import Detector
+from oddlens.methods.registry import method_card
 from oddlens.metrics import image_metrics, pixel_metrics
 
 REFERENCES = 4
@@ -31,6 +32,8 @@ def main() -> None:
     parser.add_argument("--method", default="winclip")
     parser.add_argument("--limit", type=int, help="at most so many images a defect (a quick run; not for reporting)")
     arguments = parser.parse_args()
+    if method_card(arguments.method).needs.references == "required":
+        parser.error(f"{arguments.method} needs good examples, and the table begins without any: give another --method")
     for model in arguments.model or ["mini"]:
         print(f"\n{arguments.method} on {model}: image AUROC / pixel AUROC")
         print(f"{'category':28}{'pictures':>9}   zero-shot      {REFERENCES} references")
