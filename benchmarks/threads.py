@@ -50,6 +50,8 @@ def main() -> None:
     parser.add_argument("--burners", type=int, default=os.cpu_count(), help="0: without them only")
     parser.add_argument("--first", help=argparse.SUPPRESS)  # in a process of its own: what to import first
     given = parser.parse_args()
+    if given.pictures < (least := max(_BATCHES.values())):
+        parser.error(f"the largest batch is of {least} pictures: give --pictures {least} or more")
     if given.first:
         import_module(given.first)
         print(json.dumps(_looked(given.pictures)))
