@@ -203,6 +203,23 @@ class TestDocument:
         assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
         assert not {"tested", "accepted"} & made(20).to_dict().keys()
 
+    @pytest.mark.parametrize("rate", [None, 0.05, 0.1])
+    def test_who_gave_the_rate_comes_back(self, rate: float | None) -> None:
+        found = made(20, rates=Rates(false_alarm_rate=rate))
+        back = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))
+        assert back == found
+        assert back.rates == Rates(false_alarm_rate=rate)
+        assert ("rate_given" in found.to_dict()) == (rate == 0.05)  # the usual one: the others say it themselves
+        assert back.made_how["false_alarm_rate"] == (rate or 0.05)
+
+    def test_at_other_rates_the_scores_stay(self) -> None:
+        found = made(20)
+        other = found.at(Rates(false_alarm_rate=0.2))
+        assert (other.scores, other.rates) == (found.scores, Rates(false_alarm_rate=0.2))
+        assert other.at(found.rates) == found
+        with pytest.raises(UsageError, match="needs 99"):
+            found.at(Rates(false_alarm_rate=0.01))
+
     def test_its_hash_is_of_all_that_its_thresholds_are_made_of(self) -> None:
         found = made(20)
         assert found.sha256 == replace(found, tested=Exchangeability(20, 9, None, 0.5), accepted=("1.png",)).sha256

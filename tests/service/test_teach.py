@@ -59,6 +59,11 @@ class TestReferences:
         assert [each.number for each in versions(station)] == [1]
         accept = {"accept": [each["name"] for each in found.json()["vetting"] if each["flagged"]]}
         assert ok(client.post(f"{STATION}/references", files=bad, data=accept))["version"] == 2
+        state = read_station(station)
+        assert state.accepted is not None
+        assert list(state.accepted.reasons) == ["40.png"]
+        ok(client.post(f"{STATION}/references", files=files(20), data={"accept": "all"}))  # in every later promise
+        assert "were accepted: 40.png" in client.get(f"{STATION}/calibration").json()["promise"]
 
     def test_one_goes_by_its_digest(self, client: TestClient) -> None:
         digest = client.get(f"{STATION}/references").json()[3]["digest"]

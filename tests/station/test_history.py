@@ -312,6 +312,21 @@ class TestSections:
         edit(folder / "station.json", object_name="bolt")
         assert read_station(folder).thresholds_in_force.image is None  # scores of another name
 
+    def test_who_gave_a_rate_is_kept_and_one_of_an_earlier_version_that_is_usual_follows_the_references(
+        self, state: StationState, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "station"
+        for rate in (None, 0.5, 1 / 3):  # a third is usual for two references
+            rates = Rates(false_alarm_rate=rate, review_rate=0.2)
+            write_station(replace(state, calibration=rates), folder)
+            assert read_station(folder).calibration == rates
+        found = json.loads((folder / "station.json").read_text())["calibration"]
+        del found["rate_given"]
+        edit(folder / "station.json", calibration=found)
+        assert read_station(folder).calibration == Rates(review_rate=0.2)
+        edit(folder / "station.json", calibration=found | {"false_alarm_rate": 0.5})
+        assert read_station(folder).calibration == Rates(false_alarm_rate=0.5, review_rate=0.2)
+
 
 class TestDamage:
     @pytest.mark.parametrize("pattern", ["*.pth", "*.safetensors", "*/model/config.json", "*/model/model.safetensors"])

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import oddlens
-from oddlens.calibration import Calibration
+from oddlens.calibration import Calibration, Rates
 from oddlens.data.shapes import runs_document
 from oddlens.detection import find_regions
 from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.io.images import Picture, read_image
 from oddlens.methods.registry import method_cards
-from oddlens.station import read_station, rollback, utc_now, versions
+from oddlens.station import read_station, rollback, utc_now, versions, write_station
 from oddlens.station.feedback import Mark, add_feedback, read_feedback
 from oddlens.teaching.calibrating import sample_of
 from oddlens.teaching.learn import learn
@@ -280,6 +280,15 @@ def test_images_drawn_at_random_renew_the_calibration(line: Line) -> None:
     learn(line.folder, device="cpu")
     assert line.calibration.kind == "split"
     assert len(line.calibration) == 12
+
+
+def test_rates_that_somebody_asked_for_stay_where_the_calibration_is_renewed(line: Line) -> None:
+    rates = Rates(false_alarm_rate=0.3, review_rate=0.1)
+    write_station(replace(read_station(line.folder), calibration=rates), line.folder)
+    for number in range(12):
+        line.mark(number, "good", audit=True, verdict="ok")
+    learn(line.folder, renew_calibration=True, device="cpu")
+    assert (len(line.calibration), line.calibration.rates) == (12, rates)
 
 
 def test_fewer_random_images_than_made_the_thresholds_are_refused(line: Line) -> None:

@@ -43,6 +43,33 @@ def test_thresholds_of_references_are_made_anew_at_their_rates(detector: oddlens
     assert change_references(detector, pictures(4))[0] == "All of them are references already."
 
 
+def test_a_rate_that_nobody_asked_for_follows_the_number_of_references(detector: oddlens.Detector) -> None:
+    detector.calibrate()
+    change_references(detector, pictures(*range(4, 20)))
+    calibration = detector.calibration()
+    assert calibration is not None
+    assert (len(calibration), calibration.false_alarm_rate, calibration.rate_given) == (20, 0.05, False)
+    change_references(detector, pictures(20), flagged=digests(detector)[:4])  # by some of them
+    change_references(detector, pictures(21))
+    calibration = detector.calibration()
+    assert calibration is not None
+    assert (len(calibration), calibration.false_alarm_rate) == (22, 0.05)
+
+
+def test_a_rate_that_somebody_asked_for_is_kept_as_long_as_the_references_can_promise_it(
+    detector: oddlens.Detector,
+) -> None:
+    detector.calibrate(false_alarm_rate=0.2, review_rate=0.3)  # which is what four allow, too
+    change_references(detector, pictures(*range(4, 9)))
+    assert detector.rates == Rates(false_alarm_rate=0.2, review_rate=0.3)
+    said = change_references(detector, leaving=digests(detector)[:6])
+    assert said[-1] == (
+        "The thresholds were made anew, by 3 references, each against the others. They are too few for the false-alarm rate of 0.2 "
+        "that was asked for: it is what their number allows."
+    )
+    assert detector.rates == Rates(review_rate=0.3)
+
+
 def test_thresholds_of_other_images_stay_where_references_join_and_go_where_one_goes(
     detector: oddlens.Detector,
 ) -> None:
@@ -53,6 +80,7 @@ def test_thresholds_of_other_images_stay_where_references_join_and_go_where_one_
     after = detector.calibration()
     assert after is not None
     assert (after.kind, len(after)) == ("leave-one-out", 4)
+    assert after.false_alarm_rate == 0.2  # four cannot promise the 10 % that was asked for
 
 
 def test_references_of_which_nobody_knows_the_pixels_make_thresholds_too(detector: oddlens.Detector) -> None:

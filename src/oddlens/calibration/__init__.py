@@ -15,7 +15,7 @@ from oddlens.calibration.observation import (
     short_names,
     summary,
 )
-from oddlens.calibration.rates import REVIEW_RATE, Rates, usual_rate
+from oddlens.calibration.rates import REVIEW_RATE, Rates, is_given, usual_rate
 from oddlens.calibration.readiness import Accepted, Readiness, in_words
 from oddlens.calibration.scene import Scene
 from oddlens.calibration.vetting import VettedImage, Vetting, vet
@@ -44,6 +44,7 @@ __all__ = [
     "compare",
     "compare_observed",
     "in_words",
+    "is_given",
     "look_at",
     "named",
     "percent_up",

@@ -72,5 +72,6 @@ def _calibration(
         object_name=object_name,
         false_alarm_rate=rates.of(len(scores)),
         review_rate=rates.review_rate,
+        rate_given=rates.false_alarm_rate is not None,
         unguaranteed=unguaranteed,
     )

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, NotRequired, TypedDict, get_args
 
@@ -39,7 +39,7 @@ from oddlens.calibration.conformal import (
 )
 from oddlens.calibration.exchangeability import Exchangeability, ExchangeabilityDocument
 from oddlens.calibration.observation import Kind
-from oddlens.calibration.rates import REVIEW_RATE, Rates
+from oddlens.calibration.rates import REVIEW_RATE, Rates, is_given
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import UsageError, counted, first_and_more, printable, shortened
 from oddlens.io.notebook import facts
@@ -70,6 +70,7 @@ class CalibrationDocument(TypedDict):
     digests: NotRequired[list[str]]
     accepted: NotRequired[list[str]]
     tested: NotRequired[ExchangeabilityDocument]
+    rate_given: NotRequired[bool]
 
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -92,6 +93,7 @@ class Calibration:
         tested: Whether the images stand for the line, as far as they were compared with images of it; None: they were not.
         accepted: The names of images among them that were doubtful, and kept.
         digests: Of their pixels, see `Picture.digest`; () where they are not known. No threshold depends on them.
+        rate_given: Whether somebody asked for the false-alarm rate; else it is what the number of images allows, and follows it.
 
     Raises:
         UsageError: There are too few images for the rate, or a rate is none.
@@ -109,9 +111,10 @@ class Calibration:
     tested: Exchangeability | None = None
     accepted: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
+    rate_given: bool = True
 
     def __post_init__(self) -> None:
-        self.rates.check(len(self))
+        Rates(false_alarm_rate=self.false_alarm_rate, review_rate=self.review_rate).check(len(self))
 
     def __len__(self) -> int:
         """How many good images gave it."""
@@ -138,8 +141,18 @@ class Calibration:
 
     @property
     def rates(self) -> Rates:
-        """At which the thresholds are set."""
-        return Rates(false_alarm_rate=self.false_alarm_rate, review_rate=self.review_rate)
+        """What was asked for: the false-alarm rate is None where it follows the number of images."""
+        given = self.false_alarm_rate if self.rate_given else None
+        return Rates(false_alarm_rate=given, review_rate=self.review_rate)
+
+    def at(self, rates: Rates) -> Calibration:
+        """The same scores, with thresholds at other rates. Raises `UsageError` where the images are too few for them."""
+        return replace(
+            self,
+            false_alarm_rate=rates.of(len(self)),
+            review_rate=rates.review_rate,
+            rate_given=rates.false_alarm_rate is not None,
+        )
 
     @property
     def rank(self) -> int:
@@ -284,8 +297,13 @@ class Calibration:
         )
 
     def to_dict(self) -> CalibrationDocument:
-        """As JSON values, which `from_dict` takes. `digests`, `tested`, `accepted` only where there is something to say."""
+        """As JSON values, which `from_dict` takes. `digests`, `tested`, `accepted` only where there is something to say.
+
+        `rate_given` only where the rate itself does not show it, see `is_given`.
+        """
         document = self._calibrated()
+        if self.rate_given != is_given(self.false_alarm_rate, len(self)):
+            document["rate_given"] = self.rate_given
         if self.digests:
             document["digests"] = list(self.digests)
         if self.accepted:
@@ -333,13 +351,15 @@ class Calibration:
             tested=Exchangeability.from_dict(found["tested"]) if "tested" in found else None,
             accepted=tuple(found.get("accepted", ())),
             digests=digests,
+            rate_given=found.get("rate_given", is_given(found["false_alarm_rate"], len(found["scores"]))),
         )
 
     @property
     def made_how(self) -> dict[str, object]:
         """How it was made, beside model, method and references: what `provenance.Identity` says of it, as JSON values."""
         images = {} if self.kind == "leave-one-out" else {"sha256": self.sha256}
-        return {"kind": self.kind, **asdict(self.rates), **images}
+        rates = {"false_alarm_rate": self.false_alarm_rate, "review_rate": self.review_rate}
+        return {"kind": self.kind, **rates, **images}
 
     @property
     def sha256(self) -> str:

@@ -14,7 +14,8 @@ REVIEW_RATE = 0.05
 class Rates:
     """At which rates thresholds are set: see `Calibration`.
 
-    false_alarm_rate: None is what `usual_rate` says of the number of images. review_rate: beside those that are called NG.
+    false_alarm_rate: None is what `usual_rate` says of the number of images, and follows it.
+    review_rate: beside those that are called NG.
     """
 
     false_alarm_rate: float | None = None
@@ -39,3 +40,8 @@ def usual_rate(count: int) -> float:
     Below 20 the threshold is the largest score, which promises 1 / (n + 1); from 20 on the rate is 5 %, from 100 on 1 %.
     """
     return 1 / (count + 1) if count < 20 else 0.05 if count < 100 else 0.01
+
+
+def is_given(false_alarm_rate: float, count: int) -> bool:
+    """Whether a false-alarm rate must have been asked for: it is not the usual one of so many images."""
+    return false_alarm_rate != usual_rate(count)

@@ -179,6 +179,11 @@ class CalibratedDetector(ObservedDetector):
         self._identity = None
         self._fits.clear()
 
+    @property
+    def rates(self) -> Rates:
+        """What was asked for: a false-alarm rate that is None follows the number of good images."""
+        return self._rates if self._split is None else self._split.rates
+
     def calibration(self, object_name: str | None = None) -> Calibration | None:
         """The calibration in force for an object: the one that `calibrate` made, else that of two references or more; or None.
 

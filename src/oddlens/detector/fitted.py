@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -145,7 +145,7 @@ class FittedDetector(DetectorSettings):
         if len(references) < 2:
             return Fit(fitted, None)
         if kept is not None:
-            return Fit(fitted, replace(kept.calibration, **asdict(self._rates.check(len(references)))))
+            return Fit(fitted, kept.calibration.at(self._rates))
         unseen: list[str] = []
 
         def good_images() -> Iterator[tuple[str, float, NDArray[np.float32]]]:

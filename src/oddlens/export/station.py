@@ -208,7 +208,10 @@ def _made_anew(state: StationState, detector: Detector, work: Path) -> StationSt
     calibration = state.calibration
     if isinstance(calibration, Calibration):
         images = _there(calibration.sources, "calibration images")
-        graphs.calibrate(images, calibration.false_alarm_rate, object_name=calibration.object_name)
+        rates = calibration.rates
+        graphs.calibrate(
+            images, rates.false_alarm_rate, review_rate=rates.review_rate, object_name=calibration.object_name
+        )
     elif calibration is not None:
         graphs.calibrate_by(calibration)
     if state.scene is not None and graphs.scene is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
 from oddlens.calibration import Calibration, Rates, chosen
@@ -232,6 +232,4 @@ def _of_its_references(document: RunDocument, state: StationState) -> Calibratio
     known = None if basis is None else basis.calibration
     if known is None or known.kind != "leave-one-out":
         return None
-    rates = (state.calibration if isinstance(state.calibration, Rates) else Rates()).check(len(known))
-    assert rates.false_alarm_rate is not None
-    return replace(known, false_alarm_rate=rates.false_alarm_rate, review_rate=rates.review_rate)
+    return known.at(state.calibration if isinstance(state.calibration, Rates) else Rates())

@@ -28,7 +28,7 @@ from oddlens.teaching.calibrating import (
 )
 from oddlens.teaching.changing import asked_otherwise
 from oddlens.teaching.learn import Lesson
-from oddlens.teaching.references import change_references
+from oddlens.teaching.references import accept_new, change_references
 from oddlens.teaching.report import Document, calibration_document, refuse_doubtful, rows_of, turned
 from oddlens.teaching.trial import try_image, zero_shot
 
@@ -113,6 +113,7 @@ def teach_references(
             rows = rows_of(vetting)
             if not dry_run:
                 refuse_doubtful(vetting, accept, known)
+                accept_new(detector, vetting, known)
         answer: Document = {"sentences": said, "vetting": rows, "turned": _turned(service, station, detector)}
         if dry_run:
             return answer | {"version": None}

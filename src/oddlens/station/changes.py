@@ -82,14 +82,7 @@ def at_rates(state: StationState, false_alarm_rate: float | None, review_rate: f
         review_rate=earlier.review_rate if review_rate is None else review_rate,
     )
     if isinstance(calibration, Calibration):
-        checked = rates.check(len(calibration))
-        assert checked.false_alarm_rate is not None
-        state = replace(
-            state,
-            calibration=replace(
-                calibration, false_alarm_rate=checked.false_alarm_rate, review_rate=checked.review_rate
-            ),
-        )
+        state = replace(state, calibration=calibration.at(rates))
     else:
         count = 0 if state.references is None else len(state.references.sources)
         if count < 2:

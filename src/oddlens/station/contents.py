@@ -27,8 +27,8 @@ from oddlens.station.document import (
     REFERENCES,
     STATION,
     Document,
-    RatesDocument,
     SealedCalibration,
+    rates_document,
     rates_of,
     what_to_do,
 )
@@ -95,13 +95,7 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
     if isinstance(state.calibration, Calibration):
         document["calibration"] = dict(_sealed(state.calibration, seal))
     elif state.calibration is not None:
-        rates: RatesDocument = {
-            "kind": "leave-one-out",
-            "false_alarm_rate": state.calibration.false_alarm_rate,
-            "review_rate": state.calibration.review_rate,
-            "seal": None,
-        }
-        document["calibration"] = dict(rates)
+        document["calibration"] = dict(rates_document(state.calibration, document["reference_count"]))
     if state.leave_one_out is not None:
         document["leave_one_out"] = _sealed(state.leave_one_out, seal)
         if state.memory_values:
@@ -226,7 +220,7 @@ def _read_calibration(root: Path, identity: Identity, document: Document) -> Cal
     found = document["calibration"]
     if found is None:
         return None
-    if (rates := rates_of(found)) is not None:
+    if (rates := rates_of(found, document["reference_count"])) is not None:
         return rates
     if found["seal"] != _seal_found(identity, document):
         raise ModelError(

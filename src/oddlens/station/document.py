@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from oddlens.calibration import Calibration, Rates
+from oddlens.calibration import Calibration, Rates, is_given
 from oddlens.calibration.calibration import CalibrationDocument
 from oddlens.detection.thresholds import ThresholdsDocument
 from oddlens.errors import UsageError, as_argument, printable
@@ -47,12 +47,16 @@ class ReferencesDocument(_EarlierReferences):
 
 
 class RatesDocument(TypedDict):
-    """The rates of leave-one-out calibrations; and what a whole calibration says besides its `CalibrationDocument`."""
+    """The rates of leave-one-out calibrations; and what a whole calibration says besides its `CalibrationDocument`.
+
+    rate_given: only where the rate itself does not show it, see `is_given`.
+    """
 
     kind: str
     false_alarm_rate: float | None
     review_rate: float
     seal: str | None
+    rate_given: NotRequired[bool]
 
 
 class SealedCalibration(CalibrationDocument):
@@ -288,11 +292,11 @@ def _fault_of(document: Document) -> str:
     try:
         filed_recipe(method_card(document["method"]).recipe, document["recipe"])
         if calibration is not None:
-            rates = rates_of(calibration)
+            rates = rates_of(calibration, count := _count(references))
             if rates is None:
                 Calibration.from_dict(calibration)
             else:
-                rates.check(0 if references is None else len(references["sources"]))
+                rates.check(count)
         if document["leave_one_out"] is not None:
             Calibration.from_dict(document["leave_one_out"])
     except UsageError as error:
@@ -300,12 +304,28 @@ def _fault_of(document: Document) -> str:
     return ""
 
 
-def rates_of(calibration: Mapping[str, object]) -> Rates | None:
+def rates_document(rates: Rates, count: int) -> RatesDocument:
+    """What `rates_of` reads. count: of references."""
+    rate = rates.false_alarm_rate
+    document: RatesDocument = {
+        "kind": "leave-one-out",
+        "false_alarm_rate": rate,
+        "review_rate": rates.review_rate,
+        "seal": None,
+    }
+    return document if rate is None or is_given(rate, count) else {**document, "rate_given": True}
+
+
+def rates_of(calibration: Mapping[str, object], count: int) -> Rates | None:
     """The rates of leave-one-out calibrations, where a document names only them and no scores; else None.
+
+    count: of references. Earlier versions did not say who gave a rate: one that is usual for so many images follows their number.
 
     Raises `ValueError` where it is neither a `RatesDocument` nor a `SealedCalibration`.
     """
     found = checked(calibration, RatesDocument, "calibration")
     if found["kind"] != "leave-one-out" or "scores" in calibration:
         return None
-    return Rates(false_alarm_rate=found["false_alarm_rate"], review_rate=found["review_rate"])
+    rate = found["false_alarm_rate"]
+    is_kept = rate is not None and found.get("rate_given", is_given(rate, count))
+    return Rates(false_alarm_rate=rate if is_kept else None, review_rate=found["review_rate"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol, TypedDict, get_args
@@ -183,8 +183,7 @@ class StationState:
             return in_words(self.calibration, self.state, self.accepted)
         if self.leave_one_out is None:
             return None
-        rates = (self.calibration or Rates()).check(len(self.leave_one_out))
-        return in_words(replace(self.leave_one_out, **asdict(rates)), self.state, self.accepted)
+        return in_words(self.leave_one_out.at(self.calibration or Rates()), self.state, self.accepted)
 
     @property
     def thresholds_in_force(self) -> Thresholds:

@@ -15,7 +15,7 @@ from oddlens.errors import OddlensWarning, UsageError
 from oddlens.station import StationState
 from oddlens.station.changes import rates_of
 from oddlens.station.feedback import read_feedback
-from oddlens.teaching.references import calibrate_by_some, without
+from oddlens.teaching.references import calibrate_by_some, rates_for, without
 
 
 class Changed(NamedTuple):
@@ -54,11 +54,12 @@ def asked_otherwise(
         if object_name is not None and object_name != detector.object_name:
             said.append(f"object {object_name} (was {detector.object_name})")
             detector.object_name = object_name
-            if kept is not None:
-                detector.calibrate_by(Rates())
         if roi is not None and roi != detector.roi:
             said.append("another region of interest")
             detector.roi = roi
+        if said and kept is not None:
+            count = 0 if detector.references is None else len(detector.references)
+            detector.calibrate_by(rates_for(kept.rates, count) if count > 1 else Rates())
         if said:
             said += _thresholds_without_flagged(folder, detector, rates_of(state))
     changed = detector.to_state()

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Calibration, Vetting, vet
+from oddlens.calibration import Calibration, Rates, Vetting, vet
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
@@ -307,11 +307,11 @@ class Lesson:
         calibrate_by_some(detector, references[: self._first], before.rates)
 
     def _renew(self, drawn: Sequence[Mark], before: Calibration | None) -> None:
-        rate = before.false_alarm_rate if before is not None and before.kind == "split" else None
+        rates = Rates() if before is None else before.rates
         with _quietly():
             seen = self.detector.observe([mark.image for mark in drawn])
             self._look(vet(seen))
-            made = self.detector.calibrate(seen, rate)
+            made = self.detector.calibrate(seen, rates.false_alarm_rate, review_rate=rates.review_rate)
         self._said.append(
             f"{counted(len(made), 'image that was', 'images that were')} drawn at random made the thresholds. {made.promise}"
         )

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from oddlens.calibration import Accepted, Calibration, Rates, Readiness
+from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Vetting
 from oddlens.detector import Detector
 from oddlens.detector.embedding import embeddings_of
 from oddlens.encoding import EncodedBatch, joined
@@ -17,23 +17,22 @@ from oddlens.io.images import Picture
 def calibrate_by_some(detector: Detector, references: EncodedBatch, rates: Rates) -> None:
     """Thresholds by some of a detector's references, two or more, each held against the others of these.
 
-    rates: Where these are too few for them, the thresholds follow the rule for their number.
+    rates: See `rates_for`.
     """
     these = detector.with_references(references)
-    if suffices(rates, len(references)):
-        these.calibrate_by(rates)
+    these.calibrate_by(rates_for(rates, len(references)))
     calibration = these.calibration(detector.object_name)
     assert calibration is not None
     detector.calibrate_by(calibration)
 
 
-def suffices(rates: Rates, count: int) -> bool:
-    """Whether so many images are enough for these rates."""
+def rates_for(rates: Rates, count: int) -> Rates:
+    """Rates for another number of images: a false-alarm rate that somebody asked for, unless they are too few to promise it."""
     try:
         rates.check(count)
     except UsageError:
-        return False
-    return True
+        return replace(rates, false_alarm_rate=None)
+    return rates
 
 
 def without(references: EncodedBatch, digests: Collection[str]) -> EncodedBatch:
@@ -64,8 +63,8 @@ def change_references(
 ) -> list[str]:
     """Add and remove references by hand; what became of the thresholds, in words.
 
-    Thresholds of the references are made anew, at the same rates. Those of other good images stay where references only join,
-    which makes no score higher; where one goes they do not hold any more.
+    Thresholds of the references are made anew: at the rates that somebody asked for, else at those that their number allows. Those
+    of other good images stay where references only join, which makes no score higher; where one goes they do not hold any more.
 
     Args:
         detector: It is changed.
@@ -82,7 +81,7 @@ def change_references(
         raise UsageError(f"there is no reference {missing[0][:12]}: it may be removed by now")
     if leaving and len(known) - len(leaving) + len(joining) < max(1, detector.least_references):
         raise UsageError("the last references cannot go: add others first")
-    before, said = detector.calibration(), []
+    before, rates, said = detector.calibration(), detector.rates, []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OddlensWarning)  # what becomes of the calibration is said below
         if leaving:
@@ -93,11 +92,20 @@ def change_references(
             detector.add_references(list(joining))
             added = len(detector.references or ()) - count
             said.append(f"{counted(added, 'reference')} added." if added else "All of them are references already.")
-        said.append(_thresholds(detector, before, bool(leaving), flagged))
+        said.append(_thresholds(detector, before, rates, bool(leaving), flagged))
     return [each for each in said if each]
 
 
-def _thresholds(detector: Detector, before: Calibration | None, removed: bool, flagged: Collection[str]) -> str:
+def accept_new(detector: Detector, vetting: Vetting, known: Collection[str]) -> None:
+    """Note which doubtful references a person accepted: the detector's promise names them. known: digests of those before."""
+    earlier = detector.accepted
+    new = (row for row in vetting.flagged if row.observation.digest not in known)
+    detector.accepted = Accepted.of(new, earlier, () if earlier is None else earlier.names)
+
+
+def _thresholds(
+    detector: Detector, before: Calibration | None, rates: Rates, removed: bool, flagged: Collection[str]
+) -> str:
     references = detector.references
     if before is not None and before.kind == "split" and not removed:
         detector.calibrate_by(before)
@@ -107,12 +115,15 @@ def _thresholds(detector: Detector, before: Calibration | None, removed: bool, f
     others = without(references, flagged)
     if len(others) < 2:
         return "The thresholds do not hold any more: calibrate the station again."
-    rates = Rates() if before is None or before.kind == "split" else before.rates
     if len(others) < len(references):
         calibrate_by_some(detector, others, rates)
     else:
-        detector.calibrate_by(rates if suffices(rates, len(others)) else Rates())
+        detector.calibrate_by(rates_for(rates, len(others)))
     detector.state = Readiness("learning")
     if detector.scene is None:
         detector.scene = detector.scene_of()
-    return f"The thresholds were made anew, by {len(others)} references, each against the others."
+    said = f"The thresholds were made anew, by {len(others)} references, each against the others."
+    asked = rates.false_alarm_rate
+    if asked is None or rates_for(rates, len(others)) == rates:
+        return said
+    return f"{said} They are too few for the false-alarm rate of {asked:.6g} that was asked for: it is what their number allows."
