@@ -44,9 +44,10 @@ def scenes(count: int = 2) -> GivenScenes:
 
 def schedule(
     backbone: Backbone, out: Path, shape: DecoderShape = SHAPE, settings: DecoderTraining = QUICK, count: int = 2,
-    start: MethodWeights | None = None,
+    start: MethodWeights | None = None, overwrite: bool = False,
 ) -> DecoderRun:  # fmt: skip
-    return DecoderRun(backbone, scenes(count), make_vocabulary(WORDS), shape, settings, out, start=start)
+    words = make_vocabulary(WORDS)
+    return DecoderRun(backbone, scenes(count), words, shape, settings, out, start=start, overwrite=overwrite)
 
 
 def trained(

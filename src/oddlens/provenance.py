@@ -144,12 +144,13 @@ def preprocessing_sha256(
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-_ADDED = frozenset({"preprocessing_sha256", "model_fingerprint", "masks", "previews"})
+_ADDED = frozenset({"preprocessing_sha256", "model_fingerprint", "masks", "previews", "object_names"})
 """Names that earlier versions did not write."""
 
 
 def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    """The names in which what a file says differs from what is wanted now; of a recipe its fields ("recipe temperature").
+    """The names in which what a file says differs from what is wanted now; of a recipe and of the settings of a training their
+    fields ("recipe temperature").
 
     found: in the names of any version. A name that its version did not write yet is not compared; an absent value is None.
     """
@@ -159,8 +160,8 @@ def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list
         mine, theirs = wanted.get(key), found.get(key)
         if mine == theirs or (key in _ADDED and key not in found):
             continue
-        if key == "recipe" and isinstance(mine, dict) and isinstance(theirs, dict):
-            names += [f"recipe {each}" for each in _all_keys(mine, theirs) if mine.get(each) != theirs.get(each)]
+        if key in ("recipe", "settings") and isinstance(mine, dict) and isinstance(theirs, dict):
+            names += [f"{key} {each}" for each in _all_keys(mine, theirs) if mine.get(each) != theirs.get(each)]
         else:
             names.append("references" if key in ("reference_count", "references_sha256") else key)
     return list(dict.fromkeys(names))

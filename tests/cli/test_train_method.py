@@ -128,7 +128,15 @@ def test_a_named_way_of_training_seed_0_and_no_mosaics_can_be_given(train: Train
 def test_the_same_command_gives_the_same_weights_with_and_without_a_cache(train: Train) -> None:
     assert train().code == 0
     kept = read_weights(train.out).tensors
-    assert train("--no-cache").code == 0
+    again = train()
+    assert (again.code, again.out) == (0, f"{train.out}\n")
+    assert again.err.endswith(f"{train.out} is of this very training: nothing is left to do\n")
+    other = train("--no-cache", "--epochs", 1)
+    assert (other.code, other.out) == (2, "")
+    assert other.err.endswith(
+        f"{train.out} is there already, trained otherwise (epochs): give another --out, or --overwrite to replace it\n"
+    )
+    assert train("--no-cache", "--overwrite").code == 0
     anew = read_weights(train.out).tensors
     assert all(kept[name].equal(anew[name]) for name in kept)
 

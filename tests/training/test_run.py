@@ -1,6 +1,7 @@
 """A whole training: what it tells, what it writes, and how it goes on."""
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ RECIPES: dict[str, Any] = {
 
 def make(
     method: str, backbone: Backbone, sets: Sets, out: Path, kept: CacheConfig | None = None, report: bool = False,
-    preview: Path | None = None, **settings: Any,
+    preview: Path | None = None, overwrite: bool = False, **settings: Any,
 ) -> TrainingRun:  # fmt: skip
     chosen = replace(settings_class(method)(), **{"epochs": 2, "batch": 4, "mosaic": 0.3} | settings)
     trainable = trainable_class(method)(backbone, RECIPES[method], chosen)
-    return TrainingRun(trainable, Schedule(sets, chosen), out, Precision("float32", {}), kept, preview, report)
+    precision = Precision("float32", {})
+    return TrainingRun(trainable, Schedule(sets, chosen), out, precision, kept, preview, report, overwrite=overwrite)
 
 
 class Heard:
@@ -114,7 +116,7 @@ def test_it_reports_the_features_beforehand_and_of_every_epoch(backbone: Backbon
     assert heard.stages[0] == ("encoding", 8, 11)
     assert heard.stages[-1] == ("training", 6, 6)
     heard = Heard()
-    make("april-gan", backbone, sets, tmp_path / "w.safetensors", CacheConfig(tmp_path / "cache"), mosaic=0.0).run(
+    make("april-gan", backbone, sets, tmp_path / "again.safetensors", CacheConfig(tmp_path / "cache"), mosaic=0.0).run(
         heard.reporter
     )
     assert heard.sentences[0].endswith(", all cached")
@@ -142,7 +144,7 @@ def test_a_stopped_training_goes_on_and_leaves_no_checkpoint_behind(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_checkpoint_of_other_settings_is_reported_and_not_used(
+def test_a_checkpoint_of_other_settings_is_kept_unless_it_may_be_replaced(
     backbone: Backbone, sets: Sets, tmp_path: Path
 ) -> None:
     def stop(stage: str, done: int, total: int, note: str) -> None:
@@ -152,10 +154,41 @@ def test_a_checkpoint_of_other_settings_is_reported_and_not_used(
     out = tmp_path / "w.safetensors"
     with pytest.raises(KeyboardInterrupt):
         make("april-gan", backbone, sets, out).run(Reporter(progress=stop))
+    before = checkpoint_file(out).read_bytes()
+    called = (replace(sets[0], samples=tuple(replace(each, object_name="lid") for each in sets[0].samples)), *sets[1:])
+    for given, changes, names in (
+        (sets, {"seed": 3}, "seed"),
+        (sets, {"epochs": 3, "learning_rate": 0.1}, "epochs, learning_rate"),
+        (called, {}, "object names"),
+    ):
+        other = make("april-gan", backbone, given, out, **changes)
+        with pytest.raises(UsageError, match=re.escape(f"is of a stopped training with other settings ({names})")):
+            other.run()
+        assert checkpoint_file(out).read_bytes() == before
     heard = Heard()
-    make("april-gan", backbone, sets, out, seed=3).run(heard.reporter)
-    assert heard.sentences[0] == f"{checkpoint_file(out)} is of a training with other settings: starting over"
+    make("april-gan", backbone, sets, out, seed=3, overwrite=True).run(heard.reporter)
+    assert heard.sentences[0] == f"{checkpoint_file(out)} is of another training: starting over"
     assert any("epoch 1/2" in sentence for sentence in heard.sentences)
+
+
+def test_weights_are_replaced_only_where_that_is_wanted(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    assert len(make("april-gan", backbone, sets, out, epochs=1).run()) > 0
+    before = out.read_bytes()
+    heard = Heard()
+    assert len(make("april-gan", backbone, sets, out, epochs=1).run(heard.reporter)) == 0
+    assert heard.sentences == [f"{out} is of this very training: nothing is left to do"]
+    fewer = (replace(sets[0], samples=sets[0].samples[:-1]), *sets[1:])
+    for given, epochs, why in ((sets, 2, "epochs"), (fewer, 1, "images or object names")):
+        with pytest.raises(UsageError, match=re.escape(f"w.safetensors is there already, trained otherwise ({why})")):
+            make("april-gan", backbone, given, out, epochs=epochs).run()
+    assert out.read_bytes() == before
+    assert len(make("april-gan", backbone, sets, out, epochs=2, overwrite=True).run()) > 0
+    assert read_weights(out).provenance["settings"]["epochs"] == 2  # type: ignore[index, typeddict-item]
+    out.write_bytes(b"something else")
+    with pytest.raises(UsageError, match="there already, and holds no weights of oddlens"):
+        make("april-gan", backbone, sets, out).run()
+    assert out.read_bytes() == b"something else"
 
 
 def test_report_and_previews_lie_in_the_given_places(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:

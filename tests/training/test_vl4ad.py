@@ -116,7 +116,23 @@ def test_a_checkpoint_of_other_settings_is_not_used(backbone: Backbone, tmp_path
     begun = schedule(backbone, out)
     begun.checkpoint.write(begun, torch.optim.AdamW(begun.network.parameters()), begun.run())
     assert schedule(backbone, out).checkpoint.differs() == []
-    assert schedule(backbone, out, settings=replace(QUICK, seed=5)).checkpoint.differs() == ["settings"]
+    other = schedule(backbone, out, settings=replace(QUICK, seed=5))
+    assert other.checkpoint.differs() == ["settings seed"]
+    with pytest.raises(UsageError, match=r"of a stopped training with other settings \(seed\)"):
+        other.run()
+
+
+def test_weights_are_replaced_only_where_that_is_wanted(backbone: Backbone, tmp_path: Path) -> None:
+    out = tmp_path / "decoder.safetensors"
+    schedule(backbone, out).run()
+    before, told = out.read_bytes(), list[str]()
+    assert len(schedule(backbone, out).run(Reporter(say=told.append))) == 0
+    assert told == [f"{out} is of this very training: nothing is left to do"]
+    with pytest.raises(UsageError, match=r"is there already, trained otherwise \(seed\)"):
+        schedule(backbone, out, settings=replace(QUICK, seed=5)).run()
+    assert out.read_bytes() == before
+    schedule(backbone, out, settings=replace(QUICK, seed=5), overwrite=True).run()
+    assert out.read_bytes() != before
 
 
 def test_the_weights_say_how_they_were_made(backbone: Backbone, tmp_path: Path) -> None:

@@ -61,6 +61,9 @@ WeightsOut = Annotated[
 WriteReport = Annotated[
     bool, typer.Option("--report/--no-report", help="Write the report; its curves need 'oddlens[train]'.")
 ]
+OverwriteWeights = Annotated[
+    bool, typer.Option("--overwrite", help="Replace OUT, and a checkpoint of a training with other settings.")
+]
 StationFolder = Annotated[Path, typer.Argument(metavar="STATION", help="The station's folder.", show_default=False)]
 PlaceTo = Annotated[
     str,

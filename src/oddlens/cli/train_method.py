@@ -14,6 +14,7 @@ from oddlens.cli.options import (
     DeviceName,
     ModelName,
     NamingOptions,
+    OverwriteWeights,
     WeightsOut,
     WriteReport,
     one_of,
@@ -137,6 +138,7 @@ def train_method(
         Path | None, typer.Option(metavar="DIR", help="Draw after each epoch what the method finds on a few images.")
     ] = None,
     report: WriteReport = True,
+    overwrite: OverwriteWeights = False,
 ) -> None:
     """Train the method that the verb names."""
     method = str(context.command.name)
@@ -181,7 +183,7 @@ def train_method(
     _say_precision(chosen)
     numbers = one_of("--cache-dtype", features.cache_dtype or "float32", _CACHE_TYPES)
     cache = None if features.no_cache else CacheConfig(features.cache or cache_folder() / "features", numbers)
-    run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, cache, preview, report, processes)
+    run = TrainingRun(trainable, Schedule(sets, settings), out, chosen, cache, preview, report, processes, overwrite)
     try:
         with stages() as progress:
             run.run(Reporter(say, progress))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oddlens.cli.command import before_the_first_image
-from oddlens.cli.options import DeviceName, ModelName, WeightsOut, WriteReport, one_of, say
+from oddlens.cli.options import DeviceName, ModelName, OverwriteWeights, WeightsOut, WriteReport, one_of, say
 from oddlens.cli.settings import Overrides, recipe_overrides
 from oddlens.errors import UsageError
 
@@ -102,6 +102,7 @@ def vl4ad(
         typer.Option(metavar="NAME", help="Part of the data; may be repeated.", show_default="train and unlabelled"),
     ] = None,
     report: WriteReport = True,
+    overwrite: OverwriteWeights = False,
     device: DeviceName = "auto",
 ) -> None:
     """Train masks for vl4ad on road scenes whose classes are drawn.
@@ -164,6 +165,7 @@ def vl4ad(
         start=learned,
         report=report,
         processes=processes,
+        overwrite=overwrite,
     )
     try:
         with stages() as progress:

@@ -88,13 +88,20 @@ class Checkpoint:
         self._processes = processes
         self._written = time.monotonic()
 
+    @property
+    def facts_sha256(self) -> str:
+        """A hash of the facts."""
+        return sha256(json.dumps(self._facts, sort_keys=True).encode()).hexdigest()
+
     def differs(self) -> list[str] | None:
         """The names of the facts in which the file differs: [] if the training can continue from it; None without a file."""
         state = self._read()
-        if state is None:
-            return None
-        facts = state["facts"]
-        return sorted(differing(facts, self._facts))
+        return None if state is None else sorted(differing(state["facts"], self._facts))
+
+    def differing_from(self, said: Mapping[str, object]) -> list[str]:
+        """The names of the facts that weights say otherwise, of those that they say. said: their provenance."""
+        both = [name for name in self._facts if name in said]
+        return sorted(differing({name: said[name] for name in both}, {name: self._facts[name] for name in both}))
 
     def resume(self, trained: Checkpointable, optimiser: torch.optim.Optimizer) -> History:
         """Load the file into both and return its history; an empty one if no file fits."""

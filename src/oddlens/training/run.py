@@ -17,7 +17,7 @@ from oddlens.training.precision import Precision
 from oddlens.training.preview import Preview
 from oddlens.training.processes import ALONE, Processes
 from oddlens.training.report import write_report
-from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
+from oddlens.training.reporting import TRAINING, Reporter, check_out, checkpoint_file, in_words, is_trained
 from oddlens.training.trainable import Trainable, identity_of
 
 __all__ = ["CacheConfig", "Reporter", "TrainingRun", "check_out", "checkpoint_file", "in_words"]
@@ -43,6 +43,7 @@ class TrainingRun:
         preview: A folder for images of what the method finds after each epoch.
         report: Whether to write the report.
         processes: They share the work. The first of them reports, draws and writes.
+        overwrite: Weights that are there, and a checkpoint of another training, are replaced.
 
     Raises:
         UsageError: As `check_out`.
@@ -51,6 +52,7 @@ class TrainingRun:
     def __init__(
         self, trainable: Trainable, schedule: Schedule, out: Path, precision: Precision, cache: CacheConfig | None = None,
         preview: Path | None = None, report: bool = True, processes: Processes = ALONE,
+        overwrite: bool = False,
     ) -> None:  # fmt: skip
         check_out(out)
         self.trainable = trainable
@@ -60,16 +62,25 @@ class TrainingRun:
         self.preview = preview
         self.report = report
         self.processes = processes
+        self.overwrite = overwrite
         self._encoder = Encoder(trainable, precision)
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts(), processes=processes)
 
     def run(self, reporter: Reporter | None = None) -> History:
-        """Train and write; returns the losses of every step. Raises OddlensError if a disk is full or a loss is not finite."""
+        """Train and write.
+
+        Returns:
+            The losses of every step; none where the weights of this very training are there already.
+
+        Raises:
+            UsageError: As `is_trained`.
+            OddlensError: A disk is full, or a loss is not finite.
+        """
         started = time.perf_counter()
         first = self.processes.first
         reporter = reporter if reporter is not None and first else Reporter()
-        if first:
-            log_resume_state(self.checkpoint, reporter)
+        if self.processes.from_first(lambda: is_trained(self.out, self.checkpoint, self.overwrite, reporter)):
+            return History()
         features = self._features(reporter)
         provenance = self.provenance()
         preview = (
@@ -82,6 +93,7 @@ class TrainingRun:
         if not first:
             return history
         provenance |= {
+            TRAINING: self.checkpoint.facts_sha256,
             "losses": history.epochs(self.schedule.steps)[-1],
             "seconds": round(time.perf_counter() - started, 1),
         }
@@ -118,6 +130,7 @@ class TrainingRun:
         return {
             **{name: provenance[name] for name in ("method", "recipe", *MODEL, "settings", "features", "device")},
             "pictures": [each.stamp for each in self.schedule.sets],
+            "object_names": [each.object_names for each in self.schedule.sets],
         }
 
     def _features(self, reporter: Reporter) -> FrozenFeatures:

@@ -68,6 +68,11 @@ class SampleSet:
         return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
     @cached_property
+    def object_names(self) -> list[str]:
+        """The names that its objects are called by, each once."""
+        return sorted({sample.object_name for sample in self.samples})
+
+    @cached_property
     def images_sha256(self) -> str:
         """See `training_hashes`."""
         return training_hashes(sample.record.image for sample in self.samples)

@@ -36,7 +36,7 @@ from oddlens.training.checkpoint import Checkpoint, History, Losses
 from oddlens.training.loop import minimise
 from oddlens.training.processes import ALONE, Processes
 from oddlens.training.report import write_report
-from oddlens.training.reporting import Reporter, check_out, checkpoint_file, in_words, log_resume_state
+from oddlens.training.reporting import TRAINING, Reporter, check_out, checkpoint_file, in_words, is_trained
 from oddlens.training.settings import LARGEST_SEED, check_range
 from oddlens.training.vl4ad_scenes import Crops, Scenes
 
@@ -127,6 +127,7 @@ class DecoderRun:
         start: Weights to begin with, of the same shape.
         report: Whether to write the report.
         processes: They share the crops of each step. The first of them reports and writes.
+        overwrite: Weights that are there, and a checkpoint of another training, are replaced.
 
     Raises:
         UsageError: Settings, names or files do not fit; two classes have the same prompt embeddings in this model; the extra "road"
@@ -136,7 +137,7 @@ class DecoderRun:
     def __init__(
         self, backbone: Backbone, scenes: Scenes, vocabulary: Vocabulary, shape: DecoderShape, settings: DecoderTraining,
         out: Path, templates: str = "scene", start: MethodWeights | None = None, report: bool = False,
-        processes: Processes = ALONE,
+        processes: Processes = ALONE, overwrite: bool = False,
     ) -> None:  # fmt: skip
         check_installed()
         check_out(out)
@@ -147,6 +148,7 @@ class DecoderRun:
         self._templates = templates
         self._report = report
         self._processes = processes
+        self._overwrite = overwrite
         self._number = _numbers(self.vocabulary, scenes.classes)
         self._text = ConceptEncoder(backbone.encode_text).text(self.vocabulary, load_templates(templates))
         if shape.head == "words":
@@ -168,12 +170,12 @@ class DecoderRun:
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts(), processes=processes)
 
     def run(self, reporter: Reporter | None = None) -> History:
-        """Train and write; returns the losses of every step. Raises OddlensError if a disk is full or a loss is not finite."""
+        """Train and write. Returns and raises as `TrainingRun.run`."""
         started = time.perf_counter()
         first = self._processes.first
         reporter = reporter if reporter is not None and first else Reporter()
-        if first:
-            log_resume_state(self.checkpoint, reporter)
+        if self._processes.from_first(lambda: is_trained(self.out, self.checkpoint, self._overwrite, reporter)):
+            return History()
         optimiser = torch.optim.AdamW(
             parameter_groups(self.network, self.settings.weight_decay), lr=self.settings.learning_rate
         )
@@ -197,7 +199,11 @@ class DecoderRun:
         means = History(history.losses[-50:]).epochs(50)[-1]
         reporter.say(f"{counted(len(history), 'step')}, {_latest(history)}")
         seconds = round(time.perf_counter() - started, 1)
-        provenance = self.provenance() | {"losses": means, "seconds": seconds}
+        provenance = self.provenance() | {
+            TRAINING: self.checkpoint.facts_sha256,
+            "losses": means,
+            "seconds": seconds,
+        }
         write_weights(self.out, weights_of(self.network, self._text), provenance)
         if self._report:
             steps = -(-len(self.scenes) // self.settings.batch)
