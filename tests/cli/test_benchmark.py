@@ -171,6 +171,19 @@ def test_faults_of_the_data_set_are_mentioned(place: Path, open_clip_folder: Pat
     done = bench(place, open_clip_folder, "--shots", "0")
     assert "oddlens: set: 1 problem found without reading its images: 'oddlens data check" in done.err
     assert "no abnormal test image has a mask" in (place / "out" / "table.md").read_text()
+    assert "left out" not in done.err
+
+
+def test_folders_of_other_layouts_beside_what_is_measured_are_named(place: Path, open_clip_folder: Path) -> None:
+    for name in ("plates", "tins"):
+        (place / "set" / name).mkdir()
+        shutil.copy(place / "set/nut/test/good/0.png", place / "set" / name / "0.png")
+    done = bench(place, open_clip_folder, "--shots", "0")
+    assert done.code == 0
+    said = "set: the images of 2 folders are left out (plates, tins), not laid out as categories are here: "
+    assert f"oddlens: {said}" in done.err
+    assert said in (place / "out" / "table.md").read_text()
+    assert metrics(place)["datasets"]["set"]["folders_left_out"] == ["plates", "tins"]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_two_methods_as_one_cite_both() -> None:
 
 
 def test_a_set_of_a_layout_of_its_own_is_known_by_it() -> None:
-    base: Any = {"data_sha256": "", "problems": 0, "leaderboards": {}}
+    base: Any = {"data_sha256": "", "problems": 0, "folders_left_out": [], "leaderboards": {}}
     assert set_citations({**base, "layout": "smiyc", "recognised_as": None}) == ("chan2021segmentmeifyoucan",)
     assert set_citations({**base, "layout": "mvtec", "recognised_as": "MVTec AD"}) == ("bergmann2019mvtec",)
     assert set_citations({**base, "layout": "mvtec", "recognised_as": None}) == ()

@@ -42,8 +42,8 @@ def document() -> MetricsDocument:
             "patch-knn": {"model": "mini", "title": "patch-knn", "citations": ["roth2022towards"]} | usual,
         },
         "datasets": {
-            "mvtec": {"layout": "mvtec", "problems": 0, "recognised_as": "MVTec AD"},
-            "our_parts & {50%}": {"layout": "folder", "problems": 0, "recognised_as": None},
+            "mvtec": {"layout": "mvtec", "problems": 0, "folders_left_out": [], "recognised_as": "MVTec AD"},
+            "our_parts & {50%}": {"layout": "folder", "problems": 0, "folders_left_out": [], "recognised_as": None},
         },
         "evaluation": {"pixels_compared_at": "each image's own size", "aupro_limit": 0.3},
         "results": [

@@ -159,7 +159,7 @@ def benchmark(
 
     from oddlens.cli.progress import progress
     from oddlens.cli.table import print_table
-    from oddlens.data.problem import problems_found
+    from oddlens.data.problem import folders_left_out, problems_found
     from oddlens.evaluation import (
         Benchmark,
         ListedPicks,
@@ -195,8 +195,9 @@ def benchmark(
         leave_out_copies=examples.leave_out_copies,
     )
     for source in sources:
-        if source.dataset.problems:
-            say(f"oddlens: {problems_found(source.name, len(source.dataset.problems), source.dataset.root)}")
+        problems, root = source.dataset.problems, source.dataset.root
+        found = problems_found(source.name, len(problems), root, folders_left_out(problems))
+        say(*(f"oddlens: {sentence}" for sentence in found))
     run = Benchmark(plan, out)
     run.open(resume=resume)
     say(*(f"oddlens: {remark}" for remark in run.remarks))

@@ -68,7 +68,7 @@ def manifest(
 ) -> None:
     """Write the data set into one file, a line for each image, and print the hash that names its content."""
     from oddlens.data import manifest_hash, open_dataset, write_manifest
-    from oddlens.data.problem import problems_found
+    from oddlens.data.problem import folders_left_out, problems_found
     from oddlens.io.paths import exists
 
     dataset = open_dataset(folder, layout)
@@ -77,8 +77,8 @@ def manifest(
     if made is not None:
         say(f"made the folder {made}")
     typer.echo(manifest_hash(dataset))
-    if dataset.problems:
-        say(problems_found("the data set", len(dataset.problems), dataset.root))
+    problems = dataset.problems
+    say(*problems_found("the data set", len(problems), dataset.root, folders_left_out(problems)))
 
 
 def _show(report: "Report", console: "Console") -> None:

@@ -228,7 +228,7 @@ def _say_precision(chosen: Precision) -> None:
 
 
 def _say_samples(sets: tuple[SampleSet, ...]) -> None:
-    from oddlens.data.problem import problems_found
+    from oddlens.data.problem import folders_left_out, problems_found
 
     for each in sets:
         sentence = f"{each.name}: {len(each)} images, {each.abnormal} of them abnormal"
@@ -237,5 +237,5 @@ def _say_samples(sets: tuple[SampleSet, ...]) -> None:
         if each.unlabelled:
             sentence += f"; {each.unlabelled} of unknown state are left out"
         say(sentence)
-        if each.source.dataset.problems:
-            say(problems_found(each.name, len(each.source.dataset.problems), each.source.dataset.root))
+        problems, root = each.source.dataset.problems, each.source.dataset.root
+        say(*problems_found(each.name, len(problems), root, folders_left_out(problems)))

@@ -129,7 +129,8 @@ def list_images(folder: Path, problems: list[Problem]) -> list[Path]:
             report_orphan(file, problems)
     if not images:
         deeper = ", only folders of such" if holds_images(folder) else ""
-        problems.append(Problem(folder, "folder-empty", f"the folder {folder} holds no image{deeper}"))
+        lacks = f"the folder {folder} holds no image{deeper}" if is_dir(folder) else f"there is no folder {folder}"
+        problems.append(Problem(folder, "folder-empty", lacks))
     unread = [name for name in _names(folder) if _suffix(name) in OTHER_PICTURES]
     if unread:
         count = "an image" if len(unread) == 1 else f"{len(unread)} images"

@@ -1,10 +1,11 @@
 """What can be wrong with a data set on disk."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from oddlens.errors import as_argument, counted, one_line
+from oddlens.errors import as_argument, counted, first_and_more, one_line, printable
 
 ProblemKind = Literal[
     "abnormal-in-train",
@@ -33,12 +34,27 @@ ProblemKind = Literal[
 ]
 
 
-def problems_found(name: str, count: int, folder: object) -> str:
-    """That opening a data set found problems, and what looks for all of them: no image or mask is read to open one."""
-    return (
-        f"{name}: {counted(count, 'problem')} found without reading its images: "
-        f"'oddlens data check {as_argument(folder)}' reads them and lists all problems"
-    )
+def problems_found(name: str, count: int, folder: object, left_out: Sequence[str] = ()) -> list[str]:
+    """That opening a data set found problems, in sentences; none without problems.
+
+    Args:
+        name: What it is called.
+        count: The number of its problems.
+        folder: Of the data set, for what looks for all problems: no image or mask is read to open one.
+        left_out: See `folders_left_out`.
+    """
+    said = []
+    if left_out:
+        said.append(
+            f"{name}: the images of {counted(len(left_out), 'folder')} are left out ({printable(first_and_more(left_out, 3))}), "
+            "not laid out as categories are here: give a data set of its own by its own path"
+        )
+    if count:
+        said.append(
+            f"{name}: {counted(count, 'problem')} found without reading its images: "
+            f"'oddlens data check {as_argument(folder)}' reads them and lists all problems"
+        )
+    return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +74,8 @@ class Problem:
     def __post_init__(self) -> None:
         """Bring the sentence to one line, with any names in it."""
         object.__setattr__(self, "sentence", one_line(self.sentence))
+
+
+def folders_left_out(problems: Iterable[Problem]) -> list[str]:
+    """The names of the folders whose images are no part of a data set. problems: of the data set."""
+    return [each.path.name for each in problems if each.kind == "folder-unknown"]

@@ -125,11 +125,14 @@ class LeaderboardRow(TypedDict):
 
 
 class DatasetEntry(LeftOut):
-    """A data set. recognised_as: the published one that it is. leaderboards: published rows by category; they enter no mean."""
+    """A data set. folders_left_out: whose images are no part of it. recognised_as: the published one that it is. leaderboards:
+    published rows by category; they enter no mean.
+    """
 
     layout: str
     data_sha256: str
     problems: int
+    folders_left_out: list[str]
     recognised_as: str | None
     leaderboards: dict[str, list[LeaderboardRow]]
 

@@ -94,9 +94,9 @@ def has_spread(document: MetricsDocument) -> bool:
 def problem_lines(document: MetricsDocument) -> list[str]:
     """The data sets in which opening them found problems."""
     return [
-        problems_found(name, entry["problems"], name)
+        line
         for name, entry in document["datasets"].items()
-        if entry["problems"]
+        for line in problems_found(name, entry["problems"], name, entry["folders_left_out"])
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from oddlens import __version__
 from oddlens.data import manifest_hash
 from oddlens.data.named import NamedDataset
+from oddlens.data.problem import folders_left_out
 from oddlens.errors import counted
 from oddlens.evaluation.cell_key import Key
 from oddlens.evaluation.cell_results import CellResult, left_out, set_by_hand
@@ -102,6 +103,7 @@ def _dataset(source: NamedDataset) -> DatasetEntry:
         "layout": source.dataset.layout,
         "data_sha256": manifest_hash(source.dataset),
         "problems": len(source.dataset.problems),
+        "folders_left_out": folders_left_out(source.dataset.problems),
         "recognised_as": recognise(source),
         "leaderboards": {
             category: [_leaderboard_row(row) for row in rows]
