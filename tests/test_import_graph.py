@@ -19,7 +19,7 @@ SOURCE = ROOT / "src"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 ROOMS = (
-    "cli", "service", "history", "training", "evaluation", "inference", "sharing", "export", "teaching", "loading", "detector",
+    "cli", "service", "history", "sharing", "training", "evaluation", "inference", "export", "teaching", "loading", "detector",
     "encoding", "station", "calibration", "detection", "runtime", "methods", "backbone", "provenance", "visualization", "data",
     "metrics", "images", "io", "errors", "telemetry",
 )  # fmt: skip

@@ -120,14 +120,39 @@ def test_the_card_shows_what_a_benchmark_measured_of_the_weights(tmp_path: Path,
     push = ("weights", "push", tmp_path / "a.safetensors", "--to", tmp_path / "shared", "--figures")
     done = run(*push, out)
     assert done.code == 2
-    assert "out measured other weights: give one of these" in done.sentence
+    assert "out measured nothing of these weights: give one that did" in done.sentence
     document = json.loads((out / "metrics.json").read_text())
-    document["methods"]["winclip"]["weights_sha256"] = file_hash(tmp_path / "a.safetensors")
+    document["methods"]["winclip"] |= {
+        "weights": "a.safetensors", "weights_sha256": file_hash(tmp_path / "a.safetensors"), "trained_on": ["set"],
+    }  # fmt: skip
+    (result,) = document["results"]
+    seen = "the weights of winclip were trained on 2 of 2 test images (nut/test/good/0.png, and 1 more)"
+    result["categories"][0]["notes"].append(seen)
+    result["categories"].append({**result["categories"][0], "category": "bolt"})
+    names = [name for name, value in result["mean"].items() if value is not None]
+    result["categories_counted"][names[0]] = 1
+    document["datasets"]["set"]["problems"] = 2
+    other = {**result, "method": "patch-knn", "mean": dict.fromkeys(result["mean"], 0.123)}
+    document["results"].append(other)
+    document["methods"]["patch-knn"] = {**document["methods"]["winclip"], "weights_sha256": "of others"}
     (out / "metrics.json").write_text(json.dumps(document))
     assert run(*push, out).code == 0
     card = (tmp_path / "shared" / "README.md").read_text()
-    names = [name for name, value in document["results"][0]["mean"].items() if value is not None]
-    assert f"| data set | shots | {' | '.join(names)} |" in card
-    assert f"| set | 0 | {100 * document['results'][0]['mean'][names[0]]:.1f} |" in card
+    assert f"| data set | method | shots | {' | '.join(names)} |" in card
+    assert f"| set | winclip | 0 | {100 * result['mean'][names[0]]:.1f}* |" in card
+    for said in (
+        f"- set (nut, bolt), winclip: {seen}",
+        "*: a mean over fewer categories",
+        "Pixels compared at the size of the method's maps",
+        "weights a.safetensors (trained on set)",
+        "- set: 2 problems found without reading its images",
+    ):
+        assert said in card, said
+    assert "patch-knn" not in card
+    assert "12.3" not in card
+    document["results"] = [other]
+    del document["datasets"]["set"]["problems"]
+    (out / "metrics.json").write_text(json.dumps(document))
+    assert "holds no figures of a benchmark" in run(*push, out).sentence
     done = run(*push[:4], tmp_path / "other", "--figures", tmp_path)
     assert "holds no figures of a benchmark" in done.sentence

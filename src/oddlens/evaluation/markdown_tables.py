@@ -29,7 +29,7 @@ def summary_table(document: MetricsDocument) -> tuple[list[str], list[list[str]]
 def write_table(document: MetricsDocument) -> str:
     """The whole file: the summary, then one table a data set, method and number of shots, its last row the mean."""
     head, rows = summary_table(document)
-    parts = ["# Benchmark", _preamble(document, head), pipe_table(head, rows)]
+    parts = ["# Benchmark", preamble(document, head), pipe_table(head, rows)]
     if problems := problem_lines(document):
         parts.append(_bullets(problems))
     for name in document["datasets"]:
@@ -44,7 +44,8 @@ def write_table(document: MetricsDocument) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _preamble(document: MetricsDocument, head: Sequence[str]) -> str:
+def preamble(document: MetricsDocument, head: Sequence[str]) -> str:
+    """How the figures of a summary were measured. head: of its table."""
     parts = [
         "Percent. Means over the categories are unweighted"
         f"{'; ± is the standard deviation over the seeds of the picks' if has_spread(document) else ''}. "

@@ -60,6 +60,11 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def bullets(lines: Iterable[str]) -> str:
+    """Sentences as a list in Markdown."""
+    return "\n".join(f"- {_cell(line)}" for line in lines)
+
+
 def facts(values: Mapping[str, object]) -> str:
     """A table of names and values; a value of several parts is JSON."""
     rows = [

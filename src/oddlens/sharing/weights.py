@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from oddlens.errors import ModelError, UsageError, printable
@@ -12,8 +12,8 @@ from oddlens.io.atomic import replacing
 from oddlens.io.hashes import file_hash
 from oddlens.methods.weights import MethodWeights, in_short, read_weights
 from oddlens.sharing.bundle import CARD, write_bundle
-from oddlens.sharing.card import card, facts, table
-from oddlens.sharing.figures import measured
+from oddlens.sharing.card import bullets, card, facts, table
+from oddlens.sharing.figures import Measured, measured
 from oddlens.sharing.place import parse_place
 from oddlens.sharing.transport import pulled, push
 
@@ -32,7 +32,8 @@ def push_weights(
     Args:
         file: A file that oddlens trained.
         place: A new folder, or hf://owner/name.
-        figures: The folder of a benchmark with these weights, whose figures the card shows; None: it shows none.
+        figures: The folder of a benchmark with these weights, whose figures the card shows with all notes on them; None: it shows
+            none.
         private: Whether a repository that is made can be seen by nobody else.
 
     Returns:
@@ -52,14 +53,14 @@ def push_weights(
             "what oddlens trained"
         )
 
-    rows = [] if figures is None else measured(Path(figures), file_hash(source))
+    found = None if figures is None else measured(Path(figures), file_hash(source))
 
     def fill(made: Path, before: str | None) -> None:
         shutil.copyfile(source, made / FILE)
         write_bundle(made, "weights", provenance)
         title = f"{provenance['method']} on {provenance['model']}: weights for oddlens"
         (made / CARD).write_text(
-            card(title, provenance["method"], _body(learned, provenance, rows), before), encoding="utf-8"
+            card(title, provenance["method"], _body(learned, provenance, found), before), encoding="utf-8"
         )
 
     return push(to, fill, f"Weights of {provenance['method']} on {provenance['model']}", private=private)
@@ -95,12 +96,18 @@ def pull_weights(place: str, file: str | os.PathLike[str]) -> MethodWeights:
     return learned
 
 
-def _body(learned: MethodWeights, provenance: Mapping[str, object], figures: Sequence[Sequence[str]]) -> str:
+def _body(learned: MethodWeights, provenance: Mapping[str, object], figures: Measured | None) -> str:
     """What oddlens says of weights."""
     method, model = provenance["method"], provenance["model"]
     count = sum(tensor.numel() for tensor in learned.tensors.values())
     made = {name: value for name, value in in_short(provenance).items() if name != "format"}
-    shown = f"\n## Figures\n\nIn percent, of a benchmark with oddlens.\n\n{table(figures)}\n" if figures else ""
+    shown = (
+        ""
+        if figures is None
+        else f"\n## Figures\n\nOf a benchmark with oddlens. {figures.how}\n\n{table(figures.rows)}\n"
+    )
+    if figures is not None and figures.remarks:
+        shown += f"\n{bullets(figures.remarks)}\n"
     return f"""The learned part of the method {method} on the model {model}: {count:,} numbers in {len(learned.tensors)} tensors.
 Use it with oddlens:
 
