@@ -69,6 +69,22 @@ def test_weights_name_what_they_were_trained_on_and_problems_of_data_sets_are_sa
     assert "figures with ±" not in Page(write_report(changed, finished.cells)).text
 
 
+def test_a_note_that_is_not_of_all_rows_says_of_which_it_is(document: dict[str, Any], finished: Benchmark) -> None:
+    changed = copy.deepcopy(document)
+    other = copy.deepcopy(changed["results"])
+    for result in other:
+        result["method"] = "patch-knn"
+    changed["methods"]["patch-knn"] = changed["methods"]["winclip"]
+    changed["results"] += other
+
+    for numbers, note in (((0, 1, 2, 3), "of all"), ((2, 3), "of one"), ((1, 3), "of shots"), ((0,), "of a row")):
+        for number in numbers:
+            changed["results"][number]["categories"][0]["notes"].append(note)
+    text = Page(write_report(changed, finished.cells)).text
+    said = "; of all; winclip, zero-shot: of a row; winclip, 2-shot and patch-knn, 2-shot: of shots; patch-knn: of one."
+    assert said in text
+
+
 def test_nothing_is_loaded_from_elsewhere(page: Page) -> None:
     assert not page.all("script")
     assert not page.all("link")

@@ -69,6 +69,17 @@ def test_normal_bars_rise_and_abnormal_ones_hang_from_one_axis() -> None:
     assert {"normal (2)", "abnormal (3)", "| best F1 at 0.5", "¦ calibrated at 0.6"} <= set(texts)
 
 
+@pytest.mark.parametrize(
+    ("scores", "ends"),
+    [([0.0, 0.4], ("0", "0.41")), ([0.0], ("0", "0.5")), ([3.0, 7.0], ("2.9", "7.1")), ([-4.0, 0.0], ("-4.1", "0.1"))],
+)
+def test_the_axis_goes_a_little_beyond_the_scores_but_not_below_0_where_none_does(
+    scores: list[float], ends: tuple[str, str]
+) -> None:
+    texts = [text.text for text in elements(histogram("Scores", scores, [], []), "text")]
+    assert texts[-3:-1] == list(ends)
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.lists(st.floats(-1e6, 1e6)))
 def test_histograms_of_any_scores_are_sound(normal: list[float], abnormal: list[float]) -> None:
     svg = histogram("Scores", normal, abnormal, [])

@@ -161,8 +161,7 @@ def _category(
     named = " and ".join(dict.fromkeys(f"“{entry['object_name']}”" for _, entry in entries))
     lead = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test images"
     lead += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
-    notes = dict.fromkeys(note for _, entry in entries for note in [*entry["notes"], *component_size_lines(entry)])
-    yield f'<p class="quiet">{escape("; ".join([lead, *notes]))}.</p>'
+    yield f'<p class="quiet">{escape("; ".join([lead, *_notes(entries)]))}.</p>'
     names = columns(entry["mean"] for _, entry in entries)
     yield _table(
         [("", [""]), *headings(names), ("", ["image AUROC, 95 % interval"])],
@@ -189,6 +188,24 @@ def _category(
             if figures:
                 yield f"<h4>{escape(words)}</h4>{html.gallery(figures)}"
         yield "</details>"
+
+
+def _notes(entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> list[str]:
+    """The notes of a category, each once, with the methods or rows that it is of where these are not all rows of its table."""
+    rows: dict[str, list[ResultEntry]] = {}
+    for result, entry in entries:
+        for note in dict.fromkeys([*entry["notes"], *component_size_lines(entry)]):
+            rows.setdefault(note, []).append(result)
+    return [f"{_whose(found, [result for result, _ in entries])}{note}" for note, found in rows.items()]
+
+
+def _whose(some: Sequence[ResultEntry], every: Sequence[ResultEntry]) -> str:
+    """Some results in words, before a colon; "" where they are all."""
+    if len(some) == len(every):
+        return ""
+    methods = dict.fromkeys(result["method"] for result in some)
+    whole = sum(result["method"] in methods for result in every) == len(some)
+    return f"{' and '.join(methods if whole else map(_label, some))}: "
 
 
 def _classes(entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> Iterator[str]:

@@ -72,10 +72,9 @@ def histogram(
     """
     values = [*normal, *abnormal, *(score for _, score, _ in marks)]
     low, high = min(values), max(values)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    pad = (high - low) / 40
-    low, high = low - pad, high + pad
+    pad = (high - low) / 40 or 0.5
+    # scores that are never below 0 have an axis that is not, either
+    low, high = max(low - pad, 0.0) if low >= 0 else low - pad, high + pad
     edges = np.linspace(low, high, _BINS + 1)
     shares = [np.histogram(kind, edges)[0] / max(1, len(kind)) for kind in (normal, abnormal)]
     tallest = max(float(share.max()) for share in shares)
